@@ -1,0 +1,40 @@
+# The two commands: `make demo` and `make test`. Both set everything up first; nothing but Python 3.11 to 3.13 is assumed.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+DEMO := .stockroom/demo
+READY := .venv/.ready
+
+.PHONY: help setup demo test check lock clean
+
+help: ## Show what can be made.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(READY) ## Fill .venv with exactly the versions in requirements.lock.
+
+$(READY): requirements.lock pyproject.toml
+	@tools/setup
+	@touch $@
+
+demo: setup ## Make an invented catalogue of 10,000 products, run the whole pipeline on it, and search.
+	$(BIN)/stockroom sample --products 10000 --seed 7 --out $(DEMO)/esci
+	$(BIN)/stockroom build --raw $(DEMO)/esci --home $(DEMO)/home
+	@tools/demo_searches $(BIN)/stockroom $(DEMO)/home
+
+test: check ## Run every check and test.
+	$(BIN)/pytest -n 2 --dist loadscope
+
+check: setup ## Lint, format, types and import laws.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: ## Resolve pyproject.toml anew into requirements.lock (needs uv).
+	uv pip compile --universal --python-version 3.11 --group dev --generate-hashes --no-annotate --no-header \
+		--upgrade --output-file requirements.lock pyproject.toml
+
+clean: ## Take away the demo's data and every cache; the environment stays.
+	rm -rf $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

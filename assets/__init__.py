@@ -1,0 +1,1 @@
+"""What exists: one thin Dagster asset for each table, model and index."""

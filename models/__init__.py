@@ -1,0 +1,1 @@
+"""The model: encoder, towers, losses, training, metrics. The only home of torch."""

@@ -1,0 +1,1 @@
+"""How it is run: Dagster definitions, the command line, the searcher."""
