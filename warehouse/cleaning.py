@@ -1,0 +1,98 @@
+"""Cleaning: pure functions from raw text to text that can be compared, counted and encoded."""
+
+import hashlib
+import html
+import inspect
+import sys
+
+import polars as pl
+
+_SCRIPT = r"(?is)<(?:script|style)\b.*?</(?:script|style)\s*>"
+# Elements by name, since sellers also write <Brand> and ＜Brand＞.
+_ELEMENTS = (
+    "a|abbr|address|area|article|aside|audio|b|base|bdi|bdo|big|blockquote|body|br|button|canvas|caption|center|cite|code|"
+    "col|colgroup|dd|del|details|dfn|dir|div|dl|dt|em|embed|fieldset|figcaption|figure|font|footer|form|frame|frameset|h[1-6]|"
+    "head|header|hr|html|i|iframe|img|input|ins|kbd|label|legend|li|link|main|map|mark|menu|meta|nav|noscript|object|ol|"
+    "optgroup|option|p|param|picture|pre|q|s|samp|script|section|select|small|source|span|strike|strong|style|sub|summary|sup|"
+    "svg|table|tbody|td|template|textarea|tfoot|th|thead|time|title|tr|tt|u|ul|var|video|wbr|o:p"
+)
+_TAG = rf"(?is)</?(?:{_ELEMENTS})(?:\s[^<>]*)?/?>|<!--.*?-->|<!doctype[^<>]*>|<!\[CDATA\[|\]\]>"
+_MARKUP = rf"{_TAG}|&[^\s<&;]"
+_INVISIBLE = (
+    r"[\u{AD}\u{200B}-\u{200F}\u{202A}-\u{202E}\u{2060}-\u{2064}\u{2066}-\u{2069}\u{FEFF}\u{FFFD}]|[\p{Cc}&&\S]"
+)
+_PARENTHESISED_END = r"\s*\([^()]*\)\s*$"
+
+
+def clean_products(raw: pl.LazyFrame) -> pl.LazyFrame:
+    """Return staging.products made from raw.products, row by row."""
+    return raw.select(
+        "key",
+        "product_id",
+        locale="product_locale",
+        title=clean_line("product_title"),
+        description=clean_line("product_description"),
+        bullet_points=clean_lines("product_bullet_point"),
+        brand=clean_line("product_brand"),
+        color=clean_line("product_color"),
+    ).with_columns(
+        brand_key=fold(pl.col("brand").str.replace(_PARENTHESISED_END, "")).fill_null(fold(pl.col("brand"))),
+        color_key=fold(pl.col("color")),
+    )
+
+
+def clean_queries(raw: pl.LazyFrame) -> pl.LazyFrame:
+    """Return queries with cleaned text; the other columns pass through."""
+    return raw.with_columns(query=clean_line("query"))
+
+
+def clean_line(column: str) -> pl.Expr:
+    """Return the column's text on one line, as people would read it.
+
+    No HTML, entities or invisible characters; Unicode NFKC; white space folded; blank is null. Cleaning twice changes nothing.
+    """
+    return _null_if_blank(_without_markup(pl.col(column)).str.replace_all(r"\s+", " ").str.strip_chars())
+
+
+def clean_lines(column: str) -> pl.Expr:
+    """Return the column's text cleaned as by `clean_line`, but with its line breaks kept."""
+    text = _without_markup(pl.col(column)).str.replace_all(r"\s*\n\s*", "\n").str.replace_all(r"[^\S\n]+", " ")
+    return _null_if_blank(text.str.strip_chars())
+
+
+def fold(text: pl.Expr) -> pl.Expr:
+    """Return text for comparing: lower case, letters and digits only; nothing left is null."""
+    return _null_if_blank(text.str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]+", ""))
+
+
+def version() -> str:
+    """Return a hash of this file: when the rules change, every row is cleaned anew."""
+    return hashlib.sha256(inspect.getsource(sys.modules[__name__]).encode()).hexdigest()[:8]
+
+
+def _without_markup(text: pl.Expr) -> pl.Expr:
+    return text.map_batches(_strip_markup, return_dtype=pl.String, is_elementwise=True)
+
+
+def _strip_markup(text: pl.Series) -> pl.Series:
+    """Take out tags and decode entities until none is left: sellers write entities of entities, and tags as entities."""
+    text = _normalize(text)
+    rows = text.str.contains(_MARKUP).fill_null(False).arg_true()
+    while rows.len():
+        before = text.gather(rows)
+        bare = before.str.replace_all(_SCRIPT, " ").str.replace_all(_TAG, " ")
+        after = _normalize(pl.Series([html.unescape(value) for value in bare], dtype=pl.String))
+        text = text.scatter(rows, after)
+        rows = rows.filter((after != before) & after.str.contains(_MARKUP))
+    return text
+
+
+def _normalize(text: pl.Series) -> pl.Series:
+    """Take out invisible characters and bring the rest into Unicode's NFKC, which ASCII is in already."""
+    text = text.str.replace_all(_INVISIBLE, "")
+    rows = text.str.contains(r"[^\x00-\x7F]").fill_null(False).arg_true()
+    return text.scatter(rows, text.gather(rows).str.normalize("NFKC")) if rows.len() else text
+
+
+def _null_if_blank(text: pl.Expr) -> pl.Expr:
+    return pl.when(text.str.len_bytes() > 0).then(text)

@@ -1,0 +1,124 @@
+"""What a contract is: a dataframely schema, the table it speaks of, and what derives from the two."""
+
+import hashlib
+import inspect
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import dataframely as dy
+import polars as pl
+
+INPUT_HASH = "input_hash"
+"""The column that ends every table: the hash of the inputs that a row was made from."""
+
+_DUCKDB_TYPES: dict[pl.DataType | type[pl.DataType], str] = {
+    pl.String: "VARCHAR",
+    pl.Int8: "TINYINT",
+    pl.Int32: "INTEGER",
+    pl.Int64: "BIGINT",
+    pl.Float32: "FLOAT",
+    pl.Float64: "DOUBLE",
+    pl.Boolean: "BOOLEAN",
+    pl.Datetime: "TIMESTAMP WITH TIME ZONE",
+    pl.List: "VARCHAR[]",
+}
+
+
+def about(meaning: str, tower: Literal["numeric", "categorical"] | None = None) -> dict[str, Any]:
+    """Return a column's metadata: what it means, and how it enters the towers if it does."""
+    return {"meaning": meaning, "tower": tower}
+
+
+def key_column(meaning: str) -> dy.String:
+    """Declare the column that names a row: text, never missing, unique in its table."""
+    return dy.String(nullable=False, min_length=1, metadata=about(meaning) | {"key": True})
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Bind a schema to the name of its table.
+
+    The schema's docstring begins with the grain ("One row per …"); the column made by `key_column` is the table's key.
+    """
+
+    table: str
+    schema: type[dy.Schema]
+
+    @property
+    def grain(self) -> str:
+        """Return what one row stands for."""
+        return (self.schema.__doc__ or "").strip().splitlines()[0]
+
+    @property
+    def description(self) -> str:
+        """Return the whole of what the declaration says about the table."""
+        return "\n".join(line.strip() for line in (self.schema.__doc__ or "").strip().splitlines())
+
+    @cached_property
+    def key(self) -> str:
+        """Return the name of the key column."""
+        return next(name for name, column in self.columns.items() if (column.metadata or {}).get("key"))
+
+    @cached_property
+    def columns(self) -> dict[str, dy.Column]:
+        """Return the declared columns by name, in order."""
+        return dict(self.schema.columns())
+
+    @cached_property
+    def version(self) -> str:
+        """Return a hash of the declaration: when it changes, rows that passed are to be looked at again."""
+        return hashlib.sha256(inspect.getsource(self.schema).encode()).hexdigest()[:8]
+
+    def meaning(self, column: str) -> str:
+        """Return what a column means."""
+        return str((self.columns[column].metadata or {}).get("meaning", ""))
+
+    def sql_type(self, column: str) -> str:
+        """Return the DuckDB type of a column."""
+        return _DUCKDB_TYPES[self.columns[column].dtype.base_type()]
+
+    def tower_columns(self, how: Literal["numeric", "categorical"]) -> tuple[str, ...]:
+        """Return the columns that enter the towers as numbers or as categories, in order of declaration."""
+        return tuple(name for name, column in self.columns.items() if (column.metadata or {}).get("tower") == how)
+
+
+def split_rows(contract: Contract, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Divide a frame into the rows that keep the contract and what the others violate.
+
+    Returns:
+        The good rows, and the violations: a frame (key, rule, row) with one row for each violated rule, `row` being the
+        declared columns as JSON. Columns that the contract does not declare pass through. Keys need not be unique.
+    """
+    _, failure = contract.schema.filter(frame)
+    if not len(failure):
+        return frame, pl.DataFrame(schema=VIOLATION_SCHEMA)
+    details = failure.details()
+    rules = [name for name in details.columns if name not in contract.columns]
+    violations = (
+        details.select(contract.key, *rules, row=as_json(contract))
+        .unpivot(rules, index=[contract.key, "row"], variable_name="rule")
+        .filter(pl.col("value") == "invalid")
+        .select(key=contract.key, rule=pl.col("rule").map_elements(rule_name, return_dtype=pl.String), row="row")
+    )
+    bad = failure.invalid()
+    return frame.join(bad, on=bad.columns, how="anti", nulls_equal=True, maintain_order="left"), violations
+
+
+def as_json(contract: Contract) -> pl.Expr:
+    """Return the declared columns but the key as one JSON text."""
+    return pl.struct(name for name in contract.columns if name != contract.key).struct.json_encode()
+
+
+VIOLATION_SCHEMA = {"key": pl.String, "rule": pl.String, "row": pl.String}
+
+
+def rule_name(rule: str) -> str:
+    """Return the name under which a violated rule is shown: `product_id|nullability` becomes `product_id_missing`."""
+    column, bar, check = rule.partition("|")
+    if not bar:
+        return column
+    return check.removeprefix("check__") if check.startswith("check__") else f"{column}_{_RULE_WORDS.get(check, check)}"
+
+
+_RULE_WORDS = {"nullability": "missing", "min_length": "empty", "regex": "malformed"}

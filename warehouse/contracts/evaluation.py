@@ -1,0 +1,75 @@
+"""Contracts of the evaluation tables: what was measured, by system, by query and by epoch."""
+
+import dataframely as dy
+
+from warehouse.contracts.contract import about, key_column
+
+
+class EvaluationMetrics(dy.Schema):
+    """One row per model, locale, system and metric, over the test split of task 1."""
+
+    key = key_column("model_id:locale:system:metric")
+    model_id = dy.String(nullable=False, metadata=about("the model that was measured"))
+    locale = dy.String(nullable=False, metadata=about("marketplace, or all"))
+    system = dy.String(nullable=False, metadata=about("model, encoder, bm25, random, or model_minus_encoder"))
+    metric = dy.String(nullable=False, metadata=about("ndcg, ndcg_official, recall@10, recall@100 or mrr"))
+    value = dy.Float64(nullable=True, metadata=about("mean over the queries, 0 to 1; for a difference its mean"))
+    low = dy.Float64(nullable=True, metadata=about("lower end of a difference's 95 % bootstrap interval"))
+    high = dy.Float64(nullable=True, metadata=about("upper end of a difference's 95 % bootstrap interval"))
+    queries = dy.Int64(nullable=False, metadata=about("judged queries behind the mean"))
+    inputs = dy.String(nullable=False, metadata=about("digest of model, vectors and judgements: what was measured"))
+
+
+class EvaluationQueries(dy.Schema):
+    """One row per model, system and test query."""
+
+    key = key_column("model_id:system:locale:query_id")
+    model_id = dy.String(nullable=False, metadata=about("the model that was measured"))
+    system = dy.String(nullable=False, metadata=about("model, encoder, bm25 or random"))
+    locale = dy.String(nullable=False, metadata=about("marketplace"))
+    query_id = dy.Int64(nullable=False, metadata=about("the dataset's id of the query"))
+    query = dy.String(nullable=False, metadata=about("the cleaned query"))
+    ndcg = dy.Float64(nullable=False, metadata=about("nDCG of the judged list with the paper's gains, 0 to 1"))
+    ndcg_official = dy.Float64(nullable=False, metadata=about("nDCG with the official code's gains, 0 to 1"))
+    recall_at_10 = dy.Float64(nullable=True, metadata=about("share of Exact products in the first 10 of the catalogue"))
+    recall_at_100 = dy.Float64(
+        nullable=True, metadata=about("share of Exact products in the first 100 of the catalogue")
+    )
+    reciprocal_rank = dy.Float64(nullable=True, metadata=about("1 / rank of the first Exact product in the catalogue"))
+    judgements = dy.Int64(nullable=False, metadata=about("judged products of the query"))
+    distinct_gains = dy.Int64(nullable=False, metadata=about("distinct gains among them; with one, nDCG says nothing"))
+
+
+class EvaluationRankings(dy.Schema):
+    """One row per model and judged test pair: where every system ranks the product."""
+
+    key = key_column("model_id:locale:query_id:product_id")
+    model_id = dy.String(nullable=False, metadata=about("the model that was measured"))
+    locale = dy.String(nullable=False, metadata=about("marketplace"))
+    query_id = dy.Int64(nullable=False, metadata=about("the dataset's id of the query"))
+    query = dy.String(nullable=False, metadata=about("the cleaned query"))
+    product_id = dy.String(nullable=False, metadata=about("the judged product"))
+    label = dy.String(nullable=False, metadata=about("E exact, S substitute, C complement, I irrelevant"))
+    model_rank = dy.Int64(nullable=False, metadata=about("rank in the judged list by the model, from 1"))
+    encoder_rank = dy.Int64(nullable=False, metadata=about("rank in the judged list by the untrained encoder"))
+    bm25_rank = dy.Int64(nullable=False, metadata=about("rank in the judged list by BM25"))
+    random_rank = dy.Int64(nullable=False, metadata=about("rank in the judged list at random"))
+    model_catalogue_rank = dy.Int64(nullable=True, metadata=about("rank in the catalogue by the model; Exact only"))
+    encoder_catalogue_rank = dy.Int64(nullable=True, metadata=about("rank in the catalogue by the encoder; Exact only"))
+    bm25_catalogue_rank = dy.Int64(nullable=True, metadata=about("rank in the catalogue by BM25; Exact only"))
+    random_catalogue_rank = dy.Int64(nullable=True, metadata=about("rank in the catalogue at random; Exact only"))
+
+
+class EvaluationTrainingLog(dy.Schema):
+    """One row per model and epoch; epoch 0 is the encoder before any training."""
+
+    key = key_column("model_id:epoch")
+    model_id = dy.String(nullable=False, metadata=about("the model that was trained"))
+    epoch = dy.Int64(nullable=False, metadata=about("passes over the Exact training pairs so far"))
+    train_loss = dy.Float64(nullable=True, metadata=about("mean loss over the epoch's training pairs"))
+    val_loss = dy.Float64(nullable=True, metadata=about("mean loss over the validation pairs"))
+    recall_at_10 = dy.Float64(nullable=True, metadata=about("validation recall@10 over the full catalogue, 0 to 1"))
+    recall_at_100 = dy.Float64(nullable=True, metadata=about("validation recall@100 over the full catalogue, 0 to 1"))
+    mrr = dy.Float64(nullable=True, metadata=about("validation mean reciprocal rank"))
+    learning_rate = dy.Float64(nullable=False, metadata=about("learning rate at the epoch's last step"))
+    is_best = dy.Bool(nullable=False, metadata=about("whether the model kept this epoch's weights"))

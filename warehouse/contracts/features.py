@@ -1,0 +1,53 @@
+"""Contracts of the feature tables. A column with `tower` enters the model; adding a feature is a line here and one in its SQL."""
+
+import dataframely as dy
+
+from warehouse.contracts.contract import about, key_column
+
+
+class FeatureProducts(dy.Schema):
+    """One row per product and locale: what is known of a product before any query."""
+
+    key = key_column("locale:product_id")
+    product_id = dy.String(nullable=False, metadata=about("the catalogue's id"))
+    locale = dy.String(nullable=False, metadata=about("marketplace", tower="categorical"))
+    brand_key = dy.String(nullable=True, metadata=about("brand folded to compare", tower="categorical"))
+    color_key = dy.String(nullable=True, metadata=about("colour folded to compare", tower="categorical"))
+    title_chars = dy.Int32(nullable=False, metadata=about("characters in the title", tower="numeric"))
+    title_words = dy.Int32(nullable=False, metadata=about("words in the title, split at white space", tower="numeric"))
+    title_numbers = dy.Int32(nullable=False, metadata=about("runs of digits in the title", tower="numeric"))
+    description_chars = dy.Int32(
+        nullable=False, metadata=about("characters in the description, 0 if none", tower="numeric")
+    )
+    bullet_count = dy.Int32(nullable=False, metadata=about("bullet points, 0 if none", tower="numeric"))
+    completeness = dy.Float64(
+        nullable=False,
+        metadata=about("share of description, bullets, brand and colour that are present", tower="numeric"),
+    )
+    has_brand_in_title = dy.Bool(nullable=False, metadata=about("whether the title names the brand", tower="numeric"))
+
+
+class FeatureQueries(dy.Schema):
+    """One row per query and locale: what is known of a query the moment it is typed."""
+
+    key = key_column("locale:query_id")
+    locale = dy.String(nullable=False, metadata=about("marketplace", tower="categorical"))
+    query_chars = dy.Int32(nullable=False, metadata=about("characters in the query", tower="numeric"))
+    query_words = dy.Int32(nullable=False, metadata=about("words in the query, split at white space", tower="numeric"))
+    query_numbers = dy.Int32(nullable=False, metadata=about("runs of digits in the query", tower="numeric"))
+    has_negation = dy.Bool(
+        nullable=False,
+        metadata=about("whether the query excludes something: without, no, sin, なし, …", tower="numeric"),
+    )
+
+
+class FeaturePairs(dy.Schema):
+    """One row per judged query and product: what the two texts have in common."""
+
+    key = key_column("locale:query_id:product_id")
+    query_key = dy.String(nullable=False, metadata=about("key in features.queries"))
+    product_key = dy.String(nullable=False, metadata=about("key in features.products"))
+    common_words = dy.Int32(nullable=False, metadata=about("distinct query words that stand in title, brand or colour"))
+    common_share = dy.Float64(nullable=False, metadata=about("common_words as a share of the distinct query words"))
+    has_brand_match = dy.Bool(nullable=False, metadata=about("whether the query names the product's brand"))
+    has_color_match = dy.Bool(nullable=False, metadata=about("whether the query names the product's colour"))

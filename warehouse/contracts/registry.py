@@ -1,0 +1,38 @@
+"""The list of all contracts: a person finds any table by its name."""
+
+from warehouse.contracts.contract import Contract
+from warehouse.contracts.evaluation import (
+    EvaluationMetrics,
+    EvaluationQueries,
+    EvaluationRankings,
+    EvaluationTrainingLog,
+)
+from warehouse.contracts.features import FeaturePairs, FeatureProducts, FeatureQueries
+from warehouse.contracts.quarantine import QuarantineRows
+from warehouse.contracts.raw import RawFiles, RawJudgements, RawProducts, RawSources
+from warehouse.contracts.snapshots import RegistrySnapshots
+from warehouse.contracts.staging import StagingJudgements, StagingProducts, StagingQueries
+from warehouse.contracts.training import TrainingPairs
+
+CONTRACTS = {
+    contract.table: contract
+    for contract in (
+        Contract("raw.files", RawFiles),
+        Contract("raw.products", RawProducts),
+        Contract("raw.judgements", RawJudgements),
+        Contract("raw.sources", RawSources),
+        Contract("quarantine.rows", QuarantineRows),
+        Contract("staging.products", StagingProducts),
+        Contract("staging.queries", StagingQueries),
+        Contract("staging.judgements", StagingJudgements),
+        Contract("features.products", FeatureProducts),
+        Contract("features.queries", FeatureQueries),
+        Contract("features.pairs", FeaturePairs),
+        Contract("training.pairs", TrainingPairs),
+        Contract("evaluation.metrics", EvaluationMetrics),
+        Contract("evaluation.queries", EvaluationQueries),
+        Contract("evaluation.rankings", EvaluationRankings),
+        Contract("evaluation.training_log", EvaluationTrainingLog),
+        Contract("registry.snapshots", RegistrySnapshots),
+    )
+}

@@ -1,0 +1,25 @@
+"""Contract of the training table."""
+
+import dataframely as dy
+
+from warehouse.contracts.contract import about, key_column
+
+
+class TrainingPairs(dy.Schema):
+    """One row per judged query and product, graded and split; what the model learns from and is measured on.
+
+    A train query whose text also stands in test of its locale is left out, so that no test query was ever trained on.
+    """
+
+    key = key_column("locale:query_id:product_id")
+    query_key = dy.String(nullable=False, metadata=about("key in staging.queries"))
+    product_key = dy.String(nullable=False, metadata=about("key in staging.products"))
+    locale = dy.String(nullable=False, metadata=about("marketplace of query and product"))
+    query = dy.String(nullable=False, metadata=about("the cleaned query"))
+    product_input_hash = dy.String(nullable=False, metadata=about("hash of the product's cleaned text and features"))
+    query_input_hash = dy.String(nullable=False, metadata=about("hash of the query's features"))
+    label = dy.String(nullable=False, metadata=about("E exact, S substitute, C complement, I irrelevant"))
+    gain = dy.Float64(nullable=False, metadata=about("ESCI gain of the label: E 1, S 0.1, C 0.01, I 0"))
+    split = dy.String(nullable=False, metadata=about("train, validation (carved from train by query hash) or test"))
+    small_version = dy.Bool(nullable=False, metadata=about("whether it belongs to the reduced, harder set (task 1)"))
+    judged_at = dy.Datetime(nullable=False, time_unit="us", time_zone="UTC", metadata=about("time of the judgement"))

@@ -1,0 +1,178 @@
+"""The doors of the lake: the files of an ESCI folder, recognised and checked before anything is written."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from warehouse.contracts.contract import Contract
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.errors import WarehouseError
+from warehouse.lake import connect
+
+_POINTER = b"version https://git-lfs"
+
+
+@dataclass(frozen=True)
+class Door:
+    """Say which file fills which raw table, and how a row's key is put together in SQL from the file's columns."""
+
+    table: str
+    file_name: str
+    key_sql: str
+    required: bool = True
+
+    @property
+    def contract(self) -> Contract:
+        """Return the contract of the table behind the door."""
+        return CONTRACTS[self.table]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns that the file must have."""
+        return tuple(name for name in self.contract.columns if name != self.contract.key)
+
+    @property
+    def source_sql(self) -> str:
+        """Return the FROM clause that reads the file, its path bound as `$path`."""
+        if self.file_name.endswith(".csv"):
+            # nothing is guessed: with a guessed dialect DuckDB may take a ragged file for an empty one
+            options = "header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"', skip = 0, null_padding = true"
+            return f"(SELECT *, row_number() OVER () - 1 AS file_row_number FROM read_csv($path, {options}, parallel = false))"
+        return "read_parquet($path, file_row_number = true)"
+
+    @property
+    def columns_sql(self) -> str:
+        """Return the file's columns cast to the contract's types; what cannot be cast becomes null, so that a rule meets it."""
+        return ", ".join(f'TRY_CAST("{name}" AS {self.contract.sql_type(name)}) AS "{name}"' for name in self.columns)
+
+
+DOORS = (
+    Door(
+        "raw.products",
+        "shopping_queries_dataset_products.parquet",
+        "concat(product_locale, ':', product_id)",
+    ),
+    Door(
+        "raw.judgements",
+        "shopping_queries_dataset_examples.parquet",
+        "concat(product_locale, ':', query_id, ':', product_id)",
+    ),
+    Door(
+        "raw.sources",
+        "shopping_queries_dataset_sources.csv",
+        "coalesce(TRY_CAST(query_id AS BIGINT)::VARCHAR, query_id, '')",
+        required=False,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A checked file before a door."""
+
+    door: Door
+    path: Path
+    sha256: str
+    size_bytes: int
+
+    @property
+    def input_hash(self) -> str:
+        """Return the hash of the bytes and of the contract that they are held against."""
+        return f"{self.sha256}:{self.door.contract.version}"
+
+
+def arrivals(folder: Path) -> list[Arrival]:
+    """Return the checked files of an ESCI folder, in the order in which they are to be taken in.
+
+    Raises:
+        WarehouseError: As `check_folder`.
+    """
+    return [Arrival(door, path, sha256(path), path.stat().st_size) for door, path in check_folder(folder)]
+
+
+def check_folder(folder: Path) -> list[tuple[Door, Path]]:
+    """Return the files of an ESCI folder with their doors, once each is known to be readable.
+
+    Raises:
+        WarehouseError: The folder or a required file is missing, or a file is a git-lfs pointer, broken, or lacks a
+            column or has one of another type.
+    """
+    if not folder.is_dir():
+        raise WarehouseError(f"{folder} is not a folder", "give the folder with ESCI's parquet files: --raw DIR")
+    found = []
+    with connect(1.0) as connection:
+        for door in DOORS:
+            path = folder / door.file_name
+            if path.is_file():
+                _check(connection, path, door)
+                found.append((door, path))
+            elif door.required:
+                raise WarehouseError(f"{path} is missing", f"a raw folder holds {' and '.join(required_files())}")
+    return found
+
+
+def required_files() -> list[str]:
+    """Return the names of the files without which a folder cannot be taken in."""
+    return [door.file_name for door in DOORS if door.required]
+
+
+def check(path: Path, door: Door) -> None:
+    """Refuse a file that cannot be read as the door's table.
+
+    Raises:
+        WarehouseError: It names the file, the column where there is one, and the mend.
+    """
+    with connect(1.0) as connection:
+        _check(connection, path, door)
+
+
+def _check(connection: duckdb.DuckDBPyConnection, path: Path, door: Door) -> None:
+    with path.open("rb") as file:
+        if file.read(len(_POINTER)) == _POINTER:
+            raise WarehouseError(
+                f"{path} is a git-lfs pointer, not the data",
+                "fetch the data with: git lfs pull (in the clone it came from)",
+            )
+    try:
+        described = connection.execute(f"DESCRIBE SELECT * FROM {door.source_sql}", {"path": str(path)}).fetchall()
+    except duckdb.Error as error:
+        raise unreadable(path, error) from error
+    present = {str(name): str(kind) for name, kind, *_ in described}
+    for name in door.columns:
+        if name not in present:
+            raise WarehouseError(
+                f"{path} has no column {name}",
+                f"it has {', '.join(present)}; rename or add the column, then build again",
+            )
+        wanted = door.contract.sql_type(name)
+        if not (path.suffix == ".csv" or _fits(present[name], wanted) or _is_all_null(connection, path, name)):
+            raise WarehouseError(
+                f"{path}: column {name} is {present[name]}, not {wanted}", f"cast it to {wanted}, then build again"
+            )
+
+
+def unreadable(path: Path, error: Exception) -> WarehouseError:
+    """Return the error for a file whose bytes are not what its name says."""
+    reason = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
+    return WarehouseError(f"{path} cannot be read: {reason}", "it is truncated or broken; copy or download it again")
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fits(kind: str, wanted: str) -> bool:
+    integers = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "BOOLEAN"}
+    return (
+        kind == wanted or (wanted == "BIGINT" and kind in integers) or (wanted == "VARCHAR" and kind.startswith("ENUM"))
+    )
+
+
+def _is_all_null(connection: duckdb.DuckDBPyConnection, path: Path, column: str) -> bool:
+    """Tell whether a column holds nothing at all: its type then says nothing."""
+    row = connection.execute(f'SELECT count("{column}") FROM read_parquet(?)', [str(path)]).fetchone()
+    return row is not None and row[0] == 0

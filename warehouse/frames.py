@@ -1,0 +1,65 @@
+"""Frames: the few reads with which the model and the index meet the lake, each an SQL file under `sql/read/`."""
+
+import polars as pl
+
+from warehouse import tables
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.lake import Lake, connect
+
+
+def products(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
+    """Return every product: key, product_id, locale, title, brand, color, its features and feature_hash; by locale and id."""
+    return read(lake, "products", snapshot)
+
+
+def queries(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
+    """Return every query: key, query_id, query and its features."""
+    return read(lake, "queries", snapshot)
+
+
+def training_pairs(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
+    """Return the train and validation pairs: query_key, product_key, label, split."""
+    return read(lake, "training_pairs", snapshot)
+
+
+def task1_judgements(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
+    """Return the test pairs of task 1: locale, query_key, query_id, query, product_key, product_id, label."""
+    return read(lake, "task1_judgements", snapshot)
+
+
+def trained_queries(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
+    """Return the query texts that the model learnt from or was chosen by: locale, query in lower case."""
+    return read(lake, "trained_queries", snapshot)
+
+
+def metrics(lake: Lake, model_id: str) -> pl.DataFrame:
+    """Return what was measured of a model: locale, system, metric, value, low, high, queries, inputs; empty if nothing was."""
+    with lake.reading() as connection:
+        if not tables.exists(connection, "evaluation.metrics"):
+            return pl.DataFrame(schema={"inputs": pl.String})
+    return read(lake, "metrics").filter(pl.col("model_id") == model_id)
+
+
+def read(lake: Lake, name: str, snapshot: int | None = None) -> pl.DataFrame:
+    """Return what the file `sql/read/<name>.sql` answers with."""
+    with lake.reading(snapshot) as connection:
+        return connection.sql(tables.sql(f"read.{name}")).pl()
+
+
+def query_features(queries: pl.DataFrame) -> pl.DataFrame:
+    """Compute the features of queries that no table holds, with the very SQL that fills features.queries.
+
+    Args:
+        queries: key, locale (may be null: unknown) and the cleaned query, one row each.
+
+    Returns:
+        The columns of features.queries, in the order of `queries`.
+    """
+    with connect(memory_gb=1.0) as connection:
+        connection.register("queries_given", queries.select("key", "locale", "query"))
+        connection.execute("CREATE SCHEMA staging")
+        connection.execute("CREATE VIEW staging.queries AS FROM queries_given")
+        contract = CONTRACTS["features.queries"]
+        columns = ", ".join(f'"{name}"::{contract.sql_type(name)} AS "{name}"' for name in contract.columns)
+        answer = connection.sql(f"SELECT {columns} FROM ({tables.sql('features.queries')})").pl()
+    return queries.select("key").join(answer, on="key", how="left", maintain_order="left")

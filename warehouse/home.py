@@ -1,0 +1,60 @@
+"""The home: one directory that holds everything, and can be moved and copied."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from warehouse.embeddings import EmbeddingCache
+from warehouse.journal import Journal
+from warehouse.lake import Lake
+from warehouse.releases import Releases
+from warehouse.settings import WarehouseSettings
+from warehouse.vectors import VectorStore
+
+
+@dataclass(frozen=True)
+class Home:
+    """Open the stores under one directory. Nothing is created before it is written to."""
+
+    root: Path
+    settings: WarehouseSettings = field(default_factory=WarehouseSettings)
+
+    @cached_property
+    def lake(self) -> Lake:
+        """Return the lake of tables."""
+        return Lake(self.root / "lake", self.settings)
+
+    @cached_property
+    def vectors(self) -> VectorStore:
+        """Return the product vectors."""
+        return VectorStore(self.root / "vectors")
+
+    @cached_property
+    def embeddings(self) -> EmbeddingCache:
+        """Return the cache of text embeddings."""
+        return EmbeddingCache(self.root / "vectors")
+
+    @cached_property
+    def releases(self) -> Releases:
+        """Return the releases."""
+        return Releases(self.root / "vectors")
+
+    @cached_property
+    def journal(self) -> Journal:
+        """Return the journal of runs."""
+        return Journal(self.root / "runs.jsonl")
+
+    @property
+    def models(self) -> Path:
+        """Return the directory of the checkpoints, one folder a model."""
+        return self.root / "models"
+
+    @property
+    def encoders(self) -> Path:
+        """Return the directory of the exported encoders, one folder a fingerprint."""
+        return self.models / "encoders"
+
+    @property
+    def dagster(self) -> Path:
+        """Return Dagster's own directory: runs, events, schedules."""
+        return self.root / "dagster"

@@ -1,0 +1,217 @@
+"""Ingest: bring a full snapshot of the raw files into the lake, whole or not at all."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from warehouse import quarantine, tables
+from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA, as_json, split_rows
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.doors import DOORS, Arrival, Door, arrivals, unreadable
+from warehouse.errors import WarehouseError
+from warehouse.lake import Lake
+from warehouse.reconcile import plan
+
+FILES = CONTRACTS["raw.files"]
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """Count what one file brought: rows in it, how the raw table changed, rows refused."""
+
+    table: str
+    rows: int
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    quarantined: int = 0
+    unchanged_file: bool = False
+
+
+def ingest(lake: Lake, folder: Path) -> list[Ingested]:
+    """Make the raw tables equal to the files in `folder`; a file whose bytes were the last to come in is not read again.
+
+    Of several rows with one key the first good one in the file stays. An optional file that is not there empties its table.
+
+    Raises:
+        WarehouseError: A file is missing, broken or of the wrong shape; nothing was written.
+    """
+    files = {file.door.table: file for file in arrivals(folder)}
+    known = _known_files(lake)
+    if known is not None and known.keys() == files.keys():
+        unchanged = {
+            table: rows for table, (input_hash, rows) in known.items() if files[table].input_hash == input_hash
+        }
+        if unchanged.keys() == files.keys():
+            return [Ingested(door.table, unchanged.get(door.table, 0), unchanged_file=True) for door in DOORS]
+    known = known or {}
+    with lake.scratch() as reader:
+        reader.execute(
+            "SET disabled_optimizers = 'join_order,build_side_probe_side'"
+        )  # never hold the text side of a join
+        changed = {
+            table: _row_hashes(
+                reader, file
+            )  # decodes every page, so that a broken file is found before anything is written
+            for table, file in files.items()
+            if known.get(table, ("", 0))[0] != file.input_hash
+        }
+        with lake.writing() as connection:
+            tables.ensure(connection, FILES)
+            done = []
+            for door in DOORS:
+                if door.table in changed:
+                    rows = changed.pop(door.table)
+                    done.append(_take_in(lake, connection, reader, files[door.table], rows))
+                elif door.table in files:
+                    done.append(Ingested(door.table, known[door.table][1], unchanged_file=True))
+                else:
+                    done.append(_empty(connection, door))
+            return done
+
+
+def require_raw(lake: Lake) -> None:
+    """Refuse to go on from a lake into which nothing was ever brought.
+
+    Raises:
+        WarehouseError: The raw tables are missing.
+    """
+    if _known_files(lake) is None:
+        raise WarehouseError(f"no raw data in {lake.root.parent}", "bring some in with: stockroom build --raw DIR")
+
+
+def _known_files(lake: Lake) -> dict[str, tuple[str, int]] | None:
+    """Return input hash and rows of the file behind each raw table; None before the first ingest."""
+    if not lake.exists:
+        return None
+    with lake.reading() as connection:
+        if not tables.exists(connection, FILES.table):
+            return None
+        known = connection.execute(f"SELECT key, {INPUT_HASH}, rows FROM {FILES.table}").fetchall()
+        return {table: (input_hash, rows) for table, input_hash, rows in known}
+
+
+def _take_in(
+    lake: Lake,
+    connection: duckdb.DuckDBPyConnection,
+    reader: duckdb.DuckDBPyConnection,
+    file: Arrival,
+    rows: pl.DataFrame,
+) -> Ingested:
+    """Reconcile a raw table with its file, whose rows (row, key, input_hash, copies) are given."""
+    contract, batch_rows = file.door.contract, lake.settings.batch_rows
+    refused: list[pl.DataFrame] = []
+    first, bad = _first_good(reader, file, rows.filter(pl.col("copies") > 1), batch_rows, refused)
+    desired = pl.concat([rows.filter(pl.col("copies") == 1).drop("copies"), first])
+    tables.ensure(connection, contract)
+    change = plan(desired, tables.hashes(connection, contract))
+    wanted = desired.join(change.upsert, on="key", how="semi")
+
+    def good_rows() -> Iterator[pl.DataFrame]:
+        nonlocal bad
+        for batch in _read(reader, file, wanted, batch_rows):
+            good, violations = split_rows(contract, batch)
+            bad += batch.height - good.height
+            refused.append(violations)
+            yield good
+
+    counts = tables.write(connection, contract, change, good_rows())
+    quarantine.replace(connection, contract.table, pl.concat([pl.DataFrame(schema=VIOLATION_SCHEMA), *refused]))
+    _record(connection, file, rows.height)
+    return Ingested(contract.table, rows.height, *counts, quarantined=bad)
+
+
+def _empty(connection: duckdb.DuckDBPyConnection, door: Door) -> Ingested:
+    """Reconcile a raw table with a file that is not there."""
+    tables.ensure(connection, door.contract)
+    nothing = pl.DataFrame(schema={"key": pl.String, INPUT_HASH: pl.String})
+    change = plan(nothing, tables.hashes(connection, door.contract))
+    counts = tables.write(connection, door.contract, change, ())
+    quarantine.replace(connection, door.table, pl.DataFrame(schema=VIOLATION_SCHEMA))
+    connection.execute(f"DELETE FROM {FILES.table} WHERE key = ?", [door.table])
+    return Ingested(door.table, 0, *counts)
+
+
+def _row_hashes(reader: duckdb.DuckDBPyConnection, file: Arrival) -> pl.DataFrame:
+    """Return (row, key, input_hash, copies) for every row of the file.
+
+    The hash covers all declared columns and the contract; `copies` counts the rows with the same key.
+    """
+    door = file.door
+    with _reading(file):
+        return reader.execute(
+            f"WITH source AS (SELECT file_row_number AS row, {door.key_sql} AS key, {door.columns_sql} FROM {door.source_sql}), "
+            f"hashed AS (SELECT row, key, md5($version || to_json(struct_pack({', '.join(door.columns)}))::VARCHAR) "
+            f"AS {INPUT_HASH} FROM source) SELECT *, count(*) OVER (PARTITION BY key) AS copies FROM hashed",
+            {"path": str(file.path), "version": door.contract.version},
+        ).pl()
+
+
+def _first_good(
+    reader: duckdb.DuckDBPyConnection,
+    file: Arrival,
+    contested: pl.DataFrame,
+    batch_rows: int,
+    refused: list[pl.DataFrame],
+) -> tuple[pl.DataFrame, int]:
+    """Choose for every key that stands more than once the first row that keeps the contract.
+
+    Returns:
+        The chosen (row, key, input_hash), and how many rows were refused; `refused` gets what they violate.
+    """
+    contract = file.door.contract
+    fitting = [contested.drop("copies").clear().with_columns(json=pl.lit(""))]
+    for batch in _read(reader, file, contested, batch_rows):
+        good, violations = split_rows(contract, batch)
+        refused.append(violations)
+        fitting.append(good.select("row", "key", INPUT_HASH, json=as_json(contract)))
+    ranked = pl.concat(fitting).sort("row")
+    chosen = ranked.filter(pl.col("key").is_first_distinct())
+    others = ranked.filter(~pl.col("key").is_first_distinct())
+    refused.append(others.select("key", rule=pl.lit("duplicate_key"), row="json"))
+    return chosen.drop("json"), contested.height - chosen.height
+
+
+def _read(
+    reader: duckdb.DuckDBPyConnection, file: Arrival, wanted: pl.DataFrame, batch_rows: int
+) -> Iterator[pl.DataFrame]:
+    """Yield the file's rows named in `wanted` (row, key, input_hash) with the declared columns, in batches."""
+    if wanted.is_empty():
+        return
+    door = file.door
+    reader.register("wanted", wanted.select("row", "key", INPUT_HASH))
+    with _reading(file):
+        yield from map(
+            pl.DataFrame,
+            reader.execute(
+                f"SELECT wanted.*, source.* EXCLUDE (row) "
+                f"FROM (SELECT file_row_number AS row, {door.columns_sql} FROM {door.source_sql}) AS source "
+                "JOIN wanted USING (row)",
+                {"path": str(file.path)},
+            ).to_arrow_reader(batch_rows),
+        )
+    reader.unregister("wanted")
+
+
+@contextmanager
+def _reading(file: Arrival) -> Iterator[None]:
+    """Turn what DuckDB says about a file's bytes into the one error that names the file."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error as error:
+        raise unreadable(file.path, error) from error
+
+
+def _record(connection: duckdb.DuckDBPyConnection, file: Arrival, rows: int) -> None:
+    connection.execute(f"DELETE FROM {FILES.table} WHERE key = ?", [file.door.table])
+    connection.execute(
+        f"INSERT INTO {FILES.table} BY NAME "
+        f"SELECT ? AS key, ? AS name, ? AS sha256, ? AS size_bytes, ? AS rows, ? AS {INPUT_HASH}",
+        [file.door.table, file.path.name, file.sha256, file.size_bytes, rows, file.input_hash],
+    )

@@ -1,0 +1,34 @@
+"""Integrity: counts of what must not be there; zero everywhere is the healthy answer."""
+
+import duckdb
+import polars as pl
+
+from warehouse import tables
+from warehouse.contracts.contract import Contract
+from warehouse.home import Home
+from warehouse.lake import scalar
+from warehouse.releases import Release
+
+
+def key_violations(connection: duckdb.DuckDBPyConnection, contract: Contract) -> int:
+    """Count the rows of a table whose key is missing or stands more than once."""
+    return scalar(
+        connection,
+        f'SELECT count(*) - count(DISTINCT "{contract.key}") + count(*) FILTER ("{contract.key}" = \'\') FROM {contract.table}',
+    )
+
+
+def leaked_queries(connection: duckdb.DuckDBPyConnection) -> int:
+    """Count the distinct query strings that stand both in test and outside of it, in one locale."""
+    return scalar(connection, tables.sql("integrity.leaked_queries"))
+
+
+def key_differences(home: Home, release: Release) -> tuple[int, int]:
+    """Count the products of the release's snapshot without a vector, and the vectors without a product."""
+    stored = pl.DataFrame(
+        {"key": pl.Series(home.vectors.read(release.model_id, release.vector_version, ["key"])["key"])}
+    )
+    with home.lake.reading(release.snapshot) as connection:
+        wanted = connection.sql("SELECT key FROM features.products").pl()
+    missing = wanted.join(stored, on="key", how="anti").height
+    return missing, stored.join(wanted, on="key", how="anti").height

@@ -1,0 +1,220 @@
+"""The lake: DuckLake tables in parquet files under one folder, with snapshots and a catalogue in SQLite."""
+
+import fcntl
+import functools
+import importlib.util
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from warehouse.errors import WarehouseError
+from warehouse.settings import WarehouseSettings
+
+_EXTENSIONS = ("sqlite_scanner", "ducklake")
+_MAX_SNAPSHOT = 2**63 - 1
+_POLL_S = 0.05
+
+
+class Lake:
+    """Open the lake for reading (any number at once, never waiting) or for writing (one at a time)."""
+
+    def __init__(self, root: Path, settings: WarehouseSettings | None = None) -> None:
+        self.root = root
+        self.settings = settings or WarehouseSettings()
+        self.catalog = root / "catalog.sqlite"
+        self.data = root / "data"
+        self._idle: list[duckdb.DuckDBPyConnection] = []
+
+    @property
+    def exists(self) -> bool:
+        """Tell whether there is a lake here: its catalogue appears whole or not at all."""
+        return self.catalog.exists()
+
+    def require(self) -> None:
+        """Refuse to go on where no lake is.
+
+        Raises:
+            WarehouseError: Nothing was ever written here.
+        """
+        if not self.exists:
+            raise WarehouseError(f"no data in {self.root.parent}", "bring some in with: stockroom build --raw DIR")
+
+    @contextmanager
+    def reading(self, snapshot: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a read-only connection to the newest state, or to the state as of `snapshot`.
+
+        All its statements see one state, whatever is written meanwhile.
+
+        Raises:
+            WarehouseError: The lake is empty, or has no such snapshot.
+        """
+        self.require()
+        with self._attached("READ_ONLY", snapshot=snapshot) as connection:
+            connection.begin()
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a connection inside one transaction: committed as a whole at the end, or rolled back on any error.
+
+        An exclusive lock is held from before the transaction begins, since concurrent DuckLake writers corrupt catalogues.
+        A transaction that changes nothing writes no snapshot.
+        """
+        self.data.mkdir(parents=True, exist_ok=True)
+        with exclusive_lock(self.root / "write.lock", self.settings.lock_timeout_s):
+            if not self.exists:
+                self._create()
+            with self._attached() as connection:
+                connection.begin()
+                try:
+                    yield connection
+                except BaseException:
+                    connection.rollback()
+                    raise
+                connection.commit()
+
+    def snapshot(self) -> int:
+        """Return the id of the newest snapshot, 0 for an empty lake."""
+        if not self.exists:
+            return 0
+        with self.reading() as connection:
+            return snapshot_id(connection)
+
+    def scratch(self) -> duckdb.DuckDBPyConnection:
+        """Return a connection beside the lake, for work on other files: the lake's settings, nothing attached."""
+        connection = connect(self.settings.memory_gb, self.settings.threads)
+        connection.execute(f"SET temp_directory = {quote(str(self.root / 'tmp'))}")
+        return connection
+
+    @contextmanager
+    def _attached(
+        self, *options: str, snapshot: int | None = None, catalog: Path | None = None
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a connection to the lake, from a database that no one else uses meanwhile.
+
+        A database is kept for the next one to come, as to load DuckDB's extensions takes longer than most reads do; but not
+        after an error, nor once its configuration was locked.
+        """
+        database = self._idle.pop() if self._idle else self.scratch()
+        try:
+            with database.cursor() as connection:
+                attach(connection, catalog or self.catalog, self.data, *options, snapshot=snapshot)
+                connection.execute("USE lake")
+                yield connection
+            if scalar(database, "SELECT current_setting('lock_configuration')::INTEGER"):
+                database.close()
+            else:
+                database.execute("DETACH lake")
+                self._idle.append(database)
+        except BaseException:
+            database.close()
+            raise
+
+    def _create(self) -> None:
+        """Make the catalogue under another name first: who is killed meanwhile leaves no half-made one."""
+        draft = self.root / "draft.sqlite"
+        for leftover in self.root.glob(f"{draft.name}*"):
+            leftover.unlink()
+        with self._attached(catalog=draft):
+            pass
+        draft.rename(self.catalog)
+
+
+def connect(memory_gb: float, threads: int = 0) -> duckdb.DuckDBPyConnection:
+    """Return an in-memory connection; `threads` 0 means one for each core. It can open lakes once `attach` was called."""
+    connection = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+    connection.execute(f"SET memory_limit = '{memory_gb}GB'")
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")
+    if threads:
+        connection.execute(f"SET threads = {threads}")
+    return connection
+
+
+def attach(
+    connection: duckdb.DuckDBPyConnection, catalog: Path, data: Path, *options: str, snapshot: int | None = None
+) -> None:
+    """Attach the lake as `lake`, reading its files from `data` wherever the catalogue thinks they are.
+
+    Raises:
+        WarehouseError: It has no such snapshot.
+    """
+    for name in _EXTENSIONS:
+        connection.execute(f"LOAD {quote(_extension(name))}")
+    if snapshot is not None:
+        if not 0 <= snapshot <= _MAX_SNAPSHOT:
+            raise _no_snapshot(snapshot)
+        options = (*options, f"SNAPSHOT_VERSION {snapshot}")
+    fixed = (
+        f"DATA_PATH {quote(f'{data}/')}",
+        "OVERRIDE_DATA_PATH true",  # a copied home would otherwise read the old one
+        "META_JOURNAL_MODE 'WAL'",
+        "META_BUSY_TIMEOUT 60000",
+        "DATA_INLINING_ROW_LIMIT 0",
+    )
+    try:
+        connection.execute(f"ATTACH {quote(f'ducklake:sqlite:{catalog}')} AS lake ({', '.join((*options, *fixed))})")
+    except duckdb.Error as error:
+        if snapshot is not None and "No snapshot found" in str(error):
+            raise _no_snapshot(snapshot) from error
+        raise
+
+
+def snapshot_id(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return the newest snapshot that the connection sees."""
+    return int(scalar(connection, "SELECT max(snapshot_id) FROM ducklake_snapshots('lake')"))
+
+
+def scalar(connection: duckdb.DuckDBPyConnection, sql: str, parameters: object = None) -> int:
+    """Return the one integer that a query answers with."""
+    row = connection.execute(sql, parameters).fetchone()
+    if row is None:
+        raise WarehouseError(f"the query answered with no row: {sql}")
+    return int(row[0])
+
+
+def quote(text: str) -> str:
+    """Return `text` as an SQL string literal, for the statements that take no bound values."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+@contextmanager
+def exclusive_lock(path: Path, timeout_s: float) -> Iterator[None]:
+    """Hold an exclusive lock on a file; the kernel frees it when the process ends, however it ends.
+
+    Raises:
+        WarehouseError: Another process still held it after `timeout_s` seconds.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + timeout_s
+    with path.open("a") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise WarehouseError(
+                        f"{path} is held by another process for more than {timeout_s:g} s", "wait for its run to end"
+                    ) from None
+                time.sleep(_POLL_S)
+        yield
+
+
+def _no_snapshot(snapshot: int) -> WarehouseError:
+    return WarehouseError(f"the lake has no snapshot {snapshot}", "list those there are with: stockroom snapshots")
+
+
+@functools.cache
+def _extension(name: str) -> str:
+    """Return the path of an extension that its PyPI package carries, or the bare name of one that DuckDB installed."""
+    spec = importlib.util.find_spec(f"duckdb_extension_{name}")
+    if spec is not None and spec.submodule_search_locations:
+        found = next(Path(spec.submodule_search_locations[0]).rglob(f"{name}.duckdb_extension"), None)
+        if found is not None:
+            return str(found)
+    duckdb.install_extension(name)
+    return name

@@ -1,0 +1,23 @@
+"""Previews: the first rows of a table as a Markdown table, for people."""
+
+import duckdb
+
+_ROWS, _CHARS = 5, 60
+
+
+def preview(connection: duckdb.DuckDBPyConnection, table: str) -> str:
+    """Return the first five rows of a table as Markdown; long values are cut at 60 characters."""
+    cursor = connection.execute(f"SELECT * FROM {table} LIMIT {_ROWS}")
+    names = [column[0] for column in cursor.description]
+    rows = cursor.fetchall()
+    lines = [_line(names), _line(["---"] * len(names))] + [_line([_cell(value) for value in row]) for row in rows]
+    return "\n".join(lines)
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else " ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;")
+    return text if len(text) <= _CHARS else text[: _CHARS - 1] + "…"

@@ -1,0 +1,57 @@
+"""The quarantine: what each table refused, reconciled like any other table."""
+
+import duckdb
+import polars as pl
+
+from warehouse import tables
+from warehouse.contracts.contract import INPUT_HASH
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.reconcile import Plan, plan
+
+CONTRACT = CONTRACTS["quarantine.rows"]
+
+
+def replace(
+    connection: duckdb.DuckDBPyConnection, table: str, violations: pl.DataFrame, stale: pl.DataFrame | None = None
+) -> Plan:
+    """Make the quarantine of `table` hold the violations (key, rule, row), one row for each violated rule.
+
+    With `stale` (a column key) only what is there under these keys gives way; without it, all of the table's rows do.
+    """
+    tables.ensure(connection, CONTRACT)
+    if INPUT_HASH not in violations.columns:
+        violations = violations.with_columns(pl.lit("").alias(INPUT_HASH))
+    connection.register("violations", violations)
+    desired = connection.execute(
+        'SELECT md5(to_json(row($table, key, rule, row, occurrence))::VARCHAR) AS id, $table AS "table", '
+        f"key, rule, row, {INPUT_HASH} "
+        "FROM (SELECT *, row_number() OVER (PARTITION BY key, rule, row) AS occurrence FROM violations)",
+        {"table": table},
+    ).pl()
+    connection.unregister("violations")
+    current = connection.execute(
+        f'SELECT id AS key, key AS row_key, {INPUT_HASH} FROM quarantine.rows WHERE "table" = ?', [table]
+    ).pl()
+    if stale is not None:
+        current = current.join(stale, left_on="row_key", right_on="key", how="semi")
+    change = plan(desired.select(INPUT_HASH, key="id"), current)
+    tables.write(connection, CONTRACT, change, [desired.join(change.upsert, left_on="id", right_on="key", how="semi")])
+    return change
+
+
+def hashes(connection: duckdb.DuckDBPyConnection, table: str) -> pl.DataFrame:
+    """Return the (key, input_hash) of the rows that `table` refused."""
+    tables.ensure(connection, CONTRACT)
+    return connection.execute(f'SELECT DISTINCT key, {INPUT_HASH} FROM quarantine.rows WHERE "table" = ?', [table]).pl()
+
+
+def counts(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Return (table, rule, rows) for everything in quarantine."""
+    return connection.sql('SELECT "table", rule, count(*) AS rows FROM quarantine.rows GROUP BY ALL ORDER BY ALL').pl()
+
+
+def refuse(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    """Put what the table's SQL file in `sql/quarantine/` finds into quarantine; return the number of its rows."""
+    found = connection.sql(tables.sql(f"quarantine.{table.replace('.', '_')}")).pl()
+    replace(connection, table, found)
+    return found.height

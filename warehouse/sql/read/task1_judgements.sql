@@ -1,0 +1,14 @@
+-- Task 1 of ESCI: the reduced set's judgements of the test split.
+select
+    pairs.locale,
+    pairs.query_key,
+    queries.query_id,
+    pairs.query,
+    pairs.product_key,
+    products.product_id,
+    pairs.label
+from training.pairs as pairs
+join staging.products as products on products.key = pairs.product_key
+join staging.queries as queries on queries.key = pairs.query_key
+where pairs.split = 'test' and pairs.small_version
+order by pairs.key

@@ -1,0 +1,69 @@
+"""Staging: bring the cleaned tables up to date with the raw ones, cleaning only the rows whose input is new."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from warehouse import cleaning, quarantine, tables
+from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA, split_rows
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.lake import Lake
+from warehouse.reconcile import plan
+
+Cleaner = Callable[[pl.LazyFrame], pl.LazyFrame]
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """Count what a refresh of a cleaned table did: rows cleaned, how the table changed, cleaned rows refused."""
+
+    cleaned: int
+    inserted: int
+    updated: int
+    deleted: int
+    quarantined: int
+
+
+def refresh_products(lake: Lake) -> Cleaned:
+    """Bring staging.products up to date with raw.products."""
+    return _reclean(lake, "staging.products", "SELECT * FROM raw.products", cleaning.clean_products)
+
+
+def refresh_queries(lake: Lake) -> Cleaned:
+    """Bring staging.queries up to date with raw.judgements and raw.sources."""
+    source = f"SELECT *, md5(to_json(q)::VARCHAR) AS {INPUT_HASH} FROM ({tables.sql('staging.queries')}) AS q"
+    return _reclean(lake, "staging.queries", source, cleaning.clean_queries)
+
+
+def _reclean(lake: Lake, table: str, source: str, clean: Cleaner) -> Cleaned:
+    """Clean the rows of `source` (an SQL query with key and input_hash) that are new or changed, in batches."""
+    contract = CONTRACTS[table]
+    rules = f"{cleaning.version()}:{contract.version}"
+    refused = [pl.DataFrame(schema=VIOLATION_SCHEMA | {INPUT_HASH: pl.String})]
+    lake.require()
+    with lake.writing() as writer, writer.cursor() as reader:  # the second cursor sees the committed state, and streams
+        reader.execute("USE lake")
+        tables.ensure(writer, contract)
+        desired = reader.sql(f"SELECT key, concat({INPUT_HASH}, ':', '{rules}') AS {INPUT_HASH} FROM ({source})").pl()
+        known = pl.concat([tables.hashes(writer, contract), quarantine.hashes(writer, table)])
+        change = plan(desired, known)
+
+        def batches() -> Iterator[pl.DataFrame]:
+            if not change.upsert.height:
+                return
+            reader.register("upsert_keys", change.upsert)
+            for batch in reader.sql(f"SELECT * FROM ({source}) WHERE key IN (FROM upsert_keys)").to_arrow_reader(
+                lake.settings.batch_rows
+            ):
+                raw = pl.DataFrame(batch).lazy()
+                hashed = raw.select("key", pl.concat_str(INPUT_HASH, pl.lit(rules), separator=":"))
+                frame = clean(raw).select(*contract.columns).join(hashed, on="key", maintain_order="left").collect()
+                good, violations = split_rows(contract, frame)
+                refused.append(violations.join(frame.select("key", INPUT_HASH), on="key"))
+                yield good
+
+        counts = tables.write(writer, contract, change, batches())
+        violations = pl.concat(refused)
+        quarantine.replace(writer, table, violations, change.stale)
+    return Cleaned(change.upsert.height, *counts, quarantined=violations["key"].n_unique())

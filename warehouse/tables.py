@@ -1,0 +1,162 @@
+"""Tables of the lake: made from their contract, filled by reconciliation, known by a fingerprint of their content."""
+
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from typing import NamedTuple
+
+import duckdb
+import polars as pl
+
+from warehouse.contracts.contract import INPUT_HASH, Contract
+from warehouse.lake import quote, scalar
+from warehouse.reconcile import Plan, plan
+
+
+class Written(NamedTuple):
+    """Count the rows of a table that were inserted, updated (another row under the same key) and deleted."""
+
+    inserted: int
+    updated: int
+    deleted: int
+
+
+def ensure(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
+    """Create the contract's table, with its meanings as comments, or bring its columns in line with the contract."""
+    schema, name = contract.table.split(".")
+    wanted = {column: contract.sql_type(column) for column in contract.columns} | {INPUT_HASH: "VARCHAR"}
+    present = dict(
+        connection.execute(
+            "SELECT column_name, data_type FROM duckdb_columns() "
+            "WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?",
+            [schema, name],
+        ).fetchall()
+    )
+    if present == wanted:
+        return
+    if present and any(present[column] != kind for column, kind in wanted.items() if column in present):
+        connection.execute(f"DROP TABLE {contract.table}")  # another type: derived rows are made anew
+        present = {}
+    if not present:
+        columns = ", ".join(f'"{column}" {kind}' for column, kind in wanted.items())
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        connection.execute(f"CREATE TABLE {contract.table} ({columns})")
+        connection.execute(f"COMMENT ON TABLE {contract.table} IS {quote(contract.description)}")
+    for column in wanted.keys() - present.keys():
+        if present:
+            connection.execute(f'ALTER TABLE {contract.table} ADD COLUMN "{column}" {wanted[column]}')
+        meaning = (
+            contract.meaning(column) if column in contract.columns else "hash of the inputs that the row was made from"
+        )
+        connection.execute(f'COMMENT ON COLUMN {contract.table}."{column}" IS {quote(meaning)}')
+    for column in present.keys() - wanted.keys():
+        connection.execute(f'ALTER TABLE {contract.table} DROP COLUMN "{column}"')
+
+
+def exists(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Tell whether the lake has the table."""
+    schema, name = table.split(".")
+    found = "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?"
+    return scalar(connection, found, [schema, name]) > 0
+
+
+def hashes(connection: duckdb.DuckDBPyConnection, contract: Contract, where: str = "true") -> pl.DataFrame:
+    """Return the (key, input_hash) of the rows in the contract's table."""
+    return connection.sql(f'SELECT "{contract.key}" AS key, {INPUT_HASH} FROM {contract.table} WHERE {where}').pl()
+
+
+def write(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, change: Plan, batches: Iterable[pl.DataFrame]
+) -> Written:
+    """Take out the stale rows and put in the batches, which hold the rows of `change.upsert` (or fewer: refused ones)."""
+    gone = pl.DataFrame(schema={"key": pl.String})
+    if change.stale.height:
+        connection.register("stale_keys", change.stale)
+        stale = f'FROM {contract.table} WHERE "{contract.key}" IN (SELECT key FROM stale_keys)'
+        gone = connection.sql(f'SELECT "{contract.key}" AS key {stale}').pl()
+        connection.execute(f"DELETE {stale}")
+        connection.unregister("stale_keys")
+    written = updated = 0
+    columns = ", ".join(f'"{column}"' for column in (*contract.columns, INPUT_HASH))
+    for batch in batches:
+        if batch.height:  # named, not registered: a registered frame would stay in memory until the transaction ends
+            connection.execute(f"INSERT INTO {contract.table} BY NAME SELECT {columns} FROM batch")
+            written += batch.height
+            updated += batch.join(gone, left_on=contract.key, right_on="key", how="semi").height
+    return Written(written - updated, updated, gone.height - updated)
+
+
+def refresh(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, parameters: Mapping[str, object] | None = None
+) -> Plan:
+    """Run the table's SQL file and reconcile the table with its answer; a row's input hash is the hash of its content."""
+    return _reconcile(connection, contract, sql(contract.table), parameters)
+
+
+def refresh_from(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, frame: pl.DataFrame, where: str = "true"
+) -> Plan:
+    """Reconcile the rows of the table for which the SQL condition `where` holds with a frame of its columns."""
+    connection.register("given", frame)
+    change = _reconcile(connection, contract, "SELECT * FROM given", None, where)
+    connection.unregister("given")
+    return change
+
+
+def _reconcile(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    source: str,
+    parameters: Mapping[str, object] | None,
+    where: str = "true",
+) -> Plan:
+    ensure(connection, contract)
+    columns = ", ".join(f'"{column}"::{contract.sql_type(column)} AS "{column}"' for column in contract.columns)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE desired AS WITH typed AS (SELECT {columns} FROM ({source})) "
+        f"SELECT *, md5(to_json(typed)::VARCHAR) AS {INPUT_HASH} FROM typed",
+        dict(parameters or {}) or None,
+    )
+    desired = connection.sql(f'SELECT "{contract.key}" AS key, {INPUT_HASH} FROM desired').pl()
+    change = plan(desired, hashes(connection, contract, where))
+    write(connection, contract, change, ())
+    if change.upsert.height:
+        connection.register("upsert_keys", change.upsert)
+        connection.execute(
+            f"INSERT INTO {contract.table} BY NAME "
+            f'SELECT * FROM desired WHERE "{contract.key}" IN (SELECT key FROM upsert_keys)'
+        )
+        connection.unregister("upsert_keys")
+    connection.execute("DROP TABLE desired")
+    return change
+
+
+def sql(table: str) -> str:
+    """Return the SQL file of a table: `features.products` is `warehouse/sql/features/products.sql`."""
+    schema, name = table.split(".")
+    return files("warehouse").joinpath("sql", schema, f"{name}.sql").read_text(encoding="utf-8").rstrip().rstrip(";")
+
+
+def fingerprint(connection: duckdb.DuckDBPyConnection, contract: Contract) -> str:
+    """Return the table's data version: row count and the sum of its rows' MD5 hashes modulo 2^128, in hex.
+
+    A row's hash is that of "key input_hash", read as a little-endian number. Equal content gives the equal fingerprint
+    whatever the order of rows, the snapshot or the version of DuckDB.
+    """
+    rows, low, high = connection.execute(  # DuckDB calls the first eight bytes upper, though they are the low ones
+        "SELECT count(*), coalesce(sum(md5_number_upper(row)::HUGEINT), 0), coalesce(sum(md5_number_lower(row)::HUGEINT), 0) "
+        f"FROM (SELECT concat(\"{contract.key}\", ' ', {INPUT_HASH}) AS row FROM {contract.table})"
+    ).fetchone() or (0, 0, 0)
+    return f"{int(rows)}-{((int(high) << 64) + int(low)) % (1 << 128):032x}"
+
+
+def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    """Return the number of rows in a table."""
+    return scalar(connection, f"SELECT count(*) FROM {table}")
+
+
+def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Return the number of rows of every table in the lake, by name."""
+    names = connection.execute(
+        "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE database_name = 'lake' ORDER BY ALL"
+    ).fetchall()
+    return {name: count(connection, name) for (name,) in names}
