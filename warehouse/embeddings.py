@@ -1,0 +1,141 @@
+"""The embedding cache: no text is ever encoded twice by the same encoder."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from warehouse.errors import WarehouseError
+from warehouse.lance import KEY, LanceDirectory, key_field, merge, scan, to_matrix, to_vectors, vector_type
+
+Matrix = npt.NDArray[np.float32]
+_TAKE_ROWS = 32_768  # vectors in memory beside the result: 50 MB at 384 dimensions
+
+
+def text_hash(text: str) -> str:
+    """Return the MD5 of the exact text in UTF-8, as 32 hexadecimal digits."""
+    return hashlib.md5(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
+
+
+@dataclass(frozen=True)
+class FillResult:
+    """Say how many distinct texts were asked for and how many of them had to be encoded."""
+
+    distinct: int
+    encoded: int
+
+
+class EmbeddingCache:
+    """Keep text vectors by encoder and exact text.
+
+    One Lance table an encoder, `embeddings_<fingerprint>`, one row per distinct text: `key` (hash of the text) and
+    `vector`. The fingerprint must cover all that changes a vector: weights, pooling, length, precision, template.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._directory = LanceDirectory(root)
+
+    def fill(
+        self,
+        texts: Iterable[str],
+        encode: Callable[[list[str]], Matrix],
+        fingerprint: str,
+        *,
+        commit_texts: int = 8192,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> FillResult:
+        """Encode the texts that this encoder has not seen, each once, and write nothing when there are none.
+
+        Args:
+            texts: Texts in any order and number, repeated or not.
+            encode: Returns one row a text, (texts, dim); gets at most `commit_texts` texts.
+            fingerprint: Names the encoder.
+            commit_texts: Texts encoded between two commits: what a killed run loses at most.
+            on_progress: Told after each commit how many texts are encoded, and of how many.
+
+        Raises:
+            WarehouseError: `encode` returned another shape or values that are not finite.
+        """
+        by_hash = {text_hash(text): text for text in texts}
+        unseen = self._unseen(list(by_hash), fingerprint)
+        for start in range(0, len(unseen), commit_texts):
+            hashes = unseen[start : start + commit_texts]
+            vectors = _checked(encode([by_hash[each] for each in hashes]), len(hashes), fingerprint)
+            schema = pa.schema([key_field(KEY, pa.string()), pa.field("vector", vector_type(vectors.shape[1]))])
+            rows = pa.table([pa.array(hashes, pa.string()), to_vectors(vectors)], schema=schema)
+            merge(self._directory.create(_table_name(fingerprint), schema), rows, update=False)
+            if on_progress:
+                on_progress(start + len(hashes), len(unseen))
+        return FillResult(len(by_hash), len(unseen))
+
+    def vectors(self, texts: Sequence[str], fingerprint: str) -> Matrix:
+        """Return the cached vectors (texts, dim) in the order of the texts.
+
+        Every call looks through all keys, 0.7 s for a million: ask for many texts at a time. For no texts: (0, 0).
+
+        Raises:
+            WarehouseError: A text has no cached vector.
+        """
+        if not len(texts):
+            return np.empty((0, 0), np.float32)
+        hashes = pa.array([text_hash(text) for text in texts], pa.string())
+        table = self._directory.open(_table_name(fingerprint))
+        if table is None:
+            raise _missing(len(hashes), len(hashes), fingerprint)
+        stored = scan(table, [KEY], row_id=True)
+        positions = pc.index_in(hashes, value_set=stored[KEY])
+        if positions.null_count:
+            raise _missing(positions.null_count, len(hashes), fingerprint)
+        return _take(table, stored["_rowid"].to_numpy()[positions.to_numpy()])
+
+    def count(self, fingerprint: str) -> int:
+        """Return how many texts are cached for an encoder."""
+        table = self._directory.open(_table_name(fingerprint))
+        return 0 if table is None else int(table.count_rows())
+
+    def _unseen(self, hashes: list[str], fingerprint: str) -> list[str]:
+        table = self._directory.open(_table_name(fingerprint))
+        if table is None or not hashes:
+            return hashes
+        asked = pa.array(hashes, pa.string())
+        unseen: list[str] = asked.filter(pc.invert(pc.is_in(asked, value_set=scan(table, [KEY])[KEY]))).to_pylist()
+        return unseen
+
+
+def _take(table: Any, row_ids: npt.NDArray[np.uint64]) -> Matrix:
+    """Read vectors by address, (len(row_ids), dim), a slice of the table at a time in the order of the file."""
+    result = np.empty((len(row_ids), table.schema.field("vector").type.list_size), np.float32)
+    order = np.argsort(row_ids, kind="stable")
+    for start in range(0, len(order), _TAKE_ROWS):
+        places = order[start : start + _TAKE_ROWS]
+        wanted, where = np.unique(row_ids[places], return_inverse=True)
+        rows = table.take_row_ids(wanted.tolist()).select(["vector"]).with_row_id().to_arrow()
+        as_wanted = np.argsort(rows["_rowid"].to_numpy())  # both ascending
+        result[places] = to_matrix(rows["vector"])[as_wanted][where]
+    return result
+
+
+def _checked(vectors: Matrix, rows: int, fingerprint: str) -> Matrix:
+    if vectors.ndim != 2 or len(vectors) != rows or not np.isfinite(vectors).all():
+        raise WarehouseError(
+            f"Encoder {fingerprint} returned {vectors.shape} for {rows} texts, or values that are not finite.",
+            "Check the encoder's precision settings.",
+        )
+    return vectors
+
+
+def _missing(missing: int, asked: int, fingerprint: str) -> WarehouseError:
+    return WarehouseError(
+        f"{missing} of {asked} texts have no cached vector of encoder {fingerprint}.",
+        "Encode them first: build the text embeddings.",
+    )
+
+
+def _table_name(fingerprint: str) -> str:
+    return f"embeddings_{fingerprint}"

@@ -1,0 +1,51 @@
+"""Upkeep of a vector table: build the vector index where it pays, take new rows into it, join small files.
+
+Separate from writing rows, so that a release always pins a version whose index is whole.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+# Joining files, clean-up and index refresh come as one call in lancedb. A clean-up that meets a tagged version raises
+# before the index step; with a cut-off a century ago it meets none, and deletes nothing.
+_KEEP_ALL_VERSIONS = timedelta(days=36_500)
+
+
+@dataclass(frozen=True)
+class IndexStatus:
+    """Say how many rows a table has and how many of them its vector index covers (none without an index)."""
+
+    rows: int
+    indexed: bool
+    unindexed_rows: int
+
+
+def index_status(table: Any) -> IndexStatus:
+    """Read the state of a table's vector index. Rows outside it are still found, only by scanning them."""
+    for index in table.list_indices():
+        if list(index.columns) == ["vector"]:
+            return IndexStatus(int(table.count_rows()), True, int(index.num_unindexed_rows))
+    rows = int(table.count_rows())
+    return IndexStatus(rows, False, rows)
+
+
+def refresh_index(table: Any, *, index_above: int, compact_above: int) -> None:
+    """Bring the index up to date and write nothing when it is.
+
+    The index is IVF with RabitQ codes: the best recall and the fastest build of those compared on real titles. Its
+    codes only choose candidates, search refines them with the stored vectors.
+
+    Args:
+        table: A table with a `vector` column.
+        index_above: Rows from which on there is an index; below, exact search is fast enough.
+        compact_above: Files from which on they are joined.
+    """
+    from lancedb.index import IvfRq
+
+    status = index_status(table)
+    fragments = int(table.stats()["fragment_stats"]["num_fragments"])
+    if fragments > compact_above or (status.indexed and status.unindexed_rows):
+        table.optimize(cleanup_older_than=_KEEP_ALL_VERSIONS)
+    if not status.indexed and status.rows >= index_above:
+        table.create_index("vector", config=IvfRq(distance_type="cosine"))

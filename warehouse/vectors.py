@@ -1,0 +1,264 @@
+"""Product vectors: one table a model, written by key, read and searched at exact versions."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from warehouse.errors import WarehouseError
+from warehouse.lance import (
+    KEY,
+    LanceDirectory,
+    at_version,
+    check_schema,
+    delete_keys,
+    key_field,
+    merge,
+    scan,
+    scan_batches,
+    to_matrix,
+    vector_type,
+)
+from warehouse.vector_index import IndexStatus, index_status, refresh_index
+
+Rows: TypeAlias = pa.RecordBatch | pa.Table | pl.DataFrame
+COLUMNS = (KEY, "product_id", "locale", "title", "vector", "input_hash")
+_PINNED_TABLES = 4  # opened versions kept by a searcher
+
+
+def table_name(model_id: str) -> str:
+    """Return the name of a model's vector table, relative to the directory."""
+    return f"products_{model_id}"
+
+
+@dataclass(frozen=True)
+class VectorWrite:
+    """Say what a write did; `version` is the table's newest version afterwards, 0 where there is no table."""
+
+    version: int
+    upserted: int
+    deleted: int
+
+
+class VectorStore:
+    """Keep the vectors of products. One table a model: `products_<model_id>`, one row per product and locale.
+
+    Columns: `key` (`locale:product_id`), `product_id`, `locale`, `title`, `vector` (float32), `input_hash`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._directory = LanceDirectory(root)
+        self._pinned: OrderedDict[tuple[str, int], Any] = OrderedDict()
+
+    def current(self, model_id: str) -> pl.DataFrame:
+        """Return `key` and `input_hash` of every row of the newest version: what reconciliation compares with."""
+        table = self._directory.open(table_name(model_id))
+        if table is None:
+            return pl.DataFrame(schema={KEY: pl.String, "input_hash": pl.String})
+        return _frame(scan(table, [KEY, "input_hash"]))
+
+    def apply(
+        self, model_id: str, upserts: Iterable[Rows], deletes: Sequence[str], dim: int, *, commit_rows: int = 65_536
+    ) -> VectorWrite:
+        """Delete rows by key, then insert or replace rows by key; write no version when nothing comes of it.
+
+        A key that comes twice keeps its last row; one that is deleted and upserted is there afterwards. Commits every
+        `commit_rows` rows: a killed run is gone on with by reconciling again.
+
+        Args:
+            model_id: Names the model.
+            upserts: Pieces with the columns of the table, in any order, the vectors as lists of `dim` numbers.
+            deletes: Keys to delete; those not there are passed over.
+            dim: Length of a vector.
+            commit_rows: Rows between two commits; bounds the memory.
+
+        Raises:
+            WarehouseError: A column is missing or has another type or dimension, or a vector is not finite.
+        """
+        name = table_name(model_id)
+        schema = _schema(dim)
+        deleted = upserted = 0
+        table = self._directory.open(name)
+        if table is not None:
+            check_schema(table, schema)
+            deleted = delete_keys(table, deletes)
+        for rows in _commits(upserts, schema, commit_rows):
+            if table is None:
+                table = self._directory.create(name, schema)
+            upserted += merge(table, rows)
+        return VectorWrite(int(table.version) if table is not None else 0, upserted, deleted)
+
+    def refresh_index(self, model_id: str, *, index_above: int = 100_000, compact_above: int = 64) -> int:
+        """Bring the vector index up to date and return the table's version: a new one only if there was need.
+
+        Args:
+            model_id: Names the model.
+            index_above: Rows from which on there is an approximate index; below, search is exact.
+            compact_above: Files from which on they are joined.
+        """
+        table = self._open(model_id)
+        refresh_index(table, index_above=index_above, compact_above=compact_above)
+        return int(table.version)
+
+    def index_status(self, model_id: str) -> IndexStatus:
+        """Return how many rows the newest version has, and how many its index covers."""
+        return index_status(self._open(model_id))
+
+    def search(
+        self,
+        model_id: str,
+        version: int,
+        vector: npt.NDArray[np.float32],
+        k: int,
+        locale: str | None = None,
+        *,
+        exact: bool = False,
+        nprobes: int = 20,
+        refine_factor: int = 10,
+    ) -> pl.DataFrame:
+        """Return the k nearest products of one version: rank (from 1), key, product_id, locale, title, score.
+
+        The score is the cosine, descending; ties go by product id, then key, also where they meet the end of the list.
+
+        Args:
+            model_id: Names the model.
+            version: The table's version, as a release names it.
+            vector: The query's vector (dim,), not zero.
+            k: Rows wanted, at least 1.
+            locale: Only products of this locale.
+            exact: Compare with every vector, even where there is an index.
+            nprobes: Index partitions looked at, a count.
+            refine_factor: Candidates a result row that are compared by their true vectors, a count.
+        """
+        table = self._pin(model_id, version)
+        query = np.asarray(vector, np.float32)
+        if query.shape != (dim := table.schema.field("vector").type.list_size,):
+            raise WarehouseError(
+                f"The query's vector has shape {query.shape}, the table {table_name(model_id)} holds {dim} dimensions.",
+                "Encode the query with the model that the release names.",
+            )
+        limit = k + 1
+        while True:
+            builder = table.search(query).distance_type("cosine").limit(limit)
+            builder = builder.nprobes(nprobes).refine_factor(refine_factor)
+            if locale is not None:
+                from lancedb.expr import col, lit
+
+                builder = builder.where(col("locale") == lit(locale))
+            if exact:
+                builder = builder.bypass_vector_index()
+            found = builder.select([KEY, "product_id", "locale", "title", "_distance"]).to_arrow()
+            distances = np.sort(found["_distance"].to_numpy())
+            # Only past the last row that ties with the k-th is it known which of them come first.
+            if len(distances) < limit or distances[-1] > distances[k - 1]:
+                return _ranked(found, k)
+            limit *= 2
+
+    def read(self, model_id: str, version: int | None = None, columns: Sequence[str] = COLUMNS) -> pa.Table:
+        """Read columns of every row of a version (default: the newest), in no particular order."""
+        return scan(self._at(model_id, version), columns)
+
+    def read_batches(
+        self,
+        model_id: str,
+        version: int | None = None,
+        columns: Sequence[str] = COLUMNS,
+        *,
+        batch_rows: int = 32_768,
+    ) -> Iterator[pa.RecordBatch]:
+        """Read like `read`, but at most `batch_rows` rows at a time."""
+        yield from scan_batches(self._at(model_id, version), columns, batch_rows)
+
+    def schema(self, model_id: str, version: int | None = None) -> pa.Schema:
+        """Return the columns of a version (default: the newest)."""
+        return self._at(model_id, version).schema
+
+    def count(self, model_id: str, version: int | None = None) -> int:
+        """Return the number of rows of a version (default: the newest)."""
+        return int(self._at(model_id, version).count_rows())
+
+    def version(self, model_id: str) -> int:
+        """Return the table's newest version, 0 where there is no table."""
+        table = self._directory.open(table_name(model_id))
+        return 0 if table is None else int(table.version)
+
+    def _open(self, model_id: str) -> Any:
+        table = self._directory.open(table_name(model_id))
+        if table is None:
+            raise WarehouseError(f"There are no product vectors of model {model_id}.", "Build the product vectors.")
+        return table
+
+    def _at(self, model_id: str, version: int | None) -> Any:
+        return self._open(model_id) if version is None else self._pin(model_id, version)
+
+    def _pin(self, model_id: str, version: int) -> Any:
+        key = (model_id, version)
+        if key not in self._pinned:
+            self._pinned[key] = at_version(self._open(model_id), version)
+            if len(self._pinned) > _PINNED_TABLES:
+                self._pinned.popitem(last=False)
+        return self._pinned[key]
+
+
+def _schema(dim: int) -> pa.Schema:
+    return pa.schema(
+        [
+            key_field(KEY, pa.string()),
+            pa.field("product_id", pa.string(), nullable=False),
+            pa.field("locale", pa.string(), nullable=False),
+            pa.field("title", pa.string()),
+            pa.field("vector", vector_type(dim), nullable=False),
+            pa.field("input_hash", pa.string(), nullable=False),
+        ]
+    )
+
+
+def _commits(pieces: Iterable[Rows], schema: pa.Schema, commit_rows: int) -> Iterator[pa.Table]:
+    """Cut the pieces anew into tables of `commit_rows` rows, each with unique keys."""
+    waiting: list[pa.Table] = []
+    for piece in pieces:
+        waiting.append(_conform(piece, schema))
+        while sum(table.num_rows for table in waiting) >= commit_rows:
+            together = pa.concat_tables(waiting)
+            yield _unique(together.slice(0, commit_rows))
+            waiting = [together.slice(commit_rows)]
+    if any(table.num_rows for table in waiting):
+        yield _unique(pa.concat_tables(waiting))
+
+
+def _conform(piece: Rows, schema: pa.Schema) -> pa.Table:
+    try:
+        table = piece.to_arrow() if isinstance(piece, pl.DataFrame) else pa.table(piece)
+        rows = table.select(schema.names).cast(schema)
+        if not np.isfinite(to_matrix(rows["vector"])).all():
+            raise ValueError("a vector is not finite")
+    except (KeyError, ValueError) as error:
+        raise WarehouseError(
+            f"These rows do not fit a vector table: {error}",
+            f"Give {', '.join(schema.names)}; vectors of {schema.field('vector').type.list_size} finite numbers.",
+        ) from error
+    return rows
+
+
+def _unique(rows: pa.Table) -> pa.Table:
+    keys = _frame(rows.select([KEY])).with_row_index("row")
+    last = keys.unique(KEY, keep="last", maintain_order=True)["row"]
+    return rows if len(last) == rows.num_rows else rows.take(last.to_arrow())
+
+
+def _ranked(found: pa.Table, k: int) -> pl.DataFrame:
+    score = 1.0 - pl.col("_distance").cast(pl.Float64)
+    ranked = _frame(found).with_columns(score=score).sort("score", "product_id", KEY, descending=[True, False, False])
+    return ranked.head(k).with_row_index("rank", offset=1).select("rank", KEY, "product_id", "locale", "title", "score")
+
+
+def _frame(table: pa.Table) -> pl.DataFrame:
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
