@@ -1,0 +1,5 @@
+"""ESCI-shaped data to try everything on: invented, deterministic, and labelled by what the products are."""
+
+from warehouse.sample.writer import SampleSummary, write_sample
+
+__all__ = ["SampleSummary", "write_sample"]

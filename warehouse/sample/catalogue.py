@@ -1,0 +1,114 @@
+"""The truth of the catalogue: what each product is, as small integer codes.
+
+Codes are drawn chunk by chunk, each from its own seed, and are all that is held in memory for the whole catalogue (36
+bytes a product). Text is made from them later, a chunk at a time.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from warehouse.sample.attributes import LOCALES, value_count
+from warehouse.sample.product_types import product_types
+
+CHUNK_ROWS = 16_384
+_PRODUCTS_PER_BRAND = 60
+_TYPES_PER_BRAND = 5
+_LOCALE_SHARES = (0.70, 0.15, 0.15)
+_SHARED_SHARE = 0.4
+"""Part of the es and jp products that carry the key of a us product: the same item sold in two places."""
+_UNBRANDED_SHARE = 0.005
+_UNIVERSAL_SHARE = 0.3
+"""Part of the accessories that state no maker they fit."""
+_ITEM_STEP = 1_000_003  # a prime: item number -> id is one to one and looks unsorted
+
+Codes = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Hold one code a product in each array; -1 means "has none".
+
+    A search can name `maker` (the brand, or for an accessory the brand it fits), `colour`, `first` and `second` (the
+    type's own two attributes). `item` is what locales share: it makes the product id.
+    """
+
+    item: Codes
+    locale: Codes
+    type: Codes
+    brand: Codes
+    maker: Codes
+    colour: Codes
+    first: Codes
+    second: Codes
+    family: Codes
+
+    def __len__(self) -> int:
+        """Count the products."""
+        return len(self.item)
+
+    def rows(self, start: int, stop: int) -> "Catalogue":
+        """Cut out products `start` to `stop`."""
+        return Catalogue(*(getattr(self, field.name)[start:stop] for field in fields(self)))
+
+
+def product_id(item: int) -> str:
+    """Write an item's number as a ten-character id in the manner of the upstream files."""
+    return "B0" + np.base_repr(item * _ITEM_STEP % 36**8, 36).rjust(8, "0")
+
+
+def brand_count(products: int) -> int:
+    """Say how many brands a catalogue has: they grow with it, so that a brand's range stays the same size."""
+    return max(24, products // _PRODUCTS_PER_BRAND)
+
+
+def chunks(products: int) -> Iterator[tuple[int, int, int]]:
+    """Number the chunks and give their first and last-but-one row."""
+    for number, start in enumerate(range(0, products, CHUNK_ROWS)):
+        yield number, start, min(start + CHUNK_ROWS, products)
+
+
+def draw_catalogue(products: int, seed: int) -> Catalogue:
+    """Draw the codes of all products."""
+    brands = brand_count(products)
+    parts = [_draw_chunk(stop - start, start, brands, [seed, 1, number]) for number, start, stop in chunks(products)]
+    return Catalogue(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Catalogue)))
+
+
+def _draw_chunk(size: int, start: int, brands: int, seed: list[int]) -> Catalogue:
+    """Draw families first (type, brand and one attribute in common), then their members, then who is sold where."""
+    rng = np.random.default_rng(seed)
+    types = product_types()
+    family = np.repeat(np.arange(size), rng.integers(1, 6, size))[:size]
+    type_ = rng.integers(len(types), size=size)[family]
+    window = max(8, brands * _TYPES_PER_BRAND // len(types))
+
+    def brand_of(type_codes: npt.NDArray[np.int64], draws: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        # A type is sold by a run of neighbouring brands, so a brand sells a handful of types; the first of a run most.
+        return (type_codes * brands // len(types) + (draws**1.5 * window).astype(np.int64)) % brands
+
+    brand = brand_of(type_, rng.random(size)[family])
+    main = np.array([t.accessory_of for t in types])[type_]
+    universal = rng.random(size)[family] < _UNIVERSAL_SHARE
+    fits = np.where(universal, -1, brand_of(np.maximum(main, 0), rng.random(size)[family]))
+    brand = np.where((rng.random(size) < _UNBRANDED_SHARE) & (main < 0), -1, brand)
+    coloured = np.array([t.coloured for t in types])[type_]
+    colour = np.where(coloured, (rng.random(size) ** 1.5 * value_count("colour")).astype(np.int64), -1)
+    counts = np.array([[value_count(name) for name in t.attributes] for t in types])[type_]  # (size, 2)
+    first = (rng.random(size) * counts[:, 0]).astype(np.int64)
+    second = (rng.random(size)[family] * counts[:, 1]).astype(np.int64)
+
+    locale = rng.choice(len(LOCALES), p=_LOCALE_SHARES, size=size)
+    source = np.arange(size)
+    at_home = np.flatnonzero(locale == 0)
+    for code in range(1, len(LOCALES)):
+        abroad = np.flatnonzero(locale == code)
+        sharing = min(int(len(abroad) * _SHARED_SHARE), len(at_home))
+        source[abroad[:sharing]] = rng.choice(at_home, size=sharing, replace=False)
+
+    maker = np.where(main < 0, brand, fits)
+    facts = [column[source] for column in (type_, brand, maker, colour, first, second)]
+    columns = [source + start, locale, *facts, family[source] + start]
+    return Catalogue(*[column.astype(np.int32) for column in columns])

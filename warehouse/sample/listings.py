@@ -1,0 +1,101 @@
+"""What a seller writes about a product: title, description, bullets, brand and colour, made from its codes."""
+
+from dataclasses import fields
+
+import numpy as np
+import numpy.typing as npt
+
+from warehouse.sample.attributes import LOCALES, forms
+from warehouse.sample.brands import brand_name
+from warehouse.sample.catalogue import Catalogue, product_id
+from warehouse.sample.phrases import PHRASES, Phrases
+from warehouse.sample.product_types import product_types
+
+Row = dict[str, str | None]
+_DRAWS = 24
+_LINES = (
+    "Aero",
+    "Nova",
+    "Prime",
+    "Terra",
+    "Flux",
+    "Echo",
+    "Luna",
+    "Delta",
+    "Orbit",
+    "Pulse",
+    "Astra",
+    "Zen",
+    "Vista",
+    "Core",
+)
+
+
+class _Dice:
+    """Hand out one row's random numbers in order: drawing them for a whole chunk at once is what makes text cheap."""
+
+    def __init__(self, draws: npt.NDArray[np.int64]) -> None:
+        self._draws = iter(draws.tolist())
+
+    def below(self, count: int) -> int:
+        return int(next(self._draws)) % count
+
+    def chance(self, share: float) -> bool:
+        return self.below(10_000) < share * 10_000
+
+    def pick(self, options: tuple[str, ...]) -> str:
+        return options[self.below(len(options))]
+
+
+def write_listings(codes: Catalogue, seed: list[int], brand_seed: int) -> list[Row]:
+    """Write the products' rows, in order, in upstream's columns."""
+    draws = np.random.default_rng(seed).integers(2**40, size=(len(codes), _DRAWS))
+    table = np.stack([getattr(codes, field.name) for field in fields(codes)], axis=1)  # (row, field)
+    return [_write(row.tolist(), _Dice(dice), brand_seed) for row, dice in zip(table, draws, strict=True)]
+
+
+def _write(codes: list[int], dice: _Dice, brand_seed: int) -> Row:
+    """Write one product; `codes` in the order of `Catalogue`'s fields."""
+    item, locale_code, type_code, brand, maker, colour, first, second, family = codes
+    kind = product_types()[type_code]
+    locale = LOCALES[locale_code]
+    phrases = PHRASES[locale]
+    name = dice.pick(kind.names[locale])
+    maker_name = brand_name(brand, brand_seed) if brand >= 0 else None
+    one, two = (dice.pick(forms(a, locale)[v]) for a, v in zip(kind.attributes, (first, second), strict=True))
+    shade = dice.pick(forms("colour", locale)[colour]) if colour >= 0 else None
+    if kind.accessory_of >= 0:
+        thing = dice.pick(product_types()[kind.accessory_of].names[locale])
+        fitted = f"{brand_name(maker, brand_seed)} {thing}" if maker >= 0 else thing
+        fitting = phrases.compatible.format(thing=fitted)
+        name = f"{fitting} {name}" if locale == "jp" else f"{name} {fitting}"
+    shade_in_column = shade is not None and dice.chance(0.7)
+    facts = [one, two]
+    if shade is not None and (not shade_in_column or dice.chance(0.4)):
+        facts.append(shade)
+    title = _title(name, maker_name, facts, f"{_LINES[family % len(_LINES)]}-{family % 89 + 10}", phrases, dice)
+    words = {"type": name, "brand": maker_name or name, "first": one, "second": two, "colour": shade or one}
+    start = dice.below(len(phrases.sentences))
+    sentences = [phrases.sentences[(start + k) % len(phrases.sentences)].format(**words) for k in range(2)]
+    bullets = [phrases.bullets[(start + k) % len(phrases.bullets)].format(**words) for k in range(3)]
+    return {
+        "product_id": product_id(item),
+        "product_title": title,
+        "product_description": " ".join(sentences) if dice.chance(0.3) else None,
+        "product_bullet_point": "\n".join(bullets) if dice.chance(0.45) else None,
+        "product_brand": maker_name,
+        "product_color": shade.capitalize() if shade_in_column and shade else None,
+        "product_locale": locale,
+    }
+
+
+def _title(name: str, brand: str | None, facts: list[str], line: str, phrases: Phrases, dice: _Dice) -> str:
+    """Mix facts and slogans: the facts stand before and behind the name, in an order that says nothing."""
+    turn = dice.below(len(facts))
+    facts = facts[turn:] + facts[:turn]
+    before = dice.below(len(facts) + 1)
+    slogans = list(dict.fromkeys(dice.pick(phrases.slogans) for _ in range(2 + dice.below(3))))
+    lead = [slogans.pop()] if len(slogans) > 1 and dice.chance(0.4) else []
+    opening = [*lead, *([brand] if brand and dice.chance(0.75) else []), *([line] if dice.chance(0.6) else [])]
+    head = " ".join([*opening, *facts[:before], name])
+    return ", ".join([head, *facts[before:], *slogans])

@@ -1,0 +1,161 @@
+"""Write the sample as the three files that upstream publishes, in chunks, so that memory does not grow with text."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from warehouse.errors import WarehouseError
+from warehouse.sample.attributes import LOCALES
+from warehouse.sample.catalogue import Catalogue, chunks, draw_catalogue, product_id
+from warehouse.sample.dirt import Judgement, soil_judgements, soil_products
+from warehouse.sample.listings import write_listings
+from warehouse.sample.queries import Query, draw_queries
+
+EXAMPLES = "shopping_queries_dataset_examples.parquet"
+PRODUCTS = "shopping_queries_dataset_products.parquet"
+SOURCES = "shopping_queries_dataset_sources.csv"
+DEFAULT_BRAND_SEED = 1
+_QUERIES_PER_CHUNK = 1_024
+
+_EXAMPLE_SCHEMA = pa.schema(
+    {
+        "example_id": pa.int64(),
+        "query": pa.string(),
+        "query_id": pa.int64(),
+        "product_id": pa.string(),
+        "product_locale": pa.string(),
+        "esci_label": pa.string(),
+        "small_version": pa.int64(),
+        "large_version": pa.int64(),
+        "split": pa.string(),
+    }
+)
+_PRODUCT_COLUMNS = ("id", "title", "description", "bullet_point", "brand", "color", "locale")
+_PRODUCT_SCHEMA = pa.schema({f"product_{name}": pa.string() for name in _PRODUCT_COLUMNS})
+
+
+@dataclass(frozen=True)
+class SampleSummary:
+    """Say what was written: rows by file, judgements by label, queries by split, planted dirt by kind."""
+
+    rows: dict[str, int]
+    labels: dict[str, int]
+    queries: dict[str, int]
+    dirt: dict[str, int] = field(repr=False)
+
+
+def write_sample(
+    out: Path,
+    products: int,
+    seed: int,
+    *,
+    brand_seed: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> SampleSummary:
+    """Write ESCI-shaped data: the same arguments give the same bytes.
+
+    Args:
+        out: Folder for the three files; made if missing. Files of these names are replaced, each at once.
+        products: Number of distinct products over all locales; duplicate and empty keys come on top.
+        seed: Decides everything but the brands' names.
+        brand_seed: Decides the brands' names alone; a default when None.
+        on_progress: Called with (products written, products) after every chunk.
+
+    Raises:
+        WarehouseError: `products` is below 1, or a seed is negative.
+    """
+    if products < 1:
+        raise WarehouseError(f"a sample of {products} products cannot be made", "ask for at least 1 product")
+    if seed < 0 or (brand_seed or 0) < 0:
+        raise WarehouseError("a seed cannot be negative", "use 0 or more for seed and brand_seed")
+    names = DEFAULT_BRAND_SEED if brand_seed is None else brand_seed
+    out.mkdir(parents=True, exist_ok=True)
+    codes = draw_catalogue(products, seed)
+    # All three take their places at the end, so that a run that fails midway leaves no mixture of old and new.
+    with (
+        _replacing(out / PRODUCTS) as products_file,
+        _replacing(out / EXAMPLES) as examples_file,
+        _replacing(out / SOURCES) as sources_file,
+    ):
+        rows, dirt = _write_products(products_file, codes, seed, names, on_progress)
+        judged, labels, splits, more = _write_examples(examples_file, sources_file, codes, seed, names)
+    written = {PRODUCTS: rows, EXAMPLES: judged, SOURCES: sum(splits.values())}
+    return SampleSummary(written, dict(sorted(labels.items())), dict(splits), dict(dirt + more))
+
+
+def _write_products(
+    path: Path, codes: Catalogue, seed: int, brand_seed: int, on_progress: Callable[[int, int], None] | None
+) -> tuple[int, Counter[str]]:
+    total, dirt = 0, Counter[str]()
+    with pq.ParquetWriter(path, _PRODUCT_SCHEMA, compression="zstd", store_schema=False) as writer:
+        for number, start, stop in chunks(len(codes)):
+            clean = write_listings(codes.rows(start, stop), [seed, 3, number], brand_seed)
+            rows, planted = soil_products(clean, np.random.default_rng([seed, 4, number]))
+            writer.write_table(pa.Table.from_pylist(rows, schema=_PRODUCT_SCHEMA))
+            total, dirt = total + len(rows), dirt + planted
+            if on_progress:
+                on_progress(stop, len(codes))
+    return total, dirt
+
+
+def _write_examples(
+    path: Path, sources: Path, codes: Catalogue, seed: int, brand_seed: int
+) -> tuple[int, Counter[str], Counter[str], Counter[str]]:
+    total, query_id = 0, 0
+    labels, splits, dirt = Counter[str](), Counter[str](), Counter[str]()
+    with (
+        pq.ParquetWriter(path, _EXAMPLE_SCHEMA, compression="zstd", store_schema=False) as writer,
+        sources.open("w", encoding="utf-8", newline="") as listing,
+    ):
+        listing.write("query_id,source\n")
+        drawn = draw_queries(codes, seed, brand_seed)
+        for number, queries in enumerate(iter(lambda: list(islice(drawn, _QUERIES_PER_CHUNK)), [])):
+            clean: list[Judgement] = []
+            for query in queries:
+                clean += _judgements(query, query_id, codes)
+                listing.write(f"{query_id},{query.source}\n")
+                splits[query.split] += 1
+                query_id += 1
+            rows, planted = soil_judgements(clean, np.random.default_rng([seed, 5, number]))
+            for row in rows:
+                row["example_id"] = total
+                total += 1
+            writer.write_table(pa.Table.from_pylist(rows, schema=_EXAMPLE_SCHEMA))
+            labels.update(row["esci_label"] for row in rows)
+            dirt += planted
+    return total, labels, splits, dirt
+
+
+def _judgements(query: Query, query_id: int, codes: Catalogue) -> list[Judgement]:
+    shared: dict[str, Any] = {
+        "query": query.text,
+        "query_id": query_id,
+        "product_locale": LOCALES[query.locale],
+        "small_version": query.small,
+        "large_version": 1,
+        "split": query.split,
+    }
+    return [
+        shared | {"product_id": product_id(int(codes.item[row])), "esci_label": label}
+        for row, label in zip(query.rows, query.labels, strict=True)
+    ]
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Give a path beside the real one that takes its place when all went well, so that no reader sees half a file."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
