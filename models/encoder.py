@@ -1,0 +1,56 @@
+"""The frozen text encoder: texts in, vectors of unit length out, whatever runs it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from models.fingerprint import encoder_fingerprint, resolve_backend
+from models.settings import EncoderSettings
+from models.token_batches import Vectors
+
+__all__ = ["Encoder", "encoder_fingerprint", "load_encoder"]
+
+
+class Encoder(Protocol):
+    """Turn texts into vectors; a text's vector depends on nothing but the text and the fingerprint."""
+
+    fingerprint: str
+    """16 hex digits that name weights, pooling, longest text, backend, precision and text template."""
+
+    dim: int
+    """Width of a vector."""
+
+    def describe(self) -> dict[str, Any]:
+        """Say what this encoder is, as plain values for a log or a release."""
+
+    def encode(self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None) -> Vectors:
+        """Encode texts, each distinct one once.
+
+        Args:
+            texts: Any strings, the empty one too; what lies beyond the longest text is cut off.
+            on_progress: Called in the calling thread with the number of texts done so far.
+
+        Returns:
+            Vectors of unit length, (texts, dim), float32, bit-equal whatever the other texts and their order.
+        """
+
+
+def load_encoder(settings: EncoderSettings, cache_dir: Path) -> Encoder:
+    """Load the encoder that the settings choose, offline.
+
+    Args:
+        settings: Which model, and what runs it.
+        cache_dir: Where converted models are kept, in a folder named by fingerprint; the first load converts
+            (seconds, and needs torch), later loads take a fraction of a second and do not import torch.
+
+    Raises:
+        ModelError: The model is not on this machine, or the settings cannot be met here.
+    """
+    if resolve_backend(settings) == "torch":
+        from models.torch_encoder import TorchEncoder
+
+        return TorchEncoder(settings)
+    from models.openvino_encoder import OpenVinoEncoder, export
+
+    folder = export(settings, cache_dir)
+    return OpenVinoEncoder(folder, batch_texts=settings.batch_texts, threads=settings.threads)

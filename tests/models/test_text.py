@@ -1,0 +1,56 @@
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.text import product_text, query_text, text_hash
+
+
+def texts_of(**columns: list[str | None]) -> list[str]:
+    frame = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
+    return frame.select(product_text(*columns))["text"].to_list()
+
+
+def test_product_text_joins_title_brand_and_color_with_one_space():
+    assert texts_of(title=["desk lamp"], brand=["Lumo"], color=["red"]) == ["desk lamp Lumo red"]
+
+
+@pytest.mark.parametrize(
+    ("title", "brand", "color", "text"),
+    [
+        ("lamp", None, "red", "lamp red"),
+        ("lamp", "Lumo", None, "lamp Lumo"),
+        (None, "Lumo", None, "Lumo"),
+        ("lamp", "", "  ", "lamp"),
+        (" lamp ", None, None, "lamp"),
+        (None, None, None, ""),
+    ],
+)
+def test_product_text_skips_null_and_blank(title, brand, color, text):
+    assert texts_of(title=[title], brand=[brand], color=[color]) == [text]
+
+
+def test_product_text_takes_expressions():
+    frame = pl.DataFrame({"t": ["Lamp"], "brand": ["Lumo"], "color": ["red"]})
+    assert frame.select(product_text(pl.col("t").str.to_lowercase()))["text"].to_list() == ["lamp Lumo red"]
+
+
+def test_query_text_has_single_spaces_and_no_edges():
+    assert query_text("  red \t desk\n lamp\u3000赤 ") == "red desk lamp 赤"
+
+
+def test_text_hash_is_the_published_md5_of_the_utf8_bytes():
+    # RFC 1321's test vectors, and a text outside ASCII by `printf 赤 | md5sum`.
+    hashes = text_hash(pl.Series("text", ["", "abc", "赤", None]))
+    assert hashes.to_list() == [
+        "d41d8cd98f00b204e9800998ecf8427e",
+        "900150983cd24fb0d6963f7d28e17f72",
+        "489378dc9f613bf0d741bd39907bf3e4",
+        None,
+    ]
+    assert hashes.name == "text"
+
+
+@given(st.lists(st.text(), unique=True))
+def test_different_texts_have_different_hashes(texts):
+    assert text_hash(pl.Series("text", texts, dtype=pl.String)).n_unique() == len(texts)

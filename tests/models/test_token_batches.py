@@ -1,0 +1,40 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.token_batches import token_batches
+
+
+def test_texts_are_padded_by_their_own_length_to_a_multiple_of_eight():
+    (batch,) = token_batches([[5, 6, 7]], pad_id=9, batch_texts=4)
+    assert batch.ids.tolist() == [[5, 6, 7, 9, 9, 9, 9, 9]]
+    assert batch.mask.tolist() == [[1, 1, 1, 0, 0, 0, 0, 0]]
+
+
+def test_a_full_multiple_of_eight_is_not_padded():
+    (batch,) = token_batches([list(range(1, 17))], pad_id=0, batch_texts=4)
+    assert batch.ids.shape == (1, 16)
+    assert batch.mask.all()
+
+
+@given(st.lists(st.lists(st.integers(1, 99), min_size=1, max_size=30), max_size=20), st.integers(1, 5))
+def test_batches_hold_every_text_once_whole_and_with_its_equals_in_length(token_ids, batch_texts):
+    batches = list(token_batches(token_ids, pad_id=0, batch_texts=batch_texts))
+    found = {}
+    for batch in batches:
+        assert 1 <= len(batch.rows) <= batch_texts
+        for row, ids, mask in zip(batch.rows.tolist(), batch.ids, batch.mask, strict=True):
+            assert row not in found
+            found[row] = ids[mask == 1].tolist()
+            assert 0 <= len(ids) - mask.sum() < 8
+    assert found == dict(enumerate(token_ids))
+
+
+def test_longest_texts_come_first():
+    batches = token_batches([[1], [1] * 20, [1] * 9], pad_id=0, batch_texts=1)
+    assert [batch.rows.tolist() for batch in batches] == [[1], [2], [0]]
+
+
+def test_arrays_are_what_the_models_take():
+    (batch,) = token_batches([np.array([1, 2], dtype=np.int32)], pad_id=0, batch_texts=1)
+    assert batch.ids.dtype == batch.mask.dtype == np.int64
