@@ -1,0 +1,129 @@
+"""BM25 over product texts: the one lexical scorer, for the baseline, for mining negatives and for hybrid search.
+
+Kept in sparse postings by bm25s (Lù, 2024, arXiv 2407.03618) with a tokeniser of our own that serves English, Spanish
+and Japanese alike and needs no dictionary.
+"""
+
+import logging
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+# Scripts written without spaces: kanji with its iteration marks, kana with the long-vowel mark, hangul.
+_CJK = "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+_CJK += "\uf900-\ufaff\U00020000-\U0003ffff\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3"
+_RUNS = re.compile(f"([{_CJK}]+)|([^\\W{_CJK}]+)")
+
+
+class Bm25Settings(BaseModel):
+    """Choose how BM25 weighs words."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    k1: float = Field(1.2, ge=0, description="How much repeats of a word in a text add, as a factor; 0 adds nothing.")
+    b: float = Field(0.75, ge=0, le=1, description="How much a long text is discounted, 0 (not at all) to 1.")
+    method: Literal["lucene", "robertson", "atire"] = Field(
+        "lucene", description="Variant of the formula, as bm25s names them."
+    )
+
+
+def tokenise(text: str) -> list[str]:
+    """Split a text into words: NFKC, case folded, runs of word characters, no stop words.
+
+    A run of kana, kanji or hangul becomes its overlapping character pairs; a single such character stays itself.
+    """
+    tokens: list[str] = []
+    for cjk, word in _RUNS.findall(unicodedata.normalize("NFKC", text).casefold()):
+        if word:
+            tokens.append(word)
+        elif len(cjk) == 1:
+            tokens.append(cjk)
+        else:
+            tokens.extend(cjk[i : i + 2] for i in range(len(cjk) - 1))
+    return tokens
+
+
+@dataclass(frozen=True)
+class Bm25Index:
+    """Postings of one catalogue: for every word the rows that hold it and what it adds to their score.
+
+    With the method "lucene", score of a text for a query = sum over the query's words of
+    ``log(1 + (N - df + 0.5) / (df + 0.5)) * tf / (tf + k1 * (1 - b + b * length / mean length))``
+    (Kamphuis et al., 2020, "Lucene (accurate)"; without the factor k1 + 1, which changes no order). Words the index
+    does not know add nothing, a word that stands twice in the query counts twice.
+
+    Attributes:
+        vocabulary: word to its number.
+        starts: (words + 1,) where each word's postings begin.
+        rows: (postings,) text numbers, ascending inside a word.
+        weights: (postings,) float32.
+        size: number of texts.
+    """
+
+    vocabulary: dict[str, int]
+    starts: NDArray[np.int64]
+    rows: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    size: int
+
+    @classmethod
+    def build(cls, texts: Sequence[str], settings: Bm25Settings) -> "Bm25Index":
+        """Index the texts, best given in product id order, for ties go to the earlier row."""
+        vocabulary: dict[str, int] = {}
+        documents = [[vocabulary.setdefault(word, len(vocabulary)) for word in tokenise(text)] for text in texts]
+        if not vocabulary:  # bm25s would divide by a mean length of 0
+            nothing = np.zeros(0, dtype=np.int32)
+            return cls({}, np.zeros(1, dtype=np.int64), nothing, nothing.astype(np.float32), len(texts))
+
+        import bm25s
+
+        logging.getLogger("bm25s").setLevel(logging.WARNING)  # the library sets itself to DEBUG
+        retriever = bm25s.BM25(k1=settings.k1, b=settings.b, method=settings.method)
+        retriever.index((documents, vocabulary), create_empty_token=False, show_progress=False)
+        postings = retriever.scores
+        return cls(vocabulary, postings["indptr"], postings["indices"], postings["data"], len(texts))
+
+    def scores(self, queries: Sequence[str]) -> NDArray[np.float32]:
+        """Score every text for every query: (queries, texts). Hand in as many queries as fit in memory."""
+        scores = np.zeros((len(queries), self.size), dtype=np.float32)
+        for row, query in zip(scores, queries, strict=True):
+            for start, stop in self._postings(query):
+                row[self.rows[start:stop]] += self.weights[start:stop]  # a text stands once in a word's postings
+        return scores
+
+    def pair_scores(self, query: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Score some texts for one query without touching the others: (rows,), the same numbers as ``scores``."""
+        scores = np.zeros(len(rows), dtype=np.float32)
+        for start, stop in self._postings(query):
+            # Bisect the word's rows for ours; a row that is past the end is compared with the last one.
+            place = np.minimum(start + np.searchsorted(self.rows[start:stop], rows), stop - 1)
+            scores += np.where(self.rows[place] == rows, self.weights[place], np.float32(0))
+        return scores
+
+    def top(self, queries: Sequence[str], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Find the k best texts for each query among those that score above 0; ties go to the earlier row.
+
+        Returns:
+            Row numbers (queries, k), -1 where fewer than k texts score, and their scores (queries, k), then 0.
+        """
+        rows = np.full((len(queries), k), -1, dtype=np.int64)
+        best = np.zeros((len(queries), k), dtype=np.float32)
+        for i, query in enumerate(queries):
+            scores = self.scores([query])[0]
+            found = np.flatnonzero(scores > 0)
+            if len(found) > k > 0:
+                least = np.partition(scores[found], len(found) - k)[len(found) - k]
+                found = found[scores[found] >= least]  # all of the ties at the cut: the sort below settles them
+            found = found[np.argsort(-scores[found], kind="stable")][:k]
+            rows[i, : len(found)], best[i, : len(found)] = found, scores[found]
+        return rows, best
+
+    def _postings(self, query: str) -> list[tuple[int, int]]:
+        words = (self.vocabulary[word] for word in tokenise(query) if word in self.vocabulary)
+        return [(int(self.starts[word]), int(self.starts[word + 1])) for word in words]

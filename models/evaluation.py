@@ -1,0 +1,219 @@
+"""Evaluation: every system over the same judged queries, query by query, and the summary that people read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import fsum
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from models.bootstrap import paired_bootstrap
+from models.errors import ModelError
+from models.judgements import Catalogue, JudgedSet
+from models.metrics import (
+    GAINS,
+    LABELS,
+    OFFICIAL_GAINS,
+    distinct_gains,
+    gains_of,
+    judged_ranks,
+    ndcg,
+    query_of_rows,
+    recall,
+    reciprocal_rank,
+)
+from models.systems import System
+
+SCORE_BYTES = 256 * 1024 * 1024
+"""The most that catalogue scores may take at once, in bytes: a float32 block while the next is computed."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured, before any mean is taken.
+
+    Attributes:
+        rows: one row per system and query: system, locale, query_id, ndcg, ndcg_official, ``recall@k`` for each k and
+            reciprocal_rank (null without an Exact product), n_judged, n_gains (distinct ones), n_exact.
+        rankings: one row per judgement: locale, query_id, product_id, label, and for each system ``{system}_rank``
+            in the judged list and ``{system}_catalogue_rank`` in the whole locale (null unless Exact).
+        products: number of products searched, by locale.
+    """
+
+    rows: pl.DataFrame
+    rankings: pl.DataFrame
+    products: Mapping[str, int]
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of the metrics' columns in ``rows``."""
+        between = slice(self.rows.columns.index("ndcg"), self.rows.columns.index("reciprocal_rank") + 1)
+        return self.rows.columns[between]
+
+
+def catalogue_ranks(
+    system: System, judged: JudgedSet, catalogue: Catalogue, *, score_bytes: int = SCORE_BYTES
+) -> NDArray[np.int64]:
+    """Rank every Exact product among all products of its query's locale, by score, then product id.
+
+    Counts what stands above each of them instead of sorting, in blocks of queries.
+
+    Args:
+        system: what scores.
+        judged: the queries and their Exact products.
+        catalogue: what is searched.
+        score_bytes: the most that scores may take at once, in bytes; one query is always scored whole.
+
+    Returns:
+        (positives,) ranks from 1, in the order of ``judged.exact``.
+
+    Raises:
+        ModelError: The system scored an Exact product NaN.
+    """
+    ranks = np.empty(len(judged.exact), dtype=np.int64)
+    for locale, queries in judged.slices.items():
+        products = catalogue.slices[locale]
+        step = max(1, score_bytes // (8 * (products.stop - products.start)))
+        rows = (row for block in system.catalogue_scores(judged, catalogue, locale, step) for row in block)
+        for query, row in zip(range(queries.start, queries.stop), rows, strict=True):
+            for positive in range(judged.exact_offsets[query], judged.exact_offsets[query + 1]):
+                product = judged.products[judged.exact[positive]] - products.start
+                score = row[product]
+                if np.isnan(score):
+                    raise ModelError("a system scored a product NaN", "look for an overflow in its vectors")
+                ties = np.count_nonzero(row[:product] == score)  # rows are in product id order
+                ranks[positive] = 1 + np.count_nonzero(row > score) + ties
+    return ranks
+
+
+def evaluate(
+    judged: JudgedSet,
+    catalogue: Catalogue,
+    systems: Mapping[str, System],
+    ks: Sequence[int] = (10, 100),
+    *,
+    score_bytes: int = SCORE_BYTES,
+) -> Evaluation:
+    """Measure each system on each query: its judged list re-ranked, and its locale's whole catalogue searched.
+
+    Args:
+        judged: graded pairs; every query is searched in its own locale only.
+        catalogue: what is searched.
+        systems: by the name they are reported under.
+        ks: cut-off ranks of recall, in products.
+        score_bytes: the most that catalogue scores may take at once, in bytes.
+
+    Raises:
+        ModelError: A system gave scores that are not finite, or of another shape than the judged set.
+    """
+    queries = judged.queries.select("locale", "query_id")
+    pairs = queries[query_of_rows(judged.offsets)].with_columns(
+        catalogue.products["product_id"][judged.products],
+        pl.Series("label", np.array(LABELS)[judged.labels], dtype=pl.String),
+    )
+    counts = [
+        pl.Series("n_judged", np.diff(judged.offsets)),
+        pl.Series("n_gains", distinct_gains(judged.labels, judged.offsets)),
+        pl.Series("n_exact", np.diff(judged.exact_offsets)),
+    ]
+    rows, places = [], []
+    for name, system in systems.items():
+        scores = system.judged_scores(judged, catalogue)
+        if scores.shape != judged.products.shape or not np.isfinite(scores).all():
+            raise ModelError(f"system {name!r} did not score every judged product", "look for NaN in its vectors")
+        ranks = judged_ranks(scores, judged.offsets)
+        found = catalogue_ranks(system, judged, catalogue, score_bytes=score_bytes)
+        columns = {
+            "ndcg": ndcg(gains_of(judged.labels, GAINS), ranks, judged.offsets),
+            "ndcg_official": ndcg(gains_of(judged.labels, OFFICIAL_GAINS), ranks, judged.offsets),
+            **{f"recall@{k}": recall(found, judged.exact_offsets, k) for k in ks},
+            "reciprocal_rank": reciprocal_rank(found, judged.exact_offsets),
+        }
+        measured = [pl.Series(metric, values, nan_to_null=True) for metric, values in columns.items()]
+        rows.append(queries.select(pl.lit(name).alias("system"), pl.all()).with_columns(*measured, *counts))
+        everywhere = np.zeros(len(ranks), dtype=np.int64)
+        everywhere[judged.exact] = found
+        catalogue_rank = pl.Series(f"{name}_catalogue_rank", everywhere).replace(0, None)
+        places += [pl.Series(f"{name}_rank", ranks), catalogue_rank]
+    if not rows:
+        raise ModelError("no system was given to evaluate", "name at least one")
+    sizes = {locale: part.stop - part.start for locale, part in catalogue.slices.items() if locale in judged.slices}
+    return Evaluation(pl.concat(rows), pairs.with_columns(places), sizes)
+
+
+def compare(
+    evaluation: Evaluation, first: str, second: str, *, samples: int = 2000, seed: int = 0, level: float = 0.95
+) -> dict[str, dict[str, float]]:
+    """Bootstrap the difference ``first - second`` of every metric: metric to mean, low and high.
+
+    A metric that no query has a value for is left out.
+
+    Raises:
+        ModelError: One of the two is not in the evaluation.
+    """
+    halves = [evaluation.rows.filter(pl.col("system") == name) for name in (first, second)]
+    if any(half.is_empty() for half in halves):
+        raise ModelError(f"{first!r} and {second!r} were not both measured", "evaluate both together")
+    differences = {}
+    for metric in evaluation.metrics:
+        a, b = (half[metric].to_numpy().astype(np.float64) for half in halves)  # null to NaN
+        if not np.isnan(a - b).all():
+            interval = paired_bootstrap(a, b, samples=samples, seed=seed, level=level)
+            differences[_reported(metric)] = asdict(interval)
+    return differences
+
+
+def summarise(evaluation: Evaluation, *, samples: int = 2000, seed: int = 0, level: float = 0.95) -> dict[str, Any]:
+    """Summarise an evaluation as plain data that can be written as JSON.
+
+    ``systems`` holds each system's means with the number of queries behind them, ``locales`` the same by locale,
+    ``model_minus_encoder`` the paired bootstrap interval of every metric (empty unless both were measured), and the
+    counts say how much the numbers can tell: a query with fewer than two distinct gains has the same nDCG in any order.
+
+    Args:
+        evaluation: what was measured.
+        samples: resamples of the bootstrap.
+        seed: of the bootstrap.
+        level: of the bootstrap's interval, between 0 and 1.
+    """
+    names = evaluation.rows["system"].unique(maintain_order=True).to_list()
+    queries = evaluation.rows.filter(pl.col("system") == names[0])
+    both = {"model", "encoder"} <= set(names)
+    return {
+        "systems": _means(evaluation, evaluation.rows),
+        "model_minus_encoder": (
+            compare(evaluation, "model", "encoder", samples=samples, seed=seed, level=level) if both else {}
+        ),
+        "locales": {
+            locale: _means(evaluation, evaluation.rows.filter(pl.col("locale") == locale))
+            for locale in sorted(evaluation.products)
+        },
+        "queries": queries.height,
+        "queries_with_exact": queries.filter(pl.col("n_exact") > 0).height,
+        "queries_with_two_gains": queries.filter(pl.col("n_gains") > 1).height,
+        "judgements": evaluation.rankings.height,
+        "products": dict(evaluation.products),
+        "bootstrap": {"samples": samples, "seed": seed, "level": level},
+    }
+
+
+def _means(evaluation: Evaluation, rows: pl.DataFrame) -> dict[str, dict[str, float | int | None]]:
+    means = {}
+    for system in rows["system"].unique(maintain_order=True):
+        own = rows.filter(pl.col("system") == system)
+        means[system] = {
+            **{_reported(metric): _mean(own[metric].drop_nulls().to_list()) for metric in evaluation.metrics},
+            "queries": own.height,
+            "queries_with_exact": own.filter(pl.col("n_exact") > 0).height,
+        }
+    return means
+
+
+def _mean(values: list[float]) -> float | None:
+    return fsum(values) / len(values) if values else None  # fsum: no last bit that hangs on how threads split a sum
+
+
+def _reported(metric: str) -> str:
+    return "mrr" if metric == "reciprocal_rank" else metric

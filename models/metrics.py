@@ -1,0 +1,125 @@
+"""Relevance metrics over many queries at once: nDCG on judged lists, recall and reciprocal rank on whole catalogues.
+
+Flat arrays hold the rows of all queries one query after another; ``offsets`` (queries + 1,) says where each begins, so
+that query q owns rows ``offsets[q]:offsets[q + 1]``. A rank counts from 1. A query that a metric says nothing about is
+NaN, and its caller leaves it out of the mean.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+LABELS = ("E", "S", "C", "I")
+"""Exact, Substitute, Complement, Irrelevant: a label's code is its position here."""
+
+EXACT = LABELS.index("E")
+
+GAINS: Mapping[str, float] = {"E": 1.0, "S": 0.1, "C": 0.01, "I": 0.0}
+"""Gains of the ESCI paper (Reddy et al., 2022, arXiv 2206.06588, section 4.1): the headline ``ndcg``."""
+
+OFFICIAL_GAINS: Mapping[str, float] = {"E": 1.0, "S": 0.01, "C": 0.1, "I": 0.0}
+"""Gains as the dataset's own code has them, S and C swapped: ``ndcg_official``, comparable with published numbers."""
+
+
+def gains_of(labels: NDArray[np.integer[Any]], gains: Mapping[str, float]) -> Floats:
+    """Look up the gain of each label code: (rows,) to (rows,)."""
+    table = np.array([gains[label] for label in LABELS], dtype=np.float64)
+    return np.take(table, labels)
+
+
+def query_of_rows(offsets: Integers) -> Integers:
+    """Number the query that owns each row: (queries + 1,) to (rows,)."""
+    return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+
+
+def judged_ranks(scores: NDArray[np.floating[Any]], offsets: Integers) -> Integers:
+    """Rank the rows inside each query by descending score; equal scores keep their order.
+
+    Rows that come in product id order therefore have their ties broken by ascending product id.
+
+    Args:
+        scores: (rows,), finite.
+        offsets: (queries + 1,).
+
+    Returns:
+        (rows,) ranks from 1.
+    """
+    queries = query_of_rows(offsets)
+    order = np.lexsort((-scores, queries))  # stable: ties stay in row order
+    ranks = np.empty(len(scores), dtype=np.int64)
+    ranks[order] = np.arange(len(scores)) - offsets[queries] + 1
+    return ranks
+
+
+def ndcg(gains: Floats, ranks: Integers, offsets: Integers) -> Floats:
+    """Compute normalised discounted cumulative gain over each query's full judged list, without a cut-off.
+
+    DCG = sum of gain / log2(1 + rank), divided by that of the best order of the same list (Järvelin and Kekäläinen,
+    2002, with gains used as they are). A query without any gain scores 0 and counts in the mean.
+
+    Args:
+        gains: (rows,), none negative.
+        ranks: (rows,) a permutation of 1..n inside each query.
+        offsets: (queries + 1,).
+
+    Returns:
+        (queries,) in 0 to 1.
+    """
+    queries, count = query_of_rows(offsets), len(offsets) - 1
+    found = np.bincount(queries, gains / np.log2(1.0 + ranks), minlength=count)
+    best = np.bincount(queries, gains / np.log2(1.0 + judged_ranks(gains, offsets)), minlength=count)
+    scores: Floats = np.divide(found, best, out=np.zeros(count), where=best > 0)
+    return scores
+
+
+def recall(ranks: Integers, offsets: Integers, k: int) -> Floats:
+    """Compute the share of each query's Exact products that rank among the first k of the catalogue.
+
+    Args:
+        ranks: (positives,) catalogue ranks of the Exact products.
+        offsets: (queries + 1,) into ``ranks``.
+        k: cut-off rank, in products.
+
+    Returns:
+        (queries,) in 0 to 1; NaN for a query without an Exact product.
+    """
+    count = np.diff(offsets)
+    found = np.bincount(query_of_rows(offsets), ranks <= k, minlength=len(count))
+    shares: Floats = np.divide(found, count, out=np.full(len(count), np.nan), where=count > 0)
+    return shares
+
+
+def reciprocal_rank(ranks: Integers, offsets: Integers) -> Floats:
+    """Compute 1 / rank of each query's best placed Exact product in the catalogue, without a cut-off.
+
+    Args:
+        ranks: (positives,) catalogue ranks of the Exact products.
+        offsets: (queries + 1,) into ``ranks``.
+
+    Returns:
+        (queries,) in 0 to 1; NaN for a query without an Exact product.
+    """
+    best = np.zeros(len(offsets) - 1)
+    np.maximum.at(best, query_of_rows(offsets), 1.0 / ranks)
+    return np.where(np.diff(offsets) > 0, best, np.nan)
+
+
+def distinct_gains(labels: NDArray[np.integer[Any]], offsets: Integers) -> Integers:
+    """Count each query's distinct labels: a query with one alone has the same nDCG in every order.
+
+    Args:
+        labels: (rows,) label codes.
+        offsets: (queries + 1,).
+
+    Returns:
+        (queries,) counts from 0 to 4.
+    """
+    seen = np.zeros((len(offsets) - 1, len(LABELS)), dtype=np.bool_)
+    seen[query_of_rows(offsets), labels] = True
+    counts: Integers = seen.sum(axis=1, dtype=np.int64)
+    return counts
