@@ -1,0 +1,65 @@
+"""The two files of a checkpoint, read without torch: `towers.safetensors` and `model.json`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.errors import ModelError
+
+FORMAT = 1
+WEIGHTS_FILE = "towers.safetensors"
+MANIFEST_FILE = "model.json"
+
+_MEND = "Train again, or copy the whole model folder from where it is whole."
+
+
+def read_manifest(directory: Path) -> dict[str, Any]:
+    """Return the content of `model.json`.
+
+    Raises:
+        ModelError: The file is missing, is not JSON, or has another format.
+    """
+    path = directory / MANIFEST_FILE
+    try:
+        manifest = json.loads(_read(path))
+        version = manifest["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path} is not a model's description ({error})", _MEND) from error
+    if version != FORMAT:
+        raise ModelError(
+            f"{path} has format {version}, and this version of Stockroom reads format {FORMAT}",
+            "Train again with this version, or use the version that wrote the model.",
+        )
+    missing = {"dim", "alpha", "towers", "features", "weights_sha256"} - manifest.keys()
+    if missing:
+        raise ModelError(f"{path} lacks {', '.join(sorted(missing))}", _MEND)
+    return dict(manifest)
+
+
+def read_tensors(directory: Path, manifest: dict[str, Any]) -> dict[str, npt.NDArray[np.float32]]:
+    """Return the weights by name, after comparing the file with the hash that the manifest holds.
+
+    Raises:
+        ModelError: The file is missing or not the one that was saved.
+    """
+    from safetensors.numpy import load
+
+    path = directory / WEIGHTS_FILE
+    content = _read(path)
+    if hashlib.sha256(content).hexdigest() != manifest["weights_sha256"]:
+        raise ModelError(f"{path} is not the file that was saved: its SHA-256 differs from {MANIFEST_FILE}'s", _MEND)
+    tensors: dict[str, npt.NDArray[np.float32]] = load(content)
+    return tensors
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"the model file {path} cannot be read ({error.strerror})", _MEND) from error

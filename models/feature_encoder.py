@@ -1,0 +1,177 @@
+"""Turn feature columns into the numbers that a tower reads, as fitted on the train split and frozen with the model."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from models.errors import ModelError
+from models.settings import TowerSettings
+
+UNKNOWN = 0
+"""Index of a missing value, and of one that the train split did not hold often enough."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureSpec:
+    """Name the columns that a tower reads; Boolean columns count as numeric."""
+
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return all columns, numeric ones first."""
+        return self.numeric + self.categorical
+
+
+@dataclasses.dataclass(frozen=True)
+class NumericScale:
+    """Hold what normalises one numeric column, in the column's own unit."""
+
+    median: float
+    mean: float
+    deviation: float
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureEncoder:
+    """Normalise numeric columns and index categorical ones with values fitted once.
+
+    Every row is encoded by itself: no value depends on the rows beside it.
+    """
+
+    spec: FeatureSpec
+    scales: tuple[NumericScale, ...]
+    vocabularies: tuple[tuple[str, ...], ...]
+    numeric_limit: float
+
+    @classmethod
+    def fit(cls, frame: pl.DataFrame, spec: FeatureSpec, settings: TowerSettings) -> FeatureEncoder:
+        """Fit medians, means, deviations and vocabularies on the rows of the train split.
+
+        Raises:
+            ModelError: A declared column is not in the frame or cannot be read as a number.
+        """
+        return cls(
+            spec=spec,
+            scales=tuple(_fit_scale(_numbers(frame, name)) for name in spec.numeric),
+            vocabularies=tuple(
+                _fit_vocabulary(_values(frame, name), settings.vocabulary_size, settings.vocabulary_minimum)
+                for name in spec.categorical
+            ),
+            numeric_limit=settings.numeric_limit,
+        )
+
+    @property
+    def numeric_width(self) -> int:
+        """Return the width of the encoded numeric columns: a value and a missing flag each."""
+        return 2 * len(self.spec.numeric)
+
+    @property
+    def vocabulary_sizes(self) -> tuple[int, ...]:
+        """Return how many indices each categorical column has, the unknown one included."""
+        return tuple(len(vocabulary) + 1 for vocabulary in self.vocabularies)
+
+    def transform(self, frame: pl.DataFrame) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """Return numeric (rows, 2 * numeric columns) and categorical (rows, categorical columns).
+
+        The first half of the numeric columns holds deviations from the mean, the second half flags of missing values.
+        A missing number, NaN and infinity included, is read as the median.
+
+        Raises:
+            ModelError: A declared column is not in the frame or cannot be read as a number.
+        """
+        count = len(self.spec.numeric)
+        numeric = np.zeros((frame.height, 2 * count), dtype=np.float32)
+        for position, (name, scale) in enumerate(zip(self.spec.numeric, self.scales, strict=True)):
+            numbers = _numbers(frame, name)
+            missing = np.isnan(numbers)
+            normalised = (np.where(missing, scale.median, numbers) - scale.mean) / scale.deviation
+            numeric[:, position] = np.clip(normalised, -self.numeric_limit, self.numeric_limit)
+            numeric[:, count + position] = missing
+        categorical = np.zeros((frame.height, len(self.spec.categorical)), dtype=np.int64)
+        for position, (name, vocabulary) in enumerate(zip(self.spec.categorical, self.vocabularies, strict=True)):
+            indices = range(UNKNOWN + 1, len(vocabulary) + 1)
+            codes = _values(frame, name).replace_strict(
+                list(vocabulary), list(indices), default=UNKNOWN, return_dtype=pl.Int64
+            )
+            categorical[:, position] = codes.to_numpy()
+        return numeric, categorical
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fitted values as plain JSON values; `from_dict` gives them back exactly."""
+        return {
+            "numeric": {
+                name: dataclasses.asdict(scale) for name, scale in zip(self.spec.numeric, self.scales, strict=True)
+            },
+            "categorical": {
+                name: list(values) for name, values in zip(self.spec.categorical, self.vocabularies, strict=True)
+            },
+            "numeric_limit": self.numeric_limit,
+        }
+
+    @classmethod
+    def from_dict(cls, state: Mapping[str, Any]) -> FeatureEncoder:
+        """Rebuild an encoder from what `to_dict` returned."""
+        return cls(
+            spec=FeatureSpec(numeric=tuple(state["numeric"]), categorical=tuple(state["categorical"])),
+            scales=tuple(NumericScale(**scale) for scale in state["numeric"].values()),
+            vocabularies=tuple(tuple(values) for values in state["categorical"].values()),
+            numeric_limit=state["numeric_limit"],
+        )
+
+
+def _column(frame: pl.DataFrame, name: str) -> pl.Series:
+    if name not in frame.columns:
+        raise ModelError(
+            f"the feature column {name!r} is not in the table",
+            "Declare only columns that the feature table has, and give the tower that table.",
+        )
+    return frame.get_column(name)
+
+
+def _numbers(frame: pl.DataFrame, name: str) -> npt.NDArray[np.float64]:
+    """Return a numeric or Boolean column as (rows,), with NaN for whatever is missing or not finite."""
+    column = _column(frame, name)
+    if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
+        raise ModelError(
+            f"the feature column {name!r} is declared numeric and holds {column.dtype}",
+            "Declare it categorical, or make it a number in the feature table.",
+        )
+    numbers = np.array(column.cast(pl.Float64).to_numpy(), dtype=np.float64)
+    numbers[~np.isfinite(numbers)] = np.nan
+    return numbers
+
+
+def _values(frame: pl.DataFrame, name: str) -> pl.Series:
+    return _column(frame, name).cast(pl.String)
+
+
+def _fit_scale(numbers: npt.NDArray[np.float64]) -> NumericScale:
+    seen = numbers[~np.isnan(numbers)]
+    if seen.size == 0:
+        return NumericScale(median=0.0, mean=0.0, deviation=1.0)
+    deviation = float(seen.std())
+    # A constant column says nothing: it becomes 0, and another value met later stays within reach.
+    usable = math.isfinite(deviation) and deviation > 0
+    return NumericScale(float(np.median(seen)), float(seen.mean()), deviation if usable else 1.0)
+
+
+def _fit_vocabulary(values: pl.Series, size: int, minimum: int) -> tuple[str, ...]:
+    counts = (
+        values.drop_nulls()
+        .alias("value")
+        .to_frame()
+        .group_by("value")
+        .agg(pl.len().alias("rows"))
+        .filter(pl.col("rows") >= minimum)
+        .sort(["rows", "value"], descending=[True, False])
+    )
+    return tuple(counts.get_column("value").head(size).to_list())

@@ -1,0 +1,110 @@
+"""The two towers: small residual networks on top of frozen vectors, which start as the identity."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from typing import Literal
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from models.settings import TowerSettings
+
+Side = Literal["query", "product"]
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureSizes:
+    """Say how wide a side's features are: numeric columns, and the vocabulary size of each categorical one."""
+
+    numeric: int = 0
+    vocabularies: tuple[int, ...] = ()
+
+
+class FeatureBranch(nn.Module):
+    """Map one side's features to the hidden width, behind gates that start closed."""
+
+    def __init__(self, sizes: FeatureSizes, settings: TowerSettings) -> None:
+        super().__init__()
+        self.embeddings = nn.ModuleList(
+            nn.Embedding(vocabulary, settings.embedding_width) for vocabulary in sizes.vocabularies
+        )
+        inputs = sizes.numeric + len(sizes.vocabularies) * settings.embedding_width
+        self.dense = nn.Linear(inputs, settings.width) if inputs else None
+        self.gate = nn.Parameter(torch.zeros(settings.width)) if inputs else None
+
+    def forward(self, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor | float:
+        """Map numeric (rows, numeric) and categorical (rows, columns) to (rows, width); 0 for a side without any."""
+        if self.dense is None:
+            return 0.0
+        embedded = [table(categorical[:, column]) for column, table in enumerate(self.embeddings)]
+        features = self.dense(torch.cat([numeric, *embedded], dim=1))  # (rows, width)
+        gated: torch.Tensor = self.gate * features
+        return gated
+
+
+class Trunk(nn.Module):
+    """Map a vector and its features' hidden part to a change of the vector, which starts as zero."""
+
+    def __init__(self, dim: int, settings: TowerSettings) -> None:
+        super().__init__()
+        widths = [dim] + [settings.width] * settings.layers
+        self.dense = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(widths))
+        self.norms = nn.ModuleList(nn.LayerNorm(settings.width) for _ in range(settings.layers))
+        self.input_dropout = nn.Dropout(settings.input_dropout)
+        self.dropout = nn.Dropout(settings.dropout)
+        self.last = nn.Linear(settings.width, dim)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, x: torch.Tensor, features: torch.Tensor | float) -> torch.Tensor:
+        """Map x (rows, dim) and features (rows, width) to a change (rows, dim)."""
+        hidden = self.input_dropout(x)
+        for position, (dense, norm) in enumerate(zip(self.dense, self.norms, strict=True)):
+            hidden = dense(hidden)
+            if position == 0:
+                hidden = hidden + features
+            # The tanh form of GELU needs no erf, which NumPy does not have: the query is served without torch.
+            hidden = self.dropout(functional.gelu(norm(hidden), approximate="tanh"))  # (rows, width)
+        change: torch.Tensor = self.last(hidden)
+        return change
+
+
+class TwoTower(nn.Module):
+    """Hold both towers: `normalize(x + alpha * f(x, features))` on each side.
+
+    `alpha` scales what was learnt: 0 is the encoder itself. It is 1 while training and may be set afterwards.
+    """
+
+    def __init__(
+        self, dim: int, query_sizes: FeatureSizes, product_sizes: FeatureSizes, settings: TowerSettings
+    ) -> None:
+        super().__init__()
+        self.dim = dim
+        self.settings = settings
+        self.alpha = 1.0
+        sizes = {"query": query_sizes, "product": product_sizes}
+        if settings.mode == "query_only":
+            del sizes["product"]
+        self.branches = nn.ModuleDict({side: FeatureBranch(size, settings) for side, size in sizes.items()})
+        names = ["shared"] if settings.mode == "tied" else list(sizes)
+        self.trunks = nn.ModuleDict({name: Trunk(dim, settings) for name in names})
+
+    def forward(self, side: Side, x: torch.Tensor, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
+        """Map one side's vectors x (rows, dim) and features to vectors (rows, dim) of length 1."""
+        return apply_change(x, self.change(side, x, numeric, categorical), self.alpha)
+
+    def change(self, side: Side, x: torch.Tensor, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor:
+        """Return f(x, features) (rows, dim), before alpha; zeros for a side that does not learn."""
+        if side not in self.branches:
+            return torch.zeros_like(x)
+        trunk = self.trunks["shared" if self.settings.mode == "tied" else side]
+        change: torch.Tensor = trunk(functional.normalize(x, dim=1), self.branches[side](numeric, categorical))
+        return change
+
+
+def apply_change(x: torch.Tensor, change: torch.Tensor, alpha: float) -> torch.Tensor:
+    """Return `normalize(normalize(x) + alpha * change)`; all are (rows, dim)."""
+    return functional.normalize(functional.normalize(x, dim=1) + alpha * change, dim=1)

@@ -1,0 +1,281 @@
+"""Train the towers on cached vectors, stop on validation, and keep what the encoder knew."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+import os
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import polars as pl
+import torch
+
+from models.batches import (
+    ContrastiveBatch,
+    GradedBatch,
+    Judgements,
+    Rows,
+    TowerInputs,
+    contrastive_batches,
+    graded_batches,
+)
+from models.feature_encoder import FeatureEncoder, FeatureSpec
+from models.losses.contrastive import contrastive_loss
+from models.losses.graded import graded_loss
+from models.schedule import warmup_cosine
+from models.settings import TowerSettings, TrainingSettings
+from models.towers import FeatureSizes, TwoTower
+from models.training_data import TrainingData
+from models.validation import RetrievalCheck, RetrievalScores
+
+
+@dataclasses.dataclass(frozen=True)
+class EpochLog:
+    """Say how one epoch went; epoch 0 is the encoder, before any training.
+
+    Losses are means over pairs at alpha 1, scores (0 to 1) are means over validation queries at the epoch's best
+    `alpha`; None where there was nothing to measure. `learning_rate` is the last step's, `seconds` the wall time.
+    """
+
+    epoch: int
+    train_loss: float | None
+    val_loss: float | None
+    recall_at_10: float | None
+    recall_at_100: float | None
+    mrr: float | None
+    alpha: float
+    learning_rate: float
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedModel:
+    """Hold trained towers, the fitted features they read, and how they came to be."""
+
+    towers: TwoTower
+    query_encoder: FeatureEncoder
+    product_encoder: FeatureEncoder
+    history: tuple[EpochLog, ...] = ()
+    best_epoch: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def train(
+    data: TrainingData,
+    query_spec: FeatureSpec,
+    product_spec: FeatureSpec,
+    tower_settings: TowerSettings,
+    training_settings: TrainingSettings,
+    on_epoch: Callable[[EpochLog], None] | None = None,
+) -> TrainedModel:
+    """Fit features on the train split, train the towers, and choose epoch and alpha on the validation split.
+
+    The same data, settings and seed give the same bytes of weights on one machine. Without Exact training pairs or
+    without validation queries nothing can be learnt or chosen: the towers stay the encoder, and a note says so.
+    """
+    with _deterministic(training_settings):
+        return _Trainer(data, query_spec, product_spec, tower_settings, training_settings, on_epoch).run()
+
+
+class _Trainer:
+    def __init__(
+        self,
+        data: TrainingData,
+        query_spec: FeatureSpec,
+        product_spec: FeatureSpec,
+        tower_settings: TowerSettings,
+        settings: TrainingSettings,
+        on_epoch: Callable[[EpochLog], None] | None,
+    ) -> None:
+        self.settings = settings
+        self.on_epoch = on_epoch
+        self.device = _device(settings)
+        self.train, self.validation = Judgements(data, "train"), Judgements(data, "validation")
+        self.check = RetrievalCheck(
+            data, self.validation, settings.validation_queries, settings.product_rows, settings.seed
+        )
+        self.query_encoder = _fit(data.query_features, self.train.query, query_spec, tower_settings)
+        self.product_encoder = _fit(data.product_features, self.train.product, product_spec, tower_settings)
+        self.queries = _inputs(data.query_vectors, data.query_features, self.query_encoder)
+        self.products = _inputs(data.product_vectors, data.product_features, self.product_encoder)
+        self.towers = TwoTower(
+            data.dim, feature_sizes(self.query_encoder), feature_sizes(self.product_encoder), tower_settings
+        ).to(self.device)
+        self.history: list[EpochLog] = []
+
+    def run(self) -> TrainedModel:
+        notes = self._obstacles()
+        self._log(0, None, 0.0, time.perf_counter())
+        best = self.history[0] if notes else self._learn()
+        if not notes and best.epoch == 0:
+            notes.append("no epoch beat the encoder on validation: the model is the encoder itself")
+        self.towers.alpha = best.alpha
+        self.towers.to("cpu").eval()
+        return TrainedModel(
+            self.towers, self.query_encoder, self.product_encoder, tuple(self.history), best.epoch, tuple(notes)
+        )
+
+    def _obstacles(self) -> list[str]:
+        notes = []
+        if len(self.train.exact()) == 0:
+            notes.append("the train split has no Exact pair to learn from: the model is the encoder itself")
+        if len(self.check.queries) == 0:
+            notes.append("the validation split has no query with an Exact product: the model is the encoder itself")
+        return notes
+
+    def _learn(self) -> EpochLog:
+        """Train epoch by epoch, restore the weights of the best one, and return its log."""
+        settings = self.settings
+        best, best_weights = self.history[0], copy.deepcopy(self.towers.state_dict())
+        optimizer = torch.optim.AdamW(_weight_groups(self.towers, settings.weight_decay), lr=settings.learning_rate)
+        steps = sum(1 for _ in self._batches(self.train, 1))
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, warmup_cosine(settings.warmup_share, steps * settings.epochs)
+        )
+        for epoch in range(1, settings.epochs + 1):
+            started = time.perf_counter()
+            self.towers.train()
+            self.towers.alpha = 1.0
+            total, pairs, rate = 0.0, 0, 0.0
+            for batch, lists in self._batches(self.train, epoch):
+                optimizer.zero_grad(set_to_none=True)
+                loss = self._loss(batch, lists)
+                loss.backward()  # type: ignore[no-untyped-call]
+                torch.nn.utils.clip_grad_norm_(self.towers.parameters(), settings.gradient_limit)
+                rate = float(schedule.get_last_lr()[0])
+                optimizer.step()
+                schedule.step()
+                total, pairs = total + loss.item() * len(batch.queries), pairs + len(batch.queries)
+            log = self._log(epoch, total / pairs, rate, started)
+            if _quality(log) > _quality(best):
+                best, best_weights = log, copy.deepcopy(self.towers.state_dict())
+            elif epoch - best.epoch >= settings.patience:
+                break
+        self.towers.load_state_dict(best_weights)
+        return best
+
+    def _batches(self, judgements: Judgements, epoch: int) -> Iterator[tuple[ContrastiveBatch, GradedBatch | None]]:
+        settings = self.settings
+        rng = np.random.default_rng([settings.seed, epoch])
+        batches = list(
+            contrastive_batches(
+                judgements, settings.batch_pairs, settings.irrelevant_per_query, settings.catalogue_negatives, rng
+            )
+        )
+        yield from zip(batches, graded_batches(judgements, len(batches), rng), strict=True)
+
+    def _loss(self, batch: ContrastiveBatch, lists: GradedBatch | None) -> torch.Tensor:
+        settings, device = self.settings, self.device
+        loss = contrastive_loss(
+            self.towers("query", *self.queries.take(batch.queries, device)),
+            self.towers("product", *self.products.take(batch.candidates, device)),
+            torch.from_numpy(batch.target).to(device),
+            torch.from_numpy(batch.masked).to(device),
+            settings.temperature,
+        )
+        if lists is None or settings.graded_weight == 0:
+            return loss
+        products = self.towers("product", *self.products.take(lists.products.ravel(), device))
+        graded = graded_loss(
+            self.towers("query", *self.queries.take(lists.queries, device)),
+            products.reshape(*lists.products.shape, -1),  # (lists, length, dim)
+            torch.from_numpy(lists.gains).to(device),
+            torch.from_numpy(lists.judged).to(device),
+            settings.temperature,
+        )
+        return loss + settings.graded_weight * graded
+
+    def _log(self, epoch: int, train_loss: float | None, rate: float, started: float) -> EpochLog:
+        """Log an epoch at the alpha with the best score; among equals, at the one that changes least."""
+        self.towers.eval()
+        scores: RetrievalScores | None = None
+        if len(self.check.queries):
+            # At the start every alpha is the encoder.
+            alphas = tuple(sorted({0.0, *self.settings.alphas}, key=abs)) if epoch else (0.0,)
+            tried = self.check.score(self.towers, alphas, self.queries, self.products, self.device)
+            # Alpha 0 is the encoder and always left, so that no model finds less than it on validation.
+            floor = self.history[0].recall_at_10 if self.history else 0.0
+            scores = max((one for one in tried if one.recall_at_10 >= (floor or 0.0)), key=_quality)
+        log = EpochLog(
+            epoch=epoch,
+            train_loss=train_loss,
+            val_loss=self._validation_loss(),
+            recall_at_10=scores.recall_at_10 if scores else None,
+            recall_at_100=scores.recall_at_100 if scores else None,
+            mrr=scores.mrr if scores else None,
+            alpha=scores.alpha if scores else 0.0,
+            learning_rate=rate,
+            seconds=time.perf_counter() - started,
+        )
+        self.history.append(log)
+        if self.on_epoch:
+            self.on_epoch(log)
+        return log
+
+    def _validation_loss(self) -> float | None:
+        total, pairs = 0.0, 0
+        with torch.no_grad():
+            # Always epoch 0's batches, so that epochs are compared on the same negatives.
+            for batch, lists in self._batches(self.validation, 0):
+                total += self._loss(batch, lists).item() * len(batch.queries)
+                pairs += len(batch.queries)
+        return total / pairs if pairs else None
+
+
+def feature_sizes(encoder: FeatureEncoder) -> FeatureSizes:
+    """Return how wide the encoder's output is, as the towers want to know it."""
+    return FeatureSizes(encoder.numeric_width, encoder.vocabulary_sizes)
+
+
+def _quality(scores: EpochLog | RetrievalScores) -> float:
+    """Return what epoch and alpha are chosen by; where it is equal, the earlier and weaker change stays.
+
+    recall@10 alone is a coarse step function of few queries, and the MRR beside it, which sees every change of rank,
+    chose better models for held-out queries.
+    """
+    return (scores.recall_at_10 or 0.0) + (scores.mrr or 0.0)
+
+
+def _fit(features: pl.DataFrame, rows: Rows, spec: FeatureSpec, settings: TowerSettings) -> FeatureEncoder:
+    return FeatureEncoder.fit(features[np.unique(rows)] if features.width else features, spec, settings)
+
+
+def _inputs(vectors: np.ndarray, features: pl.DataFrame, encoder: FeatureEncoder) -> TowerInputs:
+    if not encoder.spec.columns:
+        empty = np.zeros((len(vectors), 0))
+        return TowerInputs(vectors, empty.astype(np.float32), empty.astype(np.int64))
+    return TowerInputs(vectors, *encoder.transform(features))
+
+
+def _weight_groups(towers: TwoTower, decay: float) -> list[dict[str, object]]:
+    """Decay matrices only: a decayed norm or bias would pull towards nothing meaningful."""
+    parameters = [parameter for parameter in towers.parameters() if parameter.requires_grad]
+    return [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
+def _device(settings: TrainingSettings) -> torch.device:
+    if settings.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(settings.device)
+
+
+@contextlib.contextmanager
+def _deterministic(settings: TrainingSettings) -> Iterator[None]:
+    """Fix threads, seed and algorithms, and put all of them back afterwards."""
+    threads, algorithms = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.seed)
+        torch.set_num_threads(settings.threads)
+        torch.use_deterministic_algorithms(True)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            torch.use_deterministic_algorithms(algorithms)

@@ -1,0 +1,75 @@
+"""What the towers learn from: cached vectors, features and graded pairs, joined by row numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from models.errors import ModelError
+
+IRRELEVANT, COMPLEMENT, SUBSTITUTE, EXACT = range(4)
+
+LABEL_CODES = {"I": IRRELEVANT, "C": COMPLEMENT, "S": SUBSTITUTE, "E": EXACT}
+"""Code of each ESCI label in `TrainingData.label`: the higher, the more relevant."""
+
+GAINS = np.array([0.0, 0.01, 0.1, 1.0], dtype=np.float32)
+"""Gain of each label code (Reddy et al., 2022, arXiv 2206.06588)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingData:
+    """Hold queries, products and the pairs judged between them.
+
+    `query_vectors` (queries, dim) and `product_vectors` (products, dim) are float32, memory-mapped if you like; the
+    features and locales have the same rows. `query_index` and `product_index` (pairs,) point into them, `label`
+    (pairs,) holds `LABEL_CODES`, `split` (pairs,) is "train" or "validation"; pairs of another split are not read.
+    """
+
+    query_vectors: npt.NDArray[np.float32]
+    product_vectors: npt.NDArray[np.float32]
+    query_features: pl.DataFrame
+    product_features: pl.DataFrame
+    query_locale: npt.NDArray[np.str_]
+    product_locale: npt.NDArray[np.str_]
+    query_index: npt.NDArray[np.int64]
+    product_index: npt.NDArray[np.int64]
+    label: npt.NDArray[np.int8]
+    split: npt.NDArray[np.str_]
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that do not fit together.
+
+        Raises:
+            ModelError: Rows, widths, indices or labels do not match.
+        """
+        queries, products = len(self.query_vectors), len(self.product_vectors)
+        checks = {
+            "query and product vectors have the same width": self.query_vectors.ndim == self.product_vectors.ndim == 2
+            and self.query_vectors.shape[1] == self.product_vectors.shape[1],
+            "every query has a vector and a locale": len(self.query_locale) == queries,
+            "every product has a vector and a locale": len(self.product_locale) == products,
+            "every query has features": self.query_features.width == 0 or self.query_features.height == queries,
+            "every product has features": self.product_features.width == 0 or self.product_features.height == products,
+            "every pair has a query, a product, a label and a split": len(self.query_index)
+            == len(self.product_index)
+            == len(self.label)
+            == len(self.split),
+            "every pair points at a query that is there": _within(self.query_index, queries),
+            "every pair points at a product that is there": _within(self.product_index, products),
+            "every label is one of the codes 0 to 3": _within(self.label, len(GAINS)),
+        }
+        for rule, holds in checks.items():
+            if not holds:
+                raise ModelError(f"the training data breaks the rule that {rule}", "Build the training pairs anew.")
+
+    @property
+    def dim(self) -> int:
+        """Return the width of the vectors."""
+        return int(self.query_vectors.shape[1])
+
+
+def _within(values: npt.NDArray[np.integer], count: int) -> bool:
+    return len(values) == 0 or bool(values.min() >= 0 and values.max() < count)
