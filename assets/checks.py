@@ -1,0 +1,62 @@
+"""The asset checks: what must hold of every table and of the index before anyone relies on them."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from assets.tables import asset_key
+from assets.workspace import Workspace
+from warehouse import integrity
+from warehouse.contracts.registry import CONTRACTS
+
+
+def contract_checks() -> list[dg.AssetChecksDefinition]:
+    """Return one check for each table: its key is unique and never missing."""
+    return [_contract_check(table) for table in CONTRACTS if not table.startswith("registry.")]
+
+
+def _contract_check(table: str) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=asset_key(table),
+        name="contract",
+        description=f"{CONTRACTS[table].grain} The key {CONTRACTS[table].key} is unique and never missing.",
+        blocking=True,
+    )
+    def check(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
+        with workspace.home.lake.reading() as connection:
+            broken = integrity.key_violations(connection, CONTRACTS[table])
+        return dg.AssetCheckResult(passed=broken == 0, metadata={"rows_breaking_the_key": broken})
+
+    return check
+
+
+@dg.asset_check(
+    asset=asset_key("training.pairs"),
+    description="No train or validation query string stands in test of the same locale.",
+    blocking=True,
+)
+def train_is_apart_from_test(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
+    """Assert that the model never sees a query that it is measured on."""
+    with workspace.home.lake.reading() as connection:
+        leaked = integrity.leaked_queries(connection)
+    return dg.AssetCheckResult(passed=leaked == 0, metadata={"leaked_queries": leaked})
+
+
+@dg.asset_check(
+    asset=asset_key("releases.live"),
+    description="The live vectors are those of the catalogue: same keys, no more, no fewer.",
+)
+def vectors_match_the_catalogue(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
+    """Compare the keys of the live release's vectors with the products of its snapshot."""
+    release = workspace.home.releases.live()
+    if release is None:
+        return dg.AssetCheckResult(passed=False, metadata={"reason": "there is no release"})
+    missing, extra = integrity.key_differences(workspace.home, release)
+    return dg.AssetCheckResult(passed=not (missing or extra), metadata={"missing": missing, "extra": extra})
+
+
+def all_checks() -> Iterator[dg.AssetChecksDefinition]:
+    """Yield every asset check."""
+    yield from contract_checks()
+    yield train_is_apart_from_test
+    yield vectors_match_the_catalogue

@@ -1,0 +1,29 @@
+"""The feature tables: one SQL file each, redone and compared."""
+
+from typing import Any
+
+import dagster as dg
+
+from assets.tables import table_asset, table_result
+from assets.workspace import Workspace
+from warehouse import tables
+from warehouse.contracts.registry import CONTRACTS
+
+
+def feature_asset(table: str, deps: tuple[str, ...]) -> dg.AssetsDefinition:
+    """Return the asset that refreshes a feature table from its SQL file."""
+
+    def features(
+        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> dg.MaterializeResult[Any]:
+        with workspace.home.lake.writing() as connection:
+            change = tables.refresh(connection, CONTRACTS[table])
+        return table_result(context, workspace, table, change.counts)
+
+    definition: dg.AssetsDefinition = dg.asset(**table_asset(table, deps=deps))(features)
+    return definition
+
+
+feature_products = feature_asset("features.products", ("staging.products",))
+feature_queries = feature_asset("features.queries", ("staging.queries",))
+feature_pairs = feature_asset("features.pairs", ("staging.judgements", "staging.queries", "staging.products"))

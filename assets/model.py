@@ -1,0 +1,121 @@
+"""The two-tower model: trained on the training pairs over cached embeddings, kept as a checkpoint."""
+
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import polars as pl
+
+from assets import plots
+from assets.tables import asset_key, digest, result, table_asset, table_result
+from assets.texts import TextVectors, product_texts, query_texts
+from assets.workspace import Workspace
+from models.checkpoint_files import MANIFEST_FILE, read_manifest
+from models.feature_encoder import FeatureSpec
+from models.training_data import LABEL_CODES, TrainingData
+from warehouse import frames, tables
+from warehouse.contracts.registry import CONTRACTS
+
+LOG = CONTRACTS["evaluation.training_log"]
+
+
+@dg.multi_asset(
+    name="two_tower",
+    specs=[
+        dg.AssetSpec(
+            key=asset_key("model.two_tower"),
+            deps=[asset_key("training.pairs"), asset_key("embeddings.texts")],
+            group_name="model",
+            kinds={"pytorch"},
+            description="The towers' weights and fitted features, named by a hash of all that they were made from.",
+        ),
+        dg.AssetSpec(**table_asset("evaluation.training_log", deps=("model.two_tower",), kinds={"duckdb"})),
+    ],
+)
+def two_tower(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Any:
+    """Train, unless the model of these very pairs, texts and settings is there already."""
+    model_id = model_name(workspace)
+    directory = workspace.home.models / model_id
+    is_new = not (directory / MANIFEST_FILE).exists()
+    if is_new:
+        _train(workspace, model_id)
+    manifest = read_manifest(directory)
+    log = training_log(model_id, manifest["metadata"]["history"], manifest["best_epoch"])
+    with workspace.home.lake.writing() as connection:
+        change = tables.refresh_from(connection, LOG, log, f"model_id = '{model_id}'")
+    metadata = {"curves": plots.training_curves(log), "notes": manifest["notes"], "alpha": manifest["alpha"]}
+    yield result(context, workspace, "model.two_tower", model_id, metadata, {"model": model_id, "trained": is_new})
+    yield table_result(context, workspace, LOG.table, change.counts)
+
+
+def model_name(workspace: Workspace) -> str:
+    """Return the id of the model that the lake, the encoder and the settings make: equal inputs, equal id."""
+    with workspace.home.lake.reading() as connection:
+        pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"])
+    settings = workspace.tower.model_dump_json() + workspace.training.model_dump_json()
+    specs = [str(feature_spec(table)) for table in ("features.queries", "features.products")]
+    return digest(pairs, TextVectors(workspace).fingerprint, settings, *specs)
+
+
+def feature_spec(table: str) -> FeatureSpec:
+    """Return the columns of a feature table that its contract declares as tower inputs."""
+    contract = CONTRACTS[table]
+    return FeatureSpec(contract.tower_columns("numeric"), contract.tower_columns("categorical"))
+
+
+def training_data(workspace: Workspace, vectors: TextVectors) -> TrainingData:
+    """Return the newest training pairs as arrays over all queries and products of the lake."""
+    lake = workspace.home.lake
+    products, queries, pairs = frames.products(lake), frames.queries(lake), frames.training_pairs(lake)
+    rows = pairs.join(
+        queries.select(query_key="key").with_row_index("query"), on="query_key", maintain_order="left"
+    ).join(products.select(product_key="key").with_row_index("product"), on="product_key", maintain_order="left")
+    return TrainingData(
+        query_vectors=vectors.cached(query_texts(queries)),
+        product_vectors=vectors.cached(product_texts(products)),
+        query_features=queries.select(feature_spec("features.queries").columns),
+        product_features=products.select(feature_spec("features.products").columns),
+        query_locale=queries["locale"].to_numpy().astype(np.str_),
+        product_locale=products["locale"].to_numpy().astype(np.str_),
+        query_index=rows["query"].to_numpy().astype(np.int64),
+        product_index=rows["product"].to_numpy().astype(np.int64),
+        label=rows["label"].replace_strict(LABEL_CODES, return_dtype=pl.Int8).to_numpy(),
+        split=rows["split"].to_numpy().astype(np.str_),
+    )
+
+
+def training_log(model_id: str, history: list[dict[str, Any]], best_epoch: int) -> pl.DataFrame:
+    """Return the rows of evaluation.training_log for one model."""
+    columns = {name: [epoch[name] for epoch in history] for name in LOG.columns if name in history[0]}
+    return pl.DataFrame(columns, strict=False).with_columns(
+        key=pl.format("{}:{}", pl.lit(model_id), "epoch"),
+        model_id=pl.lit(model_id),
+        is_best=pl.col("epoch") == best_epoch,
+    )
+
+
+def _train(workspace: Workspace, model_id: str) -> None:
+    from dataclasses import asdict
+
+    from models import checkpoint
+    from models.training import train
+
+    vectors = TextVectors(workspace)
+    on_epoch = workspace.progress("training", total=workspace.training.epochs)
+    model = train(
+        training_data(workspace, vectors),
+        feature_spec("features.queries"),
+        feature_spec("features.products"),
+        workspace.tower,
+        workspace.training,
+        lambda epoch: on_epoch(epoch.epoch),
+    )
+    history = [{name: value for name, value in asdict(epoch).items() if name != "seconds"} for epoch in model.history]
+    metadata = {
+        "encoder": vectors.fingerprint,
+        "snapshot": workspace.home.lake.snapshot(),
+        "seed": workspace.training.seed,
+        "training": workspace.training.model_dump(mode="json"),
+        "history": history,
+    }
+    checkpoint.save(workspace.home.models / model_id, model, metadata)

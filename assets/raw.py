@@ -1,0 +1,33 @@
+"""The raw tables: a full snapshot of the ESCI files, taken in whole or not at all."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets.tables import table_asset, table_result
+from assets.workspace import Workspace
+from warehouse.ingest import ingest, require_raw
+
+TABLES = ("raw.products", "raw.judgements", "raw.sources", "raw.files")
+
+
+class RawConfig(dg.Config):
+    """Say where the ESCI folder is; empty means to go on from what the lake holds."""
+
+    folder: str = ""
+
+
+@dg.multi_asset(specs=[dg.AssetSpec(**table_asset(table)) for table in TABLES], name="raw")
+def raw_tables(
+    context: dg.AssetExecutionContext, config: RawConfig, workspace: dg.ResourceParam[Workspace]
+) -> Iterator[dg.MaterializeResult[Any]]:
+    """Bring the files of an ESCI folder into the lake; refuse bad rows into quarantine."""
+    folder = Path(config.folder) if config.folder else workspace.raw
+    if folder is None:
+        require_raw(workspace.home.lake)
+    arrived = {one.table: asdict(one) for one in ingest(workspace.home.lake, folder)} if folder else {}
+    for table in TABLES:
+        yield table_result(context, workspace, table, arrived.get(table, {}))

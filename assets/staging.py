@@ -1,0 +1,45 @@
+"""The staging tables: cleaned by Polars, row by row, only where the raw row is new or changed."""
+
+from dataclasses import asdict
+from typing import Any
+
+import dagster as dg
+
+from assets.tables import table_asset, table_result
+from assets.workspace import Workspace
+from warehouse import tables
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.quarantine import refuse
+from warehouse.staging import refresh_products, refresh_queries
+
+
+@dg.asset(**table_asset("staging.products", deps=("raw.products",)))
+def staging_products(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult[Any]:
+    """Clean the products whose raw row is new or changed."""
+    return table_result(context, workspace, "staging.products", asdict(refresh_products(workspace.home.lake)))
+
+
+@dg.asset(**table_asset("staging.queries", deps=("raw.judgements", "raw.sources")))
+def staging_queries(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult[Any]:
+    """Clean the queries whose raw rows are new or changed."""
+    return table_result(context, workspace, "staging.queries", asdict(refresh_queries(workspace.home.lake)))
+
+
+@dg.asset(
+    **table_asset(
+        "staging.judgements", deps=("raw.judgements", "staging.products", "staging.queries"), kinds={"duckdb"}
+    )
+)
+def staging_judgements(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult[Any]:
+    """Join judgements to their products; those whose product is not there go to quarantine."""
+    lake = workspace.home.lake
+    with lake.writing() as connection:
+        change = tables.refresh(connection, CONTRACTS["staging.judgements"], {"judged_at": lake.settings.judged_at})
+        refused = refuse(connection, "staging.judgements")
+    return table_result(context, workspace, "staging.judgements", {**change.counts, "quarantined": refused})

@@ -1,0 +1,89 @@
+"""What every table asset shares: its definition from the contract, and the result that it reports."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+import dagster as dg
+
+from assets.workspace import Workspace
+from warehouse import tables
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.preview import preview
+
+_KINDS = {"raw": {"parquet", "duckdb"}, "staging": {"polars"}, "evaluation": {"numpy"}}
+
+
+def asset_key(table: str) -> dg.AssetKey:
+    """Return the asset key of a table: `features.products` is `features/products`."""
+    return dg.AssetKey(table.split("."))
+
+
+def table_asset(table: str, deps: tuple[str, ...] = (), kinds: set[str] | None = None) -> dict[str, Any]:
+    """Return the arguments of `dg.asset` (and `dg.AssetSpec`) that follow from the table's contract."""
+    contract = CONTRACTS[table]
+    return {
+        "key": asset_key(table),
+        "deps": [asset_key(dep) for dep in deps],
+        "group_name": table.split(".")[0],
+        "kinds": kinds or _KINDS.get(table.split(".")[0], {"duckdb"}),
+        "description": contract.description,
+        "metadata": {
+            "dagster/column_schema": column_schema(table),
+            "dagster/table_name": table,
+            "key": contract.key,
+        },
+    }
+
+
+def column_schema(table: str) -> dg.TableSchema:
+    """Return the table's columns with types, meanings and constraints, for Dagster's UI."""
+    contract = CONTRACTS[table]
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name,
+                type=contract.sql_type(name),
+                description=contract.meaning(name),
+                constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=name == contract.key),
+            )
+            for name, column in contract.columns.items()
+        ],
+        constraints=dg.TableConstraints(other=[contract.grain]),
+    )
+
+
+def table_result(
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    table: str,
+    facts: Mapping[str, Any],
+    shown: Mapping[str, Any] | None = None,
+) -> dg.MaterializeResult[Any]:
+    """Report a table as it now stands: rows, first rows, data version; what the run did to it; and what else to show."""
+    with workspace.home.lake.reading() as connection:
+        rows = tables.count(connection, table)
+        version = tables.fingerprint(connection, CONTRACTS[table])
+        first_rows = dg.MarkdownMetadataValue(preview(connection, table))
+    metadata = {"dagster/row_count": rows, "preview": first_rows, **(shown or {})}
+    return result(context, workspace, table, version, metadata, facts)
+
+
+def result(
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    name: str,
+    version: str,
+    metadata: Mapping[str, Any],
+    facts: Mapping[str, Any],
+) -> dg.MaterializeResult[Any]:
+    """Return a materialisation under a data version; write its facts to the run journal and show them in the UI."""
+    workspace.home.journal.append(context.run.run_id, name, dict(facts))
+    return dg.MaterializeResult(
+        asset_key=asset_key(name), metadata={**metadata, **facts}, data_version=dg.DataVersion(version)
+    )
+
+
+def digest(*parts: str) -> str:
+    """Return a short name for a combination of versions: 16 hex digits of their SHA-256."""
+    return sha256("\x1f".join(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,59 @@
+"""Texts: what of the lake's products and queries is encoded, and its cached vectors. Here the models meet the warehouse."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from assets.workspace import Workspace
+from models.encoder import Encoder, encoder_fingerprint, load_encoder
+from models.text import product_text, query_text
+from warehouse.embeddings import FillResult
+
+Matrix = npt.NDArray[np.float32]
+
+
+def product_texts(products: pl.DataFrame) -> list[str]:
+    """Return one text per product, in the order of the rows."""
+    return products.select(product_text()).to_series().to_list()
+
+
+def query_texts(queries: pl.DataFrame) -> list[str]:
+    """Return one text per query, in the order of the rows."""
+    return [query_text(query) for query in queries["query"]]
+
+
+class TextVectors:
+    """Give texts their vectors: from the cache where they are there; the encoder is only loaded where they are not."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self.fingerprint = encoder_fingerprint(workspace.encoder)
+        self._encoder: Encoder | None = None
+
+    @property
+    def encoder(self) -> Encoder:
+        """Return the encoder, loaded at its first use."""
+        if self._encoder is None:
+            self._encoder = load_encoder(self._workspace.encoder, self._workspace.home.encoders)
+        return self._encoder
+
+    def fill(self, texts: list[str], on_progress: Callable[[int], None] | None = None) -> FillResult:
+        """Encode the texts that the cache has not seen; tell `on_progress` how many are done so far."""
+        before = 0
+
+        def encode(unseen: list[str]) -> Matrix:
+            nonlocal before
+            start, before = before, before + len(unseen)
+            return self.encoder.encode(unseen, lambda done: on_progress(start + done) if on_progress else None)
+
+        return self._workspace.home.embeddings.fill(texts, encode, self.fingerprint)
+
+    def cached(self, texts: list[str]) -> Matrix:
+        """Return the vectors of texts that are all in the cache: (texts, dim)."""
+        return self._workspace.home.embeddings.vectors(texts, self.fingerprint)
+
+    def encoded(self, texts: list[str]) -> Matrix:
+        """Return the vectors of texts that the cache need not keep: (texts, dim)."""
+        return self.encoder.encode(texts)

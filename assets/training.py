@@ -1,0 +1,30 @@
+"""The training table: graded pairs with their split."""
+
+from typing import Any
+
+import dagster as dg
+
+from assets.tables import table_asset, table_result
+from assets.workspace import Workspace
+from warehouse import tables
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.quarantine import refuse
+
+
+@dg.asset(
+    **table_asset(
+        "training.pairs",
+        deps=("staging.judgements", "staging.queries", "staging.products", "features.products", "features.queries"),
+    )
+)
+def training_pairs(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult[Any]:
+    """Grade the judged pairs, carve validation from train, keep test queries out of train."""
+    lake = workspace.home.lake
+    with lake.writing() as connection:
+        change = tables.refresh(
+            connection, CONTRACTS["training.pairs"], {"validation_percent": lake.settings.validation_percent}
+        )
+        refused = refuse(connection, "training.pairs")
+    return table_result(context, workspace, "training.pairs", {**change.counts, "quarantined": refused})

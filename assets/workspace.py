@@ -1,0 +1,35 @@
+"""The workspace: the plain object that every asset is handed, whoever runs it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from models.bm25 import Bm25Settings
+from models.settings import EncoderSettings, TowerSettings, TrainingSettings
+from warehouse.home import Home
+
+
+def silent(_task: str, _total: int | None) -> Callable[[int], None]:
+    """Show no progress."""
+    return lambda _done: None
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Hold the home and the settings of one run.
+
+    `raw` is the ESCI folder to take in; without one a run goes on from what the lake holds. `show_progress` is told of a
+    long task and its size (None: unknown) and returns what is told how much of it is done.
+    """
+
+    home: Home
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    tower: TowerSettings = field(default_factory=TowerSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    bm25: Bm25Settings = field(default_factory=Bm25Settings)
+    raw: Path | None = None
+    show_progress: Callable[[str, int | None], Callable[[int], None]] = silent
+
+    def progress(self, task: str, total: int | None = None) -> Callable[[int], None]:
+        """Announce a long task; call what comes back with how much of it is done."""
+        return self.show_progress(task, total)
