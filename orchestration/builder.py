@@ -1,0 +1,108 @@
+"""The build: the whole Dagster job in this process, recorded where the UI shows it, and what came of it."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from assets.evaluation import summary
+from assets.workspace import Workspace
+from orchestration.definitions import defs
+from orchestration.instance import COMMAND_LINE, bury_dead_runs, open_instance
+from orchestration.run_lock import run_lock
+from warehouse import frames, quarantine, tables
+from warehouse.doors import check_folder
+from warehouse.home import Home
+from warehouse.ingest import require_raw
+from warehouse.releases import Release
+
+
+@dataclass(frozen=True)
+class State:
+    """What searchers and SQL see of a home at one moment."""
+
+    snapshot: int
+    release: Release | None
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """Tell what a build did: rows, refusals, texts encoded, relevance, seconds by stage, and what is new."""
+
+    run_id: str
+    changed: bool
+    rows: dict[str, int]
+    quarantined: list[dict[str, Any]]
+    cleaned: dict[str, int]
+    texts_encoded: int
+    snapshot: int
+    new_snapshot: bool
+    vector_version: int
+    new_vectors: bool
+    model: str
+    release: int
+    new_release: bool
+    relevance: dict[str, Any]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def build(workspace: Workspace, raw: Path | None = None) -> BuildReport:
+    """Run every asset once, one after another, and report.
+
+    Raises:
+        WarehouseError: The raw folder cannot be taken in, or there is nothing to go on from; nothing was written.
+    """
+    if raw is not None:
+        check_folder(raw)
+        workspace = replace(workspace, raw=raw)
+    elif workspace.raw is None:
+        require_raw(workspace.home.lake)
+    with run_lock(workspace.home), open_instance(workspace.home) as instance:
+        bury_dead_runs(instance)
+        before = _state(workspace.home)
+        done = defs.resolve_job_def("build").execute_in_process(
+            instance=instance,
+            resources={"workspace": workspace},
+            tags=COMMAND_LINE,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+        seconds = {
+            step.step_key.replace("__", "."): round(step.end_time - step.start_time, 3)
+            for step in instance.get_run_step_stats(done.run_id)
+            if step.start_time is not None and step.end_time is not None
+        }
+        return _report(workspace.home, done.run_id, before, seconds)
+
+
+def _report(home: Home, run_id: str, before: State, seconds: dict[str, float]) -> BuildReport:
+    after, facts = _state(home), home.journal.run(run_id)
+    release = after.release
+    assert release is not None
+    same_vectors = before.release is not None and _vectors(before.release) == _vectors(release)
+    with home.lake.reading() as connection:
+        rows = tables.row_counts(connection)
+        refused = quarantine.counts(connection).to_dicts()
+    return BuildReport(
+        run_id=run_id,
+        changed=before != after,
+        rows=rows,
+        quarantined=refused,
+        cleaned={asset: fact["cleaned"] for asset, fact in facts.items() if "cleaned" in fact},
+        texts_encoded=facts["embeddings.texts"]["texts_encoded"],
+        snapshot=after.snapshot,
+        new_snapshot=before.snapshot != after.snapshot,
+        vector_version=release.vector_version,
+        new_vectors=not same_vectors,
+        model=release.model_id,
+        release=release.release,
+        new_release=before.release != release,
+        relevance=summary(frames.metrics(home.lake, release.model_id)),
+        seconds=seconds,
+    )
+
+
+def _vectors(release: Release) -> tuple[str, int]:
+    return release.vector_table, release.vector_version
+
+
+def _state(home: Home) -> State:
+    return State(home.lake.snapshot(), home.releases.live())

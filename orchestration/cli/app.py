@@ -1,0 +1,28 @@
+"""The command line's frame: the commands, and the options that all of them share."""
+
+import typer
+
+from orchestration.cli import build, evaluate, sample, search, sql, status, ui
+from orchestration.cli.options import HomeOption, remember_home
+
+app = typer.Typer(
+    name="stockroom",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="""A feature store pipeline for product search: ESCI parquet in, features in SQL, a two-tower model, vectors out.
+
+Start with `stockroom sample --out DIR` for data to play with, `stockroom build --raw DIR` to run the whole pipeline,
+`stockroom search "wireless earbuds"` to see what comes of it, and `stockroom ui` for Dagster's pages.""",
+    epilog="Exit status: 0 done, 1 failed, 2 wrong usage. Settings: STOCKROOM_* variables or stockroom.toml in the home.",
+)
+
+
+@app.callback()
+def stockroom(home: HomeOption = None) -> None:
+    """Take the options that stand before the command."""
+    remember_home(home)
+
+
+for command in (build, search, sql, evaluate, status, ui, sample):
+    command.register(app)

@@ -1,0 +1,86 @@
+"""`stockroom build`: the whole pipeline."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestration.cli.options import HomeOption, JsonOption, settings_for
+from orchestration.cli.output import console, progress, relevance_table, write_json
+
+if TYPE_CHECKING:
+    from orchestration.builder import BuildReport
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("build")(build)
+
+
+def build(
+    raw: Annotated[
+        Path | None,
+        typer.Option(
+            "--raw", metavar="DIR", help="Folder with ESCI's parquet files. Without it the run goes on from the lake."
+        ),
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the whole pipeline: clean, make features, train, embed, evaluate, release.
+
+    Only what is new is done: unchanged rows are not cleaned again, known texts not encoded again, and where nothing
+    changed nothing is written. The run is recorded in the Dagster instance that `stockroom ui` shows.
+    """
+    settings = settings_for(home)
+    with progress() as announce:
+        starting = announce("starting", None)
+        from orchestration.builder import build as run
+        from orchestration.workspace import open_workspace
+
+        starting(1)
+        report = run(replace(open_workspace(settings), show_progress=announce), raw or settings.raw)
+    if as_json:
+        write_json(asdict(report))
+    else:
+        show(report, settings.home)
+
+
+def show(report: "BuildReport", home: Path) -> None:
+    """Print the summary of a build."""
+    from rich.table import Table
+
+    stages = Table(title="rows", title_justify="left")
+    for name in ("table", "rows", "quarantined"):
+        stages.add_column(name, justify="left" if name == "table" else "right")
+    refused: dict[str, int] = {}
+    for row in report.quarantined:
+        refused[row["table"]] = refused.get(row["table"], 0) + row["rows"]
+    for table, rows in report.rows.items():
+        stages.add_row(table, f"{rows:,}", f"{refused[table]:,}" if table in refused else "")
+    console.print(stages)
+    for row in report.quarantined:
+        console.print(f"quarantined  {row['rows']:,} × {row['table']}: {row['rule']}")
+    if report.relevance["systems"]:
+        queries = report.relevance["systems"]["model"]["queries"]
+        console.print(relevance_table(report.relevance, f"relevance, {queries:,} test queries"))
+    slowest = sorted(report.seconds.items(), key=lambda item: -item[1])
+    console.print(
+        "seconds      " + ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in slowest if seconds >= 0.05)
+    )
+    cleaned = ", ".join(f"{count:,} of {table}" for table, count in report.cleaned.items())
+    console.print(f"cleaned      {cleaned}")
+    console.print(f"encoded      {report.texts_encoded:,} texts")
+    if report.changed:
+        console.print(
+            f"release      {report.release}: model {report.model}, vectors v{report.vector_version}, snapshot {report.snapshot}"
+        )
+        console.print(
+            f'\nNow: [bold]stockroom search "…" --home {home}[/bold], stockroom sql, stockroom ui', highlight=False
+        )
+    else:
+        console.print(
+            f"Nothing changed: 0 texts encoded, no new snapshot (still {report.snapshot}), no new vector version "
+            f"(still {report.vector_version}), no new release (still {report.release})."
+        )

@@ -1,0 +1,29 @@
+"""Options that several commands share, and what they open."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestration.settings import Settings, load_settings
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--home", metavar="DIR", help="Directory that holds everything. [env: STOCKROOM_HOME; default: .stockroom]"
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON to standard output, for programs.")]
+
+_given_before_the_command: Path | None = None
+
+
+def remember_home(home: Path | None) -> None:
+    """Keep the `--home` that stood before the command."""
+    global _given_before_the_command
+    _given_before_the_command = home
+
+
+def settings_for(home: Path | None) -> Settings:
+    """Return the settings for the `--home` after the command, else before it, else of the environment."""
+    return load_settings(home or _given_before_the_command)

@@ -1,0 +1,76 @@
+"""Output: tables for people and JSON for programs."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+console = Console()
+errors = Console(stderr=True)
+
+_METRICS = ("ndcg", "ndcg_official", "recall@10", "recall@100", "mrr")
+_SYSTEMS = ("random", "bm25", "encoder", "model")
+
+
+def write_json(value: Any) -> None:
+    """Write a value as JSON to standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, int | None], Callable[[int], None]]]:
+    """Draw progress bars on standard error while the block runs; yield what announces a long task."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=errors, transient=True) as bars:
+
+        def announce(task: str, total: int | None) -> Callable[[int], None]:
+            bar = bars.add_task(task, total=total)
+            return lambda done: bars.update(bar, completed=done)
+
+        yield announce
+
+
+def relevance_table(summary: dict[str, Any], title: str) -> Table:
+    """Return the systems' metrics side by side, with the model's lead over the encoder and its interval."""
+    table = Table(title=Text(title), title_justify="left")  # Text: brackets in a file's name are no markup
+    table.add_column("system")
+    for metric in _METRICS:
+        table.add_column(metric, justify="right")
+    for system in _SYSTEMS:
+        means = summary["systems"].get(system)
+        if means:
+            table.add_row(system, *(_number(means[metric]) for metric in _METRICS))
+    lead = summary["model_minus_encoder"]
+    if lead:
+        table.add_section()
+        table.add_row("model − encoder", *(_interval(lead.get(metric)) for metric in _METRICS))
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _interval(interval: dict[str, float] | None) -> str:
+    return "–" if interval is None else f"{interval['mean']:+.4f}\n\\[{interval['low']:+.3f}, {interval['high']:+.3f}]"

@@ -1,0 +1,42 @@
+"""`stockroom sample`: data to play with."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestration.cli.options import JsonOption
+from orchestration.cli.output import console, progress, write_json
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("sample")(sample)
+
+
+def sample(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write the three files to.")],
+    products: Annotated[int, typer.Option("--products", min=100, help="How many products.")] = 10_000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same bytes.")] = 7,
+    brand_seed: Annotated[
+        int | None, typer.Option("--brand-seed", min=0, help="Other brand names in the same catalogue.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write an ESCI-shaped data set: an invented catalogue, queries and judgements, with dirt as in life.
+
+    The labels follow from the products' attributes: all that was asked for is there: Exact; one thing is off: Substitute;
+    an accessory: Complement; another type of product: Irrelevant.
+    """
+    from warehouse.sample import write_sample
+
+    with progress() as announce:
+        bar = announce("writing products", products)
+        summary = write_sample(out, products, seed, brand_seed=brand_seed, on_progress=lambda done, _of: bar(done))
+    if as_json:
+        write_json(asdict(summary))
+        return
+    for name, value in asdict(summary).items():
+        console.print(f"{name:<14}{value}", highlight=False)
+    console.print(f"\nNow: [bold]stockroom build --raw {out}[/bold]", highlight=False)

@@ -1,0 +1,48 @@
+"""`stockroom search`: what a shopper would see."""
+
+from typing import Annotated
+
+import typer
+
+from orchestration.cli.options import HomeOption, JsonOption, settings_for
+from orchestration.cli.output import console, write_json
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("search")(search)
+
+
+def search(
+    query: Annotated[str, typer.Argument(help='What to search for, as a shopper would type it: "wireless earbuds".')],
+    k: Annotated[int, typer.Option("-k", min=1, max=10_000, help="How many products to show.")] = 10,
+    locale: Annotated[
+        str | None, typer.Option("--locale", help="Search one marketplace only: us, es, jp. Default: all.")
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Search the live release.
+
+    The query goes through the same cleaning, features, encoder and tower as in training; products come from the
+    release's own version of the vectors. With `--json`: a list of {rank, key, product_id, locale, title, score}.
+    """
+    from orchestration.searcher import Searcher
+    from orchestration.workspace import open_home
+
+    settings = settings_for(home)
+    hits = Searcher(open_home(settings), settings.encoder).search(query, k, locale)
+    if as_json:
+        write_json([hit.to_dict() for hit in hits])
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(repr(query)), title_justify="left")  # Text: brackets in a title are no markup
+    table.add_column("rank", justify="right")
+    table.add_column("score", justify="right")
+    table.add_column("product")
+    table.add_column("title")
+    for hit in hits:
+        table.add_row(str(hit.rank), f"{hit.score:.4f}", Text(hit.key), Text(hit.title))
+    console.print(table)

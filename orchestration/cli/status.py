@@ -1,0 +1,40 @@
+"""`stockroom status`: what is live."""
+
+from typing import Any
+
+import typer
+
+from orchestration.cli.options import HomeOption, JsonOption, settings_for
+from orchestration.cli.output import console, write_json
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("status")(status)
+
+
+def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Show what is live: snapshot, release, model, encoder, rows of every table, texts encoded by the last run."""
+    from orchestration.workspace import open_home
+    from warehouse import tables
+
+    settings = settings_for(home)
+    opened = open_home(settings)
+    live = opened.releases.live()
+    with opened.lake.reading() as connection:
+        rows = tables.row_counts(connection)
+    facts: dict[str, Any] = {
+        "snapshot": opened.lake.snapshot(),
+        "release": live.release if live else None,
+        "model": live.model_id if live else None,
+        "encoder": live.encoder_fingerprint if live else None,
+        "rows": rows,
+        "texts_encoded": opened.journal.last().get("embeddings.texts", {}).get("texts_encoded", 0),
+    }
+    if as_json:
+        write_json(facts)
+        return
+    for name in ("snapshot", "release", "model", "encoder", "texts_encoded"):
+        console.print(f"{name:<14}{'none' if facts[name] is None else facts[name]}", highlight=False)
+    for table, count in rows.items():
+        console.print(f"{table:<28}{count:>12,} rows", highlight=False)

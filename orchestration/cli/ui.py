@@ -1,0 +1,35 @@
+"""`stockroom ui`: Dagster's pages."""
+
+from typing import Annotated
+
+import typer
+
+from orchestration.cli.options import HomeOption, settings_for
+from orchestration.cli.output import errors
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("ui")(ui)
+
+
+def ui(
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")] = 3000,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    home: HomeOption = None,
+) -> None:
+    """Start Dagster's web server and daemon on this home; stop them with Ctrl-C.
+
+    The asset graph shows every table with its columns, rows, checks and plots; "Materialize all" runs the pipeline.
+    """
+    from orchestration.server import serve
+    from orchestration.workspace import open_home
+
+    opened = open_home(settings_for(home))
+    errors.print(f"Starting Dagster on {opened.root} …", highlight=False)
+    serve(
+        opened,
+        host,
+        port,
+        lambda address: errors.print(f"Open [bold]{address}[/bold] (Ctrl-C stops it)", highlight=False),
+    )

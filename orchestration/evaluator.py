@@ -1,0 +1,55 @@
+"""The evaluator: the live release measured again, on the test split or on judgements of one's own."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from assets.relevance import Subject, measure
+from assets.workspace import Workspace
+from models.encoder import encoder_fingerprint
+from models.evaluation import summarise
+from warehouse import frames
+from warehouse.errors import WarehouseError
+from warehouse.examples import read_examples
+
+
+def evaluate_live(workspace: Workspace, examples: Path | None = None) -> dict[str, Any]:
+    """Measure the live release beside encoder, BM25 and chance, over the catalogue of its own snapshot.
+
+    Returns:
+        Plain values: `systems`, `model_minus_encoder`, `locales`, counts; with `examples` also `missing_products` (count
+        and keys) and `refused_rows` (by rule).
+
+    Raises:
+        WarehouseError: There is no release, the settings name another encoder, or nothing can be measured.
+    """
+    home = workspace.home
+    release = home.releases.live()
+    if release is None:
+        raise WarehouseError(f"no release in {home.root}", "make one with: stockroom build --raw DIR")
+    if encoder_fingerprint(workspace.encoder) != release.encoder_fingerprint:
+        raise WarehouseError("the live release was made with another encoder", "set it back, or build anew")
+    subject = Subject(release.model_id, release.vector_version, release.snapshot)
+    extra: dict[str, Any] = {"release": release.release, "model": release.model_id}
+    if examples is None:
+        judgements = frames.task1_judgements(home.lake, release.snapshot)
+    else:
+        read = read_examples(examples, frames.products(home.lake, release.snapshot)["key"])
+        judgements = read.judgements
+        extra["missing_products"] = {"count": len(read.missing), "products": read.missing}
+        extra["refused_rows"] = read.refused
+    if judgements.is_empty():
+        source = examples or "the test split"
+        raise WarehouseError(
+            f"no judgement in {source} is of a product in the catalogue", "judge products that are in it"
+        )
+    extra["queries_trained_on"] = _trained_on(workspace, release.snapshot, judgements)
+    measured = measure(workspace, subject, judgements, cached=examples is None)
+    return {**summarise(measured, seed=workspace.training.seed), **extra}
+
+
+def _trained_on(workspace: Workspace, snapshot: int, judgements: pl.DataFrame) -> int:
+    """Count the judged queries that the model has seen in training: on them it looks better than it is."""
+    asked = judgements.select("locale", pl.col("query").str.to_lowercase()).unique()
+    return asked.join(frames.trained_queries(workspace.home.lake, snapshot), on=["locale", "query"], how="semi").height

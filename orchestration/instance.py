@@ -1,0 +1,39 @@
+"""The Dagster instance of a home: its runs, events and schedules, beside the data they speak of."""
+
+import os
+from importlib.resources import files
+from pathlib import Path
+
+import dagster as dg
+
+from warehouse.home import Home
+
+COMMAND_LINE = {"stockroom/started_by": "command line"}
+"""The tag of runs that the command line started."""
+
+_SHIPPED = ("dagster.yaml", "workspace.yaml")
+
+
+def open_instance(home: Home) -> dg.DagsterInstance:
+    """Return the instance that the UI of this home shows."""
+    return dg.DagsterInstance.from_config(str(prepare_instance(home)))
+
+
+def bury_dead_runs(instance: dg.DagsterInstance) -> None:
+    """Mark the command line's runs that were killed as failed: a run that only seems to go on holds up the UI's queue.
+
+    To be called under the run lock, which every run of the command line holds from before its start to its end.
+    """
+    for run in instance.get_runs(dg.RunsFilter(tags=COMMAND_LINE, statuses=[dg.DagsterRunStatus.STARTED])):
+        instance.report_run_failed(run, "the process of this run was killed")
+
+
+def prepare_instance(home: Home) -> Path:
+    """Put Dagster's settings into the home, unless someone put others there before, and return their directory."""
+    home.dagster.mkdir(parents=True, exist_ok=True)
+    for name in _SHIPPED:
+        if not (home.dagster / name).exists():
+            shipped = files("orchestration").joinpath(name).read_text(encoding="utf-8")
+            (home.dagster / name).write_text(shipped, encoding="utf-8")
+    os.environ["DAGSTER_HOME"] = str(home.dagster)
+    return home.dagster

@@ -1,0 +1,51 @@
+"""Resources: adapters that hand plain objects to the assets."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import dagster as dg
+
+from assets.workspace import Workspace
+from orchestration.run_lock import run_lock
+from orchestration.settings import load_settings
+from orchestration.workspace import open_workspace
+
+_LOG_EVERY_S = 5.0
+
+
+@dg.resource(
+    description="The home and the settings of this run; holds the home's run lock, so that runs come one after another.",
+    config_schema={
+        "home": dg.Field(str, default_value="", description="Directory of the home; empty: STOCKROOM_HOME."),
+    },
+)
+@contextmanager
+def workspace_resource(context: dg.InitResourceContext) -> Iterator[Workspace]:
+    """Yield the workspace while holding the run lock."""
+    home = context.resource_config["home"]
+    log = context.log or dg.get_dagster_logger()
+    workspace = open_workspace(load_settings(Path(home) if home else None))
+    workspace = replace(workspace, show_progress=_progress_of(log))
+    with run_lock(workspace.home):
+        yield workspace
+
+
+def _progress_of(log: logging.Logger) -> Callable[[str, int | None], Callable[[int], None]]:
+    """Return what writes the progress of long tasks into the run's log, every few seconds."""
+
+    def announce(task: str, total: int | None) -> Callable[[int], None]:
+        told = time.monotonic()
+
+        def tell(done: int) -> None:
+            nonlocal told
+            if time.monotonic() - told > _LOG_EVERY_S:
+                told = time.monotonic()
+                log.info(f"{task}: {done}" + (f" of {total}" if total else ""))
+
+        return tell
+
+    return announce

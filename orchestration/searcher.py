@@ -1,0 +1,89 @@
+"""The searcher: a query in, products out, from exactly one release. It needs neither Dagster nor torch."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import polars as pl
+
+from models.encoder import Encoder, load_encoder
+from models.openvino_encoder import OpenVinoEncoder
+from models.query_tower import QueryTower
+from models.settings import EncoderSettings
+from models.text import query_text
+from warehouse import frames
+from warehouse.cleaning import clean_queries
+from warehouse.errors import WarehouseError
+from warehouse.home import Home
+from warehouse.releases import Release
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One product found: rank from 1, score the cosine of query and product vector."""
+
+    rank: int
+    key: str
+    product_id: str
+    locale: str
+    title: str
+    score: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the hit as plain values, for JSON."""
+        return asdict(self)
+
+
+class Searcher:
+    """Answer queries from the release that was live when it was opened or last refreshed.
+
+    Raises:
+        WarehouseError: There is no release yet.
+    """
+
+    def __init__(self, home: Home, encoder: EncoderSettings | None = None) -> None:
+        self._home = home
+        self._settings = encoder or EncoderSettings()
+        self.refresh()
+
+    def refresh(self) -> Release:
+        """Move on to the release that is live now, and return it."""
+        release = self._home.releases.live()
+        if release is None:
+            raise WarehouseError(f"no release in {self._home.root}", "make one with: stockroom build --raw DIR")
+        encoder, tower = self._open_encoder(release), QueryTower.load(self._home.models / release.model_id)
+        self.release, self._encoder, self._tower = release, encoder, tower  # none of the three without the others
+        return release
+
+    def search(self, query: str, k: int = 10, locale: str | None = None) -> list[Hit]:
+        """Return the `k` products nearest to the query, best first; of all locales when none is given.
+
+        Raises:
+            WarehouseError: Nothing is left of the query once it is cleaned, or the locale has no products.
+        """
+        cleaned = clean_queries(pl.LazyFrame({"key": ["query"], "locale": [locale], "query": [query]})).collect()
+        text = cleaned["query"][0]
+        if not text:
+            raise WarehouseError("the query is blank", "type some words to search for")
+        features = frames.query_features(cleaned.with_columns(pl.col("locale").cast(pl.String)))
+        vector = self._tower(self._encoder.encode([query_text(text)]), features)[0]  # (dim,)
+        found = self._home.vectors.search(self.release.model_id, self.release.vector_version, vector, k, locale)
+        if found.is_empty():
+            raise WarehouseError(
+                f"release {self.release.release} has no products" + (f" of locale {locale!r}" if locale else ""),
+                "search without a locale, or list those there are: SELECT DISTINCT locale FROM vectors.products",
+            )
+        return [Hit(**row) for row in found.iter_rows(named=True)]
+
+    def _open_encoder(self, release: Release) -> Encoder:
+        """Return the encoder that the release was made with: the exported one, else by the settings."""
+        folder = self._home.encoders / release.encoder_fingerprint
+        if folder.is_dir():
+            return OpenVinoEncoder(folder, batch_texts=1, threads=self._settings.threads)
+        encoder = load_encoder(self._settings, self._home.encoders)
+        if encoder.fingerprint != release.encoder_fingerprint:
+            raise WarehouseError(
+                f"release {release.release} was made with encoder {release.encoder_fingerprint}, "
+                f"the settings name {encoder.fingerprint}",
+                "set the encoder back, or build a release with the new one",
+            )
+        return encoder

@@ -1,0 +1,100 @@
+"""All settings in one place: composed of what each package declares for itself."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from models.bm25 import Bm25Settings
+from models.settings import EncoderSettings, TowerSettings, TrainingSettings
+from warehouse.errors import WarehouseError
+from warehouse.settings import SqlSettings, WarehouseSettings
+
+PREFIX = "STOCKROOM_"
+FILE_NAME = "stockroom.toml"
+
+
+class Settings(BaseSettings):
+    """Hold every setting: from the environment (`STOCKROOM_TRAINING__EPOCHS=3`), else from `stockroom.toml` in the home."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        nested_model_default_partial_update=True,
+    )
+
+    home: Path = Field(Path(".stockroom"), description="Directory that holds everything Stockroom keeps.")
+    raw: Path | None = Field(None, description="ESCI folder that a run takes in; none: it goes on from the lake.")
+    warehouse: WarehouseSettings = WarehouseSettings()
+    sql: SqlSettings = SqlSettings()
+    encoder: EncoderSettings = EncoderSettings()
+    tower: TowerSettings = TowerSettings()
+    training: TrainingSettings = TrainingSettings()
+    bm25: Bm25Settings = Bm25Settings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read what the caller gives, then the environment, then the home's file."""
+        given: dict[str, Any] = init_settings()
+        home = Path(given.get("home") or os.environ.get(f"{PREFIX}HOME") or cls.model_fields["home"].default)
+        file_settings = TomlConfigSettingsSource(settings_cls, home / FILE_NAME)
+        if "home" in file_settings():
+            raise WarehouseError(
+                f"{home / FILE_NAME} names a home", "take the line out: the file counts for the home that it stands in"
+            )
+        return init_settings, env_settings, file_settings
+
+
+def load_settings(home: Path | None = None, **given: Any) -> Settings:
+    """Return the settings that hold for `home` (default: `STOCKROOM_HOME`, else `.stockroom`).
+
+    Raises:
+        WarehouseError: A key is unknown or a value is wrong; it names key, value and mend.
+    """
+    if home is not None:
+        given["home"] = home
+    _refuse_unknown_variables()
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise WarehouseError(
+            f"setting {name}: {first['msg']}, not {first.get('input')!r}",
+            f"mend it in the environment ({PREFIX}{name.upper().replace('.', '__')}) or in {FILE_NAME} of the home",
+        ) from error
+    except SettingsError as error:
+        raise WarehouseError(
+            f"{error}: its value is not JSON", f"set one value at a time, as in {PREFIX}TRAINING__EPOCHS=3"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise WarehouseError(f"{FILE_NAME} of the home is not TOML: {error}", "mend the file") from error
+
+
+def _refuse_unknown_variables() -> None:
+    """Refuse environment variables that look like settings and are none: a typing error would else go unnoticed."""
+    for variable in os.environ:
+        if variable.startswith(PREFIX):
+            section = variable.removeprefix(PREFIX).lower().split("__")[0]
+            if section not in Settings.model_fields:
+                known = ", ".join(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)
+                raise WarehouseError(f"{variable} is no setting", f"those there are begin with: {known}")

@@ -1,0 +1,22 @@
+"""How settings become the objects that assets and commands work with."""
+
+from assets.workspace import Workspace
+from orchestration.settings import Settings
+from warehouse.home import Home
+
+
+def open_home(settings: Settings) -> Home:
+    """Return the home that the settings name."""
+    return Home(settings.home.absolute(), settings.warehouse)
+
+
+def open_workspace(settings: Settings) -> Workspace:
+    """Return the workspace that the settings describe."""
+    return Workspace(
+        home=open_home(settings),
+        encoder=settings.encoder,
+        tower=settings.tower,
+        training=settings.training,
+        bm25=settings.bm25,
+        raw=settings.raw,
+    )
