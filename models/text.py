@@ -1,7 +1,5 @@
 """The text that is encoded: what of a product and of a query becomes one vector."""
 
-from hashlib import md5
-
 import polars as pl
 
 TEXT_TEMPLATE = "title brand color/1"
@@ -33,14 +31,3 @@ def product_text(
 def query_text(query: str) -> str:
     """Trim a query and make every run of white space one space, as staging does for products."""
     return " ".join(query.split())
-
-
-def text_hash(texts: pl.Series) -> pl.Series:
-    """Hash each text: MD5 of its UTF-8 bytes, as 32 hex digits; null stays null.
-
-    It equals `md5(text)` of DuckDB and of every other implementation, so it can be stored. It names content and
-    protects nothing.
-    """
-    # A million product texts take about a second; Polars has no MD5 of its own.
-    hashes = [None if text is None else md5(text.encode(), usedforsecurity=False).hexdigest() for text in texts]
-    return pl.Series(texts.name, hashes, dtype=pl.String)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from models import metrics
 from models.errors import ModelError
 
 IRRELEVANT, COMPLEMENT, SUBSTITUTE, EXACT = range(4)
@@ -15,8 +16,8 @@ IRRELEVANT, COMPLEMENT, SUBSTITUTE, EXACT = range(4)
 LABEL_CODES = {"I": IRRELEVANT, "C": COMPLEMENT, "S": SUBSTITUTE, "E": EXACT}
 """Code of each ESCI label in `TrainingData.label`: the higher, the more relevant."""
 
-GAINS = np.array([0.0, 0.01, 0.1, 1.0], dtype=np.float32)
-"""Gain of each label code (Reddy et al., 2022, arXiv 2206.06588)."""
+GAINS = np.array([metrics.GAINS[label] for label in LABEL_CODES], dtype=np.float32)
+"""Gain of each label code."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,9 +1,7 @@
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from models.text import product_text, query_text, text_hash
+from models.text import product_text, query_text
 
 
 def texts_of(**columns: list[str | None]) -> list[str]:
@@ -37,20 +35,3 @@ def test_product_text_takes_expressions():
 
 def test_query_text_has_single_spaces_and_no_edges():
     assert query_text("  red \t desk\n lamp\u3000赤 ") == "red desk lamp 赤"
-
-
-def test_text_hash_is_the_published_md5_of_the_utf8_bytes():
-    # RFC 1321's test vectors, and a text outside ASCII by `printf 赤 | md5sum`.
-    hashes = text_hash(pl.Series("text", ["", "abc", "赤", None]))
-    assert hashes.to_list() == [
-        "d41d8cd98f00b204e9800998ecf8427e",
-        "900150983cd24fb0d6963f7d28e17f72",
-        "489378dc9f613bf0d741bd39907bf3e4",
-        None,
-    ]
-    assert hashes.name == "text"
-
-
-@given(st.lists(st.text(), unique=True))
-def test_different_texts_have_different_hashes(texts):
-    assert text_hash(pl.Series("text", texts, dtype=pl.String)).n_unique() == len(texts)
