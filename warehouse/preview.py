@@ -1,5 +1,7 @@
 """Previews: the first rows of a table as a Markdown table, for people."""
 
+from collections.abc import Iterable, Sequence
+
 import duckdb
 
 _ROWS, _CHARS = 5, 60
@@ -8,9 +10,12 @@ _ROWS, _CHARS = 5, 60
 def preview(connection: duckdb.DuckDBPyConnection, table: str) -> str:
     """Return the first five rows of a table as Markdown; long values are cut at 60 characters."""
     cursor = connection.execute(f"SELECT * FROM {table} LIMIT {_ROWS}")
-    names = [column[0] for column in cursor.description]
-    rows = cursor.fetchall()
-    lines = [_line(names), _line(["---"] * len(names))] + [_line([_cell(value) for value in row]) for row in rows]
+    return markdown_table([column[0] for column in cursor.description], cursor.fetchall())
+
+
+def markdown_table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return rows as Markdown; long values are cut at 60 characters."""
+    lines = [_line(list(names)), _line(["---"] * len(names))] + [_line([_cell(value) for value in row]) for row in rows]
     return "\n".join(lines)
 
 

@@ -1,0 +1,213 @@
+"""Small literal ESCI data, and a lake in a temporary home."""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+
+from warehouse import quarantine, staging, tables
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.ingest import Ingested, ingest
+from warehouse.lake import Lake, connect
+from warehouse.settings import WarehouseSettings
+
+PRODUCTS = "shopping_queries_dataset_products.parquet"
+EXAMPLES = "shopping_queries_dataset_examples.parquet"
+SOURCES = "shopping_queries_dataset_sources.csv"
+
+Row = dict[str, Any]
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def product() -> Callable[..., Row]:
+    """Return a maker of rows of the products file."""
+
+    def make(product_id: str | None, locale: str | None, title: str | None, **others: str | None) -> Row:
+        return {
+            "product_id": product_id,
+            "product_title": title,
+            "product_description": others.get("description"),
+            "product_bullet_point": others.get("bullets"),
+            "product_brand": others.get("brand"),
+            "product_color": others.get("color"),
+            "product_locale": locale,
+        }
+
+    return make
+
+
+@pytest.fixture
+def judgement() -> Callable[..., Row]:
+    """Return a maker of rows of the examples file."""
+
+    def make(
+        example_id: int, query: str | None, query_id: int, product_id: str, locale: str, label: str | None, split: str
+    ) -> Row:
+        return {
+            "example_id": example_id,
+            "query": query,
+            "query_id": query_id,
+            "product_id": product_id,
+            "product_locale": locale,
+            "esci_label": label,
+            "small_version": 1,
+            "large_version": 1,
+            "split": split,
+        }
+
+    return make
+
+
+@pytest.fixture
+def products(product: Callable[..., Row]) -> list[Row]:
+    """Return four good products in three locales; P1 is the id of two of them."""
+    shoe = {"description": "<p>Light &amp; fast</p>", "bullets": "Mesh\nFoam", "brand": "Nike", "color": "Red"}
+    return [
+        product("P1", "us", "Nike <b>Running</b> Shoes 42", **shoe),
+        product("P2", "us", "Plain Mug"),
+        product("P1", "es", "Zapatillas", brand="NIKE", color="rojo"),
+        product("P3", "jp", "ナイキ シューズ", brand="NIKE（ナイキ）"),
+    ]
+
+
+@pytest.fixture
+def judgements(judgement: Callable[..., Row]) -> list[Row]:
+    """Return five good judgements of four queries."""
+    return [
+        judgement(1, "running shoes", 1, "P1", "us", "E", "train"),
+        judgement(2, "running shoes", 1, "P2", "us", "I", "train"),
+        judgement(3, "mug without handle", 2, "P2", "us", "E", "test"),
+        judgement(4, "zapatillas nike", 3, "P1", "es", "S", "train"),
+        judgement(5, "ナイキ", 4, "P3", "jp", "C", "train"),
+    ]
+
+
+@pytest.fixture
+def write(tmp_path: Path, products: list[Row], judgements: list[Row]) -> Write:
+    """Return a writer of an ESCI folder; each call makes a new one, of the good rows unless others are given."""
+    made = 0
+
+    def make(
+        products: list[Row] = products,
+        judgements: list[Row] = judgements,
+        sources: str | None = "query_id,source\n1,behavioral\n2,negations\n",
+    ) -> Path:
+        nonlocal made
+        folder = tmp_path / f"raw{(made := made + 1)}"
+        folder.mkdir()
+        text = dict.fromkeys(products[0], pl.String)
+        pl.DataFrame(products, schema=text).write_parquet(folder / PRODUCTS)
+        numbers = {"example_id", "query_id", "small_version", "large_version"}
+        types = {name: pl.Int64 if name in numbers else pl.String for name in judgements[0]}
+        pl.DataFrame(judgements, schema=types).write_parquet(folder / EXAMPLES)
+        if sources is not None:
+            (folder / SOURCES).write_text(sources, encoding="utf-8")
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def databases() -> list[duckdb.DuckDBPyConnection]:
+    """Return the idle databases that all lakes share: DuckDB's extensions are loaded once, and not for every test."""
+    return []
+
+
+@pytest.fixture
+def lake(tmp_path: Path, databases: list[duckdb.DuckDBPyConnection]) -> Lake:
+    """Return a lake where nothing is yet; it works in batches of three rows."""
+    lake = Lake(tmp_path / "home" / "lake", WarehouseSettings(threads=1, batch_rows=3, validation_percent=50))
+    lake._idle = databases
+    return lake
+
+
+@pytest.fixture
+def filled(lake: Lake, write: Write, templates: Path) -> Lake:
+    """Return the lake with the good rows in its raw tables: a copy, since to ingest them for every test takes longer."""
+    return _copied(templates / "filled", lake, lambda: ingest(lake, write()))
+
+
+@pytest.fixture
+def built(lake: Lake, write: Write, templates: Path, build: Callable[[Lake, Path], object]) -> Lake:
+    """Return the lake after a build of the good rows: a copy too."""
+    return _copied(templates / "built", lake, lambda: build(lake, write()))
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the lakes that are copied."""
+    return tmp_path_factory.mktemp("templates")
+
+
+def _copied(template: Path, lake: Lake, fill: Callable[[], object]) -> Lake:
+    if template.exists():
+        shutil.copytree(template, lake.root)
+    else:
+        fill()
+        shutil.copytree(lake.root, template)
+    return lake
+
+
+@pytest.fixture
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a database called lake in memory: the tables' mechanics without DuckLake."""
+    with connect(memory_gb=1.0, threads=1) as connection:
+        connection.execute("ATTACH ':memory:' AS lake")
+        connection.execute("USE lake")
+        yield connection
+
+
+@pytest.fixture
+def build() -> Callable[[Lake, Path], list[Ingested]]:
+    """Return what a build does with data: ingest, staging, features, training pairs."""
+
+    def run(lake: Lake, folder: Path) -> list[Ingested]:
+        done = ingest(lake, folder)
+        staging.refresh_products(lake)
+        staging.refresh_queries(lake)
+        parameters: Mapping[str, Mapping[str, object]] = {
+            "staging.judgements": {"judged_at": lake.settings.judged_at},
+            "features.products": {},
+            "features.queries": {},
+            "features.pairs": {},
+            "training.pairs": {"validation_percent": lake.settings.validation_percent},
+        }
+        with lake.writing() as connection:
+            for table, values in parameters.items():
+                tables.refresh(connection, CONTRACTS[table], values)
+            quarantine.refuse(connection, "staging.judgements")
+            quarantine.refuse(connection, "training.pairs")
+        return done
+
+    return run
+
+
+@pytest.fixture
+def fingerprints() -> Callable[..., dict[str, str]]:
+    """Return a reader of the fingerprints of all tables in the given schemas."""
+
+    def read(lake: Lake, *schemas: str) -> dict[str, str]:
+        with lake.reading() as connection:
+            return {
+                table: tables.fingerprint(connection, CONTRACTS[table])
+                for table in tables.row_counts(connection)
+                if table.split(".")[0] in schemas
+            }
+
+    return read
+
+
+@pytest.fixture
+def refused() -> Callable[[Lake], set[tuple[str, str, str]]]:
+    """Return a reader of the quarantine: (table, key, rule)."""
+
+    def read(lake: Lake) -> set[tuple[str, str, str]]:
+        with lake.reading() as connection:
+            return set(connection.execute('SELECT "table", key, rule FROM quarantine.rows').fetchall())
+
+    return read

@@ -1,0 +1,261 @@
+"""The SQL tables, run on small literal inputs."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+
+from warehouse import tables
+from warehouse.contracts.registry import CONTRACTS
+
+JUDGED_AT = datetime(2022, 6, 14, tzinfo=UTC)
+Rows = list[tuple[Any, ...]]
+
+
+def fill(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> None:
+    """Put rows into a table made from its contract; what a row leaves out is null, and its hash is its key."""
+    tables.ensure(connection, CONTRACTS[table])
+    types = {name: column.dtype for name, column in CONTRACTS[table].columns.items()}
+    frame = pl.DataFrame(rows, schema=types | {"input_hash": pl.String}).with_columns(input_hash="key")
+    connection.register("given_rows", frame)
+    connection.execute(f"INSERT INTO {table} BY NAME FROM given_rows")
+    connection.unregister("given_rows")
+
+
+def answer(connection: duckdb.DuckDBPyConnection, table: str, **parameters: object) -> Rows:
+    """Refresh a table and return its rows by key, without the hash."""
+    tables.refresh(connection, CONTRACTS[table], parameters)
+    columns = ", ".join(CONTRACTS[table].columns)
+    return connection.sql(f"SELECT {columns} FROM {table} ORDER BY key").fetchall()
+
+
+def query(locale: str, query_id: int, text: str, split: str = "train") -> dict[str, Any]:
+    return {"key": f"{locale}:{query_id}", "query_id": query_id, "locale": locale, "query": text, "split": split}
+
+
+def product(locale: str, product_id: str, title: str, **others: str) -> dict[str, Any]:
+    return {"key": f"{locale}:{product_id}", "product_id": product_id, "locale": locale, "title": title, **others}
+
+
+def judgement(locale: str, query_id: int, product_id: str, label: str = "E", split: str = "train") -> dict[str, Any]:
+    return {
+        "key": f"{locale}:{query_id}:{product_id}",
+        "query_key": f"{locale}:{query_id}",
+        "product_key": f"{locale}:{product_id}",
+        "locale": locale,
+        "query_id": query_id,
+        "product_id": product_id,
+        "label": label,
+        "split": split,
+        "small_version": True,
+        "judged_at": JUDGED_AT,
+    }
+
+
+def test_product_features(connection: duckdb.DuckDBPyConnection) -> None:
+    fill(
+        connection,
+        "staging.products",
+        [
+            product(
+                "us",
+                "P1",
+                "Nike Air 90 size 42",
+                description="Light",
+                bullet_points="Mesh\nFoam\nRubber",
+                brand="NIKE",
+                brand_key="nike",
+                color="Red",
+                color_key="red",
+            ),
+            product("us", "P2", "Mug"),
+            product("jp", "P3", "靴 ２", brand="ナイキ", brand_key="ナイキ"),
+        ],
+    )
+    assert answer(connection, "features.products") == [
+        ("jp:P3", "P3", "jp", "ナイキ", None, 3, 2, 0, 0, 0, 0.25, False),
+        ("us:P1", "P1", "us", "nike", "red", 19, 5, 2, 5, 3, 1.0, True),
+        ("us:P2", "P2", "us", None, None, 3, 1, 0, 0, 0, 0.0, False),
+    ]
+
+
+def test_query_features(connection: duckdb.DuckDBPyConnection) -> None:
+    fill(
+        connection,
+        "staging.queries",
+        [query("us", 1, "mug Without handle 2 l 10"), query("us", 2, "nothing"), query("jp", 3, "持ち手なし カップ")],
+    )
+    assert answer(connection, "features.queries") == [
+        ("jp:3", "jp", 9, 2, 0, True),
+        ("us:1", "us", 25, 6, 2, True),
+        ("us:2", "us", 7, 1, 0, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "excludes"),
+    [
+        ("shoes not red", True),
+        ("no sugar", True),
+        ("leche sin lactosa", True),
+        ("砂糖以外", True),
+        ("notebook", False),
+        ("casino table", False),
+        ("without", True),
+        ("knot", False),
+    ],
+)
+def test_negation(connection: duckdb.DuckDBPyConnection, text: str, excludes: bool) -> None:
+    fill(connection, "staging.queries", [query("us", 1, text)])
+    assert answer(connection, "features.queries")[0][-1] is excludes
+
+
+def test_pair_features(connection: duckdb.DuckDBPyConnection) -> None:
+    fill(
+        connection,
+        "staging.queries",
+        [query("us", 1, "red NIKE shoes red"), query("us", 2, "!!!"), query("us", 3, "unjudged")],
+    )
+    fill(
+        connection,
+        "staging.products",
+        [product("us", "P1", "Shoes, running", brand="Nike", color="Red"), product("us", "P2", "Red mug")],
+    )
+    fill(
+        connection, "staging.judgements", [judgement("us", 1, "P1"), judgement("us", 1, "P2"), judgement("us", 2, "P1")]
+    )
+    assert answer(connection, "features.pairs") == [
+        ("us:1:P1", "us:1", "us:P1", 3, 1.0, True, True),
+        ("us:1:P2", "us:1", "us:P2", 1, pytest.approx(1 / 3), False, False),
+        ("us:2:P1", "us:2", "us:P1", 0, 0.0, False, False),
+    ]
+
+
+def test_staging_judgements_are_those_whose_query_and_product_are_there(connection: duckdb.DuckDBPyConnection) -> None:
+    fill(connection, "staging.queries", [query("us", 1, "mug", "test"), query("es", 1, "taza")])
+    fill(connection, "staging.products", [product("us", "P1", "Mug"), product("es", "P2", "Taza")])
+    common = {"query_id": 1, "split": "train", "large_version": 1}
+    fill(
+        connection,
+        "raw.judgements",
+        [
+            {
+                "key": "us:1:P1",
+                "product_id": "P1",
+                "product_locale": "us",
+                "esci_label": "S",
+                "small_version": 0,
+                **common,
+            },
+            {
+                "key": "us:1:P2",
+                "product_id": "P2",
+                "product_locale": "us",
+                "esci_label": "E",
+                "small_version": 1,
+                **common,
+            },
+            {
+                "key": "es:1:P2",
+                "product_id": "P2",
+                "product_locale": "es",
+                "esci_label": "E",
+                "small_version": 1,
+                **common,
+            },
+        ],
+    )
+    assert answer(connection, "staging.judgements", judged_at=JUDGED_AT) == [
+        ("es:1:P2", "es:1", "es:P2", "es", 1, "P2", "E", "train", True, JUDGED_AT),
+        ("us:1:P1", "us:1", "us:P1", "us", 1, "P1", "S", "test", False, JUDGED_AT),
+    ]
+
+
+@pytest.fixture
+def judged(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Fill what training.pairs reads: 40 train queries, each text twice, and one in test."""
+    trained = [query("us", number, f"text {number // 2}") for number in range(40)]
+    shouted = query("us", 40, "TEXT 3")
+    in_test = [query("us", 50, "secret", "test"), query("us", 51, "Secret"), query("es", 52, "secret")]
+    queries = [*trained, shouted, *in_test]
+    fill(connection, "staging.queries", queries)
+    fill(connection, "features.queries", [{"key": one["key"]} for one in queries])
+    mugs = [product("us", "P1", "Mug"), product("es", "P1", "Taza"), product("us", "P2", "Cup")]
+    fill(connection, "staging.products", mugs)
+    fill(connection, "features.products", [{"key": one["key"]} for one in mugs])
+    labels = ["E", "S", "C", "I"]
+    pairs = [
+        judgement(one["locale"], one["query_id"], "P1", labels[one["query_id"] % 4], one["split"]) for one in queries
+    ]
+    fill(connection, "staging.judgements", pairs)
+    return connection
+
+
+def splits(connection: duckdb.DuckDBPyConnection, percent: int) -> dict[str, str]:
+    tables.refresh(connection, CONTRACTS["training.pairs"], {"validation_percent": percent})
+    return dict(connection.sql("SELECT query_key, split FROM training.pairs").fetchall())
+
+
+def test_training_pairs_are_graded(judged: duckdb.DuckDBPyConnection) -> None:
+    splits(judged, 0)
+    rows = judged.sql(
+        "SELECT key, query_key, product_key, query, label, gain, split, small_version FROM training.pairs"
+    ).fetchall()
+    found = {row[0]: row[1:] for row in rows}
+    assert found["us:0:P1"] == ("us:0", "us:P1", "text 0", "E", 1.0, "train", True)
+    assert {row[3]: row[4] for row in found.values()} == {"E": 1.0, "S": 0.1, "C": 0.01, "I": 0.0}
+
+
+def test_a_train_text_that_stands_in_test_of_its_locale_is_left_out(judged: duckdb.DuckDBPyConnection) -> None:
+    found = splits(judged, 0)
+    assert len(found) == 43
+    assert found["us:50"] == "test"
+    assert "us:51" not in found
+    assert found["es:52"] == "train"
+
+
+def test_validation_is_carved_from_train_by_text(judged: duckdb.DuckDBPyConnection) -> None:
+    assert set(splits(judged, 0).values()) == {"train", "test"}
+    half = splits(judged, 50)
+    sides = {text: {half[f"us:{2 * text}"], half[f"us:{2 * text + 1}"]} for text in range(20)}
+    assert all(len(side) == 1 for side in sides.values())
+    assert sides[3] == {half["us:40"]}
+    assert 4 <= sum(side == {"validation"} for side in sides.values()) <= 16
+    assert half["us:50"] == "test"
+    assert splits(judged, 50) == half
+
+
+def test_a_larger_share_keeps_what_was_carved(judged: duckdb.DuckDBPyConnection) -> None:
+    some, more = splits(judged, 20), splits(judged, 50)
+    carved = {key for key, split in some.items() if split == "validation"}
+    assert carved
+    assert carved < {key for key, split in more.items() if split == "validation"}
+
+
+@pytest.mark.parametrize(
+    "change", ["title = 'Big mug'", "brand = 'Acme'", "color = 'red'", "title = 'M', brand = 'ug'"]
+)
+def test_the_hash_of_a_pair_follows_the_text_that_is_encoded(judged: duckdb.DuckDBPyConnection, change: str) -> None:
+    splits(judged, 0)
+    before = dict(judged.sql("SELECT key, product_input_hash FROM training.pairs").fetchall())
+    judged.execute(f"UPDATE staging.products SET {change} WHERE key = 'us:P1'")
+    change_plan = tables.refresh(judged, CONTRACTS["training.pairs"], {"validation_percent": 0})
+    after = dict(judged.sql("SELECT key, product_input_hash FROM training.pairs").fetchall())
+    assert change_plan.counts == {"inserted": 0, "updated": 42, "deleted": 0}
+    assert all((before[key] == after[key]) == key.startswith("es:") for key in before)
+
+
+def test_the_hash_of_a_pair_does_not_follow_what_is_not_encoded(judged: duckdb.DuckDBPyConnection) -> None:
+    splits(judged, 0)
+    judged.execute("UPDATE staging.products SET input_hash = 'cleaned anew', description = 'other'")
+    assert tables.refresh(judged, CONTRACTS["training.pairs"], {"validation_percent": 0}).is_empty
+
+
+@pytest.mark.parametrize("name", ["products", "queries", "training_pairs", "task1_judgements"])
+def test_every_read_answers_in_order(judged: duckdb.DuckDBPyConnection, name: str) -> None:
+    splits(judged, 15)
+    frame = judged.sql(tables.sql(f"read.{name}")).pl()
+    assert frame.height == {"products": 3, "queries": 44, "training_pairs": 42, "task1_judgements": 1}[name]
+    assert isinstance(frame, pl.DataFrame)
