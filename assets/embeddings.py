@@ -4,10 +4,11 @@ from typing import Any
 
 import dagster as dg
 
-from assets.tables import asset_key, digest, result
+from assets.tables import asset_key, digest, first_rows, outside_schema, result
 from assets.texts import TextVectors, product_texts, query_texts
 from assets.workspace import Workspace
 from warehouse import frames
+from warehouse.embeddings import text_hash
 
 
 @dg.asset(
@@ -15,6 +16,9 @@ from warehouse import frames
     deps=[asset_key("features.products"), asset_key("features.queries")],
     group_name="embeddings",
     kinds={"openvino", "lancedb"},
+    metadata=outside_schema(
+        {"key": ("string", "MD5 of the exact text"), "vector": ("float32[dim]", "what the encoder makes of the text")}
+    ),
     description="One vector per distinct text, cached by encoder and text: no text is ever encoded twice.",
 )
 def embeddings_texts(
@@ -30,6 +34,10 @@ def embeddings_texts(
         workspace,
         "embeddings.texts",
         digest(vectors.fingerprint, *sorted(set(texts))),
-        {"dagster/row_count": workspace.home.embeddings.count(vectors.fingerprint), "encoder": vectors.fingerprint},
+        {
+            "dagster/row_count": workspace.home.embeddings.count(vectors.fingerprint),
+            "encoder": vectors.fingerprint,
+            **first_rows(("key", "text"), [(text_hash(text), text) for text in texts[:5]]),
+        },
         {"texts": filled.distinct, "texts_encoded": filled.encoded},
     )

@@ -43,7 +43,7 @@ def two_tower(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wor
     log = training_log(model_id, manifest["metadata"]["history"], manifest["best_epoch"])
     with workspace.home.lake.writing() as connection:
         change = tables.refresh_from(connection, LOG, log, f"model_id = '{model_id}'")
-    metadata = {"curves": plots.training_curves(log), "notes": manifest["notes"], "alpha": manifest["alpha"]}
+    metadata = {"curves": plots.training_curves(log), "notes": "; ".join(manifest["notes"]), "alpha": manifest["alpha"]}
     yield result(context, workspace, "model.two_tower", model_id, metadata, {"model": model_id, "trained": is_new})
     yield table_result(context, workspace, LOG.table, change.counts)
 

@@ -8,10 +8,12 @@ import dagster as dg
 
 from assets.evaluation import summary
 from assets.model import model_name
-from assets.tables import asset_key, result
+from assets.tables import asset_key, first_rows, outside_schema, result
 from assets.workspace import Workspace
 from models.encoder import encoder_fingerprint
 from warehouse import frames, snapshots
+
+_SHOWN = ("release", "published_at", "kind", "model_id", "vector_version", "snapshot", "note")
 
 
 @dg.asset(
@@ -22,6 +24,20 @@ from warehouse import frames, snapshots
     ],
     group_name="releases",
     kinds={"lancedb"},
+    metadata=outside_schema(
+        {
+            "release": ("int64", "number from 1 on, without gaps; the highest is live"),
+            "published_at": ("timestamp", "when it was published, UTC"),
+            "kind": ("string", "model, catalogue (other products under the same model) or rollback"),
+            "model_id": ("string", "the model whose query tower answers"),
+            "encoder_fingerprint": ("string", "the text encoder that the model stands on"),
+            "vector_table": ("string", "the table with the product vectors"),
+            "vector_version": ("int64", "that table's version"),
+            "snapshot": ("int64", "the lake's snapshot that the vectors were made from"),
+            "metrics": ("string", "what was measured before publishing, as JSON"),
+            "note": ("string", "why, in a person's words"),
+        }
+    ),
     description="The model, the version of its vectors and the lake's snapshot that searches answer with.",
 )
 def releases_live(
@@ -43,4 +59,7 @@ def releases_live(
     )
     release = published.release
     facts = {"release": release.release, "is_new": published.is_new, "snapshot": release.snapshot, "model": model_id}
-    return result(context, workspace, "releases.live", f"release-{release.release}", {"kind": release.kind}, facts)
+    newest = home.releases.all()[::-1]
+    shown = first_rows(_SHOWN, [[getattr(each, name) for name in _SHOWN] for each in newest[:5]])
+    metadata = {"dagster/row_count": len(newest), "kind": release.kind, **shown}
+    return result(context, workspace, "releases.live", f"release-{release.release}", metadata, facts)

@@ -1,6 +1,6 @@
 """What every table asset shares: its definition from the contract, and the result that it reports."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -9,7 +9,7 @@ import dagster as dg
 from assets.workspace import Workspace
 from warehouse import tables
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.preview import preview
+from warehouse.preview import markdown_table, preview
 
 _KINDS = {"raw": {"parquet", "duckdb"}, "staging": {"polars"}, "evaluation": {"numpy"}}
 
@@ -31,7 +31,6 @@ def table_asset(table: str, deps: tuple[str, ...] = (), kinds: set[str] | None =
         "metadata": {
             "dagster/column_schema": column_schema(table),
             "dagster/table_name": table,
-            "key": contract.key,
         },
     }
 
@@ -48,9 +47,19 @@ def column_schema(table: str) -> dg.TableSchema:
                 constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=name == contract.key),
             )
             for name, column in contract.columns.items()
-        ],
-        constraints=dg.TableConstraints(other=[contract.grain]),
+        ]
     )
+
+
+def outside_schema(columns: Mapping[str, tuple[str, str]]) -> dict[str, dg.TableSchema]:
+    """Return the metadata that shows the columns of a table outside the lake, given type and meaning of each."""
+    described = [dg.TableColumn(name, type=kind, description=meaning) for name, (kind, meaning) in columns.items()]
+    return {"dagster/column_schema": dg.TableSchema(columns=described)}
+
+
+def first_rows(names: Sequence[str], rows: Iterable[Sequence[object]]) -> dict[str, dg.MarkdownMetadataValue]:
+    """Return the metadata that shows some rows of a table outside the lake."""
+    return {"preview": dg.MarkdownMetadataValue(markdown_table(names, rows))}
 
 
 def table_result(
@@ -64,8 +73,8 @@ def table_result(
     with workspace.home.lake.reading() as connection:
         rows = tables.count(connection, table)
         version = tables.fingerprint(connection, CONTRACTS[table])
-        first_rows = dg.MarkdownMetadataValue(preview(connection, table))
-    metadata = {"dagster/row_count": rows, "preview": first_rows, **(shown or {})}
+        shown_rows = dg.MarkdownMetadataValue(preview(connection, table))
+    metadata = {"dagster/row_count": rows, "preview": shown_rows, **(shown or {})}
     return result(context, workspace, table, version, metadata, facts)
 
 

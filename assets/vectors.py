@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 
 from assets.model import feature_spec, model_name
-from assets.tables import asset_key, digest, result
+from assets.tables import asset_key, digest, first_rows, outside_schema, result
 from assets.texts import TextVectors, product_texts
 from assets.workspace import Workspace
 from models.checkpoint_files import read_manifest
@@ -19,6 +19,7 @@ from warehouse.lance import to_vectors
 from warehouse.reconcile import plan
 from warehouse.vectors import VectorWrite
 
+_SHOWN = ("key", "title", "input_hash")
 _ROWS = 50_000  # products embedded at a time: 150 MB at 384 dimensions
 
 
@@ -27,6 +28,16 @@ _ROWS = 50_000  # products embedded at a time: 150 MB at 384 dimensions
     deps=[asset_key("model.two_tower"), asset_key("features.products"), asset_key("embeddings.texts")],
     group_name="vectors",
     kinds={"lancedb"},
+    metadata=outside_schema(
+        {
+            "key": ("string", "locale:product_id"),
+            "product_id": ("string", "the catalogue's id"),
+            "locale": ("string", "marketplace"),
+            "title": ("string", "the cleaned title, shown with a hit"),
+            "vector": ("float32[dim]", "what the product tower makes of text and features, of length 1"),
+            "input_hash": ("string", "hash of the text and the features that the vector was made from"),
+        }
+    ),
     description="One vector per product, made by the product tower of one model; one table a model.",
 )
 def vectors_products(
@@ -43,7 +54,11 @@ def vectors_products(
         workspace,
         "vectors.products",
         digest(model_id, *products["input_hash"]),
-        {"dagster/row_count": products.height, "table_version": version},
+        {
+            "dagster/row_count": products.height,
+            "table_version": version,
+            **first_rows(_SHOWN, products.select(_SHOWN).head(5).iter_rows()),
+        },
         {"upserted": written.upserted, "deleted": written.deleted},
     )
 

@@ -4,13 +4,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
+
 from assets.evaluation import summary
 from assets.workspace import Workspace
 from orchestration.definitions import defs
-from orchestration.instance import COMMAND_LINE, bury_dead_runs, open_instance
+from orchestration.instance import CODE_LOCATION, COMMAND_LINE, bury_dead_runs, open_instance
 from orchestration.run_lock import run_lock
 from warehouse import frames, quarantine, tables
 from warehouse.doors import check_folder
+from warehouse.errors import WarehouseError
 from warehouse.home import Home
 from warehouse.ingest import require_raw
 from warehouse.releases import Release
@@ -49,7 +52,8 @@ def build(workspace: Workspace, raw: Path | None = None) -> BuildReport:
     """Run every asset once, one after another, and report.
 
     Raises:
-        WarehouseError: The raw folder cannot be taken in, or there is nothing to go on from; nothing was written.
+        WarehouseError: The raw folder cannot be taken in, or there is nothing to go on from: nothing was written. Or a
+            blocking check failed: nothing was released.
     """
     if raw is not None:
         check_folder(raw)
@@ -59,12 +63,17 @@ def build(workspace: Workspace, raw: Path | None = None) -> BuildReport:
     with run_lock(workspace.home), open_instance(workspace.home) as instance:
         bury_dead_runs(instance)
         before = _state(workspace.home)
-        done = defs.resolve_job_def("build").execute_in_process(
-            instance=instance,
-            resources={"workspace": workspace},
-            tags=COMMAND_LINE,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        )
+        try:
+            done = defs.resolve_job_def("build").execute_in_process(
+                instance=instance,
+                resources={"workspace": workspace},
+                tags=COMMAND_LINE | CODE_LOCATION,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
+        except dg.DagsterError as error:  # a blocking check failed
+            raise WarehouseError(
+                f"the build stopped: {' '.join(str(error).split())}", "see the run in: stockroom ui"
+            ) from error
         seconds = {
             step.step_key.replace("__", "."): round(step.end_time - step.start_time, 3)
             for step in instance.get_run_step_stats(done.run_id)

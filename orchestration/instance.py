@@ -11,6 +11,10 @@ from warehouse.home import Home
 COMMAND_LINE = {"stockroom/started_by": "command line"}
 """The tag of runs that the command line started."""
 
+CODE_LOCATION = {".dagster/repository": "__repository__@stockroom"}
+"""The tag by which the UI files a run under the name in workspace.yaml: its jobs' pages go by it."""
+
+_UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 _SHIPPED = ("dagster.yaml", "workspace.yaml")
 
 
@@ -26,6 +30,16 @@ def bury_dead_runs(instance: dg.DagsterInstance) -> None:
     """
     for run in instance.get_runs(dg.RunsFilter(tags=COMMAND_LINE, statuses=[dg.DagsterRunStatus.STARTED])):
         instance.report_run_failed(run, "the process of this run was killed")
+
+
+def bury_runs_of_a_dead_server(instance: dg.DagsterInstance) -> None:
+    """Mark the runs that a killed server of the UI left behind as failed, for the same reason.
+
+    To be called before a server starts, under the lock of the one server that a home may have.
+    """
+    for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
+        if not COMMAND_LINE.items() <= run.tags.items():
+            instance.report_run_failed(run, "the server of this run was killed")
 
 
 def prepare_instance(home: Home) -> Path:

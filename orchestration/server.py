@@ -6,14 +6,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
-from orchestration.instance import prepare_instance
+from orchestration.instance import bury_runs_of_a_dead_server, open_instance, prepare_instance
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
+from warehouse.lake import exclusive_lock
 
 _POLL_S = 0.2
 _GRACE_S = 60.0  # a step that is deep in native code hears of the end only when it comes back
@@ -34,9 +35,14 @@ def serve(home: Home, host: str, port: int, on_ready: Callable[[str], None]) -> 
         on_ready: Is told the address of the asset graph once a browser can open it.
 
     Raises:
-        WarehouseError: The port is not to be had, or Dagster ended by itself.
+        WarehouseError: The port is not to be had, the home is served already, or Dagster ended by itself.
     """
     _check_port(host, port)
+    with _only_server(home):
+        _serve(home, host, port, on_ready)
+
+
+def _serve(home: Home, host: str, port: int, on_ready: Callable[[str], None]) -> None:
     before = {each: signal.signal(each, _stop) for each in _SIGNALS}
     process = _start(home, host, port)
     try:
@@ -67,6 +73,19 @@ def _check_port(host: str, port: int) -> None:
             raise WarehouseError(
                 f"cannot listen on {host}:{port}: {error.strerror}", "choose another: --port N"
             ) from error
+
+
+@contextmanager
+def _only_server(home: Home) -> Iterator[None]:
+    """Hold the lock of the one server that a home may have, and clear away what one that was killed left behind."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(exclusive_lock(home.root / "ui.lock", timeout_s=0))
+        except WarehouseError as error:
+            raise WarehouseError(f"another `stockroom ui` serves {home.root}", "use that one, or stop it") from error
+        with open_instance(home) as instance:
+            bury_runs_of_a_dead_server(instance)
+        yield
 
 
 def _start(home: Home, host: str, port: int) -> subprocess.Popen[bytes]:

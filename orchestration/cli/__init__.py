@@ -10,7 +10,7 @@ def main() -> None:
     from warehouse.errors import WarehouseError
 
     try:
-        app()
+        app(prog_name="stockroom")
     except (WarehouseError, ModelError) as error:
         print("error:", "; ".join(line.strip() for line in str(error).splitlines()), file=sys.stderr)
         sys.exit(1)

@@ -33,7 +33,7 @@ def write_json(value: Any) -> None:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str, int | None], Callable[[int], None]]]:
-    """Draw progress bars on standard error while the block runs; yield what announces a long task."""
+    """Draw progress bars on standard error while the block runs, if people see it; yield what announces a long task."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -42,7 +42,7 @@ def progress() -> Iterator[Callable[[str, int | None], Callable[[int], None]]]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=errors, transient=True) as bars:
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bars:
 
         def announce(task: str, total: int | None) -> Callable[[int], None]:
             bar = bars.add_task(task, total=total)

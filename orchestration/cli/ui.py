@@ -26,7 +26,7 @@ def ui(
     from orchestration.workspace import open_home
 
     opened = open_home(settings_for(home))
-    errors.print(f"Starting Dagster on {opened.root} …", highlight=False)
+    errors.print(f"Starting Dagster on {opened.root} …", highlight=False, soft_wrap=True)
     serve(
         opened,
         host,

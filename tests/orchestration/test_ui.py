@@ -1,0 +1,219 @@
+"""`stockroom ui` as a person sees it: Dagster's pages in a real browser, on a copy of the built home."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from orchestration.definitions import defs
+from orchestration.instance import COMMAND_LINE, bury_runs_of_a_dead_server, open_instance
+from orchestration.server import serve
+from orchestration.settings import load_settings
+from orchestration.workspace import open_home
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.errors import WarehouseError
+from warehouse.home import Home
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+FLAGS += ["--disable-background-networking", "--disable-component-update"]
+PATIENCE_MS = 120_000
+ASSETS = sorted(key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys())
+
+# The graph is drawn without ids: an asset is a box that lies inside the box of its group.
+DRAWN = """(expected) => {
+    const boxes = [...document.querySelectorAll('svg foreignObject')].map(element => ({
+        group: element.classList.contains('group'),
+        name: element.firstElementChild.innerText.trim().split('\\n')[0],
+        place: element.getBoundingClientRect(),
+    }));
+    const holds = (group, box) => box.width < group.width && box.left >= group.left && box.right <= group.right
+        && box.top >= group.top && box.bottom <= group.bottom;
+    const keys = boxes.filter(box => !box.group).flatMap(box =>
+        boxes.filter(group => group.group && holds(group.place, box.place)).map(group => `${group.name}/${box.name}`));
+    return expected.every(key => keys.includes(key));
+}"""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running `stockroom ui`: its address, its home, and the process to be stopped."""
+
+    address: str
+    home: Home
+    process: subprocess.Popen[str]
+
+    def processes(self) -> list[str]:
+        """Return the command lines that name the home: those of the server and of all that it started."""
+        lines = []
+        for entry in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                lines.append(entry.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+            except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+                continue
+        return [line for line in lines if str(self.home.root) in line]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def served(copy_home) -> Iterator[Served]:
+    home = open_home(load_settings(copy_home()))
+    port = free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("STOCKROOM_", "DAGSTER_"))}
+    command = ["-c", "from orchestration.cli import main; main()", "ui", "--home", str(home.root), "--port", str(port)]
+    process = subprocess.Popen([sys.executable, *command], stderr=subprocess.PIPE, text=True, env=environment)
+    assert process.stderr is not None
+    told = ""
+    for line in process.stderr:
+        told += line
+        if f"Open http://127.0.0.1:{port}/asset-groups" in line:
+            break
+    else:
+        pytest.fail(f"the server ended: {told}")
+    drain = threading.Thread(target=process.stderr.read)
+    drain.start()
+    try:
+        yield Served(f"http://127.0.0.1:{port}", home, process)
+    finally:
+        process.terminate()
+        process.wait(90)
+        drain.join()
+        process.stderr.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("no chromium on PATH")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser, served, tmp_path):
+    """Return a page that is tall enough for the whole graph and may not talk to anyone but the server."""
+    opened = browser.new_page(base_url=served.address, viewport={"width": 1800, "height": 2400})
+    opened.set_default_timeout(PATIENCE_MS)
+    outside: list[str] = []
+    opened.on("request", lambda request: outside.append(request.url) if is_outside(request.url, served) else None)
+    yield opened
+    opened.screenshot(path=tmp_path / "page.png")
+    opened.close()
+    assert outside == []
+
+
+def is_outside(url: str, served: Served) -> bool:
+    own = (served.address, served.address.replace("http", "ws"), "data:", "blob:")
+    return not url.startswith(own)
+
+
+def test_the_graph_shows_every_asset_in_its_group(page):
+    page.goto("/asset-groups")
+    page.locator("svg foreignObject").first.wait_for()
+    page.keyboard.press("Alt+E")  # opens all groups
+    page.wait_for_function(DRAWN, arg=ASSETS)
+    assert page.get_by_text("Join the Dagster community").count() == 0
+
+
+def test_the_run_of_the_command_line_is_listed(page, built):
+    page.goto("/locations/stockroom/jobs/build/runs")
+    page.locator(f"a[href='/runs/{built.report['run_id']}']").first.wait_for()
+    page.get_by_text("Success", exact=True).wait_for()
+    page.get_by_text("stockroom/started_by: command line").first.wait_for()
+
+
+def test_a_table_shows_its_columns_with_their_meaning_its_rows_and_its_checks(page, built):
+    page.goto("/assets/features/products")
+    contract = CONTRACTS["features.products"]
+    for column in contract.columns:
+        row = page.get_by_role("row").filter(has=page.get_by_text(column, exact=True))
+        row.filter(has_text=contract.meaning(column)).first.wait_for()
+    page.get_by_text("Row count").wait_for()
+    assert page.get_by_text(str(built.report["rows"]["features.products"]), exact=True).count() >= 1
+    page.get_by_role("cell", name=re.compile("^(us|es|jp):")).first.wait_for()  # the preview
+    page.get_by_role("tab", name="Checks").click()
+    page.get_by_text("contract").first.wait_for()
+
+
+@pytest.mark.parametrize(
+    ("asset", "plot"), [("evaluation/metrics", "relevance"), ("model/two_tower", "training curves")]
+)
+def test_a_plot_is_drawn(page, asset, plot):
+    page.goto(f"/assets/{asset}")
+    page.get_by_text("[Show Markdown]").last.click()
+    picture = page.get_by_alt_text(plot)
+    picture.wait_for()
+    assert picture.evaluate("image => image.complete && image.naturalWidth > 500")
+
+
+def test_materialize_all_makes_one_run_that_succeeds_in_this_home(page, served, built):
+    page.goto("/asset-groups")
+    page.get_by_role("button", name="Materialize all").click()
+    launched = page.get_by_text(re.compile("^Launched run [0-9a-f]{8}$")).last.inner_text()
+    page.goto("/runs")
+    link = page.locator(f"a[href^='/runs/{launched.split()[-1]}']").first.get_attribute("href")
+    page.goto(link)
+    page.get_by_text("Success", exact=True).first.wait_for()
+    run_id = link.removeprefix("/runs/")
+    with open_instance(served.home) as instance:
+        runs = instance.get_runs()
+        assert {run.run_id for run in runs} == {run_id, built.report["run_id"]}
+        assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
+        for asset in ASSETS:
+            event = instance.get_latest_materialization_event(dg.AssetKey(asset.split("/")))
+            assert event is not None, asset
+            assert event.run_id == run_id, asset
+    told = served.home.journal.last()
+    assert told == served.home.journal.run(run_id)
+    assert told["embeddings.texts"]["texts_encoded"] == 0
+    assert told["releases.live"]["is_new"] is False
+
+
+def test_a_home_has_one_server(served):
+    with pytest.raises(WarehouseError, match="another `stockroom ui` serves"):
+        serve(served.home, "127.0.0.1", free_port(), lambda _: None)
+
+
+def test_stopping_it_ends_every_process(served):
+    assert len(served.processes()) >= 4
+    served.process.send_signal(signal.SIGINT)
+    assert served.process.wait(90) == 0
+    assert served.processes() == []
+
+
+def test_a_port_in_use_is_refused(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(WarehouseError, match=rf"cannot listen on 127\.0\.0\.1:{port}: Address already in use"):
+            serve(open_home(load_settings(tmp_path)), "127.0.0.1", port, lambda _: None)
+
+
+def test_what_a_killed_server_left_running_is_marked_as_failed(tmp_path):
+    home = open_home(load_settings(tmp_path))
+    with open_instance(home) as instance:
+        for run_id, tags in (("dead", {}), ("alive", COMMAND_LINE)):
+            run = dg.DagsterRun(job_name="build", run_id=run_id, tags=tags, status=dg.DagsterRunStatus.STARTED)
+            instance.add_run(run)
+        bury_runs_of_a_dead_server(instance)
+        assert {run.run_id: run.status.value for run in instance.get_runs()} == {"dead": "FAILURE", "alive": "STARTED"}
