@@ -139,7 +139,7 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path, door: Door) -> Non
         described = connection.execute(f"DESCRIBE SELECT * FROM {door.source_sql}", {"path": str(path)}).fetchall()
     except duckdb.Error as error:
         raise unreadable(path, error) from error
-    present = {str(name): str(kind) for name, kind, *_ in described}
+    present = {str(name): str(kind) for name, kind, *_ in described if name != "file_row_number"}
     for name in door.columns:
         if name not in present:
             raise WarehouseError(

@@ -1,0 +1,86 @@
+"""The checks see what must not be."""
+
+import pytest
+
+from assets.checks import all_checks
+from orchestration.settings import load_settings
+from orchestration.workspace import open_workspace
+
+CHECKS = {(".".join(check.check_key.asset_key.path), check.check_key.name): check for check in all_checks()}
+
+
+@pytest.fixture(scope="module")
+def workspace(built):
+    return open_workspace(load_settings(built.home))
+
+
+@pytest.mark.parametrize(("table", "name"), CHECKS)
+def test_every_check_passes_on_a_good_home(workspace, table, name):
+    result = CHECKS[table, name](workspace)
+    assert result.passed, result.metadata
+
+
+@pytest.fixture
+def spoilt(copy_home):
+    """Return what spoils a copied home with SQL and opens it."""
+
+    def make(*statements: str):
+        workspace = open_workspace(load_settings(copy_home()))
+        with workspace.home.lake.writing() as connection:
+            for statement in statements:
+                connection.execute(statement)
+        return workspace
+
+    return make
+
+
+def test_the_contract_check_counts_rows_under_one_key(spoilt):
+    workspace = spoilt(
+        "INSERT INTO features.products SELECT * FROM features.products ORDER BY key LIMIT 2",
+        "INSERT INTO staging.queries SELECT * REPLACE (NULL AS key) FROM staging.queries LIMIT 1",
+    )
+    for table, broken in {"features.products": 2, "staging.queries": 1, "staging.products": 0}.items():
+        result = CHECKS[table, "contract"](workspace)
+        assert (result.passed, result.metadata["rows_breaking_the_key"].value) == (broken == 0, broken)
+
+
+def test_a_train_query_that_stands_in_test_is_found_whatever_its_case(spoilt):
+    workspace = spoilt(
+        "INSERT INTO training.pairs SELECT * REPLACE ('leak' AS key, upper(query) AS query, 'train' AS split) "
+        "FROM training.pairs WHERE split = 'test' ORDER BY key LIMIT 1"
+    )
+    result = CHECKS["training.pairs", "train_is_apart_from_test"](workspace)
+    assert (result.passed, result.metadata["leaked_queries"].value) == (False, 1)
+
+
+def test_the_same_query_in_another_locale_is_no_leak(spoilt):
+    workspace = spoilt(
+        "INSERT INTO training.pairs SELECT * REPLACE ('other' AS key, 'fr' AS locale, 'train' AS split) "
+        "FROM training.pairs WHERE split = 'test' ORDER BY key LIMIT 1"
+    )
+    assert CHECKS["training.pairs", "train_is_apart_from_test"](workspace).passed
+
+
+def test_vectors_are_held_against_the_catalogue_of_their_release(spoilt):
+    workspace = spoilt("DELETE FROM features.products WHERE key IN (SELECT min(key) FROM features.products)")
+    check = CHECKS["releases.live", "vectors_match_the_catalogue"]
+    assert check(workspace).passed  # the release's own snapshot still has the product
+
+    live, vectors = workspace.home.releases.live(), workspace.home.vectors
+    gone = vectors.current(live.model_id)["key"].sort().to_list()[:3]
+    written = vectors.apply(live.model_id, [], gone, 384)
+    workspace.home.releases.publish(
+        kind="catalogue",
+        model_id=live.model_id,
+        encoder_fingerprint=live.encoder_fingerprint,
+        vector_version=written.version,
+        snapshot=workspace.home.lake.snapshot(),
+        published_at=live.published_at,
+    )
+    result = check(workspace)
+    assert (result.passed, result.metadata["missing"].value, result.metadata["extra"].value) == (False, 2, 0)
+
+
+def test_a_home_without_a_release_does_not_pass(tmp_path):
+    workspace = open_workspace(load_settings(tmp_path / "home"))
+    assert not CHECKS["releases.live", "vectors_match_the_catalogue"](workspace).passed

@@ -1,0 +1,139 @@
+"""The stored measurements are those of the stored vectors, worked out again here by other means."""
+
+import json
+import math
+from dataclasses import replace
+
+import dagster as dg
+import numpy as np
+import polars as pl
+import pytest
+
+from assets.evaluation import evaluation, summary
+from models.encoder import load_encoder
+from models.query_tower import QueryTower
+from orchestration.settings import load_settings
+from orchestration.workspace import open_home, open_workspace
+from warehouse import frames
+from warehouse.lance import to_matrix
+
+GAIN = {"E": 1.0, "S": 0.1, "C": 0.01, "I": 0.0}
+
+
+@pytest.fixture(scope="module")
+def home(built):
+    return open_home(load_settings(built.home))
+
+
+@pytest.fixture(scope="module")
+def expected(built, home):
+    """Return the model's metrics by query, from stored vectors and plain loops."""
+    release = home.releases.live()
+    stored = home.vectors.read(release.model_id, release.vector_version)
+    vectors = dict(zip(stored["key"].to_pylist(), to_matrix(stored["vector"]).astype(np.float64), strict=True))
+    encoder = load_encoder(load_settings(built.home).encoder, home.encoders)
+    tower = QueryTower.load(home.models / release.model_id)
+    with home.lake.reading() as connection:
+        judged = connection.sql(
+            "SELECT query_key, product_key, locale, query, label FROM training.pairs WHERE split = 'test' AND small_version"
+        ).pl()
+    measured = {}
+    for (query_key,), own in judged.group_by("query_key"):
+        locale, query = own["locale"][0], own["query"][0]
+        given = pl.DataFrame({"key": ["q"], "locale": [locale], "query": [query]})
+        vector = tower(encoder.encode([query]), frames.query_features(given))[0].astype(np.float64)
+        scores = {key: float(vector @ other) for key, other in vectors.items() if key.startswith(f"{locale}:")}
+        best_first = sorted(scores, key=lambda key: (-scores[key], key))
+        labels = dict(own.select("product_key", "label").iter_rows())
+        listed = [GAIN[labels[key]] for key in best_first if key in labels]
+        dcg, ideal = (
+            sum(gain / math.log2(place + 2) for place, gain in enumerate(gains))
+            for gains in (listed, sorted(listed, reverse=True))
+        )
+        exact = [place for place, key in enumerate(best_first, start=1) if labels.get(key) == "E"]
+        measured[query_key] = {
+            "ndcg": dcg / ideal if ideal else 0.0,
+            "recall_at_10": sum(place <= 10 for place in exact) / len(exact) if exact else None,
+            "recall_at_100": sum(place <= 100 for place in exact) / len(exact) if exact else None,
+            "reciprocal_rank": 1 / exact[0] if exact else None,
+        }
+    return measured
+
+
+def test_every_query_of_the_model_is_measured_right(home, expected):
+    with home.lake.reading() as connection:
+        rows = connection.sql("SELECT * FROM evaluation.queries WHERE system = 'model'").pl()
+    assert len(expected) > 3
+    assert rows.height == len(expected)
+    for row in rows.iter_rows(named=True):
+        for metric, value in expected[f"{row['locale']}:{row['query_id']}"].items():
+            assert row[metric] == pytest.approx(value, abs=1e-9), (row["query"], metric)
+
+
+def test_the_means_are_those_of_the_queries(home, expected):
+    with home.lake.reading() as connection:
+        rows = connection.sql(
+            "SELECT metric, value, queries FROM evaluation.metrics WHERE locale = 'all' AND system = 'model'"
+        )
+        means = {metric: (value, queries) for metric, value, queries in rows.fetchall()}
+    names = {"ndcg": "ndcg", "recall@10": "recall_at_10", "recall@100": "recall_at_100", "mrr": "reciprocal_rank"}
+    for metric, name in names.items():
+        values = [query[name] for query in expected.values() if query[name] is not None]
+        assert means[metric] == (pytest.approx(sum(values) / len(values), abs=1e-9), len(expected))
+
+
+def test_rankings_place_every_judged_product_once_in_each_system(home):
+    with home.lake.reading() as connection:
+        rows = connection.sql("SELECT * FROM evaluation.rankings").pl()
+    for _, own in rows.group_by("locale", "query_id"):
+        for system in ("model", "encoder", "bm25", "random"):
+            assert sorted(own[f"{system}_rank"]) == list(range(1, own.height + 1))
+            assert own[f"{system}_catalogue_rank"].is_null().equals(own["label"] != "E")
+
+
+def test_the_release_carries_what_was_measured(home):
+    release = home.releases.live()
+    assert json.loads(release.metrics) == json.loads(json.dumps(summary(frames.metrics(home.lake, release.model_id))))
+
+
+def test_summary_reads_rows_back_as_evaluate_writes_them():
+    columns = {"locale": pl.String, "system": pl.String, "metric": pl.String, "value": pl.Float64}
+    columns |= {"low": pl.Float64, "high": pl.Float64, "queries": pl.Int64}
+    rows = [
+        ("all", "model", "ndcg", 0.9, None, None, 4),
+        ("all", "model_minus_encoder", "ndcg", 0.1, 0.05, 0.2, 4),
+        ("us", "model", "ndcg", 0.8, None, None, 3),
+    ]
+    assert summary(pl.DataFrame(rows, schema=columns, orient="row")) == {
+        "systems": {"model": {"ndcg": 0.9, "queries": 4}},
+        "model_minus_encoder": {"ndcg": {"mean": 0.1, "low": 0.05, "high": 0.2}},
+        "locales": {"us": {"model": {"ndcg": 0.8, "queries": 3}}},
+    }
+    assert summary(pl.DataFrame(schema=columns)) == {"systems": {}, "model_minus_encoder": {}, "locales": {}}
+
+
+def test_without_a_test_split_nothing_is_measured_and_the_tables_are_there(copy_home, monkeypatch):
+    workspace = open_workspace(load_settings(copy_home()))
+    with workspace.home.lake.writing() as connection:
+        connection.execute("DELETE FROM evaluation.metrics")
+    nothing = frames.task1_judgements(workspace.home.lake).clear()
+    monkeypatch.setattr("warehouse.frames.task1_judgements", lambda _lake: nothing)
+    for _ in range(2):
+        ran = dg.materialize([evaluation], resources={"workspace": workspace})
+        assert ran.success
+        with workspace.home.lake.reading() as connection:
+            for table in ("metrics", "queries", "rankings"):
+                assert connection.sql(f"SELECT count(*) FROM evaluation.{table}").fetchone() == (0,)
+    (event,) = ran.asset_materializations_for_node("evaluation")[:1]
+    assert event.metadata["dagster/row_count"].value == 0
+
+
+def test_the_bootstrap_is_seeded_by_the_settings(built, home):
+    """The interval that the build stored is that of the seed in the home's settings, which `evaluate` uses too."""
+    from orchestration.evaluator import evaluate_live
+
+    workspace = open_workspace(load_settings(built.home))
+    stored = summary(frames.metrics(home.lake, built.report["model"]))["model_minus_encoder"]
+    assert evaluate_live(workspace)["model_minus_encoder"] == stored
+    other = replace(workspace, training=workspace.training.model_copy(update={"seed": 4}))
+    assert evaluate_live(other)["bootstrap"]["seed"] == 4

@@ -1,0 +1,76 @@
+"""One small real home, built once for all test processes; tests that change things copy it."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from warehouse.lake import exclusive_lock
+from warehouse.sample import write_sample
+
+# Many small strengths, so that validation finds one that is better than none: else the towers would stay the identity.
+SETTINGS = """
+[warehouse]
+threads = 1
+validation_percent = 40
+
+[encoder]
+precision = "f32"
+
+[training]
+epochs = 2
+batch_pairs = 16
+catalogue_negatives = 64
+seed = 3
+alphas = [-0.4, -0.2, -0.1, -0.05, -0.02, 0.02, 0.05, 0.1, 0.2, 0.4]
+"""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A home, the ESCI folder that it was built from, and what the build reported."""
+
+    home: Path
+    raw: Path
+    report: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Return a small home with real encoder and towers. It must not be changed: tests in other processes read it too."""
+    own = tmp_path_factory.getbasetemp()
+    root = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "built"
+    report = root / "report.json"
+    with exclusive_lock(root / "lock", timeout_s=300), pytest.MonkeyPatch.context() as patch:
+        if not report.exists():
+            from orchestration.builder import build
+            from orchestration.settings import load_settings
+            from orchestration.workspace import open_workspace
+
+            patch.setenv("DAGSTER_HOME", "")
+            write_sample(root / "esci", 200, seed=3)
+            (root / "home").mkdir()
+            (root / "home" / "stockroom.toml").write_text(SETTINGS, encoding="utf-8")
+            done = build(open_workspace(load_settings(root / "home")), root / "esci")
+            report.write_text(json.dumps(asdict(done)), encoding="utf-8")
+    return Built(root / "home", root / "esci", json.loads(report.read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="module")
+def copy_home(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Path]]:
+    """Return a maker of copies of the built home, which are taken away in the end."""
+    made: list[Path] = []
+
+    def make() -> Path:
+        made.append(tmp_path_factory.mktemp("copied") / "home")
+        shutil.copytree(built.home, made[-1])
+        return made[-1]
+
+    yield make
+    for home in made:
+        shutil.rmtree(home, ignore_errors=True)

@@ -1,0 +1,96 @@
+"""What holds for every command: exit status, help, the home, settings that are refused."""
+
+import json
+
+import pytest
+
+COMMANDS = ("build", "search", "sql", "evaluate", "status", "ui", "sample")
+
+
+def test_help_names_every_command(stockroom):
+    answer = stockroom("--help")
+    assert answer.status == 0
+    for command in COMMANDS:
+        assert command in answer.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(stockroom, command):
+    answer = stockroom(command, "--help")
+    assert answer.status == 0
+    assert "--help" in answer.out
+    assert answer.err == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("status", "--nonsense"),
+        ("nonsense",),
+        ("search",),
+        ("search", "tent", "-k", "0"),
+        ("search", "tent", "-k", "many"),
+        ("sql",),
+        ("build", "surplus"),
+        ("sample",),
+    ],
+)
+def test_wrong_usage_exits_with_2_and_makes_nothing(stockroom, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    answer = stockroom(*arguments)
+    assert answer.status == 2
+    assert answer.out == ""
+    assert "Usage: stockroom" in answer.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_home_may_stand_before_the_command_after_it_or_in_the_environment(stockroom, built, tmp_path, monkeypatch):
+    after = stockroom("status", "--json", "--home", built.home)
+    assert after.status == 0
+    assert stockroom("--home", built.home, "status", "--json") == after
+    monkeypatch.setenv("STOCKROOM_HOME", str(built.home))
+    assert stockroom("status", "--json") == after
+    monkeypatch.setenv("STOCKROOM_HOME", str(tmp_path))
+    assert stockroom("--home", built.home, "status", "--json") == after
+    assert stockroom("status", "--json").status == 1
+    assert stockroom("--home", tmp_path, "status", "--home", built.home, "--json") == after
+
+
+def test_the_default_home_lies_in_the_working_directory(stockroom, built, tmp_path, monkeypatch):
+    (tmp_path / ".stockroom").symlink_to(built.home)
+    monkeypatch.chdir(tmp_path)
+    assert json.loads(stockroom("status", "--json").out)["release"] == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("STOCKROOM_HOEM", "/tmp", "STOCKROOM_HOEM is no setting"),
+        ("STOCKROOM_TRAINING__EPOCS", "3", "setting training.epocs: "),
+        ("STOCKROOM_TRAINING__EPOCHS", "many", "setting training.epochs: "),
+        ("STOCKROOM_TRAINING", "many", "training"),
+    ],
+)
+def test_a_wrong_variable_is_refused_by_name(stockroom, tmp_path, monkeypatch, variable, value, message):
+    monkeypatch.setenv(variable, value)
+    answer = stockroom("status", "--home", tmp_path)
+    assert answer.status == 1
+    assert message in answer.err
+    assert len(answer.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("colour = 1\n", "setting colour: "),
+        ("[training]\nepocs = 1\n", "setting training.epocs: "),
+        ("[training\n", "stockroom.toml"),
+        ('home = "/elsewhere"\n', "names a home"),
+    ],
+)
+def test_a_wrong_settings_file_is_refused_by_what_is_wrong(stockroom, tmp_path, text, message):
+    (tmp_path / "stockroom.toml").write_text(text)
+    answer = stockroom("status", "--home", tmp_path)
+    assert answer.status == 1
+    assert message in answer.err
+    assert len(answer.err.splitlines()) == 1

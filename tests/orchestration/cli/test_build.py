@@ -1,0 +1,128 @@
+"""`stockroom build` refuses bad input in one line and leaves everything as it was."""
+
+import shutil
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from orchestration.instance import open_instance
+from orchestration.settings import load_settings
+from orchestration.workspace import open_home
+
+PRODUCTS = "shopping_queries_dataset_products.parquet"
+EXAMPLES = "shopping_queries_dataset_examples.parquet"
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+
+
+def _is_one_line(text: str) -> bool:
+    return text.startswith("error: ") and text.endswith("\n") and len(text.splitlines()) == 1
+
+
+def _state(root):
+    home = open_home(load_settings(root))
+    with open_instance(home) as instance:
+        return home.lake.snapshot(), home.releases.live(), home.journal.path.read_bytes(), len(instance.get_runs())
+
+
+def test_without_files_and_without_a_lake_there_is_nothing_to_build(stockroom, tmp_path):
+    answer = stockroom("build", "--home", tmp_path / "home")
+    assert answer.status == 1
+    assert _is_one_line(answer.err)
+    assert "no raw data in" in answer.err
+    assert "stockroom build --raw DIR" in answer.err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def broken(built, tmp_path):
+    """Return a maker of a raw folder in which one file is spoilt in the given way."""
+
+    def make(how: str):
+        folder = tmp_path / "esci"
+        if how == "no folder":
+            return folder
+        shutil.copytree(built.raw, folder)
+        products, examples = folder / PRODUCTS, folder / EXAMPLES
+        match how:
+            case "no file":
+                examples.unlink()
+            case "pointer":
+                products.write_text(POINTER)
+            case "truncated":
+                products.write_bytes(products.read_bytes()[:-200])
+            case "no column":
+                pl.read_parquet(examples).drop("esci_label").write_parquet(examples)
+            case "wrong type":
+                pl.read_parquet(examples).with_columns(query_id=pl.lit("one")).write_parquet(examples)
+        return folder
+
+    return make
+
+
+WAYS = {
+    "no folder": "esci is not a folder",
+    "no file": f"{EXAMPLES} is missing",
+    "pointer": f"{PRODUCTS} is a git-lfs pointer",
+    "truncated": f"{PRODUCTS} cannot be read",
+    "no column": f"{EXAMPLES} has no column esci_label",
+    "wrong type": f"{EXAMPLES}: column query_id is VARCHAR, not BIGINT",
+}
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_bad_files_are_named_and_no_home_is_made(stockroom, broken, tmp_path, how):
+    answer = stockroom("build", "--raw", broken(how), "--home", tmp_path / "home")
+    assert answer.status == 1
+    assert _is_one_line(answer.err)
+    assert WAYS[how] in answer.err
+    assert answer.out == ""
+    assert not (tmp_path / "home").exists()
+
+
+def test_bad_files_leave_a_home_as_it_was(stockroom, broken, copy_home):
+    root = copy_home()
+    before = _state(root)
+    answer = stockroom("build", "--raw", broken("truncated"), "--home", root)
+    assert answer.status == 1
+    assert _state(root) == before
+
+
+def test_a_file_that_turns_out_broken_fails_the_run_and_changes_nothing(stockroom, built, copy_home, tmp_path):
+    root = copy_home()
+    before = _state(root)
+    folder = tmp_path / "esci"
+    shutil.copytree(built.raw, folder)
+    content = bytearray((folder / PRODUCTS).read_bytes())
+    content[100:2000] = b"\xff" * 1900  # inside the first pages: the footer, and so the columns, can still be read
+    (folder / PRODUCTS).write_bytes(content)
+
+    answer = stockroom("build", "--raw", folder, "--home", root)
+
+    assert answer.status == 1
+    assert _is_one_line(answer.err)
+    assert f"{PRODUCTS} cannot be read" in answer.err
+    home = open_home(load_settings(root))
+    assert (home.lake.snapshot(), home.releases.live()) == before[:2]
+    with open_instance(home) as instance:
+        (newest,) = instance.get_runs(limit=1)
+        assert newest.status == dg.DagsterRunStatus.FAILURE
+        assert len(instance.get_runs()) == before[3] + 1
+    assert (
+        stockroom("search", "tent", "--json", "--home", root).out
+        == stockroom("search", "tent", "--json", "--home", built.home).out
+    )
+    assert stockroom("status", "--json", "--home", root).status == 0
+
+
+def test_a_blocking_check_that_fails_stops_the_build_in_one_line(stockroom, copy_home):
+    root = copy_home()
+    home = open_home(load_settings(root))
+    with home.lake.writing() as connection:
+        connection.execute("INSERT INTO raw.products SELECT * FROM raw.products LIMIT 1")
+    snapshot = home.lake.snapshot()
+    answer = stockroom("build", "--home", root)
+    assert answer.status == 1
+    assert _is_one_line(answer.err)
+    assert "raw/products: contract" in answer.err
+    assert (home.lake.snapshot(), home.releases.live().release) == (snapshot, 1)

@@ -1,0 +1,24 @@
+"""`stockroom sample` writes data that `build` can take in."""
+
+import json
+
+from warehouse.doors import check_folder
+
+
+def test_it_writes_the_three_files_and_counts_their_rows(stockroom, tmp_path):
+    answer = stockroom("sample", "--products", 120, "--seed", 5, "--out", tmp_path / "esci", "--json")
+    assert answer.status == 0
+    summary = json.loads(answer.out)
+    assert set(summary["rows"]) == {path.name for path in (tmp_path / "esci").iterdir()}
+    assert summary["rows"]["shopping_queries_dataset_products.parquet"] >= 120
+    assert len(check_folder(tmp_path / "esci")) == 3
+
+
+def test_people_are_told_how_to_go_on(stockroom, tmp_path):
+    shown = " ".join(stockroom("sample", "--products", 100, "--out", tmp_path / "esci").out.split())
+    assert "Now: stockroom build --raw" in shown
+
+
+def test_too_few_products_are_wrong_usage(stockroom, tmp_path):
+    assert stockroom("sample", "--products", 1, "--out", tmp_path / "esci").status == 2
+    assert not list(tmp_path.iterdir())

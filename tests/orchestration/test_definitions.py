@@ -1,0 +1,116 @@
+"""What Dagster loads: the asset graph as people know it, quickly and without the heavy libraries."""
+
+import json
+import subprocess
+import sys
+
+import dagster as dg
+import pytest
+
+from orchestration.definitions import defs
+from warehouse.contracts.registry import CONTRACTS
+
+# asset: (what it is made from, its kinds). The group is the first part of the name.
+GRAPH = {
+    "raw.products": (set(), {"parquet", "duckdb"}),
+    "raw.judgements": (set(), {"parquet", "duckdb"}),
+    "raw.sources": (set(), {"parquet", "duckdb"}),
+    "raw.files": (set(), {"parquet", "duckdb"}),
+    "staging.products": ({"raw.products"}, {"polars"}),
+    "staging.queries": ({"raw.judgements", "raw.sources"}, {"polars"}),
+    "staging.judgements": ({"raw.judgements", "staging.products", "staging.queries"}, {"duckdb"}),
+    "features.products": ({"staging.products"}, {"duckdb"}),
+    "features.queries": ({"staging.queries"}, {"duckdb"}),
+    "features.pairs": ({"staging.judgements", "staging.queries", "staging.products"}, {"duckdb"}),
+    "training.pairs": (
+        {"staging.judgements", "staging.queries", "staging.products", "features.products", "features.queries"},
+        {"duckdb"},
+    ),
+    "quarantine.rows": (
+        {
+            "raw.products",
+            "raw.judgements",
+            "raw.sources",
+            "staging.products",
+            "staging.queries",
+            "staging.judgements",
+            "training.pairs",
+        },
+        {"duckdb"},
+    ),
+    "embeddings.texts": ({"features.products", "features.queries"}, {"openvino", "lancedb"}),
+    "model.two_tower": ({"training.pairs", "embeddings.texts"}, {"pytorch"}),
+    "evaluation.training_log": ({"model.two_tower"}, {"duckdb"}),
+    "vectors.products": ({"model.two_tower", "features.products", "embeddings.texts"}, {"lancedb"}),
+    "evaluation.metrics": ({"vectors.products", "training.pairs"}, {"numpy"}),
+    "evaluation.queries": ({"vectors.products", "training.pairs"}, {"numpy"}),
+    "evaluation.rankings": ({"vectors.products", "training.pairs"}, {"numpy"}),
+    "releases.live": (
+        {"vectors.products", "evaluation.metrics", "features.pairs", "quarantine.rows", "model.two_tower"},
+        {"lancedb"},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return defs.resolve_asset_graph()
+
+
+@pytest.fixture(scope="module")
+def nodes(graph):
+    return {".".join(node.key.path): node for node in graph.asset_nodes}
+
+
+def test_the_graph_is_the_one_that_people_know(nodes):
+    found = {name: ({".".join(key.path) for key in node.parent_keys}, set(node.kinds)) for name, node in nodes.items()}
+    assert found == GRAPH
+
+
+def test_every_asset_says_what_it_is_in_the_group_of_its_name(nodes):
+    for name, node in nodes.items():
+        assert node.group_name == name.split(".")[0]
+        assert node.description, name
+
+
+def test_every_table_is_an_asset_with_its_columns_and_their_meaning(nodes):
+    assert {table for table in CONTRACTS if table not in nodes} == {"registry.snapshots"}
+    for table in CONTRACTS.keys() & nodes.keys():
+        schema = nodes[table].metadata["dagster/column_schema"]
+        assert [column.name for column in schema.columns] == list(CONTRACTS[table].columns), table
+        assert all(column.type and column.description for column in schema.columns), table
+        (key,) = [column.name for column in schema.columns if column.constraints.unique]
+        assert key == CONTRACTS[table].key
+        assert nodes[table].metadata["dagster/table_name"] == table
+
+
+def test_everything_with_rows_shows_its_columns(nodes):
+    for name in nodes.keys() - {"model.two_tower"}:
+        schema = nodes[name].metadata["dagster/column_schema"]
+        assert all(column.name and column.type and column.description for column in schema.columns), name
+
+
+def test_every_table_has_a_blocking_check_of_its_key(graph):
+    checked = {".".join(key.asset_key.path) for key in graph.asset_check_keys if key.name == "contract"}
+    assert checked == CONTRACTS.keys() - {"registry.snapshots"}
+    others = {(".".join(key.asset_key.path), key.name) for key in graph.asset_check_keys if key.name != "contract"}
+    assert others == {
+        ("training.pairs", "train_is_apart_from_test"),
+        ("releases.live", "vectors_match_the_catalogue"),
+    }
+
+
+def test_one_job_runs_everything_once(graph):
+    job = defs.resolve_job_def("build")
+    assert job.asset_layer.executable_asset_keys == graph.get_all_asset_keys()
+    assert job.executor_def is dg.in_process_executor
+
+
+def test_definitions_load_without_the_heavy_libraries():
+    code = (
+        "import json, sys; import orchestration.definitions; "
+        "print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    heavy = {"torch", "sentence_transformers", "transformers", "openvino", "lancedb", "matplotlib", "bm25s"}
+    assert heavy & set(json.loads(done.stdout)) == set()

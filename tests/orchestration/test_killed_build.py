@@ -1,0 +1,84 @@
+"""A build killed in the middle leaves the old release answering, and the next build ends right."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+
+from orchestration.builder import build
+from orchestration.instance import open_instance
+from orchestration.searcher import Searcher
+from orchestration.settings import load_settings
+from orchestration.workspace import open_home, open_workspace
+from warehouse import integrity
+
+PRODUCTS = "shopping_queries_dataset_products.parquet"
+
+# A build that kills itself where it first comes to the named function.
+BUILD = """
+import importlib, os, signal, sys
+from pathlib import Path
+module, name = sys.argv[1].split(":")
+owner = importlib.import_module(module)
+*path, last = name.split(".")
+for part in path:
+    owner = getattr(owner, part)
+setattr(owner, last, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+from orchestration.builder import build
+from orchestration.settings import load_settings
+from orchestration.workspace import open_workspace
+build(open_workspace(load_settings(Path(sys.argv[2]))), Path(sys.argv[3]))
+"""
+POINTS = (
+    "assets.staging:refresh_products",  # raw is there, staging is not yet
+    "warehouse.releases:Releases.append",  # all is there, the release's row is not yet
+)
+
+
+@pytest.fixture(scope="module")
+def changed_raw(built, tmp_path_factory):
+    """Return a copy of the files with three new titles of products that nobody judged, so that the model stays."""
+    folder = tmp_path_factory.mktemp("changed")
+    for file in built.raw.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    judged = pl.read_parquet(folder / "shopping_queries_dataset_examples.parquet")["product_id"].unique()
+    rows = pl.read_parquet(folder / PRODUCTS).with_row_index("row")
+    free = rows.filter(~pl.col("product_id").is_in(judged.implode()) & pl.col("product_id").is_unique())["row"].head(3)
+    title = pl.format("Quite new thing {}", "row")
+    rows = rows.with_columns(
+        product_title=pl.when(pl.col("row").is_in(free.implode())).then(title).otherwise("product_title")
+    )
+    rows.drop("row").write_parquet(folder / PRODUCTS)
+    return folder
+
+
+def test_the_old_release_answers_and_the_next_build_ends_right(built, changed_raw, copy_home):
+    root = copy_home()
+    settings = load_settings(root)
+    old = Searcher(open_home(settings), settings.encoder).search("quite new thing", 5)
+    environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
+    for point in POINTS:
+        command = [sys.executable, "-c", BUILD, point, root, changed_raw]
+        killed = subprocess.run(command, timeout=300, env=environment, check=False)
+        assert killed.returncode == -signal.SIGKILL
+        home = open_home(settings)
+        live = home.releases.live()
+        assert live.release == 1
+        assert integrity.key_differences(home, live) == (0, 0)  # its snapshot and its vectors are both still there
+        assert Searcher(home, settings.encoder).search("quite new thing", 5) == old
+        home.journal.path.write_bytes(home.journal.path.read_bytes() + b'{"run_id": "torn')
+
+    report = build(open_workspace(settings), changed_raw)
+    assert report.release == 2
+    assert report.model == built.report["model"]
+    home = open_home(settings)
+    found = Searcher(home, settings.encoder).search("quite new thing", 5)
+    assert all("Quite new thing" in hit.title for hit in found[:3])
+    assert integrity.key_differences(home, home.releases.live()) == (0, 0)
+    assert home.journal.last()["releases.live"]["release"] == 2
+    with open_instance(home) as instance:
+        statuses = [run.status.value for run in instance.get_runs()]  # newest first
+    assert statuses == ["SUCCESS", "FAILURE", "FAILURE", "SUCCESS"]

@@ -1,0 +1,28 @@
+"""One run at a time in a home."""
+
+import pytest
+
+from orchestration.run_lock import run_lock
+from warehouse.errors import WarehouseError
+from warehouse.home import Home
+from warehouse.settings import WarehouseSettings
+
+
+def test_a_second_run_waits_and_then_gives_up_with_a_clear_line(tmp_path):
+    home = Home(tmp_path, WarehouseSettings(lock_timeout_s=0.1))
+    with run_lock(home), pytest.raises(WarehouseError, match=r"run\.lock is held by another process"), run_lock(home):
+        pass
+
+
+def test_the_lock_is_free_again_after_an_error(tmp_path):
+    home = Home(tmp_path, WarehouseSettings(lock_timeout_s=0.1))
+    with pytest.raises(RuntimeError, match="broken"), run_lock(home):
+        raise RuntimeError("broken")
+    with run_lock(home):
+        pass
+
+
+def test_homes_do_not_wait_for_each_other(tmp_path):
+    settings = WarehouseSettings(lock_timeout_s=0.1)
+    with run_lock(Home(tmp_path / "one", settings)), run_lock(Home(tmp_path / "other", settings)):
+        pass

@@ -1,0 +1,107 @@
+"""Frames are what the model and the index read of the lake."""
+
+import polars as pl
+import pytest
+
+from warehouse import frames, tables
+from warehouse.contracts.registry import CONTRACTS
+
+
+@pytest.fixture
+def filled(lake, build, write):
+    build(lake, write())
+    return lake
+
+
+def test_products_come_by_locale_and_id_with_their_features(filled):
+    products = frames.products(filled)
+    assert products["key"].to_list() == ["es:P1", "jp:P3", "us:P1", "us:P2"]
+    assert products["title"].to_list()[2:] == ["Nike Running Shoes 42", "Plain Mug"]
+    assert products["title_numbers"].to_list() == [0, 0, 1, 0]
+    wanted = {
+        "product_id",
+        "locale",
+        "brand",
+        "color",
+        "feature_hash",
+        *CONTRACTS["features.products"].tower_columns("numeric"),
+    }
+    assert wanted <= set(products.columns)
+
+
+def test_queries_come_with_text_and_features(filled):
+    queries = frames.queries(filled)
+    assert queries.select("key", "query_id", "query", "query_words").rows() == [
+        ("es:3", 3, "zapatillas nike", 2),
+        ("jp:4", 4, "ナイキ", 1),
+        ("us:1", 1, "running shoes", 2),
+        ("us:2", 2, "mug without handle", 3),
+    ]
+
+
+def test_training_sees_nothing_of_test(filled):
+    pairs = frames.training_pairs(filled)
+    assert set(pairs["split"]) <= {"train", "validation"}
+    assert sorted(pairs["query_key"].unique()) == ["es:3", "jp:4", "us:1"]
+    assert frames.task1_judgements(filled).select("query_key", "product_key", "label").rows() == [
+        ("us:2", "us:P2", "E")
+    ]
+
+
+def test_task_1_is_the_reduced_set_only(lake, build, write, judgements):
+    for row in judgements:
+        row["small_version"] = 0
+    build(lake, write(judgements=judgements))
+    assert frames.task1_judgements(lake).is_empty()
+
+
+def test_a_snapshot_is_read_as_it_was(filled, build, write, products):
+    before, then = frames.products(filled), filled.snapshot()
+    build(filled, write(products=products[:2]))
+    assert frames.products(filled).height == 2
+    assert frames.products(filled, then).equals(before)
+
+
+def test_metrics_of_a_model_that_was_not_measured_are_empty(filled):
+    assert frames.metrics(filled, "m1").is_empty()
+    with filled.writing() as connection:
+        tables.ensure(connection, CONTRACTS["evaluation.metrics"])
+        connection.execute(
+            "INSERT INTO evaluation.metrics BY NAME SELECT 'k' AS key, 'm1' AS model_id, 'all' AS locale, 'model' AS system, "
+            "'ndcg' AS metric, 0.5 AS value, 3 AS queries, 'i' AS inputs"
+        )
+    assert frames.metrics(filled, "m2").is_empty()
+    assert frames.metrics(filled, "m1").select("system", "metric", "value", "inputs").rows() == [
+        ("model", "ndcg", 0.5, "i")
+    ]
+
+
+def test_features_of_queries_at_hand_are_those_of_the_table(filled):
+    stored = frames.queries(filled)
+    with filled.reading() as connection:
+        given = connection.sql("SELECT key, locale, query FROM staging.queries ORDER BY key DESC").pl()
+    online = frames.query_features(given)
+    assert online["key"].to_list() == given["key"].to_list()
+    columns = list(CONTRACTS["features.queries"].columns)
+    assert online.columns == columns
+    assert online.sort("key").equals(stored.select(columns).sort("key"))
+
+
+def test_a_query_of_no_known_locale_has_features_too():
+    given = pl.DataFrame(
+        {"key": ["q"], "locale": [None], "query": ["2 mugs without handle"]}, schema_overrides={"locale": pl.String}
+    )
+    (row,) = frames.query_features(given).iter_rows(named=True)
+    assert row == {
+        "key": "q",
+        "locale": None,
+        "query_chars": 21,
+        "query_words": 4,
+        "query_numbers": 1,
+        "has_negation": True,
+    }
+
+
+def test_no_queries_have_no_features():
+    empty = pl.DataFrame(schema={"key": pl.String, "locale": pl.String, "query": pl.String})
+    assert frames.query_features(empty).is_empty()

@@ -1,0 +1,84 @@
+"""Integrity counts what must not be there."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
+import pytest
+
+from warehouse import integrity
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.home import Home
+from warehouse.settings import WarehouseSettings
+
+
+@pytest.mark.parametrize(
+    ("keys", "broken"),
+    [
+        ("('a'), ('b')", 0),
+        ("('a'), ('a')", 1),
+        ("('a'), ('a'), ('a'), ('b'), ('b')", 3),
+        ("('a'), (NULL)", 1),
+        ("('a'), ('')", 1),
+        ("(NULL), (NULL)", 2),
+    ],
+)
+def test_rows_beyond_one_under_a_key_and_rows_without_one_are_counted(connection, keys, broken):
+    connection.execute("CREATE SCHEMA staging")
+    connection.execute(f"CREATE TABLE staging.products AS SELECT key::VARCHAR AS key FROM (VALUES {keys}) AS rows(key)")
+    assert integrity.key_violations(connection, CONTRACTS["staging.products"]) == broken
+
+
+def test_an_empty_table_breaks_nothing(connection):
+    connection.execute("CREATE SCHEMA staging")
+    connection.execute("CREATE TABLE staging.products (key VARCHAR)")
+    assert integrity.key_violations(connection, CONTRACTS["staging.products"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "leaked"),
+    [
+        ("('us', 'mug', 'test'), ('us', 'cup', 'train')", 0),
+        ("('us', 'mug', 'test'), ('us', 'mug', 'train')", 1),
+        ("('us', 'mug', 'test'), ('us', 'MUG', 'validation'), ('us', 'Mug', 'train')", 1),
+        ("('us', 'mug', 'test'), ('es', 'mug', 'train')", 0),
+        ("('us', 'mug', 'train'), ('us', 'mug', 'validation')", 0),
+        ("('us', 'mug', 'test'), ('us', 'mug', 'test')", 0),
+    ],
+)
+def test_query_strings_on_both_sides_of_test_are_counted_by_locale(connection, rows, leaked):
+    connection.execute("CREATE SCHEMA training")
+    connection.execute(f"CREATE TABLE training.pairs AS SELECT * FROM (VALUES {rows}) AS rows(locale, query, split)")
+    assert integrity.leaked_queries(connection) == leaked
+
+
+def test_keys_of_vectors_are_held_against_the_products_of_the_snapshot(tmp_path):
+    home = Home(tmp_path / "home", WarehouseSettings(threads=1))
+    with home.lake.writing() as connection:
+        connection.execute("CREATE SCHEMA features")
+        connection.execute(
+            "CREATE TABLE features.products AS SELECT * FROM (VALUES ('us:P1'), ('us:P2'), ('es:P1')) AS rows(key)"
+        )
+    snapshot = home.lake.snapshot()
+    with home.lake.writing() as connection:
+        connection.execute("DELETE FROM features.products")  # later: of no matter to the release
+    vectors = pl.DataFrame(
+        {
+            "key": ["us:P1", "jp:P9"],
+            "product_id": ["P1", "P9"],
+            "locale": ["us", "jp"],
+            "title": ["Mug", "Cup"],
+            "input_hash": ["a", "b"],
+            "vector": pl.Series(np.eye(2, dtype=np.float32), dtype=pl.Array(pl.Float32, 2)),
+        }
+    )
+    written = home.vectors.apply("m1", [vectors], [], 2)
+    release = home.releases.publish(
+        kind="model",
+        model_id="m1",
+        encoder_fingerprint="e1",
+        vector_version=written.version,
+        snapshot=snapshot,
+        published_at=datetime(2026, 1, 1, tzinfo=UTC),
+    ).release
+    assert integrity.key_differences(home, release) == (2, 1)

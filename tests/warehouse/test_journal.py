@@ -1,0 +1,66 @@
+"""The run journal keeps what runs did, also when one of them is killed while it writes."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from warehouse.journal import Journal
+
+
+@pytest.fixture
+def journal(tmp_path):
+    return Journal(tmp_path / "home" / "runs.jsonl")
+
+
+def test_nothing_is_there_before_the_first_run_and_asking_creates_nothing(journal, tmp_path):
+    assert journal.last() == {}
+    assert journal.run("r1") == {}
+    assert not list(tmp_path.iterdir())
+
+
+def test_facts_come_back_by_run_and_asset(journal):
+    journal.append("r1", "raw.products", {"inserted": 3})
+    journal.append("r1", "embeddings.texts", {"texts_encoded": 2})
+    journal.append("r2", "raw.products", {"inserted": 0})
+    assert journal.run("r1") == {
+        "raw.products": {"run_id": "r1", "asset": "raw.products", "inserted": 3},
+        "embeddings.texts": {"run_id": "r1", "asset": "embeddings.texts", "texts_encoded": 2},
+    }
+    assert journal.last() == journal.run("r2")
+
+
+def test_an_asset_that_ran_twice_in_a_run_tells_what_it_did_last(journal):
+    journal.append("r1", "raw.products", {"inserted": 3})
+    journal.append("r1", "raw.products", {"inserted": 0})
+    assert journal.run("r1")["raw.products"]["inserted"] == 0
+
+
+def test_values_that_json_has_not_are_kept_as_text(journal):
+    journal.append("r1", "a", {"at": datetime(2026, 1, 1, tzinfo=UTC)})
+    assert journal.last()["a"]["at"] == "2026-01-01 00:00:00+00:00"
+
+
+@given(cut=st.integers(1, 60))
+def test_a_torn_last_line_loses_itself_and_nothing_else(tmp_path_factory, cut):
+    journal = Journal(tmp_path_factory.mktemp("journal") / "runs.jsonl")
+    journal.append("r1", "a", {"n": 1})
+    whole = journal.path.read_bytes()
+    journal.append("r2", "ü", {"n": 2})
+    torn = journal.path.read_bytes()[: len(whole) + cut]
+    journal.path.write_bytes(torn)
+    if not torn.rstrip().endswith(b"}"):
+        assert journal.last() == journal.run("r1")
+    journal.append("r3", "b", {"n": 3})
+    assert journal.last()["b"]["n"] == 3
+    assert journal.run("r1")["a"]["n"] == 1
+    assert journal.run("r3").keys() == {"b"}
+
+
+def test_every_line_is_json_of_its_own(journal):
+    journal.append("r1", "a", {"text": "two\nlines ü"})
+    journal.append("r1", "b", {})
+    lines = journal.path.read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["asset"] for line in lines] == ["a", "b"]
