@@ -1,0 +1,105 @@
+"""Measure what it costs to hold a large catalogue against its contract: time, and memory beyond a process that does nothing.
+
+Run it with: python tests/bench/contracts.py [--rows 1800000] [--folder DIR]. It writes rows of invented text (2.2 GB of it at
+1.8 million rows) as an ESCI products file, takes the file in, verifies the table that comes of it, each step in a process of
+its own, and prints one JSON object.
+"""
+
+import argparse
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pyarrow as pa
+
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.ingest import ingest
+from warehouse.lake import Lake, connect
+from warehouse.verification import verify
+
+TABLE = "raw.products"
+
+PRODUCTS = """
+COPY (
+    SELECT
+        printf('B%09d', i) AS product_id,
+        concat_ws(' ', title, 'with', pattern, 'for', 'item', i) AS product_title,
+        '<p>' || repeat(concat_ws(' ', pattern, title, i, '&amp; more. '), 12) || '</p>' AS product_description,
+        repeat(concat_ws(' ', 'Feature', i, title, chr(10)), 10) AS product_bullet_point,
+        'Brand ' || (i % 20000) AS product_brand,
+        CASE WHEN i % 3 > 0 THEN 'Colour ' || (i % 50) END AS product_color,
+        CASE i % 6 WHEN 0 THEN 'es' WHEN 1 THEN 'jp' ELSE 'us' END AS product_locale
+    FROM (SELECT range AS i, md5(range::VARCHAR) AS title, md5((range % 977)::VARCHAR)[:20] AS pattern FROM range($rows))
+) TO '{path}' (COMPRESSION zstd, ROW_GROUP_SIZE 122880)
+"""
+
+EXAMPLES = """
+COPY (
+    SELECT 1 AS example_id, 'a' AS query, 1 AS query_id, 'B000000002' AS product_id, 'us' AS product_locale,
+        'E' AS esci_label, 1 AS small_version, 1 AS large_version, 'train' AS split
+) TO '{path}'
+"""
+
+
+def prepare(folder: Path, rows: int) -> dict[str, float]:
+    """Write the two files that an ingest needs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    products = folder / "shopping_queries_dataset_products.parquet"
+    with connect(memory_gb=2.0) as connection:
+        connection.execute(PRODUCTS.format(path=products), {"rows": rows})
+        connection.execute(EXAMPLES.format(path=folder / "shopping_queries_dataset_examples.parquet"))
+        text = connection.execute(
+            "SELECT sum(strlen(product_title) + strlen(product_description) + strlen(product_bullet_point)) / 1e9 "
+            f"FROM '{products}'"
+        ).fetchone()
+    return {"file_gb": round(products.stat().st_size / 1e9, 2), "text_gb": round(float(text[0]) if text else 0, 2)}
+
+
+def step(name: str, folder: Path) -> dict[str, object]:
+    """Do one step on the lake in `folder` and tell its seconds, and its peak memory beyond what the process had before."""
+    lake = Lake(folder / "lake")
+    pa.default_memory_pool()
+    before, started, facts = _peak_mb(), time.perf_counter(), {}
+    if name == "ingest":
+        ingest(lake, folder)
+    elif name == "verify":
+        with lake.reading() as connection:
+            broken = verify(connection, CONTRACTS[TABLE], lake.settings.batch_rows)
+        facts = {"broken": [str(one) for one in broken]}
+    seconds = round(time.perf_counter() - started, 1)
+    return {"seconds": seconds, "peak_mb": _peak_mb(), "beyond_start_mb": _peak_mb() - before, **facts}
+
+
+def _peak_mb() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def main() -> None:
+    """Run every step in a process of its own and print what each took."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_800_000)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--step", choices=["ingest", "verify"])
+    options = parser.parse_args()
+    if options.step:
+        print(json.dumps(step(options.step, options.folder)))
+        return
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="stockroom-bench-"))
+    try:
+        report: dict[str, object] = {"table": TABLE, "rows": options.rows, **prepare(folder, options.rows)}
+        for name in ("ingest", "verify"):
+            command = [sys.executable, __file__, "--step", name, "--folder", str(folder)]
+            report[name] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        print(json.dumps(report, indent=2))
+    finally:
+        if options.folder is None:
+            shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
