@@ -8,24 +8,34 @@ from assets.tables import asset_key
 from assets.workspace import Workspace
 from warehouse import integrity
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.contracts.rules import rule_names
+from warehouse.verification import verify
 
 
 def contract_checks() -> list[dg.AssetChecksDefinition]:
-    """Return one check for each table: its key is unique and never missing."""
-    return [_contract_check(table) for table in CONTRACTS if not table.startswith("registry.")]
+    """Return one check for each table: every rule of its contract holds."""
+    return [_contract_check(table) for table in CONTRACTS if table != "registry.snapshots"]
 
 
 def _contract_check(table: str) -> dg.AssetChecksDefinition:
+    contract = CONTRACTS[table]
+    names = rule_names(contract)
+
     @dg.asset_check(
         asset=asset_key(table),
         name="contract",
-        description=f"{CONTRACTS[table].grain} The key {CONTRACTS[table].key} is unique and never missing.",
+        description=f"{contract.grain} It holds: {', '.join(names)}.",
         blocking=True,
     )
     def check(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
-        with workspace.home.lake.reading() as connection:
-            broken = integrity.key_violations(connection, CONTRACTS[table])
-        return dg.AssetCheckResult(passed=broken == 0, metadata={"rows_breaking_the_key": broken})
+        lake = workspace.home.lake
+        with lake.reading() as connection:
+            broken = verify(connection, contract, lake.settings.batch_rows)
+        return dg.AssetCheckResult(
+            passed=not broken,
+            description="; ".join(map(str, broken)) or None,
+            metadata={"rules": len(names), **{one.rule: {"rows": one.rows, "keys": one.keys} for one in broken}},
+        )
 
     return check
 

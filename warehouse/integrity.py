@@ -4,18 +4,9 @@ import duckdb
 import polars as pl
 
 from warehouse import tables
-from warehouse.contracts.contract import Contract
 from warehouse.home import Home
 from warehouse.lake import scalar
 from warehouse.releases import Release
-
-
-def key_violations(connection: duckdb.DuckDBPyConnection, contract: Contract) -> int:
-    """Count the rows of a table whose key is missing or stands more than once."""
-    return scalar(
-        connection,
-        f'SELECT count(*) - count(DISTINCT "{contract.key}") + count(*) FILTER ("{contract.key}" = \'\') FROM {contract.table}',
-    )
 
 
 def leaked_queries(connection: duckdb.DuckDBPyConnection) -> int:

@@ -132,8 +132,18 @@ def _reconcile(
 
 def sql(table: str) -> str:
     """Return the SQL file of a table: `features.products` is `warehouse/sql/features/products.sql`."""
+    return files("warehouse").joinpath(*_sql_path(table)).read_text(encoding="utf-8").rstrip().rstrip(";")
+
+
+def source_file(table: str) -> str | None:
+    """Return the path of a table's SQL file in the source, None for a table that no SQL file makes."""
+    path = _sql_path(table)
+    return "/".join(("warehouse", *path)) if files("warehouse").joinpath(*path).is_file() else None
+
+
+def _sql_path(table: str) -> tuple[str, str, str]:
     schema, name = table.split(".")
-    return files("warehouse").joinpath("sql", schema, f"{name}.sql").read_text(encoding="utf-8").rstrip().rstrip(";")
+    return "sql", schema, f"{name}.sql"
 
 
 def fingerprint(connection: duckdb.DuckDBPyConnection, contract: Contract) -> str:

@@ -1,5 +1,6 @@
 """The list of all contracts: a person finds any table by its name."""
 
+from warehouse.contracts.declared import RegistryFeatures, RegistryTables
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.evaluation import (
     EvaluationMetrics,
@@ -34,5 +35,7 @@ CONTRACTS = {
         Contract("evaluation.rankings", EvaluationRankings),
         Contract("evaluation.training_log", EvaluationTrainingLog),
         Contract("registry.snapshots", RegistrySnapshots),
+        Contract("registry.tables", RegistryTables),
+        Contract("registry.features", RegistryFeatures),
     )
 }
