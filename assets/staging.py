@@ -21,11 +21,11 @@ def staging_products(
     return table_result(context, workspace, "staging.products", asdict(refresh_products(workspace.home.lake)))
 
 
-@dg.asset(**table_asset("staging.queries", deps=("raw.judgements", "raw.sources")))
+@dg.asset(**table_asset("staging.queries", deps=("raw.judgements", "raw.sources", "staging.products")))
 def staging_queries(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult[Any]:
-    """Clean the queries whose raw rows are new or changed."""
+    """Clean the queries of judged products whose raw rows are new or changed."""
     return table_result(context, workspace, "staging.queries", asdict(refresh_queries(workspace.home.lake)))
 
 

@@ -31,7 +31,7 @@ def table_rows(contracts: Mapping[str, Contract]) -> pl.DataFrame:
                 "table_name": table,
                 "grain": contract.grain,
                 "key_column": contract.key,
-                "columns": len(contract.columns),
+                "column_count": len(contract.columns),
                 "rules": rule_names(contract),
                 "description": contract.description,
                 "source": tables.source_file(table),

@@ -31,7 +31,7 @@ def refresh_products(lake: Lake) -> Cleaned:
 
 
 def refresh_queries(lake: Lake) -> Cleaned:
-    """Bring staging.queries up to date with raw.judgements and raw.sources."""
+    """Bring staging.queries up to date with raw.judgements, raw.sources and staging.products."""
     source = f"SELECT *, md5(to_json(q)::VARCHAR) AS {INPUT_HASH} FROM ({tables.sql('staging.queries')}) AS q"
     return _reclean(lake, "staging.queries", source, cleaning.clean_queries)
 

@@ -77,13 +77,14 @@ def test_refuses_what_the_sql_file_finds(connection: duckdb.DuckDBPyConnection) 
     connection.execute("INSERT INTO staging.queries (key) VALUES ('us:1')")
     connection.execute(
         "INSERT INTO raw.judgements (key, example_id, query, query_id, product_id, product_locale) "
-        "VALUES ('us:1:P1', 1, 'mug', 1, 'P1', 'us'), ('us:1:P2', 2, 'mug', 1, 'P2', 'us'), ('us:2:P2', 3, '-', 2, 'P2', 'us')"
+        "VALUES ('us:1:P1', 1, 'mug', 1, 'P1', 'us'), ('us:1:P2', 2, 'mug', 1, 'P2', 'us'), ('us:2:P2', 3, '-', 2, 'P2', 'us'), "
+        "('us:2:P1', 4, '-', 2, 'P1', 'us')"
     )
     assert quarantine.refuse(connection, "staging.judgements") == 3
     assert [(key, rule) for _, key, rule, _ in kept(connection)] == [
         ("us:1:P2", "judgement_without_product"),
+        ("us:2:P1", "judgement_without_query"),
         ("us:2:P2", "judgement_without_product"),
-        ("us:2:P2", "judgement_without_query"),
     ]
     assert kept(connection)[0][3] == (
         '{"example_id":2,"query":"mug","query_id":1,"product_id":"P2","product_locale":"us","esci_label":null,'

@@ -11,7 +11,7 @@ class RegistryTables(dy.Schema):
     table_name = key_column("schema.name, as SQL knows it")
     grain = dy.String(nullable=False, metadata=about("what one row of the table stands for"))
     key_column = dy.String(nullable=False, metadata=about("the column that names a row"))
-    columns = dy.Int32(nullable=False, metadata=about("declared columns, a count"))
+    column_count = dy.Int32(nullable=False, metadata=about("declared columns, a count"))
     rules = dy.List(dy.String(), nullable=False, metadata=about("the rules that its check verifies, by name"))
     description = dy.String(nullable=False, metadata=about("the whole of what the declaration says"))
     source = dy.String(nullable=True, metadata=about("the SQL file that makes the rows, where one does"))

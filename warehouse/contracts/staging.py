@@ -26,9 +26,10 @@ class StagingProducts(dy.Schema):
 
 
 class StagingQueries(dy.Schema):
-    """One row per query and locale, cleaned.
+    """One row per query and locale of which a product in staging is judged, cleaned.
 
-    Where judgements of one query differ in text or split, the one with the smallest example_id speaks.
+    Where judgements of one query differ in text or split, the one with the smallest example_id speaks. Judgements of products
+    that are not there have no say: a query that has no others is not here, and is not encoded.
     """
 
     key = key_column("locale:query_id")

@@ -1,4 +1,5 @@
--- Judgements that cannot be used because what they judge is not there.
+-- Judgements that cannot be used because what they judge is not there. Where both are missing, the product is the reason: a
+-- query of which no product is judged is not in staging.
 with
 judgements as (
     select *, concat(product_locale, ':', query_id) as query_key, concat(product_locale, ':', product_id) as product_key
@@ -11,7 +12,9 @@ broken as (
     union all
     select key, 'judgement_without_query' as rule
     from judgements
-    where query_key not in (select key from staging.queries)
+    where
+        query_key not in (select key from staging.queries)
+        and product_key in (select key from staging.products)
 )
 select
     broken.key,

@@ -1,7 +1,10 @@
--- One row per query and locale, as the judgement with the smallest example_id has it.
+-- One row per query and locale of which a product in staging is judged, as the judgement with the smallest example_id among
+-- those has it: judgements that cannot be used have no say in what the others see.
 with
 judgements as (
-    select * from raw.judgements
+    select *
+    from raw.judgements
+    where concat(product_locale, ':', product_id) in (select key from staging.products)
 ),
 first_judgement as (
     select
