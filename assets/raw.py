@@ -9,7 +9,7 @@ import dagster as dg
 
 from assets.tables import table_asset, table_result
 from assets.workspace import Workspace
-from warehouse.ingest import ingest, require_raw
+from warehouse.ingest import Ingested, ingest, require_raw
 
 TABLES = ("raw.products", "raw.judgements", "raw.sources", "raw.files")
 
@@ -28,6 +28,15 @@ def raw_tables(
     folder = Path(config.folder) if config.folder else workspace.raw
     if folder is None:
         require_raw(workspace.home.lake)
-    arrived = {one.table: asdict(one) for one in ingest(workspace.home.lake, folder)} if folder else {}
+    arrived = {one.table: _facts(one) for one in ingest(workspace.home.lake, folder)} if folder else {}
     for table in TABLES:
-        yield table_result(context, workspace, table, arrived.get(table, {}))
+        facts = arrived.get(table, {})
+        if "warning" in facts:
+            context.log.warning(facts["warning"])
+        yield table_result(context, workspace, table, facts)
+
+
+def _facts(ingested: Ingested) -> dict[str, Any]:
+    """Return what a file brought; of its new columns only if there are any."""
+    facts = asdict(ingested) | {"new_columns": list(ingested.new_columns), "warning": ingested.warning}
+    return {name: fact for name, fact in facts.items() if fact or name not in ("new_columns", "warning")}

@@ -29,12 +29,13 @@ class State:
 
 @dataclass(frozen=True)
 class BuildReport:
-    """Tell what a build did: rows, refusals, texts encoded, relevance, seconds by stage, and what is new."""
+    """Tell what a build did: rows, refusals, warnings, texts encoded, relevance, seconds by stage, and what is new."""
 
     run_id: str
     changed: bool
     rows: dict[str, int]
     quarantined: list[dict[str, Any]]
+    warnings: list[str]
     cleaned: dict[str, int]
     texts_encoded: int
     snapshot: int
@@ -95,6 +96,7 @@ def _report(home: Home, run_id: str, before: State, seconds: dict[str, float]) -
         changed=before != after,
         rows=rows,
         quarantined=refused,
+        warnings=[fact["warning"] for fact in facts.values() if "warning" in fact],
         cleaned={asset: fact["cleaned"] for asset, fact in facts.items() if "cleaned" in fact},
         texts_encoded=facts["embeddings.texts"]["texts_encoded"],
         snapshot=after.snapshot,

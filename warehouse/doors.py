@@ -1,6 +1,7 @@
 """The doors of the lake: the files of an ESCI folder, recognised and checked before anything is written."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from warehouse.errors import WarehouseError
 from warehouse.lake import connect
 
 _POINTER = b"version https://git-lfs"
+_PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,13 @@ DOORS = (
 
 @dataclass(frozen=True)
 class Arrival:
-    """A checked file before a door."""
+    """A checked file before a door, and the columns in it that the door's contract does not declare."""
 
     door: Door
     path: Path
     sha256: str
     size_bytes: int
+    new_columns: tuple[str, ...] = ()
 
     @property
     def input_hash(self) -> str:
@@ -89,11 +92,14 @@ def arrivals(folder: Path) -> list[Arrival]:
     Raises:
         WarehouseError: As `check_folder`.
     """
-    return [Arrival(door, path, sha256(path), path.stat().st_size) for door, path in check_folder(folder)]
+    return [
+        Arrival(door, path, sha256(path), path.stat().st_size, new_columns)
+        for door, path, new_columns in check_folder(folder)
+    ]
 
 
-def check_folder(folder: Path) -> list[tuple[Door, Path]]:
-    """Return the files of an ESCI folder with their doors, once each is known to be readable.
+def check_folder(folder: Path) -> list[tuple[Door, Path, tuple[str, ...]]]:
+    """Return the files of an ESCI folder with their doors and undeclared columns, once each is known to be readable.
 
     Raises:
         WarehouseError: The folder or a required file is missing, or a file is a git-lfs pointer, broken, or lacks a
@@ -106,8 +112,7 @@ def check_folder(folder: Path) -> list[tuple[Door, Path]]:
         for door in DOORS:
             path = folder / door.file_name
             if path.is_file():
-                _check(connection, path, door)
-                found.append((door, path))
+                found.append((door, path, _check(connection, path, door)))
             elif door.required:
                 raise WarehouseError(f"{path} is missing", f"a raw folder holds {' and '.join(required_files())}")
     return found
@@ -128,7 +133,8 @@ def check(path: Path, door: Door) -> None:
         _check(connection, path, door)
 
 
-def _check(connection: duckdb.DuckDBPyConnection, path: Path, door: Door) -> None:
+def _check(connection: duckdb.DuckDBPyConnection, path: Path, door: Door) -> tuple[str, ...]:
+    """Return the file's columns that the contract does not declare; the index that pandas leaves in a file is none."""
     with path.open("rb") as file:
         if file.read(len(_POINTER)) == _POINTER:
             raise WarehouseError(
@@ -151,6 +157,7 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path, door: Door) -> Non
             raise WarehouseError(
                 f"{path}: column {name} is {present[name]}, not {wanted}", f"cast it to {wanted}, then build again"
             )
+    return tuple(name for name in present if name not in door.columns and not _PANDAS_INDEX.fullmatch(name))
 
 
 def unreadable(path: Path, error: Exception) -> WarehouseError:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -21,7 +21,7 @@ FILES = CONTRACTS["raw.files"]
 
 @dataclass(frozen=True)
 class Ingested:
-    """Count what one file brought: rows in it, how the raw table changed, rows refused."""
+    """Count what one file brought: rows in it, how the raw table changed, rows refused; name what it has beyond its contract."""
 
     table: str
     rows: int
@@ -30,6 +30,14 @@ class Ingested:
     deleted: int = 0
     quarantined: int = 0
     unchanged_file: bool = False
+    new_columns: tuple[str, ...] = ()
+
+    @property
+    def warning(self) -> str:
+        """Return what a person should hear of the file, or nothing."""
+        if not self.new_columns:
+            return ""
+        return f"{self.table}: left out what its contract does not declare: {', '.join(self.new_columns)}"
 
 
 def ingest(lake: Lake, folder: Path) -> list[Ingested]:
@@ -41,6 +49,11 @@ def ingest(lake: Lake, folder: Path) -> list[Ingested]:
         WarehouseError: A file is missing, broken or of the wrong shape; nothing was written.
     """
     files = {file.door.table: file for file in arrivals(folder)}
+    done = _ingest(lake, files)
+    return [replace(one, new_columns=files[one.table].new_columns) if one.table in files else one for one in done]
+
+
+def _ingest(lake: Lake, files: dict[str, Arrival]) -> list[Ingested]:
     known = _known_files(lake)
     if known is not None and known.keys() == files.keys():
         unchanged = {

@@ -62,6 +62,8 @@ def show(report: "BuildReport", home: Path) -> None:
     console.print(stages)
     for row in report.quarantined:
         console.print(f"quarantined  {row['rows']:,} × {row['table']}: {row['rule']}")
+    for warning in report.warnings:
+        console.print(f"warning      {warning}", style="yellow", highlight=False, markup=False)
     if report.relevance["systems"]:
         queries = report.relevance["systems"]["model"]["queries"]
         console.print(relevance_table(report.relevance, f"relevance, {queries:,} test queries"))
