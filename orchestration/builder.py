@@ -3,17 +3,16 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-import dagster as dg
+from uuid import uuid4
 
 from assets.evaluation import summary
 from assets.workspace import Workspace
+from orchestration.check_failures import told_of_checks
 from orchestration.definitions import defs
 from orchestration.instance import CODE_LOCATION, COMMAND_LINE, bury_dead_runs, open_instance
 from orchestration.run_lock import run_lock
 from warehouse import frames, quarantine, tables
 from warehouse.doors import check_folder
-from warehouse.errors import WarehouseError
 from warehouse.home import Home
 from warehouse.ingest import require_raw
 from warehouse.releases import Release
@@ -54,7 +53,7 @@ def build(workspace: Workspace, raw: Path | None = None) -> BuildReport:
 
     Raises:
         WarehouseError: The raw folder cannot be taken in, or there is nothing to go on from: nothing was written. Or a
-            blocking check failed: nothing was released.
+            blocking check failed: nothing that depends on its table was made.
     """
     if raw is not None:
         check_folder(raw)
@@ -64,17 +63,15 @@ def build(workspace: Workspace, raw: Path | None = None) -> BuildReport:
     with run_lock(workspace.home), open_instance(workspace.home) as instance:
         bury_dead_runs(instance)
         before = _state(workspace.home)
-        try:
+        run_id = str(uuid4())
+        with told_of_checks(instance, run_id):
             done = defs.resolve_job_def("build").execute_in_process(
                 instance=instance,
+                run_id=run_id,
                 resources={"workspace": workspace},
                 tags=COMMAND_LINE | CODE_LOCATION,
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
-        except dg.DagsterError as error:  # a blocking check failed
-            raise WarehouseError(
-                f"the build stopped: {' '.join(str(error).split())}", "see the run in: stockroom ui"
-            ) from error
         seconds = {
             step.step_key.replace("__", "."): round(step.end_time - step.start_time, 3)
             for step in instance.get_run_step_stats(done.run_id)

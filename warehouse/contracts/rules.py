@@ -1,6 +1,7 @@
 """The rules of a contract, taken from its one declaration: what the checks verify and the registry lists."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import dataframely as dy
 import polars as pl
@@ -47,5 +48,9 @@ def row_schema(contract: Contract) -> type[dy.Schema] | None:
         return None
     columns = {contract.key, *(column for rule in checked for column in rule.columns)}
     body: dict[str, object] = {name: dy.Any() for name in contract.columns if name in columns}
-    body |= {rule.name: dy.rule()(lambda _, holds=rule.holds: holds) for rule in checked}
+    body |= {rule.name: dy.rule()(partial(_holds, rule)) for rule in checked}
     return type(f"{contract.schema.__name__}Rows", (dy.Schema,), body)
+
+
+def _holds(rule: Rule, _: type[dy.Schema]) -> pl.Expr:
+    return rule.holds
