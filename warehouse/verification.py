@@ -1,6 +1,7 @@
 """Verification: hold a table of the lake against every rule of its contract, in memory that does not grow with the table."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -59,7 +60,7 @@ def _looked_at(connection: duckdb.DuckDBPyConnection, contract: Contract, batch_
     broken: dict[str, tuple[int, pl.Series]] = {}
     columns = ", ".join(map(_quoted, schema.column_names()))
     for batch in connection.execute(f"SELECT {columns} FROM {contract.table}").to_arrow_reader(batch_rows):
-        _, failure = schema.filter(pl.DataFrame(batch))
+        _, failure = schema.filter(_frame(batch))
         for rule, count in failure.counts().items():
             rows, keys = broken.get(rule, (0, pl.Series(dtype=pl.String)))
             here = failure.details().filter(pl.col(rule) == "invalid")[contract.key].cast(pl.String)
@@ -73,3 +74,7 @@ def _keys(connection: duckdb.DuckDBPyConnection, keys_sql: str) -> tuple[str, ..
 
 def _quoted(column: str) -> str:
     return f'"{column}"'
+
+
+def _frame(batch: Any) -> pl.DataFrame:
+    return pl.DataFrame(batch)

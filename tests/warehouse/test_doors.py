@@ -159,3 +159,9 @@ def test_categories_and_columns_beyond_are_taken(folder: Path) -> None:
 def test_a_file_whose_own_column_is_called_as_ours_is_taken(folder: Path) -> None:
     rewrite(folder / PRODUCTS, lambda frame: frame.with_columns(key=pl.lit("x"), input_hash=pl.lit("y"), row=pl.lit(1)))
     assert len(arrivals(folder)) == 3
+
+
+def test_columns_that_no_contract_declares_are_named(folder: Path) -> None:
+    rewrite(folder / PRODUCTS, lambda frame: frame.with_columns(price=pl.lit(1.0)).with_row_index("__index_level_0__"))
+    (folder / SOURCES).write_text("query_id,source,weight\n1,behavioral,2\n")
+    assert [file.new_columns for file in arrivals(folder)] == [("price",), (), ("weight",)]

@@ -340,3 +340,20 @@ def test_raw_data_is_required(lake: Lake, write: Write) -> None:
         require_raw(lake)
     ingest(lake, write())
     require_raw(lake)
+
+
+def test_a_new_column_is_told_and_left_out_also_when_the_file_is_known(lake: Lake, write: Write) -> None:
+    folder = write()
+    path = folder / "shopping_queries_dataset_products.parquet"
+    pl.read_parquet(path).with_columns(price=pl.lit(1.0), rating=pl.lit(5)).write_parquet(path)
+    first, again = ingest(lake, folder), ingest(lake, folder)
+    assert first[0].inserted == 4
+    assert again[0].unchanged_file
+    for done in (first, again):
+        assert [one.warning for one in done] == [
+            "raw.products: left out what its contract does not declare: price, rating",
+            "",
+            "",
+        ]
+    with lake.reading() as connection:
+        assert "price" not in connection.sql("FROM raw.products").columns
