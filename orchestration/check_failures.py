@@ -31,7 +31,8 @@ def failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
     events = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     evaluations = [entry.get_dagster_event().asset_check_evaluation_data for entry in events]
     return [
-        f"{'.'.join(one.asset_key.path)} fails the check {one.check_name}" + (f": {one.description}" if one.description else "")
+        f"{'.'.join(one.asset_key.path)} fails the check {one.check_name}"
+        + (f": {one.description}" if one.description else "")
         for one in evaluations
         if one.blocking and not one.passed
     ]

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import duckdb
@@ -89,10 +89,10 @@ def test_a_broken_rule_is_told_in_a_line() -> None:
 
 
 @pytest.fixture
-def every_table(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+def every_table(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     for contract in CONTRACTS.values():
         tables.ensure(connection, contract)
-    yield connection
+    return connection
 
 
 def test_every_contract_can_be_verified(every_table: duckdb.DuckDBPyConnection) -> None:

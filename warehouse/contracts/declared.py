@@ -26,6 +26,8 @@ class RegistryFeatures(dy.Schema):
     type = dy.String(nullable=False, metadata=about("its type in SQL"))
     nullable = dy.Bool(nullable=False, metadata=about("whether a value may be missing"))
     meaning = dy.String(nullable=False, metadata=about("what it means"))
-    tower = dy.String(nullable=True, metadata=about("how it enters the towers: numeric or categorical; null: it does not"))
+    tower = dy.String(
+        nullable=True, metadata=about("how it enters the towers: numeric or categorical; null: it does not")
+    )
     rules = dy.List(dy.String(), nullable=False, metadata=about("the rules that look at it, by name"))
     source = dy.String(nullable=True, metadata=about("the SQL file that computes it"))

@@ -1,7 +1,7 @@
 """The list of all contracts: a person finds any table by its name."""
 
-from warehouse.contracts.declared import RegistryFeatures, RegistryTables
 from warehouse.contracts.contract import Contract
+from warehouse.contracts.declared import RegistryFeatures, RegistryTables
 from warehouse.contracts.evaluation import (
     EvaluationMetrics,
     EvaluationQueries,
