@@ -1,8 +1,9 @@
 """Measure what it costs to hold a large catalogue against its contract: time, and memory beyond a process that does nothing.
 
 Run it with: python tests/bench/contracts.py [--rows 1800000] [--folder DIR]. It writes rows of invented text (2.2 GB of it at
-1.8 million rows) as an ESCI products file, takes the file in, verifies the table that comes of it, each step in a process of
-its own, and prints one JSON object.
+1.8 million rows) as an ESCI products file, takes the file in, cleans it and makes features (both hold batches of new rows
+against their contract), verifies the three tables that come of it, each step in a process of its own, and prints one JSON
+object: seconds, peak memory of the process, and how much of that came after its start.
 """
 
 import argparse
@@ -14,12 +15,15 @@ import tempfile
 import time
 from pathlib import Path
 
+from warehouse import tables
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.ingest import ingest
 from warehouse.lake import Lake, connect
+from warehouse.staging import refresh_products
 from warehouse.verification import verify
 
-TABLE = "raw.products"
+TABLES = ("raw.products", "staging.products", "features.products")
+STEPS = ("ingest", "clean", "features", "verify")
 
 PRODUCTS = """
 COPY (
@@ -60,13 +64,18 @@ def prepare(folder: Path, rows: int) -> dict[str, float]:
 def step(name: str, folder: Path) -> dict[str, object]:
     """Do one step on the lake in `folder` and tell its seconds, and its peak memory beyond what the process had before."""
     lake = Lake(folder / "lake")
-    before, started, facts = _peak_mb(), time.perf_counter(), {}
+    before, started, facts = _peak_mb(), time.perf_counter(), dict[str, object]()
     if name == "ingest":
         ingest(lake, folder)
+    elif name == "clean":
+        refresh_products(lake)
+    elif name == "features":
+        with lake.writing() as connection:
+            tables.refresh(connection, CONTRACTS["features.products"])
     elif name == "verify":
         with lake.reading() as connection:
-            broken = verify(connection, CONTRACTS[TABLE], lake.settings.batch_rows)
-        facts = {"broken": [str(one) for one in broken]}
+            for table in TABLES:
+                facts[table] = [str(one) for one in verify(connection, CONTRACTS[table], lake.settings.batch_rows)]
     seconds = round(time.perf_counter() - started, 1)
     return {"seconds": seconds, "peak_mb": _peak_mb(), "beyond_start_mb": _peak_mb() - before, **facts}
 
@@ -82,15 +91,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_800_000)
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--step", choices=["ingest", "verify"])
+    parser.add_argument("--step", choices=STEPS)
     options = parser.parse_args()
     if options.step:
         print(json.dumps(step(options.step, options.folder)))
         return
     folder = options.folder or Path(tempfile.mkdtemp(prefix="stockroom-bench-"))
     try:
-        report: dict[str, object] = {"table": TABLE, "rows": options.rows, **prepare(folder, options.rows)}
-        for name in ("ingest", "verify"):
+        report: dict[str, object] = {"tables": TABLES, "rows": options.rows, **prepare(folder, options.rows)}
+        for name in STEPS:
             command = [sys.executable, __file__, "--step", name, "--folder", str(folder)]
             report[name] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         print(json.dumps(report, indent=2))
