@@ -20,7 +20,15 @@ _SHOWN = ("release", "published_at", "kind", "model_id", "vector_version", "snap
     key=asset_key("releases.live"),
     deps=[
         asset_key(name)
-        for name in ("vectors.products", "evaluation.metrics", "features.pairs", "quarantine.rows", "model.two_tower")
+        for name in (
+            "vectors.products",
+            "evaluation.metrics",
+            "features.pairs",
+            "quarantine.rows",
+            "model.two_tower",
+            "monitoring.drift",
+            "registry.lineage",
+        )
     ],
     group_name="releases",
     kinds={"lancedb"},

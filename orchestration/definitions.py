@@ -2,11 +2,38 @@
 
 import dagster as dg
 
-from assets import checks, embeddings, evaluation, features, model, quarantine, raw, release, staging, training, vectors
+from assets import (
+    checks,
+    embeddings,
+    evaluation,
+    features,
+    model,
+    monitoring,
+    quarantine,
+    raw,
+    registry,
+    release,
+    staging,
+    training,
+    vectors,
+)
 from orchestration.jobs import build_job
 from orchestration.resources import workspace_resource
 
-ASSET_MODULES = [raw, staging, features, training, quarantine, embeddings, model, vectors, evaluation, release]
+ASSET_MODULES = [
+    raw,
+    staging,
+    features,
+    training,
+    quarantine,
+    embeddings,
+    model,
+    monitoring,
+    registry,
+    vectors,
+    evaluation,
+    release,
+]
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules(ASSET_MODULES),

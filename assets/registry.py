@@ -1,0 +1,28 @@
+"""The registry: what the lake knows about its own tables."""
+
+from typing import Any
+
+import dagster as dg
+
+from assets.lineage import product_vector_steps
+from assets.tables import table_asset, table_result
+from assets.workspace import Workspace
+from warehouse import lineage, tables
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.errors import WarehouseError
+
+
+@dg.asset(**table_asset("registry.lineage"))
+def registry_lineage(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult[Any]:
+    """Write for every column where it comes from; a table whose SQL cannot be read is left out, with a warning."""
+    steps = product_vector_steps()
+    for table in CONTRACTS:
+        try:
+            steps += lineage.steps(table)
+        except WarehouseError as error:
+            context.log.warning(f"{table}: {error}")
+    with workspace.home.lake.writing() as connection:
+        change = tables.refresh_from(connection, CONTRACTS["registry.lineage"], lineage.frame(steps))
+    return table_result(context, workspace, "registry.lineage", change.counts)
