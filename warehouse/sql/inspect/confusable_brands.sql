@@ -27,5 +27,5 @@ join ranked as found
     and found.model_rank < wanted.model_rank
 where wanted.label = 'E' and found.label <> 'E'
 group by wanted.brand_key, found.brand_key
-order by confusions desc, brand, ranked_above_it
+order by queries desc, confusions desc, brand, ranked_above_it
 limit 50

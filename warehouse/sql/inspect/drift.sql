@@ -1,4 +1,4 @@
--- How far every feature moved: from the version before, and from what the live model was trained on.
+-- How far every feature moved: from the version before, and from what the live model was trained on; few rows come last.
 -- Columns: table_name, column_name, locale, reference, psi, rows, reference_rows
 select
     table_name,
@@ -15,4 +15,4 @@ semi join (
     group by table_name
 ) as newest using (table_name, version)
 where reference = 'previous' or model_id = (select arg_max(model_id, release) from vectors.releases)
-order by psi desc, table_name, column_name, locale, reference
+order by least(rows, reference_rows) < 200, psi desc, table_name, column_name, locale, reference
