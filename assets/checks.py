@@ -4,11 +4,13 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from assets.monitoring import drift_table, watched_models
 from assets.tables import asset_key
 from assets.workspace import Workspace
-from warehouse import integrity
+from warehouse import integrity, monitoring
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.rules import rule_names
+from warehouse.monitoring import drifted
 from warehouse.verification import verify
 
 
@@ -53,6 +55,22 @@ def train_is_apart_from_test(workspace: dg.ResourceParam[Workspace]) -> dg.Asset
 
 
 @dg.asset_check(
+    asset=asset_key("monitoring.drift"),
+    description="No feature moved far from the version before, nor from what the model was trained on (PSI).",
+)
+def features_are_steady(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
+    """Warn of the features whose PSI reaches the setting drift_warning, in all or in one locale."""
+    settings = workspace.monitoring
+    moved = drifted(monitoring.drift(workspace.home.lake, watched_models(workspace)), settings, settings.drift_warning)
+    names = sorted({f"{table}.{column}" for table, column in moved.select("table_name", "column_name").iter_rows()})
+    return dg.AssetCheckResult(
+        passed=moved.is_empty(),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"drifted_columns": names, "drift": drift_table(moved), "threshold": settings.drift_warning},
+    )
+
+
+@dg.asset_check(
     asset=asset_key("releases.live"),
     description="The live vectors are those of the catalogue: same keys, no more, no fewer.",
 )
@@ -69,4 +87,5 @@ def all_checks() -> Iterator[dg.AssetChecksDefinition]:
     """Yield every asset check."""
     yield from contract_checks()
     yield train_is_apart_from_test
+    yield features_are_steady
     yield vectors_match_the_catalogue

@@ -4,9 +4,10 @@ from typing import Any
 
 import dagster as dg
 
+from assets import plots
 from assets.tables import table_asset, table_result
 from assets.workspace import Workspace
-from warehouse import tables
+from warehouse import monitoring, tables
 from warehouse.contracts.registry import CONTRACTS
 
 
@@ -18,7 +19,9 @@ def feature_asset(table: str, deps: tuple[str, ...]) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[Any]:
         with workspace.home.lake.writing() as connection:
             change = tables.refresh(connection, CONTRACTS[table])
-        return table_result(context, workspace, table, change.counts)
+            stats = monitoring.record(connection, CONTRACTS[table], workspace.monitoring)
+        shown = {"distributions": plots.distributions(stats)} if stats.height else {}
+        return table_result(context, workspace, table, change.counts, shown)
 
     definition: dg.AssetsDefinition = dg.asset(**table_asset(table, deps=deps))(features)
     return definition

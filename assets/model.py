@@ -63,6 +63,15 @@ def feature_spec(table: str) -> FeatureSpec:
     return FeatureSpec(contract.tower_columns("numeric"), contract.tower_columns("categorical"))
 
 
+def feature_versions(workspace: Workspace) -> dict[str, str]:
+    """Return the data version of each feature table that the towers read, as it now stands."""
+    with workspace.home.lake.reading() as connection:
+        return {
+            table: tables.fingerprint(connection, CONTRACTS[table])
+            for table in ("features.queries", "features.products")
+        }
+
+
 def training_data(workspace: Workspace, vectors: TextVectors) -> TrainingData:
     """Return the newest training pairs as arrays over all queries and products of the lake."""
     lake = workspace.home.lake
@@ -117,5 +126,6 @@ def _train(workspace: Workspace, model_id: str) -> None:
         "seed": workspace.training.seed,
         "training": workspace.training.model_dump(mode="json"),
         "history": history,
+        "features": feature_versions(workspace),
     }
     checkpoint.save(workspace.home.models / model_id, model, metadata)

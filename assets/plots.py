@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ import dagster as dg
 import polars as pl
 
 SYSTEMS = ("random", "bm25", "encoder", "model")
+_MOST, _BARS, _ACROSS = 8, 16, 4  # panels of moved features, bars of PSI, panels in a row
 _METRICS = ("ndcg", "recall@10", "recall@100", "mrr")
 
 
@@ -41,11 +43,79 @@ def relevance_bars(summary: Mapping[str, Any]) -> dg.MarkdownMetadataValue:
     return _markdown(figure, "relevance")
 
 
+def distributions(stats: pl.DataFrame) -> dg.MarkdownMetadataValue:
+    """Draw how the values of each feature are spread over its bins, given rows of monitoring.feature_stats."""
+    overall = stats.filter(locale="all").sort("column_name")
+    figure, panels = _grid(overall.height)
+    for axes, (column, bins) in zip(panels, overall.select("column_name", "bins").iter_rows(), strict=True):
+        shares = json.loads(bins)
+        _bars(axes, column, [one["bin"] for one in shares], {"share": [one["share"] for one in shares]})
+    return _markdown(figure, "distributions")
+
+
+def moved_distributions(drift: pl.DataFrame) -> dg.MarkdownMetadataValue:
+    """Draw the features that moved most beside their reference, given rows of monitoring.drift."""
+    most = drift.filter(locale="all").sort("psi", "key", descending=[True, False]).head(_MOST)
+    figure, panels = _grid(most.height)
+    for axes, row in zip(panels, most.iter_rows(named=True), strict=True):
+        bins = json.loads(row["bins"])
+        shares = {
+            row["reference"]: [one["reference"] for one in bins],
+            "now": [one["share"] for one in bins],
+        }
+        _bars(axes, f"{row['column_name']}, PSI {row['psi']:.3f}", [one["bin"] for one in bins], shares)
+        axes.legend(fontsize=7)
+    return _markdown(figure, "distributions, now and in the reference")
+
+
+def psi_bars(drift: pl.DataFrame, notable: float, warning: float) -> dg.MarkdownMetadataValue:
+    """Draw the largest PSI of each feature with the two thresholds, given rows of monitoring.drift."""
+    most = (
+        drift.filter(locale="all")
+        .group_by("table_name", "column_name", "reference")
+        .agg(pl.col("psi").max())
+        .sort("psi", "table_name", "column_name", "reference", descending=[True, False, False, False])
+        .head(_BARS)
+        .reverse()
+    )
+    figure, (axes,) = _figure(1)
+    names = [f"{table}.{column} ({reference})" for table, column, reference, _ in most.iter_rows()]
+    axes.barh(names, most["psi"].to_list())
+    for threshold in (notable, warning):
+        axes.axvline(threshold, color="grey", linestyle=":")
+    axes.tick_params(axis="y", labelsize=7)
+    axes.set(title="population stability index, all locales", xlabel="PSI")
+    return _markdown(figure, "population stability index")
+
+
+def _bars(axes: Any, title: str, names: list[str], series: Mapping[str, list[float]]) -> None:
+    """Draw groups of bars, a group for each bin."""
+    width = 0.8 / len(series)
+    for place, (label, values) in enumerate(series.items()):
+        axes.bar([x + place * width for x in range(len(names))], values, width, label=label)
+    short = [name.split(": ")[-1].removeprefix("= ") for name in names]
+    axes.set_xticks(range(len(names)), [_ascii(name)[:12] for name in short], rotation=90, fontsize=6)
+    axes.set_title(title, fontsize=9)
+
+
+def _ascii(text: str) -> str:
+    """Return text that every font has: matplotlib warns of the letters that its own lacks."""
+    return text.encode("latin-1", "replace").decode("latin-1") if "≤" not in text else text
+
+
 def _figure(panels: int) -> tuple[Any, list[Any]]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5 * panels + 2, 3.6), layout="constrained")
     return figure, [figure.add_subplot(1, panels, panel + 1) for panel in range(panels)]
+
+
+def _grid(panels: int) -> tuple[Any, list[Any]]:
+    from matplotlib.figure import Figure
+
+    rows = -(-panels // _ACROSS)
+    figure = Figure(figsize=(3 * _ACROSS, 2.2 * rows), layout="constrained")
+    return figure, [figure.add_subplot(rows, _ACROSS, panel + 1) for panel in range(panels)]
 
 
 def _markdown(figure: Any, title: str) -> dg.MarkdownMetadataValue:

@@ -1,13 +1,16 @@
-"""The registry: what the contracts declare of every table and feature, as tables for SQL."""
+"""The registry: what the lake knows about its own tables, for SQL: what they promise, and where their columns come from."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 
+from assets.lineage import product_vector_steps
 from assets.tables import table_asset, table_result
 from assets.workspace import Workspace
-from warehouse import declared
+from warehouse import declared, lineage, tables
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.errors import WarehouseError
 
 
 @dg.multi_asset(
@@ -22,3 +25,19 @@ def registry(
         changes = declared.refresh(connection)
     for table, change in changes.items():
         yield table_result(context, workspace, table, change.counts)
+
+
+@dg.asset(**table_asset("registry.lineage"))
+def registry_lineage(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult[Any]:
+    """Write for every column where it comes from; a table whose SQL cannot be read is left out, with a warning."""
+    steps = product_vector_steps()
+    for table in CONTRACTS:
+        try:
+            steps += lineage.steps(table)
+        except WarehouseError as error:
+            context.log.warning(f"{table}: {error}")
+    with workspace.home.lake.writing() as connection:
+        change = tables.refresh_from(connection, CONTRACTS["registry.lineage"], lineage.frame(steps))
+    return table_result(context, workspace, "registry.lineage", change.counts)

@@ -27,6 +27,8 @@ _SHOWN = ("release", "published_at", "kind", "model_id", "vector_version", "snap
             "quarantine.rows",
             "model.two_tower",
             "registry.features",
+            "monitoring.drift",
+            "registry.lineage",
         )
     ],
     group_name="releases",

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.lineage import lineage_metadata
 from assets.workspace import Workspace
 from warehouse import tables
 from warehouse.contracts.registry import CONTRACTS
@@ -74,7 +75,7 @@ def table_result(
         rows = tables.count(connection, table)
         version = tables.fingerprint(connection, CONTRACTS[table])
         shown_rows = dg.MarkdownMetadataValue(preview(connection, table))
-    metadata = {"dagster/row_count": rows, "preview": shown_rows, **(shown or {})}
+    metadata = {"dagster/row_count": rows, "preview": shown_rows, **lineage_metadata(table), **(shown or {})}
     return result(context, workspace, table, version, metadata, facts)
 
 

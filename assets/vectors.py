@@ -7,6 +7,7 @@ import dagster as dg
 import polars as pl
 import pyarrow as pa
 
+from assets.lineage import lineage_metadata
 from assets.model import feature_spec, model_name
 from assets.tables import asset_key, digest, first_rows, outside_schema, result
 from assets.texts import TextVectors, product_texts
@@ -57,6 +58,7 @@ def vectors_products(
         {
             "dagster/row_count": products.height,
             "table_version": version,
+            **lineage_metadata("vectors.products"),
             **first_rows(_SHOWN, products.select(_SHOWN).head(5).iter_rows()),
         },
         {"upserted": written.upserted, "deleted": written.deleted},

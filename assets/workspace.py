@@ -7,6 +7,7 @@ from pathlib import Path
 from models.bm25 import Bm25Settings
 from models.settings import EncoderSettings, TowerSettings, TrainingSettings
 from warehouse.home import Home
+from warehouse.settings import MonitoringSettings
 
 
 def silent(_task: str, _total: int | None) -> Callable[[int], None]:
@@ -27,6 +28,7 @@ class Workspace:
     tower: TowerSettings = field(default_factory=TowerSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     bm25: Bm25Settings = field(default_factory=Bm25Settings)
+    monitoring: MonitoringSettings = field(default_factory=MonitoringSettings)
     raw: Path | None = None
     show_progress: Callable[[str, int | None], Callable[[int], None]] = silent
 

@@ -8,6 +8,7 @@ from assets import (
     evaluation,
     features,
     model,
+    monitoring,
     quarantine,
     raw,
     registry,
@@ -20,7 +21,6 @@ from orchestration.jobs import build_job
 from orchestration.resources import workspace_resource
 
 ASSET_MODULES = [
-    registry,
     raw,
     staging,
     features,
@@ -28,6 +28,8 @@ ASSET_MODULES = [
     quarantine,
     embeddings,
     model,
+    monitoring,
+    registry,
     vectors,
     evaluation,
     release,

@@ -17,7 +17,7 @@ from pydantic_settings import (
 from models.bm25 import Bm25Settings
 from models.settings import EncoderSettings, TowerSettings, TrainingSettings
 from warehouse.errors import WarehouseError
-from warehouse.settings import SqlSettings, WarehouseSettings
+from warehouse.settings import MonitoringSettings, SqlSettings, WarehouseSettings
 
 PREFIX = "STOCKROOM_"
 FILE_NAME = "stockroom.toml"
@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     tower: TowerSettings = TowerSettings()
     training: TrainingSettings = TrainingSettings()
     bm25: Bm25Settings = Bm25Settings()
+    monitoring: MonitoringSettings = MonitoringSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -18,5 +18,6 @@ def open_workspace(settings: Settings) -> Workspace:
         tower=settings.tower,
         training=settings.training,
         bm25=settings.bm25,
+        monitoring=settings.monitoring,
         raw=settings.raw,
     )

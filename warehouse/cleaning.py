@@ -24,6 +24,21 @@ _INVISIBLE = (
 _PARENTHESISED_END = r"\s*\([^()]*\)\s*$"
 
 
+PRODUCT_SOURCES = {
+    "key": ("key",),
+    "product_id": ("product_id",),
+    "locale": ("product_locale",),
+    "title": ("product_title",),
+    "description": ("product_description",),
+    "bullet_points": ("product_bullet_point",),
+    "brand": ("product_brand",),
+    "brand_key": ("product_brand",),
+    "color": ("product_color",),
+    "color_key": ("product_color",),
+}
+"""For each column that `clean_products` returns, the columns of raw.products that it is made from."""
+
+
 def clean_products(raw: pl.LazyFrame) -> pl.LazyFrame:
     """Return staging.products made from raw.products, row by row."""
     return raw.select(

@@ -33,3 +33,23 @@ class SqlSettings(BaseModel):
     max_rows: int = Field(10_000, gt=0, description="Rows that a query may return, a count.")
     memory_gb: float = Field(2.0, gt=0, description="Memory that a query may use, in gigabytes.")
     timeout_s: float = Field(60.0, gt=0, description="Time that a query may run, in seconds.")
+
+
+class MonitoringSettings(BaseModel):
+    """Say how features are counted, and from where on a movement is worth a warning."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bins: int = Field(
+        10, ge=2, le=90, description="Bins that the values of a numeric feature are divided into, a count."
+    )
+    top_values: int = Field(20, gt=0, description="Most frequent values kept of a feature, a count.")
+    drift_notable: float = Field(
+        0.1, gt=0, description="PSI from which on a feature is reported as moved, a pure number."
+    )
+    drift_warning: float = Field(0.25, gt=0, description="PSI from which on the check warns, a pure number.")
+    drift_min_rows: int = Field(
+        200,
+        gt=0,
+        description="Rows that both sides must have before a PSI is reported, a count: few rows always differ.",
+    )

@@ -15,8 +15,13 @@ def register(app: typer.Typer) -> None:
 
 def sql(
     query: Annotated[
-        str, typer.Argument(help="One SELECT, EXPLAIN, DESCRIBE, SHOW or SUMMARIZE. SHOW TABLES lists what there is.")
-    ],
+        str | None,
+        typer.Argument(help="One SELECT, EXPLAIN, DESCRIBE, SHOW or SUMMARIZE. SHOW TABLES lists what there is."),
+    ] = None,
+    named: Annotated[
+        str | None, typer.Option("--named", metavar="NAME", help="Ask one of the ready-made queries instead.")
+    ] = None,
+    list_named: Annotated[bool, typer.Option("--list", help="List the ready-made queries.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -30,9 +35,13 @@ def sql(
     from warehouse.inspection import query as ask
     from warehouse.published import published_tables
 
+    text = _chosen(query, named, list_named)
     settings = settings_for(home)
+    if text is None:
+        _list(as_json)
+        return
     opened = open_home(settings)
-    answer = ask(opened.lake, query, settings.sql, extra=published_tables(opened))
+    answer = ask(opened.lake, text, settings.sql, extra=published_tables(opened))
     if as_json:
         write_json(json_rows(answer.frame))
     else:
@@ -46,6 +55,39 @@ def sql(
         console.print(table, markup=False)
     if answer.truncated:
         errors.print(f"cut at {settings.sql.max_rows:,} rows: the setting sql.max_rows (STOCKROOM_SQL__MAX_ROWS)")
+
+
+def _chosen(query: str | None, named: str | None, list_named: bool) -> str | None:
+    """Return the SQL to run, or None to list the ready-made queries.
+
+    Raises:
+        typer.BadParameter: Not exactly one of the three was asked for, or there is no query of that name.
+    """
+    from warehouse.named_queries import named_queries
+
+    if (query is not None) + (named is not None) + list_named != 1:
+        raise typer.BadParameter("give one of: a query, --named NAME, --list")
+    if named is None:
+        return query
+    known = named_queries()
+    if named not in known:
+        raise typer.BadParameter(f"there is no query {named}; there are: {', '.join(known)}", param_hint="--named")
+    return known[named].sql
+
+
+def _list(as_json: bool) -> None:
+    """Print the ready-made queries."""
+    from warehouse.named_queries import named_queries
+
+    if as_json:
+        write_json([query._asdict() for query in named_queries().values()])
+        return
+    from rich.table import Table
+
+    table = Table("name", "answers")
+    for query in named_queries().values():
+        table.add_row(query.name, query.answers)
+    console.print(table, markup=False)
 
 
 def cell(value: object) -> str:

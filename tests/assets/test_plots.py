@@ -1,10 +1,12 @@
 """Plots are pictures inside the metadata, also where something was not measured."""
 
 import base64
+import json
 
 import polars as pl
+import pytest
 
-from assets.plots import relevance_bars, training_curves
+from assets.plots import distributions, moved_distributions, psi_bars, relevance_bars, training_curves
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -27,3 +29,25 @@ def test_relevance_bars_show_a_metric_that_nothing_was_measured_of():
     means = {"ndcg": 0.9, "recall@10": None, "recall@100": None, "mrr": None, "queries": 3}
     summary = {"systems": dict.fromkeys(("random", "bm25", "encoder", "model"), means)}
     assert _picture(relevance_bars(summary)).startswith(PNG)
+
+
+def _bins(**shares):
+    return json.dumps([{"bin": name, "share": share, "reference": 0.5} for name, share in shares.items()])
+
+
+@pytest.mark.parametrize("columns", [1, 5])
+def test_features_are_drawn_whatever_letters_their_values_have(columns):
+    names = [f"c{place}" for place in range(columns)]
+    stats = pl.DataFrame(
+        [{"column_name": name, "locale": "all", "bins": _bins(なし=0.2, missing=0.8)} for name in names]
+    )
+    row = {
+        "table_name": "features.products",
+        "locale": "all",
+        "reference": "previous",
+        "psi": 0.3,
+        "bins": _bins(a=0.1),
+    }
+    drift = pl.DataFrame([{"key": name, "column_name": name, **row} for name in names])
+    for picture in (distributions(stats), moved_distributions(drift), psi_bars(drift, 0.1, 0.25)):
+        assert _picture(picture).startswith(PNG)

@@ -41,12 +41,28 @@ GRAPH = {
     "embeddings.texts": ({"features.products", "features.queries"}, {"openvino", "lancedb"}),
     "model.two_tower": ({"training.pairs", "embeddings.texts"}, {"pytorch"}),
     "evaluation.training_log": ({"model.two_tower"}, {"duckdb"}),
+    **{
+        f"monitoring.{name}": (
+            {"features.products", "features.queries", "features.pairs", "model.two_tower"},
+            {"duckdb"},
+        )
+        for name in ("versions", "feature_stats", "drift")
+    },
+    "registry.lineage": (set(), {"duckdb"}),
     "vectors.products": ({"model.two_tower", "features.products", "embeddings.texts"}, {"lancedb"}),
     "evaluation.metrics": ({"vectors.products", "training.pairs"}, {"numpy"}),
     "evaluation.queries": ({"vectors.products", "training.pairs"}, {"numpy"}),
     "evaluation.rankings": ({"vectors.products", "training.pairs"}, {"numpy"}),
     "releases.live": (
-        {"vectors.products", "evaluation.metrics", "features.pairs", "quarantine.rows", "model.two_tower"},
+        {
+            "vectors.products",
+            "evaluation.metrics",
+            "features.pairs",
+            "quarantine.rows",
+            "model.two_tower",
+            "monitoring.drift",
+            "registry.lineage",
+        },
         {"lancedb"},
     ),
 }
@@ -96,6 +112,7 @@ def test_every_table_has_a_blocking_check_of_its_key(graph):
     others = {(".".join(key.asset_key.path), key.name) for key in graph.asset_check_keys if key.name != "contract"}
     assert others == {
         ("training.pairs", "train_is_apart_from_test"),
+        ("monitoring.drift", "features_are_steady"),
         ("releases.live", "vectors_match_the_catalogue"),
     }
 

@@ -155,7 +155,12 @@ def test_a_table_shows_its_columns_with_their_meaning_its_rows_and_its_checks(pa
 
 
 @pytest.mark.parametrize(
-    ("asset", "plot"), [("evaluation/metrics", "relevance"), ("model/two_tower", "training curves")]
+    ("asset", "plot"),
+    [
+        ("features/products", "distributions"),
+        ("evaluation/metrics", "relevance"),
+        ("model/two_tower", "training curves"),
+    ],
 )
 def test_a_plot_is_drawn(page, asset, plot):
     page.goto(f"/assets/{asset}")

@@ -9,6 +9,8 @@ from warehouse.contracts.evaluation import (
     EvaluationTrainingLog,
 )
 from warehouse.contracts.features import FeaturePairs, FeatureProducts, FeatureQueries
+from warehouse.contracts.lineage import RegistryLineage
+from warehouse.contracts.monitoring import MonitoringDrift, MonitoringFeatureStats, MonitoringVersions
 from warehouse.contracts.quarantine import QuarantineRows
 from warehouse.contracts.raw import RawFiles, RawJudgements, RawProducts, RawSources
 from warehouse.contracts.snapshots import RegistrySnapshots
@@ -34,6 +36,10 @@ CONTRACTS = {
         Contract("evaluation.queries", EvaluationQueries),
         Contract("evaluation.rankings", EvaluationRankings),
         Contract("evaluation.training_log", EvaluationTrainingLog),
+        Contract("monitoring.versions", MonitoringVersions),
+        Contract("monitoring.feature_stats", MonitoringFeatureStats),
+        Contract("monitoring.drift", MonitoringDrift),
+        Contract("registry.lineage", RegistryLineage),
         Contract("registry.snapshots", RegistrySnapshots),
         Contract("registry.tables", RegistryTables),
         Contract("registry.features", RegistryFeatures),

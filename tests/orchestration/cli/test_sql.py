@@ -26,7 +26,7 @@ def test_every_table_can_be_read(ask, built):
     assert {row["table"]: row["rows"] for row in ask(counts)} == shown
     first = ", ".join(f'(SELECT t FROM {table} AS t LIMIT 1) AS "{table}"' for table in shown)
     (rows,) = ask(f"SELECT {first}")
-    assert all(row for row in rows.values())  # every column of every table can be written as JSON
+    assert all(row for table, row in rows.items() if shown[table])  # every column of every table can be written as JSON
     assert {table: rows for table, rows in shown.items() if table in CONTRACTS} == built.report["rows"]
 
 

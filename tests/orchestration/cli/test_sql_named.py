@@ -1,0 +1,50 @@
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from orchestration.cli.app import app
+from warehouse.home import Home
+from warehouse.named_queries import named_queries
+
+RUN = CliRunner()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    with Home(tmp_path).lake.writing() as connection:
+        connection.execute("CREATE SCHEMA staging")
+        connection.execute(
+            "CREATE TABLE staging.judgements AS FROM (VALUES ('us', 'E'), ('us', 'I')) AS t(locale, label)"
+        )
+    return tmp_path
+
+
+def test_the_ready_made_queries_are_listed_with_what_they_answer(tmp_path: Path) -> None:
+    listed = json.loads(RUN.invoke(app, ["sql", "--list", "--json", "--home", str(tmp_path)]).stdout)
+    assert [query["name"] for query in listed] == list(named_queries())
+    assert "label_mix" in RUN.invoke(app, ["sql", "--list", "--home", str(tmp_path)]).stdout
+
+
+def test_a_ready_made_query_is_run_by_its_name(home: Path) -> None:
+    answer = RUN.invoke(app, ["sql", "--named", "label_mix", "--json", "--home", str(home)])
+    assert json.loads(answer.stdout) == [
+        {"locale": "us", "judgements": 2, "exact": 0.5, "substitute": 0.0, "complement": 0.0, "irrelevant": 0.5}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "give one of"),
+        (["SELECT 1", "--list"], "give one of"),
+        (["SELECT 1", "--named", "label_mix"], "give one of"),
+        (["--named", "no_such"], "no_such"),
+        (["--named", "../read/products"], "there is no query"),
+    ],
+)
+def test_wrong_usage_exits_with_2_and_says_what_to_give(home: Path, arguments: list[str], said: str) -> None:
+    answer = RUN.invoke(app, ["sql", *arguments, "--home", str(home)])
+    assert answer.exit_code == 2
+    assert said in answer.output

@@ -1,0 +1,148 @@
+"""Lineage: for every column the columns that it is made from, read from the SQL files, the doors and the declarations.
+
+What decides whether a row is there at all (a join, a filter) is no part of it, only what its values are made from.
+"""
+
+import functools
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from typing import NamedTuple
+
+import polars as pl
+
+from warehouse import cleaning, tables
+from warehouse.contracts.contract import INPUT_HASH, Contract
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.doors import DOORS, Door
+from warehouse.errors import WarehouseError
+
+Column = tuple[str, str]  # a table, or a file's name, and its column
+
+# What Python computes in `assets/evaluation.py`, by column; the others of these tables are measures.
+_EVALUATED: Mapping[str, tuple[Column, ...]] = {
+    "locale": (("training.pairs", "locale"),),
+    "query_id": (("staging.queries", "query_id"),),
+    "query": (("training.pairs", "query"),),
+    "product_id": (("staging.products", "product_id"),),
+    "label": (("training.pairs", "label"),),
+}
+_JUDGED: tuple[Column, ...] = (("training.pairs", "query"), ("training.pairs", "label"))
+_MEASURED = {
+    "evaluation.metrics": (*_JUDGED, ("vectors.products", "vector")),
+    "evaluation.queries": (*_JUDGED, ("vectors.products", "vector")),
+    "evaluation.rankings": (*_JUDGED, ("vectors.products", "vector")),
+    "evaluation.training_log": (*_JUDGED, ("training.pairs", "split")),
+}
+_NAMES = frozenset({"key", "model_id", "system", "metric", "inputs", "epoch", "learning_rate", "is_best"})
+_FROM_SQL = ("staging", "features", "training")
+
+
+class Step(NamedTuple):
+    """Say that a column is made from another one, and by what."""
+
+    table: str
+    column: str
+    source_table: str
+    source_column: str
+    made_by: str
+
+
+@functools.cache
+def steps(table: str) -> tuple[Step, ...]:
+    """Return the steps that lead to the columns of one table of the lake; none for tables that tell about tables.
+
+    Raises:
+        WarehouseError: The table's SQL file cannot be read.
+    """
+    contract = CONTRACTS[table]
+    door = next((door for door in DOORS if door.table == table), None)
+    if door is not None:
+        return tuple(_from_file(door))
+    if table == "staging.products":
+        return tuple(
+            Step(table, column, "raw.products", source, "cleaning.clean_products")
+            for column, sources in cleaning.PRODUCT_SOURCES.items()
+            for source in sources
+        )
+    if table in _MEASURED:
+        return tuple(
+            Step(table, column, *source, "assets.evaluation")
+            for column in contract.columns
+            if column not in _NAMES
+            for source in _EVALUATED.get(column, _MEASURED[table])
+        )
+    return tuple(_from_sql(contract)) if table.split(".")[0] in _FROM_SQL and _has_sql(table) else ()
+
+
+def vector_steps(columns: Iterable[str], text: Iterable[str]) -> list[Step]:
+    """Return the steps to a product's vector: from its text's parts in staging and from the features that the towers read."""
+    made_by, table = "models.query_tower", "vectors.products"
+    copied = [(column, ("staging.products", column)) for column in ("key", "product_id", "locale", "title")]
+    vector = [("vector", ("staging.products", column)) for column in text]
+    vector += [("vector", ("features.products", column)) for column in columns]
+    return [Step(table, column, *source, made_by) for column, source in dict.fromkeys(copied + vector)]
+
+
+def frame(steps: Iterable[Step]) -> pl.DataFrame:
+    """Return steps as rows of registry.lineage."""
+    rows = sorted(set(steps))
+    columns = ("table_name", "column_name", "source_table", "source_column", "made_by")
+    return pl.DataFrame(rows, dict.fromkeys(columns, pl.String), orient="row").with_columns(
+        key=pl.format("{}.{} < {}.{}", "table_name", "column_name", "source_table", "source_column")
+    )
+
+
+def _from_file(door: Door) -> list[Step]:
+    """Return the steps from a file's columns: each is taken as it is, and the key is put together from several."""
+    made_by = "doors"
+    key = [source for _, source in _sources(f"SELECT {door.key_sql} AS key FROM {door.table}", "key")]
+    found = [Step(door.table, "key", door.file_name, column, made_by) for column in key]
+    found += [Step(door.table, column, door.file_name, column, made_by) for column in door.columns]
+    return [*found, *(Step(door.table, INPUT_HASH, door.file_name, column, made_by) for column in door.columns)]
+
+
+def _from_sql(contract: Contract) -> list[Step]:
+    sql, made_by = tables.sql(contract.table), f"sql/{contract.table.replace('.', '/')}.sql"
+    found = [
+        Step(contract.table, column, *source, made_by)
+        for column in contract.columns
+        for source in dict.fromkeys(_sources(sql, column))
+    ]
+    # A row is known by the hash of its content, which other tables may read.
+    return found + [
+        Step(contract.table, INPUT_HASH, contract.table, column, "reconcile") for column in contract.columns
+    ]
+
+
+def _has_sql(table: str) -> bool:
+    schema, name = table.split(".")
+    return files("warehouse").joinpath("sql", schema, f"{name}.sql").is_file()
+
+
+def _sources(sql: str, column: str) -> list[Column]:
+    """Return the columns of tables that a column of a query is made from."""
+    from sqlglot import exp, lineage
+    from sqlglot.errors import SqlglotError
+
+    try:
+        root = lineage.lineage(column, sql, schema=_schema(), dialect="duckdb")
+    except SqlglotError as error:
+        raise WarehouseError(
+            f"cannot tell where the column {column} comes from: {error}", "write it plainer"
+        ) from error
+    return sorted(
+        (f"{node.source.db}.{node.source.name}", node.name.rsplit(".", 1)[-1].strip('"'))
+        for node in root.walk()
+        if isinstance(node.source, exp.Table)
+    )
+
+
+@functools.cache
+def _schema() -> dict[str, dict[str, dict[str, str]]]:
+    """Return the types of all columns by schema and table, without which no star can be told apart."""
+    schemas: dict[str, dict[str, dict[str, str]]] = {}
+    for contract in CONTRACTS.values():
+        schema, name = contract.table.split(".")
+        columns = {column: contract.sql_type(column) for column in contract.columns}
+        schemas.setdefault(schema, {})[name] = columns | {INPUT_HASH: "VARCHAR"}
+    return schemas
