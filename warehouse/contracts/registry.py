@@ -10,7 +10,7 @@ from warehouse.contracts.evaluation import (
 from warehouse.contracts.features import FeaturePairs, FeatureProducts, FeatureQueries
 from warehouse.contracts.quarantine import QuarantineRows
 from warehouse.contracts.raw import RawFiles, RawJudgements, RawProducts, RawSources
-from warehouse.contracts.snapshots import RegistrySnapshots
+from warehouse.contracts.snapshots import RegistryChanges, RegistrySnapshots
 from warehouse.contracts.staging import StagingJudgements, StagingProducts, StagingQueries
 from warehouse.contracts.training import TrainingPairs
 
@@ -34,5 +34,6 @@ CONTRACTS = {
         Contract("evaluation.rankings", EvaluationRankings),
         Contract("evaluation.training_log", EvaluationTrainingLog),
         Contract("registry.snapshots", RegistrySnapshots),
+        Contract("registry.changes", RegistryChanges),
     )
 }
