@@ -3,7 +3,7 @@
 import dagster as dg
 
 from assets import checks, embeddings, evaluation, features, model, quarantine, raw, release, staging, training, vectors
-from orchestration.jobs import build_job
+from orchestration.jobs import build_job, training_inputs_job
 from orchestration.resources import workspace_resource
 
 ASSET_MODULES = [raw, staging, features, training, quarantine, embeddings, model, vectors, evaluation, release]
@@ -11,7 +11,7 @@ ASSET_MODULES = [raw, staging, features, training, quarantine, embeddings, model
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules(ASSET_MODULES),
     asset_checks=list(checks.all_checks()),
-    jobs=[build_job],
+    jobs=[build_job, training_inputs_job],
     resources={"workspace": workspace_resource},
     # One process: ten empty assets take seconds, where a process for each takes most of a minute.
     executor=dg.in_process_executor,

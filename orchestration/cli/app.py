@@ -2,7 +2,7 @@
 
 import typer
 
-from orchestration.cli import build, diff, evaluate, sample, search, snapshots, sql, status, ui
+from orchestration.cli import build, diff, evaluate, sample, search, snapshots, sql, status, train, ui
 from orchestration.cli.options import HomeOption, remember_home
 
 app = typer.Typer(
@@ -24,5 +24,5 @@ def stockroom(home: HomeOption = None) -> None:
     remember_home(home)
 
 
-for command in (build, search, sql, snapshots, diff, evaluate, status, ui, sample):
+for command in (build, search, sql, snapshots, diff, train, evaluate, status, ui, sample):
     command.register(app)

@@ -1,5 +1,6 @@
 """`stockroom diff`: what became of a table between two snapshots."""
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -82,13 +83,25 @@ def show(found: "Difference") -> None:
             table.add_row(Text(row.key), row.change)
         for place, (column, value) in enumerate(row.columns.items() if row.change == "changed" else ()):
             first = (Text(row.key), row.change) if place == 0 else ("", "")
-            table.add_row(*first, column, Text(_short(value.old)), Text(_short(value.new)))
+            table.add_row(*first, column, *map(Text, _around_difference(_one_line(value.old), _one_line(value.new))))
     console.print(table)
     left = found.added + found.removed + found.changed - len(found.rows)
     if left:
         console.print(f"and {left:,} more rows: --limit N shows more, --json whole values", highlight=False)
 
 
-def _short(value: object) -> str:
-    text = "" if value is None else " ".join(str(value).split())
-    return text if len(text) <= _CHARS else text[: _CHARS - 1] + "…"
+def _around_difference(old: str, new: str) -> tuple[str, str]:
+    """Cut long texts to the part that begins a little before their first difference."""
+    if max(len(old), len(new)) <= _CHARS:
+        return old, new
+    start = max(0, len(os.path.commonprefix([old, new])) - _CHARS // 3)
+    return _cut(old, start), _cut(new, start)
+
+
+def _cut(text: str, start: int) -> str:
+    end = start + _CHARS
+    return ("…" if 0 < start < len(text) else "") + text[start:end] + ("…" if end < len(text) else "")
+
+
+def _one_line(value: object) -> str:
+    return "" if value is None else " ".join(str(value).split())
