@@ -1,6 +1,5 @@
 """`stockroom diff`: what became of a table between two snapshots."""
 
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -94,7 +93,9 @@ def _around_difference(old: str, new: str) -> tuple[str, str]:
     """Cut long texts to the part that begins a little before their first difference."""
     if max(len(old), len(new)) <= _CHARS:
         return old, new
-    start = max(0, len(os.path.commonprefix([old, new])) - _CHARS // 3)
+    pairs = enumerate(zip(old, new, strict=False))
+    first = next((place for place, (mine, yours) in pairs if mine != yours), min(len(old), len(new)))
+    start = max(0, first - _CHARS // 3)
     return _cut(old, start), _cut(new, start)
 
 
