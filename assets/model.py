@@ -38,7 +38,7 @@ def two_tower(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wor
     directory = workspace.home.models / model_id
     is_new = not (directory / MANIFEST_FILE).exists()
     if is_new:
-        _train(workspace, model_id)
+        train_model(workspace, model_id, workspace.home.lake.snapshot())
     manifest = read_manifest(directory)
     log = training_log(model_id, manifest["metadata"]["history"], manifest["best_epoch"])
     with workspace.home.lake.writing() as connection:
@@ -50,11 +50,16 @@ def two_tower(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wor
 
 def model_name(workspace: Workspace) -> str:
     """Return the id of the model that the lake, the encoder and the settings make: equal inputs, equal id."""
-    with workspace.home.lake.reading() as connection:
-        pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"])
+    pairs = pairs_fingerprint(workspace)
     settings = workspace.tower.model_dump_json() + workspace.training.model_dump_json()
     specs = [str(feature_spec(table)) for table in ("features.queries", "features.products")]
     return digest(pairs, TextVectors(workspace).fingerprint, settings, *specs)
+
+
+def pairs_fingerprint(workspace: Workspace) -> str:
+    """Return the data version of the training table."""
+    with workspace.home.lake.reading() as connection:
+        return tables.fingerprint(connection, CONTRACTS["training.pairs"])
 
 
 def feature_spec(table: str) -> FeatureSpec:
@@ -103,7 +108,12 @@ def training_log(model_id: str, history: list[dict[str, Any]], best_epoch: int) 
     )
 
 
-def _train(workspace: Workspace, model_id: str) -> None:
+def train_model(workspace: Workspace, model_id: str, snapshot: int) -> None:
+    """Train on the lake as it stands and keep the checkpoint, which names the snapshot and the training table's data version.
+
+    A run's as-of point comes after its model. What the model is made from stays as it is in between, so that the training
+    table can be recomputed from the first as-of point at or after the snapshot, where its data version is the same.
+    """
     from dataclasses import asdict
 
     from models import checkpoint
@@ -122,7 +132,8 @@ def _train(workspace: Workspace, model_id: str) -> None:
     history = [{name: value for name, value in asdict(epoch).items() if name != "seconds"} for epoch in model.history]
     metadata = {
         "encoder": vectors.fingerprint,
-        "snapshot": workspace.home.lake.snapshot(),
+        "snapshot": snapshot,
+        "training_pairs": pairs_fingerprint(workspace),
         "seed": workspace.training.seed,
         "training": workspace.training.model_dump(mode="json"),
         "history": history,

@@ -17,7 +17,7 @@ from assets import (
     training,
     vectors,
 )
-from orchestration.jobs import build_job
+from orchestration.jobs import build_job, training_inputs_job
 from orchestration.resources import workspace_resource
 
 ASSET_MODULES = [
@@ -38,7 +38,7 @@ ASSET_MODULES = [
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules(ASSET_MODULES),
     asset_checks=list(checks.all_checks()),
-    jobs=[build_job],
+    jobs=[build_job, training_inputs_job],
     resources={"workspace": workspace_resource},
     # One process: ten empty assets take seconds, where a process for each takes most of a minute.
     executor=dg.in_process_executor,

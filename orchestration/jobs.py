@@ -5,3 +5,10 @@ import dagster as dg
 build_job = dg.define_asset_job(
     "build", selection=dg.AssetSelection.all(), description="The main job: raw files to a release, every asset once."
 )
+
+training_inputs_job = dg.define_asset_job(
+    "training_inputs",
+    selection=dg.AssetSelection.assets("model/two_tower").upstream(include_self=False)
+    - dg.AssetSelection.groups("raw"),
+    description="Everything between the raw tables and the model: what `stockroom train` makes anew beside the lake.",
+)

@@ -57,6 +57,21 @@ class Lake:
             yield connection
 
     @contextmanager
+    def comparing(self, before: int, after: int) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a read-only connection to the state as of `after`; that as of `before` stands beside it as `earlier`.
+
+        Raises:
+            WarehouseError: The lake is empty, or has no such snapshot.
+        """
+        self.require()
+        with self._attached("READ_ONLY", snapshot=after) as connection:
+            attach(connection, self.catalog, self.data, "READ_ONLY", snapshot=before, name="earlier")
+            connection.begin()
+            yield connection
+            connection.rollback()
+            connection.execute("DETACH earlier")
+
+    @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield a connection inside one transaction: committed as a whole at the end, or rolled back on any error.
 
@@ -135,15 +150,20 @@ def connect(memory_gb: float, threads: int = 0) -> duckdb.DuckDBPyConnection:
 
 
 def attach(
-    connection: duckdb.DuckDBPyConnection, catalog: Path, data: Path, *options: str, snapshot: int | None = None
+    connection: duckdb.DuckDBPyConnection,
+    catalog: Path,
+    data: Path,
+    *options: str,
+    snapshot: int | None = None,
+    name: str = "lake",
 ) -> None:
-    """Attach the lake as `lake`, reading its files from `data` wherever the catalogue thinks they are.
+    """Attach a lake under a name, reading its files from `data` wherever the catalogue thinks they are.
 
     Raises:
         WarehouseError: It has no such snapshot.
     """
-    for name in _EXTENSIONS:
-        connection.execute(f"LOAD {quote(_extension(name))}")
+    for extension in _EXTENSIONS:
+        connection.execute(f"LOAD {quote(_extension(extension))}")
     if snapshot is not None:
         if not 0 <= snapshot <= _MAX_SNAPSHOT:
             raise _no_snapshot(snapshot)
@@ -156,7 +176,7 @@ def attach(
         "DATA_INLINING_ROW_LIMIT 0",
     )
     try:
-        connection.execute(f"ATTACH {quote(f'ducklake:sqlite:{catalog}')} AS lake ({', '.join((*options, *fixed))})")
+        connection.execute(f"ATTACH {quote(f'ducklake:sqlite:{catalog}')} AS {name} ({', '.join((*options, *fixed))})")
     except duckdb.Error as error:
         if snapshot is not None and "No snapshot found" in str(error):
             raise _no_snapshot(snapshot) from error

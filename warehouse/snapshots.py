@@ -1,46 +1,149 @@
-"""As-of points: the snapshots that ended a successful run."""
+"""As-of points: the snapshots that ended a successful run, and what had changed at each."""
 
-from datetime import datetime
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
-import duckdb
 import polars as pl
 
-from warehouse import tables
+from warehouse import changes, tables
 from warehouse.contracts.contract import INPUT_HASH
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.errors import WarehouseError
 from warehouse.lake import Lake, snapshot_id
+from warehouse.tables import Written
 
-CONTRACT = CONTRACTS["registry.snapshots"]
+POINTS = CONTRACTS["registry.snapshots"]
+CHANGES = CONTRACTS["registry.changes"]
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Point:
+    """Name an as-of point: a snapshot, the run that ended with it, and when (UTC)."""
+
+    snapshot: int
+    run_id: str
+    ended_at: datetime
+
+    def __str__(self) -> str:
+        """Return number and time as a person may type them after `--as-of`."""
+        return f"{self.snapshot} ({utc(self.ended_at)})"
 
 
 def mark(lake: Lake, run_id: str, ended_at: datetime) -> int:
-    """Make the lake's present state an as-of point and return its snapshot; write nothing if it is one already."""
-    with lake.reading() as connection:
-        newest = snapshot_id(connection)
-        if newest in _marked(connection):
-            return newest
+    """Make the lake's present state an as-of point and return its snapshot; write nothing if it is one already.
+
+    What changed since the point before is recorded with it. The caller holds the run lock: nothing else writes meanwhile.
+    """
+    newest = lake.snapshot()
+    known = points(lake)
+    if any(point.snapshot == newest for point in known):
+        return newest
+    before = known[-1].snapshot if known else 0
+    changed = changes.written(lake, before, newest, without=(POINTS.table, CHANGES.table))
     with lake.writing() as connection:
-        tables.ensure(connection, CONTRACT)
         snapshot = snapshot_id(connection) + 1  # this very commit's: there is one writer at a time
+        tables.ensure(connection, POINTS)
         connection.execute(
-            f"INSERT INTO {CONTRACT.table} BY NAME "
+            f"INSERT INTO {POINTS.table} BY NAME "
             f"SELECT ? AS key, ? AS snapshot, ? AS run_id, ? AS ended_at, ? AS {INPUT_HASH}",
             [str(snapshot), snapshot, run_id, ended_at, run_id],
         )
+        rows = [
+            {
+                "key": f"{snapshot}:{table}",
+                "snapshot": snapshot,
+                "table": table,
+                "rows": tables.count(connection, table) if there else 0,
+                "fingerprint": tables.fingerprint(connection, CONTRACTS[table]) if there else None,
+                **count._asdict(),
+            }
+            for table, count in changed.items()
+            for there in (tables.exists(connection, table),)
+        ]
+        schema = dict.fromkeys(CHANGES.columns, pl.Int64) | dict.fromkeys(("key", "table", "fingerprint"), pl.String)
+        tables.refresh_from(connection, CHANGES, pl.DataFrame(rows, schema=schema), f"snapshot = {snapshot}")
     return snapshot
 
 
-def points(lake: Lake) -> pl.DataFrame:
-    """Return the as-of points: snapshot, run_id, ended_at, oldest first."""
+def points(lake: Lake) -> list[Point]:
+    """Return the as-of points, oldest first."""
     with lake.reading() as connection:
-        if not tables.exists(connection, CONTRACT.table):
-            return pl.DataFrame(
-                schema={"snapshot": pl.Int64, "run_id": pl.String, "ended_at": pl.Datetime("us", "UTC")}
+        if not tables.exists(connection, POINTS.table):
+            return []
+        rows = connection.execute(f"SELECT snapshot, run_id, ended_at FROM {POINTS.table} ORDER BY snapshot").fetchall()
+    return [Point(int(snapshot), run_id, ended_at.astimezone(UTC)) for snapshot, run_id, ended_at in rows]
+
+
+def point(lake: Lake, as_of: str | None = None) -> Point:
+    """Return the as-of point that a person means: the newest one, by number, or the newest at or before a time.
+
+    Args:
+        lake: The lake.
+        as_of: A snapshot's number, or a time in ISO 8601 (UTC where it names no zone); None: the newest point.
+
+    Raises:
+        WarehouseError: There is no such point; it names those there are, the nearest few where they are many.
+    """
+    known = points(lake)
+    if not known:
+        raise WarehouseError(f"no run has ended in {lake.root.parent} yet", "end one with: stockroom build --raw DIR")
+    if as_of is None:
+        return known[-1]
+    if re.fullmatch(r"[+-]?\d+", as_of.strip()):
+        snapshot = int(as_of)
+        found = [each for each in known if each.snapshot == snapshot]
+        near = sorted(known, key=lambda each: abs(each.snapshot - snapshot))
+        problem = f"snapshot {snapshot} is no as-of point: no successful run ended with it"
+    else:
+        moment = _moment(as_of)
+        found = [each for each in known if each.ended_at <= moment]
+        near = known
+        problem = f"no run had ended at {utc(moment)}"
+    if not found:
+        named = sorted(near[:_NAMED], key=lambda each: each.snapshot)
+        more = f" and {len(known) - _NAMED} more (list them with: stockroom snapshots)" if len(known) > _NAMED else ""
+        raise WarehouseError(problem, f"there are {', '.join(map(str, named))}{more}")
+    return found[-1]
+
+
+def history(lake: Lake) -> dict[int, dict[str, Written]]:
+    """Return what changed at each as-of point since the one before it, by snapshot and table."""
+    found: dict[int, dict[str, Written]] = {}
+    with lake.reading() as connection:
+        if tables.exists(connection, CHANGES.table):
+            rows = connection.execute(
+                f'SELECT snapshot, "table", inserted, updated, deleted FROM {CHANGES.table} ORDER BY key'
             )
-        return connection.sql(f"SELECT snapshot, run_id, ended_at FROM {CONTRACT.table} ORDER BY snapshot").pl()
+            for snapshot, table, *counts in rows.fetchall():
+                found.setdefault(snapshot, {})[table] = Written(*counts)
+    return found
 
 
-def _marked(connection: duckdb.DuckDBPyConnection) -> set[int]:
-    if not tables.exists(connection, CONTRACT.table):
-        return set()
-    return {int(row[0]) for row in connection.execute(f"SELECT snapshot FROM {CONTRACT.table}").fetchall()}
+def recorded_fingerprint(lake: Lake, table: str, snapshot: int) -> str | None:
+    """Return the data version that a table had at an as-of point, as the run that ended there recorded it."""
+    with lake.reading() as connection:
+        if not tables.exists(connection, CHANGES.table):
+            return None
+        row = connection.execute(
+            f'SELECT fingerprint FROM {CHANGES.table} WHERE "table" = ? AND snapshot <= ? ORDER BY snapshot DESC LIMIT 1',
+            [table, snapshot],
+        ).fetchone()
+    return None if row is None else row[0]
+
+
+def utc(moment: datetime) -> str:
+    """Return a time in ISO 8601, UTC, to the microsecond: what is shown can be typed back."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise WarehouseError(
+            f"{text!r} is neither a snapshot nor a time",
+            "give a number that stockroom snapshots lists, or a time in ISO 8601: 2026-03-01T12:00:00Z",
+        ) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -2,7 +2,19 @@
 
 import typer
 
-from orchestration.cli import build, evaluate, features, sample, search, sql, status, ui
+from orchestration.cli import (
+    build,
+    diff,
+    evaluate,
+    features,
+    sample,
+    search,
+    snapshots,
+    sql,
+    status,
+    train,
+    ui,
+)
 from orchestration.cli.options import HomeOption, remember_home
 
 app = typer.Typer(
@@ -24,5 +36,5 @@ def stockroom(home: HomeOption = None) -> None:
     remember_home(home)
 
 
-for command in (build, search, sql, features, evaluate, status, ui, sample):
+for command in (build, search, sql, features, snapshots, diff, train, evaluate, status, ui, sample):
     command.register(app)

@@ -22,18 +22,28 @@ def sql(
         str | None, typer.Option("--named", metavar="NAME", help="Ask one of the ready-made queries instead.")
     ] = None,
     list_named: Annotated[bool, typer.Option("--list", help="List the ready-made queries.")] = False,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of",
+            metavar="SNAPSHOT|TIME",
+            help="Look at all tables as a successful run left them: its snapshot (stockroom snapshots lists them), or the "
+            "newest one at a time in ISO 8601, UTC unless it names a zone: 2026-03-01T12:00:00Z.",
+        ),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Ask the lake in SQL, also while a build runs. Nothing can be changed from here.
 
     Tables are schema.table: raw, staging, features, training, evaluation, quarantine and registry; product vectors are
-    vectors.products, releases are vectors.releases.
+    vectors.products, releases are vectors.releases. With `--as-of`, the vectors are those of the release that was live then.
     """
     from orchestration.workspace import open_home
     from warehouse.inspection import json_rows
     from warehouse.inspection import query as ask
     from warehouse.published import published_tables
+    from warehouse.snapshots import point
 
     text = _chosen(query, named, list_named)
     settings = settings_for(home)
@@ -41,7 +51,9 @@ def sql(
         _list(as_json)
         return
     opened = open_home(settings)
-    answer = ask(opened.lake, text, settings.sql, extra=published_tables(opened))
+    past = None if as_of is None else point(opened.lake, as_of)
+    snapshot = past.snapshot if past else None
+    answer = ask(opened.lake, text, settings.sql, snapshot=snapshot, extra=published_tables(opened, past))
     if as_json:
         write_json(json_rows(answer.frame))
     else:

@@ -1,6 +1,7 @@
 """What is published can be asked for in SQL, in exactly the live version."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -9,8 +10,11 @@ import pytest
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
 from warehouse.inspection import query
-from warehouse.published import published_tables
+from warehouse.published import published_tables, releases_at
 from warehouse.settings import SqlSettings, WarehouseSettings
+from warehouse.snapshots import Point
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -89,3 +93,66 @@ def test_counting_needs_no_vector(home):
     _publish(home, "m1", *(f"P{n}" for n in range(20)))
     assert _ask(home, "SELECT count(*) FROM vectors.products").item() == 20
     assert np.isclose(_ask(home, "SELECT sum(vector[1]) FROM vectors.products").item(), 20)
+
+
+def point(snapshot: int, hour: int) -> Point:
+    return Point(snapshot, f"run-{snapshot}", NOON + timedelta(hours=hour))
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Home:
+    """Return a home with release 1 from snapshot 11, 2 from 20, 3 going back to 1, 4 from 30; each made with a product more."""
+    home = Home(tmp_path / "history")
+    for place, (snapshot, hour) in enumerate([(11, 0), (20, 1), (30, 4)]):
+        row = {"key": [f"us:P{place}"], "product_id": [f"P{place}"], "locale": ["us"], "title": ["t"]}
+        version = home.vectors.apply("m", [pl.DataFrame({**row, "vector": [[1.0, 0.0]], "input_hash": ["h"]})], [], 2)
+        home.releases.publish(
+            kind="model",
+            model_id="m",
+            encoder_fingerprint="e",
+            vector_version=version.version,
+            snapshot=snapshot,
+            published_at=NOON + timedelta(hours=hour),
+        )
+        if snapshot == 20:
+            home.releases.roll_back(1, published_at=NOON + timedelta(hours=2))
+    with home.lake.writing() as connection:
+        connection.execute("CREATE SCHEMA raw")
+    return home
+
+
+def keys(history: Home, at: Point | None) -> set[str]:
+    answer = query(history.lake, "SELECT key FROM vectors.products", SqlSettings(), extra=published_tables(history, at))
+    return set(answer.frame["key"])
+
+
+def test_releases_at_a_point_are_those_published_until_then(history: Home) -> None:
+    assert [release.release for release in releases_at(history)] == [1, 2, 3, 4]
+    assert [release.release for release in releases_at(history, point(11, 0))] == [1]
+    assert [release.release for release in releases_at(history, point(20, 1))] == [1, 2]
+    assert [release.release for release in releases_at(history, point(25, 3))] == [1, 2, 3]
+
+
+def test_vectors_at_a_point_are_those_of_the_release_that_was_live(history: Home) -> None:
+    assert keys(history, None) == {"us:P0", "us:P1", "us:P2"}
+    assert keys(history, point(20, 1)) == {"us:P0", "us:P1"}
+    assert keys(history, point(25, 3)) == {"us:P0"}
+
+
+def test_before_the_first_release_vectors_are_refused_with_the_first_named(history: Home) -> None:
+    with pytest.raises(WarehouseError, match=r"no release was live as of snapshot 5 (.|\n)*made from snapshot 11"):
+        keys(history, point(5, -1))
+
+
+def test_before_the_first_release_everything_else_can_be_asked(history: Home) -> None:
+    extra = published_tables(history, point(5, -1))
+    shown = query(history.lake, "SHOW TABLES", SqlSettings(), extra=extra).frame
+    assert dict(shown.select("table", "rows").iter_rows())["vectors.products"] == 0
+    assert (
+        query(history.lake, "SELECT count(*) AS n FROM vectors.releases", SqlSettings(), extra=extra).frame["n"][0] == 0
+    )
+
+
+def test_before_any_release_at_all_the_vectors_of_a_point_say_so(home):
+    with pytest.raises(WarehouseError, match="make one with: stockroom build"):
+        published_tables(home, point(5, 0))["vectors.products"].schema()

@@ -1,13 +1,28 @@
-"""As-of points are the snapshots that end a run, each marked once."""
+"""As-of points are the snapshots that end a run, each marked once, with what changed; a person names them by number or time."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from warehouse import snapshots
+from warehouse import snapshots, tables
+from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
+from warehouse.lake import Lake
+from warehouse.snapshots import Point
+from warehouse.tables import Written
 
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def marked(lake: Lake) -> list[int]:
+    """Mark seven points, an hour apart, with a torn snapshot before each; return their numbers."""
+    made = []
+    for hour in range(7):
+        with lake.writing() as connection:
+            connection.execute(f"CREATE SCHEMA torn{hour}")
+        made.append(snapshots.mark(lake, f"run-{hour}", NOON + timedelta(hours=hour)))
+    return made
 
 
 @pytest.fixture
@@ -23,7 +38,7 @@ def test_a_marked_state_is_the_newest_snapshot(lake, change):
     change(lake, "one")
     marked = snapshots.mark(lake, "r1", NOON)
     assert marked == lake.snapshot()
-    assert snapshots.points(lake).rows() == [(marked, "r1", NOON)]
+    assert snapshots.points(lake) == [Point(marked, "r1", NOON)]
 
 
 def test_marking_what_is_marked_writes_nothing(lake, change):
@@ -31,7 +46,7 @@ def test_marking_what_is_marked_writes_nothing(lake, change):
     marked = snapshots.mark(lake, "r1", NOON)
     assert snapshots.mark(lake, "r2", NOON) == marked
     assert lake.snapshot() == marked
-    assert snapshots.points(lake)["run_id"].to_list() == ["r1"]
+    assert [point.run_id for point in snapshots.points(lake)] == ["r1"]
 
 
 def test_each_changed_state_gets_a_point_of_its_own_oldest_first(lake, change):
@@ -39,7 +54,7 @@ def test_each_changed_state_gets_a_point_of_its_own_oldest_first(lake, change):
     first = snapshots.mark(lake, "r1", NOON)
     change(lake, "two")
     second = snapshots.mark(lake, "r2", NOON)
-    assert snapshots.points(lake)["snapshot"].to_list() == [first, second]
+    assert [point.snapshot for point in snapshots.points(lake)] == [first, second]
     assert second == lake.snapshot()
 
 
@@ -51,6 +66,7 @@ def test_a_point_holds_the_state_of_its_run_and_itself(lake, change):
         assert {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()} == {
             "one",
             "snapshots",
+            "changes",
         }
         assert connection.execute("SELECT snapshot FROM registry.snapshots").fetchall() == [(marked,)]
 
@@ -59,12 +75,98 @@ def test_what_lies_between_points_is_no_point(lake, change):
     for name in ("one", "two", "three"):
         change(lake, name)
     marked = snapshots.mark(lake, "r1", NOON)
-    assert snapshots.points(lake)["snapshot"].to_list() == [marked]
+    assert [point.snapshot for point in snapshots.points(lake)] == [marked]
 
 
 def test_before_the_first_run_there_are_no_points(lake, change):
     with pytest.raises(WarehouseError, match="no data in"):
         snapshots.points(lake)
     change(lake, "one")
-    assert snapshots.points(lake).is_empty()
-    assert snapshots.points(lake).columns == ["snapshot", "run_id", "ended_at"]
+    assert snapshots.points(lake) == []
+
+
+def test_a_point_records_what_changed_since_the_one_before(built: Lake) -> None:
+    first = snapshots.mark(built, "run-1", NOON)
+    with built.writing() as connection:
+        connection.execute("UPDATE staging.products SET title = 'other', input_hash = 'other' WHERE key = 'us:P2'")
+    second = snapshots.mark(built, "run-2", NOON)
+    history = snapshots.history(built)
+    assert history[first]["raw.products"] == Written(inserted=4, updated=0, deleted=0)
+    assert history[second] == {"staging.products": Written(inserted=0, updated=1, deleted=0)}
+
+
+def test_the_recorded_fingerprint_is_that_of_the_table_as_of_the_point(built: Lake) -> None:
+    first = snapshots.mark(built, "run-1", NOON)
+    with built.writing() as connection:
+        connection.execute("DELETE FROM training.pairs WHERE split = 'test'")
+    second = snapshots.mark(built, "run-2", NOON)
+    with built.writing() as connection:
+        connection.execute("DROP TABLE training.pairs")
+    third = snapshots.mark(built, "run-3", NOON)
+    for point in (first, second):
+        with built.reading(point) as connection:
+            stands = tables.fingerprint(connection, CONTRACTS["training.pairs"])
+        assert snapshots.recorded_fingerprint(built, "training.pairs", point) == stands
+    assert snapshots.recorded_fingerprint(built, "training.pairs", third) is None
+    assert snapshots.recorded_fingerprint(built, "training.pairs", first - 1) is None
+
+
+def test_a_table_that_did_not_change_keeps_the_fingerprint_recorded_before(built: Lake) -> None:
+    first = snapshots.mark(built, "run-1", NOON)
+    with built.writing() as connection:
+        connection.execute("DELETE FROM raw.sources")
+    second = snapshots.mark(built, "run-2", NOON)
+    recorded = [snapshots.recorded_fingerprint(built, "training.pairs", point) for point in (first, second)]
+    assert recorded[0] is not None
+    assert recorded[0] == recorded[1]
+
+
+def test_a_point_is_found_by_number_and_by_time(lake: Lake, marked: list[int]) -> None:
+    assert snapshots.point(lake).snapshot == marked[-1]
+    assert snapshots.point(lake, str(marked[2])).snapshot == marked[2]
+    for text in ("2024-05-01T14:00:00Z", "2024-05-01T14:59:59", "2024-05-01 16:30:00+02:00"):
+        assert snapshots.point(lake, text).snapshot == marked[2], text
+    assert snapshots.point(lake, "2030-01-01").snapshot == marked[-1]
+
+
+def test_a_shown_time_can_be_typed_back(lake: Lake) -> None:
+    with lake.writing() as connection:
+        connection.execute("CREATE SCHEMA raw")
+    snapshots.mark(lake, "run", NOON + timedelta(microseconds=142275))
+    point = snapshots.point(lake)
+    assert snapshots.point(lake, snapshots.utc(point.ended_at)) == point
+
+
+def test_a_snapshot_that_ended_no_run_is_answered_with_the_nearest_points(lake: Lake, marked: list[int]) -> None:
+    torn = marked[5] - 1
+    with pytest.raises(WarehouseError) as raised:
+        snapshots.point(lake, str(torn))
+    assert f"snapshot {torn} is no as-of point" in raised.value.message
+    assert f"{marked[5]} (2024-05-01T17:00:00Z)" in raised.value.mend
+    assert f"there are {marked[2]} (" in raised.value.mend
+    assert "and 2 more" in raised.value.mend
+
+
+@pytest.mark.parametrize("text", ["999999999999999999999", "-1", "0"])
+def test_a_number_that_is_no_snapshot_is_refused(lake: Lake, marked: list[int], text: str) -> None:
+    with pytest.raises(WarehouseError, match="is no as-of point"):
+        snapshots.point(lake, text)
+
+
+def test_a_time_before_the_first_point_names_the_first_points(lake: Lake, marked: list[int]) -> None:
+    with pytest.raises(WarehouseError) as raised:
+        snapshots.point(lake, "2024-05-01T11:59:59Z")
+    assert raised.value.message == "no run had ended at 2024-05-01T11:59:59Z"
+    assert f"there are {marked[0]} (2024-05-01T12:00:00Z)" in raised.value.mend
+
+
+def test_what_is_neither_snapshot_nor_time_is_refused(lake: Lake, marked: list[int]) -> None:
+    with pytest.raises(WarehouseError, match="'yesterday' is neither a snapshot nor a time"):
+        snapshots.point(lake, "yesterday")
+
+
+def test_without_any_point_it_is_said_how_to_make_one(filled: Lake) -> None:
+    with pytest.raises(WarehouseError, match="no run has ended"):
+        snapshots.point(filled, "3")
+    assert snapshots.history(filled) == {}
+    assert snapshots.recorded_fingerprint(filled, "training.pairs", 3) is None

@@ -13,7 +13,7 @@ from warehouse.contracts.lineage import RegistryLineage
 from warehouse.contracts.monitoring import MonitoringDrift, MonitoringFeatureStats, MonitoringVersions
 from warehouse.contracts.quarantine import QuarantineRows
 from warehouse.contracts.raw import RawFiles, RawJudgements, RawProducts, RawSources
-from warehouse.contracts.snapshots import RegistrySnapshots
+from warehouse.contracts.snapshots import RegistryChanges, RegistrySnapshots
 from warehouse.contracts.staging import StagingJudgements, StagingProducts, StagingQueries
 from warehouse.contracts.training import TrainingPairs
 
@@ -43,5 +43,6 @@ CONTRACTS = {
         Contract("registry.snapshots", RegistrySnapshots),
         Contract("registry.tables", RegistryTables),
         Contract("registry.features", RegistryFeatures),
+        Contract("registry.changes", RegistryChanges),
     )
 }

@@ -12,3 +12,22 @@ class RegistrySnapshots(dy.Schema):
     snapshot = dy.Int64(nullable=False, metadata=about("the lake's snapshot id"))
     run_id = dy.String(nullable=False, metadata=about("the Dagster run that ended with it"))
     ended_at = dy.Datetime(nullable=False, time_unit="us", time_zone="UTC", metadata=about("when the run ended"))
+
+
+class RegistryChanges(dy.Schema):
+    """One row per as-of point and table that had changed since the point before it.
+
+    A table that a point has no row for stands as the newest row before it says.
+    """
+
+    key = key_column("snapshot:table")
+    snapshot = dy.Int64(nullable=False, metadata=about("the as-of point"))
+    table = dy.String(nullable=False, metadata=about("the table, schema and name"))
+    rows = dy.Int64(nullable=False, metadata=about("rows in the table at that point"))
+    inserted = dy.Int64(nullable=False, metadata=about("rows under a key that was not there at the point before"))
+    updated = dy.Int64(nullable=False, metadata=about("rows with other values under the same key"))
+    deleted = dy.Int64(nullable=False, metadata=about("keys that are there no more"))
+    fingerprint = dy.String(
+        nullable=True,
+        metadata=about("data version of the table: equal content, equal fingerprint; none: it was dropped"),
+    )

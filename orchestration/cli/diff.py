@@ -1,0 +1,108 @@
+"""`stockroom diff`: what became of a table between two snapshots."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestration.cli.options import HomeOption, JsonOption, settings_for
+from orchestration.cli.output import console, write_json
+
+if TYPE_CHECKING:
+    from warehouse.changes import Difference
+
+_CHARS = 60
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("diff")(diff)
+
+
+def diff(
+    a: Annotated[str, typer.Argument(metavar="A", help="Snapshot or time (ISO 8601) to compare from.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Snapshot or time to compare with.")],
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="A table of the lake: staging.products.")],
+    limit: Annotated[
+        int, typer.Option("--limit", min=0, metavar="N", help="Show this many rows at most, by key.")
+    ] = 20,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what changed in a table between two as-of points, by key: rows added, removed, changed, and in what columns.
+
+    `stockroom snapshots` lists the points. A changed row is shown with old and new value of each column that differs;
+    a column that only one of the two points has is named, and compared no further. All rows of a point:
+    `stockroom sql --as-of A "SELECT …"`.
+    """
+    from orchestration.workspace import open_home
+    from warehouse.changes import difference
+    from warehouse.snapshots import point
+
+    lake = open_home(settings_for(home)).lake
+    before, after = point(lake, a), point(lake, b)
+    found = difference(lake, table, before.snapshot, after.snapshot, limit)
+    if as_json:
+        write_json(
+            {
+                **{name: value for name, value in vars(found).items() if name != "rows"},
+                "rows": [
+                    {
+                        "key": row.key,
+                        "change": row.change,
+                        "columns": {name: value._asdict() for name, value in row.columns.items()},
+                    }
+                    for row in found.rows
+                ],
+            }
+        )
+        return
+    console.print(f"{table} from snapshot {before} to {after}", highlight=False)
+    show(found)
+
+
+def show(found: "Difference") -> None:
+    """Print a difference for people."""
+    from rich.table import Table
+    from rich.text import Text
+
+    counts = f"{found.added:,} added, {found.removed:,} removed, {found.changed:,} changed"
+    columns = ", ".join(f"{name} in {rows:,}" for name, rows in found.columns.items())
+    console.print(f"{counts}{f' ({columns})' if columns else ''}", highlight=False)
+    for name in found.columns_added:
+        console.print(f"column {name} is new", highlight=False)
+    for name in found.columns_removed:
+        console.print(f"column {name} is gone", highlight=False)
+    if not found.rows:
+        return
+    table = Table()
+    for name in ("key", "change", "column", "old", "new"):
+        table.add_column(name, overflow="fold")
+    for row in found.rows:
+        if row.change != "changed":
+            table.add_row(Text(row.key), row.change)
+        for place, (column, value) in enumerate(row.columns.items() if row.change == "changed" else ()):
+            first = (Text(row.key), row.change) if place == 0 else ("", "")
+            table.add_row(*first, column, *map(Text, _around_difference(_one_line(value.old), _one_line(value.new))))
+    console.print(table)
+    left = found.added + found.removed + found.changed - len(found.rows)
+    if left:
+        console.print(f"and {left:,} more rows: --limit N shows more, --json whole values", highlight=False)
+
+
+def _around_difference(old: str, new: str) -> tuple[str, str]:
+    """Cut long texts to the part that begins a little before their first difference."""
+    if max(len(old), len(new)) <= _CHARS:
+        return old, new
+    pairs = enumerate(zip(old, new, strict=False))
+    first = next((place for place, (mine, yours) in pairs if mine != yours), min(len(old), len(new)))
+    start = max(0, first - _CHARS // 3)
+    return _cut(old, start), _cut(new, start)
+
+
+def _cut(text: str, start: int) -> str:
+    end = start + _CHARS
+    return ("…" if 0 < start < len(text) else "") + text[start:end] + ("…" if end < len(text) else "")
+
+
+def _one_line(value: object) -> str:
+    return "" if value is None else " ".join(str(value).split())

@@ -1,0 +1,62 @@
+"""`stockroom snapshots`: the points to go back to."""
+
+from typing import Annotated, Any
+
+import typer
+
+from orchestration.cli.options import HomeOption, JsonOption, settings_for
+from orchestration.cli.output import console, write_json
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("snapshots")(snapshots)
+
+
+def snapshots(
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="Show the newest N alone. Default: all of them.")
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the as-of points: the snapshots that ended a successful run, oldest first.
+
+    To each: when the run ended, what had changed since the point before (rows inserted +, updated ~, deleted −) and the
+    releases made from it. Its number or time goes where a command takes a snapshot: `stockroom sql --as-of 23 "…"`,
+    `stockroom diff 11 23 features.products`, `stockroom train --as-of 11`. In SQL: registry.snapshots, registry.changes.
+    """
+    from orchestration.workspace import open_home
+    from warehouse.snapshots import history, points, utc
+
+    opened = open_home(settings_for(home))
+    changed = history(opened.lake)
+    made: dict[int, list[dict[str, Any]]] = {}
+    for release in opened.releases.all():
+        facts = {"release": release.release, "kind": release.kind, "model": release.model_id}
+        made.setdefault(release.snapshot, []).append(facts)
+    known = points(opened.lake)
+    listed = known[-limit:] if limit else known
+    if as_json:
+        write_json(
+            [
+                {
+                    "snapshot": point.snapshot,
+                    "ended_at": utc(point.ended_at),
+                    "run_id": point.run_id,
+                    "changes": {table: count._asdict() for table, count in changed.get(point.snapshot, {}).items()},
+                    "releases": made.get(point.snapshot, []),
+                }
+                for point in listed
+            ]
+        )
+        return
+    for point in listed:
+        releases = [
+            f"release {each['release']}: {each['kind']} {each['model']}" for each in made.get(point.snapshot, [])
+        ]
+        title = f"[bold]{point.snapshot}[/bold]  {utc(point.ended_at)}  run {point.run_id[:8]}  {', '.join(releases)}"
+        console.print(title, highlight=False, soft_wrap=True)
+        for name, count in changed.get(point.snapshot, {}).items():
+            counts = f"+{count.inserted:<10,} ~{count.updated:<10,} −{count.deleted:,}"
+            console.print(f"    {name:<28}{counts}", highlight=False)

@@ -1,0 +1,71 @@
+"""`stockroom train`: the model of an old snapshot, made again."""
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestration.cli.options import HomeOption, JsonOption, settings_for
+from orchestration.cli.output import console, progress, write_json
+
+if TYPE_CHECKING:
+    from orchestration.trainer import TrainReport
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("train")(train)
+
+
+def train(
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of",
+            metavar="SNAPSHOT|TIME",
+            help="Train as of this as-of point (stockroom snapshots lists them), the newest one at a time in ISO 8601, or "
+            "the snapshot that a model's model.json names. Default: the newest point.",
+        ),
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Recompute the training table from raw as of a snapshot, see that it is the same, and train on it.
+
+    Every table between raw and the model is made anew, beside the lake, which is only read. The table's fingerprint is
+    held against the one recorded when the run ended; if they differ, the code or the settings have changed, and nothing
+    is trained. The checkpoint goes to models/ID in the home. It is not published: `stockroom build` does that.
+    """
+    settings = settings_for(home)
+    with progress() as announce:
+        starting = announce("recomputing the training table", None)
+        from orchestration.trainer import train as run
+        from orchestration.workspace import open_workspace
+
+        report = run(replace(open_workspace(settings), show_progress=announce), as_of)
+        starting(1)
+    if as_json:
+        write_json(asdict(report))
+        return
+    facts = {
+        "snapshot": f"{report.snapshot} ({report.ended_at})",
+        "training.pairs": f"{report.training_rows:,} rows, made anew from raw",
+        "  recorded": report.recorded_fingerprint,
+        "  recomputed": f"{report.recomputed_fingerprint} (the same)",
+        "model": f"{report.model}, {'trained now' if report.trained else 'there already: not trained again'}",
+        "weights": f"sha256 {report.weights_sha256}",
+        "release": _release(report),
+    }
+    for name, value in facts.items():
+        console.print(f"{name:<16}{value}", highlight=False, soft_wrap=True)
+
+
+def _release(report: "TrainReport") -> str:
+    if report.release is None:
+        return "none was made from this snapshot"
+    if report.same_model:
+        return f"{report.release}, made from this snapshot, used this very model"
+    return (
+        f"{report.release}, made from this snapshot, used another model, {report.release_model}: same training table, but "
+        "other settings, encoder or tower inputs than now"
+    )

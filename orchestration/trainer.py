@@ -1,0 +1,125 @@
+"""The trainer: a model made again from the raw tables as of a snapshot, without publishing it."""
+
+from dataclasses import dataclass, replace
+
+import dagster as dg
+
+from assets.model import model_name, pairs_fingerprint, train_model
+from assets.workspace import Workspace
+from models.checkpoint_files import MANIFEST_FILE, read_manifest
+from orchestration.definitions import defs
+from orchestration.run_lock import run_lock
+from warehouse import tables
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.errors import WarehouseError
+from warehouse.home import Home
+from warehouse.published import releases_at
+from warehouse.recomputation import recomputed_home
+from warehouse.reconcile import plan
+from warehouse.snapshots import Point, point, points, recorded_fingerprint
+
+PAIRS = "training.pairs"
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """Tell what was recomputed as of a snapshot, and what came of it.
+
+    `trained` is false where the model of these very inputs was there already. `release` and `release_model` name the
+    release that was made from the snapshot, if one was; `same_model` says whether it used this model.
+    """
+
+    snapshot: int
+    ended_at: str
+    training_rows: int
+    recorded_fingerprint: str
+    recomputed_fingerprint: str
+    model: str
+    trained: bool
+    weights_sha256: str
+    release: int | None
+    release_model: str | None
+    same_model: bool
+
+
+def train(workspace: Workspace, as_of: str | None = None) -> TrainReport:
+    """Recompute the training table from raw as of a point (default: the newest) and train on it.
+
+    The derived tables are made anew by their own assets in a lake of their own. Texts come from the home's embedding
+    cache, unseen ones are encoded into it; the checkpoint goes to the home's models. The home's lake is only read, and no
+    release is made.
+
+    Raises:
+        WarehouseError: There is no such point, or the recomputed table is not the one that was recorded there.
+    """
+    home = workspace.home
+    home.lake.require()
+    with run_lock(home):
+        past = _point(home, as_of)
+        recorded = recorded_fingerprint(home.lake, PAIRS, past.snapshot)
+        if recorded is None:
+            raise WarehouseError(f"no training table was recorded at snapshot {past}", "train as of another snapshot")
+        with recomputed_home(home, past.snapshot) as recomputed:
+            scratch = replace(workspace, home=recomputed)
+            _derive(scratch)
+            found = pairs_fingerprint(scratch)
+            if found != recorded:
+                raise _differs(home, recomputed, past, recorded, found)
+            model_id = model_name(scratch)
+            directory = home.models / model_id
+            is_new = not (directory / MANIFEST_FILE).exists()
+            if is_new:
+                train_model(scratch, model_id, past.snapshot)
+            with recomputed.lake.reading() as connection:
+                rows = tables.count(connection, PAIRS)
+    made = [release for release in releases_at(home, past) if release.snapshot == past.snapshot]
+    used = made[-1] if made else None
+    return TrainReport(
+        snapshot=past.snapshot,
+        ended_at=past.ended_at.isoformat(),
+        training_rows=rows,
+        recorded_fingerprint=recorded,
+        recomputed_fingerprint=found,
+        model=model_id,
+        trained=is_new,
+        weights_sha256=read_manifest(directory)["weights_sha256"],
+        release=used.release if used else None,
+        release_model=used.model_id if used else None,
+        same_model=used is not None and used.model_id == model_id,
+    )
+
+
+def _derive(workspace: Workspace) -> None:
+    """Run every asset between the raw tables and the model, in an instance that is forgotten."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        defs.resolve_job_def("training_inputs").execute_in_process(
+            instance=instance,
+            resources={"workspace": workspace},
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+
+
+def _point(home: Home, as_of: str | None) -> Point:
+    """Return the as-of point that is meant; the snapshot that a checkpoint names stands for the first point after it."""
+    if as_of is not None and as_of.strip().isdigit():
+        named = int(as_of)
+        for path in sorted(home.models.glob(f"*/{MANIFEST_FILE}")):
+            metadata = read_manifest(path.parent)["metadata"]
+            later = next((each for each in points(home.lake) if each.snapshot >= named), None)
+            pairs = recorded_fingerprint(home.lake, PAIRS, later.snapshot) if later else None
+            if later and metadata["snapshot"] == named and metadata.get("training_pairs") == pairs:
+                return later
+    return point(home.lake, as_of)
+
+
+def _differs(home: Home, recomputed: Home, past: Point, recorded: str, found: str) -> WarehouseError:
+    """Return the error for a training table that is not what it was, with the number of its rows that differ."""
+    contract = CONTRACTS[PAIRS]
+    with home.lake.reading(past.snapshot) as then, recomputed.lake.reading() as now:
+        change = plan(tables.hashes(now, contract), tables.hashes(then, contract)).counts
+    return WarehouseError(
+        f"the training table recomputed from raw as of snapshot {past} is not the one recorded there: fingerprint {found}, "
+        f"recorded {recorded}; {change['updated']:,} rows differ, {change['inserted']:,} are new, {change['deleted']:,} missing",
+        "the SQL, the cleaning or the settings (warehouse.judged_at, warehouse.validation_percent) are not those of that run: "
+        "take the version and the settings that made it",
+    )

@@ -1,0 +1,220 @@
+"""Going back in time from the command line: 500 of 700 products change, and what was before can still be had."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from orchestration.builder import BuildReport, build
+from orchestration.settings import load_settings
+from orchestration.workspace import open_home, open_workspace
+from warehouse import tables
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.home import Home
+from warehouse.lake import scalar
+from warehouse.sample import write_sample
+
+PRODUCTS = "shopping_queries_dataset_products.parquet"
+CHANGED = 500
+Stockroom = Callable[..., Any]
+
+
+class HashEncoder:
+    """Give every text a vector drawn from its hash: what it means does not matter here, and the real one takes a minute."""
+
+    fingerprint = "hash"
+    dim = 32
+
+    def describe(self) -> dict[str, Any]:
+        return {}
+
+    def encode(self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None) -> Any:
+        seeds = (int.from_bytes(sha256(text.encode()).digest()[:8]) for text in texts)
+        drawn = np.array([np.random.default_rng(seed).standard_normal(self.dim) for seed in seeds], np.float32)
+        return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class Past:
+    """A home whose catalogue has moved on: the two builds, and the training table's fingerprint after the first."""
+
+    home: Home
+    first: BuildReport
+    second: BuildReport
+    fingerprint: str
+
+
+@pytest.fixture(scope="module")
+def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
+    """Build 700 products, change 500 of them, and build again."""
+    folder = tmp_path_factory.mktemp("past")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("assets.texts.load_encoder", lambda *_: HashEncoder())
+        patch.setenv("STOCKROOM_TRAINING__EPOCHS", "1")
+        patch.setenv("DAGSTER_HOME", "")
+        workspace = open_workspace(load_settings(folder / "home"))
+        write_sample(folder / "raw", 700, 7)
+        first = build(workspace, folder / "raw")
+        fingerprint = pairs_fingerprint(workspace.home, first.snapshot)
+        shutil.copytree(folder / "raw", folder / "later")
+        changed = pl.int_range(pl.len()) < CHANGED
+        title = pl.when(changed).then(pl.col("product_title") + " improved").otherwise("product_title")
+        catalogue = pl.read_parquet(folder / "raw" / PRODUCTS).with_columns(product_title=title)
+        catalogue.write_parquet(folder / "later" / PRODUCTS)
+        second = build(workspace, folder / "later")
+        yield Past(workspace.home, first, second, fingerprint)
+
+
+@pytest.fixture(autouse=True)
+def _one_epoch(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STOCKROOM_HOME", str(past.home.root))
+    monkeypatch.setenv("STOCKROOM_TRAINING__EPOCHS", "1")
+    monkeypatch.setattr("assets.texts.load_encoder", lambda *_: HashEncoder())
+
+
+def pairs_fingerprint(home: Home, snapshot: int) -> str:
+    with home.lake.reading(snapshot) as connection:
+        return tables.fingerprint(connection, CONTRACTS["training.pairs"])
+
+
+def weights(home: Home, model: str) -> bytes:
+    return (home.models / model / "towers.safetensors").read_bytes()
+
+
+def test_snapshots_lists_the_two_builds_and_what_each_changed(past: Past, stockroom: Stockroom) -> None:
+    older, newer = json.loads(stockroom("snapshots", "--json").out)
+    assert (older["snapshot"], newer["snapshot"]) == (past.first.snapshot, past.second.snapshot)
+    assert newer["run_id"] == past.second.run_id
+    assert newer["changes"]["raw.products"] == {"inserted": 0, "updated": changed_products(past), "deleted": 0}
+    assert "features.queries" not in newer["changes"]
+    assert [(made["release"], made["model"]) for made in older["releases"]] == [(1, past.first.model)]
+    assert json.loads(stockroom("snapshots", "--limit", 1, "--json").out) == [newer]
+    for_people = stockroom("snapshots").out
+    assert f"release 2: model {past.second.model}" in for_people
+    assert f"~{changed_products(past)} " in for_people
+
+
+def changed_products(past: Past) -> int:
+    """Count the changed products that are in the lake: a few of the file's rows were refused."""
+    with past.home.lake.reading(past.second.snapshot) as connection:
+        return scalar(connection, "SELECT count(*) FROM raw.products WHERE product_title LIKE '% improved'")
+
+
+def test_sql_as_of_sees_tables_vectors_and_releases_of_then(past: Past, stockroom: Stockroom) -> None:
+    asked = (
+        "SELECT (SELECT count(*) FROM staging.products WHERE title LIKE '% improved') AS improved, "
+        "(SELECT count(*) FROM vectors.products WHERE title LIKE '% improved') AS embedded, "
+        "(SELECT max(release) FROM vectors.releases) AS release"
+    )
+    ended = json.loads(stockroom("snapshots", "--json").out)[0]["ended_at"]
+    for as_of in (past.first.snapshot, ended):
+        then = json.loads(stockroom("sql", "--as-of", as_of, asked, "--json").out)
+        assert then == [{"improved": 0, "embedded": 0, "release": 1}]
+    now = json.loads(stockroom("sql", asked, "--json").out)[0]
+    assert now["improved"] == now["embedded"] >= CHANGED - 20
+    assert now["release"] == 2
+
+
+@pytest.mark.parametrize(
+    "command", [("sql", "--as-of", "3", "SHOW TABLES"), ("train", "--as-of", "9999"), ("diff", "3", "1", "raw.files")]
+)
+def test_an_unknown_snapshot_is_answered_with_those_there_are(
+    past: Past, stockroom: Stockroom, command: tuple[str, ...]
+) -> None:
+    answer = stockroom(*command)
+    assert answer.status == 1
+    assert "is no as-of point" in answer.err
+    assert f"{past.first.snapshot} (" in answer.err
+    assert f"{past.second.snapshot} (" in answer.err
+
+
+def test_diff_tells_what_changed_by_key(past: Past, stockroom: Stockroom) -> None:
+    points = (past.first.snapshot, past.second.snapshot)
+    found = json.loads(stockroom("diff", *points, "staging.products", "--limit", 2, "--json").out)
+    assert (found["added"], found["removed"], found["changed"]) == (0, 0, changed_products(past))
+    assert found["columns"] == {"title": found["changed"]}
+    assert len(found["rows"]) == 2
+    title = found["rows"][0]["columns"]["title"]
+    assert title["new"] == title["old"] + " improved"
+    for_people = stockroom("diff", *points, "staging.products", "--limit", 2)
+    assert f"0 added, 0 removed, {found['changed']} changed (title in {found['changed']})" in for_people.out
+    assert f"and {found['changed'] - 2} more rows" in for_people.out
+    assert stockroom("diff", *points, "staging.producs").status == 1
+
+
+def test_the_training_table_of_the_old_snapshot_can_be_made_again(past: Past, stockroom: Stockroom) -> None:
+    assert pairs_fingerprint(past.home, past.second.snapshot) != past.fingerprint
+    report = json.loads(stockroom("train", "--as-of", past.first.snapshot, "--json").out)
+    assert report["recomputed_fingerprint"] == report["recorded_fingerprint"] == past.fingerprint
+    assert (report["model"], report["release"], report["same_model"]) == (past.first.model, 1, True)
+    assert not report["trained"]
+
+
+def test_also_after_the_derived_tables_were_dropped_with_the_same_weights(
+    past: Past, stockroom: Stockroom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(past.home.root, tmp_path / "home")
+    monkeypatch.setenv("STOCKROOM_HOME", str(tmp_path / "home"))
+    home = open_home(load_settings())
+    trained = weights(home, past.first.model)
+    shutil.rmtree(home.models / past.first.model)
+    with home.lake.writing() as connection:
+        for table in tables.row_counts(connection):
+            if table.split(".")[0] in ("staging", "features", "training"):
+                connection.execute(f"DROP TABLE {table}")
+    before = home.lake.snapshot(), home.releases.all()
+    report = json.loads(stockroom("train", "--as-of", past.first.snapshot, "--json").out)
+    assert report["recomputed_fingerprint"] == past.fingerprint
+    assert report["trained"]
+    assert weights(home, past.first.model) == trained
+    assert (home.lake.snapshot(), home.releases.all()) == before
+    assert not (home.root / "recompute").exists()
+
+
+def test_the_snapshot_that_a_model_names_leads_to_its_point(past: Past, stockroom: Stockroom) -> None:
+    manifest = json.loads((past.home.models / past.first.model / "model.json").read_text(encoding="utf-8"))
+    named = manifest["metadata"]["snapshot"]
+    assert named < past.first.snapshot
+    assert manifest["metadata"]["training_pairs"] == past.fingerprint
+    assert json.loads(stockroom("train", "--as-of", named, "--json").out)["snapshot"] == past.first.snapshot
+
+
+def test_without_as_of_the_newest_point_is_taken(past: Past, stockroom: Stockroom) -> None:
+    answer = stockroom("train")
+    assert f"snapshot        {past.second.snapshot} (" in answer.out
+    assert "used this very model" in answer.out
+
+
+def test_other_settings_make_another_table_and_nothing_is_trained(
+    past: Past, stockroom: Stockroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOCKROOM_WAREHOUSE__VALIDATION_PERCENT", "40")
+    models = sorted(path.name for path in past.home.models.iterdir())
+    answer = stockroom("train", "--as-of", past.first.snapshot)
+    assert answer.status == 1
+    assert past.fingerprint in answer.err
+    assert "rows differ" in answer.err
+    assert sorted(path.name for path in past.home.models.iterdir()) == models
+
+
+def test_with_other_training_settings_the_model_is_another_one(
+    past: Past, stockroom: Stockroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOCKROOM_TRAINING__SEED", "8")
+    answer = stockroom("train", "--as-of", past.first.snapshot)
+    assert f"another model, {past.first.model}" in answer.out
+    assert "trained now" in answer.out
+
+
+def test_where_nothing_is_train_makes_no_home(past: Past, stockroom: Stockroom, tmp_path: Path) -> None:
+    answer = stockroom("train", "--home", tmp_path / "nowhere")
+    assert (answer.status, answer.out) == (1, "")
+    assert "no data in" in answer.err
+    assert not (tmp_path / "nowhere").exists()

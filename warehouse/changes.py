@@ -1,0 +1,194 @@
+"""Changes: what became of a table between two snapshots, by key and by column."""
+
+import difflib
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import duckdb
+
+from warehouse.contracts.contract import INPUT_HASH, Contract
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.errors import WarehouseError
+from warehouse.inspection import json_rows
+from warehouse.lake import Lake
+from warehouse.tables import Written
+
+Change = Literal["added", "removed", "changed"]
+Columns = dict[tuple[str, str], dict[str, str]]
+"""Types of columns by name, of each (catalogue, table)."""
+
+
+class Value(NamedTuple):
+    """Hold what a column held before and after, as values that JSON can hold; None on a side that has no such row."""
+
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True)
+class RowChange:
+    """Name a row that is not what it was, and the columns in which it differs."""
+
+    key: str
+    change: Change
+    columns: dict[str, Value]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Say what became of a table between two snapshots.
+
+    A changed row is one under the same key with another value in a column that both snapshots have. `columns` counts the
+    changed rows by column. Columns that only one of the two has are named and compared no further.
+    """
+
+    table: str
+    before: int
+    after: int
+    added: int
+    removed: int
+    changed: int
+    columns: dict[str, int]
+    columns_added: list[str]
+    columns_removed: list[str]
+    rows: list[RowChange]
+
+
+def difference(lake: Lake, table: str, before: int, after: int, limit: int = 20) -> Difference:
+    """Compare a table as of two snapshots, and name at most `limit` of the rows that differ, by key.
+
+    Raises:
+        WarehouseError: There is no such table, or no such snapshot.
+    """
+    contract = _contract(table)
+    with lake.comparing(before, after) as connection:
+        comparison = _Comparison(connection, contract, _columns(connection))
+        if not (comparison.old or comparison.new):
+            raise WarehouseError(
+                f"neither snapshot {before} nor snapshot {after} has the table {table}",
+                "see which tables changed when with: stockroom snapshots",
+            )
+        written, by_column = comparison.counts()
+        return Difference(
+            table=table,
+            before=before,
+            after=after,
+            added=written.inserted,
+            removed=written.deleted,
+            changed=written.updated,
+            columns={name: rows for name, rows in by_column.items() if rows},
+            columns_added=[name for name in comparison.new if name not in comparison.old and comparison.old],
+            columns_removed=[name for name in comparison.old if name not in comparison.new and comparison.new],
+            rows=comparison.rows(limit),
+        )
+
+
+def written(lake: Lake, before: int, after: int, without: Collection[str] = ()) -> dict[str, Written]:
+    """Return what became of each table that has a contract and changed between two snapshots."""
+    with lake.comparing(before, after) as connection:
+        columns = _columns(connection)
+        counts = {
+            table: _Comparison(connection, contract, columns).counts()[0]
+            for table, contract in CONTRACTS.items()
+            if table not in without
+        }
+    return {table: count for table, count in counts.items() if any(count)}
+
+
+class _Comparison:
+    """Compare one table in the catalogues `earlier` and `lake` of a connection."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, contract: Contract, columns: Columns) -> None:
+        self._connection = connection
+        self._key = contract.key
+        self._table = contract.table
+        self.old, self.new = (columns.get((catalog, contract.table), {}) for catalog in ("earlier", "lake"))
+        self._shared = [name for name in self.old if name in self.new and name != self._key]
+
+    def counts(self) -> tuple[Written, dict[str, int]]:
+        """Return how many rows were inserted, updated and deleted, and how many of the updated differ by column."""
+        self._connection.execute(
+            "CREATE OR REPLACE TEMP TABLE touched AS SELECT key, "
+            "CASE WHEN old IS NULL THEN 'added' WHEN new IS NULL THEN 'removed' ELSE 'changed' END AS change FROM "
+            f"({self._hashes('earlier', 'old', self.old)}) FULL JOIN ({self._hashes('lake', 'new', self.new)}) USING (key) "
+            "WHERE old IS DISTINCT FROM new"
+        )
+        if self._shared:  # rows made anew from another input, or by other rules, often come out as they were
+            self._connection.execute(
+                f"DELETE FROM touched WHERE change = 'changed' AND key NOT IN (SELECT key FROM ({self._both()}) "
+                f"WHERE {' OR '.join(self._differs(name) for name in self._shared)})"
+            )
+        counts: dict[str, int] = dict(
+            self._connection.execute("SELECT change, count(*) FROM touched GROUP BY change").fetchall()
+        )
+        by_column = self._by_column() if counts.get("changed") else {}
+        return Written(counts.get("added", 0), counts.get("changed", 0), counts.get("removed", 0)), by_column
+
+    def rows(self, limit: int) -> list[RowChange]:
+        """Return the first rows by key of what `counts` found, with their values."""
+        self._connection.execute("CREATE OR REPLACE TEMP TABLE chosen AS FROM touched ORDER BY key LIMIT ?", [limit])
+        listed: list[tuple[str, Change]] = self._connection.execute("FROM chosen ORDER BY key").fetchall()
+        old, new = self._values("earlier", self.old), self._values("lake", self.new)
+        return [
+            RowChange(key, change, self._pairs(change, old.get(key, {}), new.get(key, {}))) for key, change in listed
+        ]
+
+    def _pairs(self, change: Change, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Value]:
+        names = self._shared if change == "changed" else [name for name in (old or new) if name != self._key]
+        values = {name: Value(old.get(name), new.get(name)) for name in names}
+        return {name: value for name, value in values.items() if value.old != value.new}
+
+    def _values(self, catalog: str, columns: dict[str, str]) -> dict[str, dict[str, Any]]:
+        if not columns:
+            return {}
+        names = ", ".join(f'"{name}"' for name in columns)
+        rows = self._connection.sql(
+            f'SELECT {names} FROM {catalog}.{self._table} WHERE "{self._key}" IN (SELECT key FROM chosen)'
+        )
+        return {row[self._key]: row for row in json_rows(rows.pl())}
+
+    def _hashes(self, catalog: str, name: str, columns: dict[str, str]) -> str:
+        if not columns:
+            return f"SELECT NULL::VARCHAR AS key, NULL::VARCHAR AS {name} LIMIT 0"
+        return f'SELECT "{self._key}" AS key, {INPUT_HASH} AS {name} FROM {catalog}.{self._table}'
+
+    def _both(self) -> str:
+        return (
+            f'SELECT "{self._key}" AS key, old, new FROM earlier.{self._table} AS old '
+            f'JOIN lake.{self._table} AS new USING ("{self._key}") '
+            f"WHERE \"{self._key}\" IN (SELECT key FROM touched WHERE change = 'changed')"
+        )
+
+    def _by_column(self) -> dict[str, int]:
+        counted = ", ".join(f"count(*) FILTER ({self._differs(name)})" for name in self._shared)
+        row = self._connection.execute(f"SELECT {counted} FROM ({self._both()})").fetchone() or ()
+        return dict(zip(self._shared, row, strict=True))
+
+    def _differs(self, name: str) -> str:
+        as_text = "" if self.old[name] == self.new[name] else "::VARCHAR"
+        return f'old."{name}"{as_text} IS DISTINCT FROM new."{name}"{as_text}'
+
+
+def _columns(connection: duckdb.DuckDBPyConnection) -> Columns:
+    """Return the columns of every table in both catalogues and their types, without the input hash."""
+    found: Columns = {}
+    for catalog, table, name, kind in connection.execute(
+        "SELECT database_name, schema_name || '.' || table_name, column_name, data_type FROM duckdb_columns() "
+        "WHERE database_name IN ('earlier', 'lake') AND column_name <> ? ORDER BY column_index",
+        [INPUT_HASH],
+    ).fetchall():
+        found.setdefault((catalog, table), {})[name] = kind
+    return found
+
+
+def _contract(table: str) -> Contract:
+    if table not in CONTRACTS:
+        near = difflib.get_close_matches(table.lower(), CONTRACTS, n=3, cutoff=0.5)
+        same = [name for name in CONTRACTS if name.split(".")[1] == table.lower().split(".")[-1]]
+        likely = ", ".join(dict.fromkeys([*near, *same]))
+        raise WarehouseError(
+            f"there is no table {table} to compare",
+            f"did you mean {likely}?" if likely else f"those there are: {', '.join(CONTRACTS)}",
+        )
+    return CONTRACTS[table]

@@ -1,0 +1,66 @@
+"""Recomputation: a home whose lake starts from the raw tables of an old snapshot alone."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from warehouse import tables
+from warehouse.contracts.contract import INPUT_HASH
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.home import Home
+from warehouse.journal import Journal
+from warehouse.lake import Lake
+
+
+@dataclass(frozen=True)
+class RecomputedHome(Home):
+    """A home that shares embeddings and models with the one it stands in, and has a lake and a journal of its own."""
+
+    scratch: Path = Path()
+
+    @cached_property
+    def lake(self) -> Lake:
+        """Return the scratch lake."""
+        return Lake(self.scratch / "lake", self.settings)
+
+    @cached_property
+    def journal(self) -> Journal:
+        """Return a journal that no one else reads."""
+        return Journal(self.scratch / "runs.jsonl")
+
+
+@contextmanager
+def recomputed_home(home: Home, snapshot: int) -> Iterator[RecomputedHome]:
+    """Yield a home whose lake holds the raw tables as of a snapshot and nothing that was derived from them.
+
+    Derived tables are made anew in it by running their assets. Its files lie in the home while the block runs; the caller
+    holds the run lock, so that there is one at a time.
+    """
+    scratch = home.root / "recompute"
+    shutil.rmtree(scratch, ignore_errors=True)  # what a killed process left
+    recomputed = RecomputedHome(home.root, home.settings, scratch)
+    try:
+        _copy_raw(home.lake, snapshot, recomputed.lake)
+        yield recomputed
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _copy_raw(lake: Lake, snapshot: int, into: Lake) -> None:
+    """Copy every raw table as of a snapshot: rows and input hashes, in the columns that its contract has today."""
+    with lake.reading(snapshot) as source, into.writing() as connection:
+        for table, contract in CONTRACTS.items():
+            if table.startswith("raw."):
+                tables.ensure(connection, contract)
+            if table.startswith("raw.") and tables.exists(source, table):
+                batches = source.sql(f"FROM {table}").to_arrow_reader(lake.settings.batch_rows)
+                wanted = [name for name in (*contract.columns, INPUT_HASH) if name in batches.schema.names]
+                for batch in batches:
+                    connection.register("rows_then", pl.DataFrame(batch).select(wanted))
+                    connection.execute(f"INSERT INTO {table} BY NAME FROM rows_then")
+                    connection.unregister("rows_then")
