@@ -17,7 +17,7 @@ GRAPH = {
     "raw.sources": (set(), {"parquet", "duckdb"}),
     "raw.files": (set(), {"parquet", "duckdb"}),
     "staging.products": ({"raw.products"}, {"polars"}),
-    "staging.queries": ({"raw.judgements", "raw.sources"}, {"polars"}),
+    "staging.queries": ({"raw.judgements", "raw.sources", "staging.products"}, {"polars"}),
     "staging.judgements": ({"raw.judgements", "staging.products", "staging.queries"}, {"duckdb"}),
     "features.products": ({"staging.products"}, {"duckdb"}),
     "features.queries": ({"staging.queries"}, {"duckdb"}),
@@ -46,9 +46,18 @@ GRAPH = {
     "evaluation.queries": ({"vectors.products", "training.pairs"}, {"numpy"}),
     "evaluation.rankings": ({"vectors.products", "training.pairs"}, {"numpy"}),
     "releases.live": (
-        {"vectors.products", "evaluation.metrics", "features.pairs", "quarantine.rows", "model.two_tower"},
+        {
+            "vectors.products",
+            "evaluation.metrics",
+            "features.pairs",
+            "quarantine.rows",
+            "model.two_tower",
+            "registry.features",
+        },
         {"lancedb"},
     ),
+    "registry.tables": (set(), {"duckdb"}),
+    "registry.features": (set(), {"duckdb"}),
 }
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-COMMANDS = ("build", "search", "sql", "evaluate", "status", "ui", "sample")
+COMMANDS = ("build", "search", "sql", "features", "evaluate", "status", "ui", "sample")
 
 
 def test_help_names_every_command(stockroom):
