@@ -12,7 +12,6 @@ from assets.checks import all_checks
 from assets.raw import raw_tables
 from assets.staging import staging_products
 from assets.workspace import Workspace
-from warehouse.contracts.registry import CONTRACTS
 from warehouse.home import Home
 
 NUMBERS = ("example_id", "query_id", "small_version", "large_version")
@@ -61,14 +60,6 @@ def found(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluatio
 
 def values(metadata: Any) -> dict[str, Any]:
     return {name: value.value for name, value in metadata.items()}
-
-
-def test_every_table_has_a_blocking_check_of_its_contract() -> None:
-    keys = {key for definition in all_checks() for key in definition.check_keys}
-    checked = {".".join(key.asset_key.path) for key in keys if key.name == "contract"}
-    assert CONTRACTS.keys() - checked == {"registry.snapshots", "registry.changes"}
-    specs = [spec for definition in all_checks() for spec in definition.check_specs if spec.name == "contract"]
-    assert all(spec.blocking for spec in specs)
 
 
 def test_good_tables_pass(built: tuple[Path, dg.ExecuteInProcessResult]) -> None:

@@ -17,7 +17,7 @@ GRAPH = {
     "raw.sources": (set(), {"parquet", "duckdb"}),
     "raw.files": (set(), {"parquet", "duckdb"}),
     "staging.products": ({"raw.products"}, {"polars"}),
-    "staging.queries": ({"raw.judgements", "raw.sources"}, {"polars"}),
+    "staging.queries": ({"raw.judgements", "raw.sources", "staging.products"}, {"polars"}),
     "staging.judgements": ({"raw.judgements", "staging.products", "staging.queries"}, {"duckdb"}),
     "features.products": ({"staging.products"}, {"duckdb"}),
     "features.queries": ({"staging.queries"}, {"duckdb"}),
@@ -62,9 +62,12 @@ GRAPH = {
             "model.two_tower",
             "monitoring.drift",
             "registry.lineage",
+            "registry.features",
         },
         {"lancedb"},
     ),
+    "registry.tables": (set(), {"duckdb"}),
+    "registry.features": (set(), {"duckdb"}),
 }
 
 

@@ -4,7 +4,19 @@ import json
 
 import pytest
 
-COMMANDS = ("build", "search", "sql", "snapshots", "diff", "train", "evaluate", "status", "ui", "sample")
+COMMANDS = (
+    "build",
+    "search",
+    "sql",
+    "features",
+    "snapshots",
+    "diff",
+    "train",
+    "evaluate",
+    "status",
+    "ui",
+    "sample",
+)
 
 
 def test_help_names_every_command(stockroom):

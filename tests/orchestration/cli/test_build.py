@@ -124,5 +124,5 @@ def test_a_blocking_check_that_fails_stops_the_build_in_one_line(stockroom, copy
     answer = stockroom("build", "--home", root)
     assert answer.status == 1
     assert _is_one_line(answer.err)
-    assert "raw/products: contract" in answer.err
+    assert "raw.products fails the check contract: duplicate_key: 1 row (us:B000000000)" in answer.err
     assert (home.lake.snapshot(), home.releases.live().release) == (snapshot, 1)
