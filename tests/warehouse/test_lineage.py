@@ -24,6 +24,7 @@ ROWS = {
     "raw.products": [
         ("us:A", "A", "us", "<b>Acme</b> mug 12 oz", "A mug.", "holds tea", "Acme", "red"),
         ("us:B", "B", "us", "Blue mug", "B mug.", "holds\ncoffee", "Bolt", "blue"),
+        ("us:C", "C", "us", "Green mug", "C mug.", "holds milk", "Core", "green"),
     ],
     "raw.judgements": [
         ("us:1:A", 10, "acme red mug 12", 1, "A", "us", "E", 1, 1, "train"),
