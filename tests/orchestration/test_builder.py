@@ -118,7 +118,9 @@ def test_going_back_to_the_first_files_encodes_nothing_and_is_a_new_release_of_t
     assert back.model == built.report["model"]
     assert back.relevance == built.report["relevance"]
     table_rows = {
-        table: rows for table, rows in back.rows.items() if table.split(".")[0] not in ("evaluation", "monitoring", "registry")
+        table: rows
+        for table, rows in back.rows.items()
+        if table.split(".")[0] not in ("evaluation", "monitoring", "registry")
     }
     assert table_rows.items() <= built.report["rows"].items()
     home = open_home(load_settings(root))
