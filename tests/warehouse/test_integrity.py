@@ -7,32 +7,8 @@ import polars as pl
 import pytest
 
 from warehouse import integrity
-from warehouse.contracts.registry import CONTRACTS
 from warehouse.home import Home
 from warehouse.settings import WarehouseSettings
-
-
-@pytest.mark.parametrize(
-    ("keys", "broken"),
-    [
-        ("('a'), ('b')", 0),
-        ("('a'), ('a')", 1),
-        ("('a'), ('a'), ('a'), ('b'), ('b')", 3),
-        ("('a'), (NULL)", 1),
-        ("('a'), ('')", 1),
-        ("(NULL), (NULL)", 2),
-    ],
-)
-def test_rows_beyond_one_under_a_key_and_rows_without_one_are_counted(connection, keys, broken):
-    connection.execute("CREATE SCHEMA staging")
-    connection.execute(f"CREATE TABLE staging.products AS SELECT key::VARCHAR AS key FROM (VALUES {keys}) AS rows(key)")
-    assert integrity.key_violations(connection, CONTRACTS["staging.products"]) == broken
-
-
-def test_an_empty_table_breaks_nothing(connection):
-    connection.execute("CREATE SCHEMA staging")
-    connection.execute("CREATE TABLE staging.products (key VARCHAR)")
-    assert integrity.key_violations(connection, CONTRACTS["staging.products"]) == 0
 
 
 @pytest.mark.parametrize(
