@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -149,5 +150,12 @@ def _model_files(folder: Path) -> Iterator[Path]:
 
 
 def _sha256(path: Path) -> str:
+    stat = path.stat()
+    return _sha256_of(path, stat.st_size, stat.st_mtime_ns)
+
+
+@cache
+def _sha256_of(path: Path, _size: int, _modified: int) -> str:
+    # A build asks for the fingerprint at every asset that needs the model's id: the weights are read once.
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
