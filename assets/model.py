@@ -26,7 +26,7 @@ LOG = CONTRACTS["evaluation.training_log"]
     specs=[
         dg.AssetSpec(
             key=asset_key("model.two_tower"),
-            deps=[asset_key("training.pairs"), asset_key("embeddings.texts")],
+            deps=[asset_key(name) for name in ("training.pairs", "fitted.vocabulary", "embeddings.texts")],
             group_name="model",
             kinds={"pytorch"},
             description="The towers' weights and fitted features, named by a hash of all that they were made from.",
