@@ -26,19 +26,24 @@ units as (
         ('pack_count', 1, ['個', '枚', '本', '袋', '箱', '組', '缶'])
     ) as listed(measure, factor, words)
 ),
+inches as (
+    select key, regexp_replace(lower(title), '″|”|''''', '"', 'g') as title from products
+),
+decimals as (  -- 1,500 is 1500 and 1,5 is 1.5
+    select key, regexp_replace(regexp_replace(title, '(\d),(\d\d\d)\b', '\1\2', 'g'), '(\d),(\d)', '\1.\2', 'g') as title
+    from inches
+),
+unlike as (  -- trousers of 36W x 29L, radio of 2.4G or 5G
+    select key, regexp_replace(title, '\b\d+w ?x? ?\d+l\b|\b(2\.4|[345]) ?g\b', '', 'g') as title from decimals
+),
 plain as (
     select
         key,
-        lower(title)
-            .regexp_replace('″|”|''''', '"', 'g')
-            .regexp_replace('(\d),(\d\d\d)\b', '\1\2', 'g')  -- 1,500 is 1500
-            .regexp_replace('(\d),(\d)', '\1.\2', 'g')  -- 1,5 is 1.5
-            .regexp_replace('\bfl(uid)?\.? ?(oz|ounces?)\b', 'floz', 'g')
-            .regexp_replace('\b(pack|set|box|paquete|juego|lote) (of|de) (\d+)\b', '\3 pack', 'g')
-            .regexp_replace('\b\d+w ?x? ?\d+l\b', '', 'g')  -- trousers
-            .regexp_replace('\b(2\.4|[345]) ?g\b', '', 'g')  -- radio
-            as title
-    from products
+        regexp_replace(
+            regexp_replace(title, '\bfl(uid)?\.? ?(oz|ounces?)\b', 'floz', 'g'),
+            '\b(pack|set|box|paquete|juego|lote) (of|de) (\d+)\b', '\3 pack', 'g'
+        ) as title
+    from unlike
 ),
 amounts as (
     select key, unnest(regexp_extract_all(title, '(?:^|[^\d./])\d{1,6}(?:\.\d+)?[ -]?(?:"|[a-z]+|[ァ-ヺー]+|[個枚本袋箱組缶])')) as amount

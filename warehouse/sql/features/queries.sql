@@ -17,8 +17,8 @@ phrases as (  -- every one to four neighbouring words, written as one: brands an
 mentions as (
     select
         key,
-        max_by(value, (length(value), value)) filter (kind = 'brand') as brand,
-        max_by(value, (length(value), value)) filter (kind = 'color') as color
+        max_by(phrase, (length(phrase), phrase)) filter (kind = 'brand') as brand,
+        max_by(phrase, (length(phrase), phrase)) filter (kind = 'color') as color
     from phrases
     join (select kind, value from fitted.vocabulary) as vocabulary on value = phrase
     where length(phrase) > 1

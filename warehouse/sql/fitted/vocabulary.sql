@@ -15,7 +15,7 @@ named as (
     select 'color' as kind, color_key as value from products where color_key is not null
 ),
 counted as (
-    select kind, value, count(*) as products from named group by all
+    select kind, value, count(value) as products from named group by all
 )
 select
     -- ids
