@@ -9,6 +9,7 @@ from assets.tables import table_asset, table_result
 from assets.workspace import Workspace
 from warehouse import monitoring, tables
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.query_features import check_tower_inputs
 
 
 def feature_asset(table: str, deps: tuple[str, ...]) -> dg.AssetsDefinition:
@@ -27,6 +28,8 @@ def feature_asset(table: str, deps: tuple[str, ...]) -> dg.AssetsDefinition:
     return definition
 
 
+check_tower_inputs()
+
 feature_products = feature_asset("features.products", ("staging.products",))
-feature_queries = feature_asset("features.queries", ("staging.queries",))
+feature_queries = feature_asset("features.queries", ("staging.queries", "fitted.vocabulary"))
 feature_pairs = feature_asset("features.pairs", ("staging.judgements", "staging.queries", "staging.products"))

@@ -1,5 +1,6 @@
 """The two-tower model: trained on the training pairs over cached embeddings, kept as a checkpoint."""
 
+from io import BytesIO
 from typing import Any
 
 import dagster as dg
@@ -15,6 +16,7 @@ from models.feature_encoder import FeatureSpec
 from models.training_data import LABEL_CODES, TrainingData
 from warehouse import frames, tables
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.query_features import VOCABULARY_FILE
 
 LOG = CONTRACTS["evaluation.training_log"]
 
@@ -24,7 +26,7 @@ LOG = CONTRACTS["evaluation.training_log"]
     specs=[
         dg.AssetSpec(
             key=asset_key("model.two_tower"),
-            deps=[asset_key("training.pairs"), asset_key("embeddings.texts")],
+            deps=[asset_key(name) for name in ("training.pairs", "fitted.vocabulary", "embeddings.texts")],
             group_name="model",
             kinds={"pytorch"},
             description="The towers' weights and fitted features, named by a hash of all that they were made from.",
@@ -50,10 +52,12 @@ def two_tower(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wor
 
 def model_name(workspace: Workspace) -> str:
     """Return the id of the model that the lake, the encoder and the settings make: equal inputs, equal id."""
-    pairs = pairs_fingerprint(workspace)
+    with workspace.home.lake.reading() as connection:
+        pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"], "split IN ('train', 'validation')")
+        vocabulary = tables.fingerprint(connection, CONTRACTS["fitted.vocabulary"])
     settings = workspace.tower.model_dump_json() + workspace.training.model_dump_json()
     specs = [str(feature_spec(table)) for table in ("features.queries", "features.products")]
-    return digest(pairs, TextVectors(workspace).fingerprint, settings, *specs)
+    return digest(pairs, vocabulary, TextVectors(workspace).fingerprint, settings, *specs)
 
 
 def pairs_fingerprint(workspace: Workspace) -> str:
@@ -139,4 +143,7 @@ def train_model(workspace: Workspace, model_id: str, snapshot: int) -> None:
         "history": history,
         "features": feature_versions(workspace),
     }
-    checkpoint.save(workspace.home.models / model_id, model, metadata)
+    vocabulary = BytesIO()
+    frames.vocabulary(workspace.home.lake).write_parquet(vocabulary)
+    files = {VOCABULARY_FILE: vocabulary.getvalue()}
+    checkpoint.save(workspace.home.models / model_id, model, metadata, files)

@@ -8,12 +8,14 @@ import polars as pl
 from assets.model import feature_spec
 from assets.texts import Matrix, TextVectors, product_texts, query_texts
 from assets.workspace import Workspace
+from models.checkpoint_files import read_file, read_manifest
 from models.evaluation import Evaluation, evaluate
 from models.judgements import Catalogue, JudgedSet
 from models.query_tower import QueryTower
 from models.systems import Bm25System, DenseSystem, RandomSystem, System
 from warehouse import frames
 from warehouse.lance import to_matrix
+from warehouse.query_features import VOCABULARY_FILE, QueryFeatures
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,10 @@ def _systems(
     of_queries: Callable[[list[str]], Matrix] = vectors.cached if cached else vectors.encoded
     queries = judged.queries.with_columns(key=pl.format("{}:{}", "locale", "query_id"))
     query_base = of_queries(query_texts(queries))
-    features = frames.query_features(queries).select(feature_spec("features.queries").columns)
-    tower = QueryTower.load(workspace.home.models / subject.model_id)
+    directory = workspace.home.models / subject.model_id
+    vocabulary = pl.read_parquet(read_file(directory, read_manifest(directory), VOCABULARY_FILE))
+    features = QueryFeatures(vocabulary)(queries).select(feature_spec("features.queries").columns)
+    tower = QueryTower.load(directory)
     texts = product_texts(products)
     return {
         "model": DenseSystem(tower(query_base, features), stored_vectors(workspace, subject, products)),

@@ -1,4 +1,4 @@
-"""The training table: graded pairs with their split."""
+"""The training tables: queries with their split, and their graded pairs."""
 
 from typing import Any
 
@@ -11,20 +11,31 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.quarantine import refuse
 
 
+@dg.asset(**table_asset("training.queries", deps=("staging.queries",)))
+def training_queries(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult[Any]:
+    """Carve validation from train, keep test queries out of train."""
+    lake = workspace.home.lake
+    with lake.writing() as connection:
+        change = tables.refresh(
+            connection, CONTRACTS["training.queries"], {"validation_percent": lake.settings.validation_percent}
+        )
+    return table_result(context, workspace, "training.queries", change.counts)
+
+
 @dg.asset(
     **table_asset(
         "training.pairs",
-        deps=("staging.judgements", "staging.queries", "staging.products", "features.products", "features.queries"),
+        deps=("training.queries", "staging.judgements", "staging.products", "features.products", "features.queries"),
     )
 )
 def training_pairs(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult[Any]:
-    """Grade the judged pairs, carve validation from train, keep test queries out of train."""
+    """Grade the judged pairs of the queries that have a split."""
     lake = workspace.home.lake
     with lake.writing() as connection:
-        change = tables.refresh(
-            connection, CONTRACTS["training.pairs"], {"validation_percent": lake.settings.validation_percent}
-        )
+        change = tables.refresh(connection, CONTRACTS["training.pairs"])
         refused = refuse(connection, "training.pairs")
     return table_result(context, workspace, "training.pairs", {**change.counts, "quarantined": refused})

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,13 @@ from models.towers import TwoTower
 from models.training import TrainedModel, feature_sizes
 
 
-def save(directory: Path, model: TrainedModel, metadata: dict[str, Any]) -> None:
+def save(
+    directory: Path, model: TrainedModel, metadata: dict[str, Any], files: Mapping[str, bytes] | None = None
+) -> None:
     """Write a model into a folder: whole or not at all, and the same model to the same bytes.
 
-    `metadata` holds JSON values that say where the model comes from: encoder fingerprint, snapshot, seed, metrics. A
-    folder that is there is replaced.
+    `metadata` holds JSON values that say where the model comes from: encoder fingerprint, snapshot, seed, metrics;
+    `files` what else is frozen with it, by file name. A folder that is there is replaced.
     """
     from safetensors.torch import save as to_bytes
 
@@ -38,6 +41,7 @@ def save(directory: Path, model: TrainedModel, metadata: dict[str, Any]) -> None
         "towers": model.towers.settings.model_dump(mode="json"),
         "features": {"query": model.query_encoder.to_dict(), "product": model.product_encoder.to_dict()},
         "metadata": metadata,
+        "files_sha256": {name: hashlib.sha256(content).hexdigest() for name, content in (files or {}).items()},
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -48,6 +52,8 @@ def save(directory: Path, model: TrainedModel, metadata: dict[str, Any]) -> None
         whole = scratch / "new"
         whole.mkdir()
         _write(whole / WEIGHTS_FILE, weights)
+        for name, content in (files or {}).items():
+            _write(whole / name, content)
         _write(whole / MANIFEST_FILE, text.encode())
         if directory.exists():
             directory.rename(scratch / "old")

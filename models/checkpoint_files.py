@@ -1,4 +1,4 @@
-"""The two files of a checkpoint, read without torch: `towers.safetensors` and `model.json`."""
+"""The files of a checkpoint, read without torch: `towers.safetensors`, `model.json`, and what else is frozen with them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from models.errors import ModelError
 
-FORMAT = 1
+FORMAT = 2
 WEIGHTS_FILE = "towers.safetensors"
 MANIFEST_FILE = "model.json"
 
@@ -56,6 +56,23 @@ def read_tensors(directory: Path, manifest: dict[str, Any]) -> dict[str, npt.NDA
         raise ModelError(f"{path} is not the file that was saved: its SHA-256 differs from {MANIFEST_FILE}'s", _MEND)
     tensors: dict[str, npt.NDArray[np.float32]] = load(content)
     return tensors
+
+
+def read_file(directory: Path, manifest: dict[str, Any], name: str) -> bytes:
+    """Return the content of a file that was frozen with the model.
+
+    Raises:
+        ModelError: The model has no such file, or it is missing or not the one that was saved.
+    """
+    wanted = manifest.get("files_sha256", {}).get(name)
+    if wanted is None:
+        raise ModelError(f"the model in {directory} was saved without {name}", _MEND)
+    content = _read(directory / name)
+    if hashlib.sha256(content).hexdigest() != wanted:
+        raise ModelError(
+            f"{directory / name} is not the file that was saved: its SHA-256 differs from {MANIFEST_FILE}'s", _MEND
+        )
+    return content
 
 
 def _read(path: Path) -> bytes:

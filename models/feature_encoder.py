@@ -41,15 +41,28 @@ class NumericScale:
 
 
 @dataclasses.dataclass(frozen=True)
+class Vocabulary:
+    """Hold the values kept of one categorical column, in how many train rows each stood, and the scale of that number's log.
+
+    The frequency of a value that is not kept counts as 0.
+    """
+
+    values: tuple[str, ...]
+    rows: tuple[int, ...]
+    frequency: NumericScale
+
+
+@dataclasses.dataclass(frozen=True)
 class FeatureEncoder:
     """Normalise numeric columns and index categorical ones with values fitted once.
 
+    A categorical column also enters as a number: how frequent its value is in the train split, as log(1 + rows).
     Every row is encoded by itself: no value depends on the rows beside it.
     """
 
     spec: FeatureSpec
     scales: tuple[NumericScale, ...]
-    vocabularies: tuple[tuple[str, ...], ...]
+    vocabularies: tuple[Vocabulary, ...]
     numeric_limit: float
 
     @classmethod
@@ -71,38 +84,44 @@ class FeatureEncoder:
 
     @property
     def numeric_width(self) -> int:
-        """Return the width of the encoded numeric columns: a value and a missing flag each."""
-        return 2 * len(self.spec.numeric)
+        """Return the width of the encoded numbers: a value and a missing flag for each column."""
+        return 2 * len(self.spec.columns)
 
     @property
     def vocabulary_sizes(self) -> tuple[int, ...]:
         """Return how many indices each categorical column has, the unknown one included."""
-        return tuple(len(vocabulary) + 1 for vocabulary in self.vocabularies)
+        return tuple(len(vocabulary.values) + 1 for vocabulary in self.vocabularies)
 
     def transform(self, frame: pl.DataFrame) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-        """Return numeric (rows, 2 * numeric columns) and categorical (rows, categorical columns).
+        """Return numeric (rows, 2 * columns) and categorical (rows, categorical columns).
 
         The first half of the numeric columns holds deviations from the mean, the second half flags of missing values.
-        A missing number, NaN and infinity included, is read as the median.
+        A missing number, NaN and infinity included, is read as the median. The frequencies of the categorical columns
+        come after the numeric columns; a missing value has frequency 0 and is flagged.
 
         Raises:
             ModelError: A declared column is not in the frame or cannot be read as a number.
         """
-        count = len(self.spec.numeric)
+        count = len(self.spec.columns)
         numeric = np.zeros((frame.height, 2 * count), dtype=np.float32)
+        categorical = np.zeros((frame.height, len(self.spec.categorical)), dtype=np.int64)
+
+        def put(
+            position: int, numbers: npt.NDArray[np.float64], missing: npt.NDArray[np.bool_], scale: NumericScale
+        ) -> None:
+            normalised = (numbers - scale.mean) / scale.deviation
+            numeric[:, position] = np.clip(normalised, -self.numeric_limit, self.numeric_limit)
+            numeric[:, count + position] = missing
+
         for position, (name, scale) in enumerate(zip(self.spec.numeric, self.scales, strict=True)):
             numbers = _numbers(frame, name)
             missing = np.isnan(numbers)
-            normalised = (np.where(missing, scale.median, numbers) - scale.mean) / scale.deviation
-            numeric[:, position] = np.clip(normalised, -self.numeric_limit, self.numeric_limit)
-            numeric[:, count + position] = missing
-        categorical = np.zeros((frame.height, len(self.spec.categorical)), dtype=np.int64)
+            put(position, np.where(missing, scale.median, numbers), missing, scale)
         for position, (name, vocabulary) in enumerate(zip(self.spec.categorical, self.vocabularies, strict=True)):
-            indices = range(UNKNOWN + 1, len(vocabulary) + 1)
-            codes = _values(frame, name).replace_strict(
-                list(vocabulary), list(indices), default=UNKNOWN, return_dtype=pl.Int64
-            )
-            categorical[:, position] = codes.to_numpy()
+            values = _values(frame, name)
+            categorical[:, position] = _codes(values, vocabulary.values)
+            frequency = _log_rows(vocabulary.rows)[categorical[:, position]]
+            put(len(self.spec.numeric) + position, frequency, values.is_null().to_numpy(), vocabulary.frequency)
         return numeric, categorical
 
     def to_dict(self) -> dict[str, Any]:
@@ -112,7 +131,8 @@ class FeatureEncoder:
                 name: dataclasses.asdict(scale) for name, scale in zip(self.spec.numeric, self.scales, strict=True)
             },
             "categorical": {
-                name: list(values) for name, values in zip(self.spec.categorical, self.vocabularies, strict=True)
+                name: dataclasses.asdict(vocabulary)
+                for name, vocabulary in zip(self.spec.categorical, self.vocabularies, strict=True)
             },
             "numeric_limit": self.numeric_limit,
         }
@@ -123,7 +143,10 @@ class FeatureEncoder:
         return cls(
             spec=FeatureSpec(numeric=tuple(state["numeric"]), categorical=tuple(state["categorical"])),
             scales=tuple(NumericScale(**scale) for scale in state["numeric"].values()),
-            vocabularies=tuple(tuple(values) for values in state["categorical"].values()),
+            vocabularies=tuple(
+                Vocabulary(tuple(one["values"]), tuple(one["rows"]), NumericScale(**one["frequency"]))
+                for one in state["categorical"].values()
+            ),
             numeric_limit=state["numeric_limit"],
         )
 
@@ -164,7 +187,7 @@ def _fit_scale(numbers: npt.NDArray[np.float64]) -> NumericScale:
     return NumericScale(float(np.median(seen)), float(seen.mean()), deviation if usable else 1.0)
 
 
-def _fit_vocabulary(values: pl.Series, size: int, minimum: int) -> tuple[str, ...]:
+def _fit_vocabulary(values: pl.Series, size: int, minimum: int) -> Vocabulary:
     counts = (
         values.drop_nulls()
         .alias("value")
@@ -173,5 +196,21 @@ def _fit_vocabulary(values: pl.Series, size: int, minimum: int) -> tuple[str, ..
         .agg(pl.len().alias("rows"))
         .filter(pl.col("rows") >= minimum)
         .sort(["rows", "value"], descending=[True, False])
+        .head(size)
     )
-    return tuple(counts.get_column("value").head(size).to_list())
+    kept, rows = tuple(counts["value"].to_list()), tuple(counts["rows"].to_list())
+    return Vocabulary(kept, rows, _fit_scale(_log_rows(rows)[_codes(values, kept)]))
+
+
+def _codes(values: pl.Series, kept: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    """Return the index of each value, `UNKNOWN` for those that are not kept and for missing ones: (rows,)."""
+    indices = list(range(UNKNOWN + 1, len(kept) + 1))
+    codes: npt.NDArray[np.int64] = values.replace_strict(
+        list(kept), indices, default=UNKNOWN, return_dtype=pl.Int64
+    ).to_numpy()
+    return codes
+
+
+def _log_rows(rows: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    """Return log(1 + rows) by index, 0 for `UNKNOWN`: (values + 1,)."""
+    return np.log1p(np.array([0, *rows], dtype=np.float64))

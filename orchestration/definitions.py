@@ -7,6 +7,7 @@ from assets import (
     embeddings,
     evaluation,
     features,
+    fitted,
     model,
     monitoring,
     quarantine,
@@ -23,8 +24,9 @@ from orchestration.resources import workspace_resource
 ASSET_MODULES = [
     raw,
     staging,
-    features,
     training,
+    fitted,
+    features,
     quarantine,
     embeddings,
     model,

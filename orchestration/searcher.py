@@ -5,15 +5,16 @@ from typing import Any
 
 import polars as pl
 
+from models.checkpoint_files import read_file, read_manifest
 from models.encoder import Encoder, load_encoder
 from models.openvino_encoder import OpenVinoEncoder
 from models.query_tower import QueryTower
 from models.settings import EncoderSettings
 from models.text import query_text
-from warehouse import frames
 from warehouse.cleaning import clean_queries
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
+from warehouse.query_features import VOCABULARY_FILE, QueryFeatures
 from warehouse.releases import Release
 
 
@@ -50,8 +51,11 @@ class Searcher:
         release = self._home.releases.live()
         if release is None:
             raise WarehouseError(f"no release in {self._home.root}", "make one with: stockroom build --raw DIR")
-        encoder, tower = self._open_encoder(release), QueryTower.load(self._home.models / release.model_id)
-        self.release, self._encoder, self._tower = release, encoder, tower  # none of the three without the others
+        directory = self._home.models / release.model_id
+        encoder, tower = self._open_encoder(release), QueryTower.load(directory)
+        features = QueryFeatures(pl.read_parquet(read_file(directory, read_manifest(directory), VOCABULARY_FILE)))
+        # none of them without the others
+        self.release, self._encoder, self._tower, self._features = release, encoder, tower, features
         return release
 
     def search(self, query: str, k: int = 10, locale: str | None = None) -> list[Hit]:
@@ -64,8 +68,7 @@ class Searcher:
         text = cleaned["query"][0]
         if not text:
             raise WarehouseError("the query is blank", "type some words to search for")
-        features = frames.query_features(cleaned.with_columns(pl.col("locale").cast(pl.String)))
-        vector = self._tower(self._encoder.encode([query_text(text)]), features)[0]  # (dim,)
+        vector = self._tower(self._encoder.encode([query_text(text)]), self._features(cleaned))[0]  # (dim,)
         found = self._home.vectors.search(self.release.model_id, self.release.vector_version, vector, k, locale)
         if found.is_empty():
             raise WarehouseError(

@@ -3,8 +3,7 @@
 import polars as pl
 
 from warehouse import tables
-from warehouse.contracts.registry import CONTRACTS
-from warehouse.lake import Lake, connect
+from warehouse.lake import Lake
 
 
 def products(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
@@ -32,6 +31,11 @@ def trained_queries(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
     return read(lake, "trained_queries", snapshot)
 
 
+def vocabulary(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
+    """Return the columns of fitted.vocabulary, by key."""
+    return read(lake, "vocabulary", snapshot)
+
+
 def metrics(lake: Lake, model_id: str) -> pl.DataFrame:
     """Return what was measured of a model: locale, system, metric, value, low, high, queries, inputs; empty if nothing was."""
     with lake.reading() as connection:
@@ -44,22 +48,3 @@ def read(lake: Lake, name: str, snapshot: int | None = None) -> pl.DataFrame:
     """Return what the file `sql/read/<name>.sql` answers with."""
     with lake.reading(snapshot) as connection:
         return connection.sql(tables.sql(f"read.{name}")).pl()
-
-
-def query_features(queries: pl.DataFrame) -> pl.DataFrame:
-    """Compute the features of queries that no table holds, with the very SQL that fills features.queries.
-
-    Args:
-        queries: key, locale (may be null: unknown) and the cleaned query, one row each.
-
-    Returns:
-        The columns of features.queries, in the order of `queries`.
-    """
-    with connect(memory_gb=1.0) as connection:
-        connection.register("queries_given", queries.select("key", "locale", "query"))
-        connection.execute("CREATE SCHEMA staging")
-        connection.execute("CREATE VIEW staging.queries AS FROM queries_given")
-        contract = CONTRACTS["features.queries"]
-        columns = ", ".join(f'"{name}"::{contract.sql_type(name)} AS "{name}"' for name in contract.columns)
-        answer = connection.sql(f"SELECT {columns} FROM ({tables.sql('features.queries')})").pl()
-    return queries.select("key").join(answer, on="key", how="left", maintain_order="left")

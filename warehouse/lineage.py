@@ -34,7 +34,7 @@ _MEASURED = {
     "evaluation.training_log": (*_JUDGED, ("training.pairs", "split")),
 }
 _NAMES = frozenset({"key", "model_id", "system", "metric", "inputs", "epoch", "learning_rate", "is_best"})
-_FROM_SQL = ("staging", "features", "training")
+_FROM_SQL = ("staging", "training", "fitted", "features")
 
 
 class Step(NamedTuple):

@@ -146,15 +146,17 @@ def _sql_path(table: str) -> tuple[str, str, str]:
     return "sql", schema, f"{name}.sql"
 
 
-def fingerprint(connection: duckdb.DuckDBPyConnection, contract: Contract) -> str:
-    """Return the table's data version: row count and the sum of its rows' MD5 hashes modulo 2^128, in hex.
+def fingerprint(connection: duckdb.DuckDBPyConnection, contract: Contract, where: str = "true") -> str:
+    """Return the data version of a table, or of those rows for which `where` holds, in hex.
+
+    It is the row count and the sum of the rows' MD5 hashes modulo 2^128.
 
     A row's hash is that of "key input_hash", read as a little-endian number. Equal content gives the equal fingerprint
     whatever the order of rows, the snapshot or the version of DuckDB.
     """
     rows, low, high = connection.execute(  # DuckDB calls the first eight bytes upper, though they are the low ones
         "SELECT count(*), coalesce(sum(md5_number_upper(row)::HUGEINT), 0), coalesce(sum(md5_number_lower(row)::HUGEINT), 0) "
-        f"FROM (SELECT concat(\"{contract.key}\", ' ', {INPUT_HASH}) AS row FROM {contract.table})"
+        f"FROM (SELECT concat(\"{contract.key}\", ' ', {INPUT_HASH}) AS row FROM {contract.table} WHERE {where})"
     ).fetchone() or (0, 0, 0)
     return f"{int(rows)}-{((int(high) << 64) + int(low)) % (1 << 128):032x}"
 

@@ -16,6 +16,7 @@ from orchestration.settings import load_settings
 from orchestration.workspace import open_home, open_workspace
 from warehouse import frames
 from warehouse.lance import to_matrix
+from warehouse.query_features import QueryFeatures
 
 GAIN = {"E": 1.0, "S": 0.1, "C": 0.01, "I": 0.0}
 
@@ -33,6 +34,7 @@ def expected(built, home):
     vectors = dict(zip(stored["key"].to_pylist(), to_matrix(stored["vector"]).astype(np.float64), strict=True))
     encoder = load_encoder(load_settings(built.home).encoder, home.encoders)
     tower = QueryTower.load(home.models / release.model_id)
+    features = QueryFeatures(frames.vocabulary(home.lake, release.snapshot))
     with home.lake.reading() as connection:
         judged = connection.sql(
             "SELECT query_key, product_key, locale, query, label FROM training.pairs WHERE split = 'test' AND small_version"
@@ -41,7 +43,7 @@ def expected(built, home):
     for (query_key,), own in judged.group_by("query_key"):
         locale, query = own["locale"][0], own["query"][0]
         given = pl.DataFrame({"key": ["q"], "locale": [locale], "query": [query]})
-        vector = tower(encoder.encode([query]), frames.query_features(given))[0].astype(np.float64)
+        vector = tower(encoder.encode([query]), features(given))[0].astype(np.float64)
         scores = {key: float(vector @ other) for key, other in vectors.items() if key.startswith(f"{locale}:")}
         best_first = sorted(scores, key=lambda key: (-scores[key], key))
         labels = dict(own.select("product_key", "label").iter_rows())

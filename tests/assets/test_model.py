@@ -38,9 +38,10 @@ def test_settings_that_change_no_weight_make_no_other_model(workspace):
 
 def test_features_are_those_that_the_contract_declares():
     spec = feature_spec("features.queries")
-    assert spec.numeric == ("query_chars", "query_words", "query_numbers", "has_negation")
-    assert spec.categorical == ("locale",)
-    assert set(feature_spec("features.products").categorical) == {"locale", "brand_key", "color_key"}
+    assert spec.numeric == ("query_chars", "query_words", "query_numbers", "has_brand", "has_color", "has_negation")
+    assert spec.categorical == ("locale", "query_brand", "query_color", "query_script")
+    assert feature_spec("features.products").categorical == ("locale", "brand_key", "color_key", "title_script")
+    assert "title_price" not in feature_spec("features.products").columns  # declared for SQL alone
 
 
 def test_training_rows_point_at_their_query_and_product(workspace):

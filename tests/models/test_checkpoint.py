@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from models.checkpoint import load, save
+from models.checkpoint_files import read_file, read_manifest
 from models.errors import ModelError
 from models.feature_encoder import FeatureEncoder, FeatureSpec
 from models.query_tower import QueryTower
@@ -40,7 +41,7 @@ def test_a_model_comes_back_as_it_was(tmp_path):
     assert (after.query_encoder, after.product_encoder) == (before.query_encoder, before.product_encoder)
     assert (after.towers.alpha, after.best_epoch, after.notes) == (0.5, 3, ("a note",))
     assert after.towers.settings == before.towers.settings
-    inputs = (torch.randn(3, 4), torch.randn(3, 2), torch.tensor([[0], [1], [0]]))
+    inputs = (torch.randn(3, 4), torch.randn(3, 4), torch.tensor([[0], [1], [0]]))
     assert torch.equal(after.towers("query", *inputs), before.towers("query", *inputs))
 
 
@@ -100,3 +101,15 @@ def test_weights_of_another_shape_are_refused(tmp_path):
     path.write_text(json.dumps({**manifest, "dim": 5}))
     with pytest.raises(ModelError, match="do not fit"):
         load(tmp_path / "model")
+
+
+def test_what_is_frozen_with_a_model_comes_back_or_is_refused(tmp_path):
+    directory = tmp_path / "model"
+    save(directory, model(), METADATA, {"words.txt": b"red"})
+    manifest = read_manifest(directory)
+    assert read_file(directory, manifest, "words.txt") == b"red"
+    with pytest.raises(ModelError, match=r"was saved without other\.txt"):
+        read_file(directory, manifest, "other.txt")
+    (directory / "words.txt").write_bytes(b"blue")
+    with pytest.raises(ModelError, match=r"words\.txt is not the file that was saved"):
+        read_file(directory, manifest, "words.txt")

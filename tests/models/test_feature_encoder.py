@@ -28,7 +28,8 @@ def test_numbers_become_deviations_from_the_train_mean_and_missing_ones_the_medi
     numeric, _ = encoder.transform(pl.DataFrame({"length": [3.0, None], "sale": [True, None], "brand": ["a", "a"]}))
     deviation = np.sqrt(2 / 3)  # of 1, 2, 3
     # length, sale, length missing, sale missing; sale: mean 0.5, deviation 0.5, median 0.5
-    np.testing.assert_allclose(numeric, [[1 / deviation, 1, 0, 0], [0, 0, 1, 1]], atol=1e-6)
+    # behind each half the brand's frequency, which is the same for a and b, and whether it is missing
+    np.testing.assert_allclose(numeric, [[1 / deviation, 1, 0, 0, 0, 0], [0, 0, 0, 1, 1, 0]], atol=1e-6)
     assert numeric.dtype == np.float32
 
 
@@ -51,6 +52,15 @@ def test_categories_are_numbered_by_frequency_then_name_and_the_rest_is_unknown(
     assert encoder.vocabulary_sizes == (3,)
 
 
+def test_a_category_is_also_the_log_of_its_frequency_in_the_train_split():
+    frame = pl.DataFrame({"brand": ["top", "top", "top", "a", "a", "rare", None]})
+    encoder = FeatureEncoder.fit(frame, FeatureSpec(categorical=("brand",)), SETTINGS)
+    numeric, _ = encoder.transform(pl.DataFrame({"brand": ["top", "a", "rare", "new", None]}))
+    train = np.log1p([3, 3, 3, 2, 2, 0, 0])
+    expected = (np.log1p([3, 2, 0, 0, 0]) - train.mean()) / train.std()
+    np.testing.assert_allclose(numeric, np.column_stack([expected, [0, 0, 0, 0, 1]]), atol=1e-6)
+
+
 def test_constant_and_empty_columns_say_nothing():
     frame = pl.DataFrame({"constant": [5.0, 5.0], "empty": pl.Series([None, None], dtype=pl.Float64)})
     encoder = FeatureEncoder.fit(frame, FeatureSpec(numeric=("constant", "empty")), SETTINGS)
@@ -59,7 +69,7 @@ def test_constant_and_empty_columns_say_nothing():
 
 def test_no_rows_and_no_columns_are_fine():
     encoder = FeatureEncoder.fit(TRAIN.clear(), SPEC, SETTINGS)
-    assert [part.shape for part in encoder.transform(TRAIN)] == [(4, 4), (4, 1)]
+    assert [part.shape for part in encoder.transform(TRAIN)] == [(4, 6), (4, 1)]
     none = FeatureEncoder.fit(TRAIN, FeatureSpec(), SETTINGS)
     assert [part.shape for part in none.transform(TRAIN)] == [(4, 0), (4, 0)]
 

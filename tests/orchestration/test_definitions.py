@@ -19,11 +19,13 @@ GRAPH = {
     "staging.products": ({"raw.products"}, {"polars"}),
     "staging.queries": ({"raw.judgements", "raw.sources", "staging.products"}, {"polars"}),
     "staging.judgements": ({"raw.judgements", "staging.products", "staging.queries"}, {"duckdb"}),
+    "training.queries": ({"staging.queries"}, {"duckdb"}),
+    "fitted.vocabulary": ({"training.queries", "staging.judgements", "staging.products"}, {"duckdb"}),
     "features.products": ({"staging.products"}, {"duckdb"}),
-    "features.queries": ({"staging.queries"}, {"duckdb"}),
+    "features.queries": ({"staging.queries", "fitted.vocabulary"}, {"duckdb"}),
     "features.pairs": ({"staging.judgements", "staging.queries", "staging.products"}, {"duckdb"}),
     "training.pairs": (
-        {"staging.judgements", "staging.queries", "staging.products", "features.products", "features.queries"},
+        {"training.queries", "staging.judgements", "staging.products", "features.products", "features.queries"},
         {"duckdb"},
     ),
     "quarantine.rows": (

@@ -18,6 +18,7 @@ from orchestration.workspace import open_home
 from warehouse import frames
 from warehouse.errors import WarehouseError
 from warehouse.lance import to_matrix
+from warehouse.query_features import QueryFeatures
 
 QUERIES = [
     "black tent",
@@ -47,13 +48,14 @@ def brute_force(home, built):
     vectors = to_matrix(stored["vector"])
     encoder = load_encoder(load_settings(built.home).encoder, home.encoders)
     tower = QueryTower.load(home.models / release.model_id)
+    features = QueryFeatures(frames.vocabulary(home.lake, release.snapshot))
     assert read_manifest(home.models / release.model_id)["alpha"] != 0  # else the tower would not matter here
 
     def rank(cleaned: str, locale: str | None) -> list[tuple[str, float]]:
         given = pl.DataFrame(
             {"key": ["q"], "locale": [locale], "query": [cleaned]}, schema_overrides={"locale": pl.String}
         )
-        vector = tower(encoder.encode([cleaned]), frames.query_features(given))[0]
+        vector = tower(encoder.encode([cleaned]), features(given))[0]
         scores = vectors.astype(np.float64) @ vector.astype(np.float64)
         rows = zip(
             scores,
@@ -140,8 +142,9 @@ def test_every_judged_query_has_the_same_features_online_as_offline(home):
         ).pl()
         stored = connection.sql("SELECT * EXCLUDE input_hash FROM features.queries ORDER BY key").pl()
     assert judged.height > 20
+    features = QueryFeatures(frames.vocabulary(home.lake))
     for row in judged.iter_slices(1):  # one at a time, as a searcher sees them
-        online = frames.query_features(row)
+        online = features(row)
         assert online.equals(stored.filter(pl.col("key") == row["key"][0]))
 
 

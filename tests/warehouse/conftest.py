@@ -172,10 +172,12 @@ def build() -> Callable[[Lake, Path], list[Ingested]]:
         staging.refresh_queries(lake)
         parameters: Mapping[str, Mapping[str, object]] = {
             "staging.judgements": {"judged_at": lake.settings.judged_at},
+            "training.queries": {"validation_percent": lake.settings.validation_percent},
+            "fitted.vocabulary": {},
             "features.products": {},
             "features.queries": {},
             "features.pairs": {},
-            "training.pairs": {"validation_percent": lake.settings.validation_percent},
+            "training.pairs": {},
         }
         with lake.writing() as connection:
             for table, values in parameters.items():

@@ -1,6 +1,5 @@
 """Frames are what the model and the index read of the lake."""
 
-import polars as pl
 import pytest
 
 from warehouse import frames, tables
@@ -74,34 +73,3 @@ def test_metrics_of_a_model_that_was_not_measured_are_empty(filled):
     assert frames.metrics(filled, "m1").select("system", "metric", "value", "inputs").rows() == [
         ("model", "ndcg", 0.5, "i")
     ]
-
-
-def test_features_of_queries_at_hand_are_those_of_the_table(filled):
-    stored = frames.queries(filled)
-    with filled.reading() as connection:
-        given = connection.sql("SELECT key, locale, query FROM staging.queries ORDER BY key DESC").pl()
-    online = frames.query_features(given)
-    assert online["key"].to_list() == given["key"].to_list()
-    columns = list(CONTRACTS["features.queries"].columns)
-    assert online.columns == columns
-    assert online.sort("key").equals(stored.select(columns).sort("key"))
-
-
-def test_a_query_of_no_known_locale_has_features_too():
-    given = pl.DataFrame(
-        {"key": ["q"], "locale": [None], "query": ["2 mugs without handle"]}, schema_overrides={"locale": pl.String}
-    )
-    (row,) = frames.query_features(given).iter_rows(named=True)
-    assert row == {
-        "key": "q",
-        "locale": None,
-        "query_chars": 21,
-        "query_words": 4,
-        "query_numbers": 1,
-        "has_negation": True,
-    }
-
-
-def test_no_queries_have_no_features():
-    empty = pl.DataFrame(schema={"key": pl.String, "locale": pl.String, "query": pl.String})
-    assert frames.query_features(empty).is_empty()

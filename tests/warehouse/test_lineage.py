@@ -14,6 +14,8 @@ BOUND = {"judged_at": "2022-06-14 00:00:00+00", "validation_percent": 50}
 SQL_TABLES = [
     "staging.queries",
     "staging.judgements",
+    "training.queries",
+    "fitted.vocabulary",
     "features.products",
     "features.queries",
     "features.pairs",

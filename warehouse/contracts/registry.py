@@ -9,13 +9,14 @@ from warehouse.contracts.evaluation import (
     EvaluationTrainingLog,
 )
 from warehouse.contracts.features import FeaturePairs, FeatureProducts, FeatureQueries
+from warehouse.contracts.fitted import FittedVocabulary
 from warehouse.contracts.lineage import RegistryLineage
 from warehouse.contracts.monitoring import MonitoringDrift, MonitoringFeatureStats, MonitoringVersions
 from warehouse.contracts.quarantine import QuarantineRows
 from warehouse.contracts.raw import RawFiles, RawJudgements, RawProducts, RawSources
 from warehouse.contracts.snapshots import RegistryChanges, RegistrySnapshots
 from warehouse.contracts.staging import StagingJudgements, StagingProducts, StagingQueries
-from warehouse.contracts.training import TrainingPairs
+from warehouse.contracts.training import TrainingPairs, TrainingQueries
 
 CONTRACTS = {
     contract.table: contract
@@ -28,6 +29,8 @@ CONTRACTS = {
         Contract("staging.products", StagingProducts),
         Contract("staging.queries", StagingQueries),
         Contract("staging.judgements", StagingJudgements),
+        Contract("training.queries", TrainingQueries),
+        Contract("fitted.vocabulary", FittedVocabulary),
         Contract("features.products", FeatureProducts),
         Contract("features.queries", FeatureQueries),
         Contract("features.pairs", FeaturePairs),

@@ -1,14 +1,26 @@
-"""Contract of the training table."""
+"""Contracts of the training tables."""
 
 import dataframely as dy
 
 from warehouse.contracts.contract import about, key_column
 
 
+class TrainingQueries(dy.Schema):
+    """One row per query that is trained on or measured on, with its split.
+
+    A train query whose text also stands in test of its locale is left out, so that no test query was ever trained on.
+    """
+
+    key = key_column("locale:query_id")
+    locale = dy.String(nullable=False, metadata=about("marketplace"))
+    query = dy.String(nullable=False, metadata=about("the cleaned query"))
+    split = dy.String(nullable=False, metadata=about("train, validation (carved from train by query hash) or test"))
+
+
 class TrainingPairs(dy.Schema):
     """One row per judged query and product, graded and split; what the model learns from and is measured on.
 
-    A train query whose text also stands in test of its locale is left out, so that no test query was ever trained on.
+    The judgements of the queries in training.queries.
     """
 
     key = key_column("locale:query_id:product_id")

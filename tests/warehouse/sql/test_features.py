@@ -74,11 +74,65 @@ def test_product_features(connection: duckdb.DuckDBPyConnection) -> None:
             product("jp", "P3", "靴 ２", brand="ナイキ", brand_key="ナイキ"),
         ],
     )
+    none = (None,) * 5
     assert answer(connection, "features.products") == [
-        ("jp:P3", "P3", "jp", "ナイキ", None, 3, 2, 0, 0, 0, 0.25, False),
-        ("us:P1", "P1", "us", "nike", "red", 19, 5, 2, 5, 3, 1.0, True),
-        ("us:P2", "P2", "us", None, None, 3, 1, 0, 0, 0, 0.0, False),
+        ("jp:P3", "P3", "jp", "ナイキ", None, "han", 3, 2, 0, None, *none, 0, 0, 0, 0.25, False),
+        ("us:P1", "P1", "us", "nike", "red", "latin", 19, 5, 2, 90, *none, 5, 3, 16, 1.0, True),
+        ("us:P2", "P2", "us", None, None, "latin", 3, 1, 0, None, *none, 0, 0, 0, 0.0, False),
     ]
+
+
+@pytest.mark.parametrize(
+    ("title", "sizes"),
+    [
+        ("Shampoo 250ml", {"volume_ml": 250}),
+        ("Soap 11.2 Fl Oz, pack of 6", {"volume_ml": 331.22, "pack_count": 6}),
+        ("Aceite 1,5 litros", {"volume_ml": 1500}),
+        ("Hay 1,500 g", {"weight_g": 1500}),
+        ("Hay 50 lb.", {"weight_g": 22679.6}),
+        ("ミルク 500ml×24本", {"volume_ml": 500, "pack_count": 24}),
+        ('Case for MacBook 13"', {"length_cm": 33.02}),
+        ("Sign 18'' x 24''", {"length_cm": 60.96}),
+        ("Ribbon 12-inch, 20 pcs", {"length_cm": 30.48, "pack_count": 20}),
+        ("Set of 6 chairs", {"pack_count": 6}),
+        ("$25 gift card", {"title_price": 25}),
+        ("ギフト 500円", {"title_price": 500}),
+        ("Jeans 36W x 29L", {}),
+        ("Phone 5G", {}),
+        ("Hub 2 in 1, size 9 M US", {}),
+        ("Screw 1/2 inch", {}),
+    ],
+)
+def test_amounts_in_titles(connection: duckdb.DuckDBPyConnection, title: str, sizes: dict[str, float]) -> None:
+    fill(connection, "staging.products", [product("us", "P1", title)])
+    tables.refresh(connection, CONTRACTS["features.products"])
+    names = ("title_price", "pack_count", "volume_ml", "weight_g", "length_cm")
+    row = connection.sql(f"SELECT {', '.join(names)} FROM features.products").fetchone()
+    assert {name: value for name, value in zip(names, row or (), strict=True) if value is not None} == sizes
+
+
+@pytest.mark.parametrize(
+    ("title", "script"),
+    [
+        ("Mug", "latin"),
+        ("Ñandú", "latin"),
+        ("マグ カップ mug", "kana"),
+        ("洗濯機", "han"),
+        ("머그", "hangul"),
+        ("Кружка", "cyrillic"),
+        ("90", None),
+        ("９０ ★", None),
+    ],
+)
+def test_the_script_is_that_of_most_letters(
+    connection: duckdb.DuckDBPyConnection, title: str, script: str | None
+) -> None:
+    fill(connection, "staging.products", [product("us", "P1", title)])
+    fill(connection, "staging.queries", [query("us", 1, title)])
+    fill(connection, "fitted.vocabulary", [])
+    for table, column in (("features.products", "title_script"), ("features.queries", "query_script")):
+        tables.refresh(connection, CONTRACTS[table])
+        assert connection.sql(f"SELECT {column} FROM {table}").fetchone() == (script,)
 
 
 def test_query_features(connection: duckdb.DuckDBPyConnection) -> None:
@@ -87,11 +141,37 @@ def test_query_features(connection: duckdb.DuckDBPyConnection) -> None:
         "staging.queries",
         [query("us", 1, "mug Without handle 2 l 10"), query("us", 2, "nothing"), query("jp", 3, "持ち手なし カップ")],
     )
+    fill(connection, "fitted.vocabulary", [])
+    none = (None, None)
     assert answer(connection, "features.queries") == [
-        ("jp:3", "jp", 9, 2, 0, True),
-        ("us:1", "us", 25, 6, 2, True),
-        ("us:2", "us", 7, 1, 0, False),
+        ("jp:3", "jp", *none, "kana", 9, 2, 0, False, False, True),
+        ("us:1", "us", *none, "latin", 25, 6, 2, False, False, True),
+        ("us:2", "us", *none, "latin", 7, 1, 0, False, False, False),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "brand", "color"),
+    [
+        ("New Balance shoes", "newbalance", None),
+        ("levi's jeans light-blue", "levis", "lightblue"),
+        ("blue mug", None, "blue"),
+        ("newbalances", None, None),
+        ("x mug", None, None),
+        ("ナイキ シューズ", "ナイキ", None),
+    ],
+)
+def test_a_query_names_the_longest_known_brand_and_colour_by_whole_words(
+    connection: duckdb.DuckDBPyConnection, text: str, brand: str | None, color: str | None
+) -> None:
+    known = [("brand", value) for value in ("new", "newbalance", "levis", "ナイキ", "x")]
+    known += [("color", value) for value in ("blue", "lightblue")]
+    words = [{"key": f"{kind}:{value}", "kind": kind, "value": value} for kind, value in known]
+    fill(connection, "fitted.vocabulary", words)
+    fill(connection, "staging.queries", [query("us", 1, text)])
+    tables.refresh(connection, CONTRACTS["features.queries"])
+    found = connection.sql("SELECT query_brand, query_color, has_brand, has_color FROM features.queries").fetchone()
+    assert found == (brand, color, brand is not None, color is not None)
 
 
 @pytest.mark.parametrize(
@@ -109,6 +189,7 @@ def test_query_features(connection: duckdb.DuckDBPyConnection) -> None:
 )
 def test_negation(connection: duckdb.DuckDBPyConnection, text: str, excludes: bool) -> None:
     fill(connection, "staging.queries", [query("us", 1, text)])
+    fill(connection, "fitted.vocabulary", [])
     assert answer(connection, "features.queries")[0][-1] is excludes
 
 
@@ -116,20 +197,31 @@ def test_pair_features(connection: duckdb.DuckDBPyConnection) -> None:
     fill(
         connection,
         "staging.queries",
-        [query("us", 1, "red NIKE shoes red"), query("us", 2, "!!!"), query("us", 3, "unjudged")],
+        [
+            query("us", 1, "red NIKE shoes red"),
+            query("us", 2, "!!!"),
+            query("us", 3, "unjudged"),
+            query("us", 4, "scarred mug 12 1.5"),
+        ],
     )
     fill(
         connection,
         "staging.products",
-        [product("us", "P1", "Shoes, running", brand="Nike", color="Red"), product("us", "P2", "Red mug")],
+        [
+            product("us", "P1", "Shoes, running", brand="Nike", color="Red"),
+            product("us", "P2", "Red mug 1.5 12", color="red"),
+        ],
     )
     fill(
-        connection, "staging.judgements", [judgement("us", 1, "P1"), judgement("us", 1, "P2"), judgement("us", 2, "P1")]
+        connection,
+        "staging.judgements",
+        [judgement("us", 1, "P1"), judgement("us", 1, "P2"), judgement("us", 2, "P1"), judgement("us", 4, "P2")],
     )
     assert answer(connection, "features.pairs") == [
-        ("us:1:P1", "us:1", "us:P1", 3, 1.0, True, True),
-        ("us:1:P2", "us:1", "us:P2", 1, pytest.approx(1 / 3), False, False),
-        ("us:2:P1", "us:2", "us:P1", 0, 0.0, False, False),
+        ("us:1:P1", "us:1", "us:P1", 3, 1.0, 0.75, 0, False, True, True),
+        ("us:1:P2", "us:1", "us:P2", 1, pytest.approx(1 / 3), 0.2, 0, False, False, True),
+        ("us:2:P1", "us:2", "us:P1", 0, 0.0, 0.0, 0, False, False, False),
+        ("us:4:P2", "us:4", "us:P2", 4, 0.8, 0.8, 2, True, False, False),
     ]
 
 
@@ -194,7 +286,8 @@ def judged(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 
 
 def splits(connection: duckdb.DuckDBPyConnection, percent: int) -> dict[str, str]:
-    tables.refresh(connection, CONTRACTS["training.pairs"], {"validation_percent": percent})
+    tables.refresh(connection, CONTRACTS["training.queries"], {"validation_percent": percent})
+    tables.refresh(connection, CONTRACTS["training.pairs"])
     return dict(connection.sql("SELECT query_key, split FROM training.pairs").fetchall())
 
 
@@ -241,7 +334,7 @@ def test_the_hash_of_a_pair_follows_the_text_that_is_encoded(judged: duckdb.Duck
     splits(judged, 0)
     before = dict(judged.sql("SELECT key, product_input_hash FROM training.pairs").fetchall())
     judged.execute(f"UPDATE staging.products SET {change} WHERE key = 'us:P1'")
-    change_plan = tables.refresh(judged, CONTRACTS["training.pairs"], {"validation_percent": 0})
+    change_plan = tables.refresh(judged, CONTRACTS["training.pairs"])
     after = dict(judged.sql("SELECT key, product_input_hash FROM training.pairs").fetchall())
     assert change_plan.counts == {"inserted": 0, "updated": 42, "deleted": 0}
     assert all((before[key] == after[key]) == key.startswith("es:") for key in before)
@@ -250,7 +343,7 @@ def test_the_hash_of_a_pair_follows_the_text_that_is_encoded(judged: duckdb.Duck
 def test_the_hash_of_a_pair_does_not_follow_what_is_not_encoded(judged: duckdb.DuckDBPyConnection) -> None:
     splits(judged, 0)
     judged.execute("UPDATE staging.products SET input_hash = 'cleaned anew', description = 'other'")
-    assert tables.refresh(judged, CONTRACTS["training.pairs"], {"validation_percent": 0}).is_empty
+    assert tables.refresh(judged, CONTRACTS["training.pairs"]).is_empty
 
 
 @pytest.mark.parametrize("name", ["products", "queries", "training_pairs", "task1_judgements"])
@@ -259,3 +352,14 @@ def test_every_read_answers_in_order(judged: duckdb.DuckDBPyConnection, name: st
     frame = judged.sql(tables.sql(f"read.{name}")).pl()
     assert frame.height == {"products": 3, "queries": 44, "training_pairs": 42, "task1_judgements": 1}[name]
     assert isinstance(frame, pl.DataFrame)
+
+
+def test_the_vocabulary_counts_the_judged_products_of_the_train_split(judged: duckdb.DuckDBPyConnection) -> None:
+    splits(judged, 0)
+    judged.execute("UPDATE staging.products SET brand_key = 'acme', color_key = if(locale = 'us', 'red', null)")
+    tables.refresh(judged, CONTRACTS["fitted.vocabulary"])
+    columns = "key, id, kind, value, products, share"
+    assert judged.sql(f"SELECT {columns} FROM fitted.vocabulary ORDER BY key").fetchall() == [
+        ("brand:acme", 1, "brand", "acme", 2, 1.0),  # us:P2 is not judged
+        ("color:red", 1, "color", "red", 1, 1.0),
+    ]

@@ -1,28 +1,36 @@
--- What a judged query and its product have in common, by words.
+-- What a judged query and its product have in common, by whole words.
 with
 judgements as (
     select key, query_key, product_key from staging.judgements
 ),
 queries as (
-    select key, list_distinct(regexp_extract_all(lower(query), '[\p{L}\p{N}]+')) as words, lower(query) as query
+    select
+        key,
+        regexp_extract_all(lower(query), '[\p{L}\p{N}]+') as words,
+        list_distinct(regexp_extract_all(query, '\d+(?:[.,]\d+)?')) as numbers
     from staging.queries
 ),
 products as (
     select
         key,
         list_distinct(regexp_extract_all(lower(concat_ws(' ', title, brand, color)), '[\p{L}\p{N}]+')) as words,
-        lower(brand) as brand,
-        lower(color) as color
+        regexp_extract_all(title, '\d+(?:[.,]\d+)?') as numbers,
+        regexp_extract_all(lower(brand), '[\p{L}\p{N}]+') as brand,
+        regexp_extract_all(lower(color), '[\p{L}\p{N}]+') as color
     from staging.products
 ),
 joined as (
     select
         judgements.*,
-        query,
-        brand,
-        color,
-        len(queries.words) as query_words,
-        len(list_intersect(queries.words, products.words)) as common_words
+        -- of a phrase between blanks, only whole words are found
+        concat(' ', array_to_string(queries.words, ' '), ' ') as query,
+        concat(' ', array_to_string(brand, ' '), ' ') as brand,
+        concat(' ', array_to_string(color, ' '), ' ') as color,
+        len(list_distinct(queries.words)) as query_words,
+        len(products.words) as product_words,
+        len(list_intersect(list_distinct(queries.words), products.words)) as common_words,
+        len(queries.numbers) as query_numbers,
+        len(list_intersect(queries.numbers, products.numbers)) as common_numbers
     from judgements
     join queries on queries.key = judgements.query_key
     join products on products.key = judgements.product_key
@@ -35,7 +43,10 @@ select
     -- numbers
     common_words,
     common_words / greatest(query_words, 1) as common_share,
+    common_words / greatest(product_words, 1) as title_share,
+    common_numbers,
     -- flags
-    brand is not null and contains(query, brand) as has_brand_match,
-    color is not null and contains(query, color) as has_color_match
+    query_numbers > 0 and common_numbers = query_numbers as has_number_match,
+    trim(brand) <> '' and contains(query, brand) as has_brand_match,
+    trim(color) <> '' and contains(query, color) as has_color_match
 from joined

@@ -1,0 +1,93 @@
+"""Adding a feature is what the README shows: one column in SQL and one declared line."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NAME = "title_capitals"
+MEANING = "capital letters in the title"
+
+SCRIPT = f"""
+import json, sys
+from pathlib import Path
+from assets.features import feature_products
+from orchestration.builder import build
+from orchestration.settings import load_settings
+from orchestration.workspace import open_workspace
+from warehouse import inspection
+from warehouse.contracts.registry import CONTRACTS
+
+raw, home = sys.argv[1:]
+workspace = open_workspace(load_settings(Path(home)))
+report = build(workspace, Path(raw))
+rows = inspection.query(
+    workspace.home.lake,
+    "SELECT title, {NAME} FROM features.products JOIN staging.products USING (key)",
+    load_settings(Path(home)).sql,
+).frame.rows()
+(schema,) = (value["dagster/column_schema"] for value in feature_products.metadata_by_key.values())
+print(json.dumps({{
+    "rows": rows,
+    "meaning": CONTRACTS["features.products"].meaning("{NAME}"),
+    "shown": {{column.name: column.description for column in schema.columns}},
+    "model": report.model,
+}}))
+"""
+
+
+def diff_of_readme() -> dict[str, tuple[str, str]]:
+    """Return what the README's diff adds, by file: the line before, and the added one."""
+    block = re.search(r"## Adding a feature\n.*?```diff\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
+    assert block
+    changes = {}
+    for part in block[1].split("--- ")[1:]:
+        path, before, added = part.rstrip("\n").split("\n")
+        assert before[0] == " "
+        assert added[0] == "+"
+        changes[path] = (before[1:], added[1:])
+    return changes
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the packages with the README's two lines added."""
+    root = tmp_path_factory.mktemp("source")
+    for package in ("orchestration", "assets", "models", "warehouse"):
+        shutil.copytree(ROOT / package, root / package, ignore=shutil.ignore_patterns("__pycache__"))
+    changes = diff_of_readme()
+    assert {Path(path).suffix for path in changes} == {".sql", ".py"}
+    for path, (before, added) in changes.items():
+        text = (root / path).read_text("utf-8")
+        assert text.count(f"{before}\n") == 1, f"{path} has no single line {before!r}"
+        (root / path).write_text(text.replace(f"{before}\n", f"{before}\n{added}\n"), "utf-8")
+    return root
+
+
+def run(copy: Path, *arguments: str) -> str:
+    own = {"PYTHONPATH": str(copy), "STOCKROOM_TRAINING__EPOCHS": "1", "STOCKROOM_HOME": str(copy / "home")}
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=copy, env=os.environ | own, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def test_the_feature_is_in_sql_in_the_ui_and_in_the_towers(copy: Path) -> None:
+    cli = "from orchestration.cli import main; main()"
+    run(copy, "-c", cli, "sample", "--products", "100", "--out", str(copy / "raw"))
+    answer = json.loads(run(copy, "-c", SCRIPT, str(copy / "raw"), str(copy / "home")).splitlines()[-1])
+    assert len(answer["rows"]) == 100
+    assert all(
+        value == sum(letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" for letter in title) for title, value in answer["rows"]
+    )
+    assert any(value for _, value in answer["rows"])
+    assert answer["meaning"] == answer["shown"][NAME] == MEANING
+    manifest = json.loads((copy / "home" / "models" / answer["model"] / "model.json").read_text("utf-8"))
+    assert NAME in manifest["features"]["product"]["numeric"]

@@ -1,0 +1,96 @@
+"""The features of queries that no table holds: the very SQL that fills features.queries, on the rows at hand."""
+
+import threading
+
+import duckdb
+import polars as pl
+
+from warehouse import tables
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.errors import WarehouseError
+from warehouse.lake import connect
+
+CONTRACT = CONTRACTS["features.queries"]
+KNOWN_AT_SEARCH = ("key", "locale", "query")
+"""The columns of staging.queries that a search has; what else its rows hold cannot be a feature."""
+
+VOCABULARY_FILE = "vocabulary.parquet"
+"""Name of the file beside a model's weights that holds the fitted.vocabulary it was trained with."""
+
+
+class QueryFeatures:
+    """Compute query features over one vocabulary; the database in memory stays open between calls, which threads may share."""
+
+    def __init__(self, vocabulary: pl.DataFrame) -> None:
+        """Take in the rows of fitted.vocabulary that the model was trained with.
+
+        Raises:
+            WarehouseError: The SQL file reads what is not known at search.
+        """
+        self._lock = threading.Lock()
+        self._connection = _database()
+        with self._connection.cursor() as cursor:
+            cursor.register("given", vocabulary)
+            cursor.execute("INSERT INTO fitted.vocabulary BY NAME SELECT * FROM given ORDER BY key")
+        # Prepared once: to plan the query takes longer than to run it.
+        self._connection.execute(f"PREPARE features AS {_select()}")
+
+    def __call__(self, queries: pl.DataFrame) -> pl.DataFrame:
+        """Return the columns of features.queries for queries, in their order.
+
+        Args:
+            queries: key, locale (may be null: unknown) and the cleaned query, one row each.
+        """
+        given = queries.select(pl.col(KNOWN_AT_SEARCH).cast(pl.String))
+        with self._lock:
+            self._connection.execute("DELETE FROM staging.queries")
+            if given.height == 1:
+                self._connection.execute("INSERT INTO staging.queries VALUES (?, ?, ?)", given.row(0))
+            else:
+                self._connection.register("given", given)
+                self._connection.execute("INSERT INTO staging.queries FROM given")
+                self._connection.unregister("given")
+            answer = self._connection.execute("EXECUTE features").pl()
+        if given.height == 1:
+            return answer
+        return given.select("key").join(answer, on="key", how="left", maintain_order="left")
+
+
+def check_tower_inputs() -> None:
+    """Refuse declarations that no search could honour.
+
+    Raises:
+        WarehouseError: The SQL of features.queries reads more than key, locale and query of its row and the fitted
+            vocabulary, it does not compute a declared column, or a feature of pairs is declared a tower input.
+    """
+    pairs = CONTRACTS["features.pairs"]
+    for column in (*pairs.tower_columns("numeric"), *pairs.tower_columns("categorical")):
+        raise WarehouseError(
+            f"features.pairs.{column} is declared a tower input, and a tower sees a query or a product, never both",
+            "leave `tower` out",
+        )
+    _database().close()
+
+
+def _database() -> duckdb.DuckDBPyConnection:
+    """Return a database with the tables that a search has, which hold no row yet."""
+    connection = connect(memory_gb=1.0)
+    for table, names in (("fitted.vocabulary", None), ("staging.queries", KNOWN_AT_SEARCH)):
+        contract = CONTRACTS[table]
+        columns = ", ".join(f'"{name}" {contract.sql_type(name)}' for name in names or contract.columns)
+        connection.execute(f"CREATE SCHEMA {table.split('.')[0]}")
+        connection.execute(f"CREATE TABLE {table} ({columns})")
+    try:
+        connection.execute(f"EXPLAIN {_select()}")
+    except (duckdb.BinderException, duckdb.CatalogException) as error:
+        connection.close()
+        raise WarehouseError(
+            f"features.queries cannot be computed at search: {str(error).splitlines()[0]}",
+            f"read no more than {', '.join(KNOWN_AT_SEARCH)} of staging.queries, and fitted.vocabulary",
+        ) from error
+    return connection
+
+
+def _select() -> str:
+    columns = ", ".join(f'"{name}"::{CONTRACT.sql_type(name)} AS "{name}"' for name in CONTRACT.columns)
+    return f"SELECT {columns} FROM ({tables.sql(CONTRACT.table)})"
