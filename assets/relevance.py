@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from assets.model import feature_spec
 from assets.texts import Matrix, TextVectors, product_texts, query_texts
 from assets.workspace import Workspace
 from models.evaluation import Evaluation, evaluate
 from models.judgements import Catalogue, JudgedSet
 from models.query_tower import QueryTower
 from models.systems import Bm25System, DenseSystem, RandomSystem, System
-from warehouse import frames
+from warehouse import dated, frames
 from warehouse.lance import to_matrix
 
 
@@ -52,7 +51,8 @@ def _systems(
     of_queries: Callable[[list[str]], Matrix] = vectors.cached if cached else vectors.encoded
     queries = judged.queries.with_columns(key=pl.format("{}:{}", "locale", "query_id"))
     query_base = of_queries(query_texts(queries))
-    features = frames.query_features(queries).select(feature_spec("features.queries").columns)
+    with workspace.home.lake.reading(subject.snapshot) as connection:
+        features = dated.add_asked_features(connection, frames.query_features(queries), queries["key"].to_list())
     tower = QueryTower.load(workspace.home.models / subject.model_id)
     texts = product_texts(products)
     return {
