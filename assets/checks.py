@@ -1,6 +1,6 @@
 """The asset checks: what must hold of every table and of the index before anyone relies on them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import dagster as dg
 
@@ -8,6 +8,8 @@ from assets.monitoring import drift_table, watched_models
 from assets.tables import asset_key
 from assets.workspace import Workspace
 from warehouse import integrity, monitoring
+from warehouse.contracts.contract import Contract
+from warehouse.contracts.dated import DatedTable
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.rules import rule_names
 from warehouse.monitoring import drifted
@@ -17,17 +19,17 @@ WRITTEN_LAST = ("registry.snapshots", "registry.changes")
 """Tables that the end of a run writes: no asset makes them, so no asset's check can look at them."""
 
 
-def contract_checks() -> list[dg.AssetChecksDefinition]:
+def contract_checks(dated: Iterable[DatedTable] = ()) -> list[dg.AssetChecksDefinition]:
     """Return one check for each table: every rule of its contract holds."""
-    return [_contract_check(table) for table in CONTRACTS if table not in WRITTEN_LAST]
+    contracts = [*CONTRACTS.values(), *(table.contract for table in dated)]
+    return [_contract_check(contract) for contract in contracts if contract.table not in WRITTEN_LAST]
 
 
-def _contract_check(table: str) -> dg.AssetChecksDefinition:
-    contract = CONTRACTS[table]
+def _contract_check(contract: Contract) -> dg.AssetChecksDefinition:
     names = rule_names(contract)
 
     @dg.asset_check(
-        asset=asset_key(table),
+        asset=asset_key(contract.table),
         name="contract",
         description=f"{contract.grain} It holds: {', '.join(names)}.",
         blocking=True,
@@ -86,9 +88,9 @@ def vectors_match_the_catalogue(workspace: dg.ResourceParam[Workspace]) -> dg.As
     return dg.AssetCheckResult(passed=not (missing or extra), metadata={"missing": missing, "extra": extra})
 
 
-def all_checks() -> Iterator[dg.AssetChecksDefinition]:
+def all_checks(dated: Iterable[DatedTable] = ()) -> Iterator[dg.AssetChecksDefinition]:
     """Yield every asset check."""
-    yield from contract_checks()
+    yield from contract_checks(dated)
     yield train_is_apart_from_test
     yield features_are_steady
     yield vectors_match_the_catalogue

@@ -12,7 +12,7 @@ from assets.relevance import Subject, measure
 from assets.tables import digest, table_asset, table_result
 from assets.workspace import Workspace
 from models.evaluation import Evaluation, summarise
-from warehouse import frames, tables
+from warehouse import dated, frames, tables
 from warehouse.contracts.registry import CONTRACTS
 
 TABLES = ("evaluation.metrics", "evaluation.queries", "evaluation.rankings")
@@ -64,7 +64,10 @@ def _subject(workspace: Workspace) -> tuple[Subject, str]:
     with workspace.home.lake.reading() as connection:
         pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"])
         products = tables.fingerprint(connection, CONTRACTS["staging.products"])
-    return Subject(model_id, version), digest(model_id, str(version), pairs, products, workspace.bm25.model_dump_json())
+        asked = dated.fingerprints(connection)
+    return Subject(model_id, version), digest(
+        model_id, str(version), pairs, products, *asked, workspace.bm25.model_dump_json()
+    )
 
 
 def _measure(workspace: Workspace, subject: Subject, inputs: str) -> None:

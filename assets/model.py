@@ -4,21 +4,24 @@ from io import BytesIO
 from typing import Any
 
 import dagster as dg
-import numpy as np
 import polars as pl
 
 from assets import plots
 from assets.tables import asset_key, digest, result, table_asset, table_result
-from assets.texts import TextVectors, product_texts, query_texts
+from assets.texts import TextVectors
+from assets.training_rows import training_data
 from assets.workspace import Workspace
 from models.checkpoint_files import MANIFEST_FILE, read_manifest
 from models.feature_encoder import FeatureSpec
-from models.training_data import LABEL_CODES, TrainingData
 from warehouse import frames, tables
+from warehouse.contracts.dated import DatedTables, Entity, tower_columns
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.query_features import VOCABULARY_FILE
 
+_SIDES: dict[str, tuple[Entity, ...]] = {"features.queries": ("query", "context"), "features.products": ("product",)}
 LOG = CONTRACTS["evaluation.training_log"]
+
+_LEARNT = "split IN ('train', 'validation')"
 
 
 @dg.multi_asset(
@@ -26,7 +29,10 @@ LOG = CONTRACTS["evaluation.training_log"]
     specs=[
         dg.AssetSpec(
             key=asset_key("model.two_tower"),
-            deps=[asset_key(name) for name in ("training.pairs", "fitted.vocabulary", "embeddings.texts")],
+            deps=[
+                asset_key(name)
+                for name in ("training.pairs", "training.dated", "fitted.vocabulary", "embeddings.texts")
+            ],
             group_name="model",
             kinds={"pytorch"},
             description="The towers' weights and fitted features, named by a hash of all that they were made from.",
@@ -53,23 +59,20 @@ def two_tower(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wor
 def model_name(workspace: Workspace) -> str:
     """Return the id of the model that the lake, the encoder and the settings make: equal inputs, equal id."""
     with workspace.home.lake.reading() as connection:
-        pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"], "split IN ('train', 'validation')")
+        pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"], _LEARNT)
+        dated = tables.fingerprint(
+            connection, CONTRACTS["training.dated"], f"pair_key IN (SELECT key FROM training.pairs WHERE {_LEARNT})"
+        )
         vocabulary = tables.fingerprint(connection, CONTRACTS["fitted.vocabulary"])
     settings = workspace.tower.model_dump_json() + workspace.training.model_dump_json()
-    specs = [str(feature_spec(table)) for table in ("features.queries", "features.products")]
-    return digest(pairs, vocabulary, TextVectors(workspace).fingerprint, settings, *specs)
+    specs = [str(feature_spec(table, workspace.home.dated)) for table in ("features.queries", "features.products")]
+    return digest(pairs, dated, vocabulary, TextVectors(workspace).fingerprint, settings, *specs)
 
 
 def pairs_fingerprint(workspace: Workspace) -> str:
     """Return the data version of the training table."""
     with workspace.home.lake.reading() as connection:
         return tables.fingerprint(connection, CONTRACTS["training.pairs"])
-
-
-def feature_spec(table: str) -> FeatureSpec:
-    """Return the columns of a feature table that its contract declares as tower inputs."""
-    contract = CONTRACTS[table]
-    return FeatureSpec(contract.tower_columns("numeric"), contract.tower_columns("categorical"))
 
 
 def feature_versions(workspace: Workspace) -> dict[str, str]:
@@ -81,24 +84,12 @@ def feature_versions(workspace: Workspace) -> dict[str, str]:
         }
 
 
-def training_data(workspace: Workspace, vectors: TextVectors) -> TrainingData:
-    """Return the newest training pairs as arrays over all queries and products of the lake."""
-    lake = workspace.home.lake
-    products, queries, pairs = frames.products(lake), frames.queries(lake), frames.training_pairs(lake)
-    rows = pairs.join(
-        queries.select(query_key="key").with_row_index("query"), on="query_key", maintain_order="left"
-    ).join(products.select(product_key="key").with_row_index("product"), on="product_key", maintain_order="left")
-    return TrainingData(
-        query_vectors=vectors.cached(query_texts(queries)),
-        product_vectors=vectors.cached(product_texts(products)),
-        query_features=queries.select(feature_spec("features.queries").columns),
-        product_features=products.select(feature_spec("features.products").columns),
-        query_locale=queries["locale"].to_numpy().astype(np.str_),
-        product_locale=products["locale"].to_numpy().astype(np.str_),
-        query_index=rows["query"].to_numpy().astype(np.int64),
-        product_index=rows["product"].to_numpy().astype(np.int64),
-        label=rows["label"].replace_strict(LABEL_CODES, return_dtype=pl.Int8).to_numpy(),
-        split=rows["split"].to_numpy().astype(np.str_),
+def feature_spec(table: str, dated: DatedTables = ()) -> FeatureSpec:
+    """Return what one side's tower reads: the feature table's columns that its contract declares, and dated features."""
+    contract, entities = CONTRACTS[table], _SIDES[table]
+    return FeatureSpec(
+        contract.tower_columns("numeric") + tower_columns(dated, entities, "numeric"),
+        contract.tower_columns("categorical") + tower_columns(dated, entities, "categorical"),
     )
 
 
@@ -125,10 +116,12 @@ def train_model(workspace: Workspace, model_id: str, snapshot: int) -> None:
 
     vectors = TextVectors(workspace)
     on_epoch = workspace.progress("training", total=workspace.training.epochs)
+    query_spec = feature_spec("features.queries", workspace.home.dated)
+    product_spec = feature_spec("features.products", workspace.home.dated)
     model = train(
-        training_data(workspace, vectors),
-        feature_spec("features.queries"),
-        feature_spec("features.products"),
+        training_data(workspace, vectors, query_spec, product_spec),
+        query_spec,
+        product_spec,
         workspace.tower,
         workspace.training,
         lambda epoch: on_epoch(epoch.epoch),

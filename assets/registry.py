@@ -22,7 +22,7 @@ def registry(
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Write down what the contracts declare."""
     with workspace.home.lake.writing() as connection:
-        changes = declared.refresh(connection)
+        changes = declared.refresh(connection, workspace.home.contracts)
     for table, change in changes.items():
         yield table_result(context, workspace, table, change.counts)
 

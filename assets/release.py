@@ -11,7 +11,7 @@ from assets.model import model_name
 from assets.tables import asset_key, first_rows, outside_schema, result
 from assets.workspace import Workspace
 from models.encoder import encoder_fingerprint
-from warehouse import frames, snapshots
+from warehouse import dated, frames, snapshots
 
 _SHOWN = ("release", "published_at", "kind", "model_id", "vector_version", "snapshot", "note")
 
@@ -55,7 +55,9 @@ def releases_live(
     """Mark the lake's state as an as-of point and publish; write nothing if searchers would see no difference."""
     home, now = workspace.home, datetime.now(UTC)
     model_id = model_name(workspace)
-    measured = summary(frames.metrics(home.lake, model_id))
+    with home.lake.reading() as connection:
+        as_of = dated.as_of(connection, home.settings)
+    measured = {"as_of": as_of.isoformat(), **summary(frames.metrics(home.lake, model_id))}
     live = home.releases.live()
     published = home.releases.publish(
         kind="catalogue" if live is not None and live.model_id == model_id else "model",
@@ -70,5 +72,5 @@ def releases_live(
     facts = {"release": release.release, "is_new": published.is_new, "snapshot": release.snapshot, "model": model_id}
     newest = home.releases.all()[::-1]
     shown = first_rows(_SHOWN, [[getattr(each, name) for name in _SHOWN] for each in newest[:5]])
-    metadata = {"dagster/row_count": len(newest), "kind": release.kind, **shown}
+    metadata = {"dagster/row_count": len(newest), "kind": release.kind, "as_of": as_of.isoformat(), **shown}
     return result(context, workspace, "releases.live", f"release-{release.release}", metadata, facts)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from assets.model import feature_spec
 from assets.texts import Matrix, TextVectors, product_texts, query_texts
 from assets.workspace import Workspace
 from models.checkpoint_files import read_file, read_manifest
@@ -13,7 +12,7 @@ from models.evaluation import Evaluation, evaluate
 from models.judgements import Catalogue, JudgedSet
 from models.query_tower import QueryTower
 from models.systems import Bm25System, DenseSystem, RandomSystem, System
-from warehouse import frames
+from warehouse import dated, frames
 from warehouse.lance import to_matrix
 from warehouse.query_features import VOCABULARY_FILE, QueryFeatures
 
@@ -56,7 +55,9 @@ def _systems(
     query_base = of_queries(query_texts(queries))
     directory = workspace.home.models / subject.model_id
     vocabulary = pl.read_parquet(read_file(directory, read_manifest(directory), VOCABULARY_FILE))
-    features = QueryFeatures(vocabulary)(queries).select(feature_spec("features.queries").columns)
+    features = QueryFeatures(vocabulary)(queries)
+    with workspace.home.lake.reading(subject.snapshot) as connection:
+        features = dated.add_asked_features(connection, features, queries["key"].to_list())
     tower = QueryTower.load(directory)
     texts = product_texts(products)
     return {

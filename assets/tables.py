@@ -9,6 +9,7 @@ import dagster as dg
 from assets.lineage import lineage_metadata
 from assets.workspace import Workspace
 from warehouse import tables
+from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.preview import markdown_table, preview
 
@@ -20,9 +21,10 @@ def asset_key(table: str) -> dg.AssetKey:
     return dg.AssetKey(table.split("."))
 
 
-def table_asset(table: str, deps: tuple[str, ...] = (), kinds: set[str] | None = None) -> dict[str, Any]:
+def table_asset(table: str | Contract, deps: tuple[str, ...] = (), kinds: set[str] | None = None) -> dict[str, Any]:
     """Return the arguments of `dg.asset` (and `dg.AssetSpec`) that follow from the table's contract."""
-    contract = CONTRACTS[table]
+    contract = _contract(table)
+    table = contract.table
     return {
         "key": asset_key(table),
         "deps": [asset_key(dep) for dep in deps],
@@ -30,15 +32,15 @@ def table_asset(table: str, deps: tuple[str, ...] = (), kinds: set[str] | None =
         "kinds": kinds or _KINDS.get(table.split(".")[0], {"duckdb"}),
         "description": contract.description,
         "metadata": {
-            "dagster/column_schema": column_schema(table),
+            "dagster/column_schema": column_schema(contract),
             "dagster/table_name": table,
         },
     }
 
 
-def column_schema(table: str) -> dg.TableSchema:
+def column_schema(table: str | Contract) -> dg.TableSchema:
     """Return the table's columns with types, meanings and constraints, for Dagster's UI."""
-    contract = CONTRACTS[table]
+    contract = _contract(table)
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
@@ -66,14 +68,16 @@ def first_rows(names: Sequence[str], rows: Iterable[Sequence[object]]) -> dict[s
 def table_result(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
-    table: str,
+    table: str | Contract,
     facts: Mapping[str, Any],
     shown: Mapping[str, Any] | None = None,
 ) -> dg.MaterializeResult[Any]:
     """Report a table as it now stands: rows, first rows, data version; what the run did to it; and what else to show."""
+    contract = _contract(table)
+    table = contract.table
     with workspace.home.lake.reading() as connection:
         rows = tables.count(connection, table)
-        version = tables.fingerprint(connection, CONTRACTS[table])
+        version = tables.fingerprint(connection, contract)
         shown_rows = dg.MarkdownMetadataValue(preview(connection, table))
     metadata = {"dagster/row_count": rows, "preview": shown_rows, **lineage_metadata(table), **(shown or {})}
     return result(context, workspace, table, version, metadata, facts)
@@ -92,6 +96,10 @@ def result(
     return dg.MaterializeResult(
         asset_key=asset_key(name), metadata={**metadata, **facts}, data_version=dg.DataVersion(version)
     )
+
+
+def _contract(table: str | Contract) -> Contract:
+    return table if isinstance(table, Contract) else CONTRACTS[table]
 
 
 def digest(*parts: str) -> str:

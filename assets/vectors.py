@@ -26,7 +26,7 @@ _ROWS = 50_000  # products embedded at a time: 150 MB at 384 dimensions
 
 @dg.asset(
     key=asset_key("vectors.products"),
-    deps=[asset_key("model.two_tower"), asset_key("features.products"), asset_key("embeddings.texts")],
+    deps=[asset_key("model.two_tower"), *map(asset_key, ("features.products", "registry.dated", "embeddings.texts"))],
     group_name="vectors",
     kinds={"lancedb"},
     metadata=outside_schema(
@@ -84,7 +84,7 @@ def _rows(workspace: Workspace, model_id: str, products: pl.DataFrame) -> Iterat
     if products.is_empty():
         return
     vectors, tower = TextVectors(workspace), ProductTower.load(workspace.home.models / model_id)
-    columns = feature_spec("features.products").columns
+    columns = feature_spec("features.products", workspace.home.dated).columns
     on_progress, done = workspace.progress("embedding products", total=products.height), 0
     for part in products.iter_slices(_ROWS):
         embedded = tower(vectors.cached(product_texts(part)), part.select(columns))  # (rows, dim)

@@ -49,16 +49,19 @@ class Judgements:
         self.label: npt.NDArray[np.int8] = data.label[order]
         self.start: Rows = np.searchsorted(self.query, np.arange(len(data.query_vectors) + 1)).astype(np.int64)
         self.query_locale = data.query_locale
-        self.catalogue: dict[str, Rows] = {
-            str(locale): np.flatnonzero(data.product_locale == locale) for locale in np.unique(data.product_locale)
-        }
+        self.query_group: Rows = data.query_groups
+        self.product_row: Rows = data.catalogue_rows
+        self.catalogue: dict[str, Rows] = data.catalogue
 
     def expand(self, queries: Rows) -> tuple[Rows, Rows]:
         """Return (row of `queries`, row of the judgements) for every judgement of these queries, in order."""
-        counts = self.start[queries + 1] - self.start[queries]
-        row = np.repeat(np.arange(len(queries)), counts)
-        within = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-        return row, self.start[queries][row] + within
+        return _expand(self.start[queries], self.start[queries + 1])
+
+    def expand_groups(self, queries: Rows) -> tuple[Rows, Rows]:
+        """Return the same for every judgement of these queries, in whichever row and at whatever time it was made."""
+        group = self.query_group[queries]
+        first, last = (np.searchsorted(self.query_group, group, side) for side in ("left", "right"))
+        return _expand(self.start[first], self.start[last])
 
     def exact(self) -> Rows:
         """Return the rows of the Exact judgements."""
@@ -70,6 +73,14 @@ class Judgements:
             return np.empty(0, dtype=np.int64)
         queries, first = np.unique(self.query, return_index=True)
         return queries[np.maximum.reduceat(self.label, first) > np.minimum.reduceat(self.label, first)]
+
+
+def _expand(start: Rows, end: Rows) -> tuple[Rows, Rows]:
+    """Return (range, number) for every number of the ranges from `start` to before `end`, in order."""
+    counts = end - start
+    row = np.repeat(np.arange(len(start)), counts)
+    within = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return row, start[row] + within
 
 
 def contrastive_batches(
@@ -111,13 +122,22 @@ def _contrastive_batch(
     irrelevant = judgements.product[judged[is_irrelevant][drawn]]
     candidates, column = np.unique(np.concatenate([positives, irrelevant, others]), return_inverse=True)
     target = column[: len(pairs)].astype(np.int64)
-    known_row, known = row[~is_irrelevant], judgements.product[judged[~is_irrelevant]]
-    known_column = np.minimum(np.searchsorted(candidates, known), len(candidates) - 1)
-    here = candidates[known_column] == known
     masked = np.zeros((len(pairs), len(candidates)), dtype=np.bool_)
-    masked[known_row[here], known_column[here]] = True
+    masked[_known_columns(judgements, queries, candidates)] = True
     masked[np.arange(len(pairs)), target] = False
     return ContrastiveBatch(queries, candidates, target, masked)
+
+
+def _known_columns(judgements: Judgements, queries: Rows, candidates: Rows) -> tuple[Rows, Rows]:
+    """Return (row of `queries`, column of `candidates`) wherever the product is E, S or C for the query, at any time."""
+    row, judged = judgements.expand_groups(queries)
+    is_known = judgements.label[judged] != IRRELEVANT
+    products = judgements.product_row[candidates]
+    order = np.argsort(products, kind="stable")
+    known = judgements.product_row[judgements.product[judged[is_known]]]
+    first, last = (np.searchsorted(products[order], known, side) for side in ("left", "right"))
+    place, column = _expand(first, last)
+    return row[is_known][place], order[column]
 
 
 def _draw(group: Rows, count: int, rng: np.random.Generator) -> Rows:

@@ -27,6 +27,10 @@ class TrainingData:
     `query_vectors` (queries, dim) and `product_vectors` (products, dim) are float32, memory-mapped if you like; the
     features and locales have the same rows. `query_index` and `product_index` (pairs,) point into them, `label`
     (pairs,) holds `LABEL_CODES`, `split` (pairs,) is "train" or "validation"; pairs of another split are not read.
+
+    A query or a product whose features change with time may stand in several rows. `query_group` (queries,) then numbers
+    the queries, ascending; `product_row` (products,) names the one row that stands for the product in the catalogue
+    that is searched. None: every row is a query or a product of its own.
     """
 
     query_vectors: npt.NDArray[np.float32]
@@ -39,6 +43,8 @@ class TrainingData:
     product_index: npt.NDArray[np.int64]
     label: npt.NDArray[np.int8]
     split: npt.NDArray[np.str_]
+    query_group: npt.NDArray[np.int64] | None = None
+    product_row: npt.NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together.
@@ -60,11 +66,32 @@ class TrainingData:
             == len(self.split),
             "every pair points at a query that is there": _within(self.query_index, queries),
             "every pair points at a product that is there": _within(self.product_index, products),
+            "query groups ascend, one a query row": len(self.query_groups) == queries
+            and bool((np.diff(self.query_groups) >= 0).all()),
+            "every product row names a row of the catalogue": len(self.catalogue_rows) == products
+            and _within(self.catalogue_rows, products)
+            and bool((self.catalogue_rows[self.catalogue_rows] == self.catalogue_rows).all()),
             "every label is one of the codes 0 to 3": _within(self.label, len(GAINS)),
         }
         for rule, holds in checks.items():
             if not holds:
                 raise ModelError(f"the training data breaks the rule that {rule}", "Build the training pairs anew.")
+
+    @property
+    def query_groups(self) -> npt.NDArray[np.int64]:
+        """Return the query that each query row is of: (queries,), ascending."""
+        return np.arange(len(self.query_vectors)) if self.query_group is None else self.query_group
+
+    @property
+    def catalogue_rows(self) -> npt.NDArray[np.int64]:
+        """Return the row that stands for each row's product in the catalogue: (products,)."""
+        return np.arange(len(self.product_vectors)) if self.product_row is None else self.product_row
+
+    @property
+    def catalogue(self) -> dict[str, npt.NDArray[np.int64]]:
+        """Return the rows that can be searched, ascending, by locale."""
+        rows = np.unique(self.catalogue_rows)
+        return {str(name): rows[self.product_locale[rows] == name] for name in np.unique(self.product_locale)}
 
     @property
     def dim(self) -> int:

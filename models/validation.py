@@ -44,10 +44,10 @@ class RetrievalCheck:
         self.product_rows = product_rows
         pairs = exact[np.isin(judgements.query[exact], queries)]
         self._row = np.searchsorted(queries, judgements.query[pairs])
-        self._product = judgements.product[pairs]
+        self._product = data.catalogue_rows[judgements.product[pairs]]
         locales = data.query_locale[queries]
         self._groups = [
-            (np.flatnonzero(locales == locale), np.flatnonzero(data.product_locale == locale))
+            (np.flatnonzero(locales == locale), data.catalogue.get(str(locale), np.empty(0, dtype=np.int64)))
             for locale in np.unique(locales)
         ]
 

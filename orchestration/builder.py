@@ -1,17 +1,19 @@
 """The build: the whole Dagster job in this process, recorded where the UI shows it, and what came of it."""
 
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from assets.evaluation import summary
 from assets.workspace import Workspace
+from orchestration.assembly import assemble
 from orchestration.check_failures import told_of_checks
-from orchestration.definitions import defs
 from orchestration.instance import CODE_LOCATION, COMMAND_LINE, bury_dead_runs, open_instance
 from orchestration.run_lock import run_lock
 from warehouse import frames, quarantine, tables
+from warehouse.dated_files import check_files
 from warehouse.doors import check_folder
 from warehouse.home import Home
 from warehouse.ingest import require_raw
@@ -60,12 +62,14 @@ def build(workspace: Workspace, raw: Path | None = None) -> BuildReport:
         workspace = replace(workspace, raw=raw)
     elif workspace.raw is None:
         require_raw(workspace.home.lake)
+    check_files(workspace.home.lake, workspace.home.root, workspace.home.dated, datetime.now(UTC))
     with run_lock(workspace.home), open_instance(workspace.home) as instance:
         bury_dead_runs(instance)
         before = _state(workspace.home)
         run_id = str(uuid4())
         with told_of_checks(instance, run_id):
-            done = defs.resolve_job_def("build").execute_in_process(
+            job = assemble(workspace.home.dated).resolve_job_def("build")
+            done = job.execute_in_process(
                 instance=instance,
                 run_id=run_id,
                 resources={"workspace": workspace},

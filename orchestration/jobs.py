@@ -9,6 +9,6 @@ build_job = dg.define_asset_job(
 training_inputs_job = dg.define_asset_job(
     "training_inputs",
     selection=dg.AssetSelection.assets("model/two_tower").upstream(include_self=False)
-    - dg.AssetSelection.groups("raw"),
+    - dg.AssetSelection.groups("raw", "dated"),
     description="Everything between the raw tables and the model: what `stockroom train` makes anew beside the lake.",
 )

@@ -1,6 +1,7 @@
 """The searcher: a query in, products out, from exactly one release. It needs neither Dagster nor torch."""
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -11,6 +12,7 @@ from models.openvino_encoder import OpenVinoEncoder
 from models.query_tower import QueryTower
 from models.settings import EncoderSettings
 from models.text import query_text
+from warehouse import dated
 from warehouse.cleaning import clean_queries
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
@@ -58,17 +60,30 @@ class Searcher:
         self.release, self._encoder, self._tower, self._features = release, encoder, tower, features
         return release
 
-    def search(self, query: str, k: int = 10, locale: str | None = None) -> list[Hit]:
+    def search(
+        self,
+        query: str,
+        k: int = 10,
+        locale: str | None = None,
+        *,
+        context: str | None = None,
+        at: datetime | None = None,
+    ) -> list[Hit]:
         """Return the `k` products nearest to the query, best first; of all locales when none is given.
 
+        Dated features of the query and of the `context` that it is asked in are those in force at the time `at`, by
+        default at the release's as-of time, which product vectors always keep to.
+
         Raises:
-            WarehouseError: Nothing is left of the query once it is cleaned, or the locale has no products.
+            WarehouseError: Nothing is left of the query once it is cleaned, the locale has no products, or context or
+                time are given and the model reads nothing that they could change.
         """
         cleaned = clean_queries(pl.LazyFrame({"key": ["query"], "locale": [locale], "query": [query]})).collect()
         text = cleaned["query"][0]
         if not text:
             raise WarehouseError("the query is blank", "type some words to search for")
-        vector = self._tower(self._encoder.encode([query_text(text)]), self._features(cleaned))[0]  # (dim,)
+        features = self._features_of(cleaned.with_columns(pl.col("locale").cast(pl.String)), context, at)
+        vector = self._tower(self._encoder.encode([query_text(text)]), features)[0]  # (dim,)
         found = self._home.vectors.search(self.release.model_id, self.release.vector_version, vector, k, locale)
         if found.is_empty():
             raise WarehouseError(
@@ -76,6 +91,21 @@ class Searcher:
                 "search without a locale, or list those there are: SELECT DISTINCT locale FROM vectors.products",
             )
         return [Hit(**row) for row in found.iter_rows(named=True)]
+
+    def _features_of(self, cleaned: pl.DataFrame, context: str | None, at: datetime | None) -> pl.DataFrame:
+        """Return what the query tower reads of one cleaned query besides its vector."""
+        features = self._features(cleaned)
+        if set(self._tower.features.spec.columns) <= set(features.columns):
+            # No dated ones: the lake need not be opened.
+            if context is not None or at is not None:
+                raise WarehouseError(
+                    f"release {self.release.release} reads no dated features of queries or contexts",
+                    "search without context and time, or declare such features and build",
+                )
+            return features
+        with self._home.lake.reading(self.release.snapshot) as connection:
+            key = dated.known_query(connection, cleaned["query"][0], cleaned["locale"][0])
+            return dated.add_asked_features(connection, features, [key], context, at)
 
     def _open_encoder(self, release: Release) -> Encoder:
         """Return the encoder that the release was made with: the exported one, else by the settings."""

@@ -16,6 +16,7 @@ from pydantic_settings import (
 
 from models.bm25 import Bm25Settings
 from models.settings import EncoderSettings, TowerSettings, TrainingSettings
+from warehouse.contracts.dated import DatedTables
 from warehouse.errors import WarehouseError
 from warehouse.settings import MonitoringSettings, SqlSettings, WarehouseSettings
 
@@ -44,6 +45,7 @@ class Settings(BaseSettings):
     training: TrainingSettings = TrainingSettings()
     bm25: Bm25Settings = Bm25Settings()
     monitoring: MonitoringSettings = MonitoringSettings()
+    dated: DatedTables = Field((), description="Files of dated features: a [[dated]] section of the file for each.")
 
     @classmethod
     def settings_customise_sources(

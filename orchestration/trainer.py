@@ -7,7 +7,7 @@ import dagster as dg
 from assets.model import model_name, pairs_fingerprint, train_model
 from assets.workspace import Workspace
 from models.checkpoint_files import MANIFEST_FILE, read_manifest
-from orchestration.definitions import defs
+from orchestration.assembly import assemble
 from orchestration.run_lock import run_lock
 from warehouse import tables
 from warehouse.contracts.registry import CONTRACTS
@@ -92,7 +92,8 @@ def train(workspace: Workspace, as_of: str | None = None) -> TrainReport:
 def _derive(workspace: Workspace) -> None:
     """Run every asset between the raw tables and the model, in an instance that is forgotten."""
     with dg.DagsterInstance.ephemeral() as instance:
-        defs.resolve_job_def("training_inputs").execute_in_process(
+        job = assemble(workspace.home.dated).resolve_job_def("training_inputs")
+        job.execute_in_process(
             instance=instance,
             resources={"workspace": workspace},
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},

@@ -16,8 +16,10 @@ from warehouse.inspection import json_rows
 from warehouse.lake import Lake
 from warehouse.reconcile import Plan
 
-FEATURES = "features."
+FEATURES = ("features.", "dated.")
 """What the names of feature tables begin with."""
+
+_NO_FEATURES = ("entity_key", "event_time")  # whom a dated row speaks of, and when
 
 EXAMPLES = 5
 """How many values of a feature are shown."""
@@ -67,7 +69,7 @@ def feature_rows(contracts: Mapping[str, Contract]) -> pl.DataFrame:
             for table, contract in contracts.items()
             if table.startswith(FEATURES)
             for name, column in contract.columns.items()
-            if name != contract.key
+            if name not in (contract.key, *_NO_FEATURES)
         ],
     )
 

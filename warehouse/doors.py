@@ -12,6 +12,7 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.lake import connect
 
+_PARQUET = "read_parquet($path, file_row_number = true)"
 _POINTER = b"version https://git-lfs"
 _PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
@@ -24,6 +25,7 @@ class Door:
     file_name: str
     key_sql: str
     required: bool = True
+    optional_columns: tuple[str, ...] = ()
 
     @property
     def contract(self) -> Contract:
@@ -32,7 +34,7 @@ class Door:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return the columns that the file must have."""
+        """Return the columns that are read: those that the file must have, and the optional ones."""
         return tuple(name for name in self.contract.columns if name != self.contract.key)
 
     @property
@@ -42,7 +44,10 @@ class Door:
             # nothing is guessed: with a guessed dialect DuckDB may take a ragged file for an empty one
             options = "header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"', skip = 0, null_padding = true"
             return f"(SELECT *, row_number() OVER () - 1 AS file_row_number FROM read_csv($path, {options}, parallel = false))"
-        return "read_parquet($path, file_row_number = true)"
+        if self.optional_columns:  # a column that the file does not have is read as null
+            kinds = (f"NULL::{self.contract.sql_type(name)} AS {name}" for name in self.optional_columns)
+            return f"(SELECT {', '.join(kinds)} WHERE false UNION ALL BY NAME FROM {_PARQUET})"
+        return _PARQUET
 
     @property
     def columns_sql(self) -> str:
@@ -60,6 +65,7 @@ DOORS = (
         "raw.judgements",
         "shopping_queries_dataset_examples.parquet",
         "concat(product_locale, ':', query_id, ':', product_id)",
+        optional_columns=("event_time", "context_key"),
     ),
     Door(
         "raw.sources",
@@ -142,11 +148,14 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path, door: Door) -> tup
                 "fetch the data with: git lfs pull (in the clone it came from)",
             )
     try:
-        described = connection.execute(f"DESCRIBE SELECT * FROM {door.source_sql}", {"path": str(path)}).fetchall()
+        source = door.source_sql if path.suffix == ".csv" else _PARQUET  # as it is, before optional columns are added
+        described = connection.execute(f"DESCRIBE SELECT * FROM {source}", {"path": str(path)}).fetchall()
     except duckdb.Error as error:
         raise unreadable(path, error) from error
     present = {str(name): str(kind) for name, kind, *_ in described if name != "file_row_number"}
     for name in door.columns:
+        if name not in present and name in door.optional_columns:
+            continue
         if name not in present:
             raise WarehouseError(
                 f"{path} has no column {name}",
@@ -175,7 +184,10 @@ def sha256(path: Path) -> str:
 def _fits(kind: str, wanted: str) -> bool:
     integers = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "BOOLEAN"}
     return (
-        kind == wanted or (wanted == "BIGINT" and kind in integers) or (wanted == "VARCHAR" and kind.startswith("ENUM"))
+        kind == wanted
+        or (wanted.startswith("TIMESTAMP") and kind.startswith(("TIMESTAMP", "DATE")))
+        or (wanted == "BIGINT" and kind in integers)
+        or (wanted == "VARCHAR" and kind.startswith("ENUM"))
     )
 
 

@@ -2,13 +2,23 @@
 
 import polars as pl
 
-from warehouse import tables
+from warehouse import dated, tables
 from warehouse.lake import Lake
 
 
 def products(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
-    """Return every product: key, product_id, locale, title, brand, color, its features and feature_hash; by locale and id."""
-    return read(lake, "products", snapshot)
+    """Return every product: key, product_id, locale, title, brand, color, its features and feature_hash; by locale and id.
+
+    Dated features are those in force at the lake's as-of time.
+    """
+    with lake.reading(snapshot) as connection:
+        frame = connection.sql(tables.sql("read.products")).pl()
+        with_dated = dated.add_features(connection, frame, {"product": "key"})
+    added = with_dated.columns[frame.width :]
+    if not added:
+        return frame
+    values = pl.concat_str("feature_hash", pl.struct(added).struct.json_encode(), separator="\x1f")
+    return with_dated.with_columns(feature_hash=values)
 
 
 def queries(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
@@ -17,8 +27,9 @@ def queries(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
 
 
 def training_pairs(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
-    """Return the train and validation pairs: query_key, product_key, label, split."""
-    return read(lake, "training_pairs", snapshot)
+    """Return the train and validation pairs: key, query_key, product_key, label, split, dated features at judged_at."""
+    with lake.reading(snapshot) as connection:
+        return dated.add_training_features(connection, connection.sql(tables.sql("read.training_pairs")).pl())
 
 
 def task1_judgements(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:

@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from warehouse.contracts.contract import Contract
+from warehouse.contracts.dated import DatedTables
+from warehouse.contracts.registry import CONTRACTS
 from warehouse.embeddings import EmbeddingCache
 from warehouse.journal import Journal
 from warehouse.lake import Lake
@@ -18,6 +21,12 @@ class Home:
 
     root: Path
     settings: WarehouseSettings = field(default_factory=WarehouseSettings)
+    dated: DatedTables = ()
+
+    @cached_property
+    def contracts(self) -> dict[str, Contract]:
+        """Return the contracts of all tables, those of the dated features that this home declares among them."""
+        return CONTRACTS | {table.contract.table: table.contract for table in self.dated}
 
     @cached_property
     def lake(self) -> Lake:

@@ -104,7 +104,9 @@ def _known_files(lake: Lake) -> dict[str, tuple[str, int]] | None:
     with lake.reading() as connection:
         if not tables.exists(connection, FILES.table):
             return None
-        known = connection.execute(f"SELECT key, {INPUT_HASH}, rows FROM {FILES.table}").fetchall()
+        known = connection.execute(
+            f"SELECT key, {INPUT_HASH}, rows FROM {FILES.table} WHERE key LIKE 'raw.%'"
+        ).fetchall()
         return {table: (input_hash, rows) for table, input_hash, rows in known}
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import polars as pl
 
-from warehouse import tables
+from warehouse import dated, tables
 from warehouse.contracts.contract import INPUT_HASH
-from warehouse.contracts.registry import CONTRACTS
 from warehouse.home import Home
 from warehouse.journal import Journal
 from warehouse.lake import Lake
+
+_GIVEN = ("raw.", "dated.")  # what came in from outside, and is not derived
 
 
 @dataclass(frozen=True)
@@ -43,21 +44,25 @@ def recomputed_home(home: Home, snapshot: int) -> Iterator[RecomputedHome]:
     """
     scratch = home.root / "recompute"
     shutil.rmtree(scratch, ignore_errors=True)  # what a killed process left
-    recomputed = RecomputedHome(home.root, home.settings, scratch)
+    with home.lake.reading(snapshot) as connection:
+        declared = tuple(
+            table for table, _ in dated.declarations(connection)
+        )  # those of then, whatever is declared now
+    recomputed = RecomputedHome(home.root, home.settings, declared, scratch)
     try:
-        _copy_raw(home.lake, snapshot, recomputed.lake)
+        _copy_raw(home.lake, snapshot, recomputed)
         yield recomputed
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _copy_raw(lake: Lake, snapshot: int, into: Lake) -> None:
-    """Copy every raw table as of a snapshot: rows and input hashes, in the columns that its contract has today."""
-    with lake.reading(snapshot) as source, into.writing() as connection:
-        for table, contract in CONTRACTS.items():
-            if table.startswith("raw."):
+def _copy_raw(lake: Lake, snapshot: int, into: RecomputedHome) -> None:
+    """Copy every raw and dated table as of a snapshot: rows and input hashes, in the columns of its contract of today."""
+    with lake.reading(snapshot) as source, into.lake.writing() as connection:
+        for table, contract in into.contracts.items():
+            if table.startswith(_GIVEN):
                 tables.ensure(connection, contract)
-            if table.startswith("raw.") and tables.exists(source, table):
+            if table.startswith(_GIVEN) and tables.exists(source, table):
                 batches = source.sql(f"FROM {table}").to_arrow_reader(lake.settings.batch_rows)
                 wanted = [name for name in (*contract.columns, INPUT_HASH) if name in batches.schema.names]
                 for batch in batches:

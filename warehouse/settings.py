@@ -23,6 +23,11 @@ class WarehouseSettings(BaseModel):
         datetime(2022, 6, 14, tzinfo=UTC),
         description="Time that a judgement without event_time is taken to be made at, UTC; default: ESCI's publication.",
     )
+    as_of: datetime | None = Field(
+        None,
+        description="Time as of which product vectors and searches look up dated features, UTC; none: the time of the "
+        "newest judgement.",
+    )
 
 
 class SqlSettings(BaseModel):

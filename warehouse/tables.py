@@ -92,6 +92,16 @@ def refresh(
     return _reconcile(connection, contract, sql(contract.table), parameters)
 
 
+def refresh_by(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    source: str,
+    parameters: Mapping[str, object] | None = None,
+) -> Plan:
+    """Reconcile the table with what a query of its columns answers with, for tables whose SQL is put together."""
+    return _reconcile(connection, contract, source, parameters)
+
+
 def refresh_from(
     connection: duckdb.DuckDBPyConnection, contract: Contract, frame: pl.DataFrame, where: str = "true"
 ) -> Plan:

@@ -1,5 +1,6 @@
 """`stockroom search`: what a shopper would see."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -13,11 +14,33 @@ def register(app: typer.Typer) -> None:
     app.command("search")(search)
 
 
+def _time(text: str) -> datetime:
+    """Return an ISO 8601 time; one without a zone is taken to be UTC."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no time; write it as 2022-06-14 or 2022-06-14T12:00+00:00") from error
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
 def search(
     query: Annotated[str, typer.Argument(help='What to search for, as a shopper would type it: "wireless earbuds".')],
     k: Annotated[int, typer.Option("-k", min=1, max=10_000, help="How many products to show.")] = 10,
     locale: Annotated[
         str | None, typer.Option("--locale", help="Search one marketplace only: us, es, jp. Default: all.")
+    ] = None,
+    context: Annotated[
+        str | None,
+        typer.Option("--context", metavar="KEY", help="Context that it is asked in, for features dated by context."),
+    ] = None,
+    at: Annotated[
+        datetime | None,
+        typer.Option(
+            "--at",
+            metavar="TIME",
+            parser=_time,
+            help="When it is asked, as 2022-06-14T12:00; default: the release's as_of.",
+        ),
     ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -31,7 +54,7 @@ def search(
     from orchestration.workspace import open_home
 
     settings = settings_for(home)
-    hits = Searcher(open_home(settings), settings.encoder).search(query, k, locale)
+    hits = Searcher(open_home(settings), settings.encoder).search(query, k, locale, context=context, at=at)
     if as_json:
         write_json([hit.to_dict() for hit in hits])
         return

@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assets.model import feature_spec, model_name, training_data, training_log
+from assets.model import feature_spec, model_name, training_log
 from assets.texts import TextVectors
+from assets.training_rows import training_data
 from orchestration.settings import load_settings
 from orchestration.workspace import open_workspace
 from warehouse.contracts.registry import CONTRACTS
@@ -46,7 +47,7 @@ def test_features_are_those_that_the_contract_declares():
 
 def test_training_rows_point_at_their_query_and_product(workspace):
     vectors = TextVectors(workspace)
-    data = training_data(workspace, vectors)
+    data = training_data(workspace, vectors, feature_spec("features.queries"), feature_spec("features.products"))
     with workspace.home.lake.reading() as connection:
         pairs = connection.sql(
             "SELECT key, query, label, split FROM training.pairs WHERE split IN ('train', 'validation') ORDER BY key"

@@ -146,3 +146,42 @@ def test_masks_agree_with_a_plain_loop(labels):
 def test_training_data_that_does_not_fit_together_is_refused(changes, rule):
     with pytest.raises(ModelError, match=rule):
         training_data(**changes)
+
+
+def test_a_product_and_a_query_in_several_rows_stay_one():
+    """Row 3 is product 0 and row 2 query 1 (row 1) at another time."""
+    pairs = [(0, 0, "E"), (1, 1, "E"), (2, 3, "E"), (1, 2, "I")]
+    data = training_data(
+        pairs,
+        query_vectors=np.eye(3, 9, dtype=np.float32),
+        product_vectors=np.eye(4, 9, dtype=np.float32),
+        query_locale=np.array(["us"] * 3),
+        product_locale=np.array(["us"] * 4),
+        query_group=np.array([0, 1, 1]),
+        product_row=np.array([0, 1, 2, 0]),
+    )
+    judgements = Judgements(data, "train")
+    assert {name: rows.tolist() for name, rows in judgements.catalogue.items()} == {"us": [0, 1, 2]}
+    [batch] = contrastive_batches(judgements, 10, 1, 0, np.random.default_rng(0))
+    rivals = {
+        (int(query), int(product))
+        for row, query in enumerate(batch.queries)
+        for column, product in enumerate(batch.candidates)
+        if column != batch.target[row] and not batch.masked[row, column]
+    }
+    # Query 0 knows product 0 in both of its rows; query 1 knows products 0 and 1 in whichever row it asks.
+    assert rivals == {(0, 1), (0, 2), (1, 2), (2, 2)}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"query_group": np.array([0, 1, 0, 2, 3])},
+        {"query_group": np.array([0, 1])},
+        {"product_row": np.array([1, 2, 2, 3, 4, 5, 6, 7, 8])},
+        {"product_row": np.array([0, 1, 2, 3, 4, 5, 6, 7, 99])},
+    ],
+)
+def test_groups_that_do_not_fit_are_refused(changes):
+    with pytest.raises(ModelError):
+        training_data(**changes)

@@ -28,6 +28,8 @@ GRAPH = {
         {"training.queries", "staging.judgements", "staging.products", "features.products", "features.queries"},
         {"duckdb"},
     ),
+    "registry.dated": ({"staging.judgements"}, {"duckdb"}),
+    "training.dated": ({"training.pairs", "registry.dated"}, {"duckdb"}),
     "quarantine.rows": (
         {
             "raw.products",
@@ -41,7 +43,7 @@ GRAPH = {
         {"duckdb"},
     ),
     "embeddings.texts": ({"features.products", "features.queries"}, {"openvino", "lancedb"}),
-    "model.two_tower": ({"training.pairs", "embeddings.texts"}, {"pytorch"}),
+    "model.two_tower": ({"training.pairs", "training.dated", "embeddings.texts"}, {"pytorch"}),
     "evaluation.training_log": ({"model.two_tower"}, {"duckdb"}),
     **{
         f"monitoring.{name}": (
@@ -51,7 +53,7 @@ GRAPH = {
         for name in ("versions", "feature_stats", "drift")
     },
     "registry.lineage": (set(), {"duckdb"}),
-    "vectors.products": ({"model.two_tower", "features.products", "embeddings.texts"}, {"lancedb"}),
+    "vectors.products": ({"model.two_tower", "features.products", "registry.dated", "embeddings.texts"}, {"lancedb"}),
     "evaluation.metrics": ({"vectors.products", "training.pairs"}, {"numpy"}),
     "evaluation.queries": ({"vectors.products", "training.pairs"}, {"numpy"}),
     "evaluation.rankings": ({"vectors.products", "training.pairs"}, {"numpy"}),
@@ -118,6 +120,7 @@ def test_every_table_has_a_blocking_check_of_its_key(graph):
     assert others == {
         ("training.pairs", "train_is_apart_from_test"),
         ("monitoring.drift", "features_are_steady"),
+        ("training.dated", "pairs_see_no_future"),
         ("releases.live", "vectors_match_the_catalogue"),
     }
 

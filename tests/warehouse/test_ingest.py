@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -271,6 +272,27 @@ def test_a_column_that_holds_nothing_comes_in_as_nothing(lake: Lake, write: Writ
     frame = pl.read_parquet(folder / PRODUCTS)
     frame.with_columns(product_color=pl.lit(None, dtype=pl.Int32)).write_parquet(folder / PRODUCTS)
     assert ingest(lake, folder)[0].inserted == 4
+
+
+def test_judgements_may_say_when_and_in_which_context_they_were_made(lake: Lake, write: Write) -> None:
+    folder = write()
+    examples = pl.read_parquet(folder / EXAMPLES)
+    times = pl.Series([datetime(2024, 2, 3, 4, 5), *[None] * 4])  # noqa: DTZ001 - files often have no zone: UTC
+    examples.with_columns(event_time=times, context_key=pl.lit("young")).write_parquet(folder / EXAMPLES)
+    ingest(lake, folder)
+    with lake.reading() as connection:
+        found = connection.execute("SELECT event_time, context_key FROM raw.judgements ORDER BY example_id").fetchall()
+    assert found == [(datetime(2024, 2, 3, 4, 5, tzinfo=UTC), "young"), *[(None, "young")] * 4]
+
+
+@pytest.mark.parametrize("event_time", [1_718_000_000, "2024-02-03"])
+def test_a_time_of_another_type_is_refused(lake: Lake, write: Write, event_time: object) -> None:
+    folder = write()
+    examples = pl.read_parquet(folder / EXAMPLES).with_columns(event_time=pl.lit(event_time))
+    examples.write_parquet(folder / EXAMPLES)
+    with pytest.raises(WarehouseError, match=rf"{EXAMPLES}: column event_time is .*, not TIMESTAMP WITH TIME ZONE"):
+        ingest(lake, folder)
+    assert not lake.exists
 
 
 def break_in_the_middle(path: Path) -> None:

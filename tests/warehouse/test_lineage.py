@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import duckdb
 import polars as pl
@@ -22,6 +23,7 @@ SQL_TABLES = [
     "training.pairs",
 ]
 # What a query text says in these rows, the products have: so that each comparison of the two can change.
+TIME = datetime(2024, 2, 3, tzinfo=UTC)
 ROWS = {
     "raw.products": [
         ("us:A", "A", "us", "<b>Acme</b> mug 12 oz", "A mug.", "holds tea", "Acme", "red"),
@@ -29,11 +31,11 @@ ROWS = {
         ("us:C", "C", "us", "Green mug", "C mug.", "holds milk", "Core", "green"),
     ],
     "raw.judgements": [
-        ("us:1:A", 10, "acme red mug 12", 1, "A", "us", "E", 1, 1, "train"),
-        ("us:1:B", 10, "Acme red mug", 1, "B", "us", "I", 0, 1, "test"),
-        ("us:1:C", 11, "a mug", 1, "C", "us", "I", 0, 1, "test"),
-        ("us:2:B", 12, "blue mug without bolt", 2, "B", "us", "S", 1, 1, "test"),
-        ("us:3:A", 13, "bolt", 3, "A", "us", "C", 0, 1, "train"),
+        ("us:1:A", 10, "acme red mug 12", 1, "A", "us", "E", 1, 1, "train", TIME, "young"),
+        ("us:1:B", 10, "Acme red mug", 1, "B", "us", "I", 0, 1, "test", None, None),
+        ("us:1:C", 11, "a mug", 1, "C", "us", "I", 0, 1, "test", TIME, "old"),
+        ("us:2:B", 12, "blue mug without bolt", 2, "B", "us", "S", 1, 1, "test", None, None),
+        ("us:3:A", 13, "bolt", 3, "A", "us", "C", 0, 1, "train", TIME, None),
     ],
     "raw.sources": [("1", 1, "behavioral"), ("2", 2, "negations")],
 }

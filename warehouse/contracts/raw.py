@@ -39,6 +39,16 @@ class RawJudgements(dy.Schema):
     )
     large_version = dy.Int64(nullable=False, metadata=about("1 if the judgement is in the full set"))
     split = dy.String(nullable=False, metadata=about("train or test, by query"))
+    event_time = dy.Datetime(
+        nullable=True,
+        time_unit="us",
+        time_zone="UTC",
+        metadata=about("when the judgement was made; an optional column of the file"),
+    )
+    context_key = dy.String(
+        nullable=True,
+        metadata=about("in which context it was made, such as a group of shoppers; an optional column of the file"),
+    )
 
     @dy.rule()
     def unknown_label(cls) -> pl.Expr:
@@ -67,9 +77,9 @@ class RawSources(dy.Schema):
 
 
 class RawFiles(dy.Schema):
-    """One row per door: the file that a raw table was last filled from."""
+    """One row per door: the file that a raw or dated table was last filled from."""
 
-    key = key_column("the raw table")
+    key = key_column("the table")
     name = dy.String(nullable=False, metadata=about("file name"))
     sha256 = dy.String(nullable=False, regex="^[0-9a-f]{64}$", metadata=about("hash of the file's bytes"))
     size_bytes = dy.Int64(nullable=False, metadata=about("size of the file, in bytes"))

@@ -1,6 +1,7 @@
 """The list of all contracts: a person finds any table by its name."""
 
 from warehouse.contracts.contract import Contract
+from warehouse.contracts.dated import RegistryDated, TrainingDated
 from warehouse.contracts.declared import RegistryFeatures, RegistryTables
 from warehouse.contracts.evaluation import (
     EvaluationMetrics,
@@ -35,6 +36,7 @@ CONTRACTS = {
         Contract("features.queries", FeatureQueries),
         Contract("features.pairs", FeaturePairs),
         Contract("training.pairs", TrainingPairs),
+        Contract("training.dated", TrainingDated),
         Contract("evaluation.metrics", EvaluationMetrics),
         Contract("evaluation.queries", EvaluationQueries),
         Contract("evaluation.rankings", EvaluationRankings),
@@ -47,5 +49,6 @@ CONTRACTS = {
         Contract("registry.tables", RegistryTables),
         Contract("registry.features", RegistryFeatures),
         Contract("registry.changes", RegistryChanges),
+        Contract("registry.dated", RegistryDated),
     )
 }

@@ -52,6 +52,10 @@ class StagingJudgements(dy.Schema):
     label = dy.String(nullable=False, metadata=about("E exact, S substitute, C complement, I irrelevant"))
     split = dy.String(nullable=False, metadata=about("train or test: that of the query"))
     small_version = dy.Bool(nullable=False, metadata=about("whether it belongs to the reduced, harder set (task 1)"))
+    context_key = dy.String(nullable=True, metadata=about("in which context it was made, where it says so"))
     judged_at = dy.Datetime(
-        nullable=False, time_unit="us", time_zone="UTC", metadata=about("time of the judgement: the setting judged_at")
+        nullable=False,
+        time_unit="us",
+        time_zone="UTC",
+        metadata=about("time of the judgement: its event_time, else the setting judged_at"),
     )

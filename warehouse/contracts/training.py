@@ -34,4 +34,5 @@ class TrainingPairs(dy.Schema):
     gain = dy.Float64(nullable=False, metadata=about("ESCI gain of the label: E 1, S 0.1, C 0.01, I 0"))
     split = dy.String(nullable=False, metadata=about("train, validation (carved from train by query hash) or test"))
     small_version = dy.Bool(nullable=False, metadata=about("whether it belongs to the reduced, harder set (task 1)"))
+    context_key = dy.String(nullable=True, metadata=about("in which context it was judged, where it says so"))
     judged_at = dy.Datetime(nullable=False, time_unit="us", time_zone="UTC", metadata=about("time of the judgement"))

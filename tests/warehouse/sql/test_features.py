@@ -11,6 +11,7 @@ from warehouse import tables
 from warehouse.contracts.registry import CONTRACTS
 
 JUDGED_AT = datetime(2022, 6, 14, tzinfo=UTC)
+LATER = datetime(2024, 2, 3, 4, 5, tzinfo=UTC)
 Rows = list[tuple[Any, ...]]
 
 
@@ -239,6 +240,8 @@ def test_staging_judgements_are_those_whose_query_and_product_are_there(connecti
                 "product_locale": "us",
                 "esci_label": "S",
                 "small_version": 0,
+                "event_time": LATER,
+                "context_key": " young ",
                 **common,
             },
             {
@@ -260,8 +263,8 @@ def test_staging_judgements_are_those_whose_query_and_product_are_there(connecti
         ],
     )
     assert answer(connection, "staging.judgements", judged_at=JUDGED_AT) == [
-        ("es:1:P2", "es:1", "es:P2", "es", 1, "P2", "E", "train", True, JUDGED_AT),
-        ("us:1:P1", "us:1", "us:P1", "us", 1, "P1", "S", "test", False, JUDGED_AT),
+        ("es:1:P2", "es:1", "es:P2", "es", 1, "P2", "E", "train", True, None, JUDGED_AT),
+        ("us:1:P1", "us:1", "us:P1", "us", 1, "P1", "S", "test", False, "young", LATER),
     ]
 
 

@@ -18,10 +18,11 @@ select
     -- text
     judgements.esci_label as label,
     queries.split,
+    nullif(trim(judgements.context_key), '') as context_key,
     -- flags
     judgements.small_version = 1 as small_version,
     -- times
-    $judged_at as judged_at
+    coalesce(judgements.event_time, $judged_at) as judged_at
 from judgements
 join staging.queries as queries on queries.key = judgements.query_key
 join staging.products as products on products.key = judgements.product_key

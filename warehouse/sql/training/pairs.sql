@@ -11,6 +11,7 @@ select
     query_features.input_hash as query_input_hash,
     judgements.label,
     queries.split,
+    judgements.context_key,
     -- numbers
     case judgements.label when 'E' then 1.0 when 'S' then 0.1 when 'C' then 0.01 else 0.0 end as gain,
     -- flags

@@ -1,0 +1,69 @@
+"""The dated features: a table for each file that the home declares, and what each judged pair sees of them."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from assets.tables import asset_key, table_asset, table_result
+from assets.workspace import Workspace
+from warehouse import dated
+from warehouse.contracts.dated import DatedTable
+from warehouse.dated_files import take_in
+
+
+def dated_assets(declared: Sequence[DatedTable]) -> list[dg.AssetsDefinition]:
+    """Return the assets of all declared tables, of the registry that lists them and of what training sees of them."""
+    files = [_file_asset(table) for table in declared]
+    return [*files, _registry_asset(tuple(table.contract.table for table in declared)), training_dated]
+
+
+def _file_asset(table: DatedTable) -> dg.AssetsDefinition:
+    def dated_table(
+        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> dg.MaterializeResult[Any]:
+        # The clock only refuses rows, it is written nowhere.
+        taken = take_in(workspace.home.lake, workspace.home.root, table, datetime.now(UTC))
+        return table_result(context, workspace, table.contract, asdict(taken))
+
+    definition: dg.AssetsDefinition = dg.asset(**table_asset(table.contract, kinds={"parquet", "duckdb"}))(dated_table)
+    return definition
+
+
+def _registry_asset(names: tuple[str, ...]) -> dg.AssetsDefinition:
+    def registry_dated(
+        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> dg.MaterializeResult[Any]:
+        home = workspace.home
+        with home.lake.writing() as connection:
+            change = dated.register(connection, home.dated, home.settings)
+        return table_result(context, workspace, "registry.dated", change.counts)
+
+    deps = ("staging.judgements", *names)
+    definition: dg.AssetsDefinition = dg.asset(**table_asset("registry.dated", deps=deps))(registry_dated)
+    return definition
+
+
+@dg.asset(**table_asset("training.dated", deps=("training.pairs", "registry.dated")))
+def training_dated(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult[Any]:
+    """Find the event that each judged pair sees: the newest at its time, if it is not too old."""
+    with workspace.home.lake.writing() as connection:
+        change = dated.refresh_training(connection)
+        seen = dated.pairs_with_values(connection)
+    return table_result(context, workspace, "training.dated", change.counts, {"pairs_with_values": seen})
+
+
+@dg.asset_check(
+    asset=asset_key("training.dated"),
+    description="No pair sees an event from after its judgement or one older than the table's maximum age.",
+    blocking=True,
+)
+def pairs_see_no_future(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
+    """Assert that nothing leaks from the future into training."""
+    with workspace.home.lake.reading() as connection:
+        broken = dated.broken_pairs(connection)
+    return dg.AssetCheckResult(passed=broken == 0, metadata={"broken_pairs": broken})

@@ -1,0 +1,52 @@
+"""The definitions put together: all assets, checks, jobs and the resource that opens the home."""
+
+import dagster as dg
+
+from assets import (
+    checks,
+    embeddings,
+    evaluation,
+    features,
+    fitted,
+    model,
+    monitoring,
+    quarantine,
+    raw,
+    registry,
+    release,
+    staging,
+    training,
+    vectors,
+)
+from assets.dated import dated_assets, pairs_see_no_future
+from orchestration.jobs import build_job, training_inputs_job
+from orchestration.resources import workspace_resource
+from warehouse.contracts.dated import DatedTables
+
+ASSET_MODULES = [
+    raw,
+    staging,
+    training,
+    fitted,
+    features,
+    quarantine,
+    embeddings,
+    model,
+    monitoring,
+    registry,
+    vectors,
+    evaluation,
+    release,
+]
+
+
+def assemble(dated: DatedTables = ()) -> dg.Definitions:
+    """Return the definitions for a home that declares these tables of dated features."""
+    return dg.Definitions(
+        assets=[*dg.load_assets_from_modules(ASSET_MODULES), *dated_assets(dated)],
+        asset_checks=[*checks.all_checks(dated), pairs_see_no_future],
+        jobs=[build_job, training_inputs_job],
+        resources={"workspace": workspace_resource},
+        # One process: ten empty assets take seconds, where a process for each takes most of a minute.
+        executor=dg.in_process_executor,
+    )
