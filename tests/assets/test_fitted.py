@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assets.model import feature_spec, training_data
+from assets.model import feature_spec
+from assets.training_rows import training_data
 from assets.workspace import Workspace
 from models.settings import TowerSettings, TrainingSettings
 from models.training import train
@@ -104,8 +105,8 @@ def fitted(rows: list[dict[str, Any]]) -> dict[str, Any]:
         trained_on = tables.fingerprint(connection, CONTRACTS["training.pairs"], TRAIN)
         workspace = Workspace(Home(Path("nowhere")))
         workspace.home.__dict__["lake"] = OpenLake(connection)
-        data = training_data(workspace, NoVectors())  # type: ignore[arg-type]
-    specs = feature_spec("features.queries"), feature_spec("features.products")
+        specs = feature_spec("features.queries"), feature_spec("features.products")
+        data = training_data(workspace, NoVectors(), *specs)  # type: ignore[arg-type]
     model = train(data, *specs, TowerSettings(width=4, vocabulary_minimum=1), TrainingSettings(epochs=0))
     return {
         "vocabulary": vocabulary.rows(),

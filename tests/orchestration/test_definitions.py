@@ -43,7 +43,7 @@ GRAPH = {
         {"duckdb"},
     ),
     "embeddings.texts": ({"features.products", "features.queries"}, {"openvino", "lancedb"}),
-    "model.two_tower": ({"training.pairs", "training.dated", "embeddings.texts"}, {"pytorch"}),
+    "model.two_tower": ({"training.pairs", "training.dated", "fitted.vocabulary", "embeddings.texts"}, {"pytorch"}),
     "evaluation.training_log": ({"model.two_tower"}, {"duckdb"}),
     **{
         f"monitoring.{name}": (

@@ -36,7 +36,7 @@ def test_what_cannot_be_searched_exits_with_1(stockroom, built, arguments, messa
 
 def test_brackets_in_query_and_title_are_shown_as_they_are(stockroom, built, monkeypatch):
     hit = Hit(1, "us:P1", "P1", "us", "Case [/Black] [red]sale", 0.5)
-    monkeypatch.setattr(Searcher, "search", lambda *_: [hit])
+    monkeypatch.setattr(Searcher, "search", lambda *_, **_options: [hit])
     answer = stockroom("search", "case [/b]", "--home", built.home)
     assert answer.status == 0
     assert "Case [/Black] [red]sale" in answer.out
