@@ -58,7 +58,14 @@ def training_dated(
     with workspace.home.lake.writing() as connection:
         change = dated.refresh_training(connection)
         seen = dated.pairs_with_values(connection)
-    return table_result(context, workspace, "training.dated", change.counts, {"pairs_with_values": seen})
+    facts: dict[str, Any] = dict(change.counts)
+    unseen = [name for name, pairs in seen.items() if not pairs]
+    if unseen:
+        facts["warning"] = (
+            f"no judged pair sees a value of {', '.join(unseen)}: the keys are others, or every event lies after the "
+            "judgements or further back than max_age_days"
+        )
+    return table_result(context, workspace, "training.dated", facts, {"pairs_with_values": seen})
 
 
 @dg.asset_check(
