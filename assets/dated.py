@@ -7,9 +7,10 @@ from typing import Any
 
 import dagster as dg
 
+from assets import plots
 from assets.tables import asset_key, table_asset, table_result
 from assets.workspace import Workspace
-from warehouse import dated
+from warehouse import dated, monitoring
 from warehouse.contracts.dated import DatedTable
 from warehouse.dated_files import take_in
 
@@ -26,7 +27,10 @@ def _file_asset(table: DatedTable) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[Any]:
         # The clock only refuses rows, it is written nowhere.
         taken = take_in(workspace.home.lake, workspace.home.root, table, datetime.now(UTC))
-        return table_result(context, workspace, table.contract, asdict(taken))
+        with workspace.home.lake.writing() as connection:
+            stats = monitoring.record(connection, table.contract, workspace.monitoring)
+        shown = {"distributions": plots.distributions(stats)} if stats.height else {}
+        return table_result(context, workspace, table.contract, asdict(taken), shown)
 
     definition: dg.AssetsDefinition = dg.asset(**table_asset(table.contract, kinds={"parquet", "duckdb"}))(dated_table)
     return definition
@@ -54,7 +58,14 @@ def training_dated(
     with workspace.home.lake.writing() as connection:
         change = dated.refresh_training(connection)
         seen = dated.pairs_with_values(connection)
-    return table_result(context, workspace, "training.dated", change.counts, {"pairs_with_values": seen})
+    facts: dict[str, Any] = dict(change.counts)
+    unseen = [name for name, pairs in seen.items() if not pairs]
+    if unseen:
+        facts["warning"] = (
+            f"no judged pair sees a value of {', '.join(unseen)}: the keys are others, or every event lies after the "
+            "judgements or further back than max_age_days"
+        )
+    return table_result(context, workspace, "training.dated", facts, {"pairs_with_values": seen})
 
 
 @dg.asset_check(

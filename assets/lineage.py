@@ -7,6 +7,7 @@ import dagster as dg
 
 from models.text import product_text
 from warehouse import lineage
+from warehouse.contracts.dated import DatedTables
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.lineage import Step
@@ -14,19 +15,21 @@ from warehouse.lineage import Step
 METADATA_KEY = "dagster/column_lineage"
 
 
-def product_vector_steps() -> list[Step]:
+def product_vector_steps(dated: DatedTables = ()) -> list[Step]:
     """Return the steps to a product's vector, as the contract and the encoded text have them."""
     contract = CONTRACTS["features.products"]
     columns = (*contract.tower_columns("numeric"), *contract.tower_columns("categorical"))
-    return lineage.vector_steps(columns, product_text().meta.root_names())
+    return lineage.vector_steps(columns, product_text().meta.root_names(), dated)
 
 
-def lineage_metadata(table: str) -> dict[str, Any]:
+def lineage_metadata(table: str, dated: DatedTables = ()) -> dict[str, Any]:
     """Return a table's column lineage as metadata of its asset; nothing where it has none or it cannot be told."""
     try:
-        steps = product_vector_steps() if table == "vectors.products" else lineage.steps(table)
+        known = lineage.steps(table) if table in CONTRACTS else ()
     except WarehouseError:  # registry.lineage says so once, for all tables
         return {}
+    others = product_vector_steps(dated) + lineage.dated_steps(dated)
+    steps = [*known, *(step for step in others if step.table == table)]
     return {METADATA_KEY: column_lineage(steps)} if steps else {}
 
 
@@ -36,7 +39,7 @@ def column_lineage(steps: Iterable[Step]) -> dg.TableColumnLineage:
     for step in steps:
         if step.source_table == step.table:
             continue  # the hash of a row's own content
-        is_table = step.source_table in CONTRACTS
-        key = dg.AssetKey(step.source_table.split(".") if is_table else ["files", step.source_table])
+        is_file = step.made_by in lineage.FROM_FILES
+        key = dg.AssetKey(["files", step.source_table] if is_file else step.source_table.split("."))
         deps.setdefault(step.column, []).append(dg.TableColumnDep(asset_key=key, column_name=step.source_column))
     return dg.TableColumnLineage(deps)

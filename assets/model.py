@@ -77,10 +77,11 @@ def pairs_fingerprint(workspace: Workspace) -> str:
 
 def feature_versions(workspace: Workspace) -> dict[str, str]:
     """Return the data version of each feature table that the towers read, as it now stands."""
+    dated = [table.contract for table in workspace.home.dated if any(column.tower for column in table.columns)]
     with workspace.home.lake.reading() as connection:
         return {
-            table: tables.fingerprint(connection, CONTRACTS[table])
-            for table in ("features.queries", "features.products")
+            contract.table: tables.fingerprint(connection, contract)
+            for contract in (CONTRACTS["features.queries"], CONTRACTS["features.products"], *dated)
         }
 
 

@@ -32,7 +32,8 @@ def registry_lineage(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult[Any]:
     """Write for every column where it comes from; a table whose SQL cannot be read is left out, with a warning."""
-    steps = product_vector_steps()
+    declared_here = workspace.home.dated
+    steps = product_vector_steps(declared_here) + lineage.dated_steps(declared_here)
     for table in CONTRACTS:
         try:
             steps += lineage.steps(table)

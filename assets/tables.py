@@ -79,7 +79,12 @@ def table_result(
         rows = tables.count(connection, table)
         version = tables.fingerprint(connection, contract)
         shown_rows = dg.MarkdownMetadataValue(preview(connection, table))
-    metadata = {"dagster/row_count": rows, "preview": shown_rows, **lineage_metadata(table), **(shown or {})}
+    metadata = {
+        "dagster/row_count": rows,
+        "preview": shown_rows,
+        **lineage_metadata(table, workspace.home.dated),
+        **(shown or {}),
+    }
     return result(context, workspace, table, version, metadata, facts)
 
 

@@ -58,7 +58,7 @@ def vectors_products(
         {
             "dagster/row_count": products.height,
             "table_version": version,
-            **lineage_metadata("vectors.products"),
+            **lineage_metadata("vectors.products", workspace.home.dated),
             **first_rows(_SHOWN, products.select(_SHOWN).head(5).iter_rows()),
         },
         {"upserted": written.upserted, "deleted": written.deleted},

@@ -18,7 +18,7 @@ from warehouse.recomputation import recomputed_home
 from warehouse.reconcile import plan
 from warehouse.snapshots import Point, point, points, recorded_fingerprint
 
-PAIRS = "training.pairs"
+PAIRS, DATED = "training.pairs", "training.dated"
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class TrainReport:
     """Tell what was recomputed as of a snapshot, and what came of it.
 
     `trained` is false where the model of these very inputs was there already. `release` and `release_model` name the
-    release that was made from the snapshot, if one was; `same_model` says whether it used this model.
+    release that was made from the snapshot, if one was; `same_model` says whether it used this model. `dated_fingerprint` is
+    that of training.dated, which event each pair sees, recomputed and, where it was recorded, the same as then.
     """
 
     snapshot: int
@@ -34,6 +35,7 @@ class TrainReport:
     training_rows: int
     recorded_fingerprint: str
     recomputed_fingerprint: str
+    dated_fingerprint: str
     model: str
     trained: bool
     weights_sha256: str
@@ -64,7 +66,12 @@ def train(workspace: Workspace, as_of: str | None = None) -> TrainReport:
             _derive(scratch)
             found = pairs_fingerprint(scratch)
             if found != recorded:
-                raise _differs(home, recomputed, past, recorded, found)
+                raise _differs(home, recomputed, past, PAIRS, recorded, found)
+            with recomputed.lake.reading() as connection:
+                seen = tables.fingerprint(connection, CONTRACTS[DATED])
+            seen_then = recorded_fingerprint(home.lake, DATED, past.snapshot)
+            if seen_then not in (None, seen):  # None: no pair has ever seen an event
+                raise _differs(home, recomputed, past, DATED, str(seen_then), seen)
             model_id = model_name(scratch)
             directory = home.models / model_id
             is_new = not (directory / MANIFEST_FILE).exists()
@@ -80,6 +87,7 @@ def train(workspace: Workspace, as_of: str | None = None) -> TrainReport:
         training_rows=rows,
         recorded_fingerprint=recorded,
         recomputed_fingerprint=found,
+        dated_fingerprint=seen,
         model=model_id,
         trained=is_new,
         weights_sha256=read_manifest(directory)["weights_sha256"],
@@ -113,13 +121,13 @@ def _point(home: Home, as_of: str | None) -> Point:
     return point(home.lake, as_of)
 
 
-def _differs(home: Home, recomputed: Home, past: Point, recorded: str, found: str) -> WarehouseError:
+def _differs(home: Home, recomputed: Home, past: Point, table: str, recorded: str, found: str) -> WarehouseError:
     """Return the error for a training table that is not what it was, with the number of its rows that differ."""
-    contract = CONTRACTS[PAIRS]
+    contract = CONTRACTS[table]
     with home.lake.reading(past.snapshot) as then, recomputed.lake.reading() as now:
         change = plan(tables.hashes(now, contract), tables.hashes(then, contract)).counts
     return WarehouseError(
-        f"the training table recomputed from raw as of snapshot {past} is not the one recorded there: fingerprint {found}, "
+        f"{table} recomputed from raw as of snapshot {past} is not the one recorded there: fingerprint {found}, "
         f"recorded {recorded}; {change['updated']:,} rows differ, {change['inserted']:,} are new, {change['deleted']:,} missing",
         "the SQL, the cleaning or the settings (warehouse.judged_at, warehouse.validation_percent) are not those of that run: "
         "take the version and the settings that made it",

@@ -20,7 +20,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
-COMMANDS = [line for kind, block in BLOCKS if kind == "sh" for line in block.splitlines()]
+# A line, or with `<<'EOF'` all lines down to the next EOF.
+COMMAND = re.compile(r"^(?:.*<<'EOF'.*\n(?:.*\n)*?EOF|.+)$", re.MULTILINE)
+COMMANDS = [line for kind, block in BLOCKS if kind == "sh" for line in COMMAND.findall(block)]
 OWN_CATALOGUE = [line for line in COMMANDS if "my-" in line]
 MAKE = [line for line in COMMANDS if line.startswith("make ")]
 SHELL_ONLY = ("source ", "export ")

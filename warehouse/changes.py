@@ -1,14 +1,14 @@
 """Changes: what became of a table between two snapshots, by key and by column."""
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import duckdb
 
+from warehouse import dated
 from warehouse.contracts.contract import INPUT_HASH, Contract
-from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.inspection import json_rows
 from warehouse.lake import Lake
@@ -61,9 +61,11 @@ def difference(lake: Lake, table: str, before: int, after: int, limit: int = 20)
     Raises:
         WarehouseError: There is no such table, or no such snapshot.
     """
-    contract = _contract(table)
     with lake.comparing(before, after) as connection:
-        comparison = _Comparison(connection, contract, _columns(connection))
+        known = _contracts(connection)
+        if table not in known:
+            raise _unknown(table, known)
+        comparison = _Comparison(connection, known[table], _columns(connection))
         if not (comparison.old or comparison.new):
             raise WarehouseError(
                 f"neither snapshot {before} nor snapshot {after} has the table {table}",
@@ -90,7 +92,7 @@ def written(lake: Lake, before: int, after: int, without: Collection[str] = ()) 
         columns = _columns(connection)
         counts = {
             table: _Comparison(connection, contract, columns).counts()[0]
-            for table, contract in CONTRACTS.items()
+            for table, contract in _contracts(connection).items()
             if table not in without
         }
     return {table: count for table, count in counts.items() if any(count)}
@@ -182,13 +184,16 @@ def _columns(connection: duckdb.DuckDBPyConnection) -> Columns:
     return found
 
 
-def _contract(table: str) -> Contract:
-    if table not in CONTRACTS:
-        near = difflib.get_close_matches(table.lower(), CONTRACTS, n=3, cutoff=0.5)
-        same = [name for name in CONTRACTS if name.split(".")[1] == table.lower().split(".")[-1]]
-        likely = ", ".join(dict.fromkeys([*near, *same]))
-        raise WarehouseError(
-            f"there is no table {table} to compare",
-            f"did you mean {likely}?" if likely else f"those there are: {', '.join(CONTRACTS)}",
-        )
-    return CONTRACTS[table]
+def _contracts(connection: duckdb.DuckDBPyConnection) -> dict[str, Contract]:
+    """Return the contracts of either snapshot: dated features that only one of them declares can be compared too."""
+    return dated.contracts(connection, "earlier") | dated.contracts(connection)
+
+
+def _unknown(table: str, known: Iterable[str]) -> WarehouseError:
+    near = difflib.get_close_matches(table.lower(), known, n=3, cutoff=0.5)
+    same = [name for name in known if name.split(".")[1] == table.lower().split(".")[-1]]
+    likely = ", ".join(dict.fromkeys([*near, *same]))
+    return WarehouseError(
+        f"there is no table {table} to compare",
+        f"did you mean {likely}?" if likely else f"those there are: {', '.join(known)}",
+    )

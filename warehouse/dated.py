@@ -8,7 +8,7 @@ import duckdb
 import polars as pl
 
 from warehouse import tables
-from warehouse.contracts.contract import INPUT_HASH
+from warehouse.contracts.contract import INPUT_HASH, Contract
 from warehouse.contracts.dated import DatedTable, Entity
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.lake import scalar
@@ -71,12 +71,17 @@ def fingerprints(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return [tables.fingerprint(connection, each) for each in contracts if tables.exists(connection, each.table)]
 
 
-def declarations(connection: duckdb.DuckDBPyConnection) -> list[Declared]:
-    """Return the declarations that hold in the state of the lake that the connection sees."""
-    if not tables.exists(connection, REGISTRY.table):
+def declarations(connection: duckdb.DuckDBPyConnection, catalog: str = "lake") -> list[Declared]:
+    """Return the declarations that hold in the state of the lake that the connection sees under the catalogue's name."""
+    if not tables.exists(connection, REGISTRY.table, catalog):
         return []
-    rows = connection.execute(f"SELECT declaration, as_of FROM {REGISTRY.table} ORDER BY key").fetchall()
+    rows = connection.execute(f"SELECT declaration, as_of FROM {catalog}.{REGISTRY.table} ORDER BY key").fetchall()
     return [Declared(DatedTable.model_validate_json(text), as_of.astimezone(UTC)) for text, as_of in rows]
+
+
+def contracts(connection: duckdb.DuckDBPyConnection, catalog: str = "lake") -> dict[str, Contract]:
+    """Return the contracts of all tables that the state of the lake may hold, those declared in it among them."""
+    return CONTRACTS | {table.contract.table: table.contract for table, _ in declarations(connection, catalog)}
 
 
 def add_features(

@@ -6,12 +6,14 @@ What decides whether a row is there at all (a join, a filter) is no part of it, 
 import functools
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
+from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
 from warehouse import cleaning, tables
 from warehouse.contracts.contract import INPUT_HASH, Contract
+from warehouse.contracts.dated import DatedTable, DatedTables
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.doors import DOORS, Door
 from warehouse.errors import WarehouseError
@@ -34,6 +36,9 @@ _MEASURED = {
     "evaluation.training_log": (*_JUDGED, ("training.pairs", "split")),
 }
 _NAMES = frozenset({"key", "model_id", "system", "metric", "inputs", "epoch", "learning_rate", "is_best"})
+FROM_FILES = frozenset({"doors", "dated_files"})
+"""What makes columns from those of a file: the source of such a step is a file, and no table."""
+
 _FROM_SQL = ("staging", "training", "fitted", "features")
 
 
@@ -74,12 +79,28 @@ def steps(table: str) -> tuple[Step, ...]:
     return tuple(_from_sql(contract)) if table.split(".")[0] in _FROM_SQL and _has_sql(table) else ()
 
 
-def vector_steps(columns: Iterable[str], text: Iterable[str]) -> list[Step]:
-    """Return the steps to a product's vector: from its text's parts in staging and from the features that the towers read."""
+def dated_steps(declared: DatedTables) -> list[Step]:
+    """Return the steps to the dated features: from the columns of their files, and on to what judged pairs see of them."""
+    found = (step for table in declared for step in (*_from_dated_file(table), *_to_training(table)))
+    return list(dict.fromkeys(found))  # each table leads to the keys of training.dated in the same way
+
+
+def vector_steps(columns: Iterable[str], text: Iterable[str], dated: DatedTables = ()) -> list[Step]:
+    """Return the steps to a product's vector: from its text's parts in staging and from the features that the towers read.
+
+    `columns` are those of features.products; of the dated features, those of products that enter the towers count.
+    """
     made_by, table = "models.query_tower", "vectors.products"
     copied = [(column, ("staging.products", column)) for column in ("key", "product_id", "locale", "title")]
     vector = [("vector", ("staging.products", column)) for column in text]
     vector += [("vector", ("features.products", column)) for column in columns]
+    vector += [
+        ("vector", (table.contract.table, column.name))
+        for table in dated
+        if table.entity == "product"
+        for column in table.columns
+        if column.tower
+    ]
     return [Step(table, column, *source, made_by) for column, source in dict.fromkeys(copied + vector)]
 
 
@@ -101,6 +122,25 @@ def _from_file(door: Door) -> list[Step]:
     return [*found, *(Step(door.table, INPUT_HASH, door.file_name, column, made_by) for column in door.columns)]
 
 
+def _from_dated_file(table: DatedTable) -> list[Step]:
+    """Return the steps from a file of dated features; a row's key is put together from its entity's and its time."""
+    contract, made_by = table.contract, "dated_files"
+    entity = [("entity_key", column) for column in table.key_columns]
+    sources = (
+        [("key", column) for column in (*table.key_columns, "event_time")] + entity + [("event_time", "event_time")]
+    )
+    sources += [(column.name, column.name) for column in table.columns]
+    found = [Step(contract.table, column, Path(table.file).name, source, made_by) for column, source in sources]
+    return found + _hashed(contract)
+
+
+def _to_training(table: DatedTable) -> list[Step]:
+    pairs, events = "training.pairs", table.contract.table
+    sources = [("key", pairs, "key"), ("pair_key", pairs, "key"), ("judged_at", pairs, "judged_at")]
+    sources += [("event_key", events, "key"), ("event_time", events, "event_time"), ("event_hash", events, INPUT_HASH)]
+    return [Step("training.dated", column, source, name, "dated") for column, source, name in sources]
+
+
 def _from_sql(contract: Contract) -> list[Step]:
     sql, made_by = tables.sql(contract.table), f"sql/{contract.table.replace('.', '/')}.sql"
     found = [
@@ -108,10 +148,12 @@ def _from_sql(contract: Contract) -> list[Step]:
         for column in contract.columns
         for source in dict.fromkeys(_sources(sql, column))
     ]
-    # A row is known by the hash of its content, which other tables may read.
-    return found + [
-        Step(contract.table, INPUT_HASH, contract.table, column, "reconcile") for column in contract.columns
-    ]
+    return found + _hashed(contract)
+
+
+def _hashed(contract: Contract) -> list[Step]:
+    """Return the steps to the hash of a row's content, by which a row is known and which other tables may read."""
+    return [Step(contract.table, INPUT_HASH, contract.table, column, "reconcile") for column in contract.columns]
 
 
 def _has_sql(table: str) -> bool:

@@ -7,19 +7,20 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 
-from warehouse import tables
+from warehouse import dated, tables
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.lake import Lake, quote, snapshot_id
 from warehouse.settings import MonitoringSettings
 
 TABLES = ("features.products", "features.queries", "features.pairs")
-"""The feature tables that are watched. Their keys begin with the locale."""
+"""The feature tables of the house that are watched, as are all dated features. Their keys begin with the locale."""
 
 VERSIONS, STATS, DRIFT = (CONTRACTS[f"monitoring.{name}"] for name in ("versions", "feature_stats", "drift"))
 _IDENTIFIERS = frozenset(
-    {"key", "product_id", "query_id", "query_key", "product_key"}
+    {"key", "product_id", "query_id", "query_key", "product_key", "entity_key", "event_time"}
 )  # all distinct: nothing to count
+_LOCALE = "^([a-z]{2}):"
 _NUMBERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE"})
 
 
@@ -73,7 +74,7 @@ def measure_drift(lake: Lake, trained: Mapping[str, Mapping[str, str]]) -> int:
     """
     made = 0
     with lake.writing() as connection:
-        for table in TABLES:
+        for table, contract in _watched(connection).items():
             history = versions(connection, table)
             if not history:
                 continue
@@ -85,7 +86,7 @@ def measure_drift(lake: Lake, trained: Mapping[str, Mapping[str, str]]) -> int:
             ]
             new = [one for one in references if not _is_measured(connection, table, history[-1], one)]
             if new:
-                with _value_counts(connection, CONTRACTS[table]):
+                with _value_counts(connection, contract):
                     for reference in new:
                         made += _measure(connection, table, history[-1], reference)
     return made
@@ -104,15 +105,15 @@ def stats(connection: duckdb.DuckDBPyConnection, table: str, version: str) -> pl
 
 
 def drift(lake: Lake, models: list[str]) -> pl.DataFrame:
-    """Return the drift of the newest version of every table: from the version before, and from the models' training."""
+    """Return the drift of the newest version of every table watched: from the one before, and from the models' training."""
     columns = ", ".join(DRIFT.columns)
     with lake.reading() as connection:
         return connection.execute(
             f"SELECT {columns} FROM {DRIFT.table} "
             f"SEMI JOIN (SELECT table_name, arg_max(version, number) AS version FROM {VERSIONS.table} GROUP BY table_name) "
-            "USING (table_name, version) WHERE reference = 'previous' OR model_id IN (SELECT unnest($models)) "
-            "ORDER BY psi DESC, key",
-            {"models": models},
+            "USING (table_name, version) WHERE (reference = 'previous' OR model_id IN (SELECT unnest($models))) "
+            "AND table_name IN (SELECT unnest($watched)) ORDER BY psi DESC, key",
+            {"models": models, "watched": list(_watched(connection))},
         ).pl()
 
 
@@ -120,6 +121,12 @@ def drifted(drift: pl.DataFrame, settings: MonitoringSettings, threshold: float)
     """Return the rows of a drift frame with a PSI of at least `threshold`, measured on enough rows to say so."""
     enough = pl.min_horizontal("rows", "reference_rows") >= settings.drift_min_rows
     return drift.filter(enough, pl.col("psi") >= threshold)
+
+
+def _watched(connection: duckdb.DuckDBPyConnection) -> dict[str, Contract]:
+    """Return the contracts of the tables that are watched in the state of the lake that the connection sees."""
+    known = dated.contracts(connection)
+    return {table: contract for table, contract in known.items() if table in TABLES or table.startswith("dated.")}
 
 
 def _measure(connection: duckdb.DuckDBPyConnection, table: str, version: str, reference: Reference) -> int:
@@ -156,9 +163,11 @@ def _rows_of(table: str, version: str) -> str:
 def _value_counts(connection: duckdb.DuckDBPyConnection, contract: Contract) -> Iterator[None]:
     """Count every value of every feature of a table, in one pass over it, into the temporary table `value_counts`."""
     features = ", ".join(_feature(contract, column) for column in contract.columns if column not in _IDENTIFIERS)
+    # The key of a context has no locale, nor has one that names nothing in the catalogue: such rows count in all of them.
     connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW monitored AS "
-        f"SELECT split_part(\"{contract.key}\", ':', 1) AS locale, [{features}] AS features FROM {contract.table}"
+        f"CREATE OR REPLACE TEMP VIEW monitored AS SELECT "
+        f"nullif(regexp_extract(\"{contract.key}\", '{_LOCALE}', 1), '') AS locale, [{features}] AS features "
+        f"FROM {contract.table}"
     )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE value_counts AS {tables.sql('monitoring.value_counts')}")
     connection.execute(tables.sql("monitoring.bin_of"))

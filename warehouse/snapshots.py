@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from warehouse import changes, tables
+from warehouse import changes, dated, tables
 from warehouse.contracts.contract import INPUT_HASH
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
@@ -50,13 +50,14 @@ def mark(lake: Lake, run_id: str, ended_at: datetime) -> int:
             f"SELECT ? AS key, ? AS snapshot, ? AS run_id, ? AS ended_at, ? AS {INPUT_HASH}",
             [str(snapshot), snapshot, run_id, ended_at, run_id],
         )
+        contracts = dated.contracts(connection)
         rows = [
             {
                 "key": f"{snapshot}:{table}",
                 "snapshot": snapshot,
                 "table": table,
                 "rows": tables.count(connection, table) if there else 0,
-                "fingerprint": tables.fingerprint(connection, CONTRACTS[table]) if there else None,
+                "fingerprint": tables.fingerprint(connection, contracts[table]) if there else None,
                 **count._asdict(),
             }
             for table, count in changed.items()

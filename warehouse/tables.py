@@ -52,11 +52,10 @@ def ensure(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
         connection.execute(f'ALTER TABLE {contract.table} DROP COLUMN "{column}"')
 
 
-def exists(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
-    """Tell whether the lake has the table."""
-    schema, name = table.split(".")
-    found = "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?"
-    return scalar(connection, found, [schema, name]) > 0
+def exists(connection: duckdb.DuckDBPyConnection, table: str, catalog: str = "lake") -> bool:
+    """Tell whether the lake, or the catalogue of that name, has the table."""
+    found = "SELECT count(*) FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
+    return scalar(connection, found, [catalog, *table.split(".")]) > 0
 
 
 def hashes(connection: duckdb.DuckDBPyConnection, contract: Contract, where: str = "true") -> pl.DataFrame:

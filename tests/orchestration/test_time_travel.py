@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,19 @@ from warehouse.sample import write_sample
 
 PRODUCTS = "shopping_queries_dataset_products.parquet"
 CHANGED = 500
+DECLARED = """
+[[dated]]
+name = "prices"
+file = "prices.parquet"
+entity = "product"
+key = ["product_locale", "product_id"]
+max_age_days = 30
+
+[[dated.columns]]
+name = "price"
+tower = "numeric"
+meaning = "price in USD"
+"""
 Stockroom = Callable[..., Any]
 
 
@@ -59,8 +73,16 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
         patch.setattr("assets.texts.load_encoder", lambda *_: HashEncoder())
         patch.setenv("STOCKROOM_TRAINING__EPOCHS", "1")
         patch.setenv("DAGSTER_HOME", "")
+        (folder / "home").mkdir()
+        (folder / "home" / "stockroom.toml").write_text(DECLARED, encoding="utf-8")
         workspace = open_workspace(load_settings(folder / "home"))
         write_sample(folder / "raw", 700, 7)
+        products = pl.read_parquet(folder / "raw" / PRODUCTS).filter(pl.col("product_id") != "")
+        before = datetime(2022, 6, 1, tzinfo=UTC)
+        prices = products.unique(["product_locale", "product_id"], maintain_order=True).select(
+            "product_locale", "product_id", price=pl.int_range(pl.len()) % 50 + 0.99, event_time=pl.lit(before)
+        )
+        prices.write_parquet(folder / "home" / "prices.parquet")
         first = build(workspace, folder / "raw")
         fingerprint = pairs_fingerprint(workspace.home, first.snapshot)
         shutil.copytree(folder / "raw", folder / "later")
@@ -68,6 +90,10 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
         title = pl.when(changed).then(pl.col("product_title") + " improved").otherwise("product_title")
         catalogue = pl.read_parquet(folder / "raw" / PRODUCTS).with_columns(product_title=title)
         catalogue.write_parquet(folder / "later" / PRODUCTS)
+        # One price is another one, and products get a newer price that the judgements would have seen.
+        corrected = prices.with_columns(price=pl.when(pl.int_range(pl.len()) == 0).then(7.5).otherwise("price"))
+        newer = prices.head(20).with_columns(price=1.0, event_time=pl.lit(datetime(2022, 6, 10, tzinfo=UTC)))
+        pl.concat([corrected, newer]).write_parquet(folder / "home" / "prices.parquet")
         second = build(workspace, folder / "later")
         yield Past(workspace.home, first, second, fingerprint)
 
@@ -202,6 +228,51 @@ def test_other_settings_make_another_table_and_nothing_is_trained(
     assert past.fingerprint in answer.err
     assert "rows differ" in answer.err
     assert sorted(path.name for path in past.home.models.iterdir()) == models
+
+
+def dated_fingerprint(home: Home, snapshot: int) -> str:
+    with home.lake.reading(snapshot) as connection:
+        return tables.fingerprint(connection, CONTRACTS["training.dated"])
+
+
+def test_prices_that_came_later_are_not_seen_as_of_then(past: Past, stockroom: Stockroom) -> None:
+    then, now = (dated_fingerprint(past.home, build.snapshot) for build in (past.first, past.second))
+    assert then != now
+    report = json.loads(stockroom("train", "--as-of", past.first.snapshot, "--json").out)
+    assert (report["dated_fingerprint"], report["recomputed_fingerprint"]) == (then, past.fingerprint)
+    assert report["model"] == past.first.model
+    assert json.loads(stockroom("train", "--json").out)["dated_fingerprint"] == now
+
+
+def test_diff_and_snapshots_tell_what_became_of_dated_features(past: Past, stockroom: Stockroom) -> None:
+    points = (past.first.snapshot, past.second.snapshot)
+    found = json.loads(stockroom("diff", *points, "dated.prices", "--json", "--limit", 99).out)
+    assert (found["added"], found["removed"], found["changed"], found["columns"]) == (20, 0, 1, {"price": 1})
+    assert [row["columns"] for row in found["rows"] if row["change"] == "changed"] == [
+        {"price": {"old": 0.99, "new": 7.5}}
+    ]
+    assert stockroom("diff", *points, "dated.price").err.count("dated.prices") == 1
+    changes = json.loads(stockroom("snapshots", "--limit", 1, "--json").out)[0]["changes"]
+    assert changes["dated.prices"] == {"inserted": 20, "updated": 1, "deleted": 0}
+
+
+def test_a_dated_feature_is_listed_watched_and_led_back_to_its_file(past: Past, stockroom: Stockroom) -> None:
+    feature = json.loads(stockroom("features", "prices.price", "--json").out)
+    assert (feature["feature"], feature["meaning"], feature["tower"]) == (
+        "dated.prices.price",
+        "price in USD",
+        "numeric",
+    )
+    way = "vectors.products.vector < dated.prices.price < prices.parquet.price"
+    assert way in [row["way"] for row in json.loads(stockroom("sql", "--named", "vector_lineage", "--json").out)]
+    asked = (
+        "SELECT number, rows FROM monitoring.versions JOIN monitoring.feature_stats USING (table_name, version) "
+        "WHERE table_name = 'dated.prices' AND locale = 'all' ORDER BY number"
+    )
+    first, second = json.loads(stockroom("sql", asked, "--json").out)
+    assert second["rows"] == first["rows"] + 20
+    drift = "SELECT DISTINCT reference FROM monitoring.drift WHERE table_name = 'dated.prices'"
+    assert {row["reference"] for row in json.loads(stockroom("sql", drift, "--json").out)} == {"previous", "training"}
 
 
 def test_with_other_training_settings_the_model_is_another_one(

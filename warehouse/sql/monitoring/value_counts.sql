@@ -19,3 +19,4 @@ select
     sum(n)::bigint as n
 from by_locale
 group by grouping sets ((column_name, kind, number, text), (column_name, kind, number, text, locale))
+having grouping(locale) = 1 or locale is not null
