@@ -1,9 +1,11 @@
 """The asset checks: what must hold of every table and of the index before anyone relies on them."""
 
+import json
 from collections.abc import Iterable, Iterator
 
 import dagster as dg
 
+from assets.gate import current_verdict, shown
 from assets.monitoring import drift_table, watched_models
 from assets.tables import asset_key
 from assets.workspace import Workspace
@@ -88,9 +90,28 @@ def vectors_match_the_catalogue(workspace: dg.ResourceParam[Workspace]) -> dg.As
     return dg.AssetCheckResult(passed=not (missing or extra), metadata={"missing": missing, "extra": extra})
 
 
+@dg.asset_check(
+    asset=asset_key("releases.live"),
+    description="The newest model passed the gate: it finds no less than the one that was live before it.",
+)
+def the_gate_let_the_model_through(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
+    """Warn while a new model is refused, or is live although it was; say what was measured."""
+    live, verdict = workspace.home.releases.live(), current_verdict(workspace)
+    told = shown(verdict) if verdict else json.loads(live.metrics).get("gate") if live else None
+    if told is None:
+        return dg.AssetCheckResult(passed=True, severity=dg.AssetCheckSeverity.WARN)
+    return dg.AssetCheckResult(
+        passed=told["decision"] in ("passed", "first"),
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{told['decision']}: {told['reason']}",
+        metadata={name: value for name, value in told.items() if value is not None},
+    )
+
+
 def all_checks(dated: Iterable[DatedTable] = ()) -> Iterator[dg.AssetChecksDefinition]:
     """Yield every asset check."""
     yield from contract_checks(dated)
     yield train_is_apart_from_test
     yield features_are_steady
     yield vectors_match_the_catalogue
+    yield the_gate_let_the_model_through

@@ -7,8 +7,10 @@ import dagster as dg
 import polars as pl
 
 from assets import plots
+from assets.gate import winner
 from assets.model import model_name
 from assets.relevance import Subject, measure
+from assets.serving import ServingModel
 from assets.tables import digest, table_asset, table_result
 from assets.workspace import Workspace
 from models.evaluation import Evaluation, summarise
@@ -21,16 +23,24 @@ METRICS = ("ndcg", "ndcg_official", "recall@10", "recall@100", "mrr")
 
 @dg.multi_asset(
     name="evaluation",
-    specs=[dg.AssetSpec(**table_asset(table, deps=("vectors.products", "training.pairs"))) for table in TABLES],
+    specs=[
+        dg.AssetSpec(**table_asset(table, deps=("vectors.products", "training.pairs", "evaluation.gate")))
+        for table in TABLES
+    ],
 )
 def evaluation(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    """Measure the model's stored vectors on the test queries, unless these very vectors were measured on them before."""
-    subject, inputs = _subject(workspace)
-    if frames.metrics(workspace.home.lake, subject.model_id)["inputs"].unique().to_list() != [inputs]:
-        _measure(workspace, subject, inputs)
-    known = frames.metrics(workspace.home.lake, subject.model_id)
+    """Measure the models' stored vectors on the test queries, unless these very vectors were measured on them before.
+
+    The new model, and the live one too where the gate has it stay.
+    """
+    candidate = model_name(workspace)
+    for model_id in dict.fromkeys((candidate, winner(workspace))):
+        subject, inputs = _subject(workspace, model_id)
+        if frames.metrics(workspace.home.lake, model_id)["inputs"].unique().to_list() != [inputs]:
+            _measure(workspace, subject, inputs)
+    known = frames.metrics(workspace.home.lake, candidate)
     if known.is_empty():
         context.log.warning("no judgement is in the test split: nothing was measured")
     facts = {"relevance": plots.relevance_bars(summary(known))} if known.height else {}
@@ -57,15 +67,15 @@ def summary(metrics: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def _subject(workspace: Workspace) -> tuple[Subject, str]:
+def _subject(workspace: Workspace, model_id: str) -> tuple[Subject, str]:
     """Return what is to be measured, and the digest of all that the numbers hang on."""
-    model_id = model_name(workspace)
-    version = workspace.home.vectors.version(model_id)
+    table = ServingModel(workspace, model_id).vector_table
+    version = workspace.home.vectors.version(table)
     with workspace.home.lake.reading() as connection:
         pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"])
         products = tables.fingerprint(connection, CONTRACTS["staging.products"])
         asked = dated.fingerprints(connection)
-    return Subject(model_id, version), digest(
+    return Subject(model_id, table, version), digest(
         model_id, str(version), pairs, products, *asked, workspace.bm25.model_dump_json()
     )
 

@@ -7,11 +7,13 @@ from typing import Any
 import dagster as dg
 
 from assets.evaluation import summary
-from assets.model import model_name
+from assets.gate import current_verdict, shown, winner
+from assets.serving import ServingModel, hindrance
 from assets.tables import asset_key, first_rows, outside_schema, result
 from assets.workspace import Workspace
-from models.encoder import encoder_fingerprint
-from warehouse import dated, frames, snapshots
+from warehouse import dated, frames, integrity, snapshots
+from warehouse.errors import WarehouseError
+from warehouse.releases import Publication
 
 _SHOWN = ("release", "published_at", "kind", "model_id", "vector_version", "snapshot", "note")
 
@@ -23,6 +25,7 @@ _SHOWN = ("release", "published_at", "kind", "model_id", "vector_version", "snap
         for name in (
             "vectors.products",
             "evaluation.metrics",
+            "evaluation.gate",
             "features.pairs",
             "quarantine.rows",
             "model.two_tower",
@@ -52,25 +55,61 @@ _SHOWN = ("release", "published_at", "kind", "model_id", "vector_version", "snap
 def releases_live(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult[Any]:
-    """Mark the lake's state as an as-of point and publish; write nothing if searchers would see no difference."""
+    """Mark the lake's state as an as-of point and publish; write nothing if searchers would see no difference.
+
+    A new model goes live if the gate lets it through. Else the live one stays, with the catalogue as it now is.
+    """
     home, now = workspace.home, datetime.now(UTC)
-    model_id = model_name(workspace)
+    verdict, live = current_verdict(workspace), home.releases.live()
+    told = shown(verdict) if verdict else None
+    model_id = winner(workspace)
+    snapshot = snapshots.mark(home.lake, context.run.run_id, now)
     with home.lake.reading() as connection:
         as_of = dated.as_of(connection, home.settings)
-    measured = {"as_of": as_of.isoformat(), **summary(frames.metrics(home.lake, model_id))}
-    live = home.releases.live()
-    published = home.releases.publish(
-        kind="catalogue" if live is not None and live.model_id == model_id else "model",
-        model_id=model_id,
-        encoder_fingerprint=encoder_fingerprint(workspace.encoder),
-        vector_version=home.vectors.version(model_id),
-        snapshot=snapshots.mark(home.lake, context.run.run_id, now),
-        published_at=now,
-        metrics=json.dumps(measured),
-    )
-    release = published.release
-    facts = {"release": release.release, "is_new": published.is_new, "snapshot": release.snapshot, "model": model_id}
+    if live is not None and live.model_id == model_id and hindrance(workspace, model_id):
+        release, is_new = live, False  # refused, and the live model cannot be brought in line with the catalogue
+    else:
+        is_same_model = live is not None and live.model_id == model_id
+        gate = json.loads(live.metrics).get("gate") if live is not None and is_same_model else told
+        published = _publish(
+            ServingModel(workspace, model_id),
+            kind="catalogue" if is_same_model else "model",
+            snapshot=snapshot,
+            published_at=now,
+            metrics=json.dumps(
+                {"as_of": as_of.isoformat(), **summary(frames.metrics(home.lake, model_id)), "gate": gate}
+            ),
+            note=f"forced: {gate['reason']}" if gate and gate["decision"] == "forced" and not is_same_model else "",
+        )
+        release, is_new = published.release, published.is_new
+    facts = {"release": release.release, "is_new": is_new, "snapshot": release.snapshot, "model": release.model_id}
     newest = home.releases.all()[::-1]
-    shown = first_rows(_SHOWN, [[getattr(each, name) for name in _SHOWN] for each in newest[:5]])
-    metadata = {"dagster/row_count": len(newest), "kind": release.kind, "as_of": as_of.isoformat(), **shown}
+    rows = first_rows(_SHOWN, [[getattr(each, name) for name in _SHOWN] for each in newest[:5]])
+    metadata = {"dagster/row_count": len(newest), "kind": release.kind, "as_of": as_of.isoformat(), **rows}
+    if told:
+        facts["gate"] = told
     return result(context, workspace, "releases.live", f"release-{release.release}", metadata, facts)
+
+
+def _publish(model: ServingModel, *, snapshot: int, **told: Any) -> Publication:
+    """Publish the newest version of the model's vectors, once they are those of the snapshot's catalogue.
+
+    Raises:
+        WarehouseError: A product has no vector, or a vector no product.
+    """
+    home, version = model.workspace.home, model.workspace.home.vectors.version(model.vector_table)
+    missing, extra = integrity.catalogue_differences(home, model.vector_table, version, snapshot)
+    if missing or extra:
+        raise WarehouseError(
+            f"the vectors are not those of the catalogue: {missing:,} products without a vector, {extra:,} vectors "
+            "without a product",
+            "nothing was published; build again",
+        )
+    return home.releases.publish(
+        model_id=model.model_id,
+        encoder_fingerprint=model.texts.fingerprint,
+        vector_table=model.vector_table,
+        vector_version=version,
+        snapshot=snapshot,
+        **told,
+    )

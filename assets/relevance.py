@@ -1,27 +1,25 @@
 """Relevance: one model's stored vectors beside its encoder, BM25 and chance, over judged queries."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import polars as pl
 
-from assets.texts import Matrix, TextVectors, product_texts, query_texts
+from assets.serving import ServingModel
+from assets.texts import Matrix, product_texts, query_texts
 from assets.workspace import Workspace
-from models.checkpoint_files import read_file, read_manifest
 from models.evaluation import Evaluation, evaluate
 from models.judgements import Catalogue, JudgedSet
-from models.query_tower import QueryTower
 from models.systems import Bm25System, DenseSystem, RandomSystem, System
-from warehouse import dated, frames
+from warehouse import frames
 from warehouse.lance import to_matrix
-from warehouse.query_features import VOCABULARY_FILE, QueryFeatures
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Name what is measured: a model, a version of its vectors, and the snapshot that they were made from (None: newest)."""
+    """Name what is measured: a model, a version of its vector table, and the snapshot that this was made from (None: newest)."""
 
     model_id: str
+    vector_table: str
     vector_version: int
     snapshot: int | None = None
 
@@ -49,28 +47,27 @@ def _systems(
     judged: JudgedSet,
     cached: bool,
 ) -> dict[str, System]:
-    vectors = TextVectors(workspace)
-    of_queries: Callable[[list[str]], Matrix] = vectors.cached if cached else vectors.encoded
-    queries = judged.queries.with_columns(key=pl.format("{}:{}", "locale", "query_id"))
-    query_base = of_queries(query_texts(queries))
-    directory = workspace.home.models / subject.model_id
-    vocabulary = pl.read_parquet(read_file(directory, read_manifest(directory), VOCABULARY_FILE))
-    features = QueryFeatures(vocabulary)(queries)
-    with workspace.home.lake.reading(subject.snapshot) as connection:
-        features = dated.add_asked_features(connection, features, queries["key"].to_list())
-    tower = QueryTower.load(directory)
+    model = ServingModel(workspace, subject.model_id)
+    queries = asked(judged)
+    query_base = (model.text_vectors if cached else model.texts.encoded)(query_texts(queries))
+    query_vectors = model.query_vectors(queries, query_base, subject.snapshot)
     texts = product_texts(products)
     return {
-        "model": DenseSystem(tower(query_base, features), stored_vectors(workspace, subject, products)),
-        "encoder": DenseSystem(query_base, vectors.cached(texts)),
+        "model": DenseSystem(query_vectors, stored_vectors(workspace, subject, products)),
+        "encoder": DenseSystem(query_base, model.text_vectors(texts)),
         "bm25": Bm25System.build(texts, catalogue, workspace.bm25),
         "random": RandomSystem(workspace.training.seed),
     }
 
 
+def asked(judged: JudgedSet) -> pl.DataFrame:
+    """Return the judged queries with their key in the lake."""
+    return judged.queries.with_columns(key=pl.format("{}:{}", "locale", "query_id"))
+
+
 def stored_vectors(workspace: Workspace, subject: Subject, products: pl.DataFrame) -> Matrix:
     """Return the vectors that searchers see, in the order of the products: (products, dim)."""
-    table = workspace.home.vectors.read(subject.model_id, subject.vector_version, ["key", "vector"])
+    table = workspace.home.vectors.read(subject.vector_table, subject.vector_version, ["key", "vector"])
     places = pl.DataFrame({"key": pl.Series(table["key"])}).with_row_index("place")
     order = products.select("key").join(places, on="key", how="left", maintain_order="left")["place"]
     vectors: Matrix = to_matrix(table["vector"])[order.to_numpy()]

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import polars as pl
 
 from assets.workspace import Workspace
-from models.encoder import Encoder, encoder_fingerprint, load_encoder
+from models.encoder import Encoder, encoder_fingerprint, open_encoder
 from models.text import product_text, query_text
 from warehouse.embeddings import FillResult
 
@@ -27,16 +27,17 @@ def query_texts(queries: pl.DataFrame) -> list[str]:
 class TextVectors:
     """Give texts their vectors: from the cache where they are there; the encoder is only loaded where they are not."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, fingerprint: str | None = None) -> None:
+        """Take the encoder of a fingerprint, by default the one that the settings choose."""
         self._workspace = workspace
-        self.fingerprint = encoder_fingerprint(workspace.encoder)
+        self.fingerprint = fingerprint or encoder_fingerprint(workspace.encoder)
         self._encoder: Encoder | None = None
 
     @property
     def encoder(self) -> Encoder:
         """Return the encoder, loaded at its first use."""
         if self._encoder is None:
-            self._encoder = load_encoder(self._workspace.encoder, self._workspace.home.encoders)
+            self._encoder = open_encoder(self._workspace.encoder, self._workspace.home.encoders, self.fingerprint)
         return self._encoder
 
     def fill(self, texts: list[str], on_progress: Callable[[int], None] | None = None) -> FillResult:

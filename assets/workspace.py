@@ -7,7 +7,7 @@ from pathlib import Path
 from models.bm25 import Bm25Settings
 from models.settings import EncoderSettings, TowerSettings, TrainingSettings
 from warehouse.home import Home
-from warehouse.settings import MonitoringSettings
+from warehouse.settings import MonitoringSettings, ReleaseSettings
 
 
 def silent(_task: str, _total: int | None) -> Callable[[int], None]:
@@ -19,7 +19,8 @@ def silent(_task: str, _total: int | None) -> Callable[[int], None]:
 class Workspace:
     """Hold the home and the settings of one run.
 
-    `raw` is the ESCI folder to take in; without one a run goes on from what the lake holds. `show_progress` is told of a
+    `raw` is the ESCI folder to take in; without one a run goes on from what the lake holds. `force`
+    publishes a new model that the gate refuses. `show_progress` is told of a
     long task and its size (None: unknown) and returns what is told how much of it is done.
     """
 
@@ -29,7 +30,9 @@ class Workspace:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     bm25: Bm25Settings = field(default_factory=Bm25Settings)
     monitoring: MonitoringSettings = field(default_factory=MonitoringSettings)
+    release: ReleaseSettings = field(default_factory=ReleaseSettings)
     raw: Path | None = None
+    force: bool = False
     show_progress: Callable[[str, int | None], Callable[[int], None]] = silent
 
     def progress(self, task: str, total: int | None = None) -> Callable[[int], None]:

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from models.errors import ModelError
 from models.fingerprint import encoder_fingerprint, resolve_backend
 from models.settings import EncoderSettings
 from models.token_batches import Vectors
 
-__all__ = ["Encoder", "encoder_fingerprint", "load_encoder"]
+__all__ = ["Encoder", "can_open", "encoder_fingerprint", "load_encoder", "open_encoder"]
 
 
 class Encoder(Protocol):
@@ -54,3 +55,23 @@ def load_encoder(settings: EncoderSettings, cache_dir: Path) -> Encoder:
 
     folder = export(settings, cache_dir)
     return OpenVinoEncoder(folder, batch_texts=settings.batch_texts, threads=settings.threads)
+
+
+def can_open(settings: EncoderSettings, cache_dir: Path, fingerprint: str) -> bool:
+    """Tell whether the encoder of that fingerprint is at hand: the settings choose it, or its converted model was kept."""
+    return fingerprint == encoder_fingerprint(settings) or (cache_dir / fingerprint).is_dir()
+
+
+def open_encoder(settings: EncoderSettings, cache_dir: Path, fingerprint: str) -> Encoder:
+    """Load the encoder of that fingerprint, which may be one that the settings chose earlier.
+
+    Raises:
+        ModelError: It is not at hand, or the settings cannot be met here.
+    """
+    if fingerprint == encoder_fingerprint(settings):
+        return load_encoder(settings, cache_dir)
+    if not can_open(settings, cache_dir, fingerprint):
+        raise ModelError(f"The encoder {fingerprint} is not in {cache_dir}.", "Set the encoder back to what it was.")
+    from models.openvino_encoder import OpenVinoEncoder
+
+    return OpenVinoEncoder(cache_dir / fingerprint, batch_texts=settings.batch_texts, threads=settings.threads)

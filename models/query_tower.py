@@ -71,6 +71,11 @@ class HiddenLayer:
         return activated
 
 
+def learns(manifest: dict[str, Any], side: str) -> bool:
+    """Tell whether a side changes the encoder's vectors: with alpha 0, or untrained, it only brings them to length 1."""
+    return manifest["alpha"] != 0 and not (side == "product" and manifest["towers"]["mode"] == "query_only")
+
+
 class ServingTower:
     """Apply one side of a checkpoint, in NumPy."""
 
@@ -82,8 +87,7 @@ class ServingTower:
         self.features = FeatureEncoder.from_dict(manifest["features"][self.side])
         settings = manifest["towers"]
         weights = {name: tensor.astype(np.float64) for name, tensor in tensors.items()}
-        # With alpha 0, or nothing learnt on this side, the vector is only brought to length 1.
-        self._learnt = self.alpha != 0 and not (self.side == "product" and settings["mode"] == "query_only")
+        self._learnt = learns(manifest, self.side)
         if self._learnt:
             self._build(weights, f"trunks.{'shared' if settings['mode'] == 'tied' else self.side}", settings["layers"])
 

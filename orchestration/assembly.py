@@ -8,6 +8,7 @@ from assets import (
     evaluation,
     features,
     fitted,
+    gate,
     model,
     monitoring,
     quarantine,
@@ -35,6 +36,7 @@ ASSET_MODULES = [
     monitoring,
     registry,
     vectors,
+    gate,
     evaluation,
     release,
 ]

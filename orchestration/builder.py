@@ -30,7 +30,10 @@ class State:
 
 @dataclass(frozen=True)
 class BuildReport:
-    """Tell what a build did: rows, refusals, warnings, texts encoded, relevance, seconds by stage, and what is new."""
+    """Tell what a build did: rows, refusals, warnings, texts encoded, relevance, seconds by stage, and what is new.
+
+    `gate` is the verdict on the new model, a row of evaluation.gate; None where the live model is the newest one.
+    """
 
     run_id: str
     changed: bool
@@ -46,6 +49,7 @@ class BuildReport:
     model: str
     release: int
     new_release: bool
+    gate: dict[str, Any] | None
     relevance: dict[str, Any]
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -107,6 +111,7 @@ def _report(home: Home, run_id: str, before: State, seconds: dict[str, float]) -
         model=release.model_id,
         release=release.release,
         new_release=before.release != release,
+        gate=facts["releases.live"].get("gate"),
         relevance=summary(frames.metrics(home.lake, release.model_id)),
         seconds=seconds,
     )

@@ -30,7 +30,7 @@ def evaluate_live(workspace: Workspace, examples: Path | None = None) -> dict[st
         raise WarehouseError(f"no release in {home.root}", "make one with: stockroom build --raw DIR")
     if encoder_fingerprint(workspace.encoder) != release.encoder_fingerprint:
         raise WarehouseError("the live release was made with another encoder", "set it back, or build anew")
-    subject = Subject(release.model_id, release.vector_version, release.snapshot)
+    subject = Subject(release.model_id, release.vector_table, release.vector_version, release.snapshot)
     extra: dict[str, Any] = {"release": release.release, "model": release.model_id}
     if examples is None:
         judgements = frames.task1_judgements(home.lake, release.snapshot)

@@ -21,6 +21,7 @@ _LOG_EVERY_S = 5.0
     description="The home and the settings of this run; holds the home's run lock, so that runs come one after another.",
     config_schema={
         "home": dg.Field(str, default_value="", description="Directory of the home; empty: STOCKROOM_HOME."),
+        "force": dg.Field(bool, default_value=False, description="Publish a new model even if the gate refuses it."),
     },
 )
 @contextmanager
@@ -29,7 +30,7 @@ def workspace_resource(context: dg.InitResourceContext) -> Iterator[Workspace]:
     home = context.resource_config["home"]
     log = context.log or dg.get_dagster_logger()
     workspace = open_workspace(load_settings(Path(home) if home else None))
-    workspace = replace(workspace, show_progress=_progress_of(log))
+    workspace = replace(workspace, show_progress=_progress_of(log), force=context.resource_config["force"])
     with run_lock(workspace.home):
         yield workspace
 

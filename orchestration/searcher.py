@@ -84,7 +84,7 @@ class Searcher:
             raise WarehouseError("the query is blank", "type some words to search for")
         features = self._features_of(cleaned.with_columns(pl.col("locale").cast(pl.String)), context, at)
         vector = self._tower(self._encoder.encode([query_text(text)]), features)[0]  # (dim,)
-        found = self._home.vectors.search(self.release.model_id, self.release.vector_version, vector, k, locale)
+        found = self._home.vectors.search(self.release.vector_table, self.release.vector_version, vector, k, locale)
         if found.is_empty():
             raise WarehouseError(
                 f"release {self.release.release} has no products" + (f" of locale {locale!r}" if locale else ""),

@@ -18,7 +18,7 @@ from models.bm25 import Bm25Settings
 from models.settings import EncoderSettings, TowerSettings, TrainingSettings
 from warehouse.contracts.dated import DatedTables
 from warehouse.errors import WarehouseError
-from warehouse.settings import MonitoringSettings, SqlSettings, WarehouseSettings
+from warehouse.settings import MonitoringSettings, ReleaseSettings, SqlSettings, WarehouseSettings
 
 PREFIX = "STOCKROOM_"
 FILE_NAME = "stockroom.toml"
@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     training: TrainingSettings = TrainingSettings()
     bm25: Bm25Settings = Bm25Settings()
     monitoring: MonitoringSettings = MonitoringSettings()
+    release: ReleaseSettings = ReleaseSettings()
     dated: DatedTables = Field((), description="Files of dated features: a [[dated]] section of the file for each.")
 
     @classmethod

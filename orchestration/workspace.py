@@ -19,5 +19,6 @@ def open_workspace(settings: Settings) -> Workspace:
         training=settings.training,
         bm25=settings.bm25,
         monitoring=settings.monitoring,
+        release=settings.release,
         raw=settings.raw,
     )

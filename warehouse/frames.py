@@ -37,6 +37,11 @@ def task1_judgements(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
     return read(lake, "task1_judgements", snapshot)
 
 
+def validation_judgements(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
+    """Return the validation pairs: locale, query_key, query_id, query, product_key, product_id, label."""
+    return read(lake, "validation_judgements", snapshot)
+
+
 def trained_queries(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
     """Return the query texts that the model learnt from or was chosen by: locale, query in lower case."""
     return read(lake, "trained_queries", snapshot)

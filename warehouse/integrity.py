@@ -16,10 +16,13 @@ def leaked_queries(connection: duckdb.DuckDBPyConnection) -> int:
 
 def key_differences(home: Home, release: Release) -> tuple[int, int]:
     """Count the products of the release's snapshot without a vector, and the vectors without a product."""
-    stored = pl.DataFrame(
-        {"key": pl.Series(home.vectors.read(release.model_id, release.vector_version, ["key"])["key"])}
-    )
-    with home.lake.reading(release.snapshot) as connection:
+    return catalogue_differences(home, release.vector_table, release.vector_version, release.snapshot)
+
+
+def catalogue_differences(home: Home, vector_table: str, version: int, snapshot: int) -> tuple[int, int]:
+    """Count the products of a snapshot without a vector in a version of a table, and the vectors without a product."""
+    stored = pl.DataFrame({"key": pl.Series(home.vectors.read(vector_table, version, ["key"])["key"])})
+    with home.lake.reading(snapshot) as connection:
         wanted = connection.sql("SELECT key FROM features.products").pl()
     missing = wanted.join(stored, on="key", how="anti").height
     return missing, stored.join(wanted, on="key", how="anti").height

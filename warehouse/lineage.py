@@ -33,9 +33,11 @@ _MEASURED = {
     "evaluation.metrics": (*_JUDGED, ("vectors.products", "vector")),
     "evaluation.queries": (*_JUDGED, ("vectors.products", "vector")),
     "evaluation.rankings": (*_JUDGED, ("vectors.products", "vector")),
+    "evaluation.gate": (*_JUDGED, ("vectors.products", "vector")),
     "evaluation.training_log": (*_JUDGED, ("training.pairs", "split")),
 }
 _NAMES = frozenset({"key", "model_id", "system", "metric", "inputs", "epoch", "learning_rate", "is_best"})
+_NAMES |= {"live_model_id", "baseline", "margin"}
 FROM_FILES = frozenset({"doors", "dated_files"})
 """What makes columns from those of a file: the source of such a step is a file, and no table."""
 
@@ -71,7 +73,7 @@ def steps(table: str) -> tuple[Step, ...]:
         )
     if table in _MEASURED:
         return tuple(
-            Step(table, column, *source, "assets.evaluation")
+            Step(table, column, *source, "assets.gate" if table == "evaluation.gate" else "assets.evaluation")
             for column in contract.columns
             if column not in _NAMES
             for source in _EVALUATED.get(column, _MEASURED[table])

@@ -52,15 +52,15 @@ def releases_at(home: Home, point: Point | None = None) -> list[Release]:
 
 
 def _vectors(home: Home, release: Release) -> OutsideTable:
-    model, version = release.model_id, release.vector_version
+    table, version = release.vector_table, release.vector_version
 
     def load(columns: Sequence[str]) -> pa.Table:
-        return home.vectors.read(model, version, columns or COLUMNS[:1]).select(list(columns))
+        return home.vectors.read(table, version, columns or COLUMNS[:1]).select(list(columns))
 
     return OutsideTable(
         description=f"One row per product: its vector in release {release.release}.",
-        rows=lambda: home.vectors.count(model, version),
-        schema=lambda: home.vectors.schema(model, version),
+        rows=lambda: home.vectors.count(table, version),
+        schema=lambda: home.vectors.schema(table, version),
         load=load,
     )
 

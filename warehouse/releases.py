@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from warehouse.errors import WarehouseError
 from warehouse.lance import LanceDirectory, key_field, merge
-from warehouse.vectors import table_name
 
 Kind = Literal["model", "catalogue", "rollback"]
 _TABLE = "releases"
@@ -60,8 +59,8 @@ class Release:
 
     def serves_as(self, other: "Release") -> bool:
         """Tell whether searchers could not tell the two apart: same model, same vectors, same snapshot."""
-        mine = (self.vector_table, self.vector_version, self.snapshot)
-        return mine == (other.vector_table, other.vector_version, other.snapshot)
+        mine = (self.model_id, self.vector_table, self.vector_version, self.snapshot)
+        return mine == (other.model_id, other.vector_table, other.vector_version, other.snapshot)
 
     @property
     def tag(self) -> str:
@@ -111,13 +110,14 @@ class Releases:
         kind: Kind,
         model_id: str,
         encoder_fingerprint: str,
+        vector_table: str,
         vector_version: int,
         snapshot: int,
         published_at: datetime,
         metrics: str = "{}",
         note: str = "",
     ) -> Publication:
-        """Make a version of a model's vectors live; write nothing if the live release serves just the same.
+        """Make a model and a version of its vectors live; write nothing if the live release serves just the same.
 
         Raises:
             WarehouseError: The vectors are not there in that version, or another run published at the same moment.
@@ -128,7 +128,7 @@ class Releases:
             kind=kind,
             model_id=model_id,
             encoder_fingerprint=encoder_fingerprint,
-            vector_table=table_name(model_id),
+            vector_table=vector_table,
             vector_version=vector_version,
             snapshot=snapshot,
             metrics=metrics,
@@ -149,6 +149,7 @@ class Releases:
             kind="rollback",
             model_id=earlier.model_id,
             encoder_fingerprint=earlier.encoder_fingerprint,
+            vector_table=earlier.vector_table,
             vector_version=earlier.vector_version,
             snapshot=earlier.snapshot,
             published_at=published_at,

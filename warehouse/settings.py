@@ -58,3 +58,17 @@ class MonitoringSettings(BaseModel):
         gt=0,
         description="Rows that both sides must have before a PSI is reported, a count: few rows always differ.",
     )
+
+
+class ReleaseSettings(BaseModel):
+    """Say what a new model must hold before it goes live."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gate_margin: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="Validation recall@10 that a new model may lose against the live one, as a share: the lower end of the "
+        "difference's 95 % interval must lie above minus this.",
+    )

@@ -1,4 +1,4 @@
-"""Product vectors: one table a model, written by key, read and searched at exact versions."""
+"""Product vectors: one table for each product side, written by key, read and searched at exact versions."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,9 +32,9 @@ COLUMNS = (KEY, "product_id", "locale", "title", "vector", "input_hash")
 _PINNED_TABLES = 4  # opened versions kept by a searcher
 
 
-def table_name(model_id: str) -> str:
-    """Return the name of a model's vector table, relative to the directory."""
-    return f"products_{model_id}"
+def table_name(product_side: str) -> str:
+    """Return the name of the vector table of a product side, relative to the directory."""
+    return f"products_{product_side}"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class VectorWrite:
 
 
 class VectorStore:
-    """Keep the vectors of products. One table a model: `products_<model_id>`, one row per product and locale.
+    """Keep the vectors of products, one row per product and locale, in tables that models with one product side share.
 
     Columns: `key` (`locale:product_id`), `product_id`, `locale`, `title`, `vector` (float32), `input_hash`.
     """
@@ -56,15 +56,15 @@ class VectorStore:
         self._directory = LanceDirectory(root)
         self._pinned: OrderedDict[tuple[str, int], Any] = OrderedDict()
 
-    def current(self, model_id: str) -> pl.DataFrame:
+    def current(self, name: str) -> pl.DataFrame:
         """Return `key` and `input_hash` of every row of the newest version: what reconciliation compares with."""
-        table = self._directory.open(table_name(model_id))
+        table = self._directory.open(name)
         if table is None:
             return pl.DataFrame(schema={KEY: pl.String, "input_hash": pl.String})
         return _frame(scan(table, [KEY, "input_hash"]))
 
     def apply(
-        self, model_id: str, upserts: Iterable[Rows], deletes: Sequence[str], dim: int, *, commit_rows: int = 65_536
+        self, name: str, upserts: Iterable[Rows], deletes: Sequence[str], dim: int, *, commit_rows: int = 65_536
     ) -> VectorWrite:
         """Delete rows by key, then insert or replace rows by key; write no version when nothing comes of it.
 
@@ -72,7 +72,7 @@ class VectorStore:
         `commit_rows` rows: a killed run is gone on with by reconciling again.
 
         Args:
-            model_id: Names the model.
+            name: The table, as `table_name` and releases have it.
             upserts: Pieces with the columns of the table, in any order, the vectors as lists of `dim` numbers.
             deletes: Keys to delete; those not there are passed over.
             dim: Length of a vector.
@@ -81,7 +81,6 @@ class VectorStore:
         Raises:
             WarehouseError: A column is missing or has another type or dimension, or a vector is not finite.
         """
-        name = table_name(model_id)
         schema = _schema(dim)
         deleted = upserted = 0
         table = self._directory.open(name)
@@ -94,25 +93,25 @@ class VectorStore:
             upserted += merge(table, rows)
         return VectorWrite(int(table.version) if table is not None else 0, upserted, deleted)
 
-    def refresh_index(self, model_id: str, *, index_above: int = 100_000, compact_above: int = 64) -> int:
+    def refresh_index(self, name: str, *, index_above: int = 100_000, compact_above: int = 64) -> int:
         """Bring the vector index up to date and return the table's version: a new one only if there was need.
 
         Args:
-            model_id: Names the model.
+            name: The table, as `table_name` and releases have it.
             index_above: Rows from which on there is an approximate index; below, search is exact.
             compact_above: Files from which on they are joined.
         """
-        table = self._open(model_id)
+        table = self._open(name)
         refresh_index(table, index_above=index_above, compact_above=compact_above)
         return int(table.version)
 
-    def index_status(self, model_id: str) -> IndexStatus:
+    def index_status(self, name: str) -> IndexStatus:
         """Return how many rows the newest version has, and how many its index covers."""
-        return index_status(self._open(model_id))
+        return index_status(self._open(name))
 
     def search(
         self,
-        model_id: str,
+        name: str,
         version: int,
         vector: npt.NDArray[np.float32],
         k: int,
@@ -127,7 +126,7 @@ class VectorStore:
         The score is the cosine, descending; ties go by product id, then key, also where they meet the end of the list.
 
         Args:
-            model_id: Names the model.
+            name: The table, as `table_name` and releases have it.
             version: The table's version, as a release names it.
             vector: The query's vector (dim,), not zero.
             k: Rows wanted, at least 1.
@@ -136,11 +135,11 @@ class VectorStore:
             nprobes: Index partitions looked at, a count.
             refine_factor: Candidates a result row that are compared by their true vectors, a count.
         """
-        table = self._pin(model_id, version)
+        table = self._pin(name, version)
         query = np.asarray(vector, np.float32)
         if query.shape != (dim := table.schema.field("vector").type.list_size,):
             raise WarehouseError(
-                f"The query's vector has shape {query.shape}, the table {table_name(model_id)} holds {dim} dimensions.",
+                f"The query's vector has shape {query.shape}, the table {name} holds {dim} dimensions.",
                 "Encode the query with the model that the release names.",
             )
         limit = k + 1
@@ -160,47 +159,47 @@ class VectorStore:
                 return _ranked(found, k)
             limit *= 2
 
-    def read(self, model_id: str, version: int | None = None, columns: Sequence[str] = COLUMNS) -> pa.Table:
+    def read(self, name: str, version: int | None = None, columns: Sequence[str] = COLUMNS) -> pa.Table:
         """Read columns of every row of a version (default: the newest), in no particular order."""
-        return scan(self._at(model_id, version), columns)
+        return scan(self._at(name, version), columns)
 
     def read_batches(
         self,
-        model_id: str,
+        name: str,
         version: int | None = None,
         columns: Sequence[str] = COLUMNS,
         *,
         batch_rows: int = 32_768,
     ) -> Iterator[pa.RecordBatch]:
         """Read like `read`, but at most `batch_rows` rows at a time."""
-        yield from scan_batches(self._at(model_id, version), columns, batch_rows)
+        yield from scan_batches(self._at(name, version), columns, batch_rows)
 
-    def schema(self, model_id: str, version: int | None = None) -> pa.Schema:
+    def schema(self, name: str, version: int | None = None) -> pa.Schema:
         """Return the columns of a version (default: the newest)."""
-        return self._at(model_id, version).schema
+        return self._at(name, version).schema
 
-    def count(self, model_id: str, version: int | None = None) -> int:
+    def count(self, name: str, version: int | None = None) -> int:
         """Return the number of rows of a version (default: the newest)."""
-        return int(self._at(model_id, version).count_rows())
+        return int(self._at(name, version).count_rows())
 
-    def version(self, model_id: str) -> int:
+    def version(self, name: str) -> int:
         """Return the table's newest version, 0 where there is no table."""
-        table = self._directory.open(table_name(model_id))
+        table = self._directory.open(name)
         return 0 if table is None else int(table.version)
 
-    def _open(self, model_id: str) -> Any:
-        table = self._directory.open(table_name(model_id))
+    def _open(self, name: str) -> Any:
+        table = self._directory.open(name)
         if table is None:
-            raise WarehouseError(f"There are no product vectors of model {model_id}.", "Build the product vectors.")
+            raise WarehouseError(f"There is no vector table {name}.", "Build the product vectors.")
         return table
 
-    def _at(self, model_id: str, version: int | None) -> Any:
-        return self._open(model_id) if version is None else self._pin(model_id, version)
+    def _at(self, name: str, version: int | None) -> Any:
+        return self._open(name) if version is None else self._pin(name, version)
 
-    def _pin(self, model_id: str, version: int) -> Any:
-        key = (model_id, version)
+    def _pin(self, name: str, version: int) -> Any:
+        key = (name, version)
         if key not in self._pinned:
-            self._pinned[key] = at_version(self._open(model_id), version)
+            self._pinned[key] = at_version(self._open(name), version)
             if len(self._pinned) > _PINNED_TABLES:
                 self._pinned.popitem(last=False)
         return self._pinned[key]

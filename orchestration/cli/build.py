@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
-from orchestration.cli.output import console, progress, relevance_table, write_json
+from orchestration.cli.output import console, gate_line, progress, relevance_table, write_json
 
 if TYPE_CHECKING:
     from orchestration.builder import BuildReport
@@ -25,6 +25,10 @@ def build(
             "--raw", metavar="DIR", help="Folder with ESCI's parquet files. Without it the run goes on from the lake."
         ),
     ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Publish the new model even if the gate refuses it; the release says so."),
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -32,6 +36,10 @@ def build(
 
     Only what is new is done: unchanged rows are not cleaned again, known texts not encoded again, and where nothing
     changed nothing is written. The run is recorded in the Dagster instance that `stockroom ui` shows.
+
+    A new model goes live only if the gate lets it through: the lower end of the 95 % interval of its validation recall@10
+    minus the live model's must lie above minus the setting release.gate_margin. Else the live one stays, with the catalogue
+    as it now is.
     """
     settings = settings_for(home)
     with progress() as announce:
@@ -40,7 +48,7 @@ def build(
         from orchestration.workspace import open_workspace
 
         starting(1)
-        report = run(replace(open_workspace(settings), show_progress=announce), raw or settings.raw)
+        report = run(replace(open_workspace(settings), show_progress=announce, force=force), raw or settings.raw)
     if as_json:
         write_json(asdict(report))
     else:
@@ -74,6 +82,10 @@ def show(report: "BuildReport", home: Path) -> None:
     cleaned = ", ".join(f"{count:,} of {table}" for table, count in report.cleaned.items())
     console.print(f"cleaned      {cleaned}")
     console.print(f"encoded      {report.texts_encoded:,} texts")
+    if report.gate:
+        console.print(
+            gate_line(report.gate), style=None if report.gate["decision"] in ("passed", "first") else "yellow"
+        )
     if report.changed:
         console.print(
             f"release      {report.release}: model {report.model}, vectors v{report.vector_version}, snapshot {report.snapshot}"

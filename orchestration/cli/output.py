@@ -51,6 +51,15 @@ def progress() -> Iterator[Callable[[str, int | None], Callable[[int], None]]]:
         yield announce
 
 
+def gate_line(gate: dict[str, Any]) -> Text:
+    """Return what the gate said of a new model, with what can be done about it."""
+    kept = {
+        "refused": "; the live model stays (stockroom build --force publishes the new one all the same)",
+        "forced": "; published all the same, by --force",
+    }
+    return Text(f"gate         {gate['decision']}: {gate['reason']}{kept.get(gate['decision'], '')}")
+
+
 def relevance_table(summary: dict[str, Any], title: str) -> Table:
     """Return the systems' metrics side by side, with the model's lead over the encoder and its interval."""
     table = Table(title=Text(title), title_justify="left")  # Text: brackets in a file's name are no markup

@@ -1,5 +1,6 @@
 """`stockroom status`: what is live."""
 
+import json
 from typing import Any
 
 import typer
@@ -14,7 +15,10 @@ def register(app: typer.Typer) -> None:
 
 
 def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Show what is live: snapshot, release, model, encoder, rows of every table, texts encoded by the last run."""
+    """Show what is live: snapshot, release, model, encoder, rows of every table, texts encoded by the last run.
+
+    And what the gate said: of a new model that the last run refused, else of the one that is live.
+    """
     from orchestration.workspace import open_home
     from warehouse import tables
 
@@ -23,18 +27,24 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     live = opened.releases.live()
     with opened.lake.reading() as connection:
         rows = tables.row_counts(connection)
+    last = opened.journal.last()
     facts: dict[str, Any] = {
         "snapshot": opened.lake.snapshot(),
         "release": live.release if live else None,
         "model": live.model_id if live else None,
         "encoder": live.encoder_fingerprint if live else None,
         "rows": rows,
-        "texts_encoded": opened.journal.last().get("embeddings.texts", {}).get("texts_encoded", 0),
+        "texts_encoded": last.get("embeddings.texts", {}).get("texts_encoded", 0),
+        "gate": last.get("releases.live", {}).get("gate") or (json.loads(live.metrics).get("gate") if live else None),
     }
     if as_json:
         write_json(facts)
         return
     for name in ("snapshot", "release", "model", "encoder", "texts_encoded"):
         console.print(f"{name:<14}{'none' if facts[name] is None else facts[name]}", highlight=False)
+    if facts["gate"]:
+        console.print(
+            f"{'gate':<14}{facts['gate']['decision']}: {facts['gate']['reason']}", highlight=False, markup=False
+        )
     for table, count in rows.items():
         console.print(f"{table:<28}{count:>12,} rows", highlight=False)

@@ -72,12 +72,13 @@ def test_vectors_are_held_against_the_catalogue_of_their_release(spoilt):
     assert check(workspace).passed  # the release's own snapshot still has the product
 
     live, vectors = workspace.home.releases.live(), workspace.home.vectors
-    gone = vectors.current(live.model_id)["key"].sort().to_list()[:3]
-    written = vectors.apply(live.model_id, [], gone, 384)
+    gone = vectors.current(live.vector_table)["key"].sort().to_list()[:3]
+    written = vectors.apply(live.vector_table, [], gone, 384)
     workspace.home.releases.publish(
         kind="catalogue",
         model_id=live.model_id,
         encoder_fingerprint=live.encoder_fingerprint,
+        vector_table=live.vector_table,
         vector_version=written.version,
         snapshot=workspace.home.lake.snapshot(),
         published_at=live.published_at,

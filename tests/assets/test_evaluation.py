@@ -30,7 +30,7 @@ def home(built):
 def expected(built, home):
     """Return the model's metrics by query, from stored vectors and plain loops."""
     release = home.releases.live()
-    stored = home.vectors.read(release.model_id, release.vector_version)
+    stored = home.vectors.read(release.vector_table, release.vector_version)
     vectors = dict(zip(stored["key"].to_pylist(), to_matrix(stored["vector"]).astype(np.float64), strict=True))
     encoder = load_encoder(load_settings(built.home).encoder, home.encoders)
     tower = QueryTower.load(home.models / release.model_id)

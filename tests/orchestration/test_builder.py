@@ -154,7 +154,7 @@ def test_every_asset_tells_rows_first_rows_and_data_version(history):
 def _rows(home, key, report):
     match key.path:
         case ["vectors", "products"]:
-            return home.vectors.count(report.model, report.vector_version)
+            return home.vectors.count(home.releases.live().vector_table, report.vector_version)
         case ["embeddings", "texts"]:
             return home.embeddings.count(home.releases.live().encoder_fingerprint)
         case ["releases", "live"]:

@@ -44,7 +44,7 @@ def searcher(home, built):
 def brute_force(home, built):
     """Return what ranks every stored vector by hand: (key, score), best first, ties by product id, then key."""
     release = home.releases.live()
-    stored = home.vectors.read(release.model_id, release.vector_version)
+    stored = home.vectors.read(release.vector_table, release.vector_version)
     vectors = to_matrix(stored["vector"])
     encoder = load_encoder(load_settings(built.home).encoder, home.encoders)
     tower = QueryTower.load(home.models / release.model_id)
@@ -95,7 +95,7 @@ def test_a_hit_tells_what_the_catalogue_tells_of_the_product(searcher, home):
 
 def test_k_beyond_the_catalogue_returns_all_of_it(searcher, home):
     assert len(searcher.search("tent", 1000)) == home.vectors.count(
-        searcher.release.model_id, searcher.release.vector_version
+        searcher.release.vector_table, searcher.release.vector_version
     )
     assert len(searcher.search("tent", 1)) == 1
 
@@ -156,11 +156,12 @@ def test_an_open_searcher_keeps_its_release_until_it_is_refreshed(copy_home):
     searcher = Searcher(reader, settings.encoder)
     before, first = searcher.search("black tent", 5), searcher.release
     gone = [hit.key for hit in before]
-    written = writer.vectors.apply(first.model_id, [], gone, 384)
+    written = writer.vectors.apply(first.vector_table, [], gone, 384)
     published = writer.releases.publish(
         kind="catalogue",
         model_id=first.model_id,
         encoder_fingerprint=first.encoder_fingerprint,
+        vector_table=first.vector_table,
         vector_version=written.version,
         snapshot=first.snapshot,
         published_at=datetime(2026, 1, 1, tzinfo=UTC),

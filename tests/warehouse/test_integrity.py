@@ -48,11 +48,12 @@ def test_keys_of_vectors_are_held_against_the_products_of_the_snapshot(tmp_path)
             "vector": pl.Series(np.eye(2, dtype=np.float32), dtype=pl.Array(pl.Float32, 2)),
         }
     )
-    written = home.vectors.apply("m1", [vectors], [], 2)
+    written = home.vectors.apply("products_m1", [vectors], [], 2)
     release = home.releases.publish(
         kind="model",
         model_id="m1",
         encoder_fingerprint="e1",
+        vector_table="products_m1",
         vector_version=written.version,
         snapshot=snapshot,
         published_at=datetime(2026, 1, 1, tzinfo=UTC),

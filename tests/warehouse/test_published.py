@@ -13,6 +13,7 @@ from warehouse.inspection import query
 from warehouse.published import published_tables, releases_at
 from warehouse.settings import SqlSettings, WarehouseSettings
 from warehouse.snapshots import Point
+from warehouse.vectors import table_name
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
@@ -40,11 +41,12 @@ def _vectors(*products):
 
 
 def _publish(home, model, *products):
-    version = home.vectors.apply(model, [_vectors(*products)], [], 2).version
+    version = home.vectors.apply(table_name(model), [_vectors(*products)], [], 2).version
     home.releases.publish(
         kind="model",
         model_id=model,
         encoder_fingerprint="e1",
+        vector_table=table_name(model),
         vector_version=version,
         snapshot=home.lake.snapshot(),
         published_at=datetime(2026, 1, 1, tzinfo=UTC),
@@ -64,7 +66,7 @@ def test_before_the_first_release_there_are_no_vectors(home):
 
 def test_vectors_are_those_of_the_live_release(home):
     _publish(home, "m1", "P1")
-    home.vectors.apply("m1", [_vectors("P2")], [], 2)  # written, not published
+    home.vectors.apply("products_m1", [_vectors("P2")], [], 2)  # written, not published
     assert _ask(home, "SELECT key, vector FROM vectors.products").rows() == [("us:P1", [1.0, 0.0])]
     assert _ask(home, "SELECT p.title FROM vectors.products JOIN staging.products AS p USING (key)").rows() == [
         ("Mug",)
@@ -105,11 +107,13 @@ def history(tmp_path: Path) -> Home:
     home = Home(tmp_path / "history")
     for place, (snapshot, hour) in enumerate([(11, 0), (20, 1), (30, 4)]):
         row = {"key": [f"us:P{place}"], "product_id": [f"P{place}"], "locale": ["us"], "title": ["t"]}
-        version = home.vectors.apply("m", [pl.DataFrame({**row, "vector": [[1.0, 0.0]], "input_hash": ["h"]})], [], 2)
+        rows = pl.DataFrame({**row, "vector": [[1.0, 0.0]], "input_hash": ["h"]})
+        version = home.vectors.apply("products_m", [rows], [], 2)
         home.releases.publish(
             kind="model",
             model_id="m",
             encoder_fingerprint="e",
+            vector_table="products_m",
             vector_version=version.version,
             snapshot=snapshot,
             published_at=NOON + timedelta(hours=hour),

@@ -11,7 +11,7 @@ import pytest
 from warehouse.errors import WarehouseError
 from warehouse.lance import LanceDirectory
 from warehouse.releases import Release, Releases
-from warehouse.vectors import VectorStore
+from warehouse.vectors import VectorStore, table_name
 
 DIM = 8
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -39,14 +39,16 @@ def write(root: Path, product: str, model_id: str = "m1") -> int:
             "input_hash": ["h"],
         }
     )
-    return VectorStore(root).apply(model_id, [row], [], DIM).version
+    return VectorStore(root).apply(table_name(model_id), [row], [], DIM).version
 
 
 def draft(version: int, **changes: Any) -> dict[str, Any]:
+    model_id = changes.get("model_id", "m1")
     given = {
         "kind": "model",
         "model_id": "m1",
         "encoder_fingerprint": "enc",
+        "vector_table": table_name(model_id),
         "vector_version": version,
         "snapshot": 5,
         "published_at": NOON,
@@ -168,7 +170,7 @@ def test_a_reader_follows_a_writer(releases: Releases, root: Path) -> None:
         live = reader.live()
         assert live is not None
         assert live.release == number
-        assert VectorStore(root).count(live.model_id, live.vector_version) == number
+        assert VectorStore(root).count(live.vector_table, live.vector_version) == number
 
 
 def test_a_copied_directory_answers_alike_without_the_old_one(releases: Releases, root: Path, tmp_path: Path) -> None:
@@ -178,7 +180,7 @@ def test_a_copied_directory_answers_alike_without_the_old_one(releases: Releases
     shutil.rmtree(root)
     copy = Releases(tmp_path / "elsewhere")
     assert copy.live() == live
-    found = VectorStore(tmp_path / "elsewhere").search("m1", live.vector_version, np.ones(DIM, np.float32), 5)
+    found = VectorStore(tmp_path / "elsewhere").search("products_m1", live.vector_version, np.ones(DIM, np.float32), 5)
     assert found["product_id"].to_list() == ["A", "B"]
     assert copy.roll_back(1, published_at=NOON).release.release == 3
     assert not root.exists()

@@ -73,3 +73,30 @@ class EvaluationTrainingLog(dy.Schema):
     mrr = dy.Float64(nullable=True, metadata=about("validation mean reciprocal rank"))
     learning_rate = dy.Float64(nullable=False, metadata=about("learning rate at the epoch's last step"))
     is_best = dy.Bool(nullable=False, metadata=about("whether the model kept this epoch's weights"))
+
+
+class EvaluationGate(dy.Schema):
+    """One row per new model and live model that it was held against: may it go live in its place?
+
+    Both answer the validation queries over the full catalogue of the lake as it was then. Where nothing was live, or
+    what was can no longer be applied, the model's own encoder stands in.
+    """
+
+    key = key_column("model_id:live_model_id, or model_id:first")
+    model_id = dy.String(nullable=False, metadata=about("the new model"))
+    live_model_id = dy.String(nullable=True, metadata=about("the model that was live; null where none was"))
+    decision = dy.String(
+        nullable=False, metadata=about("passed, refused, forced (refused, and published by --force), or first")
+    )
+    baseline = dy.String(nullable=False, metadata=about("what it was held against: live or encoder"))
+    recall_at_10 = dy.Float64(nullable=True, metadata=about("validation recall@10 of the new model, 0 to 1"))
+    baseline_recall_at_10 = dy.Float64(nullable=True, metadata=about("validation recall@10 of the baseline, 0 to 1"))
+    difference = dy.Float64(
+        nullable=True, metadata=about("the new model's minus the baseline's, mean over the queries")
+    )
+    low = dy.Float64(nullable=True, metadata=about("lower end of the difference's 95 % bootstrap interval"))
+    high = dy.Float64(nullable=True, metadata=about("upper end of the difference's 95 % bootstrap interval"))
+    queries = dy.Int64(nullable=False, metadata=about("validation queries with an Exact product"))
+    margin = dy.Float64(nullable=False, metadata=about("low must lie above minus this"))
+    reason = dy.String(nullable=False, metadata=about("the decision in words"))
+    inputs = dy.String(nullable=False, metadata=about("digest of models, vectors and judgements: what was measured"))

@@ -4,6 +4,7 @@ from warehouse.contracts.contract import Contract
 from warehouse.contracts.dated import RegistryDated, TrainingDated
 from warehouse.contracts.declared import RegistryFeatures, RegistryTables
 from warehouse.contracts.evaluation import (
+    EvaluationGate,
     EvaluationMetrics,
     EvaluationQueries,
     EvaluationRankings,
@@ -40,6 +41,7 @@ CONTRACTS = {
         Contract("evaluation.metrics", EvaluationMetrics),
         Contract("evaluation.queries", EvaluationQueries),
         Contract("evaluation.rankings", EvaluationRankings),
+        Contract("evaluation.gate", EvaluationGate),
         Contract("evaluation.training_log", EvaluationTrainingLog),
         Contract("monitoring.versions", MonitoringVersions),
         Contract("monitoring.feature_stats", MonitoringFeatureStats),

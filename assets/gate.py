@@ -1,0 +1,198 @@
+"""The gate: a new model goes live only if it finds no less than the live one, on validation queries in the full catalogue."""
+
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from assets.model import model_name
+from assets.relevance import Subject, asked, stored_vectors
+from assets.serving import ServingModel, hindrance, live_rival
+from assets.tables import digest, table_asset, table_result
+from assets.workspace import Workspace
+from models.bootstrap import Interval
+from models.gate import PUBLISHED, Comparison, compare_recall, decide, is_undecidable
+from models.judgements import Catalogue, JudgedSet
+from models.systems import DenseSystem
+from models.text import product_text
+from warehouse import dated, frames, tables
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.errors import WarehouseError
+
+GATE = CONTRACTS["evaluation.gate"]
+_MEASURED = ("recall_at_10", "baseline_recall_at_10", "difference", "low", "high", "queries")
+
+Verdict = dict[str, Any]
+"""A row of evaluation.gate."""
+
+
+@dg.asset(**table_asset("evaluation.gate", deps=("vectors.products", "training.pairs"), kinds={"numpy"}))
+def evaluation_gate(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult[Any]:
+    """Hold the new model against the live one, unless these very two were held against each other on this very data."""
+    pair = _Pair.of(workspace)
+    with workspace.home.lake.writing() as connection:
+        tables.ensure(connection, GATE)
+    facts: dict[str, Any] = {"scored": False}
+    if pair is not None:
+        known = pair.known()
+        comparison = _comparison(known) if known else pair.compare()
+        verdict = pair.verdict(comparison)
+        with workspace.home.lake.writing() as connection:
+            row = pl.DataFrame([verdict], schema=_schema())
+            tables.refresh_from(connection, GATE, row, f"key = '{verdict['key']}'")
+        facts = {"scored": known is None, **shown(verdict)}
+    return table_result(context, workspace, GATE.table, facts)
+
+
+def current_verdict(workspace: Workspace) -> Verdict | None:
+    """Return what the gate has to say of the new model, None if it is live already.
+
+    Raises:
+        WarehouseError: The gate has not yet seen these models on this data.
+    """
+    pair = _Pair.of(workspace)
+    if pair is None:
+        return None
+    known = pair.known()
+    if known is None:
+        raise WarehouseError(
+            f"model {pair.candidate.model_id} was not yet held against the live one on this data",
+            "materialize evaluation/gate first, or run the whole: stockroom build",
+        )
+    return pair.verdict(_comparison(known))
+
+
+def winner(workspace: Workspace) -> str:
+    """Return the model that is to answer searches: the new one if the gate lets it through, else the live one."""
+    verdict = current_verdict(workspace)
+    if verdict is None:
+        return model_name(workspace)
+    return str(verdict["model_id"] if verdict["decision"] in PUBLISHED else verdict["live_model_id"])
+
+
+def shown(verdict: Verdict) -> dict[str, Any]:
+    """Return what people and programs are told of a verdict."""
+    return {name: value for name, value in verdict.items() if name not in ("key", "inputs")}
+
+
+class _Pair:
+    """The new model, and what it is held against: the live model, or the new one's own encoder in its place."""
+
+    def __init__(self, workspace: Workspace, candidate: str) -> None:
+        self.workspace = workspace
+        self.candidate = ServingModel(workspace, candidate)
+        self.live = workspace.home.releases.live()
+        self.rival = live_rival(workspace, candidate)
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> "_Pair | None":
+        """Return the pair, None if the new model is the live one."""
+        candidate, live = model_name(workspace), workspace.home.releases.live()
+        return None if live is not None and live.model_id == candidate else cls(workspace, candidate)
+
+    @property
+    def key(self) -> str:
+        return f"{self.candidate.model_id}:{self.live.model_id if self.live else 'first'}"
+
+    @property
+    def inputs(self) -> str:
+        """Return the digest of all that the comparison hangs on."""
+        store, models = self.workspace.home.vectors, [self.candidate, *([self.rival] if self.rival else [])]
+        versions = [f"{each.model_id}:{each.vector_table}:{store.version(each.vector_table)}" for each in models]
+        with self.workspace.home.lake.reading() as connection:
+            pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"], "split = 'validation'")
+            asked_features = dated.fingerprints(connection)
+        return digest(*versions, pairs, *asked_features, str(self.workspace.training.seed))
+
+    def known(self) -> Verdict | None:
+        """Return the stored verdict of this pair on this data."""
+        with self.workspace.home.lake.reading() as connection:
+            if not tables.exists(connection, GATE.table):
+                return None
+            found = connection.execute(
+                f"SELECT * FROM {GATE.table} WHERE key = ? AND inputs = ?", [self.key, self.inputs]
+            ).pl()
+        return found.row(0, named=True) if found.height else None
+
+    def compare(self) -> Comparison:
+        """Search the catalogue for every validation query with both."""
+        judgements = frames.validation_judgements(self.workspace.home.lake)
+        if judgements.is_empty():
+            return Comparison(0)
+        products = frames.products(self.workspace.home.lake).sort("locale", "product_id")
+        catalogue = Catalogue(products.select("locale", "product_id"))
+        judged = JudgedSet.from_frame(judgements, catalogue)
+        if self.rival is not None:
+            baseline = self._system(self.rival, products, judged)
+        else:
+            queries, texts = judged.queries["query"].to_list(), products.select(product_text()).to_series().to_list()
+            vectors = self.candidate.text_vectors
+            baseline = DenseSystem(vectors(queries), vectors(texts))
+        candidate = self._system(self.candidate, products, judged)
+        return compare_recall(judged, catalogue, candidate, baseline, seed=self.workspace.training.seed)
+
+    def verdict(self, comparison: Comparison) -> Verdict:
+        """Return the row of evaluation.gate: what was measured and what follows from it."""
+        margin, difference = self.workspace.release.gate_margin, comparison.difference
+        decision = decide(
+            difference.low if difference else None,
+            margin,
+            is_first=self.live is None,
+            force=self.workspace.force,
+        )
+        return {
+            "key": self.key,
+            "model_id": self.candidate.model_id,
+            "live_model_id": self.live.model_id if self.live else None,
+            "decision": decision,
+            "baseline": "live" if self.rival else "encoder",
+            "recall_at_10": comparison.candidate,
+            "baseline_recall_at_10": comparison.baseline,
+            "difference": difference.mean if difference else None,
+            "low": difference.low if difference else None,
+            "high": difference.high if difference else None,
+            "queries": comparison.queries,
+            "margin": margin,
+            "reason": self._reason(comparison, decision),
+            "inputs": self.inputs,
+        }
+
+    def _reason(self, comparison: Comparison, decision: str) -> str:
+        """Return the decision in words: what was measured, against what, and what can be done about it."""
+        live, difference, margin = self.live, comparison.difference, self.workspace.release.gate_margin
+        baseline = f"the live model {live.model_id}" if self.rival and live else "its own encoder"
+        said = [
+            f"no validation query has an Exact product: nothing tells model {self.candidate.model_id} from {baseline}"
+        ]
+        if difference is not None:
+            said = [
+                f"model {self.candidate.model_id} has recall@10 {comparison.candidate:.4f} on {comparison.queries:,} validation "
+                f"queries, {baseline} {comparison.baseline:.4f}: {difference.mean:+.4f} [{difference.low:+.4f}, "
+                f"{difference.high:+.4f}], whose lower end must lie above {-margin:+.4f}"
+            ]
+        if live is not None and self.rival is None:
+            why = hindrance(self.workspace, live.model_id)
+            said.append(f"the live model {live.model_id} could not be asked: {why}")
+        if decision in ("refused", "forced") and difference is not None and is_undecidable(difference, margin):
+            said.append(
+                "so few queries could not tell an equal model from a worse one: judge more, or widen the margin"
+            )
+        return "; ".join(said)
+
+    def _system(self, model: ServingModel, products: pl.DataFrame, judged: JudgedSet) -> DenseSystem:
+        version = self.workspace.home.vectors.version(model.vector_table)
+        subject = Subject(model.model_id, model.vector_table, version)
+        vectors = model.query_vectors(asked(judged))
+        return DenseSystem(vectors, stored_vectors(self.workspace, subject, products))
+
+
+def _comparison(row: Verdict) -> Comparison:
+    recall, baseline, mean, low, high, queries = (row[name] for name in _MEASURED)
+    return Comparison(queries, recall, baseline, None if mean is None else Interval(mean, low, high))
+
+
+def _schema() -> dict[str, Any]:
+    numbers = dict.fromkeys((*_MEASURED, "margin"), pl.Float64) | {"queries": pl.Int64}
+    return {name: numbers.get(name, pl.String) for name in GATE.columns}
