@@ -36,7 +36,7 @@ _ROWS = 50_000  # products embedded at a time: 150 MB at 384 dimensions
             "input_hash": ("string", "hash of the text and of the features read that the vector was made from"),
         }
     ),
-    description="One vector per product, made by the product tower of one model; models whose product side is equal share a table.",
+    description="One vector per product, made by a model's product tower; models with an equal product side share a table.",
 )
 def vectors_products(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
