@@ -7,7 +7,7 @@ import dagster as dg
 import polars as pl
 
 from assets import plots
-from assets.gate import winner
+from assets.gate import current_verdict, winner
 from assets.model import model_name
 from assets.relevance import Subject, measure
 from assets.serving import ServingModel
@@ -36,7 +36,7 @@ def evaluation(
     The new model, and the live one too where the gate has it stay.
     """
     candidate = model_name(workspace)
-    for model_id in dict.fromkeys((candidate, winner(workspace))):
+    for model_id in dict.fromkeys((candidate, winner(workspace, current_verdict(workspace)))):
         subject, inputs = _subject(workspace, model_id)
         if frames.metrics(workspace.home.lake, model_id)["inputs"].unique().to_list() != [inputs]:
             _measure(workspace, subject, inputs)

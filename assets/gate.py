@@ -1,5 +1,6 @@
 """The gate: a new model goes live only if it finds no less than the live one, on validation queries in the full catalogue."""
 
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
@@ -64,9 +65,8 @@ def current_verdict(workspace: Workspace) -> Verdict | None:
     return pair.verdict(_comparison(known))
 
 
-def winner(workspace: Workspace) -> str:
+def winner(workspace: Workspace, verdict: Verdict | None) -> str:
     """Return the model that is to answer searches: the new one if the gate lets it through, else the live one."""
-    verdict = current_verdict(workspace)
     if verdict is None:
         return model_name(workspace)
     return str(verdict["model_id"] if verdict["decision"] in PUBLISHED else verdict["live_model_id"])
@@ -92,11 +92,12 @@ class _Pair:
         candidate, live = model_name(workspace), workspace.home.releases.live()
         return None if live is not None and live.model_id == candidate else cls(workspace, candidate)
 
-    @property
+    @cached_property
     def key(self) -> str:
+        """Return the key of the pair's row."""
         return f"{self.candidate.model_id}:{self.live.model_id if self.live else 'first'}"
 
-    @property
+    @cached_property
     def inputs(self) -> str:
         """Return the digest of all that the comparison hangs on."""
         store, models = self.workspace.home.vectors, [self.candidate, *([self.rival] if self.rival else [])]

@@ -13,7 +13,7 @@ from assets.tables import asset_key, first_rows, outside_schema, result
 from assets.workspace import Workspace
 from warehouse import dated, frames, integrity, snapshots
 from warehouse.errors import WarehouseError
-from warehouse.releases import Publication
+from warehouse.releases import Publication, Release
 
 _SHOWN = ("release", "published_at", "kind", "model_id", "vector_version", "snapshot", "note")
 
@@ -57,28 +57,28 @@ def releases_live(
 ) -> dg.MaterializeResult[Any]:
     """Mark the lake's state as an as-of point and publish; write nothing if searchers would see no difference.
 
-    A new model goes live if the gate lets it through. Else the live one stays, with the catalogue as it now is.
+    A new model goes live if the gate lets it through. Else the live release stays as it is, unless the catalogue or its
+    dated features changed: then the live model goes on with those.
     """
     home, now = workspace.home, datetime.now(UTC)
     verdict, live = current_verdict(workspace), home.releases.live()
     told = shown(verdict) if verdict else None
-    model_id = winner(workspace)
+    model_id = winner(workspace, verdict)
     snapshot = snapshots.mark(home.lake, context.run.run_id, now)
     with home.lake.reading() as connection:
         as_of = dated.as_of(connection, home.settings)
-    if live is not None and live.model_id == model_id and hindrance(workspace, model_id):
-        release, is_new = live, False  # refused, and the live model cannot be brought in line with the catalogue
+    if live is not None and told is not None and model_id == live.model_id and _is_current(workspace, live):
+        release, is_new = live, False
     else:
         is_same_model = live is not None and live.model_id == model_id
         gate = json.loads(live.metrics).get("gate") if live is not None and is_same_model else told
+        measured = summary(frames.metrics(home.lake, model_id))
         published = _publish(
             ServingModel(workspace, model_id),
             kind="catalogue" if is_same_model else "model",
             snapshot=snapshot,
             published_at=now,
-            metrics=json.dumps(
-                {"as_of": as_of.isoformat(), **summary(frames.metrics(home.lake, model_id)), "gate": gate}
-            ),
+            metrics=json.dumps({"as_of": as_of.isoformat(), **measured, "gate": gate}),
             note=f"forced: {gate['reason']}" if gate and gate["decision"] == "forced" and not is_same_model else "",
         )
         release, is_new = published.release, published.is_new
@@ -89,6 +89,20 @@ def releases_live(
     if told:
         facts["gate"] = told
     return result(context, workspace, "releases.live", f"release-{release.release}", metadata, facts)
+
+
+def _is_current(workspace: Workspace, live: Release) -> bool:
+    """Tell whether a live release that stays shows searchers what they would see of the lake as it now is.
+
+    It is so too where its model cannot be applied any more: then nothing else can be shown under it.
+    """
+    home = workspace.home
+    if hindrance(workspace, live.model_id):
+        return True
+    table = ServingModel(workspace, live.model_id).vector_table
+    with home.lake.reading(live.snapshot) as then, home.lake.reading() as now:
+        same_features = dated.fingerprints(then) == dated.fingerprints(now)
+    return same_features and (live.vector_table, live.vector_version) == (table, home.vectors.version(table))
 
 
 def _publish(model: ServingModel, *, snapshot: int, **told: Any) -> Publication:

@@ -1,0 +1,176 @@
+"""A new model that finds less is refused, and searches answer as before; the catalogue goes on changing under the old one."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from assets.checks import the_gate_let_the_model_through
+from orchestration.builder import build
+from orchestration.instance import open_instance
+from orchestration.searcher import Searcher
+from orchestration.settings import load_settings
+from orchestration.workspace import open_workspace
+from warehouse import integrity
+
+EXAMPLES = "shopping_queries_dataset_examples.parquet"
+PRODUCTS = "shopping_queries_dataset_products.parquet"
+QUERIES = ["black tent", "wireless earbuds", "office chair", "funda", "coffee maker"]
+CHECK = "the_gate_let_the_model_through"
+
+
+@pytest.fixture(scope="module")
+def shuffled_raw(built, tmp_path_factory):
+    """Return a copy of the files in which the labels of the train split are shuffled; validation and test keep theirs."""
+    folder = tmp_path_factory.mktemp("shuffled") / "esci"
+    shutil.copytree(built.raw, folder)
+    with open_workspace(load_settings(built.home)).home.lake.reading() as connection:
+        train = connection.sql("SELECT key FROM training.queries WHERE split = 'train'").pl()["key"]
+    rows = pl.read_parquet(folder / EXAMPLES).with_row_index("row")
+    is_train = pl.format("{}:{}", "product_locale", "query_id").is_in(train.implode())
+    own = rows.filter(is_train)
+    shuffled = own.with_columns(esci_label=own["esci_label"].shuffle(seed=1))
+    pl.concat([rows.filter(~is_train), shuffled]).sort("row").drop("row").write_parquet(folder / EXAMPLES)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def changed_raw(shuffled_raw, built, tmp_path_factory):
+    """Return the shuffled files with another title for one product that no judgement of train or validation names."""
+    folder = tmp_path_factory.mktemp("changed") / "esci"
+    shutil.copytree(shuffled_raw, folder)
+    with open_workspace(load_settings(built.home)).home.lake.reading() as connection:
+        free = connection.sql(
+            "SELECT product_id, locale FROM staging.products WHERE key NOT IN "
+            "(SELECT product_key FROM training.pairs WHERE split != 'test') AND locale = 'us' ORDER BY key LIMIT 1"
+        ).fetchone()
+    is_free = (pl.col("product_id") == free[0]) & (pl.col("product_locale") == free[1])
+    rows = pl.read_parquet(folder / PRODUCTS)
+    changed = pl.when(is_free).then(pl.lit("Entirely new velvet accordion")).otherwise("product_title")
+    rows.with_columns(product_title=changed).write_parquet(folder / PRODUCTS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def history(built, shuffled_raw, changed_raw, copy_home):
+    """Build on a copied home: shuffled labels, the same again, another title, then with force, and once more."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", "")
+        workspace = open_workspace(load_settings(copy_home()))
+        hits, reports, releases, checks = {"before": _hits(workspace)}, {}, {}, {}
+        steps = {"refused": shuffled_raw, "again": shuffled_raw, "changed": changed_raw}
+        for step, raw in {**steps, "forced": changed_raw, "after": changed_raw}.items():
+            reports[step] = build(replace(workspace, force=step == "forced"), raw)
+            hits[step], releases[step] = _hits(workspace), workspace.home.releases.live()
+            checks[step] = the_gate_let_the_model_through(workspace)
+    return workspace, reports, releases, hits, checks
+
+
+def _hits(workspace):
+    searcher = Searcher(workspace.home, workspace.encoder)
+    return {query: [hit.to_dict() for hit in searcher.search(query, 20)] for query in QUERIES}
+
+
+def test_a_model_trained_on_shuffled_labels_is_refused_and_searches_answer_as_before(built, history):
+    workspace, reports, releases, hits, _ = history
+    gate = reports["refused"].gate
+    assert gate["decision"] == "refused"
+    assert gate["model_id"] != built.report["model"] == gate["live_model_id"]
+    assert gate["low"] <= -gate["margin"] == -0.01
+    assert gate["recall_at_10"] - gate["baseline_recall_at_10"] == pytest.approx(gate["difference"])
+    assert (reports["refused"].release, reports["refused"].new_release) == (built.report["release"], False)
+    assert reports["refused"].model == built.report["model"]
+    assert releases["refused"].vector_version == built.report["vector_version"]
+    assert hits["refused"] == hits["before"]  # to the last bit of every score
+    assert workspace.home.vectors.count(releases["refused"].vector_table, releases["refused"].vector_version) > 0
+
+
+def test_the_refused_model_was_really_trained_on_them(history):
+    workspace, reports, *_ = history
+    with workspace.home.lake.reading() as connection:
+        epochs = connection.execute(
+            "SELECT count(*) FROM evaluation.training_log WHERE model_id = ?", [reports["refused"].gate["model_id"]]
+        ).fetchone()
+    assert epochs == (3,)  # the encoder, and two epochs
+
+
+def test_the_check_says_why(history):
+    workspace, reports, _, _, checks = history
+    check, gate = checks["refused"], reports["refused"].gate
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert check.description == f"refused: {gate['reason']}"
+    for number in ("recall_at_10", "baseline_recall_at_10", "low"):
+        assert f"{gate[number]:.4f}" in gate["reason"]
+        assert check.metadata[number].value == gate[number]
+    with open_instance(workspace.home) as instance:
+        logged = instance.all_logs(reports["refused"].run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        (own,) = [
+            one
+            for one in (entry.get_dagster_event().asset_check_evaluation_data for entry in logged)
+            if one.check_name == CHECK
+        ]
+    assert (own.passed, own.blocking, own.asset_key.path) == (False, False, ["releases", "live"])
+
+
+def test_a_refused_model_is_not_scored_again_and_nothing_is_written(history):
+    workspace, reports, releases, hits, _ = history
+    again = reports["again"]
+    assert not again.changed
+    assert again.gate == reports["refused"].gate
+    assert workspace.home.journal.run(reports["refused"].run_id)["evaluation.gate"]["scored"]
+    assert not workspace.home.journal.run(again.run_id)["evaluation.gate"]["scored"]
+    assert (releases["again"], hits["again"]) == (releases["refused"], hits["refused"])
+
+
+def test_changed_products_go_live_under_the_old_model_while_the_new_one_is_refused(built, history):
+    workspace, reports, releases, _, _ = history
+    changed, release = reports["changed"], releases["changed"]
+    assert changed.gate["decision"] == "refused"
+    assert changed.gate["model_id"] == reports["refused"].gate["model_id"]  # not trained again
+    assert workspace.home.journal.run(changed.run_id)["evaluation.gate"]["scored"]  # the catalogue is another
+    assert (release.release, release.kind) == (built.report["release"] + 1, "catalogue")
+    assert (release.model_id, release.snapshot) == (built.report["model"], changed.snapshot)
+    assert changed.new_vectors
+    assert integrity.key_differences(workspace.home, release) == (0, 0)
+    measured = json.loads(release.metrics)
+    assert measured["gate"]["decision"] == "first"  # what let the live model in, not what kept the other out
+    assert measured["systems"]["model"] == changed.relevance["systems"]["model"]
+    stored = workspace.home.vectors.read(release.vector_table, release.vector_version, ["title"])
+    assert "Entirely new velvet accordion" in stored["title"].to_pylist()
+
+
+def test_force_publishes_the_refused_model_and_everything_says_so(history):
+    workspace, reports, releases, hits, checks = history
+    forced, release = reports["forced"], releases["forced"]
+    assert forced.gate["decision"] == "forced"
+    assert (release.kind, release.model_id) == ("model", reports["refused"].gate["model_id"])
+    assert release.note == f"forced: {forced.gate['reason']}"
+    assert json.loads(release.metrics)["gate"] == forced.gate
+    with workspace.home.lake.reading() as connection:
+        rows = connection.execute("SELECT decision, reason FROM evaluation.gate WHERE live_model_id IS NOT NULL")
+        assert rows.fetchall() == [("forced", forced.gate["reason"])]
+    assert hits["forced"] != hits["changed"]
+    assert not checks["forced"].passed
+
+
+def test_after_force_nothing_is_left_to_decide(history):
+    _, reports, releases, hits, checks = history
+    assert not reports["after"].changed
+    assert reports["after"].gate is None
+    assert (releases["after"], hits["after"]) == (releases["forced"], hits["forced"])
+    assert checks["after"].description == checks["forced"].description
+
+
+def test_the_first_model_goes_live_whatever_it_scores(built):
+    gate = built.report["gate"]
+    assert (gate["decision"], gate["baseline"], gate["live_model_id"]) == ("first", "encoder", None)
+
+
+def test_status_shows_what_was_refused(stockroom, copy_home, history, capsys):
+    workspace, reports, *_ = history
+    facts = json.loads(stockroom("status", "--json", "--home", workspace.home.root).out)
+    assert facts["gate"] == reports["forced"].gate
+    assert f"forced: {facts['gate']['reason']}" in stockroom("status", "--home", workspace.home.root).out
