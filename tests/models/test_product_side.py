@@ -71,7 +71,7 @@ def test_whatever_changes_a_vector_changes_the_side(side, mode):
     for other in (
         model(mode, seed=1),
         model(mode, alpha=0.25),
-        model(mode, rows=FEATURES.with_columns(words=[1, 2, 9])),
+        model(mode, rows=FEATURES.with_columns(words=pl.Series([1, 2, 9]))),
     ):
         found, made = side(other)
         assert found.fingerprint != own.fingerprint

@@ -54,13 +54,15 @@ GRAPH = {
     },
     "registry.lineage": (set(), {"duckdb"}),
     "vectors.products": ({"model.two_tower", "features.products", "registry.dated", "embeddings.texts"}, {"lancedb"}),
-    "evaluation.metrics": ({"vectors.products", "training.pairs"}, {"numpy"}),
-    "evaluation.queries": ({"vectors.products", "training.pairs"}, {"numpy"}),
-    "evaluation.rankings": ({"vectors.products", "training.pairs"}, {"numpy"}),
+    "evaluation.gate": ({"vectors.products", "training.pairs"}, {"numpy"}),
+    "evaluation.metrics": ({"vectors.products", "training.pairs", "evaluation.gate"}, {"numpy"}),
+    "evaluation.queries": ({"vectors.products", "training.pairs", "evaluation.gate"}, {"numpy"}),
+    "evaluation.rankings": ({"vectors.products", "training.pairs", "evaluation.gate"}, {"numpy"}),
     "releases.live": (
         {
             "vectors.products",
             "evaluation.metrics",
+            "evaluation.gate",
             "features.pairs",
             "quarantine.rows",
             "model.two_tower",
@@ -122,6 +124,7 @@ def test_every_table_has_a_blocking_check_of_its_key(graph):
         ("monitoring.drift", "features_are_steady"),
         ("training.dated", "pairs_see_no_future"),
         ("releases.live", "vectors_match_the_catalogue"),
+        ("releases.live", "the_gate_let_the_model_through"),
     }
 
 

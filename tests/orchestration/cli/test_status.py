@@ -7,8 +7,8 @@ from warehouse.contracts.registry import CONTRACTS
 
 def test_json_has_the_promised_facts(stockroom, built):
     facts = json.loads(stockroom("status", "--json", "--home", built.home).out)
-    assert list(facts) == ["snapshot", "release", "model", "encoder", "rows", "texts_encoded"]
-    for fact in ("snapshot", "release", "model", "rows", "texts_encoded"):
+    assert list(facts) == ["snapshot", "release", "model", "encoder", "rows", "texts_encoded", "gate"]
+    for fact in ("snapshot", "release", "model", "rows", "texts_encoded", "gate"):
         assert facts[fact] == built.report[fact]
     assert set(facts["rows"]) == set(CONTRACTS)
     assert (built.home / "models" / "encoders" / facts["encoder"]).is_dir()
