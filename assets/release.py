@@ -58,18 +58,21 @@ def releases_live(
     with home.lake.reading() as connection:
         as_of = dated.as_of(connection, home.settings)
     measured = {"as_of": as_of.isoformat(), **summary(frames.metrics(home.lake, model_id))}
+    snapshot = snapshots.mark(home.lake, context.run.run_id, now)
+    online = home.online.write(home.lake, snapshot)  # before the release that names the snapshot is there
     live = home.releases.live()
     published = home.releases.publish(
         kind="catalogue" if live is not None and live.model_id == model_id else "model",
         model_id=model_id,
         encoder_fingerprint=encoder_fingerprint(workspace.encoder),
         vector_version=home.vectors.version(model_id),
-        snapshot=snapshots.mark(home.lake, context.run.run_id, now),
+        snapshot=snapshot,
         published_at=now,
         metrics=json.dumps(measured),
     )
     release = published.release
     facts = {"release": release.release, "is_new": published.is_new, "snapshot": release.snapshot, "model": model_id}
+    facts |= {"online_upserted": online.upserted, "online_deleted": online.deleted}
     newest = home.releases.all()[::-1]
     shown = first_rows(_SHOWN, [[getattr(each, name) for name in _SHOWN] for each in newest[:5]])
     metadata = {"dagster/row_count": len(newest), "kind": release.kind, "as_of": as_of.isoformat(), **shown}

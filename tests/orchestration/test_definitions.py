@@ -122,6 +122,7 @@ def test_every_table_has_a_blocking_check_of_its_key(graph):
         ("monitoring.drift", "features_are_steady"),
         ("training.dated", "pairs_see_no_future"),
         ("releases.live", "vectors_match_the_catalogue"),
+        ("releases.live", "online_matches_offline"),
     }
 
 
