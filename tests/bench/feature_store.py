@@ -47,7 +47,7 @@ PRICES = DatedTable.model_validate(
 EVENTS = """
 COPY (
     SELECT
-        'us:P' || (hash(i) % $entities) AS key,
+        'us:P' || (md5_number_lower(i::VARCHAR) % $entities) AS key,
         to_timestamp(1640995200 + (i * 7919) % 15552000 + i / 1e6) AS event_time,
         (i % 99991) / 100 AS price, (i % 501) / 100 AS rating, CASE WHEN i % 10 > 0 THEN (i % 977)::DOUBLE END AS stock
     FROM range($rows) AS given(i) ORDER BY event_time
@@ -57,7 +57,7 @@ POINTS = """
 COPY (
     SELECT
         i AS place,
-        'us:P' || (hash(i + 7) % $entities) AS entity_key,
+        'us:P' || (md5_number_lower((i + 7)::VARCHAR) % $entities) AS entity_key,
         to_timestamp(1640995200 + (i * 104729) % 15552000 + 0.5) AS as_of
     FROM range($rows) AS given(i)
 ) TO '{path}'
