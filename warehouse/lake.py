@@ -145,7 +145,8 @@ def connect(memory_gb: float, threads: int = 0) -> duckdb.DuckDBPyConnection:
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_progress_bar = false")
     # DuckDB takes frames and tables of this very transaction for small, and would compare every point with every event.
-    connection.execute("SET asof_loop_join_threshold = 0")
+    # GLOBAL: what is set for a session is not set for its cursors.
+    connection.execute("SET GLOBAL asof_loop_join_threshold = 0")
     if threads:
         connection.execute(f"SET threads = {threads}")
     return connection
