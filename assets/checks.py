@@ -14,6 +14,7 @@ from warehouse.contracts.contract import Contract
 from warehouse.contracts.dated import DatedTable
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.rules import rule_names
+from warehouse.errors import WarehouseError
 from warehouse.monitoring import drifted
 from warehouse.verification import verify
 
@@ -108,6 +109,22 @@ def the_gate_let_the_model_through(workspace: dg.ResourceParam[Workspace]) -> dg
     )
 
 
+@dg.asset_check(
+    asset=asset_key("releases.live"),
+    description="A lookup answers with the features that the lake has at the live release's snapshot.",
+)
+def online_matches_offline(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
+    """Compare online and offline values of a sample of products and queries, and how many there are."""
+    release = workspace.home.releases.live()
+    if release is None:
+        return dg.AssetCheckResult(passed=False, metadata={"reason": "there is no release"})
+    try:
+        different = integrity.online_differences(workspace.home, release)
+    except WarehouseError as error:
+        return dg.AssetCheckResult(passed=False, description=str(error))
+    return dg.AssetCheckResult(passed=not any(different.values()), metadata={"different": different})
+
+
 def all_checks(dated: Iterable[DatedTable] = ()) -> Iterator[dg.AssetChecksDefinition]:
     """Yield every asset check."""
     yield from contract_checks(dated)
@@ -115,3 +132,4 @@ def all_checks(dated: Iterable[DatedTable] = ()) -> Iterator[dg.AssetChecksDefin
     yield features_are_steady
     yield vectors_match_the_catalogue
     yield the_gate_let_the_model_through
+    yield online_matches_offline

@@ -65,6 +65,7 @@ def releases_live(
     told = shown(verdict) if verdict else None
     model_id = winner(workspace, verdict)
     snapshot = snapshots.mark(home.lake, context.run.run_id, now)
+    online = home.online.write(home.lake, snapshot)  # before a release that names the snapshot is there
     with home.lake.reading() as connection:
         as_of = dated.as_of(connection, home.settings)
     if live is not None and told is not None and model_id == live.model_id and _is_current(workspace, live):
@@ -83,6 +84,7 @@ def releases_live(
         )
         release, is_new = published.release, published.is_new
     facts = {"release": release.release, "is_new": is_new, "snapshot": release.snapshot, "model": release.model_id}
+    facts |= {"online_upserted": online.upserted, "online_deleted": online.deleted}
     newest = home.releases.all()[::-1]
     rows = first_rows(_SHOWN, [[getattr(each, name) for name in _SHOWN] for each in newest[:5]])
     metadata = {"dagster/row_count": len(newest), "kind": release.kind, "as_of": as_of.isoformat(), **rows}

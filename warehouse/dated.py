@@ -138,12 +138,10 @@ def known_query(connection: duckdb.DuckDBPyConnection, query: str, locale: str |
 def look_up(connection: duckdb.DuckDBPyConnection, table: DatedTable, points: pl.DataFrame) -> pl.DataFrame:
     """Return the features of one table in force at each point (entity_key, as_of), in the order of the points."""
     numbered = points.with_row_index("row")
-    # Copied: DuckDB knows no size of a registered frame, takes it for small, and compares every point with every event.
-    connection.register("points_given", numbered)
-    connection.execute("CREATE OR REPLACE TEMP TABLE points AS FROM points_given")
-    connection.unregister("points_given")
-    found = connection.sql(as_of_join(table, "points")).pl()
-    connection.execute("DROP TABLE points")
+    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    connection.register("points", numbered)
+    found = connection.sql(f"SELECT row, {columns} FROM ({as_of_join(table, 'points')})").pl()
+    connection.unregister("points")
     return _values(numbered, table, found, on="row")
 
 

@@ -10,6 +10,7 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.embeddings import EmbeddingCache
 from warehouse.journal import Journal
 from warehouse.lake import Lake
+from warehouse.online import OnlineTable
 from warehouse.releases import Releases
 from warehouse.settings import WarehouseSettings
 from warehouse.vectors import VectorStore
@@ -47,6 +48,11 @@ class Home:
     def releases(self) -> Releases:
         """Return the releases."""
         return Releases(self.root / "vectors")
+
+    @cached_property
+    def online(self) -> OnlineTable:
+        """Return the features of the releases, for lookups by key."""
+        return OnlineTable(self.root / "online.sqlite")
 
     @cached_property
     def journal(self) -> Journal:

@@ -3,7 +3,7 @@
 import duckdb
 import polars as pl
 
-from warehouse import tables
+from warehouse import offline, tables
 from warehouse.home import Home
 from warehouse.lake import scalar
 from warehouse.releases import Release
@@ -26,3 +26,21 @@ def catalogue_differences(home: Home, vector_table: str, version: int, snapshot:
         wanted = connection.sql("SELECT key FROM features.products").pl()
     missing = wanted.join(stored, on="key", how="anti").height
     return missing, stored.join(wanted, on="key", how="anti").height
+
+
+def online_differences(home: Home, release: Release, sample: int = 100) -> dict[str, list[str]]:
+    """Return, by entity, what the online table says otherwise than the lake does at the release's snapshot.
+
+    Compares the number of keys, and all features of `sample` of them, which the snapshot decides: other ones for another.
+    """
+    found: dict[str, list[str]] = {}
+    with home.lake.reading(release.snapshot) as connection:
+        for entity in offline.ENTITIES:
+            keys = offline.sample(connection, entity, sample, release.snapshot)
+            expected = offline.decoded(connection, entity, keys)
+            stored = home.online.rows(entity, release.snapshot, keys["key"].to_list())
+            found[entity] = [key for key, row in zip(keys["key"], stored, strict=True) if row != expected[key]]
+            there, wanted = home.online.count(entity, release.snapshot), offline.count(connection, entity)
+            if there != wanted:
+                found[entity].append(f"{there} keys, not {wanted}")
+    return found

@@ -142,8 +142,11 @@ def connect(memory_gb: float, threads: int = 0) -> duckdb.DuckDBPyConnection:
     """Return an in-memory connection; `threads` 0 means one for each core. It can open lakes once `attach` was called."""
     connection = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
     connection.execute(f"SET memory_limit = '{memory_gb}GB'")
-    connection.execute("SET TimeZone = 'UTC'")
+    # GLOBAL, as what is set for a session is not set for its cursors.
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
     connection.execute("SET enable_progress_bar = false")
+    # DuckDB takes frames and tables of this very transaction for small, and would compare every point with every event.
+    connection.execute("SET GLOBAL asof_loop_join_threshold = 0")
     if threads:
         connection.execute(f"SET threads = {threads}")
     return connection

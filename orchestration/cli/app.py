@@ -7,6 +7,7 @@ from orchestration.cli import (
     diff,
     evaluate,
     features,
+    lookup,
     sample,
     search,
     snapshots,
@@ -36,5 +37,5 @@ def stockroom(home: HomeOption = None) -> None:
     remember_home(home)
 
 
-for command in (build, search, sql, features, snapshots, diff, train, evaluate, status, ui, sample):
+for command in (build, search, lookup, sql, features, snapshots, diff, train, evaluate, status, ui, sample):
     command.register(app)

@@ -14,7 +14,7 @@ def register(app: typer.Typer) -> None:
     app.command("search")(search)
 
 
-def _time(text: str) -> datetime:
+def time_from(text: str) -> datetime:
     """Return an ISO 8601 time; one without a zone is taken to be UTC."""
     try:
         time = datetime.fromisoformat(text)
@@ -38,7 +38,7 @@ def search(
         typer.Option(
             "--at",
             metavar="TIME",
-            parser=_time,
+            parser=time_from,
             help="When it is asked, as 2022-06-14T12:00; default: the release's as_of.",
         ),
     ] = None,

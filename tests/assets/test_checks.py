@@ -1,5 +1,7 @@
 """The checks see what must not be."""
 
+import sqlite3
+
 import pytest
 
 from assets.checks import all_checks
@@ -90,3 +92,19 @@ def test_vectors_are_held_against_the_catalogue_of_their_release(spoilt):
 def test_a_home_without_a_release_does_not_pass(tmp_path):
     workspace = open_workspace(load_settings(tmp_path / "home"))
     assert not CHECKS["releases.live", "vectors_match_the_catalogue"](workspace).passed
+
+
+def test_an_online_value_that_is_not_the_lakes_is_found(copy_home):
+    workspace = open_workspace(load_settings(copy_home()))
+    check, online = CHECKS["releases.live", "online_matches_offline"], workspace.home.online
+    with sqlite3.connect(online.path) as database:
+        database.execute("""UPDATE product SET "values" = replace("values", 'false', 'true')""")
+        database.execute("UPDATE snapshots SET rows = rows - 1 WHERE entity = 'query'")
+    database.close()
+    result = check(workspace)
+    different = result.metadata["different"].value
+    assert not result.passed
+    assert len(different["product"]) > 10
+    assert len(different["query"]) == 1
+    online.path.unlink()
+    assert not check(open_workspace(load_settings(workspace.home.root))).passed

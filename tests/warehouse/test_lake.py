@@ -198,3 +198,14 @@ def test_quotes_text_for_sql() -> None:
 def test_a_query_without_a_row_is_an_error() -> None:
     with connect(memory_gb=1.0) as connection, pytest.raises(WarehouseError, match="no row"):
         scalar(connection, "SELECT 1 WHERE false")
+
+
+def test_an_as_of_join_never_compares_every_row_with_every_other(lake):
+    with lake.writing() as connection:
+        connection.execute("CREATE TABLE events AS SELECT range AS at FROM range(1000)")
+    with lake.reading() as connection:
+        connection.execute("CREATE TEMP TABLE points AS SELECT range AS at FROM range(1000)")
+        ((_, plan),) = connection.execute(
+            "EXPLAIN SELECT events.at FROM points ASOF JOIN events ON points.at >= events.at"
+        ).fetchall()
+    assert "ASOF_JOIN" in plan

@@ -1,0 +1,59 @@
+"""`stockroom lookup`: the features that the live release was built with, by key."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import typer
+
+from orchestration.cli.options import HomeOption, JsonOption, settings_for
+from orchestration.cli.output import console, write_json
+from orchestration.cli.search import time_from
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("lookup")(lookup)
+
+
+def lookup(
+    entity: Annotated[Literal["product", "query"], typer.Argument(help="What to look up.")],
+    keys: Annotated[
+        list[str], typer.Argument(metavar="KEY…", help="One or more keys: us:B07XYZ of a product, us:42 of a query.")
+    ],
+    at: Annotated[
+        datetime | None,
+        typer.Option(
+            "--at",
+            metavar="TIME",
+            parser=time_from,
+            help="Show the dated features in force at this time; default: the release's as_of.",
+        ),
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the features that the live release was built with, of products or of judged queries.
+
+    They come from a table that is written with each release and never waits for a build; after a rollback they are
+    those of the release gone back to. With `--json`: a list of one {feature: value} for each key, in the order asked for.
+    """
+    from orchestration.lookup import Lookup
+    from orchestration.workspace import open_home
+
+    found = Lookup(open_home(settings_for(home)))
+    rows = found.features(entity, keys, at)
+    if as_json:
+        write_json(rows)
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    title = f"release {found.release.release}, snapshot {found.release.snapshot}"
+    table = Table(title=title, title_justify="left")
+    table.add_column("feature", no_wrap=True)
+    for row in rows:
+        table.add_column(Text(row["key"]), overflow="fold")
+    for name in rows[0]:
+        if name != "key":
+            table.add_row(Text(name), *(Text("–" if row[name] is None else str(row[name])) for row in rows))
+    console.print(table)

@@ -1,0 +1,223 @@
+"""Measure Stockroom as a feature store beside Feast: a point-in-time join, and online lookups, on the same data.
+
+Run it with: python tests/bench/feature_store.py [--feast PYTHON] [--events 1000000] [--products 100000] [--json FILE].
+PYTHON is that of an environment of its own, made with: python3 -m venv DIR && DIR/bin/pip install -r
+tests/bench/feast/requirements.txt (or set FEAST_PYTHON); without it only Stockroom is measured. Feast reads the same
+parquet files with its DuckDB offline store and answers from its SQLite online store.
+
+The join finds for each of as many points as there are events the newest event of its entity, no older than 30 days: the
+median of three rounds in one warm process, from a frame in memory to a frame in memory. Lookups ask a warm process for keys
+that it was never asked for: one, then a hundred at a time. What the two answer is compared, value by value.
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import subprocess
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import polars as pl
+from contracts import prepare
+from rich.console import Console
+from rich.table import Table
+
+from orchestration.lookup import Lookup
+from warehouse import dated, offline, tables
+from warehouse.contracts.dated import DatedTable
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.home import Home
+from warehouse.ingest import ingest
+from warehouse.lake import connect, snapshot_id
+from warehouse.staging import refresh_products, refresh_queries
+
+MAX_AGE_DAYS, ROUNDS, SINGLE, BATCHES, WARM = 30, 3, 2000, 200, 50
+NUMBERS = [{"name": name, "meaning": name} for name in ("price", "rating", "stock")]
+PRICES = DatedTable.model_validate(
+    {"name": "prices", "file": "events.parquet", "entity": "product", "max_age_days": MAX_AGE_DAYS, "columns": NUMBERS}
+)
+
+# Times are distinct within an entity, so that there is one right answer: event i comes in second i of its half year, shuffled.
+EVENTS = """
+COPY (
+    SELECT
+        'us:P' || (md5_number_lower(i::VARCHAR) % $entities) AS key,
+        to_timestamp(1640995200 + (i * 7919) % 15552000 + i / 1e6) AS event_time,
+        (i % 99991) / 100 AS price, (i % 501) / 100 AS rating, CASE WHEN i % 10 > 0 THEN (i % 977)::DOUBLE END AS stock
+    FROM range($rows) AS given(i) ORDER BY event_time
+) TO '{path}'
+"""
+POINTS = """
+COPY (
+    SELECT
+        i AS place,
+        'us:P' || (md5_number_lower((i + 7)::VARCHAR) % $entities) AS entity_key,
+        to_timestamp(1640995200 + (i * 104729) % 15552000 + 0.5) AS as_of
+    FROM range($rows) AS given(i)
+) TO '{path}'
+"""
+
+
+def make_home(folder: Path, products: int) -> Home:
+    """Return a home with a catalogue, its features, and a release that names them."""
+    prepare(folder / "raw", products)
+    home = Home(folder / "home")
+    ingest(home.lake, folder / "raw")
+    refresh_products(home.lake)
+    refresh_queries(home.lake)
+    with home.lake.writing() as connection:
+        judged = {"judged_at": home.settings.judged_at}
+        tables.refresh(connection, CONTRACTS["staging.judgements"], judged)
+        tables.refresh(connection, CONTRACTS["training.queries"], {"validation_percent": 0})
+        for table in ("fitted.vocabulary", "features.products", "features.queries"):
+            tables.refresh(connection, CONTRACTS[table])
+    with home.lake.reading() as connection:
+        snapshot = snapshot_id(connection)
+    started = time.perf_counter()
+    home.online.write(home.lake, snapshot)
+    print(
+        f"online table written in {time.perf_counter() - started:.1f} s, {home.online.path.stat().st_size / 1e6:.0f} MB"
+    )
+    vector = pl.DataFrame({"key": ["us:P"], "product_id": ["P"], "locale": ["us"], "title": [""], "input_hash": [""]})
+    written = home.vectors.apply("bench", [vector.with_columns(vector=pl.lit([1.0, 0.0]))], [], 2)
+    home.releases.publish(
+        kind="model",
+        model_id="bench",
+        encoder_fingerprint="bench",
+        vector_version=written.version,
+        snapshot=snapshot,
+        published_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    return home
+
+
+def export(home: Home, path: Path) -> list[str]:
+    """Write what the online table holds as a parquet file for Feast, and return its keys."""
+    release = home.releases.live()
+    assert release is not None
+    with home.lake.reading(release.snapshot) as connection:
+        keys = offline.hashes(connection, "product").select("key")
+        rows = pl.concat(offline.rows(connection, "product", keys))
+    rows.with_columns(as_of=pl.lit(home.settings.judged_at)).write_parquet(path)
+    return sorted(keys["key"])
+
+
+def our_joins(home: Home, folder: Path, events: int, entities: int) -> tuple[list[float], pl.DataFrame]:
+    """Return the seconds of each round, and what was found: place, price, rating, stock."""
+    with connect(memory_gb=4.0) as connection:
+        given = {"rows": events, "entities": entities}
+        connection.execute(EVENTS.format(path=folder / "events.parquet"), given)
+        connection.execute(POINTS.format(path=folder / "points.parquet"), given)
+    rows = pl.read_parquet(folder / "events.parquet").rename({"key": "entity_key"})
+    with home.lake.writing() as connection:
+        keyed = rows.with_columns(key=pl.format("{}@{}", "entity_key", "event_time"))
+        tables.refresh_from(connection, PRICES.contract, keyed)
+    points, seconds = pl.read_parquet(folder / "points.parquet"), []
+    with home.lake.reading() as connection:
+        for _ in range(ROUNDS):
+            started = time.perf_counter()
+            found = dated.look_up(connection, PRICES, points.select("entity_key", "as_of"))
+            seconds.append(time.perf_counter() - started)
+    return seconds, points.select("place").hstack(found.rename(lambda name: name.split(".")[1]))
+
+
+def our_lookups(home: Home, asked: dict[str, list[list[str]]]) -> tuple[dict[str, list[float]], dict[str, object]]:
+    """Return the milliseconds of each lookup, and what each key was answered with."""
+    lookup = Lookup(home)
+    milliseconds: dict[str, list[float]] = {}
+    answers: dict[str, object] = {}
+    for name, batches in asked.items():
+        milliseconds[name] = []
+        for keys in batches:
+            started = time.perf_counter()
+            rows = lookup.products(keys)
+            milliseconds[name].append((time.perf_counter() - started) * 1000)
+            answers |= {row["key"]: row for row in rows}
+    return milliseconds, answers
+
+
+def summarise(joins: list[float], lookups: dict[str, list[float]]) -> dict[str, object]:
+    """Return the figures of one system: the join in seconds, lookups in milliseconds."""
+
+    def quantiles(name: str) -> dict[str, float]:
+        values = lookups[name]
+        return {"p50": round(float(np.percentile(values, 50)), 3), "p99": round(float(np.percentile(values, 99)), 3)}
+
+    return {"join_s": round(median(joins), 2), "one_key_ms": quantiles("one"), "hundred_keys_ms": quantiles("hundred")}
+
+
+def feast(python: str, folder: Path, joined: pl.DataFrame, answers: dict[str, object]) -> dict[str, object]:
+    """Run Feast on the same files, and refuse figures for other answers than ours."""
+    script = Path(__file__).parent / "feast" / "store.py"
+    subprocess.run([python, script, folder, str(MAX_AGE_DAYS), str(ROUNDS)], check=True, stdout=subprocess.DEVNULL)
+    theirs = pl.read_parquet(folder / "feast_joined.parquet").select(joined.columns).sort("place")
+    theirs = theirs.with_columns(pl.col("price", "rating", "stock").fill_nan(None))
+    assert joined.equals(theirs), "the joins differ"
+    looked_up = json.loads((folder / "feast_looked_up.json").read_text())
+    assert {key: answers[key] for key in looked_up} == looked_up, "the lookups differ"
+    measured = json.loads((folder / "feast.json").read_text())
+    return {**summarise(measured["joins"], measured["lookups"]), "online_write_s": round(measured["write"], 1)}
+
+
+def main() -> None:
+    """Measure both and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--feast", metavar="PYTHON", default=os.environ.get("FEAST_PYTHON"))
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--entities", type=int, default=50_000)
+    parser.add_argument("--products", type=int, default=100_000)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="stockroom-bench-"))
+    try:
+        home = make_home(folder, options.products)
+        keys = export(home, folder / "products.parquet")
+        random.Random(0).shuffle(keys)
+        single, batches = keys[: WARM + SINGLE], keys[WARM + SINGLE :]
+        asked = {
+            "warm": [[key] for key in single[:WARM]],
+            "one": [[key] for key in single[WARM:]],
+            "hundred": [batches[100 * place :][:100] for place in range(min(BATCHES, len(batches) // 100))],
+        }
+        (folder / "keys.json").write_text(json.dumps(asked))
+        joins, joined = our_joins(home, folder, options.events, options.entities)
+        lookups, answers = our_lookups(home, asked)
+        report: dict[str, object] = {
+            "events": options.events,
+            "entities": options.entities,
+            "products": options.products,
+            "points_with_value": joined["price"].count(),
+            "stockroom": summarise(joins, lookups),
+        }
+        if options.feast:
+            report["feast"] = feast(options.feast, folder, joined, answers)
+        show(report)
+        if options.json:
+            options.json.write_text(json.dumps(report, indent=2) + "\n")
+    finally:
+        shutil.rmtree(folder)
+
+
+def show(report: dict[str, object]) -> None:
+    """Print the figures side by side."""
+    title = f"{report['events']:,} points, {report['events']:,} events, {report['products']:,} products online"
+    table = Table(title=title, title_justify="left")
+    for name in ("system", "join", "1 key p50", "p99", "100 keys p50", "p99"):
+        table.add_column(name, justify="left" if name == "system" else "right")
+    for system in ("stockroom", "feast"):
+        figures = report.get(system)
+        if isinstance(figures, dict):
+            one, hundred = figures["one_key_ms"], figures["hundred_keys_ms"]
+            cells = [f"{each} ms" for each in (one["p50"], one["p99"], hundred["p50"], hundred["p99"])]
+            table.add_row(system, f"{figures['join_s']} s", *cells)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""The online table: the features that releases were built with, read by key in far less than a millisecond."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import polars as pl
+
+from warehouse import offline
+from warehouse.errors import WarehouseError
+from warehouse.lake import Lake
+from warehouse.near_keys import near_keys
+from warehouse.offline import Entity
+from warehouse.reconcile import plan
+
+_ROWS = 'CREATE TABLE IF NOT EXISTS {} (key TEXT, since INTEGER, hash TEXT, "values" TEXT, PRIMARY KEY (key, since))'
+_SNAPSHOTS = (
+    "CREATE TABLE IF NOT EXISTS snapshots "
+    "(entity TEXT, snapshot INTEGER, columns TEXT, rows INTEGER, PRIMARY KEY (entity, snapshot))"
+)
+_BUSY_S = 60.0
+
+
+class OnlineWrite(NamedTuple):
+    """Count the rows that a write brought in and took out."""
+
+    upserted: int
+    deleted: int
+
+
+class OnlineTable:
+    """Keep rows of features under a key and the lake's snapshot since which they hold, in one SQLite file.
+
+    A row is a JSON array of values; the columns stand once a snapshot. A row that changes is written anew beside the old
+    one and one that goes leaves a row without values, so that each snapshot that was written can be read for ever, and to
+    write a snapshot costs what has changed. Threads may share a table; readers and a writer do not wait for one another.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._reader: _Reader | None = None
+        self._columns: dict[tuple[Entity, int], tuple[str, ...]] = {}
+
+    def holds(self, entity: Entity, snapshot: int) -> bool:
+        """Tell whether the rows of a snapshot were written: all of them, or none."""
+        return bool(self._columns_at(entity, snapshot))
+
+    def write(self, lake: Lake, snapshot: int) -> OnlineWrite:
+        """Bring in the lake's features as of a snapshot, in one transaction; write nothing if they are there already.
+
+        The caller holds the run lock, and writes a snapshot before it publishes the release that names it.
+        """
+        missing = [entity for entity in offline.ENTITIES if not self.holds(entity, snapshot)]
+        done = OnlineWrite(0, 0)
+        if missing:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self._mendable(), closing(_connect(self.path, "rwc")) as database:
+                database.execute("PRAGMA journal_mode = WAL")
+                database.execute("BEGIN IMMEDIATE")
+                for table in (_SNAPSHOTS, *map(_ROWS.format, offline.ENTITIES)):
+                    database.execute(f"{table} WITHOUT ROWID")
+                for entity in missing:
+                    written = _write(database, lake, entity, snapshot)
+                    done = OnlineWrite(done.upserted + written.upserted, done.deleted + written.deleted)
+                database.execute("COMMIT")
+        return done
+
+    def rows(self, entity: Entity, snapshot: int, keys: Sequence[str]) -> list[dict[str, Any] | None]:
+        """Return the features of each key as of a snapshot that was written; None for one that is not there.
+
+        Raises:
+            WarehouseError: The snapshot was never written.
+        """
+        columns = self._columns_at(entity, snapshot)
+        if not columns:
+            raise WarehouseError(
+                f"{self.path} has no features as of snapshot {snapshot}",
+                f'write them with: stockroom build; or ask the lake: stockroom sql --as-of {snapshot} "SELECT …"',
+            )
+        found = self._read(
+            f'SELECT (SELECT "values" FROM {entity} WHERE {entity}.key = asked.value AND since <= ? '
+            "ORDER BY since DESC LIMIT 1) FROM json_each(?) AS asked ORDER BY asked.key",
+            (snapshot, json.dumps(list(keys))),
+        )
+        return [None if values is None else dict(zip(columns, json.loads(values), strict=True)) for (values,) in found]
+
+    def count(self, entity: Entity, snapshot: int) -> int:
+        """Return how many keys there are as of a snapshot that was written."""
+        ((rows,),) = self._read("SELECT rows FROM snapshots WHERE entity = ? AND snapshot = ?", (entity, snapshot))
+        return int(rows)
+
+    def near(self, entity: Entity, snapshot: int, key: str) -> list[str]:
+        """Return a few keys as of a snapshot that look like one that is not there, the most alike first."""
+
+        def beside(after: str, order: Literal["ASC", "DESC"], limit: int) -> list[str]:
+            side = ">=" if order == "ASC" else "<"
+            found = self._read(
+                f"SELECT DISTINCT key FROM {entity} WHERE key {side} ? ORDER BY key {order} LIMIT ?", (after, limit)
+            )
+            return [each for (each,) in found]
+
+        candidates = near_keys(key.encode(errors="replace").decode(), beside)
+        there = self.rows(entity, snapshot, candidates)
+        return [each for each, row in zip(candidates, there, strict=True) if row is not None]
+
+    def _columns_at(self, entity: Entity, snapshot: int) -> tuple[str, ...]:
+        """Return the names of a snapshot's columns; none where it was not written."""
+        if (entity, snapshot) not in self._columns and self.path.exists():
+            self._reader = None  # the file may be another one by now
+            if self._read("SELECT 1 FROM sqlite_master WHERE name = 'snapshots'", ()):
+                written = "SELECT columns FROM snapshots WHERE entity = ? AND snapshot = ?"
+                for (columns,) in self._read(written, (entity, snapshot)):
+                    self._columns[entity, snapshot] = tuple(json.loads(columns))
+        return self._columns.get((entity, snapshot), ())
+
+    def _read(self, sql: str, values: Sequence[object]) -> list[Any]:
+        with self._mendable():
+            reader = self._reader
+            if reader is None:
+                reader = self._reader = _Reader(self.path)
+            return reader.read(sql, values)
+
+    @contextmanager
+    def _mendable(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise WarehouseError(
+                f"{self.path} cannot be used: {error}", "remove it; stockroom build writes it anew from the lake"
+            ) from error
+
+
+class _Reader:
+    """Hold a connection that reads, and close it once no thread uses it any more."""
+
+    def __init__(self, path: Path) -> None:
+        # Opened for writing: a reader too must make the files beside the database that readers and writer share.
+        self._database = _connect(path, "rw")
+        self._database.execute("PRAGMA query_only = ON")
+
+    def read(self, sql: str, values: Sequence[object]) -> list[Any]:
+        return self._database.execute(sql, values).fetchall()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_database"):
+            self._database.close()
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(address, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, uri=True)
+
+
+def _write(database: sqlite3.Connection, lake: Lake, entity: Entity, snapshot: int) -> OnlineWrite:
+    # A lake that was set back makes its later snapshots anew: what they held before must not shine through.
+    database.execute(f"DELETE FROM {entity} WHERE since > ?", (snapshot,))
+    database.execute("DELETE FROM snapshots WHERE entity = ? AND snapshot > ?", (entity, snapshot))
+    present = database.execute(  # SQLite takes the other columns from the row with the maximum
+        f'SELECT key, hash FROM (SELECT key, hash, "values", max(since) FROM {entity} GROUP BY key) '
+        'WHERE "values" IS NOT NULL'
+    ).fetchall()
+    current = pl.DataFrame(present, schema={"key": pl.String, "input_hash": pl.String}, orient="row")
+    with lake.reading(snapshot) as connection:
+        desired = offline.hashes(connection, entity)
+        change = plan(desired, current)
+        gone = ((key, snapshot) for key in change.delete["key"])
+        database.executemany(f"INSERT OR REPLACE INTO {entity} VALUES (?, ?, NULL, NULL)", gone)
+        columns: list[str] = []
+        for names, batch in offline.encoded(connection, entity, change.upsert, lake.settings.batch_rows):
+            columns = names
+            rows = batch.join(desired, on="key", maintain_order="left")
+            database.executemany(
+                f"INSERT OR REPLACE INTO {entity} VALUES (?, ?, ?, ?)",
+                rows.select("key", pl.lit(snapshot), "input_hash", "values").iter_rows(),
+            )
+    database.execute(
+        "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)",
+        (entity, snapshot, json.dumps(columns), desired.height),
+    )
+    return OnlineWrite(change.upsert.height, change.delete.height)
