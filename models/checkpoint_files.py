@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from models.errors import ModelError
 
-FORMAT = 2
+FORMAT = 3
 WEIGHTS_FILE = "towers.safetensors"
 MANIFEST_FILE = "model.json"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from typing import Literal
 
 import torch
@@ -24,7 +25,7 @@ class FeatureSizes:
 
 
 class FeatureBranch(nn.Module):
-    """Map one side's features to the hidden width, behind gates that start closed."""
+    """Map one side's features to the hidden width: a dense layer, a layer norm, and gates that start closed."""
 
     def __init__(self, sizes: FeatureSizes, settings: TowerSettings) -> None:
         super().__init__()
@@ -33,26 +34,32 @@ class FeatureBranch(nn.Module):
         )
         inputs = sizes.numeric + len(sizes.vocabularies) * settings.embedding_width
         self.dense = nn.Linear(inputs, settings.width) if inputs else None
+        self.norm = nn.LayerNorm(settings.width) if inputs else None
         self.gate = nn.Parameter(torch.zeros(settings.width)) if inputs else None
 
     def forward(self, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor | float:
         """Map numeric (rows, numeric) and categorical (rows, columns) to (rows, width); 0 for a side without any."""
-        if self.dense is None:
+        if self.dense is None or self.norm is None:
             return 0.0
         embedded = [table(categorical[:, column]) for column, table in enumerate(self.embeddings)]
-        features = self.dense(torch.cat([numeric, *embedded], dim=1))  # (rows, width)
+        features = self.norm(self.dense(torch.cat([numeric, *embedded], dim=1)))  # (rows, width)
         gated: torch.Tensor = self.gate * features
         return gated
 
 
 class Trunk(nn.Module):
-    """Map a vector and its features' hidden part to a change of the vector, which starts as zero."""
+    """Map a vector and its features' hidden part to a change of the vector, which starts as zero.
+
+    The vector is normed once, on entry, to a mean square of 1 (RMSNorm; Zhang and Sennrich, 2019, arXiv 1910.07467): as its
+    length is 1, that is one factor. There is no other norm inside, so that dense layers alone can say all that was learnt,
+    which is what an export needs.
+    """
 
     def __init__(self, dim: int, settings: TowerSettings) -> None:
         super().__init__()
         widths = [dim] + [settings.width] * settings.layers
+        self.scale = math.sqrt(dim)
         self.dense = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(widths))
-        self.norms = nn.ModuleList(nn.LayerNorm(settings.width) for _ in range(settings.layers))
         self.input_dropout = nn.Dropout(settings.input_dropout)
         self.dropout = nn.Dropout(settings.dropout)
         self.last = nn.Linear(settings.width, dim)
@@ -60,14 +67,13 @@ class Trunk(nn.Module):
         nn.init.zeros_(self.last.bias)
 
     def forward(self, x: torch.Tensor, features: torch.Tensor | float) -> torch.Tensor:
-        """Map x (rows, dim) and features (rows, width) to a change (rows, dim)."""
-        hidden = self.input_dropout(x)
-        for position, (dense, norm) in enumerate(zip(self.dense, self.norms, strict=True)):
+        """Map x (rows, dim) of length 1 and features (rows, width) to a change (rows, dim)."""
+        hidden = self.input_dropout(self.scale * x)
+        for position, dense in enumerate(self.dense):
             hidden = dense(hidden)
             if position == 0:
                 hidden = hidden + features
-            # The tanh form of GELU needs no erf, which NumPy does not have: the query is served without torch.
-            hidden = self.dropout(functional.gelu(norm(hidden), approximate="tanh"))  # (rows, width)
+            hidden = self.dropout(functional.silu(hidden))  # (rows, width)
         change: torch.Tensor = self.last(hidden)
         return change
 
