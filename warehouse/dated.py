@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import duckdb
+import numpy as np
 import polars as pl
 
 from warehouse import tables
@@ -142,7 +143,11 @@ def look_up(connection: duckdb.DuckDBPyConnection, table: DatedTable, points: pl
     connection.register("points", numbered)
     found = connection.sql(f"SELECT row, {columns} FROM ({as_of_join(table, 'points')})").pl()
     connection.unregister("points")
-    return _values(numbered, table, found, on="row")
+    place = np.full(points.height, -1, dtype=np.int64)
+    place[found["row"].to_numpy()] = np.arange(found.height)
+    # Rows are numbers, so what was found is put in its place without another join; elsewhere there is nothing.
+    places = pl.Series(place).replace(-1, None)
+    return found.select(**_features(table)).select(pl.all().gather(places))
 
 
 def as_of_join(table: DatedTable, points: str) -> str:
@@ -199,8 +204,13 @@ def broken_pairs(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def _values(points: pl.DataFrame, table: DatedTable, found: pl.DataFrame, on: str) -> pl.DataFrame:
-    columns = {table.feature(column.name): pl.col(column.name).cast(_POLARS[column.holds]) for column in table.columns}
-    return points.select(on).join(found.select(on, **columns), on=on, how="left", maintain_order="left").drop(on)
+    return (
+        points.select(on).join(found.select(on, **_features(table)), on=on, how="left", maintain_order="left").drop(on)
+    )
+
+
+def _features(table: DatedTable) -> dict[str, pl.Expr]:
+    return {table.feature(column.name): pl.col(column.name).cast(_POLARS[column.holds]) for column in table.columns}
 
 
 def _pairs(entity: Entity) -> str:
