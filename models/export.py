@@ -53,7 +53,8 @@ def save_sentence_transformer(
         document_modules=[*_modules(weights, product), Normalize()],
     )
     # The encoder stands once, before the router: only what differs between the sides is written twice.
-    model = SentenceTransformer(modules=[*base, Normalize(), router], device="cpu", similarity_fn_name="cosine")
+    norm = [] if isinstance(base[-1], Normalize) else [Normalize()]
+    model = SentenceTransformer(modules=[*base, *norm, router], device="cpu", similarity_fn_name="cosine")
     with quiet_transformers():
         model.save(str(directory), create_model_card=False)
 

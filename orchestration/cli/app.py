@@ -6,6 +6,7 @@ from orchestration.cli import (
     build,
     diff,
     evaluate,
+    export,
     features,
     lookup,
     sample,
@@ -37,5 +38,5 @@ def stockroom(home: HomeOption = None) -> None:
     remember_home(home)
 
 
-for command in (build, search, lookup, sql, features, snapshots, diff, train, evaluate, status, ui, sample):
+for command in (build, search, lookup, sql, features, snapshots, diff, train, evaluate, export, status, ui, sample):
     command.register(app)

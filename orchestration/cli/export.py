@@ -1,0 +1,49 @@
+"""`stockroom export`: the model, for those who have no Stockroom."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestration.cli.options import HomeOption, JsonOption, settings_for
+from orchestration.cli.output import console, progress, write_json
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("export")(export)
+
+
+def export(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write; it must be new or empty.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace what is in the folder.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the live release's model as a folder that stock `SentenceTransformer(DIR)` loads, with a model card.
+
+    `encode_query` gives the query side, `encode_document` the product side; no code of Stockroom is needed, and none is run.
+    A text alone has no features: their mean part stands in for them, and the card says what that costs.
+    """
+    settings = settings_for(home)
+    with progress() as announce:
+        bar = announce("exporting", None)
+        from orchestration.exporter import export_release
+        from orchestration.workspace import open_workspace
+
+        report = export_release(open_workspace(settings), directory, force=force)
+        bar(1)
+    if as_json:
+        write_json(asdict(report))
+        return
+    console.print(
+        f"{directory}: release {report.release}, model {report.model}, {report.size_mb:.0f} MB; loaded by sentence-transformers, "
+        f"its vectors of {report.texts_compared} texts are the towers' own to {report.largest_difference:.0e}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if report.relevance:
+        named = {"encoder": "encoder", "export": "texts alone", "model": "with features"}
+        means = ", ".join(f"{told} {report.relevance[name]['recall@10'] or 0:.4f}" for name, told in named.items())
+        console.print(f"recall@10 on the test split: {means}", highlight=False)
