@@ -55,9 +55,7 @@ def vocabulary(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
 def metrics(lake: Lake, model_id: str) -> pl.DataFrame:
     """Return what was measured of a model, the columns of evaluation.metrics without key; empty if nothing was."""
     with lake.reading() as connection:
-        if "slice" not in tables.columns(
-            connection, "evaluation.metrics"
-        ):  # not there yet, or an older version's
+        if "slice" not in tables.columns(connection, "evaluation.metrics"):  # not there yet, or an older version's
             return pl.DataFrame(schema={"inputs": pl.String})
         return connection.execute(tables.sql("read.metrics"), {"model_id": model_id}).pl()
 

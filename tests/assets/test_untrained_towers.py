@@ -58,6 +58,9 @@ def test_vectors_and_scores_are_the_encoders(sides, mode, layers, tmp_path):
         assert np.abs(found[side] - plain).max() <= 1e-6
     scores, expected = (
         queries @ products.T
-        for queries, products in (found.values(), [base / np.linalg.norm(base, axis=1, keepdims=True) for base, *_ in sides.values()])
+        for queries, products in (
+            found.values(),
+            [base / np.linalg.norm(base, axis=1, keepdims=True) for base, *_ in sides.values()],
+        )
     )
     assert np.abs(scores - expected).max() <= 1e-6

@@ -87,5 +87,5 @@ def test_pooled_folds_are_the_whole():
 def test_a_query_held_out_twice_is_refused():
     with pytest.raises(ModelError, match="in two folds"):
         pool([evaluation([0, 1]), evaluation([1])])
-    with pytest.raises(ModelError, match="nothing|no evaluation"):
+    with pytest.raises(ModelError, match="no evaluation"):
         pool([])
