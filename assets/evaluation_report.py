@@ -32,8 +32,8 @@ def report(metrics: pl.DataFrame, queries: pl.DataFrame) -> dg.MarkdownMetadataV
         plots.locale_bars(metrics).value,
         "## By kind of query",
         plots.slice_differences(metrics).value,
-        "brand: one in the query or on its Exact products stands in the train split (seen), or none of them does; length: words; "
-        "negation, number: in the query.",
+        "brand: seen, if the one in the query or one on its Exact products was in the train split; unseen, if they bear others; "
+        "none, if they bear none. length: in words. negation, number: whether the query holds one.",
         "## Most improved over the encoder",
         "By nDCG, then by how early the first Exact product comes in the whole catalogue.",
         _table(better),
