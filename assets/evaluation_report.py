@@ -85,7 +85,7 @@ def _leads(metrics: pl.DataFrame) -> str:
         (locale, system.removeprefix("model_minus_"), *(_lead(found.get((locale, system, name))) for name in _METRICS))
         for locale, system in places
     ]
-    return markdown_table(("locale", "before", *_METRICS), rows)
+    return markdown_table(("locale", "over", *_METRICS), rows)
 
 
 def _lead(row: dict[str, Any] | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-SYSTEMS = ("random", "bm25", "encoder", "model")
+SYSTEMS = ("random", "bm25", "encoder", "previous", "model")
 _MOST, _BARS, _ACROSS = 8, 16, 4  # panels of moved features, bars of PSI, panels in a row
 _METRICS = ("ndcg", "recall@10", "recall@100", "mrr")
 
@@ -30,16 +30,17 @@ def training_curves(log: pl.DataFrame) -> dg.MarkdownMetadataValue:
 
 
 def relevance_bars(summary: Mapping[str, Any]) -> dg.MarkdownMetadataValue:
-    """Draw the model beside random, BM25 and the encoder, a group of bars for each metric."""
+    """Draw the model beside random, BM25, the encoder and the model before, a group of bars for each metric."""
     figure, (axes,) = _figure(1)
-    width = 1 / (len(SYSTEMS) + 1)
-    for place, system in enumerate(SYSTEMS):
+    systems = [name for name in SYSTEMS if name in summary["systems"]]
+    width = 1 / (len(systems) + 1)
+    for place, system in enumerate(systems):
         values = [summary["systems"][system][metric] or 0.0 for metric in _METRICS]
         bars = axes.bar([x + place * width for x in range(len(_METRICS))], values, width, label=system)
         axes.bar_label(bars, fmt="%.3f", fontsize=7)
     axes.set_xticks([x + 1.5 * width for x in range(len(_METRICS))], _METRICS)
-    axes.set(title=f"relevance on {summary['systems']['model']['queries']} test queries", ylim=(0, 1.08))
-    axes.legend()
+    axes.set(title=f"relevance on {summary['systems']['model']['queries']} test queries", ylim=(0, 1.2))
+    axes.legend(loc="upper center", ncols=len(systems), fontsize=7)
     return _markdown(figure, "relevance")
 
 
@@ -70,7 +71,7 @@ def locale_bars(metrics: pl.DataFrame) -> dg.MarkdownMetadataValue:
     """Draw every system's recall@10 and nDCG by locale, given rows of evaluation.metrics."""
     whole = metrics.filter(slice="all")
     locales = whole["locale"].unique().sort().to_list()
-    systems = [name for name in (*SYSTEMS, "previous") if name in whole["system"].unique().to_list()]
+    systems = [name for name in SYSTEMS if name in whole["system"].unique().to_list()]
     figure, panels = _figure(2)
     width = 1 / (len(systems) + 1)
     for axes, metric in zip(panels, ("recall@10", "ndcg"), strict=True):
@@ -80,8 +81,8 @@ def locale_bars(metrics: pl.DataFrame) -> dg.MarkdownMetadataValue:
             bars = axes.bar([x + place * width for x in range(len(locales))], heights, width, label=system)
             axes.bar_label(bars, fmt="%.2f", fontsize=6)
         axes.set_xticks([x + width * (len(systems) - 1) / 2 for x in range(len(locales))], locales)
-        axes.set(title=f"{metric} by locale", ylim=(0, 1.08))
-        axes.legend(fontsize=7)
+        axes.set(title=f"{metric} by locale", ylim=(0, 1.2))
+        axes.legend(loc="upper center", ncols=len(systems), fontsize=7)
     return _markdown(figure, "locales")
 
 
