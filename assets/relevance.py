@@ -8,7 +8,8 @@ import polars as pl
 from assets.query_slices import slices_of
 from assets.texts import Matrix, TextVectors, product_texts, query_texts
 from assets.workspace import Workspace
-from models.checkpoint_files import MANIFEST_FILE, read_file, read_manifest
+from models.checkpoint_files import read_file, read_manifest
+from models.errors import ModelError
 from models.evaluation import Evaluation, evaluate
 from models.feature_encoder import FeatureSpec
 from models.judgements import Catalogue, JudgedSet
@@ -36,12 +37,19 @@ class Subject:
 
 
 def previous_model(workspace: Workspace, model_id: str) -> str | None:
-    """Return the model of the newest release that has another one than this, if it still is there on the same encoder."""
+    """Return the model of the newest release that has another one than this.
+
+    None if there is none, it stands on another encoder, or its files are gone or of a format that this version cannot read.
+    """
     others = [release for release in workspace.home.releases.all() if release.model_id != model_id]
     if not others or others[-1].encoder_fingerprint != TextVectors(workspace).fingerprint:
         return None
     before = others[-1].model_id
-    return before if (workspace.home.models / before / MANIFEST_FILE).exists() else None
+    try:
+        manifest = read_manifest(workspace.home.models / before)
+    except ModelError:
+        return None
+    return before if VOCABULARY_FILE in manifest["files_sha256"] else None
 
 
 def measure(workspace: Workspace, subject: Subject, judgements: pl.DataFrame, *, cached: bool) -> Evaluation:

@@ -79,12 +79,12 @@ def _only_folds(lake: Lake, since: int) -> bool:
         written = connection.execute(
             "SELECT changes FROM ducklake_snapshots('lake') WHERE snapshot_id > ?", [since]
         ).fetchall()
-        folds = connection.execute(
-            "SELECT table_oid FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?",
-            [schema, name],
+        # Changes name a table by its number, and numbers come without a schema: with two of that name neither is known.
+        ids = connection.execute(
+            "SELECT table_id::VARCHAR FROM ducklake_table_info('lake') WHERE table_name = ?", [name]
         ).fetchall()
-    own = {FOLDS, *(str(oid) for (oid,) in folds)}
-    return all(table in own for (change,) in written for tables in change.values() for table in tables)
+    own = {schema, FOLDS, *(ids[0] if len(ids) == 1 else ())}
+    return all(what in own for (change,) in written for names in change.values() for what in names)
 
 
 def points(lake: Lake) -> list[Point]:

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from assets.evaluation import evaluation, summary
+from assets.relevance import previous_model
 from models.encoder import load_encoder
 from models.query_tower import QueryTower
 from orchestration.settings import load_settings
@@ -198,3 +199,15 @@ def test_once_it_is_live_nothing_is_measured_again(second):
     _, done, again = second
     assert not again.changed
     assert again.relevance == done.relevance
+
+
+def test_a_model_before_that_cannot_be_read_is_left_out(copy_home, built):
+    workspace = open_workspace(load_settings(copy_home()))
+    old = built.report["model"]
+    assert previous_model(workspace, old) is None  # it is the first
+    assert previous_model(workspace, "new") == old
+    manifest = workspace.home.models / old / "model.json"
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace('"format": ', '"format": 1'), encoding="utf-8")
+    assert previous_model(workspace, "new") is None
+    manifest.unlink()
+    assert previous_model(workspace, "new") is None
