@@ -49,7 +49,7 @@ def previous_model(workspace: Workspace, model_id: str) -> str | None:
         manifest = read_manifest(workspace.home.models / before)
     except ModelError:
         return None
-    return before if VOCABULARY_FILE in manifest["files_sha256"] else None
+    return before if VOCABULARY_FILE in manifest.get("files_sha256", {}) else None
 
 
 def measure(workspace: Workspace, subject: Subject, judgements: pl.DataFrame, *, cached: bool) -> Evaluation:
