@@ -18,8 +18,8 @@ from warehouse.errors import WarehouseError
 from warehouse.monitoring import drifted
 from warehouse.verification import verify
 
-WRITTEN_LAST = ("registry.snapshots", "registry.changes")
-"""Tables that the end of a run writes: no asset makes them, so no asset's check can look at them."""
+WRITTEN_LAST = ("registry.snapshots", "registry.changes", "evaluation.folds")
+"""Tables that the end of a run or a command writes: no asset makes them, so no asset's check can look at them."""
 
 
 def contract_checks(dated: Iterable[DatedTable] = ()) -> list[dg.AssetChecksDefinition]:

@@ -1,4 +1,4 @@
-"""The evaluation: the candidate beside random, BM25 and its encoder on the test split of task 1."""
+"""The evaluation: the candidate beside random, BM25, its encoder and the model before it, on the test split of task 1."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,19 +6,21 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets import plots
+from assets.evaluation_report import report
 from assets.gate import current_verdict, winner
 from assets.model import model_name
-from assets.relevance import Subject, measure
+from assets.relevance import BASELINES, Subject, measure, previous_model
 from assets.serving import ServingModel
 from assets.tables import digest, table_asset, table_result
 from assets.workspace import Workspace
-from models.evaluation import Evaluation, summarise
+from models.evaluation import Evaluation
+from models.slices import WHOLE, long_metrics
 from warehouse import dated, frames, tables
 from warehouse.contracts.registry import CONTRACTS
 
 TABLES = ("evaluation.metrics", "evaluation.queries", "evaluation.rankings")
-METRICS = ("ndcg", "ndcg_official", "recall@10", "recall@100", "mrr")
+_FORMAT = "2"  # changed when other things are measured, so that they are measured of old data too
+_RANKED = ("model", "encoder", "bm25", "random", "previous")
 
 
 @dg.multi_asset(
@@ -43,9 +45,9 @@ def evaluation(
     known = frames.metrics(workspace.home.lake, candidate)
     if known.is_empty():
         context.log.warning("no judgement is in the test split: nothing was measured")
-    facts = {"relevance": plots.relevance_bars(summary(known))} if known.height else {}
+    shown = {"report": report(known, frames.compared_queries(workspace.home.lake, candidate))} if known.height else {}
     for table in TABLES:
-        yield table_result(context, workspace, table, {}, facts if table == "evaluation.metrics" else {})
+        yield table_result(context, workspace, table, {}, shown if table == "evaluation.metrics" else {})
 
 
 def summary(metrics: pl.DataFrame) -> dict[str, Any]:
@@ -53,13 +55,17 @@ def summary(metrics: pl.DataFrame) -> dict[str, Any]:
     by_locale: dict[str, dict[str, Any]] = {}
     for row in metrics.iter_rows(named=True):
         systems = by_locale.setdefault(row["locale"], {})
-        if row["system"] == "model_minus_encoder":
+        if row["slice"] != WHOLE:
+            continue
+        if row["system"] == "model_minus_encoder" and row["locale"] == WHOLE:
             value: Any = {"mean": row["value"], "low": row["low"], "high": row["high"]}
+        elif "_minus_" in row["system"]:
+            continue
         else:
             value = row["value"]
             systems.setdefault(row["system"], {})["queries"] = row["queries"]
         systems.setdefault(row["system"], {})[row["metric"]] = value
-    overall = by_locale.pop("all", {})
+    overall = by_locale.pop(WHOLE, {})
     return {
         "model_minus_encoder": overall.pop("model_minus_encoder", {}),
         "systems": overall,
@@ -75,9 +81,9 @@ def _subject(workspace: Workspace, model_id: str) -> tuple[Subject, str]:
         pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"])
         products = tables.fingerprint(connection, CONTRACTS["staging.products"])
         asked = dated.fingerprints(connection)
-    return Subject(model_id, table, version), digest(
-        model_id, str(version), pairs, products, *asked, workspace.bm25.model_dump_json()
-    )
+    previous = previous_model(workspace, model_id)
+    parts = (model_id, str(version), previous or "", pairs, products, *asked, workspace.bm25.model_dump_json(), _FORMAT)
+    return Subject(model_id, (table, version), previous=previous), digest(*parts)
 
 
 def _measure(workspace: Workspace, subject: Subject, inputs: str) -> None:
@@ -87,46 +93,26 @@ def _measure(workspace: Workspace, subject: Subject, inputs: str) -> None:
     if judgements.height:
         measured = measure(workspace, subject, judgements, cached=True)
         texts = judgements.select("locale", "query_id", "query").unique()
-        summarised = summarise(measured, seed=workspace.training.seed)
+        metrics = long_metrics(measured, "model", BASELINES, seed=workspace.training.seed)
         rows = {
-            "evaluation.metrics": _metric_rows(subject.model_id, summarised, inputs),
+            "evaluation.metrics": _metric_rows(subject.model_id, metrics, inputs),
             "evaluation.queries": _query_rows(subject.model_id, measured, texts),
             "evaluation.rankings": _ranking_rows(subject.model_id, measured, texts),
         }
     with workspace.home.lake.writing() as connection:
         for table, frame in rows.items():
             tables.refresh_from(connection, CONTRACTS[table], frame, f"model_id = '{subject.model_id}'")
+        tables.ensure(connection, CONTRACTS["evaluation.folds"])  # filled by a command, and asked by then or before
 
 
 def _no_rows(table: str) -> pl.DataFrame:
     return pl.DataFrame(schema=dict.fromkeys(CONTRACTS[table].columns, pl.Null))
 
 
-def _metric_rows(model_id: str, summary: dict[str, Any], inputs: str) -> pl.DataFrame:
-    rows = [
-        {"locale": locale, "system": system, "metric": metric, "value": means[metric], "queries": means["queries"]}
-        for locale, systems in [("all", summary["systems"]), *summary["locales"].items()]
-        for system, means in systems.items()
-        for metric in METRICS
-    ]
-    rows += [
-        {
-            "locale": "all",
-            "system": "model_minus_encoder",
-            "metric": metric,
-            "value": interval["mean"],
-            "low": interval["low"],
-            "high": interval["high"],
-            "queries": summary["queries"],
-        }
-        for metric, interval in summary["model_minus_encoder"].items()
-    ]
-    schema = {"locale": pl.String, "system": pl.String, "metric": pl.String, "queries": pl.Int64}
-    schema |= dict.fromkeys(("value", "low", "high"), pl.Float64)
-    return pl.DataFrame(rows, schema=schema).with_columns(
-        key=pl.format("{}:{}:{}:{}", pl.lit(model_id), "locale", "system", "metric"),
-        model_id=pl.lit(model_id),
-        inputs=pl.lit(inputs),
+def _metric_rows(model_id: str, metrics: pl.DataFrame, inputs: str) -> pl.DataFrame:
+    parts = ("locale", "slice", "part", "system", "metric")
+    return metrics.with_columns(
+        key=pl.concat_str(pl.lit(model_id), *parts, separator=":"), model_id=pl.lit(model_id), inputs=pl.lit(inputs)
     )
 
 
@@ -149,8 +135,11 @@ def _query_rows(model_id: str, measured: Evaluation, texts: pl.DataFrame) -> pl.
 
 
 def _ranking_rows(model_id: str, measured: Evaluation, texts: pl.DataFrame) -> pl.DataFrame:
+    places = [f"{system}_{rank}" for system in _RANKED for rank in ("rank", "catalogue_rank")]
+    unmeasured = [pl.lit(None, pl.Int64).alias(name) for name in places if name not in measured.rankings.columns]
     return (
-        measured.rankings.join(texts, on=["locale", "query_id"])
+        measured.rankings.with_columns(unmeasured)
+        .join(texts, on=["locale", "query_id"])
         .with_columns(
             key=pl.format("{}:{}:{}:{}", pl.lit(model_id), "locale", "query_id", "product_id"),
             model_id=pl.lit(model_id),

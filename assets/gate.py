@@ -7,7 +7,7 @@ import dagster as dg
 import polars as pl
 
 from assets.model import model_name
-from assets.relevance import Subject, asked, stored_vectors
+from assets.relevance import asked, stored_vectors
 from assets.serving import ServingModel, hindrance, live_rival
 from assets.tables import digest, table_asset, table_result
 from assets.workspace import Workspace
@@ -184,9 +184,8 @@ class _Pair:
 
     def _system(self, model: ServingModel, products: pl.DataFrame, judged: JudgedSet) -> DenseSystem:
         version = self.workspace.home.vectors.version(model.vector_table)
-        subject = Subject(model.model_id, model.vector_table, version)
-        vectors = model.query_vectors(asked(judged))
-        return DenseSystem(vectors, stored_vectors(self.workspace, subject, products))
+        of_products = stored_vectors(self.workspace, model.vector_table, version, products)
+        return DenseSystem(model.query_vectors(asked(judged)), of_products)
 
 
 def _comparison(row: Verdict) -> Comparison:

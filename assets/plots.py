@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-SYSTEMS = ("random", "bm25", "encoder", "model")
+SYSTEMS = ("random", "bm25", "encoder", "previous", "model")
 _MOST, _BARS, _ACROSS = 8, 16, 4  # panels of moved features, bars of PSI, panels in a row
 _METRICS = ("ndcg", "recall@10", "recall@100", "mrr")
 
@@ -30,17 +30,60 @@ def training_curves(log: pl.DataFrame) -> dg.MarkdownMetadataValue:
 
 
 def relevance_bars(summary: Mapping[str, Any]) -> dg.MarkdownMetadataValue:
-    """Draw the model beside random, BM25 and the encoder, a group of bars for each metric."""
+    """Draw the model beside random, BM25, the encoder and the model before, a group of bars for each metric."""
     figure, (axes,) = _figure(1)
-    width = 1 / (len(SYSTEMS) + 1)
-    for place, system in enumerate(SYSTEMS):
+    systems = [name for name in SYSTEMS if name in summary["systems"]]
+    width = 1 / (len(systems) + 1)
+    for place, system in enumerate(systems):
         values = [summary["systems"][system][metric] or 0.0 for metric in _METRICS]
         bars = axes.bar([x + place * width for x in range(len(_METRICS))], values, width, label=system)
         axes.bar_label(bars, fmt="%.3f", fontsize=7)
     axes.set_xticks([x + 1.5 * width for x in range(len(_METRICS))], _METRICS)
-    axes.set(title=f"relevance on {summary['systems']['model']['queries']} test queries", ylim=(0, 1.08))
-    axes.legend()
+    axes.set(title=f"relevance on {summary['systems']['model']['queries']} test queries", ylim=(0, 1.2))
+    axes.legend(loc="upper center", ncols=len(systems), fontsize=7)
     return _markdown(figure, "relevance")
+
+
+def slice_differences(metrics: pl.DataFrame) -> dg.MarkdownMetadataValue:
+    """Draw the model's lead over each baseline in every slice, with its interval, given rows of evaluation.metrics."""
+    told = metrics.filter(pl.col("system").str.starts_with("model_minus_") & (pl.col("locale") == "all"))
+    places = told.select("slice", "part").unique().sort("slice", "part", descending=True)
+    figure, panels = _figure(2)
+    figure.set_size_inches(12, 1.6 + 0.42 * places.height)
+    for axes, metric in zip(panels, ("recall@10", "ndcg_two_gains"), strict=True):
+        systems = told.filter(metric=metric)["system"].unique().sort().to_list()
+        for shift, system in enumerate(systems):
+            own = places.with_row_index("y").join(told.filter(metric=metric, system=system), on=["slice", "part"])
+            value, low, high = (own[name].to_numpy() for name in ("value", "low", "high"))
+            height = own["y"].to_numpy() + 0.2 * (shift - (len(systems) - 1) / 2)
+            spread = (value - low, high - value)
+            axes.errorbar(value, height, xerr=spread, fmt="o", markersize=4, label=system.replace("_", " "))
+        counted = {(name, part): queries for name, part, queries in told.select("slice", "part", "queries").iter_rows()}
+        names = [f"{' '.join(dict.fromkeys(place))} (n={counted[place]})" for place in places.iter_rows()]
+        axes.set_yticks(range(places.height), names, fontsize=8)
+        axes.axvline(0, color="grey", linestyle=":")
+        axes.set(title=f"difference in {metric}, 95 % interval", ylim=(-0.6, places.height - 0.4))
+        axes.legend(fontsize=7)
+    return _markdown(figure, "slices")
+
+
+def locale_bars(metrics: pl.DataFrame) -> dg.MarkdownMetadataValue:
+    """Draw every system's recall@10 and nDCG by locale, given rows of evaluation.metrics."""
+    whole = metrics.filter(slice="all")
+    locales = whole["locale"].unique().sort().to_list()
+    systems = [name for name in SYSTEMS if name in whole["system"].unique().to_list()]
+    figure, panels = _figure(2)
+    width = 1 / (len(systems) + 1)
+    for axes, metric in zip(panels, ("recall@10", "ndcg"), strict=True):
+        for place, system in enumerate(systems):
+            found = dict(whole.filter(metric=metric, system=system).select("locale", "value").iter_rows())
+            heights = [found.get(locale) or 0.0 for locale in locales]
+            bars = axes.bar([x + place * width for x in range(len(locales))], heights, width, label=system)
+            axes.bar_label(bars, fmt="%.2f", fontsize=6)
+        axes.set_xticks([x + width * (len(systems) - 1) / 2 for x in range(len(locales))], locales)
+        axes.set(title=f"{metric} by locale", ylim=(0, 1.2))
+        axes.legend(loc="upper center", ncols=len(systems), fontsize=7)
+    return _markdown(figure, "locales")
 
 
 def distributions(stats: pl.DataFrame) -> dg.MarkdownMetadataValue:

@@ -1,10 +1,11 @@
-"""Relevance: one model's stored vectors beside its encoder, BM25 and chance, over judged queries."""
+"""Relevance: one model's product vectors beside its encoder, BM25, chance and the model before it, over judged queries."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
-from assets.serving import ServingModel
+from assets.query_slices import slices_of
+from assets.serving import ServingModel, hindrance
 from assets.texts import Matrix, product_texts, query_texts
 from assets.workspace import Workspace
 from models.evaluation import Evaluation, evaluate
@@ -13,15 +14,34 @@ from models.systems import Bm25System, DenseSystem, RandomSystem, System
 from warehouse import frames
 from warehouse.lance import to_matrix
 
+BASELINES = ("encoder", "bm25", "previous")
+"""What a model's differences are told from, where it was measured."""
+
 
 @dataclass(frozen=True)
 class Subject:
-    """Name what is measured: a model, a version of its vector table, and the snapshot that this was made from (None: newest)."""
+    """Name what is measured: a model, its vectors, and the snapshot that they were made from (None: newest).
+
+    `vectors` are a table and its version; without them the products are embedded anew. `previous` is the model to measure
+    beside it.
+    """
 
     model_id: str
-    vector_table: str
-    vector_version: int
+    vectors: tuple[str, int] | None = None
     snapshot: int | None = None
+    previous: str | None = None
+
+
+def previous_model(workspace: Workspace, model_id: str) -> str | None:
+    """Return the model of the newest release that has another one than this.
+
+    None if there is none, it stands on another encoder, or it cannot be applied any more.
+    """
+    others = [release for release in workspace.home.releases.all() if release.model_id != model_id]
+    if not others or others[-1].encoder_fingerprint != ServingModel(workspace, model_id).texts.fingerprint:
+        return None
+    before = others[-1].model_id
+    return None if hindrance(workspace, before) else before
 
 
 def measure(workspace: Workspace, subject: Subject, judgements: pl.DataFrame, *, cached: bool) -> Evaluation:
@@ -36,28 +56,24 @@ def measure(workspace: Workspace, subject: Subject, judgements: pl.DataFrame, *,
     products = frames.products(workspace.home.lake, subject.snapshot).sort("locale", "product_id")
     catalogue = Catalogue(products.select("locale", "product_id"))
     judged = JudgedSet.from_frame(judgements, catalogue)
-    return evaluate(judged, catalogue, _systems(workspace, subject, products, catalogue, judged, cached))
-
-
-def _systems(
-    workspace: Workspace,
-    subject: Subject,
-    products: pl.DataFrame,
-    catalogue: Catalogue,
-    judged: JudgedSet,
-    cached: bool,
-) -> dict[str, System]:
-    model = ServingModel(workspace, subject.model_id)
-    queries = asked(judged)
+    model, queries, texts = ServingModel(workspace, subject.model_id), asked(judged), product_texts(products)
     query_base = (model.text_vectors if cached else model.texts.encoded)(query_texts(queries))
-    query_vectors = model.query_vectors(queries, query_base, subject.snapshot)
-    texts = product_texts(products)
-    return {
-        "model": DenseSystem(query_vectors, stored_vectors(workspace, subject, products)),
+    if subject.vectors is None:
+        product_vectors = model.product_vectors(products)
+    else:
+        product_vectors = stored_vectors(workspace, *subject.vectors, products)
+    systems: dict[str, System] = {
+        "model": DenseSystem(model.query_vectors(queries, query_base, subject.snapshot), product_vectors),
         "encoder": DenseSystem(query_base, model.text_vectors(texts)),
         "bm25": Bm25System.build(texts, catalogue, workspace.bm25),
         "random": RandomSystem(workspace.training.seed),
     }
+    if subject.previous is not None:
+        before = ServingModel(workspace, subject.previous)
+        query_vectors = before.query_vectors(queries, query_base, subject.snapshot)
+        systems["previous"] = DenseSystem(query_vectors, before.product_vectors(products))
+    slices = slices_of(model.query_features(queries, subject.snapshot), judgements, products, model.vocabulary)
+    return replace(evaluate(judged, catalogue, systems), slices=slices)
 
 
 def asked(judged: JudgedSet) -> pl.DataFrame:
@@ -65,9 +81,9 @@ def asked(judged: JudgedSet) -> pl.DataFrame:
     return judged.queries.with_columns(key=pl.format("{}:{}", "locale", "query_id"))
 
 
-def stored_vectors(workspace: Workspace, subject: Subject, products: pl.DataFrame) -> Matrix:
-    """Return the vectors that searchers see, in the order of the products: (products, dim)."""
-    table = workspace.home.vectors.read(subject.vector_table, subject.vector_version, ["key", "vector"])
+def stored_vectors(workspace: Workspace, name: str, version: int, products: pl.DataFrame) -> Matrix:
+    """Return the vectors of a version of a vector table, in the order of the products: (products, dim)."""
+    table = workspace.home.vectors.read(name, version, ["key", "vector"])
     places = pl.DataFrame({"key": pl.Series(table["key"])}).with_row_index("place")
     order = products.select("key").join(places, on="key", how="left", maintain_order="left")["place"]
     vectors: Matrix = to_matrix(table["vector"])[order.to_numpy()]

@@ -74,10 +74,18 @@ class ServingModel:
         """
         if base is None:
             base = self.text_vectors(query_texts(queries))
-        features = QueryFeatures(pl.read_parquet(read_file(self._directory, self._manifest, VOCABULARY_FILE)))(queries)
+        return QueryTower.load(self._directory)(base, self.query_features(queries, snapshot))
+
+    def query_features(self, queries: pl.DataFrame, snapshot: int | None = None) -> pl.DataFrame:
+        """Return the features of queries (key, locale, query) as searches have them, over the model's own vocabulary."""
+        features = QueryFeatures(self.vocabulary)(queries)
         with self.workspace.home.lake.reading(snapshot) as connection:
-            features = dated.add_asked_features(connection, features, queries["key"].to_list())
-        return QueryTower.load(self._directory)(base, features)
+            return dated.add_asked_features(connection, features, queries["key"].to_list())
+
+    @cached_property
+    def vocabulary(self) -> pl.DataFrame:
+        """Return the rows of fitted.vocabulary that the model was trained with."""
+        return pl.read_parquet(read_file(self._directory, self._manifest, VOCABULARY_FILE))
 
     @cached_property
     def _product_tower(self) -> ProductTower:

@@ -1,7 +1,7 @@
 """Evaluation: every system over the same judged queries, query by query, and the summary that people read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import fsum
 from typing import Any
 
@@ -30,21 +30,28 @@ SCORE_BYTES = 256 * 1024 * 1024
 """The most that catalogue scores may take at once, in bytes: a float32 block while the next is computed."""
 
 
+SLICES = {"locale": pl.String, "query_id": pl.Int64, "slice": pl.String, "part": pl.String}
+"""Columns of ``Evaluation.slices``."""
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """What was measured, before any mean is taken.
 
     Attributes:
-        rows: one row per system and query: system, locale, query_id, ndcg, ndcg_official, ``recall@k`` for each k and
-            reciprocal_rank (null without an Exact product), n_judged, n_gains (distinct ones), n_exact.
+        rows: one row per system and query: system, locale, query_id, ndcg, ndcg_official, ndcg_two_gains (ndcg again, null
+            with fewer than two distinct gains), ``recall@k`` for each k and reciprocal_rank (null without an Exact
+            product), n_judged, n_gains (distinct ones), n_exact.
         rankings: one row per judgement: locale, query_id, product_id, label, and for each system ``{system}_rank``
-            in the judged list and ``{system}_catalogue_rank`` in the whole locale (null unless Exact).
+            in the judged list and ``{system}_catalogue_rank`` in the whole locale.
         products: number of products searched, by locale.
+        slices: what kinds of query there are: locale, query_id, slice, part, one row per query and slice that it is in.
     """
 
     rows: pl.DataFrame
     rankings: pl.DataFrame
     products: Mapping[str, int]
+    slices: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SLICES))
 
     @property
     def metrics(self) -> list[str]:
@@ -56,35 +63,35 @@ class Evaluation:
 def catalogue_ranks(
     system: System, judged: JudgedSet, catalogue: Catalogue, *, score_bytes: int = SCORE_BYTES
 ) -> NDArray[np.int64]:
-    """Rank every Exact product among all products of its query's locale, by score, then product id.
+    """Rank every judged product among all products of its query's locale, by score, then product id.
 
     Counts what stands above each of them instead of sorting, in blocks of queries.
 
     Args:
         system: what scores.
-        judged: the queries and their Exact products.
+        judged: the queries and their judged products.
         catalogue: what is searched.
         score_bytes: the most that scores may take at once, in bytes; one query is always scored whole.
 
     Returns:
-        (positives,) ranks from 1, in the order of ``judged.exact``.
+        (judgements,) ranks from 1.
 
     Raises:
-        ModelError: The system scored an Exact product NaN.
+        ModelError: The system scored a judged product NaN.
     """
-    ranks = np.empty(len(judged.exact), dtype=np.int64)
+    ranks = np.empty(len(judged.products), dtype=np.int64)
     for locale, queries in judged.slices.items():
         products = catalogue.slices[locale]
         step = max(1, score_bytes // (8 * (products.stop - products.start)))
         rows = (row for block in system.catalogue_scores(judged, catalogue, locale, step) for row in block)
         for query, row in zip(range(queries.start, queries.stop), rows, strict=True):
-            for positive in range(judged.exact_offsets[query], judged.exact_offsets[query + 1]):
-                product = judged.products[judged.exact[positive]] - products.start
+            for judgement in range(judged.offsets[query], judged.offsets[query + 1]):
+                product = judged.products[judgement] - products.start
                 score = row[product]
                 if np.isnan(score):
                     raise ModelError("a system scored a product NaN", "look for an overflow in its vectors")
                 ties = np.count_nonzero(row[:product] == score)  # rows are in product id order
-                ranks[positive] = 1 + np.count_nonzero(row > score) + ties
+                ranks[judgement] = 1 + np.count_nonzero(row > score) + ties
     return ranks
 
 
@@ -113,9 +120,11 @@ def evaluate(
         catalogue.products["product_id"][judged.products],
         pl.Series("label", np.array(LABELS)[judged.labels], dtype=pl.String),
     )
+    gains = distinct_gains(judged.labels, judged.offsets)
+    several_gains = gains > 1
     counts = [
         pl.Series("n_judged", np.diff(judged.offsets)),
-        pl.Series("n_gains", distinct_gains(judged.labels, judged.offsets)),
+        pl.Series("n_gains", gains),
         pl.Series("n_exact", np.diff(judged.exact_offsets)),
     ]
     rows, places = [], []
@@ -124,19 +133,19 @@ def evaluate(
         if scores.shape != judged.products.shape or not np.isfinite(scores).all():
             raise ModelError(f"system {name!r} did not score every judged product", "look for NaN in its vectors")
         ranks = judged_ranks(scores, judged.offsets)
-        found = catalogue_ranks(system, judged, catalogue, score_bytes=score_bytes)
+        everywhere = catalogue_ranks(system, judged, catalogue, score_bytes=score_bytes)
+        found = everywhere[judged.exact]
+        by_query = ndcg(gains_of(judged.labels, GAINS), ranks, judged.offsets)
         columns = {
-            "ndcg": ndcg(gains_of(judged.labels, GAINS), ranks, judged.offsets),
+            "ndcg": by_query,
             "ndcg_official": ndcg(gains_of(judged.labels, OFFICIAL_GAINS), ranks, judged.offsets),
+            "ndcg_two_gains": np.where(several_gains, by_query, np.nan),
             **{f"recall@{k}": recall(found, judged.exact_offsets, k) for k in ks},
             "reciprocal_rank": reciprocal_rank(found, judged.exact_offsets),
         }
         measured = [pl.Series(metric, values, nan_to_null=True) for metric, values in columns.items()]
         rows.append(queries.select(pl.lit(name).alias("system"), pl.all()).with_columns(*measured, *counts))
-        everywhere = np.zeros(len(ranks), dtype=np.int64)
-        everywhere[judged.exact] = found
-        catalogue_rank = pl.Series(f"{name}_catalogue_rank", everywhere).replace(0, None)
-        places += [pl.Series(f"{name}_rank", ranks), catalogue_rank]
+        places += [pl.Series(f"{name}_rank", ranks), pl.Series(f"{name}_catalogue_rank", everywhere)]
     if not rows:
         raise ModelError("no system was given to evaluate", "name at least one")
     sizes = {locale: part.stop - part.start for locale, part in catalogue.slices.items() if locale in judged.slices}
@@ -182,12 +191,12 @@ def summarise(evaluation: Evaluation, *, samples: int = 2000, seed: int = 0, lev
     queries = evaluation.rows.filter(pl.col("system") == names[0])
     both = {"model", "encoder"} <= set(names)
     return {
-        "systems": _means(evaluation, evaluation.rows),
+        "systems": means(evaluation, evaluation.rows),
         "model_minus_encoder": (
             compare(evaluation, "model", "encoder", samples=samples, seed=seed, level=level) if both else {}
         ),
         "locales": {
-            locale: _means(evaluation, evaluation.rows.filter(pl.col("locale") == locale))
+            locale: means(evaluation, evaluation.rows.filter(pl.col("locale") == locale))
             for locale in sorted(evaluation.products)
         },
         "queries": queries.height,
@@ -199,16 +208,17 @@ def summarise(evaluation: Evaluation, *, samples: int = 2000, seed: int = 0, lev
     }
 
 
-def _means(evaluation: Evaluation, rows: pl.DataFrame) -> dict[str, dict[str, float | int | None]]:
-    means = {}
+def means(evaluation: Evaluation, rows: pl.DataFrame) -> dict[str, dict[str, float | int | None]]:
+    """Return each system's means over some of an evaluation's rows, null where no query has a value, and their queries."""
+    found = {}
     for system in rows["system"].unique(maintain_order=True):
         own = rows.filter(pl.col("system") == system)
-        means[system] = {
+        found[system] = {
             **{_reported(metric): _mean(own[metric].drop_nulls().to_list()) for metric in evaluation.metrics},
             "queries": own.height,
             "queries_with_exact": own.filter(pl.col("n_exact") > 0).height,
         }
-    return means
+    return found
 
 
 def _mean(values: list[float]) -> float | None:

@@ -5,13 +5,14 @@ from typing import Any
 
 import polars as pl
 
-from assets.relevance import Subject, measure
+from assets.relevance import Subject, measure, previous_model
 from assets.workspace import Workspace
 from models.encoder import encoder_fingerprint
 from models.evaluation import summarise
 from warehouse import frames
 from warehouse.errors import WarehouseError
 from warehouse.examples import read_examples
+from warehouse.releases import Release
 
 
 def evaluate_live(workspace: Workspace, examples: Path | None = None) -> dict[str, Any]:
@@ -25,12 +26,9 @@ def evaluate_live(workspace: Workspace, examples: Path | None = None) -> dict[st
         WarehouseError: There is no release, the settings name another encoder, or nothing can be measured.
     """
     home = workspace.home
-    release = home.releases.live()
-    if release is None:
-        raise WarehouseError(f"no release in {home.root}", "make one with: stockroom build --raw DIR")
-    if encoder_fingerprint(workspace.encoder) != release.encoder_fingerprint:
-        raise WarehouseError("the live release was made with another encoder", "set it back, or build anew")
-    subject = Subject(release.model_id, release.vector_table, release.vector_version, release.snapshot)
+    release = live_release(workspace)
+    vectors, previous = (release.vector_table, release.vector_version), previous_model(workspace, release.model_id)
+    subject = Subject(release.model_id, vectors, release.snapshot, previous)
     extra: dict[str, Any] = {"release": release.release, "model": release.model_id}
     if examples is None:
         judgements = frames.task1_judgements(home.lake, release.snapshot)
@@ -44,12 +42,26 @@ def evaluate_live(workspace: Workspace, examples: Path | None = None) -> dict[st
         raise WarehouseError(
             f"no judgement in {source} is of a product in the catalogue", "judge products that are in it"
         )
-    extra["queries_trained_on"] = _trained_on(workspace, release.snapshot, judgements)
+    extra["queries_trained_on"] = trained_on(workspace, release.snapshot, judgements)
     measured = measure(workspace, subject, judgements, cached=examples is None)
     return {**summarise(measured, seed=workspace.training.seed), **extra}
 
 
-def _trained_on(workspace: Workspace, snapshot: int, judgements: pl.DataFrame) -> int:
+def live_release(workspace: Workspace) -> Release:
+    """Return the live release.
+
+    Raises:
+        WarehouseError: There is none, or the settings name another encoder.
+    """
+    release = workspace.home.releases.live()
+    if release is None:
+        raise WarehouseError(f"no release in {workspace.home.root}", "make one with: stockroom build --raw DIR")
+    if encoder_fingerprint(workspace.encoder) != release.encoder_fingerprint:
+        raise WarehouseError("the live release was made with another encoder", "set it back, or build anew")
+    return release
+
+
+def trained_on(workspace: Workspace, snapshot: int, judgements: pl.DataFrame) -> int:
     """Count the judged queries that the model has seen in training: on them it looks better than it is."""
     asked = judgements.select("locale", pl.col("query").str.to_lowercase()).unique()
     return asked.join(frames.trained_queries(workspace.home.lake, snapshot), on=["locale", "query"], how="semi").height

@@ -12,3 +12,10 @@ training_inputs_job = dg.define_asset_job(
     - dg.AssetSelection.groups("raw", "dated"),
     description="Everything between the raw tables and the model: what `stockroom train` makes anew beside the lake.",
 )
+
+fold_inputs_job = dg.define_asset_job(
+    "fold_inputs",
+    selection=dg.AssetSelection.assets("training/queries").downstream()
+    & dg.AssetSelection.assets("model/two_tower").upstream(include_self=False),
+    description="What hangs on which queries are held out: `stockroom evaluate --folds` makes it anew for each fold.",
+)

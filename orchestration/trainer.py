@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-import dagster as dg
-
 from assets.model import model_name, pairs_fingerprint, train_model
 from assets.workspace import Workspace
 from models.checkpoint_files import MANIFEST_FILE, read_manifest
-from orchestration.assembly import assemble
+from orchestration.derivation import derive
 from orchestration.run_lock import run_lock
 from warehouse import tables
 from warehouse.contracts.registry import CONTRACTS
@@ -63,7 +61,7 @@ def train(workspace: Workspace, as_of: str | None = None) -> TrainReport:
             raise WarehouseError(f"no training table was recorded at snapshot {past}", "train as of another snapshot")
         with recomputed_home(home, past.snapshot) as recomputed:
             scratch = replace(workspace, home=recomputed)
-            _derive(scratch)
+            derive(scratch, "training_inputs")
             found = pairs_fingerprint(scratch)
             if found != recorded:
                 raise _differs(home, recomputed, past, PAIRS, recorded, found)
@@ -95,17 +93,6 @@ def train(workspace: Workspace, as_of: str | None = None) -> TrainReport:
         release_model=used.model_id if used else None,
         same_model=used is not None and used.model_id == model_id,
     )
-
-
-def _derive(workspace: Workspace) -> None:
-    """Run every asset between the raw tables and the model, in an instance that is forgotten."""
-    with dg.DagsterInstance.ephemeral() as instance:
-        job = assemble(workspace.home.dated).resolve_job_def("training_inputs")
-        job.execute_in_process(
-            instance=instance,
-            resources={"workspace": workspace},
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        )
 
 
 def _point(home: Home, as_of: str | None) -> Point:

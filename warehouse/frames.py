@@ -34,7 +34,12 @@ def training_pairs(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
 
 def task1_judgements(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
     """Return the test pairs of task 1: locale, query_key, query_id, query, product_key, product_id, label."""
-    return read(lake, "task1_judgements", snapshot)
+    return held_out_judgements(lake, snapshot).filter("small_version").drop("small_version")
+
+
+def held_out_judgements(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
+    """Return all test pairs: locale, query_key, query_id, query, product_key, product_id, label, small_version."""
+    return read(lake, "held_out_judgements", snapshot)
 
 
 def validation_judgements(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
@@ -53,11 +58,17 @@ def vocabulary(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
 
 
 def metrics(lake: Lake, model_id: str) -> pl.DataFrame:
-    """Return what was measured of a model: locale, system, metric, value, low, high, queries, inputs; empty if nothing was."""
+    """Return what was measured of a model, the columns of evaluation.metrics without key; empty if nothing was."""
     with lake.reading() as connection:
-        if not tables.exists(connection, "evaluation.metrics"):
+        if "slice" not in tables.columns(connection, "evaluation.metrics"):  # not there yet, or an older version's
             return pl.DataFrame(schema={"inputs": pl.String})
-    return read(lake, "metrics").filter(pl.col("model_id") == model_id)
+        return connection.execute(tables.sql("read.metrics"), {"model_id": model_id}).pl()
+
+
+def compared_queries(lake: Lake, model_id: str) -> pl.DataFrame:
+    """Return each test query that a model was measured on, with what model and encoder made of it: ndcg and first Exact rank."""
+    with lake.reading() as connection:
+        return connection.execute(tables.sql("read.compared_queries"), {"model_id": model_id}).pl()
 
 
 def read(lake: Lake, name: str, snapshot: int | None = None) -> pl.DataFrame:

@@ -36,7 +36,7 @@ _MEASURED = {
     "evaluation.gate": (*_JUDGED, ("vectors.products", "vector")),
     "evaluation.training_log": (*_JUDGED, ("training.pairs", "split")),
 }
-_NAMES = frozenset({"key", "model_id", "system", "metric", "inputs", "epoch", "learning_rate", "is_best"})
+_NAMES = frozenset({"key", "model_id", "system", "metric", "inputs", "epoch", "learning_rate", "is_best", "slice"})
 _NAMES |= {"live_model_id", "baseline", "margin"}
 FROM_FILES = frozenset({"doors", "dated_files"})
 """What makes columns from those of a file: the source of such a step is a file, and no table."""

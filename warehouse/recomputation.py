@@ -11,6 +11,7 @@ import polars as pl
 
 from warehouse import dated, tables
 from warehouse.contracts.contract import INPUT_HASH
+from warehouse.contracts.dated import DatedTables
 from warehouse.home import Home
 from warehouse.journal import Journal
 from warehouse.lake import Lake
@@ -42,16 +43,25 @@ def recomputed_home(home: Home, snapshot: int) -> Iterator[RecomputedHome]:
     Derived tables are made anew in it by running their assets. Its files lie in the home while the block runs; the caller
     holds the run lock, so that there is one at a time.
     """
-    scratch = home.root / "recompute"
-    shutil.rmtree(scratch, ignore_errors=True)  # what a killed process left
     with home.lake.reading(snapshot) as connection:
         declared = tuple(
             table for table, _ in dated.declarations(connection)
         )  # those of then, whatever is declared now
-    recomputed = RecomputedHome(home.root, home.settings, declared, scratch)
-    try:
+    with scratch_home(home, declared) as recomputed:
         _copy_raw(home.lake, snapshot, recomputed)
         yield recomputed
+
+
+@contextmanager
+def scratch_home(home: Home, declared: DatedTables = ()) -> Iterator[RecomputedHome]:
+    """Yield a home with an empty lake of its own, forgotten afterwards, that shares embeddings and models with this one.
+
+    The caller holds the run lock, so that there is one at a time.
+    """
+    scratch = home.root / "recompute"
+    shutil.rmtree(scratch, ignore_errors=True)  # what a killed process left
+    try:
+        yield RecomputedHome(home.root, home.settings, declared, scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

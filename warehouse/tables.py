@@ -58,6 +58,16 @@ def exists(connection: duckdb.DuckDBPyConnection, table: str, catalog: str = "la
     return scalar(connection, found, [catalog, *table.split(".")]) > 0
 
 
+def columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    """Return the columns that a table of the lake has, none if it is not there."""
+    schema, name = table.split(".")
+    found = (
+        "SELECT column_name FROM duckdb_columns() WHERE database_name = 'lake' AND schema_name = ? AND table_name = ? "
+        "ORDER BY column_index"
+    )
+    return [column for (column,) in connection.execute(found, [schema, name]).fetchall()]
+
+
 def hashes(connection: duckdb.DuckDBPyConnection, contract: Contract, where: str = "true") -> pl.DataFrame:
     """Return the (key, input_hash) of the rows in the contract's table."""
     return connection.sql(f'SELECT "{contract.key}" AS key, {INPUT_HASH} FROM {contract.table} WHERE {where}').pl()

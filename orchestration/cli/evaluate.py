@@ -1,10 +1,12 @@
 """`stockroom evaluate`: can its numbers be trusted?"""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from orchestration.cli.fold_output import show_folds
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, progress, relevance_table, write_json
 
@@ -25,27 +27,64 @@ def evaluate(
             help="Measure on this ESCI examples file, all rows of it, instead of the test split.",
         ),
     ] = None,
+    raw: Annotated[
+        Path | None,
+        typer.Option(
+            "--raw",
+            metavar="DIR",
+            help="Measure the live model on this ESCI folder instead: its products are embedded and its test split asked.",
+        ),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            "--folds",
+            min=2,
+            metavar="K",
+            help="Measure the recipe instead of the release: divide all queries in K folds by a hash, train K times on the "
+            "others, and measure every query once where it was held out.",
+        ),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure the live release beside random order, BM25 and the untrained encoder.
+    """Measure the live release beside random order, BM25, the untrained encoder and the model that was live before.
 
     ndcg: ESCI's gains over each judged list; ndcg_official: with the official code's gains; recall@k and mrr: Exact
     products found in the whole catalogue of the query's locale. The last row is the model's lead over its encoder with a
     95 % paired bootstrap interval over queries.
     """
+    if sum(option is not None for option in (examples, raw, folds)) > 1:
+        raise typer.BadParameter("--examples, --raw and --folds each name other judgements: give one of them")
     settings = settings_for(home)
     with progress() as announce:
         bar = announce("measuring", None)
-        from orchestration.evaluator import evaluate_live
         from orchestration.workspace import open_workspace
 
-        report = evaluate_live(open_workspace(settings), examples)
+        workspace = replace(open_workspace(settings), show_progress=announce)
+        if folds is not None:
+            from orchestration.fold_evaluator import evaluate_folds
+
+            report = evaluate_folds(workspace, folds)
+        elif raw is not None:
+            from orchestration.transfer_evaluator import evaluate_transfer
+
+            report = evaluate_transfer(workspace, raw)
+        else:
+            from orchestration.evaluator import evaluate_live
+
+            report = evaluate_live(workspace, examples)
         bar(1)
     if as_json:
         write_json(report)
-        return
-    source = examples or "the test split"
+    elif folds is not None:
+        show_folds(report)
+    else:
+        _show(report, str(raw or examples or "the test split"))
+
+
+def _show(report: dict[str, Any], source: str) -> None:
+    """Print what was measured of a release."""
     console.print(relevance_table(report, f"release {report['release']} on {source}"))
     console.print(
         f"{report['queries']:,} queries, {report['judgements']:,} judgements; {report['queries_with_exact']:,} queries have an "

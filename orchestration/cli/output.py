@@ -23,7 +23,7 @@ console = Console()
 errors = Console(stderr=True)
 
 _METRICS = ("ndcg", "ndcg_official", "recall@10", "recall@100", "mrr")
-_SYSTEMS = ("random", "bm25", "encoder", "model")
+_SYSTEMS = ("random", "bm25", "encoder", "previous", "model")
 
 
 def write_json(value: Any) -> None:

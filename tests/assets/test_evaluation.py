@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from assets.evaluation import evaluation, summary
+from assets.relevance import previous_model
 from models.encoder import load_encoder
 from models.query_tower import QueryTower
 from orchestration.settings import load_settings
@@ -75,7 +76,7 @@ def test_every_query_of_the_model_is_measured_right(home, expected):
 def test_the_means_are_those_of_the_queries(home, expected):
     with home.lake.reading() as connection:
         rows = connection.sql(
-            "SELECT metric, value, queries FROM evaluation.metrics WHERE locale = 'all' AND system = 'model'"
+            "SELECT metric, value, queries FROM evaluation.metrics WHERE locale = 'all' AND slice = 'all' AND system = 'model'"
         )
         means = {metric: (value, queries) for metric, value, queries in rows.fetchall()}
     names = {"ndcg": "ndcg", "recall@10": "recall_at_10", "recall@100": "recall_at_100", "mrr": "reciprocal_rank"}
@@ -90,7 +91,11 @@ def test_rankings_place_every_judged_product_once_in_each_system(home):
     for _, own in rows.group_by("locale", "query_id"):
         for system in ("model", "encoder", "bm25", "random"):
             assert sorted(own[f"{system}_rank"]) == list(range(1, own.height + 1))
-            assert own[f"{system}_catalogue_rank"].is_null().equals(own["label"] != "E")
+            in_order = own.sort(f"{system}_rank")[f"{system}_catalogue_rank"]
+            assert in_order.is_sorted()  # the judged list is the catalogue's order with the others left out
+            assert in_order.n_unique() == own.height
+        assert own["previous_rank"].is_null().all()  # the home has one release
+        assert own["previous_catalogue_rank"].is_null().all()
 
 
 def test_the_release_carries_what_was_measured(home):
@@ -103,12 +108,15 @@ def test_the_release_carries_what_was_measured(home):
 
 
 def test_summary_reads_rows_back_as_evaluate_writes_them():
-    columns = {"locale": pl.String, "system": pl.String, "metric": pl.String, "value": pl.Float64}
+    columns = dict.fromkeys(("locale", "slice", "system", "metric"), pl.String) | {"value": pl.Float64}
     columns |= {"low": pl.Float64, "high": pl.Float64, "queries": pl.Int64}
     rows = [
-        ("all", "model", "ndcg", 0.9, None, None, 4),
-        ("all", "model_minus_encoder", "ndcg", 0.1, 0.05, 0.2, 4),
-        ("us", "model", "ndcg", 0.8, None, None, 3),
+        ("all", "all", "model", "ndcg", 0.9, None, None, 4),
+        ("all", "all", "model_minus_encoder", "ndcg", 0.1, 0.05, 0.2, 4),
+        ("all", "all", "model_minus_bm25", "ndcg", 0.1, 0.05, 0.2, 4),
+        ("all", "brand", "model", "ndcg", 0.7, None, None, 2),
+        ("us", "all", "model", "ndcg", 0.8, None, None, 3),
+        ("us", "all", "model_minus_encoder", "ndcg", 0.1, 0.05, 0.2, 4),
     ]
     assert summary(pl.DataFrame(rows, schema=columns, orient="row")) == {
         "systems": {"model": {"ndcg": 0.9, "queries": 4}},
@@ -143,3 +151,66 @@ def test_the_bootstrap_is_seeded_by_the_settings(built, home):
     assert evaluate_live(workspace)["model_minus_encoder"] == stored
     other = replace(workspace, training=workspace.training.model_copy(update={"seed": 4}))
     assert evaluate_live(other)["bootstrap"]["seed"] == 4
+
+
+def test_slices_are_told_of_the_queries_in_them(home, expected):
+    with home.lake.reading() as connection:
+        rows = connection.sql("SELECT * FROM evaluation.metrics WHERE system = 'model' AND metric = 'mrr'").pl()
+        by_brand = rows.filter(locale="all", slice="brand")
+    assert set(rows["slice"]) == {"all", "brand", "length", "negation", "number"}
+    for name in rows["slice"].unique():
+        parts = rows.filter(locale="all", slice=name)
+        assert parts["queries"].sum() == len(expected), name  # every query is in one part of each slice
+    values = [query["reciprocal_rank"] for query in expected.values() if query["reciprocal_rank"] is not None]
+    if by_brand.height == 1:
+        assert by_brand["value"].item() == pytest.approx(sum(values) / len(values), abs=1e-9)
+
+
+@pytest.fixture(scope="module")
+def second(copy_home):
+    """Return a home in which another model was built after the first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", "")
+        patch.setenv("STOCKROOM_TRAINING__SEED", "5")
+        workspace = open_workspace(load_settings(copy_home()))
+        from orchestration.builder import build
+
+        yield workspace, build(workspace), build(workspace)
+
+
+def test_the_model_before_is_measured_beside_the_new_one(second, built):
+    workspace, done, _ = second
+    old = built.report["model"]
+    assert done.model != old
+    with workspace.home.lake.reading() as connection:
+        ranks = connection.execute(
+            "SELECT now.previous_rank, now.previous_catalogue_rank, was.model_rank, was.model_catalogue_rank "
+            "FROM evaluation.rankings AS now JOIN evaluation.rankings AS was USING (locale, query_id, product_id) "
+            "WHERE now.model_id = ? AND was.model_id = ?",
+            [done.model, old],
+        ).fetchall()
+    assert len(ranks) > 10
+    assert all((rank, place) == (old_rank, old_place) for rank, place, old_rank, old_place in ranks)
+    metrics = frames.metrics(workspace.home.lake, done.model)
+    lead = metrics.filter(system="model_minus_previous", slice="all", locale="all", metric="mrr").to_dicts()[0]
+    means = {one: summary(metrics)["systems"][one]["mrr"] for one in ("model", "previous")}
+    assert lead["value"] == pytest.approx(means["model"] - means["previous"], abs=1e-12)
+    assert lead["low"] <= lead["value"] <= lead["high"]
+
+
+def test_once_it_is_live_nothing_is_measured_again(second):
+    _, done, again = second
+    assert not again.changed
+    assert again.relevance == done.relevance
+
+
+def test_a_model_before_that_cannot_be_read_is_left_out(copy_home, built):
+    workspace = open_workspace(load_settings(copy_home()))
+    old = built.report["model"]
+    assert previous_model(workspace, old) is None  # it is the first
+    assert previous_model(workspace, "new") == old
+    manifest = workspace.home.models / old / "model.json"
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace('"format": ', '"format": 1'), encoding="utf-8")
+    assert previous_model(workspace, "new") is None
+    manifest.unlink()
+    assert previous_model(workspace, "new") is None

@@ -6,7 +6,15 @@ import json
 import polars as pl
 import pytest
 
-from assets.plots import distributions, moved_distributions, psi_bars, relevance_bars, training_curves
+from assets.plots import (
+    distributions,
+    locale_bars,
+    moved_distributions,
+    psi_bars,
+    relevance_bars,
+    slice_differences,
+    training_curves,
+)
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -51,3 +59,20 @@ def test_features_are_drawn_whatever_letters_their_values_have(columns):
     drift = pl.DataFrame([{"key": name, "column_name": name, **row} for name in names])
     for picture in (distributions(stats), moved_distributions(drift), psi_bars(drift, 0.1, 0.25)):
         assert _picture(picture).startswith(PNG)
+
+
+def test_slices_and_locales_are_drawn_though_one_says_nothing_of_a_metric():
+    schema = dict.fromkeys(("locale", "slice", "part", "system", "metric"), pl.String)
+    schema |= dict.fromkeys(("value", "low", "high"), pl.Float64) | {"queries": pl.Int64}
+    rows = [
+        (locale, name, part, system, metric, 0.1, 0.05, 0.2, 4)
+        for locale in ("all", "us")
+        for name, part in (("all", "all"), ("brand", "seen"), ("brand", "none"))
+        for system in ("model", "encoder", "model_minus_encoder", "model_minus_previous")
+        for metric in ("recall@10", "ndcg", "ndcg_two_gains")
+        if (part, metric) != ("none", "recall@10")
+    ]
+    rows += [("all", "all", "all", "bm25", "recall@10", None, None, None, 4)]
+    metrics = pl.DataFrame(rows, schema=schema, orient="row")
+    for draw in (slice_differences, locale_bars):
+        assert _picture(draw(metrics)).startswith(PNG)

@@ -30,7 +30,7 @@ class LengthEncoder:
 def vectors(tmp_path, monkeypatch):
     encoder = LengthEncoder()
     monkeypatch.setattr("assets.texts.encoder_fingerprint", lambda _settings: encoder.fingerprint)
-    monkeypatch.setattr("assets.texts.load_encoder", lambda _settings, _folder: encoder)
+    monkeypatch.setattr("assets.texts.open_encoder", lambda *_: encoder)
     return TextVectors(Workspace(Home(tmp_path / "home")))
 
 
@@ -53,7 +53,7 @@ def test_each_distinct_text_is_encoded_once_and_known_ones_never_again(vectors):
 
 def test_the_encoder_is_not_loaded_where_all_texts_are_known(vectors, monkeypatch):
     vectors.fill(["a"])
-    monkeypatch.setattr("assets.texts.load_encoder", lambda *_: pytest.fail("loaded"))
+    monkeypatch.setattr("assets.texts.open_encoder", lambda *_: pytest.fail("loaded"))
     fresh = TextVectors(vectors._workspace)
     assert fresh.fill(["a"]).encoded == 0
     assert fresh.cached(["a"]).tolist() == [[1, 1]]

@@ -62,8 +62,8 @@ def test_one_hot_vectors_give_the_ranks_worked_out_by_hand():
     # Query 2 ranks it 1 2 0 3 4 5; its judged list is 1 0.
     assert evaluation.rankings.drop("locale").rows() == [
         (1, "P0002", "E", 3, 6),
-        (1, "P0003", "S", 1, None),
-        (1, "P0005", "I", 2, None),
+        (1, "P0003", "S", 1, 1),
+        (1, "P0005", "I", 2, 3),
         (2, "P0000", "E", 2, 3),
         (2, "P0001", "E", 1, 1),
     ]
@@ -92,7 +92,7 @@ def test_ties_go_to_the_smaller_product_id():
     judged = judged_of(catalogue, {("us", 1): {1: "E", 3: "E", 4: "I"}})
     evaluation = evaluate(judged, catalogue, {"flat": Fixed({"us": [[1, 1, 1, 1, 1]]})})
     assert evaluation.rankings["flat_rank"].to_list() == [1, 2, 3]
-    assert evaluation.rankings["flat_catalogue_rank"].to_list() == [2, 4, None]
+    assert evaluation.rankings["flat_catalogue_rank"].to_list() == [2, 4, 5]
 
 
 def esci_like(queries: int, seed: int) -> tuple[Catalogue, JudgedSet]:
@@ -186,6 +186,7 @@ def test_a_summary_gives_the_public_format():
         "model": {
             "ndcg": pytest.approx(3 / 4),
             "ndcg_official": pytest.approx(3 / 4),
+            "ndcg_two_gains": pytest.approx(1),
             "recall@10": 0.5,
             "recall@100": 1.0,
             "mrr": pytest.approx((1 + 1 / 16) / 2),
@@ -195,6 +196,7 @@ def test_a_summary_gives_the_public_format():
         "encoder": {
             "ndcg": pytest.approx((half + 1 + reversed_3) / 4),
             "ndcg_official": pytest.approx((half + 1 + (half + 0.1) / (1 + 0.1 * half)) / 4),
+            "ndcg_two_gains": pytest.approx((half + reversed_3) / 2),
             "recall@10": 0.5,
             "recall@100": 1.0,
             "mrr": pytest.approx((1 / 20 + 1 / 5) / 2),
@@ -202,7 +204,8 @@ def test_a_summary_gives_the_public_format():
             "queries_with_exact": 2,
         },
     }
-    assert list(summary["model_minus_encoder"]) == ["ndcg", "ndcg_official", "recall@10", "recall@100", "mrr"]
+    metrics = ["ndcg", "ndcg_official", "ndcg_two_gains", "recall@10", "recall@100", "mrr"]
+    assert list(summary["model_minus_encoder"]) == metrics
     gain = summary["model_minus_encoder"]["mrr"]
     assert gain["mean"] == pytest.approx(((1 - 1 / 20) + (1 / 16 - 1 / 5)) / 2)
     assert gain["low"] == pytest.approx(1 / 16 - 1 / 5)
@@ -217,7 +220,7 @@ def test_a_summary_gives_the_public_format():
 def test_a_summary_tells_locales_apart_and_says_null_where_there_is_nothing_to_measure():
     locales = summarise(evaluate(JUDGED, CATALOGUE, SUMMARY), samples=10)["locales"]
     assert locales["us"]["model"]["ndcg"] == pytest.approx(1)
-    unmeasured = dict.fromkeys(["recall@10", "recall@100", "mrr"])
+    unmeasured = dict.fromkeys(["ndcg_two_gains", "recall@10", "recall@100", "mrr"])
     counts = {"queries": 1, "queries_with_exact": 0}
     assert locales["es"]["model"] == {"ndcg": 0, "ndcg_official": 0} | unmeasured | counts
 

@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
+import polars as pl
 import pytest
 
-from warehouse import snapshots, tables
+from warehouse import folds, snapshots, tables
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.lake import Lake
@@ -170,3 +171,18 @@ def test_without_any_point_it_is_said_how_to_make_one(filled: Lake) -> None:
         snapshots.point(filled, "3")
     assert snapshots.history(filled) == {}
     assert snapshots.recorded_fingerprint(filled, "training.pairs", 3) is None
+
+
+def test_what_folds_came_to_owes_no_point(lake, change):
+    change(lake, "one")
+    marked = snapshots.mark(lake, "run", NOON)
+    row = {"fold": 0, "locale": "all", "system": "model", "metric": "mrr", "low": None, "high": None, "queries": 3}
+    for value in (0.5, 0.5, 0.6):
+        folds.record(lake, pl.DataFrame([row | {"value": value}]), folds=2, snapshot=marked)
+        assert lake.snapshot() > marked
+        assert snapshots.mark(lake, "later", NOON) == marked
+    with lake.reading() as connection:
+        written = connection.sql("SELECT key, value, folds FROM evaluation.folds").fetchall()
+    assert written == [("0:all:model:mrr", 0.6, 2)]
+    change(lake, "two")
+    assert snapshots.mark(lake, "later", NOON) == lake.snapshot() > marked

@@ -6,13 +6,28 @@ from warehouse.contracts.contract import about, key_column
 
 
 class EvaluationMetrics(dy.Schema):
-    """One row per model, locale, system and metric, over the test split of task 1."""
+    """One row per model, locale, slice of queries, system and metric, over the test split of task 1."""
 
-    key = key_column("model_id:locale:system:metric")
+    key = key_column("model_id:locale:slice:part:system:metric")
     model_id = dy.String(nullable=False, metadata=about("the model that was measured"))
     locale = dy.String(nullable=False, metadata=about("marketplace, or all"))
-    system = dy.String(nullable=False, metadata=about("model, encoder, bm25, random, or model_minus_encoder"))
-    metric = dy.String(nullable=False, metadata=about("ndcg, ndcg_official, recall@10, recall@100 or mrr"))
+    slice = dy.String(
+        nullable=False, metadata=about("what queries are told apart by: all, brand, length, negation or number")
+    )
+    part = dy.String(
+        nullable=False,
+        metadata=about("all; brand in train: seen, unseen, none; words: 1-2, 3-4, 5+; the others: yes, no"),
+    )
+    system = dy.String(
+        nullable=False,
+        metadata=about(
+            "model, encoder, bm25, random, previous (the model of the release before), or model_minus_ one of them"
+        ),
+    )
+    metric = dy.String(
+        nullable=False,
+        metadata=about("ndcg, ndcg_official, ndcg_two_gains (lists whose order matters), recall@10, recall@100 or mrr"),
+    )
     value = dy.Float64(nullable=True, metadata=about("mean over the queries, 0 to 1; for a difference its mean"))
     low = dy.Float64(nullable=True, metadata=about("lower end of a difference's 95 % bootstrap interval"))
     high = dy.Float64(nullable=True, metadata=about("upper end of a difference's 95 % bootstrap interval"))
@@ -25,7 +40,7 @@ class EvaluationQueries(dy.Schema):
 
     key = key_column("model_id:system:locale:query_id")
     model_id = dy.String(nullable=False, metadata=about("the model that was measured"))
-    system = dy.String(nullable=False, metadata=about("model, encoder, bm25 or random"))
+    system = dy.String(nullable=False, metadata=about("model, encoder, bm25, random or previous"))
     locale = dy.String(nullable=False, metadata=about("marketplace"))
     query_id = dy.Int64(nullable=False, metadata=about("the dataset's id of the query"))
     query = dy.String(nullable=False, metadata=about("the cleaned query"))
@@ -54,10 +69,37 @@ class EvaluationRankings(dy.Schema):
     encoder_rank = dy.Int64(nullable=False, metadata=about("rank in the judged list by the untrained encoder"))
     bm25_rank = dy.Int64(nullable=False, metadata=about("rank in the judged list by BM25"))
     random_rank = dy.Int64(nullable=False, metadata=about("rank in the judged list at random"))
-    model_catalogue_rank = dy.Int64(nullable=True, metadata=about("rank in the catalogue by the model; Exact only"))
-    encoder_catalogue_rank = dy.Int64(nullable=True, metadata=about("rank in the catalogue by the encoder; Exact only"))
-    bm25_catalogue_rank = dy.Int64(nullable=True, metadata=about("rank in the catalogue by BM25; Exact only"))
-    random_catalogue_rank = dy.Int64(nullable=True, metadata=about("rank in the catalogue at random; Exact only"))
+    previous_rank = dy.Int64(
+        nullable=True, metadata=about("rank in the judged list by the model of the release before, if there was one")
+    )
+    model_catalogue_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalogue by the model"))
+    encoder_catalogue_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalogue by the encoder"))
+    bm25_catalogue_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalogue by BM25"))
+    random_catalogue_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalogue at random"))
+    previous_catalogue_rank = dy.Int64(
+        nullable=True, metadata=about("rank in its locale's catalogue by the model of the release before")
+    )
+
+
+class EvaluationFolds(dy.Schema):
+    """One row per fold, locale, system and metric of the last `stockroom evaluate --folds`; fold 0 is all of them pooled."""
+
+    key = key_column("fold:locale:system:metric")
+    fold = dy.Int64(
+        nullable=False, min=0, metadata=about("which part of the queries was held out, from 1; 0: each once")
+    )
+    folds = dy.Int64(nullable=False, min=2, metadata=about("in how many parts the queries were divided"))
+    locale = dy.String(nullable=False, metadata=about("marketplace, or all"))
+    system = dy.String(nullable=False, metadata=about("model, encoder, bm25, random, or model_minus_ one of them"))
+    metric = dy.String(
+        nullable=False,
+        metadata=about("ndcg, ndcg_official, ndcg_two_gains (lists whose order matters), recall@10, recall@100 or mrr"),
+    )
+    value = dy.Float64(nullable=True, metadata=about("mean over the held-out queries; for a difference its mean"))
+    low = dy.Float64(nullable=True, metadata=about("lower end of a difference's 95 % bootstrap interval"))
+    high = dy.Float64(nullable=True, metadata=about("upper end of a difference's 95 % bootstrap interval"))
+    queries = dy.Int64(nullable=False, metadata=about("held-out queries behind the mean"))
+    snapshot = dy.Int64(nullable=False, metadata=about("the as-of point whose raw tables were divided"))
 
 
 class EvaluationTrainingLog(dy.Schema):

@@ -4,6 +4,7 @@ from warehouse.contracts.contract import Contract
 from warehouse.contracts.dated import RegistryDated, TrainingDated
 from warehouse.contracts.declared import RegistryFeatures, RegistryTables
 from warehouse.contracts.evaluation import (
+    EvaluationFolds,
     EvaluationGate,
     EvaluationMetrics,
     EvaluationQueries,
@@ -43,6 +44,7 @@ CONTRACTS = {
         Contract("evaluation.rankings", EvaluationRankings),
         Contract("evaluation.gate", EvaluationGate),
         Contract("evaluation.training_log", EvaluationTrainingLog),
+        Contract("evaluation.folds", EvaluationFolds),
         Contract("monitoring.versions", MonitoringVersions),
         Contract("monitoring.feature_stats", MonitoringFeatureStats),
         Contract("monitoring.drift", MonitoringDrift),

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 SYSTEMS = {"random", "bm25", "encoder", "model"}
-METRICS = {"ndcg", "ndcg_official", "recall@10", "recall@100", "mrr"}
+METRICS = {"ndcg", "ndcg_official", "ndcg_two_gains", "recall@10", "recall@100", "mrr"}
 
 
 @pytest.fixture(scope="module")

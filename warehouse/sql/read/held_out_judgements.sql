@@ -1,4 +1,4 @@
--- Task 1 of ESCI: the reduced set's judgements of the test split.
+-- The judgements of the test split; those of the reduced set are ESCI's task 1.
 select
     pairs.locale,
     pairs.query_key,
@@ -6,9 +6,10 @@ select
     pairs.query,
     pairs.product_key,
     products.product_id,
-    pairs.label
+    pairs.label,
+    pairs.small_version
 from training.pairs as pairs
 join staging.products as products on products.key = pairs.product_key
 join staging.queries as queries on queries.key = pairs.query_key
-where pairs.split = 'test' and pairs.small_version
+where pairs.split = 'test'
 order by pairs.key

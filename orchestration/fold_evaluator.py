@@ -1,0 +1,91 @@
+"""The folds: the recipe of a build trained k times, each time without the queries that it is then measured on."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+
+from assets.model import model_name, train_model
+from assets.relevance import BASELINES, Subject, measure
+from assets.workspace import Workspace
+from models.evaluation import Evaluation, compare, summarise
+from models.pooling import pool
+from models.slices import long_metrics
+from orchestration.derivation import derive
+from orchestration.run_lock import run_lock
+from warehouse import folds as division
+from warehouse import frames
+from warehouse.errors import WarehouseError
+from warehouse.recomputation import recomputed_home
+from warehouse.snapshots import point
+
+
+def evaluate_folds(workspace: Workspace, folds: int) -> dict[str, Any]:
+    """Divide all queries in folds; measure on each a model that was trained on the others, over the full catalogue.
+
+    A fold is one run of the very assets that a build runs, from `training.queries` to the model, in a lake of its own:
+    the vocabulary, the features' scales and validation come of the fold's train queries alone. All judgements of a
+    held-out query count. What was measured goes to `evaluation.folds`; models and tables of the folds are forgotten.
+
+    Returns:
+        Plain values: of all folds pooled what `summarise` returns and `locale_leads` (locale to metric to interval), and
+        `by_fold`, the same for each fold.
+
+    Raises:
+        WarehouseError: No build has ended in this home, or a fold has no query with a judged product.
+    """
+    home = workspace.home
+    home.lake.require()
+    measured: list[Evaluation] = []
+    with run_lock(home):
+        past = point(home.lake)
+        with recomputed_home(home, past.snapshot) as given:
+            own = division.FoldHome(given.root, given.settings, given.dated, given.scratch)
+            derive(replace(workspace, home=own), "training_inputs")
+            bar = workspace.progress("folds", total=folds)
+            for fold in range(1, folds + 1):
+                named = _named(workspace, f"fold {fold} of {folds}: ")
+                measured.append(_measure(replace(workspace, home=own, show_progress=named), fold, folds, past.snapshot))
+                bar(fold)
+        pooled = pool(measured)
+        seed = workspace.training.seed
+        parts = [
+            long_metrics(replace(one, slices=one.slices.clear()), "model", BASELINES, seed=seed)
+            .drop("slice", "part")
+            .with_columns(fold=pl.lit(fold))
+            for fold, one in enumerate([pooled, *measured])
+        ]
+        division.record(home.lake, pl.concat(parts), folds, past.snapshot)
+    return {
+        **_told(pooled, seed),
+        "snapshot": past.snapshot,
+        "folds": folds,
+        "by_fold": [_told(one, seed) for one in measured],
+    }
+
+
+def _measure(workspace: Workspace, fold: int, folds: int, snapshot: int) -> Evaluation:
+    """Train without one fold's queries and measure on them."""
+    home = workspace.home
+    division.hold_out(home.lake, fold, folds)
+    derive(workspace, "fold_inputs")
+    judgements = frames.held_out_judgements(home.lake)
+    if judgements.is_empty():
+        raise WarehouseError(f"no query with a judged product falls into fold {fold}", "divide in fewer folds")
+    model_id = model_name(workspace)
+    train_model(workspace, model_id, snapshot)
+    return measure(workspace, Subject(model_id), judgements, cached=True)
+
+
+def _told(evaluation: Evaluation, seed: int) -> dict[str, Any]:
+    by_locale = {
+        locale: compare(replace(evaluation, rows=evaluation.rows.filter(locale=locale)), "model", "encoder", seed=seed)
+        for locale in sorted(evaluation.products)
+    }
+    return {**summarise(evaluation, seed=seed), "locale_leads": by_locale}
+
+
+def _named(workspace: Workspace, name: str) -> Callable[[str, int | None], Callable[[int], None]]:
+    """Return what announces a task under the name of its fold."""
+    return lambda task, total: workspace.show_progress(f"{name}{task}", total)
