@@ -8,6 +8,7 @@ from assets.query_slices import slices_of
 from assets.serving import ServingModel, hindrance
 from assets.texts import Matrix, product_texts, query_texts
 from assets.workspace import Workspace
+from models.encoder import encoder_fingerprint
 from models.evaluation import Evaluation, evaluate
 from models.judgements import Catalogue, JudgedSet
 from models.systems import Bm25System, DenseSystem, RandomSystem, System
@@ -38,7 +39,7 @@ def previous_model(workspace: Workspace, model_id: str) -> str | None:
     None if there is none, it stands on another encoder, or it cannot be applied any more.
     """
     others = [release for release in workspace.home.releases.all() if release.model_id != model_id]
-    if not others or others[-1].encoder_fingerprint != ServingModel(workspace, model_id).texts.fingerprint:
+    if not others or others[-1].encoder_fingerprint != encoder_fingerprint(workspace.encoder):
         return None
     before = others[-1].model_id
     return None if hindrance(workspace, before) else before
