@@ -10,7 +10,7 @@ from models.evaluation import summarise
 from orchestration.derivation import derive
 from orchestration.evaluator import live_release, trained_on
 from orchestration.run_lock import run_lock
-from warehouse import frames
+from warehouse import frames, tables
 from warehouse.doors import check_folder
 from warehouse.errors import WarehouseError
 from warehouse.ingest import ingest
@@ -33,8 +33,11 @@ def evaluate_transfer(workspace: Workspace, raw: Path) -> dict[str, Any]:
     home = workspace.home
     release = live_release(workspace)
     check_folder(raw)
-    with run_lock(home), scratch_home(home) as other:
+    with run_lock(home), scratch_home(home, home.dated) as other:
         ingest(other.lake, raw)
+        with other.lake.writing() as connection:
+            for table in home.dated:  # there, and without a row
+                tables.ensure(connection, table.contract)
         elsewhere = replace(workspace, home=other)
         derive(elsewhere, "training_inputs")
         judgements = frames.task1_judgements(other.lake)
