@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets import plots
+from assets import negatives, plots
 from assets.tables import asset_key, digest, result, table_asset, table_result
 from assets.texts import TextVectors
 from assets.training_rows import training_data
@@ -31,7 +31,13 @@ _LEARNT = "split IN ('train', 'validation')"
             key=asset_key("model.two_tower"),
             deps=[
                 asset_key(name)
-                for name in ("training.pairs", "training.dated", "fitted.vocabulary", "embeddings.texts")
+                for name in (
+                    "training.pairs",
+                    "training.dated",
+                    "training.negatives",
+                    "fitted.vocabulary",
+                    "embeddings.texts",
+                )
             ],
             group_name="model",
             kinds={"pytorch"},
@@ -66,7 +72,8 @@ def model_name(workspace: Workspace) -> str:
         vocabulary = tables.fingerprint(connection, CONTRACTS["fitted.vocabulary"])
     settings = workspace.tower.model_dump_json() + workspace.training.model_dump_json()
     specs = [str(feature_spec(table, workspace.home.dated)) for table in ("features.queries", "features.products")]
-    return digest(pairs, dated, vocabulary, TextVectors(workspace).fingerprint, settings, *specs)
+    mined = [negatives.fingerprint(workspace)] if workspace.training.mined_per_query else []
+    return digest(pairs, dated, vocabulary, TextVectors(workspace).fingerprint, settings, *specs, *mined)
 
 
 def pairs_fingerprint(workspace: Workspace) -> str:

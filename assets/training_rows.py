@@ -8,7 +8,7 @@ from assets.texts import TextVectors, product_texts, query_texts
 from assets.workspace import Workspace
 from models.feature_encoder import FeatureSpec
 from models.training_data import LABEL_CODES, TrainingData
-from warehouse import frames
+from warehouse import frames, negatives
 from warehouse.contracts.dated import DatedTable
 
 Rows = npt.NDArray[np.int64]
@@ -27,6 +27,7 @@ def training_data(
     catalogue, asked, pairs = frames.products(lake), frames.queries(lake), frames.training_pairs(lake)
     products, product_row, product_index = _product_rows(catalogue, pairs, columns_of(workspace, "product"))
     queries, query_group, query_index = _query_rows(asked, pairs, columns_of(workspace, "query", "context"))
+    mined_query, mined_product = _mined_rows(workspace, asked, catalogue)
     return TrainingData(
         query_vectors=vectors.cached(query_texts(asked))[query_group],
         product_vectors=vectors.cached(product_texts(catalogue))[product_row],
@@ -40,6 +41,8 @@ def training_data(
         split=pairs["split"].to_numpy().astype(np.str_),
         query_group=query_group,
         product_row=product_row,
+        mined_query=mined_query,
+        mined_product=mined_product,
     )
 
 
@@ -71,6 +74,14 @@ def _query_rows(asked: pl.DataFrame, pairs: pl.DataFrame, dated: list[str]) -> t
     seen = pairs.select("query_key", *dated).unique(maintain_order=True)
     queries = asked.with_row_index("place").join(seen, left_on="key", right_on="query_key", maintain_order="left_right")
     return queries, queries["place"].to_numpy().astype(np.int64), _index(pairs, "query_key", queries, dated)
+
+
+def _mined_rows(workspace: Workspace, asked: pl.DataFrame, catalogue: pl.DataFrame) -> tuple[Rows, Rows]:
+    """Return the query and the catalogue row of each hard negative; none if training draws none."""
+    if not workspace.training.mined_per_query:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    pairs = negatives.pairs(workspace.home.lake)
+    return _index(pairs, "query_key", asked, []), _index(pairs, "product_key", catalogue, [])
 
 
 def _index(pairs: pl.DataFrame, key: str, rows: pl.DataFrame, dated: list[str]) -> Rows:

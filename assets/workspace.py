@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from models.bm25 import Bm25Settings
+from models.mining import MiningSettings
 from models.settings import EncoderSettings, TowerSettings, TrainingSettings
 from warehouse.home import Home
 from warehouse.settings import MonitoringSettings, ReleaseSettings
@@ -28,6 +29,7 @@ class Workspace:
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     tower: TowerSettings = field(default_factory=TowerSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    mining: MiningSettings = field(default_factory=MiningSettings)
     bm25: Bm25Settings = field(default_factory=Bm25Settings)
     monitoring: MonitoringSettings = field(default_factory=MonitoringSettings)
     release: ReleaseSettings = field(default_factory=ReleaseSettings)

@@ -52,6 +52,9 @@ class Judgements:
         self.query_group: Rows = data.query_groups
         self.product_row: Rows = data.catalogue_rows
         self.catalogue: dict[str, Rows] = data.catalogue
+        mined = np.lexsort((data.mined_product, data.mined_query))
+        self.mined_query: Rows = data.mined_query[mined]
+        self.mined_product: Rows = data.mined_product[mined]
 
     def expand(self, queries: Rows) -> tuple[Rows, Rows]:
         """Return (row of `queries`, row of the judgements) for every judgement of these queries, in order."""
@@ -62,6 +65,12 @@ class Judgements:
         group = self.query_group[queries]
         first, last = (np.searchsorted(self.query_group, group, side) for side in ("left", "right"))
         return _expand(self.start[first], self.start[last])
+
+    def expand_mined(self, queries: Rows) -> tuple[Rows, Rows]:
+        """Return (row of `queries`, row of the mined negatives) for every one of these queries, in order."""
+        group = self.query_group[queries]
+        first, last = (np.searchsorted(self.mined_query, group, side) for side in ("left", "right"))
+        return _expand(first, last)
 
     def exact(self) -> Rows:
         """Return the rows of the Exact judgements."""
@@ -89,11 +98,13 @@ def contrastive_batches(
     irrelevant_per_query: int,
     catalogue_negatives: int,
     rng: np.random.Generator,
+    mined_per_query: int = 0,
 ) -> Iterator[ContrastiveBatch]:
     """Yield every Exact pair once, in batches of one locale, in random order.
 
     Rivals of a query's product are the other products of its batch, a draw of products judged Irrelevant for the
-    batch's queries, and a draw from the whole catalogue, which holds what a search must really choose from.
+    batch's queries, one of those mined for them, and one from the whole catalogue, which holds what a search must really
+    choose from.
 
     A batch keeps to one locale because a search does: a product of another locale is never a rival, so masking it
     would leave a small locale with few negatives, and keeping it would teach languages rather than relevance.
@@ -108,8 +119,11 @@ def contrastive_batches(
         batches += [(part, catalogue) for part in np.array_split(mine, -(-len(mine) // batch_pairs))]
     for position in rng.permutation(len(batches)):
         part, catalogue = batches[position]
-        drawn = rng.choice(catalogue, min(catalogue_negatives, len(catalogue)), replace=False)
-        yield _contrastive_batch(judgements, part, irrelevant_per_query, drawn, rng)
+        others = rng.choice(catalogue, min(catalogue_negatives, len(catalogue)), replace=False)
+        if mined_per_query:
+            row, mined = judgements.expand_mined(judgements.query[part])
+            others = np.concatenate([others, judgements.mined_product[mined[_draw(row, mined_per_query, rng)]]])
+        yield _contrastive_batch(judgements, part, irrelevant_per_query, others, rng)
 
 
 def _contrastive_batch(

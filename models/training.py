@@ -162,7 +162,12 @@ class _Trainer:
         rng = np.random.default_rng([settings.seed, epoch])
         batches = list(
             contrastive_batches(
-                judgements, settings.batch_pairs, settings.irrelevant_per_query, settings.catalogue_negatives, rng
+                judgements,
+                settings.batch_pairs,
+                settings.irrelevant_per_query,
+                settings.catalogue_negatives,
+                rng,
+                settings.mined_per_query,
             )
         )
         yield from zip(batches, graded_batches(judgements, len(batches), rng), strict=True)

@@ -20,6 +20,10 @@ GAINS = np.array([metrics.GAINS[label] for label in LABEL_CODES], dtype=np.float
 """Gain of each label code."""
 
 
+def _no_rows() -> npt.NDArray[np.int64]:
+    return np.empty(0, dtype=np.int64)
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainingData:
     """Hold queries, products and the pairs judged between them.
@@ -31,6 +35,9 @@ class TrainingData:
     A query or a product whose features change with time may stand in several rows. `query_group` (queries,) then numbers
     the queries, ascending; `product_row` (products,) names the one row that stands for the product in the catalogue
     that is searched. None: every row is a query or a product of its own.
+
+    `mined_query` (negatives,) and `mined_product` (negatives,) are the hard negatives of the train queries: numbers as in
+    `query_group`, and rows of the catalogue.
     """
 
     query_vectors: npt.NDArray[np.float32]
@@ -45,6 +52,8 @@ class TrainingData:
     split: npt.NDArray[np.str_]
     query_group: npt.NDArray[np.int64] | None = None
     product_row: npt.NDArray[np.int64] | None = None
+    mined_query: npt.NDArray[np.int64] = dataclasses.field(default_factory=_no_rows)
+    mined_product: npt.NDArray[np.int64] = dataclasses.field(default_factory=_no_rows)
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together.
@@ -71,6 +80,11 @@ class TrainingData:
             "every product row names a row of the catalogue": len(self.catalogue_rows) == products
             and _within(self.catalogue_rows, products)
             and bool((self.catalogue_rows[self.catalogue_rows] == self.catalogue_rows).all()),
+            "every mined negative has a query and a product of the catalogue": len(self.mined_query)
+            == len(self.mined_product)
+            and bool(np.isin(self.mined_query, self.query_groups).all())
+            and _within(self.mined_product, products)
+            and bool((self.catalogue_rows[self.mined_product] == self.mined_product).all()),
             "every label is one of the codes 0 to 3": _within(self.label, len(GAINS)),
         }
         for rule, holds in checks.items():

@@ -11,6 +11,7 @@ from assets import (
     gate,
     model,
     monitoring,
+    negatives,
     quarantine,
     raw,
     registry,
@@ -20,6 +21,7 @@ from assets import (
     vectors,
 )
 from assets.dated import dated_assets, pairs_see_no_future
+from assets.negatives import negatives_are_not_relevant
 from orchestration.jobs import build_job, fold_inputs_job, training_inputs_job
 from orchestration.resources import workspace_resource
 from warehouse.contracts.dated import DatedTables
@@ -32,6 +34,7 @@ ASSET_MODULES = [
     features,
     quarantine,
     embeddings,
+    negatives,
     model,
     monitoring,
     registry,
@@ -46,7 +49,7 @@ def assemble(dated: DatedTables = ()) -> dg.Definitions:
     """Return the definitions for a home that declares these tables of dated features."""
     return dg.Definitions(
         assets=[*dg.load_assets_from_modules(ASSET_MODULES), *dated_assets(dated)],
-        asset_checks=[*checks.all_checks(dated), pairs_see_no_future],
+        asset_checks=[*checks.all_checks(dated), pairs_see_no_future, negatives_are_not_relevant],
         jobs=[build_job, training_inputs_job, fold_inputs_job],
         resources={"workspace": workspace_resource},
         # One process: ten empty assets take seconds, where a process for each takes most of a minute.

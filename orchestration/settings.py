@@ -15,6 +15,7 @@ from pydantic_settings import (
 )
 
 from models.bm25 import Bm25Settings
+from models.mining import MiningSettings
 from models.settings import EncoderSettings, TowerSettings, TrainingSettings
 from warehouse.contracts.dated import DatedTables
 from warehouse.errors import WarehouseError
@@ -43,6 +44,7 @@ class Settings(BaseSettings):
     encoder: EncoderSettings = EncoderSettings()
     tower: TowerSettings = TowerSettings()
     training: TrainingSettings = TrainingSettings()
+    mining: MiningSettings = MiningSettings()
     bm25: Bm25Settings = Bm25Settings()
     monitoring: MonitoringSettings = MonitoringSettings()
     release: ReleaseSettings = ReleaseSettings()

@@ -17,6 +17,7 @@ def open_workspace(settings: Settings) -> Workspace:
         encoder=settings.encoder,
         tower=settings.tower,
         training=settings.training,
+        mining=settings.mining,
         bm25=settings.bm25,
         monitoring=settings.monitoring,
         release=settings.release,

@@ -36,6 +36,21 @@ _MEASURED = {
     "evaluation.gate": (*_JUDGED, ("vectors.products", "vector")),
     "evaluation.training_log": (*_JUDGED, ("training.pairs", "split")),
 }
+# What Python mines in `assets/negatives.py`, by column.
+_MINED_SCORE: tuple[Column, ...] = (
+    ("training.pairs", "query"),
+    *(("staging.products", column) for column in ("title", "brand", "color")),
+)
+_MINED: Mapping[str, tuple[Column, ...]] = {
+    "key": (("training.pairs", "query_key"), ("staging.products", "key")),
+    "query_key": (("training.pairs", "query_key"),),
+    "product_key": (("staging.products", "key"),),
+    "rank": _MINED_SCORE,
+    "score": _MINED_SCORE,
+    "positive_key": (("training.pairs", "product_key"), ("training.pairs", "label")),
+    "positive_score": (*_MINED_SCORE, ("training.pairs", "label")),
+    "label": (("training.pairs", "label"),),
+}
 _NAMES = frozenset({"key", "model_id", "system", "metric", "inputs", "epoch", "learning_rate", "is_best", "slice"})
 _NAMES |= {"live_model_id", "baseline", "margin"}
 FROM_FILES = frozenset({"doors", "dated_files"})
@@ -70,6 +85,10 @@ def steps(table: str) -> tuple[Step, ...]:
             Step(table, column, "raw.products", source, "cleaning.clean_products")
             for column, sources in cleaning.PRODUCT_SOURCES.items()
             for source in sources
+        )
+    if table == "training.negatives":
+        return tuple(
+            Step(table, column, *source, "assets.negatives") for column, sources in _MINED.items() for source in sources
         )
     if table in _MEASURED:
         return tuple(

@@ -89,6 +89,25 @@ def test_at_most_so_many_irrelevant_products_are_drawn_for_a_pair():
         assert len(batch.candidates) == 1 + min(count, 5)
 
 
+def test_mined_negatives_join_their_querys_batch_and_are_masked_for_whom_they_are_relevant():
+    mined = {"mined_query": np.array([4, 1, 1, 1]), "mined_product": np.array([6, 5, 4, 3])}
+    judgements = Judgements(training_data(**mined), "train")
+    for count, expected in ((1, 1), (2, 2), (9, 3)):
+        found = list(contrastive_batches(judgements, 100, 0, 0, np.random.default_rng(0), count))
+        us, es = (next(b for b in found if query in b.queries) for query in (1, 4))
+        assert es.candidates.tolist() == [6, 8]
+        drawn = set(us.candidates.tolist()) - {0, 1, 2}
+        assert drawn <= {3, 4, 5}
+        assert len(drawn) >= expected  # a draw for each of the query's two pairs
+        for row, query in enumerate(us.queries.tolist()):
+            masked = set(us.candidates[us.masked[row]].tolist())
+            assert (3 in masked) == (query == 0 and 3 in drawn)  # a Complement of query 0
+            assert not masked & {4, 5}
+    assert [b.candidates.tolist() for b in batches()] == [
+        b.candidates.tolist() for b in contrastive_batches(judgements, 100, 0, 0, np.random.default_rng(0))
+    ]
+
+
 def test_the_same_seed_draws_the_same_batches_and_another_does_not():
     pairs = [(0, product, "E") for product in range(6)]
     orders = [[b.candidates[b.target].tolist() for b in batches(3, seed=seed, pairs=pairs)] for seed in (1, 1, 2)]
@@ -141,6 +160,9 @@ def test_masks_agree_with_a_plain_loop(labels):
         ({"product_index": np.full(len(PAIRS), 9)}, "a product that is there"),
         ({"label": np.full(len(PAIRS), 4, dtype=np.int8)}, "codes 0 to 3"),
         ({"split": np.array(["train"])}, "every pair has"),
+        ({"mined_query": np.array([0])}, "mined negative"),
+        ({"mined_query": np.array([0]), "mined_product": np.array([9])}, "mined negative"),
+        ({"mined_query": np.array([5]), "mined_product": np.array([0])}, "mined negative"),
     ],
 )
 def test_training_data_that_does_not_fit_together_is_refused(changes, rule):

@@ -43,7 +43,12 @@ GRAPH = {
         {"duckdb"},
     ),
     "embeddings.texts": ({"features.products", "features.queries"}, {"openvino", "lancedb"}),
-    "model.two_tower": ({"training.pairs", "training.dated", "fitted.vocabulary", "embeddings.texts"}, {"pytorch"}),
+    "training.negatives": ({"training.pairs", "embeddings.texts"}, {"numpy"}),
+    "training.mining": ({"training.pairs", "embeddings.texts"}, {"numpy"}),
+    "model.two_tower": (
+        {"training.pairs", "training.dated", "training.negatives", "fitted.vocabulary", "embeddings.texts"},
+        {"pytorch"},
+    ),
     "evaluation.training_log": ({"model.two_tower"}, {"duckdb"}),
     **{
         f"monitoring.{name}": (
@@ -127,6 +132,7 @@ def test_every_table_has_a_blocking_check_of_its_key(graph):
         ("training.pairs", "train_is_apart_from_test"),
         ("monitoring.drift", "features_are_steady"),
         ("training.dated", "pairs_see_no_future"),
+        ("training.negatives", "negatives_are_not_relevant"),
         ("releases.live", "vectors_match_the_catalogue"),
         ("releases.live", "the_gate_let_the_model_through"),
         ("releases.live", "online_matches_offline"),

@@ -19,7 +19,7 @@ from warehouse.contracts.quarantine import QuarantineRows
 from warehouse.contracts.raw import RawFiles, RawJudgements, RawProducts, RawSources
 from warehouse.contracts.snapshots import RegistryChanges, RegistrySnapshots
 from warehouse.contracts.staging import StagingJudgements, StagingProducts, StagingQueries
-from warehouse.contracts.training import TrainingPairs, TrainingQueries
+from warehouse.contracts.training import TrainingMining, TrainingNegatives, TrainingPairs, TrainingQueries
 
 CONTRACTS = {
     contract.table: contract
@@ -39,6 +39,8 @@ CONTRACTS = {
         Contract("features.pairs", FeaturePairs),
         Contract("training.pairs", TrainingPairs),
         Contract("training.dated", TrainingDated),
+        Contract("training.negatives", TrainingNegatives),
+        Contract("training.mining", TrainingMining),
         Contract("evaluation.metrics", EvaluationMetrics),
         Contract("evaluation.queries", EvaluationQueries),
         Contract("evaluation.rankings", EvaluationRankings),
