@@ -14,6 +14,8 @@ from assets.workspace import Workspace
 from models.mining import JudgedRows, Mined, mine
 from models.training_data import LABEL_CODES
 from warehouse import negatives as stored
+from warehouse.contracts.contract import Contract
+from warehouse.errors import WarehouseError
 from warehouse.negatives import MINING, NEGATIVES
 
 _COUNTS = ("looked_at", "relevant", "skipped", "too_close")
@@ -35,6 +37,11 @@ def negatives(
     them the next model, and no model could be made again from its snapshot and settings.
     """
     lake, settings = workspace.home.lake, workspace.mining
+    if workspace.training.mined_per_query and not settings.per_query:
+        raise WarehouseError(
+            "training is to draw hard negatives (training.mined_per_query), but none are mined (mining.per_query is 0)",
+            "set both, or neither",
+        )
     changes: dict[str, Any] = {}
     if not settings.per_query:
         changes = stored.write(lake, _no_rows(NEGATIVES), _no_rows(MINING))
@@ -113,7 +120,7 @@ def fingerprint(workspace: Workspace) -> str:
     return digest(*stored.pairs(workspace.home.lake)["key"])
 
 
-def _no_rows(contract: Any) -> pl.DataFrame:
+def _no_rows(contract: Contract) -> pl.DataFrame:
     return pl.DataFrame(schema=dict.fromkeys(contract.columns, pl.Null))
 
 

@@ -14,6 +14,7 @@ from assets.workspace import Workspace
 from models.mining import MiningSettings
 from orchestration.settings import load_settings
 from orchestration.workspace import open_workspace
+from warehouse.errors import WarehouseError
 from warehouse.home import Home
 
 MINING = MiningSettings(per_query=3, depth=20, positive_share=0.9, product_rows=64)
@@ -104,6 +105,12 @@ def test_off_is_empty_and_costs_nothing(built, copy_home, monkeypatch: pytest.Mo
     assert own.home.lake.snapshot() == before
     assert rows(own).is_empty()
     assert ask(own.home, "FROM training.mining").is_empty()
+
+
+def test_to_draw_from_what_is_not_mined_is_refused(workspace: Workspace) -> None:
+    drawing = workspace.training.model_copy(update={"mined_per_query": 1})
+    with pytest.raises(WarehouseError, match="none are mined"):
+        run(replace(workspace, training=drawing, mining=MiningSettings(per_query=0)))
 
 
 def test_the_check_finds_one_that_is_relevant_under_another_id_of_the_query(workspace: Workspace, copy_home) -> None:

@@ -37,6 +37,11 @@ name = "price"
 tower = "numeric"
 meaning = "price in USD"
 """
+SETTINGS = {
+    "STOCKROOM_TRAINING__EPOCHS": "1",
+    "STOCKROOM_TRAINING__MINED_PER_QUERY": "2",
+    "STOCKROOM_MINING__PER_QUERY": "4",
+}
 Stockroom = Callable[..., Any]
 
 
@@ -71,7 +76,8 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
     folder = tmp_path_factory.mktemp("past")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("assets.texts.load_encoder", lambda *_: HashEncoder())
-        patch.setenv("STOCKROOM_TRAINING__EPOCHS", "1")
+        for name, value in SETTINGS.items():
+            patch.setenv(name, value)
         patch.setenv("DAGSTER_HOME", "")
         (folder / "home").mkdir()
         (folder / "home" / "stockroom.toml").write_text(DECLARED, encoding="utf-8")
@@ -101,7 +107,8 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
 @pytest.fixture(autouse=True)
 def _one_epoch(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STOCKROOM_HOME", str(past.home.root))
-    monkeypatch.setenv("STOCKROOM_TRAINING__EPOCHS", "1")
+    for name, value in SETTINGS.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr("assets.texts.load_encoder", lambda *_: HashEncoder())
 
 
@@ -228,6 +235,15 @@ def test_other_settings_make_another_table_and_nothing_is_trained(
     assert past.fingerprint in answer.err
     assert "rows differ" in answer.err
     assert sorted(path.name for path in past.home.models.iterdir()) == models
+
+
+def test_hard_negatives_follow_the_catalogue_and_are_mined_again_as_of_then(past: Past, stockroom: Stockroom) -> None:
+    points = (past.first.snapshot, past.second.snapshot)
+    found = json.loads(stockroom("diff", *points, "training.negatives", "--json").out)
+    assert found["added"] > 0
+    assert found["removed"] > 0
+    report = json.loads(stockroom("train", "--as-of", past.first.snapshot, "--json").out)
+    assert report["model"] == past.first.model != past.second.model
 
 
 def dated_fingerprint(home: Home, snapshot: int) -> str:
