@@ -58,6 +58,18 @@ def test_training_lifts_recall_clearly_where_there_is_something_to_learn(mode):
     assert model.notes == ()
 
 
+def test_mined_negatives_change_what_is_learnt_and_only_where_batches_draw_them():
+    settings = TRAINING.model_copy(update={"epochs": 1, "alphas": (0.5, 1.0)})
+    plain = rotated()
+    mined = {"mined_query": np.arange(QUERIES), "mined_product": (np.arange(QUERIES) * 7) % PRODUCTS}
+    having = TrainingData(**{**vars(plain), **mined})
+    drawing = settings.model_copy(update={"mined_per_query": 1})
+    without = weights(train(plain, *SPECS, TOWERS, settings))
+    assert weights(train(having, *SPECS, TOWERS, settings)) == without
+    assert weights(train(plain, *SPECS, TOWERS, drawing)) == without
+    assert weights(train(having, *SPECS, TOWERS, drawing)) != without
+
+
 def test_no_epoch_is_logged_below_the_encoder():
     # alpha 1 and a rate far too high: what is learnt is harmful, and alpha 0 is left
     data = rotated()
