@@ -75,7 +75,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
     """Build 700 products, change 500 of them, and build again."""
     folder = tmp_path_factory.mktemp("past")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("assets.texts.load_encoder", lambda *_: HashEncoder())
+        patch.setattr("assets.texts.open_encoder", lambda *_: HashEncoder())
         for name, value in SETTINGS.items():
             patch.setenv(name, value)
         patch.setenv("DAGSTER_HOME", "")
@@ -109,7 +109,7 @@ def _one_epoch(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STOCKROOM_HOME", str(past.home.root))
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("assets.texts.load_encoder", lambda *_: HashEncoder())
+    monkeypatch.setattr("assets.texts.open_encoder", lambda *_: HashEncoder())
 
 
 def pairs_fingerprint(home: Home, snapshot: int) -> str:
