@@ -8,7 +8,8 @@ build_job = dg.define_asset_job(
 
 training_inputs_job = dg.define_asset_job(
     "training_inputs",
-    selection=dg.AssetSelection.assets("model/two_tower").upstream(include_self=False)
+    # A table that is made together with one of them is made too.
+    selection=dg.AssetSelection.assets("model/two_tower").upstream(include_self=False).required_multi_asset_neighbors()
     - dg.AssetSelection.groups("raw", "dated"),
     description="Everything between the raw tables and the model: what `stockroom train` makes anew beside the lake.",
 )
