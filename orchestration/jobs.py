@@ -17,6 +17,6 @@ training_inputs_job = dg.define_asset_job(
 fold_inputs_job = dg.define_asset_job(
     "fold_inputs",
     selection=dg.AssetSelection.assets("training/queries").downstream()
-    & dg.AssetSelection.assets("model/two_tower").upstream(include_self=False),
+    & dg.AssetSelection.assets("model/two_tower").upstream(include_self=False).required_multi_asset_neighbors(),
     description="What hangs on which queries are held out: `stockroom evaluate --folds` makes it anew for each fold.",
 )

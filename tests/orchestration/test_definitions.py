@@ -163,5 +163,7 @@ def test_a_fold_makes_anew_what_hangs_on_the_split_and_nothing_before_it():
         "features.queries",
         "training.pairs",
         "training.dated",
+        "training.negatives",
+        "training.mining",
         "embeddings.texts",
     }
