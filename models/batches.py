@@ -92,6 +92,20 @@ def _expand(start: Rows, end: Rows) -> tuple[Rows, Rows]:
     return row, start[row] + within
 
 
+@dataclasses.dataclass(frozen=True)
+class _Drawn:
+    """Hold what chance decides of a batch: rows of Exact judgements, and products to tell theirs apart from."""
+
+    pairs: Rows
+    others: Rows
+
+
+def count_batches(judgements: Judgements, batch_pairs: int) -> int:
+    """Return how many batches of at most `batch_pairs` pairs an epoch has."""
+    _, pairs = np.unique(judgements.query_locale[judgements.query[judgements.exact()]], return_counts=True)
+    return int((-(-pairs // batch_pairs)).sum())
+
+
 def contrastive_batches(
     judgements: Judgements,
     batch_pairs: int,
@@ -100,7 +114,7 @@ def contrastive_batches(
     rng: np.random.Generator,
     mined_per_query: int = 0,
 ) -> Iterator[ContrastiveBatch]:
-    """Yield every Exact pair once, in batches of one locale, in random order.
+    """Draw every Exact pair once, in batches of one locale, in random order.
 
     Rivals of a query's product are the other products of its batch, a draw of products judged Irrelevant for the
     batch's queries, one of those mined for them, and one from the whole catalogue, which holds what a search must really
@@ -108,6 +122,8 @@ def contrastive_batches(
 
     A batch keeps to one locale because a search does: a product of another locale is never a rival, so masking it
     would leave a small locale with few negatives, and keeping it would teach languages rather than relevance.
+
+    The call draws all that is random, as row numbers; masks, which are far larger, are made as batches are asked for.
     """
     pairs = judgements.exact()
     locale = judgements.query_locale[judgements.query[pairs]]
@@ -117,28 +133,28 @@ def contrastive_batches(
         catalogue = judgements.catalogue.get(str(name), np.empty(0, dtype=np.int64))
         # Equal parts: a rest of a few pairs would have next to no negatives.
         batches += [(part, catalogue) for part in np.array_split(mine, -(-len(mine) // batch_pairs))]
+    draws = []
     for position in rng.permutation(len(batches)):
         part, catalogue = batches[position]
-        others = rng.choice(catalogue, min(catalogue_negatives, len(catalogue)), replace=False)
+        others = [rng.choice(catalogue, min(catalogue_negatives, len(catalogue)), replace=False)]
         if mined_per_query:
             row, mined = judgements.expand_mined(judgements.query[part])
-            others = np.concatenate([others, judgements.mined_product[mined[_draw(row, mined_per_query, rng)]]])
-        yield _contrastive_batch(judgements, part, irrelevant_per_query, others, rng)
+            others.append(judgements.mined_product[mined[_draw(row, mined_per_query, rng)]])
+        row, judged = judgements.expand(judgements.query[part])
+        is_irrelevant = judgements.label[judged] == IRRELEVANT
+        drawn = _draw(row[is_irrelevant], irrelevant_per_query, rng)
+        others.append(judgements.product[judged[is_irrelevant][drawn]])
+        draws.append(_Drawn(part, np.concatenate(others)))
+    return (_contrastive_batch(judgements, one) for one in draws)
 
 
-def _contrastive_batch(
-    judgements: Judgements, pairs: Rows, irrelevant_per_query: int, others: Rows, rng: np.random.Generator
-) -> ContrastiveBatch:
-    queries, positives = judgements.query[pairs], judgements.product[pairs]
-    row, judged = judgements.expand(queries)
-    is_irrelevant = judgements.label[judged] == IRRELEVANT
-    drawn = _draw(row[is_irrelevant], irrelevant_per_query, rng)
-    irrelevant = judgements.product[judged[is_irrelevant][drawn]]
-    candidates, column = np.unique(np.concatenate([positives, irrelevant, others]), return_inverse=True)
-    target = column[: len(pairs)].astype(np.int64)
-    masked = np.zeros((len(pairs), len(candidates)), dtype=np.bool_)
+def _contrastive_batch(judgements: Judgements, drawn: _Drawn) -> ContrastiveBatch:
+    queries, positives = judgements.query[drawn.pairs], judgements.product[drawn.pairs]
+    candidates, column = np.unique(np.concatenate([positives, drawn.others]), return_inverse=True)
+    target = column[: len(positives)].astype(np.int64)
+    masked = np.zeros((len(positives), len(candidates)), dtype=np.bool_)
     masked[_known_columns(judgements, queries, candidates)] = True
-    masked[np.arange(len(pairs)), target] = False
+    masked[np.arange(len(positives)), target] = False
     return ContrastiveBatch(queries, candidates, target, masked)
 
 

@@ -13,20 +13,11 @@ import numpy as np
 import polars as pl
 import torch
 
-from models.batches import (
-    ContrastiveBatch,
-    GradedBatch,
-    Judgements,
-    Rows,
-    TowerInputs,
-    contrastive_batches,
-    graded_batches,
-)
+from models.batches import Judgements, Rows, TowerInputs, contrastive_batches, count_batches, graded_batches
 from models.feature_encoder import FeatureEncoder, FeatureSpec
-from models.losses.contrastive import contrastive_loss
-from models.losses.graded import graded_loss
 from models.schedule import warmup_cosine
 from models.settings import TowerSettings, TrainingSettings
+from models.steps import StepTensors, gather, step_loss
 from models.towers import FeatureSizes, TwoTower
 from models.training_data import TrainingData
 from models.validation import RetrievalCheck, RetrievalScores
@@ -131,7 +122,7 @@ class _Trainer:
         settings = self.settings
         best, best_weights = self.history[0], copy.deepcopy(self.towers.state_dict())
         optimizer = torch.optim.AdamW(_weight_groups(self.towers, settings.weight_decay), lr=settings.learning_rate)
-        steps = sum(1 for _ in self._batches(self.train, 1))
+        steps = count_batches(self.train, settings.batch_pairs)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, warmup_cosine(settings.warmup_share, steps * settings.epochs)
         )
@@ -139,17 +130,18 @@ class _Trainer:
             started = time.perf_counter()
             self.towers.train()
             self.towers.alpha = 1.0
-            total, pairs, rate = 0.0, 0, 0.0
-            for batch, lists in self._batches(self.train, epoch):
+            # The sum stays on the device: to read it at every step would wait for every step.
+            total, pairs, rate = torch.zeros((), dtype=torch.float64, device=self.device), 0, 0.0
+            for step in self._steps(self.train, epoch):
                 optimizer.zero_grad(set_to_none=True)
-                loss = self._loss(batch, lists)
+                loss = step_loss(self.towers, step, settings)
                 loss.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(self.towers.parameters(), settings.gradient_limit)
                 rate = float(schedule.get_last_lr()[0])
                 optimizer.step()
                 schedule.step()
-                total, pairs = total + loss.item() * len(batch.queries), pairs + len(batch.queries)
-            log = self._log(epoch, total / pairs, rate, started)
+                total, pairs = total + loss.detach().double() * len(step.target), pairs + len(step.target)
+            log = self._log(epoch, total.item() / pairs, rate, started)
             if _quality(log) > _quality(best):
                 best, best_weights = log, copy.deepcopy(self.towers.state_dict())
             elif epoch - best.epoch >= settings.patience:
@@ -157,41 +149,21 @@ class _Trainer:
         self.towers.load_state_dict(best_weights)
         return best
 
-    def _batches(self, judgements: Judgements, epoch: int) -> Iterator[tuple[ContrastiveBatch, GradedBatch | None]]:
+    def _steps(self, judgements: Judgements, epoch: int) -> Iterator[StepTensors]:
         settings = self.settings
         rng = np.random.default_rng([settings.seed, epoch])
-        batches = list(
-            contrastive_batches(
-                judgements,
-                settings.batch_pairs,
-                settings.irrelevant_per_query,
-                settings.catalogue_negatives,
-                rng,
-                settings.mined_per_query,
-            )
+        batches = contrastive_batches(
+            judgements,
+            settings.batch_pairs,
+            settings.irrelevant_per_query,
+            settings.catalogue_negatives,
+            rng,
+            settings.mined_per_query,
         )
-        yield from zip(batches, graded_batches(judgements, len(batches), rng), strict=True)
-
-    def _loss(self, batch: ContrastiveBatch, lists: GradedBatch | None) -> torch.Tensor:
-        settings, device = self.settings, self.device
-        loss = contrastive_loss(
-            self.towers("query", *self.queries.take(batch.queries, device)),
-            self.towers("product", *self.products.take(batch.candidates, device)),
-            torch.from_numpy(batch.target).to(device),
-            torch.from_numpy(batch.masked).to(device),
-            settings.temperature,
-        )
-        if lists is None or settings.graded_weight == 0:
-            return loss
-        products = self.towers("product", *self.products.take(lists.products.ravel(), device))
-        graded = graded_loss(
-            self.towers("query", *self.queries.take(lists.queries, device)),
-            products.reshape(*lists.products.shape, -1),  # (lists, length, dim)
-            torch.from_numpy(lists.gains).to(device),
-            torch.from_numpy(lists.judged).to(device),
-            settings.temperature,
-        )
-        return loss + settings.graded_weight * graded
+        lists = graded_batches(judgements, count_batches(judgements, settings.batch_pairs), rng)
+        for batch, graded in zip(batches, lists, strict=True):
+            used = graded if settings.graded_weight else None
+            yield gather(batch, used, self.queries, self.products, self.device)
 
     def _log(self, epoch: int, train_loss: float | None, rate: float, started: float) -> EpochLog:
         """Log an epoch at the alpha with the best score; among equals, at the one that changes least."""
@@ -224,9 +196,9 @@ class _Trainer:
         total, pairs = 0.0, 0
         with torch.no_grad():
             # Always epoch 0's batches, so that epochs are compared on the same negatives.
-            for batch, lists in self._batches(self.validation, 0):
-                total += self._loss(batch, lists).item() * len(batch.queries)
-                pairs += len(batch.queries)
+            for step in self._steps(self.validation, 0):
+                total += step_loss(self.towers, step, self.settings).item() * len(step.target)
+                pairs += len(step.target)
         return total / pairs if pairs else None
 
 
