@@ -29,8 +29,8 @@ def training_data(
     queries, query_group, query_index = _query_rows(asked, pairs, columns_of(workspace, "query", "context"))
     mined_query, mined_product = _mined_rows(workspace, asked, catalogue)
     return TrainingData(
-        query_vectors=vectors.cached(query_texts(asked))[query_group],
-        product_vectors=vectors.cached(product_texts(catalogue))[product_row],
+        query_vectors=_spread(vectors.cached(query_texts(asked)), query_group),
+        product_vectors=_spread(vectors.cached(product_texts(catalogue)), product_row),
         query_features=queries.select(query_spec.columns),
         product_features=products.select(product_spec.columns),
         query_locale=queries["locale"].to_numpy().astype(np.str_),
@@ -44,6 +44,11 @@ def training_data(
         mined_query=mined_query,
         mined_product=mined_product,
     )
+
+
+def _spread(vectors: npt.NDArray[np.float32], rows: Rows) -> npt.NDArray[np.float32]:
+    """Return the vectors of these rows, themselves where every row stands once: a copy would double the largest array."""
+    return vectors if np.array_equal(rows, np.arange(len(vectors))) else vectors[rows]
 
 
 def columns_of(workspace: Workspace, *entities: str) -> list[str]:

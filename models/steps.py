@@ -45,18 +45,21 @@ def gather(
     device: torch.device,
 ) -> StepTensors:
     """Read the rows that a step needs, and put them on the device."""
-    graded = lists and ListTensors(
-        queries.take(lists.queries, device),
-        products.take(lists.products.ravel(), device),
-        torch.from_numpy(lists.gains).to(device),
-        torch.from_numpy(lists.judged).to(device),
-    )
     return StepTensors(
         queries.take(batch.queries, device),
         products.take(batch.candidates, device),
         torch.from_numpy(batch.target).to(device),
         torch.from_numpy(batch.masked).to(device),
-        graded,
+        None if lists is None else _gather_lists(lists, queries, products, device),
+    )
+
+
+def _gather_lists(lists: GradedBatch, queries: TowerInputs, products: TowerInputs, device: torch.device) -> ListTensors:
+    return ListTensors(
+        queries.take(lists.queries, device),
+        products.take(lists.products.ravel(), device),
+        torch.from_numpy(lists.gains).to(device),
+        torch.from_numpy(lists.judged).to(device),
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.batches import Judgements, contrastive_batches, graded_batches
+from models.batches import Judgements, contrastive_batches, count_batches, graded_batches
 from models.errors import ModelError
 from models.training_data import LABEL_CODES, TrainingData
 
@@ -58,6 +58,20 @@ def test_every_exact_pair_comes_once(batch_pairs):
     found = batches(batch_pairs, irrelevant=1, catalogue=2)
     assert positives(found) == EXACT
     assert max(len(batch.queries) for batch in found) <= batch_pairs
+
+
+@pytest.mark.parametrize("batch_pairs", [1, 2, 3, 100])
+def test_batches_are_counted_without_making_them(batch_pairs):
+    assert count_batches(Judgements(training_data(), "train"), batch_pairs) == len(batches(batch_pairs))
+    assert count_batches(Judgements(training_data([]), "train"), batch_pairs) == 0
+
+
+def test_everything_random_is_drawn_before_the_first_batch_is_made():
+    rng = np.random.default_rng(0)
+    found = contrastive_batches(Judgements(training_data(), "train"), 2, 1, 2, rng)
+    drawn = rng.bit_generator.state
+    assert len(list(found)) == 3
+    assert rng.bit_generator.state == drawn
 
 
 def test_a_batch_holds_one_locale_and_no_candidate_twice():
