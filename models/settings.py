@@ -90,6 +90,13 @@ class TrainingSettings(BaseModel):
         0.1, ge=0, le=1, description="Share of all steps in which the learning rate rises linearly, 0 to 1."
     )
     weight_decay: float = Field(0.1, ge=0, description="Decoupled weight decay of AdamW, per unit of learning rate.")
+    average_decay: float = Field(
+        0.97,
+        ge=0,
+        lt=1,
+        description="What the scored and kept weights, a moving mean over steps, keep of themselves at a step, 0 to 1; 0 "
+        "takes the last step's weights.",
+    )
     gradient_limit: float = Field(1.0, gt=0, description="Largest norm of a step's gradient; longer ones are cut.")
     temperature: float = Field(0.05, gt=0, description="Temperature of both losses, in units of cosine.")
     graded_weight: float = Field(

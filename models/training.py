@@ -8,10 +8,12 @@ import dataclasses
 import os
 import time
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import numpy as np
 import polars as pl
 import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from models.batches import Judgements, Rows, TowerInputs, contrastive_batches, count_batches, graded_batches
 from models.feature_encoder import FeatureEncoder, FeatureSpec
@@ -95,6 +97,10 @@ class _Trainer:
         self.towers = TwoTower(
             data.dim, feature_sizes(self.query_encoder), feature_sizes(self.product_encoder), tower_settings
         ).to(self.device)
+        # What is scored and kept: the mean over the last steps' weights, which finds more than any one step's.
+        moving_mean = get_ema_multi_avg_fn(settings.average_decay)  # type: ignore[no-untyped-call]
+        self.average = AveragedModel(self.towers, multi_avg_fn=moving_mean)
+        self.kept = cast("TwoTower", self.average.module)
         self.history: list[EpochLog] = []
 
     def run(self) -> TrainedModel:
@@ -103,10 +109,10 @@ class _Trainer:
         best = self.history[0] if notes else self._learn()
         if not notes and best.epoch == 0:
             notes.append("no epoch beat the encoder on validation: the model is the encoder itself")
-        self.towers.alpha = best.alpha
-        self.towers.to("cpu").eval()
+        self.kept.alpha = best.alpha
+        self.kept.to("cpu").eval()
         return TrainedModel(
-            self.towers, self.query_encoder, self.product_encoder, tuple(self.history), best.epoch, tuple(notes)
+            self.kept, self.query_encoder, self.product_encoder, tuple(self.history), best.epoch, tuple(notes)
         )
 
     def _obstacles(self) -> list[str]:
@@ -120,7 +126,7 @@ class _Trainer:
     def _learn(self) -> EpochLog:
         """Train epoch by epoch, restore the weights of the best one, and return its log."""
         settings = self.settings
-        best, best_weights = self.history[0], copy.deepcopy(self.towers.state_dict())
+        best, best_weights = self.history[0], copy.deepcopy(self.kept.state_dict())
         optimizer = torch.optim.AdamW(_weight_groups(self.towers, settings.weight_decay), lr=settings.learning_rate)
         steps = count_batches(self.train, settings.batch_pairs)
         schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -140,13 +146,14 @@ class _Trainer:
                 rate = float(schedule.get_last_lr()[0])
                 optimizer.step()
                 schedule.step()
+                self.average.update_parameters(self.towers)
                 total, pairs = total + loss.detach().double() * len(step.target), pairs + len(step.target)
             log = self._log(epoch, total.item() / pairs, rate, started)
             if _quality(log) > _quality(best):
-                best, best_weights = log, copy.deepcopy(self.towers.state_dict())
+                best, best_weights = log, copy.deepcopy(self.kept.state_dict())
             elif epoch - best.epoch >= settings.patience:
                 break
-        self.towers.load_state_dict(best_weights)
+        self.kept.load_state_dict(best_weights)
         return best
 
     def _steps(self, judgements: Judgements, epoch: int) -> Iterator[StepTensors]:
@@ -167,12 +174,12 @@ class _Trainer:
 
     def _log(self, epoch: int, train_loss: float | None, rate: float, started: float) -> EpochLog:
         """Log an epoch at the alpha with the best score; among equals, at the one that changes least."""
-        self.towers.eval()
+        self.kept.eval()
         scores: RetrievalScores | None = None
         if len(self.check.queries):
             # At the start every alpha is the encoder.
             alphas = tuple(sorted({0.0, *self.settings.alphas}, key=abs)) if epoch else (0.0,)
-            tried = self.check.score(self.towers, alphas, self.queries, self.products, self.device)
+            tried = self.check.score(self.kept, alphas, self.queries, self.products, self.device)
             # Alpha 0 is the encoder and always left, so that no model finds less than it on validation.
             floor = self.history[0].recall_at_10 if self.history else 0.0
             scores = max((one for one in tried if one.recall_at_10 >= (floor or 0.0)), key=_quality)
@@ -197,7 +204,7 @@ class _Trainer:
         with torch.no_grad():
             # Always epoch 0's batches, so that epochs are compared on the same negatives.
             for step in self._steps(self.validation, 0):
-                total += step_loss(self.towers, step, self.settings).item() * len(step.target)
+                total += step_loss(self.kept, step, self.settings).item() * len(step.target)
                 pairs += len(step.target)
         return total / pairs if pairs else None
 
