@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import polars as pl
 import pytest
@@ -177,3 +181,11 @@ def test_memory_mapped_vectors_train_like_any_others(tmp_path):
     np.save(tmp_path / "products.npy", data.product_vectors)
     mapped = TrainingData(**{**vars(data), "product_vectors": np.load(tmp_path / "products.npy", mmap_mode="r")})
     assert weights(train(mapped, *SPECS, TOWERS, short)) == weights(train(data, *SPECS, TOWERS, short))
+
+
+def test_waiting_threads_do_not_spin():
+    code = "import os, models; print(os.environ['OMP_WAIT_POLICY'])"
+    free = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    for environment, expected in ((free, "PASSIVE"), ({**free, "OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")):
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == expected
