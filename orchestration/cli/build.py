@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from orchestration.builder import BuildReport
 
 
+_STAGES = 8
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     app.command("build")(build)
@@ -76,9 +79,11 @@ def show(report: "BuildReport", home: Path) -> None:
         queries = report.relevance["systems"]["model"]["queries"]
         console.print(relevance_table(report.relevance, f"relevance, {queries:,} test queries"))
     slowest = sorted(report.seconds.items(), key=lambda item: -item[1])
-    console.print(
-        "seconds      " + ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in slowest if seconds >= 0.05)
-    )
+    shown, rest = slowest[:_STAGES], slowest[_STAGES:]
+    stages = [f"{stage} {seconds:.1f}" for stage, seconds in shown]
+    if rest:
+        stages.append(f"{len(rest)} others {sum(seconds for _, seconds in rest):.1f}")
+    console.print(f"seconds      {', '.join(stages)}", highlight=False)
     cleaned = ", ".join(f"{count:,} of {table}" for table, count in report.cleaned.items())
     console.print(f"cleaned      {cleaned}")
     console.print(f"encoded      {report.texts_encoded:,} texts")
