@@ -18,7 +18,7 @@ from warehouse.errors import WarehouseError
 from warehouse.monitoring import drifted
 from warehouse.verification import verify
 
-WRITTEN_LAST = ("registry.snapshots", "registry.changes", "evaluation.folds")
+WRITTEN_LAST = ("registry.snapshots", "registry.changes", "evaluation.folds", "evaluation.trials")
 """Tables that the end of a run or a command writes: no asset makes them, so no asset's check can look at them."""
 
 

@@ -102,7 +102,8 @@ def _measure(workspace: Workspace, subject: Subject, inputs: str) -> None:
     with workspace.home.lake.writing() as connection:
         for table, frame in rows.items():
             tables.refresh_from(connection, CONTRACTS[table], frame, f"model_id = '{subject.model_id}'")
-        tables.ensure(connection, CONTRACTS["evaluation.folds"])  # filled by a command, and asked by then or before
+        for table in ("evaluation.folds", "evaluation.trials"):  # filled by commands, and asked by then or before
+            tables.ensure(connection, CONTRACTS[table])
 
 
 def _no_rows(table: str) -> pl.DataFrame:

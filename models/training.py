@@ -149,7 +149,7 @@ class _Trainer:
                 self.average.update_parameters(self.towers)
                 total, pairs = total + loss.detach().double() * len(step.target), pairs + len(step.target)
             log = self._log(epoch, total.item() / pairs, rate, started)
-            if _quality(log) > _quality(best):
+            if quality(log) > quality(best):
                 best, best_weights = log, copy.deepcopy(self.kept.state_dict())
             elif epoch - best.epoch >= settings.patience:
                 break
@@ -182,7 +182,7 @@ class _Trainer:
             tried = self.check.score(self.kept, alphas, self.queries, self.products, self.device)
             # Alpha 0 is the encoder and always left, so that no model finds less than it on validation.
             floor = self.history[0].recall_at_10 if self.history else 0.0
-            scores = max((one for one in tried if one.recall_at_10 >= (floor or 0.0)), key=_quality)
+            scores = max((one for one in tried if one.recall_at_10 >= (floor or 0.0)), key=quality)
         log = EpochLog(
             epoch=epoch,
             train_loss=train_loss,
@@ -214,7 +214,7 @@ def feature_sizes(encoder: FeatureEncoder) -> FeatureSizes:
     return FeatureSizes(encoder.numeric_width, encoder.vocabulary_sizes)
 
 
-def _quality(scores: EpochLog | RetrievalScores) -> float:
+def quality(scores: EpochLog | RetrievalScores) -> float:
     """Return what epoch and alpha are chosen by; where it is equal, the earlier and weaker change stays.
 
     recall@10 alone is a coarse step function of few queries, and the MRR beside it, which sees every change of rank,

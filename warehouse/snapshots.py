@@ -15,8 +15,8 @@ from warehouse.tables import Written
 
 POINTS = CONTRACTS["registry.snapshots"]
 CHANGES = CONTRACTS["registry.changes"]
-FOLDS = "evaluation.folds"
-"""What a command writes beside the runs: no searcher sees a difference for it, and no run is owed a point."""
+COMMANDS = ("evaluation.folds", "evaluation.trials")
+"""What commands write beside the runs: no searcher sees a difference for them, and no run is owed a point."""
 _NAMED = 5
 
 
@@ -43,9 +43,9 @@ def mark(lake: Lake, run_id: str, ended_at: datetime) -> int:
     if any(point.snapshot == newest for point in known):
         return newest
     before = known[-1].snapshot if known else 0
-    if known and _only_folds(lake, before):
+    if known and _only_commands(lake, before):
         return before
-    changed = changes.written(lake, before, newest, without=(POINTS.table, CHANGES.table, FOLDS))
+    changed = changes.written(lake, before, newest, without=(POINTS.table, CHANGES.table, *COMMANDS))
     with lake.writing() as connection:
         snapshot = snapshot_id(connection) + 1  # this very commit's: there is one writer at a time
         tables.ensure(connection, POINTS)
@@ -72,18 +72,19 @@ def mark(lake: Lake, run_id: str, ended_at: datetime) -> int:
     return snapshot
 
 
-def _only_folds(lake: Lake, since: int) -> bool:
-    """Tell whether nothing but evaluation.folds was written after a snapshot."""
-    schema, name = FOLDS.split(".")
+def _only_commands(lake: Lake, since: int) -> bool:
+    """Tell whether nothing but what commands write was written after a snapshot."""
     with lake.reading() as connection:
         written = connection.execute(
             "SELECT changes FROM ducklake_snapshots('lake') WHERE snapshot_id > ?", [since]
         ).fetchall()
         # Changes name a table by its number, and numbers come without a schema: with two of that name neither is known.
-        ids = connection.execute(
-            "SELECT table_id::VARCHAR FROM ducklake_table_info('lake') WHERE table_name = ?", [name]
-        ).fetchall()
-    own = {schema, FOLDS, *(ids[0] if len(ids) == 1 else ())}
+        own = {table.split(".")[0] for table in COMMANDS} | set(COMMANDS)
+        for table in COMMANDS:
+            ids = connection.execute(
+                "SELECT table_id::VARCHAR FROM ducklake_table_info('lake') WHERE table_name = ?", [table.split(".")[1]]
+            ).fetchall()
+            own |= set(ids[0]) if len(ids) == 1 else set()
     return all(what in own for (change,) in written for names in change.values() for what in names)
 
 

@@ -15,6 +15,7 @@ from orchestration.cli import (
     sql,
     status,
     train,
+    tune,
     ui,
 )
 from orchestration.cli.options import HomeOption, remember_home
@@ -38,5 +39,20 @@ def stockroom(home: HomeOption = None) -> None:
     remember_home(home)
 
 
-for command in (build, search, lookup, sql, features, snapshots, diff, train, evaluate, export, status, ui, sample):
+for command in (
+    build,
+    search,
+    lookup,
+    sql,
+    features,
+    snapshots,
+    diff,
+    train,
+    tune,
+    evaluate,
+    export,
+    status,
+    ui,
+    sample,
+):
     command.register(app)

@@ -255,7 +255,7 @@ def show(report: dict[str, Any]) -> None:
     print(
         f"An epoch reaches {share['pairs_per_second']:.0%} of the bare passes by wall time, "
         f"{share['pairs_per_cpu_second']:.0%} by CPU time; {trained['before_first_step_s']} s come before it. Peak memory "
-        f"{trained['peak_mb']:,} MB, {trained['peak_beyond_data_mb']:,} MB beyond the process with its data."
+        f"{trained['peak_mb']:,} MB, {trained['peak_beyond_data_mb']:,} MB beyond the start: mapped pages of vectors count."
     )
 
 

@@ -83,7 +83,7 @@ GRAPH = {
 
 
 # Written by the end of a run, or by a command.
-WRITTEN_LAST = {"registry.snapshots", "registry.changes", "evaluation.folds"}
+WRITTEN_LAST = {"registry.snapshots", "registry.changes", "evaluation.folds", "evaluation.trials"}
 
 
 @pytest.fixture(scope="module")

@@ -102,6 +102,32 @@ class EvaluationFolds(dy.Schema):
     snapshot = dy.Int64(nullable=False, metadata=about("the as-of point whose raw tables were divided"))
 
 
+class EvaluationTrials(dy.Schema):
+    """One row per study and trial of `stockroom tune`: settings tried, and what they came to on the validation split."""
+
+    key = key_column("study:trial")
+    study = dy.String(
+        nullable=False, metadata=about("digest of the training data and of the settings that stay as they are")
+    )
+    trial = dy.Int64(
+        nullable=False, min=0, metadata=about("number of the trial; the first one may be the settings in force")
+    )
+    score = dy.Float64(
+        nullable=False, metadata=about("what is maximised: validation recall@10 + mrr at the best epoch")
+    )
+    recall_at_10 = dy.Float64(nullable=False, metadata=about("validation recall@10 at the best epoch, full catalogue"))
+    mrr = dy.Float64(nullable=False, metadata=about("validation mean reciprocal rank at the best epoch"))
+    best_epoch = dy.Int64(nullable=False, metadata=about("the epoch with the best score; 0 is the encoder"))
+    alpha = dy.Float64(nullable=False, metadata=about("strength of the towers' change at that epoch"))
+    settings = dy.String(nullable=False, metadata=about("the settings tried, JSON: section.name to value"))
+    is_best = dy.Bool(
+        nullable=False,
+        metadata=about(
+            "whether no trial of the study came before it with as high a score, nor after with a higher one"
+        ),
+    )
+
+
 class EvaluationTrainingLog(dy.Schema):
     """One row per model and epoch; epoch 0 is the encoder before any training."""
 

@@ -10,6 +10,7 @@ from warehouse.contracts.evaluation import (
     EvaluationQueries,
     EvaluationRankings,
     EvaluationTrainingLog,
+    EvaluationTrials,
 )
 from warehouse.contracts.features import FeaturePairs, FeatureProducts, FeatureQueries
 from warehouse.contracts.fitted import FittedVocabulary
@@ -47,6 +48,7 @@ CONTRACTS = {
         Contract("evaluation.gate", EvaluationGate),
         Contract("evaluation.training_log", EvaluationTrainingLog),
         Contract("evaluation.folds", EvaluationFolds),
+        Contract("evaluation.trials", EvaluationTrials),
         Contract("monitoring.versions", MonitoringVersions),
         Contract("monitoring.feature_stats", MonitoringFeatureStats),
         Contract("monitoring.drift", MonitoringDrift),

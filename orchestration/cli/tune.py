@@ -1,0 +1,52 @@
+"""`stockroom tune`: better settings, searched for on the validation split."""
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from orchestration.cli.options import HomeOption, JsonOption, settings_for
+from orchestration.cli.output import console, progress, write_json
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("tune")(tune)
+
+
+def tune(
+    trials: Annotated[int, typer.Option("--trials", min=1, metavar="N", help="How many more settings to try.")] = 20,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Try settings of towers and training on the data of the last build, and print the best as lines for stockroom.toml.
+
+    Each trial trains on the train split and is measured on the validation split (recall@10 + mrr, full catalogue); the test
+    split has no part in it. The study is kept in the home: a later call goes on with it. All trials are in evaluation.trials.
+    Nothing is published: put the lines into stockroom.toml and build, and the gate judges what comes of it.
+    """
+    settings = settings_for(home)
+    with progress() as announce:
+        from orchestration.tuner import tune as run
+        from orchestration.workspace import open_workspace
+
+        report = run(replace(open_workspace(settings), show_progress=announce), trials)
+    if as_json:
+        write_json(report)
+        return
+    best, first = report["best"], report["first"]
+    console.print(
+        f"# best of {report['trials']:,} trials is trial {best['trial']}: recall@10 {best['recall_at_10']:.4f}, mrr "
+        f"{best['mrr']:.4f} on validation; trial {first['trial']} had {first['recall_at_10']:.4f} and {first['mrr']:.4f}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(toml(report["settings"]), highlight=False, markup=False)
+
+
+def toml(settings: dict[str, dict[str, Any]]) -> str:
+    """Return settings (section to name to number) as lines of TOML."""
+    return "\n".join(
+        f"[{section}]\n" + "\n".join(f"{name} = {value!r}" for name, value in values.items())
+        for section, values in settings.items()
+    )
