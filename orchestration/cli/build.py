@@ -79,11 +79,11 @@ def show(report: "BuildReport", home: Path) -> None:
         queries = report.relevance["systems"]["model"]["queries"]
         console.print(relevance_table(report.relevance, f"relevance, {queries:,} test queries"))
     slowest = sorted(report.seconds.items(), key=lambda item: -item[1])
-    shown, rest = slowest[:_STAGES], slowest[_STAGES:]
-    stages = [f"{stage} {seconds:.1f}" for stage, seconds in shown]
+    most, rest = slowest[:_STAGES], slowest[_STAGES:]
+    parts = [f"{stage} {seconds:.1f}" for stage, seconds in most]
     if rest:
-        stages.append(f"{len(rest)} others {sum(seconds for _, seconds in rest):.1f}")
-    console.print(f"seconds      {', '.join(stages)}", highlight=False)
+        parts.append(f"{len(rest)} others {sum(seconds for _, seconds in rest):.1f}")
+    console.print(f"seconds      {', '.join(parts)}", highlight=False)
     cleaned = ", ".join(f"{count:,} of {table}" for table, count in report.cleaned.items())
     console.print(f"cleaned      {cleaned}")
     console.print(f"encoded      {report.texts_encoded:,} texts")
