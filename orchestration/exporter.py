@@ -14,13 +14,13 @@ from assets.serving import ServingModel
 from assets.texts import product_texts, query_texts
 from assets.workspace import Workspace
 from models.checkpoint_files import read_manifest
-from models.encoder import encoder_fingerprint
 from models.errors import ModelError
 from models.evaluation import evaluate, summarise
 from models.judgements import Catalogue, JudgedSet
 from models.model_card import model_card
 from models.query_tower import ProductTower, QueryTower, ServingTower, Side
 from models.systems import DenseSystem
+from orchestration.evaluator import live_release
 from warehouse import frames
 from warehouse.errors import WarehouseError
 from warehouse.releases import Release
@@ -61,7 +61,7 @@ def export_release(workspace: Workspace, directory: Path, *, force: bool = False
         WarehouseError: There is no release, it was made with another encoder, or the folder is there and not empty.
         ModelError: What was written does not give the towers' vectors.
     """
-    release = _release(workspace)
+    release = live_release(workspace)
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())) and not force:
         raise WarehouseError(f"{directory} is there already", "name another folder, or replace it with --force")
     checkpoint = workspace.home.models / release.model_id
@@ -107,15 +107,6 @@ def export_release(workspace: Workspace, directory: Path, *, force: bool = False
         largest_difference=largest,
         relevance=relevance,
     )
-
-
-def _release(workspace: Workspace) -> Release:
-    release = workspace.home.releases.live()
-    if release is None:
-        raise WarehouseError(f"no release in {workspace.home.root}", "make one with: stockroom build --raw DIR")
-    if encoder_fingerprint(workspace.encoder) != release.encoder_fingerprint:
-        raise WarehouseError("the live release was made with another encoder", "set it back, or build anew")
-    return release
 
 
 def _write(
