@@ -3,11 +3,13 @@
 import typer
 
 from orchestration.cli import (
+    apply,
     build,
     diff,
     evaluate,
     export,
     features,
+    history,
     lookup,
     sample,
     search,
@@ -38,5 +40,21 @@ def stockroom(home: HomeOption = None) -> None:
     remember_home(home)
 
 
-for command in (build, search, lookup, sql, features, snapshots, diff, train, evaluate, export, status, ui, sample):
+for command in (
+    build,
+    apply,
+    search,
+    lookup,
+    sql,
+    features,
+    snapshots,
+    diff,
+    history,
+    train,
+    evaluate,
+    export,
+    status,
+    ui,
+    sample,
+):
     command.register(app)
