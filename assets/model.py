@@ -7,7 +7,6 @@ import dagster as dg
 import polars as pl
 
 from assets import negatives, plots
-from assets.serving import held_model
 from assets.tables import asset_key, digest, result, table_asset, table_result
 from assets.texts import TextVectors
 from assets.training_rows import training_data
@@ -48,7 +47,7 @@ _LEARNT = "split IN ('train', 'validation')"
     ],
 )
 def two_tower(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Any:
-    """Train, unless the model of these very pairs, texts and settings is there already, or the live one is held."""
+    """Train, unless the model of these very pairs, texts and settings is there already, or a model is held."""
     model_id = model_name(workspace)
     directory = workspace.home.models / model_id
     is_new = not (directory / MANIFEST_FILE).exists()
@@ -66,11 +65,10 @@ def two_tower(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wor
 def model_name(workspace: Workspace) -> str:
     """Return the id of the model that the lake, the encoder and the settings make: equal inputs, equal id.
 
-    Where the run is to hold the live model, it is that one's.
+    Where the run holds a model, it is that one's.
     """
-    held = held_model(workspace)
-    if held is not None:
-        return held
+    if workspace.held_model is not None:
+        return workspace.held_model
     with workspace.home.lake.reading() as connection:
         pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"], _LEARNT)
         dated = tables.fingerprint(

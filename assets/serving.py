@@ -1,5 +1,6 @@
 """Models as they serve: what of a checkpoint decides vectors, whichever encoder and features it was trained with."""
 
+from dataclasses import replace
 from functools import cached_property
 
 import polars as pl
@@ -109,14 +110,12 @@ def hindrance(workspace: Workspace, model_id: str) -> str | None:
     return f"the features {', '.join(gone)} that it reads are gone" if gone else None
 
 
-def held_model(workspace: Workspace) -> str | None:
-    """Return the live model where the run is to go on with it; None where a run makes a model of its own.
+def hold_live_model(workspace: Workspace) -> Workspace:
+    """Return the workspace of a run that goes on with the live model.
 
     Raises:
         WarehouseError: There is no live model, or it cannot be applied any more.
     """
-    if not workspace.hold_model:
-        return None
     live = workspace.home.releases.live()
     if live is None:
         raise WarehouseError("there is no live model to go on with", "train the first with: stockroom build")
@@ -125,7 +124,7 @@ def held_model(workspace: Workspace) -> str | None:
         raise WarehouseError(
             f"the live model {live.model_id} cannot be applied: {why}", "train another: stockroom build"
         )
-    return live.model_id
+    return replace(workspace, held_model=live.model_id)
 
 
 def live_rival(workspace: Workspace, candidate: str) -> ServingModel | None:

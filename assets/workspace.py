@@ -21,7 +21,7 @@ class Workspace:
     """Hold the home and the settings of one run.
 
     `raw` is the ESCI folder to take in; without one a run goes on from what the lake holds. `deltas` are the delta files to
-    bring in after it. `hold_model` goes on with the live model, trains none and draws no plots: it is to take seconds.
+    bring in after it. `held_model` names a model to go on with: none is trained and no plot drawn (it is to take seconds).
     `force` publishes a new model that the gate refuses. `show_progress` is told of a long task and its size (None: unknown)
     and returns what is told how much of it is done.
     """
@@ -36,7 +36,7 @@ class Workspace:
     release: ReleaseSettings = field(default_factory=ReleaseSettings)
     raw: Path | None = None
     deltas: tuple[Path, ...] = ()
-    hold_model: bool = False
+    held_model: str | None = None
     force: bool = False
     show_progress: Callable[[str, int | None], Callable[[int], None]] = silent
 

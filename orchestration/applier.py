@@ -52,11 +52,12 @@ def apply(workspace: Workspace, files: Sequence[Path], *, retrain: bool = False)
         live = home.releases.live()
         if not retrain and live is not None and known is not None and _is_finished(home):
             return ApplyReport(known, changed=False, snapshot=home.lake.snapshot(), release=live.release, run=None)
-        from assets.serving import held_model  # Dagster comes with them, which takes seconds
+        from assets.serving import hold_live_model  # Dagster comes with them, which takes seconds
         from orchestration.builder import run_job
 
-        workspace = replace(workspace, raw=None, deltas=tuple(files), hold_model=not retrain)
-        held_model(workspace)
+        workspace = replace(workspace, raw=None, deltas=tuple(files))
+        if not retrain:
+            workspace = hold_live_model(workspace)
         check_files(home.lake, home.root, home.dated, datetime.now(UTC))
         report = run_job(workspace, "build" if retrain else "apply")
         told = home.journal.run(report.run_id)["raw.deltas"]["files"]
