@@ -9,7 +9,7 @@ from rich.text import Text
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, write_json
 
-_SHOWN = ("arrival", "name", "table", "rows", "upserts", "deletes", "refused", "stale", "as_of", "release")
+_SHOWN = ("arrival", "name", "table", "upserts", "deletes", "refused", "stale", "as_of", "release")
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +34,7 @@ def history(
         return
     table = Table(title="deltas", title_justify="left")
     for name in _SHOWN:
-        table.add_column(name, justify="left" if name in ("name", "table") else "right")
+        table.add_column(name, justify="left" if name in ("name", "table") else "right", no_wrap=name == "name")
     for row in found[-limit:]:
         table.add_row(*(Text("–" if row[name] is None else str(row[name])) for name in _SHOWN))
     console.print(table if found else "No delta came in yet: stockroom apply FILE…", markup=False)

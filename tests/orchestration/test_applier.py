@@ -31,23 +31,24 @@ def applied(copy_home, tmp_path_factory):
         patch.setenv("DAGSTER_HOME", "")
         workspace = open_workspace(load_settings(copy_home()))
         with workspace.home.lake.reading() as connection:
-            gone, known = connection.sql(
-                "SELECT product_id FROM raw.products WHERE product_locale = 'us' AND product_brand IS NULL "
-                "AND product_color IS NULL ORDER BY key LIMIT 2"
-            ).fetchall()
-            title = connection.execute("SELECT product_title FROM raw.products WHERE product_id = ?", known).fetchone()[
-                0
-            ]
+            gone, known = (
+                connection.sql(
+                    "SELECT product_id, product_title, product_brand, product_color FROM raw.products "
+                    "WHERE product_locale = 'us' ORDER BY key LIMIT 2"
+                )
+                .pl()
+                .to_dicts()
+            )
         before = workspace.home.releases.live()
         delta = _write(
             tmp_path_factory.mktemp("deltas") / "monday.jsonl",
             {"op": "upsert", "product_id": "N1", "product_title": "Velvet accordion"},
             {"op": "upsert", "product_id": "N2", "product_title": "Velvet accordion"},
-            {"op": "upsert", "product_id": "N3", "product_title": title},
+            known | {"op": "upsert", "product_id": "N3"},
             {"op": "upsert", "product_id": None, "product_title": "Nothing"},
-            {"op": "delete", "product_id": gone[0]},
+            {"op": "delete", "product_id": gone["product_id"]},
         )
-        return workspace, before, f"us:{gone[0]}", delta, apply(workspace, [delta])
+        return workspace, before, f"us:{gone['product_id']}", delta, apply(workspace, [delta])
 
 
 def test_texts_encoded_are_the_distinct_unseen_ones(applied):

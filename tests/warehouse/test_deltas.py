@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from warehouse import snapshots, tables
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.deltas import Applied, apply_deltas, history
 from warehouse.delta_files import check_deltas
+from warehouse.deltas import Applied, apply_deltas, history
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
 from warehouse.ingest import ingest
