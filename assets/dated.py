@@ -29,7 +29,7 @@ def _file_asset(table: DatedTable) -> dg.AssetsDefinition:
         taken = take_in(workspace.home.lake, workspace.home.root, table, datetime.now(UTC))
         with workspace.home.lake.writing() as connection:
             stats = monitoring.record(connection, table.contract, workspace.monitoring)
-        shown = {"distributions": plots.distributions(stats)} if stats.height else {}
+        shown = {"distributions": plots.distributions(stats)} if stats.height and not workspace.held_model else {}
         return table_result(context, workspace, table.contract, asdict(taken), shown)
 
     definition: dg.AssetsDefinition = dg.asset(**table_asset(table.contract, kinds={"parquet", "duckdb"}))(dated_table)

@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.serving import ServingModel
 from assets.tables import asset_key, digest, first_rows, outside_schema, result
 from assets.texts import TextVectors, product_texts, query_texts
 from assets.workspace import Workspace
@@ -27,7 +28,8 @@ def embeddings_texts(
     """Encode the texts that the cache has not seen."""
     lake = workspace.home.lake
     texts = product_texts(frames.products(lake)) + query_texts(frames.queries(lake))
-    vectors = TextVectors(workspace)
+    held = workspace.held_model
+    vectors = ServingModel(workspace, held).texts if held else TextVectors(workspace)
     filled = vectors.fill(texts, workspace.progress("encoding texts"))
     return result(
         context,

@@ -21,7 +21,7 @@ def feature_asset(table: str, deps: tuple[str, ...]) -> dg.AssetsDefinition:
         with workspace.home.lake.writing() as connection:
             change = tables.refresh(connection, CONTRACTS[table])
             stats = monitoring.record(connection, CONTRACTS[table], workspace.monitoring)
-        shown = {"distributions": plots.distributions(stats)} if stats.height else {}
+        shown = {"distributions": plots.distributions(stats)} if stats.height and not workspace.held_model else {}
         return table_result(context, workspace, table, change.counts, shown)
 
     definition: dg.AssetsDefinition = dg.asset(**table_asset(table, deps=deps))(features)

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.workspace import Workspace
 from models.text import product_text
 from warehouse import lineage
 from warehouse.contracts.dated import DatedTables
@@ -30,6 +31,13 @@ def lineage_metadata(table: str, dated: DatedTables = ()) -> dict[str, Any]:
         return {}
     others = product_vector_steps(dated) + lineage.dated_steps(dated)
     steps = [*known, *(step for step in others if step.table == table)]
+    return {METADATA_KEY: column_lineage(steps)} if steps else {}
+
+
+def recorded_lineage(workspace: Workspace, table: str) -> dict[str, Any]:
+    """Return the same from what the last build recorded: to read all the SQL files again takes seconds."""
+    with workspace.home.lake.reading() as connection:
+        steps = lineage.recorded(connection, table)
     return {METADATA_KEY: column_lineage(steps)} if steps else {}
 
 

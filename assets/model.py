@@ -47,7 +47,7 @@ _LEARNT = "split IN ('train', 'validation')"
     ],
 )
 def two_tower(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Any:
-    """Train, unless the model of these very pairs, texts and settings is there already."""
+    """Train, unless the model of these very pairs, texts and settings is there already, or a model is held."""
     model_id = model_name(workspace)
     directory = workspace.home.models / model_id
     is_new = not (directory / MANIFEST_FILE).exists()
@@ -63,7 +63,12 @@ def two_tower(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wor
 
 
 def model_name(workspace: Workspace) -> str:
-    """Return the id of the model that the lake, the encoder and the settings make: equal inputs, equal id."""
+    """Return the id of the model that the lake, the encoder and the settings make: equal inputs, equal id.
+
+    Where the run holds a model, it is that one's.
+    """
+    if workspace.held_model is not None:
+        return workspace.held_model
     with workspace.home.lake.reading() as connection:
         pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"], _LEARNT)
         dated = tables.fingerprint(

@@ -1,4 +1,4 @@
-"""The raw tables: a full snapshot of the ESCI files, taken in whole or not at all."""
+"""The raw tables: a full snapshot of the ESCI files, then delta files, each taken in whole or not at all."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -9,9 +9,11 @@ import dagster as dg
 
 from assets.tables import table_asset, table_result
 from assets.workspace import Workspace
+from warehouse.delta_files import check_deltas
+from warehouse.deltas import apply_deltas, ensure
 from warehouse.ingest import Ingested, ingest, require_raw
 
-TABLES = ("raw.products", "raw.judgements", "raw.sources", "raw.files")
+TABLES = ("raw.products", "raw.judgements", "raw.sources", "raw.files", "raw.deltas", "raw.events")
 
 
 class RawConfig(dg.Config):
@@ -24,11 +26,18 @@ class RawConfig(dg.Config):
 def raw_tables(
     context: dg.AssetExecutionContext, config: RawConfig, workspace: dg.ResourceParam[Workspace]
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    """Bring the files of an ESCI folder into the lake; refuse bad rows into quarantine."""
+    """Bring the files of an ESCI folder into the lake, then delta files; refuse bad rows into quarantine."""
     folder = Path(config.folder) if config.folder else workspace.raw
     if folder is None:
         require_raw(workspace.home.lake)
     arrived = {one.table: _facts(one) for one in ingest(workspace.home.lake, folder)} if folder else {}
+    applied = apply_deltas(workspace.home.lake, check_deltas(workspace.deltas))
+    with workspace.home.lake.writing() as connection:
+        ensure(connection)
+    arrived["raw.deltas"] = {"files": [asdict(one) for one in applied]}
+    warnings = [one.warning for one in applied if one.warning]
+    if warnings:
+        arrived["raw.deltas"]["warning"] = "; ".join(warnings)
     for table in TABLES:
         facts = arrived.get(table, {})
         if "warning" in facts:

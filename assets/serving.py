@@ -1,5 +1,6 @@
 """Models as they serve: what of a checkpoint decides vectors, whichever encoder and features it was trained with."""
 
+from dataclasses import replace
 from functools import cached_property
 
 import polars as pl
@@ -16,6 +17,7 @@ from models.query_tower import ProductTower, QueryTower
 from models.text import product_text
 from warehouse import dated
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.errors import WarehouseError
 from warehouse.query_features import VOCABULARY_FILE, QueryFeatures
 from warehouse.vectors import table_name
 
@@ -106,6 +108,23 @@ def hindrance(workspace: Workspace, model_id: str) -> str | None:
     known |= {*CONTRACTS["features.queries"].columns, *columns_of(workspace, "query", "context")}
     gone = sorted(columns - known)
     return f"the features {', '.join(gone)} that it reads are gone" if gone else None
+
+
+def hold_live_model(workspace: Workspace) -> Workspace:
+    """Return the workspace of a run that goes on with the live model.
+
+    Raises:
+        WarehouseError: There is no live model, or it cannot be applied any more.
+    """
+    live = workspace.home.releases.live()
+    if live is None:
+        raise WarehouseError("there is no live model to go on with", "train the first with: stockroom build")
+    why = hindrance(workspace, live.model_id)
+    if why:
+        raise WarehouseError(
+            f"the live model {live.model_id} cannot be applied: {why}", "train another: stockroom build"
+        )
+    return replace(workspace, held_model=live.model_id)
 
 
 def live_rival(workspace: Workspace, candidate: str) -> ServingModel | None:

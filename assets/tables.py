@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.lineage import lineage_metadata
+from assets.lineage import lineage_metadata, recorded_lineage
 from assets.workspace import Workspace
 from warehouse import tables
 from warehouse.contracts.contract import Contract
@@ -82,7 +82,11 @@ def table_result(
     metadata = {
         "dagster/row_count": rows,
         "preview": shown_rows,
-        **lineage_metadata(table, workspace.home.dated),
+        **(
+            recorded_lineage(workspace, table)
+            if workspace.held_model
+            else lineage_metadata(table, workspace.home.dated)
+        ),
         **(shown or {}),
     }
     return result(context, workspace, table, version, metadata, facts)

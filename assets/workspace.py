@@ -20,9 +20,10 @@ def silent(_task: str, _total: int | None) -> Callable[[int], None]:
 class Workspace:
     """Hold the home and the settings of one run.
 
-    `raw` is the ESCI folder to take in; without one a run goes on from what the lake holds. `force`
-    publishes a new model that the gate refuses. `show_progress` is told of a
-    long task and its size (None: unknown) and returns what is told how much of it is done.
+    `raw` is the ESCI folder to take in; without one a run goes on from what the lake holds. `deltas` are the delta files to
+    bring in after it. `held_model` names a model to go on with: none is trained and no plot drawn (it is to take seconds).
+    `force` publishes a new model that the gate refuses. `show_progress` is told of a long task and its size (None: unknown)
+    and returns what is told how much of it is done.
     """
 
     home: Home
@@ -34,6 +35,8 @@ class Workspace:
     monitoring: MonitoringSettings = field(default_factory=MonitoringSettings)
     release: ReleaseSettings = field(default_factory=ReleaseSettings)
     raw: Path | None = None
+    deltas: tuple[Path, ...] = ()
+    held_model: str | None = None
     force: bool = False
     show_progress: Callable[[str, int | None], Callable[[int], None]] = silent
 

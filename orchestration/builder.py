@@ -67,12 +67,22 @@ def build(workspace: Workspace, raw: Path | None = None) -> BuildReport:
     elif workspace.raw is None:
         require_raw(workspace.home.lake)
     check_files(workspace.home.lake, workspace.home.root, workspace.home.dated, datetime.now(UTC))
-    with run_lock(workspace.home), open_instance(workspace.home) as instance:
+    with run_lock(workspace.home):
+        return run_job(workspace)
+
+
+def run_job(workspace: Workspace, name: str = "build") -> BuildReport:
+    """Run the assets of a job once in this process and report. The caller holds the run lock.
+
+    Raises:
+        WarehouseError: As `build`.
+    """
+    with open_instance(workspace.home) as instance:
         bury_dead_runs(instance)
         before = _state(workspace.home)
         run_id = str(uuid4())
         with told_of_checks(instance, run_id):
-            job = assemble(workspace.home.dated).resolve_job_def("build")
+            job = assemble(workspace.home.dated).resolve_job_def(name)
             done = job.execute_in_process(
                 instance=instance,
                 run_id=run_id,

@@ -6,6 +6,16 @@ build_job = dg.define_asset_job(
     "build", selection=dg.AssetSelection.all(), description="The main job: raw files to a release, every asset once."
 )
 
+apply_job = dg.define_asset_job(
+    "apply",
+    selection=dg.AssetSelection.all()
+    - dg.AssetSelection.groups("model", "evaluation", "monitoring")
+    - dg.AssetSelection.assets("registry/tables", "registry/features", "registry/lineage")
+    - dg.AssetSelection.assets("training/negatives", "training/mining"),
+    description="What a change of the catalogue changes: raw files to a release under the live model. What is measured of the "
+    "model, and what the lake tells of itself, waits for the next build.",
+)
+
 training_inputs_job = dg.define_asset_job(
     "training_inputs",
     # A table that is made together with one of them is made too.

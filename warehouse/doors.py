@@ -14,7 +14,7 @@ from warehouse.lake import connect
 
 _PARQUET = "read_parquet($path, file_row_number = true)"
 _POINTER = b"version https://git-lfs"
-_PANDAS_INDEX = re.compile(r"__index_level_\d+__")
+PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 
 @dataclass(frozen=True)
@@ -141,12 +141,7 @@ def check(path: Path, door: Door) -> None:
 
 def _check(connection: duckdb.DuckDBPyConnection, path: Path, door: Door) -> tuple[str, ...]:
     """Return the file's columns that the contract does not declare; the index that pandas leaves in a file is none."""
-    with path.open("rb") as file:
-        if file.read(len(_POINTER)) == _POINTER:
-            raise WarehouseError(
-                f"{path} is a git-lfs pointer, not the data",
-                "fetch the data with: git lfs pull (in the clone it came from)",
-            )
+    refuse_pointer(path)
     try:
         source = door.source_sql if path.suffix == ".csv" else _PARQUET  # as it is, before optional columns are added
         described = connection.execute(f"DESCRIBE SELECT * FROM {source}", {"path": str(path)}).fetchall()
@@ -162,11 +157,25 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path, door: Door) -> tup
                 f"it has {', '.join(present)}; rename or add the column, then build again",
             )
         wanted = door.contract.sql_type(name)
-        if not (path.suffix == ".csv" or _fits(present[name], wanted) or _is_all_null(connection, path, name)):
+        if not (path.suffix == ".csv" or fits(present[name], wanted) or is_all_null(connection, path, name)):
             raise WarehouseError(
                 f"{path}: column {name} is {present[name]}, not {wanted}", f"cast it to {wanted}, then build again"
             )
-    return tuple(name for name in present if name not in door.columns and not _PANDAS_INDEX.fullmatch(name))
+    return tuple(name for name in present if name not in door.columns and not PANDAS_INDEX.fullmatch(name))
+
+
+def refuse_pointer(path: Path) -> None:
+    """Refuse what git-lfs leaves in the place of a file that was not fetched.
+
+    Raises:
+        WarehouseError: The file is such a pointer.
+    """
+    with path.open("rb") as file:
+        if file.read(len(_POINTER)) == _POINTER:
+            raise WarehouseError(
+                f"{path} is a git-lfs pointer, not the data",
+                "fetch the data with: git lfs pull (in the clone it came from)",
+            )
 
 
 def unreadable(path: Path, error: Exception) -> WarehouseError:
@@ -181,7 +190,8 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _fits(kind: str, wanted: str) -> bool:
+def fits(kind: str, wanted: str) -> bool:
+    """Tell whether every value of a file's column can be one of the wanted type."""
     integers = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "BOOLEAN"}
     return (
         kind == wanted
@@ -191,7 +201,7 @@ def _fits(kind: str, wanted: str) -> bool:
     )
 
 
-def _is_all_null(connection: duckdb.DuckDBPyConnection, path: Path, column: str) -> bool:
+def is_all_null(connection: duckdb.DuckDBPyConnection, path: Path, column: str) -> bool:
     """Tell whether a column holds nothing at all: its type then says nothing."""
     row = connection.execute(f'SELECT count("{column}") FROM read_parquet(?)', [str(path)]).fetchone()
     return row is not None and row[0] == 0

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
-from warehouse import quarantine, tables
+from warehouse import events, quarantine, tables
 from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA, as_json, split_rows
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.doors import DOORS, Arrival, Door, arrivals, unreadable
@@ -44,6 +45,7 @@ def ingest(lake: Lake, folder: Path) -> list[Ingested]:
     """Make the raw tables equal to the files in `folder`; a file whose bytes were the last to come in is not read again.
 
     Of several rows with one key the first good one in the file stays. An optional file that is not there empties its table.
+    A file comes after every delta that came in before it: it replaces what they said, and forgets their tombstones.
 
     Raises:
         WarehouseError: A file is missing, broken or of the wrong shape; nothing was written.
@@ -54,14 +56,12 @@ def ingest(lake: Lake, folder: Path) -> list[Ingested]:
 
 
 def _ingest(lake: Lake, files: dict[str, Arrival]) -> list[Ingested]:
-    known = _known_files(lake)
-    if known is not None and known.keys() == files.keys():
-        unchanged = {
-            table: rows for table, (input_hash, rows) in known.items() if files[table].input_hash == input_hash
-        }
-        if unchanged.keys() == files.keys():
-            return [Ingested(door.table, unchanged.get(door.table, 0), unchanged_file=True) for door in DOORS]
-    known = known or {}
+    known, changed_since = _known_files(lake) or {}, events.tables_of(lake)
+    is_known = {
+        table: _is_known(known.get(table), file, has_deltas=table in changed_since) for table, file in files.items()
+    }
+    if known.keys() == files.keys() and all(is_known.values()):
+        return [Ingested(door.table, known.get(door.table, ("", 0))[1], unchanged_file=True) for door in DOORS]
     with lake.scratch() as reader:
         reader.execute(
             "SET disabled_optimizers = 'join_order,build_side_probe_side'"
@@ -71,7 +71,7 @@ def _ingest(lake: Lake, files: dict[str, Arrival]) -> list[Ingested]:
                 reader, file
             )  # decodes every page, so that a broken file is found before anything is written
             for table, file in files.items()
-            if known.get(table, ("", 0))[0] != file.input_hash
+            if not is_known[table]
         }
         with lake.writing() as connection:
             tables.ensure(connection, FILES)
@@ -95,6 +95,16 @@ def require_raw(lake: Lake) -> None:
     """
     if _known_files(lake) is None:
         raise WarehouseError(f"no raw data in {lake.root.parent}", "bring some in with: stockroom build --raw DIR")
+
+
+def _is_known(known: tuple[str, int] | None, file: Arrival, has_deltas: bool) -> bool:
+    """Tell whether a file is the last one that came in through its door.
+
+    Where deltas came after it, its bytes alone decide: to hold them against a new contract would undo the deltas.
+    """
+    if known is None:
+        return False
+    return known[0] == file.input_hash or (has_deltas and known[0].split(":")[0] == file.sha256)
 
 
 def _known_files(lake: Lake) -> dict[str, tuple[str, int]] | None:
@@ -124,6 +134,7 @@ def _take_in(
     desired = pl.concat([rows.filter(pl.col("copies") == 1).drop("copies"), first])
     tables.ensure(connection, contract)
     change = plan(desired, tables.hashes(connection, contract))
+    as_of = events.forget(connection, contract.table)
     wanted = desired.join(change.upsert, on="key", how="semi")
 
     def good_rows() -> Iterator[pl.DataFrame]:
@@ -136,7 +147,7 @@ def _take_in(
 
     counts = tables.write(connection, contract, change, good_rows())
     quarantine.replace(connection, contract.table, pl.concat([pl.DataFrame(schema=VIOLATION_SCHEMA), *refused]))
-    _record(connection, file, rows.height)
+    _record(connection, file, rows.height, as_of)
     return Ingested(contract.table, rows.height, *counts, quarantined=bad)
 
 
@@ -223,10 +234,10 @@ def _reading(file: Arrival) -> Iterator[None]:
         raise unreadable(file.path, error) from error
 
 
-def _record(connection: duckdb.DuckDBPyConnection, file: Arrival, rows: int) -> None:
+def _record(connection: duckdb.DuckDBPyConnection, file: Arrival, rows: int, as_of: datetime | None) -> None:
     connection.execute(f"DELETE FROM {FILES.table} WHERE key = ?", [file.door.table])
     connection.execute(
         f"INSERT INTO {FILES.table} BY NAME "
-        f"SELECT ? AS key, ? AS name, ? AS sha256, ? AS size_bytes, ? AS rows, ? AS {INPUT_HASH}",
-        [file.door.table, file.path.name, file.sha256, file.size_bytes, rows, file.input_hash],
+        f"SELECT ? AS key, ? AS name, ? AS sha256, ? AS size_bytes, ? AS rows, ? AS as_of, ? AS {INPUT_HASH}",
+        [file.door.table, file.path.name, file.sha256, file.size_bytes, rows, as_of, file.input_hash],
     )

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
+import duckdb
 import polars as pl
 
 from warehouse import cleaning, tables
@@ -123,6 +124,18 @@ def vector_steps(columns: Iterable[str], text: Iterable[str], dated: DatedTables
         if column.tower
     ]
     return [Step(table, column, *source, made_by) for column, source in dict.fromkeys(copied + vector)]
+
+
+def recorded(connection: duckdb.DuckDBPyConnection, table: str) -> list[Step]:
+    """Return the steps to a table's columns that registry.lineage holds, in the order of its keys."""
+    if not tables.exists(connection, "registry.lineage"):
+        return []
+    found = connection.execute(
+        "SELECT table_name, column_name, source_table, source_column, made_by FROM registry.lineage "
+        "WHERE table_name = ? ORDER BY key",
+        [table],
+    ).fetchall()
+    return [Step(*row) for row in found]
 
 
 def frame(steps: Iterable[Step]) -> pl.DataFrame:

@@ -39,6 +39,25 @@ def replace(
     return change
 
 
+def add(connection: duckdb.DuckDBPyConnection, table: str, violations: pl.DataFrame, settled: pl.DataFrame) -> Plan:
+    """Put violations (key, rule, row) beside what the quarantine of `table` holds, each once.
+
+    What it holds under the keys of `settled`, on which a good row has had the last word, goes.
+    """
+    tables.ensure(connection, CONTRACT)
+    spoken = pl.concat([violations.select("key"), settled.select("key")]).unique()
+    connection.register("spoken", spoken)
+    found = connection.execute(
+        f'SELECT key, rule, row, {INPUT_HASH} FROM {CONTRACT.table} WHERE "table" = ? AND key IN (FROM spoken)', [table]
+    ).pl()
+    connection.unregister("spoken")
+    kept = found.join(settled, on="key", how="anti")
+    new = (
+        violations.with_columns(pl.lit("").alias(INPUT_HASH)).join(kept, on=["key", "rule", "row"], how="anti").unique()
+    )
+    return replace(connection, table, pl.concat([kept, new.select(kept.columns)]), stale=spoken)
+
+
 def hashes(connection: duckdb.DuckDBPyConnection, table: str) -> pl.DataFrame:
     """Return the (key, input_hash) of the rows that `table` refused."""
     tables.ensure(connection, CONTRACT)

@@ -3,11 +3,13 @@
 import typer
 
 from orchestration.cli import (
+    apply,
     build,
     diff,
     evaluate,
     export,
     features,
+    history,
     lookup,
     sample,
     search,
@@ -41,12 +43,14 @@ def stockroom(home: HomeOption = None) -> None:
 
 for command in (
     build,
+    apply,
     search,
     lookup,
     sql,
     features,
     snapshots,
     diff,
+    history,
     train,
     tune,
     evaluate,

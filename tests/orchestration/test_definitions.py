@@ -16,6 +16,8 @@ GRAPH = {
     "raw.judgements": (set(), {"parquet", "duckdb"}),
     "raw.sources": (set(), {"parquet", "duckdb"}),
     "raw.files": (set(), {"parquet", "duckdb"}),
+    "raw.deltas": (set(), {"parquet", "duckdb"}),
+    "raw.events": (set(), {"parquet", "duckdb"}),
     "staging.products": ({"raw.products"}, {"polars"}),
     "staging.queries": ({"raw.judgements", "raw.sources", "staging.products"}, {"polars"}),
     "staging.judgements": ({"raw.judgements", "staging.products", "staging.queries"}, {"duckdb"}),

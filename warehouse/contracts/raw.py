@@ -84,3 +84,9 @@ class RawFiles(dy.Schema):
     sha256 = dy.String(nullable=False, regex="^[0-9a-f]{64}$", metadata=about("hash of the file's bytes"))
     size_bytes = dy.Int64(nullable=False, metadata=about("size of the file, in bytes"))
     rows = dy.Int64(nullable=False, metadata=about("rows in the file, bad ones included"))
+    as_of = dy.Datetime(
+        nullable=True,
+        time_unit="us",
+        time_zone="UTC",
+        metadata=about("newest event_time of the deltas before it: what happened earlier and comes later is stale"),
+    )

@@ -3,6 +3,7 @@
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.dated import RegistryDated, TrainingDated
 from warehouse.contracts.declared import RegistryFeatures, RegistryTables
+from warehouse.contracts.deltas import RawDeltas, RawEvents
 from warehouse.contracts.evaluation import (
     EvaluationFolds,
     EvaluationGate,
@@ -29,6 +30,8 @@ CONTRACTS = {
         Contract("raw.products", RawProducts),
         Contract("raw.judgements", RawJudgements),
         Contract("raw.sources", RawSources),
+        Contract("raw.deltas", RawDeltas),
+        Contract("raw.events", RawEvents),
         Contract("quarantine.rows", QuarantineRows),
         Contract("staging.products", StagingProducts),
         Contract("staging.queries", StagingQueries),

@@ -1,0 +1,80 @@
+"""The applier: delta files brought in and carried on to a release, under the live model."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assets.workspace import Workspace
+from orchestration.run_lock import run_lock
+from warehouse.dated_files import check_files
+from warehouse.delta_files import DeltaFile, check_deltas
+from warehouse.deltas import arrivals, passed_over
+from warehouse.home import Home
+from warehouse.ingest import require_raw
+from warehouse.snapshots import points
+
+if TYPE_CHECKING:
+    from orchestration.builder import BuildReport
+
+
+@dataclass(frozen=True)
+class ApplyReport:
+    """Tell what each delta file did, and what the run made of it; `run` is None where there was nothing to do.
+
+    `files` holds for each file the columns of raw.deltas, with `is_new`, false for one that came in before, and `rules`, how
+    many times each rule was broken.
+    """
+
+    files: list[dict[str, Any]]
+    changed: bool
+    snapshot: int
+    release: int
+    run: "BuildReport | None"
+
+
+def apply(workspace: Workspace, files: Sequence[Path], *, retrain: bool = False) -> ApplyReport:
+    """Bring delta files in, in the order given, and reindex what they changed.
+
+    The live model is held unless `retrain` asks for a new one. Where every file came in before and the run that brought
+    in the last change came to its end, nothing is run.
+
+    Raises:
+        WarehouseError: A file is half-written or no delta, there is nothing that a delta could change, or no live model
+            to go on with: nothing was written. Or a blocking check failed: nothing that depends on its table was made.
+    """
+    checked = check_deltas(files)
+    home = workspace.home
+    require_raw(home.lake)
+    with run_lock(home):
+        known = _known(home, checked)
+        live = home.releases.live()
+        if not retrain and live is not None and known is not None and _is_finished(home):
+            return ApplyReport(known, changed=False, snapshot=home.lake.snapshot(), release=live.release, run=None)
+        from assets.serving import hold_live_model  # Dagster comes with them, which takes seconds
+        from orchestration.builder import run_job
+
+        workspace = replace(workspace, raw=None, deltas=tuple(files))
+        if not retrain:
+            workspace = hold_live_model(workspace)
+        check_files(home.lake, home.root, home.dated, datetime.now(UTC))
+        report = run_job(workspace, "build" if retrain else "apply")
+        told = home.journal.run(report.run_id)["raw.deltas"]["files"]
+        return ApplyReport(told, report.changed, report.snapshot, report.release, report)
+
+
+def _known(home: Home, files: Sequence[DeltaFile]) -> list[dict[str, Any]] | None:
+    """Return what is told of the files if every one of them came in before."""
+    arrived = arrivals(home.lake)
+    if any(file.identity not in arrived for file in files):
+        return None
+    return [asdict(passed_over(file, arrived[file.identity])) for file in files]
+
+
+def _is_finished(home: Home) -> bool:
+    """Tell whether the run that wrote the lake's newest state ended: a killed one is to be gone on with."""
+    newest = points(home.lake)[-1:]
+    if not newest or newest[0].snapshot != home.lake.snapshot():
+        return False
+    return "releases.live" in home.journal.run(newest[0].run_id)

@@ -1,0 +1,40 @@
+"""`stockroom history`: which deltas came in, and what each did."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from orchestration.cli.options import HomeOption, JsonOption, settings_for
+from orchestration.cli.output import console, write_json
+
+_SHOWN = ("arrival", "name", "table", "upserts", "deletes", "refused", "stale", "as_of", "release")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("history")(history)
+
+
+def history(
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many of the newest deltas to show.")] = 20,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the journal of delta files: what each brought, and the snapshot and the release that first had it."""
+    from orchestration.workspace import open_home
+    from warehouse.deltas import history as read
+
+    opened = open_home(settings_for(home))
+    opened.lake.require()
+    found = read(opened)
+    if as_json:
+        write_json(found)
+        return
+    table = Table(title="deltas", title_justify="left")
+    for name in _SHOWN:
+        table.add_column(name, justify="left" if name in ("name", "table") else "right", no_wrap=name == "name")
+    for row in found[-limit:]:
+        table.add_row(*(Text("–" if row[name] is None else str(row[name])) for name in _SHOWN))
+    console.print(table if found else "No delta came in yet: stockroom apply FILE…", markup=False)
