@@ -75,8 +75,8 @@ class Searcher:
         default at the release's as-of time, which product vectors always keep to.
 
         Raises:
-            WarehouseError: Nothing is left of the query once it is cleaned, the locale has no products, or context or
-                time are given and the model reads nothing that they could change.
+            WarehouseError: Nothing is left of the query once it is cleaned, the locale has no products, the context is
+                unknown, or context or time are given and the model reads nothing that they could change.
         """
         cleaned = clean_queries(pl.LazyFrame({"key": ["query"], "locale": [locale], "query": [query]})).collect()
         text = cleaned["query"][0]
@@ -104,6 +104,8 @@ class Searcher:
                 )
             return features
         with self._home.lake.reading(self.release.snapshot) as connection:
+            if context is not None:
+                dated.check_context(connection, context)
             key = dated.known_query(connection, cleaned["query"][0], cleaned["locale"][0])
             return dated.add_asked_features(connection, features, [key], context, at)
 

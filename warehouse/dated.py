@@ -12,6 +12,7 @@ from warehouse import tables
 from warehouse.contracts.contract import INPUT_HASH, Contract
 from warehouse.contracts.dated import DatedTable, Entity
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.errors import WarehouseError
 from warehouse.lake import scalar
 from warehouse.reconcile import Plan
 from warehouse.settings import WarehouseSettings
@@ -134,6 +135,21 @@ def known_query(connection: duckdb.DuckDBPyConnection, query: str, locale: str |
         "SELECT min(key) FROM staging.queries WHERE locale = ? AND lower(query) = lower(?)", [locale, query]
     ).fetchone()
     return row[0] if row else None
+
+
+def check_context(connection: duckdb.DuckDBPyConnection, context: str) -> None:
+    """Refuse a context that no dated table knows at any time: it would be read as one without features.
+
+    Raises:
+        WarehouseError: There is no such key.
+    """
+    named = [f"dated.{table.name}" for table, _ in declarations(connection) if table.entity == "context"]
+    known = [
+        connection.execute(f"SELECT count(*) FROM {name} WHERE entity_key = ?", [context]).fetchone() for name in named
+    ]
+    if not any(row and row[0] for row in known):
+        ask = f'stockroom sql "SELECT DISTINCT entity_key FROM {named[0]}"' if named else "declare one and build"
+        raise WarehouseError(f"no dated features are known of the context {context!r}", f"those there are: {ask}")
 
 
 def look_up(connection: duckdb.DuckDBPyConnection, table: DatedTable, points: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from warehouse import dated, tables
 from warehouse.contracts.dated import DatedTable
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.errors import WarehouseError
 from warehouse.lake import connect
 from warehouse.settings import WarehouseSettings
 
@@ -233,3 +234,12 @@ def test_a_search_looks_up_the_query_and_the_context_at_its_time(lake) -> None:
     assert later.to_dicts() == [{"query_words": 2, "groups.price": 2.0, "visits.price": 7.0}]
     unknown = dated.add_asked_features(lake, asked, [None], "nobody", START + day)
     assert unknown.to_dicts() == [{"query_words": 2, "groups.price": None, "visits.price": None}]
+
+
+def test_a_context_that_no_table_knows_is_refused(lake: duckdb.DuckDBPyConnection) -> None:
+    groups = declare(name="groups", entity="context")
+    register(lake, groups)
+    fill(lake, groups, [("young", START, 30.0)])
+    dated.check_context(lake, "young")
+    with pytest.raises(WarehouseError, match="no dated features are known of the context 'yuong'"):
+        dated.check_context(lake, "yuong")
