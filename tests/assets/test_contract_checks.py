@@ -14,6 +14,7 @@ from assets.staging import staging_products
 from assets.workspace import Workspace
 from warehouse.home import Home
 
+RAW = {"raw.products", "raw.judgements", "raw.sources", "raw.files", "raw.deltas", "raw.events"}
 NUMBERS = ("example_id", "query_id", "small_version", "large_version")
 
 
@@ -66,7 +67,7 @@ def test_good_tables_pass(built: tuple[Path, dg.ExecuteInProcessResult]) -> None
     _, result = built
     assert result.success
     evaluations = found(result)
-    assert evaluations.keys() == {"raw.products", "raw.judgements", "raw.sources", "raw.files", "staging.products"}
+    assert evaluations.keys() == {*RAW, "staging.products"}
     assert all(one.passed for one in evaluations.values())
     assert values(evaluations["raw.products"].metadata) == {"rules": 9}
 
@@ -104,4 +105,4 @@ def test_a_broken_rule_stops_what_is_downstream_and_is_named(
         "duplicate_key: 1 row (us:P1); product_title_blank: 7 rows (us:P0, us:P1, us:P2, us:P4, us:P5, …)"
     )
     made = {".".join(event.asset_key.path) for event in result.get_asset_materialization_events() if event.asset_key}
-    assert made == {"raw.products", "raw.judgements", "raw.sources", "raw.files"}
+    assert made == RAW

@@ -60,7 +60,7 @@ class TrainingNegatives(dy.Schema):
 
 
 class TrainingMining(dy.Schema):
-    """One row: what training.negatives were last mined from, and how many of the nearest products each rule left out."""
+    """One row per mining: what training.negatives were made from, and how many of the nearest products each rule left out."""
 
     key = key_column("negatives")
     inputs = dy.String(nullable=False, metadata=about("digest of pairs, products, encoder and settings"))
