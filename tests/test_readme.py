@@ -48,7 +48,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(binary, target)
     said = [run(command, folder) for command in OWN_CATALOGUE]
-    (folder / "second_build.txt").write_text(said[OWN_CATALOGUE.index("stockroom build --home my-home")], encoding="utf-8")
+    (folder / "second_build.txt").write_text(
+        said[OWN_CATALOGUE.index("stockroom build --home my-home")], encoding="utf-8"
+    )
     shutil.copytree(folder / "my-home", folder / ".stockroom" / "demo" / "home")
     return folder
 
