@@ -90,6 +90,7 @@ def make_home(folder: Path, products: int) -> Home:
         kind="model",
         model_id="bench",
         encoder_fingerprint="bench",
+        vector_table="bench",
         vector_version=written.version,
         snapshot=snapshot,
         published_at=datetime(2026, 1, 1, tzinfo=UTC),
