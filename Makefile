@@ -7,7 +7,7 @@ BIN := .venv/bin
 DEMO := .stockroom/demo
 READY := .venv/.ready
 
-.PHONY: help setup demo test check lock clean
+.PHONY: help setup demo test check bench lock clean
 
 help: ## Show what can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,6 +31,9 @@ check: setup ## Lint, format, types and import laws.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: setup ## Measure every figure beside what it is compared with; some of it needs an hour and 10 GB of disk.
+	$(BIN)/python tests/bench/run.py $(BENCH)
 
 lock: ## Resolve pyproject.toml anew into requirements.lock (needs uv).
 	uv pip compile --universal --python-version 3.11 --group dev --generate-hashes --no-annotate --no-header \

@@ -1,0 +1,132 @@
+"""What the benchmarks share: figures beside what they are compared with, medians of rounds, and steps in processes of their own."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Hold one measured value beside the value that it is compared with, measured in the same run.
+
+    Attributes:
+        name: What was measured.
+        value: What it came to, the median where there were rounds.
+        unit: Its unit: s, ms, MB, texts/s, recall, …
+        beside: What it is compared with, in words; empty where the figure stands alone.
+        reference: What that came to, in the same unit.
+        at_least: The least that `ratio` (or `value` where nothing is beside it) may be; None where there is no such bound.
+        at_most: The most that it may be.
+    """
+
+    name: str
+    value: float
+    unit: str
+    beside: str = ""
+    reference: float | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """Return value over reference."""
+        return self.value / self.reference if self.reference else None
+
+    @property
+    def is_met(self) -> bool | None:
+        """Tell whether the figure keeps its bounds; None where it has none."""
+        if self.at_least is None and self.at_most is None:
+            return None
+        held = self.value if self.ratio is None else self.ratio
+        return (self.at_least is None or held >= self.at_least) and (self.at_most is None or held <= self.at_most)
+
+
+@dataclass
+class Bench:
+    """Gather the figures of one benchmark, print them as a table and write them as JSON."""
+
+    title: str
+    figures: list[Figure] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, name: str, value: float, unit: str, **compared: Any) -> Figure:
+        """Add a figure and return it; see `Figure` for what it can be compared with."""
+        self.figures.append(Figure(name, value, unit, **compared))
+        return self.figures[-1]
+
+    def finish(self, json_file: Path | None) -> None:
+        """Print the table, and write it to `json_file` if there is one."""
+        show(self.title, self.figures)
+        if json_file:
+            told = [asdict(each) | {"ratio": each.ratio, "is_met": each.is_met} for each in self.figures]
+            machine = {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)}
+            report = {"title": self.title, "machine": machine, "facts": self.facts, "figures": told}
+            json_file.parent.mkdir(parents=True, exist_ok=True)
+            json_file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def show(title: str, figures: Sequence[Figure]) -> None:
+    """Print figures as a table."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("what", overflow="fold")
+    for name in ("measured", "beside", "ratio", "bound", ""):
+        table.add_column(name, justify="left" if name in ("beside", "") else "right", overflow="fold")
+    for each in figures:
+        beside = "" if each.reference is None else f"{_number(each.reference)} {each.unit}  {each.beside}"
+        bounds = [f"≥ {each.at_least:g}"] * (each.at_least is not None) + [f"≤ {each.at_most:g}"] * (
+            each.at_most is not None
+        )
+        ratio = "" if each.ratio is None else f"{each.ratio:.2f}"
+        met = {True: "met", False: "MISSED", None: ""}[each.is_met]
+        table.add_row(each.name, f"{_number(each.value)} {each.unit}", beside, ratio, ", ".join(bounds), met)
+    Console(width=max(120, Console().width)).print(table)
+
+
+def arguments(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser with the options that every benchmark has."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
+    return parser
+
+
+def median_seconds(work: Callable[[], object], rounds: int = 3) -> float:
+    """Return the median seconds of some rounds."""
+    return median(seconds(work) for _ in range(rounds))
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return the seconds that some work takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def in_own_process(script: str, *options: object, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Run a benchmark's own step in a process of its own and return the JSON object on the last line that it printed."""
+    command = [sys.executable, script, *map(str, options)]
+    run = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}
+    )
+    told: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return told
+
+
+def peak_mb() -> int:
+    """Return the most memory that this process ever held, in MB. (getrusage would count what its parent held, too.)"""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) // 1024
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
