@@ -1,4 +1,4 @@
-"""What the benchmarks share: figures beside what they are compared with, medians of rounds, and steps in processes of their own."""
+"""What the benchmarks share: figures beside what they are compared with, medians of rounds, and steps in own processes."""
 
 import argparse
 import json
