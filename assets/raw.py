@@ -11,7 +11,9 @@ from assets.tables import table_asset, table_result
 from assets.workspace import Workspace
 from warehouse.delta_files import check_deltas
 from warehouse.deltas import apply_deltas, ensure
+from warehouse.doors import arrivals
 from warehouse.ingest import Ingested, ingest, require_raw
+from warehouse.replay import forget_superseded, keep
 
 TABLES = ("raw.products", "raw.judgements", "raw.sources", "raw.files", "raw.deltas", "raw.events")
 
@@ -27,13 +29,16 @@ def raw_tables(
     context: dg.AssetExecutionContext, config: RawConfig, workspace: dg.ResourceParam[Workspace]
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Bring the files of an ESCI folder into the lake, then delta files; refuse bad rows into quarantine."""
-    folder = Path(config.folder) if config.folder else workspace.raw
+    home, folder = workspace.home, Path(config.folder) if config.folder else workspace.raw
     if folder is None:
-        require_raw(workspace.home.lake)
-    arrived = {one.table: _facts(one) for one in ingest(workspace.home.lake, folder)} if folder else {}
-    applied = apply_deltas(workspace.home.lake, check_deltas(workspace.deltas))
-    with workspace.home.lake.writing() as connection:
+        require_raw(home.lake)
+    deltas = check_deltas(workspace.deltas)
+    keep(home, [*(arrivals(folder) if folder else ()), *deltas])
+    arrived = {one.table: _facts(one) for one in ingest(home.lake, folder)} if folder else {}
+    applied = apply_deltas(home.lake, deltas)
+    with home.lake.writing() as connection:
         ensure(connection)
+    forget_superseded(home)
     arrived["raw.deltas"] = {"files": [asdict(one) for one in applied]}
     warnings = [one.warning for one in applied if one.warning]
     if warnings:

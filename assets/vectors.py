@@ -1,6 +1,6 @@
 """The product vectors: the catalogue through the product tower, reconciled row by row."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import dagster as dg
@@ -15,7 +15,7 @@ from assets.workspace import Workspace
 from warehouse import frames
 from warehouse.lance import to_vectors
 from warehouse.reconcile import plan
-from warehouse.vectors import VectorWrite
+from warehouse.vectors import Rows, VectorWrite
 
 _SHOWN = ("key", "title", "input_hash")
 _ROWS = 50_000  # products embedded at a time: 150 MB at 384 dimensions
@@ -47,7 +47,7 @@ def vectors_products(
     """
     model = ServingModel(workspace, model_name(workspace))
     products = model.with_input_hash(frames.products(workspace.home.lake))
-    written, version = embed(model, products)
+    written, version = embed(model, products, anew=workspace.anew)
     live = live_rival(workspace, model.model_id)
     if live is not None and live.vector_table != model.vector_table:
         embed(live, live.with_input_hash(products))
@@ -67,12 +67,18 @@ def vectors_products(
     )
 
 
-def embed(model: ServingModel, products: pl.DataFrame) -> tuple[VectorWrite, int]:
-    """Reconcile the model's vector table with the products and bring its index up to date; return the version with it."""
+def embed(model: ServingModel, products: pl.DataFrame, *, anew: bool = False) -> tuple[VectorWrite, int]:
+    """Reconcile the model's vector table with the products and bring its index up to date; return the version with it.
+
+    With `anew` every vector is made, and those that differ from what is stored are written.
+    """
     store = model.workspace.home.vectors
     change = plan(products, store.current(model.vector_table))
-    fresh = products.join(change.upsert, on="key", how="semi", maintain_order="left")
-    written = store.apply(model.vector_table, _rows(model, fresh), change.delete["key"].to_list(), model.dim)
+    if anew:
+        rows: Iterable[Rows] = store.differing(model.vector_table, _rows(model, products))
+    else:
+        rows = _rows(model, products.join(change.upsert, on="key", how="semi", maintain_order="left"))
+    written = store.apply(model.vector_table, rows, change.delete["key"].to_list(), model.dim)
     return written, store.refresh_index(model.vector_table) if written.version else 0
 
 

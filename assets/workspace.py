@@ -22,6 +22,7 @@ class Workspace:
 
     `raw` is the ESCI folder to take in; without one a run goes on from what the lake holds. `deltas` are the delta files to
     bring in after it. `held_model` names a model to go on with: none is trained and no plot drawn (it is to take seconds).
+    `anew` makes every vector of a held model again, whatever its inputs' hashes say, and keeps those that differ.
     `force` publishes a new model that the gate refuses. `show_progress` is told of a long task and its size (None: unknown)
     and returns what is told how much of it is done.
     """
@@ -37,6 +38,7 @@ class Workspace:
     raw: Path | None = None
     deltas: tuple[Path, ...] = ()
     held_model: str | None = None
+    anew: bool = False
     force: bool = False
     show_progress: Callable[[str, int | None], Callable[[int], None]] = silent
 

@@ -13,6 +13,7 @@ from warehouse.delta_files import DeltaFile, check_deltas
 from warehouse.deltas import arrivals, passed_over
 from warehouse.home import Home
 from warehouse.ingest import require_raw
+from warehouse.replay import keep
 from warehouse.snapshots import points
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def apply(workspace: Workspace, files: Sequence[Path], *, retrain: bool = False)
         known = _known(home, checked)
         live = home.releases.live()
         if not retrain and live is not None and known is not None and _is_finished(home):
+            keep(home, checked)  # a file of before files were kept is kept from now on
             return ApplyReport(known, changed=False, snapshot=home.lake.snapshot(), release=live.release, run=None)
         from assets.serving import hold_live_model  # Dagster comes with them, which takes seconds
         from orchestration.builder import run_job

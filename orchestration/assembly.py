@@ -22,7 +22,7 @@ from assets import (
 )
 from assets.dated import dated_assets, pairs_see_no_future
 from assets.negatives import negatives_are_not_relevant
-from orchestration.jobs import apply_job, build_job, fold_inputs_job, training_inputs_job
+from orchestration.jobs import apply_job, build_job, derived_tables_job, fold_inputs_job, training_inputs_job
 from orchestration.resources import workspace_resource
 from warehouse.contracts.dated import DatedTables
 
@@ -50,7 +50,7 @@ def assemble(dated: DatedTables = ()) -> dg.Definitions:
     return dg.Definitions(
         assets=[*dg.load_assets_from_modules(ASSET_MODULES), *dated_assets(dated)],
         asset_checks=[*checks.all_checks(dated), pairs_see_no_future, negatives_are_not_relevant],
-        jobs=[build_job, apply_job, training_inputs_job, fold_inputs_job],
+        jobs=[build_job, apply_job, training_inputs_job, derived_tables_job, fold_inputs_job],
         resources={"workspace": workspace_resource},
         # One process: ten empty assets take seconds, where a process for each takes most of a minute.
         executor=dg.in_process_executor,

@@ -24,6 +24,13 @@ training_inputs_job = dg.define_asset_job(
     description="Everything between the raw tables and the model: what `stockroom train` makes anew beside the lake.",
 )
 
+derived_tables_job = dg.define_asset_job(
+    "derived_tables",
+    selection=dg.AssetSelection.groups("staging", "training", "fitted", "features", "quarantine")
+    | dg.AssetSelection.assets("registry/dated") - dg.AssetSelection.assets("training/negatives", "training/mining"),
+    description="What follows from the raw tables, for every model: what `stockroom build --rebuild` makes anew beside the lake.",
+)
+
 fold_inputs_job = dg.define_asset_job(
     "fold_inputs",
     selection=dg.AssetSelection.assets("training/queries").downstream()

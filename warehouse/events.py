@@ -8,11 +8,12 @@ import polars as pl
 from warehouse import tables
 from warehouse.contracts.contract import INPUT_HASH
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.lake import Lake
+from warehouse.lake import Lake, scalar
 from warehouse.reconcile import plan
 
 EVENTS = CONTRACTS["raw.events"]
 FILES = CONTRACTS["raw.files"]
+DELTAS = CONTRACTS["raw.deltas"]
 
 
 def tables_of(lake: Lake) -> set[str]:
@@ -39,6 +40,13 @@ def floor(connection: duckdb.DuckDBPyConnection, table: str) -> datetime | None:
     """Return the time before which the table's file has the last word; None if it has none."""
     row = connection.execute(f"SELECT as_of FROM {FILES.table} WHERE key = ?", [table]).fetchone()
     return row[0] if row else None
+
+
+def last_arrival(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return the number of the delta file that came in last, 0 before the first."""
+    if not tables.exists(connection, DELTAS.table):
+        return 0
+    return scalar(connection, f"SELECT coalesce(max(arrival), 0) FROM {DELTAS.table}")
 
 
 def judge(words: pl.DataFrame, known: pl.DataFrame, floor: datetime | None) -> pl.DataFrame:

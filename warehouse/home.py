@@ -9,6 +9,7 @@ from warehouse.contracts.dated import DatedTables
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.embeddings import EmbeddingCache
 from warehouse.journal import Journal
+from warehouse.kept_files import KeptFiles
 from warehouse.lake import Lake
 from warehouse.online import OnlineTable
 from warehouse.releases import Releases
@@ -58,6 +59,11 @@ class Home:
     def journal(self) -> Journal:
         """Return the journal of runs."""
         return Journal(self.root / "runs.jsonl")
+
+    @cached_property
+    def arrived(self) -> KeptFiles:
+        """Return the copies of the files that came in, from which a rebuild starts."""
+        return KeptFiles(self.root / "arrived")
 
     @property
     def models(self) -> Path:

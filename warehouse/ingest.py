@@ -238,6 +238,16 @@ def _record(connection: duckdb.DuckDBPyConnection, file: Arrival, rows: int, as_
     connection.execute(f"DELETE FROM {FILES.table} WHERE key = ?", [file.door.table])
     connection.execute(
         f"INSERT INTO {FILES.table} BY NAME "
-        f"SELECT ? AS key, ? AS name, ? AS sha256, ? AS size_bytes, ? AS rows, ? AS as_of, ? AS {INPUT_HASH}",
-        [file.door.table, file.path.name, file.sha256, file.size_bytes, rows, as_of, file.input_hash],
+        "SELECT ? AS key, ? AS name, ? AS sha256, ? AS size_bytes, ? AS rows, ? AS as_of, ? AS after_arrival, "
+        f"? AS {INPUT_HASH}",
+        [
+            file.door.table,
+            file.path.name,
+            file.sha256,
+            file.size_bytes,
+            rows,
+            as_of,
+            events.last_arrival(connection),
+            file.input_hash,
+        ],
     )

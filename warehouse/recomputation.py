@@ -16,7 +16,7 @@ from warehouse.home import Home
 from warehouse.journal import Journal
 from warehouse.lake import Lake
 
-_GIVEN = ("raw.", "dated.")  # what came in from outside, and is not derived
+_RAW, _DATED = "raw.", "dated."  # what came in from outside, and is not derived
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def recomputed_home(home: Home, snapshot: int) -> Iterator[RecomputedHome]:
             table for table, _ in dated.declarations(connection)
         )  # those of then, whatever is declared now
     with scratch_home(home, declared) as recomputed:
-        _copy_raw(home.lake, snapshot, recomputed)
+        _copy(home.lake, snapshot, recomputed, (_RAW, _DATED))
         yield recomputed
 
 
@@ -66,13 +66,24 @@ def scratch_home(home: Home, declared: DatedTables = ()) -> Iterator[RecomputedH
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _copy_raw(lake: Lake, snapshot: int, into: RecomputedHome) -> None:
-    """Copy every raw and dated table as of a snapshot: rows and input hashes, in the columns of its contract of today."""
+def copy_dated(home: Home, into: RecomputedHome) -> None:
+    """Copy the tables of dated features as they now are, with what is known of their files."""
+    _copy(home.lake, home.lake.snapshot(), into, (_DATED,))
+    files = into.contracts["raw.files"]
+    with home.lake.reading() as source, into.lake.writing() as connection:
+        found = source.execute(f"FROM {files.table} WHERE starts_with(key, ?)", [_DATED]).pl()
+        dated_files = found.select(name for name in (*files.columns, INPUT_HASH) if name in found.columns)
+        if dated_files.height:
+            connection.execute(f"INSERT INTO {files.table} BY NAME FROM dated_files")
+
+
+def _copy(lake: Lake, snapshot: int, into: RecomputedHome, given: tuple[str, ...]) -> None:
+    """Copy tables as of a snapshot: rows and input hashes, in the columns of each one's contract of today."""
     with lake.reading(snapshot) as source, into.lake.writing() as connection:
         for table, contract in into.contracts.items():
-            if table.startswith(_GIVEN):
+            if table.startswith(given):
                 tables.ensure(connection, contract)
-            if table.startswith(_GIVEN) and tables.exists(source, table):
+            if table.startswith(given) and tables.exists(source, table):
                 batches = source.sql(f"FROM {table}").to_arrow_reader(lake.settings.batch_rows)
                 wanted = [name for name in (*contract.columns, INPUT_HASH) if name in batches.schema.names]
                 for batch in batches:

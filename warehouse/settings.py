@@ -16,6 +16,11 @@ class WarehouseSettings(BaseModel):
     threads: int = Field(0, ge=0, description="Threads that DuckDB may use, a count; 0 means one for each core.")
     batch_rows: int = Field(50_000, gt=0, description="Rows cleaned and validated at a time, a count; bounds memory.")
     lock_timeout_s: float = Field(3600.0, gt=0, description="How long a writer waits for another, in seconds.")
+    keep_files: bool = Field(
+        True,
+        description="Whether the last full snapshot and the deltas after it are kept in the home, compressed, for "
+        "build --rebuild; true or false.",
+    )
     validation_percent: int = Field(
         15, ge=0, le=50, description="Share of the train queries carved out for validation, in percent of queries."
     )

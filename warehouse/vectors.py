@@ -1,5 +1,6 @@
 """Product vectors: one table for each product side, written by key, read and searched at exact versions."""
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -92,6 +93,17 @@ class VectorStore:
                 table = self._directory.create(name, schema)
             upserted += merge(table, rows)
         return VectorWrite(int(table.version) if table is not None else 0, upserted, deleted)
+
+    def differing(self, name: str, pieces: Iterable[Rows]) -> Iterator[pa.Table]:
+        """Yield of each piece, which has the columns of the table, the rows that the newest version does not hold to the bit."""
+        table = self._directory.open(name)
+        stored: dict[str, bytes] = {}
+        for batch in () if table is None else scan_batches(table, COLUMNS, 32_768):
+            stored |= _digests(pa.table(batch))
+        for piece in pieces:
+            rows = (piece.to_arrow() if isinstance(piece, pl.DataFrame) else pa.table(piece)).select(COLUMNS)
+            made = _digests(rows)
+            yield rows.filter(pa.array([stored.get(key) != digest for key, digest in made.items()], pa.bool_()))
 
     def refresh_index(self, name: str, *, index_above: int = 100_000, compact_above: int = 64) -> int:
         """Bring the vector index up to date and return the table's version: a new one only if there was need.
@@ -216,6 +228,16 @@ def _schema(dim: int) -> pa.Schema:
             pa.field("input_hash", pa.string(), nullable=False),
         ]
     )
+
+
+def _digests(rows: pa.Table) -> dict[str, bytes]:
+    """Return a hash of each row's content to the bit, by key, in the order of the rows."""
+    texts = zip(*(rows[name].to_pylist() for name in COLUMNS if name != "vector"), strict=True)
+    vectors = to_matrix(rows["vector"])
+    return {
+        text[0]: hashlib.blake2b(repr(text).encode() + vector.tobytes(), digest_size=16).digest()
+        for text, vector in zip(texts, vectors, strict=True)
+    }
 
 
 def _commits(pieces: Iterable[Rows], schema: pa.Schema, commit_rows: int) -> Iterator[pa.Table]:

@@ -11,6 +11,7 @@ from orchestration.cli.output import console, gate_line, progress, relevance_tab
 
 if TYPE_CHECKING:
     from orchestration.builder import BuildReport
+    from orchestration.settings import Settings
 
 
 _STAGES = 8
@@ -32,6 +33,10 @@ def build(
         bool,
         typer.Option("--force", help="Publish the new model even if the gate refuses it; the release says so."),
     ] = False,
+    rebuild: Annotated[
+        bool,
+        typer.Option("--rebuild", help="Replay all files that came in, under the live model, and mend what differs."),
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -43,8 +48,16 @@ def build(
     A new model goes live only if the gate lets it through: the lower end of the 95 % interval of its validation recall@10
     minus the live model's must lie above minus the setting release.gate_margin. Else the live one stays, with the catalogue
     as it now is.
+
+    `--rebuild` trains nothing: it makes the lake and the live model's vectors again from the last full snapshot and the deltas
+    after it, beside what is there, and takes over what differs, row by row and bit by bit. It should find nothing.
     """
     settings = settings_for(home)
+    if rebuild:
+        if raw is not None or force:
+            raise typer.BadParameter("--rebuild goes by what came in already: give it without --raw and --force")
+        _rebuild(settings, as_json)
+        return
     with progress() as announce:
         starting = announce("starting", None)
         from orchestration.builder import build as run
@@ -56,6 +69,36 @@ def build(
         write_json(asdict(report))
     else:
         show(report, settings.home)
+
+
+def _rebuild(settings: "Settings", as_json: bool) -> None:
+    with progress() as announce:
+        starting = announce("starting", None)
+        from orchestration.rebuilder import rebuild as run
+        from orchestration.workspace import open_workspace
+
+        starting(1)
+        report = run(replace(open_workspace(settings), show_progress=announce))
+    if as_json:
+        write_json(asdict(report) | {"agrees": report.agrees})
+        return
+    for table, name in report.files.items():
+        console.print(f"replayed     {name} into {table}", highlight=False, markup=False)
+    console.print(f"replayed     {report.deltas:,} deltas; {report.superseded:,} more had a full snapshot after them")
+    for table, counts in report.differing.items():
+        told = ", ".join(f"{rows:,} {how}" for how, rows in counts.items() if rows)
+        console.print(f"differed     {table}: {told}", style="yellow")
+    if any(report.vectors.values()):
+        told = ", ".join(f"{rows:,} {how}" for how, rows in report.vectors.items() if rows)
+        console.print(f"differed     vectors.products: {told}", style="yellow")
+    run_report = report.run
+    if report.agrees:
+        console.print(
+            f"Nothing differed: every row and every vector is what the files make of them. Release {run_report.release} stays "
+            "live."
+        )
+    else:
+        console.print(f"release      {run_report.release}: model {run_report.model}, snapshot {run_report.snapshot}")
 
 
 def show(report: "BuildReport", home: Path) -> None:

@@ -1,0 +1,101 @@
+"""Kept files: what came in, byte by byte, named by its hash, so that it can be brought in again."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Set
+from contextlib import suppress
+from pathlib import Path
+
+import pyarrow as pa
+
+from warehouse.errors import WarehouseError
+
+_ENDING = ".zst"
+_CHUNK_BYTES = 1 << 20
+
+
+class KeptFiles:
+    """Keep copies of files under one directory, compressed (zstd), each content once whatever its name was.
+
+    A copy appears whole or not at all, and is on the disk before anything that names it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def has(self, sha256: str) -> bool:
+        """Tell whether the content with this hash is kept."""
+        return self._path(sha256).exists()
+
+    def keep(self, path: Path, sha256: str) -> bool:
+        """Keep a file whose hash is known, and tell whether it was not kept before.
+
+        Raises:
+            WarehouseError: The file's bytes are no longer those of the hash.
+        """
+        if self.has(sha256):
+            return False
+        self.root.mkdir(parents=True, exist_ok=True)
+        draft = self.root / f"draft-{os.getpid()}"
+        try:
+            with path.open("rb") as source, draft.open("wb") as target:
+                with pa.CompressedOutputStream(pa.PythonFile(target, mode="w"), "zstd") as packed:
+                    found = _copy(source.read, packed.write)
+                    packed.flush()
+                if found != sha256:
+                    raise WarehouseError(f"{path} changed while it was read", "wait until it is written, and run again")
+            with draft.open("rb") as written:
+                os.fsync(written.fileno())
+            draft.rename(self._path(sha256))
+        finally:
+            draft.unlink(missing_ok=True)
+        return True
+
+    def restore(self, sha256: str, path: Path) -> None:
+        """Write the content with this hash to a path.
+
+        Raises:
+            WarehouseError: It is not kept, or its copy is damaged.
+        """
+        kept = self._path(sha256)
+        mend = "bring a full snapshot in, from which a rebuild can start: stockroom build --raw DIR"
+        if not kept.exists():
+            raise WarehouseError(f"{kept} is missing", mend)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with pa.CompressedInputStream(pa.OSFile(str(kept)), "zstd") as packed, path.open("wb") as target:
+                found = _copy(packed.read, target.write)
+        except OSError as error:
+            raise WarehouseError(f"{kept} cannot be read: {error}", mend) from error
+        if found != sha256:
+            raise WarehouseError(f"{kept} is damaged: it holds other bytes than its name says", mend)
+
+    def prune(self, needed: Set[str]) -> int:
+        """Take away every copy but those of the hashes in `needed`, and drafts of killed processes; return how many went."""
+        gone = 0
+        for path in self._files():
+            if path.name.removesuffix(_ENDING) not in needed:
+                with suppress(FileNotFoundError):
+                    path.unlink()
+                    gone += 1
+        return gone
+
+    @property
+    def size_bytes(self) -> int:
+        """Return what the copies take on disk, in bytes."""
+        return sum(path.stat().st_size for path in self._files())
+
+    def _files(self) -> Iterable[Path]:
+        return sorted(self.root.iterdir()) if self.root.is_dir() else []
+
+    def _path(self, sha256: str) -> Path:
+        return self.root / f"{sha256}{_ENDING}"
+
+
+def _copy(read: Callable[[int], bytes], write: Callable[[bytes], object]) -> str:
+    """Copy in pieces, and return the SHA-256 of the bytes, in hex."""
+    digest = hashlib.sha256()
+    while piece := read(_CHUNK_BYTES):
+        digest.update(piece)
+        write(piece)
+    return digest.hexdigest()
