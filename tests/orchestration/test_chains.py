@@ -1,0 +1,250 @@
+"""Deltas and full snapshots one by one, in batches, or replayed from the kept files: the same tables, the same vectors."""
+
+import hashlib
+import json
+import os
+import shutil
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from assets.serving import ServingModel
+from assets.texts import product_texts
+from assets.vectors import embed
+from assets.workspace import Workspace
+from orchestration.settings import load_settings
+from warehouse import dated, frames, quarantine, staging, tables
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.delta_files import check_deltas
+from warehouse.deltas import apply_deltas, ensure
+from warehouse.doors import arrivals
+from warehouse.home import Home
+from warehouse.ingest import ingest
+from warehouse.replay import forget_superseded, keep, replay
+from warehouse.settings import WarehouseSettings
+from warehouse.takeover import DERIVED, GIVEN, take_over
+
+EXAMPLES = int(os.environ.get("TRIALS", "3"))  # besides the one that is written out
+EARLIER, NOON, LATER = (f"2026-01-01T{hour}:00:00Z" for hour in (11, 12, 13))
+TIMES = st.sampled_from([None, EARLIER, NOON, LATER])
+IDS = ("P1", "P2", "P3")
+SQL_TABLES = {
+    "staging.judgements": {"judged_at": WarehouseSettings().judged_at},
+    "training.queries": {"validation_percent": 40},
+    "fitted.vocabulary": {},
+    "features.products": {},
+    "features.queries": {},
+    "features.pairs": {},
+    "training.pairs": {},
+}
+
+
+def _product(op, product_id, title, brand, time):
+    columns = {"product_title": title, "product_brand": brand} if op == "upsert" else {}
+    return {"op": op, "product_locale": "us", "product_id": product_id, "event_time": time, **columns}
+
+
+def _judgement(op, product_id, query_id, label, time):
+    row = {"op": op, "product_locale": "us", "query_id": query_id, "product_id": product_id, "event_time": time}
+    return row | (_judged(product_id, query_id, label) if op == "upsert" else {})
+
+
+def _judged(product_id, query_id, label):
+    return {
+        "example_id": 10 * query_id + IDS.index(product_id),
+        "query": f"warm socks {query_id}",
+        "query_id": query_id,
+        "product_id": product_id,
+        "product_locale": "us",
+        "esci_label": label,
+        "small_version": 1,
+        "large_version": 1,
+        "split": "test" if query_id == 3 else "train",
+    }
+
+
+OPS = st.sampled_from(["upsert", "upsert", "delete", "replace"])
+PRODUCT_WORDS = st.builds(
+    _product,
+    OPS,
+    st.sampled_from([*IDS, None]),
+    st.sampled_from(["<b>Wool</b> socks", "Cotton socks", " "]),
+    st.sampled_from([None, "Nike"]),
+    TIMES,
+)
+JUDGEMENT_WORDS = st.builds(
+    _judgement, OPS, st.sampled_from(IDS), st.sampled_from([1, 2, 3]), st.sampled_from("ESX"), TIMES
+)
+# A delta; the name of one that came in before, to come again; that one's bytes under another name; or a full snapshot.
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("delta"), st.lists(PRODUCT_WORDS, min_size=1, max_size=4)),
+        st.tuples(st.just("delta"), st.lists(JUDGEMENT_WORDS, min_size=1, max_size=3)),
+        st.tuples(st.sampled_from(["again", "renamed"]), st.integers(0, 3)),
+        st.tuples(st.just("full"), st.tuples(st.sampled_from([("P1",), IDS]), st.sampled_from("EI"))),
+    ),
+    min_size=2,
+    max_size=6,
+)
+WRITTEN_OUT = [
+    ("delta", [_product("delete", "P1", None, None, NOON), _product("upsert", "P2", "Cotton socks", None, LATER)]),
+    ("delta", [_judgement("upsert", "P2", 3, "E", None), _judgement("delete", "P3", 1, None, NOON)]),
+    ("full", (IDS, "I")),
+    (
+        "delta",
+        [_product("upsert", "P1", "<b>Wool</b> socks", "Nike", EARLIER), _product("delete", "P3", None, None, None)],
+    ),
+    ("again", 0),
+    ("renamed", 0),
+]
+
+
+class Encoder:
+    """Make of each text numbers that its hash decides."""
+
+    def encode(self, texts, _on_progress=None):
+        seeds = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) for text in texts]
+        rows = np.stack([np.random.default_rng(seed).standard_normal(384) for seed in seeds])
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+class Chain:
+    """A home with a trained model, into which files come as a run brings them in; what follows from them is made at once."""
+
+    def __init__(self, root, built, databases):
+        home = Home(root, WarehouseSettings(threads=1, batch_rows=3, validation_percent=40))
+        root.mkdir()
+        (root / "models").symlink_to(built.home / "models")
+        home.lake._idle = databases
+        self.home, self.workspace = home, Workspace(home, encoder=load_settings(built.home).encoder)
+        self.model = ServingModel(self.workspace, built.report["model"])
+
+    def bring_in(self, folder=None, deltas=()):
+        if folder:
+            keep(self.home, arrivals(folder))
+            ingest(self.home.lake, folder)
+        checked = check_deltas(deltas)
+        keep(self.home, checked)
+        apply_deltas(self.home.lake, checked)
+        with self.home.lake.writing() as connection:
+            ensure(connection)
+        forget_superseded(self.home)
+        self.derive()
+        self.embed()
+
+    def derive(self):
+        lake = self.home.lake
+        staging.refresh_products(lake)
+        staging.refresh_queries(lake)
+        with lake.writing() as connection:
+            for table, values in SQL_TABLES.items():
+                tables.refresh(connection, CONTRACTS[table], values)
+            quarantine.refuse(connection, "staging.judgements")
+            quarantine.refuse(connection, "training.pairs")
+            dated.register(connection, (), lake.settings)
+            dated.refresh_training(connection)
+
+    def embed(self, anew=False):
+        products = self.model.with_input_hash(frames.products(self.home.lake))
+        self.model.texts.fill(product_texts(products))
+        return embed(self.model, products, anew=anew)[0]
+
+    def tables(self):
+        """Return every row of every table, but for the snapshot that brought a delta in: batches share one."""
+        found = {}
+        with self.home.lake.reading() as connection:
+            for table in (*GIVEN, *DERIVED):
+                without = " EXCLUDE (snapshot)" if table == "raw.deltas" else ""
+                found[table] = connection.sql(f"SELECT *{without} FROM {table} ORDER BY ALL").fetchall()
+        return found
+
+    def vectors(self):
+        """Return every row of the vector table, the vectors to the bit."""
+        if not self.home.vectors.version(self.model.vector_table):
+            return {}
+        rows = self.home.vectors.read(self.model.vector_table).to_pylist()
+        return {row["key"]: row | {"vector": np.array(row["vector"], np.float32).tobytes()} for row in rows}
+
+
+@pytest.fixture(scope="module")
+def databases():
+    """Return the idle databases that all lakes share: DuckDB's extensions are loaded once."""
+    return []
+
+
+def _folder(path, ids, label):
+    path.mkdir()
+    products = [
+        {
+            "product_id": name,
+            "product_title": f"{name} of {len(ids)}",
+            "product_description": None,
+            "product_bullet_point": None,
+            "product_brand": "Puma",
+            "product_color": None,
+            "product_locale": "us",
+        }
+        for name in (*ids, ids[0])  # the last one twice: refused
+    ]
+    schema = dict.fromkeys(products[0], pl.String)
+    pl.DataFrame(products, schema=schema).write_parquet(path / "shopping_queries_dataset_products.parquet")
+    judged = pl.DataFrame([_judged(name, query, label) for name in ("P1", "P3") for query in (1, 2)])
+    judged.write_parquet(path / "shopping_queries_dataset_examples.parquet")
+    return path
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(steps=STEPS, ends=st.lists(st.booleans(), min_size=6, max_size=6))
+@example(steps=WRITTEN_OUT, ends=[False] * 6)
+def test_one_by_one_in_batches_and_replayed_end_alike(built, databases, tmp_path_factory, steps, ends):
+    """`ends` says after which steps a batch ends."""
+    folder = tmp_path_factory.mktemp("chain")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("assets.texts.open_encoder", lambda *_: Encoder())
+        one, batches, replayed = (Chain(folder / name, built, databases) for name in ("one", "batches", "replayed"))
+        start = _folder(folder / "start", IDS, "E")
+        one.bring_in(start)
+        batches.bring_in(start)
+        made, waiting = [], []
+        for number, (kind, content) in enumerate(steps):
+            if kind == "full":
+                raw = _folder(folder / f"full{number}", *content)
+                if waiting:
+                    batches.bring_in(deltas=waiting)
+                waiting = []
+                one.bring_in(raw)
+                batches.bring_in(raw)
+                continue
+            path = folder / f"{number}.jsonl"
+            if kind == "delta":
+                path.write_text("".join(json.dumps(row) + "\n" for row in content), encoding="utf-8")
+            elif not made:
+                continue
+            elif kind == "again":
+                path = made[content % len(made)]
+            else:
+                shutil.copy(made[content % len(made)], path)
+            made.append(path)
+            one.bring_in(deltas=[path])
+            waiting.append(path)
+            if ends[number]:
+                batches.bring_in(deltas=waiting)
+                waiting = []
+        if waiting:
+            batches.bring_in(deltas=waiting)
+        assert one.tables() == batches.tables()
+        assert one.vectors() == batches.vectors()
+
+        for chain in (one, batches):
+            replay(chain.home, replayed.home)
+            replayed.derive()
+            replayed.embed()
+            assert take_over(chain.home.lake, replayed.home.lake) == {}
+            assert replayed.vectors() == chain.vectors()
+            assert (written := chain.embed(anew=True)).upserted == written.deleted == 0
+            shutil.rmtree(replayed.home.lake.root)
+            shutil.rmtree(replayed.home.root / "vectors")
+    shutil.rmtree(folder)
