@@ -25,12 +25,15 @@ FILES, DELTAS = CONTRACTS["raw.files"], CONTRACTS["raw.deltas"]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Name the last full file of a raw table, the deltas that it replaced, and the time before which it has the last word."""
+    """Name the last full file of a raw table, the deltas that it replaced, and the time before which it has the last word.
+
+    `after_arrival` is the last delta before it, None where the lake did not note that at the time.
+    """
 
     table: str
     name: str
     sha256: str
-    after_arrival: int
+    after_arrival: int | None
     as_of: datetime | None
 
 
@@ -60,11 +63,7 @@ class Past:
 
 
 def past(lake: Lake) -> Past:
-    """Return what the lake says of the files that came in.
-
-    Raises:
-        WarehouseError: A table's file came in before the lake noted which deltas had come before it.
-    """
+    """Return what the lake says of the files that came in; a delta of which it is not known is not superseded."""
     if not lake.exists:
         return Past((), ())
     doors = {door.table for door in DOORS}
@@ -72,18 +71,12 @@ def past(lake: Lake) -> Past:
         files = connection.sql(f"FROM {FILES.table}").pl() if tables.exists(connection, FILES.table) else pl.DataFrame()
         has_deltas = tables.exists(connection, DELTAS.table)
         came = connection.sql(f"FROM {DELTAS.table} ORDER BY arrival").pl() if has_deltas else pl.DataFrame()
-    snapshots = []
-    for row in files.iter_rows(named=True):
-        if row["key"] not in doors:
-            continue
-        after = row.get("after_arrival")
-        if after is None and any(delta["table"] == row["key"] for delta in came.iter_rows(named=True)):
-            raise WarehouseError(
-                f"{row['key']} was filled before the lake noted which deltas had come in by then",
-                "bring another full snapshot in: stockroom build --raw DIR",
-            )
-        snapshots.append(Snapshot(row["key"], row["name"], row["sha256"], after or 0, row["as_of"]))
-    starts = {each.table: each.after_arrival for each in snapshots}
+    snapshots = tuple(
+        Snapshot(row["key"], row["name"], row["sha256"], row.get("after_arrival"), row.get("as_of"))
+        for row in files.iter_rows(named=True)
+        if row["key"] in doors
+    )
+    starts = {each.table: each.after_arrival or 0 for each in snapshots}
     deltas = (
         Delta(
             arrival=row["arrival"],
@@ -95,7 +88,7 @@ def past(lake: Lake) -> Past:
         )
         for row in came.iter_rows(named=True)
     )
-    return Past(tuple(snapshots), tuple(deltas))
+    return Past(snapshots, tuple(deltas))
 
 
 def keep(home: Home, files: Sequence[Arrival | DeltaFile]) -> None:
@@ -121,9 +114,16 @@ def replay(home: Home, into: Home) -> Past:
     the file has the last word. The files are written beside the lake of `into` for the time being.
 
     Raises:
-        WarehouseError: A file is not kept, or its copy is damaged; nothing of the home was written.
+        WarehouseError: A file is not kept, or its copy is damaged, or a table's file came in before the lake noted which
+            deltas had come before it; nothing of the home was written.
     """
     done, folder = past(home.lake), into.lake.root.parent / "arrived"
+    for file in done.snapshots:
+        if file.after_arrival is None and any(delta.table == file.table for delta in done.deltas):
+            raise WarehouseError(
+                f"{file.table} was filled before the lake noted which deltas had come in by then",
+                "bring another full snapshot in: stockroom build --raw DIR",
+            )
     for file in done.snapshots:
         home.arrived.restore(file.sha256, folder / "raw" / file.name)
     ingest(into.lake, folder / "raw")
@@ -132,7 +132,7 @@ def replay(home: Home, into: Home) -> Past:
         for file in done.snapshots:
             connection.execute(
                 f"UPDATE {FILES.table} SET as_of = ?, after_arrival = ? WHERE key = ?",
-                [file.as_of, file.after_arrival, file.table],
+                [file.as_of, file.after_arrival or 0, file.table],
             )
     for superseded, deltas in groupby(done.deltas, key=lambda delta: delta.superseded):
         if superseded:

@@ -1,0 +1,124 @@
+"""A replay starts from the last full files, goes on with the deltas after them, and ends in the tables that are there."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from warehouse.delta_files import check_deltas
+from warehouse.deltas import apply_deltas, ensure
+from warehouse.doors import arrivals
+from warehouse.errors import WarehouseError
+from warehouse.home import Home
+from warehouse.ingest import ingest
+from warehouse.replay import forget_superseded, keep, past, replay
+from warehouse.settings import WarehouseSettings
+from warehouse.takeover import GIVEN, take_over
+
+Row = dict[str, Any]
+Write = Callable[..., Path]
+SETTINGS = WarehouseSettings(threads=1, batch_rows=3)
+
+
+@pytest.fixture
+def home(tmp_path: Path, databases: list[duckdb.DuckDBPyConnection]) -> Home:
+    home = Home(tmp_path / "home", SETTINGS)
+    home.lake._idle = databases
+    return home
+
+
+@pytest.fixture
+def beside(tmp_path: Path, databases: list[duckdb.DuckDBPyConnection]) -> Home:
+    home = Home(tmp_path / "beside", SETTINGS)
+    home.lake._idle = databases
+    return home
+
+
+def bring_in(home: Home, folder: Path | None = None, *deltas: Path) -> None:
+    """Bring files in as the asset of the raw tables does."""
+    files = check_deltas(deltas)
+    keep(home, [*(arrivals(folder) if folder else ()), *files])
+    if folder:
+        ingest(home.lake, folder)
+    apply_deltas(home.lake, files)
+    with home.lake.writing() as connection:
+        ensure(connection)
+    forget_superseded(home)
+
+
+def delta(folder: Path, name: str, *rows: Row) -> Path:
+    path = folder / name
+    path.write_text("".join(json.dumps({"product_locale": "us", **row}) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_deltas_of_one_table_outlive_the_full_file_of_another(
+    home: Home, beside: Home, tmp_path: Path, write: Write, products: list[Row], product: Callable[..., Row]
+) -> None:
+    bring_in(home, write())
+    before = delta(tmp_path, "before.jsonl", {"op": "delete", "product_id": "P1", "event_time": "2026-01-02T00:00:00Z"})
+    label = delta(tmp_path, "label.jsonl", {"op": "delete", "product_id": "P2", "query_id": 2})
+    bring_in(home, None, before, label)
+    bring_in(home, write(products=[*products, product("P6", "us", "Rug")]))
+    after = delta(tmp_path, "after.jsonl", {"op": "delete", "product_id": "P6", "event_time": "2026-01-01T00:00:00Z"})
+    bring_in(home, None, after)
+    for path in (before, label, after):
+        path.unlink()
+
+    known = past(home.lake)
+    assert [(each.name, each.superseded) for each in known.deltas] == [
+        ("before.jsonl", True),
+        ("label.jsonl", False),
+        ("after.jsonl", False),
+    ]
+    assert {path.name.removesuffix(".zst") for path in home.arrived.root.iterdir()} == known.needed
+    assert len(known.needed) == 5
+    replay(home, beside)
+    with beside.lake.reading() as connection:  # after.jsonl is older than what the full file replaced
+        assert connection.sql("SELECT stale FROM raw.deltas ORDER BY arrival").fetchall() == [(0,), (0,), (1,)]
+    assert take_over(home.lake, beside.lake, GIVEN) == {}
+
+
+def test_a_takeover_writes_what_differs_and_tells_how(home: Home, beside: Home, write: Write) -> None:
+    bring_in(home, write())
+    replay(home, beside)
+    with home.lake.writing() as connection:
+        connection.execute("UPDATE raw.products SET product_brand = 'Puma' WHERE key = 'us:P1'")
+        connection.execute("DELETE FROM raw.products WHERE key = 'us:P2'")
+        connection.execute(
+            "INSERT INTO raw.products BY NAME SELECT * REPLACE ('us:P9' AS key) FROM raw.products LIMIT 1"
+        )
+    before = home.lake.snapshot()
+    assert take_over(home.lake, beside.lake, GIVEN) == {"raw.products": (1, 1, 1)}
+    assert home.lake.snapshot() == before + 1
+    assert take_over(home.lake, beside.lake, GIVEN) == {}
+    assert home.lake.snapshot() == before + 1
+
+
+def test_without_the_setting_nothing_is_kept(tmp_path: Path, write: Write, beside: Home) -> None:
+    home = Home(tmp_path / "home", SETTINGS.model_copy(update={"keep_files": False}))
+    bring_in(home, write())
+    assert home.arrived.size_bytes == 0
+    with pytest.raises(WarehouseError, match="is missing"):
+        replay(home, beside)
+    assert not beside.lake.exists
+
+
+def test_a_lake_that_did_not_note_the_order_says_so_until_another_snapshot_comes(
+    home: Home, tmp_path: Path, write: Write, products: list[Row], beside: Home
+) -> None:
+    bring_in(home, write())
+    with home.lake.writing() as connection:
+        connection.execute("ALTER TABLE raw.files DROP COLUMN after_arrival")
+    assert len(past(home.lake).needed) == 3
+    bring_in(home, None, delta(tmp_path, "a.jsonl", {"op": "delete", "product_id": "P1"}))
+    assert len(past(home.lake).needed) == 4
+    with pytest.raises(WarehouseError, match=r"raw\.products was filled before"):
+        replay(home, beside)
+    assert not beside.lake.exists
+    bring_in(home, write(products=products[1:]))
+    replay(home, beside)
+    assert take_over(home.lake, beside.lake, GIVEN) == {"raw.files": (0, 2, 0)}  # what was not noted of the others
