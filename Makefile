@@ -7,7 +7,7 @@ BIN := .venv/bin
 DEMO := .stockroom/demo
 READY := .venv/.ready
 
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo test torture check bench lock clean
 
 help: ## Show what can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -25,6 +25,9 @@ demo: setup ## Make an invented catalogue of 10,000 products, run the whole pipe
 
 test: check ## Run every check and test.
 	$(BIN)/pytest -n 2 --dist loadscope
+
+torture: setup ## Kill, race and replay what the tests do a few times of: TRIALS=50 times, at the moments of SEED=0.
+	TRIALS=$(or $(TRIALS),50) SEED=$(or $(SEED),0) $(BIN)/pytest -n 2 tests/orchestration/test_torture.py tests/orchestration/test_chains.py
 
 check: setup ## Lint, format, types and import laws.
 	$(BIN)/ruff check .

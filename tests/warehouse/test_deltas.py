@@ -242,6 +242,23 @@ def test_a_parquet_file_cut_short_is_refused(raw_lake: Lake, tmp_path: Path) -> 
     assert "us:P1" in titles(raw_lake)
 
 
+def test_a_file_that_turns_out_to_be_damaged_takes_those_before_it_back(
+    raw_lake: Lake, delta: Write, tmp_path: Path
+) -> None:
+    path = tmp_path / "delta.parquet"
+    rows = [upsert(f"P{number}", f"Title {number * 7919 % 3001}") for number in range(3000)]
+    pl.DataFrame(rows).write_parquet(path, compression="zstd")
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle - 200 : middle + 200] = bytes(byte ^ 0x5A for byte in content[middle - 200 : middle + 200])
+    path.write_bytes(content)
+    before = raw_lake.snapshot()
+    files = check_deltas([delta(delete("P1")), path])  # its columns and its end are whole
+    with pytest.raises(WarehouseError, match=r"delta\.parquet cannot be read"):
+        apply_deltas(raw_lake, files)
+    assert raw_lake.snapshot() == before
+
+
 def test_a_full_file_replaces_what_deltas_said_and_older_events_come_too_late(
     raw_lake: Lake, delta: Write, write: Write, products: list[Row], product: Callable[..., Row]
 ) -> None:
