@@ -99,11 +99,10 @@ class VectorStore:
         table = self._directory.open(name)
         stored: dict[str, bytes] = {}
         for batch in () if table is None else scan_batches(table, COLUMNS, 32_768):
-            stored |= _digests(pa.table(batch))
+            stored.update(_digests(pa.table(batch)))
         for piece in pieces:
             rows = (piece.to_arrow() if isinstance(piece, pl.DataFrame) else pa.table(piece)).select(COLUMNS)
-            made = _digests(rows)
-            yield rows.filter(pa.array([stored.get(key) != digest for key, digest in made.items()], pa.bool_()))
+            yield rows.filter(pa.array([stored.get(key) != digest for key, digest in _digests(rows)], pa.bool_()))
 
     def refresh_index(self, name: str, *, index_above: int = 100_000, compact_above: int = 64) -> int:
         """Bring the vector index up to date and return the table's version: a new one only if there was need.
@@ -230,14 +229,11 @@ def _schema(dim: int) -> pa.Schema:
     )
 
 
-def _digests(rows: pa.Table) -> dict[str, bytes]:
-    """Return a hash of each row's content to the bit, by key, in the order of the rows."""
+def _digests(rows: pa.Table) -> Iterator[tuple[str, bytes]]:
+    """Yield the key of each row and a hash of its content to the bit, in the order of the rows."""
     texts = zip(*(rows[name].to_pylist() for name in COLUMNS if name != "vector"), strict=True)
-    vectors = to_matrix(rows["vector"])
-    return {
-        text[0]: hashlib.blake2b(repr(text).encode() + vector.tobytes(), digest_size=16).digest()
-        for text, vector in zip(texts, vectors, strict=True)
-    }
+    for text, vector in zip(texts, to_matrix(rows["vector"]), strict=True):
+        yield text[0], hashlib.blake2b(repr(text).encode() + vector.tobytes(), digest_size=16).digest()
 
 
 def _commits(pieces: Iterable[Rows], schema: pa.Schema, commit_rows: int) -> Iterator[pa.Table]:

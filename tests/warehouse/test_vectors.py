@@ -56,6 +56,18 @@ def test_a_store_without_tables_is_empty_and_stays_unwritten(store: VectorStore,
         store.search(TABLE, 1, query(1), 3)
 
 
+def test_what_differs_is_found_to_the_bit_whatever_its_hash_says(store: VectorStore) -> None:
+    rows = frame(("A", one_hot(0)), ("B", one_hot(1)), ("C", one_hot(2)))
+    (all_of_them,) = store.differing(TABLE, [rows])
+    assert all_of_them.num_rows == 3
+    store.apply(TABLE, [rows], [], DIM)
+    nudged = float(np.nextafter(np.float32(1), np.float32(2)))
+    made = frame(("D", one_hot(3)), ("C", one_hot(2, nudged)), ("B", one_hot(1)), ("A", one_hot(0)))
+    made = made.with_columns(title=pl.when(pl.col("key") == "us:B").then(pl.lit("other")).otherwise("title"))
+    first, second = store.differing(TABLE, [made.head(2), made.tail(2)])
+    assert [first["key"].to_pylist(), second["key"].to_pylist()] == [["us:D", "us:C"], ["us:B"]]
+
+
 def test_search_ranks_by_cosine(store: VectorStore) -> None:
     # cosines with (1, 0, …): A 1, B 0.6, C 0, D -1
     rows = frame(("C", one_hot(1)), ("D", one_hot(0, -1.0)), ("A", one_hot(0)), ("B", [0.6, 0.8, *[0.0] * 6]))
