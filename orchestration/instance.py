@@ -15,6 +15,7 @@ CODE_LOCATION = {".dagster/repository": "__repository__@stockroom"}
 """The tag by which the UI files a run under the name in workspace.yaml: its jobs' pages go by it."""
 
 _UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+_WRITTEN_DOWN = dg.DagsterRunStatus.NOT_STARTED  # a process that was killed at once left no more of its run
 _SHIPPED = ("dagster.yaml", "workspace.yaml")
 
 
@@ -28,7 +29,7 @@ def bury_dead_runs(instance: dg.DagsterInstance) -> None:
 
     To be called under the run lock, which every run of the command line holds from before its start to its end.
     """
-    for run in instance.get_runs(dg.RunsFilter(tags=COMMAND_LINE, statuses=[dg.DagsterRunStatus.STARTED])):
+    for run in instance.get_runs(dg.RunsFilter(tags=COMMAND_LINE, statuses=[_WRITTEN_DOWN, *_UNDER_WAY])):
         instance.report_run_failed(run, "the process of this run was killed")
 
 
