@@ -91,14 +91,13 @@ def _rebuild(settings: "Settings", as_json: bool) -> None:
     if any(report.vectors.values()):
         told = ", ".join(f"{rows:,} {how}" for how, rows in report.vectors.items() if rows)
         console.print(f"differed     vectors.products: {told}", style="yellow")
-    run_report = report.run
     if report.agrees:
-        console.print(
-            f"Nothing differed: every row and every vector is what the files make of them. Release {run_report.release} stays "
-            "live."
-        )
+        console.print("Nothing differed: every row and every vector is what the files make of them.")
+    run = report.run
+    if run.new_release:
+        console.print(f"release      {run.release}: model {run.model}, snapshot {run.snapshot}")
     else:
-        console.print(f"release      {run_report.release}: model {run_report.model}, snapshot {run_report.snapshot}")
+        console.print(f"Searches answer as before: release {run.release} stays live.")
 
 
 def show(report: "BuildReport", home: Path) -> None:
