@@ -93,11 +93,11 @@ def _rebuild(settings: "Settings", as_json: bool) -> None:
         console.print(f"differed     vectors.products: {told}", style="yellow")
     if report.agrees:
         console.print("Nothing differed: every row and every vector is what the files make of them.")
-    run = report.run
-    if run.new_release:
-        console.print(f"release      {run.release}: model {run.model}, snapshot {run.snapshot}")
+    done = report.run
+    if done.new_release:
+        console.print(f"release      {done.release}: model {done.model}, snapshot {done.snapshot}")
     else:
-        console.print(f"Searches answer as before: release {run.release} stays live.")
+        console.print(f"Searches answer as before: release {done.release} stays live.")
 
 
 def show(report: "BuildReport", home: Path) -> None:
