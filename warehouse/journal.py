@@ -36,6 +36,16 @@ class Journal:
         lines = list(self._lines())
         return self.run(lines[-1]["run_id"]) if lines else {}
 
+    def has_ended_since(self, run_id: str, asset: str) -> bool:
+        """Tell whether a run came as far as `asset` after the last that a run told: that one itself, or one that went on."""
+        ended = False
+        for line in self._lines():
+            if line["asset"] == asset:
+                ended = True
+            elif line["run_id"] == run_id:
+                ended = False
+        return ended
+
     def _lines(self) -> Iterator[dict[str, Any]]:
         if not self.path.exists():
             return
