@@ -14,7 +14,7 @@ class AutomationSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     interval_s: int = Field(
-        5, ge=1, description="Time between two looks into incoming/, in seconds; Dagster looks every 5 at most."
+        4, ge=1, description="Least time between two looks into incoming/, in seconds; Dagster looks every 5 at most."
     )
     settle_s: float = Field(
         5.0, ge=0, description="How long a dropped file must be untouched before it counts as whole, in seconds."

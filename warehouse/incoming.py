@@ -30,7 +30,7 @@ _CHECK_MEMORY_GB = 1.0
 
 
 class _State(NamedTuple):
-    """What tells one content of a path from another without reading it; a rename within the file system leaves it."""
+    """What tells one content of a path from another and that a move to a folder beside it does not change."""
 
     device: int
     inode: int
@@ -40,10 +40,11 @@ class _State(NamedTuple):
 
 @dataclass(frozen=True)
 class Dropped:
-    """A file in the folder, as it was when it was looked at."""
+    """A file in the folder, as it was when it was looked at; `changed_ns` is set by the kernel at any change."""
 
     path: Path
     state: _State
+    changed_ns: int
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,12 @@ def candidates(folder: Path) -> list[Dropped]:
             with suppress(FileNotFoundError):  # taken away meanwhile, or a link to nothing
                 told = path.stat()
                 if S_ISREG(told.st_mode):
-                    found.append(Dropped(path, _State(told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns)))
+                    found.append(Dropped(path, _state(told), told.st_ctime_ns))
     return sorted(found, key=lambda file: (file.state.mtime_ns, file.path.name))
+
+
+def _state(told: os.stat_result) -> _State:
+    return _State(told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns)
 
 
 def sort_incoming(home: Home, settle_s: float) -> Sorting:
@@ -108,24 +113,22 @@ def sort_incoming(home: Home, settle_s: float) -> Sorting:
         else:
             if delta.identity not in published:
                 batch.append(delta)
-            elif _move(file, DONE):
+            elif move(file, DONE):
                 done.append(file.path.name)
             continue
-        if _move(file, FAILED, reason):
+        if move(file, FAILED, reason):
             failed[file.path.name] = reason
     unsettled = tuple(file.path.name for file in dropped if file not in whole)
     return Sorting(tuple(batch), tuple(done), failed, unsettled)
 
 
 def _whole(folder: Path, dropped: Sequence[Dropped], settle_s: float) -> set[Dropped]:
-    now, written = _now_ns(folder), _open_for_writing({file.state[:2] for file in dropped})
-    whole = set()
-    for file in dropped:
-        with suppress(FileNotFoundError):
-            age_s = (now - file.path.stat().st_ctime_ns) / 1e9
-            if age_s >= settle_s and file.state[:2] not in written:
-                whole.add(file)
-    return whole
+    now, written = _now_ns(folder), _open_for_writing({(file.state.device, file.state.inode) for file in dropped})
+    return {
+        file
+        for file in dropped
+        if (now - file.changed_ns) / 1e9 >= settle_s and (file.state.device, file.state.inode) not in written
+    }
 
 
 def _now_ns(folder: Path) -> int:
@@ -187,19 +190,20 @@ def _published(home: Home) -> set[tuple[str, str]]:
         return set(connection.execute(query, [newest.snapshot]).fetchall())
 
 
-def _move(file: Dropped, place: str, reason: str = "") -> bool:
+def move(file: Dropped, place: str, reason: str = "") -> bool:
     """Move a file and put the reason beside it; leave it, and return False, where its path holds something else by now."""
     folder = file.path.parent / place
     folder.mkdir(exist_ok=True)
     target = _free(folder, file.path.name)
-    if reason:
-        (folder / (target.name + REASON)).write_text(f"{reason}\n", encoding="utf-8")
     try:
+        if file.path.stat().st_ctime_ns != file.changed_ns:
+            return False
+        if reason:
+            (folder / (target.name + REASON)).write_text(f"{reason}\n", encoding="utf-8")
         file.path.rename(target)
     except FileNotFoundError:
         return False
-    told = target.stat()
-    if _State(told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns) == file.state:
+    if _state(target.stat()) == file.state:
         return True
     target.rename(file.path)  # what was dropped under this name a moment ago has its own turn
     return False

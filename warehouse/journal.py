@@ -37,14 +37,15 @@ class Journal:
         return self.run(lines[-1]["run_id"]) if lines else {}
 
     def has_ended_since(self, run_id: str, asset: str) -> bool:
-        """Tell whether a run came as far as `asset` after the last that a run told: that one itself, or one that went on."""
-        ended = False
+        """Tell whether a run came to `asset` by itself, or another did after it: one that was killed is gone on with."""
+        has_ended, by_itself = False, False
         for line in self._lines():
+            is_of_run = line["run_id"] == run_id
             if line["asset"] == asset:
-                ended = True
-            elif line["run_id"] == run_id:
-                ended = False
-        return ended
+                has_ended, by_itself = True, by_itself or is_of_run
+            elif is_of_run and not by_itself:
+                has_ended = False
+        return has_ended
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         if not self.path.exists():
