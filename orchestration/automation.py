@@ -19,6 +19,7 @@ do not: a file goes to done/ at the first tick after the run that published it, 
 
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -74,12 +75,14 @@ def next_step(home: Home, instance: dg.DagsterInstance, settings: AutomationSett
         return dg.SkipReason("No file waits in incoming/.")
     for run in instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY), limit=1):
         return dg.SkipReason(f"Run {run.run_id[:8]} is under way: incoming/ is looked at when it has ended.")
-    try:
-        with incoming_lock(home, timeout_s=0), run_lock(home, timeout_s=0):
-            sorting = sort_incoming(home, settings.settle_s)
-            is_built = home.lake.exists and bool(points(home.lake))
-    except WarehouseError:  # of the locks
-        return dg.SkipReason("A command is changing this home: incoming/ is looked at when it has ended.")
+    with ExitStack() as locks:
+        try:
+            locks.enter_context(incoming_lock(home, timeout_s=0))
+            locks.enter_context(run_lock(home, timeout_s=0))
+        except WarehouseError:
+            return dg.SkipReason("A command is changing this home: incoming/ is looked at when it has ended.")
+        sorting = sort_incoming(home, settings.settle_s)
+        is_built = home.lake.exists and bool(points(home.lake))
     if not sorting.batch:
         return dg.SkipReason(_told(sorting))
     if not is_built:
