@@ -79,4 +79,4 @@ def _is_finished(home: Home) -> bool:
     newest = points(home.lake)[-1:]
     if not newest or newest[0].snapshot != home.lake.snapshot():
         return False
-    return "releases.live" in home.journal.run(newest[0].run_id)
+    return home.journal.has_ended_since(newest[0].run_id, "releases.live")

@@ -1,4 +1,4 @@
-"""The definitions put together: all assets, checks, jobs and the resource that opens the home."""
+"""The definitions put together: all assets, checks, jobs, what starts them by itself, and the resource that opens the home."""
 
 import dagster as dg
 
@@ -22,6 +22,8 @@ from assets import (
 )
 from assets.dated import dated_assets, pairs_see_no_future
 from assets.negatives import negatives_are_not_relevant
+from orchestration.automation import incoming_sensor, retrain_schedule, with_freshness
+from orchestration.automation_settings import AutomationSettings
 from orchestration.jobs import apply_job, build_job, derived_tables_job, fold_inputs_job, training_inputs_job
 from orchestration.resources import workspace_resource
 from warehouse.contracts.dated import DatedTables
@@ -45,12 +47,15 @@ ASSET_MODULES = [
 ]
 
 
-def assemble(dated: DatedTables = ()) -> dg.Definitions:
-    """Return the definitions for a home that declares these tables of dated features."""
+def assemble(dated: DatedTables = (), automation: AutomationSettings | None = None) -> dg.Definitions:
+    """Return the definitions for a home that declares these tables of dated features, automated as the settings say."""
+    automation = automation or AutomationSettings()
     return dg.Definitions(
-        assets=[*dg.load_assets_from_modules(ASSET_MODULES), *dated_assets(dated)],
+        assets=with_freshness([*dg.load_assets_from_modules(ASSET_MODULES), *dated_assets(dated)], automation),
         asset_checks=[*checks.all_checks(dated), pairs_see_no_future, negatives_are_not_relevant],
         jobs=[build_job, apply_job, training_inputs_job, derived_tables_job, fold_inputs_job],
+        sensors=[incoming_sensor(automation)],
+        schedules=[retrain_schedule(automation)],
         resources={"workspace": workspace_resource},
         # One process: ten empty assets take seconds, where a process for each takes most of a minute.
         executor=dg.in_process_executor,

@@ -3,4 +3,5 @@
 from orchestration.assembly import assemble
 from orchestration.settings import load_settings
 
-defs = assemble(load_settings().dated)
+_settings = load_settings()
+defs = assemble(_settings.dated, _settings.automation)

@@ -1,18 +1,25 @@
 """The Dagster instance of a home: its runs, events and schedules, beside the data they speak of."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
 import dagster as dg
 
+from warehouse.errors import WarehouseError
 from warehouse.home import Home
+from warehouse.lake import exclusive_lock
 
 COMMAND_LINE = {"stockroom/started_by": "command line"}
 """The tag of runs that the command line started."""
 
 CODE_LOCATION = {".dagster/repository": "__repository__@stockroom"}
 """The tag by which the UI files a run under the name in workspace.yaml: its jobs' pages go by it."""
+
+INCOMING = {"stockroom/started_by": "incoming/"}
+"""The tag of runs that the sensor on incoming/ started."""
 
 _UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 _WRITTEN_DOWN = dg.DagsterRunStatus.NOT_STARTED  # a process that was killed at once left no more of its run
@@ -41,6 +48,34 @@ def bury_runs_of_a_dead_server(instance: dg.DagsterInstance) -> None:
     for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
         if not COMMAND_LINE.items() <= run.tags.items():
             instance.report_run_failed(run, "the server of this run was killed")
+
+
+def batch_under_way(home: Home, instance: dg.DagsterInstance) -> str | None:
+    """Return the id of a run that brings in the files of incoming/ under a server of the UI, or will; None without one.
+
+    Such runs of a server that is gone are marked as over: what they waited for is the caller's to do.
+    """
+    queued = dg.RunsFilter(tags=INCOMING, statuses=[dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.QUEUED])
+    try:
+        with server_lock(home):
+            bury_runs_of_a_dead_server(instance)
+            for run in instance.get_runs(queued):
+                instance.report_run_canceled(run, "stockroom apply --incoming took its files")
+            return None
+    except WarehouseError:  # of the lock: there is a server
+        under_way = dg.RunsFilter(tags=INCOMING, statuses=[*(queued.statuses or []), *_UNDER_WAY])
+        return next((run.run_id for run in instance.get_runs(under_way, limit=1)), None)
+
+
+@contextmanager
+def server_lock(home: Home) -> Iterator[None]:
+    """Hold the lock of the one server that a home may have.
+
+    Raises:
+        WarehouseError: There is one.
+    """
+    with exclusive_lock(home.root / "ui.lock", timeout_s=0):
+        yield
 
 
 def prepare_instance(home: Home) -> Path:

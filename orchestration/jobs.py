@@ -14,6 +14,7 @@ apply_job = dg.define_asset_job(
     - dg.AssetSelection.assets("training/negatives", "training/mining"),
     description="What a change of the catalogue changes: raw files to a release under the live model. What is measured of the "
     "model, and what the lake tells of itself, waits for the next build.",
+    config={"resources": {"workspace": {"config": {"hold_live_model": True}}}},
 )
 
 training_inputs_job = dg.define_asset_job(

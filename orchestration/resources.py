@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from assets.serving import hold_live_model
 from assets.workspace import Workspace
 from orchestration.run_lock import run_lock
 from orchestration.settings import load_settings
@@ -21,18 +22,25 @@ _LOG_EVERY_S = 5.0
     description="The home and the settings of this run; holds the home's run lock, so that runs come one after another.",
     config_schema={
         "home": dg.Field(str, default_value="", description="Directory of the home; empty: STOCKROOM_HOME."),
+        "deltas": dg.Field([str], default_value=[], description="Delta files to bring in, in order of arrival."),
+        "hold_live_model": dg.Field(bool, default_value=False, description="Go on with the live model: train none."),
         "force": dg.Field(bool, default_value=False, description="Publish a new model even if the gate refuses it."),
     },
 )
 @contextmanager
 def workspace_resource(context: dg.InitResourceContext) -> Iterator[Workspace]:
     """Yield the workspace while holding the run lock."""
-    home = context.resource_config["home"]
+    told = context.resource_config
     log = context.log or dg.get_dagster_logger()
-    workspace = open_workspace(load_settings(Path(home) if home else None))
-    workspace = replace(workspace, show_progress=_progress_of(log), force=context.resource_config["force"])
+    workspace = open_workspace(load_settings(Path(told["home"]) if told["home"] else None))
+    deltas = tuple(Path(file) for file in told["deltas"])
+    workspace = replace(workspace, show_progress=_progress_of(log), force=told["force"], deltas=deltas)
+    if deltas:
+        workspace = replace(
+            workspace, raw=None
+        )  # as `stockroom apply`: a setting must not bring a full snapshot in too
     with run_lock(workspace.home):
-        yield workspace
+        yield hold_live_model(workspace) if told["hold_live_model"] else workspace
 
 
 def _progress_of(log: logging.Logger) -> Callable[[str, int | None], Callable[[int], None]]:

@@ -11,10 +11,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
-from orchestration.instance import bury_runs_of_a_dead_server, open_instance, prepare_instance
+from orchestration.instance import bury_runs_of_a_dead_server, open_instance, prepare_instance, server_lock
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
-from warehouse.lake import exclusive_lock
 
 _POLL_S = 0.2
 _GRACE_S = 60.0  # a step that is deep in native code hears of the end only when it comes back
@@ -80,7 +79,7 @@ def _only_server(home: Home) -> Iterator[None]:
     """Hold the lock of the one server that a home may have, and clear away what one that was killed left behind."""
     with ExitStack() as stack:
         try:
-            stack.enter_context(exclusive_lock(home.root / "ui.lock", timeout_s=0))
+            stack.enter_context(server_lock(home))
         except WarehouseError as error:
             raise WarehouseError(f"another `stockroom ui` serves {home.root}", "use that one, or stop it") from error
         with open_instance(home) as instance:
@@ -90,6 +89,7 @@ def _only_server(home: Home) -> Iterator[None]:
 
 def _start(home: Home, host: str, port: int) -> subprocess.Popen[bytes]:
     directory = prepare_instance(home)
+    home.incoming.mkdir(exist_ok=True)  # so that people find where to drop files
     # Python's -m would put the caller's folder first on the path, where another `models` may lie.
     own = {"STOCKROOM_HOME": str(home.root), "DAGSTER_HOME": str(directory), "PYTHONSAFEPATH": "1"}
     command = ["-W", "ignore:Function `dev_command`", "-m", "dagster", "dev", "--log-level", "warning"]

@@ -17,6 +17,7 @@ from pydantic_settings import (
 from models.bm25 import Bm25Settings
 from models.mining import MiningSettings
 from models.settings import EncoderSettings, TowerSettings, TrainingSettings
+from orchestration.automation_settings import AutomationSettings
 from warehouse.contracts.dated import DatedTables
 from warehouse.errors import WarehouseError
 from warehouse.settings import MonitoringSettings, ReleaseSettings, SqlSettings, WarehouseSettings
@@ -48,6 +49,7 @@ class Settings(BaseSettings):
     bm25: Bm25Settings = Bm25Settings()
     monitoring: MonitoringSettings = MonitoringSettings()
     release: ReleaseSettings = ReleaseSettings()
+    automation: AutomationSettings = AutomationSettings()
     dated: DatedTables = Field((), description="Files of dated features: a [[dated]] section of the file for each.")
 
     @classmethod

@@ -76,6 +76,11 @@ class Home:
         return self.models / "encoders"
 
     @property
+    def incoming(self) -> Path:
+        """Return the folder that delta files are dropped into."""
+        return self.root / "incoming"
+
+    @property
     def dagster(self) -> Path:
         """Return Dagster's own directory: runs, events, schedules."""
         return self.root / "dagster"

@@ -36,6 +36,17 @@ class Journal:
         lines = list(self._lines())
         return self.run(lines[-1]["run_id"]) if lines else {}
 
+    def has_ended_since(self, run_id: str, asset: str) -> bool:
+        """Tell whether a run came to `asset` by itself, or another did after it: one that was killed is gone on with."""
+        has_ended, by_itself = False, False
+        for line in self._lines():
+            is_of_run = line["run_id"] == run_id
+            if line["asset"] == asset:
+                has_ended, by_itself = True, by_itself or is_of_run
+            elif is_of_run and not by_itself:
+                has_ended = False
+        return has_ended
+
     def _lines(self) -> Iterator[dict[str, Any]]:
         if not self.path.exists():
             return

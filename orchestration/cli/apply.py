@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
-from orchestration.cli.output import console, gate_line, progress, write_json
+from orchestration.cli.output import console, errors, gate_line, progress, write_json
+from warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
     from orchestration.applier import ApplyReport
+    from orchestration.incoming import IncomingReport
 
 _COUNTS = ("inserted", "updated", "deleted", "unchanged", "unknown", "overruled", "stale", "refused")
 
@@ -22,8 +24,16 @@ def register(app: typer.Typer) -> None:
 
 def apply(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE…", help="Delta files, parquet or JSON lines, in the order of arrival.")
-    ],
+        list[Path] | None,
+        typer.Argument(metavar="FILE…", help="Delta files, parquet or JSON lines, in the order of arrival."),
+    ] = None,
+    incoming: Annotated[
+        bool,
+        typer.Option(
+            "--incoming",
+            help="Bring in the files that wait in the home's folder incoming/, as stockroom ui does by itself.",
+        ),
+    ] = False,
     retrain: Annotated[
         bool,
         typer.Option("--retrain", help="Train a new model on the changed data, and publish it if the gate lets it."),
@@ -38,20 +48,46 @@ def apply(
     stays; at equal times, and without one, the last to arrive. A file comes in once, known by name and hash together, and
     all the files of a command come in or none.
 
+    With --incoming the files of the folder that are whole come in, first written first. Those that were published go to
+    incoming/done/, what is no delta to incoming/failed/ with a reason beside it; one that is bad holds up no other.
+
     The live model is held: only changed rows are cleaned, only unseen texts encoded. `stockroom build` trains.
     """
+    if incoming == bool(files) or (incoming and retrain):
+        raise WarehouseError("stockroom apply takes files, or --incoming alone", "see stockroom apply --help")
     settings = settings_for(home)
     with progress() as announce:
         starting = announce("starting", None)
         from orchestration.applier import apply as run
+        from orchestration.incoming import apply_incoming
         from orchestration.workspace import open_workspace
 
+        workspace = replace(open_workspace(settings), show_progress=announce)
         starting(1)
-        report = run(replace(open_workspace(settings), show_progress=announce), files, retrain=retrain)
+        brought = apply_incoming(workspace, settings.automation.settle_s) if incoming else None
+        report = run(workspace, files, retrain=retrain) if files else None
     if as_json:
-        write_json(asdict(report))
-    else:
+        write_json(asdict(brought or report))  # type: ignore[arg-type]
+    elif brought is not None:
+        show_incoming(brought)
+    elif report is not None:
         show(report)
+
+
+def show_incoming(report: "IncomingReport") -> None:
+    """Print what became of the files that were dropped, and what came of it."""
+    for name, reason in report.failed.items():
+        errors.print(f"failed       {name}: {reason}", style="yellow", highlight=False, markup=False)
+    for name in report.unsettled:
+        console.print(f"left         {name}: it may still be written", markup=False)
+    if report.left_to is not None:
+        console.print(f"run {report.left_to[:8]}  of stockroom ui is bringing the files in")
+    elif report.apply is not None:
+        show(report.apply)
+    else:
+        console.print("No new file waits in incoming/." if report.done else "No file waits in incoming/.")
+    for name in report.done:
+        console.print(f"done         {name}", markup=False)
 
 
 def show(report: "ApplyReport") -> None:

@@ -20,7 +20,8 @@ def ui(
 ) -> None:
     """Start Dagster's web server and daemon on this home; stop them with Ctrl-C.
 
-    The asset graph shows every table with its columns, rows, checks and plots; "Materialize all" runs the pipeline.
+    The asset graph shows every table with its columns, rows, checks and plots; "Materialize all" runs the pipeline. Delta
+    files dropped into the home's folder incoming/ come in by themselves, as with `stockroom apply --incoming`.
     """
     from orchestration.server import serve
     from orchestration.workspace import open_home

@@ -1,5 +1,7 @@
 """The resource that opens the home for runs that the UI starts."""
 
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
@@ -16,6 +18,26 @@ def _held(home: Home) -> bool:
             return False
     except WarehouseError:
         return True
+
+
+def test_a_run_of_deltas_takes_in_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.setenv("STOCKROOM_RAW", "a-folder")
+    seen = []
+    for deltas in ([], ["a.jsonl", "b.jsonl"]):
+        config = {"home": str(tmp_path), "deltas": deltas}
+        with dg.build_resources({"workspace": workspace_resource.configured(config)}) as resources:
+            seen.append((resources.workspace.raw, resources.workspace.deltas))
+    assert seen == [(Path("a-folder"), ()), (None, (Path("a.jsonl"), Path("b.jsonl")))]
+
+
+def test_a_run_that_holds_the_live_model_wants_one(tmp_path):
+    config = {"home": str(tmp_path), "hold_live_model": True}
+    with (
+        pytest.raises(dg.DagsterResourceFunctionError) as failed,
+        dg.build_resources({"workspace": workspace_resource.configured(config)}),
+    ):
+        pass
+    assert "there is no live model to go on with" in str(failed.value.__cause__)
 
 
 @pytest.mark.parametrize("by", ["configuration", "environment"])

@@ -49,7 +49,7 @@ def test_a_value_out_of_bounds_is_refused_with_its_name_and_where_to_mend_it(tmp
 
 def test_every_number_says_its_unit():
     """A setting that is a number is described; its description names a unit or says what counts."""
-    for section in ("warehouse", "sql", "encoder", "tower", "training", "bm25"):
+    for section in ("warehouse", "sql", "encoder", "tower", "training", "bm25", "automation"):
         model = Settings.model_fields[section].annotation
         for name, field in model.model_fields.items():
             assert field.description, f"{section}.{name}"

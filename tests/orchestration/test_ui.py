@@ -1,5 +1,6 @@
 """`stockroom ui` as a person sees it: Dagster's pages in a real browser, on a copy of the built home."""
 
+import json
 import os
 import re
 import shutil
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +77,7 @@ def served(copy_home) -> Iterator[Served]:
     home = open_home(load_settings(copy_home()))
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("STOCKROOM_", "DAGSTER_"))}
+    environment["STOCKROOM_AUTOMATION__SETTLE_S"] = "0.5"
     command = ["-c", "from orchestration.cli import main; main()", "ui", "--home", str(home.root), "--port", str(port)]
     process = subprocess.Popen([sys.executable, *command], stderr=subprocess.PIPE, text=True, env=environment)
     assert process.stderr is not None
@@ -194,6 +197,49 @@ def test_materialize_all_makes_one_run_that_succeeds_in_this_home(page, served, 
     assert told == served.home.journal.run(run_id)
     assert told["embeddings.texts"]["texts_encoded"] == 0
     assert told["releases.live"]["is_new"] is False
+
+
+def test_a_file_dropped_into_incoming_leads_by_itself_to_one_run_and_a_new_release(page, served):
+    with open_instance(served.home) as instance:
+        before = {run.run_id for run in instance.get_runs()}
+    release = served.home.releases.live().release
+    delta = {"op": "upsert", "product_locale": "us", "product_id": "N1", "product_title": "Velvet accordion"}
+    (served.home.incoming / "dropped.jsonl").write_text(json.dumps(delta) + "\n", encoding="utf-8")
+
+    def new_runs():
+        with open_instance(served.home) as instance:
+            return [run for run in instance.get_runs() if run.run_id not in before]
+
+    _wait_for(new_runs)
+    page.goto("/runs")
+    page.get_by_text("stockroom/files: dropped.jsonl").wait_for()
+    link = page.locator("a[href^='/runs/']").first.get_attribute("href")  # the newest run
+    page.goto(link)
+    page.get_by_text("Success", exact=True).first.wait_for()
+    page.goto("/assets/releases/live")
+    page.locator(f"a[href^='{link}']").first.wait_for()
+    page.get_by_text("catalogue", exact=True).first.wait_for()  # the kind of the release
+    page.get_by_text("Passing", exact=True).first.wait_for()  # its freshness
+    page.goto("/locations/stockroom/sensors/incoming")
+    page.locator(f"a[href='{link}']").wait_for()
+    _wait_for(lambda: (served.home.incoming / "done" / "dropped.jsonl").exists())
+    moved_at = time.time()
+    with open_instance(served.home) as instance:
+        (sensor,) = instance.all_instigator_state()
+        _wait_for(lambda: len(instance.get_ticks(sensor.instigator_origin_id, sensor.selector_id, after=moved_at)) >= 2)
+    (run,) = new_runs()
+    assert run.status is dg.DagsterRunStatus.SUCCESS
+    assert link == f"/runs/{run.run_id}"
+    assert served.home.releases.live().release == release + 1
+    assert served.home.journal.run(run.run_id)["embeddings.texts"]["texts_encoded"] == 1
+
+
+def _wait_for(happened):
+    """Wait until something is so that no page shows."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def test_a_home_has_one_server(served):

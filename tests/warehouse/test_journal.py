@@ -21,6 +21,24 @@ def test_nothing_is_there_before_the_first_run_and_asking_creates_nothing(journa
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("lines", "ended"),
+    [
+        ("", False),
+        ("r1:raw", False),
+        ("r1:raw r1:release", True),
+        ("r1:raw r1:release r1:registry", True),  # what does not lead to the release may come after it
+        ("r0:release r1:raw", False),
+        ("r0:release r1:raw r2:raw", False),
+        ("r1:raw r2:raw r2:release", True),
+    ],
+)
+def test_a_run_has_ended_where_it_or_one_after_it_came_to_the_asset(journal, lines, ended):
+    for line in lines.split():
+        journal.append(*line.split(":"), {})
+    assert journal.has_ended_since("r1", "release") is ended
+
+
 def test_facts_come_back_by_run_and_asset(journal):
     journal.append("r1", "raw.products", {"inserted": 3})
     journal.append("r1", "embeddings.texts", {"texts_encoded": 2})

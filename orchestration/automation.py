@@ -1,0 +1,175 @@
+"""Automation: what starts runs by itself while `stockroom ui` serves a home, and how old a table may be.
+
+Exactly one thing starts a run for a given change:
+
+| what changed | what starts a run | which run |
+| --- | --- | --- |
+| a delta file lies whole in incoming/ | the sensor `incoming` | one run of the job `apply` for all the files that wait |
+| a week (a setting) went by and the lake is not as the last build left it | the schedule `retrain` | one run of `build` |
+| anything else (raw folder, dated file, setting) | a person: UI or command line | that one |
+
+No asset has an automation condition. A run of `apply` makes all that a delta changes, so a condition on one of its assets
+would find nothing left to do; one on an asset that `apply` leaves out (evaluation, monitoring, registry) would start a second
+run for the same change, and one that ends without a release, so that its snapshot is no as-of point.
+
+The sensor keeps no cursor: what a run has brought in stands in raw.deltas by name and hash, and what was asked for in the
+runs' tags. So nothing is lost when a cursor is reset, a tick is killed, or the home is moved. It moves files, and the runs
+do not: a file goes to done/ at the first tick after the run that published it, even if that run was another's.
+"""
+
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+
+from orchestration.automation_settings import AutomationSettings
+from orchestration.incoming import incoming_lock
+from orchestration.instance import INCOMING
+from orchestration.jobs import apply_job, build_job
+from orchestration.run_lock import run_lock
+from orchestration.settings import Settings, load_settings
+from orchestration.workspace import open_home
+from warehouse.errors import WarehouseError
+from warehouse.home import Home
+from warehouse.incoming import Sorting, candidates, sort_incoming
+from warehouse.snapshots import points
+
+BATCH, FILES = "stockroom/batch", "stockroom/files"
+"""Tags of the sensor's runs: the digest of the files that a run is to bring in, and their names."""
+
+UNDER_WAY = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+WEEKLY = "0 3 * * 0"
+_NAMED = 5
+
+
+def incoming_sensor(settings: AutomationSettings) -> dg.SensorDefinition:
+    """Return the sensor that has delta files brought in: on from the start, one run for all the files that wait."""
+
+    @dg.sensor(
+        name="incoming",
+        job=apply_job,
+        minimum_interval_seconds=settings.interval_s,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Watches incoming/ in the home. Delta files (parquet or JSON lines) that have been untouched for "
+        f"{settings.settle_s:g} s come in with one run of the job apply, first written first. What a run has published is moved "
+        "to incoming/done/, what is no delta to incoming/failed/ with a reason beside it. It keeps no cursor.",
+    )
+    def incoming(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        return next_step(open_home(load_settings()), context.instance, settings)
+
+    return incoming
+
+
+def next_step(home: Home, instance: dg.DagsterInstance, settings: AutomationSettings) -> dg.RunRequest | dg.SkipReason:
+    """Sort the files of incoming/ and return the run that they want, or why none is started now."""
+    if not candidates(home.incoming):
+        return dg.SkipReason("No file waits in incoming/.")
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY), limit=1):
+        return dg.SkipReason(f"Run {run.run_id[:8]} is under way: incoming/ is looked at when it has ended.")
+    with ExitStack() as locks:
+        try:
+            locks.enter_context(incoming_lock(home, timeout_s=0))
+            locks.enter_context(run_lock(home, timeout_s=0))
+        except WarehouseError:
+            return dg.SkipReason("A command is changing this home: incoming/ is looked at when it has ended.")
+        sorting = sort_incoming(home, settings.settle_s)
+        is_built = home.lake.exists and bool(points(home.lake))
+    if not sorting.batch:
+        return dg.SkipReason(_told(sorting))
+    if not is_built:
+        return dg.SkipReason(f"{_told(sorting)} They wait for the first release: stockroom build --raw DIR.")
+    return _run_or_wait(sorting, instance, settings)
+
+
+def _run_or_wait(
+    sorting: Sorting, instance: dg.DagsterInstance, settings: AutomationSettings
+) -> dg.RunRequest | dg.SkipReason:
+    before = instance.get_run_records(dg.RunsFilter(tags={BATCH: sorting.digest}))  # newest first
+    if before:
+        newest = before[0].dagster_run
+        ended = f"Run {newest.run_id[:8]} of them ended as {newest.status.value}."
+        if newest.status == dg.DagsterRunStatus.CANCELED or len(before) >= settings.attempts:
+            return dg.SkipReason(
+                f"{_told(sorting)} {ended} They stay in incoming/ until another file joins them: drop one that mends what "
+                "the run complains of, or see what stockroom apply --incoming says."
+            )
+        pause_s = (before[0].end_time or 0.0) + settings.retry_s * 2 ** (len(before) - 1) - time.time()
+        if pause_s > 0:
+            return dg.SkipReason(f"{_told(sorting)} {ended} They are tried again in {pause_s:.0f} s.")
+    files = [str(file.path) for file in sorting.batch]
+    return dg.RunRequest(
+        run_key=f"{sorting.digest}-{len(before) + 1}",
+        run_config={"resources": {"workspace": {"config": {"deltas": files, "hold_live_model": True}}}},
+        tags=INCOMING | {BATCH: sorting.digest, FILES: _names([file.path.name for file in sorting.batch])},
+    )
+
+
+def _told(sorting: Sorting) -> str:
+    """Return what became of the files, in a few words for the page of the sensor."""
+    parts = [
+        (sorting.done, "moved to done/"),
+        (list(sorting.failed), "moved to failed/, with a reason beside each"),
+        (sorting.unsettled, "not whole yet, or just written"),
+        ([file.path.name for file in sorting.batch], "waiting"),
+    ]
+    return " ".join(f"{what.capitalize()}: {_names(names)}." for names, what in parts if names)
+
+
+def _names(names: Iterable[str]) -> str:
+    first, rest = list(names)[:_NAMED], list(names)[_NAMED:]
+    return ", ".join(first) + (f" and {len(rest)} more" if rest else "")
+
+
+def retrain_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
+    """Return the schedule that trains anew: at the times of the settings, else weekly once a person turns it on."""
+
+    @dg.schedule(
+        name="retrain",
+        job=build_job,
+        cron_schedule=settings.retrain_cron or WEEKLY,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING if settings.retrain_cron else dg.DefaultScheduleStatus.STOPPED,
+        description="Trains on the catalogue and judgements of today, measures, and publishes what the gate lets through. It "
+        "starts nothing while the lake is as the last build left it. STOCKROOM_AUTOMATION__RETRAIN_CRON turns it on.",
+    )
+    def retrain() -> dg.RunRequest | dg.SkipReason:
+        reason = why_not_train(load_settings())
+        return dg.SkipReason(reason) if reason else dg.RunRequest()
+
+    return retrain
+
+
+def why_not_train(settings: Settings) -> str | None:
+    """Return why a scheduled build would do nothing; None if there may be something to learn."""
+    home = open_home(settings)
+    if settings.raw is not None or (home.lake.exists and home.dated):
+        return None  # files outside of the lake may have changed: a build that finds them unchanged does nothing
+    known = points(home.lake) if home.lake.exists else []
+    if not known:
+        return "There is nothing to train on yet: stockroom build --raw DIR."
+    newest = known[-1]
+    if newest.snapshot == home.lake.snapshot() and home.journal.has_ended_since(newest.run_id, "evaluation.metrics"):
+        return f"The lake is as the last build left it, at snapshot {newest.snapshot}."
+    return None
+
+
+def with_freshness(assets: Iterable[Any], settings: AutomationSettings) -> list[Any]:
+    """Return the assets, with raw tables and release shown as stale where no run has looked at them for long."""
+    policy = dg.FreshnessPolicy.time_window(
+        fail_window=timedelta(hours=settings.stale_fail_h), warn_window=timedelta(hours=settings.stale_warn_h)
+    )
+
+    def add(spec: dg.AssetSpec) -> dg.AssetSpec:
+        is_looked_at = spec.key.path[0] in ("raw", "releases")
+        return spec.replace_attributes(freshness_policy=policy) if is_looked_at else spec
+
+    return list(dg.map_asset_specs(add, assets))
