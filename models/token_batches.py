@@ -29,8 +29,8 @@ Forward = Callable[[Iterator[TokenBatch]], Iterator[tuple[TokenBatch, Vectors]]]
 def token_batches(token_ids: Sequence[Sequence[int] | IntArray], pad_id: int, batch_texts: int) -> Iterator[TokenBatch]:
     """Pad each text by its own length alone, to a multiple of 8 tokens, and batch equal lengths only.
 
-    Attention over padding and the order of additions then depend on nothing but the text: measured on OpenVINO and
-    on PyTorch, vectors are equal to the bit whatever the batch, its size, its order and the number of threads.
+    Attention over padding and the order of additions then depend on nothing but the text: measured on OpenVINO, vectors
+    are equal to the bit whatever the batch, its size, its order and the number of threads.
     Longest texts come first, so that memory is at its peak at the start.
 
     Args:

@@ -136,7 +136,9 @@ class TorchEncoder:
             tokenizer=self._tokenizer,
             pad_id=self._model.tokenizer.pad_token_id,
             dim=self.dim,
-            batch_texts=self._settings.batch_texts,
+            # Kernels are chosen by the batch's size, on some processors too, and with them a vector's last bits: a GPU
+            # always gets full batches, and a CPU, which gains little from them, one text at a time.
+            batch_texts=self._settings.batch_texts if self.device == "cuda" else 1,
             forward=self._forward,
             on_progress=on_progress,
         )
@@ -145,7 +147,6 @@ class TorchEncoder:
         import torch
 
         for batch in batches:
-            # A GPU chooses its kernels by the batch's size: full batches always, or a vector's last bits depend on it.
             missing = self._settings.batch_texts - len(batch.rows) if self.device == "cuda" else 0
             ids, mask = (np.pad(tokens, ((0, missing), (0, 0)), mode="edge") for tokens in (batch.ids, batch.mask))
             with torch.inference_mode():
