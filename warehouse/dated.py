@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import duckdb
-import numpy as np
 import polars as pl
 
 from warehouse import tables
+from warehouse.as_of import newest_events
 from warehouse.contracts.contract import INPUT_HASH, Contract
 from warehouse.contracts.dated import DatedTable, Entity
 from warehouse.contracts.registry import CONTRACTS
@@ -21,6 +21,7 @@ REGISTRY = CONTRACTS["registry.dated"]
 TRAINING = CONTRACTS["training.dated"]
 
 _TIME = pl.Datetime("us", "UTC")
+_FEW_POINTS = 10_000
 _POLARS = {"number": pl.Float64(), "text": pl.String(), "flag": pl.Boolean()}
 _PAIR_COLUMNS: dict[Entity, str] = {"product": "product_key", "query": "query_key", "context": "context_key"}
 
@@ -154,16 +155,14 @@ def check_context(connection: duckdb.DuckDBPyConnection, context: str) -> None:
 
 def look_up(connection: duckdb.DuckDBPyConnection, table: DatedTable, points: pl.DataFrame) -> pl.DataFrame:
     """Return the features of one table in force at each point (entity_key, as_of), in the order of the points."""
-    numbered = points.with_row_index("row")
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
-    connection.register("points", numbered)
-    found = connection.sql(f"SELECT row, {columns} FROM ({as_of_join(table, 'points')})").pl()
+    connection.register("points", points)
+    # A search asks for a few entities, training for most of them.
+    asked = "WHERE entity_key IN (SELECT entity_key FROM points)" if points.height < _FEW_POINTS else ""
+    events = connection.sql(f"SELECT entity_key, event_time, {columns} FROM dated.{table.name} {asked}").pl()
     connection.unregister("points")
-    place = np.full(points.height, -1, dtype=np.int64)
-    place[found["row"].to_numpy()] = np.arange(found.height)
-    # Rows are numbers, so what was found is put in its place without another join; elsewhere there is nothing.
-    places = pl.Series(place).replace(-1, None)
-    return found.select(**_features(table)).select(pl.all().gather(places))
+    rows = newest_events(events, points, table.max_age_us)
+    return events.select(**_features(table)).select(pl.all().gather(rows))
 
 
 def as_of_join(table: DatedTable, points: str) -> str:

@@ -11,6 +11,8 @@ from warehouse.contracts.contract import INPUT_HASH, Contract
 from warehouse.lake import quote, scalar
 from warehouse.reconcile import Plan, plan
 
+_INPUT_HASH_MEANING = "hash of the inputs that the row was made from"
+
 
 class Written(NamedTuple):
     """Count the rows of a table that were inserted, updated (another row under the same key) and deleted."""
@@ -24,15 +26,12 @@ def ensure(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
     """Create the contract's table, with its meanings as comments, or bring its columns in line with the contract."""
     schema, name = contract.table.split(".")
     wanted = {column: contract.sql_type(column) for column in contract.columns} | {INPUT_HASH: "VARCHAR"}
-    present = dict(
-        connection.execute(
-            "SELECT column_name, data_type FROM duckdb_columns() "
-            "WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?",
-            [schema, name],
-        ).fetchall()
-    )
-    if present == wanted:
-        return
+    found = connection.execute(
+        "SELECT column_name, data_type, comment FROM duckdb_columns() "
+        "WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?",
+        [schema, name],
+    ).fetchall()
+    present = {column: kind for column, kind, _ in found}
     if present and any(present[column] != kind for column, kind in wanted.items() if column in present):
         connection.execute(f"DROP TABLE {contract.table}")  # another type: derived rows are made anew
         present = {}
@@ -41,13 +40,13 @@ def ensure(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         connection.execute(f"CREATE TABLE {contract.table} ({columns})")
         connection.execute(f"COMMENT ON TABLE {contract.table} IS {quote(contract.description)}")
-    for column in wanted.keys() - present.keys():
-        if present:
-            connection.execute(f'ALTER TABLE {contract.table} ADD COLUMN "{column}" {wanted[column]}')
-        meaning = (
-            contract.meaning(column) if column in contract.columns else "hash of the inputs that the row was made from"
-        )
-        connection.execute(f'COMMENT ON COLUMN {contract.table}."{column}" IS {quote(meaning)}')
+    comments = {column: comment for column, _, comment in found if column in present}
+    for column, kind in wanted.items():
+        if present and column not in present:
+            connection.execute(f'ALTER TABLE {contract.table} ADD COLUMN "{column}" {kind}')
+        meaning = _INPUT_HASH_MEANING if column == INPUT_HASH else contract.meaning(column)
+        if comments.get(column) != meaning:
+            connection.execute(f'COMMENT ON COLUMN {contract.table}."{column}" IS {quote(meaning)}')
     for column in present.keys() - wanted.keys():
         connection.execute(f'ALTER TABLE {contract.table} DROP COLUMN "{column}"')
 
@@ -138,7 +137,9 @@ def _reconcile(
     desired = connection.sql(f'SELECT "{contract.key}" AS key, {INPUT_HASH} FROM desired').pl()
     change = plan(desired, hashes(connection, contract, where))
     write(connection, contract, change, ())
-    if change.upsert.height:
+    if change.upsert.height == desired.height:  # in the order of the source, which a semi join would lose
+        connection.execute(f"INSERT INTO {contract.table} BY NAME SELECT * FROM desired")
+    elif change.upsert.height:
         connection.register("upsert_keys", change.upsert)
         connection.execute(
             f"INSERT INTO {contract.table} BY NAME "

@@ -32,6 +32,7 @@ from orchestration.lookup import Lookup
 from warehouse import dated, offline, tables
 from warehouse.contracts.dated import DatedTable
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.dated_files import take_in
 from warehouse.home import Home
 from warehouse.ingest import ingest
 from warehouse.lake import connect, snapshot_id
@@ -40,7 +41,14 @@ from warehouse.staging import refresh_products, refresh_queries
 MAX_AGE_DAYS, ROUNDS, SINGLE, BATCHES, WARM = 30, 3, 2000, 200, 50
 NUMBERS = [{"name": name, "meaning": name} for name in ("price", "rating", "stock")]
 PRICES = DatedTable.model_validate(
-    {"name": "prices", "file": "events.parquet", "entity": "product", "max_age_days": MAX_AGE_DAYS, "columns": NUMBERS}
+    {
+        "name": "prices",
+        "file": "events.parquet",
+        "entity": "product",
+        "key": "key",
+        "max_age_days": MAX_AGE_DAYS,
+        "columns": NUMBERS,
+    }
 )
 
 # Times are distinct within an entity, so that there is one right answer: event i comes in second i of its half year, shuffled.
@@ -115,10 +123,7 @@ def our_joins(home: Home, folder: Path, events: int, entities: int) -> tuple[lis
         given = {"rows": events, "entities": entities}
         connection.execute(EVENTS.format(path=folder / "events.parquet"), given)
         connection.execute(POINTS.format(path=folder / "points.parquet"), given)
-    rows = pl.read_parquet(folder / "events.parquet").rename({"key": "entity_key"})
-    with home.lake.writing() as connection:
-        keyed = rows.with_columns(key=pl.format("{}@{}", "entity_key", "event_time"))
-        tables.refresh_from(connection, PRICES.contract, keyed)
+    take_in(home.lake, folder, PRICES, datetime.now(UTC))
     points, seconds = pl.read_parquet(folder / "points.parquet"), []
     with home.lake.reading() as connection:
         for _ in range(ROUNDS):

@@ -35,6 +35,15 @@ class MugWithMore(dy.Schema):
     weight_g = dy.Float64(nullable=True, metadata=about("the mug's weight"))
 
 
+class MugReworded(dy.Schema):
+    """One row per mug, of which something else is said."""
+
+    id = key_column("name of the mug")
+    volume_ml = dy.Int64(nullable=True, metadata=about("its volume in ml"))
+    is_red = dy.Bool(nullable=False, metadata=about("whether it is red"))
+    made_at = dy.Datetime(nullable=True, time_unit="us", time_zone="UTC", metadata=about("when it was made"))
+
+
 class MugRetyped(dy.Schema):
     """One row per mug, with its volume in words."""
 
@@ -192,6 +201,25 @@ def test_a_table_follows_its_contract(lake: Lake) -> None:
     with lake.writing() as connection:
         tables.ensure(connection, retyped)
     assert lake.snapshot() == before
+
+
+def test_a_new_meaning_reaches_the_table_and_changes_no_row(lake: Lake) -> None:
+    with lake.writing() as connection:
+        tables.refresh_from(connection, MUGS, TWO)
+    reworded = Contract("shop.mugs", MugReworded)
+    with lake.writing() as connection:
+        assert not tables.refresh_from(connection, reworded, TWO).upsert.height
+    with lake.reading() as connection:
+        commented = "SELECT comment FROM duckdb_columns() WHERE database_name = 'lake' AND column_name = 'volume_ml'"
+        assert connection.sql(commented).fetchall() == [("its volume in ml",)]
+
+
+def test_a_table_filled_from_nothing_keeps_the_order_of_its_source(lake: Lake) -> None:
+    many = pl.DataFrame([(f"{row:05}", row, False, MADE) for row in range(5000)], schema=TWO.schema, orient="row")
+    with lake.writing() as connection:
+        tables.refresh_from(connection, MUGS, many)
+    with lake.reading() as connection:
+        assert [row for (row,) in connection.sql("SELECT id FROM shop.mugs").fetchall()] == many["id"].to_list()
 
 
 def test_reads_the_sql_file_of_a_table() -> None:

@@ -1,0 +1,74 @@
+"""As-of matching: the newest event at or before each point in time, found by one merge of sorted numbers."""
+
+import numpy as np
+import polars as pl
+
+_Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+def newest_events(events: pl.DataFrame, points: pl.DataFrame, max_age_us: int) -> pl.Series:
+    """Return for each point the row number of the event in force, null where there is none.
+
+    That is the newest event of the point's entity at or before its time, unless it is older than the maximum age.
+    Entity and time become one number, entity · width + time, with more between two entities than any age: then one
+    merge of sorted numbers finds all of it. Events that lie sorted by entity and time cost neither sorting nor hashing.
+
+    Args:
+        events: entity_key (text) and event_time (µs, UTC), no pair of them twice.
+        points: entity_key (text or null) and as_of (µs, UTC), in any order.
+        max_age_us: The oldest an event may be, in µs.
+
+    Returns:
+        Row numbers of `events` (uint32), one a point.
+    """
+    if not events.height or not points.height:
+        return pl.Series(pl.repeat(None, points.height, dtype=pl.UInt32, eager=True))
+    known, event_entities = _numbered(events["entity_key"])
+    asked = points.select("entity_key").join(known, on="entity_key", how="left", maintain_order="left")
+    point_entities = asked["entity"].fill_null(-1).to_numpy()
+    event_times, point_times = _microseconds(events["event_time"]), _microseconds(points["as_of"])
+    first = min(int(event_times.min()), int(point_times.min()))
+    span = max(int(event_times.max()), int(point_times.max())) - first
+    age = min(max_age_us, span)
+    width = span + age + 1
+    # Times of thousands of years for thousands of entities are too much for one number: then entities are told apart.
+    by = None if width * (known.height + 1) < 1 << 63 else "entity"
+    if by is None:
+        event_times = event_entities * width + (event_times - first)
+        point_times = point_entities * width + (point_times - first)
+    found = _sorted(point_times, point_entities, "point", by).join_asof(
+        _sorted(event_times, event_entities, "event", by),
+        on="at",
+        by=by,
+        strategy="backward",
+        tolerance=age,
+        check_sortedness=False,  # it is sorted, which cannot be checked beside `by`
+    )
+    place = np.full(points.height, -1, dtype=np.int64)
+    place[found["point"].to_numpy()] = found["event"].fill_null(-1).to_numpy()
+    return pl.select(row=pl.when(pl.lit(pl.Series(place)) >= 0).then(pl.Series(place)).cast(pl.UInt32))["row"]
+
+
+def _numbered(keys: pl.Series) -> tuple[pl.DataFrame, _Numbers]:
+    """Number the entities from 0: each with its number, and the number of each row."""
+    is_new = (keys != keys.shift(1)).fill_null(True)
+    known = keys.filter(is_new).to_frame().with_row_index("entity").cast({"entity": pl.Int64})
+    if known["entity_key"].n_unique() == known.height:  # every entity's rows lie together
+        return known, is_new.cast(pl.Int64).cum_sum().to_numpy() - 1
+    known = keys.unique().to_frame().with_row_index("entity").cast({"entity": pl.Int64})
+    rows = keys.to_frame().join(known, on="entity_key", how="left", maintain_order="left")
+    return known, rows["entity"].to_numpy()
+
+
+def _sorted(at: _Numbers, entities: _Numbers, name: str, by: str | None) -> pl.DataFrame:
+    """Return the rows in the order of `at`: their row numbers under `name`, `at`, and the entity if that is asked for."""
+    order = np.arange(len(at))
+    if not (at[1:] >= at[:-1]).all():
+        order = np.argsort(at)
+        at = at[order]
+    frame = pl.DataFrame({name: order, "at": at}).set_sorted("at")
+    return frame if by is None else frame.with_columns(pl.Series(by, entities[order]))
+
+
+def _microseconds(times: pl.Series) -> _Numbers:
+    return times.cast(pl.Datetime("us", "UTC")).to_physical().to_numpy()
