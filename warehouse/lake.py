@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.databases import Attachment, Databases
 from warehouse.errors import WarehouseError
 from warehouse.settings import WarehouseSettings
 
@@ -26,7 +27,7 @@ class Lake:
         self.settings = settings or WarehouseSettings()
         self.catalog = root / "catalog.sqlite"
         self.data = root / "data"
-        self._idle: list[duckdb.DuckDBPyConnection] = []
+        self.databases = Databases()
 
     @property
     def exists(self) -> bool:
@@ -52,8 +53,7 @@ class Lake:
             WarehouseError: The lake is empty, or has no such snapshot.
         """
         self.require()
-        with self._attached("READ_ONLY", snapshot=snapshot) as connection:
-            connection.begin()
+        with self._attached(read_only=True, snapshot=snapshot) as connection:
             yield connection
 
     @contextmanager
@@ -64,7 +64,8 @@ class Lake:
             WarehouseError: The lake is empty, or has no such snapshot.
         """
         self.require()
-        with self._attached("READ_ONLY", snapshot=after) as connection:
+        with self._attached(read_only=True, snapshot=after) as connection:
+            connection.rollback()
             attach(connection, self.catalog, self.data, "READ_ONLY", snapshot=before, name="earlier")
             connection.begin()
             yield connection
@@ -83,7 +84,6 @@ class Lake:
             if not self.exists:
                 self._create()
             with self._attached() as connection:
-                connection.begin()
                 try:
                     yield connection
                 except BaseException:
@@ -105,36 +105,26 @@ class Lake:
         return connection
 
     @contextmanager
-    def _attached(
-        self, *options: str, snapshot: int | None = None, catalog: Path | None = None
-    ) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Yield a connection to the lake, from a database that no one else uses meanwhile.
-
-        A database is kept for the next one to come, as to load DuckDB's extensions takes longer than most reads do; but not
-        after an error, nor once its configuration was locked.
-        """
-        database = self._idle.pop() if self._idle else self.scratch()
-        try:
-            with database.cursor() as connection:
-                attach(connection, catalog or self.catalog, self.data, *options, snapshot=snapshot)
-                connection.execute("USE lake")
-                yield connection
-            if scalar(database, "SELECT current_setting('lock_configuration')::INTEGER"):
-                database.close()
-            else:
-                database.execute("DETACH lake")
-                self._idle.append(database)
-        except BaseException:
-            database.close()
-            raise
+    def _attached(self, *, read_only: bool = False, snapshot: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a connection to the lake inside a transaction, from a database that no one else uses meanwhile."""
+        options = ("READ_ONLY",) if read_only else ()
+        with self.databases.attached(
+            Attachment(self.catalog, self.catalog.stat().st_ino, read_only, snapshot),
+            lambda database: attach(database, self.catalog, self.data, *options, snapshot=snapshot),
+            self.scratch,
+        ) as connection:
+            connection.begin()
+            connection.execute("USE lake")
+            yield connection
 
     def _create(self) -> None:
         """Make the catalogue under another name first: who is killed meanwhile leaves no half-made one."""
         draft = self.root / "draft.sqlite"
         for leftover in self.root.glob(f"{draft.name}*"):
             leftover.unlink()
-        with self._attached(catalog=draft):
-            pass
+        with self.scratch() as database:
+            attach(database, draft, self.data)
+            database.execute("DETACH lake")
         draft.rename(self.catalog)
 
 

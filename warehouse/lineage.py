@@ -150,7 +150,7 @@ def frame(steps: Iterable[Step]) -> pl.DataFrame:
 def _from_file(door: Door) -> list[Step]:
     """Return the steps from a file's columns: each is taken as it is, and the key is put together from several."""
     made_by = "doors"
-    key = [source for _, source in _sources(f"SELECT {door.key_sql} AS key FROM {door.table}", "key")]
+    key = [source for _, source in _sources(f"SELECT {door.key_sql} AS key FROM {door.table}")["key"]]
     found = [Step(door.table, "key", door.file_name, column, made_by) for column in key]
     found += [Step(door.table, column, door.file_name, column, made_by) for column in door.columns]
     return [*found, *(Step(door.table, INPUT_HASH, door.file_name, column, made_by) for column in door.columns)]
@@ -176,11 +176,14 @@ def _to_training(table: DatedTable) -> list[Step]:
 
 
 def _from_sql(contract: Contract) -> list[Step]:
-    sql, made_by = tables.sql(contract.table), f"sql/{contract.table.replace('.', '/')}.sql"
+    found_sources, made_by = _sources(tables.sql(contract.table)), f"sql/{contract.table.replace('.', '/')}.sql"
+    missing = [column for column in contract.columns if column not in found_sources]
+    if missing:
+        raise WarehouseError(f"the SQL file has no column {', '.join(missing)}", f"select it in {made_by}")
     found = [
         Step(contract.table, column, *source, made_by)
         for column in contract.columns
-        for source in dict.fromkeys(_sources(sql, column))
+        for source in found_sources[column]
     ]
     return found + _hashed(contract)
 
@@ -195,22 +198,25 @@ def _has_sql(table: str) -> bool:
     return files("warehouse").joinpath("sql", schema, f"{name}.sql").is_file()
 
 
-def _sources(sql: str, column: str) -> list[Column]:
-    """Return the columns of tables that a column of a query is made from."""
+def _sources(sql: str) -> dict[str, list[Column]]:
+    """Return for each column of a query the columns of tables that it is made from."""
     from sqlglot import exp, lineage
     from sqlglot.errors import SqlglotError
 
     try:
-        root = lineage.lineage(column, sql, schema=_schema(), dialect="duckdb")
+        roots = lineage.lineage(None, sql, schema=_schema(), dialect="duckdb")
     except SqlglotError as error:
-        raise WarehouseError(
-            f"cannot tell where the column {column} comes from: {error}", "write it plainer"
-        ) from error
-    return sorted(
-        (f"{node.source.db}.{node.source.name}", node.name.rsplit(".", 1)[-1].strip('"'))
-        for node in root.walk()
-        if isinstance(node.source, exp.Table)
-    )
+        raise WarehouseError(f"cannot tell where the columns come from: {error}", "write it plainer") from error
+    return {
+        column: sorted(
+            {
+                (f"{node.source.db}.{node.source.name}", node.name.rsplit(".", 1)[-1].strip('"'))
+                for node in root.walk()
+                if isinstance(node.source, exp.Table)
+            }
+        )
+        for column, root in roots.items()
+    }
 
 
 @functools.cache

@@ -18,6 +18,7 @@ from assets.workspace import Workspace
 from orchestration.settings import load_settings
 from warehouse import dated, frames, quarantine, staging, tables
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.databases import Databases
 from warehouse.delta_files import check_deltas
 from warehouse.deltas import apply_deltas, ensure
 from warehouse.doors import arrivals
@@ -118,7 +119,7 @@ class Chain:
         home = Home(root, WarehouseSettings(threads=1, batch_rows=3, validation_percent=40))
         root.mkdir()
         (root / "models").symlink_to(built.home / "models")
-        home.lake._idle = databases
+        home.lake.databases = databases
         self.home, self.workspace = home, Workspace(home, encoder=load_settings(built.home).encoder)
         self.model = ServingModel(self.workspace, built.report["model"])
 
@@ -171,8 +172,8 @@ class Chain:
 
 @pytest.fixture(scope="module")
 def databases():
-    """Return the idle databases that all lakes share: DuckDB's extensions are loaded once."""
-    return []
+    """Return the databases that all lakes share: DuckDB's extensions are loaded once."""
+    return Databases()
 
 
 def _folder(path, ids, label):

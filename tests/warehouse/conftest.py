@@ -11,6 +11,7 @@ import pytest
 
 from warehouse import quarantine, staging, tables
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.databases import Databases
 from warehouse.ingest import Ingested, ingest
 from warehouse.lake import Lake, connect
 from warehouse.settings import WarehouseSettings
@@ -113,16 +114,16 @@ def write(tmp_path: Path, products: list[Row], judgements: list[Row]) -> Write:
 
 
 @pytest.fixture(scope="session")
-def databases() -> list[duckdb.DuckDBPyConnection]:
-    """Return the idle databases that all lakes share: DuckDB's extensions are loaded once, and not for every test."""
-    return []
+def databases() -> Databases:
+    """Return the databases that all lakes share: DuckDB's extensions are loaded once, and not for every test."""
+    return Databases()
 
 
 @pytest.fixture
-def lake(tmp_path: Path, databases: list[duckdb.DuckDBPyConnection]) -> Lake:
+def lake(tmp_path: Path, databases: Databases) -> Lake:
     """Return a lake where nothing is yet; it works in batches of three rows."""
     lake = Lake(tmp_path / "home" / "lake", WarehouseSettings(threads=1, batch_rows=3, validation_percent=50))
-    lake._idle = databases
+    lake.databases = databases
     return lake
 
 

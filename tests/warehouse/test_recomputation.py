@@ -11,7 +11,7 @@ from warehouse.recomputation import recomputed_home
 @pytest.fixture
 def home(built: Lake) -> Home:
     home = Home(built.root.parent, built.settings)
-    home.lake._idle = built._idle
+    home.lake.databases = built.databases
     return home
 
 

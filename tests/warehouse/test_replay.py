@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
+from warehouse.databases import Databases
 from warehouse.delta_files import check_deltas
 from warehouse.deltas import apply_deltas, ensure
 from warehouse.doors import arrivals
@@ -24,16 +24,16 @@ SETTINGS = WarehouseSettings(threads=1, batch_rows=3)
 
 
 @pytest.fixture
-def home(tmp_path: Path, databases: list[duckdb.DuckDBPyConnection]) -> Home:
+def home(tmp_path: Path, databases: Databases) -> Home:
     home = Home(tmp_path / "home", SETTINGS)
-    home.lake._idle = databases
+    home.lake.databases = databases
     return home
 
 
 @pytest.fixture
-def beside(tmp_path: Path, databases: list[duckdb.DuckDBPyConnection]) -> Home:
+def beside(tmp_path: Path, databases: Databases) -> Home:
     home = Home(tmp_path / "beside", SETTINGS)
-    home.lake._idle = databases
+    home.lake.databases = databases
     return home
 
 
