@@ -9,6 +9,7 @@ import polars as pl
 from assets.evaluation_report import report
 from assets.gate import current_verdict, winner
 from assets.model import model_name
+from assets.pictures import drawn
 from assets.relevance import BASELINES, Subject, measure, previous_model
 from assets.serving import ServingModel
 from assets.tables import digest, table_asset, table_result
@@ -45,7 +46,10 @@ def evaluation(
     known = frames.metrics(workspace.home.lake, candidate)
     if known.is_empty():
         context.log.warning("no judgement is in the test split: nothing was measured")
-    shown = {"report": report(known, frames.compared_queries(workspace.home.lake, candidate))} if known.height else {}
+    shown = {}
+    if known.height:
+        queries = frames.compared_queries(workspace.home.lake, candidate)
+        shown = drawn(context, "evaluation.metrics", ["report"], [known, queries], lambda: [report(known, queries)])
     for table in TABLES:
         yield table_result(context, workspace, table, {}, shown if table == "evaluation.metrics" else {})
 

@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from assets import plots
+from assets.pictures import drawn
 from assets.tables import table_asset, table_result
 from assets.workspace import Workspace
 from warehouse import monitoring, tables
@@ -21,7 +22,9 @@ def feature_asset(table: str, deps: tuple[str, ...]) -> dg.AssetsDefinition:
         with workspace.home.lake.writing() as connection:
             change = tables.refresh(connection, CONTRACTS[table])
             stats = monitoring.record(connection, CONTRACTS[table], workspace.monitoring)
-        shown = {"distributions": plots.distributions(stats)} if stats.height and not workspace.held_model else {}
+        shown = {}
+        if stats.height and not workspace.held_model:
+            shown = drawn(context, table, ["distributions"], [stats], lambda: [plots.distributions(stats)])
         return table_result(context, workspace, table, change.counts, shown)
 
     definition: dg.AssetsDefinition = dg.asset(**table_asset(table, deps=deps))(features)

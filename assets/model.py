@@ -7,6 +7,7 @@ import dagster as dg
 import polars as pl
 
 from assets import negatives, plots
+from assets.pictures import drawn
 from assets.tables import asset_key, digest, result, table_asset, table_result
 from assets.texts import TextVectors
 from assets.training_rows import training_data
@@ -57,7 +58,8 @@ def two_tower(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wor
     log = training_log(model_id, manifest["metadata"]["history"], manifest["best_epoch"])
     with workspace.home.lake.writing() as connection:
         change = tables.refresh_from(connection, LOG, log, f"model_id = '{model_id}'")
-    metadata = {"curves": plots.training_curves(log), "notes": "; ".join(manifest["notes"]), "alpha": manifest["alpha"]}
+    curves = drawn(context, "model.two_tower", ["curves"], [log], lambda: [plots.training_curves(log)])
+    metadata = {**curves, "notes": "; ".join(manifest["notes"]), "alpha": manifest["alpha"]}
     yield result(context, workspace, "model.two_tower", model_id, metadata, {"model": model_id, "trained": is_new})
     yield table_result(context, workspace, LOG.table, change.counts)
 

@@ -8,6 +8,7 @@ import polars as pl
 
 from assets import plots
 from assets.model import model_name
+from assets.pictures import drawn
 from assets.tables import table_asset, table_result
 from assets.workspace import Workspace
 from models.checkpoint_files import MANIFEST_FILE, read_manifest
@@ -33,10 +34,14 @@ def monitoring_tables(
     notable = monitoring.drifted(drift, workspace.monitoring, workspace.monitoring.drift_notable)
     shown: dict[str, Any] = {"moved": drift_table(notable)}
     if drift.height:
-        shown |= {
-            "psi": plots.psi_bars(drift, workspace.monitoring.drift_notable, workspace.monitoring.drift_warning),
-            "distributions": plots.moved_distributions(drift),
-        }
+        bounds = workspace.monitoring.drift_notable, workspace.monitoring.drift_warning
+        shown |= drawn(
+            context,
+            "monitoring.drift",
+            ["psi", "distributions"],
+            [drift, bounds],
+            lambda: [plots.psi_bars(drift, *bounds), plots.moved_distributions(drift)],
+        )
     for table in TABLES:
         is_drift = table == "monitoring.drift"
         facts = {"comparisons": compared} if is_drift else {}

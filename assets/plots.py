@@ -138,6 +138,7 @@ def _bars(axes: Any, title: str, names: list[str], series: Mapping[str, list[flo
         axes.bar([x + place * width for x in range(len(names))], values, width, label=label)
     short = [name.split(": ")[-1].removeprefix("= ") for name in names]
     axes.set_xticks(range(len(names)), [_ascii(name)[:12] for name in short], rotation=90, fontsize=6)
+    axes.tick_params(axis="y", labelsize=7)
     axes.set_title(title, fontsize=9)
 
 
@@ -156,8 +157,19 @@ def _figure(panels: int) -> tuple[Any, list[Any]]:
 def _grid(panels: int) -> tuple[Any, list[Any]]:
     from matplotlib.figure import Figure
 
-    rows = -(-panels // _ACROSS)
-    figure = Figure(figsize=(3 * _ACROSS, 2.2 * rows), layout="constrained")
+    rows = max(-(-panels // _ACROSS), 1)
+    width, height = 3.0, 2.2  # inches of a panel with what stands around it
+    left, right, top, bottom = 0.5, 0.1, 0.3, 0.65
+    across, down = width - left - right, height - top - bottom
+    figure = Figure(figsize=(width * _ACROSS, height * rows))
+    figure.subplots_adjust(  # told, not found: to measure all labels takes longer than to draw them
+        left=left / (width * _ACROSS),
+        right=1 - right / (width * _ACROSS),
+        top=1 - top / (height * rows),
+        bottom=bottom / (height * rows),
+        wspace=(left + right) / across,
+        hspace=(top + bottom) / down,
+    )
     return figure, [figure.add_subplot(rows, _ACROSS, panel + 1) for panel in range(panels)]
 
 
