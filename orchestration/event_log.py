@@ -1,4 +1,4 @@
-"""The event log: Dagster's own in SQLite, with its connections kept open from one event to the next.
+"""Event log: Dagster's own in SQLite, with its connections kept open from one event to the next.
 
 A run of this house writes some 400 events. Dagster opens and closes a connection for each, or three where it tells of an
 asset, and waits for the disk each time. The files are the same, and the UI reads them while they are written.

@@ -1,30 +1,41 @@
-"""Databases: DuckDB databases kept open, with the lake that was attached to them, from one use to the next."""
+"""Databases: DuckDB databases kept open, with the lake that was attached to them, from one use to the next.
+
+To load DuckDB's extensions and a lake's schema takes longer than most reads do.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import duckdb
 
 Connection = duckdb.DuckDBPyConnection
 
-_KEPT = 4
-"""How many stay open: a reader, a writer, and two readers of earlier snapshots."""
+_KEPT = 6
+"""How many stay open in a process: for a home and one beside it a writer, a reader, and a reader of an earlier snapshot."""
 
 
 class Attachment(NamedTuple):
-    """Say what is attached: which catalogue (by place and inode, as another may come to lie there), how, and as of when."""
+    """Say what is attached to a database.
 
-    catalog: Path
+    Attributes:
+        settings: Memory in GB and threads of the database.
+        lake: A number that no two lakes of a process share.
+        inode: That of the lake's catalogue, as another file may come to lie in its place.
+        is_read_only: Whether it is for reading alone.
+        snapshot: As of when; None: as it now stands.
+    """
+
+    settings: tuple[float, int]
+    lake: int
     inode: int
     is_read_only: bool
     snapshot: int | None
 
 
 class Databases:
-    """Hand out databases that no one else uses meanwhile; to load extensions and a lake's schema takes longer than most reads."""
+    """Hand out databases that no one else uses meanwhile."""
 
     def __init__(self) -> None:
         self._idle: list[tuple[Attachment, Connection]] = []  # longest unused first
@@ -32,18 +43,13 @@ class Databases:
 
     @contextmanager
     def attached(
-        self, wanted: Attachment, attach: Callable[[Connection], None], create: Callable[[], Connection]
+        self, wanted: Attachment, create: Callable[[], Connection], attach: Callable[[Connection], None]
     ) -> Iterator[Connection]:
-        """Yield a cursor of a database with the lake attached as `lake`. It is closed in the end, and its transaction undone.
+        """Yield a cursor of a database with the lake attached as `lake`. Its transaction is undone unless it was committed.
 
-        The database is kept, but not after an error, nor once its configuration was locked.
-
-        Args:
-            wanted: What is to be attached.
-            attach: What attaches it.
-            create: What opens a database, where none can be had.
+        The database is kept for the next one to come, but not after an error, nor once its configuration was locked.
         """
-        database = self._take(wanted, attach, create)
+        database = self._take(wanted) or self._reused(wanted, attach) or _made(create, attach)
         try:
             with database.cursor() as connection:
                 yield connection
@@ -52,34 +58,46 @@ class Databases:
             database.close()
             raise
         if locked == (False,):
-            self._put_back(wanted, database)
+            self._keep(wanted, database)
         else:
             database.close()
 
-    def _take(
-        self, wanted: Attachment, attach: Callable[[Connection], None], create: Callable[[], Connection]
-    ) -> Connection:
-        """Return a database to which the lake is attached already; else one that is kept for another; else a new one."""
+    def _take(self, wanted: Attachment) -> Connection | None:
+        """Return a database to which this very thing is attached."""
         with self._lock:
-            place = next((place for place, (kept, _) in enumerate(self._idle) if kept == wanted), None)
-            if place is not None:
-                return self._idle.pop(place)[1]
-            database = self._idle.pop(0)[1] if len(self._idle) >= _KEPT else None
-        try:
-            if database is not None:
-                database.execute("DETACH lake")
-            else:
-                database = create()
-            attach(database)
-        except BaseException:
-            if database is not None:
-                database.close()
-            raise
-        return database
+            for place, (attachment, _) in enumerate(self._idle):
+                if attachment == wanted:
+                    return self._idle.pop(place)[1]
+        return None
 
-    def _put_back(self, attachment: Attachment, database: Connection) -> None:
+    def _reused(self, wanted: Attachment, attach: Callable[[Connection], None]) -> Connection | None:
+        """Return the database that was longest unused, with the lake attached instead of another, where many are kept."""
+        with self._lock:
+            alike = [each for each in self._idle if each[0].settings == wanted.settings]
+            if len(self._idle) < _KEPT or not alike:
+                return None
+            self._idle.remove(alike[0])
+        database = alike[0][1]
+        with suppress(duckdb.Error):  # it may not leave the disk of a lake for which it ran out of memory
+            database.execute("DETACH lake")
+            return _made(lambda: database, attach)
+        database.close()
+        return None
+
+    def _keep(self, attachment: Attachment, database: Connection) -> None:
         with self._lock:
             self._idle.append((attachment, database))
-            surplus = [self._idle.pop(0)[1] for _ in range(len(self._idle) - _KEPT)]
-        for each in surplus:
+            surplus = self._idle[:-_KEPT]
+            del self._idle[:-_KEPT]
+        for _, each in surplus:
             each.close()
+
+
+def _made(create: Callable[[], Connection], attach: Callable[[Connection], None]) -> Connection:
+    database = create()
+    try:
+        attach(database)
+    except BaseException:
+        database.close()
+        raise
+    return database

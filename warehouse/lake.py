@@ -3,6 +3,7 @@
 import fcntl
 import functools
 import importlib.util
+import itertools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from warehouse.settings import WarehouseSettings
 _EXTENSIONS = ("sqlite_scanner", "ducklake")
 _MAX_SNAPSHOT = 2**63 - 1
 _POLL_S = 0.05
+_NUMBERS = itertools.count()
+_DATABASES = Databases()
 
 
 class Lake:
@@ -27,7 +30,7 @@ class Lake:
         self.settings = settings or WarehouseSettings()
         self.catalog = root / "catalog.sqlite"
         self.data = root / "data"
-        self.databases = Databases()
+        self._number = next(_NUMBERS)
 
     @property
     def exists(self) -> bool:
@@ -101,18 +104,24 @@ class Lake:
     def scratch(self) -> duckdb.DuckDBPyConnection:
         """Return a connection beside the lake, for work on other files: the lake's settings, nothing attached."""
         connection = connect(self.settings.memory_gb, self.settings.threads)
-        connection.execute(f"SET temp_directory = {quote(str(self.root / 'tmp'))}")
+        self._spill_here(connection)
         return connection
+
+    def _spill_here(self, connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute(f"SET temp_directory = {quote(str(self.root / 'tmp'))}")
 
     @contextmanager
     def _attached(self, *, read_only: bool = False, snapshot: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield a connection to the lake inside a transaction, from a database that no one else uses meanwhile."""
-        options = ("READ_ONLY",) if read_only else ()
-        with self.databases.attached(
-            Attachment(self.catalog, self.catalog.stat().st_ino, read_only, snapshot),
-            lambda database: attach(database, self.catalog, self.data, *options, snapshot=snapshot),
-            self.scratch,
-        ) as connection:
+        settings = (self.settings.memory_gb, self.settings.threads)
+        wanted = Attachment(settings, self._number, self.catalog.stat().st_ino, read_only, snapshot)
+
+        def attach_here(database: duckdb.DuckDBPyConnection) -> None:
+            self._spill_here(database)
+            options = ("READ_ONLY",) if read_only else ()
+            attach(database, self.catalog, self.data, *options, snapshot=snapshot)
+
+        with _DATABASES.attached(wanted, lambda: connect(*settings), attach_here) as connection:
             connection.begin()
             connection.execute("USE lake")
             yield connection

@@ -8,7 +8,10 @@ Two facts of lancedb 0.40, both under test, shape this file:
 - `delete` writes a new version even when no row matches. So look before deleting.
 """
 
+import functools
+import importlib.util
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -57,10 +60,25 @@ class LanceDirectory:
 
     def _connect(self) -> Any:
         if self._connection is None:
-            import lancedb
-
-            self._connection = lancedb.connect(self.root)
+            self._connection = _lancedb().connect(self.root)
         return self._connection
+
+
+@functools.cache
+def _lancedb() -> Any:
+    """Import LanceDB without the client of a remote catalogue that it brings, whose import takes as long as all the rest.
+
+    Only the part of that package that LanceDB reads, its types, is imported; once it is, the package is as good as new.
+    """
+    client = "lance_namespace_urllib3_client"
+    spec = None if {client, "lancedb"} & sys.modules.keys() else importlib.util.find_spec(client)
+    if spec is not None:
+        sys.modules[client] = importlib.util.module_from_spec(spec)
+    import lancedb
+
+    if spec is not None:
+        del sys.modules[client]
+    return lancedb
 
 
 def check_name(name: str) -> str:

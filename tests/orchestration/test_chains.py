@@ -18,7 +18,6 @@ from assets.workspace import Workspace
 from orchestration.settings import load_settings
 from warehouse import dated, frames, quarantine, staging, tables
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.databases import Databases
 from warehouse.delta_files import check_deltas
 from warehouse.deltas import apply_deltas, ensure
 from warehouse.doors import arrivals
@@ -115,11 +114,10 @@ class Encoder:
 class Chain:
     """A home with a trained model, into which files come as a run brings them in; what follows from them is made at once."""
 
-    def __init__(self, root, built, databases):
+    def __init__(self, root, built):
         home = Home(root, WarehouseSettings(threads=1, batch_rows=3, validation_percent=40))
         root.mkdir()
         (root / "models").symlink_to(built.home / "models")
-        home.lake.databases = databases
         self.home, self.workspace = home, Workspace(home, encoder=load_settings(built.home).encoder)
         self.model = ServingModel(self.workspace, built.report["model"])
 
@@ -170,12 +168,6 @@ class Chain:
         return {row["key"]: row | {"vector": np.array(row["vector"], np.float32).tobytes()} for row in rows}
 
 
-@pytest.fixture(scope="module")
-def databases():
-    """Return the databases that all lakes share: DuckDB's extensions are loaded once."""
-    return Databases()
-
-
 def _folder(path, ids, label):
     path.mkdir()
     products = [
@@ -200,12 +192,12 @@ def _folder(path, ids, label):
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS, ends=st.lists(st.booleans(), min_size=6, max_size=6))
 @example(steps=WRITTEN_OUT, ends=[False] * 6)
-def test_one_by_one_in_batches_and_replayed_end_alike(built, databases, tmp_path_factory, steps, ends):
+def test_one_by_one_in_batches_and_replayed_end_alike(built, tmp_path_factory, steps, ends):
     """`ends` says after which steps a batch ends."""
     folder = tmp_path_factory.mktemp("chain")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("assets.texts.open_encoder", lambda *_: Encoder())
-        one, batches, replayed = (Chain(folder / name, built, databases) for name in ("one", "batches", "replayed"))
+        one, batches, replayed = (Chain(folder / name, built) for name in ("one", "batches", "replayed"))
         start = _folder(folder / "start", IDS, "E")
         one.bring_in(start)
         batches.bring_in(start)

@@ -11,7 +11,6 @@ import pytest
 
 from warehouse import quarantine, staging, tables
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.databases import Databases
 from warehouse.ingest import Ingested, ingest
 from warehouse.lake import Lake, connect
 from warehouse.settings import WarehouseSettings
@@ -113,17 +112,10 @@ def write(tmp_path: Path, products: list[Row], judgements: list[Row]) -> Write:
     return make
 
 
-@pytest.fixture(scope="session")
-def databases() -> Databases:
-    """Return the databases that all lakes share: DuckDB's extensions are loaded once, and not for every test."""
-    return Databases()
-
-
 @pytest.fixture
-def lake(tmp_path: Path, databases: Databases) -> Lake:
+def lake(tmp_path: Path) -> Lake:
     """Return a lake where nothing is yet; it works in batches of three rows."""
     lake = Lake(tmp_path / "home" / "lake", WarehouseSettings(threads=1, batch_rows=3, validation_percent=50))
-    lake.databases = databases
     return lake
 
 

@@ -11,7 +11,6 @@ from warehouse.recomputation import recomputed_home
 @pytest.fixture
 def home(built: Lake) -> Home:
     home = Home(built.root.parent, built.settings)
-    home.lake.databases = built.databases
     return home
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from warehouse.databases import Databases
 from warehouse.delta_files import check_deltas
 from warehouse.deltas import apply_deltas, ensure
 from warehouse.doors import arrivals
@@ -24,16 +23,14 @@ SETTINGS = WarehouseSettings(threads=1, batch_rows=3)
 
 
 @pytest.fixture
-def home(tmp_path: Path, databases: Databases) -> Home:
+def home(tmp_path: Path) -> Home:
     home = Home(tmp_path / "home", SETTINGS)
-    home.lake.databases = databases
     return home
 
 
 @pytest.fixture
-def beside(tmp_path: Path, databases: Databases) -> Home:
+def beside(tmp_path: Path) -> Home:
     home = Home(tmp_path / "beside", SETTINGS)
-    home.lake.databases = databases
     return home
 
 
