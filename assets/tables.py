@@ -77,7 +77,7 @@ def table_result(
     table = contract.table
     with workspace.home.lake.reading() as connection:
         rows = tables.count(connection, table)
-        version = tables.fingerprint(connection, contract)
+        version = tables.version(connection, contract, workspace.home.lake.touched)
         shown_rows = dg.MarkdownMetadataValue(preview(connection, table))
     metadata = {
         "dagster/row_count": rows,

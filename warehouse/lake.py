@@ -7,11 +7,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from warehouse.errors import WarehouseError
 from warehouse.settings import WarehouseSettings
+
+if TYPE_CHECKING:
+    from warehouse.touched import Touched
 
 _EXTENSIONS = ("sqlite_scanner", "ducklake")
 _MAX_SNAPSHOT = 2**63 - 1
@@ -26,6 +30,8 @@ class Lake:
         self.settings = settings or WarehouseSettings()
         self.catalog = root / "catalog.sqlite"
         self.data = root / "data"
+        self.touched: Touched | None = None
+        """What the present run changed, where it is known: see `warehouse.touched`."""
         self._idle: list[duckdb.DuckDBPyConnection] = []
 
     @property
@@ -87,6 +93,7 @@ class Lake:
                 try:
                     yield connection
                 except BaseException:
+                    self.touched = None  # what was noted is not what is there
                     connection.rollback()
                     raise
                 connection.commit()
