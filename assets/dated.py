@@ -26,8 +26,12 @@ def _file_asset(table: DatedTable) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
     ) -> dg.MaterializeResult[Any]:
         # The clock only refuses rows, it is written nowhere.
-        taken = take_in(workspace.home.lake, workspace.home.root, table, datetime.now(UTC))
-        with workspace.home.lake.writing() as connection:
+        lake = workspace.home.lake
+        snapshot = lake.snapshot()
+        taken = take_in(lake, workspace.home.root, table, datetime.now(UTC))
+        if lake.snapshot() != snapshot:
+            lake.touched = None  # the events of a file reach further than the rows of a delta
+        with lake.writing() as connection:
             stats = monitoring.record(connection, table.contract, workspace.monitoring)
         shown = {"distributions": plots.distributions(stats)} if stats.height and not workspace.held_model else {}
         return table_result(context, workspace, table.contract, asdict(taken), shown)
@@ -43,6 +47,8 @@ def _registry_asset(names: tuple[str, ...]) -> dg.AssetsDefinition:
         home = workspace.home
         with home.lake.writing() as connection:
             change = dated.register(connection, home.dated, home.settings)
+        if not change.is_empty:
+            home.lake.touched = None  # read as of another time, or other tables: any row may see other events
         return table_result(context, workspace, "registry.dated", change.counts)
 
     deps = ("staging.judgements", *names)
@@ -56,7 +62,7 @@ def training_dated(
 ) -> dg.MaterializeResult[Any]:
     """Find the event that each judged pair sees: the newest at its time, if it is not too old."""
     with workspace.home.lake.writing() as connection:
-        change = dated.refresh_training(connection)
+        change = dated.refresh_training(connection, workspace.home.lake.touched)
         seen = dated.pairs_with_values(connection)
     facts: dict[str, Any] = dict(change.counts)
     unseen = [name for name, pairs in seen.items() if not pairs]

@@ -8,8 +8,11 @@ from assets.serving import ServingModel
 from assets.tables import asset_key, digest, first_rows, outside_schema, result
 from assets.texts import TextVectors, product_texts, query_texts
 from assets.workspace import Workspace
-from warehouse import frames
+from warehouse import frames, tables
+from warehouse.contracts.registry import CONTRACTS
 from warehouse.embeddings import text_hash
+
+_READ = ("staging.products", "staging.queries")
 
 
 @dg.asset(
@@ -25,17 +28,22 @@ from warehouse.embeddings import text_hash
 def embeddings_texts(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult[Any]:
-    """Encode the texts that the cache has not seen."""
+    """Encode the texts that the cache has not seen; where it is known what the run touched, no other text is looked at."""
     lake = workspace.home.lake
-    texts = product_texts(frames.products(lake)) + query_texts(frames.queries(lake))
+    touched = lake.touched
+    products = frames.products(lake, keys=touched.keys("staging.products") if touched else None)
+    queries = frames.queries(lake, keys=touched.keys("staging.queries") if touched else None)
+    texts = product_texts(products) + query_texts(queries)
     held = workspace.held_model
     vectors = ServingModel(workspace, held).texts if held else TextVectors(workspace)
     filled = vectors.fill(texts, workspace.progress("encoding texts"))
+    with lake.reading() as connection:
+        versions = [tables.version(connection, CONTRACTS[table], lake.touched) for table in _READ]
     return result(
         context,
         workspace,
         "embeddings.texts",
-        digest(vectors.fingerprint, *sorted(set(texts))),
+        digest(vectors.fingerprint, *versions),
         {
             "dagster/row_count": workspace.home.embeddings.count(vectors.fingerprint),
             "encoder": vectors.fingerprint,

@@ -8,7 +8,7 @@ from assets import plots
 from assets.pictures import drawn
 from assets.tables import table_asset, table_result
 from assets.workspace import Workspace
-from warehouse import monitoring, tables
+from warehouse import monitoring, scopes
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.query_features import check_tower_inputs
 
@@ -19,12 +19,14 @@ def feature_asset(table: str, deps: tuple[str, ...]) -> dg.AssetsDefinition:
     def features(
         context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
     ) -> dg.MaterializeResult[Any]:
-        with workspace.home.lake.writing() as connection:
-            change = tables.refresh(connection, CONTRACTS[table])
-            stats = monitoring.record(connection, CONTRACTS[table], workspace.monitoring)
-        shown = {}
-        if stats.height and not workspace.held_model:
-            shown = drawn(context, table, ["distributions"], [stats], lambda: [plots.distributions(stats)])
+        lake, shown = workspace.home.lake, {}
+        with lake.writing() as connection:
+            change = scopes.refresh(connection, CONTRACTS[table], touched=lake.touched)
+            # To count a whole table's values anew would cost its size: what changed little waits for the next build.
+            if lake.touched is None:
+                stats = monitoring.record(connection, CONTRACTS[table], workspace.monitoring)
+                if stats.height and not workspace.held_model:
+                    shown = drawn(context, table, ["distributions"], [stats], lambda: [plots.distributions(stats)])
         return table_result(context, workspace, table, change.counts, shown)
 
     definition: dg.AssetsDefinition = dg.asset(**table_asset(table, deps=deps))(features)

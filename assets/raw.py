@@ -14,6 +14,7 @@ from warehouse.deltas import apply_deltas, ensure
 from warehouse.doors import arrivals
 from warehouse.ingest import Ingested, ingest, require_raw
 from warehouse.replay import forget_superseded, keep
+from warehouse.snapshots import touched_since
 
 TABLES = ("raw.products", "raw.judgements", "raw.sources", "raw.files", "raw.deltas", "raw.events")
 
@@ -32,6 +33,8 @@ def raw_tables(
     home, folder = workspace.home, Path(config.folder) if config.folder else workspace.raw
     if folder is None:
         require_raw(home.lake)
+    # A build looks at everything anew, which mends what may have gone wrong.
+    home.lake.touched = touched_since(home.lake) if folder is None and workspace.held_model else None
     deltas = check_deltas(workspace.deltas)
     keep(home, [*(arrivals(folder) if folder else ()), *deltas])
     arrived = {one.table: _facts(one) for one in ingest(home.lake, folder)} if folder else {}

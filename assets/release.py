@@ -64,8 +64,9 @@ def releases_live(
     verdict, live = current_verdict(workspace), home.releases.live()
     told = shown(verdict) if verdict else None
     model_id = winner(workspace, verdict)
+    touched = home.lake.touched
     snapshot = snapshots.mark(home.lake, context.run.run_id, now)
-    online = home.online.write(home.lake, snapshot)  # before a release that names the snapshot is there
+    online = home.online.write(home.lake, snapshot, touched)  # before a release that names the snapshot is there
     with home.lake.reading() as connection:
         as_of = dated.as_of(connection, home.settings)
     if live is not None and told is not None and model_id == live.model_id and _is_current(workspace, live):

@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets.tables import table_asset, table_result
 from assets.workspace import Workspace
-from warehouse import tables
+from warehouse import scopes
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.quarantine import refuse
 from warehouse.staging import refresh_products, refresh_queries
@@ -40,6 +40,7 @@ def staging_judgements(
     """Join judgements to their products; those whose product is not there go to quarantine."""
     lake = workspace.home.lake
     with lake.writing() as connection:
-        change = tables.refresh(connection, CONTRACTS["staging.judgements"], {"judged_at": lake.settings.judged_at})
-        refused = refuse(connection, "staging.judgements")
+        judged = {"judged_at": lake.settings.judged_at}
+        change = scopes.refresh(connection, CONTRACTS["staging.judgements"], judged, lake.touched)
+        refused = refuse(connection, "staging.judgements", lake.touched)
     return table_result(context, workspace, "staging.judgements", {**change.counts, "quarantined": refused})

@@ -76,7 +76,7 @@ def table_result(
     contract = _contract(table)
     table = contract.table
     with workspace.home.lake.reading() as connection:
-        version = tables.fingerprint(connection, contract)
+        version = tables.version(connection, contract, workspace.home.lake.touched)
         shown_rows = dg.MarkdownMetadataValue(preview(connection, table))
     metadata = {
         "dagster/row_count": int(version.split("-")[0]),

@@ -6,7 +6,7 @@ import dagster as dg
 
 from assets.tables import table_asset, table_result
 from assets.workspace import Workspace
-from warehouse import tables
+from warehouse import scopes
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.quarantine import refuse
 
@@ -18,9 +18,8 @@ def training_queries(
     """Carve validation from train, keep test queries out of train."""
     lake = workspace.home.lake
     with lake.writing() as connection:
-        change = tables.refresh(
-            connection, CONTRACTS["training.queries"], {"validation_percent": lake.settings.validation_percent}
-        )
+        share = {"validation_percent": lake.settings.validation_percent}
+        change = scopes.refresh(connection, CONTRACTS["training.queries"], share, lake.touched)
     return table_result(context, workspace, "training.queries", change.counts)
 
 
@@ -36,6 +35,6 @@ def training_pairs(
     """Grade the judged pairs of the queries that have a split."""
     lake = workspace.home.lake
     with lake.writing() as connection:
-        change = tables.refresh(connection, CONTRACTS["training.pairs"])
-        refused = refuse(connection, "training.pairs")
+        change = scopes.refresh(connection, CONTRACTS["training.pairs"], touched=lake.touched)
+        refused = refuse(connection, "training.pairs", lake.touched)
     return table_result(context, workspace, "training.pairs", {**change.counts, "quarantined": refused})

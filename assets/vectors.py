@@ -46,8 +46,9 @@ def vectors_products(
     The live model's vectors are brought in line too while it is another: it stays where the gate refuses the new one.
     """
     model = ServingModel(workspace, model_name(workspace))
-    products = model.with_input_hash(frames.products(workspace.home.lake))
-    written, version = embed(model, products, anew=workspace.anew)
+    keys = _touched_keys(model)
+    products = model.with_input_hash(frames.products(workspace.home.lake, keys=keys))
+    written, version = embed(model, products, keys, anew=workspace.anew)
     live = live_rival(workspace, model.model_id)
     if live is not None and live.vector_table != model.vector_table:
         embed(live, live.with_input_hash(products))
@@ -55,9 +56,9 @@ def vectors_products(
         context,
         workspace,
         "vectors.products",
-        digest(model.vector_table, *products["input_hash"]),
+        digest(model.vector_table, str(version)),
         {
-            "dagster/row_count": products.height,
+            "dagster/row_count": workspace.home.vectors.count(model.vector_table) if version else 0,
             "table": model.vector_table,
             "table_version": version,
             **lineage_metadata("vectors.products", workspace.home.dated),
@@ -67,13 +68,31 @@ def vectors_products(
     )
 
 
-def embed(model: ServingModel, products: pl.DataFrame, *, anew: bool = False) -> tuple[VectorWrite, int]:
+def _touched_keys(model: ServingModel) -> pl.DataFrame | None:
+    """Return the keys of the products that the run touched, where all others have their vectors; None: it is not known.
+
+    They have if the live release shows this very table as it is, made from the point at which the run began.
+    """
+    home, live = model.workspace.home, model.workspace.home.releases.live()
+    touched = home.lake.touched
+    if touched is None or live is None or model.workspace.anew:
+        return None
+    shown = (live.vector_table, live.vector_version, live.snapshot)
+    if shown != (model.vector_table, home.vectors.version(model.vector_table), touched.point):
+        return None
+    return touched.keys("staging.products", "features.products")
+
+
+def embed(
+    model: ServingModel, products: pl.DataFrame, keys: pl.DataFrame | None = None, *, anew: bool = False
+) -> tuple[VectorWrite, int]:
     """Reconcile the model's vector table with the products and bring its index up to date; return the version with it.
 
-    With `anew` every vector is made, and those that differ from what is stored are written.
+    With `keys` the products are those that there still are under them, and no other row is looked at. With `anew` every
+    vector is made, and those that differ from what is stored are written.
     """
     store = model.workspace.home.vectors
-    change = plan(products, store.current(model.vector_table))
+    change = plan(products, store.current(model.vector_table, keys))
     if anew:
         rows: Iterable[Rows] = store.differing(model.vector_table, _rows(model, products))
     else:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import duckdb
+import polars as pl
 
 from warehouse import dated
 from warehouse.contracts.contract import INPUT_HASH, Contract
@@ -13,6 +14,11 @@ from warehouse.errors import WarehouseError
 from warehouse.inspection import json_rows
 from warehouse.lake import Lake
 from warehouse.tables import Written
+from warehouse.touched import Touched
+
+_CATALOGUE = "__ducklake_metadata_lake"
+_MADE_OF_OTHERS = ("staging.products", "staging.queries")
+"""Tables whose hashes are those of what their rows were made from: other hashes may stand for the same content."""
 
 Change = Literal["added", "removed", "changed"]
 Columns = dict[tuple[str, str], dict[str, str]]
@@ -86,16 +92,42 @@ def difference(lake: Lake, table: str, before: int, after: int, limit: int = 20)
         )
 
 
-def written(lake: Lake, before: int, after: int, without: Collection[str] = ()) -> dict[str, Written]:
-    """Return what became of each table that has a contract and changed between two snapshots."""
+def written(
+    lake: Lake, before: int, after: int, without: Collection[str] = (), touched: Touched | None = None
+) -> dict[str, Written]:
+    """Return what became of each table that has a contract and changed between two snapshots.
+
+    Tables that nothing was written to in between are not looked at, and of those that `touched` knows since `before` only
+    the rows that it names.
+    """
     with lake.comparing(before, after) as connection:
-        columns = _columns(connection)
-        counts = {
-            table: _Comparison(connection, contract, columns).counts()[0]
-            for table, contract in _contracts(connection).items()
-            if table not in without
-        }
+        columns, names = _columns(connection), _written_to(connection, before)
+        counts = {}
+        for table, contract in _contracts(connection).items():
+            if table in without or (names is not None and table not in names):
+                continue
+            comparison = _Comparison(connection, contract, columns)
+            if touched is None or touched.point != before or not touched.any(table):
+                counts[table] = comparison.counts()[0]
+            elif table in _MADE_OF_OTHERS:
+                counts[table] = comparison.counts(touched.rows(table))[0]
+            else:
+                counts[table] = touched.written(table)
     return {table: count for table, count in counts.items() if any(count)}
+
+
+def _written_to(connection: duckdb.DuckDBPyConnection, since: int) -> set[str] | None:
+    """Return the tables that were written to after a snapshot, as the catalogue has it; None where it cannot be told."""
+    ids = connection.execute(
+        f"SELECT table_id::VARCHAR, schema_name || '.' || table_name FROM {_CATALOGUE}.ducklake_table AS tables "
+        f"JOIN {_CATALOGUE}.ducklake_schema USING (schema_id)"
+    ).fetchall()
+    names = dict(ids) | {name: name for _, name in ids}
+    told = connection.execute(
+        "SELECT changes FROM ducklake_snapshots('lake') WHERE snapshot_id > ?", [since]
+    ).fetchall()
+    written = {each for (changes,) in told for what, tables in changes.items() if "table" in what for each in tables}
+    return {names[each] for each in written} if written <= names.keys() else None
 
 
 class _Comparison:
@@ -108,13 +140,19 @@ class _Comparison:
         self.old, self.new = (columns.get((catalog, contract.table), {}) for catalog in ("earlier", "lake"))
         self._shared = [name for name in self.old if name in self.new and name != self._key]
 
-    def counts(self) -> tuple[Written, dict[str, int]]:
-        """Return how many rows were inserted, updated and deleted, and how many of the updated differ by column."""
+    def counts(self, rows: pl.DataFrame | None = None) -> tuple[Written, dict[str, int]]:
+        """Return how many rows were inserted, updated and deleted, and how many of the updated differ by column.
+
+        `rows` (key, old, new: hashes) are those among which they are, where that is known.
+        """
+        both = f"({self._hashes('earlier', 'old', self.old)}) FULL JOIN ({self._hashes('lake', 'new', self.new)}) USING (key)"
+        if rows is not None:
+            self._connection.register("named_rows", rows)
+            both = "named_rows"
         self._connection.execute(
             "CREATE OR REPLACE TEMP TABLE touched AS SELECT key, "
-            "CASE WHEN old IS NULL THEN 'added' WHEN new IS NULL THEN 'removed' ELSE 'changed' END AS change FROM "
-            f"({self._hashes('earlier', 'old', self.old)}) FULL JOIN ({self._hashes('lake', 'new', self.new)}) USING (key) "
-            "WHERE old IS DISTINCT FROM new"
+            "CASE WHEN old IS NULL THEN 'added' WHEN new IS NULL THEN 'removed' ELSE 'changed' END AS change "
+            f"FROM {both} WHERE old IS DISTINCT FROM new"
         )
         if self._shared:  # rows made anew from another input, or by other rules, often come out as they were
             self._connection.execute(

@@ -16,6 +16,7 @@ from warehouse.errors import WarehouseError
 from warehouse.lake import scalar
 from warehouse.reconcile import Plan
 from warehouse.settings import WarehouseSettings
+from warehouse.touched import Touched
 
 REGISTRY = CONTRACTS["registry.dated"]
 TRAINING = CONTRACTS["training.dated"]
@@ -178,16 +179,21 @@ def as_of_join(table: DatedTable, points: str) -> str:
     )
 
 
-def refresh_training(connection: duckdb.DuckDBPyConnection) -> Plan:
-    """Bring training.dated up to date: which event each judged pair sees."""
+def refresh_training(connection: duckdb.DuckDBPyConnection, touched: Touched | None = None) -> Plan:
+    """Bring training.dated up to date: which event each judged pair sees, of those that were touched if that is known."""
+    where, among = "true", ""
+    if touched is not None:
+        connection.register("touched_pairs", touched.keys("training.pairs"))
+        where, among = "pair_key IN (FROM touched_pairs)", " WHERE key IN (FROM touched_pairs)"
     found = [
         f"SELECT concat(row, ':', '{table.name}') AS key, row AS pair_key, 'dated.{table.name}' AS \"table\", "
         f"key AS event_key, as_of AS judged_at, event_time, {INPUT_HASH} AS event_hash "
-        f"FROM ({as_of_join(table, _pairs(table.entity))})"
+        f"FROM ({as_of_join(table, _pairs(table.entity, among))})"
         for table, _ in declarations(connection)
     ]
     nothing = ", ".join(f'NULL::{TRAINING.sql_type(name)} AS "{name}"' for name in TRAINING.columns)
-    return tables.refresh_by(connection, TRAINING, " UNION ALL ".join(found) or f"SELECT {nothing} WHERE false")
+    source = " UNION ALL ".join(found) or f"SELECT {nothing} WHERE false"
+    return tables.refresh_by(connection, TRAINING, source, where=where, touched=touched)
 
 
 def add_training_features(connection: duckdb.DuckDBPyConnection, pairs: pl.DataFrame) -> pl.DataFrame:
@@ -228,8 +234,8 @@ def _features(table: DatedTable) -> dict[str, pl.Expr]:
     return {table.feature(column.name): pl.col(column.name).cast(_POLARS[column.holds]) for column in table.columns}
 
 
-def _pairs(entity: Entity) -> str:
-    return f"(SELECT key AS row, {_PAIR_COLUMNS[entity]} AS entity_key, judged_at AS as_of FROM training.pairs)"
+def _pairs(entity: Entity, where: str = "") -> str:
+    return f"(SELECT key AS row, {_PAIR_COLUMNS[entity]} AS entity_key, judged_at AS as_of FROM training.pairs{where})"
 
 
 def _utc(time: datetime) -> datetime:

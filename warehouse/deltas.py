@@ -123,9 +123,11 @@ def _take_in(
             delete=last.filter(~is_upsert & is_there).select("key"),
         )
         rows = last.filter(is_upsert).join(change.upsert, on="key", how="semi").select("row")
-        written = tables.write(connection, contract, change, _upserts(store, rows, lake.settings.batch_rows))
-    events.record(connection, table, last, arrival)
-    quarantine.add(connection, table, violations, settled=last.select("key"))
+        written = tables.write(
+            connection, contract, change, _upserts(store, rows, lake.settings.batch_rows), lake.touched
+        )
+    events.record(connection, table, last, arrival, lake.touched)
+    quarantine.add(connection, table, violations, settled=last.select("key"), touched=lake.touched)
     counts = {
         "rows": words.height + refused,
         "upserts": words.filter(is_upsert).height,
@@ -137,7 +139,7 @@ def _take_in(
         "overruled": judged.filter(~pl.col("is_stale") & ~pl.col("is_last")).height,
         "stale": judged.filter("is_stale").height,
     }
-    _write_journal(connection, file, {"arrival": arrival, "table": table, "snapshot": snapshot, **counts})
+    _write_journal(lake, connection, file, {"arrival": arrival, "table": table, "snapshot": snapshot, **counts})
     rules = dict(sorted(violations["rule"].value_counts().iter_rows()))
     return Applied(file.path.name, table, arrival, is_new=True, **counts, rules=rules, new_columns=file.new_columns)
 
@@ -202,8 +204,11 @@ def history(home: Home) -> list[dict[str, Any]]:
     ]
 
 
-def _write_journal(connection: duckdb.DuckDBPyConnection, file: DeltaFile, facts: dict[str, Any]) -> None:
+def _write_journal(lake: Lake, connection: duckdb.DuckDBPyConnection, file: DeltaFile, facts: dict[str, Any]) -> None:
     facts |= {"key": str(facts["arrival"]), "name": file.path.name, "sha256": file.sha256}
     facts |= {"size_bytes": file.size_bytes, INPUT_HASH: file.sha256}
     marks = ", ".join(f'? AS "{name}"' for name in facts)
     connection.execute(f"INSERT INTO {DELTAS.table} BY NAME SELECT {marks}", list(facts.values()))
+    if lake.touched is not None:
+        new = pl.DataFrame({"key": [facts["key"]], INPUT_HASH: [file.sha256]})
+        lake.touched.note(DELTAS.table, new.clear(), new)

@@ -10,6 +10,7 @@ from warehouse.contracts.contract import INPUT_HASH
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.lake import Lake, scalar
 from warehouse.reconcile import plan
+from warehouse.touched import Touched
 
 EVENTS = CONTRACTS["raw.events"]
 FILES = CONTRACTS["raw.files"]
@@ -94,7 +95,9 @@ def known(connection: duckdb.DuckDBPyConnection, table: str, keys: pl.DataFrame)
     return found.cast({"event_time": time_type()})
 
 
-def record(connection: duckdb.DuckDBPyConnection, table: str, last: pl.DataFrame, arrival: int) -> None:
+def record(
+    connection: duckdb.DuckDBPyConnection, table: str, last: pl.DataFrame, arrival: int, touched: Touched | None = None
+) -> None:
     """Keep the last words (key, op, newest) of a delta on the rows of a table."""
     rows = last.select(
         pl.format("{} {}", pl.lit(table), "key").alias("key"),
@@ -107,5 +110,5 @@ def record(connection: duckdb.DuckDBPyConnection, table: str, last: pl.DataFrame
     )
     connection.register("spoken_keys", rows.select("key"))
     current = tables.hashes(connection, EVENTS, "key IN (FROM spoken_keys)")
-    tables.write(connection, EVENTS, plan(rows, current), [rows])
+    tables.write(connection, EVENTS, plan(rows, current), [rows], touched)
     connection.unregister("spoken_keys")

@@ -1,18 +1,20 @@
 """Frames: the few reads with which the model and the index meet the lake, each an SQL file under `sql/read/`."""
 
+import duckdb
 import polars as pl
 
-from warehouse import dated, tables
+from warehouse import dated, scopes, tables
 from warehouse.lake import Lake
 
 
-def products(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
+def products(lake: Lake, snapshot: int | None = None, keys: pl.DataFrame | None = None) -> pl.DataFrame:
     """Return every product: key, product_id, locale, title, brand, color, its features and feature_hash; by locale and id.
 
-    Dated features are those in force at the lake's as-of time.
+    Dated features are those in force at the lake's as-of time. With `keys` (a frame with that one column, `key`) only the
+    products under them are read.
     """
     with lake.reading(snapshot) as connection:
-        frame = connection.sql(tables.sql("read.products")).pl()
+        frame = connection.sql(_among(connection, "read.products", keys)).pl()
         with_dated = dated.add_features(connection, frame, {"product": "key"})
     added = with_dated.columns[frame.width :]
     if not added:
@@ -21,9 +23,10 @@ def products(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
     return with_dated.with_columns(feature_hash=values)
 
 
-def queries(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
-    """Return every query: key, query_id, query and its features."""
-    return read(lake, "queries", snapshot)
+def queries(lake: Lake, snapshot: int | None = None, keys: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Return every query, or those under `keys`: key, query_id, query and its features."""
+    with lake.reading(snapshot) as connection:
+        return connection.sql(_among(connection, "read.queries", keys)).pl()
 
 
 def training_pairs(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
@@ -75,3 +78,8 @@ def read(lake: Lake, name: str, snapshot: int | None = None) -> pl.DataFrame:
     """Return what the file `sql/read/<name>.sql` answers with."""
     with lake.reading(snapshot) as connection:
         return connection.sql(tables.sql(f"read.{name}")).pl()
+
+
+def _among(connection: duckdb.DuckDBPyConnection, name: str, keys: pl.DataFrame | None) -> str:
+    """Return the SQL file that joins texts and features, so that it reads no more than the rows under the keys."""
+    return tables.sql(name) if keys is None else scopes.among(connection, name, keys)

@@ -8,12 +8,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from warehouse.databases import Attachment, Databases
 from warehouse.errors import WarehouseError
 from warehouse.settings import WarehouseSettings
+
+if TYPE_CHECKING:
+    from warehouse.touched import Touched
 
 _EXTENSIONS = ("sqlite_scanner", "ducklake")
 _MAX_SNAPSHOT = 2**63 - 1
@@ -31,6 +35,8 @@ class Lake:
         self.catalog = root / "catalog.sqlite"
         self.data = root / "data"
         self._number = next(_NUMBERS)
+        self.touched: Touched | None = None
+        """What the present run changed, where it is known: see `warehouse.touched`."""
 
     @property
     def exists(self) -> bool:
@@ -90,6 +96,7 @@ class Lake:
                 try:
                     yield connection
                 except BaseException:
+                    self.touched = None  # what was noted is not what is there
                     connection.rollback()
                     raise
                 connection.commit()

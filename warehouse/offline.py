@@ -7,7 +7,7 @@ from typing import Any, Literal
 import duckdb
 import polars as pl
 
-from warehouse import dated, tables
+from warehouse import dated, scopes, tables
 from warehouse.lake import scalar
 
 Entity = Literal["product", "query"]
@@ -17,11 +17,10 @@ _SOURCES = {"product": "read.products", "query": "read.queries"}
 _HIDDEN = "feature_hash"
 
 
-def hashes(connection: duckdb.DuckDBPyConnection, entity: Entity) -> pl.DataFrame:
-    """Return key and input_hash of every row: the start of the MD5 of its columns' names and values."""
-    rows = connection.sql(
-        f"SELECT key, md5(to_json(source)::VARCHAR) AS row_hash FROM ({_source(entity)}) AS source"
-    ).pl()
+def hashes(connection: duckdb.DuckDBPyConnection, entity: Entity, keys: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Return key and input_hash of every row, or of those under `keys`: the start of the MD5 of its columns' names and values."""
+    source = _source(entity) if keys is None else _among(connection, entity, keys)
+    rows = connection.sql(f"SELECT key, md5(to_json(source)::VARCHAR) AS row_hash FROM ({source}) AS source").pl()
     with_dated = dated.add_features(connection, rows, {entity: "key"})
     added = with_dated.columns[rows.width :]
     parts = with_dated.select("key", "row_hash", dated=pl.struct(added).struct.json_encode() if added else pl.lit(""))
@@ -42,12 +41,10 @@ def rows(
         keys: The keys, one column `key`.
         batch_rows: Rows in a frame at most.
     """
-    connection.register("keys_wanted", keys.select("key"))
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE rows_wanted AS SELECT row_number() OVER (ORDER BY key) AS place, * "
-        f"FROM ({_source(entity)}) SEMI JOIN keys_wanted USING (key) ORDER BY key"
+        f"FROM ({_among(connection, entity, keys)}) ORDER BY key"
     )
-    connection.unregister("keys_wanted")
     for start in range(0, max(1, scalar(connection, "SELECT count(*) FROM rows_wanted")), batch_rows):
         part = f"FROM rows_wanted WHERE place BETWEEN {start + 1} AND {start + batch_rows} ORDER BY place"
         wanted = connection.sql(f"SELECT * EXCLUDE place {part}").pl()
@@ -87,5 +84,12 @@ def count(connection: duckdb.DuckDBPyConnection, entity: Entity) -> int:
 
 
 def _source(entity: Entity) -> str:
-    hidden = f"COLUMNS(name -> name <> '{_HIDDEN}')"
-    return f"SELECT {hidden} FROM ({tables.sql(_SOURCES[entity])})"
+    return _shown(tables.sql(_SOURCES[entity]))
+
+
+def _among(connection: duckdb.DuckDBPyConnection, entity: Entity, keys: pl.DataFrame) -> str:
+    return _shown(scopes.among(connection, _SOURCES[entity], keys))
+
+
+def _shown(source: str) -> str:
+    return f"SELECT COLUMNS(name -> name <> '{_HIDDEN}') FROM ({source})"

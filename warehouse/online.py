@@ -15,6 +15,7 @@ from warehouse.lake import Lake
 from warehouse.near_keys import near_keys
 from warehouse.offline import Entity
 from warehouse.reconcile import plan
+from warehouse.touched import Touched
 
 _ROWS = 'CREATE TABLE IF NOT EXISTS {} (key TEXT, since INTEGER, hash TEXT, "values" TEXT, PRIMARY KEY (key, since))'
 _SNAPSHOTS = (
@@ -22,6 +23,11 @@ _SNAPSHOTS = (
     "(entity TEXT, snapshot INTEGER, columns TEXT, rows INTEGER, PRIMARY KEY (entity, snapshot))"
 )
 _BUSY_S = 60.0
+_SOURCES: dict[Entity, tuple[str, ...]] = {
+    "product": ("staging.products", "features.products"),
+    "query": ("staging.queries", "features.queries"),
+}
+"""The tables that an entity's rows are made from."""
 
 
 class OnlineWrite(NamedTuple):
@@ -48,10 +54,11 @@ class OnlineTable:
         """Tell whether the rows of a snapshot were written: all of them, or none."""
         return bool(self._columns_at(entity, snapshot))
 
-    def write(self, lake: Lake, snapshot: int) -> OnlineWrite:
+    def write(self, lake: Lake, snapshot: int, touched: Touched | None = None) -> OnlineWrite:
         """Bring in the lake's features as of a snapshot, in one transaction; write nothing if they are there already.
 
-        The caller holds the run lock, and writes a snapshot before it publishes the release that names it.
+        Where `touched` tells what changed since the snapshot that was written last, nothing else is looked at. The caller
+        holds the run lock, and writes a snapshot before it publishes the release that names it.
         """
         missing = [entity for entity in offline.ENTITIES if not self.holds(entity, snapshot)]
         done = OnlineWrite(0, 0)
@@ -63,7 +70,7 @@ class OnlineTable:
                 for table in (_SNAPSHOTS, *map(_ROWS.format, offline.ENTITIES)):
                     database.execute(f"{table} WITHOUT ROWID")
                 for entity in missing:
-                    written = _write(database, lake, entity, snapshot)
+                    written = _write(database, lake, entity, snapshot, touched)
                     done = OnlineWrite(done.upserted + written.upserted, done.deleted + written.deleted)
                 database.execute("COMMIT")
         return done
@@ -154,17 +161,18 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(address, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, uri=True)
 
 
-def _write(database: sqlite3.Connection, lake: Lake, entity: Entity, snapshot: int) -> OnlineWrite:
+def _write(
+    database: sqlite3.Connection, lake: Lake, entity: Entity, snapshot: int, touched: Touched | None
+) -> OnlineWrite:
     # A lake that was set back makes its later snapshots anew: what they held before must not shine through.
-    database.execute(f"DELETE FROM {entity} WHERE since > ?", (snapshot,))
-    database.execute("DELETE FROM snapshots WHERE entity = ? AND snapshot > ?", (entity, snapshot))
-    present = database.execute(  # SQLite takes the other columns from the row with the maximum
-        f'SELECT key, hash FROM (SELECT key, hash, "values", max(since) FROM {entity} GROUP BY key) '
-        'WHERE "values" IS NOT NULL'
-    ).fetchall()
-    current = pl.DataFrame(present, schema={"key": pl.String, "input_hash": pl.String}, orient="row")
+    if _newest(database, entity) > snapshot:
+        database.execute(f"DELETE FROM {entity} WHERE since > ?", (snapshot,))
+        database.execute("DELETE FROM snapshots WHERE entity = ? AND snapshot > ?", (entity, snapshot))
+    is_narrow = touched is not None and _newest(database, entity) == touched.point
+    keys = touched.keys(*_SOURCES[entity]) if touched is not None and is_narrow else None
+    current = _present(database, entity, keys)
     with lake.reading(snapshot) as connection:
-        desired = offline.hashes(connection, entity)
+        desired = offline.hashes(connection, entity, keys)
         change = plan(desired, current)
         gone = ((key, snapshot) for key in change.delete["key"])
         database.executemany(f"INSERT OR REPLACE INTO {entity} VALUES (?, ?, NULL, NULL)", gone)
@@ -176,8 +184,30 @@ def _write(database: sqlite3.Connection, lake: Lake, entity: Entity, snapshot: i
                 f"INSERT OR REPLACE INTO {entity} VALUES (?, ?, ?, ?)",
                 rows.select("key", pl.lit(snapshot), "input_hash", "values").iter_rows(),
             )
+    total = desired.height
+    if is_narrow:
+        ((before,),) = database.execute(
+            "SELECT rows FROM snapshots WHERE entity = ? AND snapshot = ?", (entity, _newest(database, entity))
+        )
+        total = before + change.insert.height - change.delete.height
     database.execute(
-        "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)",
-        (entity, snapshot, json.dumps(columns), desired.height),
+        "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)", (entity, snapshot, json.dumps(columns), total)
     )
     return OnlineWrite(change.upsert.height, change.delete.height)
+
+
+def _newest(database: sqlite3.Connection, entity: Entity) -> int:
+    """Return the newest snapshot that was written, -1 before the first."""
+    ((newest,),) = database.execute("SELECT coalesce(max(snapshot), -1) FROM snapshots WHERE entity = ?", (entity,))
+    return int(newest)
+
+
+def _present(database: sqlite3.Connection, entity: Entity, keys: pl.DataFrame | None) -> pl.DataFrame:
+    """Return (key, input_hash) of the rows that are there, or of those under some keys."""
+    among = "" if keys is None else "WHERE key IN (SELECT value FROM json_each(?)) "
+    present = database.execute(  # SQLite takes the other columns from the row with the maximum
+        f'SELECT key, hash FROM (SELECT key, hash, "values", max(since) FROM {entity} {among}GROUP BY key) '
+        'WHERE "values" IS NOT NULL',
+        () if keys is None else (json.dumps(keys["key"].to_list()),),
+    ).fetchall()
+    return pl.DataFrame(present, schema={"key": pl.String, "input_hash": pl.String}, orient="row")

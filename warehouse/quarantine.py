@@ -3,16 +3,22 @@
 import duckdb
 import polars as pl
 
-from warehouse import tables
+from warehouse import scopes, tables
 from warehouse.contracts.contract import INPUT_HASH
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.lake import scalar
 from warehouse.reconcile import Plan, plan
+from warehouse.touched import Touched
 
 CONTRACT = CONTRACTS["quarantine.rows"]
 
 
 def replace(
-    connection: duckdb.DuckDBPyConnection, table: str, violations: pl.DataFrame, stale: pl.DataFrame | None = None
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    violations: pl.DataFrame,
+    stale: pl.DataFrame | None = None,
+    touched: Touched | None = None,
 ) -> Plan:
     """Make the quarantine of `table` hold the violations (key, rule, row), one row for each violated rule.
 
@@ -35,11 +41,18 @@ def replace(
     if stale is not None:
         current = current.join(stale, left_on="row_key", right_on="key", how="semi")
     change = plan(desired.select(INPUT_HASH, key="id"), current)
-    tables.write(connection, CONTRACT, change, [desired.join(change.upsert, left_on="id", right_on="key", how="semi")])
+    rows = desired.join(change.upsert, left_on="id", right_on="key", how="semi")
+    tables.write(connection, CONTRACT, change, [rows], touched)
     return change
 
 
-def add(connection: duckdb.DuckDBPyConnection, table: str, violations: pl.DataFrame, settled: pl.DataFrame) -> Plan:
+def add(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    violations: pl.DataFrame,
+    settled: pl.DataFrame,
+    touched: Touched | None = None,
+) -> Plan:
     """Put violations (key, rule, row) beside what the quarantine of `table` holds, each once.
 
     What it holds under the keys of `settled`, on which a good row has had the last word, goes.
@@ -55,7 +68,7 @@ def add(connection: duckdb.DuckDBPyConnection, table: str, violations: pl.DataFr
     new = (
         violations.with_columns(pl.lit("").alias(INPUT_HASH)).join(kept, on=["key", "rule", "row"], how="anti").unique()
     )
-    return replace(connection, table, pl.concat([kept, new.select(kept.columns)]), stale=spoken)
+    return replace(connection, table, pl.concat([kept, new.select(kept.columns)]), stale=spoken, touched=touched)
 
 
 def hashes(connection: duckdb.DuckDBPyConnection, table: str) -> pl.DataFrame:
@@ -69,8 +82,17 @@ def counts(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     return connection.sql('SELECT "table", rule, count(*) AS rows FROM quarantine.rows GROUP BY ALL ORDER BY ALL').pl()
 
 
-def refuse(connection: duckdb.DuckDBPyConnection, table: str) -> int:
-    """Put what the table's SQL file in `sql/quarantine/` finds into quarantine; return the number of its rows."""
-    found = connection.sql(tables.sql(f"quarantine.{table.replace('.', '_')}")).pl()
-    replace(connection, table, found)
-    return found.height
+def refuse(connection: duckdb.DuckDBPyConnection, table: str, touched: Touched | None = None) -> int:
+    """Put what the table's SQL file in `sql/quarantine/` finds into quarantine; return how many rows it now holds.
+
+    Where it is known what the run touched, only what hangs on that is looked at.
+    """
+    name, stale = f"quarantine.{table.replace('.', '_')}", None
+    sql = tables.sql(name)
+    if touched is not None:
+        stale = scopes.affected(connection, name, touched)
+        if stale.height:
+            sql = scopes.scoped(connection, name)
+    if stale is None or stale.height:
+        replace(connection, table, connection.sql(sql).pl(), stale, touched)
+    return scalar(connection, f'SELECT count(*) FROM {CONTRACT.table} WHERE "table" = ?', [table])

@@ -1,17 +1,23 @@
 """As-of points: the snapshots that ended a successful run, and what had changed at each."""
 
+import functools
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
 
+import duckdb
 import polars as pl
 
 from warehouse import changes, dated, tables
-from warehouse.contracts.contract import INPUT_HASH
+from warehouse.contracts.contract import INPUT_HASH, Contract
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.lake import Lake, snapshot_id
 from warehouse.tables import Written
+from warehouse.touched import Touched
 
 POINTS = CONTRACTS["registry.snapshots"]
 CHANGES = CONTRACTS["registry.changes"]
@@ -45,14 +51,15 @@ def mark(lake: Lake, run_id: str, ended_at: datetime) -> int:
     before = known[-1].snapshot if known else 0
     if known and _only_commands(lake, before):
         return before
-    changed = changes.written(lake, before, newest, without=(POINTS.table, CHANGES.table, *COMMANDS))
+    touched, lake.touched = lake.touched, None
+    changed = changes.written(lake, before, newest, (POINTS.table, CHANGES.table, *COMMANDS), touched)
     with lake.writing() as connection:
         snapshot = snapshot_id(connection) + 1  # this very commit's: there is one writer at a time
         tables.ensure(connection, POINTS)
         connection.execute(
             f"INSERT INTO {POINTS.table} BY NAME "
-            f"SELECT ? AS key, ? AS snapshot, ? AS run_id, ? AS ended_at, ? AS {INPUT_HASH}",
-            [str(snapshot), snapshot, run_id, ended_at, run_id],
+            f"SELECT ? AS key, ? AS snapshot, ? AS run_id, ? AS ended_at, ? AS made_by, ? AS {INPUT_HASH}",
+            [str(snapshot), snapshot, run_id, ended_at, _code(lake), run_id],
         )
         contracts = dated.contracts(connection)
         rows = [
@@ -61,7 +68,7 @@ def mark(lake: Lake, run_id: str, ended_at: datetime) -> int:
                 "snapshot": snapshot,
                 "table": table,
                 "rows": tables.count(connection, table) if there else 0,
-                "fingerprint": tables.fingerprint(connection, contracts[table]) if there else None,
+                "fingerprint": _version(connection, contracts[table], touched) if there else None,
                 **count._asdict(),
             }
             for table, count in changed.items()
@@ -70,6 +77,50 @@ def mark(lake: Lake, run_id: str, ended_at: datetime) -> int:
         schema = dict.fromkeys(CHANGES.columns, pl.Int64) | dict.fromkeys(("key", "table", "fingerprint"), pl.String)
         tables.refresh_from(connection, CHANGES, pl.DataFrame(rows, schema=schema), f"snapshot = {snapshot}")
     return snapshot
+
+
+def _version(connection: duckdb.DuckDBPyConnection, contract: Contract, touched: Touched | None) -> str:
+    return tables.version(connection, contract, touched if touched and touched.any(contract.table) else None)
+
+
+def touched_since(lake: Lake) -> Touched | None:
+    """Return what is to take down what a run changes from now on; None where that would not be enough to know.
+
+    It is enough if a run ended with the lake as it is, made by this very code under these settings: all tables follow from
+    the raw ones then. The caller holds the run lock.
+    """
+    known = points(lake)
+    if not known or (lake.snapshot() != known[-1].snapshot and not _only_commands(lake, known[-1].snapshot)):
+        return None
+    with lake.reading() as connection:
+        if "made_by" not in tables.columns(connection, POINTS.table):
+            return None
+        made_by = connection.execute(
+            f"SELECT made_by FROM {POINTS.table} WHERE snapshot = ?", [known[-1].snapshot]
+        ).fetchone()
+        versions = dict(
+            connection.execute(
+                f'SELECT "table", arg_max(fingerprint, snapshot) FROM {CHANGES.table} '
+                'WHERE "table" NOT IN (SELECT unnest(?)) AND fingerprint IS NOT NULL GROUP BY ALL',
+                [list(COMMANDS)],
+            ).fetchall()
+        )
+    return Touched(known[-1].snapshot, versions) if made_by and made_by[0] == _code(lake) else None
+
+
+def _code(lake: Lake) -> str:
+    """Return a digest of all that decides what the tables are, given the raw ones: the source files and the settings."""
+    return hashlib.sha256(f"{_source_files()} {lake.settings.model_dump_json()}".encode()).hexdigest()[:16]
+
+
+@functools.cache
+def _source_files() -> str:
+    house, digest = Path(str(files("warehouse"))).parent, hashlib.sha256()
+    for package in ("assets", "models", "warehouse"):
+        for path in sorted((house / package).rglob("*")):
+            if path.suffix in (".py", ".sql"):
+                digest.update(path.relative_to(house).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _only_commands(lake: Lake, since: int) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from warehouse import cleaning, quarantine, tables
+from warehouse import cleaning, quarantine, scopes, tables
 from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA, split_rows
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.lake import Lake
@@ -37,17 +37,27 @@ def refresh_queries(lake: Lake) -> Cleaned:
 
 
 def _reclean(lake: Lake, table: str, source: str, clean: Cleaner) -> Cleaned:
-    """Clean the rows of `source` (an SQL query with key and input_hash) that are new or changed, in batches."""
-    contract = CONTRACTS[table]
+    """Clean the rows of `source` (an SQL query with key and input_hash) that are new or changed, in batches.
+
+    Where it is known what the run touched, only what hangs on that is looked at.
+    """
+    contract, touched = CONTRACTS[table], lake.touched
+    if touched is not None and not touched.any(*scopes.SCOPES[table].hangs_on):
+        return Cleaned(0, 0, 0, 0, quarantined=0)
     rules = f"{cleaning.version()}:{contract.version}"
     refused = [pl.DataFrame(schema=VIOLATION_SCHEMA | {INPUT_HASH: pl.String})]
     lake.require()
     with lake.writing() as writer, writer.cursor() as reader:  # the second cursor sees the committed state, and streams
         reader.execute("USE lake")
         tables.ensure(writer, contract)
+        where, refused_before = "true", quarantine.hashes(writer, table)
+        if touched is not None:
+            reached = scopes.affected(reader, table, touched)
+            source, where = scopes.narrowed(reader, source, scopes.SCOPES[table].rows), scopes.AFFECTED
+            writer.register("affected", reached)
+            refused_before = refused_before.join(reached, on="key", how="semi")
         desired = reader.sql(f"SELECT key, concat({INPUT_HASH}, ':', '{rules}') AS {INPUT_HASH} FROM ({source})").pl()
-        known = pl.concat([tables.hashes(writer, contract), quarantine.hashes(writer, table)])
-        change = plan(desired, known)
+        change = plan(desired, pl.concat([tables.hashes(writer, contract, where), refused_before]))
 
         def batches() -> Iterator[pl.DataFrame]:
             if not change.upsert.height:
@@ -63,7 +73,7 @@ def _reclean(lake: Lake, table: str, source: str, clean: Cleaner) -> Cleaned:
                 refused.append(violations.join(frame.select("key", INPUT_HASH), on="key"))
                 yield good
 
-        counts = tables.write(writer, contract, change, batches())
+        counts = tables.write(writer, contract, change, batches(), touched)
         violations = pl.concat(refused)
-        quarantine.replace(writer, table, violations, change.stale)
+        quarantine.replace(writer, table, violations, change.stale, touched)
     return Cleaned(change.upsert.height, *counts, quarantined=violations["key"].n_unique())

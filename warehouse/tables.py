@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import duckdb
 import polars as pl
@@ -12,6 +12,7 @@ from warehouse.lake import quote, scalar
 from warehouse.reconcile import Plan, plan
 
 _INPUT_HASH_MEANING = "hash of the inputs that the row was made from"
+_HASHES = {"key": pl.String, INPUT_HASH: pl.String}
 
 
 class Written(NamedTuple):
@@ -20,6 +21,16 @@ class Written(NamedTuple):
     inserted: int
     updated: int
     deleted: int
+
+
+class Notebook(Protocol):
+    """Take down which rows of a table gave way to which, and what data version follows: see `warehouse.touched`."""
+
+    def note(self, table: str, old: pl.DataFrame, new: pl.DataFrame) -> None:
+        """Note that rows gave way to others; both are frames (key, input_hash)."""
+
+    def version(self, table: str) -> str | None:
+        """Return the table's data version, None if it is not known."""
 
 
 def ensure(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
@@ -73,14 +84,19 @@ def hashes(connection: duckdb.DuckDBPyConnection, contract: Contract, where: str
 
 
 def write(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, change: Plan, batches: Iterable[pl.DataFrame]
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    change: Plan,
+    batches: Iterable[pl.DataFrame],
+    touched: Notebook | None = None,
 ) -> Written:
     """Take out the stale rows and put in the batches, which hold the rows of `change.upsert` (or fewer: refused ones)."""
-    gone = pl.DataFrame(schema={"key": pl.String})
+    gone = pl.DataFrame(schema=_HASHES)
+    new = [gone]
     if change.stale.height:
         connection.register("stale_keys", change.stale)
         stale = f'FROM {contract.table} WHERE "{contract.key}" IN (SELECT key FROM stale_keys)'
-        gone = connection.sql(f'SELECT "{contract.key}" AS key {stale}').pl()
+        gone = connection.sql(f'SELECT "{contract.key}" AS key, {INPUT_HASH} {stale}').pl()
         connection.execute(f"DELETE {stale}")
         connection.unregister("stale_keys")
     written = updated = 0
@@ -90,14 +106,21 @@ def write(
             connection.execute(f"INSERT INTO {contract.table} BY NAME SELECT {columns} FROM batch")
             written += batch.height
             updated += batch.join(gone, left_on=contract.key, right_on="key", how="semi").height
+            if touched is not None:
+                new.append(batch.select(pl.col(contract.key).alias("key"), INPUT_HASH))
+    if touched is not None:
+        touched.note(contract.table, gone, pl.concat(new))
     return Written(written - updated, updated, gone.height - updated)
 
 
 def refresh(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, parameters: Mapping[str, object] | None = None
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    parameters: Mapping[str, object] | None = None,
+    touched: Notebook | None = None,
 ) -> Plan:
     """Run the table's SQL file and reconcile the table with its answer; a row's input hash is the hash of its content."""
-    return _reconcile(connection, contract, sql(contract.table), parameters)
+    return _reconcile(connection, contract, sql(contract.table), parameters, touched=touched)
 
 
 def refresh_by(
@@ -105,17 +128,23 @@ def refresh_by(
     contract: Contract,
     source: str,
     parameters: Mapping[str, object] | None = None,
+    where: str = "true",
+    touched: Notebook | None = None,
 ) -> Plan:
-    """Reconcile the table with what a query of its columns answers with, for tables whose SQL is put together."""
-    return _reconcile(connection, contract, source, parameters)
+    """Reconcile the rows for which `where` holds with what a query of the table's columns answers with."""
+    return _reconcile(connection, contract, source, parameters, where, touched)
 
 
 def refresh_from(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, frame: pl.DataFrame, where: str = "true"
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    frame: pl.DataFrame,
+    where: str = "true",
+    touched: Notebook | None = None,
 ) -> Plan:
     """Reconcile the rows of the table for which the SQL condition `where` holds with a frame of its columns."""
     connection.register("given", frame)
-    change = _reconcile(connection, contract, "SELECT * FROM given", None, where)
+    change = _reconcile(connection, contract, "SELECT * FROM given", None, where, touched)
     connection.unregister("given")
     return change
 
@@ -126,6 +155,7 @@ def _reconcile(
     source: str,
     parameters: Mapping[str, object] | None,
     where: str = "true",
+    touched: Notebook | None = None,
 ) -> Plan:
     ensure(connection, contract)
     columns = ", ".join(f'"{column}"::{contract.sql_type(column)} AS "{column}"' for column in contract.columns)
@@ -135,7 +165,8 @@ def _reconcile(
         dict(parameters or {}) or None,
     )
     desired = connection.sql(f'SELECT "{contract.key}" AS key, {INPUT_HASH} FROM desired').pl()
-    change = plan(desired, hashes(connection, contract, where))
+    current = hashes(connection, contract, where)
+    change = plan(desired, current)
     write(connection, contract, change, ())
     if change.upsert.height == desired.height:  # in the order of the source, which a semi join would lose
         connection.execute(f"INSERT INTO {contract.table} BY NAME SELECT * FROM desired")
@@ -147,6 +178,9 @@ def _reconcile(
         )
         connection.unregister("upsert_keys")
     connection.execute("DROP TABLE desired")
+    if touched is not None and not change.is_empty:
+        old, new = current.join(change.stale, on="key", how="semi"), desired.join(change.upsert, on="key", how="semi")
+        touched.note(contract.table, old, new)
     return change
 
 
@@ -179,6 +213,12 @@ def fingerprint(connection: duckdb.DuckDBPyConnection, contract: Contract, where
         f"FROM (SELECT concat(\"{contract.key}\", ' ', {INPUT_HASH}) AS row FROM {contract.table} WHERE {where})"
     ).fetchone() or (0, 0, 0)
     return f"{int(rows)}-{((int(high) << 64) + int(low)) % (1 << 128):032x}"
+
+
+def version(connection: duckdb.DuckDBPyConnection, contract: Contract, touched: Notebook | None) -> str:
+    """Return the data version of a table, from what was touched of it where that is known."""
+    known = touched.version(contract.table) if touched is not None else None
+    return known or fingerprint(connection, contract)
 
 
 def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -57,12 +57,13 @@ class VectorStore:
         self._directory = LanceDirectory(root)
         self._pinned: OrderedDict[tuple[str, int], Any] = OrderedDict()
 
-    def current(self, name: str) -> pl.DataFrame:
-        """Return `key` and `input_hash` of every row of the newest version: what reconciliation compares with."""
+    def current(self, name: str, keys: pl.DataFrame | None = None) -> pl.DataFrame:
+        """Return `key` and `input_hash` of the newest version's rows, or of those under `keys`: what reconciliation needs."""
         table = self._directory.open(name)
-        if table is None:
+        if table is None or (keys is not None and keys.is_empty()):
             return pl.DataFrame(schema={KEY: pl.String, "input_hash": pl.String})
-        return _frame(scan(table, [KEY, "input_hash"]))
+        rows = _frame(scan(table, [KEY, "input_hash"]))
+        return rows if keys is None else rows.join(keys, on=KEY, how="semi")
 
     def apply(
         self, name: str, upserts: Iterable[Rows], deletes: Sequence[str], dim: int, *, commit_rows: int = 65_536

@@ -26,20 +26,27 @@ class Broken:
         return f"{self.rule}: {self.rows:,} {'row' if self.rows == 1 else 'rows'} ({named})"
 
 
-def verify(connection: duckdb.DuckDBPyConnection, contract: Contract, batch_rows: int) -> list[Broken]:
-    """Return the rules that rows of the contract's table break; none is the healthy answer.
+def verify(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, batch_rows: int, keys: pl.DataFrame | None = None
+) -> list[Broken]:
+    """Return the rules that rows of the contract's table break, or its rows under `keys`; none is the healthy answer.
 
     Nulls and equal keys are counted by SQL, which reads no column twice and spills to disk; all other rules are looked at by
     dataframely, `batch_rows` rows at a time, with only those columns that the rules need.
     """
-    return sorted(
-        [*_counted(connection, contract), *_looked_at(connection, contract, batch_rows)], key=lambda one: one.rule
-    )
+    table = contract.table
+    if keys is not None:
+        connection.register("verified_keys", keys.select("key"))
+        table = f'(SELECT * FROM {table} WHERE "{contract.key}" IN (FROM verified_keys))'
+    broken = [*_counted(connection, contract, table), *_looked_at(connection, contract, table, batch_rows)]
+    if keys is not None:
+        connection.unregister("verified_keys")
+    return sorted(broken, key=lambda one: one.rule)
 
 
-def _counted(connection: duckdb.DuckDBPyConnection, contract: Contract) -> list[Broken]:
+def _counted(connection: duckdb.DuckDBPyConnection, contract: Contract, table: str) -> list[Broken]:
     """Count missing values and keys that stand more than once: of n rows with one key, n - 1 are too many."""
-    key, table = _quoted(contract.key), contract.table
+    key = _quoted(contract.key)
     required = {rule.name: _quoted(rule.columns[0]) for rule in rules(contract) if rule.is_not_null}
     counts = [f"count({key}) - count(DISTINCT {key})", *(f"count(*) - count({column})" for column in required.values())]
     row = connection.execute(f"SELECT {', '.join(counts)} FROM {table}").fetchone() or ()
@@ -52,14 +59,14 @@ def _counted(connection: duckdb.DuckDBPyConnection, contract: Contract) -> list[
     ]
 
 
-def _looked_at(connection: duckdb.DuckDBPyConnection, contract: Contract, batch_rows: int) -> list[Broken]:
+def _looked_at(connection: duckdb.DuckDBPyConnection, contract: Contract, table: str, batch_rows: int) -> list[Broken]:
     """Hold batch after batch against the rules that SQL does not answer, and add up what breaks them."""
     schema = row_schema(contract)
     if schema is None:
         return []
     broken: dict[str, tuple[int, pl.Series]] = {}
     columns = ", ".join(map(_quoted, schema.column_names()))
-    for batch in connection.execute(f"SELECT {columns} FROM {contract.table}").to_arrow_reader(batch_rows):
+    for batch in connection.execute(f"SELECT {columns} FROM {table}").to_arrow_reader(batch_rows):
         _, failure = schema.filter(_frame(batch))
         for rule, count in failure.counts().items():
             rows, keys = broken.get(rule, (0, pl.Series(dtype=pl.String)))

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+from datetime import UTC, datetime
 
 import numpy as np
 import polars as pl
@@ -16,7 +17,7 @@ from assets.texts import product_texts
 from assets.vectors import embed
 from assets.workspace import Workspace
 from orchestration.settings import load_settings
-from warehouse import dated, frames, quarantine, staging, tables
+from warehouse import changes, dated, frames, offline, quarantine, scopes, snapshots, staging, tables
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.delta_files import check_deltas
 from warehouse.deltas import apply_deltas, ensure
@@ -28,6 +29,7 @@ from warehouse.settings import WarehouseSettings
 from warehouse.takeover import DERIVED, GIVEN, take_over
 
 EXAMPLES = int(os.environ.get("TRIALS", "3"))  # besides the one that is written out
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 EARLIER, NOON, LATER = (f"2026-01-01T{hour}:00:00Z" for hour in (11, 12, 13))
 TIMES = st.sampled_from([None, EARLIER, NOON, LATER])
 IDS = ("P1", "P2", "P3")
@@ -125,14 +127,39 @@ class Chain:
         if folder:
             keep(self.home, arrivals(folder))
             ingest(self.home.lake, folder)
+        lake = self.home.lake
+        lake.touched = None if folder else snapshots.touched_since(lake)
+        assert folder or lake.touched is not None
         checked = check_deltas(deltas)
         keep(self.home, checked)
-        apply_deltas(self.home.lake, checked)
-        with self.home.lake.writing() as connection:
+        apply_deltas(lake, checked)
+        with lake.writing() as connection:
             ensure(connection)
         forget_superseded(self.home)
         self.derive()
-        self.embed()
+        self.embed(lake.touched)
+        self.end(lake.touched)
+
+    def end(self, touched):
+        """End a run; what it touched is all that it changed."""
+        lake, without = self.home.lake, ("registry.snapshots", "registry.changes")
+        newest = lake.snapshot()
+        if touched is not None:
+            found = changes.written(lake, touched.point, newest, without, touched)
+            assert found == changes.written(lake, touched.point, newest, without)
+            with lake.reading() as connection:
+                for table in (*GIVEN, *DERIVED):
+                    contract = CONTRACTS[table]
+                    assert tables.version(connection, contract, touched) == tables.fingerprint(connection, contract)
+        point = snapshots.mark(lake, f"run {newest}", NOW)
+        self.home.online.write(lake, point, touched)
+        with lake.reading(point) as connection:
+            for entity in offline.ENTITIES:
+                keys = offline.hashes(connection, entity).select("key")
+                expected = offline.decoded(connection, entity, keys)
+                stored = self.home.online.rows(entity, point, keys["key"].to_list())
+                assert dict(zip(keys["key"], stored, strict=True)) == expected
+                assert self.home.online.count(entity, point) == keys.height
 
     def derive(self):
         lake = self.home.lake
@@ -140,16 +167,17 @@ class Chain:
         staging.refresh_queries(lake)
         with lake.writing() as connection:
             for table, values in SQL_TABLES.items():
-                tables.refresh(connection, CONTRACTS[table], values)
-            quarantine.refuse(connection, "staging.judgements")
-            quarantine.refuse(connection, "training.pairs")
+                scopes.refresh(connection, CONTRACTS[table], values, lake.touched)
+            quarantine.refuse(connection, "staging.judgements", lake.touched)
+            quarantine.refuse(connection, "training.pairs", lake.touched)
             dated.register(connection, (), lake.settings)
-            dated.refresh_training(connection)
+            dated.refresh_training(connection, lake.touched)
 
-    def embed(self, anew=False):
-        products = self.model.with_input_hash(frames.products(self.home.lake))
+    def embed(self, touched=None, anew=False):
+        keys = touched.keys("staging.products", "features.products") if touched is not None else None
+        products = self.model.with_input_hash(frames.products(self.home.lake, keys=keys))
         self.model.texts.fill(product_texts(products))
-        return embed(self.model, products, anew=anew)[0]
+        return embed(self.model, products, keys, anew=anew)[0]
 
     def tables(self):
         """Return every row of every table, but for the snapshot that brought a delta in: batches share one."""

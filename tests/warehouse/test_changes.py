@@ -98,9 +98,8 @@ def test_a_table_that_one_side_does_not_have_is_added_whole(lake: Lake) -> None:
 def test_times_are_given_as_json_can_hold_them(lake: Lake) -> None:
     put(lake, {})
     before = lake.snapshot()
-    row = pl.DataFrame(
-        {"key": ["7"], "snapshot": [7], "run_id": ["r"], "ended_at": [datetime(2024, 5, 1, 12, tzinfo=UTC)]}
-    )
+    noon = datetime(2024, 5, 1, 12, tzinfo=UTC)
+    row = pl.DataFrame({"key": ["7"], "snapshot": [7], "run_id": ["r"], "ended_at": [noon], "made_by": ["code"]})
     with lake.writing() as connection:
         tables.refresh_from(connection, CONTRACTS["registry.snapshots"], row)
     found = difference(lake, "registry.snapshots", before, lake.snapshot())

@@ -12,6 +12,12 @@ class RegistrySnapshots(dy.Schema):
     snapshot = dy.Int64(nullable=False, metadata=about("the lake's snapshot id"))
     run_id = dy.String(nullable=False, metadata=about("the Dagster run that ended with it"))
     ended_at = dy.Datetime(nullable=False, time_unit="us", time_zone="UTC", metadata=about("when the run ended"))
+    made_by = dy.String(
+        nullable=True,
+        metadata=about(
+            "digest of the source files and settings that the tables were made by; none: an older version's"
+        ),
+    )
 
 
 class RegistryChanges(dy.Schema):

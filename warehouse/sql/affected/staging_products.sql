@@ -1,0 +1,2 @@
+-- Products that changed.
+select key from touched where "table" = 'raw.products'
