@@ -12,12 +12,14 @@ import polars as pl
 from warehouse import events, quarantine, tables
 from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA, as_json, split_rows
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.contracts.rules import keeps_rules
 from warehouse.doors import DOORS, Arrival, Door, arrivals, unreadable
 from warehouse.errors import WarehouseError
 from warehouse.lake import Lake
 from warehouse.reconcile import plan
 
 FILES = CONTRACTS["raw.files"]
+_ROWS = {"row": pl.Int64, "key": pl.String, INPUT_HASH: pl.String, "is_good": pl.Boolean}
 
 
 @dataclass(frozen=True)
@@ -63,13 +65,8 @@ def _ingest(lake: Lake, files: dict[str, Arrival]) -> list[Ingested]:
     if known.keys() == files.keys() and all(is_known.values()):
         return [Ingested(door.table, known.get(door.table, ("", 0))[1], unchanged_file=True) for door in DOORS]
     with lake.scratch() as reader:
-        reader.execute(
-            "SET disabled_optimizers = 'join_order,build_side_probe_side'"
-        )  # never hold the text side of a join
-        changed = {
-            table: _row_hashes(
-                reader, file
-            )  # decodes every page, so that a broken file is found before anything is written
+        changed = {  # decodes every page, so that a broken file is found before anything is written
+            table: _row_hashes(reader, file, lake.settings.batch_rows)
             for table, file in files.items()
             if not is_known[table]
         }
@@ -127,28 +124,29 @@ def _take_in(
     file: Arrival,
     rows: pl.DataFrame,
 ) -> Ingested:
-    """Reconcile a raw table with its file, whose rows (row, key, input_hash, copies) are given."""
-    contract, batch_rows = file.door.contract, lake.settings.batch_rows
-    refused: list[pl.DataFrame] = []
-    first, bad = _first_good(reader, file, rows.filter(pl.col("copies") > 1), batch_rows, refused)
-    desired = pl.concat([rows.filter(pl.col("copies") == 1).drop("copies"), first])
+    """Reconcile a raw table with its file, whose rows (row, key, input_hash, is_good) are given."""
+    contract = file.door.contract
+    is_plain = pl.col("is_good") & ~pl.col("key").is_duplicated()
+    chosen, refused = _first_good(reader, file, rows.filter(~is_plain), lake.settings.batch_rows)
+    desired = pl.concat([rows.filter(is_plain).select("row", "key", INPUT_HASH), chosen])
     tables.ensure(connection, contract)
     change = plan(desired, tables.hashes(connection, contract))
     as_of = events.forget(connection, contract.table)
-    wanted = desired.join(change.upsert, on="key", how="semi")
-
-    def good_rows() -> Iterator[pl.DataFrame]:
-        nonlocal bad
-        for batch in _read(reader, file, wanted, batch_rows):
-            good, violations = split_rows(contract, batch)
-            bad += batch.height - good.height
-            refused.append(violations)
-            yield good
-
-    counts = tables.write(connection, contract, change, good_rows())
-    quarantine.replace(connection, contract.table, pl.concat([pl.DataFrame(schema=VIOLATION_SCHEMA), *refused]))
+    tables.write(connection, contract, change, ())
+    if change.upsert.height:
+        wanted = desired.join(change.upsert, on="key", how="semi")
+        with _joined(connection, file, wanted) as (joined, path):
+            connection.execute(f"INSERT INTO {contract.table} BY NAME SELECT * EXCLUDE (row) FROM ({joined})", path)
+    quarantine.replace(connection, contract.table, refused)
     _record(connection, file, rows.height, as_of)
-    return Ingested(contract.table, rows.height, *counts, quarantined=bad)
+    return Ingested(
+        contract.table,
+        rows.height,
+        change.insert.height,
+        change.update.height,
+        change.delete.height,
+        quarantined=rows.height - desired.height,
+    )
 
 
 def _empty(connection: duckdb.DuckDBPyConnection, door: Door) -> Ingested:
@@ -162,65 +160,68 @@ def _empty(connection: duckdb.DuckDBPyConnection, door: Door) -> Ingested:
     return Ingested(door.table, 0, *counts)
 
 
-def _row_hashes(reader: duckdb.DuckDBPyConnection, file: Arrival) -> pl.DataFrame:
-    """Return (row, key, input_hash, copies) for every row of the file.
+def _row_hashes(reader: duckdb.DuckDBPyConnection, file: Arrival, batch_rows: int) -> pl.DataFrame:
+    """Return (row, key, input_hash, is_good) for every row of the file, read in batches.
 
-    The hash covers all declared columns and the contract; `copies` counts the rows with the same key.
+    The hash covers all declared columns and the contract; a good row keeps the contract's rules. Of the columns only those
+    that a rule looks at are handed over.
     """
-    door = file.door
+    door, keeps = file.door, keeps_rules(file.door.contract)
+    looked_at = ", ".join(f'"{name}"' for name in dict.fromkeys(keeps.meta.root_names()) if name != "key")
+    query = (
+        f"WITH source AS (SELECT file_row_number AS row, {door.key_sql} AS key, {door.columns_sql} FROM {door.source_sql}) "
+        f"SELECT row, key, md5($version || to_json(struct_pack({', '.join(door.columns)}))::VARCHAR) AS {INPUT_HASH}, "
+        f"{looked_at} FROM source"
+    )
+    found = [pl.DataFrame(schema=_ROWS)]
     with _reading(file):
-        return reader.execute(
-            f"WITH source AS (SELECT file_row_number AS row, {door.key_sql} AS key, {door.columns_sql} FROM {door.source_sql}), "
-            f"hashed AS (SELECT row, key, md5($version || to_json(struct_pack({', '.join(door.columns)}))::VARCHAR) "
-            f"AS {INPUT_HASH} FROM source) SELECT *, count(*) OVER (PARTITION BY key) AS copies FROM hashed",
-            {"path": str(file.path), "version": door.contract.version},
-        ).pl()
+        parameters = {"path": str(file.path), "version": door.contract.version}
+        for batch in reader.execute(query, parameters).to_arrow_reader(batch_rows):
+            found.append(pl.DataFrame(batch).select("row", "key", INPUT_HASH, is_good=keeps))
+    return pl.concat(found)
 
 
 def _first_good(
-    reader: duckdb.DuckDBPyConnection,
-    file: Arrival,
-    contested: pl.DataFrame,
-    batch_rows: int,
-    refused: list[pl.DataFrame],
-) -> tuple[pl.DataFrame, int]:
-    """Choose for every key that stands more than once the first row that keeps the contract.
+    reader: duckdb.DuckDBPyConnection, file: Arrival, doubtful: pl.DataFrame, batch_rows: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Choose of rows that are bad, or share a key with others, the first one of each key that keeps the contract.
 
     Returns:
-        The chosen (row, key, input_hash), and how many rows were refused; `refused` gets what they violate.
+        The chosen (row, key, input_hash), and what the others violate (key, rule, row).
     """
     contract = file.door.contract
-    fitting = [contested.drop("copies").clear().with_columns(json=pl.lit(""))]
-    for batch in _read(reader, file, contested, batch_rows):
-        good, violations = split_rows(contract, batch)
-        refused.append(violations)
-        fitting.append(good.select("row", "key", INPUT_HASH, json=as_json(contract)))
+    refused = [pl.DataFrame(schema=VIOLATION_SCHEMA)]
+    fitting = [doubtful.select("row", "key", INPUT_HASH).clear().with_columns(json=pl.lit(""))]
+    if doubtful.height:
+        with _joined(reader, file, doubtful) as (joined, path):
+            for batch in map(pl.DataFrame, reader.execute(joined, path).to_arrow_reader(batch_rows)):
+                good, violations = split_rows(contract, batch)
+                refused.append(violations)
+                fitting.append(good.select("row", "key", INPUT_HASH, json=as_json(contract)))
     ranked = pl.concat(fitting).sort("row")
-    chosen = ranked.filter(pl.col("key").is_first_distinct())
-    others = ranked.filter(~pl.col("key").is_first_distinct())
-    refused.append(others.select("key", rule=pl.lit("duplicate_key"), row="json"))
-    return chosen.drop("json"), contested.height - chosen.height
+    is_first = pl.col("key").is_first_distinct()
+    refused.append(ranked.filter(~is_first).select("key", rule=pl.lit("duplicate_key"), row="json"))
+    return ranked.filter(is_first).drop("json"), pl.concat(refused)
 
 
-def _read(
-    reader: duckdb.DuckDBPyConnection, file: Arrival, wanted: pl.DataFrame, batch_rows: int
-) -> Iterator[pl.DataFrame]:
-    """Yield the file's rows named in `wanted` (row, key, input_hash) with the declared columns, in batches."""
-    if wanted.is_empty():
-        return
-    door = file.door
-    reader.register("wanted", wanted.select("row", "key", INPUT_HASH))
+@contextmanager
+def _joined(
+    connection: duckdb.DuckDBPyConnection, file: Arrival, wanted: pl.DataFrame
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the SQL, and its parameters, that reads the file's rows named in `wanted` with the declared columns.
+
+    They come with row, key and input_hash. The text side of the join is never held: without these optimizers, the right side is.
+    """
+    connection.register("wanted", wanted.select("row", "key", INPUT_HASH))
+    connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
+    source = f"SELECT file_row_number AS row, {file.door.columns_sql} FROM {file.door.source_sql}"
     with _reading(file):
-        yield from map(
-            pl.DataFrame,
-            reader.execute(
-                f"SELECT wanted.*, source.* EXCLUDE (row) "
-                f"FROM (SELECT file_row_number AS row, {door.columns_sql} FROM {door.source_sql}) AS source "
-                "JOIN wanted USING (row)",
-                {"path": str(file.path)},
-            ).to_arrow_reader(batch_rows),
+        yield (
+            f"SELECT wanted.*, source.* EXCLUDE (row) FROM ({source}) AS source JOIN wanted USING (row)",
+            {"path": str(file.path)},
         )
-    reader.unregister("wanted")
+    connection.execute("RESET disabled_optimizers")
+    connection.unregister("wanted")
 
 
 @contextmanager

@@ -1,3 +1,5 @@
+import sys
+import unicodedata
 from collections.abc import Callable
 
 import polars as pl
@@ -6,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from warehouse.cleaning import clean_line, clean_lines, clean_products, clean_queries, fold, version
+from warehouse.cleaning import SETTLED, clean_line, clean_lines, clean_products, clean_queries, fold, version
 
 
 def cleaned(text: str | None, clean: Callable[[str], pl.Expr]) -> str | None:
@@ -149,3 +151,17 @@ def test_rows_do_not_depend_on_their_neighbours() -> None:
 def test_the_version_is_stable_within_one_source() -> None:
     assert version() == version()
     assert len(version()) == 8
+
+
+def test_text_that_is_passed_over_as_settled_is_in_nfkc_whatever_stands_beside_it() -> None:
+    every = pl.Series([chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code <= 0xDFFF])
+    settled = every.filter(every.str.contains(f"[{SETTLED}]")).to_list()
+    assert {*"aZ~é’日ア한", " ", "\n"} <= set(settled)
+    assert [one for one in settled if unicodedata.normalize("NFKC", one) != one or unicodedata.combining(one)] == []
+    assert unicodedata.is_normalized("NFKC", "".join(settled))
+    assert unicodedata.is_normalized("NFKC", "".join(reversed(settled)))
+
+
+@given(st.text(max_size=40))
+def test_a_cleaned_line_is_in_nfkc(text: str) -> None:
+    assert unicodedata.is_normalized("NFKC", line(text) or "")

@@ -38,6 +38,11 @@ def rule_names(contract: Contract, column: str | None = None) -> list[str]:
     return sorted([*named, UNIQUE] if column in (None, contract.key) else named)
 
 
+def keeps_rules(contract: Contract) -> pl.Expr:
+    """Return the expression that is true for a row that keeps all rules; what a rule cannot tell of a missing value is kept."""
+    return pl.all_horizontal(rule.holds.fill_null(True) for rule in rules(contract))
+
+
 def row_schema(contract: Contract) -> type[dy.Schema] | None:
     """Return a schema of the rules that need a look into the rows, and of the key and the columns that they look at.
 

@@ -81,8 +81,8 @@ def _write(codes: list[int], dice: _Dice, brand_seed: int) -> Row:
     return {
         "product_id": product_id(item),
         "product_title": title,
-        "product_description": " ".join(sentences) if dice.chance(0.3) else None,
-        "product_bullet_point": "\n".join(bullets) if dice.chance(0.45) else None,
+        "product_description": " ".join(sentences) if dice.chance(0.5) else None,
+        "product_bullet_point": "\n".join(bullets) if dice.chance(0.8) else None,
         "product_brand": maker_name,
         "product_color": shade.capitalize() if shade_in_column and shade else None,
         "product_locale": locale,

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from warehouse.errors import WarehouseError
 from warehouse.sample.attributes import LOCALES
+from warehouse.sample.bodies import lengthen
 from warehouse.sample.catalogue import Catalogue, chunks, draw_catalogue, product_id
 from warehouse.sample.dirt import Judgement, soil_judgements, soil_products
 from warehouse.sample.listings import write_listings
@@ -99,6 +100,7 @@ def _write_products(
     with pq.ParquetWriter(path, _PRODUCT_SCHEMA, compression="zstd", store_schema=False) as writer:
         for number, start, stop in chunks(len(codes)):
             clean = write_listings(codes.rows(start, stop), [seed, 3, number], brand_seed)
+            lengthen(clean, np.random.default_rng([seed, 6, number]))
             rows, planted = soil_products(clean, np.random.default_rng([seed, 4, number]))
             writer.write_table(pa.Table.from_pylist(rows, schema=_PRODUCT_SCHEMA))
             total, dirt = total + len(rows), dirt + planted
