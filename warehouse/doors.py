@@ -13,7 +13,7 @@ from warehouse.errors import WarehouseError
 from warehouse.lake import connect
 
 _PARQUET = "read_parquet($path, file_row_number = true)"
-_POINTER = b"version https://git-lfs"
+POINTER = b"version https://git-lfs"
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 
@@ -170,12 +170,17 @@ def refuse_pointer(path: Path) -> None:
     Raises:
         WarehouseError: The file is such a pointer.
     """
+    if is_pointer(path):
+        raise WarehouseError(
+            f"{path} is a git-lfs pointer, not the data",
+            "fetch the data with: git lfs pull (in the clone it came from), or ESCI's own with: stockroom download",
+        )
+
+
+def is_pointer(path: Path) -> bool:
+    """Tell whether a file is what git-lfs leaves in the place of one that was not fetched."""
     with path.open("rb") as file:
-        if file.read(len(_POINTER)) == _POINTER:
-            raise WarehouseError(
-                f"{path} is a git-lfs pointer, not the data",
-                "fetch the data with: git lfs pull (in the clone it came from)",
-            )
+        return file.read(len(POINTER)) == POINTER
 
 
 def unreadable(path: Path, error: Exception) -> WarehouseError:

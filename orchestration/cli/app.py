@@ -6,6 +6,7 @@ from orchestration.cli import (
     apply,
     build,
     diff,
+    download,
     evaluate,
     export,
     features,
@@ -29,8 +30,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="""A feature store pipeline for product search: ESCI parquet in, features in SQL, a two-tower model, vectors out.
 
-Start with `stockroom sample --out DIR` for data to play with, `stockroom build --raw DIR` to run the whole pipeline,
-`stockroom search "wireless earbuds"` to see what comes of it, and `stockroom ui` for Dagster's pages.""",
+Start with `stockroom sample --out DIR` for data to play with, or `stockroom download` for ESCI itself,
+`stockroom build --raw DIR` to run the whole pipeline, `stockroom search "wireless earbuds"` to see what comes of it, and
+`stockroom ui` for Dagster's pages.""",
     epilog="Exit status: 0 done, 1 failed, 2 wrong usage. Settings: STOCKROOM_* variables or stockroom.toml in the home.",
 )
 
@@ -58,5 +60,6 @@ for command in (
     status,
     ui,
     sample,
+    download,
 ):
     command.register(app)

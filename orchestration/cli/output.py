@@ -4,20 +4,28 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from warehouse.download_server import RemoteFile
 
 console = Console()
 errors = Console(stderr=True)
@@ -31,6 +39,17 @@ def write_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
+class RateColumn(ProgressColumn):
+    """Show how many a second are done."""
+
+    def render(self, task: Task) -> Text:
+        """Return the rate of the last half minute, of the whole once it is done."""
+        rate = task.finished_speed or task.speed
+        return Text(
+            "" if rate is None else f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.2g}/s", style="progress.data.speed"
+        )
+
+
 @contextmanager
 def progress() -> Iterator[Callable[[str, int | None], Callable[[int], None]]]:
     """Draw progress bars on standard error while the block runs, if people see it; yield what announces a long task."""
@@ -39,6 +58,7 @@ def progress() -> Iterator[Callable[[str, int | None], Callable[[int], None]]]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        RateColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
@@ -49,6 +69,30 @@ def progress() -> Iterator[Callable[[str, int | None], Callable[[int], None]]]:
             return lambda done: bars.update(bar, completed=done)
 
         yield announce
+
+
+@contextmanager
+def byte_progress() -> Iterator[tuple[Callable[["RemoteFile", int], None], Callable[[str], None]]]:
+    """Draw a bar a file on standard error, if people see it; yield what is told of bytes, and what is told a sentence."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=errors, disable=not errors.is_terminal) as bars:
+        by_name: dict[str, TaskID] = {}
+
+        def announce(file: "RemoteFile", done: int) -> None:
+            if file.name not in by_name:  # what was there before is not counted into the rate
+                by_name[file.name] = bars.add_task(file.name, total=file.size_bytes, completed=done)
+            elif done < bars.tasks[by_name[file.name]].completed:
+                bars.reset(by_name[file.name], completed=done)
+            else:
+                bars.update(by_name[file.name], completed=done)
+
+        yield announce, lambda text: errors.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 def gate_line(gate: dict[str, Any]) -> Text:

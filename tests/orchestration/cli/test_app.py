@@ -16,6 +16,7 @@ COMMANDS = (
     "status",
     "ui",
     "sample",
+    "download",
 )
 
 

@@ -1,0 +1,41 @@
+"""`stockroom download`: ESCI itself."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestration.cli.options import JsonOption
+from orchestration.cli.output import byte_progress, console, write_json
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("download")(download)
+
+
+def download(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write the files to.")] = Path("esci"),
+    url: Annotated[
+        str | None,
+        typer.Option("--url", metavar="BASE", help="Address of the files' folder. Default: the data set's repository."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch ESCI's examples and products (51 MB and 1.1 GB) from the data set's public repository.
+
+    A file is called `NAME.part` until its size and its SHA-256 are right. A download that broke off is gone on with by the
+    same command, and what is already there is kept. No other command opens a connection to the outside.
+    """
+    from warehouse import download as downloads
+    from warehouse.download_server import ADDRESS, Server
+
+    with byte_progress() as (announce, note):
+        fetched = downloads.Download(Server(url or ADDRESS)).fetch(out, downloads.FILES, announce, note)
+    if as_json:
+        write_json({"folder": str(out), "files": [asdict(file) for file in fetched]})
+        return
+    for file in fetched:
+        console.print(f"{file.outcome:<9}{out / file.name}  {file.size_bytes:,} bytes", highlight=False, soft_wrap=True)
+    console.print(f"\nNow: [bold]stockroom build --raw {out}[/bold]", highlight=False)
