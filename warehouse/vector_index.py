@@ -3,10 +3,13 @@
 Separate from writing rows, so that a release always pins a version whose index is whole.
 """
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+_CODE_BITS = 3  # a dimension: one bit needs four times the candidates for the same recall
+_LEAST_PROBES = 20
 # Joining files, clean-up and index refresh come as one call in lancedb. A clean-up that meets a tagged version raises
 # before the index step; with a cut-off a century ago it meets none, and deletes nothing.
 _KEEP_ALL_VERSIONS = timedelta(days=36_500)
@@ -33,8 +36,9 @@ def index_status(table: Any) -> IndexStatus:
 def refresh_index(table: Any, *, index_above: int, compact_above: int) -> None:
     """Bring the index up to date and write nothing when it is.
 
-    The index is IVF with RabitQ codes: the best recall and the fastest build of those compared on real titles. Its
-    codes only choose candidates, search refines them with the stored vectors.
+    The index is IVF with RabitQ codes of three bits a dimension: the best recall at the same speed of those compared, at
+    54,667 real titles and at a million vectors made of real ones. Its codes only choose candidates, search refines them
+    with the stored vectors.
 
     Args:
         table: A table with a `vector` column.
@@ -48,4 +52,15 @@ def refresh_index(table: Any, *, index_above: int, compact_above: int) -> None:
     if fragments > compact_above or (status.indexed and status.unindexed_rows):
         table.optimize(cleanup_older_than=_KEEP_ALL_VERSIONS)
     if not status.indexed and status.rows >= index_above:
-        table.create_index("vector", config=IvfRq(distance_type="cosine"))
+        partitions = math.isqrt(status.rows)
+        table.create_index(
+            "vector", config=IvfRq(distance_type="cosine", num_partitions=partitions, num_bits=_CODE_BITS)
+        )
+
+
+def probes(rows: int) -> int:
+    """Return how many partitions a search looks at in a table of so many rows: an eighth of them, and not a few.
+
+    At 1,000,000 vectors that finds .99 of the true ten nearest; a twenty-fifth of the partitions finds .96.
+    """
+    return max(_LEAST_PROBES, math.isqrt(rows) // 8)

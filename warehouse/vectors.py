@@ -26,7 +26,7 @@ from warehouse.lance import (
     to_matrix,
     vector_type,
 )
-from warehouse.vector_index import IndexStatus, index_status, refresh_index
+from warehouse.vector_index import IndexStatus, index_status, probes, refresh_index
 
 Rows: TypeAlias = pa.RecordBatch | pa.Table | pl.DataFrame
 COLUMNS = (KEY, "product_id", "locale", "title", "vector", "input_hash")
@@ -130,8 +130,8 @@ class VectorStore:
         locale: str | None = None,
         *,
         exact: bool = False,
-        nprobes: int = 20,
-        refine_factor: int = 10,
+        nprobes: int | None = None,
+        refine_factor: int = 5,
     ) -> pl.DataFrame:
         """Return the k nearest products of one version: rank (from 1), key, product_id, locale, title, score.
 
@@ -144,7 +144,7 @@ class VectorStore:
             k: Rows wanted, at least 1.
             locale: Only products of this locale.
             exact: Compare with every vector, even where there is an index.
-            nprobes: Index partitions looked at, a count.
+            nprobes: Index partitions looked at, a count; without it as many as the table's size asks for.
             refine_factor: Candidates a result row that are compared by their true vectors, a count.
         """
         table = self._pin(name, version)
@@ -157,7 +157,7 @@ class VectorStore:
         limit = k + 1
         while True:
             builder = table.search(query).distance_type("cosine").limit(limit)
-            builder = builder.nprobes(nprobes).refine_factor(refine_factor)
+            builder = builder.nprobes(nprobes or probes(table.count_rows())).refine_factor(refine_factor)
             if locale is not None:
                 from lancedb.expr import col, lit
 
