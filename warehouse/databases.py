@@ -16,12 +16,15 @@ _KEPT = 6
 """How many stay open in a process: for a home and one beside it a writer, a reader, and a reader of an earlier snapshot."""
 
 
+_NONE = -1
+
+
 class Attachment(NamedTuple):
     """Say what is attached to a database.
 
     Attributes:
         settings: Memory in GB and threads of the database.
-        lake: A number that no two lakes of a process share.
+        lake: A number that no two lakes of a process share; -1 for none.
         inode: That of the lake's catalogue, as another file may come to lie in its place.
         is_read_only: Whether it is for reading alone.
         snapshot: As of when; None: as it now stands.
@@ -70,16 +73,25 @@ class Databases:
                     return self._idle.pop(place)[1]
         return None
 
+    def detach(self, attachment: Attachment) -> None:
+        """Detach a lake from the database that was kept with it, as its catalogue is to be moved."""
+        database = self._take(attachment)
+        if database is not None:
+            database.execute("DETACH lake")
+            self._keep(attachment._replace(lake=_NONE), database)
+
     def _reused(self, wanted: Attachment, attach: Callable[[Connection], None]) -> Connection | None:
-        """Return the database that was longest unused, with the lake attached instead of another, where many are kept."""
+        """Return a database with the lake attached that had none, or where many are kept, the longest unused one."""
         with self._lock:
             alike = [each for each in self._idle if each[0].settings == wanted.settings]
-            if len(self._idle) < _KEPT or not alike:
+            free = [each for each in alike if each[0].lake == _NONE]
+            if not alike or not (free or len(self._idle) >= _KEPT):
                 return None
-            self._idle.remove(alike[0])
-        database = alike[0][1]
+            attachment, database = (free or alike)[0]
+            self._idle.remove((attachment, database))
         with suppress(duckdb.Error):  # it may not leave the disk of a lake for which it ran out of memory
-            database.execute("DETACH lake")
+            if attachment.lake != _NONE:
+                database.execute("DETACH lake")
             return _made(lambda: database, attach)
         database.close()
         return None

@@ -110,9 +110,13 @@ class Lake:
 
     def scratch(self) -> duckdb.DuckDBPyConnection:
         """Return a connection beside the lake, for work on other files: the lake's settings, nothing attached."""
-        connection = connect(self.settings.memory_gb, self.settings.threads)
+        connection = connect(*self._limits)
         self._spill_here(connection)
         return connection
+
+    @property
+    def _limits(self) -> tuple[float, int]:
+        return self.settings.memory_gb, self.settings.threads
 
     def _spill_here(self, connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"SET temp_directory = {quote(str(self.root / 'tmp'))}")
@@ -120,15 +124,15 @@ class Lake:
     @contextmanager
     def _attached(self, *, read_only: bool = False, snapshot: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield a connection to the lake inside a transaction, from a database that no one else uses meanwhile."""
-        settings = (self.settings.memory_gb, self.settings.threads)
-        wanted = Attachment(settings, self._number, self.catalog.stat().st_ino, read_only, snapshot)
+        inode = self.catalog.stat().st_ino
+        wanted = Attachment(self._limits, self._number, inode, read_only, snapshot)
 
         def attach_here(database: duckdb.DuckDBPyConnection) -> None:
             self._spill_here(database)
             options = ("READ_ONLY",) if read_only else ()
             attach(database, self.catalog, self.data, *options, snapshot=snapshot)
 
-        with _DATABASES.attached(wanted, lambda: connect(*settings), attach_here) as connection:
+        with _DATABASES.attached(wanted, lambda: connect(*self._limits), attach_here) as connection:
             connection.begin()
             connection.execute("USE lake")
             yield connection
@@ -138,9 +142,10 @@ class Lake:
         draft = self.root / "draft.sqlite"
         for leftover in self.root.glob(f"{draft.name}*"):
             leftover.unlink()
-        with self.scratch() as database:
-            attach(database, draft, self.data)
-            database.execute("DETACH lake")
+        wanted = Attachment(self._limits, self._number, 0, is_read_only=False, snapshot=None)
+        with _DATABASES.attached(wanted, lambda: connect(*self._limits), lambda it: attach(it, draft, self.data)):
+            pass
+        _DATABASES.detach(wanted)
         draft.rename(self.catalog)
 
 
