@@ -1,5 +1,6 @@
 """What a run touched: rows before and after, counts, and the data versions that follow without a look at the table."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -26,7 +27,7 @@ def frame(rows: dict[str, str]) -> pl.DataFrame:
 @given(states=st.lists(HASHES, min_size=2, max_size=5))
 def test_what_is_left_is_the_difference_of_the_first_and_the_last_state(states: list[dict[str, str]]) -> None:
     touched = Touched(point=1)
-    for before, after in zip(states, states[1:], strict=False):
+    for before, after in pairwise(states):
         gone = {key: row for key, row in before.items() if after.get(key) != row}
         new = {key: row for key, row in after.items() if before.get(key) != row}
         touched.note("t", frame(gone), frame(new))
