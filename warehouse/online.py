@@ -170,6 +170,9 @@ def _write(
         database.execute("DELETE FROM snapshots WHERE entity = ? AND snapshot > ?", (entity, snapshot))
     is_narrow = touched is not None and _newest(database, entity) == touched.point
     keys = touched.keys(*_SOURCES[entity]) if touched is not None and is_narrow else None
+    if keys is not None and keys.is_empty():
+        _carry_on(database, entity, snapshot)
+        return OnlineWrite(0, 0)
     current = _present(database, entity, keys)
     with lake.reading(snapshot) as connection:
         desired = offline.hashes(connection, entity, keys)
@@ -194,6 +197,14 @@ def _write(
         "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)", (entity, snapshot, json.dumps(columns), total)
     )
     return OnlineWrite(change.upsert.height, change.delete.height)
+
+
+def _carry_on(database: sqlite3.Connection, entity: Entity, snapshot: int) -> None:
+    """Say of a snapshot that it has the rows of the one that was written last."""
+    database.execute(
+        "INSERT INTO snapshots SELECT entity, ?, columns, rows FROM snapshots WHERE entity = ? AND snapshot = ?",
+        (snapshot, entity, _newest(database, entity)),
+    )
 
 
 def _newest(database: sqlite3.Connection, entity: Entity) -> int:

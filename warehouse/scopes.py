@@ -109,7 +109,7 @@ def among(connection: duckdb.DuckDBPyConnection, name: str, keys: pl.DataFrame) 
 def narrowed(connection: duckdb.DuckDBPyConnection, sql: str, rows: Mapping[str, str]) -> str:
     """Return a query so that it reads of some tables only the rows for which a condition holds, through temporary views."""
     for source, condition in rows.items():
-        connection.execute(f'CREATE OR REPLACE TEMP VIEW "{source}" AS SELECT * FROM {source} WHERE {condition}')
         sql, places = re.subn(rf"\b(from|join)(\s+){re.escape(source)}\b", rf'\1\2temp."{source}"', sql, flags=re.I)
         assert places, f"the query does not read {source}"
+        connection.execute(f'CREATE OR REPLACE TEMP VIEW "{source}" AS SELECT * FROM {source} WHERE {condition}')
     return sql

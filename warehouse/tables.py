@@ -12,7 +12,8 @@ from warehouse.lake import quote, scalar
 from warehouse.reconcile import Plan, plan
 
 _INPUT_HASH_MEANING = "hash of the inputs that the row was made from"
-_HASHES = {"key": pl.String, INPUT_HASH: pl.String}
+HASHES = {"key": pl.String, INPUT_HASH: pl.String}
+"""The columns of a frame that says of rows what they were made from."""
 
 
 class Written(NamedTuple):
@@ -64,7 +65,8 @@ def ensure(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
 
 def exists(connection: duckdb.DuckDBPyConnection, table: str, catalog: str = "lake") -> bool:
     """Tell whether the lake, or the catalogue of that name, has the table."""
-    found = "SELECT count(*) FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
+    # Not duckdb_tables(), which counts the rows of every table.
+    found = "SELECT count(*) FROM duckdb_columns() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
     return scalar(connection, found, [catalog, *table.split(".")]) > 0
 
 
@@ -91,7 +93,7 @@ def write(
     touched: Notebook | None = None,
 ) -> Written:
     """Take out the stale rows and put in the batches, which hold the rows of `change.upsert` (or fewer: refused ones)."""
-    gone = pl.DataFrame(schema=_HASHES)
+    gone = pl.DataFrame(schema=HASHES)
     new = [gone]
     if change.stale.height:
         connection.register("stale_keys", change.stale)

@@ -1,0 +1,200 @@
+"""Measure what a change costs beside a full build: 1 % of the products, one product, and a file that came in before.
+
+Run it with: python tests/bench/reindexing.py [--products 10000 100000] [--faked 1000000] [--folder DIR] [--json FILE].
+
+Every command runs as a person would run it, in a process of its own that starts cold; what is told is the median of three.
+A tenth of the changed rows change nothing that is encoded, and two in ten share their new text with another row, so that
+the number of distinct unseen texts is not that of the rows. With --faked the encoder makes vectors of a text's hash, and
+nothing else is faked; it trains for one epoch. Sizes are products. With --folder the homes that were built are kept and
+used again.
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import sys
+import tempfile
+import time
+from contextlib import redirect_stdout
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import polars as pl
+from figures import Bench, arguments, in_own_process
+
+ROUNDS = 3
+_PRODUCTS = "shopping_queries_dataset_products.parquet"
+_FAKED_BASE = 256  # a byte of a text's hash chooses one of so many vectors
+
+
+class Encoder:
+    """Count and time what an encoder does; with `faked` there is none behind it."""
+
+    def __init__(self, opener: Any, arguments: tuple[Any, ...], faked: bool) -> None:
+        started = time.perf_counter()
+        self._encoder = None if faked else opener(*arguments)
+        self._base = np.random.default_rng(0).standard_normal((_FAKED_BASE, 384)).astype(np.float32)
+        self.seconds, self.texts = time.perf_counter() - started, 0
+
+    def encode(self, texts: list[str], on_progress: Any = None) -> Any:
+        """Return the vectors of texts: (texts, 384)."""
+        started = time.perf_counter()
+        if self._encoder is not None:
+            vectors = self._encoder.encode(texts, on_progress)
+        else:
+            vectors = np.concatenate([self._fake(texts[at : at + 2048]) for at in range(0, len(texts), 2048)])
+        self.seconds, self.texts = self.seconds + time.perf_counter() - started, self.texts + len(texts)
+        return vectors
+
+    def _fake(self, texts: list[str]) -> Any:
+        hashes = b"".join(hashlib.blake2b(text.encode(), digest_size=8).digest() for text in texts)
+        sums = self._base[np.frombuffer(hashes, np.uint8).reshape(len(texts), 8)].sum(axis=1)  # (texts, 384)
+        return sums / np.linalg.norm(sums, axis=1, keepdims=True)
+
+
+def command(options: argparse.Namespace) -> None:
+    """Run one stockroom command in this process, and print what it reported and what its encoder did."""
+    import assets.texts
+
+    opened: list[Encoder] = []
+    opener = assets.texts.open_encoder
+
+    def open_encoder(*given: Any) -> Any:
+        opened.append(Encoder(opener, given, options.fake))
+        return opened[-1]
+
+    assets.texts.open_encoder = open_encoder  # type: ignore[assignment]
+    from orchestration.cli import main as stockroom
+
+    sys.argv, said = ["stockroom", *options.command, "--json"], io.StringIO()
+    try:
+        with redirect_stdout(said):
+            stockroom()
+    except SystemExit as end:
+        if end.code:
+            raise
+    report = json.loads(said.getvalue())
+    told = {"encoding_s": sum(each.seconds for each in opened), "texts": sum(each.texts for each in opened)}
+    print(json.dumps(told | {"report": report}))
+
+
+def run(*words: object, faked: bool, epochs: int | None = None) -> dict[str, Any]:
+    """Run a command in a process of its own and return what it told, and the seconds from its start to its end."""
+    environment = {} if epochs is None else {"STOCKROOM_TRAINING__EPOCHS": str(epochs)}
+    started = time.perf_counter()
+    fake = ["--fake"] if faked else []
+    told = in_own_process(__file__, *fake, "--command", *words, environment=environment)
+    return told | {"seconds": time.perf_counter() - started}
+
+
+def write_delta(catalogue: pl.DataFrame, rows: int, seed: int, path: Path) -> tuple[int, str]:
+    """Write a delta that changes so many products, and return how many texts in it are new, and the title of the first."""
+    chosen = catalogue.sample(rows, seed=seed).with_row_index("row")
+    new, shared = max(1, rows * 9 // 10), rows * 2 // 10
+    title = pl.format(
+        "zirconium {} gadget number {}", pl.lit(seed), pl.when(pl.col("row") < shared).then(0).otherwise("row")
+    )
+    changed = chosen.with_columns(
+        product_title=pl.when(pl.col("row") < new).then(title).otherwise("product_title"),
+        product_brand=pl.when(pl.col("row") < shared).then(pl.lit("Acme")).otherwise("product_brand"),
+        product_color=pl.when(pl.col("row") < shared).then(pl.lit("teal")).otherwise("product_color"),
+        product_description=pl.format("told anew: {}", pl.lit(seed)),
+        op=pl.lit("upsert"),
+    )
+    changed.drop("row").write_parquet(path)
+    return new - max(0, shared - 1), changed["product_title"][0]
+
+
+def is_found(home: Path, title: str, faked: bool) -> bool:
+    """Tell whether a search that starts now finds the product: among vectors of hashes, whether it is there to be found."""
+    from orchestration.searcher import Searcher
+    from orchestration.settings import load_settings
+    from orchestration.workspace import open_workspace
+
+    opened = open_workspace(load_settings(home)).home
+    if not faked:
+        return title in [hit.title for hit in Searcher(opened).search(title)]
+    live = opened.releases.live()
+    assert live is not None
+    return title in opened.vectors.read(live.vector_table, live.vector_version, ["title"])["title"].to_pylist()
+
+
+def measure(bench: Bench, products: int, folder: Path, faked: bool) -> None:
+    """Add the figures of one size."""
+    name, home, raw = (
+        f"{products:,}{' faked' if faked else ''}",
+        folder / f"home-{products}",
+        folder / f"raw-{products}",
+    )
+    built_in = folder / f"built-{products}.json"
+    if not built_in.exists():
+        run("sample", "--products", products, "--out", raw, faked=faked)
+        built = run("build", "--raw", raw, "--home", home, faked=faked, epochs=1 if faked else None)
+        built_in.write_text(json.dumps({"seconds": built["seconds"], "encoding_s": built["encoding_s"]}))
+    built = json.loads(built_in.read_text())
+    catalogue = (
+        pl.read_parquet(raw / _PRODUCTS)
+        .filter(pl.col("product_id") != "", pl.col("product_title").str.strip_chars() != "")
+        .unique(["product_locale", "product_id"], keep="none", maintain_order=True)
+    )
+    found: dict[str, list[float]] = {"percent": [], "beyond": [], "encoding": [], "one": [], "none": []}
+    encoded = unseen = 0
+    first = time.time_ns() // 1_000_000_000
+    for seed in range(first, first + ROUNDS):
+        delta = folder / f"percent-{seed}.parquet"
+        texts, _ = write_delta(catalogue, products // 100, seed, delta)
+        told = run("apply", delta, "--home", home, faked=faked)
+        found["percent"].append(told["seconds"])
+        found["encoding"].append(told["encoding_s"])
+        found["beyond"].append(told["seconds"] - told["encoding_s"])
+        encoded, unseen = encoded + told["texts"], unseen + texts
+        one = folder / f"one-{seed}.parquet"
+        _, title = write_delta(catalogue, 1, -seed % 2**31, one)
+        started = time.perf_counter()
+        run("apply", one, "--home", home, faked=faked)
+        assert is_found(home, title, faked), f"{title} is not found"
+        found["one"].append(time.perf_counter() - started)
+        again = run("apply", one, "--home", home, faked=faked)
+        assert again["report"]["run"] is None
+        assert not again["report"]["changed"]
+        found["none"].append(again["seconds"])
+    middle = {what: median(values) for what, values in found.items()}
+    bench.add(f"{name}: full build", built["seconds"], "s")
+    bench.add(
+        f"{name}: 1 % changed", middle["percent"], "s", beside="full build", reference=built["seconds"], at_most=0.05
+    )
+    bench.add(f"{name}: 1 % changed, the encoding in it", middle["encoding"], "s")
+    limit = 5 if products < 1_000_000 else 15
+    bench.add(f"{name}: 1 % changed, beyond the encoding", middle["beyond"], "s", at_most=limit)
+    bench.add(f"{name}: 1 product changed, until a search finds it", middle["one"], "s", at_most=10)
+    bench.add(f"{name}: nothing changed", middle["none"], "s", at_most=5)
+    texts_told = {"beside": "distinct unseen texts", "reference": float(unseen), "at_least": 1, "at_most": 1}
+    bench.add(f"{name}: texts encoded", float(encoded), "texts", **texts_told)
+
+
+def main() -> None:
+    """Measure each size."""
+    parser = arguments(__doc__)
+    parser.add_argument("--products", type=int, nargs="*", default=[10_000, 100_000], metavar="N", help="sizes")
+    parser.add_argument("--faked", type=int, nargs="*", default=[], metavar="N", help="sizes with faked embeddings")
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="keep the homes here, and use those that are there")
+    parser.add_argument("--fake", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.command:
+        command(options)
+        return
+    bench = Bench("The cost of a change")
+    with tempfile.TemporaryDirectory() as temporary:
+        for products, faked in [*((n, False) for n in options.products), *((n, True) for n in options.faked)]:
+            folder = (options.folder or Path(temporary)) / ("faked" if faked else "encoded")
+            folder.mkdir(parents=True, exist_ok=True)
+            measure(bench, products, folder, faked)
+    bench.finish(options.json)
+
+
+if __name__ == "__main__":
+    main()
