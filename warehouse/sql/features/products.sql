@@ -101,6 +101,8 @@ select
     color_key,
     case
         when strlen(title) = length(title) then if(regexp_matches(title, '[A-Za-z]'), 'latin', null)
+        when not regexp_matches(title, '[\p{Hiragana}\p{Katakana}\p{Han}\p{Hangul}\p{Cyrillic}\p{Arabic}]')
+            then if(regexp_matches(title, '\p{Latin}'), 'latin', null)
         else list_sort([
             {'letters': length(regexp_replace(title, '\P{Latin}+', '', 'g')), 'script': 'latin'},
             {'letters': length(regexp_replace(title, '[^\p{Hiragana}\p{Katakana}]+', '', 'g')), 'script': 'kana'},
