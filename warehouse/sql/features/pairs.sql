@@ -6,31 +6,33 @@ judgements as (
 queries as (
     select
         key,
-        regexp_extract_all(lower(query), '[\p{L}\p{N}]+') as words,
+        list_distinct(words) as words,
+        concat(' ', array_to_string(words, ' '), ' ') as phrase,
         list_distinct(regexp_extract_all(query, '\d+(?:[.,]\d+)?')) as numbers
-    from staging.queries
+    from (select key, query, regexp_extract_all(lower(query), '[\p{L}\p{N}]+') as words from staging.queries)
 ),
 products as (
     select
         key,
         list_distinct(regexp_extract_all(lower(concat_ws(' ', title, brand, color)), '[\p{L}\p{N}]+')) as words,
         regexp_extract_all(title, '\d+(?:[.,]\d+)?') as numbers,
-        regexp_extract_all(lower(brand), '[\p{L}\p{N}]+') as brand,
-        regexp_extract_all(lower(color), '[\p{L}\p{N}]+') as color
+        -- of a phrase between blanks, only whole words are found
+        concat(' ', array_to_string(regexp_extract_all(lower(brand), '[\p{L}\p{N}]+'), ' '), ' ') as brand,
+        concat(' ', array_to_string(regexp_extract_all(lower(color), '[\p{L}\p{N}]+'), ' '), ' ') as color
     from staging.products
+    where key in (select product_key from judgements)
 ),
 joined as (
     select
         judgements.*,
-        -- of a phrase between blanks, only whole words are found
-        concat(' ', array_to_string(queries.words, ' '), ' ') as query,
-        concat(' ', array_to_string(brand, ' '), ' ') as brand,
-        concat(' ', array_to_string(color, ' '), ' ') as color,
-        len(list_distinct(queries.words)) as query_words,
+        queries.phrase as query,
+        brand,
+        color,
+        len(queries.words) as query_words,
         len(products.words) as product_words,
-        len(list_intersect(list_distinct(queries.words), products.words)) as common_words,
+        len(list_filter(queries.words, lambda word: list_contains(products.words, word))) as common_words,
         len(queries.numbers) as query_numbers,
-        len(list_intersect(queries.numbers, products.numbers)) as common_numbers
+        len(list_filter(queries.numbers, lambda number: list_contains(products.numbers, number))) as common_numbers
     from judgements
     join queries on queries.key = judgements.query_key
     join products on products.key = judgements.product_key

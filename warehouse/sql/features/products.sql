@@ -26,24 +26,46 @@ units as (
         ('pack_count', 1, ['個', '枚', '本', '袋', '箱', '組', '缶'])
     ) as listed(measure, factor, words)
 ),
+-- Of what follows, only titles with a digit have any. To look for what a step is to replace is cheaper than to replace.
+numbered as (
+    select key, lower(title) as title from products where regexp_matches(title, '\d')
+),
 inches as (
-    select key, regexp_replace(lower(title), '″|”|''''', '"', 'g') as title from products
+    select key, if(regexp_matches(title, '[″”'']'), regexp_replace(title, '″|”|''''', '"', 'g'), title) as title from numbered
 ),
 decimals as (  -- 1,500 is 1500 and 1,5 is 1.5
-    select key, regexp_replace(regexp_replace(title, '(\d),(\d\d\d)\b', '\1\2', 'g'), '(\d),(\d)', '\1.\2', 'g') as title
+    select
+        key,
+        if(
+            regexp_matches(title, '\d,\d'),
+            regexp_replace(regexp_replace(title, '(\d),(\d\d\d)\b', '\1\2', 'g'), '(\d),(\d)', '\1.\2', 'g'),
+            title
+        ) as title
     from inches
 ),
 unlike as (  -- trousers of 36W x 29L, radio of 2.4G or 5G
-    select key, regexp_replace(title, '\b\d+w ?x? ?\d+l\b|\b(2\.4|[345]) ?g\b', '', 'g') as title from decimals
+    select
+        key,
+        if(
+            regexp_matches(title, '\dw|[345] ?g'),
+            regexp_replace(title, '\b\d+w ?x? ?\d+l\b|\b(2\.4|[345]) ?g\b', '', 'g'),
+            title
+        ) as title
+    from decimals
+),
+fluid as (
+    select key, if(contains(title, 'fl'), regexp_replace(title, '\bfl(uid)?\.? ?(oz|ounces?)\b', 'floz', 'g'), title) as title
+    from unlike
 ),
 plain as (
     select
         key,
-        regexp_replace(
-            regexp_replace(title, '\bfl(uid)?\.? ?(oz|ounces?)\b', 'floz', 'g'),
-            '\b(pack|set|box|paquete|juego|lote) (of|de) (\d+)\b', '\3 pack', 'g'
+        if(
+            regexp_matches(title, '(of|de) \d'),
+            regexp_replace(title, '\b(pack|set|box|paquete|juego|lote) (of|de) (\d+)\b', '\3 pack', 'g'),
+            title
         ) as title
-    from unlike
+    from fluid
 ),
 amounts as (
     select key, unnest(regexp_extract_all(title, '(?:^|[^\d./])\d{1,6}(?:\.\d+)?[ -]?(?:"|[a-z]+|[ァ-ヺー]+|[個枚本袋箱組缶])')) as amount
@@ -67,6 +89,7 @@ prices as (
             title, '[$€£¥] ?(\d{1,6}(?:\.\d+)?)|(\d{1,6}(?:\.\d+)?) ?(?:円|€|(?:eur|euros?|usd|dollars?)\b)', ['after_sign', 'before_word']
         ) as price
     from plain
+    where regexp_matches(title, '[$€£¥円]|eur|usd|dollar')
 )
 select
     -- ids
@@ -78,13 +101,15 @@ select
     color_key,
     case
         when strlen(title) = length(title) then if(regexp_matches(title, '[A-Za-z]'), 'latin', null)
+        when not regexp_matches(title, '[\p{Hiragana}\p{Katakana}\p{Han}\p{Hangul}\p{Cyrillic}\p{Arabic}]')
+            then if(regexp_matches(title, '\p{Latin}'), 'latin', null)
         else list_sort([
-            {'letters': length(regexp_replace(title, '\P{Latin}', '', 'g')), 'script': 'latin'},
-            {'letters': length(regexp_replace(title, '[^\p{Hiragana}\p{Katakana}]', '', 'g')), 'script': 'kana'},
-            {'letters': length(regexp_replace(title, '\P{Han}', '', 'g')), 'script': 'han'},
-            {'letters': length(regexp_replace(title, '\P{Hangul}', '', 'g')), 'script': 'hangul'},
-            {'letters': length(regexp_replace(title, '\P{Cyrillic}', '', 'g')), 'script': 'cyrillic'},
-            {'letters': length(regexp_replace(title, '\P{Arabic}', '', 'g')), 'script': 'arabic'},
+            {'letters': length(regexp_replace(title, '\P{Latin}+', '', 'g')), 'script': 'latin'},
+            {'letters': length(regexp_replace(title, '[^\p{Hiragana}\p{Katakana}]+', '', 'g')), 'script': 'kana'},
+            {'letters': length(regexp_replace(title, '\P{Han}+', '', 'g')), 'script': 'han'},
+            {'letters': length(regexp_replace(title, '\P{Hangul}+', '', 'g')), 'script': 'hangul'},
+            {'letters': length(regexp_replace(title, '\P{Cyrillic}+', '', 'g')), 'script': 'cyrillic'},
+            {'letters': length(regexp_replace(title, '\P{Arabic}+', '', 'g')), 'script': 'arabic'},
             {'letters': 0, 'script': null}
         ], 'desc', 'nulls first')[1].script
     end as title_script,

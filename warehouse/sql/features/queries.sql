@@ -34,12 +34,12 @@ select
     case
         when strlen(query) = length(query) then if(regexp_matches(query, '[A-Za-z]'), 'latin', null)
         else list_sort([
-            {'letters': length(regexp_replace(query, '\P{Latin}', '', 'g')), 'script': 'latin'},
-            {'letters': length(regexp_replace(query, '[^\p{Hiragana}\p{Katakana}]', '', 'g')), 'script': 'kana'},
-            {'letters': length(regexp_replace(query, '\P{Han}', '', 'g')), 'script': 'han'},
-            {'letters': length(regexp_replace(query, '\P{Hangul}', '', 'g')), 'script': 'hangul'},
-            {'letters': length(regexp_replace(query, '\P{Cyrillic}', '', 'g')), 'script': 'cyrillic'},
-            {'letters': length(regexp_replace(query, '\P{Arabic}', '', 'g')), 'script': 'arabic'},
+            {'letters': length(regexp_replace(query, '\P{Latin}+', '', 'g')), 'script': 'latin'},
+            {'letters': length(regexp_replace(query, '[^\p{Hiragana}\p{Katakana}]+', '', 'g')), 'script': 'kana'},
+            {'letters': length(regexp_replace(query, '\P{Han}+', '', 'g')), 'script': 'han'},
+            {'letters': length(regexp_replace(query, '\P{Hangul}+', '', 'g')), 'script': 'hangul'},
+            {'letters': length(regexp_replace(query, '\P{Cyrillic}+', '', 'g')), 'script': 'cyrillic'},
+            {'letters': length(regexp_replace(query, '\P{Arabic}+', '', 'g')), 'script': 'arabic'},
             {'letters': 0, 'script': null}
         ], 'desc', 'nulls first')[1].script
     end as query_script,

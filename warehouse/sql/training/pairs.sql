@@ -1,4 +1,10 @@
 -- Graded, split pairs: the judgements of all queries that have a split.
+with
+products as (
+    select products.key, md5(to_json([title, brand, color, features.input_hash])::varchar) as input_hash
+    from staging.products as products
+    join features.products as features on features.key = products.key
+)
 select
     -- ids
     judgements.key,
@@ -7,7 +13,7 @@ select
     judgements.locale,
     -- text
     queries.query,
-    md5(to_json([products.title, products.brand, products.color, product_features.input_hash])::varchar) as product_input_hash,
+    products.input_hash as product_input_hash,
     query_features.input_hash as query_input_hash,
     judgements.label,
     queries.split,
@@ -20,6 +26,5 @@ select
     judgements.judged_at
 from staging.judgements as judgements
 join training.queries as queries on queries.key = judgements.query_key
-join staging.products as products on products.key = judgements.product_key
-join features.products as product_features on product_features.key = judgements.product_key
+join products on products.key = judgements.product_key
 join features.queries as query_features on query_features.key = judgements.query_key
