@@ -1,9 +1,11 @@
 """The text embeddings: every distinct text of catalogue and queries through the frozen encoder, once."""
 
+from functools import partial
 from typing import Any
 
 import dagster as dg
 
+from assets.int8 import check_int8
 from assets.serving import ServingModel
 from assets.tables import asset_key, digest, first_rows, outside_schema, result
 from assets.texts import TextVectors, product_texts, query_texts
@@ -17,7 +19,7 @@ _READ = ("staging.products", "staging.queries")
 
 @dg.asset(
     key=asset_key("embeddings.texts"),
-    deps=[asset_key("features.products"), asset_key("features.queries")],
+    deps=[asset_key("features.products"), asset_key("features.queries"), asset_key("training.pairs")],
     group_name="embeddings",
     kinds={"openvino", "lancedb"},
     metadata=outside_schema(
@@ -36,7 +38,8 @@ def embeddings_texts(
     texts = product_texts(products) + query_texts(queries)
     held = workspace.held_model
     vectors = ServingModel(workspace, held).texts if held else TextVectors(workspace)
-    filled = vectors.fill(texts, workspace.progress("encoding texts"))
+    int8 = None if held else check_int8(workspace)
+    filled = vectors.fill(texts, partial(workspace.progress, "encoding texts"))
     with lake.reading() as connection:
         versions = [tables.version(connection, CONTRACTS[table], lake.touched) for table in _READ]
     return result(
@@ -49,5 +52,5 @@ def embeddings_texts(
             "encoder": vectors.fingerprint,
             **first_rows(("key", "text"), [(text_hash(text), text) for text in texts[:5]]),
         },
-        {"texts": filled.distinct, "texts_encoded": filled.encoded},
+        {"texts": filled.distinct, "texts_encoded": filled.encoded, **({"int8": int8} if int8 else {})},
     )

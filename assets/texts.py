@@ -12,6 +12,7 @@ from models.text import product_text, query_text
 from warehouse.embeddings import FillResult
 
 Matrix = npt.NDArray[np.float32]
+Announce = Callable[[int], Callable[[int], None]]
 
 
 def product_texts(products: pl.DataFrame) -> list[str]:
@@ -40,16 +41,21 @@ class TextVectors:
             self._encoder = open_encoder(self._workspace.encoder, self._workspace.home.encoders, self.fingerprint)
         return self._encoder
 
-    def fill(self, texts: list[str], on_progress: Callable[[int], None] | None = None) -> FillResult:
-        """Encode the texts that the cache has not seen; tell `on_progress` how many are done so far."""
+    def fill(self, texts: list[str], announce: Announce = lambda _total: lambda _done: None) -> FillResult:
+        """Encode the texts that the cache has not seen: `announce` takes how many, and returns what takes how many are done."""
+        bar: Callable[[int], None] = lambda _done: None  # noqa: E731
         before = 0
+
+        def start(total: int) -> None:
+            nonlocal bar
+            bar = announce(total)
 
         def encode(unseen: list[str]) -> Matrix:
             nonlocal before
-            start, before = before, before + len(unseen)
-            return self.encoder.encode(unseen, lambda done: on_progress(start + done) if on_progress else None)
+            first, before = before, before + len(unseen)
+            return self.encoder.encode(unseen, lambda done: bar(first + done))
 
-        return self._workspace.home.embeddings.fill(texts, encode, self.fingerprint)
+        return self._workspace.home.embeddings.fill(texts, encode, self.fingerprint, on_start=start)
 
     def cached(self, texts: list[str]) -> Matrix:
         """Return the vectors of texts that are all in the cache: (texts, dim)."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import ModelError
+from models.openvino_int8 import GROUP_SIZE
 from models.settings import DEFAULT_MODEL, EncoderSettings
 from models.text import TEXT_TEMPLATE
 from models.token_batches import PADDING_TOKENS
@@ -17,6 +18,7 @@ from models.token_batches import PADDING_TOKENS
 MODEL_FILES = {".json", ".txt", ".model", ".safetensors", ".bin"}
 OTHER_BACKENDS = {"onnx", "openvino"}
 BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
+INT8_FLAGS = {"avx512_vnni", "avx_vnni", "amx_int8"}
 
 
 def go_offline() -> None:
@@ -80,15 +82,24 @@ def resolve_backend(settings: EncoderSettings) -> str:
 
 
 def resolve_precision(settings: EncoderSettings) -> str:
-    """Say what the encoder computes in on this machine: `f32` or `bf16`.
+    """Say what the encoder computes in on this machine: `f32`, `bf16` or `int8`.
 
     Raises:
-        ModelError: bf16 is asked for where it does not exist. OpenVINO would emulate it on some of these CPUs: a
+        ModelError: bf16 or int8 is asked for where it does not exist. OpenVINO would emulate bf16 on some of these CPUs: a
             hundred times slower, and with vectors that depend on their batch.
     """
     if settings.precision == "f32":
         return "f32"
-    possible = resolve_backend(settings) == "openvino" and cpu_has_bf16()
+    is_openvino = resolve_backend(settings) == "openvino"
+    if settings.precision == "int8":
+        if not (is_openvino and cpu_has_int8()):
+            raise ModelError(
+                "The encoder cannot compute in int8 here: that takes the openvino backend and a CPU with avx512_vnni, "
+                "avx_vnni or amx_int8.",
+                "Set STOCKROOM_ENCODER__PRECISION=auto.",
+            )
+        return "int8"
+    possible = is_openvino and cpu_has_bf16()
     if settings.precision == "bf16" and not possible:
         raise ModelError(
             "The encoder cannot compute in bf16 here: that takes the openvino backend and a CPU with avx512_bf16 "
@@ -100,10 +111,19 @@ def resolve_precision(settings: EncoderSettings) -> str:
 
 def cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Tell whether this CPU multiplies in bf16; False where the system does not say."""
+    return _has_one(BF16_FLAGS, cpuinfo)
+
+
+def cpu_has_int8(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Tell whether this CPU multiplies and adds int8 in one step; False where the system does not say."""
+    return _has_one(INT8_FLAGS, cpuinfo)
+
+
+def _has_one(wanted: set[str], cpuinfo: Path) -> bool:
     if not cpuinfo.is_file():
         return False
     flags = [line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")]
-    return bool(flags) and not BF16_FLAGS.isdisjoint(flags[0].split())
+    return bool(flags) and not wanted.isdisjoint(flags[0].split())
 
 
 def encoder_identity(settings: EncoderSettings) -> dict[str, Any]:
@@ -114,10 +134,12 @@ def encoder_identity(settings: EncoderSettings) -> dict[str, Any]:
         longest text and the padding in tokens, and the text template.
     """
     folder = model_folder(settings)
+    precision = resolve_precision(settings)
     return {
         "files": {path.relative_to(folder).as_posix(): _sha256(path) for path in _model_files(folder)},
         "backend": resolve_backend(settings),
-        "precision": resolve_precision(settings),
+        "precision": precision,
+        **({"int8_group": GROUP_SIZE} if precision == "int8" else {}),
         "max_tokens": settings.max_tokens,
         "padding_tokens": PADDING_TOKENS,
         "text_template": TEXT_TEMPLATE,

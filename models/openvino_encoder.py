@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import ModelError
-from models.fingerprint import cpu_has_bf16, encoder_identity, fingerprint_of
+from models.fingerprint import cpu_has_bf16, encoder_identity, fingerprint_of, resolve_precision
+from models.openvino_int8 import GROUP_SIZE, quantise_weights
 from models.settings import EncoderSettings
 from models.token_batches import TokenBatch, Vectors, encode_texts
 
@@ -30,9 +31,9 @@ def import_openvino() -> Any:
 def export(settings: EncoderSettings, directory: Path) -> Path:
     """Convert the encoder to OpenVINO's format, once per fingerprint.
 
-    The folder serves on its own and can be moved: `encoder.xml` and `encoder.bin` (weights in f32, with pooling and
-    normalisation), `tokenizer.json`, and `encoder.json` (what decides the vectors, and the fingerprint). It appears
-    whole or not at all.
+    The folder serves on its own and can be moved: `encoder.xml` and `encoder.bin` (weights in f32, for int8 the matrices in
+    int8; with pooling and normalisation), `tokenizer.json`, and `encoder.json` (what decides the vectors, and the
+    fingerprint). It appears whole or not at all.
 
     Args:
         settings: Which model, and its precision.
@@ -107,6 +108,8 @@ def _convert(settings: EncoderSettings, folder: Path) -> dict[str, Any]:
                 f"OpenVINO cannot convert the encoder {settings.model}: {str(error).splitlines()[0]}",
                 "Set STOCKROOM_ENCODER__BACKEND=torch.",
             ) from error
+    if resolve_precision(settings) == "int8":
+        quantise_weights(converted)
     openvino.save_model(converted, folder / "encoder.xml", compress_to_fp16=False)
     truncating_tokenizer(model, settings.max_tokens).save(str(folder / "tokenizer.json"))
     return {"dim": int(model.get_embedding_dimension()), "pad_id": int(model.tokenizer.pad_token_id)}
@@ -145,9 +148,15 @@ class OpenVinoEncoder:
         self.fingerprint: str = self._config["fingerprint"]
         self.dim: int = self._config["dim"]
         self._batch_texts = batch_texts
-        self._running = "bf16" if self._config["precision"] == "bf16" and cpu_has_bf16() else "f32"
+        precision = self._config["precision"]
+        self._running = "f32" if precision == "bf16" and not cpu_has_bf16() else precision
         self._tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
-        options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": self._running, "PERFORMANCE_HINT": "THROUGHPUT"}
+        options: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": "bf16" if self._running == "bf16" else "f32",
+            # Rounding what is multiplied is OpenVINO's default for int8 matrices on some CPUs: say it, whatever the CPU.
+            "DYNAMIC_QUANTIZATION_GROUP_SIZE": str(GROUP_SIZE if self._running == "int8" else 0),
+            "PERFORMANCE_HINT": "THROUGHPUT",
+        }
         if threads:
             options["INFERENCE_NUM_THREADS"] = threads
         self._model = import_openvino().Core().compile_model(directory / "encoder.xml", "CPU", options)

@@ -48,6 +48,7 @@ class EmbeddingCache:
         fingerprint: str,
         *,
         commit_texts: int = 8192,
+        on_start: Callable[[int], None] | None = None,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> FillResult:
         """Encode the texts that this encoder has not seen, each once, and write nothing when there are none.
@@ -57,6 +58,7 @@ class EmbeddingCache:
             encode: Returns one row a text, (texts, dim); gets at most `commit_texts` texts.
             fingerprint: Names the encoder.
             commit_texts: Texts encoded between two commits: what a killed run loses at most.
+            on_start: Told, before the first is encoded, how many texts there are to encode, unless there are none.
             on_progress: Told after each commit how many texts are encoded, and of how many.
 
         Raises:
@@ -64,6 +66,8 @@ class EmbeddingCache:
         """
         by_hash = {text_hash(text): text for text in texts}
         unseen = self._unseen(list(by_hash), fingerprint)
+        if on_start and unseen:
+            on_start(len(unseen))
         for start in range(0, len(unseen), commit_texts):
             hashes = unseen[start : start + commit_texts]
             vectors = _checked(encode([by_hash[each] for each in hashes]), len(hashes), fingerprint)

@@ -41,14 +41,25 @@ def test_product_and_query_texts_keep_the_order_of_the_rows():
 
 
 def test_each_distinct_text_is_encoded_once_and_known_ones_never_again(vectors):
-    told = []
-    filled = vectors.fill(["a", "bbb", "a"], told.append)
+    filled = vectors.fill(["a", "bbb", "a"])
     assert (filled.distinct, filled.encoded) == (2, 2)
-    assert told == [2]
-    again = vectors.fill(["bbb", "cc"], told.append)
+    again = vectors.fill(["bbb", "cc"])
     assert (again.distinct, again.encoded) == (2, 1)
     assert vectors.encoder.calls == [["a", "bbb"], ["cc"]]
     assert vectors.cached(["cc", "a", "cc"]).tolist() == [[2, 1], [1, 1], [2, 1]]
+
+
+def test_progress_is_announced_with_how_many_texts_are_to_be_encoded_and_not_at_all_for_none(vectors):
+    told = []
+
+    def announce(total):
+        told.append(("of", total))
+        return told.append
+
+    vectors.fill(["a", "bbb", "a"], announce)
+    assert told == [("of", 2), 2]
+    vectors.fill(["bbb"], announce)
+    assert told == [("of", 2), 2]
 
 
 def test_the_encoder_is_not_loaded_where_all_texts_are_known(vectors, monkeypatch):

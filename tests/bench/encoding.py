@@ -6,7 +6,8 @@ invented catalogue. Each round asks both, in an order drawn anew, each in a proc
 encoded some texts before the clock starts; the titles come in another order in every round.
 
 Measured besides: the lowest cosine between the two vectors of a title, and whether our vectors are equal to the bit in every
-round's order, one text at a time, and in batches of other sizes. --precision names others than the one that `auto` takes; the bounds are for that one.
+round's order, one text at a time, and in batches of other sizes. --precision names others than the one that `auto` takes; the
+bounds are for that one.
 """
 
 import argparse

@@ -84,9 +84,8 @@ def show(title: str, figures: Sequence[Figure]) -> None:
         table.add_column(name, justify="left" if name in ("beside", "") else "right", overflow="fold")
     for each in figures:
         beside = "" if each.reference is None else f"{_number(each.reference)} {each.unit}  {each.beside}"
-        bounds = [
-            f"{sign} {bound:g}" for sign, bound in (("≥", each.at_least), ("≤", each.at_most)) if bound is not None
-        ]
+        limits = (("≥", each.at_least), ("≤", each.at_most))
+        bounds = [f"{sign} {limit:g}" for sign, limit in limits if limit is not None]
         ratio = "" if each.ratio is None else f"{each.ratio:.2f}"
         met = {True: "met", False: "MISSED", None: ""}[each.is_met]
         table.add_row(each.name, f"{_number(each.value)} {each.unit}", beside, ratio, ", ".join(bounds), met)

@@ -49,6 +49,19 @@ def test_resolved_precision_changes_the_fingerprint_and_its_setting_does_not(fol
     assert of(folder, precision="auto") == of(folder, precision="f32")
 
 
+def test_int8_has_a_fingerprint_of_its_own_and_is_refused_where_the_cpu_has_none(folder, monkeypatch):
+    monkeypatch.setattr(fingerprint, "cpu_has_int8", lambda: True)
+    monkeypatch.setattr(fingerprint, "cpu_has_bf16", lambda: True)
+    assert len({of(folder, precision=precision) for precision in ("f32", "bf16", "int8")}) == 3
+    assert resolve_precision(EncoderSettings(precision="auto")) == "bf16"
+    with pytest.raises(ModelError, match="cannot compute in int8 here"):
+        of(folder, precision="int8", backend="torch")
+    monkeypatch.setattr(fingerprint, "cpu_has_int8", lambda: False)
+    with pytest.raises(ModelError, match="cannot compute in int8 here") as caught:
+        of(folder, precision="int8")
+    assert caught.value.mend == "Set STOCKROOM_ENCODER__PRECISION=auto."
+
+
 def test_text_template_changes_the_fingerprint(folder, monkeypatch):
     before = of(folder)
     monkeypatch.setattr(fingerprint, "TEXT_TEMPLATE", "title/2")

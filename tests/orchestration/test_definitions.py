@@ -44,7 +44,7 @@ GRAPH = {
         },
         {"duckdb"},
     ),
-    "embeddings.texts": ({"features.products", "features.queries"}, {"openvino", "lancedb"}),
+    "embeddings.texts": ({"features.products", "features.queries", "training.pairs"}, {"openvino", "lancedb"}),
     "training.negatives": ({"training.pairs", "embeddings.texts"}, {"numpy"}),
     "training.mining": ({"training.pairs", "embeddings.texts"}, {"numpy"}),
     "model.two_tower": (
