@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -67,6 +67,15 @@ class OnlineTable:
                     done = OnlineWrite(done.upserted + written.upserted, done.deleted + written.deleted)
                 database.execute("COMMIT")
         return done
+
+    def restore(self, lake: Lake, snapshot: int, later: Iterable[int]) -> None:
+        """Bring in a snapshot that may be older than others, and with it those in `later` that it would else take away."""
+        if all(self.holds(entity, snapshot) for entity in offline.ENTITIES):
+            return
+        held = [each for each in sorted(set(later)) if each > snapshot and self.holds("product", each)]
+        self._columns.clear()
+        for each in (snapshot, *held):
+            self.write(lake, each)
 
     def rows(self, entity: Entity, snapshot: int, keys: Sequence[str]) -> list[dict[str, Any] | None]:
         """Return the features of each key as of a snapshot that was written; None for one that is not there.

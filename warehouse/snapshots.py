@@ -10,7 +10,7 @@ from warehouse import changes, dated, tables
 from warehouse.contracts.contract import INPUT_HASH
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
-from warehouse.lake import Lake, snapshot_id
+from warehouse.lake import Lake, scalar, snapshot_id
 from warehouse.tables import Written
 
 POINTS = CONTRACTS["registry.snapshots"]
@@ -140,6 +140,24 @@ def history(lake: Lake) -> dict[int, dict[str, Written]]:
             for snapshot, table, *counts in rows.fetchall():
                 found.setdefault(snapshot, {})[table] = Written(*counts)
     return found
+
+
+def is_kept(lake: Lake, snapshot: int) -> bool:
+    """Tell whether the lake can still be read as of a snapshot."""
+    with lake.reading() as connection:
+        known = "SELECT count(*) FROM ducklake_snapshots('lake') WHERE snapshot_id = ?"
+        return scalar(connection, known, [snapshot]) > 0
+
+
+def changed_tables(lake: Lake, after: int, until: int) -> set[str]:
+    """Return the tables that changed at the as-of points after one snapshot and up to another."""
+    with lake.reading() as connection:
+        if not tables.exists(connection, CHANGES.table):
+            return set()
+        rows = connection.execute(
+            f'SELECT DISTINCT "table" FROM {CHANGES.table} WHERE snapshot > ? AND snapshot <= ?', [after, until]
+        ).fetchall()
+    return {table for (table,) in rows}
 
 
 def recorded_fingerprint(lake: Lake, table: str, snapshot: int) -> str | None:

@@ -193,6 +193,14 @@ class VectorStore:
         """Return the number of rows of a version (default: the newest)."""
         return int(self._at(name, version).count_rows())
 
+    def has(self, name: str, version: int) -> bool:
+        """Tell whether a version of a table is there."""
+        try:
+            self._pin(name, version)
+        except WarehouseError:
+            return False
+        return True
+
     def version(self, name: str) -> int:
         """Return the table's newest version, 0 where there is no table."""
         table = self._directory.open(name)
