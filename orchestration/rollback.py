@@ -1,4 +1,4 @@
-"""The rollback: an earlier release made live again, once it is seen that it can answer. It needs neither Dagster nor torch."""
+"""The rollback: an earlier release made live again, once it is seen that it can answer."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -33,7 +33,7 @@ class Seen:
 
 @pytest.fixture(scope="module")
 def story(copy_home, tmp_path_factory):
-    """Apply, go back, build, apply the same and something new, on one home; what was seen after each step."""
+    """Apply, go back, apply the same and something new, build, go back, build: what was seen and reported at each step."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", "")
         workspace = open_workspace(load_settings(copy_home()))
@@ -63,14 +63,15 @@ def story(copy_home, tmp_path_factory):
         reports["back"] = roll_back(home, workspace.encoder)
         seen["back"] = look()
         searcher.refresh()
-        reports["built again"] = build(workspace)
-        seen["built again"] = look()
         reports["applied again"] = apply(workspace, [monday])
         seen["applied again"] = look()
         reports["on"] = apply(workspace, [tuesday])
         seen["on"] = look()
         searcher.refresh()
         seen["refreshed"] = look()
+        reports["let in"] = build(workspace)
+        reports["back from the model"] = roll_back(home, workspace.encoder)
+        reports["withdrawn"] = build(workspace)
         yield workspace, seen, reports
 
 
@@ -94,38 +95,44 @@ def test_an_open_searcher_moves_on_when_it_is_refreshed_and_not_before(story):
     assert seen["refreshed"].open_searcher == (seen["on"].release, seen["on"].hits)
 
 
-def test_a_run_that_finds_nothing_changed_leaves_a_rollback_alone(story):
+def test_an_apply_that_brings_nothing_leaves_a_rollback_alone(story):
     _, seen, reports = story
-    report = reports["built again"]
-    assert not report.new_release
-    assert (
-        report.gate["model_id"] != report.model == report.gate["live_model_id"]
-    )  # made of Monday's rows, and not let in
-    assert report.warnings == [
-        "release 3 stays: it went back from release 2 (back to release 1), and catalogue, judgements and dated features are "
-        "as they were then; stockroom build --force or stockroom rollback N ends it"
-    ]
     assert reports["applied again"].run is None
-    for step in ("built again", "applied again"):
-        assert replace(seen[step], open_searcher=None) == replace(seen["back"], open_searcher=None)
+    assert replace(seen["applied again"], open_searcher=None) == replace(seen["back"], open_searcher=None)
 
 
 def test_after_a_rollback_the_catalogue_goes_on_from_the_lake_under_the_model_gone_back_to(story):
     workspace, seen, reports = story
     live, before = seen["on"].release, seen["back"].release
     assert (live.release, live.kind, live.model_id) == (4, "catalogue", before.model_id)
-    assert live.snapshot == reports["on"].snapshot == workspace.home.lake.snapshot()
+    assert live.snapshot == reports["on"].snapshot
     assert [hit.key for hit in seen["on"].hits[:2]] == ["us:N1", "us:N2"]  # Monday's is there: it is in the lake
     assert reports["on"].run.texts_encoded == 0
     assert seen["on"].features == seen["applied"].features
     assert integrity.key_differences(workspace.home, live) == (0, 0)
 
 
+def test_a_model_that_was_gone_back_from_is_not_let_in_again(story):
+    _, seen, reports = story
+    let_in, withdrawn = reports["let in"], reports["withdrawn"]
+    assert (let_in.gate["decision"], let_in.release, let_in.new_release) == ("passed", 5, True)
+    assert reports["back from the model"].live.serves_as(seen["on"].release)
+    assert withdrawn.gate["decision"] == "refused"
+    assert withdrawn.gate["model_id"] == let_in.model
+    assert withdrawn.gate["low"] > -withdrawn.gate["margin"]  # what was measured would have let it in
+    assert "it was live before, and release 6 went back from it (back to release 4)" in withdrawn.gate["reason"]
+    assert (withdrawn.release, withdrawn.new_release) == (6, False)
+    (warning,) = withdrawn.warnings
+    assert warning.startswith("release 6 stays: it went back from release 5 (back to release 4)")
+
+
 def test_the_list_is_newest_first_and_marks_what_is_live(story, stockroom):
     workspace, seen, _ = story
     listed = json.loads(stockroom("releases", "--json", "--home", workspace.home.root).out)
     assert [(row["release"], row["kind"], row["live"]) for row in listed] == [
-        (4, "catalogue", True),
+        (6, "rollback", True),
+        (5, "model", False),
+        (4, "catalogue", False),
         (3, "rollback", False),
         (2, "catalogue", False),
         (1, "model", False),
@@ -133,9 +140,9 @@ def test_the_list_is_newest_first_and_marks_what_is_live(story, stockroom):
     assert {row["gone"] for row in listed} == {None}
     assert listed[-1]["metrics"] == json.loads(seen["built"].release.metrics)
     shown = stockroom("releases", "--limit", "2", "--home", workspace.home.root).out
-    assert [line.split()[0] for line in shown.splitlines() if not line.startswith(" ")] == ["4", "3"]
-    assert "catalogue  live" in shown
-    assert "    back to release 1\n" in shown
+    assert [line.split()[0] for line in shown.splitlines() if not line.startswith(" ")] == ["6", "5"]
+    assert "rollback  live" in shown
+    assert "    back to release 4\n" in shown
 
 
 def test_two_releases_are_told_apart_by_products_and_by_answers(story, stockroom):
@@ -175,7 +182,7 @@ def test_the_overlap_is_the_share_of_products_in_both_lists(story, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("rollback", "9"), "there is no release 9; there are 1 to 4"),
+        (("rollback", "9"), "there is no release 9; there are 1 to 6"),
         (("rollback", "4"), "searches answer with release 4 already"),
         (("diff-release", "1", "9"), "There is no release 9"),
     ],
@@ -202,7 +209,8 @@ def test_a_release_whose_model_is_gone_cannot_come_back(story, stockroom):
         shutil.move(hidden, model)
     assert answer.status == 1
     assert f"release 1 cannot come back: its model {model.name} is gone" in answer.err
-    assert all("model" in row["gone"] for row in listed)
+    assert {row["release"] for row in listed if row["gone"]} == {1, 2, 3, 4, 6}
+    assert listed[0]["gone"] == f"its model {model.name} is gone"
     assert home.releases.all() == before
 
 
@@ -210,11 +218,11 @@ def test_the_command_goes_back_one_at_a_time_and_forward_by_number(story, stockr
     workspace, seen, _ = story
     home = workspace.home
     done = json.loads(stockroom("rollback", "--json", "--home", home.root).out)
-    assert (done["release"], done["before"], done["back_to"]) == (5, 4, 1)  # what served before: 3, which was 1
+    assert (done["release"], done["before"], done["back_to"]) == (7, 6, 1)  # before 4 it was 3, which was 1
     answer = stockroom("rollback", "--home", home.root)
-    assert (answer.status, home.releases.live().release) == (1, 5)
+    assert (answer.status, home.releases.live().release) == (1, 7)
     assert "nothing was live before release 1" in answer.err
-    assert "6: back to release 2" in stockroom("rollback", "2", "--home", home.root).out
+    assert "8: back to release 2" in stockroom("rollback", "2", "--home", home.root).out
     assert home.releases.live().serves_as(seen["applied"].release)
 
 
