@@ -21,6 +21,7 @@ from assets import (
     vectors,
 )
 from assets.dated import dated_assets, pairs_see_no_future
+from assets.index_checks import index_checks
 from assets.negatives import negatives_are_not_relevant
 from orchestration.automation import incoming_sensor, retrain_schedule, with_freshness
 from orchestration.automation_settings import AutomationSettings
@@ -52,7 +53,7 @@ def assemble(dated: DatedTables = (), automation: AutomationSettings | None = No
     automation = automation or AutomationSettings()
     return dg.Definitions(
         assets=with_freshness([*dg.load_assets_from_modules(ASSET_MODULES), *dated_assets(dated)], automation),
-        asset_checks=[*checks.all_checks(dated), pairs_see_no_future, negatives_are_not_relevant],
+        asset_checks=[*checks.all_checks(dated), index_checks, pairs_see_no_future, negatives_are_not_relevant],
         jobs=[build_job, apply_job, training_inputs_job, derived_tables_job, fold_inputs_job],
         sensors=[incoming_sensor(automation)],
         schedules=[retrain_schedule(automation)],

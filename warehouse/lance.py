@@ -123,6 +123,18 @@ def delete_keys(table: Any, keys: Sequence[str]) -> int:
     return deleted
 
 
+def held_keys(table: Any, keys: Sequence[str]) -> list[str]:
+    """Return those of the keys that the table has a row of, sorted."""
+    from lancedb.expr import col, lit
+
+    found: set[str] = set()
+    wanted = list(dict.fromkeys(keys))
+    for start in range(0, len(wanted), _DELETE_KEYS):
+        among = col(KEY).isin([lit(key) for key in wanted[start : start + _DELETE_KEYS]])
+        found |= set(table.search().where(among).select([KEY]).limit(None).to_arrow()[KEY].to_pylist())
+    return sorted(found)
+
+
 def scan(table: Any, columns: Sequence[str], *, row_id: bool = False) -> pa.Table:
     """Read columns of every row, in no particular order; `row_id` adds Lance's own address as `_rowid`."""
     return table.search().select(list(columns)).with_row_id(row_id).limit(None).to_arrow()

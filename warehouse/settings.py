@@ -66,7 +66,7 @@ class MonitoringSettings(BaseModel):
 
 
 class ReleaseSettings(BaseModel):
-    """Say what a new model must hold before it goes live."""
+    """Say what a new model and the vector index must hold before they go live."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -76,4 +76,20 @@ class ReleaseSettings(BaseModel):
         le=1,
         description="Validation recall@10 that a new model may lose against the live one, as a share: the lower end of the "
         "difference's 95 % interval must lie above minus this.",
+    )
+    health_sample: int = Field(
+        32,
+        ge=2,
+        description="Products of a vector table that are encoded again and whose neighbours are searched for before a release, "
+        "a count.",
+    )
+    max_unindexed_share: float = Field(
+        0.05, ge=0, le=1, description="Rows of a vector table that may lie outside its index at a release, as a share."
+    )
+    min_recall: float = Field(
+        0.8,
+        ge=0,
+        le=1,
+        description="Recall@10 of the vector index against exact search below which, beyond doubt, there is no release, as a "
+        "share.",
     )

@@ -11,6 +11,9 @@ from typing import Any
 # before the index step; with a cut-off a century ago it meets none, and deletes nothing.
 _KEEP_ALL_VERSIONS = timedelta(days=36_500)
 
+INDEX_ABOVE = 100_000
+"""Rows from which on a table has a vector index; below, search compares with every vector and is fast enough."""
+
 
 @dataclass(frozen=True)
 class IndexStatus:
@@ -19,6 +22,11 @@ class IndexStatus:
     rows: int
     indexed: bool
     unindexed_rows: int
+
+    @property
+    def unindexed_share(self) -> float:
+        """Return the share of rows outside the index, 0 to 1; 0 for a table that is too small to need one."""
+        return self.unindexed_rows / self.rows if self.indexed or self.rows >= INDEX_ABOVE else 0.0
 
 
 def index_status(table: Any) -> IndexStatus:

@@ -1,6 +1,7 @@
 """Product vectors: one table for each product side, written by key, read and searched at exact versions."""
 
 import hashlib
+import random
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from warehouse.lance import (
     at_version,
     check_schema,
     delete_keys,
+    held_keys,
     key_field,
     merge,
     scan,
@@ -26,7 +28,7 @@ from warehouse.lance import (
     to_matrix,
     vector_type,
 )
-from warehouse.vector_index import IndexStatus, index_status, refresh_index
+from warehouse.vector_index import INDEX_ABOVE, IndexStatus, index_status, refresh_index
 
 Rows: TypeAlias = pa.RecordBatch | pa.Table | pl.DataFrame
 COLUMNS = (KEY, "product_id", "locale", "title", "vector", "input_hash")
@@ -104,7 +106,7 @@ class VectorStore:
             rows = (piece.to_arrow() if isinstance(piece, pl.DataFrame) else pa.table(piece)).select(COLUMNS)
             yield rows.filter(pa.array([stored.get(key) != digest for key, digest in _digests(rows)], pa.bool_()))
 
-    def refresh_index(self, name: str, *, index_above: int = 100_000, compact_above: int = 64) -> int:
+    def refresh_index(self, name: str, *, index_above: int = INDEX_ABOVE, compact_above: int = 64) -> int:
         """Bring the vector index up to date and return the table's version: a new one only if there was need.
 
         Args:
@@ -119,6 +121,30 @@ class VectorStore:
     def index_status(self, name: str) -> IndexStatus:
         """Return how many rows the newest version has, and how many its index covers."""
         return index_status(self._open(name))
+
+    def sample(self, name: str, rows: int, seed: int) -> pa.Table:
+        """Return some rows of the newest version whole: the half of them that was written last, and others drawn by `seed`."""
+        table = self._open(name)
+        count, newest = int(table.count_rows()), rows // 2
+        drawn = random.Random(seed).sample(range(count), min(rows - newest, count))
+        offsets = sorted({*drawn, *range(max(0, count - newest), count)})
+        if not offsets:
+            return scan(table, COLUMNS)
+        return table.take_offsets(offsets).select(list(COLUMNS)).to_arrow()
+
+    def part(self, name: str, rows: int, seed: int, *, stretches: int = 10) -> pa.Table:
+        """Return key and vector of about so many rows of the newest version, in stretches drawn by `seed`; of few rows all."""
+        table = self._open(name)
+        count, length = int(table.count_rows()), max(1, rows // stretches)
+        if count <= rows:
+            return scan(table, [KEY, "vector"])
+        starts = random.Random(seed).sample(range(count // length), stretches)
+        read = table.search().select([KEY, "vector"])
+        return pa.concat_tables(read.offset(start * length).limit(length).to_arrow() for start in sorted(starts))
+
+    def held(self, name: str, keys: Sequence[str]) -> list[str]:
+        """Return those of the keys that the newest version has a row of."""
+        return held_keys(self._open(name), keys)
 
     def search(
         self,
