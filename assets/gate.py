@@ -102,8 +102,12 @@ class _Pair:
     @cached_property
     def inputs(self) -> str:
         """Return the digest of all that the comparison hangs on."""
-        store, models = self.workspace.home.vectors, [self.candidate, *([self.rival] if self.rival else [])]
-        versions = [f"{each.model_id}:{each.vector_table}:{store.version(each.vector_table)}" for each in models]
+        home, models = self.workspace.home, [self.candidate, *([self.rival] if self.rival else [])]
+        tables_of = {each.model_id: each.vector_table for each in models}
+        versions = [
+            f"{model_id}:{table}:{home.releases.vectors_since(table, home.vectors.version(table))}"
+            for model_id, table in tables_of.items()
+        ]
         with self.workspace.home.lake.reading() as connection:
             pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"], "split = 'validation'")
             asked_features = dated.fingerprints(connection)

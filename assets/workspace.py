@@ -9,7 +9,7 @@ from models.encoder import Encoder
 from models.mining import MiningSettings
 from models.settings import EncoderSettings, TowerSettings, TrainingSettings
 from warehouse.home import Home
-from warehouse.settings import MonitoringSettings, ReleaseSettings
+from warehouse.settings import CleanSettings, MonitoringSettings, ReleaseSettings
 
 
 def silent(_task: str, _total: int | None) -> Callable[[int], None]:
@@ -36,6 +36,7 @@ class Workspace:
     bm25: Bm25Settings = field(default_factory=Bm25Settings)
     monitoring: MonitoringSettings = field(default_factory=MonitoringSettings)
     release: ReleaseSettings = field(default_factory=ReleaseSettings)
+    clean: CleanSettings = field(default_factory=CleanSettings)
     raw: Path | None = None
     deltas: tuple[Path, ...] = ()
     held_model: str | None = None

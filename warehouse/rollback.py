@@ -39,7 +39,7 @@ def target(releases: Sequence[Release], to: int | None = None) -> Release:
         raise WarehouseError("there is no release", "make one with: stockroom build --raw DIR")
     live = origin(releases, releases[-1])
     if to is None:
-        earlier = [each for each in releases if each.release < live.release and not each.serves_as(live)]
+        earlier = [each for each in releases if each.release < live.release and each.shows != live.shows]
         if not earlier:
             raise WarehouseError(
                 f"nothing was live before release {live.release}",

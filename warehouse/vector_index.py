@@ -4,12 +4,9 @@ Separate from writing rows, so that a release always pins a version whose index 
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-# Joining files, clean-up and index refresh come as one call in lancedb. A clean-up that meets a tagged version raises
-# before the index step; with a cut-off a century ago it meets none, and deletes nothing.
-_KEEP_ALL_VERSIONS = timedelta(days=36_500)
+from warehouse.lance import KEEP_ALL_VERSIONS
 
 INDEX_ABOVE = 100_000
 """Rows from which on a table has a vector index; below, search compares with every vector and is fast enough."""
@@ -54,6 +51,7 @@ def refresh_index(table: Any, *, index_above: int, compact_above: int) -> None:
     status = index_status(table)
     fragments = int(table.stats()["fragment_stats"]["num_fragments"])
     if fragments > compact_above or (status.indexed and status.unindexed_rows):
-        table.optimize(cleanup_older_than=_KEEP_ALL_VERSIONS)
+        # One call in lancedb with the clean-up of old versions, which would stop at a tagged one.
+        table.optimize(cleanup_older_than=KEEP_ALL_VERSIONS)
     if not status.indexed and status.rows >= index_above:
         table.create_index("vector", config=IvfRq(distance_type="cosine"))

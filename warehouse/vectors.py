@@ -3,8 +3,9 @@
 import hashlib
 import random
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,10 +24,13 @@ from warehouse.lance import (
     held_keys,
     key_field,
     merge,
+    prunable,
+    prune,
     scan,
     scan_batches,
     to_matrix,
     vector_type,
+    versions,
 )
 from warehouse.vector_index import INDEX_ABOVE, IndexStatus, index_status, refresh_index
 
@@ -231,6 +235,40 @@ class VectorStore:
         """Return the table's newest version, 0 where there is no table."""
         table = self._directory.open(name)
         return 0 if table is None else int(table.version)
+
+    @property
+    def root(self) -> Path:
+        """Return the directory of the tables."""
+        return self._directory.root
+
+    def names(self) -> list[str]:
+        """Return the names of the tables there are."""
+        return self._directory.names(table_name(""))
+
+    def written_at(self, name: str) -> datetime:
+        """Return when the newest version of a table was written, UTC."""
+        return max(versions(self._open(name)).values())
+
+    def drop(self, name: str) -> None:
+        """Remove a table with all its versions."""
+        for key in [key for key in self._pinned if key[0] == name]:
+            del self._pinned[key]
+        self._directory.drop(name)
+
+    def prunable(self, name: str, keep: Collection[int], before: datetime) -> int:
+        """Return how many versions `prune` would remove."""
+        return len(prunable(versions(self._open(name)), keep, before))
+
+    def prune(self, name: str, keep: Collection[int], before: datetime) -> int:
+        """Remove the versions older than the oldest to keep and than a time; return how many went.
+
+        A version that joins the files may come of it, with the same rows and a whole index.
+        """
+        table = self._open(name)
+        for tag, held in table.tags.list().items():
+            if held["version"] not in keep:
+                table.tags.delete(tag)
+        return prune(table, keep, before)
 
     def _open(self, name: str) -> Any:
         table = self._directory.open(name)

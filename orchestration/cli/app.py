@@ -5,6 +5,7 @@ import typer
 from orchestration.cli import (
     apply,
     build,
+    clean,
     diff,
     diff_release,
     evaluate,
@@ -57,6 +58,7 @@ for command in (
     releases,
     rollback,
     diff_release,
+    clean,
     train,
     tune,
     evaluate,
