@@ -86,7 +86,8 @@ def _subject(workspace: Workspace, model_id: str) -> tuple[Subject, str]:
         products = tables.fingerprint(connection, CONTRACTS["staging.products"])
         asked = dated.fingerprints(connection)
     previous = previous_model(workspace, model_id)
-    parts = (model_id, str(version), previous or "", pairs, products, *asked, workspace.bm25.model_dump_json(), _FORMAT)
+    rows = workspace.home.releases.vectors_since(table, version)
+    parts = (model_id, str(rows), previous or "", pairs, products, *asked, workspace.bm25.model_dump_json(), _FORMAT)
     return Subject(model_id, (table, version), previous=previous), digest(*parts)
 
 

@@ -19,6 +19,8 @@ from models.text import product_text
 from warehouse import dated, frames, tables
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
+from warehouse.releases import Release
+from warehouse.rollback import withdrawn_by
 
 GATE = CONTRACTS["evaluation.gate"]
 _MEASURED = ("recall_at_10", "baseline_recall_at_10", "difference", "low", "high", "queries")
@@ -100,8 +102,12 @@ class _Pair:
     @cached_property
     def inputs(self) -> str:
         """Return the digest of all that the comparison hangs on."""
-        store, models = self.workspace.home.vectors, [self.candidate, *([self.rival] if self.rival else [])]
-        versions = [f"{each.model_id}:{each.vector_table}:{store.version(each.vector_table)}" for each in models]
+        home, models = self.workspace.home, [self.candidate, *([self.rival] if self.rival else [])]
+        tables_of = {each.model_id: each.vector_table for each in models}
+        versions = [
+            f"{model_id}:{table}:{home.releases.vectors_since(table, home.vectors.version(table))}"
+            for model_id, table in tables_of.items()
+        ]
         with self.workspace.home.lake.reading() as connection:
             pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"], "split = 'validation'")
             asked_features = dated.fingerprints(connection)
@@ -141,6 +147,7 @@ class _Pair:
             difference.low if difference else None,
             margin,
             is_first=self.live is None,
+            is_withdrawn=self.withdrawn_by is not None,
             force=self.workspace.force,
         )
         return {
@@ -160,6 +167,11 @@ class _Pair:
             "inputs": self.inputs,
         }
 
+    @cached_property
+    def withdrawn_by(self) -> Release | None:
+        """Return the rollback that took the new model away from searches when it was live before."""
+        return withdrawn_by(self.workspace.home.releases.all(), self.candidate.model_id)
+
     def _reason(self, comparison: Comparison, decision: str) -> str:
         """Return the decision in words: what was measured, against what, and what can be done about it."""
         live, difference, margin = self.live, comparison.difference, self.workspace.release.gate_margin
@@ -176,7 +188,10 @@ class _Pair:
         if live is not None and self.rival is None:
             why = hindrance(self.workspace, live.model_id)
             said.append(f"the live model {live.model_id} could not be asked: {why}")
-        if decision in ("refused", "forced") and difference is not None and is_undecidable(difference, margin):
+        if self.withdrawn_by is not None:
+            back = self.withdrawn_by
+            said.append(f"it was live before, and release {back.release} went back from it ({back.note})")
+        elif decision in ("refused", "forced") and difference is not None and is_undecidable(difference, margin):
             said.append(
                 "so few queries could not tell an equal model from a worse one: judge more, or widen the margin"
             )

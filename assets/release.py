@@ -11,7 +11,7 @@ from assets.gate import current_verdict, shown, winner
 from assets.serving import ServingModel, hindrance
 from assets.tables import asset_key, first_rows, outside_schema, result
 from assets.workspace import Workspace
-from warehouse import dated, frames, integrity, snapshots
+from warehouse import dated, frames, integrity, rollback, snapshots
 from warehouse.errors import WarehouseError
 from warehouse.releases import Publication, Release
 
@@ -58,7 +58,7 @@ def releases_live(
     """Mark the lake's state as an as-of point and publish; write nothing if searchers would see no difference.
 
     A new model goes live if the gate lets it through. Else the live release stays as it is, unless the catalogue or its
-    dated features changed: then the live model goes on with those.
+    dated features changed: then the live model goes on with those. A rollback stays until something changed since.
     """
     home, now = workspace.home, datetime.now(UTC)
     verdict, live = current_verdict(workspace), home.releases.live()
@@ -66,10 +66,14 @@ def releases_live(
     model_id = winner(workspace, verdict)
     touched = home.lake.touched
     snapshot = snapshots.mark(home.lake, context.run.run_id, now)
+    if live is not None:
+        home.online.restore(home.lake, live.snapshot, ())
     online = home.online.write(home.lake, snapshot, touched)  # before a release that names the snapshot is there
     with home.lake.reading() as connection:
         as_of = dated.as_of(connection, home.settings)
-    if live is not None and told is not None and model_id == live.model_id and _is_current(workspace, live):
+    held = None if workspace.force else rollback.held(home, model_id, snapshot)
+    is_refused = live is not None and told is not None and model_id == live.model_id
+    if live is not None and (held or (is_refused and _is_current(workspace, live))):
         release, is_new = live, False
     else:
         is_same_model = live is not None and live.model_id == model_id
@@ -91,6 +95,8 @@ def releases_live(
     metadata = {"dagster/row_count": len(newest), "kind": release.kind, "as_of": as_of.isoformat(), **rows}
     if told:
         facts["gate"] = told
+    if held:
+        facts["warning"] = held
     return result(context, workspace, "releases.live", f"release-{release.release}", metadata, facts)
 
 

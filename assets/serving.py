@@ -63,7 +63,10 @@ class ServingModel:
 
     def product_vectors(self, products: pl.DataFrame) -> Matrix:
         """Return the vectors of products: (products, dim)."""
-        base = self.text_vectors(product_texts(products))
+        return self.tower_vectors(self.text_vectors(product_texts(products)), products)
+
+    def tower_vectors(self, base: Matrix, products: pl.DataFrame) -> Matrix:
+        """Return what the product tower makes of products and the vectors of their texts: (products, dim)."""
         return self._product_tower(base, products.select(self.product_columns))
 
     def query_vectors(self, queries: pl.DataFrame, base: Matrix | None = None, snapshot: int | None = None) -> Matrix:

@@ -32,14 +32,14 @@ class TextVectors:
         """Take the encoder of a fingerprint, by default the one that the settings choose."""
         self._workspace = workspace
         self.fingerprint = fingerprint or encoder_fingerprint(workspace.encoder)
-        self._encoder: Encoder | None = None
 
     @property
     def encoder(self) -> Encoder:
-        """Return the encoder, loaded at its first use."""
-        if self._encoder is None:
-            self._encoder = open_encoder(self._workspace.encoder, self._workspace.home.encoders, self.fingerprint)
-        return self._encoder
+        """Return the encoder, loaded at its first use in a run."""
+        workspace, loaded = self._workspace, self._workspace.loaded_encoders
+        if self.fingerprint not in loaded:
+            loaded[self.fingerprint] = open_encoder(workspace.encoder, workspace.home.encoders, self.fingerprint)
+        return loaded[self.fingerprint]
 
     def fill(self, texts: list[str], announce: Announce = lambda _total: lambda _done: None) -> FillResult:
         """Encode the texts that the cache has not seen: `announce` takes how many, and returns what takes how many are done."""

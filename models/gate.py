@@ -50,11 +50,13 @@ def compare_recall(
     )
 
 
-def decide(low: float | None, margin: float, *, is_first: bool = False, force: bool = False) -> Decision:
+def decide(
+    low: float | None, margin: float, *, is_first: bool = False, is_withdrawn: bool = False, force: bool = False
+) -> Decision:
     """Decide by the lower end of the difference's interval: it must lie above minus the margin.
 
     The first model of all passes whatever it scores: without it there is nothing to search. Without a measurement
-    nothing speaks for a model, and it is refused.
+    nothing speaks for a model, and it is refused; so is one that people withdrew after it had been live.
 
     Raises:
         ModelError: The margin is negative: not even an equal model could pass.
@@ -63,7 +65,7 @@ def decide(low: float | None, margin: float, *, is_first: bool = False, force: b
         raise ModelError(f"a margin of {margin} refuses every model", "set it to 0 or more")
     if is_first:
         return "first"
-    if low is not None and low > -margin:
+    if low is not None and low > -margin and not is_withdrawn:
         return "passed"
     return "forced" if force else "refused"
 

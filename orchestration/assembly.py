@@ -21,10 +21,11 @@ from assets import (
     vectors,
 )
 from assets.dated import dated_assets, pairs_see_no_future
+from assets.index_checks import index_checks
 from assets.negatives import negatives_are_not_relevant
-from orchestration.automation import incoming_sensor, retrain_schedule, with_freshness
+from orchestration.automation import clean_schedule, incoming_sensor, retrain_schedule, with_freshness
 from orchestration.automation_settings import AutomationSettings
-from orchestration.jobs import apply_job, build_job, derived_tables_job, fold_inputs_job, training_inputs_job
+from orchestration.jobs import apply_job, build_job, clean_job, derived_tables_job, fold_inputs_job, training_inputs_job
 from orchestration.resources import workspace_resource
 from warehouse.contracts.dated import DatedTables
 
@@ -52,10 +53,10 @@ def assemble(dated: DatedTables = (), automation: AutomationSettings | None = No
     automation = automation or AutomationSettings()
     return dg.Definitions(
         assets=with_freshness([*dg.load_assets_from_modules(ASSET_MODULES), *dated_assets(dated)], automation),
-        asset_checks=[*checks.all_checks(dated), pairs_see_no_future, negatives_are_not_relevant],
-        jobs=[build_job, apply_job, training_inputs_job, derived_tables_job, fold_inputs_job],
+        asset_checks=[*checks.all_checks(dated), index_checks, pairs_see_no_future, negatives_are_not_relevant],
+        jobs=[build_job, apply_job, clean_job, training_inputs_job, derived_tables_job, fold_inputs_job],
         sensors=[incoming_sensor(automation)],
-        schedules=[retrain_schedule(automation)],
+        schedules=[retrain_schedule(automation), clean_schedule(automation)],
         resources={"workspace": workspace_resource},
         # One process: ten empty assets take seconds, where a process for each takes most of a minute.
         executor=dg.in_process_executor,

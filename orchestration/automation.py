@@ -6,6 +6,7 @@ Exactly one thing starts a run for a given change:
 | --- | --- | --- |
 | a delta file lies whole in incoming/ | the sensor `incoming` | one run of the job `apply` for all the files that wait |
 | a week (a setting) went by and the lake is not as the last build left it | the schedule `retrain` | one run of `build` |
+| a night went by (a setting) | the schedule `clean` | one run of `clean`: it changes nothing that searchers see |
 | anything else (raw folder, dated file, setting) | a person: UI or command line | that one |
 
 No asset has an automation condition. A run of `apply` makes all that a delta changes, so a condition on one of its assets
@@ -28,7 +29,7 @@ import dagster as dg
 from orchestration.automation_settings import AutomationSettings
 from orchestration.incoming import incoming_lock
 from orchestration.instance import INCOMING
-from orchestration.jobs import apply_job, build_job
+from orchestration.jobs import apply_job, build_job, clean_job
 from orchestration.run_lock import run_lock
 from orchestration.settings import Settings, load_settings
 from orchestration.workspace import open_home
@@ -47,7 +48,7 @@ UNDER_WAY = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-WEEKLY = "0 3 * * 0"
+WEEKLY, NIGHTLY = "0 3 * * 0", "0 2 * * *"
 _NAMED = 5
 
 
@@ -146,6 +147,19 @@ def retrain_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
         return dg.SkipReason(reason) if reason else dg.RunRequest()
 
     return retrain
+
+
+def clean_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
+    """Return the schedule that cleans up: at the times of the settings, else nightly once a person turns it on."""
+    return dg.ScheduleDefinition(
+        name="clean",
+        job=clean_job,
+        cron_schedule=settings.clean_cron or NIGHTLY,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING if settings.clean_cron else dg.DefaultScheduleStatus.STOPPED,
+        description="Takes out what no kept release, as-of point or model needs: old versions of vectors, cached embeddings of "
+        "texts that are gone, snapshots of the lake. STOCKROOM_AUTOMATION__CLEAN_CRON turns it on.",
+    )
 
 
 def why_not_train(settings: Settings) -> str | None:

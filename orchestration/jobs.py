@@ -1,6 +1,12 @@
 """Jobs: the sets of assets that are run together."""
 
+from dataclasses import asdict
+
 import dagster as dg
+
+from assets.workspace import Workspace
+from models.encoder import encoder_fingerprint
+from orchestration.cleaner import clean_locked
 
 build_job = dg.define_asset_job(
     "build", selection=dg.AssetSelection.all(), description="The main job: raw files to a release, every asset once."
@@ -38,3 +44,16 @@ fold_inputs_job = dg.define_asset_job(
     & dg.AssetSelection.assets("model/two_tower").upstream(include_self=False).required_multi_asset_neighbors(),
     description="What hangs on which queries are held out: `stockroom evaluate --folds` makes it anew for each fold.",
 )
+
+
+@dg.op(description="Takes out what no kept release, as-of point or model needs, step by step.")
+def clean(context: dg.OpExecutionContext, workspace: dg.ResourceParam[Workspace]) -> None:
+    """Clean the home, whose run lock the workspace holds."""
+    report = clean_locked(workspace.home, workspace.clean, encoder_fingerprint(workspace.encoder))
+    context.add_output_metadata(asdict(report))
+
+
+@dg.job(name="clean", description="Housekeeping: stockroom clean, with the settings of the home.")
+def clean_job() -> None:
+    """Run the one step."""
+    clean()

@@ -37,28 +37,37 @@ class Hit:
 
 
 class Searcher:
-    """Answer queries from the release that was live when it was opened or last refreshed.
+    """Answer queries from the release that was live when it was opened or last refreshed, or from another that is given.
+
+    It stays with that release whatever is published, rolled back or written meanwhile.
 
     Raises:
-        WarehouseError: There is no release yet.
+        WarehouseError: There is no release yet, or something of the release is gone.
     """
 
-    def __init__(self, home: Home, encoder: EncoderSettings | None = None) -> None:
+    def __init__(self, home: Home, encoder: EncoderSettings | None = None, release: Release | None = None) -> None:
         self._home = home
         self._settings = encoder or EncoderSettings()
-        self.refresh()
+        if release is None:
+            self.refresh()
+        else:
+            self.move_to(release)
 
     def refresh(self) -> Release:
         """Move on to the release that is live now, and return it."""
         release = self._home.releases.live()
         if release is None:
             raise WarehouseError(f"no release in {self._home.root}", "make one with: stockroom build --raw DIR")
+        self.move_to(release)
+        return release
+
+    def move_to(self, release: Release) -> None:
+        """Answer from a release that is given, live or not, from now on."""
         directory = self._home.models / release.model_id
         encoder, tower = self._open_encoder(release), QueryTower.load(directory)
         features = QueryFeatures(pl.read_parquet(read_file(directory, read_manifest(directory), VOCABULARY_FILE)))
         # none of them without the others
         self.release, self._encoder, self._tower, self._features = release, encoder, tower, features
-        return release
 
     def search(
         self,
@@ -110,7 +119,9 @@ class Searcher:
             return dated.add_asked_features(connection, features, [key], context, at)
 
     def _open_encoder(self, release: Release) -> Encoder:
-        """Return the encoder that the release was made with: the exported one, else by the settings."""
+        """Return the encoder that the release was made with: the one at hand, the exported one, else by the settings."""
+        if hasattr(self, "release") and self.release.encoder_fingerprint == release.encoder_fingerprint:
+            return self._encoder
         folder = self._home.encoders / release.encoder_fingerprint
         if folder.is_dir():
             return OpenVinoEncoder(folder, batch_texts=1, threads=self._settings.threads)

@@ -20,7 +20,7 @@ from models.settings import EncoderSettings, TowerSettings, TrainingSettings
 from orchestration.automation_settings import AutomationSettings
 from warehouse.contracts.dated import DatedTables
 from warehouse.errors import WarehouseError
-from warehouse.settings import MonitoringSettings, ReleaseSettings, SqlSettings, WarehouseSettings
+from warehouse.settings import CleanSettings, MonitoringSettings, ReleaseSettings, SqlSettings, WarehouseSettings
 
 PREFIX = "STOCKROOM_"
 FILE_NAME = "stockroom.toml"
@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     bm25: Bm25Settings = Bm25Settings()
     monitoring: MonitoringSettings = MonitoringSettings()
     release: ReleaseSettings = ReleaseSettings()
+    clean: CleanSettings = CleanSettings()
     automation: AutomationSettings = AutomationSettings()
     dated: DatedTables = Field((), description="Files of dated features: a [[dated]] section of the file for each.")
 

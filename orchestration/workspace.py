@@ -21,5 +21,6 @@ def open_workspace(settings: Settings) -> Workspace:
         bm25=settings.bm25,
         monitoring=settings.monitoring,
         release=settings.release,
+        clean=settings.clean,
         raw=settings.raw,
     )

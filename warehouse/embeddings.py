@@ -1,8 +1,9 @@
 """The embedding cache: no text is ever encoded twice by the same encoder."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from warehouse.errors import WarehouseError
-from warehouse.lance import KEY, LanceDirectory, key_field, merge, scan, to_matrix, to_vectors, vector_type
+from warehouse.lance import (
+    KEY,
+    LanceDirectory,
+    delete_keys,
+    key_field,
+    merge,
+    prune,
+    scan,
+    to_matrix,
+    to_vectors,
+    vector_type,
+)
 
 Matrix = npt.NDArray[np.float32]
 _TAKE_ROWS = 32_768  # vectors in memory beside the result: 50 MB at 384 dimensions
@@ -102,6 +114,26 @@ class EmbeddingCache:
         """Return how many texts are cached for an encoder."""
         table = self._directory.open(_table_name(fingerprint))
         return 0 if table is None else int(table.count_rows())
+
+    def encoders(self) -> list[str]:
+        """Return the fingerprints of the encoders that texts are cached for."""
+        return [name.removeprefix(_table_name("")) for name in self._directory.names(_table_name(""))]
+
+    def forget(self, fingerprint: str) -> None:
+        """Remove all that is cached for an encoder."""
+        self._directory.drop(_table_name(fingerprint))
+
+    def unused(self, fingerprint: str, used: Set[str]) -> list[str]:
+        """Return the hashes of the cached texts that are not in `used`."""
+        table = self._directory.open(_table_name(fingerprint))
+        return [] if table is None else [key for key in scan(table, [KEY])[KEY].to_pylist() if key not in used]
+
+    def prune(self, fingerprint: str, unused: Sequence[str], before: datetime) -> None:
+        """Forget the texts with these hashes, and remove what only versions older than a time have of them."""
+        table = self._directory.open(_table_name(fingerprint))
+        if table is not None:
+            delete_keys(table, unused)
+            prune(table, (), before)
 
     def _unseen(self, hashes: list[str], fingerprint: str) -> list[str]:
         table = self._directory.open(_table_name(fingerprint))

@@ -74,6 +74,12 @@ def compared_queries(lake: Lake, model_id: str) -> pl.DataFrame:
         return connection.execute(tables.sql("read.compared_queries"), {"model_id": model_id}).pl()
 
 
+def sampled_queries(lake: Lake, queries: int, seed: int, snapshot: int | None = None) -> pl.DataFrame:
+    """Return some judged queries, drawn by `seed`: key, locale, query."""
+    with lake.reading(snapshot) as connection:
+        return connection.execute(tables.sql("read.sampled_queries"), {"queries": queries, "seed": seed}).pl()
+
+
 def read(lake: Lake, name: str, snapshot: int | None = None) -> pl.DataFrame:
     """Return what the file `sql/read/<name>.sql` answers with."""
     with lake.reading(snapshot) as connection:

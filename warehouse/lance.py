@@ -11,8 +11,10 @@ Two facts of lancedb 0.40, both under test, shape this file:
 import functools
 import importlib.util
 import re
+import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,6 +27,11 @@ from warehouse.errors import WarehouseError
 KEY = "key"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _DELETE_KEYS = 10_000  # keys in one filter
+# Lance counts ages from a moment later than ours. A version that would be too old by then is tagged, and Lance refuses.
+_MARGINS = (timedelta(seconds=0.2), timedelta(seconds=5), timedelta(seconds=60))
+
+KEEP_ALL_VERSIONS = timedelta(days=36_500)
+"""An age that no version has: with it, joining files and refreshing an index removes nothing."""
 
 
 def key_field(name: str, kind: pa.DataType) -> pa.Field:
@@ -57,6 +64,20 @@ class LanceDirectory:
             table = self._connect().create_table(name, schema=schema, exist_ok=True)
         check_schema(table, schema)
         return table
+
+    def names(self, prefix: str) -> list[str]:
+        """Return the names of the tables that begin so, sorted."""
+        if not self.root.is_dir():
+            return []
+        return sorted(path.stem for path in self.root.glob(f"{prefix}*.lance"))
+
+    def drop(self, name: str) -> None:
+        """Remove a table at once, and what killed removals left."""
+        gone = self.root / f".dropped-{check_name(name)}"
+        shutil.rmtree(gone, ignore_errors=True)
+        (self.root / f"{name}.lance").rename(gone)
+        for leftover in self.root.glob(".dropped-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
 
     def _connect(self) -> Any:
         if self._connection is None:
@@ -139,6 +160,63 @@ def delete_keys(table: Any, keys: Sequence[str]) -> int:
         if table.search().where(among).select([KEY]).limit(1).to_arrow().num_rows:
             deleted += int(table.delete(among).num_deleted_rows)
     return deleted
+
+
+def held_keys(table: Any, keys: Sequence[str]) -> list[str]:
+    """Return those of the keys that the table has a row of, sorted."""
+    from lancedb.expr import col, lit
+
+    found: set[str] = set()
+    wanted = list(dict.fromkeys(keys))
+    for start in range(0, len(wanted), _DELETE_KEYS):
+        among = col(KEY).isin([lit(key) for key in wanted[start : start + _DELETE_KEYS]])
+        found |= set(table.search().where(among).select([KEY]).limit(None).to_arrow()[KEY].to_pylist())
+    return sorted(found)
+
+
+def versions(table: Any) -> dict[int, datetime]:
+    """Return the versions of a table that are there, oldest first, and when each was written."""
+    return {int(each["version"]): each["timestamp"].astimezone(UTC) for each in table.list_versions()}
+
+
+def prune(table: Any, keep: Collection[int], before: datetime) -> int:
+    """Remove the versions older than the oldest to keep and than a time, with the files that only they need.
+
+    Lance has one call for this and for joining files, so that a new version may come of it, with the same rows. The newest
+    version always stays. Where nothing can go, nothing is written.
+
+    Args:
+        table: The table, opened with its newest version.
+        keep: Versions that must stay; tagged ones are among them.
+        before: Versions written later than this stay.
+
+    Returns:
+        How many versions went.
+    """
+    there = versions(table)
+    if not prunable(there, keep, before):
+        return 0
+    table.optimize(cleanup_older_than=KEEP_ALL_VERSIONS)  # joins files, which may take long: ages are counted after it
+    bound = _bound(there, keep, before)
+    for margin in _MARGINS:
+        try:
+            table.optimize(cleanup_older_than=max(datetime.now(UTC) - bound + margin, timedelta(milliseconds=1)))
+            break
+        except RuntimeError as error:
+            if "tagged version" not in str(error) or margin == _MARGINS[-1]:
+                raise
+    return len(there.keys() - versions(table).keys())
+
+
+def prunable(there: Mapping[int, datetime], keep: Collection[int], before: datetime) -> list[int]:
+    """Return the versions that `prune` would remove of those that are there."""
+    bound = _bound(there, keep, before) - _MARGINS[0]
+    return [version for version, moment in there.items() if moment < bound]
+
+
+def _bound(there: Mapping[int, datetime], keep: Collection[int], before: datetime) -> datetime:
+    newest = max(there)
+    return min([before, *(moment for version, moment in there.items() if version in keep or version == newest)])
 
 
 def scan(table: Any, columns: Sequence[str], *, row_id: bool = False) -> pa.Table:

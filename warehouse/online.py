@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -74,6 +74,32 @@ class OnlineTable:
                     done = OnlineWrite(done.upserted + written.upserted, done.deleted + written.deleted)
                 database.execute("COMMIT")
         return done
+
+    def restore(self, lake: Lake, snapshot: int, later: Iterable[int]) -> None:
+        """Bring in a snapshot that may be older than others, and with it those in `later` that it would else take away."""
+        if all(self.holds(entity, snapshot) for entity in offline.ENTITIES):
+            return
+        held = [each for each in sorted(set(later)) if each > snapshot and self.holds("product", each)]
+        self._columns.clear()
+        for each in (snapshot, *held):
+            self.write(lake, each)
+
+    def forget(self, keep: Iterable[int], *, dry_run: bool = False) -> int:
+        """Forget the rows that none of some snapshots shows; return how many went, or with `dry_run` how many would.
+
+        The newest snapshot stays too: the next one is compared with it.
+        """
+        if not self.path.exists():
+            return 0
+        self._columns.clear()
+        with self._mendable(), closing(_connect(self.path, "rw")) as database:
+            database.execute("BEGIN IMMEDIATE")
+            gone = sum(_forget(database, entity, keep) for entity in offline.ENTITIES)
+            database.execute("ROLLBACK" if dry_run else "COMMIT")
+            if gone and not dry_run:
+                database.execute("VACUUM")
+                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return gone
 
     def rows(self, entity: Entity, snapshot: int, keys: Sequence[str]) -> list[dict[str, Any] | None]:
         """Return the features of each key as of a snapshot that was written; None for one that is not there.
@@ -222,3 +248,29 @@ def _present(database: sqlite3.Connection, entity: Entity, keys: pl.DataFrame | 
         () if keys is None else (json.dumps(keys["key"].to_list()),),
     ).fetchall()
     return pl.DataFrame(present, schema={"key": pl.String, "input_hash": pl.String}, orient="row")
+
+
+def _forget(database: sqlite3.Connection, entity: Entity, keep: Iterable[int]) -> int:
+    """Delete the snapshots that are not to be kept, and the rows that are the newest of their key in no snapshot left."""
+    written = database.execute(
+        "SELECT snapshot FROM snapshots WHERE entity = ? ORDER BY snapshot", (entity,)
+    ).fetchall()
+    left = sorted({snapshot for (snapshot,) in written} & {*keep, *written[-1]} if written else ())
+    database.execute(
+        "DELETE FROM snapshots WHERE entity = ? AND snapshot NOT IN (SELECT value FROM json_each(?))",
+        (entity, json.dumps(left)),
+    )
+    # A row counts in the snapshots from `since` up to the next row of its key.
+    gone = database.execute(
+        f"DELETE FROM {entity} WHERE (key, since) IN (SELECT key, since FROM "
+        f"(SELECT key, since, lead(since) OVER (PARTITION BY key ORDER BY since) AS next FROM {entity}) "
+        "WHERE NOT EXISTS (SELECT 1 FROM json_each(?) WHERE value >= since AND (next IS NULL OR value < next)))",
+        (json.dumps(left),),
+    ).rowcount
+    return (
+        gone
+        + database.execute(  # what says that a key is gone says nothing where no older row is left
+            f'DELETE FROM {entity} WHERE "values" IS NULL AND NOT EXISTS '
+            f"(SELECT 1 FROM {entity} AS older WHERE older.key = {entity}.key AND older.since < {entity}.since)"
+        ).rowcount
+    )

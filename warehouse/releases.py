@@ -1,5 +1,6 @@
 """Releases: what searchers see. One row names a model, its vectors and the lake they were made from."""
 
+import json
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,6 +62,14 @@ class Release:
         """Tell whether searchers could not tell the two apart: same model, same vectors, same snapshot."""
         mine = (self.model_id, self.vector_table, self.vector_version, self.snapshot)
         return mine == (other.model_id, other.vector_table, other.vector_version, other.snapshot)
+
+    @property
+    def shows(self) -> tuple[str, str, int]:
+        """Return what tells the contents of releases apart.
+
+        Vectors of one model and snapshot are the same in every version of its table, however its files lie.
+        """
+        return self.model_id, self.vector_table, self.snapshot
 
     @property
     def tag(self) -> str:
@@ -156,6 +165,13 @@ class Releases:
             metrics=earlier.metrics,
             note=note or f"back to release {to}",
         )
+
+    def vectors_since(self, vector_table: str, version: int) -> int:
+        """Return the version since which a table has held the rows of this one: an older one where only files were joined."""
+        for each in self.all():
+            if (each.vector_table, each.vector_version) == (vector_table, version):
+                return int(json.loads(each.metrics).get("vectors_since", version))
+        return version
 
     def pin(self, release: Release) -> None:
         """Tag the release's vectors. May be repeated: a run killed before `append` leaves the tag and nothing else."""

@@ -66,7 +66,7 @@ class MonitoringSettings(BaseModel):
 
 
 class ReleaseSettings(BaseModel):
-    """Say what a new model must hold before it goes live."""
+    """Say what a new model and the vector index must hold before they go live."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -76,4 +76,39 @@ class ReleaseSettings(BaseModel):
         le=1,
         description="Validation recall@10 that a new model may lose against the live one, as a share: the lower end of the "
         "difference's 95 % interval must lie above minus this.",
+    )
+    health_sample: int = Field(
+        16,
+        ge=2,
+        description="Products of a vector table that are encoded again and whose neighbours are searched for before a release, "
+        "a count.",
+    )
+    max_unindexed_share: float = Field(
+        0.05, ge=0, le=1, description="Rows of a vector table that may lie outside its index at a release, as a share."
+    )
+    min_recall: float = Field(
+        0.8,
+        ge=0,
+        le=1,
+        description="Recall@10 of the vector index against exact search below which, beyond doubt, there is no release, as a "
+        "share.",
+    )
+
+
+class CleanSettings(BaseModel):
+    """Say what `stockroom clean` keeps."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keep_releases: int = Field(
+        5, ge=1, description="Newest releases that can be gone back to, a count; those that show the same count once."
+    )
+    keep_points: int = Field(20, ge=1, description="Newest as-of points that stay, a count.")
+    keep_hours: float = Field(
+        24.0, ge=0, description="How long releases, as-of points and vectors that nothing refers to stay, in hours."
+    )
+    grace_hours: float = Field(
+        1.0,
+        ge=0,
+        description="How long versions of vectors and embeddings that an open search may still read stay, in hours.",
     )

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -15,7 +16,7 @@ from warehouse import changes, dated, tables
 from warehouse.contracts.contract import INPUT_HASH, Contract
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
-from warehouse.lake import Lake, snapshot_id
+from warehouse.lake import Lake, scalar, snapshot_id
 from warehouse.tables import Written
 from warehouse.touched import Touched
 
@@ -140,11 +141,14 @@ def _only_commands(lake: Lake, since: int) -> bool:
 
 
 def points(lake: Lake) -> list[Point]:
-    """Return the as-of points, oldest first."""
+    """Return the as-of points that were not cleaned up, oldest first."""
     with lake.reading() as connection:
         if not tables.exists(connection, POINTS.table):
             return []
-        rows = connection.execute(f"SELECT snapshot, run_id, ended_at FROM {POINTS.table} ORDER BY snapshot").fetchall()
+        rows = connection.execute(
+            f"SELECT snapshot, run_id, ended_at FROM {POINTS.table} "
+            "SEMI JOIN (SELECT snapshot_id AS snapshot FROM ducklake_snapshots('lake')) USING (snapshot) ORDER BY snapshot"
+        ).fetchall()
     return [Point(int(snapshot), run_id, ended_at.astimezone(UTC)) for snapshot, run_id, ended_at in rows]
 
 
@@ -167,7 +171,7 @@ def point(lake: Lake, as_of: str | None = None) -> Point:
         snapshot = int(as_of)
         found = [each for each in known if each.snapshot == snapshot]
         near = sorted(known, key=lambda each: abs(each.snapshot - snapshot))
-        problem = f"snapshot {snapshot} is no as-of point: no successful run ended with it"
+        problem = f"snapshot {snapshot} is no as-of point: no successful run ended with it, or it was cleaned up"
     else:
         moment = _moment(as_of)
         found = [each for each in known if each.ended_at <= moment]
@@ -191,6 +195,47 @@ def history(lake: Lake) -> dict[int, dict[str, Written]]:
             for snapshot, table, *counts in rows.fetchall():
                 found.setdefault(snapshot, {})[table] = Written(*counts)
     return found
+
+
+def snapshots(lake: Lake) -> list[int]:
+    """Return every snapshot of the lake that can still be read, oldest first."""
+    with lake.reading() as connection:
+        rows = connection.execute("SELECT snapshot_id FROM ducklake_snapshots('lake') ORDER BY snapshot_id").fetchall()
+    return [int(snapshot) for (snapshot,) in rows]
+
+
+def expire(lake: Lake, versions: Sequence[int]) -> int:
+    """Let these snapshots go, and with them the files that no other snapshot needs; return how many files went.
+
+    Files are removed after it is committed that nothing needs them: a killed process leaves some for the next call.
+    """
+    with lake.writing() as connection:
+        if versions:
+            listed = ", ".join(str(int(version)) for version in versions)
+            connection.execute(f"CALL ducklake_expire_snapshots('lake', versions => [{listed}])")
+    with lake.writing() as connection:
+        gone = connection.execute("CALL ducklake_cleanup_old_files('lake', cleanup_all => true)").fetchall()
+        # What killed transactions wrote. The write lock is held: nobody is about to commit a file.
+        gone += connection.execute("CALL ducklake_delete_orphaned_files('lake', cleanup_all => true)").fetchall()
+    return len(gone)
+
+
+def is_kept(lake: Lake, snapshot: int) -> bool:
+    """Tell whether the lake can still be read as of a snapshot."""
+    with lake.reading() as connection:
+        known = "SELECT count(*) FROM ducklake_snapshots('lake') WHERE snapshot_id = ?"
+        return scalar(connection, known, [snapshot]) > 0
+
+
+def changed_tables(lake: Lake, after: int, until: int) -> set[str]:
+    """Return the tables that changed at the as-of points after one snapshot and up to another."""
+    with lake.reading() as connection:
+        if not tables.exists(connection, CHANGES.table):
+            return set()
+        rows = connection.execute(
+            f'SELECT DISTINCT "table" FROM {CHANGES.table} WHERE snapshot > ? AND snapshot <= ?', [after, until]
+        ).fetchall()
+    return {table for (table,) in rows}
 
 
 def recorded_fingerprint(lake: Lake, table: str, snapshot: int) -> str | None:

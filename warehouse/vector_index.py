@@ -5,14 +5,14 @@ Separate from writing rows, so that a release always pins a version whose index 
 
 import math
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
+
+from warehouse.lance import KEEP_ALL_VERSIONS
 
 _CODE_BITS = 3  # a dimension: one bit needs four times the candidates for the same recall
 _LEAST_PROBES = 20
-# Joining files, clean-up and index refresh come as one call in lancedb. A clean-up that meets a tagged version raises
-# before the index step; with a cut-off a century ago it meets none, and deletes nothing.
-_KEEP_ALL_VERSIONS = timedelta(days=36_500)
+INDEX_ABOVE = 100_000
+"""Rows from which on a table has a vector index; below, search compares with every vector and is fast enough."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,11 @@ class IndexStatus:
     rows: int
     indexed: bool
     unindexed_rows: int
+
+    @property
+    def unindexed_share(self) -> float:
+        """Return the share of rows outside the index, 0 to 1; 0 for a table that is too small to need one."""
+        return self.unindexed_rows / self.rows if self.indexed or self.rows >= INDEX_ABOVE else 0.0
 
 
 def index_status(table: Any) -> IndexStatus:
@@ -50,7 +55,8 @@ def refresh_index(table: Any, *, index_above: int, compact_above: int) -> None:
     status = index_status(table)
     fragments = int(table.stats()["fragment_stats"]["num_fragments"])
     if fragments > compact_above or (status.indexed and status.unindexed_rows):
-        table.optimize(cleanup_older_than=_KEEP_ALL_VERSIONS)
+        # One call in lancedb with the clean-up of old versions, which would stop at a tagged one.
+        table.optimize(cleanup_older_than=KEEP_ALL_VERSIONS)
     if not status.indexed and status.rows >= index_above:
         partitions = math.isqrt(status.rows)
         table.create_index(
@@ -59,8 +65,8 @@ def refresh_index(table: Any, *, index_above: int, compact_above: int) -> None:
 
 
 def probes(rows: int) -> int:
-    """Return how many partitions a search looks at in a table of so many rows: an eighth of them, and not a few.
+    """Return how many partitions a search looks at in a table of so many rows: a fifth of them, and not a few.
 
     At 1,000,000 vectors that finds .99 of the true ten nearest; a twenty-fifth of the partitions finds .96.
     """
-    return max(_LEAST_PROBES, math.isqrt(rows) // 8)
+    return max(_LEAST_PROBES, math.isqrt(rows) // 5)

@@ -1,9 +1,11 @@
 """Product vectors: one table for each product side, written by key, read and searched at exact versions."""
 
 import hashlib
+import random
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,14 +21,18 @@ from warehouse.lance import (
     at_version,
     check_schema,
     delete_keys,
+    held_keys,
     key_field,
     merge,
+    prunable,
+    prune,
     scan,
     scan_batches,
     to_matrix,
     vector_type,
+    versions,
 )
-from warehouse.vector_index import IndexStatus, index_status, probes, refresh_index
+from warehouse.vector_index import INDEX_ABOVE, IndexStatus, index_status, probes, refresh_index
 
 Rows: TypeAlias = pa.RecordBatch | pa.Table | pl.DataFrame
 COLUMNS = (KEY, "product_id", "locale", "title", "vector", "input_hash")
@@ -105,7 +111,7 @@ class VectorStore:
             rows = (piece.to_arrow() if isinstance(piece, pl.DataFrame) else pa.table(piece)).select(COLUMNS)
             yield rows.filter(pa.array([stored.get(key) != digest for key, digest in _digests(rows)], pa.bool_()))
 
-    def refresh_index(self, name: str, *, index_above: int = 100_000, compact_above: int = 64) -> int:
+    def refresh_index(self, name: str, *, index_above: int = INDEX_ABOVE, compact_above: int = 64) -> int:
         """Bring the vector index up to date and return the table's version: a new one only if there was need.
 
         Args:
@@ -121,6 +127,30 @@ class VectorStore:
         """Return how many rows the newest version has, and how many its index covers."""
         return index_status(self._open(name))
 
+    def sample(self, name: str, rows: int, seed: int) -> pa.Table:
+        """Return some rows of the newest version whole: the half of them that was written last, and others drawn by `seed`."""
+        table = self._open(name)
+        count, newest = int(table.count_rows()), rows // 2
+        drawn = random.Random(seed).sample(range(count), min(rows - newest, count))
+        offsets = sorted({*drawn, *range(max(0, count - newest), count)})
+        if not offsets:
+            return scan(table, COLUMNS)
+        return table.take_offsets(offsets).select(list(COLUMNS)).to_arrow()
+
+    def part(self, name: str, rows: int, seed: int, *, stretches: int = 10) -> pa.Table:
+        """Return key and vector of about so many rows of the newest version, in stretches drawn by `seed`; of few rows all."""
+        table = self._open(name)
+        count, length = int(table.count_rows()), max(1, rows // stretches)
+        if count <= rows:
+            return scan(table, [KEY, "vector"])
+        starts = random.Random(seed).sample(range(count // length), stretches)
+        read = table.search().select([KEY, "vector"])
+        return pa.concat_tables(read.offset(start * length).limit(length).to_arrow() for start in sorted(starts))
+
+    def held(self, name: str, keys: Sequence[str]) -> list[str]:
+        """Return those of the keys that the newest version has a row of."""
+        return held_keys(self._open(name), keys)
+
     def search(
         self,
         name: str,
@@ -131,7 +161,7 @@ class VectorStore:
         *,
         exact: bool = False,
         nprobes: int | None = None,
-        refine_factor: int = 5,
+        refine_factor: int = 8,
     ) -> pl.DataFrame:
         """Return the k nearest products of one version: rank (from 1), key, product_id, locale, title, score.
 
@@ -194,10 +224,52 @@ class VectorStore:
         """Return the number of rows of a version (default: the newest)."""
         return int(self._at(name, version).count_rows())
 
+    def has(self, name: str, version: int) -> bool:
+        """Tell whether a version of a table is there."""
+        try:
+            self._pin(name, version)
+        except WarehouseError:
+            return False
+        return True
+
     def version(self, name: str) -> int:
         """Return the table's newest version, 0 where there is no table."""
         table = self._directory.open(name)
         return 0 if table is None else int(table.version)
+
+    @property
+    def root(self) -> Path:
+        """Return the directory of the tables."""
+        return self._directory.root
+
+    def names(self) -> list[str]:
+        """Return the names of the tables there are."""
+        return self._directory.names(table_name(""))
+
+    def written_at(self, name: str) -> datetime:
+        """Return when the newest version of a table was written, UTC."""
+        return max(versions(self._open(name)).values())
+
+    def drop(self, name: str) -> None:
+        """Remove a table with all its versions."""
+        for key in [key for key in self._pinned if key[0] == name]:
+            del self._pinned[key]
+        self._directory.drop(name)
+
+    def prunable(self, name: str, keep: Collection[int], before: datetime) -> int:
+        """Return how many versions `prune` would remove."""
+        return len(prunable(versions(self._open(name)), keep, before))
+
+    def prune(self, name: str, keep: Collection[int], before: datetime) -> int:
+        """Remove the versions older than the oldest to keep and than a time; return how many went.
+
+        A version that joins the files may come of it, with the same rows and a whole index.
+        """
+        table = self._open(name)
+        for tag, held in table.tags.list().items():
+            if held["version"] not in keep:
+                table.tags.delete(tag)
+        return prune(table, keep, before)
 
     def _open(self, name: str) -> Any:
         table = self._directory.open(name)

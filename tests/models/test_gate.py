@@ -81,3 +81,8 @@ def test_a_margin_below_zero_is_refused():
 def test_an_interval_as_wide_as_the_margin_says_nothing_of_an_equal_model():
     assert is_undecidable(Interval(-0.02, -0.04, 0.01), 0.01)
     assert not is_undecidable(Interval(-0.02, -0.025, -0.015), 0.01)
+
+
+def test_a_model_that_people_withdrew_comes_back_by_force_alone():
+    assert decide(0.5, 0.01, is_withdrawn=True) == "refused"
+    assert decide(0.5, 0.01, is_withdrawn=True, force=True) == "forced"

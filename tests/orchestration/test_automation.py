@@ -127,17 +127,20 @@ def test_no_asset_starts_runs_by_itself(instance):
     """A second thing that starts runs would start one for a change that has one already."""
     assert all(node.automation_condition is None for node in defs.resolve_asset_graph().asset_nodes)
     assert {sensor.name for sensor in defs.sensors} == {"incoming"}
-    assert {schedule.name for schedule in defs.schedules} == {"retrain"}
+    assert {schedule.name for schedule in defs.schedules} == {"retrain", "clean"}
 
 
-def test_training_is_off_until_it_is_given_a_time():
+@pytest.mark.parametrize(
+    ("name", "setting", "job"), [("retrain", "retrain_cron", "build"), ("clean", "clean_cron", "clean")]
+)
+def test_a_schedule_is_off_until_it_is_given_a_time(name, setting, job):
     def schedule(settings):
-        return assemble(automation=settings).resolve_schedule_def("retrain")
+        return assemble(automation=settings).resolve_schedule_def(name)
 
     assert schedule(AutomationSettings()).default_status is dg.DefaultScheduleStatus.STOPPED
-    nightly = schedule(AutomationSettings(retrain_cron="30 2 * * 1-5"))
+    nightly = schedule(AutomationSettings(**{setting: "30 2 * * 1-5"}))
     assert (nightly.default_status, nightly.cron_schedule) == (dg.DefaultScheduleStatus.RUNNING, "30 2 * * 1-5")
-    assert nightly.job.name == "build"
+    assert nightly.job.name == job
 
 
 @pytest.mark.parametrize("cron", ["0 3 * *", "0 24 * * *", "@weekly", "0 3 * * 0 *", "*/0 * * * *", "60 * * * *"])

@@ -138,7 +138,21 @@ def test_every_table_has_a_blocking_check_of_its_key(graph):
         ("releases.live", "vectors_match_the_catalogue"),
         ("releases.live", "the_gate_let_the_model_through"),
         ("releases.live", "online_matches_offline"),
+        ("vectors.products", "rows_are_those_of_the_catalogue"),
+        ("vectors.products", "no_vector_of_a_deleted_product"),
+        ("vectors.products", "no_vector_of_another_model"),
+        ("vectors.products", "vectors_are_what_the_model_makes"),
+        ("vectors.products", "the_index_covers_the_rows"),
+        ("vectors.products", "the_index_finds_what_exact_search_finds"),
     }
+
+
+@pytest.mark.parametrize("job", ["build", "apply"])
+def test_no_release_goes_past_the_checks_of_its_vectors(graph, job):
+    selected = defs.resolve_job_def(job).asset_layer.asset_graph.asset_check_keys
+    checks = [key for key in selected if key.asset_key.path == ["vectors", "products"]]
+    assert len(checks) == 6
+    assert all(graph.get(key).blocking for key in checks)
 
 
 def test_one_job_runs_everything_once(graph):

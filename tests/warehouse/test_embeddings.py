@@ -1,6 +1,7 @@
 import multiprocessing
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -168,3 +169,20 @@ def test_two_processes_that_encode_the_same_text_leave_one_row(tmp_path: Path) -
     assert cache.count("enc") == 25
     texts = [f"text {i}" for i in range(24)]
     assert cache.vectors(texts, "enc").tolist() == [fake_vector(text) for text in texts]
+
+
+def test_texts_that_nothing_has_are_forgotten_and_only_they_are_encoded_again(cache: EmbeddingCache) -> None:
+    cache.fill(["a", "b", "c"], Encoder(), "enc")
+    cache.fill(["a"], Encoder(), "other")
+    unused = cache.unused("enc", {text_hash("a"), text_hash("z")})
+    assert sorted(unused) == sorted(map(text_hash, ("b", "c")))
+    cache.prune("enc", unused, datetime.now(UTC) + timedelta(hours=1))
+    assert cache.count("enc") == 1
+    again = Encoder()
+    assert cache.fill(["a", "b"], again, "enc") == FillResult(2, 1)
+    assert again.texts == ["b"]
+    assert cache.vectors(["b", "a"], "enc").tolist() == [fake_vector("b"), fake_vector("a")]
+    assert cache.encoders() == ["enc", "other"]
+    cache.forget("other")
+    assert cache.encoders() == ["enc"]
+    assert cache.unused("none", set()) == []

@@ -1,3 +1,5 @@
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -5,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from warehouse.errors import WarehouseError
-from warehouse.lance import LanceDirectory, at_version, delete_keys, key_field, merge, scan
+from warehouse.lance import LanceDirectory, at_version, delete_keys, held_keys, key_field, merge, prune, scan, versions
 
 SCHEMA = pa.schema([key_field("key", pa.string()), pa.field("value", pa.int64())])
 
@@ -97,3 +99,58 @@ def test_a_pinned_table_stays_at_its_version(directory: LanceDirectory) -> None:
 def test_names_that_are_no_names_are_refused(directory: LanceDirectory, name: str) -> None:
     with pytest.raises(WarehouseError, match="cannot name a table"):
         directory.open(name)
+
+
+def size(directory: LanceDirectory) -> int:
+    return sum(path.stat().st_size for path in directory.root.rglob("*") if path.is_file())
+
+
+def test_versions_before_the_oldest_to_keep_go_with_their_files(directory: LanceDirectory) -> None:
+    table = directory.create("t", SCHEMA)
+    for version in range(5):
+        time.sleep(0.25)  # more than the margin within which a version stays for safety
+        merge(table, rows(*((f"k{number}", version) for number in range(2_000))))
+    assert list(versions(table)) == [1, 2, 3, 4, 5, 6]
+    table.tags.create("kept", 5)
+    then = sorted(tuple(row.values()) for row in scan(at_version(directory.open("t"), 5), ["key", "value"]).to_pylist())
+    now, before = content(directory), size(directory)
+    assert prune(table, {2, 5}, datetime.now(UTC)) == 1  # what 2 needs stays, whatever has a tag
+    assert prune(table, {5}, datetime.now(UTC)) == 3
+    assert size(directory) < before * 0.7
+    assert content(directory) == now
+    found = scan(at_version(directory.open("t"), 5), ["key", "value"]).to_pylist()
+    assert sorted(tuple(row.values()) for row in found) == then
+    with pytest.raises(WarehouseError, match="Version 2"):
+        at_version(directory.open("t"), 2)
+    there = versions(table)
+    assert prune(table, {5}, datetime.now(UTC)) == 0
+    assert versions(table) == there  # nothing was written for nothing
+
+
+def test_young_versions_stay(directory: LanceDirectory) -> None:
+    table = directory.create("t", SCHEMA)
+    start = datetime.now(UTC)
+    merge(table, rows(("a", 1)))
+    time.sleep(0.25)
+    merge(table, rows(("b", 1)))
+    assert prune(table, (), start) == 0
+    assert list(versions(table)) == [1, 2, 3]
+
+
+def test_a_dropped_table_is_gone_and_so_is_what_a_killed_drop_left(directory: LanceDirectory) -> None:
+    merge(directory.create("gone", SCHEMA), rows(("a", 1)))
+    merge(directory.create("stays", SCHEMA), rows(("a", 1)))
+    leftover = directory.root / ".dropped-other"
+    leftover.mkdir()
+    directory.drop("gone")
+    assert directory.names("") == ["stays"]
+    assert directory.open("gone") is None
+    assert not leftover.exists()
+    assert content(directory, "stays") == [("a", 1)]
+
+
+def test_held_keys_are_those_with_a_row(directory: LanceDirectory) -> None:
+    table = directory.create("t", SCHEMA)
+    merge(table, rows(("a", 1), ("b", 2), ("x' OR 1=1 --", 3)))
+    assert held_keys(table, ["b", "c", "x' OR 1=1 --", "b"]) == ["b", "x' OR 1=1 --"]
+    assert held_keys(table, []) == []

@@ -184,3 +184,12 @@ def test_a_copied_directory_answers_alike_without_the_old_one(releases: Releases
     assert found["product_id"].to_list() == ["A", "B"]
     assert copy.roll_back(1, published_at=NOON).release.release == 3
     assert not root.exists()
+
+
+def test_rows_are_known_by_the_version_that_they_came_with(releases: Releases, root: Path) -> None:
+    first = write(root, "A")
+    releases.publish(**draft(first))
+    joined = write(root, "B")  # as if only files had been joined
+    releases.publish(**draft(joined, metrics=f'{{"vectors_since": {first}}}'))
+    assert [releases.vectors_since("products_m1", version) for version in (first, joined, 99)] == [first, first, 99]
+    assert releases.vectors_since("products_m2", joined) == joined

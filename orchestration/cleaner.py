@@ -1,0 +1,185 @@
+"""The cleaner: what no kept release, as-of point or model needs is taken out of a home, step by step."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from models.checkpoint_files import MANIFEST_FILE, read_manifest
+from models.text import product_text, query_text
+from orchestration.run_lock import run_lock
+from warehouse import frames, snapshots
+from warehouse.embeddings import text_hash
+from warehouse.home import Home
+from warehouse.releases import Release
+from warehouse.retention import Retained, retained
+from warehouse.settings import CleanSettings
+
+_NOTE = "housekeeping: the vectors of release {}, in fewer files"
+
+
+@dataclass(frozen=True)
+class CleanReport:
+    """Tell what was taken out of a home, or with `dry_run` what would be.
+
+    Attributes:
+        dry_run: Whether nothing was touched.
+        releases: The numbers of the releases that can be gone back to.
+        points: The as-of points that stay.
+        snapshots_expired: Snapshots of the lake that went: as-of points of earlier, and what lay between two points.
+        lake_files: Files of the lake that went; not known of a dry run.
+        vector_tables: Vector tables that no kept release names, as those of refused models, which went.
+        vector_versions: Versions of other vector tables that went.
+        encoders: Encoders that no model stands on, whose cached embeddings went.
+        embeddings: Cached embeddings of texts that nothing has any more, which went.
+        online_rows: Looked-up rows that no kept release shows, which went.
+        release: The release that is live; a new one where joining files gave its vectors a new version.
+        bytes_before: What lake, vectors and looked-up rows took on disk before, in bytes.
+        bytes_after: And after.
+    """
+
+    dry_run: bool
+    releases: list[int]
+    points: list[int]
+    snapshots_expired: list[int]
+    lake_files: int
+    vector_tables: list[str]
+    vector_versions: int
+    encoders: list[str]
+    embeddings: int
+    online_rows: int
+    release: int | None
+    bytes_before: int
+    bytes_after: int
+
+
+def clean(home: Home, settings: CleanSettings, encoder: str, *, dry_run: bool = False) -> CleanReport:
+    """Clean a home, waiting for the run that holds it.
+
+    Each step leaves the home whole, and goes by what is there: a killed clean is gone on with by the next.
+
+    Args:
+        home: The home.
+        settings: What is kept, and how long.
+        encoder: The fingerprint of the encoder that the settings choose: its cache stays.
+        dry_run: Tell what would go, and touch nothing.
+    """
+    home.lake.require()
+    with run_lock(home):
+        return clean_locked(home, settings, encoder, dry_run=dry_run)
+
+
+def clean_locked(home: Home, settings: CleanSettings, encoder: str, *, dry_run: bool = False) -> CleanReport:
+    """Clean a home whose run lock the caller holds."""
+    now, before = datetime.now(UTC), _size(home)
+    grace = now - timedelta(hours=settings.grace_hours)
+    manifests = _manifests(home)
+    stays = retained(home, settings, now, [manifest["metadata"]["snapshot"] for manifest in manifests])
+    tables = _unused_tables(home, stays, now - timedelta(hours=settings.keep_hours))
+    vector_versions = 0
+    for name in home.vectors.names():
+        keep = stays.vectors.get(name, set())
+        if name in tables:
+            if not dry_run:
+                home.vectors.drop(name)
+        elif dry_run:
+            vector_versions += home.vectors.prunable(name, keep, grace)
+        else:
+            vector_versions += _prune(home, name, keep, grace, now)
+    encoders = sorted(set(home.embeddings.encoders()) - {encoder, *(each["metadata"]["encoder"] for each in manifests)})
+    embeddings = 0
+    used = _texts(home, stays)
+    for fingerprint in home.embeddings.encoders():
+        if fingerprint in encoders:
+            if not dry_run:
+                home.embeddings.forget(fingerprint)
+            continue
+        unused = home.embeddings.unused(fingerprint, used)
+        embeddings += len(unused)
+        if not dry_run:
+            home.embeddings.prune(fingerprint, unused, grace)
+    online_rows = home.online.forget({each.snapshot for each in stays.releases}, dry_run=dry_run)
+    lake_files = 0 if dry_run else snapshots.expire(home.lake, stays.expired)
+    live = home.releases.live()
+    return CleanReport(
+        dry_run=dry_run,
+        releases=[each.release for each in stays.releases],
+        points=stays.points,
+        snapshots_expired=stays.expired,
+        lake_files=lake_files,
+        vector_tables=tables,
+        vector_versions=vector_versions,
+        encoders=encoders,
+        embeddings=embeddings,
+        online_rows=online_rows,
+        release=live.release if live else None,
+        bytes_before=before,
+        bytes_after=_size(home),
+    )
+
+
+def _manifests(home: Home) -> list[dict[str, Any]]:
+    return [read_manifest(path.parent) for path in sorted(home.models.glob(f"*/{MANIFEST_FILE}"))]
+
+
+def _unused_tables(home: Home, stays: Retained, young: datetime) -> list[str]:
+    """Return the vector tables that no kept release names, unless they were written to a short time ago."""
+    return [
+        name for name in home.vectors.names() if name not in stays.vectors and home.vectors.written_at(name) < young
+    ]
+
+
+def _prune(home: Home, name: str, keep: set[int], grace: datetime, now: datetime) -> int:
+    """Remove old versions of a vector table; where the live one gets a new version of the same rows, publish that."""
+    live, before = home.releases.live(), home.vectors.version(name)
+    gone = home.vectors.prune(name, keep, grace)
+    after = home.vectors.version(name)
+    if live is not None and (live.vector_table, live.vector_version) == (name, before) and after != before:
+        _publish_again(home, live, after, now)
+    return gone
+
+
+def _publish_again(home: Home, live: Release, version: int, now: datetime) -> None:
+    # What was measured of these rows goes by the version that they came with.
+    since = home.releases.vectors_since(live.vector_table, live.vector_version)
+    home.releases.publish(
+        kind="catalogue",
+        model_id=live.model_id,
+        encoder_fingerprint=live.encoder_fingerprint,
+        vector_table=live.vector_table,
+        vector_version=version,
+        snapshot=live.snapshot,
+        published_at=max(now, live.published_at),
+        metrics=json.dumps(json.loads(live.metrics) | {"vectors_since": since}),
+        note=_NOTE.format(live.release),
+    )
+
+
+def _texts(home: Home, stays: Retained) -> set[str]:
+    """Return the hashes of all texts of the lake as it is, and as it was where a release or an as-of point is kept."""
+    used: set[str] = set()
+    for snapshot in (None, *stays.points):
+        used.update(map(text_hash, _texts_at(home, snapshot)))
+    return used
+
+
+def _texts_at(home: Home, snapshot: int | None) -> Iterator[str]:
+    yield from frames.read(home.lake, "products", snapshot).select(product_text()).to_series()
+    yield from (query_text(query) for query in frames.read(home.lake, "queries", snapshot)["query"])
+
+
+def _size(home: Home) -> int:
+    folders = (home.lake.root, home.vectors.root)
+    files = [path for folder in folders for path in folder.rglob("*")] + list(
+        home.root.glob(f"{home.online.path.name}*")
+    )
+    return sum(_file_size(path) for path in files)
+
+
+def _file_size(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except FileNotFoundError:
+        return 0

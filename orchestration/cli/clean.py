@@ -1,0 +1,72 @@
+"""`stockroom clean`: room again, and nothing lost that anyone may go back to."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestration.cli.options import HomeOption, JsonOption, settings_for
+from orchestration.cli.output import console, write_json
+
+if TYPE_CHECKING:
+    from orchestration.cleaner import CleanReport
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("clean")(clean)
+
+
+def clean(
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            "--keep", min=1, metavar="N", help="Keep the newest N releases. Default: the setting clean.keep_releases."
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and touch nothing.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take out what no kept release, as-of point or model needs, and give the room back.
+
+    Kept are the newest releases, with all that a search, a lookup or a rollback needs of them; the newest as-of points; and
+    the points that the models were made from, so that `stockroom train --as-of` makes each again. What is younger than a day
+    (clean.keep_hours) stays too. The rest goes: versions of vectors, vector tables of refused models, cached embeddings of
+    texts that nothing has any more, snapshots of the lake and their files, looked-up rows. It may be killed and run again.
+    """
+    from models.encoder import encoder_fingerprint
+    from orchestration.cleaner import clean as run
+    from orchestration.workspace import open_home
+
+    settings = settings_for(home)
+    what = settings.clean if keep is None else settings.clean.model_copy(update={"keep_releases": keep})
+    report = run(open_home(settings), what, encoder_fingerprint(settings.encoder), dry_run=dry_run)
+    if as_json:
+        write_json(asdict(report))
+    else:
+        show(report)
+
+
+def show(report: "CleanReport") -> None:
+    """Print what went, and what stays."""
+    said = "would go" if report.dry_run else "gone"
+    counts = {
+        "vector tables": len(report.vector_tables),
+        "versions of vectors": report.vector_versions,
+        "encoders' caches": len(report.encoders),
+        "cached embeddings": report.embeddings,
+        "looked-up rows": report.online_rows,
+        "snapshots of the lake": len(report.snapshots_expired),
+        "files of the lake": report.lake_files,
+    }
+    for what, count in counts.items():
+        if count:
+            console.print(f"{said:<10}{count:>9,} {what}", highlight=False)
+    if not any(counts.values()):
+        console.print("Nothing is there that can go.")
+    console.print(f"kept      releases {', '.join(map(str, report.releases)) or 'none'}", highlight=False)
+    console.print(f"kept      as-of points {', '.join(map(str, report.points)) or 'none'}", highlight=False)
+    if not report.dry_run:
+        freed = report.bytes_before - report.bytes_after
+        console.print(f"on disk   {report.bytes_after / 1e6:,.1f} MB, {freed / 1e6:,.1f} MB less", highlight=False)

@@ -1,0 +1,61 @@
+"""`stockroom rollback`: the way back, in one command."""
+
+from typing import Annotated
+
+import typer
+
+from orchestration.cli.options import HomeOption, JsonOption, settings_for
+from orchestration.cli.output import console, write_json
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("rollback")(rollback)
+
+
+def rollback(
+    release: Annotated[
+        int | None,
+        typer.Argument(
+            metavar="[N]", help="The release to go back to. Default: what served before the one that is live."
+        ),
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an earlier release live again: its model, its vectors, its looked-up features, to the bit.
+
+    It takes a second or two, whatever the catalogue's size: nothing is made anew, a row is appended to the releases.
+    Given again without N it goes one release further back; `stockroom rollback N` goes forward too.
+
+    The lake keeps all that came in. The rollback stands until a build or an apply finds catalogue, judgements or dated
+    features changed: then the catalogue goes on as it is in the lake, under the model gone back to. A model that was taken
+    away goes live again only by `stockroom build --force` or by another rollback.
+    """
+    from orchestration.rollback import roll_back
+    from orchestration.workspace import open_home
+    from warehouse.snapshots import utc
+
+    settings = settings_for(home)
+    done = roll_back(open_home(settings), settings.encoder, release)
+    live = done.live
+    if as_json:
+        write_json(
+            {
+                "release": live.release,
+                "before": done.before.release,
+                "back_to": done.back_to.release,
+                "model": live.model_id,
+                "snapshot": live.snapshot,
+                "vectors": live.vector_version,
+            }
+        )
+        return
+    of = f"model {live.model_id}, vectors v{live.vector_version}, snapshot {live.snapshot}"
+    console.print(f"release      {live.release}: {live.note}, {of}", highlight=False)
+    console.print(
+        f"It was published at {utc(done.back_to.published_at)}; release {done.before.release} was live until now "
+        f"(stockroom diff-release {live.release} {done.before.release} compares them).",
+        highlight=False,
+        soft_wrap=True,
+    )
