@@ -10,6 +10,7 @@ import polars as pl
 from assets.tables import asset_key, digest
 
 _MADE_FROM = "drawn_from"
+_CODE = ("plots.py", "panels.py", "evaluation_report.py")
 
 
 def drawn(
@@ -31,7 +32,7 @@ def drawn(
         inputs: All that they are made from: frames, and what `str` tells apart.
         draw: What draws them, in that order.
     """
-    code = [files("assets").joinpath(name).read_text(encoding="utf-8") for name in ("plots.py", "evaluation_report.py")]
+    code = [files("assets").joinpath(name).read_text(encoding="utf-8") for name in _CODE]
     given = [value.write_json() if isinstance(value, pl.DataFrame) else str(value) for value in inputs]
     made_from = digest(*code, *names, *given)
     before = context.instance.get_latest_materialization_event(asset_key(table))

@@ -9,8 +9,10 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from assets.panels import Panel, draw_panels
+
 SYSTEMS = ("random", "bm25", "encoder", "previous", "model")
-_MOST, _BARS, _ACROSS = 8, 16, 4  # panels of moved features, bars of PSI, panels in a row
+_MOST, _BARS = 8, 16  # panels of moved features, bars of PSI
 _METRICS = ("ndcg", "recall@10", "recall@100", "mrr")
 
 
@@ -48,8 +50,7 @@ def slice_differences(metrics: pl.DataFrame) -> dg.MarkdownMetadataValue:
     """Draw the model's lead over each baseline in every slice, with its interval, given rows of evaluation.metrics."""
     told = metrics.filter(pl.col("system").str.starts_with("model_minus_") & (pl.col("locale") == "all"))
     places = told.select("slice", "part").unique().sort("slice", "part", descending=True)
-    figure, panels = _figure(2)
-    figure.set_size_inches(12, 1.6 + 0.42 * places.height)
+    figure, panels = _figure(2, height=1.6 + 0.42 * places.height, left=1.6)
     for axes, metric in zip(panels, ("recall@10", "ndcg_two_gains"), strict=True):
         systems = told.filter(metric=metric)["system"].unique().sort().to_list()
         for shift, system in enumerate(systems):
@@ -89,26 +90,25 @@ def locale_bars(metrics: pl.DataFrame) -> dg.MarkdownMetadataValue:
 def distributions(stats: pl.DataFrame) -> dg.MarkdownMetadataValue:
     """Draw how the values of each feature are spread over its bins, given rows of monitoring.feature_stats."""
     overall = stats.filter(locale="all").sort("column_name")
-    figure, panels = _grid(overall.height)
-    for axes, (column, bins) in zip(panels, overall.select("column_name", "bins").iter_rows(), strict=True):
+    panels = []
+    for column, bins in overall.select("column_name", "bins").iter_rows():
         shares = json.loads(bins)
-        _bars(axes, column, [one["bin"] for one in shares], {"share": [one["share"] for one in shares]})
-    return _markdown(figure, "distributions")
+        panels.append(Panel(column, [one["bin"] for one in shares], {"share": [one["share"] for one in shares]}))
+    return _markdown(draw_panels(panels), "distributions")
 
 
 def moved_distributions(drift: pl.DataFrame) -> dg.MarkdownMetadataValue:
     """Draw the features that moved most beside their reference, given rows of monitoring.drift."""
     most = drift.filter(locale="all").sort("psi", "key", descending=[True, False]).head(_MOST)
-    figure, panels = _grid(most.height)
-    for axes, row in zip(panels, most.iter_rows(named=True), strict=True):
+    panels = []
+    for row in most.iter_rows(named=True):
         bins = json.loads(row["bins"])
         shares = {
             row["reference"]: [one["reference"] for one in bins],
             "now": [one["share"] for one in bins],
         }
-        _bars(axes, f"{row['column_name']}, PSI {row['psi']:.3f}", [one["bin"] for one in bins], shares)
-        axes.legend(fontsize=7)
-    return _markdown(figure, "distributions, now and in the reference")
+        panels.append(Panel(f"{row['column_name']}, PSI {row['psi']:.3f}", [one["bin"] for one in bins], shares))
+    return _markdown(draw_panels(panels), "distributions, now and in the reference")
 
 
 def psi_bars(drift: pl.DataFrame, notable: float, warning: float) -> dg.MarkdownMetadataValue:
@@ -121,7 +121,7 @@ def psi_bars(drift: pl.DataFrame, notable: float, warning: float) -> dg.Markdown
         .head(_BARS)
         .reverse()
     )
-    figure, (axes,) = _figure(1)
+    figure, (axes,) = _figure(1, left=3.2)
     names = [f"{table}.{column} ({reference})" for table, column, reference, _ in most.iter_rows()]
     axes.barh(names, most["psi"].to_list())
     for threshold in (notable, warning):
@@ -131,46 +131,21 @@ def psi_bars(drift: pl.DataFrame, notable: float, warning: float) -> dg.Markdown
     return _markdown(figure, "population stability index")
 
 
-def _bars(axes: Any, title: str, names: list[str], series: Mapping[str, list[float]]) -> None:
-    """Draw groups of bars, a group for each bin."""
-    width = 0.8 / len(series)
-    for place, (label, values) in enumerate(series.items()):
-        axes.bar([x + place * width for x in range(len(names))], values, width, label=label)
-    short = [name.split(": ")[-1].removeprefix("= ") for name in names]
-    axes.set_xticks(range(len(names)), [_ascii(name)[:12] for name in short], rotation=90, fontsize=6)
-    axes.tick_params(axis="y", labelsize=7)
-    axes.set_title(title, fontsize=9)
-
-
-def _ascii(text: str) -> str:
-    """Return text that every font has: matplotlib warns of the letters that its own lacks."""
-    return text.encode("latin-1", "replace").decode("latin-1") if "≤" not in text else text
-
-
-def _figure(panels: int) -> tuple[Any, list[Any]]:
+def _figure(panels: int, height: float = 3.6, left: float = 0.6) -> tuple[Any, list[Any]]:
+    """Return a figure with panels beside each other; `height` of the figure, and what is free left of each, in inches."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5 * panels + 2, 3.6), layout="constrained")
-    return figure, [figure.add_subplot(1, panels, panel + 1) for panel in range(panels)]
-
-
-def _grid(panels: int) -> tuple[Any, list[Any]]:
-    from matplotlib.figure import Figure
-
-    rows = max(-(-panels // _ACROSS), 1)
-    width, height = 3.0, 2.2  # inches of a panel with what stands around it
-    left, right, top, bottom = 0.5, 0.1, 0.3, 0.65
-    across, down = width - left - right, height - top - bottom
-    figure = Figure(figsize=(width * _ACROSS, height * rows))
-    figure.subplots_adjust(  # told, not found: to measure all labels takes longer than to draw them
-        left=left / (width * _ACROSS),
-        right=1 - right / (width * _ACROSS),
-        top=1 - top / (height * rows),
-        bottom=bottom / (height * rows),
-        wspace=(left + right) / across,
-        hspace=(top + bottom) / down,
+    width = 5 * panels + 2
+    figure = Figure(figsize=(width, height))
+    own = width / panels  # told, not found: to measure all labels takes as long as to draw them
+    figure.subplots_adjust(
+        left=left / width,
+        right=1 - 0.15 / width,
+        top=1 - 0.35 / height,
+        bottom=0.5 / height,
+        wspace=(left + 0.15) / (own - left - 0.15),
     )
-    return figure, [figure.add_subplot(rows, _ACROSS, panel + 1) for panel in range(panels)]
+    return figure, [figure.add_subplot(1, panels, panel + 1) for panel in range(panels)]
 
 
 def _markdown(figure: Any, title: str) -> dg.MarkdownMetadataValue:
