@@ -5,7 +5,7 @@ asset, and waits for the disk each time. The files are the same, and the UI read
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,6 +30,7 @@ class KeptEventLog(SqliteEventLogStorage):
         """Open the log in a directory."""
         self._kept: dict[str, sa.Connection] = {}
         self._shown: dict[str, float] = {}
+        self._present: set[str] = set()
         super().__init__(base_dir)
 
     @contextmanager
@@ -48,6 +49,22 @@ class KeptEventLog(SqliteEventLogStorage):
             self._kept[shard] = connection  # last of all: the first is the longest unused
             if len(self._kept) > _KEPT:
                 self._close(next(iter(self._kept)))
+
+    def has_table(self, table_name: str) -> bool:
+        """Tell whether the database has a table, which Dagster asks anew for every event."""
+        return self._stays_true(f"table {table_name}", lambda: super(KeptEventLog, self).has_table(table_name))
+
+    def _has_asset_key_col_on_connection(self, conn: sa.Connection, column_name: str) -> bool:
+        return self._stays_true(
+            f"column {column_name}",
+            lambda: super(KeptEventLog, self)._has_asset_key_col_on_connection(conn, column_name),
+        )
+
+    def _stays_true(self, what: str, is_true: Callable[[], bool]) -> bool:
+        """Return what is asked about the database's schema; what it once had, no migration takes away."""
+        if what not in self._present and is_true():
+            self._present.add(what)
+        return what in self._present
 
     def dispose(self) -> None:
         """Close the connections."""
