@@ -34,7 +34,7 @@ def open_instance(home: Home) -> dg.DagsterInstance:
     folder = str(prepare_instance(home))
     ref = InstanceRef.from_dir(folder)
     if ref.storage_data and ref.storage_data.class_name == DagsterSqliteStorage.__name__:  # dagster.yaml names no other
-        own = {"module": KeptStorage.__module__, "class": KeptStorage.__name__, "config": {"base_dir": folder}}
+        own = {"module": KeptStorage.__module__, "class": KeptStorage.__name__, "config": ref.storage_data.config_dict}
         ref = InstanceRef.from_dir(folder, overrides={"storage": {"custom": own}})
     return dg.DagsterInstance.from_ref(ref)
 

@@ -204,7 +204,7 @@ def _sources(sql: str) -> dict[str, list[Column]]:
     from sqlglot.errors import SqlglotError
 
     try:
-        roots = lineage.lineage(None, sql, schema=_schema(), dialect="duckdb")
+        roots = lineage.lineage(None, sql, schema=_schema(), dialect="duckdb", trim_selects=False)
     except SqlglotError as error:
         raise WarehouseError(f"cannot tell where the columns come from: {error}", "write it plainer") from error
     return {
