@@ -30,14 +30,13 @@ _READ = ("staging.products", "staging.queries")
 def embeddings_texts(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult[Any]:
-    """Encode the texts that the cache has not seen; where it is known what the run touched, no other text is looked at."""
-    lake = workspace.home.lake
-    touched = lake.touched
-    products = frames.products(lake, keys=touched.keys("staging.products") if touched else None)
-    queries = frames.queries(lake, keys=touched.keys("staging.queries") if touched else None)
-    texts = product_texts(products) + query_texts(queries)
-    held = workspace.held_model
-    vectors = ServingModel(workspace, held).texts if held else TextVectors(workspace)
+    """Encode the texts that the cache has not seen; where all others have their vectors, only those that the run touched."""
+    lake, held = workspace.home.lake, workspace.held_model
+    model = ServingModel(workspace, held) if held else None
+    vectors = model.texts if model else TextVectors(workspace)
+    keys = model.touched_products() if model else None
+    asked = lake.touched.keys("staging.queries") if lake.touched and keys is not None else None
+    texts = product_texts(frames.products(lake, keys=keys)) + query_texts(frames.queries(lake, keys=asked))
     int8 = None if held else check_int8(workspace)
     filled = vectors.fill(texts, partial(workspace.progress, "encoding texts"))
     with lake.reading() as connection:

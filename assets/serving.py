@@ -55,6 +55,20 @@ class ServingModel:
         inputs = pl.concat_str(product_text(), *read, separator="\x1f")
         return products.with_columns(input_hash=inputs.map_elements(digest, return_dtype=pl.String))
 
+    def touched_products(self) -> pl.DataFrame | None:
+        """Return the keys of the products that the run touched, where all others have their vectors; None: it is not known.
+
+        They have if the live release shows the model's table as it now is, made from the point at which the run began.
+        """
+        home = self.workspace.home
+        touched, live = home.lake.touched, home.releases.live()
+        if touched is None or live is None:
+            return None
+        shown = (live.vector_table, live.vector_version, live.snapshot)
+        if shown != (self.vector_table, home.vectors.version(self.vector_table), touched.point):
+            return None
+        return touched.keys("staging.products", "features.products")
+
     def text_vectors(self, texts: list[str]) -> Matrix:
         """Return the cached vectors of texts: (texts, dim); what an encoder of earlier has not seen is encoded first."""
         if self.texts.fingerprint != encoder_fingerprint(self.workspace.encoder):

@@ -46,7 +46,7 @@ def vectors_products(
     The live model's vectors are brought in line too while it is another: it stays where the gate refuses the new one.
     """
     model = ServingModel(workspace, model_name(workspace))
-    keys = _touched_keys(model)
+    keys = None if workspace.anew else model.touched_products()
     products = model.with_input_hash(frames.products(workspace.home.lake, keys=keys))
     written, version = embed(model, products, keys, anew=workspace.anew)
     live = live_rival(workspace, model.model_id)
@@ -66,21 +66,6 @@ def vectors_products(
         },
         {"upserted": written.upserted, "deleted": written.deleted},
     )
-
-
-def _touched_keys(model: ServingModel) -> pl.DataFrame | None:
-    """Return the keys of the products that the run touched, where all others have their vectors; None: it is not known.
-
-    They have if the live release shows this very table as it is, made from the point at which the run began.
-    """
-    home, live = model.workspace.home, model.workspace.home.releases.live()
-    touched = home.lake.touched
-    if touched is None or live is None or model.workspace.anew:
-        return None
-    shown = (live.vector_table, live.vector_version, live.snapshot)
-    if shown != (model.vector_table, home.vectors.version(model.vector_table), touched.point):
-        return None
-    return touched.keys("staging.products", "features.products")
 
 
 def embed(

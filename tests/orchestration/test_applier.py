@@ -9,6 +9,8 @@ from orchestration.applier import apply
 from orchestration.searcher import Searcher
 from orchestration.settings import load_settings
 from orchestration.workspace import open_workspace
+from warehouse import changes, snapshots, tables
+from warehouse.contracts.registry import CONTRACTS
 from warehouse.delta_files import check_deltas
 from warehouse.deltas import apply_deltas
 from warehouse.errors import WarehouseError
@@ -80,6 +82,20 @@ def test_the_report_tells_of_the_file_and_of_what_was_refused(applied):
     (file,) = report.files
     assert (file["inserted"], file["deleted"], file["refused"]) == (3, 1, 1)
     assert file["rules"] == {"product_id_missing": 1}
+
+
+def test_what_the_point_says_of_the_tables_is_what_they_hold(applied):
+    workspace, before, *_, report = applied
+    with workspace.home.lake.reading(report.snapshot) as connection:
+        told = connection.execute(
+            'SELECT "table", rows, fingerprint FROM registry.changes WHERE snapshot = ?', [report.snapshot]
+        ).fetchall()
+        assert {"raw.products", "staging.products", "features.products"} <= {table for table, *_ in told}
+        for table, rows, fingerprint in told:
+            assert tables.count(connection, table) == rows, table
+            assert tables.fingerprint(connection, CONTRACTS[table]) == fingerprint, table
+    found = changes.written(workspace.home.lake, before.snapshot, report.snapshot, ("registry.changes",))
+    assert snapshots.history(workspace.home.lake)[report.snapshot].items() <= found.items()
 
 
 def test_the_same_file_again_runs_nothing(applied):

@@ -1,5 +1,6 @@
 """Frames are what the model and the index read of the lake."""
 
+import polars as pl
 import pytest
 
 from warehouse import frames, tables
@@ -36,6 +37,15 @@ def test_queries_come_with_text_and_features(filled):
         ("us:1", 1, "running shoes", 2),
         ("us:2", 2, "mug without handle", 3),
     ]
+
+
+def test_some_are_read_as_they_are_read_among_all(filled):
+    wanted = pl.DataFrame({"key": ["us:P2", "es:P1", "us:2", "no:such"]})
+    for read in (frames.products, frames.queries):
+        among_all = read(filled).join(wanted, on="key", how="semi", maintain_order="left")
+        assert among_all.height
+        assert read(filled, keys=wanted).equals(among_all)
+    assert frames.products(filled, keys=wanted.clear()).is_empty()
 
 
 def test_training_sees_nothing_of_test(filled):

@@ -130,6 +130,9 @@ def test_a_key_both_deleted_and_upserted_is_there(store: VectorStore) -> None:
     store.apply(TABLE, [frame(("A", one_hot(0)), input_hash="old")], [], DIM)
     store.apply(TABLE, [frame(("A", one_hot(1)), input_hash="new")], ["us:A"], DIM)
     assert store.current(TABLE).rows() == [("us:A", "new")]
+    keys = pl.DataFrame({"key": ["us:A", "us:Z"]})
+    assert store.current(TABLE, keys).rows() == [("us:A", "new")]
+    assert store.current(TABLE, keys.filter(pl.col("key") != "us:A")).is_empty()
 
 
 def test_rows_are_committed_in_pieces_of_the_size_asked_for(store: VectorStore) -> None:

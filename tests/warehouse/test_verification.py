@@ -99,3 +99,13 @@ def test_every_contract_can_be_verified(every_table: duckdb.DuckDBPyConnection) 
     assert {table: verify(every_table, contract, 3) for table, contract in CONTRACTS.items()} == {
         table: [] for table in CONTRACTS
     }
+
+
+def test_of_the_rows_under_some_keys_no_other_is_looked_at(raw: duckdb.DuckDBPyConnection) -> None:
+    spoil(raw, "product_title = ' '", "'us:P1', 'us:P2'")
+    raw.execute("INSERT INTO raw.products FROM raw.products WHERE key IN ('us:P2', 'us:P3')")
+    keys = pl.DataFrame({"key": ["us:P2", "us:P9", "us:gone"]})
+    assert verify(raw, PRODUCTS, 50, keys) == [
+        Broken("duplicate_key", 1, ("us:P2",)),
+        Broken("product_title_blank", 2, ("us:P2", "us:P2")),
+    ]
