@@ -210,9 +210,10 @@ def fingerprint(connection: duckdb.DuckDBPyConnection, contract: Contract, where
     A row's hash is that of "key input_hash", read as a little-endian number. Equal content gives the equal fingerprint
     whatever the order of rows, the snapshot or the version of DuckDB.
     """
-    rows, low, high = connection.execute(  # DuckDB calls the first eight bytes upper, though they are the low ones
-        "SELECT count(*), coalesce(sum(md5_number_upper(row)::HUGEINT), 0), coalesce(sum(md5_number_lower(row)::HUGEINT), 0) "
-        f"FROM (SELECT concat(\"{contract.key}\", ' ', {INPUT_HASH}) AS row FROM {contract.table} WHERE {where})"
+    rows, high, low = connection.execute(  # the halves are summed apart, as the sum of whole hashes has no type
+        "SELECT count(*), coalesce(sum((hash >> 64)::HUGEINT), 0), coalesce(sum((hash & $half)::HUGEINT), 0) FROM "
+        f"(SELECT md5_number(concat(\"{contract.key}\", ' ', {INPUT_HASH})) AS hash FROM {contract.table} WHERE {where})",
+        {"half": (1 << 64) - 1},
     ).fetchone() or (0, 0, 0)
     return f"{int(rows)}-{((int(high) << 64) + int(low)) % (1 << 128):032x}"
 

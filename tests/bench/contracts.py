@@ -1,19 +1,19 @@
-"""Measure what it costs to hold a large catalogue against its contract: time, and memory beyond a process that does nothing.
+"""Contracts: what it costs to hold a large catalogue against them, in time and in memory beyond a process that does nothing.
 
-Run it with: python tests/bench/contracts.py [--rows 1800000] [--folder DIR]. It writes rows of invented text (2.2 GB of it at
-1.8 million rows) as an ESCI products file, takes the file in, cleans it and makes features (both hold batches of new rows
-against their contract), verifies the three tables that come of it, each step in a process of its own, and prints one JSON
-object: seconds, peak memory of the process, and how much of that came after its start.
+Run it with: python tests/bench/contracts.py [--rows 1800000] [--folder DIR] [--json FILE]. It writes rows of invented text
+(2.2 GB of it at 1.8 million rows) as an ESCI products file, takes the file in, cleans it and makes features (both hold
+batches of new rows against their contract), and verifies the three tables that come of it, each step in a process of its own.
 """
 
 import argparse
 import json
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
+
+from figures import Bench, arguments, in_own_process, peak_mb
 
 from warehouse import tables
 from warehouse.contracts.registry import CONTRACTS
@@ -23,7 +23,13 @@ from warehouse.staging import refresh_products
 from warehouse.verification import verify
 
 TABLES = ("raw.products", "staging.products", "features.products")
-STEPS = ("ingest", "clean", "features", "verify")
+STEPS = {
+    "ingest": "take the products in",
+    "clean": "clean them",
+    "features": "make their features",
+    "verify": f"verify {', '.join(TABLES)}",
+}
+MOST_BEYOND_START_MB = 2048
 
 PRODUCTS = """
 COPY (
@@ -64,7 +70,7 @@ def prepare(folder: Path, rows: int) -> dict[str, float]:
 def step(name: str, folder: Path) -> dict[str, object]:
     """Do one step on the lake in `folder` and tell its seconds, and its peak memory beyond what the process had before."""
     lake = Lake(folder / "lake")
-    before, started, facts = _peak_mb(), time.perf_counter(), dict[str, object]()
+    before, started, broken = peak_mb(), time.perf_counter(), dict[str, list[str]]()
     if name == "ingest":
         ingest(lake, folder)
     elif name == "clean":
@@ -75,37 +81,38 @@ def step(name: str, folder: Path) -> dict[str, object]:
     elif name == "verify":
         with lake.reading() as connection:
             for table in TABLES:
-                facts[table] = [str(one) for one in verify(connection, CONTRACTS[table], lake.settings.batch_rows)]
-    seconds = round(time.perf_counter() - started, 1)
-    return {"seconds": seconds, "peak_mb": _peak_mb(), "beyond_start_mb": _peak_mb() - before, **facts}
+                broken[table] = [str(one) for one in verify(connection, CONTRACTS[table], lake.settings.batch_rows)]
+    return {"seconds": time.perf_counter() - started, "beyond_start_mb": peak_mb() - before, "broken": broken}
 
 
-def _peak_mb() -> int:
-    """Return the most memory that this process ever held, in MB. (getrusage would count what its parent held, too.)"""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) // 1024
+def measure(folder: Path, rows: int, bench: Bench) -> None:
+    """Measure every step in a process of its own and add what it took to the benchmark's figures."""
+    bench.facts |= {"rows": rows, **prepare(folder, rows)}
+    for name, what in STEPS.items():
+        told: dict[str, Any] = in_own_process(__file__, "--step", name, "--folder", folder)
+        bench.add(what, told["seconds"], "s")
+        bench.add(f"{what}: memory beyond start", told["beyond_start_mb"], "MB", at_most=MOST_BEYOND_START_MB)
+        if name == "verify":
+            bench.add("rules found broken", sum(map(len, told["broken"].values())), "rules", at_most=0)
 
 
 def main() -> None:
-    """Run every step in a process of its own and print what each took."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1_800_000)
-    parser.add_argument("--folder", type=Path)
-    parser.add_argument("--step", choices=STEPS)
+    """Run the benchmark, or one step of it."""
+    parser = arguments(__doc__)
+    parser.add_argument("--rows", type=int, default=1_800_000, help="products in the file")
+    parser.add_argument("--folder", type=Path, help="directory for what is made, a temporary one by default")
+    parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.step:
         print(json.dumps(step(options.step, options.folder)))
         return
-    folder = options.folder or Path(tempfile.mkdtemp(prefix="stockroom-bench-"))
+    bench = Bench(f"Contracts: {options.rows:,} products")
+    folder = Path(tempfile.mkdtemp(prefix="stockroom-bench-", dir=options.folder))
     try:
-        report: dict[str, object] = {"tables": TABLES, "rows": options.rows, **prepare(folder, options.rows)}
-        for name in STEPS:
-            command = [sys.executable, __file__, "--step", name, "--folder", str(folder)]
-            report[name] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        print(json.dumps(report, indent=2))
+        measure(folder, options.rows, bench)
     finally:
-        if options.folder is None:
-            shutil.rmtree(folder)
+        shutil.rmtree(folder)
+    bench.finish(options.json)
 
 
 if __name__ == "__main__":

@@ -1,69 +1,61 @@
-"""Full size: every stage from the raw files to the training pairs beside DuckDB copying the same files to zstd parquet.
+"""Full size: raw files to training pairs, as the job makes them, beside DuckDB copying the same files to zstd parquet.
 
-Each stage runs in a process of its own, so that its peak memory is its own. Then a second snapshot, of which one product
-in a hundred has another title, is brought in. Run it with: python tests/bench/full_size.py [--products N].
+It invents a catalogue of the size of ESCI, materialises every asset from the raw tables to the training pairs with the
+in-process executor, brings in a second snapshot of which one product in a hundred has another title, and puts a
+straightforward pandas version of a tenth of the rows beside a build of the same tenth, with the same values checked. Each
+step runs in a process of its own, so that its peak memory is its own.
+
+Run it with: python tests/bench/full_size.py [--products N] [--pandas PYTHON] [--json FILE]. It needs 12 GB of disk under
+--folder. PYTHON is that of an environment of its own, made with: python3 -m venv DIR && DIR/bin/pip install -r
+tests/bench/reference/pandas.txt. Without it pandas is left out.
 """
 
 import argparse
 import json
+import os
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 import duckdb
-from figures import Bench, arguments, in_own_process, peak_mb
+import polars as pl
+from figures import Bench, Figure, arguments, in_own_process, peak_mb
 
-from warehouse import quarantine, tables
-from warehouse.contracts.registry import CONTRACTS
 from warehouse.doors import DOORS
-from warehouse.ingest import ingest
 from warehouse.lake import Lake
 from warehouse.sample import write_sample
 from warehouse.sample.writer import PRODUCTS
-from warehouse.staging import refresh_products, refresh_queries
 
 FULL_PRODUCTS = 1_814_924
 SEED = 7
+ROUNDS = 3
 MOST_TIMES_A_COPY = 8.0
 MOST_MEMORY_MB = 6144
 MOST_OF_FIRST = 0.2
+MOST_SAMPLE_MEMORY_MB = 2048
+PANDAS = Path(__file__).parent / "reference" / "catalogue.py"
 
-
-def refresh(table: str) -> Callable[[Lake, Path], object]:
-    """Return the stage that brings a table made by its SQL file up to date."""
-
-    def stage(lake: Lake, raw: Path) -> None:
-        settings = {
-            "staging.judgements": {"judged_at": lake.settings.judged_at},
-            "training.queries": {"validation_percent": lake.settings.validation_percent},
-        }
-        with lake.writing() as connection:
-            tables.refresh(connection, CONTRACTS[table], settings.get(table))
-            if table in ("staging.judgements", "training.pairs"):
-                quarantine.refuse(connection, table)
-
-    return stage
-
-
-STAGES: dict[str, Callable[[Lake, Path], object]] = {
-    "raw": ingest,
-    "staging.products": lambda lake, raw: refresh_products(lake),
-    "staging.queries": lambda lake, raw: refresh_queries(lake),
-    **{
-        table: refresh(table)
-        for table in (
-            "staging.judgements",
-            "training.queries",
-            "fitted.vocabulary",
-            "features.products",
-            "features.queries",
-            "features.pairs",
-            "training.pairs",
-        )
-    },
+STAGES = {
+    "raw": ("raw.products", "raw.judgements", "raw.sources"),
+    "staging.products": (),
+    "staging.queries": (),
+    "staging.judgements": (),
+    "training.queries": (),
+    "fitted.vocabulary": (),
+    "features.products": (),
+    "features.queries": (),
+    "features.pairs": (),
+    "training.pairs": (),
 }
+"""The steps of the job in order, with the tables that each fills where these are not just the one of its name."""
+
+PANDAS_TABLES = ("staging.products", "features.products", "features.pairs", "training.pairs")
 
 
 def copy(raw: Path, out: Path) -> None:
@@ -73,6 +65,50 @@ def copy(raw: Path, out: Path) -> None:
             reader = "read_csv" if door.file_name.endswith(".csv") else "read_parquet"
             source = connection.sql(f"SELECT * FROM {reader}($path)", params={"path": str(raw / door.file_name)})
             source.write_parquet(str(out / f"copy-{number}.parquet"), compression="zstd")
+
+
+def copy_table(home: Path, table: str) -> None:
+    """Copy a table of the lake to zstd parquet: the limit of the stage that writes it."""
+    with Lake(home / "lake").reading() as connection:
+        connection.sql(f"FROM {table}").write_parquet(str(home / "copy.parquet"), compression="zstd")
+    (home / "copy.parquet").unlink()
+
+
+def build(home: Path, raw: Path) -> dict[str, float]:
+    """Run the assets from the raw tables to the training pairs, with their checks, and return the seconds of each step."""
+    import dagster as dg
+
+    from orchestration.assembly import assemble
+    from orchestration.instance import open_instance
+    from orchestration.settings import load_settings
+    from orchestration.workspace import open_workspace
+
+    home.mkdir(exist_ok=True)
+    workspace = replace(open_workspace(load_settings(home)), raw=raw)
+    keys = ["raw/products", *(stage.replace(".", "/") for stage in STAGES if stage != "raw")]
+    job = dg.define_asset_job("to_pairs", dg.AssetSelection.assets(*keys).required_multi_asset_neighbors())
+    definitions = dg.Definitions.merge(assemble(), dg.Definitions(jobs=[job]))
+    with open_instance(workspace.home) as instance:
+        started = time.perf_counter()
+        done = definitions.resolve_job_def("to_pairs").execute_in_process(
+            instance=instance,
+            resources={"workspace": workspace},
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+        spent = {"run": time.perf_counter() - started}
+        for step in instance.get_run_step_stats(done.run_id):
+            if step.start_time is not None and step.end_time is not None:
+                stage = _stage_of(step.step_key)
+                spent[stage] = spent.get(stage, 0.0) + step.end_time - step.start_time
+    return spent
+
+
+def _stage_of(step_key: str) -> str:
+    """Return the stage that a step belongs to: a check counts to the stage whose table it looks at."""
+    name = step_key.replace("__", ".")
+    if name.startswith("raw"):
+        return "raw"
+    return next((stage for stage in STAGES if name == stage or name.startswith((f"{stage}.", f"{stage}_"))), name)
 
 
 def change_some(raw: Path, out: Path) -> None:
@@ -88,44 +124,102 @@ def change_some(raw: Path, out: Path) -> None:
         ).write_parquet(str(out / PRODUCTS), compression="zstd")
 
 
-def step(name: str, home: Path, raw: Path) -> None:
+def differing_cells(home: Path, made: Path) -> tuple[int, int]:
+    """Hold pandas' tables against the lake's: return how many values both have, and how many differ (missing rows included)."""
+    cells = differing = 0
+    with Lake(home / "lake").reading() as connection:
+        for table in PANDAS_TABLES:
+            theirs = pl.read_parquet(made / f"{table}.parquet")
+            names = [name for name in theirs.columns if name != "key"]
+            ours = connection.sql(f"SELECT key, {', '.join(names)} FROM {table}").pl()
+            both = ours.join(theirs, on="key", how="full", suffix="_theirs")
+            cells += both.height * len(names)
+            differing += sum(
+                both.filter(pl.col(name).ne_missing(pl.col(f"{name}_theirs").cast(ours[name].dtype))).height
+                for name in names
+            )
+    return cells, differing
+
+
+def step(options: argparse.Namespace) -> None:
     """Run one step in this process and print its seconds and peak memory."""
+    steps: dict[str, Callable[[], Any]] = {
+        "sample": lambda: write_sample(options.raw, options.products, SEED).rows,
+        "copy": lambda: copy(options.raw, options.home),
+        "build": lambda: build(options.home, options.raw),
+        "table": lambda: copy_table(options.home, options.table),
+    }
     started = time.perf_counter()
-    if name == "sample":
-        write_sample(raw, int(home.name.split("-")[-1]), SEED)
-    elif name == "copy":
-        copy(raw, home)
-    else:
-        STAGES[name](Lake(home / "lake"), raw)
-    print(json.dumps({"seconds": time.perf_counter() - started, "peak_mb": peak_mb()}))
+    facts = steps[options.step]()
+    print(json.dumps({"seconds": time.perf_counter() - started, "peak_mb": peak_mb(), "steps": facts or {}}))
+
+
+def run(name: str, home: Path, raw: Path, *more: object) -> dict[str, Any]:
+    """Run a step in a process of its own, and say how it went."""
+    told = in_own_process(__file__, "--step", name, "--home", home, "--raw", raw, *more)
+    print(f"{name} {' '.join(map(str, more))}: {told['seconds']:.1f} s, {told['peak_mb']:,} MB", flush=True)
+    return told
 
 
 def measure(products: int, folder: Path, bench: Bench) -> None:
-    """Measure everything and add it to the benchmark's figures."""
-    home, raw, second = folder / f"home-{products}", folder / "raw", folder / "second"
-    home.mkdir()
-
-    def run(name: str, source: Path) -> tuple[float, float]:
-        told = in_own_process(__file__, "--step", name, "--home", home, "--raw", source)
-        print(f"{name}: {told['seconds']:.1f} s, {told['peak_mb']} MB", flush=True)
-        return float(told["seconds"]), float(told["peak_mb"])
-
-    made, made_mb = run("sample", raw)
-    bench.add("sample", made, "s")
-    bench.add("sample: peak memory", made_mb, "MB", at_most=MOST_MEMORY_MB)
-    copies = [run("copy", raw)[0] for _ in range(3)]
-    first = {name: run(name, raw) for name in STAGES}
-    limit = sorted(copies)[1]
-    for name, (spent, _) in first.items():
-        bench.add(name, spent, "s", beside="DuckDB copies the raw files", reference=limit)
-    total, peak = sum(spent for spent, _ in first.values()), max(peak for _, peak in first.values())
-    beside = "DuckDB copies the raw files"
-    bench.add("raw to training pairs", total, "s", beside=beside, reference=limit, at_most=MOST_TIMES_A_COPY)
-    bench.add("peak memory of a stage", peak, "MB", at_most=MOST_MEMORY_MB)
+    """Measure the whole and add it to the benchmark's figures."""
+    home, raw, second = folder / "home", folder / "raw", folder / "second"
+    made = run("sample", home, raw, "--products", products)
+    bench.add("sample", made["seconds"], "s")
+    bench.add("sample: peak memory", made["peak_mb"], "MB", at_most=MOST_SAMPLE_MEMORY_MB)
+    (folder / "copy").mkdir()
+    limit = median(run("copy", folder / "copy", raw)["seconds"] for _ in range(ROUNDS))
+    shutil.rmtree(folder / "copy")
+    first = run("build", home, raw)
+    steps = first["steps"]
+    for stage, tables in STAGES.items():
+        copied = sum(run("table", home, raw, "--table", table)["seconds"] for table in tables or (stage,))
+        bench.add(stage, steps[stage], "s", beside="DuckDB copies what it writes", reference=copied)
+    bench.add(
+        "raw to training pairs",
+        steps["run"],
+        "s",
+        beside="DuckDB copies the raw files",
+        reference=limit,
+        at_most=MOST_TIMES_A_COPY,
+    )
+    bench.add("raw to training pairs: peak memory", first["peak_mb"], "MB", at_most=MOST_MEMORY_MB)
     change_some(raw, second)
-    again = sum(run(name, second)[0] for name in STAGES)
-    bench.add("1 % changed", again, "s", beside="the first snapshot", reference=total, at_most=MOST_OF_FIRST)
-    bench.facts |= {"products": products, "raw_bytes": sum(path.stat().st_size for path in raw.iterdir())}
+    again = run("build", home, second)
+    bench.add(
+        "second snapshot, 1 % changed",
+        again["steps"]["run"],
+        "s",
+        beside="the first",
+        reference=steps["run"],
+        at_most=MOST_OF_FIRST,
+    )
+    bench.add("second snapshot: peak memory", again["peak_mb"], "MB", at_most=MOST_MEMORY_MB)
+    bench.facts |= {
+        "products": products,
+        "raw_bytes": {path.name: path.stat().st_size for path in sorted(raw.iterdir())},
+        "seconds_of_steps": {"first": steps, "second": again["steps"]},
+    }
+    shutil.rmtree(home)
+    shutil.rmtree(second)
+
+
+def beside_pandas(python: str, products: int, folder: Path, bench: Bench) -> list[Figure]:
+    """Put the build of a tenth of the rows beside pandas on the same files."""
+    home, raw, made = folder / "home-tenth", folder / "raw-tenth", folder / "pandas"
+    run("sample", home, raw, "--products", products // 10)
+    ours = run("build", home, raw)
+    made.mkdir()
+    done = subprocess.run([python, PANDAS, raw, made], check=True, stdout=subprocess.PIPE, text=True)
+    theirs = json.loads(done.stdout)
+    cells, differing = differing_cells(home, made)
+    name, beside = f"a tenth: {products // 10:,} products", "pandas, which makes half the features"
+    bench.facts["pandas"] = {"cells": cells, "differing": differing}
+    return [
+        bench.add(name, ours["steps"]["run"], "s", beside=beside, reference=theirs["seconds"]),
+        bench.add(f"{name}: peak memory", ours["peak_mb"], "MB", beside="pandas", reference=theirs["peak_mb"]),
+        bench.add(f"{name}: values that differ, of {cells:,}", differing, "values", at_most=0),
+    ]
 
 
 def main() -> None:
@@ -133,15 +227,20 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--products", type=int, default=FULL_PRODUCTS, help="products in the sample (default: as ESCI)")
     parser.add_argument("--folder", type=Path, help="directory for what is made, a temporary one by default")
-    for name in ("step", "home", "raw"):
-        parser.add_argument(f"--{name}", type=str if name == "step" else Path, help=argparse.SUPPRESS)
+    parser.add_argument("--pandas", metavar="PYTHON", default=os.environ.get("PANDAS_PYTHON"), help="see above")
+    for name in ("step", "table", "home", "raw"):
+        parser.add_argument(f"--{name}", type=Path if name in ("home", "raw") else str, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.step:
-        step(options.step, options.home, options.raw)
+        step(options)
         return
     bench = Bench(f"Full size: {options.products:,} products")
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+    with tempfile.TemporaryDirectory(prefix="stockroom-bench-", dir=options.folder) as folder:
         measure(options.products, Path(folder), bench)
+        if options.pandas:
+            beside_pandas(options.pandas, options.products, Path(folder), bench)
+        else:
+            print("pandas is left out: name an environment that has it with --pandas or PANDAS_PYTHON")
     bench.finish(options.json)
 
 

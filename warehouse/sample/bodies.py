@@ -17,7 +17,7 @@ Ints = npt.NDArray[np.int64]
 
 MEDIAN_CHARS = {"product_description": (750, 1_000, 200), "product_bullet_point": (640, 590, 190)}
 """Median characters by column, in the order of `LOCALES`."""
-_SPREAD = 0.8
+_SPREAD = (0.8, 0.8, 1.1)
 _MOST_CHARS = 2_000
 _SENTENCE_CHARS = (72, 72, 27)
 _TOLD_SHARE = 0.35
@@ -89,7 +89,7 @@ def lengthen(rows: list[Row], rng: np.random.Generator) -> None:
         for code, locale in enumerate(LOCALES):
             here = [row for row in rows if row[column] is not None and row["product_locale"] == locale]
             if here:
-                chars = np.minimum(rng.lognormal(np.log(medians[code]), _SPREAD, len(here)), _MOST_CHARS)
+                chars = np.minimum(rng.lognormal(np.log(medians[code]), _SPREAD[code], len(here)), _MOST_CHARS)
                 sentences = np.maximum(chars / _SENTENCE_CHARS[code], 1).round().astype(np.int64)
                 for row, text in zip(here, _texts(column, locale, sentences, rng), strict=True):
                     row[column] = f"{row[column]}{text}"
