@@ -1,19 +1,19 @@
 """Measure what it costs to hold a large catalogue against its contract: time, and memory beyond a process that does nothing.
 
-Run it with: python tests/bench/contracts.py [--rows 1800000] [--folder DIR]. It writes rows of invented text (2.2 GB of it at
-1.8 million rows) as an ESCI products file, takes the file in, cleans it and makes features (both hold batches of new rows
-against their contract), verifies the three tables that come of it, each step in a process of its own, and prints one JSON
-object: seconds, peak memory of the process, and how much of that came after its start.
+Run it with: python tests/bench/contracts.py [--rows 1800000] [--folder DIR] [--json FILE]. It writes rows of invented text
+(2.2 GB of it at 1.8 million rows) as an ESCI products file, takes the file in, cleans it and makes features (both hold batches
+of new rows against their contract), and verifies the three tables that come of it, each step in a process of its own: seconds,
+most memory of the process, and how much of that came after its start.
 """
 
 import argparse
 import json
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
+
+from figures import Bench, arguments, in_own_process, peak_mb
 
 from warehouse import tables
 from warehouse.contracts.registry import CONTRACTS
@@ -64,7 +64,7 @@ def prepare(folder: Path, rows: int) -> dict[str, float]:
 def step(name: str, folder: Path) -> dict[str, object]:
     """Do one step on the lake in `folder` and tell its seconds, and its peak memory beyond what the process had before."""
     lake = Lake(folder / "lake")
-    before, started, facts = _peak_mb(), time.perf_counter(), dict[str, object]()
+    before, started, facts = peak_mb(), time.perf_counter(), dict[str, object]()
     if name == "ingest":
         ingest(lake, folder)
     elif name == "clean":
@@ -77,35 +77,32 @@ def step(name: str, folder: Path) -> dict[str, object]:
             for table in TABLES:
                 facts[table] = [str(one) for one in verify(connection, CONTRACTS[table], lake.settings.batch_rows)]
     seconds = round(time.perf_counter() - started, 1)
-    return {"seconds": seconds, "peak_mb": _peak_mb(), "beyond_start_mb": _peak_mb() - before, **facts}
-
-
-def _peak_mb() -> int:
-    """Return the most memory that this process ever held, in MB. (getrusage would count what its parent held, too.)"""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) // 1024
+    return {"seconds": seconds, "peak_mb": peak_mb(), "beyond_start_mb": peak_mb() - before, **facts}
 
 
 def main() -> None:
-    """Run every step in a process of its own and print what each took."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Run every step in a process of its own, print and write what each took."""
+    parser = arguments(__doc__)
     parser.add_argument("--rows", type=int, default=1_800_000)
-    parser.add_argument("--folder", type=Path)
-    parser.add_argument("--step", choices=STEPS)
+    parser.add_argument("--folder", type=Path, help="where to work; left as it is in the end")
+    parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.step:
         print(json.dumps(step(options.step, options.folder)))
         return
     folder = options.folder or Path(tempfile.mkdtemp(prefix="stockroom-bench-"))
+    bench = Bench(f"Contracts: {options.rows:,} rows held against theirs")
     try:
-        report: dict[str, object] = {"tables": TABLES, "rows": options.rows, **prepare(folder, options.rows)}
+        bench.facts |= {"tables": TABLES, "rows": options.rows, **prepare(folder, options.rows)}
         for name in STEPS:
-            command = [sys.executable, __file__, "--step", name, "--folder", str(folder)]
-            report[name] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        print(json.dumps(report, indent=2))
+            bench.facts[name] = told = in_own_process(__file__, "--step", name, "--folder", folder)
+            bench.add(name, told["seconds"], "s")
+            bench.add(f"{name}, most memory", told["peak_mb"], "MB")
+            bench.add(f"{name}, of that beyond the start", told["beyond_start_mb"], "MB")
     finally:
         if options.folder is None:
             shutil.rmtree(folder)
+    bench.finish(options.json)
 
 
 if __name__ == "__main__":
