@@ -38,19 +38,21 @@ def embeddings_texts(
     texts = product_texts(products) + query_texts(queries)
     held = workspace.held_model
     vectors = ServingModel(workspace, held).texts if held else TextVectors(workspace)
+    known = workspace.home.embeddings.count(vectors.fingerprint)
     int8 = None if held else check_int8(workspace)
     filled = vectors.fill(texts, partial(workspace.progress, "encoding texts"))
     with lake.reading() as connection:
         versions = [tables.version(connection, CONTRACTS[table], lake.touched) for table in _READ]
+    rows = workspace.home.embeddings.count(vectors.fingerprint)
     return result(
         context,
         workspace,
         "embeddings.texts",
         digest(vectors.fingerprint, *versions),
         {
-            "dagster/row_count": workspace.home.embeddings.count(vectors.fingerprint),
+            "dagster/row_count": rows,
             "encoder": vectors.fingerprint,
             **first_rows(("key", "text"), [(text_hash(text), text) for text in texts[:5]]),
         },
-        {"texts": filled.distinct, "texts_encoded": filled.encoded, **({"int8": int8} if int8 else {})},
+        {"texts": filled.distinct, "texts_encoded": rows - known, **({"int8": int8} if int8 else {})},
     )
