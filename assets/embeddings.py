@@ -37,19 +37,21 @@ def embeddings_texts(
     keys = model.touched_products() if model else None
     asked = lake.touched.keys("staging.queries") if lake.touched and keys is not None else None
     texts = product_texts(frames.products(lake, keys=keys)) + query_texts(frames.queries(lake, keys=asked))
+    known = workspace.home.embeddings.count(vectors.fingerprint)
     int8 = None if held else check_int8(workspace)
     filled = vectors.fill(texts, partial(workspace.progress, "encoding texts"))
     with lake.reading() as connection:
         versions = [tables.version(connection, CONTRACTS[table], lake.touched) for table in _READ]
+    rows = workspace.home.embeddings.count(vectors.fingerprint)
     return result(
         context,
         workspace,
         "embeddings.texts",
         digest(vectors.fingerprint, *versions),
         {
-            "dagster/row_count": workspace.home.embeddings.count(vectors.fingerprint),
+            "dagster/row_count": rows,
             "encoder": vectors.fingerprint,
             **first_rows(("key", "text"), [(text_hash(text), text) for text in texts[:5]]),
         },
-        {"texts": filled.distinct, "texts_encoded": filled.encoded, **({"int8": int8} if int8 else {})},
+        {"texts": filled.distinct, "texts_encoded": rows - known, **({"int8": int8} if int8 else {})},
     )

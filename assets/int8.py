@@ -85,10 +85,11 @@ def _measure(workspace: Workspace) -> Measured:
         if precision == "int8":
             _refuse_neighbours(vectors, texts[:: max(1, len(texts) // _ALONE_TEXTS)])
     found = compare_recall(judged, catalogue, systems["int8"], systems["f32"], seed=workspace.training.seed)
+    int8, f32 = found.candidate, found.baseline
     return {
-        "int8_recall_at_10": found.candidate,
-        "f32_recall_at_10": found.baseline,
-        "int8_loss": -found.difference.mean if found.difference else None,
+        "int8_recall_at_10": int8,
+        "f32_recall_at_10": f32,
+        "int8_loss": None if int8 is None or f32 is None else f32 - int8,
         "queries": found.queries,
         "products": products.height,
     }

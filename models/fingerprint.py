@@ -77,7 +77,7 @@ def resolve_backend(settings: EncoderSettings) -> str:
             "Set STOCKROOM_ENCODER__BACKEND=torch, or STOCKROOM_ENCODER__DEVICE=cpu.",
         )
     if settings.backend == "auto":
-        return "torch" if settings.device == "cuda" else "openvino"
+        return "openvino" if settings.device != "cuda" and cpu_has_avx2() else "torch"
     return settings.backend
 
 
@@ -107,6 +107,11 @@ def resolve_precision(settings: EncoderSettings) -> str:
             "Set STOCKROOM_ENCODER__PRECISION=auto.",
         )
     return "bf16" if possible else "f32"
+
+
+def cpu_has_avx2(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Tell whether this CPU computes eight f32 at once, for which OpenVINO is written; False where the system does not say."""
+    return _has_one({"avx2"}, cpuinfo)
 
 
 def cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:

@@ -19,7 +19,9 @@ class EncoderSettings(BaseModel):
         "folder, or the name of a sentence-transformers model in the local Hugging Face cache.",
     )
     backend: Literal["auto", "openvino", "torch"] = Field(
-        "auto", description="What runs the encoder; `auto` is torch where `device` is cuda, and openvino elsewhere."
+        "auto",
+        description="What runs the encoder; `auto` is openvino on CPUs with avx2, and torch elsewhere and where `device` is "
+        "cuda.",
     )
     precision: Literal["auto", "f32", "bf16", "int8"] = Field(
         "auto",

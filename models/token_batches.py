@@ -1,6 +1,7 @@
 """Texts as batches of tokens, made so that a text's vector never depends on the texts around it."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 PADDING_TOKENS = 8
-TOKENISED_AT_ONCE = 4096
+TOKENISED_AT_ONCE = 2048  # the tokenizer's own objects take kilobytes a text, its ids as an array some hundred bytes
 
 IntArray = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 Vectors = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
@@ -79,7 +80,7 @@ def encode_texts(
     copies = np.bincount(inverse, minlength=len(index))
     vectors = np.zeros((len(index), dim), dtype=np.float32)
     done = 0
-    for batch, output in forward(token_batches(_tokenise(tokenizer, list(index), pad_id), pad_id, batch_texts)):
+    for batch, output in forward(_batches(tokenizer, list(index), pad_id, batch_texts)):
         # The length is taken at double precision, so that its last bit cannot depend on how rows are added up.
         lengths = np.linalg.norm(output.astype(np.float64), axis=1, keepdims=True)  # (batch, 1)
         vectors[batch.rows] = output / np.maximum(lengths, 1e-12)
@@ -89,11 +90,22 @@ def encode_texts(
     return vectors[inverse]
 
 
+def _batches(tokenizer: "Tokenizer", texts: list[str], pad_id: int, batch_texts: int) -> Iterator[TokenBatch]:
+    """Yield the batches of all texts, portion by portion; while one portion is computed, the next is tokenised beside."""
+    portions = [texts[start : start + TOKENISED_AT_ONCE] for start in range(0, len(texts), TOKENISED_AT_ONCE)]
+    if len(portions) <= 1:  # a search's one query waits for no thread
+        yield from token_batches(_tokenise(tokenizer, texts, pad_id), pad_id, batch_texts)
+        return
+    with ThreadPoolExecutor(1) as beside:
+        coming = [beside.submit(_tokenise, tokenizer, portions[0], pad_id)]
+        for place in range(len(portions)):
+            token_ids = coming.pop().result()
+            if place + 1 < len(portions):
+                coming.append(beside.submit(_tokenise, tokenizer, portions[place + 1], pad_id))
+            for batch in token_batches(token_ids, pad_id, batch_texts):
+                yield batch._replace(rows=batch.rows + place * TOKENISED_AT_ONCE)
+
+
 def _tokenise(tokenizer: "Tokenizer", texts: list[str], pad_id: int) -> list[IntArray]:
     # A tokeniser without start and end marks gives the empty text no token at all: one of padding stands for it.
-    # In portions: the tokenizer's own objects take kilobytes a text, its ids as an array some hundred bytes.
-    return [
-        np.array(encoding.ids or [pad_id], dtype=np.int32)
-        for start in range(0, len(texts), TOKENISED_AT_ONCE)
-        for encoding in tokenizer.encode_batch_fast(texts[start : start + TOKENISED_AT_ONCE])
-    ]
+    return [np.array(encoding.ids or [pad_id], dtype=np.int32) for encoding in tokenizer.encode_batch_fast(texts)]

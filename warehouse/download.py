@@ -73,7 +73,12 @@ class Download:
         Raises:
             WarehouseError: Another file lies in the way, the disk is full, the server is gone, or what it has is wrong.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WarehouseError(
+                f"{folder} cannot be made a folder: {error.strerror}", "give another: --out DIR"
+            ) from error
         missing = [file for file in files if not _is_there(folder / file.name, file, on_note)]
         _check_room(folder, missing)
         return [

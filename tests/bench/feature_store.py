@@ -10,23 +10,22 @@ median of three rounds in one warm process, from a frame in memory to a frame in
 that it was never asked for: one, then a hundred at a time. What the two answer is compared, value by value.
 """
 
-import argparse
 import json
 import os
 import random
-import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import polars as pl
 from contracts import prepare
-from rich.console import Console
-from rich.table import Table
+from figures import Bench, arguments, seconds
 
 from orchestration.lookup import Lookup
 from warehouse import dated, offline, tables
@@ -72,8 +71,8 @@ COPY (
 """
 
 
-def make_home(folder: Path, products: int) -> Home:
-    """Return a home with a catalogue, its features, and a release that names them."""
+def make_home(folder: Path, products: int) -> tuple[Home, float]:
+    """Return a home with a catalogue, its features, and a release that names them; and the seconds that its online table took."""
     prepare(folder / "raw", products)
     home = Home(folder / "home")
     ingest(home.lake, folder / "raw")
@@ -87,23 +86,19 @@ def make_home(folder: Path, products: int) -> Home:
             tables.refresh(connection, CONTRACTS[table])
     with home.lake.reading() as connection:
         snapshot = snapshot_id(connection)
-    started = time.perf_counter()
-    home.online.write(home.lake, snapshot)
-    print(
-        f"online table written in {time.perf_counter() - started:.1f} s, {home.online.path.stat().st_size / 1e6:.0f} MB"
-    )
+    written = seconds(lambda: home.online.write(home.lake, snapshot))
     vector = pl.DataFrame({"key": ["us:P"], "product_id": ["P"], "locale": ["us"], "title": [""], "input_hash": [""]})
-    written = home.vectors.apply("bench", [vector.with_columns(vector=pl.lit([1.0, 0.0]))], [], 2)
+    table = home.vectors.apply("bench", [vector.with_columns(vector=pl.lit([1.0, 0.0]))], [], 2)
     home.releases.publish(
         kind="model",
         model_id="bench",
         encoder_fingerprint="bench",
         vector_table="bench",
-        vector_version=written.version,
+        vector_version=table.version,
         snapshot=snapshot,
         published_at=datetime(2026, 1, 1, tzinfo=UTC),
     )
-    return home
+    return home, written
 
 
 def export(home: Home, path: Path) -> list[str]:
@@ -148,7 +143,7 @@ def our_lookups(home: Home, asked: dict[str, list[list[str]]]) -> tuple[dict[str
     return milliseconds, answers
 
 
-def summarise(joins: list[float], lookups: dict[str, list[float]]) -> dict[str, object]:
+def summarise(joins: list[float], lookups: dict[str, list[float]]) -> dict[str, Any]:
     """Return the figures of one system: the join in seconds, lookups in milliseconds."""
 
     def quantiles(name: str) -> dict[str, float]:
@@ -158,7 +153,7 @@ def summarise(joins: list[float], lookups: dict[str, list[float]]) -> dict[str, 
     return {"join_s": round(median(joins), 2), "one_key_ms": quantiles("one"), "hundred_keys_ms": quantiles("hundred")}
 
 
-def feast(python: str, folder: Path, joined: pl.DataFrame, answers: dict[str, object]) -> dict[str, object]:
+def feast(python: str, folder: Path, joined: pl.DataFrame, answers: dict[str, object]) -> dict[str, Any]:
     """Run Feast on the same files, and refuse figures for other answers than ours."""
     script = Path(__file__).parent / "feast" / "store.py"
     subprocess.run([python, script, folder, str(MAX_AGE_DAYS), str(ROUNDS)], check=True, stdout=subprocess.DEVNULL)
@@ -172,17 +167,19 @@ def feast(python: str, folder: Path, joined: pl.DataFrame, answers: dict[str, ob
 
 
 def main() -> None:
-    """Measure both and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Measure both, print and write the figures."""
+    parser = arguments(__doc__)
     parser.add_argument("--feast", metavar="PYTHON", default=os.environ.get("FEAST_PYTHON"))
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--entities", type=int, default=50_000)
     parser.add_argument("--products", type=int, default=100_000)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="stockroom-bench-"))
-    try:
-        home = make_home(folder, options.products)
+    bench = Bench(
+        f"Feature store: {options.events:,} points, {options.events:,} events, {options.products:,} products online"
+    )
+    with tempfile.TemporaryDirectory(prefix="stockroom-bench-") as made:
+        folder = Path(made)
+        home, written = make_home(folder, options.products)
         keys = export(home, folder / "products.parquet")
         random.Random(0).shuffle(keys)
         single, batches = keys[: WARM + SINGLE], keys[WARM + SINGLE :]
@@ -194,35 +191,29 @@ def main() -> None:
         (folder / "keys.json").write_text(json.dumps(asked))
         joins, joined = our_joins(home, folder, options.events, options.entities)
         lookups, answers = our_lookups(home, asked)
-        report: dict[str, object] = {
-            "events": options.events,
-            "entities": options.entities,
-            "products": options.products,
-            "points_with_value": joined["price"].count(),
-            "stockroom": summarise(joins, lookups),
-        }
-        if options.feast:
-            report["feast"] = feast(options.feast, folder, joined, answers)
-        show(report)
-        if options.json:
-            options.json.write_text(json.dumps(report, indent=2) + "\n")
-    finally:
-        shutil.rmtree(folder)
+        ours = summarise(joins, lookups) | {"online_write_s": round(written, 1)}
+        theirs = feast(options.feast, folder, joined, answers) if options.feast else None
+    if theirs is None:
+        print("Feast is left out: name the python of its environment with --feast")
+    bench.facts |= {"points_with_value": joined["price"].count(), "stockroom": ours, "feast": theirs}
+    add_figures(bench, ours, theirs)
+    bench.finish(options.json)
 
 
-def show(report: dict[str, object]) -> None:
-    """Print the figures side by side."""
-    title = f"{report['events']:,} points, {report['events']:,} events, {report['products']:,} products online"
-    table = Table(title=title, title_justify="left")
-    for name in ("system", "join", "1 key p50", "p99", "100 keys p50", "p99"):
-        table.add_column(name, justify="left" if name == "system" else "right")
-    for system in ("stockroom", "feast"):
-        figures = report.get(system)
-        if isinstance(figures, dict):
-            one, hundred = figures["one_key_ms"], figures["hundred_keys_ms"]
-            cells = [f"{each} ms" for each in (one["p50"], one["p99"], hundred["p50"], hundred["p99"])]
-            table.add_row(system, f"{figures['join_s']} s", *cells)
-    Console().print(table)
+def add_figures(bench: Bench, ours: dict[str, Any], theirs: dict[str, Any] | None) -> None:
+    """Add each figure beside Feast's, where Feast was measured."""
+
+    def beside(value: Callable[[dict[str, Any]], float]) -> dict[str, Any]:
+        return {"beside": "Feast", "reference": value(theirs)} if theirs else {}
+
+    # A fifth of Feast's time; the bounds of lookups are in milliseconds, whatever Feast takes: its figures are told alone.
+    bench.add("join", ours["join_s"], "s", **beside(lambda of: of["join_s"]), at_most=0.2 if theirs else None)
+    for name, words, bound in (("one_key_ms", "one key", 10), ("hundred_keys_ms", "a hundred keys", 20)):
+        bench.add(f"{words}, p50", ours[name]["p50"], "ms", **beside(lambda of, name=name: of[name]["p50"]))
+        bench.add(f"{words}, p99", ours[name]["p99"], "ms", at_most=bound)
+        if theirs:
+            bench.add(f"{words}, p99, Feast", theirs[name]["p99"], "ms")
+    bench.add("writing the online table", ours["online_write_s"], "s", **beside(lambda of: of["online_write_s"]))
 
 
 if __name__ == "__main__":

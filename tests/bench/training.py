@@ -21,9 +21,7 @@ import argparse
 import itertools
 import json
 import os
-import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -33,8 +31,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from rich.console import Console
-from rich.table import Table
+from figures import Bench, arguments, in_own_process, peak_mb
 
 from models.feature_encoder import FeatureEncoder, FeatureSpec
 from models.fingerprint import model_folder
@@ -119,7 +116,7 @@ def training(folder: Path, settings: TrainingSettings) -> dict[str, object]:
     """Train one epoch and return the figures of the whole and of the epoch alone."""
     from models.training import train
 
-    data, before, marks = load(folder), _peak_mb(), [_clocks()]
+    data, before, marks = load(folder), peak_mb(), [_clocks()]
     model = train(data, QUERY, PRODUCT, TowerSettings(), settings, lambda epoch: marks.append(_clocks()))
     pairs = int((data.label[: -len(LABELS)] == EXACT).sum())
     (wall, cpu), (setup, _) = _between(marks[1], marks[2]), _between(marks[0], marks[1])
@@ -128,8 +125,8 @@ def training(folder: Path, settings: TrainingSettings) -> dict[str, object]:
         "epoch_s": round(wall, 1),
         "before_first_step_s": round(setup, 1),
         "train_loss": model.history[1].train_loss,
-        "peak_mb": _peak_mb(),
-        "peak_beyond_data_mb": _peak_mb() - before,
+        "peak_mb": peak_mb(),
+        "peak_beyond_data_mb": peak_mb() - before,
     }
 
 
@@ -192,12 +189,11 @@ def reference(python: str, threads: int) -> dict[str, object]:
 
 
 def main() -> None:
-    """Run every step in a process of its own and print what was measured."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Run every step in a process of its own, print and write the figures."""
+    parser = arguments(__doc__)
     parser.add_argument("--pairs", type=int, default=1_000_000)
     parser.add_argument("--threads", type=int, default=TrainingSettings().threads)
     parser.add_argument("--reference", metavar="PYTHON", default=os.environ.get("SENTENCE_TRANSFORMERS_PYTHON"))
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     parser.add_argument("--step", choices=("training", "bare"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -205,58 +201,39 @@ def main() -> None:
         settings = TrainingSettings(epochs=1, threads=options.threads, device="cpu")
         print(json.dumps({"training": training, "bare": bare}[options.step](options.folder, settings)))
         return
-    folder = Path(tempfile.mkdtemp(prefix="stockroom-bench-"))
-    try:
-        report: dict[str, Any] = {"threads": options.threads, **draw(folder, options.pairs)}
+    with tempfile.TemporaryDirectory(prefix="stockroom-bench-") as made:
+        folder = Path(made)
+        sizes = draw(folder, options.pairs)
         first = _process("bare", folder, options.threads)
-        report["training"] = _process("training", folder, options.threads)
-        report["bare"] = _mean(first, _process("bare", folder, options.threads))
-    finally:
-        shutil.rmtree(folder)
+        trained = _process("training", folder, options.threads)
+        passes = _mean(first, _process("bare", folder, options.threads))
+    bench = Bench(
+        f"Training: {sizes['pairs']:,} Exact pairs, {sizes['products']:,} products, {options.threads} threads"
+    )
+    bench.facts |= {**sizes, "threads": options.threads, "training": trained, "bare": passes}
+    for rate, unit in (("pairs_per_second", "pairs/s"), ("pairs_per_cpu_second", "pairs/CPU s")):
+        for name, words in (("forward_backward", "bare forward and backward"), ("with_step", "the same with AdamW")):
+            bench.add("an epoch", trained[rate], unit, beside=words, reference=passes[name][rate])
+    bench.add("before the first step", trained["before_first_step_s"], "s")
+    bench.add("most memory, mapped vectors counted", trained["peak_mb"], "MB")
+    bench.add("of that, beyond the start", trained["peak_beyond_data_mb"], "MB")
     if options.reference:
-        report["reference"] = reference(options.reference, options.threads)
-    passes = report["bare"]["forward_backward"]
-    report["share_of_bare"] = {name: round(report["training"][name] / passes[name], 3) for name in passes}
-    show(report)
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=2) + "\n")
+        for name, rates in reference(options.reference, options.threads).items():
+            words = {"beside": f"sentence-transformers, {name}", "reference": rates["pairs_per_cpu_second"]}
+            bench.add("an epoch", trained["pairs_per_cpu_second"], "pairs/CPU s", **words)
+    else:
+        print("sentence-transformers' trainer is left out: name the python of its environment with --reference")
+    bench.finish(options.json)
 
 
 def _process(step: str, folder: Path, threads: int) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--step", step, "--folder", str(folder), "--threads", str(threads)]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive"}
-    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
-    figures: dict[str, Any] = json.loads(told)
-    return figures
+    environment = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive"}
+    options = ("--step", step, "--folder", folder, "--threads", threads)
+    return in_own_process(__file__, *options, environment=environment)
 
 
 def _mean(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     return {name: {rate: (one[rate] + second[name][rate]) // 2 for rate in one} for name, one in first.items()}
-
-
-def show(report: dict[str, Any]) -> None:
-    """Print the figures side by side."""
-    table = Table(
-        title=f"{report['pairs']:,} Exact pairs, {report['products']:,} products, {report['threads']} threads",
-        title_justify="left",
-    )
-    for name in ("what runs", "pairs a second", "pairs a CPU second"):
-        table.add_column(name, justify="left" if name == "what runs" else "right")
-    rows = {
-        "bare forward and backward": report["bare"]["forward_backward"],
-        "bare, with AdamW": report["bare"]["with_step"],
-        "stockroom, an epoch": report["training"],
-        **{f"sentence-transformers, {name}": rates for name, rates in report.get("reference", {}).items()},
-    }
-    for name, rates in rows.items():
-        table.add_row(name, *(f"{rates[rate]:,}" for rate in ("pairs_per_second", "pairs_per_cpu_second")))
-    Console().print(table)
-    share, trained = report["share_of_bare"], report["training"]
-    print(
-        f"An epoch reaches {share['pairs_per_second']:.0%} of the bare passes by wall time, "
-        f"{share['pairs_per_cpu_second']:.0%} by CPU time; {trained['before_first_step_s']} s come before it. Peak memory "
-        f"{trained['peak_mb']:,} MB, {trained['peak_beyond_data_mb']:,} MB beyond the start: mapped pages of vectors count."
-    )
 
 
 def _clocks() -> tuple[float, float]:
@@ -269,12 +246,6 @@ def _between(start: tuple[float, float], end: tuple[float, float]) -> tuple[floa
 
 def _rates(pairs: int, wall: float, cpu: float) -> dict[str, object]:
     return {"pairs_per_second": round(pairs / wall), "pairs_per_cpu_second": round(pairs / cpu)}
-
-
-def _peak_mb() -> int:
-    """Return the most memory that this process ever held, in MB. (getrusage would count what its parent held, too.)"""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) // 1024
 
 
 if __name__ == "__main__":

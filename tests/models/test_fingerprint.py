@@ -6,7 +6,14 @@ import pytest
 
 from models import fingerprint
 from models.errors import ModelError
-from models.fingerprint import cpu_has_bf16, encoder_fingerprint, encoder_identity, model_folder, resolve_precision
+from models.fingerprint import (
+    cpu_has_bf16,
+    encoder_fingerprint,
+    encoder_identity,
+    model_folder,
+    resolve_backend,
+    resolve_precision,
+)
 from models.settings import EncoderSettings
 
 
@@ -60,6 +67,16 @@ def test_int8_has_a_fingerprint_of_its_own_and_is_refused_where_the_cpu_has_none
     with pytest.raises(ModelError, match="cannot compute in int8 here") as caught:
         of(folder, precision="int8")
     assert caught.value.mend == "Set STOCKROOM_ENCODER__PRECISION=auto."
+
+
+def test_openvino_runs_by_itself_on_cpus_with_avx2_alone(folder, monkeypatch):
+    monkeypatch.setattr(fingerprint, "cpu_has_avx2", lambda: True)
+    assert resolve_backend(EncoderSettings()) == "openvino"
+    assert resolve_backend(EncoderSettings(device="cuda")) == "torch"
+    monkeypatch.setattr(fingerprint, "cpu_has_avx2", lambda: False)
+    assert resolve_backend(EncoderSettings()) == "torch"
+    assert resolve_backend(EncoderSettings(backend="openvino")) == "openvino"
+    assert of(folder) == of(folder, backend="torch")
 
 
 def test_text_template_changes_the_fingerprint(folder, monkeypatch):

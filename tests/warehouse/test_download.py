@@ -272,6 +272,13 @@ def test_another_file_of_that_name_is_left_alone(server: FileServer, tmp_path: P
     assert server.asked == []
 
 
+def test_a_folder_that_cannot_be_made_is_named(server: FileServer, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    for folder in (tmp_path / "taken", tmp_path / "taken" / "below"):
+        with pytest.raises(WarehouseError, match=f"{folder} cannot be made a folder"):
+            fetch(server, folder)
+
+
 def test_what_the_disk_has_no_room_for_is_not_begun(server: FileServer, tmp_path: Path) -> None:
     huge = RemoteFile("huge.parquet", 10**18, A.sha256)
     with pytest.raises(WarehouseError, match=r"has room for [\d,]+ MB, and 1,000,000,000,\d{3} MB are to come"):
