@@ -12,12 +12,14 @@ from assets.model import model_name
 from assets.serving import ServingModel, live_rival
 from assets.tables import asset_key, digest, first_rows, outside_schema, result
 from assets.workspace import Workspace
-from warehouse import frames
+from warehouse import dated, frames, tables
+from warehouse.contracts.registry import CONTRACTS
 from warehouse.lance import to_vectors
 from warehouse.reconcile import plan
 from warehouse.vectors import Rows, VectorWrite
 
 _SHOWN = ("key", "title", "input_hash")
+_READ = ("staging.products", "features.products")
 _ROWS = 50_000  # products embedded at a time: 150 MB at 384 dimensions
 
 
@@ -52,11 +54,14 @@ def vectors_products(
     live = live_rival(workspace, model.model_id)
     if live is not None and live.vector_table != model.vector_table:
         embed(live, live.with_input_hash(products))
+    with workspace.home.lake.reading() as connection:
+        versions = [tables.version(connection, CONTRACTS[table], workspace.home.lake.touched) for table in _READ]
+        versions += dated.fingerprints(connection)
     return result(
         context,
         workspace,
         "vectors.products",
-        digest(model.vector_table, str(version)),
+        digest(model.vector_table, *versions),
         {
             "dagster/row_count": workspace.home.vectors.count(model.vector_table) if version else 0,
             "table": model.vector_table,

@@ -46,7 +46,7 @@ fold_inputs_job = dg.define_asset_job(
 )
 
 
-@dg.op(description="Takes out what no kept release, as-of point or model needs, step by step.")
+@dg.op(name="clean_home", description="Takes out what no kept release, as-of point or model needs, step by step.")
 def clean(context: dg.OpExecutionContext, workspace: dg.ResourceParam[Workspace]) -> None:
     """Clean the home, whose run lock the workspace holds."""
     report = clean_locked(workspace.home, workspace.clean, encoder_fingerprint(workspace.encoder))

@@ -183,3 +183,8 @@ def test_a_fold_makes_anew_what_hangs_on_the_split_and_nothing_before_it():
         "training.mining",
         "embeddings.texts",
     }
+
+
+def test_dagsters_pages_can_load_every_job():
+    jobs = {job.name for job in defs.get_repository_def().get_all_jobs()}
+    assert jobs >= {"build", "apply", "clean", "training_inputs", "derived_tables", "fold_inputs"}
