@@ -15,7 +15,7 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.rules import keeps_rules
 from warehouse.doors import DOORS, Arrival, Door, arrivals, unreadable
 from warehouse.errors import WarehouseError
-from warehouse.lake import Lake
+from warehouse.lake import WIDE_STREAM, Lake
 from warehouse.reconcile import plan
 
 FILES = CONTRACTS["raw.files"]
@@ -65,6 +65,7 @@ def _ingest(lake: Lake, files: dict[str, Arrival]) -> list[Ingested]:
     if known.keys() == files.keys() and all(is_known.values()):
         return [Ingested(door.table, known.get(door.table, ("", 0))[1], unchanged_file=True) for door in DOORS]
     with lake.scratch() as reader:
+        reader.execute(WIDE_STREAM)
         changed = {  # decodes every page, so that a broken file is found before anything is written
             table: _row_hashes(reader, file, lake.settings.batch_rows)
             for table, file in files.items()

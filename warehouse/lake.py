@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _EXTENSIONS = ("sqlite_scanner", "ducklake")
 _MAX_SNAPSHOT = 2**63 - 1
 _POLL_S = 0.05
+WIDE_STREAM = "SET streaming_buffer_size = '64MB'"
+"""What lets a connection's threads read on while the one that fetches deals with a batch: by default they soon wait for it."""
 _NUMBERS = itertools.count()
 _DATABASES = Databases()
 

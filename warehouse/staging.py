@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from warehouse import cleaning, quarantine, scopes, tables
+from warehouse.ahead import ahead
 from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA, split_rows
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.lake import Lake
+from warehouse.lake import WIDE_STREAM, Lake
 from warehouse.reconcile import plan
 
 Cleaner = Callable[[pl.LazyFrame], pl.LazyFrame]
@@ -49,6 +50,7 @@ def _reclean(lake: Lake, table: str, source: str, clean: Cleaner) -> Cleaned:
     lake.require()
     with lake.writing() as writer, writer.cursor() as reader:  # the second cursor sees the committed state, and streams
         reader.execute("USE lake")
+        reader.execute(WIDE_STREAM)
         tables.ensure(writer, contract)
         where, refused_before = "true", quarantine.hashes(writer, table)
         if touched is not None:
@@ -73,7 +75,7 @@ def _reclean(lake: Lake, table: str, source: str, clean: Cleaner) -> Cleaned:
                 refused.append(violations.join(frame.select("key", INPUT_HASH), on="key"))
                 yield good
 
-        counts = tables.write(writer, contract, change, batches(), touched)
+        counts = tables.write(writer, contract, change, ahead(batches()), touched)  # cleaned while the last are written
         violations = pl.concat(refused)
         quarantine.replace(writer, table, violations, change.stale, touched)
     return Cleaned(change.upsert.height, *counts, quarantined=violations["key"].n_unique())

@@ -161,25 +161,28 @@ def _reconcile(
 ) -> Plan:
     ensure(connection, contract)
     columns = ", ".join(f'"{column}"::{contract.sql_type(column)} AS "{column}"' for column in contract.columns)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE desired AS WITH typed AS (SELECT {columns} FROM ({source})) "
-        f"SELECT *, md5(to_json(typed)::VARCHAR) AS {INPUT_HASH} FROM typed",
-        dict(parameters or {}) or None,
-    )
-    desired = connection.sql(f'SELECT "{contract.key}" AS key, {INPUT_HASH} FROM desired').pl()
+    answer = f"WITH typed AS (SELECT {columns} FROM ({source})) SELECT *, md5(to_json(typed)::VARCHAR) AS {INPUT_HASH} FROM typed"
+    bound = dict(parameters or {}) or None
     current = hashes(connection, contract, where)
-    change = plan(desired, current)
-    write(connection, contract, change, ())
-    if change.upsert.height == desired.height:  # in the order of the source, which a semi join would lose
-        connection.execute(f"INSERT INTO {contract.table} BY NAME SELECT * FROM desired")
-    elif change.upsert.height:
-        connection.register("upsert_keys", change.upsert)
-        connection.execute(
-            f"INSERT INTO {contract.table} BY NAME "
-            f'SELECT * FROM desired WHERE "{contract.key}" IN (SELECT key FROM upsert_keys)'
-        )
-        connection.unregister("upsert_keys")
-    connection.execute("DROP TABLE desired")
+    if where == "true" and current.is_empty():  # the first time there is nothing to compare with: no row is held
+        connection.execute(f"INSERT INTO {contract.table} BY NAME {answer}", bound)
+        desired = hashes(connection, contract)
+        change = plan(desired, current)
+    else:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE desired AS {answer}", bound)
+        desired = connection.sql(f'SELECT "{contract.key}" AS key, {INPUT_HASH} FROM desired').pl()
+        change = plan(desired, current)
+        write(connection, contract, change, ())
+        if change.upsert.height == desired.height:  # in the order of the source, which a semi join would lose
+            connection.execute(f"INSERT INTO {contract.table} BY NAME SELECT * FROM desired")
+        elif change.upsert.height:
+            connection.register("upsert_keys", change.upsert)
+            connection.execute(
+                f"INSERT INTO {contract.table} BY NAME "
+                f'SELECT * FROM desired WHERE "{contract.key}" IN (SELECT key FROM upsert_keys)'
+            )
+            connection.unregister("upsert_keys")
+        connection.execute("DROP TABLE desired")
     if touched is not None and not change.is_empty:
         old, new = current.join(change.stale, on="key", how="semi"), desired.join(change.upsert, on="key", how="semi")
         touched.note(contract.table, old, new)
