@@ -1,8 +1,6 @@
 """Apply trained towers with NumPy alone: to queries at search time, to products when vectors are written.
 
-Every row's bits depend on that row only. A BLAS sums the same row in another order when it stands elsewhere in a batch
-or when other threads share the work, so weights and inputs are rounded to fixed-point numbers first, small enough that
-float64 holds every product and every partial sum exactly: then no order of summation can matter.
+Every row's bits depend on that row only: see `models.exact_linear`.
 """
 
 from __future__ import annotations
@@ -19,9 +17,9 @@ import polars as pl
 
 from models.checkpoint_files import read_manifest, read_tensors
 from models.errors import ModelError
+from models.exact_linear import ExactLinear, Floats, spectral_norm
 from models.feature_encoder import FeatureEncoder
 
-Floats = npt.NDArray[np.float64]
 Side = Literal["query", "product"]
 
 CHUNK_ROWS = 8192
@@ -29,28 +27,6 @@ CHUNK_ROWS = 8192
 
 NORM_EPSILON = 1e-5
 """What torch's LayerNorm adds to the variance."""
-
-
-class ExactLinear:
-    """Compute `x @ weight.T + bias` with sums that are exact in any order.
-
-    For inputs of a length up to `bound`, an output and each of its partial sums stay below `bound * largest row
-    length` (Cauchy-Schwarz); the fixed-point steps are the finest for which that is an integer below 2^52.
-    """
-
-    def __init__(self, weight: Floats, bias: Floats, bound: float) -> None:
-        length = float(np.linalg.norm(weight, axis=1).max(initial=0.0)) or 1.0
-        # Half of the bits to each side; one bit of 53 is left for what rounding adds to the lengths.
-        self.input_bits = 26 - math.ceil(math.log2(bound))
-        weight_bits = 26 - math.ceil(math.log2(length))
-        self.weight = np.rint(np.ldexp(weight, weight_bits)).T.copy()  # (inputs, outputs)
-        self.step = math.ldexp(1.0, -self.input_bits - weight_bits)
-        self.bias = bias
-
-    def __call__(self, x: Floats) -> Floats:
-        """Map x (rows, inputs) to (rows, outputs)."""
-        product: Floats = np.rint(np.ldexp(x, self.input_bits)) @ self.weight
-        return product * self.step + self.bias
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,7 +141,7 @@ class ServingTower:
             weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
             self._hidden.append(ExactLinear(weight, bias, bound))
             # No row gets longer than by the largest singular value, and SiLU makes no number larger.
-            bound = bound * float(np.linalg.norm(weight, 2)) + float(np.linalg.norm(bias)) or 1.0
+            bound = bound * spectral_norm(weight) + float(np.linalg.norm(bias)) or 1.0
             if layer == 0 and self._feature_part is not None:
                 bound += self._feature_part.bound
         self._last = ExactLinear(

@@ -9,7 +9,7 @@ import torch
 from models.checkpoint import save
 from models.errors import ModelError
 from models.feature_encoder import FeatureEncoder, FeatureSpec
-from models.query_tower import ExactLinear, ProductTower, QueryTower
+from models.query_tower import ProductTower, QueryTower
 from models.settings import TowerSettings
 from models.towers import TwoTower
 from models.training import TrainedModel, feature_sizes
@@ -83,18 +83,6 @@ def test_a_rows_bits_depend_on_that_row_only(tmp_path, layers):
     strange = 1e3 * np.ones_like(x)
     strange[5] = x[5]
     assert np.array_equal(tower(strange, features)[5], whole[5])
-
-
-def test_sums_are_exact_in_any_order():
-    rng = np.random.default_rng(0)
-    weight, x = rng.normal(size=(40, 700)), rng.normal(size=(50, 700))
-    x /= np.linalg.norm(x, axis=1, keepdims=True)
-    linear = ExactLinear(weight, np.zeros(40), bound=1.0)
-    order = rng.permutation(700)
-    assert np.array_equal(ExactLinear(weight[:, order], np.zeros(40), bound=1.0)(x[:, order]), linear(x))
-    np.testing.assert_allclose(linear(x), x @ weight.T, atol=1e-4)
-    largest = np.abs(np.rint(np.ldexp(x, linear.input_bits))) @ np.abs(linear.weight)
-    assert largest.max() < 2**53
 
 
 def test_alpha_0_and_the_query_only_product_are_the_encoder_and_need_no_features(tmp_path):
