@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assets.workspace import Workspace
-from orchestration.run_lock import run_lock
+from orchestration.run_lock import run_lock, under_way, was_killed
 from warehouse.dated_files import check_files
 from warehouse.delta_files import DeltaFile, check_deltas
 from warehouse.deltas import arrivals, passed_over
@@ -53,6 +53,8 @@ def apply(workspace: Workspace, files: Sequence[Path], *, retrain: bool = False)
         live = home.releases.live()
         if not retrain and live is not None and known is not None and _is_finished(home):
             keep(home, checked)  # a file of before files were kept is kept from now on
+            if was_killed(home):
+                _bury(home)
             return ApplyReport(known, changed=False, snapshot=home.lake.snapshot(), release=live.release, run=None)
         from assets.serving import hold_live_model  # Dagster comes with them, which takes seconds
         from orchestration.builder import run_job
@@ -64,6 +66,14 @@ def apply(workspace: Workspace, files: Sequence[Path], *, retrain: bool = False)
         report = run_job(workspace, "build" if retrain else "apply")
         told = home.journal.run(report.run_id)["raw.deltas"]["files"]
         return ApplyReport(told, report.changed, report.snapshot, report.release, report)
+
+
+def _bury(home: Home) -> None:
+    """Mark a run as failed that was killed once it had published: nothing is left to do for it but that."""
+    from orchestration.instance import bury_dead_runs, open_instance
+
+    with under_way(home), open_instance(home) as instance:
+        bury_dead_runs(instance)
 
 
 def _known(home: Home, files: Sequence[DeltaFile]) -> list[dict[str, Any]] | None:

@@ -11,7 +11,7 @@ from assets.workspace import Workspace
 from orchestration.assembly import assemble
 from orchestration.check_failures import told_of_checks
 from orchestration.instance import CODE_LOCATION, COMMAND_LINE, bury_dead_runs, open_instance
-from orchestration.run_lock import run_lock
+from orchestration.run_lock import run_lock, under_way
 from warehouse import frames, quarantine, tables
 from warehouse.dated_files import check_files
 from warehouse.doors import check_folder
@@ -77,7 +77,7 @@ def run_job(workspace: Workspace, name: str = "build") -> BuildReport:
     Raises:
         WarehouseError: As `build`.
     """
-    with open_instance(workspace.home) as instance:
+    with under_way(workspace.home), open_instance(workspace.home) as instance:
         bury_dead_runs(instance)
         before = _state(workspace.home)
         run_id = str(uuid4())

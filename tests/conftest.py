@@ -9,9 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from warehouse.lake import exclusive_lock
 from warehouse.sample import write_sample
+
+# How long an example takes is the machine's business: timings are for benchmarks.
+settings.register_profile("stockroom", deadline=None)
+settings.load_profile("stockroom")
 
 # Many small strengths, so that validation finds one that is better than none: else the towers would stay the identity.
 SETTINGS = """

@@ -3,9 +3,12 @@
 import json
 from dataclasses import replace
 
+import dagster as dg
 import pytest
 
 from orchestration.applier import apply
+from orchestration.instance import COMMAND_LINE, open_instance
+from orchestration.run_lock import under_way, was_killed
 from orchestration.searcher import Searcher
 from orchestration.settings import load_settings
 from orchestration.workspace import open_workspace
@@ -138,6 +141,20 @@ def test_a_killed_apply_is_gone_on_with(applied, stockroom, tmp_path):
     report = json.loads(answer.out)
     assert (report["files"][0]["is_new"], report["changed"], report["run"]["new_release"]) == (False, True, True)
     assert _keys(workspace, "velvet accordion")[0] == "us:N2"
+
+
+def test_a_run_that_was_killed_once_it_had_published_is_marked_as_failed_by_the_next_apply(applied):
+    workspace, _, _, delta, _ = applied
+    with open_instance(workspace.home) as instance:
+        instance.add_run(
+            dg.DagsterRun(job_name="apply", run_id="dead", tags=COMMAND_LINE, status=dg.DagsterRunStatus.STARTED)
+        )
+    killed = under_way(workspace.home)
+    killed.__enter__()
+    assert apply(workspace, [delta]).run is None
+    with open_instance(workspace.home) as instance:
+        assert instance.get_run_by_id("dead").status is dg.DagsterRunStatus.FAILURE
+    assert not was_killed(workspace.home)
 
 
 def test_without_a_lake_there_is_nothing_to_change(applied, tmp_path):

@@ -1,8 +1,13 @@
 """One run at a time in a home."""
 
+import os
+import signal
+import subprocess
+import sys
+
 import pytest
 
-from orchestration.run_lock import run_lock
+from orchestration.run_lock import run_lock, under_way, was_killed
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
 from warehouse.settings import WarehouseSettings
@@ -26,3 +31,19 @@ def test_homes_do_not_wait_for_each_other(tmp_path):
     settings = WarehouseSettings(lock_timeout_s=0.1)
     with run_lock(Home(tmp_path / "one", settings)), run_lock(Home(tmp_path / "other", settings)):
         pass
+
+
+def test_only_a_killed_run_leaves_its_mark(tmp_path):
+    home = Home(tmp_path)
+    with under_way(home):
+        assert was_killed(home)  # as another would see it, were it not for the lock
+    with pytest.raises(RuntimeError, match="broken"), under_way(home):
+        raise RuntimeError("broken")
+    assert not was_killed(home)
+    script = (
+        "import os, pathlib, signal, sys; from orchestration.run_lock import under_way; from warehouse.home import Home\n"
+        "with under_way(Home(pathlib.Path(sys.argv[1]))): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    died = subprocess.run([sys.executable, "-c", script, tmp_path], check=False, env=os.environ)
+    assert died.returncode == -signal.SIGKILL
+    assert was_killed(home)

@@ -161,7 +161,8 @@ def test_killed_at_any_moment_an_apply_leaves_one_release_or_the_next_and_ends_r
     assert workspace.home.lake.snapshot() == workspace.home.releases.live().snapshot
     with open_instance(workspace.home) as instance:
         statuses = [run.status.value for run in instance.get_runs()]  # newest first
-    assert statuses[0] == "SUCCESS"
+    # Killed once it had published, the run leaves nothing to be done but to be marked as failed.
+    assert statuses[0] == "SUCCESS" or seen == case.after
     assert set(statuses) <= {"SUCCESS", "FAILURE"}
 
 
