@@ -74,7 +74,7 @@ def check_tower_inputs() -> None:
 
 def _database() -> duckdb.DuckDBPyConnection:
     """Return a database with the tables that a search has, which hold no row yet."""
-    connection = connect(memory_gb=1.0)
+    connection = connect(memory_gb=1.0, threads=1)  # a query is one row: to share the work costs more than it is
     for table, names in (("fitted.vocabulary", None), ("staging.queries", KNOWN_AT_SEARCH)):
         contract = CONTRACTS[table]
         columns = ", ".join(f'"{name}" {contract.sql_type(name)}' for name in names or contract.columns)

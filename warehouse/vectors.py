@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,14 @@ class VectorWrite:
     deleted: int
 
 
+class _Pinned(NamedTuple):
+    """Hold an opened version and what every search asks of it: the length of its vectors, its rows."""
+
+    table: Any
+    dim: int
+    rows: int
+
+
 class VectorStore:
     """Keep the vectors of products, one row per product and locale, in tables that models with one product side share.
 
@@ -61,7 +69,7 @@ class VectorStore:
 
     def __init__(self, root: Path) -> None:
         self._directory = LanceDirectory(root)
-        self._pinned: OrderedDict[tuple[str, int], Any] = OrderedDict()
+        self._pinned: OrderedDict[tuple[str, int], _Pinned] = OrderedDict()
 
     def current(self, name: str, keys: pl.DataFrame | None = None) -> pl.DataFrame:
         """Return `key` and `input_hash` of the newest version's rows, or of those under `keys`: what reconciliation needs."""
@@ -177,9 +185,9 @@ class VectorStore:
             nprobes: Index partitions looked at, a count; without it as many as the table's size asks for.
             refine_factor: Candidates a result row that are compared by their true vectors, a count.
         """
-        table = self._pin(name, version)
+        table, dim, rows = self._pin(name, version)
         query = np.asarray(vector, np.float32)
-        if query.shape != (dim := table.schema.field("vector").type.list_size,):
+        if query.shape != (dim,):
             raise WarehouseError(
                 f"The query's vector has shape {query.shape}, the table {name} holds {dim} dimensions.",
                 "Encode the query with the model that the release names.",
@@ -187,7 +195,7 @@ class VectorStore:
         limit = k + 1
         while True:
             builder = table.search(query).distance_type("cosine").limit(limit)
-            builder = builder.nprobes(nprobes or probes(table.count_rows())).refine_factor(refine_factor)
+            builder = builder.nprobes(nprobes or probes(rows)).refine_factor(refine_factor)
             if locale is not None:
                 from lancedb.expr import col, lit
 
@@ -278,12 +286,13 @@ class VectorStore:
         return table
 
     def _at(self, name: str, version: int | None) -> Any:
-        return self._open(name) if version is None else self._pin(name, version)
+        return self._open(name) if version is None else self._pin(name, version).table
 
-    def _pin(self, name: str, version: int) -> Any:
+    def _pin(self, name: str, version: int) -> _Pinned:
         key = (name, version)
         if key not in self._pinned:
-            self._pinned[key] = at_version(self._open(name), version)
+            table = at_version(self._open(name), version)
+            self._pinned[key] = _Pinned(table, table.schema.field("vector").type.list_size, int(table.count_rows()))
             if len(self._pinned) > _PINNED_TABLES:
                 self._pinned.popitem(last=False)
         return self._pinned[key]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import ModelError
-from models.feature_encoder import FeatureEncoder, FeatureSpec
+from models.feature_encoder import FeatureEncoder, FeatureSpec, NumericScale, Vocabulary
 from models.settings import TowerSettings
 
 SETTINGS = TowerSettings(vocabulary_size=2, vocabulary_minimum=2, numeric_limit=3.0)
@@ -107,3 +107,11 @@ def test_a_row_is_encoded_alike_whatever_stands_beside_it(lengths):
 def test_loads_without_torch():
     code = "import sys, models.feature_encoder, models.training_data; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_few_rows_are_indexed_as_many_are():
+    vocabulary = Vocabulary(("us", "jp"), (5, 3), NumericScale(0.0, 0.0, 1.0))
+    few = pl.Series(["jp", None, "us", "es"], dtype=pl.String)
+    assert vocabulary.codes(few).tolist() == [2, 0, 1, 0]
+    assert vocabulary.codes(pl.concat([few] * 10)).tolist() == [2, 0, 1, 0] * 10
+    assert vocabulary.codes(few.head(0)).tolist() == []
