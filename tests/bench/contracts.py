@@ -91,7 +91,9 @@ def measure(folder: Path, rows: int, bench: Bench) -> None:
     for name, what in STEPS.items():
         told: dict[str, Any] = in_own_process(__file__, "--step", name, "--folder", folder)
         bench.add(what, told["seconds"], "s")
-        bench.add(f"{what}: memory beyond start", told["beyond_start_mb"], "MB", at_most=MOST_BEYOND_START_MB)
+        # The bound is the contracts' own; the other steps hold DuckDB's buffers besides, up to its memory limit.
+        bound = MOST_BEYOND_START_MB if name == "verify" else None
+        bench.add(f"{what}: memory beyond start", told["beyond_start_mb"], "MB", at_most=bound)
         if name == "verify":
             bench.add("rules found broken", sum(map(len, told["broken"].values())), "rules", at_most=0)
 
