@@ -13,6 +13,9 @@ HomeOption = Annotated[
         "--home", metavar="DIR", help="Directory that holds everything. [env: STOCKROOM_HOME; default: .stockroom]"
     ),
 ]
+NewestOption = Annotated[
+    int | None, typer.Option("--limit", min=1, metavar="N", help="Show the newest N alone. Default: all of them.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON to standard output, for programs.")]
 
 _given_before_the_command: Path | None = None

@@ -2,11 +2,10 @@
 
 import json
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 
-from orchestration.cli.options import HomeOption, JsonOption, settings_for
+from orchestration.cli.options import HomeOption, JsonOption, NewestOption, settings_for
 from orchestration.cli.output import console, write_json
 
 
@@ -16,9 +15,7 @@ def register(app: typer.Typer) -> None:
 
 
 def releases(
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, metavar="N", help="Show the newest N alone. Default: all of them.")
-    ] = None,
+    limit: NewestOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:

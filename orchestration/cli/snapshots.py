@@ -1,10 +1,10 @@
 """`stockroom snapshots`: the points to go back to."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from orchestration.cli.options import HomeOption, JsonOption, settings_for
+from orchestration.cli.options import HomeOption, JsonOption, NewestOption, settings_for
 from orchestration.cli.output import console, write_json
 
 
@@ -14,9 +14,7 @@ def register(app: typer.Typer) -> None:
 
 
 def snapshots(
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, metavar="N", help="Show the newest N alone. Default: all of them.")
-    ] = None,
+    limit: NewestOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
