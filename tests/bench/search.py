@@ -1,11 +1,12 @@
 """Measure searches over 100,000 products: the whole command from a cold shell, and a warm searcher on queries it never saw.
 
-Run it with: python tests/bench/search.py [--products 100000] [--encoded 20000] [--queries FILE] [--json FILE]. It builds a
-home from a small invented catalogue, so that encoder, query tower and features are those of a real build, and publishes a
-release whose vector table has as many products as asked for, written and indexed by the vector store itself. Vectors are the
+Run it with: python tests/bench/search.py [--products 100000] [--encoded 20000] [--queries FILE] [--folder DIR] [--json FILE]. It
+builds a home from a small invented catalogue, so that encoder, query tower and features are those of a real build, and publishes
+a release whose vector table has as many products as asked for, written and indexed by the vector store itself. Vectors are the
 encoder's, of the titles of a large invented catalogue by way of the embedding cache; beyond --encoded of them (encoding takes
 minutes) they are encoded ones with some noise. FILE is an examples file of ESCI; without one it is that of the folder `esci`
-beside the checkout's parent (`../shared/esci`), and where there is none the queries are the invented catalogue's.
+beside the checkout's parent (`../shared/esci`), and where there is none the queries are the invented catalogue's. With
+--folder the home is kept, and used again.
 
 A warm searcher is asked each query once, by one thread, after some others; encoding it and searching the vectors are also timed
 apart. That a search loads neither torch nor Dagster is a test (tests/orchestration/test_searcher.py).
@@ -136,14 +137,19 @@ def main() -> None:
     parser.add_argument("--queries", type=Path, metavar="FILE", help="examples file with the queries to ask")
     parser.add_argument("--count", type=int, default=1000, help="how many queries")
     parser.add_argument("--rounds", type=int, default=5, help="how many cold searches, and warm searchers")
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="keep the home here, and use the one that is there")
     parser.add_argument("--warm", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.warm:
         print(json.dumps(warm(options.warm)))
         return
     with tempfile.TemporaryDirectory(prefix="stockroom-bench-") as made:
-        folder = Path(made)
-        facts = make_home(folder, options.products, min(options.encoded, options.products))
+        folder = (options.folder or Path(made)) / str(options.products)
+        facts_file = folder / "facts.json"
+        if not facts_file.is_file():
+            facts = make_home(folder, options.products, min(options.encoded, options.products))
+            facts_file.write_text(json.dumps(facts), encoding="utf-8")
+        facts = json.loads(facts_file.read_text(encoding="utf-8"))
         queries, source = queries_of(options.queries, folder, options.count)
         (folder / "queries.json").write_text(json.dumps(queries), encoding="utf-8")
         bench = Bench(f"Search: {facts['products']:,} products, {len(queries):,} queries of {source}")
