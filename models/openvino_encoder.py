@@ -126,7 +126,8 @@ class OpenVinoEncoder:
 
         Args:
             directory: What `export` gave, or a copy of it.
-            batch_texts: Most texts in a batch; changes speed, not vectors.
+            batch_texts: Most texts in a batch; changes speed, not vectors. With 1 all threads share the work on one text, which
+                is what a search waits for; with more each takes batches of its own.
             threads: CPU threads, 0 for all; changes speed, not vectors.
 
         Raises:
@@ -155,7 +156,8 @@ class OpenVinoEncoder:
             "INFERENCE_PRECISION_HINT": "bf16" if self._running == "bf16" else "f32",
             # Rounding what is multiplied is OpenVINO's default for int8 matrices on some CPUs: say it, whatever the CPU.
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": str(GROUP_SIZE if self._running == "int8" else 0),
-            "PERFORMANCE_HINT": "THROUGHPUT",
+            # A text by itself is done sooner by all threads together than by the one that a stream has.
+            "PERFORMANCE_HINT": "LATENCY" if batch_texts == 1 else "THROUGHPUT",
         }
         if threads:
             options["INFERENCE_NUM_THREADS"] = threads
