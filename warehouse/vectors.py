@@ -18,6 +18,7 @@ from warehouse.errors import WarehouseError
 from warehouse.lance import (
     KEY,
     LanceDirectory,
+    answer,
     at_version,
     check_schema,
     delete_keys,
@@ -36,6 +37,14 @@ from warehouse.vector_index import INDEX_ABOVE, IndexStatus, index_status, probe
 
 Rows: TypeAlias = pa.RecordBatch | pa.Table | pl.DataFrame
 COLUMNS = (KEY, "product_id", "locale", "title", "vector", "input_hash")
+_RANKED = {
+    "rank": pl.UInt32,
+    KEY: pl.String,
+    "product_id": pl.String,
+    "locale": pl.String,
+    "title": pl.String,
+    "score": pl.Float64,
+}
 _PINNED_TABLES = 4  # opened versions kept by a searcher
 
 
@@ -54,9 +63,10 @@ class VectorWrite:
 
 
 class _Pinned(NamedTuple):
-    """Hold an opened version and what every search asks of it: the length of its vectors, its rows."""
+    """Hold an opened version, once to read and once to search, and what every search asks of it: dimensions and rows."""
 
     table: Any
+    searched: Any
     dim: int
     rows: int
 
@@ -185,7 +195,7 @@ class VectorStore:
             nprobes: Index partitions looked at, a count; without it as many as the table's size asks for.
             refine_factor: Candidates a result row that are compared by their true vectors, a count.
         """
-        table, dim, rows = self._pin(name, version)
+        _, table, dim, rows = self._pin(name, version)
         query = np.asarray(vector, np.float32)
         if query.shape != (dim,):
             raise WarehouseError(
@@ -194,7 +204,7 @@ class VectorStore:
             )
         limit = k + 1
         while True:
-            builder = table.search(query).distance_type("cosine").limit(limit)
+            builder = table.query().nearest_to(query).distance_type("cosine").limit(limit)
             builder = builder.nprobes(nprobes or probes(rows)).refine_factor(refine_factor)
             if locale is not None:
                 from lancedb.expr import col, lit
@@ -202,7 +212,7 @@ class VectorStore:
                 builder = builder.where(col("locale") == lit(locale))
             if exact:
                 builder = builder.bypass_vector_index()
-            found = builder.select([KEY, "product_id", "locale", "title", "_distance"]).to_arrow()
+            found = answer(builder.select([KEY, "product_id", "locale", "title", "_distance"]).to_arrow())
             distances = np.sort(found["_distance"].to_numpy())
             # Only past the last row that ties with the k-th is it known which of them come first.
             if len(distances) < limit or distances[-1] > distances[k - 1]:
@@ -292,7 +302,9 @@ class VectorStore:
         key = (name, version)
         if key not in self._pinned:
             table = at_version(self._open(name), version)
-            self._pinned[key] = _Pinned(table, table.schema.field("vector").type.list_size, int(table.count_rows()))
+            searched = self._directory.open_version(name, version)
+            dim = table.schema.field("vector").type.list_size
+            self._pinned[key] = _Pinned(table, searched, dim, int(table.count_rows()))
             if len(self._pinned) > _PINNED_TABLES:
                 self._pinned.popitem(last=False)
         return self._pinned[key]
@@ -352,9 +364,14 @@ def _unique(rows: pa.Table) -> pa.Table:
 
 
 def _ranked(found: pa.Table, k: int) -> pl.DataFrame:
-    score = 1.0 - pl.col("_distance").cast(pl.Float64)
-    ranked = _frame(found).with_columns(score=score).sort("score", "product_id", KEY, descending=[True, False, False])
-    return ranked.head(k).with_row_index("rank", offset=1).select("rank", KEY, "product_id", "locale", "title", "score")
+    # As lists: so few rows are ranked sooner than Polars plans how to.
+    columns = (found[name].to_pylist() for name in ("_distance", "product_id", KEY, "locale", "title"))
+    best = sorted(zip(*columns, strict=True), key=lambda row: (-(1.0 - row[0]), row[1], row[2]))[:k]
+    rows = [
+        (rank, key, product_id, locale, title, 1.0 - distance)
+        for rank, (distance, product_id, key, locale, title) in enumerate(best, 1)
+    ]
+    return pl.DataFrame(rows, schema=_RANKED, orient="row")
 
 
 def _frame(table: pa.Table) -> pl.DataFrame:
