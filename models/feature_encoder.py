@@ -62,6 +62,11 @@ class Vocabulary:
         return np.array([self._indices.get(value, UNKNOWN) for value in values.to_list()], dtype=np.int64)
 
     @functools.cached_property
+    def log_rows(self) -> npt.NDArray[np.float64]:
+        """Return log(1 + rows) by index, 0 for `UNKNOWN`: (values + 1,)."""
+        return _log_rows(self.rows)
+
+    @functools.cached_property
     def _indices(self) -> dict[str | None, int]:
         return {value: index for index, value in enumerate(self.values, UNKNOWN + 1)}
 
@@ -124,7 +129,7 @@ class FeatureEncoder:
             position: int, numbers: npt.NDArray[np.float64], missing: npt.NDArray[np.bool_], scale: NumericScale
         ) -> None:
             normalised = (numbers - scale.mean) / scale.deviation
-            numeric[:, position] = np.clip(normalised, -self.numeric_limit, self.numeric_limit)
+            numeric[:, position] = np.minimum(np.maximum(normalised, -self.numeric_limit), self.numeric_limit)
             numeric[:, count + position] = missing
 
         for position, (name, scale) in enumerate(zip(self.spec.numeric, self.scales, strict=True)):
@@ -134,7 +139,7 @@ class FeatureEncoder:
         for position, (name, vocabulary) in enumerate(zip(self.spec.categorical, self.vocabularies, strict=True)):
             values = _values(frame, name)
             categorical[:, position] = vocabulary.codes(values)
-            frequency = _log_rows(vocabulary.rows)[categorical[:, position]]
+            frequency = vocabulary.log_rows[categorical[:, position]]
             put(len(self.spec.numeric) + position, frequency, values.is_null().to_numpy(), vocabulary.frequency)
         return numeric, categorical
 

@@ -1,6 +1,8 @@
 """The features of queries that no table holds: the very SQL that fills features.queries, on the rows at hand."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import duckdb
 import polars as pl
@@ -34,6 +36,7 @@ class QueryFeatures:
             cursor.execute("INSERT INTO fitted.vocabulary BY NAME SELECT * FROM given ORDER BY key")
         # Prepared once: to plan the query takes longer than to run it.
         self._connection.execute(f"PREPARE features AS {_select()}")
+        self._schema = self._connection.execute("EXECUTE features").pl().schema
 
     def __call__(self, queries: pl.DataFrame) -> pl.DataFrame:
         """Return the columns of features.queries for queries, in their order.
@@ -41,19 +44,28 @@ class QueryFeatures:
         Args:
             queries: key, locale (may be null: unknown) and the cleaned query, one row each.
         """
-        given = queries.select(pl.col(KNOWN_AT_SEARCH).cast(pl.String))
-        with self._lock:
-            self._connection.execute("DELETE FROM staging.queries")
-            if given.height == 1:
-                self._connection.execute("INSERT INTO staging.queries VALUES (?, ?, ?)", given.row(0))
+        with self._lock, self._holding(queries) as connection:
+            answered = connection.execute("EXECUTE features")
+            if queries.height == 1:  # what a search asks for: DuckDB makes a row sooner than a frame
+                return pl.DataFrame(answered.fetchall(), schema=self._schema, orient="row")
+            answer = answered.pl()
+        return queries.select(pl.col("key").cast(pl.String)).join(answer, on="key", how="left", maintain_order="left")
+
+    @contextmanager
+    def _holding(self, queries: pl.DataFrame) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give the connection while staging.queries holds these rows; afterwards it is as if they had never been there."""
+        self._connection.begin()
+        try:
+            if queries.height == 1:
+                row = [queries[name][0] for name in KNOWN_AT_SEARCH]
+                self._connection.execute("INSERT INTO staging.queries VALUES (?, ?, ?)", row)
             else:
-                self._connection.register("given", given)
+                self._connection.register("given", queries.select(pl.col(KNOWN_AT_SEARCH).cast(pl.String)))
                 self._connection.execute("INSERT INTO staging.queries FROM given")
-                self._connection.unregister("given")
-            answer = self._connection.execute("EXECUTE features").pl()
-        if given.height == 1:
-            return answer
-        return given.select("key").join(answer, on="key", how="left", maintain_order="left")
+            yield self._connection
+        finally:
+            self._connection.rollback()
+            self._connection.unregister("given")
 
 
 def check_tower_inputs() -> None:

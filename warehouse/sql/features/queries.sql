@@ -5,7 +5,13 @@ queries as (
     select * from staging.queries
 ),
 words as (
-    select key, regexp_extract_all(lower(query), '[\p{L}\p{N}]+') as words from queries
+    select
+        key,
+        case  -- most queries are ASCII, and a search waits for the table of all of Unicode's letters to be made
+            when strlen(query) = length(query) then regexp_extract_all(lower(query), '[a-z0-9]+')
+            else regexp_extract_all(lower(query), '[\p{L}\p{N}]+')
+        end as words
+    from queries
 ),
 phrases as (  -- every one to four neighbouring words, written as one: brands and colours are folded so
     select
