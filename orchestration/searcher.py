@@ -13,11 +13,13 @@ from models.query_tower import QueryTower
 from models.settings import EncoderSettings
 from models.text import query_text
 from warehouse import dated
-from warehouse.cleaning import clean_queries
+from warehouse.cleaning import clean_text
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
-from warehouse.query_features import VOCABULARY_FILE, QueryFeatures
+from warehouse.query_features import KNOWN_AT_SEARCH, VOCABULARY_FILE, QueryFeatures
 from warehouse.releases import Release
+
+_ASKED = dict.fromkeys(KNOWN_AT_SEARCH, pl.String)
 
 
 @dataclass(frozen=True)
@@ -87,11 +89,10 @@ class Searcher:
             WarehouseError: Nothing is left of the query once it is cleaned, the locale has no products, the context is
                 unknown, or context or time are given and the model reads nothing that they could change.
         """
-        cleaned = clean_queries(pl.LazyFrame({"key": ["query"], "locale": [locale], "query": [query]})).collect()
-        text = cleaned["query"][0]
-        if not text:
+        text = clean_text(query)
+        if text is None:
             raise WarehouseError("the query is blank", "type some words to search for")
-        features = self._features_of(cleaned.with_columns(pl.col("locale").cast(pl.String)), context, at)
+        features = self._features_of(text, locale, context, at)
         vector = self._tower(self._encoder.encode([query_text(text)]), features)[0]  # (dim,)
         found = self._home.vectors.search(self.release.vector_table, self.release.vector_version, vector, k, locale)
         if found.is_empty():
@@ -101,9 +102,9 @@ class Searcher:
             )
         return [Hit(**row) for row in found.iter_rows(named=True)]
 
-    def _features_of(self, cleaned: pl.DataFrame, context: str | None, at: datetime | None) -> pl.DataFrame:
+    def _features_of(self, text: str, locale: str | None, context: str | None, at: datetime | None) -> pl.DataFrame:
         """Return what the query tower reads of one cleaned query besides its vector."""
-        features = self._features(cleaned)
+        features = self._features(pl.DataFrame([("query", locale, text)], schema=_ASKED, orient="row"))
         if set(self._tower.features.spec.columns) <= set(features.columns):
             # No dated ones: the lake need not be opened.
             if context is not None or at is not None:
@@ -115,7 +116,7 @@ class Searcher:
         with self._home.lake.reading(self.release.snapshot) as connection:
             if context is not None:
                 dated.check_context(connection, context)
-            key = dated.known_query(connection, cleaned["query"][0], cleaned["locale"][0])
+            key = dated.known_query(connection, text, locale)
             return dated.add_asked_features(connection, features, [key], context, at)
 
     def _open_encoder(self, release: Release) -> Encoder:

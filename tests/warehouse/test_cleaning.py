@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from warehouse.cleaning import SETTLED, clean_line, clean_lines, clean_products, clean_queries, fold, version
+from warehouse import cleaning
+from warehouse.cleaning import (
+    SETTLED,
+    clean_line,
+    clean_lines,
+    clean_products,
+    clean_queries,
+    clean_text,
+    fold,
+    version,
+)
 
 
 def cleaned(text: str | None, clean: Callable[[str], pl.Expr]) -> str | None:
@@ -140,6 +150,12 @@ def test_cleans_queries_and_passes_the_rest_through() -> None:
     )
     expected = pl.DataFrame({"key": ["us:1", "us:2"], "query": ["red & blue", None], "split": ["train", "test"]})
     assert_frame_equal(clean_queries(raw).collect(), expected)
+
+
+@given(st.text(st.sampled_from([*"<b>&amp; \t\n\u3000\u200bＡéa;/"]) | st.characters(), max_size=12))
+def test_one_text_is_cleaned_as_a_column_is_and_what_is_passed_over_no_rule_would_change(text: str) -> None:
+    by_every_rule = cleaning._fold_white_space(cleaning._strip_markup(pl.Series([text])))[0]
+    assert clean_text(text) == line(text) == (by_every_rule or None)
 
 
 def test_rows_do_not_depend_on_their_neighbours() -> None:
