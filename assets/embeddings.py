@@ -32,7 +32,7 @@ def embeddings_texts(
 ) -> dg.MaterializeResult[Any]:
     """Encode the texts that the cache has not seen; where all others have their vectors, only those that the run touched."""
     lake, held = workspace.home.lake, workspace.held_model
-    model = ServingModel(workspace, held) if held else None
+    model = ServingModel.of(workspace, held) if held else None
     vectors = model.texts if model else TextVectors(workspace)
     keys = model.touched_products() if model else None
     asked = lake.touched.keys("staging.queries") if lake.touched and keys is not None else None

@@ -79,7 +79,7 @@ def summary(metrics: pl.DataFrame) -> dict[str, Any]:
 
 def _subject(workspace: Workspace, model_id: str) -> tuple[Subject, str]:
     """Return what is to be measured, and the digest of all that the numbers hang on."""
-    table = ServingModel(workspace, model_id).vector_table
+    table = ServingModel.of(workspace, model_id).vector_table
     version = workspace.home.vectors.version(table)
     with workspace.home.lake.reading() as connection:
         pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"])

@@ -59,7 +59,7 @@ class _Found:
 )
 def index_checks(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.AssetCheckResult]:
     """Look at the tables that the release may name, and say of each check what was found."""
-    candidate = ServingModel(workspace, model_name(workspace))
+    candidate = ServingModel.of(workspace, model_name(workspace))
     rival = live_rival(workspace, candidate.model_id)
     models = {model.vector_table: model for model in (rival, candidate) if model is not None}
     found = {table: _look(workspace, model) for table, model in models.items()}

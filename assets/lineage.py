@@ -36,8 +36,12 @@ def lineage_metadata(table: str, dated: DatedTables = ()) -> dict[str, Any]:
 
 def recorded_lineage(workspace: Workspace, table: str) -> dict[str, Any]:
     """Return the same from what the last build recorded: to read all the SQL files again takes seconds."""
-    with workspace.home.lake.reading() as connection:
-        steps = lineage.recorded(connection, table)
+
+    def read() -> dict[str, list[Step]]:
+        with workspace.home.lake.reading() as connection:
+            return lineage.recorded(connection)
+
+    steps = workspace.once("recorded lineage", read).get(table)
     return {METADATA_KEY: column_lineage(steps)} if steps else {}
 
 

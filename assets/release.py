@@ -80,7 +80,7 @@ def releases_live(
         gate = json.loads(live.metrics).get("gate") if live is not None and is_same_model else told
         measured = summary(frames.metrics(home.lake, model_id))
         published = _publish(
-            ServingModel(workspace, model_id),
+            ServingModel.of(workspace, model_id),
             kind="catalogue" if is_same_model else "model",
             snapshot=snapshot,
             published_at=now,
@@ -108,7 +108,7 @@ def _is_current(workspace: Workspace, live: Release) -> bool:
     home = workspace.home
     if hindrance(workspace, live.model_id):
         return True
-    table = ServingModel(workspace, live.model_id).vector_table
+    table = ServingModel.of(workspace, live.model_id).vector_table
     with home.lake.reading(live.snapshot) as then, home.lake.reading() as now:
         same_features = dated.fingerprints(then) == dated.fingerprints(now)
     return same_features and (live.vector_table, live.vector_version) == (table, home.vectors.version(table))

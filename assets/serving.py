@@ -44,6 +44,15 @@ class ServingModel:
         """Return the text vectors of the model's own encoder."""
         return TextVectors(self.workspace, self._manifest["metadata"]["encoder"])
 
+    @classmethod
+    def of(cls, workspace: Workspace, model_id: str) -> "ServingModel":
+        """Return the model that steps of a run share, once its checkpoint is there.
+
+        Raises:
+            ModelError: As above.
+        """
+        return workspace.once(f"model {model_id}", lambda: cls(workspace, model_id))
+
     @cached_property
     def query_columns(self) -> tuple[str, ...]:
         """Return the features of queries that the model reads."""
@@ -115,7 +124,7 @@ def hindrance(workspace: Workspace, model_id: str) -> str | None:
     """Return why a model cannot be applied to the catalogue and the queries of today; None if it can."""
     home = workspace.home
     try:
-        model = ServingModel(workspace, model_id)
+        model = ServingModel.of(workspace, model_id)
         columns = {*model.product_columns, *model.query_columns}
     except ModelError as error:
         return str(error)
@@ -149,4 +158,4 @@ def live_rival(workspace: Workspace, candidate: str) -> ServingModel | None:
     live = workspace.home.releases.live()
     if live is None or live.model_id == candidate or hindrance(workspace, live.model_id):
         return None
-    return ServingModel(workspace, live.model_id)
+    return ServingModel.of(workspace, live.model_id)

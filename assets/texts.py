@@ -36,10 +36,16 @@ class TextVectors:
     @property
     def encoder(self) -> Encoder:
         """Return the encoder, loaded at its first use in a run."""
-        workspace, loaded = self._workspace, self._workspace.loaded_encoders
-        if self.fingerprint not in loaded:
-            loaded[self.fingerprint] = open_encoder(workspace.encoder, workspace.home.encoders, self.fingerprint)
-        return loaded[self.fingerprint]
+        return self._workspace.once(*self._opening)
+
+    def open_ahead(self) -> None:
+        """Begin to load the encoder, in a thread, before it is used."""
+        self._workspace.ahead(*self._opening)
+
+    @property
+    def _opening(self) -> tuple[str, Callable[[], Encoder]]:
+        settings, folder = self._workspace.encoder, self._workspace.home.encoders
+        return f"encoder {self.fingerprint}", lambda: open_encoder(settings, folder, self.fingerprint)
 
     def fill(self, texts: list[str], announce: Announce = lambda _total: lambda _done: None) -> FillResult:
         """Encode the texts that the cache has not seen: `announce` takes how many, and returns what takes how many are done."""

@@ -47,7 +47,7 @@ def vectors_products(
 
     The live model's vectors are brought in line too while it is another: it stays where the gate refuses the new one.
     """
-    model = ServingModel(workspace, model_name(workspace))
+    model = ServingModel.of(workspace, model_name(workspace))
     keys = None if workspace.anew else model.touched_products()
     products = model.with_input_hash(frames.products(workspace.home.lake, keys=keys))
     written, version = embed(model, products, keys, anew=workspace.anew)

@@ -1,15 +1,18 @@
 """The workspace: the plain object that every asset is handed, whoever runs it."""
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 from models.bm25 import Bm25Settings
-from models.encoder import Encoder
 from models.mining import MiningSettings
 from models.settings import EncoderSettings, TowerSettings, TrainingSettings
 from warehouse.home import Home
 from warehouse.settings import CleanSettings, MonitoringSettings, ReleaseSettings
+
+T = TypeVar("T")
 
 
 def silent(_task: str, _total: int | None) -> Callable[[int], None]:
@@ -25,7 +28,7 @@ class Workspace:
     bring in after it. `held_model` names a model to go on with: none is trained and no plot drawn (it is to take seconds).
     `anew` makes every vector of a held model again, whatever its inputs' hashes say, and keeps those that differ.
     `force` publishes a new model that the gate refuses. `show_progress` is told of a long task and its size (None: unknown)
-    and returns what is told how much of it is done. `loaded_encoders` are those that steps of the run share, by fingerprint.
+    and returns what is told how much of it is done. `shared` holds what steps of the run share: see `once`.
     """
 
     home: Home
@@ -43,8 +46,26 @@ class Workspace:
     anew: bool = False
     force: bool = False
     show_progress: Callable[[str, int | None], Callable[[int], None]] = silent
-    loaded_encoders: dict[str, Encoder] = field(default_factory=dict, compare=False, repr=False)
+    shared: dict[tuple[Path, str], Future[Any]] = field(default_factory=dict, compare=False, repr=False)
 
     def progress(self, task: str, total: int | None = None) -> Callable[[int], None]:
         """Announce a long task; call what comes back with how much of it is done."""
         return self.show_progress(task, total)
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """Return what the run has of this name, made when it is first asked for.
+
+        It must be what no step changes: an encoder, a model that is there, what the last build wrote down.
+        """
+        own = (self.home.root, name)
+        if own not in self.shared:
+            made: Future[T] = Future()
+            made.set_result(make())
+            self.shared[own] = made
+        return cast(T, self.shared[own].result())
+
+    def ahead(self, name: str, make: Callable[[], T]) -> None:
+        """Begin to make what will be asked for `once`, in a thread; what goes wrong there is raised to who asks."""
+        thread = ThreadPoolExecutor(1)
+        self.shared[self.home.root, name] = thread.submit(make)
+        thread.shutdown(wait=False)

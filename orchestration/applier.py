@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assets.texts import TextVectors
 from assets.workspace import Workspace
 from orchestration.run_lock import run_lock, under_way, was_killed
 from warehouse.dated_files import check_files
@@ -47,8 +48,9 @@ def apply(workspace: Workspace, files: Sequence[Path], *, retrain: bool = False)
     """
     checked = check_deltas(files)
     home = workspace.home
-    require_raw(home.lake)
+    home.lake.require()
     with run_lock(home):
+        require_raw(home.lake)
         known = _known(home, checked)
         live = home.releases.live()
         if not retrain and live is not None and known is not None and _is_finished(home):
@@ -56,10 +58,12 @@ def apply(workspace: Workspace, files: Sequence[Path], *, retrain: bool = False)
             if was_killed(home):
                 _bury(home)
             return ApplyReport(known, changed=False, snapshot=home.lake.snapshot(), release=live.release, run=None)
+        workspace = replace(workspace, raw=None, deltas=tuple(files), shared={})
+        if live is not None:
+            TextVectors(workspace, live.encoder_fingerprint).open_ahead()
         from assets.serving import hold_live_model  # Dagster comes with them, which takes seconds
         from orchestration.builder import run_job
 
-        workspace = replace(workspace, raw=None, deltas=tuple(files))
         if not retrain:
             workspace = hold_live_model(workspace)
         check_files(home.lake, home.root, home.dated, datetime.now(UTC))

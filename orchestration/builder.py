@@ -61,6 +61,7 @@ def build(workspace: Workspace, raw: Path | None = None) -> BuildReport:
         WarehouseError: The raw folder cannot be taken in, or there is nothing to go on from: nothing was written. Or a
             blocking check failed: nothing that depends on its table was made.
     """
+    workspace = replace(workspace, shared={})
     if raw is not None:
         check_folder(raw)
         workspace = replace(workspace, raw=raw)

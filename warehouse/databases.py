@@ -46,13 +46,22 @@ class Databases:
 
     @contextmanager
     def attached(
-        self, wanted: Attachment, create: Callable[[], Connection], attach: Callable[[Connection], None]
+        self,
+        wanted: Attachment,
+        create: Callable[[], Connection],
+        attach: Callable[[Connection], None],
+        rather: Attachment | None = None,
     ) -> Iterator[Connection]:
         """Yield a cursor of a database with the lake attached as `lake`. Its transaction is undone unless it was committed.
 
-        The database is kept for the next one to come, but not after an error, nor once its configuration was locked.
+        A database with `rather` attached that stands idle serves as well. The database is kept for the next one to come, but
+        not after an error, nor once its configuration was locked.
         """
-        database = self._take(wanted) or self._reused(wanted, attach) or _made(create, attach)
+        database = None if rather is None else self._take(rather)
+        if database is not None and rather is not None:
+            wanted = rather
+        else:
+            database = self._take(wanted) or self._reused(wanted, attach) or _made(create, attach)
         try:
             with database.cursor() as connection:
                 yield connection

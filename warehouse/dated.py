@@ -77,7 +77,10 @@ def fingerprints(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 def declarations(connection: duckdb.DuckDBPyConnection, catalog: str = "lake") -> list[Declared]:
     """Return the declarations that hold in the state of the lake that the connection sees under the catalogue's name."""
-    if not tables.exists(connection, REGISTRY.table, catalog):
+    # DuckLake counts by its catalogue alone, and is slow to find that a table is empty by reading it.
+    if not tables.exists(connection, REGISTRY.table, catalog) or not tables.count(
+        connection, f"{catalog}.{REGISTRY.table}"
+    ):
         return []
     rows = connection.execute(f"SELECT declaration, as_of FROM {catalog}.{REGISTRY.table} ORDER BY key").fetchall()
     return [Declared(DatedTable.model_validate_json(text), as_of.astimezone(UTC)) for text, as_of in rows]

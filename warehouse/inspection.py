@@ -53,7 +53,7 @@ def query(
     """
     outside = dict(extra or {})
     statement = parse(sql)
-    with lake.reading(snapshot) as connection:
+    with lake.reading(snapshot, is_sealed=True) as connection:
         if statement.lists_tables:
             return Answer(_describe(connection, outside), truncated=False)
         known = {(schema.lower(), name.lower()) for schema, name, _ in _tables(connection)}

@@ -126,16 +126,16 @@ def vector_steps(columns: Iterable[str], text: Iterable[str], dated: DatedTables
     return [Step(table, column, *source, made_by) for column, source in dict.fromkeys(copied + vector)]
 
 
-def recorded(connection: duckdb.DuckDBPyConnection, table: str) -> list[Step]:
-    """Return the steps to a table's columns that registry.lineage holds, in the order of its keys."""
-    if not tables.exists(connection, "registry.lineage"):
-        return []
-    found = connection.execute(
-        "SELECT table_name, column_name, source_table, source_column, made_by FROM registry.lineage "
-        "WHERE table_name = ? ORDER BY key",
-        [table],
-    ).fetchall()
-    return [Step(*row) for row in found]
+def recorded(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Step]]:
+    """Return by table the steps to its columns that registry.lineage holds, in the order of its keys."""
+    found: dict[str, list[Step]] = {}
+    if tables.exists(connection, "registry.lineage"):
+        rows = connection.execute(
+            "SELECT table_name, column_name, source_table, source_column, made_by FROM registry.lineage ORDER BY key"
+        )
+        for row in rows.fetchall():
+            found.setdefault(row[0], []).append(Step(*row))
+    return found
 
 
 def frame(steps: Iterable[Step]) -> pl.DataFrame:

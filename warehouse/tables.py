@@ -237,4 +237,7 @@ def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     names = connection.execute(
         "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE database_name = 'lake' ORDER BY ALL"
     ).fetchall()
-    return {name: count(connection, name) for (name,) in names}
+    if not names:
+        return {}
+    counted = " UNION ALL ".join(f"SELECT {place}, count(*) FROM {name}" for place, (name,) in enumerate(names))
+    return {names[place][0]: int(rows) for place, rows in sorted(connection.execute(counted).fetchall())}
