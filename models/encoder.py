@@ -59,7 +59,8 @@ def load_encoder(settings: EncoderSettings, cache_dir: Path) -> Encoder:
 
 def can_open(settings: EncoderSettings, cache_dir: Path, fingerprint: str) -> bool:
     """Tell whether the encoder of that fingerprint is at hand: the settings choose it, or its converted model was kept."""
-    return fingerprint == encoder_fingerprint(settings) or (cache_dir / fingerprint).is_dir()
+    # In this order: a fingerprint is told by hashing all weights.
+    return (cache_dir / fingerprint).is_dir() or fingerprint == encoder_fingerprint(settings)
 
 
 def open_encoder(settings: EncoderSettings, cache_dir: Path, fingerprint: str) -> Encoder:

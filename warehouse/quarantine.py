@@ -25,6 +25,14 @@ def replace(
     With `stale` (a column key) only what is there under these keys gives way; without it, all of the table's rows do.
     """
     tables.ensure(connection, CONTRACT)
+    current = connection.execute(
+        f'SELECT id AS key, key AS row_key, {INPUT_HASH} FROM quarantine.rows WHERE "table" = ?', [table]
+    ).pl()
+    if stale is not None:
+        current = current.join(stale, left_on="row_key", right_on="key", how="semi")
+    if current.is_empty() and violations.is_empty():
+        nothing = current.select("key")
+        return Plan(nothing, nothing, nothing)
     if INPUT_HASH not in violations.columns:
         violations = violations.with_columns(pl.lit("").alias(INPUT_HASH))
     connection.register("violations", violations)
@@ -35,11 +43,6 @@ def replace(
         {"table": table},
     ).pl()
     connection.unregister("violations")
-    current = connection.execute(
-        f'SELECT id AS key, key AS row_key, {INPUT_HASH} FROM quarantine.rows WHERE "table" = ?', [table]
-    ).pl()
-    if stale is not None:
-        current = current.join(stale, left_on="row_key", right_on="key", how="semi")
     change = plan(desired.select(INPUT_HASH, key="id"), current)
     rows = desired.join(change.upsert, left_on="id", right_on="key", how="semi")
     tables.write(connection, CONTRACT, change, [rows], touched)

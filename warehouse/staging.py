@@ -51,10 +51,14 @@ def _reclean(lake: Lake, table: str, source: str, clean: Cleaner) -> Cleaned:
     with lake.writing() as writer, writer.cursor() as reader:  # the second cursor sees the committed state, and streams
         reader.execute("USE lake")
         reader.execute(WIDE_STREAM)
-        tables.ensure(writer, contract)
-        where, refused_before = "true", quarantine.hashes(writer, table)
+        where = "true"
         if touched is not None:
             reached = scopes.affected(reader, table, touched)
+            if reached.is_empty():
+                return Cleaned(0, 0, 0, 0, quarantined=0)
+        tables.ensure(writer, contract)
+        refused_before = quarantine.hashes(writer, table)
+        if touched is not None:
             source, where = scopes.narrowed(reader, source, scopes.SCOPES[table].rows), scopes.AFFECTED
             writer.register("affected", reached)
             refused_before = refused_before.join(reached, on="key", how="semi")
