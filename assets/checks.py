@@ -7,6 +7,7 @@ import dagster as dg
 
 from assets.gate import current_verdict, shown
 from assets.monitoring import drift_table, watched_models
+from assets.release import key_differences
 from assets.tables import asset_key
 from assets.workspace import Workspace
 from warehouse import integrity, monitoring
@@ -96,7 +97,7 @@ def vectors_match_the_catalogue(workspace: dg.ResourceParam[Workspace]) -> dg.As
     release = workspace.home.releases.live()
     if release is None:
         return dg.AssetCheckResult(passed=False, metadata={"reason": "there is no release"})
-    missing, extra = integrity.key_differences(workspace.home, release)
+    missing, extra = key_differences(workspace, release.vector_table, release.vector_version, release.snapshot)
     return dg.AssetCheckResult(passed=not (missing or extra), metadata={"missing": missing, "extra": extra})
 
 

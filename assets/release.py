@@ -114,6 +114,17 @@ def _is_current(workspace: Workspace, live: Release) -> bool:
     return same_features and (live.vector_table, live.vector_version) == (table, home.vectors.version(table))
 
 
+def key_differences(workspace: Workspace, vector_table: str, version: int, snapshot: int) -> tuple[int, int]:
+    """Count the products of a snapshot without a vector in a version of a table, and the vectors without a product.
+
+    Neither the version nor the snapshot ever changes: they are compared once in a run.
+    """
+    return workspace.once(
+        f"key differences {vector_table} {version} {snapshot}",
+        lambda: integrity.catalogue_differences(workspace.home, vector_table, version, snapshot),
+    )
+
+
 def _publish(model: ServingModel, *, snapshot: int, **told: Any) -> Publication:
     """Publish the newest version of the model's vectors, once they are those of the snapshot's catalogue.
 
@@ -121,7 +132,7 @@ def _publish(model: ServingModel, *, snapshot: int, **told: Any) -> Publication:
         WarehouseError: A product has no vector, or a vector no product.
     """
     home, version = model.workspace.home, model.workspace.home.vectors.version(model.vector_table)
-    missing, extra = integrity.catalogue_differences(home, model.vector_table, version, snapshot)
+    missing, extra = key_differences(model.workspace, model.vector_table, version, snapshot)
     if missing or extra:
         raise WarehouseError(
             f"the vectors are not those of the catalogue: {missing:,} products without a vector, {extra:,} vectors "

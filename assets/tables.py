@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from assets.lineage import lineage_metadata, recorded_lineage
 from assets.workspace import Workspace
@@ -77,10 +78,10 @@ def table_result(
     table = contract.table
     with workspace.home.lake.reading() as connection:
         version = tables.version(connection, contract, workspace.home.lake.touched)
-        shown_rows = dg.MarkdownMetadataValue(preview(connection, table))
+        first = _shown_before(context, table, version) or dg.MarkdownMetadataValue(preview(connection, table))
     metadata = {
         "dagster/row_count": int(version.split("-")[0]),
-        "preview": shown_rows,
+        "preview": first,
         **(
             recorded_lineage(workspace, table)
             if workspace.held_model
@@ -104,6 +105,16 @@ def result(
     return dg.MaterializeResult(
         asset_key=asset_key(name), metadata={**metadata, **facts}, data_version=dg.DataVersion(version)
     )
+
+
+def _shown_before(context: dg.AssetExecutionContext, table: str, version: str) -> dg.MetadataValue[Any] | None:
+    """Return the first rows that are shown of the table already, if it has the same data version; None if it has not."""
+    event = context.instance.get_latest_materialization_event(asset_key(table))
+    shown = event.asset_materialization if event else None
+    if shown is None or (shown.tags or {}).get(DATA_VERSION_TAG) != version:
+        return None
+    rows: dg.MetadataValue[Any] | None = shown.metadata.get("preview")
+    return rows
 
 
 def _contract(table: str | Contract) -> Contract:

@@ -48,9 +48,9 @@ def apply(workspace: Workspace, files: Sequence[Path], *, retrain: bool = False)
     """
     checked = check_deltas(files)
     home = workspace.home
-    home.lake.require()
+    home.lake.is_to_be_written = True
+    require_raw(home.lake)
     with run_lock(home):
-        require_raw(home.lake)
         known = _known(home, checked)
         live = home.releases.live()
         if not retrain and live is not None and known is not None and _is_finished(home):

@@ -62,6 +62,7 @@ def build(workspace: Workspace, raw: Path | None = None) -> BuildReport:
             blocking check failed: nothing that depends on its table was made.
     """
     workspace = replace(workspace, shared={})
+    workspace.home.lake.is_to_be_written = True
     if raw is not None:
         check_folder(raw)
         workspace = replace(workspace, raw=raw)

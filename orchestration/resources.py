@@ -39,6 +39,7 @@ def workspace_resource(context: dg.InitResourceContext) -> Iterator[Workspace]:
         workspace = replace(
             workspace, raw=None
         )  # as `stockroom apply`: a setting must not bring a full snapshot in too
+    workspace.home.lake.is_to_be_written = True
     with run_lock(workspace.home):
         yield hold_live_model(workspace) if told["hold_live_model"] else workspace
 

@@ -16,7 +16,6 @@ def run_lock(home: Home, timeout_s: float | None = None) -> Iterator[None]:
         WarehouseError: Another run still held it then.
     """
     with exclusive_lock(home.root / "run.lock", home.settings.lock_timeout_s if timeout_s is None else timeout_s):
-        home.lake.is_to_be_written = True
         yield
 
 

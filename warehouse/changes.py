@@ -77,7 +77,8 @@ def difference(lake: Lake, table: str, before: int, after: int, limit: int = 20)
                 f"neither snapshot {before} nor snapshot {after} has the table {table}",
                 "see which tables changed when with: stockroom snapshots",
             )
-        written, by_column = comparison.counts()
+        written = comparison.counts()
+        by_column = comparison.by_column() if written.updated else {}
         return Difference(
             table=table,
             before=before,
@@ -108,9 +109,9 @@ def written(
                 continue
             comparison = _Comparison(connection, contract, columns)
             if touched is None or touched.point != before or not touched.any(table):
-                counts[table] = comparison.counts()[0]
+                counts[table] = comparison.counts()
             elif table in _MADE_OF_OTHERS:
-                counts[table] = comparison.counts(touched.rows(table))[0]
+                counts[table] = comparison.counts(touched.rows(table))
             else:
                 counts[table] = touched.written(table)
     return {table: count for table, count in counts.items() if any(count)}
@@ -140,8 +141,8 @@ class _Comparison:
         self.old, self.new = (columns.get((catalog, contract.table), {}) for catalog in ("earlier", "lake"))
         self._shared = [name for name in self.old if name in self.new and name != self._key]
 
-    def counts(self, rows: pl.DataFrame | None = None) -> tuple[Written, dict[str, int]]:
-        """Return how many rows were inserted, updated and deleted, and how many of the updated differ by column.
+    def counts(self, rows: pl.DataFrame | None = None) -> Written:
+        """Return how many rows were inserted, updated and deleted.
 
         `rows` (key, old, new: hashes) are those among which they are, where that is known.
         """
@@ -162,8 +163,13 @@ class _Comparison:
         counts: dict[str, int] = dict(
             self._connection.execute("SELECT change, count(*) FROM touched GROUP BY change").fetchall()
         )
-        by_column = self._by_column() if counts.get("changed") else {}
-        return Written(counts.get("added", 0), counts.get("changed", 0), counts.get("removed", 0)), by_column
+        return Written(counts.get("added", 0), counts.get("changed", 0), counts.get("removed", 0))
+
+    def by_column(self) -> dict[str, int]:
+        """Return how many of the updated rows that `counts` found differ by column."""
+        counted = ", ".join(f"count(*) FILTER ({self._differs(name)})" for name in self._shared)
+        row = self._connection.execute(f"SELECT {counted} FROM ({self._both()})").fetchone() or ()
+        return dict(zip(self._shared, row, strict=True))
 
     def rows(self, limit: int) -> list[RowChange]:
         """Return the first rows by key of what `counts` found, with their values."""
@@ -199,11 +205,6 @@ class _Comparison:
             f'JOIN lake.{self._table} AS new USING ("{self._key}") '
             f"WHERE \"{self._key}\" IN (SELECT key FROM touched WHERE change = 'changed')"
         )
-
-    def _by_column(self) -> dict[str, int]:
-        counted = ", ".join(f"count(*) FILTER ({self._differs(name)})" for name in self._shared)
-        row = self._connection.execute(f"SELECT {counted} FROM ({self._both()})").fetchone() or ()
-        return dict(zip(self._shared, row, strict=True))
 
     def _differs(self, name: str) -> str:
         as_text = "" if self.old[name] == self.new[name] else "::VARCHAR"

@@ -86,7 +86,7 @@ def describe_tables(
     lake: Lake, *, snapshot: int | None = None, extra: Mapping[str, OutsideTable] | None = None
 ) -> pl.DataFrame:
     """Return every table that a query can name, with its number of rows and what one row is."""
-    with lake.reading(snapshot) as connection:
+    with lake.reading(snapshot, is_sealed=True) as connection:
         return _describe(connection, dict(extra or {}))
 
 

@@ -60,10 +60,10 @@ class Lake:
 
     @contextmanager
     def reading(self, snapshot: int | None = None, *, is_sealed: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Yield a connection to the newest state, or to the state as of `snapshot`; what it writes is undone.
+        """Yield a connection to the newest state, or to the state as of `snapshot`; it cannot write.
 
-        All its statements see one state, whatever is written meanwhile. A sealed connection has the lake attached for
-        reading alone, as statements that are not our own need it.
+        All its statements see one state, whatever is written meanwhile. A sealed connection has a database of
+        its own, with the lake attached for reading alone, as statements that are not our own need it.
 
         Raises:
             WarehouseError: The lake is empty, or has no such snapshot.
@@ -144,15 +144,15 @@ class Lake:
         wanted = Attachment(self._limits, self._number, inode, read_only, snapshot)
         rather = None if snapshot is not None or is_sealed else wanted._replace(is_read_only=False)
         if rather is not None and self.is_to_be_written:
-            wanted, read_only = rather, False
+            wanted = rather
 
         def attach_here(database: duckdb.DuckDBPyConnection) -> None:
             self._spill_here(database)
-            options = ("READ_ONLY",) if read_only else ()
+            options = ("READ_ONLY",) if wanted.is_read_only else ()
             attach(database, self.catalog, self.data, *options, snapshot=snapshot)
 
         with _DATABASES.attached(wanted, lambda: connect(*self._limits), attach_here, rather) as connection:
-            connection.begin()
+            connection.execute(f"BEGIN TRANSACTION{' READ ONLY' if read_only and not is_sealed else ''}")
             connection.execute("USE lake")
             yield connection
 

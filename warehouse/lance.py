@@ -10,6 +10,7 @@ Two facts of lancedb 0.40, both under test, shape this file:
 
 import functools
 import importlib.util
+import os
 import re
 import shutil
 import sys
@@ -109,6 +110,7 @@ def _lancedb() -> Any:
     spec = None if {client, "lancedb"} & sys.modules.keys() else importlib.util.find_spec(client)
     if spec is not None:
         sys.modules[client] = importlib.util.module_from_spec(spec)
+    os.environ.setdefault("LANCEDB_LOG", "error")  # it warns of what is as it should be, on people's terminals
     import lancedb
 
     if spec is not None:

@@ -35,12 +35,18 @@ def verify(
     dataframely, `batch_rows` rows at a time, with only those columns that the rules need.
     """
     table = contract.table
-    if keys is not None:
+    if keys is not None:  # few rows, looked at more than once
+        needed = {contract.key, *(rule_column for rule in rules(contract) for rule_column in rule.columns)}
         connection.register("verified_keys", keys.select("key"))
-        table = f'(SELECT * FROM {table} WHERE "{contract.key}" IN (FROM verified_keys))'
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE verified AS SELECT {', '.join(map(_quoted, sorted(needed)))} FROM {table} "
+            f"WHERE {_quoted(contract.key)} IN (FROM verified_keys)"
+        )
+        connection.unregister("verified_keys")
+        table = "verified"
     broken = [*_counted(connection, contract, table), *_looked_at(connection, contract, table, batch_rows)]
     if keys is not None:
-        connection.unregister("verified_keys")
+        connection.execute("DROP TABLE verified")
     return sorted(broken, key=lambda one: one.rule)
 
 
