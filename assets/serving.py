@@ -124,7 +124,7 @@ def hindrance(workspace: Workspace, model_id: str) -> str | None:
     """Return why a model cannot be applied to the catalogue and the queries of today; None if it can."""
     home = workspace.home
     try:
-        model = ServingModel.of(workspace, model_id)
+        model = ServingModel(workspace, model_id)  # as its files are now
         columns = {*model.product_columns, *model.query_columns}
     except ModelError as error:
         return str(error)
