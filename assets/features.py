@@ -22,9 +22,9 @@ def feature_asset(table: str, deps: tuple[str, ...]) -> dg.AssetsDefinition:
         lake, shown = workspace.home.lake, {}
         with lake.writing() as connection:
             change = scopes.refresh(connection, CONTRACTS[table], touched=lake.touched)
-            # To count a whole table's values anew would cost its size: what changed little waits for the next build.
-            if lake.touched is None:
-                stats = monitoring.record(connection, CONTRACTS[table], workspace.monitoring)
+            # To count a table's values costs its size: what an apply changes of them waits for the next build.
+            if lake.touched is None or not workspace.held_model:
+                stats = monitoring.record(connection, CONTRACTS[table], workspace.monitoring, lake.touched)
                 if stats.height and not workspace.held_model:
                     shown = drawn(context, table, ["distributions"], [stats], lambda: [plots.distributions(stats)])
         return table_result(context, workspace, table, change.counts, shown)

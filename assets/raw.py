@@ -18,6 +18,10 @@ from warehouse.snapshots import touched_since
 
 TABLES = ("raw.products", "raw.judgements", "raw.sources", "raw.files", "raw.deltas", "raw.events")
 
+MOVED = ("raw.products", "raw.judgements", "raw.sources")
+MOST_FOLLOWED = 0.3
+"""The largest share of a table's rows of which a change is followed row by row: beyond it whole tables are compared sooner."""
+
 
 class RawConfig(dg.Config):
     """Say where the ESCI folder is; empty means to go on from what the lake holds."""
@@ -33,12 +37,14 @@ def raw_tables(
     home, folder = workspace.home, Path(config.folder) if config.folder else workspace.raw
     if folder is None:
         require_raw(home.lake)
-    # A build looks at everything anew, which mends what may have gone wrong.
-    home.lake.touched = touched_since(home.lake) if folder is None and workspace.held_model else None
-    deltas = check_deltas(workspace.deltas)
-    keep(home, [*(arrivals(folder) if folder else ()), *deltas])
-    arrived = {one.table: _facts(one) for one in ingest(home.lake, folder)} if folder else {}
+    deltas, files = check_deltas(workspace.deltas), arrivals(folder) if folder else []
+    # A build into which nothing comes looks at everything anew, which mends what may have gone wrong.
+    home.lake.touched = touched_since(home.lake) if files or deltas or workspace.held_model else None
+    keep(home, [*files, *deltas])
+    arrived = {one.table: _facts(one) for one in ingest(home.lake, folder, files)} if folder else {}
     applied = apply_deltas(home.lake, deltas)
+    if home.lake.touched and home.lake.touched.share(*MOVED) > MOST_FOLLOWED:
+        home.lake.touched = None
     with home.lake.writing() as connection:
         ensure(connection)
     forget_superseded(home)

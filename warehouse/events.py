@@ -8,7 +8,7 @@ import polars as pl
 from warehouse import tables
 from warehouse.contracts.contract import INPUT_HASH
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.lake import Lake, scalar
+from warehouse.lake import Lake, quote, scalar
 from warehouse.reconcile import plan
 from warehouse.touched import Touched
 
@@ -27,13 +27,19 @@ def tables_of(lake: Lake) -> set[str]:
         return {table for (table,) in connection.sql(f'SELECT DISTINCT "table" FROM {EVENTS.table}').fetchall()}
 
 
-def forget(connection: duckdb.DuckDBPyConnection, table: str) -> datetime | None:
+def forget(
+    connection: duckdb.DuckDBPyConnection, table: str, touched: Touched | None = None
+) -> datetime | None:
     """Forget the events of a table, as its file comes in anew, and return the newest time that any of them had or followed."""
     newest = floor(connection, table)
     if tables.exists(connection, EVENTS.table):
         told = connection.execute(f'SELECT max(event_time) FROM {EVENTS.table} WHERE "table" = ?', [table]).fetchone()
         newest = max((time for time in (newest, told[0] if told else None) if time is not None), default=None)
-        connection.execute(f'DELETE FROM {EVENTS.table} WHERE "table" = ?', [table])
+        condition = f'"table" = {quote(table)}'
+        if touched is not None:
+            gone = tables.hashes(connection, EVENTS, condition)
+            touched.note(EVENTS.table, gone, gone.clear())
+        connection.execute(f"DELETE FROM {EVENTS.table} WHERE {condition}")
     return newest
 
 

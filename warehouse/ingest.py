@@ -1,6 +1,6 @@
 """Ingest: bring a full snapshot of the raw files into the lake, whole or not at all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -43,16 +43,22 @@ class Ingested:
         return f"{self.table}: left out what its contract does not declare: {', '.join(self.new_columns)}"
 
 
-def ingest(lake: Lake, folder: Path) -> list[Ingested]:
+def ingest(lake: Lake, folder: Path, checked: Sequence[Arrival] | None = None) -> list[Ingested]:
     """Make the raw tables equal to the files in `folder`; a file whose bytes were the last to come in is not read again.
 
     Of several rows with one key the first good one in the file stays. An optional file that is not there empties its table.
-    A file comes after every delta that came in before it: it replaces what they said, and forgets their tombstones.
+    A file comes after every delta that came in before it: it replaces what they said, and forgets their tombstones. What
+    gave way to what is noted in `lake.touched`, if the run follows that.
+
+    Args:
+        lake: The lake.
+        folder: The folder with the files.
+        checked: What `arrivals` says of the folder, where that was asked before: it reads every byte for its hash.
 
     Raises:
         WarehouseError: A file is missing, broken or of the wrong shape; nothing was written.
     """
-    files = {file.door.table: file for file in arrivals(folder)}
+    files = {file.door.table: file for file in checked or arrivals(folder)}
     done = _ingest(lake, files)
     return [replace(one, new_columns=files[one.table].new_columns) if one.table in files else one for one in done]
 
@@ -81,7 +87,7 @@ def _ingest(lake: Lake, files: dict[str, Arrival]) -> list[Ingested]:
                 elif door.table in files:
                     done.append(Ingested(door.table, known[door.table][1], unchanged_file=True))
                 else:
-                    done.append(_empty(connection, door))
+                    done.append(_empty(lake, connection, door))
             return done
 
 
@@ -132,14 +138,16 @@ def _take_in(
     desired = pl.concat([rows.filter(is_plain).select("row", "key", INPUT_HASH), chosen])
     tables.ensure(connection, contract)
     change = plan(desired, tables.hashes(connection, contract))
-    as_of = events.forget(connection, contract.table)
-    tables.write(connection, contract, change, ())
+    as_of = events.forget(connection, contract.table, lake.touched)
+    wanted = desired.join(change.upsert, on="key", how="semi")
+    gone = tables.take_out(connection, contract, change.stale)
     if change.upsert.height:
-        wanted = desired.join(change.upsert, on="key", how="semi")
         with _joined(connection, file, wanted) as (joined, path):
             connection.execute(f"INSERT INTO {contract.table} BY NAME SELECT * EXCLUDE (row) FROM ({joined})", path)
-    quarantine.replace(connection, contract.table, refused)
-    _record(connection, file, rows.height, as_of)
+    if lake.touched is not None:
+        lake.touched.note(contract.table, gone, wanted)
+    quarantine.replace(connection, contract.table, refused, touched=lake.touched)
+    _record(lake, connection, file, rows.height, as_of)
     return Ingested(
         contract.table,
         rows.height,
@@ -150,14 +158,14 @@ def _take_in(
     )
 
 
-def _empty(connection: duckdb.DuckDBPyConnection, door: Door) -> Ingested:
+def _empty(lake: Lake, connection: duckdb.DuckDBPyConnection, door: Door) -> Ingested:
     """Reconcile a raw table with a file that is not there."""
     tables.ensure(connection, door.contract)
-    nothing = pl.DataFrame(schema={"key": pl.String, INPUT_HASH: pl.String})
+    nothing = pl.DataFrame(schema=tables.HASHES)
     change = plan(nothing, tables.hashes(connection, door.contract))
-    counts = tables.write(connection, door.contract, change, ())
-    quarantine.replace(connection, door.table, pl.DataFrame(schema=VIOLATION_SCHEMA))
-    connection.execute(f"DELETE FROM {FILES.table} WHERE key = ?", [door.table])
+    counts = tables.write(connection, door.contract, change, (), lake.touched)
+    quarantine.replace(connection, door.table, pl.DataFrame(schema=VIOLATION_SCHEMA), touched=lake.touched)
+    _replace_record(lake, connection, door.table, nothing)
     return Ingested(door.table, 0, *counts)
 
 
@@ -236,8 +244,12 @@ def _reading(file: Arrival) -> Iterator[None]:
         raise unreadable(file.path, error) from error
 
 
-def _record(connection: duckdb.DuckDBPyConnection, file: Arrival, rows: int, as_of: datetime | None) -> None:
-    connection.execute(f"DELETE FROM {FILES.table} WHERE key = ?", [file.door.table])
+def _record(
+    lake: Lake, connection: duckdb.DuckDBPyConnection, file: Arrival, rows: int, as_of: datetime | None
+) -> None:
+    """Say of the table's file when and how it came in, in place of what was said of the one before."""
+    new = pl.DataFrame({"key": [file.door.table], INPUT_HASH: [file.input_hash]})
+    _replace_record(lake, connection, file.door.table, new)
     connection.execute(
         f"INSERT INTO {FILES.table} BY NAME "
         "SELECT ? AS key, ? AS name, ? AS sha256, ? AS size_bytes, ? AS rows, ? AS as_of, ? AS after_arrival, "
@@ -253,3 +265,10 @@ def _record(connection: duckdb.DuckDBPyConnection, file: Arrival, rows: int, as_
             file.input_hash,
         ],
     )
+
+
+def _replace_record(lake: Lake, connection: duckdb.DuckDBPyConnection, table: str, new: pl.DataFrame) -> None:
+    """Take out what is said of a table's file; `new` (key, input_hash) is what the caller puts in its place."""
+    gone = tables.take_out(connection, FILES, pl.DataFrame({"key": [table]}))
+    if lake.touched is not None:
+        lake.touched.note(FILES.table, gone, new)

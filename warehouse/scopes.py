@@ -39,7 +39,7 @@ SCOPES = {
     "staging.products": Scope("staging_products", ("raw.products",), {"raw.products": AFFECTED}),
     "staging.queries": Scope(
         "staging_queries",
-        ("raw.judgements", "staging.products"),
+        ("raw.judgements", "raw.sources", "staging.products"),
         {"raw.judgements": "concat(product_locale, ':', query_id) IN (FROM affected)"},
     ),
     "staging.judgements": Scope("staging_judgements", _JUDGED, {"raw.judgements": AFFECTED}),

@@ -18,12 +18,15 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.lake import Lake, scalar, snapshot_id
 from warehouse.tables import Written
+from warehouse.takeover import DERIVED, GIVEN
 from warehouse.touched import Touched
 
 POINTS = CONTRACTS["registry.snapshots"]
 CHANGES = CONTRACTS["registry.changes"]
 COMMANDS = ("evaluation.folds", "evaluation.trials")
 """What commands write beside the runs: no searcher sees a difference for them, and no run is owed a point."""
+FOLLOWED = (*GIVEN, *DERIVED, "registry.dated")
+"""The tables of which all that a run writes is noted. (Where a dated table or their registry changes, nothing is relied on.)"""
 _NAMED = 5
 
 
@@ -90,7 +93,7 @@ def touched_since(lake: Lake) -> Touched | None:
     It is enough if a run ended with the lake as it is, made by this very code under these settings: all tables follow from
     the raw ones then. The caller holds the run lock.
     """
-    known = points(lake)
+    known = points(lake) if lake.exists else []
     if not known or (lake.snapshot() != known[-1].snapshot and not _only_commands(lake, known[-1].snapshot)):
         return None
     with lake.reading() as connection:
@@ -102,8 +105,9 @@ def touched_since(lake: Lake) -> Touched | None:
         versions = dict(
             connection.execute(
                 f'SELECT "table", arg_max(fingerprint, snapshot) FROM {CHANGES.table} '
-                'WHERE "table" NOT IN (SELECT unnest(?)) AND fingerprint IS NOT NULL GROUP BY ALL',
-                [list(COMMANDS)],
+                """WHERE ("table" IN (SELECT unnest(?)) OR starts_with("table", 'dated.')) AND fingerprint IS NOT NULL """
+                "GROUP BY ALL",
+                [list(FOLLOWED)],
             ).fetchall()
         )
     return Touched(known[-1].snapshot, versions) if made_by and made_by[0] == _code(lake) else None

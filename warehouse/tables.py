@@ -93,14 +93,8 @@ def write(
     touched: Notebook | None = None,
 ) -> Written:
     """Take out the stale rows and put in the batches, which hold the rows of `change.upsert` (or fewer: refused ones)."""
-    gone = pl.DataFrame(schema=HASHES)
-    new = [gone]
-    if change.stale.height:
-        connection.register("stale_keys", change.stale)
-        stale = f'FROM {contract.table} WHERE "{contract.key}" IN (SELECT key FROM stale_keys)'
-        gone = connection.sql(f'SELECT "{contract.key}" AS key, {INPUT_HASH} {stale}').pl()
-        connection.execute(f"DELETE {stale}")
-        connection.unregister("stale_keys")
+    gone = take_out(connection, contract, change.stale)
+    new = [gone.clear()]
     written = updated = 0
     columns = ", ".join(f'"{column}"' for column in (*contract.columns, INPUT_HASH))
     for batch in batches:
@@ -113,6 +107,18 @@ def write(
     if touched is not None:
         touched.note(contract.table, gone, pl.concat(new))
     return Written(written - updated, updated, gone.height - updated)
+
+
+def take_out(connection: duckdb.DuckDBPyConnection, contract: Contract, stale: pl.DataFrame) -> pl.DataFrame:
+    """Take out the rows under some keys (a frame, key), and return those that there were, a frame (key, input_hash)."""
+    if stale.is_empty():
+        return pl.DataFrame(schema=HASHES)
+    connection.register("stale_keys", stale)
+    there = f'FROM {contract.table} WHERE "{contract.key}" IN (SELECT key FROM stale_keys)'
+    gone = connection.sql(f'SELECT "{contract.key}" AS key, {INPUT_HASH} {there}').pl()
+    connection.execute(f"DELETE {there}")
+    connection.unregister("stale_keys")
+    return gone
 
 
 def refresh(

@@ -51,6 +51,10 @@ class Touched:
         """Tell whether any row of the tables changed."""
         return any(self.rows(name).height for name in names)
 
+    def share(self, *names: str) -> float:
+        """Return the largest share of a table's rows, as many as it had at the point, that changed in any of the tables."""
+        return max(self.rows(name).height / max(int(self._versions.get(name, "0-").split("-")[0]), 1) for name in names)
+
     def written(self, table: str) -> Written:
         """Count what became of the table's rows since the point."""
         rows = self.rows(table)
