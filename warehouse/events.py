@@ -27,9 +27,7 @@ def tables_of(lake: Lake) -> set[str]:
         return {table for (table,) in connection.sql(f'SELECT DISTINCT "table" FROM {EVENTS.table}').fetchall()}
 
 
-def forget(
-    connection: duckdb.DuckDBPyConnection, table: str, touched: Touched | None = None
-) -> datetime | None:
+def forget(connection: duckdb.DuckDBPyConnection, table: str, touched: Touched | None = None) -> datetime | None:
     """Forget the events of a table, as its file comes in anew, and return the newest time that any of them had or followed."""
     newest = floor(connection, table)
     if tables.exists(connection, EVENTS.table):

@@ -168,18 +168,20 @@ def _rows_of(table: str, version: str) -> str:
 @contextmanager
 def _value_counts(connection: duckdb.DuckDBPyConnection, contract: Contract) -> Iterator[None]:
     """Count every value of every feature of a table, in one pass over it, into the temporary table `value_counts`."""
-    features = ", ".join(_feature(contract, column) for column in contract.columns if column not in _IDENTIFIERS)
+    features = [column for column in contract.columns if column not in _IDENTIFIERS]
+    sets = ", ".join(f'(marketplace, "{column}")' for column in features)
+    cases = " ".join(f'WHEN grouping("{column}") = 0 THEN {_feature(contract, column)}' for column in features)
     # The key of a context has no locale, nor has one that names nothing in the catalogue: such rows count in all of them.
     connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW monitored AS SELECT "
-        f"nullif(regexp_extract(\"{contract.key}\", '{_LOCALE}', 1), '') AS locale, [{features}] AS features "
-        f"FROM {contract.table}"
+        f"CREATE OR REPLACE TEMP VIEW counted AS SELECT marketplace AS locale, CASE {cases} END AS feature, count(*) AS n FROM "
+        f"(SELECT nullif(regexp_extract(\"{contract.key}\", '{_LOCALE}', 1), '') AS marketplace, * FROM {contract.table}"
+        f") GROUP BY GROUPING SETS ({sets})"
     )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE value_counts AS {tables.sql('monitoring.value_counts')}")
     connection.execute(tables.sql("monitoring.bin_of"))
     yield
     connection.execute("DROP TABLE value_counts")
-    connection.execute("DROP VIEW monitored")
+    connection.execute("DROP VIEW counted")
 
 
 def _feature(contract: Contract, column: str) -> str:

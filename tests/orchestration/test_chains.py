@@ -86,7 +86,10 @@ STEPS = st.lists(
         st.tuples(st.just("delta"), st.lists(PRODUCT_WORDS, min_size=1, max_size=4)),
         st.tuples(st.just("delta"), st.lists(JUDGEMENT_WORDS, min_size=1, max_size=3)),
         st.tuples(st.sampled_from(["again", "renamed"]), st.integers(0, 3)),
-        st.tuples(st.just("full"), st.tuples(st.sampled_from([("P1",), IDS]), st.sampled_from("EI"))),
+        st.tuples(
+            st.just("full"),
+            st.tuples(st.sampled_from([("P1",), IDS]), st.sampled_from("EI"), st.sampled_from([None, "web", "app"])),
+        ),
     ),
     min_size=2,
     max_size=6,
@@ -94,12 +97,13 @@ STEPS = st.lists(
 WRITTEN_OUT = [
     ("delta", [_product("delete", "P1", None, None, NOON), _product("upsert", "P2", "Cotton socks", None, LATER)]),
     ("delta", [_judgement("upsert", "P2", 3, "E", None), _judgement("delete", "P3", 1, None, NOON)]),
-    ("full", (IDS, "I")),
+    ("full", (IDS, "I", "web")),
     (
         "delta",
         [_product("upsert", "P1", "<b>Wool</b> socks", "Nike", EARLIER), _product("delete", "P3", None, None, None)],
     ),
     ("again", 0),
+    ("full", (("P1",), "I", "app")),
     ("renamed", 0),
 ]
 
@@ -124,12 +128,13 @@ class Chain:
         self.model = ServingModel(self.workspace, built.report["model"])
 
     def bring_in(self, folder=None, deltas=()):
+        lake = self.home.lake
+        is_first = not lake.exists
+        lake.touched = snapshots.touched_since(lake)
+        assert (lake.touched is None) is is_first
         if folder:
             keep(self.home, arrivals(folder))
-            ingest(self.home.lake, folder)
-        lake = self.home.lake
-        lake.touched = None if folder else snapshots.touched_since(lake)
-        assert folder or lake.touched is not None
+            ingest(lake, folder)
         checked = check_deltas(deltas)
         keep(self.home, checked)
         apply_deltas(lake, checked)
@@ -138,6 +143,7 @@ class Chain:
         forget_superseded(self.home)
         self.derive()
         self.embed(lake.touched)
+        assert (lake.touched is None) is is_first
         self.end(lake.touched)
 
     def end(self, touched):
@@ -196,8 +202,12 @@ class Chain:
         return {row["key"]: row | {"vector": np.array(row["vector"], np.float32).tobytes()} for row in rows}
 
 
-def _folder(path, ids, label):
+def _folder(path, ids, label, source):
+    """Write a full snapshot: some products, four judgements of two queries, and where these come from unless it is not told."""
     path.mkdir()
+    if source:
+        sources = f"query_id,source\n1,{source}\n2,web\n"
+        (path / "shopping_queries_dataset_sources.csv").write_text(sources, encoding="utf-8")
     products = [
         {
             "product_id": name,
@@ -218,15 +228,15 @@ def _folder(path, ids, label):
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-@given(steps=STEPS, ends=st.lists(st.booleans(), min_size=6, max_size=6))
-@example(steps=WRITTEN_OUT, ends=[False] * 6)
+@given(steps=STEPS, ends=st.lists(st.booleans(), min_size=7, max_size=7))
+@example(steps=WRITTEN_OUT, ends=[False] * 7)
 def test_one_by_one_in_batches_and_replayed_end_alike(built, tmp_path_factory, steps, ends):
     """`ends` says after which steps a batch ends."""
     folder = tmp_path_factory.mktemp("chain")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("assets.texts.open_encoder", lambda *_: Encoder())
         one, batches, replayed = (Chain(folder / name, built) for name in ("one", "batches", "replayed"))
-        start = _folder(folder / "start", IDS, "E")
+        start = _folder(folder / "start", IDS, "E", None)
         one.bring_in(start)
         batches.bring_in(start)
         made, waiting = [], []

@@ -1,14 +1,9 @@
--- How often each value of each feature occurs, by locale and in all: one pass over the view `monitored`
--- (locale, features: a list of column_name, kind, number, text), from which all statistics follow.
+-- How often each value of each feature occurs, by locale and in all: from the view `counted`
+-- (locale, feature: column_name, kind, number, text; n), one pass over a table, from which all statistics follow.
 with
-long as (
-    select locale, unnest(features, recursive := true)
-    from monitored
-),
 by_locale as (
-    select locale, column_name, kind, number, text, count(*) as n
-    from long
-    group by all
+    select locale, unnest(feature), n
+    from counted
 )
 select
     coalesce(locale, 'all') as locale,
