@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import duckdb
-import polars as pl
 
 from warehouse import dated
 from warehouse.contracts.contract import INPUT_HASH, Contract
 from warehouse.errors import WarehouseError
 from warehouse.inspection import json_rows
-from warehouse.lake import Lake
+from warehouse.lake import Lake, scalar
 from warehouse.tables import Written
 from warehouse.touched import Touched
 
@@ -111,7 +110,7 @@ def written(
             if touched is None or touched.point != before or not touched.any(table):
                 counts[table] = comparison.counts()
             elif table in _MADE_OF_OTHERS:
-                counts[table] = comparison.counts(touched.rows(table))
+                counts[table] = comparison.counts(touched)
             else:
                 counts[table] = touched.written(table)
     return {table: count for table, count in counts.items() if any(count)}
@@ -140,35 +139,50 @@ class _Comparison:
         self._table = contract.table
         self.old, self.new = (columns.get((catalog, contract.table), {}) for catalog in ("earlier", "lake"))
         self._shared = [name for name in self.old if name in self.new and name != self._key]
+        self._new_rows = "true"
 
-    def counts(self, rows: pl.DataFrame | None = None) -> Written:
-        """Return how many rows were inserted, updated and deleted.
-
-        `rows` (key, old, new: hashes) are those among which they are, where that is known.
-        """
+    def counts(self, known: Touched | None = None) -> Written:
+        """Return how many rows were inserted, updated and deleted: of those that were touched since, where that is known."""
         both = f"({self._hashes('earlier', 'old', self.old)}) FULL JOIN ({self._hashes('lake', 'new', self.new)}) USING (key)"
-        if rows is not None:
-            self._connection.register("named_rows", rows)
+        if known is not None:
+            self._connection.register("named_rows", known.rows(self._table))
             both = "named_rows"
+            self._new_rows = f"new.snapshot_id > {known.point}"  # a row that was touched was written since
         self._connection.execute(
             "CREATE OR REPLACE TEMP TABLE touched AS SELECT key, "
             "CASE WHEN old IS NULL THEN 'added' WHEN new IS NULL THEN 'removed' ELSE 'changed' END AS change "
             f"FROM {both} WHERE old IS DISTINCT FROM new"
         )
-        if self._shared:  # rows made anew from another input, or by other rules, often come out as they were
-            self._connection.execute(
-                f"DELETE FROM touched WHERE change = 'changed' AND key NOT IN (SELECT key FROM ({self._both()}) "
-                f"WHERE {' OR '.join(self._differs(name) for name in self._shared)})"
-            )
+        self._forget_equal()
         counts: dict[str, int] = dict(
             self._connection.execute("SELECT change, count(*) FROM touched GROUP BY change").fetchall()
         )
         return Written(counts.get("added", 0), counts.get("changed", 0), counts.get("removed", 0))
 
+    def _forget_equal(self) -> None:
+        """Forget changed rows of equal content: those made anew from another input, or by other rules, often come out so.
+
+        Long texts are read last, and only if rows are left that differ in nothing else.
+        """
+        self._connection.execute(
+            "CREATE OR REPLACE TEMP TABLE same AS SELECT key FROM touched WHERE change = 'changed'"
+        )
+        for names in filter(None, self._by_width()):
+            if not scalar(self._connection, "SELECT count(*) FROM same"):
+                return
+            differ = " OR ".join(self._differs(name) for name in names)
+            found = f'SELECT "{self._key}" FROM {self._both("same")} AND ({differ})'
+            self._connection.execute(f"DELETE FROM same WHERE key IN ({found})")
+        if self._shared:
+            self._connection.execute("DELETE FROM touched WHERE change = 'changed' AND key IN (FROM same)")
+
     def by_column(self) -> dict[str, int]:
-        """Return how many of the updated rows that `counts` found differ by column."""
+        """Return of the changed rows that `counts` found how many differ in each column."""
+        self._connection.execute(
+            "CREATE OR REPLACE TEMP TABLE chosen AS SELECT key FROM touched WHERE change = 'changed'"
+        )
         counted = ", ".join(f"count(*) FILTER ({self._differs(name)})" for name in self._shared)
-        row = self._connection.execute(f"SELECT {counted} FROM ({self._both()})").fetchone() or ()
+        row = self._connection.execute(f"SELECT {counted} FROM {self._both('chosen')}").fetchone() or ()
         return dict(zip(self._shared, row, strict=True))
 
     def rows(self, limit: int) -> list[RowChange]:
@@ -199,12 +213,27 @@ class _Comparison:
             return f"SELECT NULL::VARCHAR AS key, NULL::VARCHAR AS {name} LIMIT 0"
         return f'SELECT "{self._key}" AS key, {INPUT_HASH} AS {name} FROM {catalog}.{self._table}'
 
-    def _both(self) -> str:
+    def _both(self, keys: str) -> str:
+        """Return the tables of a query of the rows under the keys of a temporary table, as they were and as they are."""
         return (
-            f'SELECT "{self._key}" AS key, old, new FROM earlier.{self._table} AS old '
-            f'JOIN lake.{self._table} AS new USING ("{self._key}") '
-            f"WHERE \"{self._key}\" IN (SELECT key FROM touched WHERE change = 'changed')"
+            f'earlier.{self._table} AS old JOIN lake.{self._table} AS new USING ("{self._key}") '
+            f'WHERE "{self._key}" IN (SELECT key FROM {keys}) AND {self._new_rows}'
         )
+
+    def _by_width(self) -> tuple[list[str], list[str]]:
+        """Return the shared columns that take no more than the average of what all take on disk, and the others."""
+        sizes = dict(
+            self._connection.execute(
+                f"SELECT column_name, sum(column_size_bytes) FROM {_CATALOGUE}.ducklake_file_column_stats "
+                f"JOIN {_CATALOGUE}.ducklake_column USING (table_id, column_id) "
+                f"JOIN {_CATALOGUE}.ducklake_table USING (table_id) JOIN {_CATALOGUE}.ducklake_schema USING (schema_id) "
+                "WHERE schema_name || '.' || table_name = ? GROUP BY ALL",
+                [self._table],
+            ).fetchall()
+        )
+        average = sum(sizes.values()) / max(len(sizes), 1)
+        narrow = [name for name in self._shared if sizes.get(name, 0) <= average]
+        return narrow, [name for name in self._shared if name not in narrow]
 
     def _differs(self, name: str) -> str:
         as_text = "" if self.old[name] == self.new[name] else "::VARCHAR"

@@ -76,7 +76,7 @@ class DeltaFile:
             f"WITH typed AS (SELECT row, {', '.join(typed)} FROM {source}), "
             "finite AS (SELECT * REPLACE (CASE WHEN isfinite(event_time) THEN event_time END AS event_time) FROM typed) "
             f"SELECT *, {self.door.key_sql} AS key, "
-            f"md5($version || to_json(struct_pack({', '.join(self.door.columns)}))::VARCHAR) AS {INPUT_HASH} FROM finite"
+            f"{self.door.hash_sql} AS {INPUT_HASH} FROM finite"
         )
 
     def _value(self, name: str, kind: str) -> str:

@@ -38,6 +38,16 @@ class Door:
         return tuple(name for name in self.contract.columns if name != self.contract.key)
 
     @property
+    def hash_sql(self) -> str:
+        """Return a row's hash in SQL: of the contract, its version bound as `$version`, and of all columns.
+
+        Each value comes with its length in bytes, a missing one with -1, so that no two rows read alike.
+        """
+        texts = (f'"{name}"::VARCHAR' for name in self.columns)
+        told = ", ".join(f"':', coalesce(strlen({text}), -1), ':', {text}" for text in texts)
+        return f"md5(concat($version, {told}))"
+
+    @property
     def source_sql(self) -> str:
         """Return the FROM clause that reads the file, its path bound as `$path`."""
         if self.file_name.endswith(".csv"):

@@ -1,7 +1,6 @@
 """Ingest: bring a full snapshot of the raw files into the lake, whole or not at all."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -10,16 +9,15 @@ import duckdb
 import polars as pl
 
 from warehouse import events, quarantine, tables
-from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA, as_json, split_rows
+from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.contracts.rules import keeps_rules
-from warehouse.doors import DOORS, Arrival, Door, arrivals, unreadable
+from warehouse.doors import DOORS, Arrival, Door, arrivals
 from warehouse.errors import WarehouseError
+from warehouse.file_rows import FileRows
 from warehouse.lake import WIDE_STREAM, Lake
 from warehouse.reconcile import plan
 
 FILES = CONTRACTS["raw.files"]
-_ROWS = {"row": pl.Int64, "key": pl.String, INPUT_HASH: pl.String, "is_good": pl.Boolean}
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def _ingest(lake: Lake, files: dict[str, Arrival]) -> list[Ingested]:
     with lake.scratch() as reader:
         reader.execute(WIDE_STREAM)
         changed = {  # decodes every page, so that a broken file is found before anything is written
-            table: _row_hashes(reader, file, lake.settings.batch_rows)
+            table: FileRows(reader, file, lake.settings.batch_rows, _present(lake, table))
             for table, file in files.items()
             if not is_known[table]
         }
@@ -83,7 +81,7 @@ def _ingest(lake: Lake, files: dict[str, Arrival]) -> list[Ingested]:
             for door in DOORS:
                 if door.table in changed:
                     rows = changed.pop(door.table)
-                    done.append(_take_in(lake, connection, reader, files[door.table], rows))
+                    done.append(_take_in(lake, connection, files[door.table], rows))
                 elif door.table in files:
                     done.append(Ingested(door.table, known[door.table][1], unchanged_file=True))
                 else:
@@ -124,26 +122,30 @@ def _known_files(lake: Lake) -> dict[str, tuple[str, int]] | None:
         return {table: (input_hash, rows) for table, input_hash, rows in known}
 
 
-def _take_in(
-    lake: Lake,
-    connection: duckdb.DuckDBPyConnection,
-    reader: duckdb.DuckDBPyConnection,
-    file: Arrival,
-    rows: pl.DataFrame,
-) -> Ingested:
-    """Reconcile a raw table with its file, whose rows (row, key, input_hash, is_good) are given."""
-    contract = file.door.contract
+def _present(lake: Lake, table: str) -> pl.DataFrame:
+    """Return the (key, input_hash) of a raw table's rows, but for keys of which rows were refused: these likely come again."""
+    if not lake.exists:
+        return pl.DataFrame(schema=tables.HASHES)
+    with lake.reading() as connection:
+        if not tables.exists(connection, table):
+            return pl.DataFrame(schema=tables.HASHES)
+        rows = tables.hashes(connection, CONTRACTS[table])
+        return rows.join(quarantine.keys(connection, table), on="key", how="anti")
+
+
+def _take_in(lake: Lake, connection: duckdb.DuckDBPyConnection, file: Arrival, read: FileRows) -> Ingested:
+    """Reconcile a raw table with its file, whose rows were read."""
+    contract, rows = file.door.contract, read.rows
     is_plain = pl.col("is_good") & ~pl.col("key").is_duplicated()
-    chosen, refused = _first_good(reader, file, rows.filter(~is_plain), lake.settings.batch_rows)
+    chosen, refused = read.first_good(rows.filter(~is_plain))
     desired = pl.concat([rows.filter(is_plain).select("row", "key", INPUT_HASH), chosen])
     tables.ensure(connection, contract)
     change = plan(desired, tables.hashes(connection, contract))
     as_of = events.forget(connection, contract.table, lake.touched)
     wanted = desired.join(change.upsert, on="key", how="semi")
     gone = tables.take_out(connection, contract, change.stale)
-    if change.upsert.height:
-        with _joined(connection, file, wanted) as (joined, path):
-            connection.execute(f"INSERT INTO {contract.table} BY NAME SELECT * EXCLUDE (row) FROM ({joined})", path)
+    if wanted.height:
+        read.put_in(connection, wanted)
     if lake.touched is not None:
         lake.touched.note(contract.table, gone, wanted)
     quarantine.replace(connection, contract.table, refused, touched=lake.touched)
@@ -167,81 +169,6 @@ def _empty(lake: Lake, connection: duckdb.DuckDBPyConnection, door: Door) -> Ing
     quarantine.replace(connection, door.table, pl.DataFrame(schema=VIOLATION_SCHEMA), touched=lake.touched)
     _replace_record(lake, connection, door.table, nothing)
     return Ingested(door.table, 0, *counts)
-
-
-def _row_hashes(reader: duckdb.DuckDBPyConnection, file: Arrival, batch_rows: int) -> pl.DataFrame:
-    """Return (row, key, input_hash, is_good) for every row of the file, read in batches.
-
-    The hash covers all declared columns and the contract; a good row keeps the contract's rules. Of the columns only those
-    that a rule looks at are handed over.
-    """
-    door, keeps = file.door, keeps_rules(file.door.contract)
-    looked_at = ", ".join(f'"{name}"' for name in dict.fromkeys(keeps.meta.root_names()) if name != "key")
-    query = (
-        f"WITH source AS (SELECT file_row_number AS row, {door.key_sql} AS key, {door.columns_sql} FROM {door.source_sql}) "
-        f"SELECT row, key, md5($version || to_json(struct_pack({', '.join(door.columns)}))::VARCHAR) AS {INPUT_HASH}, "
-        f"{looked_at} FROM source"
-    )
-    found = [pl.DataFrame(schema=_ROWS)]
-    with _reading(file):
-        parameters = {"path": str(file.path), "version": door.contract.version}
-        for batch in reader.execute(query, parameters).to_arrow_reader(batch_rows):
-            found.append(pl.DataFrame(batch).select("row", "key", INPUT_HASH, is_good=keeps))
-    return pl.concat(found)
-
-
-def _first_good(
-    reader: duckdb.DuckDBPyConnection, file: Arrival, doubtful: pl.DataFrame, batch_rows: int
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Choose of rows that are bad, or share a key with others, the first one of each key that keeps the contract.
-
-    Returns:
-        The chosen (row, key, input_hash), and what the others violate (key, rule, row).
-    """
-    contract = file.door.contract
-    refused = [pl.DataFrame(schema=VIOLATION_SCHEMA)]
-    fitting = [doubtful.select("row", "key", INPUT_HASH).clear().with_columns(json=pl.lit(""))]
-    if doubtful.height:
-        with _joined(reader, file, doubtful) as (joined, path):
-            for batch in map(pl.DataFrame, reader.execute(joined, path).to_arrow_reader(batch_rows)):
-                good, violations = split_rows(contract, batch)
-                refused.append(violations)
-                fitting.append(good.select("row", "key", INPUT_HASH, json=as_json(contract)))
-    ranked = pl.concat(fitting).sort("row")
-    is_first = pl.col("key").is_first_distinct()
-    refused.append(ranked.filter(~is_first).select("key", rule=pl.lit("duplicate_key"), row="json"))
-    return ranked.filter(is_first).drop("json"), pl.concat(refused)
-
-
-@contextmanager
-def _joined(
-    connection: duckdb.DuckDBPyConnection, file: Arrival, wanted: pl.DataFrame
-) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield the SQL, and its parameters, that reads the file's rows named in `wanted` with the declared columns.
-
-    They come with row, key and input_hash. The text side of the join is never held: without these optimizers, the right side is.
-    """
-    connection.register("wanted", wanted.select("row", "key", INPUT_HASH))
-    connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
-    source = f"SELECT file_row_number AS row, {file.door.columns_sql} FROM {file.door.source_sql}"
-    with _reading(file):
-        yield (
-            f"SELECT wanted.*, source.* EXCLUDE (row) FROM ({source}) AS source JOIN wanted USING (row)",
-            {"path": str(file.path)},
-        )
-    connection.execute("RESET disabled_optimizers")
-    connection.unregister("wanted")
-
-
-@contextmanager
-def _reading(file: Arrival) -> Iterator[None]:
-    """Turn what DuckDB says about a file's bytes into the one error that names the file."""
-    try:
-        yield
-    except duckdb.OutOfMemoryException:
-        raise
-    except duckdb.Error as error:
-        raise unreadable(file.path, error) from error
 
 
 def _record(

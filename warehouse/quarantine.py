@@ -80,6 +80,13 @@ def hashes(connection: duckdb.DuckDBPyConnection, table: str) -> pl.DataFrame:
     return connection.execute(f'SELECT DISTINCT key, {INPUT_HASH} FROM quarantine.rows WHERE "table" = ?', [table]).pl()
 
 
+def keys(connection: duckdb.DuckDBPyConnection, table: str) -> pl.DataFrame:
+    """Return the keys of the rows that `table` refused, a frame (key)."""
+    if not tables.exists(connection, CONTRACT.table):
+        return pl.DataFrame(schema={"key": pl.String})
+    return connection.execute(f'SELECT DISTINCT key FROM {CONTRACT.table} WHERE "table" = ?', [table]).pl()
+
+
 def counts(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Return (table, rule, rows) for everything in quarantine."""
     return connection.sql('SELECT "table", rule, count(*) AS rows FROM quarantine.rows GROUP BY ALL ORDER BY ALL').pl()

@@ -13,6 +13,8 @@ from warehouse.reconcile import Plan
 from warehouse.touched import Touched
 
 AFFECTED = "key IN (FROM affected)"
+_NEW = f"{AFFECTED} AND snapshot_id > getvariable('touched_since')"
+"""Affected rows that were all written since the point: the files from before it, nearly all there are, are not opened."""
 
 
 class Scope(NamedTuple):
@@ -36,7 +38,7 @@ _PAIRED_PRODUCTS = 'key IN (SELECT product_key FROM temp."staging.judgements")'
 _JUDGED = ("raw.judgements", "staging.queries", "staging.products")
 
 SCOPES = {
-    "staging.products": Scope("staging_products", ("raw.products",), {"raw.products": AFFECTED}),
+    "staging.products": Scope("staging_products", ("raw.products",), {"raw.products": _NEW}),
     "staging.queries": Scope(
         "staging_queries",
         ("raw.judgements", "raw.sources", "staging.products"),
@@ -45,7 +47,7 @@ SCOPES = {
     "staging.judgements": Scope("staging_judgements", _JUDGED, {"raw.judgements": AFFECTED}),
     "training.queries": Scope("training_queries", ("staging.queries",), {"staging.queries": AFFECTED}),
     "fitted.vocabulary": Scope("fitted_vocabulary", ("staging.judgements", "training.queries", "staging.products"), {}),
-    "features.products": Scope("features_products", ("staging.products",), {"staging.products": AFFECTED}),
+    "features.products": Scope("features_products", ("staging.products",), {"staging.products": _NEW}),
     "features.queries": Scope(
         "features_queries", ("staging.queries", "fitted.vocabulary"), {"staging.queries": AFFECTED}
     ),
@@ -84,11 +86,15 @@ def refresh(
 
 
 def affected(connection: duckdb.DuckDBPyConnection, name: str, touched: Touched) -> pl.DataFrame:
-    """Return the keys of the rows that may be others, a frame (key); they stand in the temporary table `affected` too."""
+    """Return the keys of the rows that may be others, a frame (key).
+
+    They stand in the temporary table `affected` too, and the snapshot that the run began at in the variable `touched_since`.
+    """
     scope = SCOPES[name]
     if not touched.any(*scope.hangs_on):
         return pl.DataFrame(schema={"key": pl.String})
     touched.register(connection)
+    connection.execute(f"SET VARIABLE touched_since = {touched.point}")
     connection.execute(f"CREATE OR REPLACE TEMP TABLE affected AS {tables.sql(f'affected.{scope.affected}')}")
     return connection.sql("FROM affected").pl()
 
