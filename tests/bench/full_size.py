@@ -1,13 +1,14 @@
 """Full size: raw files to training pairs, as the job makes them, beside DuckDB copying the same files to zstd parquet.
 
 It invents a catalogue of the size of ESCI, materialises every asset from the raw tables to the training pairs with the
-in-process executor, brings in a second snapshot of which one product in a hundred has another title, and puts a
-straightforward pandas version of a tenth of the rows beside a build of the same tenth, with the same values checked. Each
-step runs in a process of its own, so that its peak memory is its own.
+in-process executor, brings in further snapshots in each of which one product in a hundred has another title than in the one
+before, and puts a straightforward pandas version of a tenth of the rows beside a build of the same tenth, with the same values
+checked. Each step runs in a process of its own, so that its peak memory is its own; what is told is the median of --rounds.
 
-Run it with: python tests/bench/full_size.py [--products N] [--pandas PYTHON] [--json FILE]. It needs 12 GB of disk under
---folder. PYTHON is that of an environment of its own, made with: python3 -m venv DIR && DIR/bin/pip install -r
-tests/bench/reference/pandas.txt. Without it pandas is left out.
+Run it with: python tests/bench/full_size.py [--products N] [--rounds N] [--folder DIR] [--pandas PYTHON] [--json FILE]. It
+needs 12 GB of disk. With --folder the catalogue that was invented is kept there and used again. PYTHON is that of an environment
+of its own, made with: python3 -m venv DIR && DIR/bin/pip install -r tests/bench/reference/pandas.txt. Without it pandas is left
+out.
 """
 
 import argparse
@@ -119,16 +120,15 @@ def _stage_of(step_key: str) -> str:
     return next((stage for stage in STAGES if name == stage or name.startswith((f"{stage}.", f"{stage}_"))), name)
 
 
-def change_some(raw: Path, out: Path) -> None:
-    """Write a second snapshot: the same files, but for the titles of one product in a hundred."""
-    shutil.copytree(raw, out)
-    (out / PRODUCTS).unlink()
+def change_some(raw: Path, out: Path, percent: int) -> None:
+    """Write another snapshot: the same files, but for the titles of so many products in a hundred, one more than before."""
+    shutil.copytree(raw, out, ignore=shutil.ignore_patterns(PRODUCTS))
     with duckdb.connect() as connection:
         connection.sql(
-            "SELECT * EXCLUDE (file_row_number) "
-            "REPLACE (if(file_row_number % 100 = 0, concat(product_title, ' (new)'), product_title) AS product_title) "
+            "SELECT * EXCLUDE (file_row_number) REPLACE "
+            "(if(file_row_number % 100 < $percent, concat(product_title, ' (new)'), product_title) AS product_title) "
             "FROM read_parquet($path, file_row_number = true)",
-            params={"path": str(raw / PRODUCTS)},
+            params={"path": str(raw / PRODUCTS), "percent": percent},
         ).write_parquet(str(out / PRODUCTS), compression="zstd")
 
 
@@ -174,55 +174,84 @@ def run(name: str, home: Path, raw: Path, *more: object) -> dict[str, Any]:
     return told
 
 
-def measure(products: int, folder: Path, bench: Bench) -> None:
+def whole(told: dict[str, Any]) -> float:
+    """Return the seconds of a run of the assets until its state is an as-of point."""
+    return float(told["steps"]["run"] + told["steps"]["as-of point"])
+
+
+def middle(rounds: list[dict[str, Any]], what: Callable[[dict[str, Any]], float]) -> float:
+    """Return the median of what the rounds tell."""
+    return median(map(what, rounds))
+
+
+def measure(products: int, rounds: int, raw: Path, folder: Path, bench: Bench) -> None:
     """Measure the whole and add it to the benchmark's figures."""
-    home, raw, second = folder / "home", folder / "raw", folder / "second"
-    made = run("sample", home, raw, "--products", products)
-    bench.add("sample", made["seconds"], "s")
-    bench.add("sample: peak memory", made["peak_mb"], "MB", at_most=MOST_SAMPLE_MEMORY_MB)
+    home = folder / "home"
+    if not raw.exists():
+        made = run("sample", home, raw, "--products", products)
+        bench.add("sample", made["seconds"], "s")
+        bench.add("sample: peak memory", made["peak_mb"], "MB", at_most=MOST_SAMPLE_MEMORY_MB)
     (folder / "copy").mkdir()
     copies = [run("copy", folder / "copy", raw) for _ in range(ROUNDS)]
-    limit, limit_processor = (median(told[name] for told in copies) for name in ("seconds", "processor_s"))
     shutil.rmtree(folder / "copy")
-    first = run("build", home, raw)
-    steps = first["steps"]
+    first = []
+    for _ in range(rounds):
+        shutil.rmtree(home, ignore_errors=True)
+        first.append(run("build", home, raw))
     for stage, tables in STAGES.items():
         copied = sum(run("table", home, raw, "--table", table)["seconds"] for table in tables or (stage,))
-        bench.add(stage, steps[stage], "s", beside="DuckDB copies what it writes", reference=copied)
+        spent = middle(first, lambda told, stage=stage: told["steps"][stage])  # type: ignore[misc]
+        bench.add(stage, spent, "s", beside="DuckDB copies what it writes", reference=copied)
     bench.add(
         "raw to training pairs",
-        steps["run"],
+        middle(first, lambda told: told["steps"]["run"]),
         "s",
         beside="DuckDB copies the raw files",
-        reference=limit,
+        reference=middle(copies, lambda told: told["seconds"]),
         at_most=MOST_TIMES_A_COPY,
     )
     bench.add(  # whatever else the machine does meanwhile
         "raw to training pairs: processor time",
-        first["processor_s"],
+        middle(first, lambda told: told["processor_s"]),
         "s",
         beside="DuckDB copies the raw files",
-        reference=limit_processor,
+        reference=middle(copies, lambda told: told["processor_s"]),
     )
-    bench.add("raw to training pairs: peak memory", first["peak_mb"], "MB", at_most=MOST_MEMORY_MB)
-    change_some(raw, second)
-    again = run("build", home, second)
+    bench.add("raw to training pairs: peak memory", max(map(_peak, first)), "MB", at_most=MOST_MEMORY_MB)
+    again = []
+    for percent in range(1, rounds + 1):
+        change_some(raw, folder / "next", percent)
+        again.append(run("build", home, folder / "next"))
+        shutil.rmtree(folder / "next")
     bench.add(
-        "second snapshot, 1 % changed",
-        again["steps"]["run"],
+        "another snapshot, 1 % changed, until its as-of point",
+        middle(again, whole),
         "s",
         beside="the first",
-        reference=steps["run"],
+        reference=middle(first, whole),
         at_most=MOST_OF_FIRST,
     )
-    bench.add("second snapshot: peak memory", again["peak_mb"], "MB", at_most=MOST_MEMORY_MB)
+    bench.add(
+        "another snapshot: processor time",
+        middle(again, lambda told: told["processor_s"]),
+        "s",
+        beside="the first",
+        reference=middle(first, lambda told: told["processor_s"]),
+    )
+    bench.add("another snapshot: peak memory", max(map(_peak, again)), "MB", at_most=MOST_MEMORY_MB)
     bench.facts |= {
         "products": products,
         "raw_bytes": {path.name: path.stat().st_size for path in sorted(raw.iterdir())},
-        "seconds_of_steps": {"first": steps, "second": again["steps"]},
+        "seconds_of_steps": {
+            "first": [told["steps"] for told in first],
+            "another": [told["steps"] for told in again],
+        },
     }
     shutil.rmtree(home)
-    shutil.rmtree(second)
+
+
+def _peak(told: dict[str, Any]) -> int:
+    return int(told["peak_mb"])
 
 
 def beside_pandas(python: str, products: int, folder: Path, bench: Bench) -> list[Figure]:
@@ -247,6 +276,7 @@ def main() -> None:
     """Run the benchmark, or one step of it."""
     parser = arguments(__doc__)
     parser.add_argument("--products", type=int, default=FULL_PRODUCTS, help="products in the sample (default: as ESCI)")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="first builds, and snapshots after the last of them")
     parser.add_argument("--folder", type=Path, help="directory for what is made, a temporary one by default")
     parser.add_argument("--pandas", metavar="PYTHON", default=os.environ.get("PANDAS_PYTHON"), help="see above")
     for name in ("step", "table", "home", "raw"):
@@ -257,7 +287,8 @@ def main() -> None:
         return
     bench = Bench(f"Full size: {options.products:,} products")
     with tempfile.TemporaryDirectory(prefix="stockroom-bench-", dir=options.folder) as folder:
-        measure(options.products, Path(folder), bench)
+        raw = (options.folder or Path(folder)) / f"raw-{options.products}"
+        measure(options.products, options.rounds, raw, Path(folder), bench)
         if options.pandas:
             beside_pandas(options.pandas, options.products, Path(folder), bench)
         else:
