@@ -38,7 +38,7 @@ def raw_tables(
     if folder is None:
         require_raw(home.lake)
     deltas, files = check_deltas(workspace.deltas), arrivals(folder) if folder else []
-    # A build into which nothing comes looks at everything anew, which mends what may have gone wrong.
+    # A build that is given nothing looks at everything anew, which mends what may have gone wrong.
     home.lake.touched = touched_since(home.lake) if files or deltas or workspace.held_model else None
     keep(home, [*files, *deltas])
     arrived = {one.table: _facts(one) for one in ingest(home.lake, folder, files)} if folder else {}

@@ -9,6 +9,7 @@ import polars as pl
 from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA, as_json, split_rows
 from warehouse.contracts.rules import keeps_rules
 from warehouse.doors import Arrival, unreadable
+from warehouse.lake import scalar
 
 _ROWS = {"row": pl.Int64, "key": pl.String, INPUT_HASH: pl.String, "is_good": pl.Boolean}
 # The text side of a join is never held: without these optimizers, the right side is.
@@ -18,9 +19,15 @@ _HOLD_THE_RIGHT_SIDE = "SET disabled_optimizers = 'join_order,build_side_probe_s
 class FileRows:
     """Tell the rows of a file apart by key and hash, and hand out whole ones.
 
-    A row that the table has is good, as its hash covers the contract too: no rule looks at it, and it is read no further.
-    What else is in the file is set aside in the same reading, where DuckDB may spill it to disk. With nothing to compare
-    with, that would be all of it: then whole rows are read from the file again.
+    A row that the table has is good, as its hash covers the contract too: it is counted, and neither looked at nor read any
+    further. What else is in the file is set aside in the same reading, where DuckDB may spill it to disk. With no table to
+    compare with, that would be all of it: then whole rows are read from the file again.
+
+    Attributes:
+        height: How many rows are in the file.
+        rows: The (row, key, input_hash, is_good) of those that may change the table: all but the rows that it has under keys
+            that stand once in the file.
+        gone: The keys that the table has and the file has not, a frame (key).
     """
 
     def __init__(
@@ -32,15 +39,21 @@ class FileRows:
             reader: A connection beside the lake, which keeps what is set aside.
             file: The file.
             batch_rows: How many rows are held at a time.
-            present: The (key, input_hash) of the rows that the table has and that are not to be handed out.
+            present: The (key, input_hash) of the table's rows; a null hash sets every row under the key aside.
 
         Raises:
             WarehouseError: The file is broken.
         """
         self._reader, self._file, self._batch_rows = reader, file, batch_rows
         self._aside = f"aside_{file.door.table.replace('.', '_')}"
+        self._held = pl.DataFrame(schema={"row": pl.Int64})
+        self.gone = pl.DataFrame(schema={"key": pl.String})
         with _reading(file):
-            self._held, self.rows = self._compared(present) if present.height else (pl.DataFrame(), self._looked_at())
+            if present.height:
+                self._compare(present)
+            else:
+                self.rows = self._looked_at()
+                self.height = self.rows.height
 
     def first_good(self, doubtful: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Choose of rows that are bad, or share a key with others, the first one of each key that keeps the contract.
@@ -108,8 +121,8 @@ class FileRows:
             found.append(pl.DataFrame(batch).select("row", "key", INPUT_HASH, is_good=keeps))
         return pl.concat(found)
 
-    def _compared(self, present: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Set aside what is not present; return the numbers of those rows, and of every row what `_looked_at` does."""
+    def _compare(self, present: pl.DataFrame) -> None:
+        """Set aside what is not present, and take down what may change the table."""
         hashed = self._hashed(f"struct_pack({', '.join(self._file.door.columns)}) AS content")
         self._reader.register("present", present)
         self._reader.execute(_HOLD_THE_RIGHT_SIDE)
@@ -120,17 +133,21 @@ class FileRows:
             self._bound,
         )
         self._reader.execute("RESET disabled_optimizers")
+        self.gone = self._reader.sql(f"SELECT key FROM present ANTI JOIN {self._aside} USING (key)").pl()
         self._reader.unregister("present")
+        self.height = scalar(self._reader, f"SELECT count(*) FROM {self._aside}")
         keeps, columns = self._rules()
         held = [pl.DataFrame(schema={"row": pl.Int64, "is_good": pl.Boolean})]
         query = f"SELECT row, key, {columns} FROM (SELECT row, key, unnest(content) FROM {self._aside} WHERE content IS NOT NULL)"
         for batch in self._reader.execute(query).to_arrow_reader(self._batch_rows):
             held.append(pl.DataFrame(batch).select("row", is_good=keeps))
         aside = pl.concat(held)
-        rows = self._reader.sql(f"SELECT row, key, {INPUT_HASH} FROM {self._aside}").pl()
-        return aside.select("row"), rows.join(aside, on="row", how="left").with_columns(
-            pl.col("is_good").fill_null(True)
-        )
+        rows = self._reader.sql(
+            f"SELECT row, key, {INPUT_HASH} FROM {self._aside} WHERE content IS NOT NULL "
+            f"OR key IN (SELECT key FROM {self._aside} GROUP BY key HAVING count(*) > 1)"
+        ).pl()
+        self._held = aside.select("row")
+        self.rows = rows.join(aside, on="row", how="left").with_columns(pl.col("is_good").fill_null(True))
 
     def _rules(self) -> tuple[pl.Expr, str]:
         """Return what tells whether a row keeps the contract's rules, and the columns besides the key that it looks at."""

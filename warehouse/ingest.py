@@ -1,6 +1,6 @@
 """Ingest: bring a full snapshot of the raw files into the lake, whole or not at all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.doors import DOORS, Arrival, Door, arrivals
 from warehouse.errors import WarehouseError
 from warehouse.file_rows import FileRows
-from warehouse.lake import WIDE_STREAM, Lake
+from warehouse.lake import WIDE_STREAM, Lake, snapshot_id
 from warehouse.reconcile import plan
 
 FILES = CONTRACTS["raw.files"]
@@ -70,12 +70,13 @@ def _ingest(lake: Lake, files: dict[str, Arrival]) -> list[Ingested]:
         return [Ingested(door.table, known.get(door.table, ("", 0))[1], unchanged_file=True) for door in DOORS]
     with lake.scratch() as reader:
         reader.execute(WIDE_STREAM)
+        seen, present = _present(lake, [table for table in files if not is_known[table]])
         changed = {  # decodes every page, so that a broken file is found before anything is written
-            table: FileRows(reader, file, lake.settings.batch_rows, _present(lake, table))
-            for table, file in files.items()
-            if not is_known[table]
+            table: FileRows(reader, files[table], lake.settings.batch_rows, rows) for table, rows in present.items()
         }
         with lake.writing() as connection:
+            if seen and snapshot_id(connection) != seen:
+                raise WarehouseError(f"another process wrote to {lake.root} while the files were read", "build again")
             tables.ensure(connection, FILES)
             done = []
             for door in DOORS:
@@ -122,15 +123,24 @@ def _known_files(lake: Lake) -> dict[str, tuple[str, int]] | None:
         return {table: (input_hash, rows) for table, input_hash, rows in known}
 
 
-def _present(lake: Lake, table: str) -> pl.DataFrame:
-    """Return the (key, input_hash) of a raw table's rows, but for keys of which rows were refused: these likely come again."""
+def _present(lake: Lake, tables_asked: Iterable[str]) -> tuple[int, dict[str, pl.DataFrame]]:
+    """Return the lake's snapshot, and the (key, input_hash) of the rows that raw tables have in it.
+
+    The hash is null under keys of which rows were refused: these likely come again.
+    """
+    nothing = pl.DataFrame(schema=tables.HASHES)
     if not lake.exists:
-        return pl.DataFrame(schema=tables.HASHES)
+        return 0, dict.fromkeys(tables_asked, nothing)
+    found = {}
     with lake.reading() as connection:
-        if not tables.exists(connection, table):
-            return pl.DataFrame(schema=tables.HASHES)
-        rows = tables.hashes(connection, CONTRACTS[table])
-        return rows.join(quarantine.keys(connection, table), on="key", how="anti")
+        for table in tables_asked:
+            contract = CONTRACTS[table]
+            is_there = tables.exists(connection, table) and not tables.has_other_types(connection, contract)
+            rows = tables.hashes(connection, contract) if is_there else nothing
+            refused = quarantine.keys(connection, table)["key"]
+            known = pl.when(~pl.col("key").is_in(refused.implode())).then(INPUT_HASH)
+            found[table] = rows.with_columns(known.alias(INPUT_HASH))
+        return snapshot_id(connection), found
 
 
 def _take_in(lake: Lake, connection: duckdb.DuckDBPyConnection, file: Arrival, read: FileRows) -> Ingested:
@@ -140,7 +150,9 @@ def _take_in(lake: Lake, connection: duckdb.DuckDBPyConnection, file: Arrival, r
     chosen, refused = read.first_good(rows.filter(~is_plain))
     desired = pl.concat([rows.filter(is_plain).select("row", "key", INPUT_HASH), chosen])
     tables.ensure(connection, contract)
-    change = plan(desired, tables.hashes(connection, contract))
+    connection.register("in_question", pl.concat([rows.select("key"), read.gone]))
+    change = plan(desired, tables.hashes(connection, contract, "key IN (FROM in_question)"))
+    connection.unregister("in_question")
     as_of = events.forget(connection, contract.table, lake.touched)
     wanted = desired.join(change.upsert, on="key", how="semi")
     gone = tables.take_out(connection, contract, change.stale)
@@ -149,10 +161,10 @@ def _take_in(lake: Lake, connection: duckdb.DuckDBPyConnection, file: Arrival, r
     if lake.touched is not None:
         lake.touched.note(contract.table, gone, wanted)
     quarantine.replace(connection, contract.table, refused, touched=lake.touched)
-    _record(lake, connection, file, rows.height, as_of)
+    _record(lake, connection, file, read.height, as_of)
     return Ingested(
         contract.table,
-        rows.height,
+        read.height,
         change.insert.height,
         change.update.height,
         change.delete.height,

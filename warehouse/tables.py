@@ -36,15 +36,10 @@ class Notebook(Protocol):
 
 def ensure(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
     """Create the contract's table, with its meanings as comments, or bring its columns in line with the contract."""
-    schema, name = contract.table.split(".")
-    wanted = {column: contract.sql_type(column) for column in contract.columns} | {INPUT_HASH: "VARCHAR"}
-    found = connection.execute(
-        "SELECT column_name, data_type, comment FROM duckdb_columns() "
-        "WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?",
-        [schema, name],
-    ).fetchall()
+    schema = contract.table.split(".")[0]
+    wanted, found = _wanted(contract), _found(connection, contract.table)
     present = {column: kind for column, kind, _ in found}
-    if present and any(present[column] != kind for column, kind in wanted.items() if column in present):
+    if present and any(present.get(column, kind) != kind for column, kind in wanted.items()):
         connection.execute(f"DROP TABLE {contract.table}")  # another type: derived rows are made anew
         present = {}
     if not present:
@@ -61,6 +56,25 @@ def ensure(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
             connection.execute(f'COMMENT ON COLUMN {contract.table}."{column}" IS {quote(meaning)}')
     for column in present.keys() - wanted.keys():
         connection.execute(f'ALTER TABLE {contract.table} DROP COLUMN "{column}"')
+
+
+def has_other_types(connection: duckdb.DuckDBPyConnection, contract: Contract) -> bool:
+    """Tell whether a column of the table has another type than in the contract, so that `ensure` would empty the table."""
+    wanted = _wanted(contract)
+    return any(wanted.get(column, kind) != kind for column, kind, _ in _found(connection, contract.table))
+
+
+def _wanted(contract: Contract) -> dict[str, str]:
+    return {column: contract.sql_type(column) for column in contract.columns} | {INPUT_HASH: "VARCHAR"}
+
+
+def _found(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, str, str | None]]:
+    """Return name, type and comment of each column that a table has."""
+    return connection.execute(
+        "SELECT column_name, data_type, comment FROM duckdb_columns() "
+        "WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?",
+        table.split("."),
+    ).fetchall()
 
 
 def exists(connection: duckdb.DuckDBPyConnection, table: str, catalog: str = "lake") -> bool:

@@ -12,7 +12,8 @@ from orchestration.definitions import defs
 from orchestration.instance import open_instance
 from orchestration.settings import load_settings
 from orchestration.workspace import open_home, open_workspace
-from warehouse import integrity
+from warehouse import integrity, tables
+from warehouse.contracts.registry import CONTRACTS
 
 PRODUCTS = "shopping_queries_dataset_products.parquet"
 NEW, TWINS, KNOWN, WHITE = range(4), range(4, 6), range(6, 9), range(9, 12)
@@ -186,6 +187,20 @@ def test_equal_content_has_an_equal_data_version(built, history):
         same, changed, back = versions[table]
         assert same == back != changed, table
     assert len(set(versions["staging/queries"])) == 1
+
+
+def test_the_data_version_of_a_table_is_the_fingerprint_of_its_rows(history):
+    root, reports, _ = history
+    home = open_home(load_settings(root))
+    told = {}
+    with open_instance(home) as instance:
+        for event in instance.all_logs(reports["back"].run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION):
+            made = event.dagster_event.step_materialization_data.materialization
+            told[".".join(made.asset_key.path)] = made.tags["dagster/data_version"]
+    with home.lake.reading(reports["back"].snapshot) as connection:
+        stand = {table: tables.fingerprint(connection, CONTRACTS[table]) for table in told.keys() & CONTRACTS.keys()}
+    assert stand.keys() > {"staging.products", "evaluation.metrics", "monitoring.feature_stats", "raw.files"}
+    assert {table: told[table] for table in stand} == stand
 
 
 def test_the_run_journal_tells_of_the_last_run(history):

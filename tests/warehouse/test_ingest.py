@@ -12,6 +12,8 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.ingest import Ingested, ingest, require_raw
 from warehouse.lake import Lake
+from warehouse.tables import Written
+from warehouse.touched import Touched
 
 PRODUCTS = "shopping_queries_dataset_products.parquet"
 EXAMPLES = "shopping_queries_dataset_examples.parquet"
@@ -379,3 +381,33 @@ def test_a_new_column_is_told_and_left_out_also_when_the_file_is_known(lake: Lak
         ]
     with lake.reading() as connection:
         assert "price" not in connection.sql("FROM raw.products").columns
+
+
+def test_what_gave_way_to_what_is_noted(
+    lake: Lake,
+    write: Write,
+    products: list[Row],
+    product: Callable[..., Row],
+    fingerprints: Callable[..., dict[str, str]],
+) -> None:
+    ingest(lake, write(products=[*products, product("P7", "us", " ")]))
+    before = fingerprints(lake, "raw", "quarantine")
+    lake.touched = touched = Touched(lake.snapshot(), before)
+    changed = [products[0], product("P2", "us", "Big Mug"), products[3], product("P9", "us", "New")]
+    ingest(lake, write(products=changed, sources=None))
+    assert touched.written("raw.products") == Written(inserted=1, updated=1, deleted=1)
+    assert touched.written("quarantine.rows") == Written(inserted=0, updated=0, deleted=1)
+    after = fingerprints(lake, "raw", "quarantine")
+    assert {table: touched.version(table) for table in after} == after
+    assert after != before
+
+
+def test_a_row_that_is_there_already_is_known_among_others_with_its_key(
+    lake: Lake, write: Write, products: list[Row], product: Callable[..., Row]
+) -> None:
+    ingest(lake, write())
+    again, other = dict(products[0]), product(products[0]["product_id"], products[0]["product_locale"], "Other")
+    assert ingest(lake, write(products=[*products, again, other]))[0] == Ingested("raw.products", 6, quarantined=2)
+    assert ingest(lake, write(products=[other, *products]))[0] == Ingested("raw.products", 5, updated=1, quarantined=1)
+    assert ingest(lake, write())[0] == Ingested("raw.products", 4, updated=1)
+    assert refusals(lake, "raw.products") == []

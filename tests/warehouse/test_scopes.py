@@ -1,12 +1,14 @@
 """How far a change is followed: to what hangs on it, and no further."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from warehouse import scopes, tables
+from warehouse import scopes, staging, tables
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.ingest import ingest
 from warehouse.lake import Lake
 from warehouse.scopes import SCOPES
 from warehouse.touched import Touched
@@ -76,3 +78,13 @@ def test_a_query_reads_the_wanted_rows_of_a_table_wherever_it_names_it(lake: Lak
         assert connection.sql(narrow).fetchall() == [("socks", "socks")]
         with pytest.raises(AssertionError, match="does not read raw"):
             scopes.narrowed(connection, query, {"raw.products": "true"})
+
+
+def test_a_source_that_changed_reaches_the_queries_that_it_tells_of(built: Lake, write: Callable[..., Path]) -> None:
+    built.touched = Touched(built.snapshot())
+    ingest(built, write(sources="query_id,source\n1,other\n"))
+    staging.refresh_queries(built)
+    with built.reading() as connection:
+        found = dict(connection.sql("SELECT query_id, source FROM staging.queries").fetchall())
+    assert found.pop(1) == "other"
+    assert set(found.values()) == {None}

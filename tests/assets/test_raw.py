@@ -1,0 +1,111 @@
+"""What a run follows: rows that a folder changed, or whole tables where it brings nothing or nearly everything."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from assets.features import feature_products
+from assets.raw import raw_tables
+from assets.staging import staging_products
+from assets.workspace import Workspace
+from warehouse import monitoring, snapshots, tables
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.home import Home
+from warehouse.lake import quote
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+IDS = [f"P{number}" for number in range(10)]
+FEATURES = CONTRACTS["features.products"]
+
+
+def folder(path: Path, titles: dict[str, str]) -> Path:
+    path.mkdir()
+    text = ("product_description", "product_bullet_point", "product_brand", "product_color")
+    products = [
+        {"product_id": name, "product_title": titles.get(name, "mug"), **dict.fromkeys(text), "product_locale": "us"}
+        for name in IDS
+    ]
+    schema = dict.fromkeys(products[0], pl.String)
+    pl.DataFrame(products, schema=schema).write_parquet(path / "shopping_queries_dataset_products.parquet")
+    numbers = dict.fromkeys(("example_id", "query_id", "small_version", "large_version"), 1)
+    judged = numbers | {"query": "mug", "product_id": "P1", "product_locale": "us", "esci_label": "E", "split": "train"}
+    pl.DataFrame([judged]).write_parquet(path / "shopping_queries_dataset_examples.parquet")
+    return path
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """Return a home with ten products, of which one's features were spoilt before the last as-of point."""
+    home = Home(tmp_path / "home")
+    run(home, folder(tmp_path / "first", {}))
+    spoil(home, "us:P9")
+    return home
+
+
+def run(home: Home, raw: Path | None) -> dict[str, str]:
+    """Bring a folder in, end the run, and return the data versions that its assets told."""
+    chosen: list[dg.AssetsDefinition] = [raw_tables, staging_products, feature_products]
+    done = dg.materialize(chosen, resources={"workspace": Workspace(home, raw=raw)})
+    told = {
+        ".".join(event.asset_key.path): event.materialization.tags["dagster/data_version"]
+        for event in done.get_asset_materialization_events()
+        if event.asset_key is not None
+    }
+    snapshots.mark(home.lake, done.run_id, NOON)
+    return told
+
+
+def spoil(home: Home, key: str) -> None:
+    with home.lake.writing() as connection:
+        connection.execute(
+            f"UPDATE {FEATURES.table} SET title_chars = 0, input_hash = 'spoilt' WHERE key = {quote(key)}"
+        )
+    snapshots.mark(home.lake, "spoilt", NOON)
+
+
+def title_chars(home: Home) -> dict[str, int]:
+    with home.lake.reading() as connection:
+        return dict(connection.sql(f"SELECT product_id, title_chars FROM {FEATURES.table}").fetchall())
+
+
+def test_what_a_folder_changed_is_followed_and_no_other_row_is_looked_at(home: Home, tmp_path: Path) -> None:
+    told = run(home, folder(tmp_path / "second", {"P1": "big mug"}))
+    assert title_chars(home) == dict.fromkeys(IDS, 3) | {"P1": 7, "P9": 0}
+    with home.lake.reading() as connection:
+        for table, version in told.items():
+            assert version == tables.fingerprint(connection, CONTRACTS[table]), table
+
+
+def test_statistics_are_those_of_the_whole_table_as_it_now_is(home: Home, tmp_path: Path) -> None:
+    run(home, folder(tmp_path / "second", {"P1": "big mug"}))
+    with home.lake.reading() as connection:
+        version = monitoring.versions(connection, FEATURES.table)[-1]
+        assert version == tables.fingerprint(connection, FEATURES)
+        counted = monitoring.stats(connection, FEATURES.table, version)
+    (row,) = counted.filter(pl.col("column_name") == "title_chars", pl.col("locale") == "all").to_dicts()
+    assert (row["rows"], row["minimum"], row["maximum"]) == (10, 0, 7)
+
+
+def test_a_run_into_which_nothing_comes_mends_what_went_wrong(home: Home) -> None:
+    run(home, None)
+    assert title_chars(home) == dict.fromkeys(IDS, 3)
+
+
+def test_where_much_changed_whole_tables_are_compared(home: Home, tmp_path: Path) -> None:
+    run(home, folder(tmp_path / "second", dict.fromkeys(IDS[:4], "big mug")))
+    assert title_chars(home) == dict.fromkeys(IDS[:4], 7) | dict.fromkeys(IDS[4:], 3)
+
+
+def test_after_a_run_that_did_not_end_whole_tables_are_compared(home: Home, tmp_path: Path) -> None:
+    with home.lake.writing() as connection:
+        connection.execute(f"UPDATE {FEATURES.table} SET title_chars = 1, input_hash = 'torn' WHERE key = 'us:P8'")
+    run(home, folder(tmp_path / "second", {"P1": "big mug"}))
+    assert title_chars(home) == dict.fromkeys(IDS, 3) | {"P1": 7}
+
+
+def test_in_a_folder_that_came_in_before_nothing_is_to_be_followed(home: Home, tmp_path: Path) -> None:
+    run(home, tmp_path / "first")
+    assert title_chars(home) == dict.fromkeys(IDS, 3) | {"P9": 0}
