@@ -86,7 +86,7 @@ class VectorStore:
         table = self._directory.open(name)
         if table is None or (keys is not None and keys.is_empty()):
             return pl.DataFrame(schema={KEY: pl.String, "input_hash": pl.String})
-        rows = _frame(scan(table, [KEY, "input_hash"]))
+        rows = _frame(scan(table, [KEY, "input_hash"], among=None if keys is None else keys[KEY].to_list()))
         return rows if keys is None else rows.join(keys, on=KEY, how="semi")
 
     def apply(
