@@ -10,7 +10,7 @@ from assets.monitoring import drift_table, watched_models
 from assets.release import key_differences
 from assets.tables import asset_key
 from assets.workspace import Workspace
-from warehouse import integrity, monitoring
+from warehouse import integrity, monitoring, tables
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.dated import DatedTable
 from warehouse.contracts.registry import CONTRACTS
@@ -51,13 +51,18 @@ def _contract_check(contract: Contract) -> dg.AssetChecksDefinition:
 
 def _broken(workspace: Workspace, contract: Contract) -> list[Broken]:
     """Return the rules that the table breaks; where it is known what the run touched, no other row is looked at."""
-    lake, keys = workspace.home.lake, None
-    if lake.touched is not None and lake.touched.version(contract.table) is not None:
-        keys = lake.touched.keys(contract.table)
-        if keys.is_empty():
-            return []
+    lake, touched = workspace.home.lake, workspace.home.lake.touched
+    version = touched.version(contract.table) if touched is not None else None
+    if touched is None or version is None:
+        with lake.reading() as connection:
+            return verify(connection, contract, lake.settings.batch_rows)
+    keys = touched.keys(contract.table)
+    if keys.is_empty():
+        return []
     with lake.reading() as connection:
-        return verify(connection, contract, lake.settings.batch_rows, keys)
+        # As many rows as were noted: none of those that gave way is left, and what is under the keys was written since.
+        is_as_noted = tables.count(connection, contract.table) == int(version.split("-")[0])
+        return verify(connection, contract, lake.settings.batch_rows, keys, touched.point if is_as_noted else None)
 
 
 @dg.asset_check(

@@ -27,9 +27,15 @@ class Broken:
 
 
 def verify(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, batch_rows: int, keys: pl.DataFrame | None = None
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    batch_rows: int,
+    keys: pl.DataFrame | None = None,
+    since: int | None = None,
 ) -> list[Broken]:
     """Return the rules that rows of the contract's table break, or its rows under `keys`; none is the healthy answer.
+
+    With `since` those under `keys` were all written after that snapshot of the lake: no older file is read.
 
     Nulls and equal keys are counted by SQL, which reads no column twice and spills to disk; all other rules are looked at by
     dataframely, `batch_rows` rows at a time, with only those columns that the rules need.
@@ -40,7 +46,7 @@ def verify(
         connection.register("verified_keys", keys.select("key"))
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE verified AS SELECT {', '.join(map(_quoted, sorted(needed)))} FROM {table} "
-            f"WHERE {_quoted(contract.key)} IN (FROM verified_keys)"
+            f"WHERE {'true' if since is None else f'snapshot_id > {since}'} AND {_quoted(contract.key)} IN (FROM verified_keys)"
         )
         connection.unregister("verified_keys")
         table = "verified"
