@@ -11,8 +11,26 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from warehouse.lake import exclusive_lock
-from warehouse.sample import write_sample
+# Two test processes share two cores. Libraries read this when they are first used; processes that tests start inherit it.
+THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
+os.environ.update(THREADS | os.environ)
+
+# The modules that take longest, begun first: what is left for the end is short, and both processes end together.
+LONGEST = (
+    "test_readme",
+    "test_chains",
+    "test_gate",
+    "test_time_travel",
+    "test_torture",
+    "test_rebuilder",
+    "test_builder",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest modules first."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+
 
 # How long an example takes is the machine's business: timings are for benchmarks.
 settings.register_profile("stockroom", deadline=None)
@@ -48,6 +66,9 @@ class Built:
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """Return a small home with real encoder and towers. It must not be changed: tests in other processes read it too."""
+    from warehouse.lake import exclusive_lock
+    from warehouse.sample import write_sample
+
     own = tmp_path_factory.getbasetemp()
     root = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "built"
     report = root / "report.json"
@@ -73,9 +94,14 @@ def copy_home(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
     def make() -> Path:
         made.append(tmp_path_factory.mktemp("copied") / "home")
-        shutil.copytree(built.home, made[-1])
+        shutil.copytree(built.home, made[-1], copy_function=_copy_or_link)
         return made[-1]
 
     yield make
     for home in made:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _copy_or_link(source: str, target: str) -> None:
+    """Copy a file; of the encoder's weights, 90 MB that nothing writes to, make a link."""
+    (os.link if Path(source).name == "encoder.bin" else shutil.copy2)(source, target)

@@ -6,7 +6,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,13 +26,13 @@ from orchestration.workspace import open_workspace
 from warehouse import inspection
 from warehouse.contracts.registry import CONTRACTS
 
-raw, home = sys.argv[1:]
-workspace = open_workspace(load_settings(Path(home)))
-report = build(workspace, Path(raw))
+home = Path(sys.argv[1])
+workspace = open_workspace(load_settings(home))
+report = build(workspace)
 rows = inspection.query(
     workspace.home.lake,
     "SELECT title, {NAME} FROM features.products JOIN staging.products USING (key)",
-    load_settings(Path(home)).sql,
+    load_settings(home).sql,
 ).frame.rows()
 (schema,) = (value["dagster/column_schema"] for value in feature_products.metadata_by_key.values())
 print(json.dumps({{
@@ -70,24 +72,21 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def run(copy: Path, *arguments: str) -> str:
-    own = {"PYTHONPATH": str(copy), "STOCKROOM_TRAINING__EPOCHS": "1", "STOCKROOM_HOME": str(copy / "home")}
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=copy, env=os.environ | own, capture_output=True, text=True, check=False
-    )
+def test_the_next_build_brings_the_feature_into_sql_the_ui_and_the_towers(
+    copy: Path, copy_home: Callable[[], Path], built: Any
+) -> None:
+    home = copy_home()
+    own = {"PYTHONPATH": str(copy), "STOCKROOM_TRAINING__EPOCHS": "1", "STOCKROOM_RELEASE__GATE_MARGIN": "1"}
+    command = [sys.executable, "-c", SCRIPT, str(home)]
+    done = subprocess.run(command, cwd=copy, env=os.environ | own, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
-
-
-def test_the_feature_is_in_sql_in_the_ui_and_in_the_towers(copy: Path) -> None:
-    cli = "from orchestration.cli import main; main()"
-    run(copy, "-c", cli, "sample", "--products", "100", "--out", str(copy / "raw"))
-    answer = json.loads(run(copy, "-c", SCRIPT, str(copy / "raw"), str(copy / "home")).splitlines()[-1])
-    assert len(answer["rows"]) == 100
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert len(answer["rows"]) == built.report["rows"]["staging.products"]
     assert all(
         value == sum(letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" for letter in title) for title, value in answer["rows"]
     )
     assert any(value for _, value in answer["rows"])
     assert answer["meaning"] == answer["shown"][NAME] == MEANING
-    manifest = json.loads((copy / "home" / "models" / answer["model"] / "model.json").read_text("utf-8"))
+    assert answer["model"] != built.report["model"]
+    manifest = json.loads((home / "models" / answer["model"] / "model.json").read_text("utf-8"))
     assert NAME in manifest["features"]["product"]["numeric"]
