@@ -76,9 +76,12 @@ def table_result(
     """Report a table as it now stands: rows, first rows, data version; what the run did to it; and what else to show."""
     contract = _contract(table)
     table = contract.table
+    touched = workspace.home.lake.touched
+    # Of a table whose new rows are known, those are shown.
+    since = touched.point if touched is not None and touched.rows(table)["new"].count() else None
     with workspace.home.lake.reading() as connection:
-        version = tables.version(connection, contract, workspace.home.lake.touched)
-        first = _shown_before(context, table, version) or dg.MarkdownMetadataValue(preview(connection, table))
+        version = tables.version(connection, contract, touched)
+        first = _shown_before(context, table, version) or dg.MarkdownMetadataValue(preview(connection, table, since))
     metadata = {
         "dagster/row_count": int(version.split("-")[0]),
         "preview": first,

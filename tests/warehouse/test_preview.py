@@ -39,3 +39,13 @@ def test_long_values_are_cut(show):
     assert line == f"| x | {'ü' * 59}… |"
     (line,) = show("('x', repeat('y', 60))")[2:]
     assert line == f"| x | {'y' * 60} |"
+
+
+def test_of_what_was_written_since_a_snapshot_the_first_rows_are_shown(lake):
+    with lake.writing() as connection:
+        connection.execute("CREATE TABLE shown AS SELECT 1 AS a")
+    since = lake.snapshot()
+    with lake.writing() as connection:
+        connection.execute("INSERT INTO shown VALUES (2)")
+    with lake.reading() as connection:
+        assert preview(connection, "shown", since).splitlines()[2:] == ["| 2 |"]
