@@ -37,6 +37,8 @@ OTHERS = [
     if line not in OWN_CATALOGUE + MAKE and line != "stockroom ui" and not line.startswith(SHELL_ONLY)
 ]
 PLAIN = re.compile(r"stockroom [^$`|]+$")
+# Whatever the number of epochs and threads, the commands are the same.
+SMALL = {"STOCKROOM_TRAINING__EPOCHS": "2", "STOCKROOM_WAREHOUSE__THREADS": "1"}
 EXPORTED = dict(line.removeprefix("export ").split("=") for line in COMMANDS if line.startswith("export "))
 
 
@@ -72,7 +74,7 @@ def _in_process(command: str, folder: Path) -> str:
     with pytest.MonkeyPatch.context() as patch:
         for variable in [name for name in os.environ if name.startswith("STOCKROOM_")]:
             patch.delenv(variable)
-        for name, value in EXPORTED.items():
+        for name, value in (SMALL | EXPORTED).items():
             patch.setenv(name, value)
         patch.setenv("HOME", str(folder))
         patch.setenv("DAGSTER_HOME", "")  # what a command sets is taken back afterwards
@@ -91,7 +93,7 @@ def _in_shell(command: str, folder: Path) -> str:
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", f"{before}\n{command}"],
         cwd=folder,
-        env={**environment, "HOME": str(folder)},
+        env={**environment, **SMALL, "HOME": str(folder)},
         capture_output=True,
         text=True,
         timeout=300,

@@ -38,6 +38,7 @@ tower = "numeric"
 meaning = "price in USD"
 """
 SETTINGS = {
+    "STOCKROOM_WAREHOUSE__THREADS": "1",
     "STOCKROOM_TRAINING__EPOCHS": "1",
     "STOCKROOM_TRAINING__MINED_PER_QUERY": "2",
     "STOCKROOM_MINING__PER_QUERY": "4",
@@ -112,6 +113,20 @@ def _one_epoch(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("assets.texts.open_encoder", lambda *_: HashEncoder())
 
 
+@pytest.fixture(scope="module")
+def said() -> dict[str, Any]:
+    """Return what `remade` keeps from one test to the next."""
+    return {}
+
+
+@pytest.fixture
+def remade(past: Past, stockroom: Stockroom, said: dict[str, Any]) -> dict[str, Any]:
+    """Return what `train --as-of` the first build answers, asked once."""
+    if not said:
+        said |= json.loads(stockroom("train", "--as-of", past.first.snapshot, "--json").out)
+    return said
+
+
 def pairs_fingerprint(home: Home, snapshot: int) -> str:
     with home.lake.reading(snapshot) as connection:
         return tables.fingerprint(connection, CONTRACTS["training.pairs"])
@@ -182,12 +197,11 @@ def test_diff_tells_what_changed_by_key(past: Past, stockroom: Stockroom) -> Non
     assert stockroom("diff", *points, "staging.producs").status == 1
 
 
-def test_the_training_table_of_the_old_snapshot_can_be_made_again(past: Past, stockroom: Stockroom) -> None:
+def test_the_training_table_of_the_old_snapshot_can_be_made_again(past: Past, remade: dict[str, Any]) -> None:
     assert pairs_fingerprint(past.home, past.second.snapshot) != past.fingerprint
-    report = json.loads(stockroom("train", "--as-of", past.first.snapshot, "--json").out)
-    assert report["recomputed_fingerprint"] == report["recorded_fingerprint"] == past.fingerprint
-    assert (report["model"], report["release"], report["same_model"]) == (past.first.model, 1, True)
-    assert not report["trained"]
+    assert remade["recomputed_fingerprint"] == remade["recorded_fingerprint"] == past.fingerprint
+    assert (remade["model"], remade["release"], remade["same_model"]) == (past.first.model, 1, True)
+    assert not remade["trained"]
 
 
 def test_also_after_the_derived_tables_were_dropped_with_the_same_weights(
@@ -237,13 +251,14 @@ def test_other_settings_make_another_table_and_nothing_is_trained(
     assert sorted(path.name for path in past.home.models.iterdir()) == models
 
 
-def test_hard_negatives_follow_the_catalogue_and_are_mined_again_as_of_then(past: Past, stockroom: Stockroom) -> None:
+def test_hard_negatives_follow_the_catalogue_and_are_mined_again_as_of_then(
+    past: Past, stockroom: Stockroom, remade: dict[str, Any]
+) -> None:
     points = (past.first.snapshot, past.second.snapshot)
     found = json.loads(stockroom("diff", *points, "training.negatives", "--json").out)
     assert found["added"] > 0
     assert found["removed"] > 0
-    report = json.loads(stockroom("train", "--as-of", past.first.snapshot, "--json").out)
-    assert report["model"] == past.first.model != past.second.model
+    assert remade["model"] == past.first.model != past.second.model
 
 
 def dated_fingerprint(home: Home, snapshot: int) -> str:
@@ -251,12 +266,13 @@ def dated_fingerprint(home: Home, snapshot: int) -> str:
         return tables.fingerprint(connection, CONTRACTS["training.dated"])
 
 
-def test_prices_that_came_later_are_not_seen_as_of_then(past: Past, stockroom: Stockroom) -> None:
+def test_prices_that_came_later_are_not_seen_as_of_then(
+    past: Past, stockroom: Stockroom, remade: dict[str, Any]
+) -> None:
     then, now = (dated_fingerprint(past.home, build.snapshot) for build in (past.first, past.second))
     assert then != now
-    report = json.loads(stockroom("train", "--as-of", past.first.snapshot, "--json").out)
-    assert (report["dated_fingerprint"], report["recomputed_fingerprint"]) == (then, past.fingerprint)
-    assert report["model"] == past.first.model
+    assert (remade["dated_fingerprint"], remade["recomputed_fingerprint"]) == (then, past.fingerprint)
+    assert remade["model"] == past.first.model
     assert json.loads(stockroom("train", "--json").out)["dated_fingerprint"] == now
 
 

@@ -323,9 +323,18 @@ STEPS = st.lists(
 )
 
 
+@pytest.fixture
+def begun(tmp_path: Path, judgement: Callable[..., Row], product: Callable[..., Row]) -> Lake:
+    """Return a lake into which a first snapshot came, to be copied."""
+    lake = Lake(tmp_path / "begun")
+    ingest(lake, _writer(tmp_path, judgement, product)(0, ("P1", "P2", "P3")))
+    return lake
+
+
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS, data=st.data())
 def test_one_by_one_and_in_batches_end_in_the_same_tables(
+    begun: Lake,
     tmp_path_factory: pytest.TempPathFactory,
     judgement: Callable[..., Row],
     product: Callable[..., Row],
@@ -336,7 +345,9 @@ def test_one_by_one_and_in_batches_end_in_the_same_tables(
     lakes = [Lake(folder / name) for name in ("one", "batches")]
     writes = _writer(folder, judgement, product)
     waiting: list[Path] = []
-    for number, step in enumerate([("P1", "P2", "P3"), *steps]):
+    for lake in lakes:
+        shutil.copytree(begun.root, lake.root)
+    for number, step in enumerate(steps, 1):
         if isinstance(step, tuple):
             raw = writes(number, step)
             bring_in(lakes[1], *waiting)
