@@ -1,5 +1,6 @@
 """What a run follows: rows that a folder changed, or whole tables where it brings nothing or nearly everything."""
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from warehouse import monitoring, snapshots, tables
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.home import Home
 from warehouse.lake import quote
+from warehouse.settings import WarehouseSettings
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 IDS = [f"P{number}" for number in range(10)]
 FEATURES = CONTRACTS["features.products"]
+SETTINGS = WarehouseSettings(threads=1)
 
 
 def folder(path: Path, titles: dict[str, str]) -> Path:
@@ -36,13 +39,21 @@ def folder(path: Path, titles: dict[str, str]) -> Path:
     return path
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    """Return a home with ten products, of which one's features were spoilt before the last as-of point."""
-    home = Home(tmp_path / "home")
-    run(home, folder(tmp_path / "first", {}))
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with files and a home of ten products, of which one's features were spoilt before the last point."""
+    root = tmp_path_factory.mktemp("begun")
+    home = Home(root / "home", SETTINGS)
+    run(home, folder(root / "first", {}))
     spoil(home, "us:P9")
-    return home
+    return root
+
+
+@pytest.fixture
+def home(begun: Path, tmp_path: Path) -> Home:
+    """Return a copy of that home, its files beside it."""
+    shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
+    return Home(tmp_path / "home", SETTINGS)
 
 
 def run(home: Home, raw: Path | None) -> dict[str, str]:

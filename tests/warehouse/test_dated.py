@@ -1,12 +1,13 @@
 """What a judged pair, a product vector and a search may see of dated features: never the future, never the stale."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import duckdb
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from warehouse import dated, tables
@@ -30,6 +31,16 @@ def declare(**changes):
 def lake() -> Iterator[duckdb.DuckDBPyConnection]:
     with empty_lake() as connection:
         yield connection
+
+
+@contextmanager
+def undone(connection):
+    """Undo an example: the next one finds the lake empty, and none has to be made for it."""
+    connection.begin()
+    try:
+        yield
+    finally:
+        connection.rollback()
 
 
 def empty_lake():
@@ -95,31 +106,31 @@ def in_force(events, entity, time, max_age):
     return price if time - at <= max_age else None
 
 
-@settings(deadline=None, max_examples=60)
-@given(histories())
-def test_every_look_up_agrees_with_looking_at_every_event(history) -> None:
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=histories())
+def test_every_look_up_agrees_with_looking_at_every_event(lake, history) -> None:
     events, points, max_age = history
     table = declare(max_age_days=max_age / timedelta(days=1))
     expected = [in_force(events, entity, time, max_age) for entity, time in points]
-    with empty_lake() as connection:
-        fill(connection, table, events)
-        judge(connection, [(f"{row:02}", entity, None, time) for row, (entity, time) in enumerate(points)])
-        register(connection, table)
-        dated.refresh_training(connection)
+    with undone(lake):
+        fill(lake, table, events)
+        judge(lake, [(f"{row:02}", entity, None, time) for row, (entity, time) in enumerate(points)])
+        register(lake, table)
+        dated.refresh_training(lake)
 
         frame = pl.DataFrame(points, schema={"key": pl.String, "time": TIME}, orient="row")
-        searched = dated.add_features(connection, frame, {"product": "key"}, pl.col("time"))
+        searched = dated.add_features(lake, frame, {"product": "key"}, pl.col("time"))
         keys = pl.DataFrame({"key": [f"{row:02}" for row in range(len(points))]})
-        trained = dated.add_training_features(connection, keys)
+        trained = dated.add_training_features(lake, keys)
 
         assert searched["prices.price"].to_list() == expected
         assert trained["prices.price"].to_list() == expected
-        assert dated.broken_pairs(connection) == 0
+        assert dated.broken_pairs(lake) == 0
 
 
-@settings(deadline=None, max_examples=60)
-@given(histories(), st.floats(100, 999))
-def test_what_happens_after_the_last_point_changes_nothing(history, price) -> None:
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=histories(), price=st.floats(100, 999))
+def test_what_happens_after_the_last_point_changes_nothing(lake, history, price) -> None:
     events, points, max_age = history
     table = declare(max_age_days=max_age / timedelta(days=1))
     after = max(time for _, time in points) + timedelta(microseconds=1)
@@ -127,9 +138,9 @@ def test_what_happens_after_the_last_point_changes_nothing(history, price) -> No
     frame = pl.DataFrame(points, schema={"entity_key": pl.String, "as_of": TIME}, orient="row")
     answers = []
     for known in ([event for event in events if event[1] < after], [e for e in events if e[1] < after] + late):
-        with empty_lake() as connection:
-            fill(connection, table, known)
-            answers.append(dated.look_up(connection, table, frame))
+        with undone(lake):
+            fill(lake, table, known)
+            answers.append(dated.look_up(lake, table, frame))
     assert answers[0].equals(answers[1])
 
 

@@ -10,6 +10,7 @@ from warehouse.contracts.dated import DatedTable
 from warehouse.dated_files import TakenIn, check_files, take_in
 from warehouse.errors import WarehouseError
 from warehouse.lake import Lake
+from warehouse.settings import WarehouseSettings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -42,7 +43,7 @@ def rows(**changes):
 
 @pytest.fixture
 def lake(tmp_path) -> Lake:
-    return Lake(tmp_path / "lake")
+    return Lake(tmp_path / "lake", WarehouseSettings(threads=1))
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from warehouse.errors import WarehouseError
 from warehouse.home import Home
 from warehouse.ingest import ingest
 from warehouse.lake import Lake
+from warehouse.settings import WarehouseSettings
 
 Row = dict[str, Any]
 Write = Callable[..., Path]
@@ -286,7 +287,7 @@ def test_history_tells_of_every_file_and_the_point_that_first_had_it(
 ) -> None:
     from datetime import UTC, datetime
 
-    home = Home(raw_lake.root.parent)
+    home = Home(raw_lake.root.parent, raw_lake.settings)
     assert history(home) == []
     bring_in(raw_lake, delta(delete("P1"), name="a.jsonl"))
     point = snapshots.mark(raw_lake, "run", datetime(2026, 1, 1, tzinfo=UTC))
@@ -326,7 +327,7 @@ STEPS = st.lists(
 @pytest.fixture
 def begun(tmp_path: Path, judgement: Callable[..., Row], product: Callable[..., Row]) -> Lake:
     """Return a lake into which a first snapshot came, to be copied."""
-    lake = Lake(tmp_path / "begun")
+    lake = Lake(tmp_path / "begun", WarehouseSettings(threads=1))
     ingest(lake, _writer(tmp_path, judgement, product)(0, ("P1", "P2", "P3")))
     return lake
 
@@ -342,7 +343,7 @@ def test_one_by_one_and_in_batches_end_in_the_same_tables(
     data: Any,
 ) -> None:
     folder = tmp_path_factory.mktemp("deltas")
-    lakes = [Lake(folder / name) for name in ("one", "batches")]
+    lakes = [Lake(folder / name, WarehouseSettings(threads=1)) for name in ("one", "batches")]
     writes = _writer(folder, judgement, product)
     waiting: list[Path] = []
     for lake in lakes:

@@ -8,9 +8,8 @@ from warehouse.contracts.registry import CONTRACTS
 
 
 @pytest.fixture
-def filled(lake, build, write):
-    build(lake, write())
-    return lake
+def filled(built):
+    return built
 
 
 def test_products_come_by_locale_and_id_with_their_features(filled):

@@ -15,6 +15,7 @@ from warehouse.deltas import apply_deltas, arrivals
 from warehouse.home import Home
 from warehouse.incoming import DONE, FAILED, Sorting, candidates, move, sort_incoming
 from warehouse.ingest import ingest
+from warehouse.settings import WarehouseSettings
 
 Drop = Callable[..., Path]
 
@@ -22,7 +23,7 @@ Drop = Callable[..., Path]
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     """Return a home with nothing but the empty folder."""
-    home = Home(tmp_path / "home")
+    home = Home(tmp_path / "home", WarehouseSettings(threads=1))
     home.incoming.mkdir(parents=True)
     return home
 

@@ -31,7 +31,7 @@ def rows(keys: list[str], vectors: np.ndarray | None = None) -> pa.Table:
 @pytest.fixture
 def home(built: Lake) -> Home:
     """Return a home whose vectors are those of its four products."""
-    home = Home(built.root.parent)
+    home = Home(built.root.parent, built.settings)
     with home.lake.reading() as connection:
         keys = [key for (key,) in connection.sql("SELECT key FROM features.products ORDER BY key").fetchall()]
     assert keys == ["es:P1", "jp:P3", "us:P1", "us:P2"]

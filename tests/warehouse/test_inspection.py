@@ -12,7 +12,7 @@ from warehouse.errors import WarehouseError
 from warehouse.inspection import describe_tables, json_rows, lock, query
 from warehouse.lake import Lake
 from warehouse.outside import OutsideTable
-from warehouse.settings import SqlSettings
+from warehouse.settings import SqlSettings, WarehouseSettings
 
 SETTINGS = SqlSettings(max_rows=5, memory_gb=0.2, timeout_s=20.0)
 VECTORS = pa.table({"key": ["us:A", "us:B"], "vector": pa.array([[1.0, 0.0], [0.0, 1.0]], pa.list_(pa.float32(), 2))})
@@ -20,7 +20,7 @@ VECTORS = pa.table({"key": ["us:A", "us:B"], "vector": pa.array([[1.0, 0.0], [0.
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    lake = Lake(tmp_path_factory.mktemp("home") / "lake")
+    lake = Lake(tmp_path_factory.mktemp("home") / "lake", WarehouseSettings(threads=1))
     with lake.writing() as connection:
         connection.execute("CREATE SCHEMA raw; CREATE SCHEMA features")
         connection.execute("CREATE TABLE raw.products AS FROM (VALUES ('us:A', 'red'), ('us:B', 'blue')) t(key, color)")

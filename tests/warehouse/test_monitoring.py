@@ -9,7 +9,7 @@ import pytest
 from warehouse import monitoring, tables
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.lake import Lake
-from warehouse.settings import MonitoringSettings
+from warehouse.settings import MonitoringSettings, WarehouseSettings
 
 QUERIES = CONTRACTS["features.queries"]
 SETTINGS = MonitoringSettings(bins=4, top_values=2, drift_min_rows=4)
@@ -17,7 +17,7 @@ SETTINGS = MonitoringSettings(bins=4, top_values=2, drift_min_rows=4)
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path / "lake")
+    return Lake(tmp_path / "lake", WarehouseSettings(threads=1))
 
 
 def rows(words: list[int], locale: str = "us") -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from warehouse.home import Home
 from warehouse.inspection import query
 from warehouse.named_queries import named_queries
 from warehouse.published import published_tables
-from warehouse.settings import SqlSettings
+from warehouse.settings import SqlSettings, WarehouseSettings
 
 NAMED = named_queries()
 
@@ -18,7 +18,7 @@ NAMED = named_queries()
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Return a home with every table and no row in any."""
-    home = Home(tmp_path_factory.mktemp("home"))
+    home = Home(tmp_path_factory.mktemp("home"), WarehouseSettings(threads=1))
     with home.lake.writing() as connection:
         for contract in CONTRACTS.values():
             tables.ensure(connection, contract)

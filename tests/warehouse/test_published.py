@@ -104,7 +104,7 @@ def point(snapshot: int, hour: int) -> Point:
 @pytest.fixture
 def history(tmp_path: Path) -> Home:
     """Return a home with release 1 from snapshot 11, 2 from 20, 3 going back to 1, 4 from 30; each made with a product more."""
-    home = Home(tmp_path / "history")
+    home = Home(tmp_path / "history", WarehouseSettings(threads=1))
     for place, (snapshot, hour) in enumerate([(11, 0), (20, 1), (30, 4)]):
         row = {"key": [f"us:P{place}"], "product_id": [f"P{place}"], "locale": ["us"], "title": ["t"]}
         rows = pl.DataFrame({**row, "vector": [[1.0, 0.0]], "input_hash": ["h"]})

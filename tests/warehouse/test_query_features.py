@@ -18,6 +18,7 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.lake import Lake
 from warehouse.query_features import QueryFeatures, check_tower_inputs
+from warehouse.settings import WarehouseSettings
 
 COLUMNS = list(CONTRACTS["features.queries"].columns)
 ESCI = Path(os.environ.get("ESCI_FOLDER", Path(__file__).parents[3] / "shared" / "esci"))
@@ -47,7 +48,7 @@ def test_a_search_computes_what_the_lake_holds(built: Lake) -> None:
 
 @pytest.mark.skipif(not ESCI.is_dir(), reason="the real data is not here")
 def test_a_search_computes_what_the_lake_holds_of_real_queries(lake: Lake, build: Callable[[Lake, Path], Any]) -> None:
-    lake = Lake(lake.root)
+    lake = Lake(lake.root, WarehouseSettings(threads=1))
     build(lake, ESCI)
     with lake.reading() as connection:
         compare(connection, one_by_one=50)

@@ -19,7 +19,7 @@ LATER = NOON + timedelta(days=30)
 
 @pytest.fixture
 def home(built: Lake) -> Home:
-    return Home(built.root.parent)
+    return Home(built.root.parent, built.settings)
 
 
 @pytest.fixture

@@ -96,7 +96,7 @@ def test_a_model_that_a_rollback_took_away_is_withdrawn(
 @pytest.fixture
 def home(built: Lake) -> Home:
     """Return a home with a lake that was built, and the folder of the model A."""
-    home = Home(built.root.parent)
+    home = Home(built.root.parent, built.settings)
     (home.models / "A").mkdir(parents=True)
     return home
 

@@ -11,6 +11,7 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.ingest import ingest
 from warehouse.lake import Lake
 from warehouse.scopes import SCOPES
+from warehouse.settings import WarehouseSettings
 from warehouse.touched import Touched
 
 STAGED, FEATURES = CONTRACTS["staging.products"], CONTRACTS["features.products"]
@@ -18,7 +19,7 @@ STAGED, FEATURES = CONTRACTS["staging.products"], CONTRACTS["features.products"]
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path / "lake")
+    return Lake(tmp_path / "lake", WarehouseSettings(threads=1))
 
 
 def stage(lake: Lake, titles: dict[str, str], touched: Touched | None = None) -> None:

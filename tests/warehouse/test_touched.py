@@ -13,6 +13,7 @@ from warehouse.contracts.contract import INPUT_HASH
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.lake import Lake
 from warehouse.reconcile import Plan
+from warehouse.settings import WarehouseSettings
 from warehouse.tables import Written
 from warehouse.touched import Touched
 
@@ -47,7 +48,7 @@ def test_what_is_left_is_the_difference_of_the_first_and_the_last_state(states: 
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path / "lake")
+    return Lake(tmp_path / "lake", WarehouseSettings(threads=1))
 
 
 def put(lake: Lake, counts: dict[str, int], touched: Touched | None = None) -> Plan:
