@@ -20,6 +20,8 @@ def feature_asset(table: str, deps: tuple[str, ...]) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
     ) -> dg.MaterializeResult[Any]:
         lake, shown = workspace.home.lake, {}
+        if lake.touched is None:  # else the last run ended by this very code
+            check_tower_inputs()
         with lake.writing() as connection:
             change = scopes.refresh(connection, CONTRACTS[table], touched=lake.touched)
             # To count a table's values costs its size: what an apply changes of them waits for the next build.
@@ -32,8 +34,6 @@ def feature_asset(table: str, deps: tuple[str, ...]) -> dg.AssetsDefinition:
     definition: dg.AssetsDefinition = dg.asset(**table_asset(table, deps=deps))(features)
     return definition
 
-
-check_tower_inputs()
 
 feature_products = feature_asset("features.products", ("staging.products",))
 feature_queries = feature_asset("features.queries", ("staging.queries", "fitted.vocabulary"))
