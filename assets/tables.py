@@ -77,11 +77,16 @@ def table_result(
     contract = _contract(table)
     table = contract.table
     touched = workspace.home.lake.touched
-    # Of a table whose new rows are known, those are shown.
-    since = touched.point if touched is not None and touched.rows(table)["new"].count() else None
-    with workspace.home.lake.reading() as connection:
-        version = tables.version(connection, contract, touched)
-        first = _shown_before(context, table, version) or dg.MarkdownMetadataValue(preview(connection, table, since))
+    version = touched.version(table) if touched is not None else None
+    first = _shown_before(context, table, version) if version else None
+    if version is None or first is None:
+        # Of a table whose new rows are known, those are shown.
+        since = touched.point if touched is not None and touched.rows(table)["new"].count() else None
+        with workspace.home.lake.reading() as connection:
+            version = version or tables.fingerprint(connection, contract)
+            first = _shown_before(context, table, version) or dg.MarkdownMetadataValue(
+                preview(connection, table, since)
+            )
     metadata = {
         "dagster/row_count": int(version.split("-")[0]),
         "preview": first,
