@@ -54,7 +54,7 @@ def register(
     ]
     schema = dict.fromkeys(REGISTRY.columns, pl.String()) | {"max_age_days": pl.Float64(), "as_of": _TIME}
     present = connection.execute(
-        "SELECT table_name FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = 'dated'"
+        "SELECT DISTINCT table_name FROM duckdb_columns() WHERE database_name = 'lake' AND schema_name = 'dated'"
     ).fetchall()
     for (name,) in present:
         if name not in {table.name for table in declared}:
@@ -77,9 +77,8 @@ def fingerprints(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 def declarations(connection: duckdb.DuckDBPyConnection, catalog: str = "lake") -> list[Declared]:
     """Return the declarations that hold in the state of the lake that the connection sees under the catalogue's name."""
-    # DuckLake counts by its catalogue alone, and is slow to find that a table is empty by reading it.
-    if not tables.exists(connection, REGISTRY.table, catalog) or not tables.count(
-        connection, f"{catalog}.{REGISTRY.table}"
+    if REGISTRY.table not in tables.ever_filled(connection, catalog) or not tables.exists(
+        connection, REGISTRY.table, catalog
     ):
         return []
     rows = connection.execute(f"SELECT declaration, as_of FROM {catalog}.{REGISTRY.table} ORDER BY key").fetchall()
@@ -184,7 +183,10 @@ def as_of_join(table: DatedTable, points: str) -> str:
 
 def refresh_training(connection: duckdb.DuckDBPyConnection, touched: Touched | None = None) -> Plan:
     """Bring training.dated up to date: which event each judged pair sees, of those that were touched if that is known."""
-    where, among = "true", ""
+    where, among, declared = "true", "", declarations(connection)
+    if not declared and TRAINING.table not in tables.ever_filled(connection):
+        tables.ensure(connection, TRAINING)
+        return Plan.empty()
     if touched is not None:
         connection.register("touched_pairs", touched.keys("training.pairs"))
         where, among = "pair_key IN (FROM touched_pairs)", " WHERE key IN (FROM touched_pairs)"
@@ -192,7 +194,7 @@ def refresh_training(connection: duckdb.DuckDBPyConnection, touched: Touched | N
         f"SELECT concat(row, ':', '{table.name}') AS key, row AS pair_key, 'dated.{table.name}' AS \"table\", "
         f"key AS event_key, as_of AS judged_at, event_time, {INPUT_HASH} AS event_hash "
         f"FROM ({as_of_join(table, _pairs(table.entity, among))})"
-        for table, _ in declarations(connection)
+        for table, _ in declared
     ]
     nothing = ", ".join(f'NULL::{TRAINING.sql_type(name)} AS "{name}"' for name in TRAINING.columns)
     source = " UNION ALL ".join(found) or f"SELECT {nothing} WHERE false"
@@ -213,13 +215,16 @@ def add_training_features(connection: duckdb.DuckDBPyConnection, pairs: pl.DataF
 
 def pairs_with_values(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Return how many pairs see a value, by dated table."""
+    names = [f"dated.{table.name}" for table, _ in declarations(connection)]
     counted = f'SELECT "table", count(*) FROM {TRAINING.table} GROUP BY ALL'
-    seen = dict(connection.execute(counted).fetchall())
-    return {name: seen.get(name, 0) for name in (f"dated.{table.name}" for table, _ in declarations(connection))}
+    seen = dict(connection.execute(counted).fetchall()) if names else {}
+    return {name: seen.get(name, 0) for name in names}
 
 
 def broken_pairs(connection: duckdb.DuckDBPyConnection) -> int:
     """Count the rows of training.dated whose event lies after the judgement or is too old for it."""
+    if TRAINING.table not in tables.ever_filled(connection):
+        return 0
     return scalar(
         connection,
         f"SELECT count(*) FROM {TRAINING.table} JOIN {REGISTRY.table} AS declared ON \"table\" = concat('dated.', declared.key) "

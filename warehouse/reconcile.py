@@ -16,6 +16,11 @@ class Plan:
     update: pl.DataFrame
     delete: pl.DataFrame
 
+    @classmethod
+    def empty(cls) -> "Plan":
+        """Return the plan by which nothing happens."""
+        return cls(*(pl.DataFrame(schema={"key": pl.String}) for _ in range(3)))
+
     @property
     def upsert(self) -> pl.DataFrame:
         """Return the keys whose rows must be made anew."""

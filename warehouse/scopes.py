@@ -80,7 +80,7 @@ def refresh(
         return tables.refresh(connection, contract, parameters, touched)
     reached = affected(connection, contract.table, touched)
     if reached.is_empty():
-        return Plan(reached, reached, reached)
+        return Plan.empty()
     where = f'"{contract.key}" IN (FROM affected)'
     return tables.refresh_by(connection, contract, scoped(connection, contract.table), parameters, where, touched)
 

@@ -65,18 +65,17 @@ def mark(lake: Lake, run_id: str, ended_at: datetime) -> int:
             f"SELECT ? AS key, ? AS snapshot, ? AS run_id, ? AS ended_at, ? AS made_by, ? AS {INPUT_HASH}",
             [str(snapshot), snapshot, run_id, ended_at, _code(lake), run_id],
         )
-        contracts = dated.contracts(connection)
+        contracts, present = dated.contracts(connection), tables.row_counts(connection)
         rows = [
             {
                 "key": f"{snapshot}:{table}",
                 "snapshot": snapshot,
                 "table": table,
-                "rows": tables.count(connection, table) if there else 0,
-                "fingerprint": _version(connection, contracts[table], touched) if there else None,
+                "rows": present.get(table, 0),
+                "fingerprint": _version(connection, contracts[table], touched) if table in present else None,
                 **count._asdict(),
             }
             for table, count in changed.items()
-            for there in (tables.exists(connection, table),)
         ]
         schema = dict.fromkeys(CHANGES.columns, pl.Int64) | dict.fromkeys(("key", "table", "fingerprint"), pl.String)
         tables.refresh_from(connection, CHANGES, pl.DataFrame(rows, schema=schema), f"snapshot = {snapshot}")
@@ -102,7 +101,8 @@ def touched_since(lake: Lake) -> Touched | None:
         made_by = connection.execute(
             f"SELECT made_by FROM {POINTS.table} WHERE snapshot = ?", [known[-1].snapshot]
         ).fetchone()
-        versions = dict(
+        versions = dict.fromkeys(set(FOLLOWED) - tables.ever_filled(connection), tables.EMPTY)
+        versions |= dict(
             connection.execute(
                 f'SELECT "table", arg_max(fingerprint, snapshot) FROM {CHANGES.table} '
                 """WHERE ("table" IN (SELECT unnest(?)) OR starts_with("table", 'dated.')) AND fingerprint IS NOT NULL """

@@ -43,10 +43,21 @@ def undone(connection):
         connection.rollback()
 
 
+_CATALOGUE = """
+CREATE VIEW __ducklake_metadata_lake.ducklake_table AS
+    SELECT table_oid AS table_id, schema_oid AS schema_id, table_name FROM duckdb_tables() WHERE database_name = 'lake';
+CREATE VIEW __ducklake_metadata_lake.ducklake_schema AS
+    SELECT oid AS schema_id, schema_name FROM duckdb_schemas() WHERE database_name = 'lake';
+CREATE VIEW __ducklake_metadata_lake.ducklake_table_stats AS SELECT table_id FROM __ducklake_metadata_lake.ducklake_table;
+"""
+"""A catalogue that tells of every table that it was filled."""
+
+
 def empty_lake():
     """Return a database that looks like the lake to SQL, without files."""
     connection = connect(memory_gb=1.0, threads=1)
-    connection.execute("ATTACH ':memory:' AS lake; USE lake")
+    connection.execute("ATTACH ':memory:' AS lake; ATTACH ':memory:' AS __ducklake_metadata_lake; USE lake")
+    connection.execute(_CATALOGUE)
     for table in ("training.pairs", "staging.judgements", "staging.queries", "raw.files"):
         tables.ensure(connection, CONTRACTS[table])
     return connection

@@ -91,10 +91,62 @@ def test_a_table_is_made_from_its_contract_with_meanings(connection: duckdb.Duck
     ]
 
 
-def test_every_declared_table_can_be_made(connection: duckdb.DuckDBPyConnection) -> None:
-    for contract in CONTRACTS.values():
-        tables.ensure(connection, contract)
-    assert tables.row_counts(connection) == dict.fromkeys(sorted(CONTRACTS), 0)
+def test_every_declared_table_can_be_made(lake: Lake) -> None:
+    with lake.writing() as connection:
+        for contract in CONTRACTS.values():
+            tables.ensure(connection, contract)
+    with lake.reading() as connection:
+        assert tables.row_counts(connection) == dict.fromkeys(sorted(CONTRACTS), 0)
+        assert not tables.ever_filled(connection)
+
+
+def test_rows_are_counted_whatever_was_done_to_them(lake: Lake) -> None:
+    def counted() -> None:
+        with lake.reading() as connection:
+            asked = {name: tables.count(connection, name) for name in ("shop.mugs", "shop.cups")}
+            assert tables.row_counts(connection) == {"shop.cups": asked["shop.cups"], "shop.mugs": asked["shop.mugs"]}
+            told.append(asked["shop.mugs"])
+
+    told: list[int] = []
+    with lake.writing() as connection:
+        connection.execute(
+            "CREATE SCHEMA shop; CREATE TABLE shop.mugs AS SELECT i, i % 7 AS kind FROM range(1000) AS r(i)"
+        )
+        connection.execute("CREATE TABLE shop.cups (i BIGINT)")
+    counted()
+    for change in (
+        "DELETE FROM shop.mugs WHERE i < 10",
+        "DELETE FROM shop.mugs WHERE i % 100 = 50",  # out of the same file once more
+        "INSERT INTO shop.mugs SELECT i, 0 FROM range(2000, 2005) AS r(i)",
+        "UPDATE shop.mugs SET kind = 9 WHERE kind = 3",
+        "CALL ducklake_merge_adjacent_files('lake')",
+        "CALL ducklake_rewrite_data_files('lake', delete_threshold => 0.0)",
+        "DELETE FROM shop.mugs WHERE i = 2001",
+        "DELETE FROM shop.mugs",
+    ):
+        with lake.writing() as connection:
+            connection.execute(change)
+        counted()
+    assert told == [1000, 990, 980, 985, 985, 985, 985, 984, 0]
+
+
+def test_a_table_counts_as_filled_once_it_had_a_row(lake: Lake) -> None:
+    def filled() -> set[str]:
+        with lake.reading() as connection:
+            return tables.ever_filled(connection)
+
+    with lake.writing() as connection:
+        tables.ensure(connection, MUGS)
+    assert filled() == set()
+    with lake.writing() as connection:
+        tables.refresh_from(connection, MUGS, TWO)
+        assert tables.ever_filled(connection) == set()
+    assert filled() == {"shop.mugs"}
+    with lake.writing() as connection:
+        connection.execute("DELETE FROM shop.mugs")
+    assert filled() == {"shop.mugs"}
+    with lake.reading() as connection:
+        assert tables.fingerprint(connection, MUGS) == tables.EMPTY
 
 
 def test_tells_which_tables_exist(connection: duckdb.DuckDBPyConnection) -> None:
