@@ -17,11 +17,13 @@ import sys
 from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from pydantic import BaseModel
 
 from warehouse.errors import WarehouseError
 
@@ -102,19 +104,28 @@ class LanceDirectory:
 
 @functools.cache
 def _lancedb() -> Any:
-    """Import LanceDB without the client of a remote catalogue that it brings, whose import takes as long as all the rest.
+    """Import LanceDB without what takes two thirds of its import, and is not for tables in a directory.
 
-    Only the part of that package that LanceDB reads, its types, is imported; once it is, the package is as good as new.
+    That is the client of a remote catalogue: of its package only the types that LanceDB reads are imported, each built when
+    it is first used; once they are, the package is as good as new. And checks that LanceDB's methods override others, which it
+    has itself given up from Python 3.12 on.
     """
     client = "lance_namespace_urllib3_client"
     spec = None if {client, "lancedb"} & sys.modules.keys() else importlib.util.find_spec(client)
-    if spec is not None:
-        sys.modules[client] = importlib.util.module_from_spec(spec)
+    absent = {} if spec is None else {client: importlib.util.module_from_spec(spec)}
+    if sys.version_info < (3, 12) and "overrides" not in sys.modules:
+        absent["overrides"] = ModuleType("overrides")
+        absent["overrides"].__dict__.update(override=lambda method: method, EnforceOverrides=object)
     os.environ.setdefault("LANCEDB_LOG", "error")  # it warns of what is as it should be, on people's terminals
-    import lancedb
-
-    if spec is not None:
-        del sys.modules[client]
+    config = BaseModel.model_config
+    sys.modules.update(absent)
+    try:
+        BaseModel.model_config = {**config, "defer_build": True}
+        import lancedb
+    finally:
+        BaseModel.model_config = config
+        for name in absent:
+            del sys.modules[name]
     return lancedb
 
 
