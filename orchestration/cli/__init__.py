@@ -4,14 +4,14 @@ import atexit
 import gc
 import sys
 
-_OBJECTS_BETWEEN_LOOKS = 100_000
+_OBJECTS_BETWEEN_LOOKS = 1_000_000
 
 
 def main() -> None:
     """Run the command line; exit with 0, 1 for a failure, 2 for wrong usage."""
     # Imports make hundreds of thousands of objects and no garbage: to look for some among them, at Python's pace and once
     # more at the end, takes a second of each command.
-    gc.set_threshold(_OBJECTS_BETWEEN_LOOKS, 20, 100)
+    gc.set_threshold(_OBJECTS_BETWEEN_LOOKS, 2, 100)
     atexit.register(gc.freeze)
     from models.errors import ModelError
     from orchestration.cli.app import app
