@@ -1,13 +1,16 @@
-"""The asset checks: what must hold of every table and of the index before anyone relies on them."""
+"""The asset checks: what must hold of every table and of the release before anyone relies on them."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import dagster as dg
 
+from assets.dated import pairs_see_no_future
 from assets.gate import current_verdict, shown
 from assets.monitoring import drift_table, watched_models
+from assets.negatives import negatives_are_not_relevant
 from assets.release import key_differences
+from assets.table_check import TableCheck, is_untouched, table_check
 from assets.tables import asset_key
 from assets.workspace import Workspace
 from warehouse import integrity, monitoring, tables
@@ -19,69 +22,70 @@ from warehouse.errors import WarehouseError
 from warehouse.monitoring import drifted
 from warehouse.verification import Broken, verify
 
-WRITTEN_LAST = ("registry.snapshots", "registry.changes", "evaluation.folds", "evaluation.trials")
-"""Tables that the end of a run or a command writes: no asset makes them, so no asset's check can look at them."""
+CONTRACT = "contract"
+"""The name of the check that each table of the lake has."""
 
 
-def contract_checks(dated: Iterable[DatedTable] = ()) -> list[dg.AssetChecksDefinition]:
-    """Return one check for each table: every rule of its contract holds."""
-    contracts = [*CONTRACTS.values(), *(table.contract for table in dated)]
-    return [_contract_check(contract) for contract in contracts if contract.table not in WRITTEN_LAST]
-
-
-def _contract_check(contract: Contract) -> dg.AssetChecksDefinition:
-    names = rule_names(contract)
-
-    @dg.asset_check(
-        asset=asset_key(contract.table),
-        name="contract",
-        description=f"{contract.grain} It holds: {', '.join(names)}.",
-        blocking=True,
-    )
-    def check(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
-        broken = _broken(workspace, contract)
-        return dg.AssetCheckResult(
-            passed=not broken,
-            description="; ".join(map(str, broken)) or None,
-            metadata={"rules": len(names), **{one.rule: {"rows": one.rows, "keys": one.keys} for one in broken}},
+def contract_results(workspace: Workspace, contracts: Sequence[Contract]) -> Iterator[dg.AssetCheckResult]:
+    """Yield for each table whether every rule of its contract holds; the lake is opened once for all of them."""
+    broken = _broken(workspace, contracts)
+    for contract in contracts:
+        found = broken.get(contract.table, [])
+        yield dg.AssetCheckResult(
+            asset_key=asset_key(contract.table),
+            check_name=CONTRACT,
+            passed=not found,
+            description="; ".join(map(str, found)) or None,
+            metadata={
+                "rules": len(rule_names(contract)),
+                **{one.rule: {"rows": one.rows, "keys": one.keys} for one in found},
+            },
         )
 
-    return check
+
+def _contract_spec(contract: Contract) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        CONTRACT,
+        asset=asset_key(contract.table),
+        description=f"{contract.grain} It holds: {', '.join(rule_names(contract))}.",
+        blocking=True,
+    )
 
 
-def _broken(workspace: Workspace, contract: Contract) -> list[Broken]:
-    """Return the rules that the table breaks; where it is known what the run touched, no other row is looked at."""
+def _broken(workspace: Workspace, contracts: Sequence[Contract]) -> dict[str, list[Broken]]:
+    """Return the rules that tables break; where it is known what the run touched, no other row is looked at."""
     lake, touched = workspace.home.lake, workspace.home.lake.touched
-    version = touched.version(contract.table) if touched is not None else None
-    if touched is None or version is None:
-        with lake.reading() as connection:
-            return verify(connection, contract, lake.settings.batch_rows)
-    keys = touched.keys(contract.table)
-    if keys.is_empty():
-        return []
+    batch_rows, broken = lake.settings.batch_rows, {}
+    looked_at = [contract for contract in contracts if not is_untouched(workspace, contract.table)]
+    if not looked_at:
+        return {}
     with lake.reading() as connection:
-        # As many rows as were noted: none of those that gave way is left, and what is under the keys was written since.
-        is_as_noted = tables.count(connection, contract.table) == int(version.split("-")[0])
-        return verify(connection, contract, lake.settings.batch_rows, keys, touched.point if is_as_noted else None)
+        for contract in looked_at:
+            version = touched.version(contract.table) if touched is not None else None
+            if touched is None or version is None:
+                broken[contract.table] = verify(connection, contract, batch_rows)
+                continue
+            # As many rows as were noted: none of those that gave way is left, and what is under the keys was written since.
+            is_as_noted = tables.count(connection, contract.table) == int(version.split("-")[0])
+            since = touched.point if is_as_noted else None
+            broken[contract.table] = verify(connection, contract, batch_rows, touched.keys(contract.table), since)
+    return broken
 
 
-@dg.asset_check(
-    asset=asset_key("training.pairs"),
-    description="No train or validation query string stands in test of the same locale.",
-    blocking=True,
+@table_check(
+    "training.pairs", "No train or validation query string stands in test of the same locale.", is_blocking=True
 )
-def train_is_apart_from_test(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
+def train_is_apart_from_test(workspace: Workspace) -> dg.AssetCheckResult:
     """Assert that the model never sees a query that it is measured on."""
     with workspace.home.lake.reading() as connection:
         leaked = integrity.leaked_queries(connection)
     return dg.AssetCheckResult(passed=leaked == 0, metadata={"leaked_queries": leaked})
 
 
-@dg.asset_check(
-    asset=asset_key("monitoring.drift"),
-    description="No feature moved far from the version before, nor from what the model was trained on (PSI).",
+@table_check(
+    "monitoring.drift", "No feature moved far from the version before, nor from what the model was trained on (PSI)."
 )
-def features_are_steady(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
+def features_are_steady(workspace: Workspace) -> dg.AssetCheckResult:
     """Warn of the features whose PSI reaches the setting drift_warning, in all or in one locale."""
     settings = workspace.monitoring
     moved = drifted(monitoring.drift(workspace.home.lake, watched_models(workspace)), settings, settings.drift_warning)
@@ -93,11 +97,8 @@ def features_are_steady(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheck
     )
 
 
-@dg.asset_check(
-    asset=asset_key("releases.live"),
-    description="The live vectors are those of the catalogue: same keys, no more, no fewer.",
-)
-def vectors_match_the_catalogue(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
+@table_check("releases.live", "The live vectors are those of the catalogue: same keys, no more, no fewer.")
+def vectors_match_the_catalogue(workspace: Workspace) -> dg.AssetCheckResult:
     """Compare the keys of the live release's vectors with the products of its snapshot."""
     release = workspace.home.releases.live()
     if release is None:
@@ -106,11 +107,10 @@ def vectors_match_the_catalogue(workspace: dg.ResourceParam[Workspace]) -> dg.As
     return dg.AssetCheckResult(passed=not (missing or extra), metadata={"missing": missing, "extra": extra})
 
 
-@dg.asset_check(
-    asset=asset_key("releases.live"),
-    description="The newest model passed the gate: it finds no less than the one that was live before it.",
+@table_check(
+    "releases.live", "The newest model passed the gate: it finds no less than the one that was live before it."
 )
-def the_gate_let_the_model_through(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
+def the_gate_let_the_model_through(workspace: Workspace) -> dg.AssetCheckResult:
     """Warn while a new model is refused, or is live although it was; say what was measured."""
     live, verdict = workspace.home.releases.live(), current_verdict(workspace)
     told = shown(verdict) if verdict else json.loads(live.metrics).get("gate") if live else None
@@ -124,11 +124,8 @@ def the_gate_let_the_model_through(workspace: dg.ResourceParam[Workspace]) -> dg
     )
 
 
-@dg.asset_check(
-    asset=asset_key("releases.live"),
-    description="A lookup answers with the features that the lake has at the live release's snapshot.",
-)
-def online_matches_offline(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
+@table_check("releases.live", "A lookup answers with the features that the lake has at the live release's snapshot.")
+def online_matches_offline(workspace: Workspace) -> dg.AssetCheckResult:
     """Compare online and offline values of a sample of products and queries, and how many there are."""
     release = workspace.home.releases.live()
     if release is None:
@@ -140,11 +137,48 @@ def online_matches_offline(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCh
     return dg.AssetCheckResult(passed=not any(different.values()), metadata={"different": different})
 
 
-def all_checks(dated: Iterable[DatedTable] = ()) -> Iterator[dg.AssetChecksDefinition]:
-    """Yield every asset check."""
-    yield from contract_checks(dated)
-    yield train_is_apart_from_test
-    yield features_are_steady
-    yield vectors_match_the_catalogue
-    yield the_gate_let_the_model_through
-    yield online_matches_offline
+CHECKS = (
+    train_is_apart_from_test,
+    pairs_see_no_future,
+    negatives_are_not_relevant,
+    features_are_steady,
+    vectors_match_the_catalogue,
+    the_gate_let_the_model_through,
+    online_matches_offline,
+)
+"""What must hold beyond the contracts."""
+
+
+def check_steps(
+    assets: Iterable[dg.AssetsDefinition], dated: Iterable[DatedTable] = ()
+) -> Iterator[dg.AssetChecksDefinition]:
+    """Yield for each asset function one step that looks at all it makes: a step costs more than most checks do.
+
+    What does not block has a step of its own, so that nothing waits for it, and its errors stop nothing.
+    """
+    contracts = [*CONTRACTS.values(), *(table.contract for table in dated)]
+    for made in assets:
+        names = {".".join(key.path) for key in made.keys}
+        blocking = [check for check in CHECKS if check.table in names and check.is_blocking]
+        advisory = [check for check in CHECKS if check.table in names and not check.is_blocking]
+        own = [contract for contract in contracts if contract.table in names]
+        if own or blocking:
+            yield _check_step(f"{made.op.name}_checks", own, blocking)
+        if advisory:
+            yield _check_step(f"{made.op.name}_advisory_checks", [], advisory)
+
+
+def _check_step(name: str, contracts: Sequence[Contract], others: Sequence[TableCheck]) -> dg.AssetChecksDefinition:
+    specs = [(_contract_spec(contract), contract) for contract in contracts]
+
+    @dg.multi_asset_check(
+        name=name, specs=[*(spec for spec, _ in specs), *(check.spec for check in others)], can_subset=True
+    )
+    def look(
+        context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> Iterator[dg.AssetCheckResult]:
+        asked = context.selected_asset_check_keys
+        yield from contract_results(workspace, [each for spec, each in specs if spec.key in asked])
+        yield from (check(workspace) for check in others if check.spec.key in asked)
+
+    return look

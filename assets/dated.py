@@ -8,7 +8,8 @@ from typing import Any
 import dagster as dg
 
 from assets import plots
-from assets.tables import asset_key, table_asset, table_result
+from assets.table_check import table_check
+from assets.tables import table_asset, table_result
 from assets.workspace import Workspace
 from warehouse import dated, monitoring
 from warehouse.contracts.dated import DatedTable
@@ -74,12 +75,12 @@ def training_dated(
     return table_result(context, workspace, "training.dated", facts, {"pairs_with_values": seen})
 
 
-@dg.asset_check(
-    asset=asset_key("training.dated"),
-    description="No pair sees an event from after its judgement or one older than the table's maximum age.",
-    blocking=True,
+@table_check(
+    "training.dated",
+    "No pair sees an event from after its judgement or one older than the table's maximum age.",
+    is_blocking=True,
 )
-def pairs_see_no_future(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
+def pairs_see_no_future(workspace: Workspace) -> dg.AssetCheckResult:
     """Assert that nothing leaks from the future into training."""
     with workspace.home.lake.reading() as connection:
         broken = dated.broken_pairs(connection)

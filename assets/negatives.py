@@ -8,6 +8,7 @@ import dagster as dg
 import numpy as np
 import polars as pl
 
+from assets.table_check import table_check
 from assets.tables import digest, table_asset, table_result
 from assets.texts import Matrix, TextVectors, product_texts, query_texts
 from assets.workspace import Workspace
@@ -124,12 +125,8 @@ def _no_rows(contract: Contract) -> pl.DataFrame:
     return pl.DataFrame(schema=dict.fromkeys(contract.columns, pl.Null))
 
 
-@dg.asset_check(
-    asset=dg.AssetKey(["training", "negatives"]),
-    description="No hard negative is judged E, S or C for its query.",
-    blocking=True,
-)
-def negatives_are_not_relevant(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
+@table_check("training.negatives", "No hard negative is judged E, S or C for its query.", is_blocking=True)
+def negatives_are_not_relevant(workspace: Workspace) -> dg.AssetCheckResult:
     """Assert that training never pushes a query away from what is relevant to it."""
     with workspace.home.lake.reading() as connection:
         relevant = stored.relevant(connection)

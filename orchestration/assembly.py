@@ -20,9 +20,8 @@ from assets import (
     training,
     vectors,
 )
-from assets.dated import dated_assets, pairs_see_no_future
+from assets.dated import dated_assets
 from assets.index_checks import index_checks
-from assets.negatives import negatives_are_not_relevant
 from orchestration.automation import clean_schedule, incoming_sensor, retrain_schedule, with_freshness
 from orchestration.automation_settings import AutomationSettings
 from orchestration.jobs import apply_job, build_job, clean_job, derived_tables_job, fold_inputs_job, training_inputs_job
@@ -51,9 +50,10 @@ ASSET_MODULES = [
 def assemble(dated: DatedTables = (), automation: AutomationSettings | None = None) -> dg.Definitions:
     """Return the definitions for a home that declares these tables of dated features, automated as the settings say."""
     automation = automation or AutomationSettings()
+    assets = with_freshness([*dg.load_assets_from_modules(ASSET_MODULES), *dated_assets(dated)], automation)
     return dg.Definitions(
-        assets=with_freshness([*dg.load_assets_from_modules(ASSET_MODULES), *dated_assets(dated)], automation),
-        asset_checks=[*checks.all_checks(dated), index_checks, pairs_see_no_future, negatives_are_not_relevant],
+        assets=assets,
+        asset_checks=[*checks.check_steps(assets, dated), index_checks],
         jobs=[build_job, apply_job, clean_job, training_inputs_job, derived_tables_job, fold_inputs_job],
         sensors=[incoming_sensor(automation)],
         schedules=[retrain_schedule(automation), clean_schedule(automation)],

@@ -4,11 +4,13 @@ import sqlite3
 
 import pytest
 
-from assets.checks import all_checks
+from assets.checks import CHECKS, contract_results
 from orchestration.settings import load_settings
 from orchestration.workspace import open_workspace
+from warehouse.contracts.registry import CONTRACTS
 
-CHECKS = {(".".join(check.check_key.asset_key.path), check.check_key.name): check for check in all_checks()}
+NAMED = {(check.table, check.name): check for check in CHECKS}
+WRITTEN_LAST = {"registry.snapshots", "registry.changes", "evaluation.folds", "evaluation.trials"}
 
 
 @pytest.fixture(scope="module")
@@ -16,10 +18,18 @@ def workspace(built):
     return open_workspace(load_settings(built.home))
 
 
-@pytest.mark.parametrize(("table", "name"), CHECKS)
+@pytest.mark.parametrize(("table", "name"), NAMED)
 def test_every_check_passes_on_a_good_home(workspace, table, name):
-    result = CHECKS[table, name](workspace)
+    result = NAMED[table, name](workspace)
     assert result.passed, result.metadata
+    assert (result.asset_key.path, result.check_name) == (table.split("."), name)
+
+
+def test_every_contract_holds_on_a_good_home(workspace):
+    contracts = [contract for table, contract in CONTRACTS.items() if table not in WRITTEN_LAST]
+    results = list(contract_results(workspace, contracts))
+    assert [".".join(result.asset_key.path) for result in results] == [contract.table for contract in contracts]
+    assert all(result.passed for result in results), results
 
 
 @pytest.fixture
@@ -41,12 +51,13 @@ def test_the_contract_check_counts_rows_under_one_key(spoilt):
         "INSERT INTO features.products SELECT * FROM features.products ORDER BY key LIMIT 2",
         "INSERT INTO staging.queries SELECT * REPLACE (NULL AS key) FROM staging.queries LIMIT 1",
     )
-    for table, broken in {
+    expected = {
         "features.products": {"duplicate_key": 2},
         "staging.queries": {"key_missing": 1},
         "staging.products": {},
-    }.items():
-        result = CHECKS[table, "contract"](workspace)
+    }
+    results = contract_results(workspace, [CONTRACTS[table] for table in expected])
+    for result, broken in zip(results, expected.values(), strict=True):
         found = {rule: fact.value["rows"] for rule, fact in result.metadata.items() if rule != "rules"}
         assert (result.passed, found) == (not broken, broken)
 
@@ -56,7 +67,7 @@ def test_a_train_query_that_stands_in_test_is_found_whatever_its_case(spoilt):
         "INSERT INTO training.pairs SELECT * REPLACE ('leak' AS key, upper(query) AS query, 'train' AS split) "
         "FROM training.pairs WHERE split = 'test' ORDER BY key LIMIT 1"
     )
-    result = CHECKS["training.pairs", "train_is_apart_from_test"](workspace)
+    result = NAMED["training.pairs", "train_is_apart_from_test"](workspace)
     assert (result.passed, result.metadata["leaked_queries"].value) == (False, 1)
 
 
@@ -65,12 +76,12 @@ def test_the_same_query_in_another_locale_is_no_leak(spoilt):
         "INSERT INTO training.pairs SELECT * REPLACE ('other' AS key, 'fr' AS locale, 'train' AS split) "
         "FROM training.pairs WHERE split = 'test' ORDER BY key LIMIT 1"
     )
-    assert CHECKS["training.pairs", "train_is_apart_from_test"](workspace).passed
+    assert NAMED["training.pairs", "train_is_apart_from_test"](workspace).passed
 
 
 def test_vectors_are_held_against_the_catalogue_of_their_release(spoilt):
     workspace = spoilt("DELETE FROM features.products WHERE key IN (SELECT min(key) FROM features.products)")
-    check = CHECKS["releases.live", "vectors_match_the_catalogue"]
+    check = NAMED["releases.live", "vectors_match_the_catalogue"]
     assert check(workspace).passed  # the release's own snapshot still has the product
 
     live, vectors = workspace.home.releases.live(), workspace.home.vectors
@@ -91,12 +102,12 @@ def test_vectors_are_held_against_the_catalogue_of_their_release(spoilt):
 
 def test_a_home_without_a_release_does_not_pass(tmp_path):
     workspace = open_workspace(load_settings(tmp_path / "home"))
-    assert not CHECKS["releases.live", "vectors_match_the_catalogue"](workspace).passed
+    assert not NAMED["releases.live", "vectors_match_the_catalogue"](workspace).passed
 
 
 def test_an_online_value_that_is_not_the_lakes_is_found(copy_home):
     workspace = open_workspace(load_settings(copy_home()))
-    check, online = CHECKS["releases.live", "online_matches_offline"], workspace.home.online
+    check, online = NAMED["releases.live", "online_matches_offline"], workspace.home.online
     with sqlite3.connect(online.path) as database:
         database.execute("""UPDATE product SET "values" = replace("values", 'false', 'true')""")
         database.execute("UPDATE snapshots SET rows = rows - 1 WHERE entity = 'query'")

@@ -8,7 +8,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from assets.checks import all_checks
+from assets.checks import check_steps
 from assets.raw import raw_tables
 from assets.staging import staging_products
 from assets.workspace import Workspace
@@ -41,13 +41,14 @@ def built(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     return home, run(home, folder)
 
 
-def run(home: Path, folder: Path | None = None) -> dg.ExecuteInProcessResult:
+def run(
+    home: Path, folder: Path | None = None, selection: dg.AssetSelection | None = None
+) -> dg.ExecuteInProcessResult:
     assets = [raw_tables, staging_products]
-    checks = list(all_checks())
     defs = dg.Definitions(
         assets=assets,
-        asset_checks=checks,
-        jobs=[dg.define_asset_job("some", selection=dg.AssetSelection.assets(*assets))],
+        asset_checks=list(check_steps(assets)),
+        jobs=[dg.define_asset_job("some", selection=selection or dg.AssetSelection.assets(*assets))],
         executor=dg.in_process_executor,
         resources={"workspace": Workspace(Home(home), raw=folder)},
     )
@@ -106,3 +107,27 @@ def test_a_broken_rule_stops_what_is_downstream_and_is_named(
     )
     made = {".".join(event.asset_key.path) for event in result.get_asset_materialization_events() if event.asset_key}
     assert made == RAW
+
+
+def test_all_that_is_broken_is_named_of_tables_that_one_function_makes(
+    built: tuple[Path, dg.ExecuteInProcessResult], tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(built[0], home)
+    with Home(home).lake.writing() as connection:
+        connection.execute("INSERT INTO raw.files SELECT * FROM raw.files ORDER BY key LIMIT 1")
+        connection.execute("UPDATE raw.products SET product_title = ' ' WHERE product_id = 'P1'")
+    evaluations = found(run(home))
+    assert {table for table, one in evaluations.items() if not one.passed} == {"raw.files", "raw.products"}
+    assert evaluations.keys() == RAW
+
+
+def test_a_check_can_be_run_alone(built: tuple[Path, dg.ExecuteInProcessResult], tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(built[0], home)
+    with Home(home).lake.writing() as connection:
+        connection.execute("UPDATE raw.products SET product_title = ' '")
+    key = dg.AssetCheckKey(dg.AssetKey(["raw", "judgements"]), "contract")
+    result = run(home, selection=dg.AssetSelection.checks(key))
+    assert result.success
+    assert found(result).keys() == {"raw.judgements"}

@@ -127,8 +127,9 @@ def test_everything_with_rows_shows_its_columns(nodes):
 
 
 def test_every_table_has_a_blocking_check_of_its_key(graph):
-    checked = {".".join(key.asset_key.path) for key in graph.asset_check_keys if key.name == "contract"}
-    assert checked == CONTRACTS.keys() - WRITTEN_LAST
+    contracts = [key for key in graph.asset_check_keys if key.name == "contract"]
+    assert {".".join(key.asset_key.path) for key in contracts} == CONTRACTS.keys() - WRITTEN_LAST
+    assert all(graph.get(key).blocking for key in contracts)
     others = {(".".join(key.asset_key.path), key.name) for key in graph.asset_check_keys if key.name != "contract"}
     assert others == {
         ("training.pairs", "train_is_apart_from_test"),
@@ -145,6 +146,25 @@ def test_every_table_has_a_blocking_check_of_its_key(graph):
         ("vectors.products", "the_index_covers_the_rows"),
         ("vectors.products", "the_index_finds_what_exact_search_finds"),
     }
+
+
+def test_the_blocking_checks_of_what_one_function_makes_are_one_step_and_the_others_another(graph):
+    steps = {key: one.op.name for one in graph.assets_defs for key in one.check_keys}
+    for made in (one for one in graph.assets_defs if one.keys):
+        checks = graph.get_check_keys_for_assets(made.keys)
+        blocking, advisory = (
+            {steps[key] for key in checks if graph.get(key).blocking is kind} for kind in (True, False)
+        )
+        assert len(blocking) <= 1, blocking
+        assert len(advisory) <= 1, advisory
+        assert not blocking & advisory
+    apply = defs.resolve_job_def("apply").graph.node_dict.keys()
+    assert {
+        "raw_checks",
+        "staging__products_checks",
+        "training__pairs_checks",
+        "releases__live_advisory_checks",
+    } <= apply
 
 
 @pytest.mark.parametrize("job", ["build", "apply"])

@@ -1,0 +1,52 @@
+"""Table checks: what must hold of an asset, declared apart from the step that looks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import dagster as dg
+
+from assets.tables import asset_key
+from assets.workspace import Workspace
+
+Look = Callable[[Workspace], dg.AssetCheckResult]
+
+
+@dataclass(frozen=True)
+class TableCheck:
+    """Say what must hold of an asset, and how it is found out.
+
+    Attributes:
+        table: The asset, named as a table: `training.pairs`.
+        name: Of the check, unique among those of the asset.
+        description: What must hold.
+        look: Finds out.
+        is_blocking: Whether what is downstream of the asset is not made if it does not hold.
+    """
+
+    table: str
+    name: str
+    description: str
+    look: Look
+    is_blocking: bool = False
+
+    def __call__(self, workspace: Workspace) -> dg.AssetCheckResult:
+        """Return what is found, under the check's name."""
+        return self.look(workspace)._replace(asset_key=asset_key(self.table), check_name=self.name)
+
+    @property
+    def spec(self) -> dg.AssetCheckSpec:
+        """Return what Dagster is told of the check."""
+        return dg.AssetCheckSpec(
+            self.name, asset=asset_key(self.table), description=self.description, blocking=self.is_blocking
+        )
+
+
+def table_check(table: str, description: str, *, is_blocking: bool = False) -> Callable[[Look], TableCheck]:
+    """Return the decorator that makes a function the check of its name."""
+    return lambda look: TableCheck(table, look.__name__, description, look, is_blocking)
+
+
+def is_untouched(workspace: Workspace, table: str) -> bool:
+    """Tell whether the run is known to have left a table as it was at the as-of point that it began at."""
+    touched = workspace.home.lake.touched
+    return touched is not None and touched.version(table) is not None and touched.keys(table).is_empty()
