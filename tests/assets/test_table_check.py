@@ -1,0 +1,46 @@
+"""A table check is declared once: its name, its asset, and what is found under them; of what is untouched nothing is asked."""
+
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from assets.table_check import is_untouched, table_check
+from assets.workspace import Workspace
+from warehouse.contracts.contract import INPUT_HASH
+from warehouse.home import Home
+from warehouse.tables import HASHES
+from warehouse.touched import Touched
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(Home(tmp_path))
+
+
+@table_check("raw.products", "There is something.", is_blocking=True)
+def there_is_something(workspace: Workspace) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=False, description="nothing", metadata={"rows": 0})
+
+
+def test_a_check_has_the_name_of_its_function_and_tells_dagster_what_it_asks() -> None:
+    spec = there_is_something.spec
+    assert spec.key == dg.AssetCheckKey(dg.AssetKey(["raw", "products"]), "there_is_something")
+    assert (spec.description, spec.blocking) == ("There is something.", True)
+
+
+def test_what_is_found_is_told_of_the_asset_under_the_name(workspace: Workspace) -> None:
+    found = there_is_something(workspace)
+    assert (found.asset_key, found.check_name) == (dg.AssetKey(["raw", "products"]), "there_is_something")
+    assert (found.passed, found.description, found.metadata["rows"].value) == (False, "nothing", 0)
+
+
+def test_a_table_is_untouched_if_its_version_is_known_and_no_row_was_noted(workspace: Workspace) -> None:
+    lake = workspace.home.lake
+    assert not is_untouched(workspace, "raw.products")
+    lake.touched = Touched(1, {"raw.products": f"2-{7:032x}", "raw.files": f"1-{7:032x}"})
+    lake.touched.note("raw.files", pl.DataFrame(schema=HASHES), pl.DataFrame({"key": ["a"], INPUT_HASH: ["b"]}))
+    assert is_untouched(workspace, "raw.products")
+    assert not is_untouched(workspace, "raw.files")
+    assert not is_untouched(workspace, "raw.events")
