@@ -36,11 +36,11 @@ def online_differences(home: Home, release: Release, sample: int = 100) -> dict[
     found: dict[str, list[str]] = {}
     with home.lake.reading(release.snapshot) as connection:
         for entity in offline.ENTITIES:
-            keys = offline.sample(connection, entity, sample, release.snapshot)
+            wanted, keys = offline.counted_sample(connection, entity, sample, release.snapshot)
             expected = offline.decoded(connection, entity, keys)
             stored = home.online.rows(entity, release.snapshot, keys["key"].to_list())
             found[entity] = [key for key, row in zip(keys["key"], stored, strict=True) if row != expected[key]]
-            there, wanted = home.online.count(entity, release.snapshot), offline.count(connection, entity)
+            there = home.online.count(entity, release.snapshot)
             if there != wanted:
                 found[entity].append(f"{there} keys, not {wanted}")
     return found

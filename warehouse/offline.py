@@ -72,15 +72,13 @@ def decoded(connection: duckdb.DuckDBPyConnection, entity: Entity, keys: pl.Data
     }
 
 
-def sample(connection: duckdb.DuckDBPyConnection, entity: Entity, rows: int, seed: int) -> pl.DataFrame:
-    """Return the keys of some rows, column `key`: the same for the same seed and keys, others for another seed."""
-    drawn = f"SELECT key FROM ({_source(entity)}) ORDER BY md5(concat(?::VARCHAR, ' ', key)), key LIMIT ?"
-    return connection.execute(drawn, [seed, rows]).pl()
-
-
-def count(connection: duckdb.DuckDBPyConnection, entity: Entity) -> int:
-    """Return the number of rows."""
-    return scalar(connection, f"SELECT count(*) FROM ({_source(entity)})")
+def counted_sample(
+    connection: duckdb.DuckDBPyConnection, entity: Entity, rows: int, seed: int
+) -> tuple[int, pl.DataFrame]:
+    """Return how many rows there are, and the keys of some, column `key`: the same for the same seed and keys."""
+    drawn = f"SELECT count(*), arg_min(key, md5(concat(?::VARCHAR, ' ', key)), ?) FROM ({_source(entity)})"
+    count, keys = connection.execute(drawn, [seed, rows]).fetchone() or (0, None)
+    return int(count), pl.DataFrame({"key": keys or []}, schema={"key": pl.String})
 
 
 def _source(entity: Entity) -> str:
