@@ -33,8 +33,11 @@ training_inputs_job = dg.define_asset_job(
 
 derived_tables_job = dg.define_asset_job(
     "derived_tables",
-    selection=dg.AssetSelection.groups("staging", "training", "fitted", "features", "quarantine")
-    | dg.AssetSelection.assets("registry/dated") - dg.AssetSelection.assets("training/negatives", "training/mining"),
+    selection=(
+        dg.AssetSelection.groups("staging", "training", "fitted", "features", "quarantine")
+        | dg.AssetSelection.assets("registry/dated")
+    )
+    - dg.AssetSelection.assets("training/negatives", "training/mining"),
     description="What follows from the raw tables, for every model: what `stockroom build --rebuild` makes anew beside the lake.",
 )
 
