@@ -93,13 +93,19 @@ class Releases:
 
     def __init__(self, root: Path) -> None:
         self._directory = LanceDirectory(root)
+        self._read: tuple[int, list[Release]] = 0, []  # the table's version, and what it holds
 
     def all(self) -> list[Release]:
         """Return every release, oldest first."""
         table = self._directory.open(_TABLE)
-        rows = [] if table is None else table.to_arrow().to_pylist()
-        releases = [Release(**{**row, "published_at": row["published_at"].astimezone(UTC)}) for row in rows]
-        return sorted(releases, key=lambda release: release.release)
+        if table is None:
+            return []
+        version = int(table.version)
+        if self._read[0] != version:
+            rows = table.to_arrow().to_pylist()
+            releases = [Release(**{**row, "published_at": row["published_at"].astimezone(UTC)}) for row in rows]
+            self._read = version, sorted(releases, key=lambda release: release.release)
+        return list(self._read[1])
 
     def live(self) -> Release | None:
         """Return the newest release, or None before the first."""
