@@ -1,4 +1,4 @@
-"""BM25 over product texts: the one lexical scorer, for the baseline, for mining negatives and for hybrid search.
+"""BM25 over product texts: the lexical baseline that every model is measured beside.
 
 Kept in sparse postings by bm25s (Lù, 2024, arXiv 2407.03618) with a tokeniser of our own that serves English, Spanish
 and Japanese alike and needs no dictionary.
@@ -105,24 +105,6 @@ class Bm25Index:
             place = np.minimum(start + np.searchsorted(self.rows[start:stop], rows), stop - 1)
             scores += np.where(self.rows[place] == rows, self.weights[place], np.float32(0))
         return scores
-
-    def top(self, queries: Sequence[str], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Find the k best texts for each query among those that score above 0; ties go to the earlier row.
-
-        Returns:
-            Row numbers (queries, k), -1 where fewer than k texts score, and their scores (queries, k), then 0.
-        """
-        rows = np.full((len(queries), k), -1, dtype=np.int64)
-        best = np.zeros((len(queries), k), dtype=np.float32)
-        for i, query in enumerate(queries):
-            scores = self.scores([query])[0]
-            found = np.flatnonzero(scores > 0)
-            if len(found) > k > 0:
-                least = np.partition(scores[found], len(found) - k)[len(found) - k]
-                found = found[scores[found] >= least]  # all of the ties at the cut: the sort below settles them
-            found = found[np.argsort(-scores[found], kind="stable")][:k]
-            rows[i, : len(found)], best[i, : len(found)] = found, scores[found]
-        return rows, best
 
     def _postings(self, query: str) -> list[tuple[int, int]]:
         words = (self.vocabulary[word] for word in tokenise(query) if word in self.vocabulary)

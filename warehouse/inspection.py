@@ -82,14 +82,6 @@ def query(
     return Answer(frame.head(settings.max_rows), truncated=frame.height > settings.max_rows)
 
 
-def describe_tables(
-    lake: Lake, *, snapshot: int | None = None, extra: Mapping[str, OutsideTable] | None = None
-) -> pl.DataFrame:
-    """Return every table that a query can name, with its number of rows and what one row is."""
-    with lake.reading(snapshot, is_sealed=True) as connection:
-        return _describe(connection, dict(extra or {}))
-
-
 def json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     """Return the rows as values that JSON can hold.
 

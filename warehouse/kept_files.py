@@ -80,11 +80,6 @@ class KeptFiles:
                     gone += 1
         return gone
 
-    @property
-    def size_bytes(self) -> int:
-        """Return what the copies take on disk, in bytes."""
-        return sum(path.stat().st_size for path in self._files())
-
     def _files(self) -> Iterable[Path]:
         return sorted(self.root.iterdir()) if self.root.is_dir() else []
 

@@ -223,17 +223,6 @@ class VectorStore:
         """Read columns of every row of a version (default: the newest), in no particular order."""
         return scan(self._at(name, version), columns)
 
-    def read_batches(
-        self,
-        name: str,
-        version: int | None = None,
-        columns: Sequence[str] = COLUMNS,
-        *,
-        batch_rows: int = 32_768,
-    ) -> Iterator[pa.RecordBatch]:
-        """Read like `read`, but at most `batch_rows` rows at a time."""
-        yield from scan_batches(self._at(name, version), columns, batch_rows)
-
     def schema(self, name: str, version: int | None = None) -> pa.Schema:
         """Return the columns of a version (default: the newest)."""
         return self._at(name, version).schema

@@ -85,32 +85,10 @@ def test_pairs_are_scored_in_any_order_of_rows():
     assert index.pair_scores("red wine", rows).tolist() == index.scores(["red wine"])[0, rows].tolist()
 
 
-def test_the_best_come_first_and_ties_go_to_the_earlier_row():
-    index = Bm25Index.build(["b c", "a b", "c", "b a", "a a", "a b"], Bm25Settings())
-    rows, scores = index.top(["a", "zebra", ""], 3)
-    assert rows.tolist() == [[4, 1, 3], [-1, -1, -1], [-1, -1, -1]]
-    assert scores[0, 1] == scores[0, 2] > 0
-    assert not scores[1:].any()
-
-
-@pytest.mark.parametrize("k", [0, 1, 2, 5, 100])
-def test_top_is_the_head_of_a_full_sort(k):
-    random = np.random.default_rng(0)
-    texts = [" ".join(random.choice(list("abcdefgh"), size=3)) for _ in range(60)]
-    index = Bm25Index.build(texts, Bm25Settings())
-    scores = index.scores(["a b"])[0]
-    expected = [row for row in sorted(range(60), key=lambda row: (-scores[row], row)) if scores[row] > 0][:k]
-    rows, best = index.top(["a b"], k)
-    assert rows.shape == best.shape == (1, k)
-    assert rows[0, : len(expected)].tolist() == expected
-    assert (rows[0, len(expected) :] == -1).all()
-
-
 @pytest.mark.parametrize("texts", [[], [""], ["", "..."]])
 def test_texts_without_words_score_zero(texts):
     index = Bm25Index.build(texts, Bm25Settings())
     assert index.scores(["red"]).tolist() == [[0.0] * len(texts)]
-    assert index.top(["red"], 2)[0].tolist() == [[-1, -1]]
     assert index.pair_scores("red", np.arange(len(texts))).tolist() == [0.0] * len(texts)
 
 
@@ -122,7 +100,7 @@ def test_an_index_is_the_same_every_time():
 
 def test_building_and_searching_say_nothing(caplog, capfd):
     with caplog.at_level(logging.DEBUG):
-        Bm25Index.build(TITLES, Bm25Settings()).top(["red", ""], 2)
+        Bm25Index.build(TITLES, Bm25Settings()).scores(["red", ""])
     assert caplog.text == ""
     assert capfd.readouterr() == ("", "")
 

@@ -98,7 +98,7 @@ def test_a_takeover_writes_what_differs_and_tells_how(home: Home, beside: Home, 
 def test_without_the_setting_nothing_is_kept(tmp_path: Path, write: Write, beside: Home) -> None:
     home = Home(tmp_path / "home", SETTINGS.model_copy(update={"keep_files": False}))
     bring_in(home, write())
-    assert home.arrived.size_bytes == 0
+    assert not home.arrived.root.exists()
     with pytest.raises(WarehouseError, match="is missing"):
         replay(home, beside)
     assert not beside.lake.exists

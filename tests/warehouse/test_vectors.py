@@ -151,13 +151,6 @@ def test_arrow_and_polars_pieces_are_both_taken(store: VectorStore) -> None:
     assert np.array_equal(to_matrix(table["vector"]), np.eye(DIM, dtype=np.float32)[:4])
 
 
-def test_read_batches_gives_every_row_once(store: VectorStore) -> None:
-    store.apply(TABLE, [frame(*((f"P{i}", one_hot(0)) for i in range(10)))], [], DIM)
-    batches = list(store.read_batches(TABLE, columns=["key"], batch_rows=4))
-    assert max(batch.num_rows for batch in batches) <= 4
-    assert sorted(key for batch in batches for key in batch["key"].to_pylist()) == [f"us:P{i}" for i in range(10)]
-
-
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
