@@ -66,7 +66,7 @@ def _broken(workspace: Workspace, contracts: Sequence[Contract]) -> dict[str, li
                 broken[contract.table] = verify(connection, contract, batch_rows)
                 continue
             # As many rows as were noted: none of those that gave way is left, and what is under the keys was written since.
-            is_as_noted = tables.count(connection, contract.table) == int(version.split("-")[0])
+            is_as_noted = tables.count(connection, contract.table) == tables.rows_of(version)
             since = touched.point if is_as_noted else None
             broken[contract.table] = verify(connection, contract, batch_rows, touched.keys(contract.table), since)
     return broken

@@ -20,7 +20,7 @@ TABLES = ("monitoring.versions", "monitoring.feature_stats", "monitoring.drift")
 @dg.multi_asset(
     name="monitoring",
     specs=[
-        dg.AssetSpec(**table_asset(table, deps=(*monitoring.TABLES, "model.two_tower"), kinds={"duckdb"}))
+        dg.AssetSpec(**table_asset(table, deps=(*monitoring.WATCHED, "model.two_tower"), kinds={"duckdb"}))
         for table in TABLES
     ],
 )

@@ -88,7 +88,7 @@ def table_result(
                 preview(connection, table, since)
             )
     metadata = {
-        "dagster/row_count": int(version.split("-")[0]),
+        "dagster/row_count": tables.rows_of(version),
         "preview": first,
         **(
             recorded_lineage(workspace, table)

@@ -34,7 +34,17 @@ class Notebook(Protocol):
         """Return the table's data version, None if it is not known."""
 
 
-EMPTY = f"0-{0:032x}"
+def data_version(rows: int, total: int) -> str:
+    """Return the data version of a table of so many rows whose hashes add up to `total`, which is taken modulo 2^128."""
+    return f"{rows}-{total % (1 << 128):032x}"
+
+
+def rows_of(version: str) -> int:
+    """Return the number of rows that a table of this data version has."""
+    return int(version.split("-")[0])
+
+
+EMPTY = data_version(0, 0)
 """The data version of a table without rows."""
 
 
@@ -242,7 +252,7 @@ def fingerprint(connection: duckdb.DuckDBPyConnection, contract: Contract, where
         f"(SELECT md5_number(concat(\"{contract.key}\", ' ', {INPUT_HASH})) AS hash FROM {contract.table} WHERE {where})",
         {"half": (1 << 64) - 1},
     ).fetchone() or (0, 0, 0)
-    return f"{int(rows)}-{((int(high) << 64) + int(low)) % (1 << 128):032x}"
+    return data_version(int(rows), (int(high) << 64) + int(low))
 
 
 def version(connection: duckdb.DuckDBPyConnection, contract: Contract, touched: Notebook | None) -> str:

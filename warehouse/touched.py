@@ -7,9 +7,8 @@ import duckdb
 import polars as pl
 
 from warehouse.contracts.contract import INPUT_HASH
-from warehouse.tables import Written
+from warehouse.tables import EMPTY, Written, data_version, rows_of
 
-_MODULUS = 1 << 128
 _SCHEMA = {"key": pl.String, "old": pl.String, "new": pl.String}
 _NO_ROWS = pl.DataFrame(schema=_SCHEMA)
 
@@ -53,7 +52,7 @@ class Touched:
 
     def share(self, *names: str) -> float:
         """Return the largest share of a table's rows, as many as it had at the point, that changed in any of the tables."""
-        return max(self.rows(name).height / max(int(self._versions.get(name, "0-").split("-")[0]), 1) for name in names)
+        return max(self.rows(name).height / max(rows_of(self._versions.get(name, EMPTY)), 1) for name in names)
 
     def written(self, table: str) -> Written:
         """Count what became of the table's rows since the point."""
@@ -67,11 +66,11 @@ class Touched:
             return None
         rows = self.rows(table)
         if table not in self._sums or self._sums[table][0] is not rows:
-            count, total = self._versions[table].split("-")
+            before = self._versions[table]
             new, old = rows.drop_nulls("new"), rows.drop_nulls("old")
             change = _sum(new["key"], new["new"]) - _sum(old["key"], old["old"])
-            height = int(count) + new.height - old.height
-            self._sums[table] = rows, f"{height}-{(int(total, 16) + change) % _MODULUS:032x}"
+            height = rows_of(before) + new.height - old.height
+            self._sums[table] = rows, data_version(height, int(before.split("-")[1], 16) + change)
         return self._sums[table][1]
 
     def register(self, connection: duckdb.DuckDBPyConnection) -> None:
