@@ -156,7 +156,7 @@ def check_steps(
 ) -> Iterator[dg.AssetChecksDefinition]:
     """Yield for each asset function one step that looks at all it makes: a step costs more than most checks do.
 
-    What does not block has a step of its own, so that nothing waits for it, and its errors stop nothing.
+    What does not block has a step of its own, so that no asset depends on it.
     """
     contracts = [*CONTRACTS.values(), *(table.contract for table in dated)]
     for made in assets:

@@ -13,16 +13,21 @@ def told_of_checks(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
     """Turn Dagster's complaint about a blocking check into what the check found.
 
     Raises:
-        WarehouseError: A blocking check of the run failed; the message names the table, the broken rules and some keys.
+        WarehouseError: A blocking check of the run failed; the message names the table, the broken rules and some keys. Or
+            Dagster complained of something else; the message is its own.
     """
     try:
         yield
     except dg.DagsterError as error:
-        found = failed_checks(instance, run_id) or [" ".join(str(error).split())]
+        found = failed_checks(instance, run_id)
+        if not found:
+            raise WarehouseError(
+                f"the run stopped: {' '.join(str(error).split())}", f"see run {run_id[:8]} in stockroom ui"
+            ) from error
         raise WarehouseError(
-            f"the build stopped: {'; '.join(found)}",
+            f"the run stopped: {'; '.join(found)}",
             "what depends on it was not made, and searches answer as before; look at the rows with stockroom sql, "
-            "bring better ones in with stockroom build --raw DIR",
+            "bring better ones in with stockroom build --raw DIR or stockroom apply FILE",
         ) from error
 
 

@@ -56,8 +56,13 @@ def live_release(workspace: Workspace) -> Release:
     release = workspace.home.releases.live()
     if release is None:
         raise WarehouseError(f"no release in {workspace.home.root}", "make one with: stockroom build --raw DIR")
-    if encoder_fingerprint(workspace.encoder) != release.encoder_fingerprint:
-        raise WarehouseError("the live release was made with another encoder", "set it back, or build anew")
+    encoder = encoder_fingerprint(workspace.encoder)
+    if encoder != release.encoder_fingerprint:
+        raise WarehouseError(
+            f"release {release.release} was made with another encoder, {release.encoder_fingerprint}; "
+            f"the settings name {encoder}",
+            "set the encoder back, or build a release with the new one",
+        )
     return release
 
 

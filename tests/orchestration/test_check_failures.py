@@ -32,15 +32,16 @@ def test_a_blocking_check_is_told_by_what_it_found() -> None:
     ):
         job.execute_in_process(instance=instance, run_id=RUN)
     assert stopped.value.message == (
-        "the build stopped: raw.products fails the check contract: key_missing: 2 rows (a, b)"
+        "the run stopped: raw.products fails the check contract: key_missing: 2 rows (a, b)"
     )
     assert stopped.value.mend
 
 
 def test_other_complaints_of_dagster_are_passed_on() -> None:
-    stopped = pytest.raises(WarehouseError, match="the build stopped: no such thing")
-    with dg.DagsterInstance.ephemeral() as instance, stopped, told_of_checks(instance, RUN):
+    stopped = pytest.raises(WarehouseError, match="the run stopped: no such thing")
+    with dg.DagsterInstance.ephemeral() as instance, stopped as complaint, told_of_checks(instance, RUN):
         raise dg.DagsterInvariantViolationError("no such\n thing")
+    assert complaint.value.mend == f"see run {RUN[:8]} in stockroom ui"
 
 
 def test_an_error_of_an_asset_is_left_as_it_is() -> None:
