@@ -94,7 +94,7 @@ def _subject(workspace: Workspace, model_id: str) -> tuple[Subject, str]:
 def _measure(workspace: Workspace, subject: Subject, inputs: str) -> None:
     """Measure and write the three tables, in one transaction."""
     judgements = frames.task1_judgements(workspace.home.lake)
-    rows = {table: _no_rows(table) for table in TABLES}
+    rows = {table: tables.no_rows(CONTRACTS[table]) for table in TABLES}
     if judgements.height:
         measured = measure(workspace, subject, judgements, cached=True)
         texts = judgements.select("locale", "query_id", "query").unique()
@@ -109,10 +109,6 @@ def _measure(workspace: Workspace, subject: Subject, inputs: str) -> None:
             tables.refresh_from(connection, CONTRACTS[table], frame, f"model_id = '{subject.model_id}'")
         for table in ("evaluation.folds", "evaluation.trials"):  # filled by commands, and asked by then or before
             tables.ensure(connection, CONTRACTS[table])
-
-
-def _no_rows(table: str) -> pl.DataFrame:
-    return pl.DataFrame(schema=dict.fromkeys(CONTRACTS[table].columns, pl.Null))
 
 
 def _metric_rows(model_id: str, metrics: pl.DataFrame, inputs: str) -> pl.DataFrame:

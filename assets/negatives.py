@@ -15,7 +15,7 @@ from assets.workspace import Workspace
 from models.mining import JudgedRows, Mined, mine
 from models.training_data import LABEL_CODES
 from warehouse import negatives as stored
-from warehouse.contracts.contract import Contract
+from warehouse import tables
 from warehouse.errors import WarehouseError
 from warehouse.negatives import MINING, NEGATIVES
 
@@ -45,7 +45,7 @@ def negatives(
         )
     changes: dict[str, Any] = {}
     if not settings.per_query:
-        changes = stored.write(lake, _no_rows(NEGATIVES), _no_rows(MINING))
+        changes = stored.write(lake, tables.no_rows(NEGATIVES), tables.no_rows(MINING))
     else:
         inputs = digest(*stored.versions(lake), TextVectors(workspace).fingerprint, settings.model_dump_json())
         if stored.mined_from(lake) != inputs:
@@ -74,7 +74,7 @@ def mined(workspace: Workspace) -> tuple[pl.DataFrame, dict[str, int]]:
             on_progress(done)
 
     counts = dict.fromkeys(_COUNTS, 0)
-    parts = [_no_rows(NEGATIVES)]
+    parts = [tables.no_rows(NEGATIVES)]
     for (locale,), own in asked.group_by("locale", maintain_order=True):
         catalogue = products.filter(pl.col("locale") == locale)
         part = _Part(own["key"], catalogue["key"])
@@ -119,10 +119,6 @@ class _Part:
 def fingerprint(workspace: Workspace) -> str:
     """Return the digest of the negatives as training sees them: which products stand against which queries."""
     return digest(*stored.pairs(workspace.home.lake)["key"])
-
-
-def _no_rows(contract: Contract) -> pl.DataFrame:
-    return pl.DataFrame(schema=dict.fromkeys(contract.columns, pl.Null))
 
 
 @table_check("training.negatives", "No hard negative is judged E, S or C for its query.", is_blocking=True)

@@ -53,9 +53,7 @@ def live_release(workspace: Workspace) -> Release:
     Raises:
         WarehouseError: There is none, or the settings name another encoder.
     """
-    release = workspace.home.releases.live()
-    if release is None:
-        raise WarehouseError(f"no release in {workspace.home.root}", "make one with: stockroom build --raw DIR")
+    release = workspace.home.releases.require()
     encoder = encoder_fingerprint(workspace.encoder)
     if encoder != release.encoder_fingerprint:
         raise WarehouseError(

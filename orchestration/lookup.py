@@ -29,10 +29,7 @@ class Lookup:
 
     def refresh(self) -> Release:
         """Move on to the release that is live now, and return it."""
-        release = self._home.releases.live()
-        if release is None:
-            raise WarehouseError(f"no release in {self._home.root}", "make one with: stockroom build --raw DIR")
-        self.release = release
+        self.release = release = self._home.releases.require()
         return release
 
     def products(self, keys: Sequence[str], at: datetime | None = None) -> list[dict[str, Any]]:

@@ -57,9 +57,7 @@ class Searcher:
 
     def refresh(self) -> Release:
         """Move on to the release that is live now, and return it."""
-        release = self._home.releases.live()
-        if release is None:
-            raise WarehouseError(f"no release in {self._home.root}", "make one with: stockroom build --raw DIR")
+        release = self._home.releases.require()
         self.move_to(release)
         return release
 

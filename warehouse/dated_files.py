@@ -92,7 +92,7 @@ def check_file(connection: duckdb.DuckDBPyConnection, path: Path, table: DatedTa
     try:
         kinds = _kinds(connection, path, table)
         for column, fault, condition in _faults(table, kinds):
-            _refuse_first(connection, path, table, kinds, column, fault, condition, now)
+            _refuse_first(connection, path, column, fault, condition, now)
         _refuse_repeated(connection, path, table, kinds)
     except duckdb.Error as error:
         raise unreadable(path, error) from error
@@ -132,14 +132,7 @@ def _faults(table: DatedTable, kinds: dict[str, str]) -> Iterator[tuple[str, str
 
 
 def _refuse_first(
-    connection: duckdb.DuckDBPyConnection,
-    path: Path,
-    table: DatedTable,
-    kinds: dict[str, str],
-    column: str,
-    fault: str,
-    condition: str,
-    now: datetime,
+    connection: duckdb.DuckDBPyConnection, path: Path, column: str, fault: str, condition: str, now: datetime
 ) -> None:
     parameters: dict[str, object] = {"path": str(path)}
     if "$now" in condition:

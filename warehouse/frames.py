@@ -45,9 +45,9 @@ def held_out_judgements(lake: Lake, snapshot: int | None = None) -> pl.DataFrame
     return read(lake, "held_out_judgements", snapshot)
 
 
-def validation_judgements(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
+def validation_judgements(lake: Lake) -> pl.DataFrame:
     """Return the validation pairs: locale, query_key, query_id, query, product_key, product_id, label."""
-    return read(lake, "validation_judgements", snapshot)
+    return read(lake, "validation_judgements")
 
 
 def trained_queries(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:

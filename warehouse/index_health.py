@@ -14,6 +14,7 @@ from warehouse.vectors import VectorStore
 
 EVENTS = CONTRACTS["raw.events"]
 _CUT = 10
+_DELETES = 1_000  # the newest ones that are looked for
 _SURE = 3.09  # standard deviations on one side: 0.1 %
 
 
@@ -59,7 +60,7 @@ class Recall:
         return (share + z**2 / (2 * count) + spread) / (1 + z**2 / count) < least
 
 
-def table_health(home: Home, name: str, sampled: list[str], deletes: int = 1_000) -> TableHealth:
+def table_health(home: Home, name: str, sampled: list[str]) -> TableHealth:
     """Count a vector table's rows, and look its sampled rows up in the catalogue and the newest deletes up in it."""
     with home.lake.reading() as connection:
         catalogue_rows = tables.count(connection, "features.products")
@@ -74,7 +75,7 @@ def table_health(home: Home, name: str, sampled: list[str], deletes: int = 1_000
             tombstones = f'SELECT row_key AS key FROM {EVENTS.table} WHERE "table" = ? AND op = ?'
             tombstones += " ORDER BY arrival DESC, key LIMIT ?"
             found = connection.execute(
-                f"FROM ({tombstones}) ANTI JOIN features.products USING (key)", ["raw.products", "delete", deletes]
+                f"FROM ({tombstones}) ANTI JOIN features.products USING (key)", ["raw.products", "delete", _DELETES]
             )
             gone = [key for (key,) in found.fetchall()]
     status = home.vectors.index_status(name)

@@ -8,6 +8,8 @@ from warehouse.home import Home
 from warehouse.lake import scalar
 from warehouse.releases import Release
 
+_SAMPLE = 100  # products, and queries, that are compared
+
 
 def leaked_queries(connection: duckdb.DuckDBPyConnection) -> int:
     """Count the distinct query strings that stand both in test and outside of it, in one locale."""
@@ -28,15 +30,15 @@ def catalogue_differences(home: Home, vector_table: str, version: int, snapshot:
     return missing, stored.join(wanted, on="key", how="anti").height
 
 
-def online_differences(home: Home, release: Release, sample: int = 100) -> dict[str, list[str]]:
+def online_differences(home: Home, release: Release) -> dict[str, list[str]]:
     """Return, by entity, what the online table says otherwise than the lake does at the release's snapshot.
 
-    Compares the number of keys, and all features of `sample` of them, which the snapshot decides: other ones for another.
+    Compares the number of keys, and all features of a sample of them, which the snapshot decides: other ones for another.
     """
     found: dict[str, list[str]] = {}
     with home.lake.reading(release.snapshot) as connection:
         for entity in offline.ENTITIES:
-            wanted, keys = offline.counted_sample(connection, entity, sample, release.snapshot)
+            wanted, keys = offline.counted_sample(connection, entity, _SAMPLE, release.snapshot)
             expected = offline.decoded(connection, entity, keys)
             stored = home.online.rows(entity, release.snapshot, keys["key"].to_list())
             found[entity] = [key for key, row in zip(keys["key"], stored, strict=True) if row != expected[key]]

@@ -92,6 +92,7 @@ class Releases:
     """Keep the releases, an append-only Lance table beside the vectors. A release's row is the only commit point."""
 
     def __init__(self, root: Path) -> None:
+        self.root = root
         self._directory = LanceDirectory(root)
         self._read: tuple[int, list[Release]] = 0, []  # the table's version, and what it holds
 
@@ -112,12 +113,23 @@ class Releases:
         releases = self.all()
         return releases[-1] if releases else None
 
+    def require(self) -> Release:
+        """Return the live release.
+
+        Raises:
+            WarehouseError: There is none yet.
+        """
+        live = self.live()
+        if live is None:
+            raise WarehouseError(f"no release in {self.root.parent}", "make one with: stockroom build --raw DIR")
+        return live
+
     def get(self, release: int) -> Release:
         """Return one release by number."""
         for each in self.all():
             if each.release == release:
                 return each
-        raise WarehouseError(f"There is no release {release}.", "List the releases to see their numbers.")
+        raise WarehouseError(f"There is no release {release}.", "List those there are with: stockroom releases")
 
     def publish(
         self,

@@ -72,6 +72,11 @@ def ensure(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
         connection.execute(f'ALTER TABLE {contract.table} DROP COLUMN "{column}"')
 
 
+def no_rows(contract: Contract) -> pl.DataFrame:
+    """Return a frame of the contract's columns without a row, which may stand for any of their types."""
+    return pl.DataFrame(schema=dict.fromkeys(contract.columns, pl.Null))
+
+
 def has_other_types(connection: duckdb.DuckDBPyConnection, contract: Contract) -> bool:
     """Tell whether a column of the table has another type than in the contract, so that `ensure` would empty the table."""
     wanted = _wanted(contract)

@@ -67,6 +67,8 @@ def test_before_the_first_release_nothing_is_live(releases: Releases, root: Path
     assert releases.all() == []
     with pytest.raises(WarehouseError, match="no release 1"):
         releases.get(1)
+    with pytest.raises(WarehouseError, match=f"no release in {root.parent}"):
+        releases.require()
     assert not root.exists()
 
 
