@@ -10,12 +10,12 @@ from assets.model import model_name
 from assets.relevance import asked, stored_vectors
 from assets.serving import ServingModel, hindrance, live_rival
 from assets.tables import digest, table_asset, table_result
+from assets.texts import product_texts, query_texts
 from assets.workspace import Workspace
 from models.bootstrap import Interval
 from models.gate import PUBLISHED, Comparison, compare_recall, decide, is_undecidable
 from models.judgements import Catalogue, JudgedSet
 from models.systems import DenseSystem
-from models.text import product_text
 from warehouse import dated, frames, tables
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
@@ -134,9 +134,8 @@ class _Pair:
         if self.rival is not None:
             baseline = self._system(self.rival, products, judged)
         else:
-            queries, texts = judged.queries["query"].to_list(), products.select(product_text()).to_series().to_list()
             vectors = self.candidate.text_vectors
-            baseline = DenseSystem(vectors(queries), vectors(texts))
+            baseline = DenseSystem(vectors(query_texts(judged.queries)), vectors(product_texts(products)))
         candidate = self._system(self.candidate, products, judged)
         return compare_recall(judged, catalogue, candidate, baseline, seed=self.workspace.training.seed)
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from assets.tables import digest
-from assets.texts import TextVectors, product_texts
+from assets.texts import TextVectors, product_texts, query_texts
 from assets.workspace import Workspace
 from models.errors import ModelError
 from models.fingerprint import resolve_precision
@@ -75,7 +75,7 @@ def _measure(workspace: Workspace) -> Measured:
     products = _catalogue(workspace, judgements)
     catalogue = Catalogue(products.select("locale", "product_id"))
     judged = JudgedSet.from_frame(judgements, catalogue)
-    queries, texts = judged.queries["query"].to_list(), product_texts(products)
+    queries, texts = query_texts(judged.queries), product_texts(products)
     systems = {}
     for precision in ("int8", "f32"):
         encoder = workspace.encoder.model_copy(update={"precision": precision})

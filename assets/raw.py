@@ -11,14 +11,12 @@ from assets.tables import table_asset, table_result
 from assets.workspace import Workspace
 from warehouse.delta_files import check_deltas
 from warehouse.deltas import apply_deltas, ensure
-from warehouse.doors import arrivals
+from warehouse.doors import DOORS, arrivals
 from warehouse.ingest import Ingested, ingest, require_raw
 from warehouse.replay import forget_superseded, keep
 from warehouse.snapshots import touched_since
+from warehouse.takeover import GIVEN
 
-TABLES = ("raw.products", "raw.judgements", "raw.sources", "raw.files", "raw.deltas", "raw.events")
-
-MOVED = ("raw.products", "raw.judgements", "raw.sources")
 MOST_FOLLOWED = 0.3
 """The largest share of a table's rows of which a change is followed row by row: beyond it whole tables are compared sooner."""
 
@@ -29,7 +27,7 @@ class RawConfig(dg.Config):
     folder: str = ""
 
 
-@dg.multi_asset(specs=[dg.AssetSpec(**table_asset(table)) for table in TABLES], name="raw")
+@dg.multi_asset(specs=[dg.AssetSpec(**table_asset(table)) for table in GIVEN], name="raw")
 def raw_tables(
     context: dg.AssetExecutionContext, config: RawConfig, workspace: dg.ResourceParam[Workspace]
 ) -> Iterator[dg.MaterializeResult[Any]]:
@@ -43,7 +41,7 @@ def raw_tables(
     keep(home, [*files, *deltas])
     arrived = {one.table: _facts(one) for one in ingest(home.lake, folder, files)} if folder else {}
     applied = apply_deltas(home.lake, deltas)
-    if home.lake.touched and home.lake.touched.share(*MOVED) > MOST_FOLLOWED:
+    if home.lake.touched and home.lake.touched.share(*(door.table for door in DOORS)) > MOST_FOLLOWED:
         home.lake.touched = None
     with home.lake.writing() as connection:
         ensure(connection)
@@ -52,7 +50,7 @@ def raw_tables(
     warnings = [one.warning for one in applied if one.warning]
     if warnings:
         arrived["raw.deltas"]["warning"] = "; ".join(warnings)
-    for table in TABLES:
+    for table in GIVEN:
         facts = arrived.get(table, {})
         if "warning" in facts:
             context.log.warning(facts["warning"])

@@ -20,5 +20,5 @@ def main() -> None:
     try:
         app(prog_name="stockroom")
     except (WarehouseError, ModelError) as error:
-        print("error:", "; ".join(line.strip() for line in str(error).splitlines()), file=sys.stderr)
+        print("error:", "; ".join(line.strip().rstrip(".") for line in str(error).splitlines()), file=sys.stderr)
         sys.exit(1)

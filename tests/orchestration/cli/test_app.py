@@ -107,3 +107,12 @@ def test_a_wrong_settings_file_is_refused_by_what_is_wrong(stockroom, tmp_path, 
     assert answer.status == 1
     assert message in answer.err
     assert len(answer.err.splitlines()) == 1
+
+
+def test_an_error_is_one_line_of_what_is_wrong_and_how_to_mend_it(stockroom, tmp_path, monkeypatch):
+    monkeypatch.setenv("STOCKROOM_ENCODER__MODEL", "none/such")
+    answer = stockroom("clean", "--home", tmp_path)
+    assert answer.status == 1
+    assert answer.err.startswith("error: The encoder 'none/such' is neither")
+    assert "cache; Set STOCKROOM_ENCODER__MODEL" in answer.err
+    assert answer.err.count("\n") == 1
