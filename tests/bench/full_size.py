@@ -117,7 +117,7 @@ def _stage_of(step_key: str) -> str:
     name = step_key.replace("__", ".")
     if name.startswith("raw"):
         return "raw"
-    return next((stage for stage in STAGES if name == stage or name.startswith((f"{stage}.", f"{stage}_"))), name)
+    return next((stage for stage in STAGES if name in (stage, f"{stage}_checks")), name)
 
 
 def change_some(raw: Path, out: Path, percent: int) -> None:
