@@ -30,8 +30,18 @@ class TableCheck:
     is_blocking: bool = False
 
     def __call__(self, workspace: Workspace) -> dg.AssetCheckResult:
-        """Return what is found, under the check's name."""
-        return self.look(workspace)._replace(asset_key=asset_key(self.table), check_name=self.name)
+        """Return what is found, under the check's name; of one that blocks nothing, an error is a warning like any other."""
+        try:
+            found = self.look(workspace)
+        except Exception as error:
+            if self.is_blocking:
+                raise
+            found = dg.AssetCheckResult(
+                passed=False,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=f"it could not be found out: {type(error).__name__}: {error}",
+            )
+        return found._replace(asset_key=asset_key(self.table), check_name=self.name)
 
     @property
     def spec(self) -> dg.AssetCheckSpec:

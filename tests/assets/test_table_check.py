@@ -36,6 +36,17 @@ def test_what_is_found_is_told_of_the_asset_under_the_name(workspace: Workspace)
     assert (found.passed, found.description, found.metadata["rows"].value) == (False, "nothing", 0)
 
 
+def test_an_error_of_a_check_that_blocks_nothing_is_a_warning_and_another_is_raised(workspace: Workspace) -> None:
+    def look(_workspace: Workspace) -> dg.AssetCheckResult:
+        raise ZeroDivisionError("by what")
+
+    found = table_check("raw.products", "It can be seen.")(look)(workspace)
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert found.description == "it could not be found out: ZeroDivisionError: by what"
+    with pytest.raises(ZeroDivisionError):
+        table_check("raw.products", "It can be seen.", is_blocking=True)(look)(workspace)
+
+
 def test_a_table_is_untouched_if_its_version_is_known_and_no_row_was_noted(workspace: Workspace) -> None:
     lake = workspace.home.lake
     assert not is_untouched(workspace, "raw.products")

@@ -1,0 +1,24 @@
+"""A derivation stops at a blocking check as a run does, with what the check found."""
+
+import pytest
+
+from assets import checks
+from orchestration.derivation import derive
+from orchestration.settings import load_settings
+from orchestration.workspace import open_workspace
+from warehouse.errors import WarehouseError
+from warehouse.verification import Broken
+
+
+def test_a_contract_that_does_not_hold_is_told_in_one_line(copy_home, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    workspace = open_workspace(load_settings(copy_home()))
+    verify = checks.verify
+
+    def broken(connection, contract, *rest):
+        found = verify(connection, contract, *rest)
+        return [Broken("key_missing", 2, ["a", "b"])] if contract.table == "staging.queries" else found
+
+    monkeypatch.setattr(checks, "verify", broken)
+    with pytest.raises(WarehouseError, match=r"staging\.queries fails the check contract: .*key_missing.*2"):
+        derive(workspace, "derived_tables")
