@@ -6,10 +6,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 # Two test processes share two cores. Libraries read this when they are first used; processes that tests start inherit it.
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
@@ -89,6 +92,30 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
             done = build(open_workspace(load_settings(root / "home")), root / "esci")
             report.write_text(json.dumps(asdict(done)), encoding="utf-8")
     return Built(root / "home", root / "esci", json.loads(report.read_text(encoding="utf-8")))
+
+
+# It says of every table that it was filled.
+CATALOGUE = """
+CREATE VIEW __ducklake_metadata_lake.ducklake_table AS
+    SELECT table_oid AS table_id, schema_oid AS schema_id, table_name FROM duckdb_tables() WHERE database_name = 'lake';
+CREATE VIEW __ducklake_metadata_lake.ducklake_schema AS
+    SELECT oid AS schema_id, schema_name FROM duckdb_schemas() WHERE database_name = 'lake';
+CREATE VIEW __ducklake_metadata_lake.ducklake_table_stats AS SELECT table_id FROM __ducklake_metadata_lake.ducklake_table;
+"""
+
+
+@pytest.fixture(scope="session")
+def lake_in_memory() -> "Callable[[], DuckDBPyConnection]":
+    """Return a maker of databases that look like the lake to SQL, without files: with its catalogue, and no table yet."""
+    from warehouse.lake import connect
+
+    def make() -> "DuckDBPyConnection":
+        connection = connect(memory_gb=1.0, threads=1)
+        connection.execute("ATTACH ':memory:' AS lake; ATTACH ':memory:' AS __ducklake_metadata_lake; USE lake")
+        connection.execute(CATALOGUE)
+        return connection
+
+    return make
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Fitted values: no row of the test split moves any of them."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from models.training import train
 from warehouse import tables
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.home import Home
-from warehouse.lake import connect
 
 TRAIN = "split IN ('train', 'validation')"
 VALIDATION = {"validation_percent": 30}
@@ -83,11 +83,9 @@ def rows_of(number: int, prefix: str, split: str, title: str, brand: str | None,
     }
 
 
-def fitted(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def fitted(rows: list[dict[str, Any]], lake_in_memory: Callable[[], Any]) -> dict[str, Any]:
     """Build features and training pairs from staging rows, and return all that is fitted on them."""
-    with connect(memory_gb=1.0, threads=1) as connection:
-        connection.execute("ATTACH ':memory:' AS lake")
-        connection.execute("USE lake")
+    with lake_in_memory() as connection:
         for table in ("staging.products", "staging.queries", "staging.judgements"):
             tables.ensure(connection, CONTRACTS[table])
             schema = {name: column.dtype for name, column in CONTRACTS[table].columns.items()}
@@ -124,20 +122,22 @@ TRAIN_ROWS = [
 
 
 @pytest.fixture(scope="module")
-def without_test() -> dict[str, Any]:
-    return fitted(TRAIN_ROWS)
+def without_test(lake_in_memory: Callable[[], Any]) -> dict[str, Any]:
+    return fitted(TRAIN_ROWS, lake_in_memory)
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(test_products)
-def test_no_test_row_moves_a_fitted_value(without_test: dict[str, Any], given_products: list[Any]) -> None:
+def test_no_test_row_moves_a_fitted_value(
+    lake_in_memory: Callable[[], Any], without_test: dict[str, Any], given_products: list[Any]
+) -> None:
     rows = [rows_of(number, "Q", "test", *product) for number, product in enumerate(given_products)]
-    assert fitted([*TRAIN_ROWS, *rows]) == without_test
+    assert fitted([*TRAIN_ROWS, *rows], lake_in_memory) == without_test
 
 
-def test_a_train_row_does_move_them(without_test: dict[str, Any]) -> None:
+def test_a_train_row_does_move_them(lake_in_memory: Callable[[], Any], without_test: dict[str, Any]) -> None:
     more = [rows_of(100 + number, "T", "train", "Omega 9000", "Omega", "blue") for number in range(4)]
-    moved = fitted([*TRAIN_ROWS, *more])
+    moved = fitted([*TRAIN_ROWS, *more], lake_in_memory)
     assert all(moved[part] != without_test[part] for part in without_test)
 
 

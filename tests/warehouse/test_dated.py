@@ -14,7 +14,6 @@ from warehouse import dated, tables
 from warehouse.contracts.dated import DatedTable
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
-from warehouse.lake import connect
 from warehouse.settings import WarehouseSettings
 
 START = datetime(2022, 6, 1, tzinfo=UTC)
@@ -28,8 +27,10 @@ def declare(**changes):
 
 
 @pytest.fixture
-def lake() -> Iterator[duckdb.DuckDBPyConnection]:
-    with empty_lake() as connection:
+def lake(lake_in_memory) -> Iterator[duckdb.DuckDBPyConnection]:
+    with lake_in_memory() as connection:
+        for table in ("training.pairs", "staging.judgements", "staging.queries", "raw.files"):
+            tables.ensure(connection, CONTRACTS[table])
         yield connection
 
 
@@ -41,26 +42,6 @@ def undone(connection):
         yield
     finally:
         connection.rollback()
-
-
-_CATALOGUE = """
-CREATE VIEW __ducklake_metadata_lake.ducklake_table AS
-    SELECT table_oid AS table_id, schema_oid AS schema_id, table_name FROM duckdb_tables() WHERE database_name = 'lake';
-CREATE VIEW __ducklake_metadata_lake.ducklake_schema AS
-    SELECT oid AS schema_id, schema_name FROM duckdb_schemas() WHERE database_name = 'lake';
-CREATE VIEW __ducklake_metadata_lake.ducklake_table_stats AS SELECT table_id FROM __ducklake_metadata_lake.ducklake_table;
-"""
-"""A catalogue that tells of every table that it was filled."""
-
-
-def empty_lake():
-    """Return a database that looks like the lake to SQL, without files."""
-    connection = connect(memory_gb=1.0, threads=1)
-    connection.execute("ATTACH ':memory:' AS lake; ATTACH ':memory:' AS __ducklake_metadata_lake; USE lake")
-    connection.execute(_CATALOGUE)
-    for table in ("training.pairs", "staging.judgements", "staging.queries", "raw.files"):
-        tables.ensure(connection, CONTRACTS[table])
-    return connection
 
 
 def fill(connection, table, events):
