@@ -19,25 +19,28 @@ def told_of_checks(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
     try:
         yield
     except dg.DagsterError as error:
-        found = failed_checks(instance, run_id)
-        if not found:
+        failed = _failed(instance, run_id)
+        if not failed:
             raise WarehouseError(
                 f"the run stopped: {' '.join(str(error).split())}", f"see run {run_id[:8]} in stockroom ui"
             ) from error
-        raise WarehouseError(
-            f"the run stopped: {'; '.join(found)}",
-            "what depends on it was not made, and searches answer as before; look at the rows with stockroom sql, "
-            "bring better ones in with stockroom build --raw DIR or stockroom apply FILE",
-        ) from error
+        mend = "what depends on it was not made, and searches answer as before"
+        if any(one.asset_key.path[0] != "vectors" for one in failed):  # those say themselves what mends them
+            mend += (
+                "; look at the rows with stockroom sql, bring better ones in with stockroom build --raw DIR or "
+                "stockroom apply FILE"
+            )
+        raise WarehouseError(f"the run stopped: {'; '.join(map(_line, failed))}", mend) from error
 
 
-def failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
-    """Return a line for each blocking check of a run that failed: table, check, and what it found."""
+def _failed(instance: dg.DagsterInstance, run_id: str) -> list[dg.AssetCheckEvaluation]:
+    """Return what the blocking checks of a run found that failed."""
     events = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     evaluations = [entry.get_dagster_event().asset_check_evaluation_data for entry in events]
-    return [
-        f"{'.'.join(one.asset_key.path)} fails the check {one.check_name}"
-        + (f": {one.description}" if one.description else "")
-        for one in evaluations
-        if one.blocking and not one.passed
-    ]
+    return [one for one in evaluations if one.blocking and not one.passed]
+
+
+def _line(found: dg.AssetCheckEvaluation) -> str:
+    """Return table, check, and what it found."""
+    told = f": {found.description}" if found.description else ""
+    return f"{'.'.join(found.asset_key.path)} fails the check {found.check_name}{told}"

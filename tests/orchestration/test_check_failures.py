@@ -22,8 +22,18 @@ def opinion() -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=False)
 
 
-def test_a_blocking_check_is_told_by_what_it_found() -> None:
-    defs = dg.Definitions(assets=[products], asset_checks=[contract, opinion], executor=dg.in_process_executor)
+@dg.asset(key=["vectors", "products"])
+def vectors() -> None:
+    """Make nothing."""
+
+
+@dg.asset_check(asset=vectors, blocking=True)
+def rows() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=False, description="3 vectors for 4 products; make every vector anew")
+
+
+def stopped_by(asset: dg.AssetsDefinition, *checks: dg.AssetChecksDefinition) -> WarehouseError:
+    defs = dg.Definitions(assets=[asset], asset_checks=checks, executor=dg.in_process_executor)
     job = defs.resolve_implicit_global_asset_job_def()
     with (
         dg.DagsterInstance.ephemeral() as instance,
@@ -31,10 +41,19 @@ def test_a_blocking_check_is_told_by_what_it_found() -> None:
         told_of_checks(instance, RUN),
     ):
         job.execute_in_process(instance=instance, run_id=RUN)
-    assert stopped.value.message == (
-        "the run stopped: raw.products fails the check contract: key_missing: 2 rows (a, b)"
-    )
-    assert stopped.value.mend
+    return stopped.value
+
+
+def test_a_blocking_check_is_told_by_what_it_found() -> None:
+    error = stopped_by(products, contract, opinion)
+    assert error.message == "the run stopped: raw.products fails the check contract: key_missing: 2 rows (a, b)"
+    assert "bring better ones in" in str(error.mend)
+
+
+def test_no_better_rows_are_asked_for_where_it_is_the_index_that_fails() -> None:
+    error = stopped_by(vectors, rows)
+    assert error.message.endswith("fails the check rows: 3 vectors for 4 products; make every vector anew")
+    assert error.mend == "what depends on it was not made, and searches answer as before"
 
 
 def test_other_complaints_of_dagster_are_passed_on() -> None:

@@ -17,7 +17,6 @@ from warehouse.cleaning import (
     clean_queries,
     clean_text,
     fold,
-    version,
 )
 
 
@@ -162,11 +161,6 @@ def test_rows_do_not_depend_on_their_neighbours() -> None:
     texts = ["&amp;amp;lt;", None, "<b>x</b>", "plain", "", "&lt;i&gt;y"]
     together = pl.DataFrame({"text": texts}).select(clean_line("text")).to_series().to_list()
     assert together == [line(text) for text in texts] == ["<", None, "x", "plain", None, "y"]
-
-
-def test_the_version_is_stable_within_one_source() -> None:
-    assert version() == version()
-    assert len(version()) == 8
 
 
 def test_text_that_is_passed_over_as_settled_is_in_nfkc_whatever_stands_beside_it() -> None:
