@@ -4,12 +4,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from assets.evaluation import summary
 from assets.workspace import Workspace
-from orchestration.assembly import assemble
-from orchestration.check_failures import told_of_checks
+from orchestration.execution import execute
 from orchestration.instance import CODE_LOCATION, COMMAND_LINE, bury_dead_runs, open_instance
 from orchestration.run_lock import run_lock, under_way
 from warehouse import frames, quarantine, tables
@@ -82,22 +80,13 @@ def run_job(workspace: Workspace, name: str = "build") -> BuildReport:
     with under_way(workspace.home), open_instance(workspace.home) as instance:
         bury_dead_runs(instance)
         before = _state(workspace.home)
-        run_id = str(uuid4())
-        with told_of_checks(instance, run_id):
-            job = assemble(workspace.home.dated).resolve_job_def(name)
-            done = job.execute_in_process(
-                instance=instance,
-                run_id=run_id,
-                resources={"workspace": workspace},
-                tags=COMMAND_LINE | CODE_LOCATION,
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            )
+        run_id = execute(workspace, name, instance, COMMAND_LINE | CODE_LOCATION)
         seconds = {
             step.step_key.replace("__", "."): round(step.end_time - step.start_time, 3)
-            for step in instance.get_run_step_stats(done.run_id)
+            for step in instance.get_run_step_stats(run_id)
             if step.start_time is not None and step.end_time is not None
         }
-        return _report(workspace.home, done.run_id, before, seconds)
+        return _report(workspace.home, run_id, before, seconds)
 
 
 def _report(home: Home, run_id: str, before: State, seconds: dict[str, float]) -> BuildReport:
