@@ -78,15 +78,15 @@ def table_result(
     table = contract.table
     touched = workspace.home.lake.touched
     version = touched.version(table) if touched is not None else None
-    first = _shown_before(context, table, version) if version else None
-    if version is None or first is None:
+    if version is None:
+        with workspace.home.lake.reading() as connection:
+            version = tables.fingerprint(connection, contract)
+    first = _shown_before(context, table, version)
+    if first is None:
         # Of a table whose new rows are known, those are shown.
         since = touched.point if touched is not None and touched.rows(table)["new"].count() else None
         with workspace.home.lake.reading() as connection:
-            version = version or tables.fingerprint(connection, contract)
-            first = _shown_before(context, table, version) or dg.MarkdownMetadataValue(
-                preview(connection, table, since)
-            )
+            first = dg.MarkdownMetadataValue(preview(connection, table, since))
     metadata = {
         "dagster/row_count": tables.rows_of(version),
         "preview": first,

@@ -223,8 +223,6 @@ def pairs_with_values(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 def broken_pairs(connection: duckdb.DuckDBPyConnection) -> int:
     """Count the rows of training.dated whose event lies after the judgement or is too old for it."""
-    if TRAINING.table not in tables.ever_filled(connection):
-        return 0
     return scalar(
         connection,
         f"SELECT count(*) FROM {TRAINING.table} JOIN {REGISTRY.table} AS declared ON \"table\" = concat('dated.', declared.key) "

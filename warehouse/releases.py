@@ -92,7 +92,6 @@ class Releases:
     """Keep the releases, an append-only Lance table beside the vectors. A release's row is the only commit point."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
         self._directory = LanceDirectory(root)
         self._read: tuple[int, list[Release]] = 0, []  # the table's version, and what it holds
 
@@ -121,7 +120,9 @@ class Releases:
         """
         live = self.live()
         if live is None:
-            raise WarehouseError(f"no release in {self.root.parent}", "make one with: stockroom build --raw DIR")
+            raise WarehouseError(
+                f"no release in {self._directory.root.parent}", "make one with: stockroom build --raw DIR"
+            )
         return live
 
     def get(self, release: int) -> Release:
