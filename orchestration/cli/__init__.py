@@ -20,5 +20,11 @@ def main() -> None:
     try:
         app(prog_name="stockroom")
     except (WarehouseError, ModelError) as error:
-        print("error:", "; ".join(line.strip().rstrip(".") for line in str(error).splitlines()), file=sys.stderr)
+        print("error:", "; ".join(map(_without_stop, str(error).splitlines())), file=sys.stderr)
         sys.exit(1)
+
+
+def _without_stop(line: str) -> str:
+    """Return a sentence without its full stop; the dots of paths stay."""
+    line = line.strip()
+    return line[:-1] if line.endswith(".") and line[-2:-1].isalpha() else line

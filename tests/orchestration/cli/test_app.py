@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from orchestration import cli
+
 COMMANDS = (
     "build",
     "search",
@@ -116,3 +118,11 @@ def test_an_error_is_one_line_of_what_is_wrong_and_how_to_mend_it(stockroom, tmp
     assert answer.err.startswith("error: The encoder 'none/such' is neither")
     assert "cache; Set STOCKROOM_ENCODER__MODEL" in answer.err
     assert answer.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [(" Build it first. ", "Build it first"), ("look into ..", "look into .."), ("no data in .", "no data in .")],
+)
+def test_of_a_sentence_the_stop_goes_and_of_a_path_no_dot(line, told):
+    assert cli._without_stop(line) == told
