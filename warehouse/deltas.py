@@ -123,9 +123,9 @@ def _take_in(
             delete=last.filter(~is_upsert & is_there).select("key"),
         )
         rows = last.filter(is_upsert).join(change.upsert, on="key", how="semi").select("row")
-        written = tables.write(
-            connection, contract, change, _upserts(store, rows, lake.settings.batch_rows), lake.touched
-        )
+        current = known.drop_nulls("present").select("key", pl.col("present").alias(INPUT_HASH))
+        batches = _upserts(store, rows, lake.settings.batch_rows)
+        written = tables.write(connection, contract, change, current, batches, lake.touched)
     events.record(connection, table, last, arrival, lake.touched)
     quarantine.add(connection, table, violations, settled=last.select("key"), touched=lake.touched)
     counts = {

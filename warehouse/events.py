@@ -114,5 +114,5 @@ def record(
     )
     connection.register("spoken_keys", rows.select("key"))
     current = tables.hashes(connection, EVENTS, "key IN (FROM spoken_keys)")
-    tables.write(connection, EVENTS, plan(rows, current), [rows], touched)
+    tables.write(connection, EVENTS, plan(rows, current), current, [rows], touched)
     connection.unregister("spoken_keys")

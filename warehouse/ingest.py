@@ -14,7 +14,7 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.doors import DOORS, Arrival, Door, arrivals
 from warehouse.errors import WarehouseError
 from warehouse.file_rows import FileRows
-from warehouse.lake import WIDE_STREAM, Lake, snapshot_id
+from warehouse.lake import WIDE_STREAM, Lake, quote, snapshot_id
 from warehouse.reconcile import plan
 
 FILES = CONTRACTS["raw.files"]
@@ -151,11 +151,12 @@ def _take_in(lake: Lake, connection: duckdb.DuckDBPyConnection, file: Arrival, r
     desired = pl.concat([rows.filter(is_plain).select("row", "key", INPUT_HASH), chosen])
     tables.ensure(connection, contract)
     connection.register("in_question", pl.concat([rows.select("key"), read.gone]))
-    change = plan(desired, tables.hashes(connection, contract, "key IN (FROM in_question)"))
+    current = tables.hashes(connection, contract, "key IN (FROM in_question)")
+    change = plan(desired, current)
     connection.unregister("in_question")
     as_of = events.forget(connection, contract.table, lake.touched)
     wanted = desired.join(change.upsert, on="key", how="semi")
-    gone = tables.take_out(connection, contract, change.stale)
+    gone = tables.take_out(connection, contract, change.stale, current)
     if wanted.height:
         read.put_in(connection, wanted)
     if lake.touched is not None:
@@ -176,8 +177,8 @@ def _empty(lake: Lake, connection: duckdb.DuckDBPyConnection, door: Door) -> Ing
     """Reconcile a raw table with a file that is not there."""
     tables.ensure(connection, door.contract)
     nothing = pl.DataFrame(schema=tables.HASHES)
-    change = plan(nothing, tables.hashes(connection, door.contract))
-    counts = tables.write(connection, door.contract, change, (), lake.touched)
+    current = tables.hashes(connection, door.contract)
+    counts = tables.write(connection, door.contract, plan(nothing, current), current, (), lake.touched)
     quarantine.replace(connection, door.table, pl.DataFrame(schema=VIOLATION_SCHEMA), touched=lake.touched)
     _replace_record(lake, connection, door.table, nothing)
     return Ingested(door.table, 0, *counts)
@@ -208,6 +209,7 @@ def _record(
 
 def _replace_record(lake: Lake, connection: duckdb.DuckDBPyConnection, table: str, new: pl.DataFrame) -> None:
     """Take out what is said of a table's file; `new` (key, input_hash) is what the caller puts in its place."""
-    gone = tables.take_out(connection, FILES, pl.DataFrame({"key": [table]}))
+    gone = tables.hashes(connection, FILES, f"key = {quote(table)}")
+    tables.take_out(connection, FILES, gone, gone)
     if lake.touched is not None:
         lake.touched.note(FILES.table, gone, new)

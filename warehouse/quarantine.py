@@ -45,7 +45,7 @@ def replace(
     connection.unregister("violations")
     change = plan(desired.select(INPUT_HASH, key="id"), current)
     rows = desired.join(change.upsert, left_on="id", right_on="key", how="semi")
-    tables.write(connection, CONTRACT, change, [rows], touched)
+    tables.write(connection, CONTRACT, change, current.select("key", INPUT_HASH), [rows], touched)
     return change
 
 

@@ -63,7 +63,8 @@ def _reclean(lake: Lake, table: str, source: str, clean: Cleaner) -> Cleaned:
             writer.register("affected", reached)
             refused_before = refused_before.join(reached, on="key", how="semi")
         desired = reader.sql(f"SELECT key, concat({INPUT_HASH}, ':', '{rules}') AS {INPUT_HASH} FROM ({source})").pl()
-        change = plan(desired, pl.concat([tables.hashes(writer, contract, where), refused_before]))
+        current = tables.hashes(writer, contract, where)
+        change = plan(desired, pl.concat([current, refused_before]))
 
         def batches() -> Iterator[pl.DataFrame]:
             if not change.upsert.height:
@@ -79,7 +80,8 @@ def _reclean(lake: Lake, table: str, source: str, clean: Cleaner) -> Cleaned:
                 refused.append(violations.join(frame.select("key", INPUT_HASH), on="key"))
                 yield good
 
-        counts = tables.write(writer, contract, change, ahead(batches()), touched)  # cleaned while the last are written
+        # Cleaned while the last are written.
+        counts = tables.write(writer, contract, change, current, ahead(batches()), touched)
         violations = pl.concat(refused)
         quarantine.replace(writer, table, violations, change.stale, touched)
     return Cleaned(change.upsert.height, *counts, quarantined=violations["key"].n_unique())

@@ -122,11 +122,15 @@ def write(
     connection: duckdb.DuckDBPyConnection,
     contract: Contract,
     change: Plan,
+    current: pl.DataFrame,
     batches: Iterable[pl.DataFrame],
     touched: Notebook | None = None,
 ) -> Written:
-    """Take out the stale rows and put in the batches, which hold the rows of `change.upsert` (or fewer: refused ones)."""
-    gone = take_out(connection, contract, change.stale)
+    """Take out the stale rows and put in the batches, which hold the rows of `change.upsert` (or fewer: refused ones).
+
+    `current` (key, input_hash) are the rows that the table has, or those of them that may be stale.
+    """
+    gone = take_out(connection, contract, change.stale, current)
     new = [gone.clear()]
     written = updated = 0
     columns = ", ".join(f'"{column}"' for column in (*contract.columns, INPUT_HASH))
@@ -142,15 +146,15 @@ def write(
     return Written(written - updated, updated, gone.height - updated)
 
 
-def take_out(connection: duckdb.DuckDBPyConnection, contract: Contract, stale: pl.DataFrame) -> pl.DataFrame:
-    """Take out the rows under some keys (a frame, key), and return those that there were, a frame (key, input_hash)."""
-    if stale.is_empty():
-        return pl.DataFrame(schema=HASHES)
-    connection.register("stale_keys", stale)
-    there = f'FROM {contract.table} WHERE "{contract.key}" IN (SELECT key FROM stale_keys)'
-    gone = connection.sql(f'SELECT "{contract.key}" AS key, {INPUT_HASH} {there}').pl()
-    connection.execute(f"DELETE {there}")
-    connection.unregister("stale_keys")
+def take_out(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, stale: pl.DataFrame, current: pl.DataFrame
+) -> pl.DataFrame:
+    """Take out the rows under some keys (a frame, key), and return which of `current` (key, input_hash) they were."""
+    gone = current.join(stale, on="key", how="semi")
+    if gone.height:
+        connection.register("stale_keys", gone)
+        connection.execute(f'DELETE FROM {contract.table} WHERE "{contract.key}" IN (SELECT key FROM stale_keys)')
+        connection.unregister("stale_keys")
     return gone
 
 
@@ -211,7 +215,7 @@ def _reconcile(
         connection.execute(f"CREATE OR REPLACE TEMP TABLE desired AS {answer}", bound)
         desired = connection.sql(f'SELECT "{contract.key}" AS key, {INPUT_HASH} FROM desired').pl()
         change = plan(desired, current)
-        write(connection, contract, change, ())
+        take_out(connection, contract, change.stale, current)
         if change.upsert.height == desired.height:  # in the order of the source, which a semi join would lose
             connection.execute(f"INSERT INTO {contract.table} BY NAME SELECT * FROM desired")
         elif change.upsert.height:

@@ -50,7 +50,8 @@ def _take_over(
     source: duckdb.DuckDBPyConnection, connection: duckdb.DuckDBPyConnection, contract: Contract, batch_rows: int
 ) -> Written:
     tables.ensure(connection, contract)
-    change = plan(_contents(source, contract), _contents(connection, contract))
+    current = _contents(connection, contract)
+    change = plan(_contents(source, contract), current)
 
     def rows() -> Iterator[pl.DataFrame]:
         source.register("differing_keys", change.upsert)
@@ -58,7 +59,7 @@ def _take_over(
         yield from map(pl.DataFrame, source.sql(query).to_arrow_reader(batch_rows))
         source.unregister("differing_keys")
 
-    return tables.write(connection, contract, change, rows() if change.upsert.height else ())
+    return tables.write(connection, contract, change, current, rows() if change.upsert.height else ())
 
 
 def _contents(connection: duckdb.DuckDBPyConnection, contract: Contract) -> pl.DataFrame:

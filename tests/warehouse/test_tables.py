@@ -176,11 +176,12 @@ def test_only_the_rows_of_a_condition_are_reconciled(connection: duckdb.DuckDBPy
 def test_writing_counts_what_happened_to_the_table(connection: duckdb.DuckDBPyConnection) -> None:
     tables.refresh_from(connection, MUGS, TWO)
     desired = pl.DataFrame({"key": ["a", "c", "d"], "input_hash": ["new", "new", "new"]})
-    change = plan(desired, tables.hashes(connection, MUGS))
+    current = tables.hashes(connection, MUGS)
+    change = plan(desired, current)
     accepted = frame(a=(9, True, None), c=(8, True, None)).with_columns(
         input_hash=pl.lit("new"), passing_through=pl.lit(1)
     )
-    counts = tables.write(connection, MUGS, change, [accepted, accepted.clear()])
+    counts = tables.write(connection, MUGS, change, current, [accepted, accepted.clear()])
     assert counts == tables.Written(inserted=1, updated=1, deleted=1)
     assert content(connection) == [("a", 9, True, None), ("c", 8, True, None)]
 
@@ -298,5 +299,5 @@ def test_written_batches_are_let_go_before_the_transaction_ends(lake: Lake) -> N
 
     with lake.writing() as connection:
         tables.ensure(connection, retyped)
-        tables.write(connection, retyped, plan(NO_ROWS, NO_ROWS), batches())
+        tables.write(connection, retyped, plan(NO_ROWS, NO_ROWS), NO_ROWS, batches())
     assert resident[-1] - resident[10] < 80  # of the 152 MB written in between
