@@ -14,7 +14,6 @@ from warehouse.errors import WarehouseError
 from warehouse.lake import Lake
 from warehouse.near_keys import near_keys
 from warehouse.offline import Entity
-from warehouse.reconcile import plan
 from warehouse.touched import Touched
 
 _ROWS = 'CREATE TABLE IF NOT EXISTS {} (key TEXT, since INTEGER, hash TEXT, "values" TEXT, PRIMARY KEY (key, since))'
@@ -200,29 +199,32 @@ def _write(
         _carry_on(database, entity, snapshot)
         return OnlineWrite(0, 0)
     current = _present(database, entity, keys)
+    columns: list[str] = []
+    there, upserted = [current.select("key").clear()], 0
     with lake.reading(snapshot) as connection:
-        desired = offline.hashes(connection, entity, keys)
-        change = plan(desired, current)
-        gone = ((key, snapshot) for key in change.delete["key"])
-        database.executemany(f"INSERT OR REPLACE INTO {entity} VALUES (?, ?, NULL, NULL)", gone)
-        columns: list[str] = []
-        for names, batch in offline.encoded(connection, entity, change.upsert, lake.settings.batch_rows):
+        for names, batch in offline.encoded(connection, entity, keys, lake.settings.batch_rows):
             columns = names
-            rows = batch.join(desired, on="key", maintain_order="left")
+            there.append(batch.select("key"))
+            new = batch.join(current, on=["key", "input_hash"], how="anti", maintain_order="left")
             database.executemany(
                 f"INSERT OR REPLACE INTO {entity} VALUES (?, ?, ?, ?)",
-                rows.select("key", pl.lit(snapshot), "input_hash", "values").iter_rows(),
+                new.select("key", pl.lit(snapshot), "input_hash", "values").iter_rows(),
             )
+            upserted += new.height
+    desired = pl.concat(there)
+    gone = current.join(desired, on="key", how="anti")
+    tombstones = ((key, snapshot) for key in gone["key"])
+    database.executemany(f"INSERT OR REPLACE INTO {entity} VALUES (?, ?, NULL, NULL)", tombstones)
     total = desired.height
     if is_narrow:
         ((before,),) = database.execute(
             "SELECT rows FROM snapshots WHERE entity = ? AND snapshot = ?", (entity, _newest(database, entity))
         )
-        total = before + change.insert.height - change.delete.height
+        total += before - current.height
     database.execute(
         "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)", (entity, snapshot, json.dumps(columns), total)
     )
-    return OnlineWrite(change.upsert.height, change.delete.height)
+    return OnlineWrite(upserted, gone.height)
 
 
 def _carry_on(database: sqlite3.Connection, entity: Entity, snapshot: int) -> None:

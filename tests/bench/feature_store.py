@@ -106,7 +106,7 @@ def export(home: Home, path: Path) -> list[str]:
     release = home.releases.live()
     assert release is not None
     with home.lake.reading(release.snapshot) as connection:
-        keys = offline.hashes(connection, "product").select("key")
+        keys = offline.keys(connection, "product")
         rows = pl.concat(offline.rows(connection, "product", keys))
     rows.with_columns(as_of=pl.lit(home.settings.judged_at)).write_parquet(path)
     return sorted(keys["key"])

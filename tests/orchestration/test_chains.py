@@ -164,7 +164,7 @@ class Chain:
         self.home.online.write(lake, point, touched)
         with lake.reading(point) as connection:
             for entity in offline.ENTITIES:
-                keys = offline.hashes(connection, entity).select("key")
+                keys = offline.keys(connection, entity)
                 expected = offline.decoded(connection, entity, keys)
                 stored = self.home.online.rows(entity, point, keys["key"].to_list())
                 assert dict(zip(keys["key"], stored, strict=True)) == expected

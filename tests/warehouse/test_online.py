@@ -47,7 +47,7 @@ def test_a_row_is_what_the_lake_says_of_the_key(built, online):
     assert (query["query"], query["query_words"]) == ("running shoes", 2)
     with built.reading(snapshot) as connection:
         for entity in offline.ENTITIES:
-            keys = offline.hashes(connection, entity).select("key")
+            keys = offline.keys(connection, entity)
             expected = offline.decoded(connection, entity, keys)
             assert online.count(entity, snapshot) == len(expected) == 4
             assert online.rows(entity, snapshot, list(expected)) == list(expected.values())
