@@ -1,6 +1,7 @@
 """Settings of the warehouse: how much of the machine it may use and how it splits the data."""
 
 from datetime import UTC, datetime
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,6 +10,9 @@ class WarehouseSettings(BaseModel):
     """Hold what the lake, the ingest and the SQL tables can be told."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    DECISIVE: ClassVar[set[str]] = {"validation_percent", "judged_at", "as_of"}
+    """Those that decide what stands in the tables; the others decide what it costs."""
 
     memory_gb: float = Field(
         4.0, gt=0, description="Memory that DuckDB may use, in gigabytes; it spills to disk beyond."

@@ -17,6 +17,7 @@ from warehouse.contracts.contract import INPUT_HASH, Contract
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.lake import Lake, scalar, snapshot_id
+from warehouse.settings import WarehouseSettings
 from warehouse.tables import Written
 from warehouse.takeover import DERIVED, GIVEN
 from warehouse.touched import Touched
@@ -114,8 +115,9 @@ def touched_since(lake: Lake) -> Touched | None:
 
 
 def _code(lake: Lake) -> str:
-    """Return a digest of all that decides what the tables are, given the raw ones: the source files and the settings."""
-    return hashlib.sha256(f"{_source_files()} {lake.settings.model_dump_json()}".encode()).hexdigest()[:16]
+    """Return a digest of all that decides what the tables are, given the raw ones: the source files and their settings."""
+    settings = lake.settings.model_dump_json(include=WarehouseSettings.DECISIVE)
+    return hashlib.sha256(f"{_source_files()} {settings}".encode()).hexdigest()[:16]
 
 
 @functools.cache

@@ -69,4 +69,5 @@ def show(report: "CleanReport") -> None:
     console.print(f"kept      as-of points {', '.join(map(str, report.points)) or 'none'}", highlight=False)
     if not report.dry_run:
         freed = report.bytes_before - report.bytes_after
-        console.print(f"on disk   {report.bytes_after / 1e6:,.1f} MB, {freed / 1e6:,.1f} MB less", highlight=False)
+        change = f"{abs(freed) / 1e6:,.1f} MB {'less' if freed >= 0 else 'more: what was joined stays as it was too'}"
+        console.print(f"on disk   {report.bytes_after / 1e6:,.1f} MB, {change}", highlight=False)

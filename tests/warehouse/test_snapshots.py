@@ -1,6 +1,7 @@
 """As-of points are the snapshots that end a run, each marked once, with what changed; a person names them by number or time."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import polars as pl
 import pytest
@@ -142,6 +143,17 @@ def test_a_table_with_rows_of_which_no_version_was_recorded_is_not_known(built: 
     touched = snapshots.touched_since(built)
     assert touched is not None
     assert touched.version("raw.products") is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "is_known"), [({"memory_gb": 1.0}, True), ({"threads": 1}, True), ({"validation_percent": 20}, False)]
+)
+def test_only_settings_that_decide_what_stands_in_the_tables_make_a_run_compare_all_of_them(
+    built: Lake, setting: dict[str, Any], is_known: bool
+) -> None:
+    snapshots.mark(built, "run-1", NOON)
+    other = Lake(built.root, built.settings.model_copy(update=setting))
+    assert (snapshots.touched_since(other) is not None) is is_known
 
 
 def test_a_point_is_found_by_number_and_by_time(lake: Lake, marked: list[int]) -> None:
