@@ -36,7 +36,8 @@ def embeddings_texts(
     vectors = model.texts if model else TextVectors(workspace)
     keys = model.touched_products() if model else None
     asked = lake.touched.keys("staging.queries") if lake.touched and keys is not None else None
-    texts = product_texts(frames.products(lake, keys=keys)) + query_texts(frames.queries(lake, keys=asked))
+    products = model.products(keys) if model else frames.products(lake)
+    texts = product_texts(products) + query_texts(frames.queries(lake, keys=asked))
     known = workspace.home.embeddings.count(vectors.fingerprint)
     int8 = None if held else check_int8(workspace)
     filled = vectors.fill(texts, partial(workspace.progress, "encoding texts"))

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from assets.evaluation import summary
 from assets.gate import current_verdict, shown, winner
@@ -14,6 +15,7 @@ from assets.workspace import Workspace
 from warehouse import dated, frames, integrity, rollback, snapshots
 from warehouse.errors import WarehouseError
 from warehouse.releases import Publication, Release
+from warehouse.touched import Touched
 
 _SHOWN = ("release", "published_at", "kind", "model_id", "vector_version", "snapshot", "note")
 
@@ -83,6 +85,7 @@ def releases_live(
             ServingModel.of(workspace, model_id),
             kind="catalogue" if is_same_model else "model",
             snapshot=snapshot,
+            touched=touched,
             published_at=now,
             metrics=json.dumps({"as_of": as_of.isoformat(), **measured, "gate": gate}),
             note=f"forced: {gate['reason']}" if gate and gate["decision"] == "forced" and not is_same_model else "",
@@ -114,25 +117,31 @@ def _is_current(workspace: Workspace, live: Release) -> bool:
     return same_features and (live.vector_table, live.vector_version) == (table, home.vectors.version(table))
 
 
-def key_differences(workspace: Workspace, vector_table: str, version: int, snapshot: int) -> tuple[int, int]:
+def key_differences(
+    workspace: Workspace, vector_table: str, version: int, snapshot: int, among: pl.DataFrame | None = None
+) -> tuple[int, int]:
     """Count the products of a snapshot without a vector in a version of a table, and the vectors without a product.
 
-    Neither the version nor the snapshot ever changes: they are compared once in a run.
+    Neither the version nor the snapshot ever changes: they are compared once in a run, by the keys `among` a frame where
+    all others were compared before.
     """
     return workspace.once(
         f"key differences {vector_table} {version} {snapshot}",
-        lambda: integrity.catalogue_differences(workspace.home, vector_table, version, snapshot),
+        lambda: integrity.catalogue_differences(workspace.home, vector_table, version, snapshot, among),
     )
 
 
-def _publish(model: ServingModel, *, snapshot: int, **told: Any) -> Publication:
+def _publish(model: ServingModel, *, snapshot: int, touched: Touched | None, **told: Any) -> Publication:
     """Publish the newest version of the model's vectors, once they are those of the snapshot's catalogue.
 
     Raises:
         WarehouseError: A product has no vector, or a vector no product.
     """
     home, version = model.workspace.home, model.workspace.home.vectors.version(model.vector_table)
-    missing, extra = key_differences(model.workspace, model.vector_table, version, snapshot)
+    live, among = home.releases.live(), None
+    if touched and live and (live.vector_table, live.snapshot) == (model.vector_table, touched.point):
+        among = touched.keys("features.products")
+    missing, extra = key_differences(model.workspace, model.vector_table, version, snapshot, among)
     if missing or extra:
         raise WarehouseError(
             f"the vectors are not those of the catalogue: {missing:,} products without a vector, {extra:,} vectors "

@@ -15,7 +15,7 @@ from models.errors import ModelError
 from models.product_side import product_side
 from models.query_tower import ProductTower, QueryTower
 from models.text import product_text
-from warehouse import dated
+from warehouse import dated, frames
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.query_features import VOCABULARY_FILE, QueryFeatures
@@ -77,6 +77,14 @@ class ServingModel:
         if shown != (self.vector_table, home.vectors.version(self.vector_table), touched.point):
             return None
         return touched.keys("staging.products", "features.products")
+
+    def products(self, keys: pl.DataFrame | None) -> pl.DataFrame:
+        """Return the products that `touched_products` told the keys of, read once in a run; None: all there are, read anew."""
+        lake = self.workspace.home.lake
+        if keys is None or lake.touched is None:
+            return frames.products(lake, keys=keys)
+        versions = [lake.touched.version(table) for table in ("staging.products", "features.products")]
+        return self.workspace.once(f"products touched {versions}", lambda: frames.products(lake, keys=keys))
 
     def text_vectors(self, texts: list[str]) -> Matrix:
         """Return the cached vectors of texts: (texts, dim); what an encoder of earlier has not seen is encoded first."""

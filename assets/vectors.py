@@ -12,7 +12,7 @@ from assets.model import model_name
 from assets.serving import ServingModel, live_rival
 from assets.tables import asset_key, digest, first_rows, outside_schema, result
 from assets.workspace import Workspace
-from warehouse import dated, frames, tables
+from warehouse import dated, tables
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.lance import to_vectors
 from warehouse.reconcile import plan
@@ -49,7 +49,7 @@ def vectors_products(
     """
     model = ServingModel.of(workspace, model_name(workspace))
     keys = None if workspace.anew else model.touched_products()
-    products = model.with_input_hash(frames.products(workspace.home.lake, keys=keys))
+    products = model.with_input_hash(model.products(keys))
     written, version = embed(model, products, keys, anew=workspace.anew)
     live = live_rival(workspace, model.model_id)
     if live is not None and live.vector_table != model.vector_table:

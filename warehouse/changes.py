@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import duckdb
 
 from warehouse import dated
+from warehouse.cleaned_hash import CLEANED, content
 from warehouse.contracts.contract import INPUT_HASH, Contract
 from warehouse.errors import WarehouseError
 from warehouse.inspection import json_rows
@@ -16,8 +17,6 @@ from warehouse.tables import Written
 from warehouse.touched import Touched
 
 _CATALOGUE = "__ducklake_metadata_lake"
-_MADE_OF_OTHERS = ("staging.products", "staging.queries")
-"""Tables whose hashes are those of what their rows were made from: other hashes may stand for the same content."""
 
 Change = Literal["added", "removed", "changed"]
 Columns = dict[tuple[str, str], dict[str, str]]
@@ -109,10 +108,8 @@ def written(
             comparison = _Comparison(connection, contract, columns)
             if touched is None or touched.point != before or not touched.any(table):
                 counts[table] = comparison.counts()
-            elif table in _MADE_OF_OTHERS:
-                counts[table] = comparison.counts(touched)
             else:
-                counts[table] = touched.written(table)
+                counts[table] = touched.written(table, content if table in CLEANED else None)
     return {table: count for table, count in counts.items() if any(count)}
 
 
@@ -139,19 +136,14 @@ class _Comparison:
         self._table = contract.table
         self.old, self.new = (columns.get((catalog, contract.table), {}) for catalog in ("earlier", "lake"))
         self._shared = [name for name in self.old if name in self.new and name != self._key]
-        self._new_rows = "true"
 
-    def counts(self, known: Touched | None = None) -> Written:
-        """Return how many rows were inserted, updated and deleted: of those that were touched since, where that is known."""
-        both = f"({self._hashes('earlier', 'old', self.old)}) FULL JOIN ({self._hashes('lake', 'new', self.new)}) USING (key)"
-        if known is not None:
-            self._connection.register("named_rows", known.rows(self._table))
-            both = "named_rows"
-            self._new_rows = f"new.snapshot_id > {known.point}"  # a row that was touched was written since
+    def counts(self) -> Written:
+        """Return how many rows were inserted, updated and deleted."""
         self._connection.execute(
             "CREATE OR REPLACE TEMP TABLE touched AS SELECT key, "
             "CASE WHEN old IS NULL THEN 'added' WHEN new IS NULL THEN 'removed' ELSE 'changed' END AS change "
-            f"FROM {both} WHERE old IS DISTINCT FROM new"
+            f"FROM ({self._hashes('earlier', 'old', self.old)}) FULL JOIN ({self._hashes('lake', 'new', self.new)}) USING (key) "
+            "WHERE old IS DISTINCT FROM new"
         )
         self._forget_equal()
         counts: dict[str, int] = dict(
@@ -217,7 +209,7 @@ class _Comparison:
         """Return the tables of a query of the rows under the keys of a temporary table, as they were and as they are."""
         return (
             f'earlier.{self._table} AS old JOIN lake.{self._table} AS new USING ("{self._key}") '
-            f'WHERE "{self._key}" IN (SELECT key FROM {keys}) AND {self._new_rows}'
+            f'WHERE "{self._key}" IN (SELECT key FROM {keys})'
         )
 
     def _by_width(self) -> tuple[list[str], list[str]]:

@@ -104,7 +104,7 @@ class EmbeddingCache:
         table = self._directory.open(_table_name(fingerprint))
         if table is None:
             raise _missing(len(hashes), len(hashes), fingerprint)
-        stored = scan(table, [KEY], row_id=True, among=hashes.to_pylist())
+        stored = _among(scan(table, [KEY], row_id=True, among=hashes.to_pylist()), hashes)
         positions = pc.index_in(hashes, value_set=stored[KEY])
         if positions.null_count:
             raise _missing(positions.null_count, len(hashes), fingerprint)
@@ -139,10 +139,15 @@ class EmbeddingCache:
         table = self._directory.open(_table_name(fingerprint))
         if table is None or not hashes:
             return hashes
-        known = scan(table, [KEY], among=hashes)[KEY]
         asked = pa.array(hashes, pa.string())
+        known = _among(scan(table, [KEY], among=hashes), asked)[KEY]
         unseen: list[str] = asked.filter(pc.invert(pc.is_in(asked, value_set=known))).to_pylist()
         return unseen
+
+
+def _among(rows: pa.Table, keys: pa.Array) -> pa.Table:
+    """Return the rows of some keys: a set of the few is made sooner than one of the many."""
+    return rows.filter(pc.is_in(rows[KEY], value_set=keys))
 
 
 def _take(table: Any, row_ids: npt.NDArray[np.uint64]) -> Matrix:

@@ -21,11 +21,24 @@ def key_differences(home: Home, release: Release) -> tuple[int, int]:
     return catalogue_differences(home, release.vector_table, release.vector_version, release.snapshot)
 
 
-def catalogue_differences(home: Home, vector_table: str, version: int, snapshot: int) -> tuple[int, int]:
-    """Count the products of a snapshot without a vector in a version of a table, and the vectors without a product."""
-    stored = pl.DataFrame({"key": pl.Series(home.vectors.read(vector_table, version, ["key"])["key"])})
+def catalogue_differences(
+    home: Home, vector_table: str, version: int, snapshot: int, among: pl.DataFrame | None = None
+) -> tuple[int, int]:
+    """Count the products of a snapshot without a vector in a version of a table, and the vectors without a product.
+
+    Where all other keys were the same before, those `among` a frame (key) are enough to look at, if there are as many
+    vectors as products.
+    """
     with home.lake.reading(snapshot) as connection:
-        wanted = connection.sql("SELECT key FROM features.products").pl()
+        if among is not None and home.vectors.count(vector_table, version) == tables.count(
+            connection, "features.products"
+        ):
+            connection.register("keys_among", among)
+            wanted = connection.sql("SELECT key FROM features.products WHERE key IN (FROM keys_among)").pl()
+            stored = home.vectors.current(vector_table, among, version=version).select("key")
+        else:
+            wanted = connection.sql("SELECT key FROM features.products").pl()
+            stored = pl.DataFrame({"key": pl.Series(home.vectors.read(vector_table, version, ["key"])["key"])})
     missing = wanted.join(stored, on="key", how="anti").height
     return missing, stored.join(wanted, on="key", how="anti").height
 

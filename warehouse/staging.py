@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from warehouse import cleaning, quarantine, scopes, tables
+from warehouse import cleaned_hash, cleaning, quarantine, scopes, tables
 from warehouse.ahead import ahead
 from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA, split_rows
 from warehouse.contracts.registry import CONTRACTS
@@ -48,7 +48,8 @@ def _reclean(lake: Lake, table: str, source: str, clean: Cleaner) -> Cleaned:
     rules = f"{cleaning.version()}:{contract.version}"
     refused = [pl.DataFrame(schema=VIOLATION_SCHEMA | {INPUT_HASH: pl.String})]
     lake.require()
-    with lake.writing() as writer, writer.cursor() as reader:  # the second cursor sees the committed state, and streams
+    # The second cursor sees the committed state, and streams.
+    with lake.writing() as writer, writer.cursor() as reader, writer.cursor() as hasher:
         reader.execute("USE lake")
         reader.execute(WIDE_STREAM)
         where = "true"
@@ -64,7 +65,7 @@ def _reclean(lake: Lake, table: str, source: str, clean: Cleaner) -> Cleaned:
             refused_before = refused_before.join(reached, on="key", how="semi")
         desired = reader.sql(f"SELECT key, concat({INPUT_HASH}, ':', '{rules}') AS {INPUT_HASH} FROM ({source})").pl()
         current = tables.hashes(writer, contract, where)
-        change = plan(desired, pl.concat([current, refused_before]))
+        change = plan(desired, pl.concat([cleaned_hash.without_content(current), refused_before]))
 
         def batches() -> Iterator[pl.DataFrame]:
             if not change.upsert.height:
@@ -78,7 +79,7 @@ def _reclean(lake: Lake, table: str, source: str, clean: Cleaner) -> Cleaned:
                 frame = clean(raw).select(*contract.columns).join(hashed, on="key", maintain_order="left").collect()
                 good, violations = split_rows(contract, frame)
                 refused.append(violations.join(frame.select("key", INPUT_HASH), on="key"))
-                yield good
+                yield cleaned_hash.with_content(hasher, contract, good)
 
         # Cleaned while the last are written.
         counts = tables.write(writer, contract, change, current, ahead(batches()), touched)

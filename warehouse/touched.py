@@ -1,7 +1,7 @@
 """Touched rows: what a run changed since the as-of point that it began at, so that it need look at nothing else."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import duckdb
 import polars as pl
@@ -54,9 +54,14 @@ class Touched:
         """Return the largest share of a table's rows, as many as it had at the point, that changed in any of the tables."""
         return max(self.rows(name).height / max(rows_of(self._versions.get(name, EMPTY)), 1) for name in names)
 
-    def written(self, table: str) -> Written:
-        """Count what became of the table's rows since the point."""
+    def written(self, table: str, content: Callable[[pl.Expr], pl.Expr] | None = None) -> Written:
+        """Count what became of the table's rows since the point.
+
+        A row of equal content counts as the same: `content` returns the part of the hashes that tells, else all of them do.
+        """
         rows = self.rows(table)
+        if content is not None:
+            rows = rows.filter(~content(pl.col("old")).eq_missing(content(pl.col("new"))))
         inserted, deleted = rows["old"].null_count(), rows["new"].null_count()
         return Written(inserted, rows.height - inserted - deleted, deleted)
 

@@ -81,9 +81,12 @@ class VectorStore:
         self._directory = LanceDirectory(root)
         self._pinned: OrderedDict[tuple[str, int], _Pinned] = OrderedDict()
 
-    def current(self, name: str, keys: pl.DataFrame | None = None) -> pl.DataFrame:
-        """Return `key` and `input_hash` of the newest version's rows, or of those under `keys`: what reconciliation needs."""
-        table = self._directory.open(name)
+    def current(self, name: str, keys: pl.DataFrame | None = None, *, version: int | None = None) -> pl.DataFrame:
+        """Return `key` and `input_hash` of a version's rows (default: the newest), or of those under `keys`, if there is a table.
+
+        It is what reconciliation needs.
+        """
+        table = self._directory.open(name) if version is None else self._at(name, version)
         if table is None or (keys is not None and keys.is_empty()):
             return pl.DataFrame(schema={KEY: pl.String, "input_hash": pl.String})
         rows = _frame(scan(table, [KEY, "input_hash"], among=None if keys is None else keys[KEY].to_list()))
