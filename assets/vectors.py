@@ -88,7 +88,8 @@ def embed(
     else:
         rows = _rows(model, products.join(change.upsert, on="key", how="semi", maintain_order="left"))
     written = store.apply(model.vector_table, rows, change.delete["key"].to_list(), model.dim)
-    return written, store.refresh_index(model.vector_table) if written.version else 0
+    share = model.workspace.release.max_unindexed_share
+    return written, store.refresh_index(model.vector_table, unindexed_share=share) if written.version else 0
 
 
 def _rows(model: ServingModel, products: pl.DataFrame) -> Iterator[pa.Table]:

@@ -63,7 +63,10 @@ def show(report: "CleanReport") -> None:
     for what, count in counts.items():
         if count:
             console.print(f"{said:<10}{count:>9,} {what}", highlight=False)
-    if not any(counts.values()):
+    if report.index_segments:
+        joined = "would join" if report.dry_run else "joined"
+        console.print(f"{joined:<10}{report.index_segments:>9,} segments of the vector index to one", highlight=False)
+    elif not any(counts.values()):
         console.print("Nothing is there that can go.")
     console.print(f"kept      releases {', '.join(map(str, report.releases)) or 'none'}", highlight=False)
     console.print(f"kept      as-of points {', '.join(map(str, report.points)) or 'none'}", highlight=False)

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +236,34 @@ def test_after_a_clean_life_goes_on(grown, cleaned):
     assert _answers(workspace, back.live, searcher) == grown.answers[3]
     assert Lookup(home).release == back.live
     assert apply(workspace, [grown.delta]).run is None
+
+
+def test_the_live_index_becomes_one_segment_and_goes_live_with_the_same_rows(grown, tmp_path, stockroom):
+    root = tmp_path / "home"
+    shutil.copytree(grown.root, root)
+    home = _open(open_workspace(load_settings(root)).home).home
+    live, store = home.releases.live(), home.vectors
+    store.refresh_index(live.vector_table, index_above=1)
+    again = store.read(live.vector_table).slice(0, 1)
+    version = store.apply(live.vector_table, [again], [], again.schema.field("vector").type.list_size).version
+    told = {
+        name: getattr(live, name) for name in ("model_id", "encoder_fingerprint", "vector_table", "snapshot", "metrics")
+    }
+    now = live.published_at + timedelta(seconds=1)
+    before = home.releases.publish(kind="catalogue", vector_version=version, published_at=now, **told).release
+    rows = _answers(open_workspace(load_settings(root)), before)
+
+    shown = stockroom("clean", "--dry-run", "--home", root).out
+    assert "would join        2 segments of the vector index" in shown
+    assert json.loads(stockroom("clean", "--json", "--home", root).out)["index_segments"] == 2
+    workspace = open_workspace(load_settings(root))
+    after = workspace.home.releases.live()
+    assert after.release == before.release + 1
+    assert _answers(workspace, after) == rows
+    status = workspace.home.vectors.index_status(after.vector_table)
+    assert (status.segments, status.unindexed_rows) == (1, 0)
+    assert json.loads(stockroom("clean", "--json", "--home", root).out)["index_segments"] == 0
+    shutil.rmtree(root)
 
 
 def test_what_is_young_stays(grown):

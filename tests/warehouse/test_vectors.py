@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from warehouse.errors import WarehouseError
 from warehouse.lance import to_matrix, to_vectors
+from warehouse.vector_index import IndexStatus
 from warehouse.vectors import COLUMNS, VectorStore
 
 DIM = 8
@@ -285,6 +286,40 @@ def test_the_vector_index_is_built_above_a_size_and_kept_up(store: VectorStore) 
     found = store.search(TABLE, refreshed, probe, 10, refine_factor=every)
     assert found["score"].to_list() == pytest.approx(exact["score"].to_list(), abs=1e-6)
     assert store.search(TABLE, version, probe, 10).height == 10
+
+
+def _random_rows(first: int, count: int) -> pl.DataFrame:
+    matrix = np.random.default_rng(first).normal(size=(count, DIM))
+    matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
+    return frame(*((f"P{first + i:04}", vector) for i, vector in enumerate(matrix.tolist())))
+
+
+def test_a_few_new_rows_stay_outside_the_index_and_are_found(store: VectorStore) -> None:
+    store.apply(TABLE, [_random_rows(0, 400)], [], DIM)
+    store.refresh_index(TABLE, index_above=300)
+    few = store.apply(TABLE, [_random_rows(500, 20)], [], DIM).version
+    assert store.refresh_index(TABLE, index_above=300, unindexed_share=0.05) == few  # 20 of 420
+    vector = _random_rows(500, 1)["vector"][0].to_numpy()
+    assert store.search(TABLE, few, vector, 1)["key"].to_list() == ["us:P0500"]
+    many = store.apply(TABLE, [_random_rows(600, 20)], [], DIM).version
+    assert store.refresh_index(TABLE, index_above=300, unindexed_share=0.05) > many  # 40 of 440
+    assert (store.index_status(TABLE).rows, store.index_status(TABLE).unindexed_rows) == (440, 0)
+
+
+def test_an_index_never_has_more_segments_than_it_may(store: VectorStore) -> None:
+    store.apply(TABLE, [_random_rows(0, 2000)], [], DIM)
+    store.refresh_index(TABLE, index_above=300)
+    seen = []
+    for first in range(3000, 3060, 10):
+        store.apply(TABLE, [_random_rows(first, 10)], [], DIM)
+        store.refresh_index(TABLE, index_above=300, most_segments=3)
+        assert not store.index_status(TABLE).unindexed_rows
+        seen.append(store.index_status(TABLE).segments)
+    assert max(seen) == 3  # Lance adds one or joins them, as it sees fit
+
+    whole = store.refresh_index(TABLE, index_above=300, most_segments=1)
+    assert store.index_status(TABLE) == IndexStatus(rows=2060, indexed=True, unindexed_rows=0, segments=1)
+    assert store.refresh_index(TABLE, index_above=300, most_segments=1) == whole
 
 
 def test_many_small_files_are_joined_and_old_versions_kept(store: VectorStore) -> None:
