@@ -15,10 +15,10 @@ INDEX_ABOVE = 100_000
 """Rows from which on a table has a vector index; below, search compares with every vector and is fast enough."""
 
 
-FLAT_ROWS = 10_000
-"""Rows outside the index that a search may compare with one by one: that takes it 6 ms at 384 dimensions."""
-MOST_SEGMENTS = 5
-"""Segments that an index may consist of: each takes a search 4 ms at a million rows, however few rows it is of."""
+FLAT_ROWS = 25_000
+"""Rows outside the index that a search may compare with one by one: that takes it 16 ms at 384 dimensions."""
+MOST_SEGMENTS = 3
+"""Segments that an index may consist of: each takes a search 8 ms at a million rows, however few rows it is of."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,10 @@ def refresh_index(
 
     The index is IVF with RabitQ codes of three bits a dimension: the best recall at the same speed of those compared, at
     54,667 real titles and at a million vectors made of real ones. Its codes only choose candidates, search refines them
-    with the stored vectors. A few new rows stay outside, where a search finds them one by one, as Lance makes a segment of
-    the index of what is taken in at a time, and a search looks through each. Where they are many, it is made anew.
+    with the stored vectors.
+
+    New rows stay outside while they are few, where a search compares with each: 10,000 of them cost it no more than a segment
+    does, and Lance makes one of what is taken in at a time, or joins them all, which takes half a minute at a million rows.
 
     Args:
         table: A table with a `vector` column.
