@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,12 +27,29 @@ from warehouse.lance import (
 )
 
 Matrix = npt.NDArray[np.float32]
+_REMEMBERED = 32_768  # texts at most of which a fill is remembered: 50 MB at 384 dimensions
 _TAKE_ROWS = 32_768  # vectors in memory beside the result: 50 MB at 384 dimensions
 
 
 def text_hash(text: str) -> str:
     """Return the MD5 of the exact text in UTF-8, as 32 hexadecimal digits."""
     return hashlib.md5(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
+
+
+class _Filled(NamedTuple):
+    """Hold what the last fill learnt of its texts, soon asked for: where the known ones are, and the others' vectors."""
+
+    table: str
+    version: int
+    known: pa.Table
+    encoded: pa.Table
+
+    def covers(self, table: Any, hashes: pa.Array) -> bool:
+        """Tell whether it is known of all of these texts, in the table as it now is."""
+        if (self.table, self.version) != (table.name, table.version):
+            return False
+        is_there = pc.or_(*(pc.is_in(hashes, value_set=each[KEY]) for each in (self.known, self.encoded)))
+        return bool(pc.all(is_there).as_py())
 
 
 @dataclass(frozen=True)
@@ -52,6 +69,7 @@ class EmbeddingCache:
 
     def __init__(self, root: Path) -> None:
         self._directory = LanceDirectory(root)
+        self._filled: _Filled | None = None
 
     def fill(
         self,
@@ -77,7 +95,10 @@ class EmbeddingCache:
             WarehouseError: `encode` returned another shape or values that are not finite.
         """
         by_hash = {text_hash(text): text for text in texts}
-        unseen = self._unseen(list(by_hash), fingerprint)
+        known = self._known(list(by_hash), fingerprint)
+        seen = set(known[KEY].to_pylist())
+        unseen = [each for each in by_hash if each not in seen]
+        self._filled = None
         if on_start and unseen:
             on_start(len(unseen))
         for start in range(0, len(unseen), commit_texts):
@@ -85,7 +106,10 @@ class EmbeddingCache:
             vectors = _checked(encode([by_hash[each] for each in hashes]), len(hashes), fingerprint)
             schema = pa.schema([key_field(KEY, pa.string()), pa.field("vector", vector_type(vectors.shape[1]))])
             rows = pa.table([pa.array(hashes, pa.string()), to_vectors(vectors)], schema=schema)
-            merge(self._directory.create(_table_name(fingerprint), schema), rows, update=False)
+            table = self._directory.create(_table_name(fingerprint), schema)
+            merge(table, rows, update=False)
+            if len(by_hash) <= _REMEMBERED and len(unseen) <= commit_texts:
+                self._filled = _Filled(table.name, table.version, known, rows)
             if on_progress:
                 on_progress(start + len(hashes), len(unseen))
         return FillResult(len(by_hash), len(unseen))
@@ -104,6 +128,8 @@ class EmbeddingCache:
         table = self._directory.open(_table_name(fingerprint))
         if table is None:
             raise _missing(len(hashes), len(hashes), fingerprint)
+        if self._filled is not None and self._filled.covers(table, hashes):
+            return _put_together(table, hashes, self._filled.known, self._filled.encoded)
         stored = _among(scan(table, [KEY], row_id=True, among=hashes.to_pylist()), hashes)
         positions = pc.index_in(hashes, value_set=stored[KEY])
         if positions.null_count:
@@ -135,19 +161,29 @@ class EmbeddingCache:
             delete_keys(table, unused)
             prune(table, (), before)
 
-    def _unseen(self, hashes: list[str], fingerprint: str) -> list[str]:
+    def _known(self, hashes: list[str], fingerprint: str) -> pa.Table:
+        """Return key and row id of those of the texts that are cached."""
         table = self._directory.open(_table_name(fingerprint))
         if table is None or not hashes:
-            return hashes
-        asked = pa.array(hashes, pa.string())
-        known = _among(scan(table, [KEY], among=hashes), asked)[KEY]
-        unseen: list[str] = asked.filter(pc.invert(pc.is_in(asked, value_set=known))).to_pylist()
-        return unseen
+            return pa.table({KEY: pa.array([], pa.string()), "_rowid": pa.array([], pa.uint64())})
+        return _among(scan(table, [KEY], row_id=True, among=hashes), pa.array(hashes, pa.string()))
 
 
 def _among(rows: pa.Table, keys: pa.Array) -> pa.Table:
     """Return the rows of some keys: a set of the few is made sooner than one of the many."""
     return rows.filter(pc.is_in(rows[KEY], value_set=keys))
+
+
+def _put_together(table: Any, hashes: pa.Array, known: pa.Table, encoded: pa.Table) -> Matrix:
+    """Return the vectors of texts, (len(hashes), dim), from memory where they are in `encoded`, else by their row ids."""
+    fresh = pc.index_in(hashes, value_set=encoded[KEY])
+    is_fresh = fresh.is_valid().to_numpy(zero_copy_only=False)
+    vectors = np.empty((len(hashes), encoded["vector"].type.list_size), np.float32)
+    vectors[is_fresh] = to_matrix(encoded["vector"])[fresh.drop_null().to_numpy()]
+    if not is_fresh.all():
+        places = pc.index_in(hashes.filter(pa.array(~is_fresh)), value_set=known[KEY]).to_numpy()
+        vectors[~is_fresh] = _take(table, known["_rowid"].to_numpy()[places])
+    return vectors
 
 
 def _take(table: Any, row_ids: npt.NDArray[np.uint64]) -> Matrix:

@@ -236,7 +236,7 @@ class VectorStore:
             # Only past the last row that ties with the k-th is it known which of them come first.
             if len(distances) < limit or distances[-1] > distances[k - 1]:
                 return _ranked(found, k)
-            limit *= 2
+            limit, refine_factor = limit * 16, max(2, refine_factor // 4)  # more candidates, though fewer a row
 
     def read(self, name: str, version: int | None = None, columns: Sequence[str] = COLUMNS) -> pa.Table:
         """Read columns of every row of a version (default: the newest), in no particular order."""

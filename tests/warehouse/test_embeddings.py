@@ -63,6 +63,24 @@ def test_vectors_come_in_the_order_asked_for(cache: EmbeddingCache, monkeypatch:
     assert cache.vectors([], "enc").shape == (0, 0)
 
 
+def test_what_was_just_filled_is_answered_without_a_look_through_the_keys(
+    cache: EmbeddingCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [f"text {i}" for i in range(20)]
+    cache.fill(texts, Encoder(), "enc")
+    cache.fill(["new", *texts[:5], "newer"], Encoder(), "enc")
+    asked = ["newer", texts[3], "new", texts[3], texts[0]]
+    wanted = [fake_vector(text) for text in asked]
+    with monkeypatch.context() as patch:
+        patch.setattr("warehouse.embeddings.scan", lambda *_, **__: pytest.fail("it looked"))
+        assert cache.vectors(asked, "enc").tolist() == wanted
+        assert cache.vectors(asked[:1], "enc").tolist() == wanted[:1]
+    assert cache.vectors([texts[9]], "enc").tolist() == [fake_vector(texts[9])]  # not among what was filled
+    EmbeddingCache(tmp_path / "vectors").fill(["another's"], Encoder(), "enc")
+    assert cache.vectors([*asked, "another's"], "enc").tolist() == [*wanted, fake_vector("another's")]
+    assert cache.vectors(asked, "enc").tolist() == wanted
+
+
 def test_texts_are_the_same_only_if_exactly_equal(cache: EmbeddingCache) -> None:
     texts = ["", " ", "a", "A", "a ", "é", "e\u0301", "'", "' OR 1=1 --", "日本", "\ud800", "a\x00b"]
     assert cache.fill(texts, Encoder(), "enc").encoded == len(texts)

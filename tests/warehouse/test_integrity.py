@@ -1,6 +1,7 @@
 """Integrity counts what must not be there."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -59,3 +60,27 @@ def test_keys_of_vectors_are_held_against_the_products_of_the_snapshot(tmp_path)
         published_at=datetime(2026, 1, 1, tzinfo=UTC),
     ).release
     assert integrity.key_differences(home, release) == (2, 1)
+
+
+def test_touched_keys_are_enough_if_there_are_as_many_vectors_as_products(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with home.lake.writing() as connection:
+        connection.execute("CREATE SCHEMA features")
+        connection.execute("CREATE TABLE features.products AS SELECT unnest(['us:A', 'us:B', 'us:C']) AS key")
+    snapshot = home.lake.snapshot()
+    stored = pl.DataFrame({"key": ["us:A", "us:B", "us:X"]})
+    told = {name: pl.lit("x") for name in ("product_id", "locale", "title", "input_hash")}
+    rows = stored.with_columns(**told, vector=pl.Series(np.eye(3, dtype=np.float32), dtype=pl.Array(pl.Float32, 3)))
+    version = home.vectors.apply("products_m1", [rows], [], 3).version
+
+    def differences(*keys: str) -> tuple[int, int]:
+        return integrity.catalogue_differences(
+            home, "products_m1", version, snapshot, pl.DataFrame({"key": keys}, schema={"key": pl.String})
+        )
+
+    assert differences("us:A") == differences() == (0, 0)
+    assert differences("us:A", "us:C") == (1, 0)
+    assert differences("us:C", "us:X") == (1, 1)
+    home.vectors.apply("products_m1", [rows.head(1).with_columns(key=pl.lit("us:Y"))], [], 3)
+    version = home.vectors.version("products_m1")
+    assert differences("us:A") == (1, 2)  # one vector too many: all keys are looked at
