@@ -32,7 +32,7 @@ class CleanReport:
         lake_files: Files of the lake that went; not known of a dry run.
         vector_tables: Vector tables that no kept release names, as those of refused models, which went.
         vector_versions: Versions of other vector tables that went.
-        index_segments: Segments of the live vector index that were joined to one, as a search looks through each.
+        rows_indexed: Rows that lay outside the live vector index, which was made anew.
         encoders: Encoders that no model stands on, whose cached embeddings went.
         embeddings: Cached embeddings of texts that nothing has any more, which went.
         online_rows: Looked-up rows that no kept release shows, which went.
@@ -48,7 +48,7 @@ class CleanReport:
     lake_files: int
     vector_tables: list[str]
     vector_versions: int
-    index_segments: int
+    rows_indexed: int
     encoders: list[str]
     embeddings: int
     online_rows: int
@@ -80,7 +80,7 @@ def clean_locked(home: Home, settings: CleanSettings, encoder: str, *, dry_run: 
     manifests = _manifests(home)
     stays = retained(home, settings, now, [manifest["metadata"]["snapshot"] for manifest in manifests])
     tables = _unused_tables(home, stays, now - timedelta(hours=settings.keep_hours))
-    vector_versions, segments = 0, _segments_to_join(home)
+    vector_versions, rows_indexed = 0, _unindexed_rows(home)
     for name in home.vectors.names():
         keep = stays.vectors.get(name, set())
         if name in tables:
@@ -113,7 +113,7 @@ def clean_locked(home: Home, settings: CleanSettings, encoder: str, *, dry_run: 
         lake_files=lake_files,
         vector_tables=tables,
         vector_versions=vector_versions,
-        index_segments=segments,
+        rows_indexed=rows_indexed,
         encoders=encoders,
         embeddings=embeddings,
         online_rows=online_rows,
@@ -134,21 +134,17 @@ def _unused_tables(home: Home, stays: Retained, young: datetime) -> list[str]:
     ]
 
 
-def _segments_to_join(home: Home) -> int:
-    """Return how many segments the index of the live vectors has where they are more than one, rows outside it being another."""
+def _unindexed_rows(home: Home) -> int:
     live = home.releases.live()
     status = home.vectors.index_status(live.vector_table) if live is not None else None
-    if status is None or not status.indexed:
-        return 0
-    segments = status.segments + bool(status.unindexed_rows)
-    return segments if segments > 1 else 0
+    return status.unindexed_rows if status is not None and status.indexed else 0
 
 
 def _prune(home: Home, name: str, keep: set[int], grace: datetime, now: datetime) -> int:
     """Remove old versions of a vector table; where the live one gets a new version of the same rows, publish that."""
     live, before = home.releases.live(), home.vectors.version(name)
     if live is not None and live.vector_table == name:
-        home.vectors.refresh_index(name, most_segments=1)
+        home.vectors.refresh_index(name)
     gone = home.vectors.prune(name, keep, grace)
     after = home.vectors.version(name)
     if live is not None and (live.vector_table, live.vector_version) == (name, before) and after != before:

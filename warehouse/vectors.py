@@ -33,7 +33,7 @@ from warehouse.lance import (
     vector_type,
     versions,
 )
-from warehouse.vector_index import INDEX_ABOVE, MOST_SEGMENTS, IndexStatus, index_status, probes, refresh_index
+from warehouse.vector_index import INDEX_ABOVE, IndexStatus, index_status, probes, refresh_index
 
 Rows: TypeAlias = pa.RecordBatch | pa.Table | pl.DataFrame
 COLUMNS = (KEY, "product_id", "locale", "title", "vector", "input_hash")
@@ -139,7 +139,6 @@ class VectorStore:
         index_above: int = INDEX_ABOVE,
         compact_above: int = 64,
         unindexed_share: float = 0.0,
-        most_segments: int = MOST_SEGMENTS,
     ) -> int:
         """Bring the vector index up to date and return the table's version: a new one only if there was need.
 
@@ -148,16 +147,9 @@ class VectorStore:
             index_above: Rows from which on there is an approximate index; below, search is exact.
             compact_above: Files from which on they are joined.
             unindexed_share: Rows that may stay outside the index, 0 to 1 of all, if they are few.
-            most_segments: Segments that the index may consist of before it is made anew.
         """
         table = self._open(name)
-        refresh_index(
-            table,
-            index_above=index_above,
-            compact_above=compact_above,
-            unindexed_share=unindexed_share,
-            most_segments=most_segments,
-        )
+        refresh_index(table, index_above=index_above, compact_above=compact_above, unindexed_share=unindexed_share)
         return int(table.version)
 
     def index_status(self, name: str) -> IndexStatus:

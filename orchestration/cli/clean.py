@@ -63,9 +63,9 @@ def show(report: "CleanReport") -> None:
     for what, count in counts.items():
         if count:
             console.print(f"{said:<10}{count:>9,} {what}", highlight=False)
-    if report.index_segments:
-        joined = "would join" if report.dry_run else "joined"
-        console.print(f"{joined:<10}{report.index_segments:>9,} segments of the vector index to one", highlight=False)
+    if report.rows_indexed:
+        done = "would index" if report.dry_run else "indexed"
+        console.print(f"{done:<11}{report.rows_indexed:>8,} rows that lay outside the vector index", highlight=False)
     elif not any(counts.values()):
         console.print("Nothing is there that can go.")
     console.print(f"kept      releases {', '.join(map(str, report.releases)) or 'none'}", highlight=False)

@@ -238,7 +238,7 @@ def test_after_a_clean_life_goes_on(grown, cleaned):
     assert apply(workspace, [grown.delta]).run is None
 
 
-def test_the_live_index_becomes_one_segment_and_goes_live_with_the_same_rows(grown, tmp_path, stockroom):
+def test_the_live_index_is_made_whole_and_goes_live_with_the_same_rows(grown, tmp_path, stockroom):
     root = tmp_path / "home"
     shutil.copytree(grown.root, root)
     home = _open(open_workspace(load_settings(root)).home).home
@@ -254,15 +254,15 @@ def test_the_live_index_becomes_one_segment_and_goes_live_with_the_same_rows(gro
     rows = _answers(open_workspace(load_settings(root)), before)
 
     shown = stockroom("clean", "--dry-run", "--home", root).out
-    assert "would join        2 segments of the vector index" in shown
-    assert json.loads(stockroom("clean", "--json", "--home", root).out)["index_segments"] == 2
+    assert "would index       1 rows that lay outside the vector index" in shown
+    assert json.loads(stockroom("clean", "--json", "--home", root).out)["rows_indexed"] == 1
     workspace = open_workspace(load_settings(root))
     after = workspace.home.releases.live()
     assert after.release == before.release + 1
     assert _answers(workspace, after) == rows
     status = workspace.home.vectors.index_status(after.vector_table)
     assert (status.segments, status.unindexed_rows) == (1, 0)
-    assert json.loads(stockroom("clean", "--json", "--home", root).out)["index_segments"] == 0
+    assert json.loads(stockroom("clean", "--json", "--home", root).out)["rows_indexed"] == 0
     shutil.rmtree(root)
 
 

@@ -306,20 +306,23 @@ def test_a_few_new_rows_stay_outside_the_index_and_are_found(store: VectorStore)
     assert (store.index_status(TABLE).rows, store.index_status(TABLE).unindexed_rows) == (440, 0)
 
 
-def test_an_index_never_has_more_segments_than_it_may(store: VectorStore) -> None:
+def test_an_index_is_one_segment_however_often_rows_came(store: VectorStore) -> None:
     store.apply(TABLE, [_random_rows(0, 2000)], [], DIM)
     store.refresh_index(TABLE, index_above=300)
-    seen = []
     for first in range(3000, 3060, 10):
-        store.apply(TABLE, [_random_rows(first, 10)], [], DIM)
-        store.refresh_index(TABLE, index_above=300, most_segments=3)
-        assert not store.index_status(TABLE).unindexed_rows
-        seen.append(store.index_status(TABLE).segments)
-    assert max(seen) == 3  # Lance adds one or joins them, as it sees fit
+        store.apply(TABLE, [_random_rows(first, 10)], ["us:P0003"], DIM)
+        version = store.refresh_index(TABLE, index_above=300)
+    assert store.index_status(TABLE) == IndexStatus(rows=2059, indexed=True, unindexed_rows=0, segments=1)
+    assert store.refresh_index(TABLE, index_above=300) == version
 
-    whole = store.refresh_index(TABLE, index_above=300, most_segments=1)
-    assert store.index_status(TABLE) == IndexStatus(rows=2060, indexed=True, unindexed_rows=0, segments=1)
-    assert store.refresh_index(TABLE, index_above=300, most_segments=1) == whole
+
+def test_the_files_of_an_indexed_table_are_joined_too(store: VectorStore) -> None:
+    store.apply(TABLE, [_random_rows(0, 400)], [], DIM)
+    store.refresh_index(TABLE, index_above=300)
+    for first in range(500, 504):
+        store.apply(TABLE, [_random_rows(first, 1)], [], DIM)
+        store.refresh_index(TABLE, index_above=300, compact_above=3, unindexed_share=0.5)
+    assert store.index_status(TABLE) == IndexStatus(rows=404, indexed=True, unindexed_rows=1, segments=1)
 
 
 def test_many_small_files_are_joined_and_old_versions_kept(store: VectorStore) -> None:
