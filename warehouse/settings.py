@@ -88,7 +88,11 @@ class ReleaseSettings(BaseModel):
         "a count.",
     )
     max_unindexed_share: float = Field(
-        0.05, ge=0, le=1, description="Rows of a vector table that may lie outside its index at a release, as a share."
+        0.05,
+        ge=0,
+        le=1,
+        description="Rows of a vector table that may lie outside its index at a release, as a share; more, or more than 50,000, "
+        "make the index anew.",
     )
     min_recall: float = Field(
         0.8,

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
@@ -56,11 +58,12 @@ def test_no_better_rows_are_asked_for_where_it_is_the_index_that_fails() -> None
     assert error.mend == "what depends on it was not made, and searches answer as before"
 
 
-def test_other_complaints_of_dagster_are_passed_on() -> None:
-    stopped = pytest.raises(WarehouseError, match="the run stopped: no such thing")
-    with dg.DagsterInstance.ephemeral() as instance, stopped as complaint, told_of_checks(instance, RUN):
-        raise dg.DagsterInvariantViolationError("no such\n thing")
-    assert complaint.value.mend == f"see run {RUN[:8]} in stockroom ui"
+def test_other_complaints_of_dagster_are_passed_on_and_point_to_a_run_that_the_ui_has(tmp_path: Path) -> None:
+    for instance in (dg.DagsterInstance.local_temp(str(tmp_path)), dg.DagsterInstance.ephemeral()):
+        stopped = pytest.raises(WarehouseError, match="the run stopped: no such thing")
+        with instance, stopped as complaint, told_of_checks(instance, RUN):
+            raise dg.DagsterInvariantViolationError("no such\n thing")
+        assert complaint.value.mend == ("" if instance.is_ephemeral else f"see run {RUN[:8]} in stockroom ui")
 
 
 def test_an_error_of_an_asset_is_left_as_it_is() -> None:
