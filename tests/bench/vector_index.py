@@ -7,7 +7,8 @@ where there is one, else an invented catalogue) go through the encoder; then eac
 way towards one of its nearest neighbours and adding noise that lies in the directions in which its neighbours differ from
 it. Queries are those of the folder, and are not grown. Exact search by NumPy on the same vectors is what recall is measured
 against; FAISS, where its Python is named, is searched at the least effort that reaches the recall asked for. Every search
-runs on one core (CPU affinity), without encoding.
+runs on one core (CPU affinity), without encoding. At last a hundredth of the rows is written again, ten times over, as ten
+applies do, and the same is asked.
 """
 
 import json
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +34,8 @@ from warehouse.sample import write_sample
 from warehouse.vectors import VectorStore
 
 K = 10
+CHANGES = 10
+UNINDEXED_SHARE = 0.05  # the setting's default
 RECALL = 0.98
 REAL = Path(__file__).parents[3] / "shared" / "esci"
 NEIGHBOURS = 10
@@ -116,14 +120,33 @@ def _rows(vectors: Matrix) -> Iterator[pa.Table]:
     for start in range(0, len(vectors), BATCH):
         part = vectors[start : start + BATCH]
         ids = pl.select(pl.int_range(start, start + len(part)).cast(pl.String)).to_series()
-        columns = {
-            "key": "us:" + ids,
-            "product_id": ids,
-            "locale": pl.repeat("us", len(part), eager=True),
-            "title": "Product number " + ids,
-            "input_hash": ids,
-        }
-        yield pl.DataFrame(columns).to_arrow().append_column("vector", to_vectors(part))
+        yield _table(ids, part, title="Product number")
+
+
+def _table(ids: pl.Series, vectors: Matrix, title: str) -> pa.Table:
+    columns = {
+        "key": "us:" + ids,
+        "product_id": ids,
+        "locale": pl.repeat("us", len(ids), eager=True),
+        "title": f"{title} " + ids,
+        "input_hash": ids,
+    }
+    return pl.DataFrame(columns).to_arrow().append_column("vector", to_vectors(vectors))
+
+
+def change(folder: Path) -> dict[str, object]:
+    """Write a hundredth of the rows again, ten times over, and bring the index up to date each time; return the seconds."""
+    vectors = np.load(folder / "vectors.npy", mmap_mode="r")
+    store, seconds = VectorStore(folder / "store"), []
+    for seed in range(CHANGES):
+        rows = np.sort(np.random.default_rng(seed).choice(len(vectors), len(vectors) // 100, replace=False))
+        ids = pl.Series(rows).cast(pl.String)
+        started = time.perf_counter()
+        store.apply(TABLE, [_table(ids, vectors[rows], title=f"Changed {seed}")], [], vectors.shape[1])
+        version = store.refresh_index(TABLE, unindexed_share=UNINDEXED_SHARE)
+        seconds.append(time.perf_counter() - started)
+    (folder / "version").write_text(str(version))
+    return {"seconds": seconds}
 
 
 def search(folder: Path) -> dict[str, object]:
@@ -152,7 +175,7 @@ def brute_force(folder: Path) -> dict[str, object]:
     return {"ms": milliseconds}
 
 
-STEPS = {"build": build, "search": search, "brute_force": brute_force}
+STEPS = {"build": build, "change": change, "search": search, "brute_force": brute_force}
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
@@ -185,6 +208,8 @@ def main() -> None:
         built = in_own_process(__file__, "--step", "build", "--folder", folder)
         searched = in_own_process(__file__, "--step", "search", "--folder", folder)
         plain = in_own_process(__file__, "--step", "brute_force", "--folder", folder, environment=ONE_THREAD)
+        changed = in_own_process(__file__, "--step", "change", "--folder", folder)
+        later = in_own_process(__file__, "--step", "search", "--folder", folder)
         bench.add("rows written", built["write_s"], "s")
         bench.add("index built", built["index_s"], "s", at_most=600)
         bench.add("memory of the build", built["peak_mb"], "MB")
@@ -194,6 +219,11 @@ def main() -> None:
         bench.add(
             "search p50, brute force", _quantile(searched, 50), "ms", beside="NumPy", reference=_quantile(plain, 50)
         )
+        bench.add("1 % of the rows written again, index and all: median of ten", median(changed["seconds"]), "s")
+        bench.add("1 % of the rows written again, index and all: the longest", max(changed["seconds"]), "s")
+        bench.add(f"recall@{K} after ten changes", later["recall"], "share", at_least=RECALL)
+        bench.add("search p50 after ten changes", _quantile(later, 50), "ms")
+        bench.add("search p99 after ten changes", _quantile(later, 99), "ms", at_most=60)
         for kind, told in _faiss(options.faiss, folder, options.faiss_kinds).items():
             name = f"FAISS {kind.upper()} at effort {told['effort']}, recall {told['recall']:.3f}"
             bench.add(f"index built, {kind}", built["index_s"], "s", beside=name, reference=told["build_s"])
