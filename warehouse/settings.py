@@ -91,7 +91,7 @@ class ReleaseSettings(BaseModel):
         0.05,
         ge=0,
         le=1,
-        description="Rows of a vector table that may lie outside its index at a release, as a share; more, or more than 50,000, "
+        description="Rows of a vector table that may lie outside its index at a release, as a share; more, or more than 25,000, "
         "make the index anew.",
     )
     min_recall: float = Field(
