@@ -21,9 +21,8 @@ def told_of_checks(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
     except dg.DagsterError as error:
         failed = _failed(instance, run_id)
         if not failed:
-            seen = (
-                "" if instance.is_ephemeral else f"see run {run_id[:8]} in stockroom ui"
-            )  # no one sees a scratch run there
+            # The UI has no scratch runs.
+            seen = "" if instance.is_ephemeral else f"see run {run_id[:8]} in stockroom ui"
             raise WarehouseError(f"the run stopped: {' '.join(str(error).split())}", seen) from error
         mend = "what depends on it was not made, and searches answer as before"
         if any(one.asset_key.path[0] != "vectors" for one in failed):  # those say themselves what mends them

@@ -26,14 +26,13 @@ def catalogue_differences(
 ) -> tuple[int, int]:
     """Count the products of a snapshot without a vector in a version of a table, and the vectors without a product.
 
-    Where all other keys were the same before, those `among` a frame (key) are enough to look at, or of many a hundred of
-    them, if there are as many vectors as products.
+    Where all other keys were the same before, those `among` a frame (key) are enough to look at, if there are as many
+    vectors as products.
     """
     with home.lake.reading(snapshot) as connection:
         if among is not None and home.vectors.count(vector_table, version) == tables.count(
             connection, "features.products"
         ):
-            among = among.sample(min(_SAMPLE, among.height), seed=version)
             connection.register("keys_among", among)
             wanted = connection.sql("SELECT key FROM features.products WHERE key IN (FROM keys_among)").pl()
             stored = home.vectors.current(vector_table, among, version=version).select("key")

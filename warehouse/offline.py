@@ -57,13 +57,13 @@ def encoded(
     for part in rows(connection, entity, keys, batch_rows):
         connection.register("part", part)
         listed = ", ".join('"' + name.replace('"', '""') + '"' for name in part.columns)
-        encoded = connection.execute(
+        written = connection.execute(
             'SELECT key, "values", md5(concat(?::VARCHAR, "values"))[:16] AS input_hash '
             f'FROM (SELECT key, json_array({listed})::VARCHAR AS "values" FROM part)',
             [json.dumps(part.columns)],
         ).pl()
         connection.unregister("part")
-        yield part.columns, encoded
+        yield part.columns, written
 
 
 def decoded(connection: duckdb.DuckDBPyConnection, entity: Entity, keys: pl.DataFrame) -> dict[str, dict[str, Any]]:
