@@ -5,83 +5,21 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import dagster as dg
 
+from assets.contract_checks import contract_results, contract_spec, followed
 from assets.dated import pairs_see_no_future
 from assets.gate import current_verdict, shown
 from assets.monitoring import drift_table, watched_models
 from assets.negatives import negatives_are_not_relevant
 from assets.release import key_differences
-from assets.table_check import TableCheck, is_untouched, table_check
-from assets.tables import asset_key
+from assets.table_check import TableCheck, table_check
+from assets.training import train_is_apart_from_test
 from assets.workspace import Workspace
-from warehouse import integrity, monitoring, tables
+from warehouse import integrity, monitoring
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.dated import DatedTable
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.contracts.rules import rule_names
 from warehouse.errors import WarehouseError
 from warehouse.monitoring import drifted
-from warehouse.verification import Broken, verify
-
-CONTRACT = "contract"
-"""The name of the check that each table of the lake has."""
-
-
-def contract_results(workspace: Workspace, contracts: Sequence[Contract]) -> Iterator[dg.AssetCheckResult]:
-    """Yield for each table whether every rule of its contract holds; the lake is opened once for all of them."""
-    broken = _broken(workspace, contracts)
-    for contract in contracts:
-        found = broken.get(contract.table, [])
-        yield dg.AssetCheckResult(
-            asset_key=asset_key(contract.table),
-            check_name=CONTRACT,
-            passed=not found,
-            description="; ".join(map(str, found)) or None,
-            metadata={
-                "rules": len(rule_names(contract)),
-                **{one.rule: {"rows": one.rows, "keys": one.keys} for one in found},
-            },
-        )
-
-
-def _contract_spec(contract: Contract) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(
-        CONTRACT,
-        asset=asset_key(contract.table),
-        description=f"{contract.grain} It holds: {', '.join(rule_names(contract))}.",
-        blocking=True,
-    )
-
-
-def _broken(workspace: Workspace, contracts: Sequence[Contract]) -> dict[str, list[Broken]]:
-    """Return the rules that tables break; where it is known what the run touched, no other row is looked at."""
-    lake, touched = workspace.home.lake, workspace.home.lake.touched
-    batch_rows, broken = lake.settings.batch_rows, {}
-    looked_at = [contract for contract in contracts if not is_untouched(workspace, contract.table)]
-    if not looked_at:
-        return {}
-    with lake.reading() as connection:
-        for contract in looked_at:
-            version = touched.version(contract.table) if touched is not None else None
-            if touched is None or version is None:
-                broken[contract.table] = verify(connection, contract, batch_rows)
-                continue
-            # As many rows as were noted: none of those that gave way is left, and what is under the keys was written since.
-            is_as_noted = tables.count(connection, contract.table) == tables.rows_of(version)
-            since = touched.point if is_as_noted else None
-            broken[contract.table] = verify(connection, contract, batch_rows, touched.keys(contract.table), since)
-    return broken
-
-
-@table_check(
-    "training.pairs", "No train or validation query string stands in test of the same locale.", is_blocking=True
-)
-def train_is_apart_from_test(workspace: Workspace) -> dg.AssetCheckResult:
-    """Assert that the model never sees a query that it is measured on."""
-    leaked = 0
-    if not is_untouched(workspace, "training.pairs"):
-        with workspace.home.lake.reading() as connection:
-            leaked = integrity.leaked_queries(connection)
-    return dg.AssetCheckResult(passed=leaked == 0, metadata={"leaked_queries": leaked})
 
 
 @table_check(
@@ -171,7 +109,7 @@ def check_steps(
 
 
 def _check_step(name: str, contracts: Sequence[Contract], others: Sequence[TableCheck]) -> dg.AssetChecksDefinition:
-    specs = [(_contract_spec(contract), contract) for contract in contracts]
+    specs = [(contract_spec(contract), contract) for contract in contracts]
 
     @dg.multi_asset_check(
         name=name, specs=[*(spec for spec, _ in specs), *(check.spec for check in others)], can_subset=True
@@ -181,6 +119,6 @@ def _check_step(name: str, contracts: Sequence[Contract], others: Sequence[Table
     ) -> Iterator[dg.AssetCheckResult]:
         asked = context.selected_asset_check_keys
         yield from contract_results(workspace, [each for spec, each in specs if spec.key in asked])
-        yield from (check(workspace) for check in others if check.spec.key in asked)
+        yield from (followed(workspace, check) for check in others if check.spec.key in asked)
 
     return look

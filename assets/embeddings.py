@@ -10,8 +10,7 @@ from assets.serving import ServingModel
 from assets.tables import asset_key, digest, first_rows, outside_schema, result
 from assets.texts import TextVectors, product_texts, query_texts
 from assets.workspace import Workspace
-from warehouse import frames, tables
-from warehouse.contracts.registry import CONTRACTS
+from warehouse import change_feed, frames
 from warehouse.embeddings import text_hash
 
 _READ = ("staging.products", "staging.queries")
@@ -30,19 +29,20 @@ _READ = ("staging.products", "staging.queries")
 def embeddings_texts(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult[Any]:
-    """Encode the texts that the cache has not seen; where all others have their vectors, only those that the run touched."""
+    """Encode the texts that the cache has not seen; with a held model only those that changed since the release."""
     lake, held = workspace.home.lake, workspace.held_model
     model = ServingModel.of(workspace, held) if held else None
     vectors = model.texts if model else TextVectors(workspace)
-    keys = model.touched_products() if model else None
-    asked = lake.touched.keys("staging.queries") if lake.touched and keys is not None else None
+    keys = asked = None
+    if model and not workspace.anew:
+        keys, asked = model.changed("product"), model.changed("query")
     products = model.products(keys) if model else frames.products(lake)
     texts = product_texts(products) + query_texts(frames.queries(lake, keys=asked))
     known = workspace.home.embeddings.count(vectors.fingerprint)
     int8 = None if held else check_int8(workspace)
     filled = vectors.fill(texts, partial(workspace.progress, "encoding texts"))
     with lake.reading() as connection:
-        versions = [tables.version(connection, CONTRACTS[table], lake.touched) for table in _READ]
+        versions = [change_feed.data_version(connection, table) for table in _READ]
     rows = workspace.home.embeddings.count(vectors.fingerprint)
     return result(
         context,

@@ -8,33 +8,33 @@ from assets import plots
 from assets.pictures import drawn
 from assets.tables import table_asset, table_result
 from assets.workspace import Workspace
-from warehouse import monitoring, scopes
+from warehouse import monitoring
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.incremental import refresh
 from warehouse.query_features import check_tower_inputs
 
 
-def feature_asset(table: str, deps: tuple[str, ...]) -> dg.AssetsDefinition:
+def feature_asset(table: str) -> dg.AssetsDefinition:
     """Return the asset that refreshes a feature table from its SQL file."""
 
     def features(
         context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
     ) -> dg.MaterializeResult[Any]:
         lake, shown = workspace.home.lake, {}
-        if lake.touched is None:  # else the last run ended by this very code
-            check_tower_inputs()
+        check_tower_inputs()
         with lake.writing() as connection:
-            change = scopes.refresh(connection, CONTRACTS[table], touched=lake.touched)
+            change, _ = refresh(connection, table, lake.settings, whole=workspace.compares_whole)
             # To count a table's values costs its size: what an apply changes of them waits for the next build.
-            if lake.touched is None or not workspace.held_model:
-                stats = monitoring.record(connection, CONTRACTS[table], workspace.monitoring, lake.touched)
-                if stats.height and not workspace.held_model:
+            if not workspace.held_model:
+                stats = monitoring.record(connection, CONTRACTS[table], workspace.monitoring)
+                if stats.height:
                     shown = drawn(context, table, ["distributions"], [stats], lambda: [plots.distributions(stats)])
         return table_result(context, workspace, table, change.counts, shown)
 
-    definition: dg.AssetsDefinition = dg.asset(**table_asset(table, deps=deps))(features)
+    definition: dg.AssetsDefinition = dg.asset(**table_asset(table))(features)
     return definition
 
 
-feature_products = feature_asset("features.products", ("staging.products",))
-feature_queries = feature_asset("features.queries", ("staging.queries", "fitted.vocabulary"))
-feature_pairs = feature_asset("features.pairs", ("staging.judgements", "staging.queries", "staging.products"))
+feature_products = feature_asset("features.products")
+feature_queries = feature_asset("features.queries")
+feature_pairs = feature_asset("features.pairs")

@@ -2,4 +2,4 @@
 
 from assets.features import feature_asset
 
-fitted_vocabulary = feature_asset("fitted.vocabulary", ("training.queries", "staging.judgements", "staging.products"))
+fitted_vocabulary = feature_asset("fitted.vocabulary")

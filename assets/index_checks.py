@@ -18,7 +18,8 @@ from assets.serving import ServingModel, live_rival
 from assets.tables import asset_key
 from assets.texts import product_texts
 from assets.workspace import Workspace
-from warehouse import index_health
+from warehouse import index_health, watermarks
+from warehouse.incremental import check_key, passed
 from warehouse.index_health import Recall, TableHealth
 from warehouse.lance import KEY, to_matrix
 
@@ -63,6 +64,7 @@ def index_checks(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.AssetChe
     rival = live_rival(workspace, candidate.model_id)
     models = {model.vector_table: model for model in (rival, candidate) if model is not None}
     found = {table: _look(workspace, model) for table, model in models.items()}
+    has_failed: set[str] = set()
     for name in CHECKS:
         told = {table: _told(workspace, name, each) for table, each in found.items()}
         wrong = [f"{table}: {complaint}" for table, (complaint, _) in told.items() if complaint]
@@ -73,6 +75,23 @@ def index_checks(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.AssetChe
             description=f"{'; '.join(wrong)}; {_MEND}" if wrong else None,
             metadata={table: facts for table, (_, facts) in told.items()},
         )
+        has_failed |= {table for table, (complaint, _) in told.items() if complaint}
+    healthy = {_key(table): str(workspace.home.vectors.version(table)) for table in set(found) - has_failed}
+    passed(workspace.home.lake, healthy, workspace.home.lake.snapshot())
+
+
+def is_healthy(workspace: Workspace, table: str) -> bool:
+    """Tell whether the newest version of a vector table passed all checks, or is what the live release shows."""
+    version, live = workspace.home.vectors.version(table), workspace.home.releases.live()
+    if live is not None and (live.vector_table, live.vector_version) == (table, version):
+        return True
+    with workspace.home.lake.reading() as connection:
+        mark = watermarks.read(connection).get(_key(table))
+    return mark is not None and mark.made_by == str(version)
+
+
+def _key(table: str) -> str:
+    return check_key("vectors.products", table)
 
 
 def _look(workspace: Workspace, model: ServingModel) -> _Found:

@@ -121,7 +121,12 @@ def fingerprint(workspace: Workspace) -> str:
     return digest(*stored.pairs(workspace.home.lake)["key"])
 
 
-@table_check("training.negatives", "No hard negative is judged E, S or C for its query.", is_blocking=True)
+@table_check(
+    "training.negatives",
+    "No hard negative is judged E, S or C for its query.",
+    is_blocking=True,
+    beside=("staging.queries", "staging.judgements"),
+)
 def negatives_are_not_relevant(workspace: Workspace) -> dg.AssetCheckResult:
     """Assert that training never pushes a query away from what is relevant to it."""
     with workspace.home.lake.reading() as connection:

@@ -11,14 +11,10 @@ from assets.tables import table_asset, table_result
 from assets.workspace import Workspace
 from warehouse.delta_files import check_deltas
 from warehouse.deltas import apply_deltas, ensure
-from warehouse.doors import DOORS, arrivals
+from warehouse.doors import arrivals
 from warehouse.ingest import Ingested, ingest, require_raw
 from warehouse.replay import forget_superseded, keep
-from warehouse.snapshots import touched_since
 from warehouse.takeover import GIVEN
-
-MOST_FOLLOWED = 0.3
-"""The largest share of a table's rows of which a change is followed row by row: beyond it whole tables are compared sooner."""
 
 
 class RawConfig(dg.Config):
@@ -36,13 +32,9 @@ def raw_tables(
     if folder is None:
         require_raw(home.lake)
     deltas, files = check_deltas(workspace.deltas), arrivals(folder) if folder else []
-    # A build that is given nothing looks at everything anew, which mends what may have gone wrong.
-    home.lake.touched = touched_since(home.lake) if files or deltas or workspace.held_model else None
     keep(home, [*files, *deltas])
     arrived = {one.table: _facts(one) for one in ingest(home.lake, folder, files)} if folder else {}
     applied = apply_deltas(home.lake, deltas)
-    if home.lake.touched and home.lake.touched.share(*(door.table for door in DOORS)) > MOST_FOLLOWED:
-        home.lake.touched = None
     with home.lake.writing() as connection:
         ensure(connection)
     forget_superseded(home)

@@ -7,15 +7,18 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from assets.contract_checks import unchecked_tables
 from assets.evaluation import summary
 from assets.gate import current_verdict, shown, winner
+from assets.index_checks import is_healthy
 from assets.serving import ServingModel, hindrance
 from assets.tables import asset_key, first_rows, outside_schema, result
 from assets.workspace import Workspace
-from warehouse import dated, frames, integrity, rollback, snapshots
+from warehouse import change_feed, dated, frames, incremental, integrity, rollback, snapshots
+from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.releases import Publication, Release
-from warehouse.touched import Touched
+from warehouse.takeover import DERIVED
 
 _SHOWN = ("release", "published_at", "kind", "model_id", "vector_version", "snapshot", "note")
 
@@ -28,12 +31,12 @@ _SHOWN = ("release", "published_at", "kind", "model_id", "vector_version", "snap
             "vectors.products",
             "evaluation.metrics",
             "evaluation.gate",
-            "features.pairs",
-            "quarantine.rows",
             "model.two_tower",
             "registry.features",
             "monitoring.drift",
             "registry.lineage",
+            "registry.dated",
+            *DERIVED,
         )
     ],
     group_name="releases",
@@ -57,23 +60,26 @@ _SHOWN = ("release", "published_at", "kind", "model_id", "vector_version", "snap
 def releases_live(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult[Any]:
-    """Mark the lake's state as an as-of point and publish; write nothing if searchers would see no difference.
+    """Publish the lake's state, and mark it as an as-of point; write nothing if searchers would see no difference.
 
     A new model goes live if the gate lets it through. Else the live release stays as it is, unless the catalogue or its
-    dated features changed: then the live model goes on with those. A rollback stays until something changed since.
+    dated features changed: then the live model goes on with those. A rollback stays until something changed since. Where a
+    table has not followed its sources, or was not checked, the live release stays: a run of the whole job goes on from there.
     """
     home, now = workspace.home, datetime.now(UTC)
     verdict, live = current_verdict(workspace), home.releases.live()
     told = shown(verdict) if verdict else None
     model_id = winner(workspace, verdict)
-    touched = home.lake.touched
-    snapshot = snapshots.mark(home.lake, context.run.run_id, now)
+    snapshot = snapshots.content_snapshot(home.lake)
+    unfinished = _unfinished(workspace, model_id)
+    if unfinished:
+        return _stay(context, workspace, unfinished)
     if live is not None:
         home.online.restore(home.lake, live.snapshot, ())
-    online = home.online.write(home.lake, snapshot, touched)  # before a release that names the snapshot is there
+    online = home.online.write(home.lake, snapshot)  # before a release that names the snapshot is there
     with home.lake.reading() as connection:
         as_of = dated.as_of(connection, home.settings)
-    held = None if workspace.force else rollback.held(home, model_id, snapshot)
+    held = None if workspace.force else rollback.held(home, model_id)
     is_refused = live is not None and told is not None and model_id == live.model_id
     if live is not None and (held or (is_refused and _is_current(workspace, live))):
         release, is_new = live, False
@@ -85,12 +91,12 @@ def releases_live(
             ServingModel.of(workspace, model_id),
             kind="catalogue" if is_same_model else "model",
             snapshot=snapshot,
-            touched=touched,
             published_at=now,
             metrics=json.dumps({"as_of": as_of.isoformat(), **measured, "gate": gate}),
             note=f"forced: {gate['reason']}" if gate and gate["decision"] == "forced" and not is_same_model else "",
         )
         release, is_new = published.release, published.is_new
+    snapshots.mark(home.lake, context.run.run_id, now, snapshot)
     facts = {"release": release.release, "is_new": is_new, "snapshot": release.snapshot, "model": release.model_id}
     facts |= {"online_upserted": online.upserted, "online_deleted": online.deleted}
     newest = home.releases.all()[::-1]
@@ -101,6 +107,39 @@ def releases_live(
     if held:
         facts["warning"] = held
     return result(context, workspace, "releases.live", f"release-{release.release}", metadata, facts)
+
+
+def _unfinished(workspace: Workspace, model_id: str) -> str | None:
+    """Return what of the lake or of the vectors is not as a whole run leaves it; None if nothing is."""
+    home = workspace.home
+    with home.lake.reading() as connection:
+        behind = incremental.lagging(connection, home.derivations, home.settings)
+    if behind:
+        return f"{', '.join(behind)} {'has' if len(behind) == 1 else 'have'} not followed what changed before"
+    unchecked = unchecked_tables(workspace)
+    if not unchecked and not is_healthy(workspace, ServingModel.of(workspace, model_id).vector_table):
+        unchecked = ["vectors.products"]
+    return (
+        f"{', '.join(unchecked)} changed and {'was' if len(unchecked) == 1 else 'were'} not checked"
+        if unchecked
+        else None
+    )
+
+
+def _stay(context: dg.AssetExecutionContext, workspace: Workspace, why: str) -> dg.MaterializeResult[Any]:
+    """Report that the live release stays.
+
+    Raises:
+        WarehouseError: There is none.
+    """
+    live = workspace.home.releases.live()
+    if live is None:
+        raise WarehouseError(f"nothing can be published yet: {why}", "run the whole: stockroom build")
+    warning = f"release {live.release} stays: {why}; run the whole: stockroom build, or the job apply"
+    context.log.warning(warning)
+    facts = {"release": live.release, "is_new": False, "snapshot": live.snapshot, "model": live.model_id}
+    facts |= {"online_upserted": 0, "online_deleted": 0, "warning": warning}
+    return result(context, workspace, "releases.live", f"release-{live.release}", {"kind": live.kind}, facts)
 
 
 def _is_current(workspace: Workspace, live: Release) -> bool:
@@ -131,7 +170,7 @@ def key_differences(
     )
 
 
-def _publish(model: ServingModel, *, snapshot: int, touched: Touched | None, **told: Any) -> Publication:
+def _publish(model: ServingModel, *, snapshot: int, **told: Any) -> Publication:
     """Publish the newest version of the model's vectors, once they are those of the snapshot's catalogue.
 
     Raises:
@@ -139,8 +178,9 @@ def _publish(model: ServingModel, *, snapshot: int, touched: Touched | None, **t
     """
     home, version = model.workspace.home, model.workspace.home.vectors.version(model.vector_table)
     live, among = home.releases.live(), None
-    if touched and live and (live.vector_table, live.snapshot) == (model.vector_table, touched.point):
-        among = touched.keys("features.products")
+    if live and live.vector_table == model.vector_table:
+        with home.lake.reading() as connection:
+            among = change_feed.changed_keys(connection, [CONTRACTS["features.products"]], live.snapshot)
     missing, extra = key_differences(model.workspace, model.vector_table, version, snapshot, among)
     if missing or extra:
         raise WarehouseError(

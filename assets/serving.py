@@ -15,9 +15,10 @@ from models.errors import ModelError
 from models.product_side import product_side
 from models.query_tower import ProductTower, QueryTower
 from models.text import product_text
-from warehouse import dated, frames
+from warehouse import dated, frames, offline
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
+from warehouse.offline import Entity
 from warehouse.query_features import VOCABULARY_FILE, QueryFeatures
 from warehouse.vectors import table_name
 
@@ -64,27 +65,23 @@ class ServingModel:
         inputs = pl.concat_str(product_text(), *read, separator="\x1f")
         return products.with_columns(input_hash=inputs.map_elements(digest, return_dtype=pl.String))
 
-    def touched_products(self) -> pl.DataFrame | None:
-        """Return the keys of the products that the run touched, where all others have their vectors; None: it is not known.
+    def changed(self, entity: Entity) -> pl.DataFrame | None:
+        """Return the keys of the products or queries that changed since the live release was made; None: it is not known.
 
-        They have if the live release shows the model's table as it now is, made from the point at which the run began.
+        It is known where the live release shows the newest version of the model's vectors: its row is their watermark.
         """
-        home = self.workspace.home
-        touched, live = home.lake.touched, home.releases.live()
-        if touched is None or live is None:
+        home, live = self.workspace.home, self.workspace.home.releases.live()
+        if live is None or (live.vector_table, live.vector_version) != (
+            self.vector_table,
+            home.vectors.version(self.vector_table),
+        ):
             return None
-        shown = (live.vector_table, live.vector_version, live.snapshot)
-        if shown != (self.vector_table, home.vectors.version(self.vector_table), touched.point):
-            return None
-        return touched.keys("staging.products", "features.products")
+        with home.lake.reading() as connection:
+            return offline.changed_keys(connection, entity, live.snapshot)
 
     def products(self, keys: pl.DataFrame | None) -> pl.DataFrame:
-        """Return the products that `touched_products` told the keys of, read once in a run; None: all there are, read anew."""
-        lake = self.workspace.home.lake
-        if keys is None or lake.touched is None:
-            return frames.products(lake, keys=keys)
-        versions = [lake.touched.version(table) for table in ("staging.products", "features.products")]
-        return self.workspace.once(f"products touched {versions}", lambda: frames.products(lake, keys=keys))
+        """Return the products under some keys, or all there are."""
+        return frames.products(self.workspace.home.lake, keys=keys)
 
     def text_vectors(self, texts: list[str]) -> Matrix:
         """Return the cached vectors of texts: (texts, dim); what an encoder of earlier has not seen is encoded first."""

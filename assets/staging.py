@@ -7,40 +7,42 @@ import dagster as dg
 
 from assets.tables import table_asset, table_result
 from assets.workspace import Workspace
-from warehouse import scopes
-from warehouse.contracts.registry import CONTRACTS
-from warehouse.quarantine import refuse
+from warehouse.incremental import refresh
 from warehouse.staging import refresh_products, refresh_queries
 
 
-@dg.asset(**table_asset("staging.products", deps=("raw.products",)))
+@dg.asset(**table_asset("staging.products"))
 def staging_products(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult[Any]:
     """Clean the products whose raw row is new or changed."""
-    return table_result(context, workspace, "staging.products", asdict(refresh_products(workspace.home.lake)))
+    return table_result(
+        context,
+        workspace,
+        "staging.products",
+        asdict(refresh_products(workspace.home.lake, whole=workspace.compares_whole)),
+    )
 
 
-@dg.asset(**table_asset("staging.queries", deps=("raw.judgements", "raw.sources", "staging.products")))
+@dg.asset(**table_asset("staging.queries"))
 def staging_queries(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult[Any]:
     """Clean the queries of judged products whose raw rows are new or changed."""
-    return table_result(context, workspace, "staging.queries", asdict(refresh_queries(workspace.home.lake)))
-
-
-@dg.asset(
-    **table_asset(
-        "staging.judgements", deps=("raw.judgements", "staging.products", "staging.queries"), kinds={"duckdb"}
+    return table_result(
+        context,
+        workspace,
+        "staging.queries",
+        asdict(refresh_queries(workspace.home.lake, whole=workspace.compares_whole)),
     )
-)
+
+
+@dg.asset(**table_asset("staging.judgements", kinds={"duckdb"}))
 def staging_judgements(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult[Any]:
     """Join judgements to their products; those whose product is not there go to quarantine."""
     lake = workspace.home.lake
     with lake.writing() as connection:
-        judged = {"judged_at": lake.settings.judged_at}
-        change = scopes.refresh(connection, CONTRACTS["staging.judgements"], judged, lake.touched)
-        refused = refuse(connection, "staging.judgements", lake.touched)
+        change, refused = refresh(connection, "staging.judgements", lake.settings, whole=workspace.compares_whole)
     return table_result(context, workspace, "staging.judgements", {**change.counts, "quarantined": refused})

@@ -21,6 +21,7 @@ class TableCheck:
         description: What must hold.
         look: Finds out.
         is_blocking: Whether what is downstream of the asset is not made if it does not hold.
+        beside: The tables that it reads besides the asset.
     """
 
     table: str
@@ -28,6 +29,12 @@ class TableCheck:
     description: str
     look: Look
     is_blocking: bool = False
+    beside: tuple[str, ...] = ()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Return the tables that it hangs on."""
+        return (self.table, *self.beside)
 
     def __call__(self, workspace: Workspace) -> dg.AssetCheckResult:
         """Return what is found, under the check's name; of one that blocks nothing, an error is a warning like any other."""
@@ -51,12 +58,8 @@ class TableCheck:
         )
 
 
-def table_check(table: str, description: str, *, is_blocking: bool = False) -> Callable[[Look], TableCheck]:
+def table_check(
+    table: str, description: str, *, is_blocking: bool = False, beside: tuple[str, ...] = ()
+) -> Callable[[Look], TableCheck]:
     """Return the decorator that makes a function the check of its name."""
-    return lambda look: TableCheck(table, look.__name__, description, look, is_blocking)
-
-
-def is_untouched(workspace: Workspace, table: str) -> bool:
-    """Tell whether the run is known to have left a table as it was at the as-of point that it began at."""
-    touched = workspace.home.lake.touched
-    return touched is not None and touched.version(table) is not None and touched.keys(table).is_empty()
+    return lambda look: TableCheck(table, look.__name__, description, look, is_blocking, beside)

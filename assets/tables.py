@@ -1,7 +1,6 @@
 """What every table asset shares: its definition from the contract, and the result that it reports."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import sha256
 from typing import Any
 
 import dagster as dg
@@ -9,9 +8,11 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from assets.lineage import lineage_metadata, recorded_lineage
 from assets.workspace import Workspace
-from warehouse import tables
+from warehouse import change_feed, tables
+from warehouse.code_digest import digest as digest
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.dependencies import DERIVATIONS
 from warehouse.preview import markdown_table, preview
 
 _KINDS = {"raw": {"parquet", "duckdb"}, "staging": {"polars"}, "evaluation": {"numpy"}}
@@ -23,9 +24,14 @@ def asset_key(table: str) -> dg.AssetKey:
 
 
 def table_asset(table: str | Contract, deps: tuple[str, ...] = (), kinds: set[str] | None = None) -> dict[str, Any]:
-    """Return the arguments of `dg.asset` (and `dg.AssetSpec`) that follow from the table's contract."""
+    """Return the arguments of `dg.asset` (and `dg.AssetSpec`) that follow from the table's contract and its sources.
+
+    `deps` are those of a table that is not derived by the warehouse alone.
+    """
     contract = _contract(table)
     table = contract.table
+    if table in DERIVATIONS:
+        deps = DERIVATIONS[table].sources
     return {
         "key": asset_key(table),
         "deps": [asset_key(dep) for dep in deps],
@@ -76,17 +82,9 @@ def table_result(
     """Report a table as it now stands: rows, first rows, data version; what the run did to it; and what else to show."""
     contract = _contract(table)
     table = contract.table
-    touched = workspace.home.lake.touched
-    version = touched.version(table) if touched is not None else None
-    if version is None:
-        with workspace.home.lake.reading() as connection:
-            version = tables.fingerprint(connection, contract)
-    first = _shown_before(context, table, version)
-    if first is None:
-        # Of a table whose new rows are known, those are shown.
-        since = touched.point if touched is not None and touched.rows(table)["new"].count() else None
-        with workspace.home.lake.reading() as connection:
-            first = dg.MarkdownMetadataValue(preview(connection, table, since))
+    with workspace.home.lake.reading() as connection:
+        version = change_feed.data_version(connection, table)
+        first = _shown_before(context, table, version) or dg.MarkdownMetadataValue(preview(connection, table))
     metadata = {
         "dagster/row_count": tables.rows_of(version),
         "preview": first,
@@ -127,8 +125,3 @@ def _shown_before(context: dg.AssetExecutionContext, table: str, version: str) -
 
 def _contract(table: str | Contract) -> Contract:
     return table if isinstance(table, Contract) else CONTRACTS[table]
-
-
-def digest(*parts: str) -> str:
-    """Return a short name for a combination of versions: 16 hex digits of their SHA-256."""
-    return sha256("\x1f".join(parts).encode()).hexdigest()[:16]

@@ -4,37 +4,40 @@ from typing import Any
 
 import dagster as dg
 
+from assets.table_check import table_check
 from assets.tables import table_asset, table_result
 from assets.workspace import Workspace
-from warehouse import scopes
-from warehouse.contracts.registry import CONTRACTS
-from warehouse.quarantine import refuse
+from warehouse import integrity
+from warehouse.incremental import refresh
 
 
-@dg.asset(**table_asset("training.queries", deps=("staging.queries",)))
+@dg.asset(**table_asset("training.queries"))
 def training_queries(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult[Any]:
     """Carve validation from train, keep test queries out of train."""
     lake = workspace.home.lake
     with lake.writing() as connection:
-        share = {"validation_percent": lake.settings.validation_percent}
-        change = scopes.refresh(connection, CONTRACTS["training.queries"], share, lake.touched)
+        change, _ = refresh(connection, "training.queries", lake.settings, whole=workspace.compares_whole)
     return table_result(context, workspace, "training.queries", change.counts)
 
 
-@dg.asset(
-    **table_asset(
-        "training.pairs",
-        deps=("training.queries", "staging.judgements", "staging.products", "features.products", "features.queries"),
-    )
-)
+@dg.asset(**table_asset("training.pairs"))
 def training_pairs(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult[Any]:
     """Grade the judged pairs of the queries that have a split."""
     lake = workspace.home.lake
     with lake.writing() as connection:
-        change = scopes.refresh(connection, CONTRACTS["training.pairs"], touched=lake.touched)
-        refused = refuse(connection, "training.pairs", lake.touched)
+        change, refused = refresh(connection, "training.pairs", lake.settings, whole=workspace.compares_whole)
     return table_result(context, workspace, "training.pairs", {**change.counts, "quarantined": refused})
+
+
+@table_check(
+    "training.pairs", "No train or validation query string stands in test of the same locale.", is_blocking=True
+)
+def train_is_apart_from_test(workspace: Workspace) -> dg.AssetCheckResult:
+    """Assert that the model never sees a query that it is measured on."""
+    with workspace.home.lake.reading() as connection:
+        leaked = integrity.leaked_queries(connection)
+    return dg.AssetCheckResult(passed=leaked == 0, metadata={"leaked_queries": leaked})

@@ -12,8 +12,7 @@ from assets.model import model_name
 from assets.serving import ServingModel, live_rival
 from assets.tables import asset_key, digest, first_rows, outside_schema, result
 from assets.workspace import Workspace
-from warehouse import dated, tables
-from warehouse.contracts.registry import CONTRACTS
+from warehouse import change_feed, dated
 from warehouse.lance import to_vectors
 from warehouse.reconcile import plan
 from warehouse.vectors import Rows, VectorWrite
@@ -48,14 +47,14 @@ def vectors_products(
     The live model's vectors are brought in line too while it is another: it stays where the gate refuses the new one.
     """
     model = ServingModel.of(workspace, model_name(workspace))
-    keys = None if workspace.anew else model.touched_products()
+    keys = None if workspace.anew or workspace.compares_whole else model.changed("product")
     products = model.with_input_hash(model.products(keys))
     written, version = embed(model, products, keys, anew=workspace.anew)
     live = live_rival(workspace, model.model_id)
     if live is not None and live.vector_table != model.vector_table:
         embed(live, live.with_input_hash(products))
     with workspace.home.lake.reading() as connection:
-        versions = [tables.version(connection, CONTRACTS[table], workspace.home.lake.touched) for table in _READ]
+        versions = [change_feed.data_version(connection, table) for table in _READ]
         versions += dated.fingerprints(connection)
     return result(
         context,

@@ -48,6 +48,14 @@ class Workspace:
     show_progress: Callable[[str, int | None], Callable[[int], None]] = silent
     shared: dict[tuple[Path, str], Future[Any]] = field(default_factory=dict, compare=False, repr=False)
 
+    @property
+    def compares_whole(self) -> bool:
+        """Tell whether tables are compared row by row whatever their watermarks say: a build that brings nothing in does.
+
+        So it also mends what was changed by hand.
+        """
+        return self.raw is None and not self.deltas and self.held_model is None
+
     def progress(self, task: str, total: int | None = None) -> Callable[[int], None]:
         """Announce a long task; call what comes back with how much of it is done."""
         return self.show_progress(task, total)

@@ -13,9 +13,10 @@ from warehouse.dated_files import check_files
 from warehouse.delta_files import DeltaFile, check_deltas
 from warehouse.deltas import arrivals, passed_over
 from warehouse.home import Home
+from warehouse.incremental import lagging
 from warehouse.ingest import require_raw
 from warehouse.replay import keep
-from warehouse.snapshots import points
+from warehouse.snapshots import content_snapshot, points
 
 if TYPE_CHECKING:
     from orchestration.builder import BuildReport
@@ -57,7 +58,9 @@ def apply(workspace: Workspace, files: Sequence[Path], *, retrain: bool = False)
             keep(home, checked)  # a file of before files were kept is kept from now on
             if was_killed(home):
                 _bury(home)
-            return ApplyReport(known, changed=False, snapshot=home.lake.snapshot(), release=live.release, run=None)
+            return ApplyReport(
+                known, changed=False, snapshot=content_snapshot(home.lake), release=live.release, run=None
+            )
         workspace = replace(workspace, raw=None, deltas=tuple(files), shared={})
         if live is not None:
             TextVectors(workspace, live.encoder_fingerprint).open_ahead()
@@ -89,8 +92,9 @@ def _known(home: Home, files: Sequence[DeltaFile]) -> list[dict[str, Any]] | Non
 
 
 def _is_finished(home: Home) -> bool:
-    """Tell whether the run that wrote the lake's newest state ended: a killed one is to be gone on with."""
-    newest = points(home.lake)[-1:]
-    if not newest or newest[0].snapshot != home.lake.snapshot():
+    """Tell whether a run ended with the lake as it is, and every table follows from it: else there is something to go on with."""
+    known = points(home.lake)
+    if not known or known[-1].snapshot != content_snapshot(home.lake):
         return False
-    return home.journal.has_ended_since(newest[0].run_id, "releases.live")
+    with home.lake.reading() as connection:
+        return not lagging(connection, home.derivations, home.settings)

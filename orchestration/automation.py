@@ -36,7 +36,7 @@ from orchestration.workspace import open_home
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
 from warehouse.incoming import Sorting, candidates, sort_incoming
-from warehouse.snapshots import points
+from warehouse.snapshots import content_snapshot, points
 
 BATCH, FILES = "stockroom/batch", "stockroom/files"
 """Tags of the sensor's runs: the digest of the files that a run is to bring in, and their names."""
@@ -171,7 +171,9 @@ def why_not_train(settings: Settings) -> str | None:
     if not known:
         return "There is nothing to train on yet: stockroom build --raw DIR."
     newest = known[-1]
-    if newest.snapshot == home.lake.snapshot() and home.journal.has_ended_since(newest.run_id, "evaluation.metrics"):
+    if newest.snapshot == content_snapshot(home.lake) and home.journal.has_ended_since(
+        newest.run_id, "evaluation.metrics"
+    ):
         return f"The lake is as the last build left it, at snapshot {newest.snapshot}."
     return None
 

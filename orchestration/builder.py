@@ -16,6 +16,7 @@ from warehouse.doors import check_folder
 from warehouse.home import Home
 from warehouse.ingest import require_raw
 from warehouse.releases import Release
+from warehouse.snapshots import content_snapshot
 
 
 @dataclass(frozen=True)
@@ -123,4 +124,4 @@ def _vectors(release: Release) -> tuple[str, int]:
 
 
 def _state(home: Home) -> State:
-    return State(home.lake.snapshot(), home.releases.live())
+    return State(content_snapshot(home.lake), home.releases.live())

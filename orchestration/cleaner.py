@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from orchestration.run_lock import run_lock
 from warehouse import frames, snapshots
 from warehouse.embeddings import text_hash
 from warehouse.home import Home
+from warehouse.incremental import sources_of
 from warehouse.releases import Release
 from warehouse.retention import Retained, retained
 from warehouse.settings import CleanSettings
@@ -103,7 +105,9 @@ def clean_locked(home: Home, settings: CleanSettings, encoder: str, *, dry_run: 
         if not dry_run:
             home.embeddings.prune(fingerprint, unused, grace)
     online_rows = home.online.forget({each.snapshot for each in stays.releases}, dry_run=dry_run)
-    lake_files = 0 if dry_run else snapshots.expire(home.lake, stays.expired)
+    lake_files = (
+        0 if dry_run else snapshots.expire(home.lake, stays.expired, partial(sources_of, derivations=home.derivations))
+    )
     live = home.releases.live()
     return CleanReport(
         dry_run=dry_run,

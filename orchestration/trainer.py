@@ -14,7 +14,7 @@ from warehouse.home import Home
 from warehouse.published import releases_at
 from warehouse.recomputation import recomputed_home
 from warehouse.reconcile import plan
-from warehouse.snapshots import Point, point, points, recorded_fingerprint
+from warehouse.snapshots import Point, point, points
 
 PAIRS, DATED = "training.pairs", "training.dated"
 
@@ -56,7 +56,7 @@ def train(workspace: Workspace, as_of: str | None = None) -> TrainReport:
     home.lake.require()
     with run_lock(home):
         past = _point(home, as_of)
-        recorded = recorded_fingerprint(home.lake, PAIRS, past.snapshot)
+        recorded = _fingerprint(home, PAIRS, past)
         if recorded is None:
             raise WarehouseError(f"no training table was recorded at snapshot {past}", "train as of another snapshot")
         with recomputed_home(home, past.snapshot) as recomputed:
@@ -67,7 +67,7 @@ def train(workspace: Workspace, as_of: str | None = None) -> TrainReport:
                 raise _differs(home, recomputed, past, PAIRS, recorded, found)
             with recomputed.lake.reading() as connection:
                 seen = tables.fingerprint(connection, CONTRACTS[DATED])
-            seen_then = recorded_fingerprint(home.lake, DATED, past.snapshot)
+            seen_then = _fingerprint(home, DATED, past)
             if seen_then not in (None, seen):  # None: no pair has ever seen an event
                 raise _differs(home, recomputed, past, DATED, str(seen_then), seen)
             model_id = model_name(scratch)
@@ -102,10 +102,16 @@ def _point(home: Home, as_of: str | None) -> Point:
         for path in sorted(home.models.glob(f"*/{MANIFEST_FILE}")):
             metadata = read_manifest(path.parent)["metadata"]
             later = next((each for each in points(home.lake) if each.snapshot >= named), None)
-            pairs = recorded_fingerprint(home.lake, PAIRS, later.snapshot) if later else None
+            pairs = _fingerprint(home, PAIRS, later) if later else None
             if later and metadata["snapshot"] == named and metadata.get("training_pairs") == pairs:
                 return later
     return point(home.lake, as_of)
+
+
+def _fingerprint(home: Home, table: str, past: Point) -> str | None:
+    """Return the data version that a table had at an as-of point; None if it was not there."""
+    with home.lake.reading(past.snapshot) as connection:
+        return tables.fingerprint(connection, CONTRACTS[table]) if tables.exists(connection, table) else None
 
 
 def _differs(home: Home, recomputed: Home, past: Point, table: str, recorded: str, found: str) -> WarehouseError:

@@ -7,14 +7,13 @@ from typing import Any, Literal, NamedTuple
 
 import duckdb
 
-from warehouse import dated
-from warehouse.cleaned_hash import CLEANED, content
+from warehouse import change_feed, dated
+from warehouse.cleaned_hash import CLEANED, content_sql
 from warehouse.contracts.contract import INPUT_HASH, Contract
 from warehouse.errors import WarehouseError
 from warehouse.inspection import json_rows
-from warehouse.lake import Lake, scalar
+from warehouse.lake import Lake, scalar, snapshot_id
 from warehouse.tables import Written
-from warehouse.touched import Touched
 
 _CATALOGUE = "__ducklake_metadata_lake"
 
@@ -91,40 +90,38 @@ def difference(lake: Lake, table: str, before: int, after: int, limit: int = 20)
         )
 
 
-def written(
-    lake: Lake, before: int, after: int, without: Collection[str] = (), touched: Touched | None = None
-) -> dict[str, Written]:
-    """Return what became of each table that has a contract and changed between two snapshots.
+def written(lake: Lake, before: int, without: Collection[str] = ()) -> dict[str, Written]:
+    """Return what became of each table that has a contract and changed after a snapshot.
 
-    Tables that nothing was written to in between are not looked at, and of those that `touched` knows since `before` only
-    the rows that it names.
+    Tables that nothing was written to since are not looked at, and of the others only the rows that the change feed names,
+    where it can name them.
     """
-    with lake.comparing(before, after) as connection:
-        columns, names = _columns(connection), _written_to(connection, before)
-        counts = {}
-        for table, contract in _contracts(connection).items():
-            if table in without or (names is not None and table not in names):
-                continue
-            comparison = _Comparison(connection, contract, columns)
-            if touched is None or touched.point != before or not touched.any(table):
-                counts[table] = comparison.counts()
-            else:
-                counts[table] = touched.written(table, content if table in CLEANED else None)
-    return {table: count for table, count in counts.items() if any(count)}
+    with lake.reading() as connection:
+        last, contracts = change_feed.last_changes(connection), dated.contracts(connection)
+        changed = [table for table in contracts if table not in without and last.get(table, 0) > before]
+        counts: dict[str, Written | None] = {}
+        for table in changed:
+            content = content_sql() if table in CLEANED else INPUT_HASH
+            counts[table] = change_feed.count_changes(connection, contracts[table], before, content)
+        newest, dropped = snapshot_id(connection), _dropped(connection, before)
+    compared = {table for table, count in counts.items() if count is None} | (dropped - set(without))
+    if compared:
+        with lake.comparing(before, newest) as connection:
+            columns, contracts = _columns(connection), _contracts(connection)
+            compared_contracts = [contract for table, contract in contracts.items() if table in compared]
+            counts |= {each.table: _Comparison(connection, each, columns).counts() for each in compared_contracts}
+    return {table: count for table in contracts if (count := counts.get(table)) and any(count)}
 
 
-def _written_to(connection: duckdb.DuckDBPyConnection, since: int) -> set[str] | None:
-    """Return the tables that were written to after a snapshot, as the catalogue has it; None where it cannot be told."""
-    ids = connection.execute(
-        f"SELECT table_id::VARCHAR, schema_name || '.' || table_name FROM {_CATALOGUE}.ducklake_table AS tables "
-        f"JOIN {_CATALOGUE}.ducklake_schema USING (schema_id)"
+def _dropped(connection: duckdb.DuckDBPyConnection, since: int) -> set[str]:
+    """Return the tables that were there at a snapshot and are not there any more."""
+    rows = connection.execute(
+        f"SELECT schema_name || '.' || table_name FROM {_CATALOGUE}.ducklake_table AS tables "
+        f"JOIN {_CATALOGUE}.ducklake_schema USING (schema_id) WHERE tables.end_snapshot > ? "
+        f"AND table_id NOT IN (SELECT table_id FROM {_CATALOGUE}.ducklake_table WHERE end_snapshot IS NULL)",
+        [since],
     ).fetchall()
-    names = dict(ids) | {name: name for _, name in ids}
-    told = connection.execute(
-        "SELECT changes FROM ducklake_snapshots('lake') WHERE snapshot_id > ?", [since]
-    ).fetchall()
-    written = {each for (changes,) in told for what, tables in changes.items() if "table" in what for each in tables}
-    return {names[each] for each in written} if written <= names.keys() else None
+    return {name for (name,) in rows}
 
 
 class _Comparison:

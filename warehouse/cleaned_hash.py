@@ -25,6 +25,6 @@ def without_content(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.col(INPUT_HASH).str.head(-CONTENT_DIGITS - 1))
 
 
-def content(input_hash: pl.Expr) -> pl.Expr:
-    """Return the part of input hashes that says what came of it."""
-    return input_hash.str.tail(CONTENT_DIGITS)
+def content_sql() -> str:
+    """Return the SQL of the part of input hashes that says what came of it."""
+    return f"{INPUT_HASH}[-{CONTENT_DIGITS}:]"

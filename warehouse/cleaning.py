@@ -1,12 +1,13 @@
 """Cleaning: pure functions from raw text to text that can be compared, counted and encoded."""
 
-import hashlib
+import functools
 import html
-import inspect
 import sys
 from collections.abc import Callable
 
 import polars as pl
+
+from warehouse.code_digest import code_digest, digest
 
 _SCRIPT = r"(?is)<(?:script|style)\b.*?</(?:script|style)\s*>"
 # Elements by name, since sellers also write <Brand> and ＜Brand＞.
@@ -94,9 +95,10 @@ def fold(text: pl.Expr) -> pl.Expr:
     return _null_if_blank(text.str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]+", ""))
 
 
+@functools.cache
 def version() -> str:
-    """Return a hash of this file: when the rules change, every row is cleaned anew."""
-    return hashlib.sha256(inspect.getsource(sys.modules[__name__]).encode()).hexdigest()[:8]
+    """Return a digest of these rules and of Polars: when either changes, every row is cleaned again."""
+    return digest(code_digest(sys.modules[__name__]), pl.__version__)[:8]
 
 
 def _changed(text: pl.Expr, change: Callable[[pl.Series], pl.Series]) -> pl.Expr:

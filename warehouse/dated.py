@@ -12,11 +12,12 @@ from warehouse.as_of import newest_events
 from warehouse.contracts.contract import INPUT_HASH, Contract
 from warehouse.contracts.dated import DatedTable, Entity
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.dependencies import derivations
 from warehouse.errors import WarehouseError
+from warehouse.incremental import following, made_by
 from warehouse.lake import scalar
 from warehouse.reconcile import Plan
 from warehouse.settings import WarehouseSettings
-from warehouse.touched import Touched
 
 REGISTRY = CONTRACTS["registry.dated"]
 TRAINING = CONTRACTS["training.dated"]
@@ -181,24 +182,29 @@ def as_of_join(table: DatedTable, points: str) -> str:
     )
 
 
-def refresh_training(connection: duckdb.DuckDBPyConnection, touched: Touched | None = None) -> Plan:
-    """Bring training.dated up to date: which event each judged pair sees, of those that were touched if that is known."""
-    where, among, declared = "true", "", declarations(connection)
-    if not declared and TRAINING.table not in tables.ever_filled(connection):
-        tables.ensure(connection, TRAINING)
-        return Plan.empty()
-    if touched is not None:
-        connection.register("touched_pairs", touched.keys("training.pairs"))
-        where, among = "pair_key IN (FROM touched_pairs)", " WHERE key IN (FROM touched_pairs)"
-    found = [
-        f"SELECT concat(row, ':', '{table.name}') AS key, row AS pair_key, 'dated.{table.name}' AS \"table\", "
-        f"key AS event_key, as_of AS judged_at, event_time, {INPUT_HASH} AS event_hash "
-        f"FROM ({as_of_join(table, _pairs(table.entity, among))})"
-        for table, _ in declared
-    ]
-    nothing = ", ".join(f'NULL::{TRAINING.sql_type(name)} AS "{name}"' for name in TRAINING.columns)
-    source = " UNION ALL ".join(found) or f"SELECT {nothing} WHERE false"
-    return tables.refresh_by(connection, TRAINING, source, where=where, touched=touched)
+def refresh_training(
+    connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings, *, whole: bool = False
+) -> Plan:
+    """Bring training.dated up to date: which event each judged pair sees."""
+    declared = declarations(connection)
+    derivation = derivations(f"dated.{table.name}" for table, _ in declared)[TRAINING.table]
+    tables.ensure(connection, TRAINING)
+    with following(connection, derivation, made_by(derivation, settings), whole=whole) as found:
+        if found.is_nothing or (not declared and TRAINING.table not in tables.ever_filled(connection)):
+            return Plan.empty()
+        where, among = "true", ""
+        if found.keys is not None:
+            connection.register("dirty_keys", found.keys)
+            where, among = "pair_key IN (FROM dirty_keys)", " WHERE key IN (FROM dirty_keys)"
+        queries = [
+            f"SELECT concat(row, ':', '{table.name}') AS key, row AS pair_key, 'dated.{table.name}' AS \"table\", "
+            f"key AS event_key, as_of AS judged_at, event_time, {INPUT_HASH} AS event_hash "
+            f"FROM ({as_of_join(table, _pairs(table.entity, among))})"
+            for table, _ in declared
+        ]
+        nothing = ", ".join(f'NULL::{TRAINING.sql_type(name)} AS "{name}"' for name in TRAINING.columns)
+        source = " UNION ALL ".join(queries) or f"SELECT {nothing} WHERE false"
+        return tables.refresh_by(connection, TRAINING, source, where=where)
 
 
 def add_training_features(connection: duckdb.DuckDBPyConnection, pairs: pl.DataFrame) -> pl.DataFrame:

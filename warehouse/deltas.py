@@ -125,9 +125,9 @@ def _take_in(
         rows = last.filter(is_upsert).join(change.upsert, on="key", how="semi").select("row")
         current = known.drop_nulls("present").select("key", pl.col("present").alias(INPUT_HASH))
         batches = _upserts(store, rows, lake.settings.batch_rows)
-        written = tables.write(connection, contract, change, current, batches, lake.touched)
-    events.record(connection, table, last, arrival, lake.touched)
-    quarantine.add(connection, table, violations, settled=last.select("key"), touched=lake.touched)
+        written = tables.write(connection, contract, change, current, batches)
+    events.record(connection, table, last, arrival)
+    quarantine.add(connection, table, violations, settled=last.select("key"))
     counts = {
         "rows": words.height + refused,
         "upserts": words.filter(is_upsert).height,
@@ -139,7 +139,7 @@ def _take_in(
         "overruled": judged.filter(~pl.col("is_stale") & ~pl.col("is_last")).height,
         "stale": judged.filter("is_stale").height,
     }
-    _write_journal(lake, connection, file, {"arrival": arrival, "table": table, "snapshot": snapshot, **counts})
+    _write_journal(connection, file, {"arrival": arrival, "table": table, "snapshot": snapshot, **counts})
     rules = dict(sorted(violations["rule"].value_counts().iter_rows()))
     return Applied(file.path.name, table, arrival, is_new=True, **counts, rules=rules, new_columns=file.new_columns)
 
@@ -204,11 +204,8 @@ def history(home: Home) -> list[dict[str, Any]]:
     ]
 
 
-def _write_journal(lake: Lake, connection: duckdb.DuckDBPyConnection, file: DeltaFile, facts: dict[str, Any]) -> None:
+def _write_journal(connection: duckdb.DuckDBPyConnection, file: DeltaFile, facts: dict[str, Any]) -> None:
     facts |= {"key": str(facts["arrival"]), "name": file.path.name, "sha256": file.sha256}
     facts |= {"size_bytes": file.size_bytes, INPUT_HASH: file.sha256}
     marks = ", ".join(f'? AS "{name}"' for name in facts)
     connection.execute(f"INSERT INTO {DELTAS.table} BY NAME SELECT {marks}", list(facts.values()))
-    if lake.touched is not None:
-        new = pl.DataFrame({"key": [facts["key"]], INPUT_HASH: [file.sha256]})
-        lake.touched.note(DELTAS.table, new.clear(), new)

@@ -10,7 +10,6 @@ from warehouse.contracts.contract import INPUT_HASH
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.lake import Lake, quote, scalar
 from warehouse.reconcile import plan
-from warehouse.touched import Touched
 
 EVENTS = CONTRACTS["raw.events"]
 FILES = CONTRACTS["raw.files"]
@@ -27,16 +26,13 @@ def tables_of(lake: Lake) -> set[str]:
         return {table for (table,) in connection.sql(f'SELECT DISTINCT "table" FROM {EVENTS.table}').fetchall()}
 
 
-def forget(connection: duckdb.DuckDBPyConnection, table: str, touched: Touched | None = None) -> datetime | None:
+def forget(connection: duckdb.DuckDBPyConnection, table: str) -> datetime | None:
     """Forget the events of a table, as its file comes in anew, and return the newest time that any of them had or followed."""
     newest = floor(connection, table)
     if tables.exists(connection, EVENTS.table):
         told = connection.execute(f'SELECT max(event_time) FROM {EVENTS.table} WHERE "table" = ?', [table]).fetchone()
         newest = max((time for time in (newest, told[0] if told else None) if time is not None), default=None)
         condition = f'"table" = {quote(table)}'
-        if touched is not None:
-            gone = tables.hashes(connection, EVENTS, condition)
-            touched.note(EVENTS.table, gone, gone.clear())
         connection.execute(f"DELETE FROM {EVENTS.table} WHERE {condition}")
     return newest
 
@@ -99,9 +95,7 @@ def known(connection: duckdb.DuckDBPyConnection, table: str, keys: pl.DataFrame)
     return found.cast({"event_time": time_type()})
 
 
-def record(
-    connection: duckdb.DuckDBPyConnection, table: str, last: pl.DataFrame, arrival: int, touched: Touched | None = None
-) -> None:
+def record(connection: duckdb.DuckDBPyConnection, table: str, last: pl.DataFrame, arrival: int) -> None:
     """Keep the last words (key, op, newest) of a delta on the rows of a table."""
     rows = last.select(
         pl.format("{} {}", pl.lit(table), "key").alias("key"),
@@ -114,5 +108,5 @@ def record(
     )
     connection.register("spoken_keys", rows.select("key"))
     current = tables.hashes(connection, EVENTS, "key IN (FROM spoken_keys)")
-    tables.write(connection, EVENTS, plan(rows, current), current, [rows], touched)
+    tables.write(connection, EVENTS, plan(rows, current), current, [rows])
     connection.unregister("spoken_keys")

@@ -3,8 +3,9 @@
 import duckdb
 import polars as pl
 
-from warehouse import dated, scopes, tables
+from warehouse import dated, tables
 from warehouse.lake import Lake
+from warehouse.sql_tree import restrict
 
 
 def products(lake: Lake, snapshot: int | None = None, keys: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -14,7 +15,7 @@ def products(lake: Lake, snapshot: int | None = None, keys: pl.DataFrame | None 
     products under them are read.
     """
     with lake.reading(snapshot) as connection:
-        frame = connection.sql(_among(connection, "read.products", keys)).pl()
+        frame = connection.sql(among(connection, "read.products", keys)).pl()
         with_dated = dated.add_features(connection, frame, {"product": "key"})
     added = with_dated.columns[frame.width :]
     if not added:
@@ -26,7 +27,7 @@ def products(lake: Lake, snapshot: int | None = None, keys: pl.DataFrame | None 
 def queries(lake: Lake, snapshot: int | None = None, keys: pl.DataFrame | None = None) -> pl.DataFrame:
     """Return every query, or those under `keys`: key, query_id, query and its features."""
     with lake.reading(snapshot) as connection:
-        return connection.sql(_among(connection, "read.queries", keys)).pl()
+        return connection.sql(among(connection, "read.queries", keys)).pl()
 
 
 def training_pairs(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
@@ -86,6 +87,14 @@ def read(lake: Lake, name: str, snapshot: int | None = None) -> pl.DataFrame:
         return connection.sql(tables.sql(f"read.{name}")).pl()
 
 
-def _among(connection: duckdb.DuckDBPyConnection, name: str, keys: pl.DataFrame | None) -> str:
-    """Return the SQL file that joins texts and features, so that it reads no more than the rows under the keys."""
-    return tables.sql(name) if keys is None else scopes.among(connection, name, keys)
+def among(connection: duckdb.DuckDBPyConnection, name: str, keys: pl.DataFrame | None) -> str:
+    """Return `read.products` or `read.queries` so that it reads the rows under some keys (a frame, key) alone; None: all."""
+    if keys is None:
+        return tables.sql(name)
+    connection.register("keys_among", keys.select("key"))
+    entity = name.removeprefix("read.")
+    return restrict(
+        connection,
+        tables.sql(name),
+        dict.fromkeys((f"staging.{entity}", f"features.{entity}"), "key IN (FROM keys_among)"),
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.dated import DatedTables
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.dependencies import Derivation, derivations
 from warehouse.embeddings import EmbeddingCache
 from warehouse.journal import Journal
 from warehouse.kept_files import KeptFiles
@@ -29,6 +30,11 @@ class Home:
     def contracts(self) -> dict[str, Contract]:
         """Return the contracts of all tables, those of the dated features that this home declares among them."""
         return CONTRACTS | {table.contract.table: table.contract for table in self.dated}
+
+    @cached_property
+    def derivations(self) -> dict[str, Derivation]:
+        """Return how the derived tables follow from others, in the order in which they are made."""
+        return derivations(table.contract.table for table in self.dated)
 
     @cached_property
     def lake(self) -> Lake:

@@ -14,7 +14,7 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.doors import DOORS, Arrival, Door, arrivals
 from warehouse.errors import WarehouseError
 from warehouse.file_rows import FileRows
-from warehouse.lake import WIDE_STREAM, Lake, quote, snapshot_id
+from warehouse.lake import WIDE_STREAM, Lake, snapshot_id
 from warehouse.reconcile import plan
 
 FILES = CONTRACTS["raw.files"]
@@ -45,8 +45,7 @@ def ingest(lake: Lake, folder: Path, checked: Sequence[Arrival] | None = None) -
     """Make the raw tables equal to the files in `folder`; a file whose bytes were the last to come in is not read again.
 
     Of several rows with one key the first good one in the file stays. An optional file that is not there empties its table.
-    A file comes after every delta that came in before it: it replaces what they said, and forgets their tombstones. What
-    gave way to what is noted in `lake.touched`, if the run follows that.
+    A file comes after every delta that came in before it: it replaces what they said, and forgets their tombstones.
 
     Args:
         lake: The lake.
@@ -154,15 +153,13 @@ def _take_in(lake: Lake, connection: duckdb.DuckDBPyConnection, file: Arrival, r
     current = tables.hashes(connection, contract, "key IN (FROM in_question)")
     change = plan(desired, current)
     connection.unregister("in_question")
-    as_of = events.forget(connection, contract.table, lake.touched)
+    as_of = events.forget(connection, contract.table)
     wanted = desired.join(change.upsert, on="key", how="semi")
-    gone = tables.take_out(connection, contract, change.stale, current)
+    tables.take_out(connection, contract, change.stale, current)
     if wanted.height:
         read.put_in(connection, wanted)
-    if lake.touched is not None:
-        lake.touched.note(contract.table, gone, wanted)
-    quarantine.replace(connection, contract.table, refused, touched=lake.touched)
-    _record(lake, connection, file, read.height, as_of)
+    quarantine.replace(connection, contract.table, refused)
+    _record(connection, file, read.height, as_of)
     return Ingested(
         contract.table,
         read.height,
@@ -178,18 +175,15 @@ def _empty(lake: Lake, connection: duckdb.DuckDBPyConnection, door: Door) -> Ing
     tables.ensure(connection, door.contract)
     nothing = pl.DataFrame(schema=tables.HASHES)
     current = tables.hashes(connection, door.contract)
-    counts = tables.write(connection, door.contract, plan(nothing, current), current, (), lake.touched)
-    quarantine.replace(connection, door.table, pl.DataFrame(schema=VIOLATION_SCHEMA), touched=lake.touched)
-    _replace_record(lake, connection, door.table, nothing)
+    counts = tables.write(connection, door.contract, plan(nothing, current), current, ())
+    quarantine.replace(connection, door.table, pl.DataFrame(schema=VIOLATION_SCHEMA))
+    connection.execute(f"DELETE FROM {FILES.table} WHERE key = ?", [door.table])
     return Ingested(door.table, 0, *counts)
 
 
-def _record(
-    lake: Lake, connection: duckdb.DuckDBPyConnection, file: Arrival, rows: int, as_of: datetime | None
-) -> None:
+def _record(connection: duckdb.DuckDBPyConnection, file: Arrival, rows: int, as_of: datetime | None) -> None:
     """Say of the table's file when and how it came in, in place of what was said of the one before."""
-    new = pl.DataFrame({"key": [file.door.table], INPUT_HASH: [file.input_hash]})
-    _replace_record(lake, connection, file.door.table, new)
+    connection.execute(f"DELETE FROM {FILES.table} WHERE key = ?", [file.door.table])
     connection.execute(
         f"INSERT INTO {FILES.table} BY NAME "
         "SELECT ? AS key, ? AS name, ? AS sha256, ? AS size_bytes, ? AS rows, ? AS as_of, ? AS after_arrival, "
@@ -205,11 +199,3 @@ def _record(
             file.input_hash,
         ],
     )
-
-
-def _replace_record(lake: Lake, connection: duckdb.DuckDBPyConnection, table: str, new: pl.DataFrame) -> None:
-    """Take out what is said of a table's file; `new` (key, input_hash) is what the caller puts in its place."""
-    gone = tables.hashes(connection, FILES, f"key = {quote(table)}")
-    tables.take_out(connection, FILES, gone, gone)
-    if lake.touched is not None:
-        lake.touched.note(FILES.table, gone, new)

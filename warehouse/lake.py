@@ -7,18 +7,14 @@ import itertools
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import duckdb
 
 from warehouse.databases import Attachment, Databases
 from warehouse.errors import WarehouseError
 from warehouse.settings import WarehouseSettings
-
-if TYPE_CHECKING:
-    from warehouse.touched import Touched
 
 _EXTENSIONS = ("sqlite_scanner", "ducklake")
 _MAX_SNAPSHOT = 2**63 - 1
@@ -39,8 +35,6 @@ class Lake:
         self.catalog = root / "catalog.sqlite"
         self.data = root / "data"
         self._number = next(_NUMBERS)
-        self.touched: Touched | None = None
-        """What the present run changed, where it is known: see `warehouse.touched`."""
         self.is_to_be_written = False
         """Whether this process is about to write: then its readers share the database that it writes with."""
 
@@ -103,11 +97,11 @@ class Lake:
             with self._attached() as connection:
                 try:
                     yield connection
+                    connection.commit()
                 except BaseException:
-                    self.touched = None  # what was noted is not what is there
-                    connection.rollback()
+                    with suppress(duckdb.TransactionException):  # a commit that failed has ended the transaction
+                        connection.rollback()
                     raise
-                connection.commit()
 
     def snapshot(self) -> int:
         """Return the id of the newest snapshot, 0 for an empty lake."""

@@ -12,7 +12,6 @@ from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.lake import Lake, quote, snapshot_id
 from warehouse.settings import MonitoringSettings
-from warehouse.touched import Touched
 
 WATCHED = ("features.products", "features.queries", "features.pairs")
 """The feature tables of the house that are watched, as are all dated features. Their keys begin with the locale."""
@@ -33,18 +32,13 @@ class Reference(NamedTuple):
     model_id: str | None = None
 
 
-def record(
-    connection: duckdb.DuckDBPyConnection,
-    contract: Contract,
-    settings: MonitoringSettings,
-    touched: Touched | None = None,
-) -> pl.DataFrame:
+def record(connection: duckdb.DuckDBPyConnection, contract: Contract, settings: MonitoringSettings) -> pl.DataFrame:
     """Write the table's version and statistics if they are new, within the transaction that filled it.
 
     Returns:
         The statistics of the table as it now stands: rows of monitoring.feature_stats.
     """
-    version = tables.version(connection, contract, touched)
+    version = tables.fingerprint(connection, contract)
     for each in (VERSIONS, STATS, DRIFT):
         tables.ensure(connection, each)
     history = versions(connection, contract.table)

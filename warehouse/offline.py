@@ -7,7 +7,7 @@ from typing import Any, Literal
 import duckdb
 import polars as pl
 
-from warehouse import dated, scopes, tables
+from warehouse import change_feed, dated, frames
 from warehouse.lake import scalar
 
 Entity = Literal["product", "query"]
@@ -16,11 +16,28 @@ ENTITIES: tuple[Entity, ...] = ("product", "query")
 _TABLES = {"product": "features.products", "query": "features.queries"}
 """The tables with a row for each of them."""
 _HIDDEN = "feature_hash"
+_MADE_OF: dict[Entity, tuple[str, ...]] = {
+    "product": ("staging.products", "features.products"),
+    "query": ("staging.queries", "features.queries"),
+}
 
 
 def keys(connection: duckdb.DuckDBPyConnection, entity: Entity) -> pl.DataFrame:
     """Return the keys of all rows, a frame (key)."""
     return connection.sql(f"SELECT key FROM {_TABLES[entity]}").pl()
+
+
+def changed_keys(connection: duckdb.DuckDBPyConnection, entity: Entity, since: int) -> pl.DataFrame | None:
+    """Return the keys of the rows that may be others than as of an earlier snapshot, a frame (key); None: all may be.
+
+    All may be where dated features changed: a time moves on for every row.
+    """
+    contracts = dated.contracts(connection)
+    everywhere = ["registry.dated", *(name for name in contracts if name.startswith("dated."))]
+    last = change_feed.last_changes(connection)
+    if any(last.get(name, 0) > since for name in everywhere):
+        return None
+    return change_feed.changed_keys(connection, [contracts[name] for name in _MADE_OF[entity]], since)
 
 
 def rows(
@@ -35,7 +52,7 @@ def rows(
         batch_rows: Rows in a frame at most.
     """
     name = f"read.{_TABLES[entity].split('.')[1]}"
-    source = tables.sql(name) if keys is None else scopes.among(connection, name, keys)
+    source = frames.among(connection, name, keys)
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE rows_wanted AS SELECT row_number() OVER (ORDER BY key) AS place, * "
         f"FROM (SELECT COLUMNS(name -> name <> '{_HIDDEN}') FROM ({source})) ORDER BY key"

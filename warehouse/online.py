@@ -14,7 +14,6 @@ from warehouse.errors import WarehouseError
 from warehouse.lake import Lake
 from warehouse.near_keys import near_keys
 from warehouse.offline import Entity
-from warehouse.touched import Touched
 
 _ROWS = 'CREATE TABLE IF NOT EXISTS {} (key TEXT, since INTEGER, hash TEXT, "values" TEXT, PRIMARY KEY (key, since))'
 _SNAPSHOTS = (
@@ -22,11 +21,6 @@ _SNAPSHOTS = (
     "(entity TEXT, snapshot INTEGER, columns TEXT, rows INTEGER, PRIMARY KEY (entity, snapshot))"
 )
 _BUSY_S = 60.0
-_SOURCES: dict[Entity, tuple[str, ...]] = {
-    "product": ("staging.products", "features.products"),
-    "query": ("staging.queries", "features.queries"),
-}
-"""The tables that an entity's rows are made from."""
 
 
 class OnlineWrite(NamedTuple):
@@ -53,11 +47,11 @@ class OnlineTable:
         """Tell whether the rows of a snapshot were written: all of them, or none."""
         return bool(self._columns_at(entity, snapshot))
 
-    def write(self, lake: Lake, snapshot: int, touched: Touched | None = None) -> OnlineWrite:
+    def write(self, lake: Lake, snapshot: int) -> OnlineWrite:
         """Bring in the lake's features as of a snapshot, in one transaction; write nothing if they are there already.
 
-        Where `touched` tells what changed since the snapshot that was written last, nothing else is looked at. The caller
-        holds the run lock, and writes a snapshot before it publishes the release that names it.
+        Only the rows are looked at that changed since the snapshot that was written last, where the lake can tell them. The
+        caller holds the run lock, and writes a snapshot before it publishes the release that names it.
         """
         missing = [entity for entity in offline.ENTITIES if not self.holds(entity, snapshot)]
         done = OnlineWrite(0, 0)
@@ -69,7 +63,7 @@ class OnlineTable:
                 for table in (_SNAPSHOTS, *map(_ROWS.format, offline.ENTITIES)):
                     database.execute(f"{table} WITHOUT ROWID")
                 for entity in missing:
-                    written = _write(database, lake, entity, snapshot, touched)
+                    written = _write(database, lake, entity, snapshot)
                     done = OnlineWrite(done.upserted + written.upserted, done.deleted + written.deleted)
                 database.execute("COMMIT")
         return done
@@ -186,15 +180,15 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(address, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, uri=True)
 
 
-def _write(
-    database: sqlite3.Connection, lake: Lake, entity: Entity, snapshot: int, touched: Touched | None
-) -> OnlineWrite:
+def _write(database: sqlite3.Connection, lake: Lake, entity: Entity, snapshot: int) -> OnlineWrite:
     # A lake that was set back makes its later snapshots anew: what they held before must not shine through.
     if _newest(database, entity) > snapshot:
         database.execute(f"DELETE FROM {entity} WHERE since > ?", (snapshot,))
         database.execute("DELETE FROM snapshots WHERE entity = ? AND snapshot > ?", (entity, snapshot))
-    is_narrow = touched is not None and _newest(database, entity) == touched.point
-    keys = touched.keys(*_SOURCES[entity]) if touched is not None and is_narrow else None
+    newest = _newest(database, entity)
+    with lake.reading(snapshot) as connection:
+        keys = offline.changed_keys(connection, entity, newest) if newest >= 0 else None
+    is_narrow = keys is not None
     if keys is not None and keys.is_empty():
         _carry_on(database, entity, snapshot)
         return OnlineWrite(0, 0)

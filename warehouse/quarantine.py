@@ -3,12 +3,11 @@
 import duckdb
 import polars as pl
 
-from warehouse import scopes, tables
+from warehouse import tables
 from warehouse.contracts.contract import INPUT_HASH
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.lake import scalar
 from warehouse.reconcile import Plan, plan
-from warehouse.touched import Touched
 
 CONTRACT = CONTRACTS["quarantine.rows"]
 
@@ -18,7 +17,6 @@ def replace(
     table: str,
     violations: pl.DataFrame,
     stale: pl.DataFrame | None = None,
-    touched: Touched | None = None,
 ) -> Plan:
     """Make the quarantine of `table` hold the violations (key, rule, row), one row for each violated rule.
 
@@ -45,7 +43,7 @@ def replace(
     connection.unregister("violations")
     change = plan(desired.select(INPUT_HASH, key="id"), current)
     rows = desired.join(change.upsert, left_on="id", right_on="key", how="semi")
-    tables.write(connection, CONTRACT, change, current.select("key", INPUT_HASH), [rows], touched)
+    tables.write(connection, CONTRACT, change, current.select("key", INPUT_HASH), [rows])
     return change
 
 
@@ -54,7 +52,6 @@ def add(
     table: str,
     violations: pl.DataFrame,
     settled: pl.DataFrame,
-    touched: Touched | None = None,
 ) -> Plan:
     """Put violations (key, rule, row) beside what the quarantine of `table` holds, each once.
 
@@ -71,7 +68,7 @@ def add(
     new = (
         violations.with_columns(pl.lit("").alias(INPUT_HASH)).join(kept, on=["key", "rule", "row"], how="anti").unique()
     )
-    return replace(connection, table, pl.concat([kept, new.select(kept.columns)]), stale=spoken, touched=touched)
+    return replace(connection, table, pl.concat([kept, new.select(kept.columns)]), stale=spoken)
 
 
 def hashes(connection: duckdb.DuckDBPyConnection, table: str) -> pl.DataFrame:
@@ -92,17 +89,7 @@ def counts(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     return connection.sql('SELECT "table", rule, count(*) AS rows FROM quarantine.rows GROUP BY ALL ORDER BY ALL').pl()
 
 
-def refuse(connection: duckdb.DuckDBPyConnection, table: str, touched: Touched | None = None) -> int:
-    """Put what the table's SQL file in `sql/quarantine/` finds into quarantine; return how many rows it now holds.
-
-    Where it is known what the run touched, only what hangs on that is looked at.
-    """
-    name, stale = f"quarantine.{table.replace('.', '_')}", None
-    sql = tables.sql(name)
-    if touched is not None:
-        stale = scopes.affected(connection, name, touched)
-        if stale.height:
-            sql = scopes.scoped(connection, name)
-    if stale is None or stale.height:
-        replace(connection, table, connection.sql(sql).pl(), stale, touched)
+def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    """Return how many rows of `table` are in quarantine."""
+    tables.ensure(connection, CONTRACT)
     return scalar(connection, f'SELECT count(*) FROM {CONTRACT.table} WHERE "table" = ?', [table])

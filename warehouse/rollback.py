@@ -77,8 +77,8 @@ def withdrawn_by(releases: Sequence[Release], model_id: str) -> Release | None:
     return releases[last + 1]
 
 
-def held(home: Home, model_id: str, snapshot: int) -> str | None:
-    """Return why a model may not be published as of an as-of point, in words; None if nothing speaks against it.
+def held(home: Home, model_id: str) -> str | None:
+    """Return why a model may not be published on the lake as it is, in words; None if nothing speaks against it.
 
     After a rollback that left the model as it was, no model may be while the lake is as it was; after one that changed the
     model, only others than that which was gone back to.
@@ -90,7 +90,7 @@ def held(home: Home, model_id: str, snapshot: int) -> str | None:
     if model_id != live.model_id != before.model_id:
         return None
     points = [point.snapshot for point in snapshots.points(home.lake) if point.ended_at <= live.published_at]
-    changed = snapshots.changed_tables(home.lake, points[-1] if points else 0, snapshot)
+    changed = snapshots.changed_tables(home.lake, points[-1] if points else 0)
     if any(table.split(".")[0] in _SEEN or table == "registry.dated" for table in changed):
         return None
     return (

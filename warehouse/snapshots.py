@@ -1,33 +1,29 @@
 """As-of points: the snapshots that ended a successful run, and what had changed at each."""
 
-import functools
-import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.resources import files
-from pathlib import Path
 
-import duckdb
 import polars as pl
 
-from warehouse import changes, dated, tables
-from warehouse.contracts.contract import INPUT_HASH, Contract
+from warehouse import change_feed, changes, tables, watermarks
+from warehouse.contracts.contract import INPUT_HASH
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.lake import Lake, scalar, snapshot_id
-from warehouse.settings import WarehouseSettings
 from warehouse.tables import Written
-from warehouse.takeover import DERIVED, GIVEN
-from warehouse.touched import Touched
 
 POINTS = CONTRACTS["registry.snapshots"]
 CHANGES = CONTRACTS["registry.changes"]
-COMMANDS = ("evaluation.folds", "evaluation.trials")
-"""What commands write beside the runs: no searcher sees a difference for them, and no run is owed a point."""
-FOLLOWED = (*GIVEN, *DERIVED, "registry.dated")
-"""The tables of which all that a run writes is noted. (Where a dated table or their registry changes, nothing is relied on.)"""
+BOOKKEEPING = (
+    POINTS.table,
+    CHANGES.table,
+    "registry.watermarks",
+    "evaluation.folds",
+    "evaluation.trials",
+)
+"""What runs and commands write about their work: the lake's content is the same before and after."""
 _NAMED = 5
 
 
@@ -44,106 +40,59 @@ class Point:
         return f"{self.snapshot} ({utc(self.ended_at)})"
 
 
-def mark(lake: Lake, run_id: str, ended_at: datetime) -> int:
-    """Make the lake's present state an as-of point and return its snapshot; write nothing if it is one already.
+def mark(lake: Lake, run_id: str, ended_at: datetime, snapshot: int | None = None) -> int:
+    """Make the lake's content an as-of point, as a run that has now ended left it, and return its snapshot.
 
-    What changed since the point before is recorded with it. The caller holds the run lock: nothing else writes meanwhile.
+    Nothing is written if it is one. What changed since the point before is recorded with it, in a snapshot after it. The
+    caller holds the run lock: nothing else writes meanwhile.
+
+    Args:
+        lake: The lake.
+        run_id: The run that ended.
+        ended_at: When it did.
+        snapshot: The snapshot that the run took for the lake's content before it ended; None: that of now.
     """
-    newest = lake.snapshot()
     known = points(lake)
-    if any(point.snapshot == newest for point in known):
-        return newest
+    snapshot = content_snapshot(lake) if snapshot is None else snapshot
+    if any(point.snapshot == snapshot for point in known):
+        return snapshot
     before = known[-1].snapshot if known else 0
-    if known and _only_commands(lake, before):
-        return before
-    touched, lake.touched = lake.touched, None
-    changed = changes.written(lake, before, newest, (POINTS.table, CHANGES.table, *COMMANDS), touched)
+    changed = changes.written(lake, before, BOOKKEEPING)
     with lake.writing() as connection:
-        snapshot = snapshot_id(connection) + 1  # this very commit's: there is one writer at a time
         tables.ensure(connection, POINTS)
         connection.execute(
-            f"INSERT INTO {POINTS.table} BY NAME "
-            f"SELECT ? AS key, ? AS snapshot, ? AS run_id, ? AS ended_at, ? AS made_by, ? AS {INPUT_HASH}",
-            [str(snapshot), snapshot, run_id, ended_at, _code(lake), run_id],
+            f"INSERT INTO {POINTS.table} BY NAME SELECT ? AS key, ? AS snapshot, ? AS run_id, ? AS ended_at, ? AS {INPUT_HASH}",
+            [str(snapshot), snapshot, run_id, ended_at, run_id],
         )
-        contracts, present = dated.contracts(connection), tables.row_counts(connection)
+        present = tables.row_counts(connection)
         rows = [
             {
                 "key": f"{snapshot}:{table}",
                 "snapshot": snapshot,
                 "table": table,
                 "rows": present.get(table, 0),
-                "fingerprint": _version(connection, contracts[table], touched) if table in present else None,
                 **count._asdict(),
             }
             for table, count in changed.items()
         ]
-        schema = dict.fromkeys(CHANGES.columns, pl.Int64) | dict.fromkeys(("key", "table", "fingerprint"), pl.String)
+        schema = dict.fromkeys(CHANGES.columns, pl.Int64) | dict.fromkeys(("key", "table"), pl.String)
         tables.refresh_from(connection, CHANGES, pl.DataFrame(rows, schema=schema), f"snapshot = {snapshot}")
     return snapshot
 
 
-def _version(connection: duckdb.DuckDBPyConnection, contract: Contract, touched: Touched | None) -> str:
-    return tables.version(connection, contract, touched if touched and touched.any(contract.table) else None)
+def content_snapshot(lake: Lake) -> int:
+    """Return the snapshot that names the lake's present content: the newest point where nothing was written since.
 
-
-def touched_since(lake: Lake) -> Touched | None:
-    """Return what is to take down what a run changes from now on; None where that would not be enough to know.
-
-    It is enough if a run ended with the lake as it is, made by this very code under these settings: all tables follow from
-    the raw ones then. The caller holds the run lock.
+    Bookkeeping does not count.
     """
     known = points(lake) if lake.exists else []
-    if not known or (lake.snapshot() != known[-1].snapshot and not _only_commands(lake, known[-1].snapshot)):
-        return None
+    if not known:
+        return lake.snapshot()
     with lake.reading() as connection:
-        if "made_by" not in tables.columns(connection, POINTS.table):
-            return None
-        made_by = connection.execute(
-            f"SELECT made_by FROM {POINTS.table} WHERE snapshot = ?", [known[-1].snapshot]
-        ).fetchone()
-        versions = dict.fromkeys(set(FOLLOWED) - tables.ever_filled(connection), tables.EMPTY)
-        versions |= dict(
-            connection.execute(
-                f'SELECT "table", arg_max(fingerprint, snapshot) FROM {CHANGES.table} '
-                """WHERE ("table" IN (SELECT unnest(?)) OR starts_with("table", 'dated.')) AND fingerprint IS NOT NULL """
-                "GROUP BY ALL",
-                [list(FOLLOWED)],
-            ).fetchall()
-        )
-    return Touched(known[-1].snapshot, versions) if made_by and made_by[0] == _code(lake) else None
-
-
-def _code(lake: Lake) -> str:
-    """Return a digest of all that decides what the tables are, given the raw ones: the source files and their settings."""
-    settings = lake.settings.model_dump_json(include=WarehouseSettings.DECISIVE)
-    return hashlib.sha256(f"{_source_files()} {settings}".encode()).hexdigest()[:16]
-
-
-@functools.cache
-def _source_files() -> str:
-    house, digest = Path(str(files("warehouse"))).parent, hashlib.sha256()
-    for package in ("assets", "models", "warehouse"):
-        for path in sorted((house / package).rglob("*")):
-            if path.suffix in (".py", ".sql"):
-                digest.update(path.relative_to(house).as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
-def _only_commands(lake: Lake, since: int) -> bool:
-    """Tell whether nothing but what commands write was written after a snapshot."""
-    with lake.reading() as connection:
-        written = connection.execute(
-            "SELECT changes FROM ducklake_snapshots('lake') WHERE snapshot_id > ?", [since]
-        ).fetchall()
-        # Changes name a table by its number, and numbers come without a schema: with two of that name neither is known.
-        own = {table.split(".")[0] for table in COMMANDS} | set(COMMANDS)
-        for table in COMMANDS:
-            ids = connection.execute(
-                "SELECT table_id::VARCHAR FROM ducklake_table_info('lake') WHERE table_name = ?", [table.split(".")[1]]
-            ).fetchall()
-            own |= set(ids[0]) if len(ids) == 1 else set()
-    return all(what in own for (change,) in written for names in change.values() for what in names)
+        last = change_feed.last_changes(connection)
+        newest = snapshot_id(connection)
+    written = [table for table, snapshot in last.items() if snapshot > known[-1].snapshot]
+    return known[-1].snapshot if set(written) <= set(BOOKKEEPING) else newest
 
 
 def points(lake: Lake) -> list[Point]:
@@ -210,13 +159,16 @@ def snapshots(lake: Lake) -> list[int]:
     return [int(snapshot) for (snapshot,) in rows]
 
 
-def expire(lake: Lake, versions: Sequence[int]) -> int:
+def expire(lake: Lake, versions: Sequence[int], sources: Callable[[str], Iterable[str]]) -> int:
     """Let these snapshots go, and with them the files that no other snapshot needs; return how many files went.
+
+    `sources` returns the tables that a watermark follows: one at a snapshot that goes is lifted.
 
     Files are removed after it is committed that nothing needs them: a killed process leaves some for the next call.
     """
     with lake.writing() as connection:
         if versions:
+            watermarks.lift(connection, sources, set(versions))
             listed = ", ".join(str(int(version)) for version in versions)
             connection.execute(f"CALL ducklake_expire_snapshots('lake', versions => [{listed}])")
     with lake.writing() as connection:
@@ -233,27 +185,10 @@ def is_kept(lake: Lake, snapshot: int) -> bool:
         return scalar(connection, known, [snapshot]) > 0
 
 
-def changed_tables(lake: Lake, after: int, until: int) -> set[str]:
-    """Return the tables that changed at the as-of points after one snapshot and up to another."""
+def changed_tables(lake: Lake, after: int) -> set[str]:
+    """Return the tables that were written to after a snapshot."""
     with lake.reading() as connection:
-        if not tables.exists(connection, CHANGES.table):
-            return set()
-        rows = connection.execute(
-            f'SELECT DISTINCT "table" FROM {CHANGES.table} WHERE snapshot > ? AND snapshot <= ?', [after, until]
-        ).fetchall()
-    return {table for (table,) in rows}
-
-
-def recorded_fingerprint(lake: Lake, table: str, snapshot: int) -> str | None:
-    """Return the data version that a table had at an as-of point, as the run that ended there recorded it."""
-    with lake.reading() as connection:
-        if not tables.exists(connection, CHANGES.table):
-            return None
-        row = connection.execute(
-            f'SELECT fingerprint FROM {CHANGES.table} WHERE "table" = ? AND snapshot <= ? ORDER BY snapshot DESC LIMIT 1',
-            [table, snapshot],
-        ).fetchone()
-    return None if row is None else row[0]
+        return {table for table, last in change_feed.last_changes(connection).items() if last > after}
 
 
 def utc(moment: datetime) -> str:

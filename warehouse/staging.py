@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from warehouse import cleaned_hash, cleaning, quarantine, scopes, tables
+from warehouse import cleaned_hash, cleaning, quarantine, tables
 from warehouse.ahead import ahead
 from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA, split_rows
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.dependencies import DERIVATIONS
+from warehouse.incremental import following, made_by, restricted
 from warehouse.lake import WIDE_STREAM, Lake
 from warehouse.reconcile import plan
 
@@ -26,25 +28,23 @@ class Cleaned:
     quarantined: int
 
 
-def refresh_products(lake: Lake) -> Cleaned:
-    """Bring staging.products up to date with raw.products."""
-    return _reclean(lake, "staging.products", "SELECT * FROM raw.products", cleaning.clean_products)
+def refresh_products(lake: Lake, *, whole: bool = False) -> Cleaned:
+    """Bring staging.products up to date with raw.products; `whole` compares every row, whatever the watermark says."""
+    return _reclean(lake, "staging.products", "SELECT * FROM raw.products", cleaning.clean_products, whole=whole)
 
 
-def refresh_queries(lake: Lake) -> Cleaned:
+def refresh_queries(lake: Lake, *, whole: bool = False) -> Cleaned:
     """Bring staging.queries up to date with raw.judgements, raw.sources and staging.products."""
     source = f"SELECT *, md5(to_json(q)::VARCHAR) AS {INPUT_HASH} FROM ({tables.sql('staging.queries')}) AS q"
-    return _reclean(lake, "staging.queries", source, cleaning.clean_queries)
+    return _reclean(lake, "staging.queries", source, cleaning.clean_queries, whole=whole)
 
 
-def _reclean(lake: Lake, table: str, source: str, clean: Cleaner) -> Cleaned:
+def _reclean(lake: Lake, table: str, source: str, clean: Cleaner, *, whole: bool) -> Cleaned:
     """Clean the rows of `source` (an SQL query with key and input_hash) that are new or changed, in batches.
 
-    Where it is known what the run touched, only what hangs on that is looked at.
+    Without `whole`, only those are looked at that a change of the sources since the table's watermark may have reached.
     """
-    contract, touched = CONTRACTS[table], lake.touched
-    if touched is not None and not touched.any(*scopes.SCOPES[table].hangs_on):
-        return Cleaned(0, 0, 0, 0, quarantined=0)
+    contract, derivation = CONTRACTS[table], DERIVATIONS[table]
     rules = f"{cleaning.version()}:{contract.version}"
     refused = [pl.DataFrame(schema=VIOLATION_SCHEMA | {INPUT_HASH: pl.String})]
     lake.require()
@@ -52,37 +52,38 @@ def _reclean(lake: Lake, table: str, source: str, clean: Cleaner) -> Cleaned:
     with lake.writing() as writer, writer.cursor() as reader, writer.cursor() as hasher:
         reader.execute("USE lake")
         reader.execute(WIDE_STREAM)
-        where = "true"
-        if touched is not None:
-            reached = scopes.affected(reader, table, touched)
-            if reached.is_empty():
-                return Cleaned(0, 0, 0, 0, quarantined=0)
         tables.ensure(writer, contract)
-        refused_before = quarantine.hashes(writer, table)
-        if touched is not None:
-            source, where = scopes.narrowed(reader, source, scopes.SCOPES[table].rows), scopes.AFFECTED
-            writer.register("affected", reached)
-            refused_before = refused_before.join(reached, on="key", how="semi")
-        desired = reader.sql(f"SELECT key, concat({INPUT_HASH}, ':', '{rules}') AS {INPUT_HASH} FROM ({source})").pl()
-        current = tables.hashes(writer, contract, where)
-        change = plan(desired, pl.concat([cleaned_hash.without_content(current), refused_before]))
+        with following(writer, derivation, made_by(derivation, lake.settings), whole=whole) as found:
+            if found.is_nothing:
+                return Cleaned(0, 0, 0, 0, quarantined=0)
+            where, refused_before = "true", quarantine.hashes(writer, table)
+            source = restricted(reader, derivation, source, found)
+            if found.keys is not None:
+                where = "key IN (FROM dirty_keys)"
+                writer.register("dirty_keys", found.keys)
+                refused_before = refused_before.join(found.keys, on="key", how="semi")
+            desired = reader.sql(
+                f"SELECT key, concat({INPUT_HASH}, ':', '{rules}') AS {INPUT_HASH} FROM ({source})"
+            ).pl()
+            current = tables.hashes(writer, contract, where)
+            change = plan(desired, pl.concat([cleaned_hash.without_content(current), refused_before]))
 
-        def batches() -> Iterator[pl.DataFrame]:
-            if not change.upsert.height:
-                return
-            reader.register("upsert_keys", change.upsert)
-            for batch in reader.sql(f"SELECT * FROM ({source}) WHERE key IN (FROM upsert_keys)").to_arrow_reader(
-                lake.settings.batch_rows
-            ):
-                raw = pl.DataFrame(batch).lazy()
-                hashed = raw.select("key", pl.concat_str(INPUT_HASH, pl.lit(rules), separator=":"))
-                frame = clean(raw).select(*contract.columns).join(hashed, on="key", maintain_order="left").collect()
-                good, violations = split_rows(contract, frame)
-                refused.append(violations.join(frame.select("key", INPUT_HASH), on="key"))
-                yield cleaned_hash.with_content(hasher, contract, good)
+            def batches() -> Iterator[pl.DataFrame]:
+                if not change.upsert.height:
+                    return
+                reader.register("upsert_keys", change.upsert)
+                for batch in reader.sql(f"SELECT * FROM ({source}) WHERE key IN (FROM upsert_keys)").to_arrow_reader(
+                    lake.settings.batch_rows
+                ):
+                    raw = pl.DataFrame(batch).lazy()
+                    hashed = raw.select("key", pl.concat_str(INPUT_HASH, pl.lit(rules), separator=":"))
+                    frame = clean(raw).select(*contract.columns).join(hashed, on="key", maintain_order="left").collect()
+                    good, violations = split_rows(contract, frame)
+                    refused.append(violations.join(frame.select("key", INPUT_HASH), on="key"))
+                    yield cleaned_hash.with_content(hasher, contract, good)
 
-        # Cleaned while the last are written.
-        counts = tables.write(writer, contract, change, current, ahead(batches()), touched)
-        violations = pl.concat(refused)
-        quarantine.replace(writer, table, violations, change.stale, touched)
+            # Cleaned while the last are written.
+            counts = tables.write(writer, contract, change, current, ahead(batches()))
+            violations = pl.concat(refused)
+            quarantine.replace(writer, table, violations, change.stale)
     return Cleaned(change.upsert.height, *counts, quarantined=violations["key"].n_unique())

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import duckdb
 import polars as pl
@@ -22,16 +22,6 @@ class Written(NamedTuple):
     inserted: int
     updated: int
     deleted: int
-
-
-class Notebook(Protocol):
-    """Take down which rows of a table gave way to which, and what data version follows: see `warehouse.touched`."""
-
-    def note(self, table: str, old: pl.DataFrame, new: pl.DataFrame) -> None:
-        """Note that rows gave way to others; both are frames (key, input_hash)."""
-
-    def version(self, table: str) -> str | None:
-        """Return the table's data version, None if it is not known."""
 
 
 def data_version(rows: int, total: int) -> str:
@@ -124,14 +114,12 @@ def write(
     change: Plan,
     current: pl.DataFrame,
     batches: Iterable[pl.DataFrame],
-    touched: Notebook | None = None,
 ) -> Written:
     """Take out the stale rows and put in the batches, which hold the rows of `change.upsert` (or fewer: refused ones).
 
     `current` (key, input_hash) are the rows that the table has, or those of them that may be stale.
     """
     gone = take_out(connection, contract, change.stale, current)
-    new = [gone.clear()]
     written = updated = 0
     columns = ", ".join(f'"{column}"' for column in (*contract.columns, INPUT_HASH))
     for batch in batches:
@@ -139,10 +127,6 @@ def write(
             connection.execute(f"INSERT INTO {contract.table} BY NAME SELECT {columns} FROM batch")
             written += batch.height
             updated += batch.join(gone, left_on=contract.key, right_on="key", how="semi").height
-            if touched is not None:
-                new.append(batch.select(pl.col(contract.key).alias("key"), INPUT_HASH))
-    if touched is not None:
-        touched.note(contract.table, gone, pl.concat(new))
     return Written(written - updated, updated, gone.height - updated)
 
 
@@ -162,10 +146,9 @@ def refresh(
     connection: duckdb.DuckDBPyConnection,
     contract: Contract,
     parameters: Mapping[str, object] | None = None,
-    touched: Notebook | None = None,
 ) -> Plan:
     """Run the table's SQL file and reconcile the table with its answer; a row's input hash is the hash of its content."""
-    return _reconcile(connection, contract, sql(contract.table), parameters, touched=touched)
+    return _reconcile(connection, contract, sql(contract.table), parameters)
 
 
 def refresh_by(
@@ -174,10 +157,9 @@ def refresh_by(
     source: str,
     parameters: Mapping[str, object] | None = None,
     where: str = "true",
-    touched: Notebook | None = None,
 ) -> Plan:
     """Reconcile the rows for which `where` holds with what a query of the table's columns answers with."""
-    return _reconcile(connection, contract, source, parameters, where, touched)
+    return _reconcile(connection, contract, source, parameters, where)
 
 
 def refresh_from(
@@ -185,11 +167,10 @@ def refresh_from(
     contract: Contract,
     frame: pl.DataFrame,
     where: str = "true",
-    touched: Notebook | None = None,
 ) -> Plan:
     """Reconcile the rows of the table for which the SQL condition `where` holds with a frame of its columns."""
     connection.register("given", frame)
-    change = _reconcile(connection, contract, "SELECT * FROM given", None, where, touched)
+    change = _reconcile(connection, contract, "SELECT * FROM given", None, where)
     connection.unregister("given")
     return change
 
@@ -200,7 +181,6 @@ def _reconcile(
     source: str,
     parameters: Mapping[str, object] | None,
     where: str = "true",
-    touched: Notebook | None = None,
 ) -> Plan:
     ensure(connection, contract)
     columns = ", ".join(f'"{column}"::{contract.sql_type(column)} AS "{column}"' for column in contract.columns)
@@ -226,9 +206,6 @@ def _reconcile(
             )
             connection.unregister("upsert_keys")
         connection.execute("DROP TABLE desired")
-    if touched is not None and not change.is_empty:
-        old, new = current.join(change.stale, on="key", how="semi"), desired.join(change.upsert, on="key", how="semi")
-        touched.note(contract.table, old, new)
     return change
 
 
@@ -262,12 +239,6 @@ def fingerprint(connection: duckdb.DuckDBPyConnection, contract: Contract, where
         {"half": (1 << 64) - 1},
     ).fetchone() or (0, 0, 0)
     return data_version(int(rows), (int(high) << 64) + int(low))
-
-
-def version(connection: duckdb.DuckDBPyConnection, contract: Contract, touched: Notebook | None) -> str:
-    """Return the data version of a table, from what was touched of it where that is known."""
-    known = touched.version(contract.table) if touched is not None else None
-    return known or fingerprint(connection, contract)
 
 
 def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:

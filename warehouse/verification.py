@@ -8,6 +8,7 @@ import polars as pl
 
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.rules import UNIQUE, row_schema, rules
+from warehouse.lake import scalar
 
 SHOWN_KEYS = 5
 """How many of the rows that break a rule are named."""
@@ -35,40 +36,56 @@ def verify(
 ) -> list[Broken]:
     """Return the rules that rows of the contract's table break, or its rows under `keys`; none is the healthy answer.
 
-    With `since` those under `keys` were all written after that snapshot of the lake: no older file is read.
+    With `since` those under `keys` that were written after that snapshot of the lake: no older file is read, but for keys.
 
     Nulls and equal keys are counted by SQL, which reads no column twice and spills to disk; all other rules are looked at by
     dataframely, `batch_rows` rows at a time, with only those columns that the rules need.
     """
-    table = contract.table
+    table = among = contract.table
     if keys is not None:  # few rows, looked at more than once
         needed = {contract.key, *(rule_column for rule in rules(contract) for rule_column in rule.columns)}
         connection.register("verified_keys", keys.select("key"))
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE verified AS SELECT {', '.join(map(_quoted, sorted(needed)))} FROM {table} "
-            f"WHERE {'true' if since is None else f'snapshot_id > {since}'} AND {_quoted(contract.key)} IN (FROM verified_keys)"
+            f"WHERE {'true' if since is None else f'snapshot_id > {since}'} "
+            f"AND ({_quoted(contract.key)} IN (FROM verified_keys) OR {_quoted(contract.key)} IS NULL)"
         )
-        connection.unregister("verified_keys")
+        among = f"(SELECT {_quoted(contract.key)} FROM {table} WHERE {_quoted(contract.key)} IN (FROM verified_keys))"
         table = "verified"
-    broken = [*_counted(connection, contract, table), *_looked_at(connection, contract, table, batch_rows)]
+    broken = [
+        *_repeated(connection, contract, among),
+        *_missing(connection, contract, table),
+        *_looked_at(connection, contract, table, batch_rows),
+    ]
     if keys is not None:
+        connection.unregister("verified_keys")
         connection.execute("DROP TABLE verified")
     return sorted(broken, key=lambda one: one.rule)
 
 
-def _counted(connection: duckdb.DuckDBPyConnection, contract: Contract, table: str) -> list[Broken]:
-    """Count missing values and keys that stand more than once: of n rows with one key, n - 1 are too many."""
+def _repeated(connection: duckdb.DuckDBPyConnection, contract: Contract, table: str) -> list[Broken]:
+    """Count keys that stand more than once: of n rows with one key, n - 1 are too many."""
+    key = _quoted(contract.key)
+    count = scalar(connection, f"SELECT count({key}) - count(DISTINCT {key}) FROM {table}")
+    repeated = f"{key} IN (SELECT {key} FROM {table} GROUP BY ALL HAVING count(*) > 1)"
+    return [Broken(UNIQUE, count, _keys(connection, _distinct(key, table, repeated)))] if count else []
+
+
+def _missing(connection: duckdb.DuckDBPyConnection, contract: Contract, table: str) -> list[Broken]:
+    """Count missing values."""
     key = _quoted(contract.key)
     required = {rule.name: _quoted(rule.columns[0]) for rule in rules(contract) if rule.is_not_null}
-    counts = [f"count({key}) - count(DISTINCT {key})", *(f"count(*) - count({column})" for column in required.values())]
-    row = connection.execute(f"SELECT {', '.join(counts)} FROM {table}").fetchone() or ()
-    where = {UNIQUE: f"{key} IN (SELECT {key} FROM {table} GROUP BY ALL HAVING count(*) > 1)"}
-    where |= {name: f"{column} IS NULL" for name, column in required.items()}
+    counts = ", ".join(f"count(*) - count({column})" for column in required.values())
+    row = connection.execute(f"SELECT {counts} FROM {table}").fetchone() or ()
     return [
-        Broken(rule, count, _keys(connection, f"SELECT DISTINCT {key} FROM {table} WHERE {condition}"))
-        for (rule, condition), count in zip(where.items(), row, strict=True)
+        Broken(rule, count, _keys(connection, _distinct(key, table, f"{column} IS NULL")))
+        for (rule, column), count in zip(required.items(), row, strict=True)
         if count
     ]
+
+
+def _distinct(key: str, table: str, condition: str) -> str:
+    return f"SELECT DISTINCT {key} FROM {table} WHERE {condition}"
 
 
 def _looked_at(connection: duckdb.DuckDBPyConnection, contract: Contract, table: str, batch_rows: int) -> list[Broken]:

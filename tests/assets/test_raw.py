@@ -12,7 +12,7 @@ from assets.features import feature_products
 from assets.raw import raw_tables
 from assets.staging import staging_products
 from assets.workspace import Workspace
-from warehouse import monitoring, snapshots, tables
+from warehouse import incremental, monitoring, snapshots, tables
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.home import Home
 from warehouse.lake import quote
@@ -83,11 +83,20 @@ def title_chars(home: Home) -> dict[str, int]:
 
 
 def test_what_a_folder_changed_is_followed_and_no_other_row_is_looked_at(home: Home, tmp_path: Path) -> None:
-    told = run(home, folder(tmp_path / "second", {"P1": "big mug"}))
+    run(home, folder(tmp_path / "second", {"P1": "big mug"}))
     assert title_chars(home) == dict.fromkeys(IDS, 3) | {"P1": 7, "P9": 0}
-    with home.lake.reading() as connection:
-        for table, version in told.items():
-            assert version == tables.fingerprint(connection, CONTRACTS[table]), table
+
+
+def test_the_data_version_of_a_table_is_another_only_where_the_table_is(home: Home, tmp_path: Path) -> None:
+    first, again = run(home, tmp_path / "first"), run(home, tmp_path / "first")
+    second = run(home, folder(tmp_path / "second", {"P1": "big mug"}))
+    assert first == again
+    assert {table for table in first if first[table] != second[table]} == {
+        "raw.files",
+        "raw.products",
+        "staging.products",
+        "features.products",
+    }
 
 
 def test_statistics_are_those_of_the_whole_table_as_it_now_is(home: Home, tmp_path: Path) -> None:
@@ -105,14 +114,25 @@ def test_a_run_into_which_nothing_comes_mends_what_went_wrong(home: Home) -> Non
     assert title_chars(home) == dict.fromkeys(IDS, 3)
 
 
-def test_where_much_changed_whole_tables_are_compared(home: Home, tmp_path: Path) -> None:
+def test_where_much_changed_whole_tables_are_compared(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incremental, "FEW", 0)
     run(home, folder(tmp_path / "second", dict.fromkeys(IDS[:4], "big mug")))
     assert title_chars(home) == dict.fromkeys(IDS[:4], 7) | dict.fromkeys(IDS[4:], 3)
 
 
-def test_after_a_run_that_did_not_end_whole_tables_are_compared(home: Home, tmp_path: Path) -> None:
-    with home.lake.writing() as connection:
-        connection.execute(f"UPDATE {FEATURES.table} SET title_chars = 1, input_hash = 'torn' WHERE key = 'us:P8'")
+def test_after_a_run_that_did_not_end_a_change_is_followed_from_where_it_was_left(home: Home, tmp_path: Path) -> None:
+    second = folder(tmp_path / "second", {"P1": "big mug"})
+    dg.materialize([raw_tables], resources={"workspace": Workspace(home, raw=second)})
+    run(home, second)
+    assert title_chars(home) == dict.fromkeys(IDS, 3) | {"P1": 7, "P9": 0}
+
+
+def test_under_other_rules_whole_tables_are_compared(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incremental, "_MECHANISM", "other")
     run(home, folder(tmp_path / "second", {"P1": "big mug"}))
     assert title_chars(home) == dict.fromkeys(IDS, 3) | {"P1": 7}
 

@@ -3,15 +3,11 @@
 from pathlib import Path
 
 import dagster as dg
-import polars as pl
 import pytest
 
-from assets.table_check import is_untouched, table_check
+from assets.table_check import table_check
 from assets.workspace import Workspace
-from warehouse.contracts.contract import INPUT_HASH
 from warehouse.home import Home
-from warehouse.tables import HASHES
-from warehouse.touched import Touched
 
 
 @pytest.fixture
@@ -45,13 +41,3 @@ def test_an_error_of_a_check_that_blocks_nothing_is_a_warning_and_another_is_rai
     assert found.description == "it could not be found out: ZeroDivisionError: by what"
     with pytest.raises(ZeroDivisionError):
         table_check("raw.products", "It can be seen.", is_blocking=True)(look)(workspace)
-
-
-def test_a_table_is_untouched_if_its_version_is_known_and_no_row_was_noted(workspace: Workspace) -> None:
-    lake = workspace.home.lake
-    assert not is_untouched(workspace, "raw.products")
-    lake.touched = Touched(1, {"raw.products": f"2-{7:032x}", "raw.files": f"1-{7:032x}"})
-    lake.touched.note("raw.files", pl.DataFrame(schema=HASHES), pl.DataFrame({"key": ["a"], INPUT_HASH: ["b"]}))
-    assert is_untouched(workspace, "raw.products")
-    assert not is_untouched(workspace, "raw.files")
-    assert not is_untouched(workspace, "raw.events")

@@ -1,7 +1,7 @@
 """Small literal ESCI data, and a lake in a temporary home."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,9 @@ import duckdb
 import polars as pl
 import pytest
 
-from warehouse import quarantine, staging, tables
+from warehouse import tables
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.derive import derive
 from warehouse.ingest import Ingested, ingest
 from warehouse.lake import Lake, connect
 from warehouse.settings import WarehouseSettings
@@ -161,22 +162,7 @@ def build() -> Callable[[Lake, Path], list[Ingested]]:
 
     def run(lake: Lake, folder: Path) -> list[Ingested]:
         done = ingest(lake, folder)
-        staging.refresh_products(lake)
-        staging.refresh_queries(lake)
-        parameters: Mapping[str, Mapping[str, object]] = {
-            "staging.judgements": {"judged_at": lake.settings.judged_at},
-            "training.queries": {"validation_percent": lake.settings.validation_percent},
-            "fitted.vocabulary": {},
-            "features.products": {},
-            "features.queries": {},
-            "features.pairs": {},
-            "training.pairs": {},
-        }
-        with lake.writing() as connection:
-            for table, values in parameters.items():
-                tables.refresh(connection, CONTRACTS[table], values)
-            quarantine.refuse(connection, "staging.judgements")
-            quarantine.refuse(connection, "training.pairs")
+        derive(lake)
         return done
 
     return run

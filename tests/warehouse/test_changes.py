@@ -51,7 +51,12 @@ def test_a_row_made_anew_with_the_same_values_is_no_change(lake: Lake) -> None:
     before = put(lake, {"1": "web", "2": "web"})
     after = run(lake, "UPDATE raw.sources SET input_hash = 'by other rules'")
     assert difference(lake, "raw.sources", before, after).rows == []
-    assert written(lake, before, after) == {}
+
+
+def test_cleaned_rows_of_equal_content_are_no_change(built: Lake) -> None:
+    before = built.snapshot()
+    run(built, "UPDATE staging.products SET input_hash = concat('other', input_hash[-17:])")
+    assert written(built, before) == {}
 
 
 def test_only_as_many_rows_are_named_as_asked_for(lake: Lake) -> None:
@@ -123,7 +128,19 @@ def test_a_comparison_leaves_no_trace_in_the_next_connection(lake: Lake) -> None
         ).fetchone() == (0,)
 
 
+def test_a_row_that_came_and_went_is_no_change(lake: Lake) -> None:
+    before, _ = put(lake, {"1": "web"}), put(lake, {"1": "shop", "2": "web"})
+    put(lake, {"1": "web"})
+    assert written(lake, before) == {}
+
+
+def test_a_dropped_table_lost_its_rows(lake: Lake) -> None:
+    before = put(lake, {"1": "web"})
+    run(lake, "DROP TABLE raw.sources")
+    assert written(lake, before) == {"raw.sources": Written(inserted=0, updated=0, deleted=1)}
+
+
 def test_all_tables_that_changed_are_counted(lake: Lake) -> None:
-    before, after = put(lake, {"1": "web", "2": "web"}), put(lake, {"1": "shop", "3": "web"})
-    assert written(lake, before, after) == {"raw.sources": Written(inserted=1, updated=1, deleted=1)}
-    assert written(lake, before, after, without=("raw.sources",)) == {}
+    before, _ = put(lake, {"1": "web", "2": "web"}), put(lake, {"1": "shop", "3": "web"})
+    assert written(lake, before) == {"raw.sources": Written(inserted=1, updated=1, deleted=1)}
+    assert written(lake, before, without=("raw.sources",)) == {}

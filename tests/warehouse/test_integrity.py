@@ -62,7 +62,7 @@ def test_keys_of_vectors_are_held_against_the_products_of_the_snapshot(tmp_path)
     assert integrity.key_differences(home, release) == (2, 1)
 
 
-def test_touched_keys_are_enough_if_there_are_as_many_vectors_as_products(tmp_path: Path) -> None:
+def test_changed_keys_are_enough_if_there_are_as_many_vectors_as_products(tmp_path: Path) -> None:
     home = Home(tmp_path)
     with home.lake.writing() as connection:
         connection.execute("CREATE SCHEMA features")

@@ -1,8 +1,7 @@
 import duckdb
 import polars as pl
 
-from warehouse import quarantine, tables
-from warehouse.contracts.registry import CONTRACTS
+from warehouse import quarantine
 
 
 def violations(*rows: tuple[str, str, str], input_hash: str | None = None) -> pl.DataFrame:
@@ -68,29 +67,3 @@ def test_counts_by_table_and_rule(connection: duckdb.DuckDBPyConnection) -> None
         ("shop.mugs", "s", 1),
         ("shop.plates", "r", 1),
     ]
-
-
-def test_refuses_what_the_sql_file_finds(connection: duckdb.DuckDBPyConnection) -> None:
-    for table in ("raw.judgements", "staging.products", "staging.queries"):
-        tables.ensure(connection, CONTRACTS[table])
-    connection.execute("INSERT INTO staging.products (key) VALUES ('us:P1')")
-    connection.execute("INSERT INTO staging.queries (key) VALUES ('us:1')")
-    connection.execute(
-        "INSERT INTO raw.judgements (key, example_id, query, query_id, product_id, product_locale) "
-        "VALUES ('us:1:P1', 1, 'mug', 1, 'P1', 'us'), ('us:1:P2', 2, 'mug', 1, 'P2', 'us'), ('us:2:P2', 3, '-', 2, 'P2', 'us'), "
-        "('us:2:P1', 4, '-', 2, 'P1', 'us')"
-    )
-    assert quarantine.refuse(connection, "staging.judgements") == 3
-    assert [(key, rule) for _, key, rule, _ in kept(connection)] == [
-        ("us:1:P2", "judgement_without_product"),
-        ("us:2:P1", "judgement_without_query"),
-        ("us:2:P2", "judgement_without_product"),
-    ]
-    assert kept(connection)[0][3] == (
-        '{"example_id":2,"query":"mug","query_id":1,"product_id":"P2","product_locale":"us","esci_label":null,'
-        '"small_version":null,"large_version":null,"split":null}'
-    )
-    connection.execute("DELETE FROM raw.judgements WHERE query_id = 2")
-    connection.execute("INSERT INTO staging.products (key) VALUES ('us:P2')")
-    assert quarantine.refuse(connection, "staging.judgements") == 0
-    assert kept(connection) == []

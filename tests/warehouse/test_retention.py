@@ -66,7 +66,7 @@ def test_the_newest_releases_stay_with_their_vectors_and_points(home: Home, run:
     assert found.points == [second, third, fourth]
     assert first in found.expired
     there = snapshots.snapshots(home.lake)
-    assert found.expired == [each for each in there if each not in (second, third, fourth)]
+    assert found.expired == [each for each in there if each not in (second, third, fourth, home.lake.snapshot())]
     assert keep(home, releases=9).points == [first, second, third, fourth]
 
 
@@ -123,11 +123,14 @@ def test_expired_snapshots_are_no_points_any_more_and_the_others_read_as_before(
         with home.lake.reading(snapshot) as connection:
             return connection.sql("SELECT title FROM staging.products ORDER BY key").pl()["title"].to_list()
 
+    def nothing(_key: str) -> tuple[str, ...]:
+        return ()
+
     before = {point: titles(point) for point in found.points}
     newest = home.lake.snapshot()
-    assert snapshots.expire(home.lake, found.expired) > 0
+    assert snapshots.expire(home.lake, found.expired, nothing) > 0
     assert {point: titles(point) for point in found.points} == before
     assert [point.snapshot for point in snapshots.points(home.lake)] == [points[0], points[2]] == found.points
     assert home.lake.snapshot() == newest  # nothing was written
-    assert snapshots.expire(home.lake, []) == 0
-    assert snapshots.changed_tables(home.lake, points[0], points[2]) == {"staging.products"}
+    assert snapshots.expire(home.lake, [], nothing) == 0
+    assert "staging.products" in snapshots.changed_tables(home.lake, points[0])

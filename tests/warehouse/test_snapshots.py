@@ -1,13 +1,11 @@
 """As-of points are the snapshots that end a run, each marked once, with what changed; a person names them by number or time."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import polars as pl
 import pytest
 
-from warehouse import folds, snapshots, tables
-from warehouse.contracts.registry import CONTRACTS
+from warehouse import folds, snapshots
 from warehouse.errors import WarehouseError
 from warehouse.lake import Lake
 from warehouse.snapshots import Point
@@ -22,7 +20,7 @@ def marked(lake: Lake) -> list[int]:
     made = []
     for hour in range(7):
         with lake.writing() as connection:
-            connection.execute(f"CREATE SCHEMA torn{hour}")
+            connection.execute(f"CREATE TABLE torn{hour} (n INTEGER)")
         made.append(snapshots.mark(lake, f"run-{hour}", NOON + timedelta(hours=hour)))
     return made
 
@@ -36,18 +34,19 @@ def change():
     return make
 
 
-def test_a_marked_state_is_the_newest_snapshot(lake, change):
+def test_a_marked_state_is_the_newest_content(lake, change):
     change(lake, "one")
-    marked = snapshots.mark(lake, "r1", NOON)
-    assert marked == lake.snapshot()
-    assert snapshots.points(lake) == [Point(marked, "r1", NOON)]
+    newest = lake.snapshot()
+    assert snapshots.mark(lake, "r1", NOON) == newest == snapshots.content_snapshot(lake)
+    assert snapshots.points(lake) == [Point(newest, "r1", NOON)]
 
 
 def test_marking_what_is_marked_writes_nothing(lake, change):
     change(lake, "one")
     marked = snapshots.mark(lake, "r1", NOON)
+    newest = lake.snapshot()
     assert snapshots.mark(lake, "r2", NOON) == marked
-    assert lake.snapshot() == marked
+    assert lake.snapshot() == newest
     assert [point.run_id for point in snapshots.points(lake)] == ["r1"]
 
 
@@ -57,20 +56,15 @@ def test_each_changed_state_gets_a_point_of_its_own_oldest_first(lake, change):
     change(lake, "two")
     second = snapshots.mark(lake, "r2", NOON)
     assert [point.snapshot for point in snapshots.points(lake)] == [first, second]
-    assert second == lake.snapshot()
+    assert second == snapshots.content_snapshot(lake)
 
 
-def test_a_point_holds_the_state_of_its_run_and_itself(lake, change):
+def test_a_point_holds_the_state_of_its_run(lake, change):
     change(lake, "one")
     marked = snapshots.mark(lake, "r1", NOON)
     change(lake, "two")
     with lake.reading(marked) as connection:
-        assert {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()} == {
-            "one",
-            "snapshots",
-            "changes",
-        }
-        assert connection.execute("SELECT snapshot FROM registry.snapshots").fetchall() == [(marked,)]
+        assert connection.execute("SELECT table_name FROM duckdb_tables()").fetchall() == [("one",)]
 
 
 def test_what_lies_between_points_is_no_point(lake, change):
@@ -95,65 +89,6 @@ def test_a_point_records_what_changed_since_the_one_before(built: Lake) -> None:
     history = snapshots.history(built)
     assert history[first]["raw.products"] == Written(inserted=4, updated=0, deleted=0)
     assert history[second] == {"staging.products": Written(inserted=0, updated=1, deleted=0)}
-
-
-def test_the_recorded_fingerprint_is_that_of_the_table_as_of_the_point(built: Lake) -> None:
-    first = snapshots.mark(built, "run-1", NOON)
-    with built.writing() as connection:
-        connection.execute("DELETE FROM training.pairs WHERE split = 'test'")
-    second = snapshots.mark(built, "run-2", NOON)
-    with built.writing() as connection:
-        connection.execute("DROP TABLE training.pairs")
-    third = snapshots.mark(built, "run-3", NOON)
-    for point in (first, second):
-        with built.reading(point) as connection:
-            stands = tables.fingerprint(connection, CONTRACTS["training.pairs"])
-        assert snapshots.recorded_fingerprint(built, "training.pairs", point) == stands
-    assert snapshots.recorded_fingerprint(built, "training.pairs", third) is None
-    assert snapshots.recorded_fingerprint(built, "training.pairs", first - 1) is None
-
-
-def test_a_table_that_did_not_change_keeps_the_fingerprint_recorded_before(built: Lake) -> None:
-    first = snapshots.mark(built, "run-1", NOON)
-    with built.writing() as connection:
-        connection.execute("DELETE FROM raw.sources")
-    second = snapshots.mark(built, "run-2", NOON)
-    recorded = [snapshots.recorded_fingerprint(built, "training.pairs", point) for point in (first, second)]
-    assert recorded[0] is not None
-    assert recorded[0] == recorded[1]
-
-
-def test_the_data_versions_at_the_point_are_known_of_the_tables_that_are_followed(built: Lake) -> None:
-    empty = CONTRACTS["training.dated"]
-    with built.writing() as connection:
-        tables.ensure(connection, empty)
-    snapshots.mark(built, "run-1", NOON)
-    touched = snapshots.touched_since(built)
-    assert touched is not None
-    with built.reading() as connection:
-        for contract in (empty, CONTRACTS["training.pairs"], CONTRACTS["raw.products"]):
-            assert touched.version(contract.table) == tables.fingerprint(connection, contract)
-
-
-def test_a_table_with_rows_of_which_no_version_was_recorded_is_not_known(built: Lake) -> None:
-    snapshots.mark(built, "run-1", NOON)
-    with built.writing() as connection:
-        connection.execute("UPDATE registry.changes SET fingerprint = NULL WHERE \"table\" = 'raw.products'")
-    snapshots.mark(built, "run-2", NOON)
-    touched = snapshots.touched_since(built)
-    assert touched is not None
-    assert touched.version("raw.products") is None
-
-
-@pytest.mark.parametrize(
-    ("setting", "is_known"), [({"memory_gb": 1.0}, True), ({"threads": 1}, True), ({"validation_percent": 20}, False)]
-)
-def test_only_settings_that_decide_what_stands_in_the_tables_make_a_run_compare_all_of_them(
-    built: Lake, setting: dict[str, Any], is_known: bool
-) -> None:
-    snapshots.mark(built, "run-1", NOON)
-    other = Lake(built.root, built.settings.model_copy(update=setting))
-    assert (snapshots.touched_since(other) is not None) is is_known
 
 
 def test_a_point_is_found_by_number_and_by_time(lake: Lake, marked: list[int]) -> None:
@@ -204,7 +139,6 @@ def test_without_any_point_it_is_said_how_to_make_one(filled: Lake) -> None:
     with pytest.raises(WarehouseError, match="no run has ended"):
         snapshots.point(filled, "3")
     assert snapshots.history(filled) == {}
-    assert snapshots.recorded_fingerprint(filled, "training.pairs", 3) is None
 
 
 def test_what_folds_came_to_owes_no_point(lake, change):
@@ -219,4 +153,4 @@ def test_what_folds_came_to_owes_no_point(lake, change):
         written = connection.sql("SELECT key, value, folds FROM evaluation.folds").fetchall()
     assert written == [("0:all:model:mrr", 0.6, 2)]
     change(lake, "two")
-    assert snapshots.mark(lake, "later", NOON) == lake.snapshot() > marked
+    assert snapshots.mark(lake, "later", NOON) > marked

@@ -1,13 +1,14 @@
 """What a contract is: a dataframely schema, the table it speaks of, and what derives from the two."""
 
-import hashlib
-import inspect
+import ast
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 import dataframely as dy
 import polars as pl
+
+from warehouse.code_digest import code_digest
 
 INPUT_HASH = "input_hash"
 """The column that ends every table: the hash of the inputs that a row was made from."""
@@ -67,8 +68,12 @@ class Contract:
 
     @cached_property
     def version(self) -> str:
-        """Return a hash of the declaration: when it changes, rows that passed are to be looked at again."""
-        return hashlib.sha256(inspect.getsource(self.schema).encode()).hexdigest()[:8]
+        """Return a digest of columns and rules: when it changes, rows that passed are to be looked at again.
+
+        What the declaration says in words counts for nothing.
+        """
+        schemas = [each for each in self.schema.__mro__ if issubclass(each, dy.Schema) and each is not dy.Schema]
+        return code_digest(*schemas, forget=_without_meaning)[:8]
 
     def meaning(self, column: str) -> str:
         """Return what a column means."""
@@ -81,6 +86,12 @@ class Contract:
     def tower_columns(self, how: Literal["numeric", "categorical"]) -> tuple[str, ...]:
         """Return the columns that enter the towers as numbers or as categories, in order of declaration."""
         return tuple(name for name, column in self.columns.items() if (column.metadata or {}).get("tower") == how)
+
+
+def _without_meaning(call: ast.Call) -> ast.Call:
+    """Return a call without the sentence that says what a column means."""
+    is_named = isinstance(call.func, ast.Name) and call.func.id in (about.__name__, key_column.__name__)
+    return ast.Call(call.func, call.args[1:], call.keywords) if is_named else call
 
 
 def split_rows(contract: Contract, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

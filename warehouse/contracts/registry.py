@@ -19,7 +19,7 @@ from warehouse.contracts.lineage import RegistryLineage
 from warehouse.contracts.monitoring import MonitoringDrift, MonitoringFeatureStats, MonitoringVersions
 from warehouse.contracts.quarantine import QuarantineRows
 from warehouse.contracts.raw import RawFiles, RawJudgements, RawProducts, RawSources
-from warehouse.contracts.snapshots import RegistryChanges, RegistrySnapshots
+from warehouse.contracts.snapshots import RegistryChanges, RegistrySnapshots, RegistryWatermarks
 from warehouse.contracts.staging import StagingJudgements, StagingProducts, StagingQueries
 from warehouse.contracts.training import TrainingMining, TrainingNegatives, TrainingPairs, TrainingQueries
 
@@ -60,6 +60,7 @@ CONTRACTS = {
         Contract("registry.tables", RegistryTables),
         Contract("registry.features", RegistryFeatures),
         Contract("registry.changes", RegistryChanges),
+        Contract("registry.watermarks", RegistryWatermarks),
         Contract("registry.dated", RegistryDated),
     )
 }

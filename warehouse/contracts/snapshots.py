@@ -12,12 +12,6 @@ class RegistrySnapshots(dy.Schema):
     snapshot = dy.Int64(nullable=False, metadata=about("the lake's snapshot id"))
     run_id = dy.String(nullable=False, metadata=about("the Dagster run that ended with it"))
     ended_at = dy.Datetime(nullable=False, time_unit="us", time_zone="UTC", metadata=about("when the run ended"))
-    made_by = dy.String(
-        nullable=True,
-        metadata=about(
-            "digest of the source files and settings that the tables were made by; none: an older version's"
-        ),
-    )
 
 
 class RegistryChanges(dy.Schema):
@@ -33,7 +27,16 @@ class RegistryChanges(dy.Schema):
     inserted = dy.Int64(nullable=False, metadata=about("rows under a key that was not there at the point before"))
     updated = dy.Int64(nullable=False, metadata=about("rows with other values under the same key"))
     deleted = dy.Int64(nullable=False, metadata=about("keys that are there no more"))
-    fingerprint = dy.String(
-        nullable=True,
-        metadata=about("data version of the table: equal content, equal fingerprint; none: it was dropped"),
+
+
+class RegistryWatermarks(dy.Schema):
+    """One row per derived table or check: how far it has followed its sources.
+
+    A table's row is written with the table's own rows, in one transaction.
+    """
+
+    key = key_column("the derived table, or the check and the table that it looks at")
+    snapshot = dy.Int64(nullable=False, metadata=about("the lake's snapshot up to which all sources were followed"))
+    made_by = dy.String(
+        nullable=False, metadata=about("digest of the code, contract, settings and versions that did it")
     )

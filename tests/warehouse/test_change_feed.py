@@ -1,0 +1,119 @@
+"""The change feed tells every row that was written or removed since a snapshot, and says where it cannot."""
+
+import pytest
+
+from warehouse import change_feed, snapshots, tables
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.tables import Written
+
+SOURCES = CONTRACTS["raw.sources"]
+
+
+@pytest.fixture
+def run(lake):
+    """Return what runs statements on raw.sources, each in a transaction of its own, and returns the newest snapshot."""
+
+    def make(*statements):
+        for statement in statements:
+            with lake.writing() as connection:
+                tables.ensure(connection, SOURCES)
+                connection.execute(statement)
+        return lake.snapshot()
+
+    return make
+
+
+def put(*keys, source="web"):
+    rows = ", ".join(f"('{key}', {key}, '{source}', 'hash of {source}')" for key in keys)
+    return f"INSERT INTO raw.sources VALUES {rows}"
+
+
+def remove(*keys):
+    return f"DELETE FROM raw.sources WHERE query_id IN {(*keys, 0)}"
+
+
+def keys(lake, since):
+    with lake.reading() as connection:
+        found = change_feed.changed_keys(connection, [SOURCES], since)
+    return None if found is None else sorted(found["key"])
+
+
+def counts(lake, since):
+    with lake.reading() as connection:
+        return change_feed.count_changes(connection, SOURCES, since)
+
+
+def test_rows_written_replaced_and_removed_are_told(lake, run):
+    since = run(put(1, 2, 3, 4))
+    run(remove(1), remove(2), put(2, source="shop"), put(5), "UPDATE raw.sources SET source = 'app' WHERE query_id = 3")
+    assert keys(lake, since) == ["1", "2", "3", "5"]
+    assert counts(lake, since) == Written(inserted=1, updated=1, deleted=1)  # the update left the hash as it was
+    assert keys(lake, lake.snapshot()) == []
+    assert counts(lake, lake.snapshot()) == Written(0, 0, 0)
+
+
+def test_a_row_that_came_and_went_is_told_and_counts_for_nothing(lake, run):
+    since = run(put(1))
+    run(put(2), remove(2), remove(1), put(1))
+    assert keys(lake, since) == ["1", "2"]
+    assert counts(lake, since) == Written(0, 0, 0)
+
+
+def test_what_other_tables_saw_is_of_no_concern(lake, run):
+    since = run(put(1))
+    with lake.writing() as connection:
+        tables.ensure(connection, CONTRACTS["raw.files"])
+    assert keys(lake, since) == []
+    with lake.reading() as connection:
+        last = change_feed.last_changes(connection)
+    assert last["raw.sources"] <= since < last["raw.files"]
+
+
+def test_the_feed_is_whole_after_snapshots_in_between_expired(lake, run):
+    since = run(put(*range(1, 9)))
+    middle = [run(remove(1)), run(put(9), remove(2)), run(remove(9), put(2, source="shop"))]
+    run(remove(3))
+    snapshots.expire(lake, middle, lambda _key: ())
+    assert {"1", "2", "3"} <= set(keys(lake, since)) <= {"1", "2", "3", "9"}
+    assert counts(lake, since) == Written(inserted=0, updated=1, deleted=2)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE raw.sources ADD COLUMN more INTEGER",
+        "DROP TABLE raw.sources; CREATE TABLE raw.sources AS SELECT '1' AS key, 1 AS query_id, 'h' AS input_hash",
+    ],
+)
+def test_a_table_of_other_columns_cannot_be_told(lake, run, statement):
+    since = run(put(1))
+    with lake.writing() as connection:
+        connection.execute(statement)
+    assert keys(lake, since) is None
+    assert counts(lake, since) is None
+
+
+def test_a_comment_changes_nothing(lake, run):
+    since = run(put(1))
+    run("COMMENT ON COLUMN raw.sources.source IS 'in other words'")
+    assert keys(lake, since) == []
+
+
+def test_from_an_expired_snapshot_on_nothing_can_be_told(lake, run):
+    since = run(put(1))
+    run(put(2))
+    snapshots.expire(lake, [since], lambda _key: ())
+    assert keys(lake, since) is None
+
+
+def test_the_data_version_changes_with_the_table_alone(lake, run):
+    run(put(1))
+    with lake.reading() as connection:
+        first = change_feed.data_version(connection, SOURCES.table)
+    with lake.writing() as connection:
+        tables.ensure(connection, CONTRACTS["raw.files"])
+    with lake.reading() as connection:
+        assert change_feed.data_version(connection, SOURCES.table) == first
+    run(put(2))
+    with lake.reading() as connection:
+        assert change_feed.data_version(connection, SOURCES.table).split("-")[0] == "2"

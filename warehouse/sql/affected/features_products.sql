@@ -1,2 +1,0 @@
--- Products that changed.
-select key from touched where "table" = 'staging.products'
