@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from warehouse import home_format
 from warehouse.home import Home
 from warehouse.lake import exclusive_lock
 
@@ -16,6 +17,7 @@ def run_lock(home: Home, timeout_s: float | None = None) -> Iterator[None]:
         WarehouseError: Another run still held it then.
     """
     with exclusive_lock(home.root / "run.lock", home.settings.lock_timeout_s if timeout_s is None else timeout_s):
+        home_format.claim(home.root)
         yield
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from warehouse import home_format
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.dated import DatedTables
 from warehouse.contracts.registry import CONTRACTS
@@ -20,11 +21,18 @@ from warehouse.vectors import VectorStore
 
 @dataclass(frozen=True)
 class Home:
-    """Open the stores under one directory. Nothing is created before it is written to."""
+    """Open the stores under one directory. Nothing is created before it is written to.
+
+    Raises:
+        WarehouseError: A later version has written to the home.
+    """
 
     root: Path
     settings: WarehouseSettings = field(default_factory=WarehouseSettings)
     dated: DatedTables = ()
+
+    def __post_init__(self) -> None:
+        home_format.require(self.root)
 
     @cached_property
     def contracts(self) -> dict[str, Contract]:

@@ -8,12 +8,17 @@ import duckdb
 import polars as pl
 
 from warehouse.contracts.contract import INPUT_HASH, Contract
+from warehouse.errors import WarehouseError
 from warehouse.lake import quote, scalar
 from warehouse.reconcile import Plan, plan
 
 _INPUT_HASH_MEANING = "hash of the inputs that the row was made from"
 HASHES = {"key": pl.String, INPUT_HASH: pl.String}
 """The columns of a frame that says of rows what they were made from."""
+
+
+_KEPT = ("raw", "quarantine", "evaluation", "monitoring", "registry.snapshots", "registry.changes")
+"""Schemas and tables that are not derived: what came in, what was refused, what was measured, and the history."""
 
 
 class Written(NamedTuple):
@@ -39,38 +44,66 @@ EMPTY = data_version(0, 0)
 
 
 def ensure(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
-    """Create the contract's table, with its meanings as comments, or bring its columns in line with the contract."""
+    """Create the contract's table, with its meanings as comments, or bring its columns in line with the contract.
+
+    A derived table is dropped where a column has another type: it is made again. The rows of any other table are converted,
+    and columns that the contract no longer has stay.
+
+    Raises:
+        WarehouseError: A value of a table that is not derived cannot be converted.
+    """
     schema = contract.table.split(".")[0]
     wanted, found = _wanted(contract), _found(connection, contract.table)
     present = {column: kind for column, kind, _ in found}
-    if present and any(present.get(column, kind) != kind for column, kind in wanted.items()):
-        connection.execute(f"DROP TABLE {contract.table}")  # another type: derived rows are made anew
+    other = [column for column, kind in wanted.items() if present.get(column, kind) != kind]
+    if other and is_derived(contract.table):
+        connection.execute(f"DROP TABLE {contract.table}")
         present = {}
+    elif other:
+        _convert(connection, contract, {column: wanted[column] for column in other})
     if not present:
         columns = ", ".join(f'"{column}" {kind}' for column, kind in wanted.items())
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         connection.execute(f"CREATE TABLE {contract.table} ({columns})")
         connection.execute(f"COMMENT ON TABLE {contract.table} IS {quote(contract.description)}")
-    comments = {column: comment for column, _, comment in found if column in present}
+    comments = {column: comment for column, _, comment in found if column in present and column not in other}
     for column, kind in wanted.items():
         if present and column not in present:
             connection.execute(f'ALTER TABLE {contract.table} ADD COLUMN "{column}" {kind}')
         meaning = _INPUT_HASH_MEANING if column == INPUT_HASH else contract.meaning(column)
         if comments.get(column) != meaning:
             connection.execute(f'COMMENT ON COLUMN {contract.table}."{column}" IS {quote(meaning)}')
-    for column in present.keys() - wanted.keys():
-        connection.execute(f'ALTER TABLE {contract.table} DROP COLUMN "{column}"')
+    if is_derived(contract.table):
+        for column in present.keys() - wanted.keys():
+            connection.execute(f'ALTER TABLE {contract.table} DROP COLUMN "{column}"')
+
+
+def is_derived(table: str) -> bool:
+    """Tell whether a table can be made again from others or from files at hand; what came in or was measured cannot."""
+    return table.split(".")[0] not in _KEPT and table not in _KEPT
+
+
+def _convert(connection: duckdb.DuckDBPyConnection, contract: Contract, types: Mapping[str, str]) -> None:
+    """Give columns of a table other types, and its rows with them."""
+    for column, kind in types.items():
+        lost = f'"{column}" IS NOT NULL AND TRY_CAST("{column}" AS {kind}) IS NULL'
+        rows = scalar(connection, f"SELECT count(*) FROM {contract.table} WHERE {lost}")
+        if rows:
+            raise WarehouseError(
+                f"{rows:,} values of {contract.table}.{column} in this home cannot become {kind}, as this version keeps them",
+                "go on with the version that made the home",
+            )
+    replaced = ", ".join(f'CAST("{column}" AS {kind}) AS "{column}"' for column, kind in types.items())
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE converted AS SELECT * REPLACE ({replaced}) FROM {contract.table}")
+    connection.execute(f"DROP TABLE {contract.table}")
+    connection.execute(f"CREATE TABLE {contract.table} AS FROM converted")
+    connection.execute(f"COMMENT ON TABLE {contract.table} IS {quote(contract.description)}")
+    connection.execute("DROP TABLE converted")
 
 
 def no_rows(contract: Contract) -> pl.DataFrame:
     """Return a frame of the contract's columns without a row, which may stand for any of their types."""
     return pl.DataFrame(schema=dict.fromkeys(contract.columns, pl.Null))
-
-
-def has_other_types(connection: duckdb.DuckDBPyConnection, contract: Contract) -> bool:
-    """Tell whether a column of the table has another type than in the contract, so that `ensure` would empty the table."""
-    wanted = _wanted(contract)
-    return any(wanted.get(column, kind) != kind for column, kind, _ in _found(connection, contract.table))
 
 
 def _wanted(contract: Contract) -> dict[str, str]:

@@ -1,0 +1,150 @@
+"""A home of an earlier format is gone on with and loses nothing; one of a later format is refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from warehouse import home_format, snapshots, tables
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.delta_files import check_deltas
+from warehouse.deltas import apply_deltas
+from warehouse.derive import derive
+from warehouse.errors import WarehouseError
+from warehouse.home import Home
+from warehouse.settings import WarehouseSettings
+
+FORMAT_1 = (Path(__file__).parent / "format_1.sql").read_text(encoding="utf-8")
+SHA = "0" * 64
+ROWS = f"""
+INSERT INTO raw.products SELECT * FROM (VALUES
+    ('us:P1', 'P1', 'us', 'Red mug', NULL, NULL, 'Acme', 'red', 'old:1'),
+    ('us:P2', 'P2', 'us', 'Socks', NULL, NULL, NULL, NULL, 'old:2')
+);
+INSERT INTO raw.judgements BY NAME
+    SELECT 'us:1:P1' AS key, 1 AS example_id, 'mug' AS query, 1 AS query_id, 'P1' AS product_id, 'us' AS product_locale,
+    'E' AS esci_label, 1 AS small_version, 1 AS large_version, 'train' AS split, 'old' AS input_hash;
+INSERT INTO raw.files BY NAME
+    SELECT 'raw.products' AS key, 'p.parquet' AS name, '{SHA}' AS sha256, 9 AS size_bytes, 3 AS rows, 0 AS after_arrival,
+    '{SHA}:old' AS input_hash;
+INSERT INTO raw.deltas BY NAME
+    SELECT '1' AS key, 1 AS arrival, 'd.jsonl' AS name, '{SHA}' AS sha256, 9 AS size_bytes, 'raw.products' AS "table", 1 AS rows,
+    0 AS upserts, 1 AS deletes, 0 AS refused, 0 AS inserted, 0 AS updated, 1 AS deleted, 0 AS unchanged, 0 AS unknown,
+    0 AS overruled, 0 AS stale, 1 AS snapshot, '{SHA}' AS input_hash;
+INSERT INTO raw.events VALUES ('raw.products us:P3', 'raw.products', 'us:P3', 'delete', '2024-02-01T00:00:00Z', 1, '1');
+INSERT INTO staging.products BY NAME
+    SELECT 'us:P1' AS key, 'P1' AS product_id, 'us' AS locale, 'Red mug' AS title, 'old:1:rules:old' AS input_hash;
+INSERT INTO evaluation.metrics BY NAME SELECT 'm' AS key, 'model' AS model_id, 'ndcg' AS metric, 0.5 AS value;
+INSERT INTO registry.snapshots VALUES ('2', 2, 'run-1', '2024-03-01T00:00:00Z', 'old code', 'run-1');
+INSERT INTO registry.changes VALUES ('2:raw.products', 2, 'raw.products', 2, 2, 0, 0, '2-ff', 'h');
+"""
+
+
+@pytest.fixture
+def home(tmp_path):
+    """Return a home as the last version of format 1 left it."""
+    home = Home(tmp_path / "home", WarehouseSettings(threads=1))
+    with home.lake.writing() as connection:
+        connection.execute(FORMAT_1)
+    with home.lake.writing() as connection:
+        connection.execute(ROWS)
+    return home
+
+
+def count(home, table):
+    with home.lake.reading() as connection:
+        return tables.count(connection, table)
+
+
+def test_derived_tables_are_made_again_and_the_others_are_kept(home, tmp_path):
+    kept = [table for table in CONTRACTS if not tables.is_derived(table)]
+    with home.lake.reading() as connection:
+        before = {table: tables.count(connection, table) for table in kept}
+    with home.lake.writing() as connection:
+        for contract in CONTRACTS.values():
+            tables.ensure(connection, contract)
+    derive(home.lake)
+    assert {table: count(home, table) for table in kept} == before
+    assert sum(before.values()) == 9
+    assert count(home, "staging.products") == count(home, "features.products") == 2
+    with home.lake.reading() as connection:
+        assert connection.sql("SELECT fingerprint FROM registry.changes").fetchall() == [("2-ff",)]
+
+
+def test_journal_and_tombstones_go_on(home, tmp_path):
+    late = {
+        "op": "upsert",
+        "product_locale": "us",
+        "product_id": "P3",
+        "product_title": "Late",
+        "event_time": "2024-01-01",
+    }
+    path = tmp_path / "late.jsonl"
+    path.write_text(json.dumps(late) + "\n")
+    (done,) = apply_deltas(home.lake, check_deltas([path]))
+    assert (done.arrival, done.stale, done.inserted) == (2, 1, 0)
+    assert count(home, "raw.deltas") == 2
+
+
+def test_points_and_their_history_go_on(home):
+    assert [point.snapshot for point in snapshots.points(home.lake)] == [2]
+    assert snapshots.content_snapshot(home.lake) == 2
+    derive(home.lake)
+    assert snapshots.mark(home.lake, "run-2", snapshots.points(home.lake)[0].ended_at) > 2
+    assert sorted(snapshots.history(home.lake)) == [point.snapshot for point in snapshots.points(home.lake)]
+
+
+@pytest.mark.parametrize(("kind", "value"), [("VARCHAR", "'7'"), ("INTEGER", "7"), ("DOUBLE", "7.0")])
+def test_a_kept_table_of_other_types_is_converted(home, kind, value):
+    with home.lake.writing() as connection:
+        connection.execute(
+            f"DROP TABLE raw.events; CREATE TABLE raw.events (key VARCHAR, arrival {kind}, more VARCHAR)"
+        )
+        connection.execute(f"INSERT INTO raw.events VALUES ('k', {value}, 'of mine')")
+    with home.lake.writing() as connection:
+        tables.ensure(connection, CONTRACTS["raw.events"])
+    with home.lake.reading() as connection:
+        assert connection.sql("SELECT key, arrival, more FROM raw.events").fetchall() == [("k", 7, "of mine")]
+        assert (
+            dict(connection.sql("SELECT column_name, column_type FROM (DESCRIBE raw.events)").fetchall())["arrival"]
+            == "BIGINT"
+        )
+
+
+def test_what_cannot_be_converted_is_refused_and_stays(home):
+    with home.lake.writing() as connection:
+        connection.execute("DROP TABLE raw.events; CREATE TABLE raw.events AS SELECT 'k' AS key, 'soon' AS arrival")
+
+    def ensure():
+        with home.lake.writing() as connection:
+            tables.ensure(connection, CONTRACTS["raw.events"])
+
+    with pytest.raises(WarehouseError, match=r"1 values of raw\.events\.arrival in this home cannot become BIGINT"):
+        ensure()
+    assert count(home, "raw.events") == 1
+
+
+def test_a_derived_table_of_another_type_is_made_again(home):
+    derive(home.lake)
+    with home.lake.writing() as connection:
+        connection.execute("ALTER TABLE features.products DROP COLUMN title_chars")
+        connection.execute("ALTER TABLE features.products ADD COLUMN title_chars VARCHAR")
+    derive(home.lake, whole=True)
+    with home.lake.reading() as connection:
+        assert connection.sql("SELECT title_chars FROM features.products ORDER BY key").fetchall() == [(7,), (5,)]
+
+
+def test_a_home_of_a_later_format_is_refused(home):
+    (home.root / "format").write_text(f"{home_format.FORMAT + 1}\n")
+    with pytest.raises(WarehouseError, match=r"is of format 3, and this version reads up to 2"):
+        Home(home.root)
+    (home.root / "format").write_text("new")
+    with pytest.raises(WarehouseError, match="holds no format number"):
+        Home(home.root)
+
+
+def test_a_run_writes_the_format_once(home):
+    for _ in range(2):
+        home_format.claim(home.root)
+        assert (home.root / "format").read_text() == "2\n"
+    Home(home.root)
