@@ -13,7 +13,7 @@ from warehouse.delta_files import check_deltas
 from warehouse.deltas import apply_deltas, ensure
 from warehouse.doors import DOORS, arrivals
 from warehouse.ingest import Ingested, ingest, require_raw
-from warehouse.replay import forget_superseded, keep
+from warehouse.replay import forget_superseded, keeping
 from warehouse.snapshots import touched_since
 from warehouse.takeover import GIVEN
 
@@ -38,9 +38,11 @@ def raw_tables(
     deltas, files = check_deltas(workspace.deltas), arrivals(folder) if folder else []
     # A build that is given nothing looks at everything anew, which mends what may have gone wrong.
     home.lake.touched = touched_since(home.lake) if files or deltas or workspace.held_model else None
-    keep(home, [*files, *deltas])
-    arrived = {one.table: _facts(one) for one in ingest(home.lake, folder, files)} if folder else {}
-    applied = apply_deltas(home.lake, deltas)
+    allow_loss = workspace.allow_loss
+    with keeping(home, [*files, *deltas]):
+        ingested = ingest(home.lake, folder, files, allow_loss=allow_loss) if folder else []
+        applied = apply_deltas(home.lake, deltas, allow_loss=allow_loss)
+    arrived = {one.table: _facts(one) for one in ingested}
     if home.lake.touched and home.lake.touched.share(*(door.table for door in DOORS)) > MOST_FOLLOWED:
         home.lake.touched = None
     with home.lake.writing() as connection:

@@ -9,6 +9,7 @@ from assets.tables import table_asset, table_result
 from assets.workspace import Workspace
 from warehouse import scopes
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.losses import require_judgements
 from warehouse.quarantine import refuse
 from warehouse.staging import refresh_products, refresh_queries
 
@@ -18,7 +19,8 @@ def staging_products(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult[Any]:
     """Clean the products whose raw row is new or changed."""
-    return table_result(context, workspace, "staging.products", asdict(refresh_products(workspace.home.lake)))
+    cleaned = refresh_products(workspace.home.lake, allow_loss=workspace.allow_loss)
+    return table_result(context, workspace, "staging.products", asdict(cleaned))
 
 
 @dg.asset(**table_asset("staging.queries", deps=("raw.judgements", "raw.sources", "staging.products")))
@@ -43,4 +45,6 @@ def staging_judgements(
         judged = {"judged_at": lake.settings.judged_at}
         change = scopes.refresh(connection, CONTRACTS["staging.judgements"], judged, lake.touched)
         refused = refuse(connection, "staging.judgements", lake.touched)
+        if workspace.held_model is None:
+            require_judgements(connection)
     return table_result(context, workspace, "staging.judgements", {**change.counts, "quarantined": refused})

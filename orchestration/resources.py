@@ -25,6 +25,11 @@ _LOG_EVERY_S = 5.0
         "deltas": dg.Field([str], default_value=[], description="Delta files to bring in, in order of arrival."),
         "hold_live_model": dg.Field(bool, default_value=False, description="Go on with the live model: train none."),
         "force": dg.Field(bool, default_value=False, description="Publish a new model even if the gate refuses it."),
+        "allow_loss": dg.Field(
+            bool,
+            default_value=False,
+            description="Let files take more rows out of the catalog than the setting warehouse.max_loss_share.",
+        ),
     },
 )
 @contextmanager
@@ -35,6 +40,7 @@ def workspace_resource(context: dg.InitResourceContext) -> Iterator[Workspace]:
     workspace = open_workspace(load_settings(Path(told["home"]) if told["home"] else None))
     deltas = tuple(Path(file) for file in told["deltas"])
     workspace = replace(workspace, show_progress=_progress_of(log), force=told["force"], deltas=deltas)
+    workspace = replace(workspace, allow_loss=told["allow_loss"])
     if deltas:
         workspace = replace(
             workspace, raw=None

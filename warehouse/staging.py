@@ -10,6 +10,7 @@ from warehouse.ahead import ahead
 from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA, split_rows
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.lake import WIDE_STREAM, Lake
+from warehouse.losses import GUARDED, Loss, refuse_loss, rule_counts
 from warehouse.reconcile import plan
 
 Cleaner = Callable[[pl.LazyFrame], pl.LazyFrame]
@@ -26,9 +27,14 @@ class Cleaned:
     quarantined: int
 
 
-def refresh_products(lake: Lake) -> Cleaned:
-    """Bring staging.products up to date with raw.products."""
-    return _reclean(lake, "staging.products", "SELECT * FROM raw.products", cleaning.clean_products)
+def refresh_products(lake: Lake, *, allow_loss: bool = False) -> Cleaned:
+    """Bring staging.products up to date with raw.products.
+
+    Raises:
+        WarehouseError: No product is left once titles are cleaned, or too many would go and that is not allowed: the table
+            is as it was.
+    """
+    return _reclean(lake, "staging.products", "SELECT * FROM raw.products", cleaning.clean_products, allow_loss)
 
 
 def refresh_queries(lake: Lake) -> Cleaned:
@@ -37,7 +43,7 @@ def refresh_queries(lake: Lake) -> Cleaned:
     return _reclean(lake, "staging.queries", source, cleaning.clean_queries)
 
 
-def _reclean(lake: Lake, table: str, source: str, clean: Cleaner) -> Cleaned:
+def _reclean(lake: Lake, table: str, source: str, clean: Cleaner, allow_loss: bool = False) -> Cleaned:
     """Clean the rows of `source` (an SQL query with key and input_hash) that are new or changed, in batches.
 
     Where it is known what the run touched, only what hangs on that is looked at.
@@ -58,6 +64,7 @@ def _reclean(lake: Lake, table: str, source: str, clean: Cleaner) -> Cleaned:
             if reached.is_empty():
                 return Cleaned(0, 0, 0, 0, quarantined=0)
         tables.ensure(writer, contract)
+        before = tables.count(writer, table) if table in GUARDED else 0
         refused_before = quarantine.hashes(writer, table)
         if touched is not None:
             source, where = scopes.narrowed(reader, source, scopes.SCOPES[table].rows), scopes.AFFECTED
@@ -84,5 +91,9 @@ def _reclean(lake: Lake, table: str, source: str, clean: Cleaner) -> Cleaned:
         # Cleaned while the last are written.
         counts = tables.write(writer, contract, change, current, ahead(batches()), touched)
         violations = pl.concat(refused)
+        if table in GUARDED:
+            after, broken = tables.count(writer, table), rule_counts(violations)
+            loss = Loss(table, "cleaning of raw.products", before, counts.deleted, after, broken)
+            refuse_loss(loss, lake.settings.max_loss_share, allow_loss)
         quarantine.replace(writer, table, violations, change.stale, touched)
     return Cleaned(change.upsert.height, *counts, quarantined=violations["key"].n_unique())

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from warehouse.takeover import GIVEN, take_over
 
 Row = dict[str, Any]
 Write = Callable[..., Path]
+NOW = datetime(2026, 1, 3, tzinfo=UTC)
 SETTINGS = WarehouseSettings(threads=1, batch_rows=3)
 
 
@@ -36,10 +38,10 @@ def beside(tmp_path: Path) -> Home:
 
 def bring_in(home: Home, folder: Path | None = None, *deltas: Path) -> None:
     """Bring files in as the asset of the raw tables does."""
-    files = check_deltas(deltas)
-    keep(home, [*(arrivals(folder) if folder else ()), *files])
+    files, full = check_deltas(deltas, NOW), arrivals(folder, NOW) if folder else []
+    keep(home, [*full, *files])
     if folder:
-        ingest(home.lake, folder)
+        ingest(home.lake, folder, full)
     apply_deltas(home.lake, files)
     with home.lake.writing() as connection:
         ensure(connection)
