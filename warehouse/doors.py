@@ -189,7 +189,7 @@ def refuse_alike(path: Path, names: Sequence[str], declared: Iterable[str]) -> N
         WarehouseError: It names the file and the columns.
     """
     for name in declared:
-        alike = [each for each in names if each.strip().casefold() == name]
+        alike = [each for each in names if each.strip().casefold() == name.casefold()]
         if len(alike) > 1:
             raise WarehouseError(f"{path} has the column {name} twice: {', '.join(alike)}", "keep one of them")
         if alike not in ([], [name]):

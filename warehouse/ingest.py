@@ -203,7 +203,7 @@ def _require_judged_products(files: Mapping[str, Arrival], keys: Mapping[str, pl
     if judged.join(products, on="key", how="semi").is_empty():
         raise WarehouseError(
             f"{files['raw.judgements'].path} judges no product that is in {files['raw.products'].path}: it judges "
-            f"{judged.min().item()} and others, and there are {products.min().item()} and others",
+            f"{judged.min().item()} and others, and there are {products.select('key').min().item()} and others",
             "without a judged product nothing can be trained; give the two files the same product_locale and product_id",
         )
 

@@ -222,7 +222,7 @@ def _folder(path, ids, label, source):
             "product_color": None,
             "product_locale": "us",
         }
-        for name in (*ids, ids[0])  # the last one twice: refused
+        for name in (*ids, ids[0], "P0")  # one twice: refused; P0 no delta takes out, as a catalog may not be emptied
     ]
     schema = dict.fromkeys(products[0], pl.String)
     pl.DataFrame(products, schema=schema).write_parquet(path / "shopping_queries_dataset_products.parquet")
