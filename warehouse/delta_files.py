@@ -10,16 +10,7 @@ import duckdb
 
 from warehouse.contracts.contract import FIRST_TIME, INPUT_HASH, LAST_TIME, Contract
 from warehouse.contracts.deltas import JudgementDelete, JudgementUpsert, ProductDelete, ProductUpsert
-from warehouse.doors import (
-    DOORS,
-    PANDAS_INDEX,
-    Door,
-    parquet_columns,
-    refuse_alike,
-    refuse_type,
-    sha256,
-    unreadable,
-)
+from warehouse.doors import DOORS, PANDAS_INDEX, Door, parquet_columns, refuse_alike, refuse_type, sha256, unreadable
 from warehouse.errors import WarehouseError
 from warehouse.file_bytes import line_of, refuse_bytes, refuse_encoding
 from warehouse.lake import connect, quote
@@ -146,7 +137,7 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path, now: datetime) -> 
     try:
         kinds = _kinds(connection, path)
         names = parquet_columns(connection, path) if _is_parquet(path) else list(kinds)
-        refuse_alike(path, names, {*_PRODUCTS.columns, *_JUDGEMENTS.columns, *_ORDER})
+        refuse_alike(path, names, dict.fromkeys((*_PRODUCTS.columns, *_JUDGEMENTS.columns, *_ORDER)))
         door = _door(path, kinds)
         _check_columns(connection, path, door, kinds)
     except duckdb.Error as error:
@@ -221,9 +212,9 @@ def _door(path: Path, kinds: dict[str, str]) -> Door:
 def _check_columns(connection: duckdb.DuckDBPyConnection, path: Path, door: Door, kinds: dict[str, str]) -> None:
     """Refuse a column of another type, and a file that puts rows in without a column that such a row cannot do without."""
     wanted = {name: door.contract.sql_type(name) for name in door.columns} | _ORDER
-    for name in wanted.keys() & kinds.keys():
-        if kinds[name] != "JSON":
-            refuse_type(connection, path, name, kinds[name], wanted[name])
+    for name, kind in kinds.items():
+        if name in wanted and kind != "JSON":
+            refuse_type(connection, path, name, kind, wanted[name])
     missing = [name for name in door.columns if name not in kinds and name not in _OPTIONAL[door.table]]
     if missing:
         op = f"TRY_CAST({_column(path, 'op')} AS VARCHAR)"

@@ -1,6 +1,6 @@
 """Ingest: bring a full snapshot of the raw files into the lake, whole or not at all."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from warehouse.doors import DOORS, Arrival, Door, arrivals
 from warehouse.errors import WarehouseError
 from warehouse.file_rows import FileRows
 from warehouse.lake import WIDE_STREAM, Lake, quote, snapshot_id
-from warehouse.losses import GUARDED, Loss, refuse_empty, refuse_loss, rule_counts
+from warehouse.losses import GUARDED, Loss, refuse_empty, refuse_loss, require_judged_products, rule_counts
 from warehouse.reconcile import plan
 
 FILES = CONTRACTS["raw.files"]
@@ -104,7 +104,10 @@ def _ingest(lake: Lake, files: dict[str, Arrival], *, allow_loss: bool, is_repla
             losses = [_loss(files[table], present[table], prepared) for table, prepared in changed.items()]
             for loss in losses:
                 refuse_empty(loss)
-            _require_judged_products(files, {**present, **{table: made.keys for table, made in changed.items()}})
+            keys = present | {table: prepared.keys for table, prepared in changed.items()}
+            require_judged_products(
+                files["raw.products"].path, keys["raw.products"], files["raw.judgements"].path, keys["raw.judgements"]
+            )
             for loss in losses:
                 refuse_loss(loss, lake.settings.max_loss_share, allow_loss)
         del present
@@ -190,22 +193,6 @@ def _loss(file: Arrival, present: pl.DataFrame, prepared: _Prepared) -> Loss:
     gone = present.join(prepared.keys, on="key", how="anti").height
     rules = rule_counts(prepared.refused)
     return Loss(file.door.table, str(file.path), present.height, gone, prepared.keys.height, rules)
-
-
-def _require_judged_products(files: Mapping[str, Arrival], keys: Mapping[str, pl.DataFrame]) -> None:
-    """Refuse judgements of which none is of a product that is there, given the (key) of both tables as they will be.
-
-    Raises:
-        WarehouseError: It names both files, and a product of each.
-    """
-    products, judgements = keys["raw.products"], keys["raw.judgements"]
-    judged = judgements.select(key=pl.col("key").str.replace(":[^:]*:", ":"))  # locale:query_id:product_id
-    if judged.join(products, on="key", how="semi").is_empty():
-        raise WarehouseError(
-            f"{files['raw.judgements'].path} judges no product that is in {files['raw.products'].path}: it judges "
-            f"{judged.min().item()} and others, and there are {products.select('key').min().item()} and others",
-            "without a judged product nothing can be trained; give the two files the same product_locale and product_id",
-        )
 
 
 def _take_in(lake: Lake, connection: duckdb.DuckDBPyConnection, file: Arrival, prepared: _Prepared) -> Ingested:

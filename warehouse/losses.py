@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -68,6 +69,24 @@ def refuse_loss(loss: Loss, max_share: float, allowed: bool = False) -> None:
 
 def _told(loss: Loss) -> str:
     return f"; rows refused: {told_rules(loss.rules)}" if loss.rules else ""
+
+
+def require_judged_products(
+    products_file: Path, products: pl.DataFrame, judgements_file: Path, judgements: pl.DataFrame
+) -> None:
+    """Refuse judgements of which none is of a product that is there, given the (key) of both tables as they will be.
+
+    Raises:
+        WarehouseError: It names both files, and a product of each.
+    """
+    judged = judgements.select(key=pl.col("key").str.replace(":[^:]*:", ":"))  # locale:query_id:product_id
+    if judged.join(products, on="key", how="semi").is_empty():
+        one, other = judged.min().item(), products.select("key").min().item()
+        raise WarehouseError(
+            f"{judgements_file} judges no product that is in {products_file}: it judges {one} and others, and there are "
+            f"{other} and others",
+            "without a judged product nothing can be trained; give the two files the same product_locale and product_id",
+        )
 
 
 def require_judgements(connection: duckdb.DuckDBPyConnection) -> None:
