@@ -1,5 +1,6 @@
 """The two-tower model: trained on the training pairs over cached embeddings, kept as a checkpoint."""
 
+from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
 
@@ -60,8 +61,14 @@ def two_tower(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wor
         change = tables.refresh_from(connection, LOG, log, f"model_id = '{model_id}'")
     curves = drawn(context, "model.two_tower", ["curves"], [log], lambda: [plots.training_curves(log)])
     metadata = {**curves, "notes": "; ".join(manifest["notes"]), "alpha": manifest["alpha"]}
-    yield result(context, workspace, "model.two_tower", model_id, metadata, {"model": model_id, "trained": is_new})
+    facts = {"model": model_id, "trained": is_new} | (trained_in_vain(manifest["notes"]) if is_new else {})
+    yield result(context, workspace, "model.two_tower", model_id, metadata, facts)
     yield table_result(context, workspace, LOG.table, change.counts)
+
+
+def trained_in_vain(notes: Sequence[str]) -> dict[str, str]:
+    """Return the warning that a new model learnt nothing, with its notes on why; nothing if there are none."""
+    return {"warning": f"the new model learnt nothing: {'; '.join(notes)}"} if notes else {}
 
 
 def model_name(workspace: Workspace) -> str:

@@ -64,7 +64,8 @@ def slice_differences(metrics: pl.DataFrame) -> dg.MarkdownMetadataValue:
         axes.set_yticks(range(places.height), names, fontsize=8)
         axes.axvline(0, color="grey", linestyle=":")
         axes.set(title=f"difference in {metric}, 95 % interval", ylim=(-0.6, places.height - 0.4))
-        axes.legend(fontsize=7)
+        if systems:
+            axes.legend(fontsize=7)
     return _markdown(figure, "slices")
 
 

@@ -13,7 +13,7 @@ from warehouse.delta_files import check_deltas
 from warehouse.deltas import apply_deltas, ensure
 from warehouse.doors import arrivals
 from warehouse.ingest import Ingested, ingest, require_raw
-from warehouse.replay import forget_superseded, keep
+from warehouse.replay import forget_superseded, keeping
 from warehouse.takeover import GIVEN
 
 
@@ -32,9 +32,11 @@ def raw_tables(
     if folder is None:
         require_raw(home.lake)
     deltas, files = check_deltas(workspace.deltas), arrivals(folder) if folder else []
-    keep(home, [*files, *deltas])
-    arrived = {one.table: _facts(one) for one in ingest(home.lake, folder, files)} if folder else {}
-    applied = apply_deltas(home.lake, deltas)
+    allow_loss = workspace.allow_loss
+    with keeping(home, [*files, *deltas]):
+        ingested = ingest(home.lake, folder, files, allow_loss=allow_loss) if folder else []
+        applied = apply_deltas(home.lake, deltas, allow_loss=allow_loss)
+    arrived = {one.table: _facts(one) for one in ingested}
     with home.lake.writing() as connection:
         ensure(connection)
     forget_superseded(home)

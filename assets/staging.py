@@ -8,6 +8,7 @@ import dagster as dg
 from assets.tables import table_asset, table_result
 from assets.workspace import Workspace
 from warehouse.incremental import refresh
+from warehouse.losses import require_judgements
 from warehouse.staging import refresh_products, refresh_queries
 
 
@@ -16,12 +17,8 @@ def staging_products(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult[Any]:
     """Clean the products whose raw row is new or changed."""
-    return table_result(
-        context,
-        workspace,
-        "staging.products",
-        asdict(refresh_products(workspace.home.lake, whole=workspace.compares_whole)),
-    )
+    cleaned = refresh_products(workspace.home.lake, whole=workspace.compares_whole, allow_loss=workspace.allow_loss)
+    return table_result(context, workspace, "staging.products", asdict(cleaned))
 
 
 @dg.asset(**table_asset("staging.queries"))
@@ -45,4 +42,6 @@ def staging_judgements(
     lake = workspace.home.lake
     with lake.writing() as connection:
         change, refused = refresh(connection, "staging.judgements", lake.settings, whole=workspace.compares_whole)
+        if workspace.held_model is None:
+            require_judgements(connection)
     return table_result(context, workspace, "staging.judgements", {**change.counts, "quarantined": refused})

@@ -27,7 +27,8 @@ class Workspace:
     `raw` is the ESCI folder to take in; without one a run goes on from what the lake holds. `deltas` are the delta files to
     bring in after it. `held_model` names a model to go on with: none is trained and no plot drawn (it is to take seconds).
     `anew` makes every vector of a held model again, whatever its inputs' hashes say, and keeps those that differ.
-    `force` publishes a new model that the gate refuses. `show_progress` is told of a long task and its size (None: unknown)
+    `force` publishes a new model that the gate refuses. `allow_loss` lets more rows go out of the catalog than the setting
+    warehouse.max_loss_share. `show_progress` is told of a long task and its size (None: unknown)
     and returns what is told how much of it is done. `shared` holds what steps of the run share: see `once`.
     """
 
@@ -45,6 +46,7 @@ class Workspace:
     held_model: str | None = None
     anew: bool = False
     force: bool = False
+    allow_loss: bool = False
     show_progress: Callable[[str, int | None], Callable[[int], None]] = silent
     shared: dict[tuple[Path, str], Future[Any]] = field(default_factory=dict, compare=False, repr=False)
 

@@ -31,6 +31,11 @@ _LOG_EVERY_S = 5.0
         ),
         "hold_live_model": dg.Field(bool, default_value=False, description="Go on with the live model: train none."),
         "force": dg.Field(bool, default_value=False, description="Publish a new model even if the gate refuses it."),
+        "allow_loss": dg.Field(
+            bool,
+            default_value=False,
+            description="Let files take more rows out of the catalog than the setting warehouse.max_loss_share.",
+        ),
     },
 )
 @contextmanager
@@ -41,6 +46,7 @@ def workspace_resource(context: dg.InitResourceContext) -> Iterator[Workspace]:
     settings = load_settings(Path(told["home"]) if told["home"] else None)
     deltas = tuple(Path(file) for file in told["deltas"])
     workspace = replace(open_workspace(settings), show_progress=_progress_of(log), force=told["force"], deltas=deltas)
+    workspace = replace(workspace, allow_loss=told["allow_loss"])
     if deltas or told["incoming"]:
         workspace = replace(
             workspace, raw=None

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,3 +136,33 @@ def copy_home(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def _copy_or_link(source: str, target: str) -> None:
     """Copy a file; of the encoder's weights, 90 MB that nothing writes to, make a link."""
     (os.link if Path(source).name == "encoder.bin" else shutil.copy2)(source, target)
+
+
+@pytest.fixture(scope="session")
+def derive() -> "Callable[..., None]":
+    """Return what brings every derived table of a lake up to date, in order, as a run's assets do one by one.
+
+    `names` restricts it to some tables; `whole` compares all rows, whatever the watermarks say.
+    """
+    from warehouse import dated
+    from warehouse.dependencies import DERIVATIONS
+    from warehouse.incremental import refresh
+    from warehouse.lake import Lake
+    from warehouse.staging import refresh_products, refresh_queries
+
+    def run(lake: Lake, names: Iterable[str] = tuple(DERIVATIONS), *, whole: bool = False) -> None:
+        for table in names:
+            if table == "staging.products":
+                refresh_products(lake, whole=whole, allow_loss=True)
+            elif table == "staging.queries":
+                refresh_queries(lake, whole=whole)
+            elif table == "training.dated":
+                with lake.writing() as connection:
+                    dated.register(connection, (), lake.settings)
+                with lake.writing() as connection:
+                    dated.refresh_training(connection, lake.settings, whole=whole)
+            else:
+                with lake.writing() as connection:
+                    refresh(connection, table, lake.settings, whole=whole)
+
+    return run

@@ -8,17 +8,20 @@ from pathlib import Path
 import duckdb
 
 from warehouse import tables
-from warehouse.contracts.contract import INPUT_HASH
+from warehouse.contracts.contract import FIRST_TIME, INPUT_HASH, LAST_TIME
 from warehouse.contracts.dated import DatedTable
+from warehouse.contracts.raw import ID, IN_FUTURE, MAX_ID_LENGTH
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.doors import sha256, unreadable
+from warehouse.doors import parquet_columns, refuse_alike, sha256, unreadable, wrong_type
 from warehouse.errors import WarehouseError
-from warehouse.lake import Lake
+from warehouse.file_bytes import refuse_bytes
+from warehouse.lake import Lake, quote
 
 FILES = CONTRACTS["raw.files"]
 
 _HELD = {"number": "numbers", "text": "text", "flag": "true or false"}
-_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
+_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+_NUMBERS = (*_INTEGERS, "FLOAT", "DOUBLE", "DECIMAL")
 _TIMES = ("TIMESTAMP", "DATE")
 
 
@@ -89,10 +92,11 @@ def check_file(connection: duckdb.DuckDBPyConnection, path: Path, table: DatedTa
     Raises:
         WarehouseError: As `take_in`.
     """
+    refuse_bytes(path)
     try:
         kinds = _kinds(connection, path, table)
-        for column, fault, condition in _faults(table, kinds):
-            _refuse_first(connection, path, column, fault, condition, now)
+        for column, fault, rule, condition in _faults(table, kinds):
+            _refuse_first(connection, path, column, fault, rule, condition, now)
         _refuse_repeated(connection, path, table, kinds)
     except duckdb.Error as error:
         raise unreadable(path, error) from error
@@ -102,7 +106,9 @@ def check_file(connection: duckdb.DuckDBPyConnection, path: Path, table: DatedTa
 def _kinds(connection: duckdb.DuckDBPyConnection, path: Path, table: DatedTable) -> dict[str, str]:
     described = connection.execute("DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(path)}).fetchall()
     kinds = {str(name): str(kind) for name, kind, *_ in described}
-    for name in (*table.key_columns, "event_time", *(column.name for column in table.columns)):
+    read = (*table.key_columns, "event_time", *(column.name for column in table.columns))
+    refuse_alike(path, parquet_columns(connection, path), read)
+    for name in read:
         if name not in kinds:
             raise WarehouseError(
                 f"{path} has no column {name}",
@@ -111,28 +117,46 @@ def _kinds(connection: duckdb.DuckDBPyConnection, path: Path, table: DatedTable)
     return kinds
 
 
-def _faults(table: DatedTable, kinds: dict[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Yield what may be wrong: the column, the fault in words, and the SQL condition that a bad row meets."""
+def _faults(table: DatedTable, kinds: dict[str, str]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield what may be wrong: the column, the fault in words, its rule, and the SQL condition that a bad row meets.
+
+    Keys and times keep the rules of the raw tables, under the same names.
+    """
     for name in table.key_columns:
-        yield name, f"the {table.entity} has no key", f'"{name}" IS NULL OR "{name}"::VARCHAR = \'\''
+        kind, text = kinds[name], f'"{name}"::VARCHAR'
+        if not (_fits(kind, "text") or kind.removeprefix("U") in _INTEGERS):
+            yield name, f"it is {kind}, not text or a whole number", wrong_type(name), f'"{name}" IS NOT NULL'
+        yield name, f"the {table.entity} has no key", f"{name}_missing", f'"{name}" IS NULL'
+        yield name, f"the {table.entity} has no key", f"{name}_empty", f"{text} = ''"
+        yield name, "it is no id", f"{name}_malformed", f"NOT regexp_full_match({text}, {quote(ID)})"
+        yield name, "the id is too long", f"{name}_too_long", f"length({text}) > {MAX_ID_LENGTH}"
     if not kinds["event_time"].startswith(_TIMES):
         kind = kinds["event_time"]
-        yield "event_time", f"it is {kind}, not a time", "event_time IS NOT NULL"
+        yield "event_time", f"it is {kind}, not a time", wrong_type("event_time"), "event_time IS NOT NULL"
         return
-    yield "event_time", "the row has no time", "event_time IS NULL OR NOT isfinite(event_time)"
-    yield "event_time", "the time lies in the future", f"{_time(kinds)} > $now"
+    time, malformed = _time(kinds), "event_time_malformed"
+    yield "event_time", "the row has no time", "event_time_missing", "event_time IS NULL"
+    yield "event_time", "the time is infinite", malformed, "NOT isfinite(event_time)"
+    yield "event_time", "no calendar has the time", malformed, f"{time} NOT BETWEEN '{FIRST_TIME}' AND '{LAST_TIME}'"
+    yield "event_time", "the time lies in the future", IN_FUTURE, f"{time} > $now"
     for column in table.columns:
         if not _fits(kinds[column.name], column.holds):
             fault = f"it is {kinds[column.name]}, and {table.contract.table} holds {_HELD[column.holds]} in it"
             kind = table.contract.sql_type(column.name)
             # The first row that cannot be read as the type says most; if all can, the first that has a value.
             bad = f'"{column.name}" IS NOT NULL AND TRY_CAST("{column.name}"::VARCHAR AS {kind}) IS NULL'
-            yield column.name, fault, bad
-            yield column.name, fault, f'"{column.name}" IS NOT NULL'
+            yield column.name, fault, wrong_type(column.name), bad
+            yield column.name, fault, wrong_type(column.name), f'"{column.name}" IS NOT NULL'
 
 
 def _refuse_first(
-    connection: duckdb.DuckDBPyConnection, path: Path, column: str, fault: str, condition: str, now: datetime
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    column: str,
+    fault: str,
+    rule: str,
+    condition: str,
+    now: datetime,
 ) -> None:
     parameters: dict[str, object] = {"path": str(path)}
     if "$now" in condition:
@@ -144,7 +168,7 @@ def _refuse_first(
     ).fetchone()
     if found:
         raise WarehouseError(
-            f"{path}: column {column}, row {found[0]}: {fault}: {_shown(found[1])}",
+            f"{path}: column {column}, row {found[0]}: {fault}: {_shown(found[1])} ({rule})",
             "mend the file (rows are counted from 1), then run again; nothing was written",
         )
 

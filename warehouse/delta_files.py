@@ -3,14 +3,16 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
-from warehouse.contracts.contract import INPUT_HASH, Contract
+from warehouse.contracts.contract import FIRST_TIME, INPUT_HASH, LAST_TIME, Contract
 from warehouse.contracts.deltas import JudgementDelete, JudgementUpsert, ProductDelete, ProductUpsert
-from warehouse.doors import DOORS, PANDAS_INDEX, Door, fits, is_all_null, refuse_pointer, sha256, unreadable
+from warehouse.doors import DOORS, PANDAS_INDEX, Door, parquet_columns, refuse_alike, refuse_type, sha256, unreadable
 from warehouse.errors import WarehouseError
+from warehouse.file_bytes import line_of, refuse_bytes, refuse_encoding
 from warehouse.lake import connect, quote
 
 _PRODUCTS, _JUDGEMENTS = DOORS[:2]
@@ -33,16 +35,28 @@ _OPTIONAL = {
 _ORDER = {"op": "VARCHAR", "event_time": "TIMESTAMP WITH TIME ZONE"}
 _MEND = "a delta has op (upsert, delete), product_locale, product_id and the columns of products, or those of examples"
 _PARQUET = b"PAR1"
+# Lines as they are: chr(1) may stand in no JSON, so that nothing is divided.
+_LINES = (
+    "read_csv($path, columns = {'line': 'VARCHAR'}, delim = chr(1), quote = '', escape = '', comment = '', header = false, "
+    "skip = 0, auto_detect = false, strict_mode = false, max_line_size = 16777216, parallel = false)"
+)
+_JSON_TYPES = {
+    "VARCHAR": ("VARCHAR",),
+    "TIMESTAMP WITH TIME ZONE": ("VARCHAR",),
+    "BIGINT": ("BIGINT", "UBIGINT", "BOOLEAN"),
+}
+"""What a value in JSON may be for a column of each type."""
 
 
 @dataclass(frozen=True)
 class DeltaFile:
-    """A checked delta file: the raw table that it speaks of, its columns, and those that the table does not have."""
+    """A checked delta file: the raw table that it speaks of, when it was checked, its columns, and those beyond the table's."""
 
     path: Path
     door: Door
     sha256: str
     size_bytes: int
+    checked_at: datetime
     columns: tuple[str, ...]
     new_columns: tuple[str, ...] = ()
 
@@ -66,15 +80,18 @@ class DeltaFile:
         """Return the SQL that reads the rows (path bound as `$path`, the contract's version as `$version`).
 
         They come with row (from 0), key, op, event_time, event_time_text and the hash that a full file would give them.
-        What cannot be read as its column's type is null, so that a rule meets it.
+        What cannot be read as its column's type is null, so that a rule meets it; `mistyped` names, with a comma between them,
+        the columns whose value in JSON is of another type.
         """
         source = _source(self.path)
         kinds = {name: self.door.contract.sql_type(name) for name in self.door.columns} | _ORDER
         typed = [f'{self._value(name, kind)} AS "{name}"' for name, kind in kinds.items()]
         typed.append(f"{self._value('event_time', 'VARCHAR')} AS event_time_text")
+        typed.append(f"{self._mistyped(kinds)} AS mistyped")
+        within = f"event_time BETWEEN '{FIRST_TIME}' AND '{LAST_TIME}'"
         return (
             f"WITH typed AS (SELECT row, {', '.join(typed)} FROM {source}), "
-            "finite AS (SELECT * REPLACE (CASE WHEN isfinite(event_time) THEN event_time END AS event_time) FROM typed) "
+            f"finite AS (SELECT * REPLACE (CASE WHEN {within} THEN event_time END AS event_time) FROM typed) "
             f"SELECT *, {self.door.key_sql} AS key, "
             f"{self.door.hash_sql} AS {INPUT_HASH} FROM finite"
         )
@@ -82,29 +99,47 @@ class DeltaFile:
     def _value(self, name: str, kind: str) -> str:
         if name not in self.columns:
             return f"NULL::{kind}"
-        return f"TRY_CAST({_column(self.path, name)} AS {kind})"
+        value = _column(self.path, name)
+        if kind == "BIGINT" and not _is_parquet(self.path):  # as parquet's true and false are read
+            value = f"CASE {value} WHEN 'true' THEN '1' WHEN 'false' THEN '0' ELSE {value} END"
+        return f"TRY_CAST({value} AS {kind})"
+
+    def _mistyped(self, kinds: dict[str, str]) -> str:
+        """Return the SQL that names the columns whose value is of another type; those of parquet were refused as a whole."""
+        if _is_parquet(self.path):
+            return "''"
+        told = (
+            f"CASE WHEN json_type(json, {_place(name)}) NOT IN {('NULL', *_JSON_TYPES[kind])} THEN '{name}' END"
+            for name, kind in kinds.items()
+            if name in self.columns
+        )
+        return f"concat_ws(',', {', '.join(told)})"
 
 
-def check_deltas(paths: Sequence[Path]) -> list[DeltaFile]:
+def check_deltas(paths: Sequence[Path], now: datetime | None = None) -> list[DeltaFile]:
     """Return the delta files, once each is known to be whole and of a kind that there is.
+
+    A row with an event_time later than `now` (None: the clock's time) will be refused.
 
     Raises:
         WarehouseError: A file is missing, half-written or no delta; it names the file and the mend.
     """
     with connect(1.0) as connection:
-        return [_check(connection, path) for path in paths]
+        return [_check(connection, path, now or datetime.now(UTC)) for path in paths]
 
 
-def _check(connection: duckdb.DuckDBPyConnection, path: Path) -> DeltaFile:
+def _check(connection: duckdb.DuckDBPyConnection, path: Path, now: datetime) -> DeltaFile:
     if not path.is_file():
         raise WarehouseError(f"{path} is not a file", "name delta files: parquet, or JSON lines")
-    refuse_pointer(path)
+    refuse_bytes(path)
+    if not _is_parquet(path):
+        refuse_encoding(path)
     try:
         kinds = _kinds(connection, path)
+        names = parquet_columns(connection, path) if _is_parquet(path) else list(kinds)
+        refuse_alike(path, names, dict.fromkeys((*_PRODUCTS.columns, *_JUDGEMENTS.columns, *_ORDER)))
         door = _door(path, kinds)
         _check_columns(connection, path, door, kinds)
-        if not _is_parquet(path):
-            connection.execute(f"SELECT max(length(json)) FROM {_source(path)}", {"path": str(path)})
     except duckdb.Error as error:
         raise unreadable(path, error) from error
     known = {*door.columns, *_ORDER}
@@ -113,6 +148,7 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path) -> DeltaFile:
         door,
         sha256(path),
         path.stat().st_size,
+        now,
         columns=tuple(name for name in kinds if name in known),
         new_columns=tuple(name for name in kinds if name not in known and not PANDAS_INDEX.fullmatch(name)),
     )
@@ -121,21 +157,37 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path) -> DeltaFile:
 def _kinds(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
     """Return the file's columns with their types; those of JSON are whatever its lines name, and read as text."""
     if _is_parquet(path):
+        (rows,) = connection.execute("SELECT count(*) FROM read_parquet($path)", {"path": str(path)}).fetchone() or (0,)
+        _refuse_rowless(path, rows)
         described = connection.execute("DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(path)}).fetchall()
         return {str(name): str(kind) for name, kind, *_ in described}
-    no_object = connection.execute(
-        f"SELECT min(row) FROM {_source(path)} WHERE json_type(json) <> 'OBJECT'", {"path": str(path)}
-    ).fetchone()
-    if no_object and no_object[0] is not None:
+    broken, other, twice, rows = connection.execute(
+        "SELECT min(row) FILTER (json IS NULL), min(row) FILTER (json_type(json) <> 'OBJECT'), "
+        "min(row) FILTER (len(json_keys(json)) <> len(list_distinct(json_keys(json)))), count(*) FROM "
+        f"(SELECT row, TRY_CAST(json AS JSON) AS json FROM {_texts()})",
+        {"path": str(path)},
+    ).fetchone() or (None, None, None, 0)
+    _refuse_rowless(path, rows)
+    if broken is not None:
         raise WarehouseError(
-            f"{path}: line {no_object[0] + 1} is no JSON object", 'write one row a line: {"op": "upsert", …}'
+            f"{path} cannot be read: line {line_of(path, broken)} is no JSON",
+            "it is truncated or broken; copy or download it again",
         )
+    if other is not None:
+        raise WarehouseError(
+            f"{path}: line {line_of(path, other)} is no JSON object", 'write one row a line: {"op": "upsert", …}'
+        )
+    if twice is not None:
+        raise WarehouseError(f"{path}: line {line_of(path, twice)} names a column twice", "keep one of them")
     names = connection.execute(
         f"SELECT DISTINCT unnest(json_keys(json)) AS name FROM {_source(path)} ORDER BY name", {"path": str(path)}
     ).fetchall()
-    if not names:
-        raise WarehouseError(f"{path} holds no row", "nothing tells what it is a delta of; leave it out")
     return {name: "JSON" for (name,) in names}
+
+
+def _refuse_rowless(path: Path, rows: int) -> None:
+    if not rows:
+        raise WarehouseError(f"{path} holds no row", "nothing tells what it is a delta of; leave it out")
 
 
 def _door(path: Path, kinds: dict[str, str]) -> Door:
@@ -159,11 +211,10 @@ def _door(path: Path, kinds: dict[str, str]) -> Door:
 
 def _check_columns(connection: duckdb.DuckDBPyConnection, path: Path, door: Door, kinds: dict[str, str]) -> None:
     """Refuse a column of another type, and a file that puts rows in without a column that such a row cannot do without."""
+    wanted = {name: door.contract.sql_type(name) for name in door.columns} | _ORDER
     for name, kind in kinds.items():
-        wanted = {name: door.contract.sql_type(name) for name in door.columns} | _ORDER
-        is_fine = name not in wanted or kind == "JSON" or fits(kind, wanted[name])
-        if not (is_fine or (name == "event_time" and kind == "VARCHAR") or is_all_null(connection, path, name)):
-            raise WarehouseError(f"{path}: column {name} is {kind}, not {wanted[name]}", f"cast it to {wanted[name]}")
+        if name in wanted and kind != "JSON":
+            refuse_type(connection, path, name, kind, wanted[name])
     missing = [name for name in door.columns if name not in kinds and name not in _OPTIONAL[door.table]]
     if missing:
         op = f"TRY_CAST({_column(path, 'op')} AS VARCHAR)"
@@ -186,9 +237,18 @@ def _source(path: Path) -> str:
     """Return the FROM clause that reads a delta file with its row numbers, its path bound as `$path`."""
     if _is_parquet(path):
         return "(SELECT file_row_number AS row, * FROM read_parquet($path, file_row_number = true))"
-    lines = "read_json_objects($path, format = 'newline_delimited')"
-    return f"(SELECT row_number() OVER () - 1 AS row, json FROM {lines})"
+    return f"(SELECT row, json::JSON AS json FROM {_texts()})"
+
+
+def _texts() -> str:
+    """Return the FROM clause that reads the lines of a text that hold something, with row numbers."""
+    is_row = "trim(line, concat(' ', chr(9), chr(13))) <> ''"
+    return f"(SELECT row_number() OVER () - 1 AS row, line AS json FROM (SELECT line FROM {_LINES} WHERE {is_row}))"
 
 
 def _column(path: Path, name: str) -> str:
-    return f'"{name}"' if _is_parquet(path) else f"(json ->> {quote('$.' + json.dumps(name))})"
+    return f'"{name}"' if _is_parquet(path) else f"(json ->> {_place(name)})"
+
+
+def _place(name: str) -> str:
+    return quote("$." + json.dumps(name))

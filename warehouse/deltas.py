@@ -8,12 +8,13 @@ import duckdb
 import polars as pl
 
 from warehouse import events, quarantine, snapshots, tables
-from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA, split_rows
+from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.delta_files import DeltaFile
-from warehouse.doors import unreadable
+from warehouse.delta_rows import batches, no_row_left
 from warehouse.home import Home
 from warehouse.lake import Lake, snapshot_id
+from warehouse.losses import Losses, rule_counts
 from warehouse.reconcile import Plan
 
 DELTAS = CONTRACTS["raw.deltas"]
@@ -59,14 +60,23 @@ class Applied:
         return f"{self.name}: left out what {self.table} does not declare: {', '.join(self.new_columns)}"
 
 
-def apply_deltas(lake: Lake, files: Sequence[DeltaFile]) -> list[Applied]:
+def apply_deltas(
+    lake: Lake, files: Sequence[DeltaFile], *, allow_loss: bool = False, is_replay: bool = False
+) -> list[Applied]:
     """Bring delta files into the raw tables, one after another in one transaction; those that came in before are passed over.
 
     Of several words on one row the one with the newest event_time stays; at equal times, and without a time, the one
     that came last. A row without event_time takes its place by its arrival: after all that came before it.
 
+    Args:
+        lake: The lake.
+        files: The files, in the order of their arrival.
+        allow_loss: Whether the files may together take out more rows than the setting max_loss_share lets them.
+        is_replay: Whether the files came in before, elsewhere: what was let in then is not judged again.
+
     Raises:
-        WarehouseError: A file turned out to be broken; nothing was written.
+        WarehouseError: A file turned out to be broken, all rows of a file break rules, or the files would take too many rows
+            out of a table; nothing was written.
     """
     arrived = arrivals(lake)
     if all(file.identity in arrived for file in files):
@@ -75,13 +85,25 @@ def apply_deltas(lake: Lake, files: Sequence[DeltaFile]) -> list[Applied]:
         ensure(connection)
         snapshot = snapshot_id(connection) + 1  # this very commit's: there is one writer at a time
         done = []
+        losses = Losses(connection)
         for file in files:
             if file.identity in arrived:
                 done.append(passed_over(file, arrived[file.identity]))
             else:
                 arrived[file.identity] = len(arrived) + 1
-                done.append(_take_in(lake, connection, file, arrived[file.identity], snapshot))
+                done.append(_take_in(lake, connection, file, arrived[file.identity], snapshot, losses))
+                if done[-1].refused == done[-1].rows and not is_replay:
+                    raise no_row_left(file, done[-1].rules)
+        if not is_replay:
+            names = {table: _names(files, done, table) for table in losses.tables}
+            losses.refuse(names, lake.settings.max_loss_share, allow_loss)
         return done
+
+
+def _names(files: Sequence[DeltaFile], done: Sequence[Applied], table: str) -> str:
+    """Return the names of the new files that speak of a table."""
+    new = (file.path for file, one in zip(files, done, strict=True) if one.is_new and one.table == table)
+    return ", ".join(map(str, new))
 
 
 def arrivals(lake: Lake) -> dict[tuple[str, str], int]:
@@ -107,7 +129,12 @@ def passed_over(file: DeltaFile, arrival: int) -> Applied:
 
 
 def _take_in(
-    lake: Lake, connection: duckdb.DuckDBPyConnection, file: DeltaFile, arrival: int, snapshot: int
+    lake: Lake,
+    connection: duckdb.DuckDBPyConnection,
+    file: DeltaFile,
+    arrival: int,
+    snapshot: int,
+    losses: Losses,
 ) -> Applied:
     table, contract = file.door.table, file.door.contract
     with lake.scratch() as store:
@@ -123,9 +150,10 @@ def _take_in(
             delete=last.filter(~is_upsert & is_there).select("key"),
         )
         rows = last.filter(is_upsert).join(change.upsert, on="key", how="semi").select("row")
+        losses.follow(table, change)
         current = known.drop_nulls("present").select("key", pl.col("present").alias(INPUT_HASH))
-        batches = _upserts(store, rows, lake.settings.batch_rows)
-        written = tables.write(connection, contract, change, current, batches)
+        kept = _upserts(store, rows, lake.settings.batch_rows)
+        written = tables.write(connection, contract, change, current, kept)
     events.record(connection, table, last, arrival)
     quarantine.add(connection, table, violations, settled=last.select("key"))
     counts = {
@@ -140,8 +168,15 @@ def _take_in(
         "stale": judged.filter("is_stale").height,
     }
     _write_journal(connection, file, {"arrival": arrival, "table": table, "snapshot": snapshot, **counts})
-    rules = dict(sorted(violations["rule"].value_counts().iter_rows()))
-    return Applied(file.path.name, table, arrival, is_new=True, **counts, rules=rules, new_columns=file.new_columns)
+    return Applied(
+        file.path.name,
+        table,
+        arrival,
+        is_new=True,
+        **counts,
+        rules=rule_counts(violations),
+        new_columns=file.new_columns,
+    )
 
 
 def _read(store: duckdb.DuckDBPyConnection, file: DeltaFile, batch_rows: int) -> tuple[pl.DataFrame, int, pl.DataFrame]:
@@ -150,26 +185,21 @@ def _read(store: duckdb.DuckDBPyConnection, file: DeltaFile, batch_rows: int) ->
     Returns:
         The well-formed words (row, key, op, event_time, input_hash), the number of refused rows, and what they violate.
     """
-    words, violations, rows, is_first = [pl.DataFrame(schema=_WORDS)], [pl.DataFrame(schema=VIOLATION_SCHEMA)], 0, True
-    parameters = {"path": str(file.path), "version": file.door.contract.version}
-    try:
-        for batch in store.cursor().execute(file.rows_sql, parameters).to_arrow_reader(batch_rows):
-            frame = pl.DataFrame(batch).cast({"event_time": events.time_type()})
-            is_delete = (pl.col("op") == "delete").fill_null(False)
-            puts_in, refused_in = split_rows(file.upsert, frame.filter(~is_delete))
-            takes_out, refused_out = split_rows(file.delete, frame.filter(is_delete))
-            store.execute(f"{'CREATE TABLE upserts AS' if is_first else 'INSERT INTO upserts'} FROM puts_in")
-            words += [
-                good.select(pl.col(name).cast(kind) for name, kind in _WORDS.items()) for good in (puts_in, takes_out)
-            ]
-            violations += [refused_in, refused_out]
-            rows, is_first = rows + frame.height, False
-    except duckdb.OutOfMemoryException:
-        raise
-    except duckdb.Error as error:
-        raise unreadable(file.path, error) from error
-    found = pl.concat(words)
-    return found, rows - found.height, pl.concat(violations)
+    words, violations, refused, is_first = (
+        [pl.DataFrame(schema=_WORDS)],
+        [pl.DataFrame(schema=VIOLATION_SCHEMA)],
+        0,
+        True,
+    )
+    for batch in batches(store, file, batch_rows):
+        puts_in = batch.puts_in
+        store.execute(f"{'CREATE TABLE upserts AS' if is_first else 'INSERT INTO upserts'} FROM puts_in")
+        words += [
+            good.select(pl.col(name).cast(kind) for name, kind in _WORDS.items()) for good in (puts_in, batch.takes_out)
+        ]
+        violations.append(batch.violations)
+        refused, is_first = refused + batch.refused, False
+    return pl.concat(words), refused, pl.concat(violations)
 
 
 def _upserts(store: duckdb.DuckDBPyConnection, rows: pl.DataFrame, batch_rows: int) -> Iterator[pl.DataFrame]:
@@ -191,7 +221,9 @@ def history(home: Home) -> list[dict[str, Any]]:
     with home.lake.reading() as connection:
         if not tables.exists(connection, DELTAS.table):
             return []
-        rows = connection.sql(f"SELECT * EXCLUDE (key, {INPUT_HASH}) FROM {DELTAS.table} ORDER BY arrival").pl()
+        rows = connection.sql(
+            f"SELECT * EXCLUDE (key, checked_at, {INPUT_HASH}) FROM {DELTAS.table} ORDER BY arrival"
+        ).pl()
     ended = [point.snapshot for point in snapshots.points(home.lake)]
     published = [each for each in home.releases.all() if each.kind != "rollback"]
     return [
@@ -206,6 +238,6 @@ def history(home: Home) -> list[dict[str, Any]]:
 
 def _write_journal(connection: duckdb.DuckDBPyConnection, file: DeltaFile, facts: dict[str, Any]) -> None:
     facts |= {"key": str(facts["arrival"]), "name": file.path.name, "sha256": file.sha256}
-    facts |= {"size_bytes": file.size_bytes, INPUT_HASH: file.sha256}
+    facts |= {"size_bytes": file.size_bytes, "checked_at": file.checked_at, INPUT_HASH: file.sha256}
     marks = ", ".join(f'? AS "{name}"' for name in facts)
     connection.execute(f"INSERT INTO {DELTAS.table} BY NAME SELECT {marks}", list(facts.values()))

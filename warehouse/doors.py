@@ -1,8 +1,11 @@
 """The doors of the lake: the files of an ESCI folder, recognised and checked before anything is written."""
 
+import csv
 import hashlib
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -11,10 +14,10 @@ from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError, first_line
 from warehouse.file_advice import advice
+from warehouse.file_bytes import refuse_bytes, refuse_encoding
 from warehouse.lake import connect
 
 _PARQUET = "read_parquet($path, file_row_number = true)"
-POINTER = b"version https://git-lfs"
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 
@@ -89,12 +92,13 @@ DOORS = (
 
 @dataclass(frozen=True)
 class Arrival:
-    """A checked file before a door, and the columns in it that the door's contract does not declare."""
+    """A checked file before a door, when it was checked, and the columns in it that the door's contract does not declare."""
 
     door: Door
     path: Path
     sha256: str
     size_bytes: int
+    checked_at: datetime
     new_columns: tuple[str, ...] = ()
 
     @property
@@ -103,14 +107,17 @@ class Arrival:
         return f"{self.sha256}:{self.door.contract.version}"
 
 
-def arrivals(folder: Path) -> list[Arrival]:
+def arrivals(folder: Path, now: datetime | None = None) -> list[Arrival]:
     """Return the checked files of an ESCI folder, in the order in which they are to be taken in.
+
+    A row with an event_time later than `now` (None: the clock's time) will be refused.
 
     Raises:
         WarehouseError: As `check_folder`.
     """
+    now = now or datetime.now(UTC)
     return [
-        Arrival(door, path, sha256(path), path.stat().st_size, new_columns)
+        Arrival(door, path, sha256(path), path.stat().st_size, now, new_columns)
         for door, path, new_columns in check_folder(folder)
     ]
 
@@ -152,9 +159,13 @@ def check(path: Path, door: Door) -> None:
 
 def _check(connection: duckdb.DuckDBPyConnection, path: Path, door: Door) -> tuple[str, ...]:
     """Return the file's columns that the contract does not declare; the index that pandas leaves in a file is none."""
-    refuse_pointer(path)
+    refuse_bytes(path)
+    is_csv = path.suffix == ".csv"
+    if is_csv:
+        refuse_encoding(path)
     try:
-        source = door.source_sql if path.suffix == ".csv" else _PARQUET  # as it is, before optional columns are added
+        refuse_alike(path, _csv_header(path) if is_csv else parquet_columns(connection, path), door.columns)
+        source = door.source_sql if is_csv else _PARQUET  # as it is, before optional columns are added
         described = connection.execute(f"DESCRIBE SELECT * FROM {source}", {"path": str(path)}).fetchall()
     except duckdb.Error as error:
         raise unreadable(path, error) from error
@@ -167,31 +178,56 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path, door: Door) -> tup
                 f"{path} has no column {name}",
                 f"it has {', '.join(present)}; rename or add the column, then run again",
             )
-        wanted = door.contract.sql_type(name)
-        if not (path.suffix == ".csv" or fits(present[name], wanted) or is_all_null(connection, path, name)):
-            raise WarehouseError(
-                f"{path}: column {name} is {present[name]}, not {wanted}", f"cast it to {wanted}, then run again"
-            )
+        if not is_csv:
+            refuse_type(connection, path, name, present[name], door.contract.sql_type(name))
     return tuple(name for name in present if name not in door.columns and not PANDAS_INDEX.fullmatch(name))
 
 
-def refuse_pointer(path: Path) -> None:
-    """Refuse what git-lfs leaves in the place of a file that was not fetched.
+def refuse_alike(path: Path, names: Sequence[str], declared: Iterable[str]) -> None:
+    """Refuse names of columns that stand twice, or that are a declared one but for case and blanks around it.
 
     Raises:
-        WarehouseError: The file is such a pointer.
+        WarehouseError: It names the file and the columns.
     """
-    if is_pointer(path):
+    for name in declared:
+        alike = [each for each in names if each.strip().casefold() == name.casefold()]
+        if len(alike) > 1:
+            raise WarehouseError(f"{path} has the column {name} twice: {', '.join(alike)}", "keep one of them")
+        if alike not in ([], [name]):
+            raise WarehouseError(f"{path} has a column {alike[0]!r}, not {name!r}", f"rename it to {name}")
+
+
+def refuse_type(connection: duckdb.DuckDBPyConnection, path: Path, name: str, kind: str, wanted: str) -> None:
+    """Refuse a column of a parquet file whose type is another than the wanted one, unless it holds nothing.
+
+    Raises:
+        WarehouseError: It names the file, the column, both types and the rule.
+    """
+    if not (fits(kind, wanted) or is_all_null(connection, path, name)):
         raise WarehouseError(
-            f"{path} is a git-lfs pointer, not the data",
-            "fetch the data with: git lfs pull (in the clone it came from), or ESCI's own with: stockroom download",
+            f"{path}: column {name} is {kind}, not {wanted} ({wrong_type(name)})", f"cast it to {wanted}"
         )
 
 
-def is_pointer(path: Path) -> bool:
-    """Tell whether a file is what git-lfs leaves in the place of one that was not fetched."""
-    with path.open("rb") as file:
-        return file.read(len(POINTER)) == POINTER
+def wrong_type(column: str) -> str:
+    """Return the name of the rule that a column's values are of its type."""
+    return f"{column}_wrong_type"
+
+
+def parquet_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
+    """Return the names of a parquet file's columns as they stand in it: DuckDB renames those that are alike."""
+    rows = connection.execute("SELECT name, num_children FROM parquet_schema($path)", {"path": str(path)}).fetchall()
+    names, inside = [], 0
+    for name, children in rows[1:]:  # depth first, after the root
+        if not inside:
+            names.append(str(name))
+        inside = max(inside - 1, 0) + (children or 0)
+    return names
+
+
+def _csv_header(path: Path) -> list[str]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return next(csv.reader(file), [])
 
 
 def unreadable(path: Path, error: Exception) -> WarehouseError:

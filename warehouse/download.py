@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from warehouse.doors import is_pointer, sha256
+from warehouse.doors import sha256
 from warehouse.download_server import CHUNK_BYTES, BrokenOffError, CannotResumeError, RemoteFile, Server
 from warehouse.errors import WarehouseError
+from warehouse.file_bytes import is_pointer
 
 FILES = (
     RemoteFile(

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from warehouse.doors import POINTER
 from warehouse.errors import WarehouseError
+from warehouse.file_bytes import POINTER
 
 if TYPE_CHECKING:
     import requests

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -9,6 +10,7 @@ import polars as pl
 
 from warehouse.cleaning import clean_queries
 from warehouse.contracts.contract import split_rows
+from warehouse.contracts.raw import arrival_rules
 from warehouse.doors import DOORS, check, unreadable
 from warehouse.errors import WarehouseError
 from warehouse.lake import connect
@@ -27,8 +29,10 @@ class Examples:
     refused: dict[str, int]
 
 
-def read_examples(path: Path, catalogue: pl.Series) -> Examples:
+def read_examples(path: Path, catalogue: pl.Series, now: datetime | None = None) -> Examples:
     """Read an ESCI examples file and keep the judgements of products in the catalogue (a series of product keys).
+
+    A judgement with an event_time later than `now` (None: the clock's time) is refused.
 
     Raises:
         WarehouseError: The file is missing, broken, or lacks a column or has one of another type.
@@ -46,7 +50,7 @@ def read_examples(path: Path, catalogue: pl.Series) -> Examples:
             ).pl()
         except duckdb.Error as error:
             raise unreadable(path, error) from error
-    good, violations = split_rows(door.contract, rows)
+    good, violations = split_rows(door.contract, rows, arrival_rules(door.columns, now or datetime.now(UTC)))
     first = good.unique("key", keep="first", maintain_order=True)
     cleaned = clean_queries(first.lazy()).collect().rename({"product_locale": "locale", "esci_label": "label"})
     named = cleaned.filter(pl.col("query").is_not_null()).with_columns(

@@ -7,6 +7,7 @@ import duckdb
 import polars as pl
 
 from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA, as_json, split_rows
+from warehouse.contracts.raw import arrival_rules
 from warehouse.contracts.rules import keeps_rules
 from warehouse.doors import Arrival, unreadable
 from warehouse.lake import scalar
@@ -65,7 +66,7 @@ class FileRows:
         refused = [pl.DataFrame(schema=VIOLATION_SCHEMA)]
         fitting = [doubtful.select("row", "key", INPUT_HASH).clear().with_columns(json=pl.lit(""))]
         for batch in self._batches(doubtful):
-            good, violations = split_rows(contract, batch)
+            good, violations = split_rows(contract, batch, self._arrival_rules)
             refused.append(violations)
             fitting.append(good.select("row", "key", INPUT_HASH, json=as_json(contract)))
         ranked = pl.concat(fitting).sort("row")
@@ -151,8 +152,13 @@ class FileRows:
 
     def _rules(self) -> tuple[pl.Expr, str]:
         """Return what tells whether a row keeps the contract's rules, and the columns besides the key that it looks at."""
-        keeps = keeps_rules(self._file.door.contract)
+        own = (rule.fill_null(True) for rule in self._arrival_rules.values())
+        keeps = pl.all_horizontal(keeps_rules(self._file.door.contract), *own)
         return keeps, ", ".join(f'"{name}"' for name in dict.fromkeys(keeps.meta.root_names()) if name != "key")
+
+    @property
+    def _arrival_rules(self) -> dict[str, pl.Expr]:
+        return arrival_rules(self._file.door.columns, self._file.checked_at)
 
 
 @contextmanager

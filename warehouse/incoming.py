@@ -9,14 +9,11 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import NamedTuple
 
-import duckdb
-
 from warehouse.delta_files import DeltaFile, check_deltas
+from warehouse.delta_rows import check_rows
 from warehouse.deltas import DELTAS
-from warehouse.doors import unreadable
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
-from warehouse.lake import connect
 from warehouse.snapshots import points
 from warehouse.tables import exists
 
@@ -26,6 +23,7 @@ UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", 
 """Endings of names under which programs write what they rename when it is whole; so is a dot at the beginning."""
 
 _CHECK_MEMORY_GB = 1.0
+_CHECK_ROWS = 10_000
 
 
 class _State(NamedTuple):
@@ -172,20 +170,13 @@ def _is_written(info: Path) -> bool:
 
 @lru_cache(maxsize=1024)  # files may wait for long, and are looked at every few seconds
 def _checked(file: Dropped) -> DeltaFile:
-    """Return the delta file once it is known to be one and to be readable to its end.
+    """Return the delta file once it is known to be one, to be readable to its end, and to have a row that can be taken in.
 
     Raises:
         WarehouseError: It is not; names the file and the mend.
     """
     (delta,) = check_deltas([file.path])
-    try:
-        with connect(_CHECK_MEMORY_GB) as connection:
-            read = {"path": str(file.path), "version": delta.door.contract.version}
-            connection.execute(f"SELECT max(input_hash), max(event_time_text) FROM ({delta.rows_sql})", read)
-    except duckdb.OutOfMemoryException:
-        raise
-    except duckdb.Error as error:
-        raise unreadable(file.path, error) from error
+    check_rows(delta, _CHECK_ROWS, _CHECK_MEMORY_GB)
     return delta
 
 

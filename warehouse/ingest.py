@@ -15,6 +15,7 @@ from warehouse.doors import DOORS, Arrival, Door, arrivals
 from warehouse.errors import WarehouseError
 from warehouse.file_rows import FileRows
 from warehouse.lake import WIDE_STREAM, Lake, snapshot_id
+from warehouse.losses import GUARDED, Loss, refuse_empty, refuse_loss, require_judged_products, rule_counts
 from warehouse.reconcile import plan
 
 FILES = CONTRACTS["raw.files"]
@@ -41,7 +42,27 @@ class Ingested:
         return f"{self.table}: left out what its contract does not declare: {', '.join(self.new_columns)}"
 
 
-def ingest(lake: Lake, folder: Path, checked: Sequence[Arrival] | None = None) -> list[Ingested]:
+@dataclass(frozen=True)
+class _Prepared:
+    """Hold what a file makes of its table: its rows, those that the table is to have of them, and what the others violate.
+
+    `keys` are those that the table will have, a frame (key). The rows are (row, key, input_hash).
+    """
+
+    read: FileRows
+    desired: pl.DataFrame
+    refused: pl.DataFrame
+    keys: pl.DataFrame
+
+
+def ingest(
+    lake: Lake,
+    folder: Path,
+    checked: Sequence[Arrival] | None = None,
+    *,
+    allow_loss: bool = False,
+    is_replay: bool = False,
+) -> list[Ingested]:
     """Make the raw tables equal to the files in `folder`; a file whose bytes were the last to come in is not read again.
 
     Of several rows with one key the first good one in the file stays. An optional file that is not there empties its table.
@@ -51,16 +72,19 @@ def ingest(lake: Lake, folder: Path, checked: Sequence[Arrival] | None = None) -
         lake: The lake.
         folder: The folder with the files.
         checked: What `arrivals` says of the folder, where that was asked before: it reads every byte for its hash.
+        allow_loss: Whether a file may take more rows out of its table than the setting max_loss_share lets it.
+        is_replay: Whether the files came in before, elsewhere: what was let in then is not judged again.
 
     Raises:
-        WarehouseError: A file is missing, broken or of the wrong shape; nothing was written.
+        WarehouseError: A file is missing, broken or of the wrong shape, would leave its table without a row or take too
+            many out of it, or no judged product is there; nothing was written.
     """
     files = {file.door.table: file for file in checked or arrivals(folder)}
-    done = _ingest(lake, files)
+    done = _ingest(lake, files, allow_loss=allow_loss, is_replay=is_replay)
     return [replace(one, new_columns=files[one.table].new_columns) if one.table in files else one for one in done]
 
 
-def _ingest(lake: Lake, files: dict[str, Arrival]) -> list[Ingested]:
+def _ingest(lake: Lake, files: dict[str, Arrival], *, allow_loss: bool, is_replay: bool) -> list[Ingested]:
     known, changed_since = _known_files(lake) or {}, events.tables_of(lake)
     is_known = {
         table: _is_known(known.get(table), file, has_deltas=table in changed_since) for table, file in files.items()
@@ -69,10 +93,23 @@ def _ingest(lake: Lake, files: dict[str, Arrival]) -> list[Ingested]:
         return [Ingested(door.table, known.get(door.table, ("", 0))[1], unchanged_file=True) for door in DOORS]
     with lake.scratch() as reader:
         reader.execute(WIDE_STREAM)
-        seen, present = _present(lake, [table for table in files if not is_known[table]])
+        seen, present = _present(lake, [table for table in files if table in GUARDED or not is_known[table]])
         changed = {  # decodes every page, so that a broken file is found before anything is written
-            table: FileRows(reader, files[table], lake.settings.batch_rows, rows) for table, rows in present.items()
+            table: _prepare(reader, files[table], lake.settings.batch_rows, rows)
+            for table, rows in present.items()
+            if not is_known[table]
         }
+        if not is_replay:
+            losses = [_loss(files[table], present[table], prepared) for table, prepared in changed.items()]
+            for loss in losses:
+                refuse_empty(loss)
+            keys = present | {table: prepared.keys for table, prepared in changed.items()}
+            require_judged_products(
+                files["raw.products"].path, keys["raw.products"], files["raw.judgements"].path, keys["raw.judgements"]
+            )
+            for loss in losses:
+                refuse_loss(loss, lake.settings.max_loss_share, allow_loss)
+        del present
         with lake.writing() as connection:
             if seen and snapshot_id(connection) != seen:
                 raise WarehouseError(f"another process wrote to {lake.root} while the files were read", "run again")
@@ -80,8 +117,7 @@ def _ingest(lake: Lake, files: dict[str, Arrival]) -> list[Ingested]:
             done = []
             for door in DOORS:
                 if door.table in changed:
-                    rows = changed.pop(door.table)
-                    done.append(_take_in(lake, connection, files[door.table], rows))
+                    done.append(_take_in(lake, connection, files[door.table], changed.pop(door.table)))
                 elif door.table in files:
                     done.append(Ingested(door.table, known[door.table][1], unchanged_file=True))
                 else:
@@ -141,14 +177,27 @@ def _present(lake: Lake, tables_asked: Iterable[str]) -> tuple[int, dict[str, pl
         return snapshot_id(connection), found
 
 
-def _take_in(lake: Lake, connection: duckdb.DuckDBPyConnection, file: Arrival, read: FileRows) -> Ingested:
-    """Reconcile a raw table with its file, whose rows were read."""
-    contract, rows = file.door.contract, read.rows
+def _prepare(reader: duckdb.DuckDBPyConnection, file: Arrival, batch_rows: int, present: pl.DataFrame) -> _Prepared:
+    """Read a file and say which of its rows its table, whose (key, input_hash) are given, is to have."""
+    read = FileRows(reader, file, batch_rows, present)
     is_plain = pl.col("is_good") & ~pl.col("key").is_duplicated()
-    chosen, refused = read.first_good(rows.filter(~is_plain))
-    desired = pl.concat([rows.filter(is_plain).select("row", "key", INPUT_HASH), chosen])
+    chosen, refused = read.first_good(read.rows.filter(~is_plain))
+    desired = pl.concat([read.rows.filter(is_plain).select("row", "key", INPUT_HASH), chosen])
+    untouched = present.select("key").join(pl.concat([read.rows.select("key"), read.gone]), on="key", how="anti")
+    return _Prepared(read, desired, refused, pl.concat([untouched, desired.select("key")]))
+
+
+def _loss(file: Arrival, present: pl.DataFrame, prepared: _Prepared) -> Loss:
+    gone = present.join(prepared.keys, on="key", how="anti").height
+    rules = rule_counts(prepared.refused)
+    return Loss(file.door.table, str(file.path), present.height, gone, prepared.keys.height, rules)
+
+
+def _take_in(lake: Lake, connection: duckdb.DuckDBPyConnection, file: Arrival, prepared: _Prepared) -> Ingested:
+    """Reconcile a raw table with its file, whose rows were read."""
+    contract, read, desired = file.door.contract, prepared.read, prepared.desired
     tables.ensure(connection, contract)
-    connection.register("in_question", pl.concat([rows.select("key"), read.gone]))
+    connection.register("in_question", pl.concat([read.rows.select("key"), read.gone]))
     current = tables.hashes(connection, contract, "key IN (FROM in_question)")
     change = plan(desired, current)
     connection.unregister("in_question")
@@ -157,7 +206,7 @@ def _take_in(lake: Lake, connection: duckdb.DuckDBPyConnection, file: Arrival, r
     tables.take_out(connection, contract, change.stale, current)
     if wanted.height:
         read.put_in(connection, wanted)
-    quarantine.replace(connection, contract.table, refused)
+    quarantine.replace(connection, contract.table, prepared.refused)
     _record(connection, file, read.height, as_of)
     return Ingested(
         contract.table,
@@ -165,7 +214,7 @@ def _take_in(lake: Lake, connection: duckdb.DuckDBPyConnection, file: Arrival, r
         change.insert.height,
         change.update.height,
         change.delete.height,
-        quarantined=rows.height - desired.height,
+        quarantined=read.rows.height - desired.height,
     )
 
 
@@ -186,7 +235,7 @@ def _record(connection: duckdb.DuckDBPyConnection, file: Arrival, rows: int, as_
     connection.execute(
         f"INSERT INTO {FILES.table} BY NAME "
         "SELECT ? AS key, ? AS name, ? AS sha256, ? AS size_bytes, ? AS rows, ? AS as_of, ? AS after_arrival, "
-        f"? AS {INPUT_HASH}",
+        f"? AS checked_at, ? AS {INPUT_HASH}",
         [
             file.door.table,
             file.path.name,
@@ -195,6 +244,7 @@ def _record(connection: duckdb.DuckDBPyConnection, file: Arrival, rows: int, as_
             rows,
             as_of,
             events.last_arrival(connection),
+            file.checked_at,
             file.input_hash,
         ],
     )

@@ -1,11 +1,12 @@
 """The replay: the raw tables made again from the files that came in, in the order of their arrival."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -14,11 +15,13 @@ from warehouse.contracts.contract import INPUT_HASH
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.delta_files import DeltaFile, check_deltas
 from warehouse.deltas import apply_deltas, ensure
-from warehouse.doors import DOORS, Arrival
+from warehouse.doors import DOORS, Arrival, arrivals
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
 from warehouse.ingest import ingest
 from warehouse.lake import Lake
+
+File = TypeVar("File", Arrival, DeltaFile)
 
 FILES, DELTAS = CONTRACTS["raw.files"], CONTRACTS["raw.deltas"]
 
@@ -35,6 +38,7 @@ class Snapshot:
     sha256: str
     after_arrival: int | None
     as_of: datetime | None
+    checked_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class Delta:
     table: str
     snapshot: int
     superseded: bool
+    checked_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,14 @@ def past(lake: Lake) -> Past:
         has_deltas = tables.exists(connection, DELTAS.table)
         came = connection.sql(f"FROM {DELTAS.table} ORDER BY arrival").pl() if has_deltas else pl.DataFrame()
     snapshots = tuple(
-        Snapshot(row["key"], row["name"], row["sha256"], row.get("after_arrival"), row.get("as_of"))
+        Snapshot(
+            row["key"],
+            row["name"],
+            row["sha256"],
+            row.get("after_arrival"),
+            row.get("as_of"),
+            row.get("checked_at"),
+        )
         for row in files.iter_rows(named=True)
         if row["key"] in doors
     )
@@ -85,6 +97,7 @@ def past(lake: Lake) -> Past:
             table=row["table"],
             snapshot=row["snapshot"],
             superseded=row["arrival"] <= starts.get(row["table"], 0),
+            checked_at=row.get("checked_at"),
         )
         for row in came.iter_rows(named=True)
     )
@@ -100,6 +113,21 @@ def keep(home: Home, files: Sequence[Arrival | DeltaFile]) -> None:
     if home.settings.keep_files:
         for file in files:
             home.arrived.keep(file.path, file.sha256)
+
+
+@contextmanager
+def keeping(home: Home, files: Sequence[Arrival | DeltaFile]) -> Iterator[None]:
+    """Keep copies of the files that come in during the block; where they are refused, the copies go again.
+
+    Raises:
+        WarehouseError: As `keep`.
+    """
+    keep(home, files)
+    try:
+        yield
+    except WarehouseError:
+        forget_superseded(home)
+        raise
 
 
 def forget_superseded(home: Home) -> int:
@@ -126,13 +154,15 @@ def replay(home: Home, into: Home) -> Past:
             )
     for file in done.snapshots:
         home.arrived.restore(file.sha256, folder / "raw" / file.name)
-    ingest(into.lake, folder / "raw")
+    times = {file.table: file.checked_at for file in done.snapshots}
+    files = [_checked_then(file, times.get(file.door.table)) for file in arrivals(folder / "raw")]
+    ingest(into.lake, folder / "raw", files, is_replay=True)
     with into.lake.writing() as connection:
         ensure(connection)
         for file in done.snapshots:
             connection.execute(
-                f"UPDATE {FILES.table} SET as_of = ?, after_arrival = ? WHERE key = ?",
-                [file.as_of, file.after_arrival or 0, file.table],
+                f"UPDATE {FILES.table} SET as_of = ?, after_arrival = ?, checked_at = ? WHERE key = ?",
+                [file.as_of, file.after_arrival or 0, file.checked_at, file.table],
             )
     for superseded, deltas in groupby(done.deltas, key=lambda delta: delta.superseded):
         if superseded:
@@ -147,18 +177,26 @@ def _bring_in(home: Home, lake: Lake, folder: Path, deltas: list[Delta]) -> None
     paths = [folder / str(delta.arrival) / delta.name for delta in deltas]
     for delta, path in zip(deltas, paths, strict=True):
         home.arrived.restore(delta.sha256, path)
-    apply_deltas(lake, check_deltas(paths))
+    files = zip(check_deltas(paths), deltas, strict=True)
+    apply_deltas(lake, [_checked_then(file, delta.checked_at) for file, delta in files], is_replay=True)
     with lake.writing() as connection:
         for delta in deltas:
             connection.execute(
-                f"UPDATE {DELTAS.table} SET snapshot = ? WHERE arrival = ?", [delta.snapshot, delta.arrival]
+                f"UPDATE {DELTAS.table} SET snapshot = ?, checked_at = ? WHERE arrival = ?",
+                [delta.snapshot, delta.checked_at, delta.arrival],
             )
+
+
+def _checked_then(file: File, checked_at: datetime | None) -> File:
+    """Return the file as it was checked when it first came in: what lay in the future then was refused."""
+    return replace(file, checked_at=checked_at or file.checked_at)
 
 
 def _copy_journal(lake: Lake, into: Lake, arrivals: list[int]) -> None:
     """Copy what the journal tells of deltas that a full file has replaced."""
-    columns = ", ".join(f'"{name}"' for name in (*DELTAS.columns, INPUT_HASH))
     with lake.reading() as connection:
+        there = tables.columns(connection, DELTAS.table)  # a lake of before has not all of them
+        columns = ", ".join(f'"{name}"' for name in (*DELTAS.columns, INPUT_HASH) if name in there)
         told: Any = connection.execute(
             f"SELECT {columns} FROM {DELTAS.table} WHERE arrival IN (SELECT unnest(?))", [arrivals]
         ).pl()

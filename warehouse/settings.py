@@ -20,6 +20,13 @@ class WarehouseSettings(BaseModel):
     threads: int = Field(0, ge=0, description="Threads that DuckDB may use, a count; 0 means one for each core.")
     batch_rows: int = Field(50_000, gt=0, description="Rows cleaned and validated at a time, a count; bounds memory.")
     lock_timeout_s: float = Field(3600.0, gt=0, description="How long a writer waits for another, in seconds.")
+    max_loss_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Rows of raw.products, raw.judgements or staging.products that one run may take out without --allow-loss, "
+        "as a share of those there; a run that would leave none is always refused.",
+    )
     keep_files: bool = Field(
         True,
         description="Whether the last full snapshot and the deltas after it are kept in the home, compressed, for "

@@ -12,6 +12,7 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.dependencies import DERIVATIONS
 from warehouse.incremental import following, made_by, restricted
 from warehouse.lake import WIDE_STREAM, Lake
+from warehouse.losses import GUARDED, Loss, refuse_loss, rule_counts
 from warehouse.reconcile import plan
 
 Cleaner = Callable[[pl.LazyFrame], pl.LazyFrame]
@@ -28,9 +29,15 @@ class Cleaned:
     quarantined: int
 
 
-def refresh_products(lake: Lake, *, whole: bool = False) -> Cleaned:
-    """Bring staging.products up to date with raw.products; `whole` compares every row, whatever the watermark says."""
-    return _reclean(lake, "staging.products", "SELECT * FROM raw.products", cleaning.clean_products, whole=whole)
+def refresh_products(lake: Lake, *, whole: bool = False, allow_loss: bool = False) -> Cleaned:
+    """Bring staging.products up to date with raw.products; `whole` compares every row, whatever the watermark says.
+
+    Raises:
+        WarehouseError: No product is left once titles are cleaned, or too many would go and that is not allowed: the table
+            is as it was.
+    """
+    source = "SELECT * FROM raw.products"
+    return _reclean(lake, "staging.products", source, cleaning.clean_products, whole=whole, allow_loss=allow_loss)
 
 
 def refresh_queries(lake: Lake, *, whole: bool = False) -> Cleaned:
@@ -39,7 +46,7 @@ def refresh_queries(lake: Lake, *, whole: bool = False) -> Cleaned:
     return _reclean(lake, "staging.queries", source, cleaning.clean_queries, whole=whole)
 
 
-def _reclean(lake: Lake, table: str, source: str, clean: Cleaner, *, whole: bool) -> Cleaned:
+def _reclean(lake: Lake, table: str, source: str, clean: Cleaner, *, whole: bool, allow_loss: bool = False) -> Cleaned:
     """Clean the rows of `source` (an SQL query with key and input_hash) that are new or changed, in batches.
 
     Without `whole`, only those are looked at that a change of the sources since the table's watermark may have reached.
@@ -56,6 +63,7 @@ def _reclean(lake: Lake, table: str, source: str, clean: Cleaner, *, whole: bool
         with following(writer, derivation, made_by(derivation, lake.settings), whole=whole) as found:
             if found.is_nothing:
                 return Cleaned(0, 0, 0, 0, quarantined=0)
+            before = tables.count(writer, table) if table in GUARDED else 0
             where, refused_before = "true", quarantine.hashes(writer, table)
             source = restricted(reader, derivation, source, found)
             if found.keys is not None:
@@ -85,5 +93,9 @@ def _reclean(lake: Lake, table: str, source: str, clean: Cleaner, *, whole: bool
             # Cleaned while the last are written.
             counts = tables.write(writer, contract, change, current, ahead(batches()))
             violations = pl.concat(refused)
+            if table in GUARDED:
+                after, broken = tables.count(writer, table), rule_counts(violations)
+                loss = Loss(table, "cleaning of raw.products", before, counts.deleted, after, broken)
+                refuse_loss(loss, lake.settings.max_loss_share, allow_loss)
             quarantine.replace(writer, table, violations, change.stale)
     return Cleaned(change.upsert.height, *counts, quarantined=violations["key"].n_unique())

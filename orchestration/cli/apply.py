@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestration.cli.options import HomeOption, JsonOption, settings_for
+from orchestration.cli.options import AllowLossOption, HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, errors, gate_line, progress, write_json
 from warehouse.errors import WarehouseError
 
@@ -38,6 +38,7 @@ def apply(
         bool,
         typer.Option("--retrain", help="Train a new model on the changed data, and publish it if the gate lets it."),
     ] = False,
+    allow_loss: AllowLossOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -51,6 +52,9 @@ def apply(
     With --incoming the files of the folder that are whole come in, first written first. Those that were published go to
     incoming/done/, what is no delta to incoming/failed/ with a reason beside it; one that is bad holds up no other.
 
+    Files that would together take more than half of the products or judgements away (the setting warehouse.max_loss_share)
+    are refused, unless --allow-loss says that it is meant. So is a file of which every row breaks a rule: it stays unknown.
+
     The live model is held: only changed rows are cleaned, only unseen texts encoded. `stockroom build` trains.
     """
     if incoming == bool(files) or (incoming and retrain):
@@ -62,7 +66,7 @@ def apply(
         from orchestration.incoming import apply_incoming
         from orchestration.workspace import open_workspace
 
-        workspace = replace(open_workspace(settings), show_progress=announce)
+        workspace = replace(open_workspace(settings), show_progress=announce, allow_loss=allow_loss)
         starting(1)
         brought = apply_incoming(workspace, settings.automation.settle_s) if incoming else None
         report = run(workspace, files, retrain=retrain) if files else None

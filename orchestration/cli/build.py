@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestration.cli.options import HomeOption, JsonOption, settings_for
+from orchestration.cli.options import AllowLossOption, HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, gate_line, progress, relevance_table, write_json
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def build(
         bool,
         typer.Option("--rebuild", help="Replay all files that came in, under the live model, and mend what differs."),
     ] = False,
+    allow_loss: AllowLossOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -49,13 +50,19 @@ def build(
     minus the live model's must lie above minus the setting release.gate_margin. Else the live one stays, with the catalogue
     as it now is.
 
+    A folder that would take more than half of the products or judgements away (the setting warehouse.max_loss_share) is
+    refused before anything is written, unless `--allow-loss` says that it is meant. One that would leave none is always
+    refused.
+
     `--rebuild` trains nothing: it makes the lake and the live model's vectors again from the last full snapshot and the deltas
     after it, beside what is there, and takes over what differs, row by row and bit by bit. It should find nothing.
     """
     settings = settings_for(home)
     if rebuild:
-        if raw is not None or force:
-            raise typer.BadParameter("--rebuild goes by what came in already: give it without --raw and --force")
+        if raw is not None or force or allow_loss:
+            raise typer.BadParameter(
+                "--rebuild goes by what came in already: give it without --raw, --force and --allow-loss"
+            )
         _rebuild(settings, as_json)
         return
     with progress() as announce:
@@ -64,7 +71,8 @@ def build(
         from orchestration.workspace import open_workspace
 
         starting(1)
-        report = run(replace(open_workspace(settings), show_progress=announce, force=force), raw or settings.raw)
+        workspace = replace(open_workspace(settings), show_progress=announce, force=force, allow_loss=allow_loss)
+        report = run(workspace, raw or settings.raw)
     if as_json:
         write_json(asdict(report))
     else:

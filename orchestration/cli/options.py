@@ -17,6 +17,13 @@ NewestOption = Annotated[
     int | None, typer.Option("--limit", min=1, metavar="N", help="Show the newest N alone. Default: all of them.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON to standard output, for programs.")]
+AllowLossOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-loss",
+        help="Let the files take more rows out of the catalog than the setting warehouse.max_loss_share (half).",
+    ),
+]
 
 _given_before_the_command: Path | None = None
 

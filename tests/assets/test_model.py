@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assets.model import feature_spec, model_name, training_log
+from assets.model import feature_spec, model_name, trained_in_vain, training_log
 from assets.texts import TextVectors
 from assets.training_rows import training_data
 from orchestration.settings import load_settings
@@ -92,3 +92,8 @@ def test_the_stored_log_is_that_of_the_model(workspace, built):
     assert log["epoch"].to_list() == list(range(log.height))
     assert log.filter(pl.col("is_best")).height == 1
     assert log["train_loss"].is_null().to_list() == [True, *[False] * (log.height - 1)]
+
+
+@pytest.mark.parametrize(("notes", "told"), [([], {}), (["a", "b"], {"warning": "the new model learnt nothing: a; b"})])
+def test_a_model_that_learnt_nothing_is_a_warning_of_the_build(notes, told):
+    assert trained_in_vain(notes) == told

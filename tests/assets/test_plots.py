@@ -76,3 +76,9 @@ def test_slices_and_locales_are_drawn_though_one_says_nothing_of_a_metric():
     metrics = pl.DataFrame(rows, schema=schema, orient="row")
     for draw in (slice_differences, locale_bars):
         assert _picture(draw(metrics)).startswith(PNG)
+
+
+def test_slices_are_drawn_though_no_model_was_measured_beside_another():
+    schema = dict.fromkeys(("locale", "slice", "part", "system", "metric"), pl.String)
+    schema |= dict.fromkeys(("value", "low", "high"), pl.Float64) | {"queries": pl.Int64}
+    assert _picture(slice_differences(pl.DataFrame(schema=schema))).startswith(PNG)

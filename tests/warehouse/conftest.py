@@ -11,7 +11,6 @@ import pytest
 
 from warehouse import tables
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.derive import derive
 from warehouse.ingest import Ingested, ingest
 from warehouse.lake import Lake, connect
 from warehouse.settings import WarehouseSettings
@@ -157,7 +156,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @pytest.fixture
-def build() -> Callable[[Lake, Path], list[Ingested]]:
+def build(derive: Callable[..., None]) -> Callable[[Lake, Path], list[Ingested]]:
     """Return what a build does with data: ingest, staging, features, training pairs."""
 
     def run(lake: Lake, folder: Path) -> list[Ingested]:

@@ -126,23 +126,45 @@ BAD = {
     "no feature column": (rows(seller=None), "offers.parquet has no column seller"),
     "a row without a key": (
         rows(product_key=["us:A", None, None]),
-        "offers.parquet: column product_key, row 2: the product has no key: nothing",
+        "offers.parquet: column product_key, row 2: the product has no key: nothing (product_key_missing)",
     ),
     "an empty key": (
         rows(product_key=["us:A", "us:B", ""]),
-        "offers.parquet: column product_key, row 3: the product has no key: ''",
+        "offers.parquet: column product_key, row 3: the product has no key: '' (product_key_empty)",
     ),
     "a row without a time": (
         rows(event_time=[NOW, None, NOW]),
-        "offers.parquet: column event_time, row 2: the row has no time: nothing",
+        "offers.parquet: column event_time, row 2: the row has no time: nothing (event_time_missing)",
     ),
     "a time in the future": (
         rows(event_time=[NOW, NOW - DAY, NOW + timedelta(microseconds=1)]),
-        "offers.parquet: column event_time, row 3: the time lies in the future: '2026-01-01 00:00:00.000001+00'",
+        "offers.parquet: column event_time, row 3: the time lies in the future: '2026-01-01 00:00:00.000001+00' "
+        "(event_time_in_future)",
+    ),
+    "an infinite time": (
+        rows(event_time=pl.Series([0, 2**63 - 1, 0]).cast(pl.Datetime("us", "UTC"))),
+        "offers.parquet: column event_time, row 2: the time is infinite: 'infinity' (event_time_malformed)",
+    ),
+    "a key with a blank at its end": (
+        rows(product_key=["us:A", "us:B ", "us:C"]),
+        "offers.parquet: column product_key, row 2: it is no id: 'us:B ' (product_key_malformed)",
+    ),
+    "a key that is too long": (
+        rows(product_key=["us:A", "us:B", "x" * 257]),
+        "offers.parquet: column product_key, row 3: the id is too long: 'xxx",
+    ),
+    "a key that is a list": (
+        rows(product_key=[["us:A"], ["us:B"], ["us:C"]]),
+        "offers.parquet: column product_key, row 1: it is VARCHAR[], not text or a whole number: '[us:A]' "
+        "(product_key_wrong_type)",
+    ),
+    "a column in other letters": (
+        {**rows(price=None), "Price": [1.0, 2.0, 3.0]},
+        "offers.parquet has a column 'Price', not 'price'",
     ),
     "a time that is none": (
         rows(event_time=["2022-01-01", "2022-01-02", "2022-01-03"]),
-        "offers.parquet: column event_time, row 1: it is VARCHAR, not a time: '2022-01-01'",
+        "offers.parquet: column event_time, row 1: it is VARCHAR, not a time: '2022-01-01' (event_time_wrong_type)",
     ),
     "a key and time twice": (
         rows(product_key=["us:A", "us:B", "us:A"], event_time=[NOW, NOW, NOW]),

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from warehouse import snapshots, tables
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.delta_files import check_deltas
 from warehouse.deltas import Applied, apply_deltas, history
+from warehouse.doors import arrivals
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
 from warehouse.ingest import ingest
@@ -24,6 +26,7 @@ from warehouse.settings import WarehouseSettings
 Row = dict[str, Any]
 Write = Callable[..., Path]
 NOON, LATER, EARLIER = (f"2026-01-01T{hour}:00:00Z" for hour in (12, 13, 11))
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 RAW = ("raw.products", "raw.judgements", "raw.events", "raw.deltas", "raw.files", "quarantine.rows")
 
 
@@ -58,8 +61,8 @@ def raw_lake(lake: Lake, write: Write) -> Lake:
     return lake
 
 
-def bring_in(lake: Lake, *paths: Path) -> list[Applied]:
-    return apply_deltas(lake, check_deltas(paths))
+def bring_in(lake: Lake, *paths: Path, **how: bool) -> list[Applied]:
+    return apply_deltas(lake, check_deltas(paths, NOW), **how)
 
 
 def titles(lake: Lake) -> dict[str, str]:
@@ -176,9 +179,10 @@ def test_rows_that_break_a_rule_are_refused_by_name_until_a_good_one_comes(raw_l
             upsert("P1", " "),
             upsert("P2", "Mug") | {"op": "replace"},
             upsert("P8", "Soon", "soon"),
+            delete("P0"),
         ),
     )
-    assert counts(done) == {"refused": 5}
+    assert counts(done) == {"unknown": 1, "refused": 5}
     assert done.rules == {
         "event_time_malformed": 1,
         "product_id_missing": 2,
@@ -254,7 +258,7 @@ def test_a_file_that_turns_out_to_be_damaged_takes_those_before_it_back(
     content[middle - 200 : middle + 200] = bytes(byte ^ 0x5A for byte in content[middle - 200 : middle + 200])
     path.write_bytes(content)
     before = raw_lake.snapshot()
-    files = check_deltas([delta(delete("P1")), path])  # its columns and its end are whole
+    files = check_deltas([delta(delete("P1")), path], NOW)  # its columns and its end are whole
     with pytest.raises(WarehouseError, match=r"delta\.parquet cannot be read"):
         apply_deltas(raw_lake, files)
     assert raw_lake.snapshot() == before
@@ -285,13 +289,11 @@ def test_the_same_full_file_again_does_not_undo_the_deltas(
 def test_history_tells_of_every_file_and_the_point_that_first_had_it(
     raw_lake: Lake, delta: Write, tmp_path: Path
 ) -> None:
-    from datetime import UTC, datetime
-
     home = Home(raw_lake.root.parent, raw_lake.settings)
     assert history(home) == []
     bring_in(raw_lake, delta(delete("P1"), name="a.jsonl"))
     point = snapshots.mark(raw_lake, "run", datetime(2026, 1, 1, tzinfo=UTC))
-    bring_in(raw_lake, delta(upsert(None, "x"), name="b.jsonl"))
+    bring_in(raw_lake, delta(upsert(None, "x"), delete("P0"), name="b.jsonl"))
     told = [(row["arrival"], row["name"], row["deleted"], row["refused"], row["as_of"]) for row in history(home)]
     assert told == [(1, "a.jsonl", 1, 0, point), (2, "b.jsonl", 0, 1, None)]
 
@@ -351,19 +353,19 @@ def test_one_by_one_and_in_batches_end_in_the_same_tables(
     for number, step in enumerate(steps, 1):
         if isinstance(step, tuple):
             raw = writes(number, step)
-            bring_in(lakes[1], *waiting)
+            bring_in(lakes[1], *waiting, is_replay=True)
             waiting = []
             for lake in lakes:
-                ingest(lake, raw)
+                ingest(lake, raw, arrivals(raw, NOW), is_replay=True)
             continue
         path = folder / f"{number}.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in step), encoding="utf-8")
-        bring_in(lakes[0], path)
+        bring_in(lakes[0], path, is_replay=True)
         waiting.append(path)
         if data.draw(st.booleans()):
-            bring_in(lakes[1], *waiting)
+            bring_in(lakes[1], *waiting, is_replay=True)
             waiting = []
-    bring_in(lakes[1], *waiting)
+    bring_in(lakes[1], *waiting, is_replay=True)
     assert content(lakes[0]) == content(lakes[1])
     assert titles(lakes[0]) == _expected([("P1", "P2", "P3"), *steps])
     shutil.rmtree(folder)

@@ -1,5 +1,7 @@
 """An examples file from elsewhere is read by the same rules as the lake's own judgements."""
 
+from datetime import UTC, datetime, timedelta
+
 import polars as pl
 import pytest
 
@@ -78,3 +80,13 @@ def test_a_file_that_is_not_there_or_lacks_a_column_is_named(tmp_path):
     (tmp_path / "mine.parquet").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
     with pytest.raises(WarehouseError, match="git-lfs pointer"):
         read_examples(tmp_path / "mine.parquet", CATALOGUE)
+
+
+def test_a_judgement_of_the_future_is_refused_as_it_is_in_a_build(write, judgements):
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    path = write(judgements=judgements) / "shopping_queries_dataset_examples.parquet"
+    times = pl.Series([now, now + timedelta(seconds=1), None, None, None])
+    pl.read_parquet(path).with_columns(event_time=times).write_parquet(path)
+    read_ = read_examples(path, CATALOGUE, now)
+    assert read_.refused == {"event_time_in_future": 1}
+    assert read_.judgements.height == 3  # the fifth is of a product that the catalogue has not

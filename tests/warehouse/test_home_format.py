@@ -9,7 +9,6 @@ from warehouse import home_format, snapshots, tables
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.delta_files import check_deltas
 from warehouse.deltas import apply_deltas
-from warehouse.derive import derive
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
 from warehouse.settings import WarehouseSettings
@@ -56,7 +55,7 @@ def count(home, table):
         return tables.count(connection, table)
 
 
-def test_derived_tables_are_made_again_and_the_others_are_kept(home, tmp_path):
+def test_derived_tables_are_made_again_and_the_others_are_kept(home, derive):
     kept = [table for table in CONTRACTS if not tables.is_derived(table)]
     with home.lake.reading() as connection:
         before = {table: tables.count(connection, table) for table in kept}
@@ -86,7 +85,7 @@ def test_journal_and_tombstones_go_on(home, tmp_path):
     assert count(home, "raw.deltas") == 2
 
 
-def test_points_and_their_history_go_on(home):
+def test_points_and_their_history_go_on(home, derive):
     assert [point.snapshot for point in snapshots.points(home.lake)] == [2]
     assert snapshots.content_snapshot(home.lake) == 2
     derive(home.lake)
@@ -124,7 +123,7 @@ def test_what_cannot_be_converted_is_refused_and_stays(home):
     assert count(home, "raw.events") == 1
 
 
-def test_a_derived_table_of_another_type_is_made_again(home):
+def test_a_derived_table_of_another_type_is_made_again(home, derive):
     derive(home.lake)
     with home.lake.writing() as connection:
         connection.execute("ALTER TABLE features.products DROP COLUMN title_chars")

@@ -127,6 +127,17 @@ def test_a_bad_file_goes_aside_with_its_reason_and_holds_up_no_other(home: Home,
     assert "copy or download it again" in reason
 
 
+def test_a_file_of_which_every_row_is_refused_goes_aside_with_the_rules_and_holds_up_no_other(
+    home: Home, drop: Drop
+) -> None:
+    drop("good.jsonl", "Lamp", " ")
+    drop("bad.jsonl", " ", "")
+    sorting = sort_incoming(home, 0)
+    assert names(sorting) == ["good.jsonl"]
+    assert "every row was refused: product_title_blank 2" in sorting.failed["bad.jsonl"]
+    assert there(home.incoming / FAILED) == ["bad.jsonl", "bad.jsonl.reason.txt"]
+
+
 def test_bad_files_of_one_name_are_all_kept(home: Home) -> None:
     for content in ("one", "two"):
         (home.incoming / "bad.jsonl").write_text(content, encoding="utf-8")

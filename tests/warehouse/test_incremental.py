@@ -7,10 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from warehouse import dated, incremental, snapshots, staging, tables, watermarks
+from warehouse import incremental, snapshots, tables, watermarks
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.dependencies import DERIVATIONS
-from warehouse.derive import derive
 from warehouse.incremental import lagging, pending, refresh
 from warehouse.lake import Lake
 from warehouse.settings import WarehouseSettings
@@ -65,7 +64,7 @@ def test_rows_that_lose_what_they_are_made_of_go(built):
         assert refresh(connection, FEATURES, built.settings)[0].delete["key"].to_list() == ["us:P2"]
 
 
-def test_where_nothing_changed_nothing_is_written(built):
+def test_where_nothing_changed_nothing_is_written(built, derive):
     newest = built.snapshot()
     derive(built)
     derive(built, whole=True)
@@ -163,22 +162,6 @@ def test_the_lagging_tables_are_named(built):
         assert lagging(connection, DERIVATIONS, built.settings) == ["staging.products"]
 
 
-def refresh_one(lake, table):
-    if table == "staging.products":
-        staging.refresh_products(lake)
-    elif table == "staging.queries":
-        staging.refresh_queries(lake)
-    else:
-        if table == "training.dated":
-            with lake.writing() as connection:
-                dated.register(connection, (), lake.settings)
-        with lake.writing() as connection:
-            if table == "training.dated":
-                dated.refresh_training(connection, lake.settings)
-            else:
-                refresh(connection, table, lake.settings)
-
-
 CHANGES = st.one_of(
     st.tuples(st.just("product"), st.integers(0, 5), st.sampled_from(["Red mug", "Nike socks", "<b> </b>", None])),
     st.tuples(st.just("judgement"), st.integers(0, 11), st.sampled_from(["E", "I", None])),
@@ -232,7 +215,7 @@ def apply_change(connection, kind, number, value):
 
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS)
-def test_any_subset_of_refreshes_in_any_order_ends_where_all_of_them_do(steps, tmp_path_factory):
+def test_any_subset_of_refreshes_in_any_order_ends_where_all_of_them_do(derive, steps, tmp_path_factory):
     lake = Lake(tmp_path_factory.mktemp("any") / "lake", SETTINGS)
     with lake.writing() as connection:
         for table in ("raw.products", "raw.judgements", "raw.sources"):
@@ -244,8 +227,7 @@ def test_any_subset_of_refreshes_in_any_order_ends_where_all_of_them_do(steps, t
     derive(lake)
     for kind, first, second in steps:
         if kind == "refresh":
-            for table in first:
-                refresh_one(lake, table)
+            derive(lake, first)
         elif kind == "expire":
             there = snapshots.snapshots(lake)[:-1]
             chosen = random.Random(first).sample(there, len(there) // 2)

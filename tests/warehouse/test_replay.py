@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from warehouse.delta_files import check_deltas
@@ -19,6 +21,7 @@ from warehouse.takeover import GIVEN, take_over
 
 Row = dict[str, Any]
 Write = Callable[..., Path]
+NOW = datetime(2026, 1, 3, tzinfo=UTC)
 SETTINGS = WarehouseSettings(threads=1, batch_rows=3)
 
 
@@ -36,10 +39,10 @@ def beside(tmp_path: Path) -> Home:
 
 def bring_in(home: Home, folder: Path | None = None, *deltas: Path) -> None:
     """Bring files in as the asset of the raw tables does."""
-    files = check_deltas(deltas)
-    keep(home, [*(arrivals(folder) if folder else ()), *files])
+    files, full = check_deltas(deltas, NOW), arrivals(folder, NOW) if folder else []
+    keep(home, [*full, *files])
     if folder:
-        ingest(home.lake, folder)
+        ingest(home.lake, folder, full)
     apply_deltas(home.lake, files)
     with home.lake.writing() as connection:
         ensure(connection)
@@ -119,3 +122,21 @@ def test_a_lake_that_did_not_note_the_order_says_so_until_another_snapshot_comes
     bring_in(home, write(products=products[1:]))
     replay(home, beside)
     assert take_over(home.lake, beside.lake, GIVEN) == {"raw.files": (0, 2, 0)}  # what was not noted of the others
+
+
+def test_what_lay_in_the_future_when_it_came_in_is_refused_again_though_that_time_has_passed(
+    home: Home, beside: Home, tmp_path: Path, write: Write
+) -> None:
+    folder, soon = write(), NOW + timedelta(seconds=1)
+    examples = folder / "shopping_queries_dataset_examples.parquet"
+    pl.read_parquet(examples).with_columns(
+        event_time=pl.when(pl.int_range(pl.len()) == 0).then(pl.lit(soon)).otherwise(pl.lit(NOW))
+    ).write_parquet(examples)
+    row = {"op": "upsert", "product_title": "Lamp"}
+    rows = [row | {"product_id": "N1"}, row | {"product_id": "N2", "event_time": soon.isoformat()}]
+    bring_in(home, folder, delta(tmp_path, "a.jsonl", *rows))
+    with home.lake.reading() as connection:
+        refused = connection.sql("SELECT key, rule FROM quarantine.rows ORDER BY ALL").fetchall()
+    assert refused == [("us:1:P1", "event_time_in_future"), ("us:N2", "event_time_in_future")]
+    replay(home, beside)
+    assert take_over(home.lake, beside.lake, GIVEN) == {}

@@ -1,7 +1,9 @@
 """What a contract is: a dataframely schema, the table it speaks of, and what derives from the two."""
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
 
@@ -12,6 +14,9 @@ from warehouse.code_digest import code_digest
 
 INPUT_HASH = "input_hash"
 """The column that ends every table: the hash of the inputs that a row was made from."""
+
+FIRST_TIME, LAST_TIME = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""Between these a time can be shown and compared everywhere; the infinities lie outside."""
 
 _DUCKDB_TYPES: dict[pl.DataType | type[pl.DataType], str] = {
     pl.String: "VARCHAR",
@@ -94,13 +99,29 @@ def _without_meaning(call: ast.Call) -> ast.Call:
     return ast.Call(call.func, call.args[1:], call.keywords) if is_named else call
 
 
-def split_rows(contract: Contract, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def split_rows(
+    contract: Contract, frame: pl.DataFrame, also: Mapping[str, pl.Expr] | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Divide a frame into the rows that keep the contract and what the others violate.
+
+    Args:
+        contract: The contract.
+        frame: The rows.
+        also: Rules beside the contract's own, by name: expressions that are true, or null, for a good row.
 
     Returns:
         The good rows, and the violations: a frame (key, rule, row) with one row for each violated rule, `row` being the
         declared columns as JSON. Columns that the contract does not declare pass through. Keys need not be unique.
     """
+    good, violations = _split_rows(contract, frame)
+    for rule, holds in (also or {}).items():
+        breaks = ~holds.fill_null(True)
+        bad = frame.filter(breaks).select(key=contract.key, rule=pl.lit(rule), row=as_json(contract))
+        good, violations = good.filter(~breaks), pl.concat([violations, bad])
+    return good, violations
+
+
+def _split_rows(contract: Contract, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     _, failure = contract.schema.filter(frame)
     if not len(failure):
         return frame, pl.DataFrame(schema=VIOLATION_SCHEMA)
@@ -117,8 +138,16 @@ def split_rows(contract: Contract, frame: pl.DataFrame) -> tuple[pl.DataFrame, p
 
 
 def as_json(contract: Contract) -> pl.Expr:
-    """Return the declared columns but the key as one JSON text."""
-    return pl.struct(name for name in contract.columns if name != contract.key).struct.json_encode()
+    """Return the declared columns but the key as one JSON text; a time that no calendar has is null in it."""
+    return pl.struct(
+        _shown(name, column) for name, column in contract.columns.items() if name != contract.key
+    ).struct.json_encode()
+
+
+def _shown(name: str, column: dy.Column) -> pl.Expr:
+    if not isinstance(column, dy.Datetime):
+        return pl.col(name)
+    return pl.when(pl.col(name).is_between(FIRST_TIME, LAST_TIME)).then(name)  # Polars cannot write the infinities
 
 
 VIOLATION_SCHEMA = {"key": pl.String, "rule": pl.String, "row": pl.String}
@@ -132,4 +161,4 @@ def rule_name(rule: str) -> str:
     return check.removeprefix("check__") if check.startswith("check__") else f"{column}_{_RULE_WORDS.get(check, check)}"
 
 
-_RULE_WORDS = {"nullability": "missing", "min_length": "empty", "regex": "malformed"}
+_RULE_WORDS = {"nullability": "missing", "min_length": "empty", "max_length": "too_long", "regex": "malformed"}

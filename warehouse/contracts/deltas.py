@@ -4,7 +4,7 @@ import dataframely as dy
 import polars as pl
 
 from warehouse.contracts.contract import about, key_column
-from warehouse.contracts.raw import RawJudgements, RawProducts
+from warehouse.contracts.raw import RawJudgements, RawProducts, checked_at
 
 
 class RawDeltas(dy.Schema):
@@ -41,6 +41,7 @@ class RawDeltas(dy.Schema):
         nullable=False, metadata=about("rows older than what was there: they came too late to change anything")
     )
     snapshot = dy.Int64(nullable=False, metadata=about("the lake's snapshot that brought the file in"))
+    checked_at = checked_at()
 
 
 class RawEvents(dy.Schema):

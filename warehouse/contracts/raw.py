@@ -1,16 +1,52 @@
 """Contracts of the raw tables: what came in, with the dataset's own column names, typed and checked."""
 
+from collections.abc import Collection
+from datetime import datetime
+
 import dataframely as dy
 import polars as pl
 
-from warehouse.contracts.contract import about, key_column
+from warehouse.contracts.contract import FIRST_TIME, LAST_TIME, about, key_column
+
+_ID_CHARACTER = r"[^\s\p{Z}\p{Cc}\p{Cf}]"
+ID = rf"^(?:{_ID_CHARACTER}(?:(?:{_ID_CHARACTER}| )*{_ID_CHARACTER})?)?$"
+"""What an id looks like: visible characters and single spaces between them. That it is not empty is a rule of its own."""
+MAX_ID_LENGTH = 256
+"""The longest id, in characters."""
+
+IN_FUTURE = "event_time_in_future"
+"""The rule that an event_time is no later than the time at which its file was checked."""
+
+
+def arrival_rules(columns: Collection[str], checked_at: datetime) -> dict[str, pl.Expr]:
+    """Return the rules that a row has to keep only when it comes in, beside those of its contract, by name."""
+    if "event_time" not in columns:
+        return {}
+    time = pl.col("event_time")
+    return {IN_FUTURE: (time <= checked_at) | (time > LAST_TIME)}  # what is later than that is malformed
+
+
+def checked_at() -> dy.Datetime:
+    """Declare when a file was checked: a row with a later event_time lay in the future, and was refused."""
+    return dy.Datetime(
+        nullable=True,
+        time_unit="us",
+        time_zone="UTC",
+        metadata=about("when the file was checked: its rows with a later event_time were refused"),
+    )
 
 
 class RawProducts(dy.Schema):
     """One row per product and locale, as it came in."""
 
     key = key_column("product_locale:product_id")
-    product_id = dy.String(nullable=False, min_length=1, metadata=about("the catalogue's id; repeats across locales"))
+    product_id = dy.String(
+        nullable=False,
+        min_length=1,
+        max_length=MAX_ID_LENGTH,
+        regex=ID,
+        metadata=about("the catalogue's id; repeats across locales"),
+    )
     product_locale = dy.String(nullable=False, regex="^[a-z]{2}$", metadata=about("marketplace: us, es, jp, …"))
     product_title = dy.String(nullable=False, metadata=about("title as written by the seller, dirt included"))
     product_description = dy.String(nullable=True, metadata=about("description, often HTML"))
@@ -31,7 +67,9 @@ class RawJudgements(dy.Schema):
     example_id = dy.Int64(nullable=False, metadata=about("the dataset's id of the judgement"))
     query = dy.String(nullable=False, metadata=about("what the shopper typed"))
     query_id = dy.Int64(nullable=False, metadata=about("the dataset's id of the query"))
-    product_id = dy.String(nullable=False, min_length=1, metadata=about("the judged product"))
+    product_id = dy.String(
+        nullable=False, min_length=1, max_length=MAX_ID_LENGTH, regex=ID, metadata=about("the judged product")
+    )
     product_locale = dy.String(nullable=False, regex="^[a-z]{2}$", metadata=about("marketplace of query and product"))
     esci_label = dy.String(nullable=False, metadata=about("E exact, S substitute, C complement, I irrelevant"))
     small_version = dy.Int64(
@@ -65,6 +103,11 @@ class RawJudgements(dy.Schema):
         """A query has at least one character that is not white space."""
         return pl.col("query").str.strip_chars().str.len_bytes() > 0
 
+    @dy.rule()
+    def event_time_malformed(cls) -> pl.Expr:
+        """A time that is given is one of the years 1 to 9999."""
+        return pl.col("event_time").is_between(FIRST_TIME, LAST_TIME)
+
 
 class RawSources(dy.Schema):
     """One row per query whose origin is known."""
@@ -96,3 +139,4 @@ class RawFiles(dy.Schema):
             "the last delta that had come in before it, 0 for none: a rebuild starts from the file and goes on after it"
         ),
     )
+    checked_at = checked_at()

@@ -126,3 +126,39 @@ def test_a_blocking_check_that_fails_stops_the_build_in_one_line(stockroom, copy
     assert _is_one_line(answer.err)
     assert "raw.products fails the check contract: duplicate_key: 1 row (us:B000000000)" in answer.err
     assert (home.lake.snapshot(), home.releases.live().release) == (snapshot, 1)
+
+
+@pytest.mark.parametrize("rows", [0, 5])
+def test_files_that_take_most_of_the_catalog_away_leave_a_home_as_it_was(stockroom, built, copy_home, tmp_path, rows):
+    root = copy_home()
+    home = open_home(load_settings(root))
+    folder, before = tmp_path / "esci", (home.lake.snapshot(), home.releases.live(), _files(home))
+    shutil.copytree(built.raw, folder)
+    pl.read_parquet(folder / PRODUCTS).head(rows).write_parquet(folder / PRODUCTS)
+
+    answer = stockroom("build", "--raw", folder, "--home", root)
+
+    assert answer.status == 1
+    assert _is_one_line(answer.err)
+    told = "195 of the 200 rows out of raw.products" if rows else "none of the 200 rows of raw.products"
+    assert f"{folder / PRODUCTS} would " in answer.err
+    assert told in answer.err
+    assert ("--allow-loss" in answer.err) is bool(rows)
+    assert (home.lake.snapshot(), home.releases.live(), _files(home)) == before
+
+
+def test_a_delta_of_which_every_row_is_refused_publishes_nothing_and_says_so(stockroom, copy_home, tmp_path):
+    root = copy_home()
+    home = open_home(load_settings(root))
+    before = (home.lake.snapshot(), home.releases.live(), _files(home))
+    delta = tmp_path / "delta.jsonl"
+    delta.write_text('{"op": "upsert", "product_locale": "us", "product_id": 7, "product_title": "Lamp"}\n')
+    answer = stockroom("apply", delta, "--home", root)
+    assert answer.status == 1
+    assert _is_one_line(answer.err)
+    assert f"{delta}: every row was refused: product_id_wrong_type 1" in answer.err
+    assert (home.lake.snapshot(), home.releases.live(), _files(home)) == before
+
+
+def _files(home):
+    return sorted(path.name for path in home.arrived.root.iterdir())

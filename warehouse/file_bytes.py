@@ -1,0 +1,92 @@
+"""File bytes: what the bytes of a file say before anyone reads rows from it, and where in a text a row stands."""
+
+import codecs
+import gzip
+from itertools import islice
+from pathlib import Path
+from typing import IO, cast
+
+from warehouse.errors import WarehouseError
+
+POINTER = b"version https://git-lfs"
+_GZIP = b"\x1f\x8b"
+_WIDE = {  # longest first: the mark of UTF-32 begins as that of UTF-16
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+_CHUNK = 1 << 20
+
+
+def is_pointer(path: Path) -> bool:
+    """Tell whether a file is what git-lfs leaves in the place of one that was not fetched."""
+    return _first(path).startswith(POINTER)
+
+
+def refuse_bytes(path: Path) -> None:
+    """Refuse a git-lfs pointer, and a file that is compressed without a name that says so.
+
+    Raises:
+        WarehouseError: It names the file and what it is.
+    """
+    first = _first(path)
+    if first.startswith(POINTER):
+        raise WarehouseError(
+            f"{path} is a git-lfs pointer, not the data",
+            "fetch the data with: git lfs pull (in the clone it came from), or ESCI's own with: stockroom download",
+        )
+    if first.startswith(_GZIP) and path.suffix != ".gz":
+        raise WarehouseError(
+            f"{path} is compressed with gzip", "unpack it with gunzip; JSON lines may end in .jsonl.gz"
+        )
+
+
+def refuse_encoding(path: Path) -> None:
+    """Refuse a text that is not UTF-8, wherever in it that shows. A byte order mark of UTF-8 is fine.
+
+    Raises:
+        WarehouseError: It names the file, the encoding where that is known, and else the line.
+    """
+    line = 1
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with _opened(path) as file:
+        try:
+            chunk = file.read(_CHUNK)
+            wide = next((name for mark, name in _WIDE.items() if chunk.startswith(mark)), None)
+            if wide is None and b"\0" in chunk[:4]:  # text in UTF-16 without a mark
+                wide = "UTF-16"
+            if wide is not None:
+                raise WarehouseError(f"{path} is {wide}, not UTF-8", f"convert it: iconv -f {wide} -t UTF-8")
+            while chunk:
+                decoder.decode(chunk)
+                line += chunk.count(b"\n")
+                chunk = file.read(_CHUNK)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            line += error.object[: error.start].count(b"\n")
+            raise WarehouseError(
+                f"{path}: line {line} is not UTF-8: it has the byte 0x{error.object[error.start]:02X}",
+                "the file may be Latin-1; convert it: iconv -f WINDOWS-1252 -t UTF-8",
+            ) from error
+        except (EOFError, gzip.BadGzipFile) as error:
+            raise WarehouseError(
+                f"{path} cannot be read: {error}", "it is truncated or broken; copy it again"
+            ) from error
+
+
+def line_of(path: Path, row: int) -> int:
+    """Return the number of the line, from 1, in which the row of that number, from 0, stands: blank lines hold none."""
+    with _opened(path) as file:
+        text = codecs.getreader("utf-8-sig")(file)
+        rows = (number for number, line in enumerate(text, 1) if line.strip())
+        return next(islice(rows, row, None))
+
+
+def _first(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(POINTER))
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
