@@ -14,6 +14,7 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.doors import sha256, unreadable
 from warehouse.errors import WarehouseError
 from warehouse.lake import Lake
+from warehouse.paths import plain_path
 
 FILES = CONTRACTS["raw.files"]
 
@@ -65,7 +66,7 @@ def take_in(lake: Lake, home: Path, table: DatedTable, now: datetime) -> TakenIn
             "SELECT concat(entity_key, '@', event_time::VARCHAR) AS key, * EXCLUDE (row) "
             f"FROM ({_rows(table, kinds)}) ORDER BY entity_key, event_time"
         )
-        change = tables.refresh_by(connection, contract, source, {"path": str(path)})
+        change = tables.refresh_by(connection, contract, source, {"path": str(plain_path(path))})
         tables.ensure(connection, FILES)
         connection.execute(f"DELETE FROM {FILES.table} WHERE key = ?", [contract.table])
         connection.execute(
@@ -100,7 +101,9 @@ def check_file(connection: duckdb.DuckDBPyConnection, path: Path, table: DatedTa
 
 
 def _kinds(connection: duckdb.DuckDBPyConnection, path: Path, table: DatedTable) -> dict[str, str]:
-    described = connection.execute("DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(path)}).fetchall()
+    described = connection.execute(
+        "DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(plain_path(path))}
+    ).fetchall()
     kinds = {str(name): str(kind) for name, kind, *_ in described}
     for name in (*table.key_columns, "event_time", *(column.name for column in table.columns)):
         if name not in kinds:
@@ -134,7 +137,7 @@ def _faults(table: DatedTable, kinds: dict[str, str]) -> Iterator[tuple[str, str
 def _refuse_first(
     connection: duckdb.DuckDBPyConnection, path: Path, column: str, fault: str, condition: str, now: datetime
 ) -> None:
-    parameters: dict[str, object] = {"path": str(path)}
+    parameters: dict[str, object] = {"path": str(plain_path(path))}
     if "$now" in condition:
         parameters["now"] = now.astimezone(UTC)
     found = connection.execute(
@@ -156,7 +159,7 @@ def _refuse_repeated(
         "SELECT row, first, entity_key, event_time::VARCHAR FROM ("
         "SELECT row, entity_key, event_time, min(row) OVER (PARTITION BY entity_key, event_time) AS first "
         f"FROM ({_rows(table, kinds)})) WHERE row <> first ORDER BY row LIMIT 1",
-        {"path": str(path)},
+        {"path": str(plain_path(path))},
     ).fetchone()
     if found:
         row, first, key, time = found

@@ -12,6 +12,7 @@ from warehouse.contracts.deltas import JudgementDelete, JudgementUpsert, Product
 from warehouse.doors import DOORS, PANDAS_INDEX, Door, fits, is_all_null, refuse_pointer, sha256, unreadable
 from warehouse.errors import WarehouseError
 from warehouse.lake import connect, quote
+from warehouse.paths import check_text, plain_path
 
 _PRODUCTS, _JUDGEMENTS = DOORS[:2]
 _UPSERTS = {
@@ -96,6 +97,7 @@ def check_deltas(paths: Sequence[Path]) -> list[DeltaFile]:
 
 
 def _check(connection: duckdb.DuckDBPyConnection, path: Path) -> DeltaFile:
+    check_text(path.name)  # it is written into raw.deltas
     if not path.is_file():
         raise WarehouseError(f"{path} is not a file", "name delta files: parquet, or JSON lines")
     refuse_pointer(path)
@@ -104,7 +106,7 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path) -> DeltaFile:
         door = _door(path, kinds)
         _check_columns(connection, path, door, kinds)
         if not _is_parquet(path):
-            connection.execute(f"SELECT max(length(json)) FROM {_source(path)}", {"path": str(path)})
+            connection.execute(f"SELECT max(length(json)) FROM {_source(path)}", {"path": str(plain_path(path))})
     except duckdb.Error as error:
         raise unreadable(path, error) from error
     known = {*door.columns, *_ORDER}
@@ -121,17 +123,20 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path) -> DeltaFile:
 def _kinds(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
     """Return the file's columns with their types; those of JSON are whatever its lines name, and read as text."""
     if _is_parquet(path):
-        described = connection.execute("DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(path)}).fetchall()
+        described = connection.execute(
+            "DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(plain_path(path))}
+        ).fetchall()
         return {str(name): str(kind) for name, kind, *_ in described}
     no_object = connection.execute(
-        f"SELECT min(row) FROM {_source(path)} WHERE json_type(json) <> 'OBJECT'", {"path": str(path)}
+        f"SELECT min(row) FROM {_source(path)} WHERE json_type(json) <> 'OBJECT'", {"path": str(plain_path(path))}
     ).fetchone()
     if no_object and no_object[0] is not None:
         raise WarehouseError(
             f"{path}: line {no_object[0] + 1} is no JSON object", 'write one row a line: {"op": "upsert", …}'
         )
     names = connection.execute(
-        f"SELECT DISTINCT unnest(json_keys(json)) AS name FROM {_source(path)} ORDER BY name", {"path": str(path)}
+        f"SELECT DISTINCT unnest(json_keys(json)) AS name FROM {_source(path)} ORDER BY name",
+        {"path": str(plain_path(path))},
     ).fetchall()
     if not names:
         raise WarehouseError(f"{path} holds no row", "nothing tells what it is a delta of; leave it out")
@@ -168,7 +173,7 @@ def _check_columns(connection: duckdb.DuckDBPyConnection, path: Path, door: Door
     if missing:
         op = f"TRY_CAST({_column(path, 'op')} AS VARCHAR)"
         found = connection.execute(
-            f"SELECT count(*) FROM {_source(path)} WHERE {op} = 'upsert'", {"path": str(path)}
+            f"SELECT count(*) FROM {_source(path)} WHERE {op} = 'upsert'", {"path": str(plain_path(path))}
         ).fetchone()
         if found and found[0]:
             raise WarehouseError(

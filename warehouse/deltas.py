@@ -14,6 +14,7 @@ from warehouse.delta_files import DeltaFile
 from warehouse.doors import unreadable
 from warehouse.home import Home
 from warehouse.lake import Lake, snapshot_id
+from warehouse.paths import plain_path
 from warehouse.reconcile import Plan
 
 DELTAS = CONTRACTS["raw.deltas"]
@@ -151,7 +152,7 @@ def _read(store: duckdb.DuckDBPyConnection, file: DeltaFile, batch_rows: int) ->
         The well-formed words (row, key, op, event_time, input_hash), the number of refused rows, and what they violate.
     """
     words, violations, rows, is_first = [pl.DataFrame(schema=_WORDS)], [pl.DataFrame(schema=VIOLATION_SCHEMA)], 0, True
-    parameters = {"path": str(file.path), "version": file.door.contract.version}
+    parameters = {"path": str(plain_path(file.path)), "version": file.door.contract.version}
     try:
         for batch in store.cursor().execute(file.rows_sql, parameters).to_arrow_reader(batch_rows):
             frame = pl.DataFrame(batch).cast({"event_time": events.time_type()})

@@ -11,6 +11,7 @@ from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.lake import connect
+from warehouse.paths import plain_path
 
 _PARQUET = "read_parquet($path, file_row_number = true)"
 POINTER = b"version https://git-lfs"
@@ -154,7 +155,7 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path, door: Door) -> tup
     refuse_pointer(path)
     try:
         source = door.source_sql if path.suffix == ".csv" else _PARQUET  # as it is, before optional columns are added
-        described = connection.execute(f"DESCRIBE SELECT * FROM {source}", {"path": str(path)}).fetchall()
+        described = connection.execute(f"DESCRIBE SELECT * FROM {source}", {"path": str(plain_path(path))}).fetchall()
     except duckdb.Error as error:
         raise unreadable(path, error) from error
     present = {str(name): str(kind) for name, kind, *_ in described if name != "file_row_number"}
@@ -195,7 +196,7 @@ def is_pointer(path: Path) -> bool:
 
 def unreadable(path: Path, error: Exception) -> WarehouseError:
     """Return the error for a file whose bytes are not what its name says."""
-    reason = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
+    reason = str(error).splitlines()[0].removeprefix("Invalid Input Error: ").replace(str(plain_path(path)), str(path))
     return WarehouseError(f"{path} cannot be read: {reason}", "it is truncated or broken; copy or download it again")
 
 
@@ -218,5 +219,5 @@ def fits(kind: str, wanted: str) -> bool:
 
 def is_all_null(connection: duckdb.DuckDBPyConnection, path: Path, column: str) -> bool:
     """Tell whether a column holds nothing at all: its type then says nothing."""
-    row = connection.execute(f'SELECT count("{column}") FROM read_parquet(?)', [str(path)]).fetchone()
+    row = connection.execute(f'SELECT count("{column}") FROM read_parquet(?)', [str(plain_path(path))]).fetchone()
     return row is not None and row[0] == 0

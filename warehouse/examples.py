@@ -12,6 +12,7 @@ from warehouse.contracts.contract import split_rows
 from warehouse.doors import DOORS, check, unreadable
 from warehouse.errors import WarehouseError
 from warehouse.lake import connect
+from warehouse.paths import plain_path
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def read_examples(path: Path, catalogue: pl.Series) -> Examples:
             rows = connection.execute(
                 f"WITH source AS (SELECT file_row_number AS row, {door.columns_sql} FROM {door.source_sql}) "
                 f"SELECT *, {door.key_sql} AS key FROM source ORDER BY row",
-                {"path": str(path)},
+                {"path": str(plain_path(path))},
             ).pl()
         except duckdb.Error as error:
             raise unreadable(path, error) from error

@@ -18,6 +18,7 @@ from warehouse.doors import unreadable
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
 from warehouse.lake import connect
+from warehouse.paths import plain_path
 from warehouse.snapshots import points
 from warehouse.tables import exists
 
@@ -167,7 +168,7 @@ def _checked(file: Dropped) -> DeltaFile:
     (delta,) = check_deltas([file.path])
     try:
         with connect(_CHECK_MEMORY_GB) as connection:
-            read = {"path": str(file.path), "version": delta.door.contract.version}
+            read = {"path": str(plain_path(file.path)), "version": delta.door.contract.version}
             connection.execute(f"SELECT max(input_hash), max(event_time_text) FROM ({delta.rows_sql})", read)
     except duckdb.OutOfMemoryException:
         raise
