@@ -133,7 +133,7 @@ class Lake:
         return self.settings.memory_gb, self.settings.threads
 
     def _spill_here(self, connection: duckdb.DuckDBPyConnection) -> None:
-        folder = plain_path(self.root / "tmp") if is_writable(self.root) else private_folder() / "tmp"
+        folder = plain_path(self.root) / "tmp" if is_writable(self.root) else private_folder() / "tmp"
         connection.execute(f"SET temp_directory = {quote(str(folder))}")
 
     @contextmanager

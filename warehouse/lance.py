@@ -79,6 +79,7 @@ class LanceDirectory:
         """
         table = self.open(name)
         if table is None:
+            self.root.mkdir(parents=True, exist_ok=True)
             table = self._connect().create_table(name, schema=schema, exist_ok=True)
         check_schema(table, schema)
         return table

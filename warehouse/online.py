@@ -16,6 +16,7 @@ from warehouse.lake import Lake
 from warehouse.near_keys import near_keys
 from warehouse.offline import Entity
 from warehouse.paths import is_writable
+from warehouse.sqlite_copy import sqlite_copy
 from warehouse.touched import Touched
 
 _ROWS = 'CREATE TABLE IF NOT EXISTS {} (key TEXT, since INTEGER, hash TEXT, "values" TEXT, PRIMARY KEY (key, since))'
@@ -174,7 +175,7 @@ class _Reader:
         # Opened for writing: a reader too must make the files beside the database that readers and writer share.
         is_ours = is_writable(path.parent) and os.access(path, os.W_OK)
         self._path, self._written_ns = path, None if is_ours else path.stat().st_mtime_ns
-        self._database = _connect(path, "rw" if is_ours else _read_only(path))
+        self._database = _connect(path, "rw") if is_ours else _opened_read_only(path)
         self._database.execute("PRAGMA query_only = ON")
 
     def read(self, sql: str, values: Sequence[object]) -> list[Any]:
@@ -189,12 +190,16 @@ class _Reader:
             self._database.close()
 
 
-def _read_only(path: Path) -> str:
-    """Return how to open a database beside which nothing may be written.
+def _opened_read_only(path: Path) -> sqlite3.Connection:
+    """Open a database beside which nothing may be written.
 
-    Where there is a log, SQLite reads it and heeds its writer; without one all is in the database, and no one writes to it.
+    Without a log no one writes to it, and all is in it. A log is read, and its writer heeded, by way of the file with the
+    log's index; where that is missing, as in a backup, SQLite would have to make it.
     """
-    return "ro" if path.with_name(f"{path.name}-wal").exists() else "ro&immutable=1"
+    log, index = (path.with_name(f"{path.name}{ending}") for ending in ("-wal", "-shm"))
+    if not log.exists() or not log.stat().st_size:
+        return _connect(path, "ro&immutable=1")
+    return _connect(path, "ro") if index.exists() else _connect(sqlite_copy(path), "rw")
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:

@@ -27,8 +27,9 @@ _links: dict[Path, Path] = {}
 def plain_path(path: Path) -> Path:
     """Return an absolute path of letters, digits and `_./-` alone that leads to the same file or directory.
 
-    A path with other characters is reached through a symbolic link in a private directory, which goes when the process ends.
-    Nothing needs to be there yet. Processes that this one starts may use the link as long as this one lives.
+    A path with other characters is reached through a symbolic link in a private directory, which goes when the process ends;
+    until then the processes that it starts may use the link too. No library can make a directory through its link: make it
+    before.
 
     Raises:
         WarehouseError: A link is needed, and no temporary directory has a plain path itself.

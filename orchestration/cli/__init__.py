@@ -16,11 +16,19 @@ def main() -> None:
     from models.errors import ModelError
     from orchestration.cli.app import app
     from warehouse.errors import WarehouseError
+    from warehouse.paths import check_text
 
     try:
+        for argument in sys.argv[1:]:
+            check_text(argument)
         app(prog_name="stockroom")
     except (WarehouseError, ModelError) as error:
         print("error:", "; ".join(map(_without_stop, str(error).splitlines())), file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
         sys.exit(1)
 
 
