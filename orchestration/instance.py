@@ -14,6 +14,7 @@ from orchestration.event_log import KeptStorage
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
 from warehouse.lake import exclusive_lock
+from warehouse.paths import plain_path, require_writable
 
 COMMAND_LINE = {"stockroom/started_by": "command line"}
 """The tag of runs that the command line started."""
@@ -87,11 +88,17 @@ def server_lock(home: Home) -> Iterator[None]:
 
 
 def prepare_instance(home: Home) -> Path:
-    """Put Dagster's settings into the home, unless someone put others there before, and return their directory."""
+    """Put Dagster's settings into the home, unless someone put others there before, and return their directory.
+
+    Raises:
+        WarehouseError: Nothing may be written there.
+    """
+    require_writable(home.dagster)
     home.dagster.mkdir(parents=True, exist_ok=True)
     for name in _SHIPPED:
         if not (home.dagster / name).exists():
             shipped = files("orchestration").joinpath(name).read_text(encoding="utf-8")
             (home.dagster / name).write_text(shipped, encoding="utf-8")
-    os.environ["DAGSTER_HOME"] = str(home.dagster)
-    return home.dagster
+    directory = plain_path(home.dagster)  # Dagster makes addresses of its databases from it
+    os.environ["DAGSTER_HOME"] = str(directory)
+    return directory

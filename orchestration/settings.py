@@ -4,9 +4,9 @@ import os
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,6 +21,7 @@ from models.settings import EncoderSettings, TowerSettings, TrainingSettings
 from orchestration.automation_settings import AutomationSettings
 from warehouse.contracts.dated import DatedTables
 from warehouse.errors import WarehouseError
+from warehouse.paths import check_home, expanded
 from warehouse.settings import CleanSettings, MonitoringSettings, ReleaseSettings, SqlSettings, WarehouseSettings
 
 PREFIX = "STOCKROOM_"
@@ -41,8 +42,12 @@ class Settings(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
-    home: Path = Field(Path(".stockroom"), description="Directory that holds everything Stockroom keeps.")
-    raw: Path | None = Field(None, description="ESCI folder that a run takes in; none: it goes on from the lake.")
+    home: Annotated[Path, AfterValidator(expanded)] = Field(
+        Path(".stockroom"), description="Directory that holds everything Stockroom keeps."
+    )
+    raw: Annotated[Path, AfterValidator(expanded)] | None = Field(
+        None, description="ESCI folder that a run takes in; none: it goes on from the lake."
+    )
     warehouse: WarehouseSettings = WarehouseSettings()
     sql: SqlSettings = SqlSettings()
     encoder: EncoderSettings = EncoderSettings()
@@ -67,7 +72,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read what the caller gives, then the environment, then the home's file."""
         given: dict[str, Any] = init_settings()
-        home = Path(given.get("home") or os.environ.get(f"{PREFIX}HOME") or cls.model_fields["home"].default)
+        home = expanded(Path(given.get("home") or os.environ.get(f"{PREFIX}HOME") or cls.model_fields["home"].default))
         file_settings = TomlConfigSettingsSource(settings_cls, home / FILE_NAME)
         if "home" in file_settings():
             raise WarehouseError(
@@ -86,7 +91,9 @@ def load_settings(home: Path | None = None, **given: Any) -> Settings:
         given["home"] = home
     _refuse_unknown_variables()
     try:
-        return Settings(**given)
+        settings = Settings(**given)
+        check_home(settings.home)
+        return settings
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])

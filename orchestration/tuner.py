@@ -17,6 +17,7 @@ from models.settings import TowerSettings, TrainingSettings
 from orchestration.run_lock import run_lock
 from warehouse import trials
 from warehouse.errors import WarehouseError
+from warehouse.paths import plain_path
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -139,7 +140,7 @@ def _study(workspace: Workspace, name: str) -> Iterator["Study"]:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = optuna.storages.RDBStorage(f"sqlite:///{workspace.home.root / 'tuning.sqlite'}")
+    storage = optuna.storages.RDBStorage(f"sqlite:///{plain_path(workspace.home.root) / 'tuning.sqlite'}")
     try:
         study = optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
         current = _current(workspace)

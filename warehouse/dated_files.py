@@ -16,6 +16,7 @@ from warehouse.doors import parquet_columns, refuse_alike, sha256, unreadable, w
 from warehouse.errors import WarehouseError
 from warehouse.file_bytes import refuse_bytes
 from warehouse.lake import Lake, quote
+from warehouse.paths import plain_path
 
 FILES = CONTRACTS["raw.files"]
 
@@ -68,7 +69,7 @@ def take_in(lake: Lake, home: Path, table: DatedTable, now: datetime) -> TakenIn
             "SELECT concat(entity_key, '@', event_time::VARCHAR) AS key, * EXCLUDE (row) "
             f"FROM ({_rows(table, kinds)}) ORDER BY entity_key, event_time"
         )
-        change = tables.refresh_by(connection, contract, source, {"path": str(path)})
+        change = tables.refresh_by(connection, contract, source, {"path": str(plain_path(path))})
         tables.ensure(connection, FILES)
         connection.execute(f"DELETE FROM {FILES.table} WHERE key = ?", [contract.table])
         connection.execute(
@@ -104,7 +105,9 @@ def check_file(connection: duckdb.DuckDBPyConnection, path: Path, table: DatedTa
 
 
 def _kinds(connection: duckdb.DuckDBPyConnection, path: Path, table: DatedTable) -> dict[str, str]:
-    described = connection.execute("DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(path)}).fetchall()
+    described = connection.execute(
+        "DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(plain_path(path))}
+    ).fetchall()
     kinds = {str(name): str(kind) for name, kind, *_ in described}
     read = (*table.key_columns, "event_time", *(column.name for column in table.columns))
     refuse_alike(path, parquet_columns(connection, path), read)
@@ -158,7 +161,7 @@ def _refuse_first(
     condition: str,
     now: datetime,
 ) -> None:
-    parameters: dict[str, object] = {"path": str(path)}
+    parameters: dict[str, object] = {"path": str(plain_path(path))}
     if "$now" in condition:
         parameters["now"] = now.astimezone(UTC)
     found = connection.execute(
@@ -180,7 +183,7 @@ def _refuse_repeated(
         "SELECT row, first, entity_key, event_time::VARCHAR FROM ("
         "SELECT row, entity_key, event_time, min(row) OVER (PARTITION BY entity_key, event_time) AS first "
         f"FROM ({_rows(table, kinds)})) WHERE row <> first ORDER BY row LIMIT 1",
-        {"path": str(path)},
+        {"path": str(plain_path(path))},
     ).fetchone()
     if found:
         row, first, key, time = found

@@ -14,6 +14,7 @@ from warehouse.doors import DOORS, PANDAS_INDEX, Door, parquet_columns, refuse_a
 from warehouse.errors import WarehouseError
 from warehouse.file_bytes import line_of, refuse_bytes, refuse_encoding
 from warehouse.lake import connect, quote
+from warehouse.paths import check_text, plain_path
 
 _PRODUCTS, _JUDGEMENTS = DOORS[:2]
 _UPSERTS = {
@@ -129,6 +130,7 @@ def check_deltas(paths: Sequence[Path], now: datetime | None = None) -> list[Del
 
 
 def _check(connection: duckdb.DuckDBPyConnection, path: Path, now: datetime) -> DeltaFile:
+    check_text(path.name)  # it is written into raw.deltas
     if not path.is_file():
         raise WarehouseError(f"{path} is not a file", "name delta files: parquet, or JSON lines")
     refuse_bytes(path)
@@ -157,15 +159,19 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path, now: datetime) -> 
 def _kinds(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
     """Return the file's columns with their types; those of JSON are whatever its lines name, and read as text."""
     if _is_parquet(path):
-        (rows,) = connection.execute("SELECT count(*) FROM read_parquet($path)", {"path": str(path)}).fetchone() or (0,)
+        (rows,) = connection.execute(
+            "SELECT count(*) FROM read_parquet($path)", {"path": str(plain_path(path))}
+        ).fetchone() or (0,)
         _refuse_rowless(path, rows)
-        described = connection.execute("DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(path)}).fetchall()
+        described = connection.execute(
+            "DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(plain_path(path))}
+        ).fetchall()
         return {str(name): str(kind) for name, kind, *_ in described}
     broken, other, twice, rows = connection.execute(
         "SELECT min(row) FILTER (json IS NULL), min(row) FILTER (json_type(json) <> 'OBJECT'), "
         "min(row) FILTER (len(json_keys(json)) <> len(list_distinct(json_keys(json)))), count(*) FROM "
         f"(SELECT row, TRY_CAST(json AS JSON) AS json FROM {_texts()})",
-        {"path": str(path)},
+        {"path": str(plain_path(path))},
     ).fetchone() or (None, None, None, 0)
     _refuse_rowless(path, rows)
     if broken is not None:
@@ -180,7 +186,8 @@ def _kinds(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
     if twice is not None:
         raise WarehouseError(f"{path}: line {line_of(path, twice)} names a column twice", "keep one of them")
     names = connection.execute(
-        f"SELECT DISTINCT unnest(json_keys(json)) AS name FROM {_source(path)} ORDER BY name", {"path": str(path)}
+        f"SELECT DISTINCT unnest(json_keys(json)) AS name FROM {_source(path)} ORDER BY name",
+        {"path": str(plain_path(path))},
     ).fetchall()
     return {name: "JSON" for (name,) in names}
 
@@ -219,7 +226,7 @@ def _check_columns(connection: duckdb.DuckDBPyConnection, path: Path, door: Door
     if missing:
         op = f"TRY_CAST({_column(path, 'op')} AS VARCHAR)"
         found = connection.execute(
-            f"SELECT count(*) FROM {_source(path)} WHERE {op} = 'upsert'", {"path": str(path)}
+            f"SELECT count(*) FROM {_source(path)} WHERE {op} = 'upsert'", {"path": str(plain_path(path))}
         ).fetchone()
         if found and found[0]:
             raise WarehouseError(

@@ -14,6 +14,7 @@ from warehouse.doors import unreadable, wrong_type
 from warehouse.errors import WarehouseError
 from warehouse.lake import connect
 from warehouse.losses import rule_counts, told_rules
+from warehouse.paths import plain_path
 
 
 class Batch(NamedTuple):
@@ -31,7 +32,7 @@ def batches(connection: duckdb.DuckDBPyConnection, file: DeltaFile, batch_rows: 
     Raises:
         WarehouseError: The file turned out to be broken.
     """
-    parameters = {"path": str(file.path), "version": file.door.contract.version}
+    parameters = {"path": str(plain_path(file.path)), "version": file.door.contract.version}
     try:
         for batch in connection.cursor().execute(file.rows_sql, parameters).to_arrow_reader(batch_rows):
             yield _divided(file, pl.DataFrame(batch).cast({"event_time": events.time_type()}))

@@ -16,6 +16,7 @@ from warehouse.errors import WarehouseError, first_line
 from warehouse.file_advice import advice
 from warehouse.file_bytes import refuse_bytes, refuse_encoding
 from warehouse.lake import connect
+from warehouse.paths import plain_path
 
 _PARQUET = "read_parquet($path, file_row_number = true)"
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")
@@ -166,7 +167,7 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path, door: Door) -> tup
     try:
         refuse_alike(path, _csv_header(path) if is_csv else parquet_columns(connection, path), door.columns)
         source = door.source_sql if is_csv else _PARQUET  # as it is, before optional columns are added
-        described = connection.execute(f"DESCRIBE SELECT * FROM {source}", {"path": str(path)}).fetchall()
+        described = connection.execute(f"DESCRIBE SELECT * FROM {source}", {"path": str(plain_path(path))}).fetchall()
     except duckdb.Error as error:
         raise unreadable(path, error) from error
     present = {str(name): str(kind) for name, kind, *_ in described if name != "file_row_number"}
@@ -216,7 +217,9 @@ def wrong_type(column: str) -> str:
 
 def parquet_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
     """Return the names of a parquet file's columns as they stand in it: DuckDB renames those that are alike."""
-    rows = connection.execute("SELECT name, num_children FROM parquet_schema($path)", {"path": str(path)}).fetchall()
+    rows = connection.execute(
+        "SELECT name, num_children FROM parquet_schema($path)", {"path": str(plain_path(path))}
+    ).fetchall()
     names, inside = [], 0
     for name, children in rows[1:]:  # depth first, after the root
         if not inside:
@@ -232,7 +235,7 @@ def _csv_header(path: Path) -> list[str]:
 
 def unreadable(path: Path, error: Exception) -> WarehouseError:
     """Return the error for a file whose bytes are not what its name says."""
-    reason = first_line(error).removeprefix("Invalid Input Error: ")
+    reason = first_line(error).removeprefix("Invalid Input Error: ").replace(str(plain_path(path)), str(path))
     return WarehouseError(f"{path} cannot be read: {reason}", advice(path))
 
 
@@ -255,5 +258,5 @@ def fits(kind: str, wanted: str) -> bool:
 
 def is_all_null(connection: duckdb.DuckDBPyConnection, path: Path, column: str) -> bool:
     """Tell whether a column holds nothing at all: its type then says nothing."""
-    row = connection.execute(f'SELECT count("{column}") FROM read_parquet(?)', [str(path)]).fetchone()
+    row = connection.execute(f'SELECT count("{column}") FROM read_parquet(?)', [str(plain_path(path))]).fetchone()
     return row is not None and row[0] == 0

@@ -14,6 +14,7 @@ from warehouse.contracts.raw import arrival_rules
 from warehouse.doors import DOORS, check, unreadable
 from warehouse.errors import WarehouseError
 from warehouse.lake import connect
+from warehouse.paths import plain_path
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def read_examples(path: Path, catalogue: pl.Series, now: datetime | None = None)
             rows = connection.execute(
                 f"WITH source AS (SELECT file_row_number AS row, {door.columns_sql} FROM {door.source_sql}) "
                 f"SELECT *, {door.key_sql} AS key FROM source ORDER BY row",
-                {"path": str(path)},
+                {"path": str(plain_path(path))},
             ).pl()
         except duckdb.Error as error:
             raise unreadable(path, error) from error

@@ -11,6 +11,7 @@ from warehouse.contracts.raw import arrival_rules
 from warehouse.contracts.rules import keeps_rules
 from warehouse.doors import Arrival, unreadable
 from warehouse.lake import scalar
+from warehouse.paths import plain_path
 
 _ROWS = {"row": pl.Int64, "key": pl.String, INPUT_HASH: pl.String, "is_good": pl.Boolean}
 # The text side of a join is never held: without these optimizers, the right side is.
@@ -83,7 +84,7 @@ class FileRows:
                     connection.execute(f"{insert} batch")
         else:
             with _joined(connection, wanted, self._source()) as query:
-                connection.execute(f"{insert} ({query})", {"path": str(self._file.path)})
+                connection.execute(f"{insert} ({query})", {"path": str(plain_path(self._file.path))})
 
     def _batches(self, wanted: pl.DataFrame) -> Iterator[pl.DataFrame]:
         """Yield the rows named in `wanted` with the declared columns, and with row, key and input_hash."""
@@ -92,7 +93,7 @@ class FileRows:
         if self._holds(wanted):
             source, parameters = f"SELECT row, unnest(content) FROM {self._aside} WHERE content IS NOT NULL", None
         else:
-            source, parameters = self._source(), {"path": str(self._file.path)}
+            source, parameters = self._source(), {"path": str(plain_path(self._file.path))}
         with _joined(self._reader, wanted, source) as query, _reading(self._file):
             yield from map(pl.DataFrame, self._reader.execute(query, parameters).to_arrow_reader(self._batch_rows))
 
@@ -112,7 +113,7 @@ class FileRows:
 
     @property
     def _bound(self) -> dict[str, str]:
-        return {"path": str(self._file.path), "version": self._file.door.contract.version}
+        return {"path": str(plain_path(self._file.path)), "version": self._file.door.contract.version}
 
     def _looked_at(self) -> pl.DataFrame:
         """Return (row, key, input_hash, is_good) of every row, read in batches with those columns that a rule looks at."""

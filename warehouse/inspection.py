@@ -14,6 +14,7 @@ import polars as pl
 from warehouse.errors import WarehouseError
 from warehouse.lake import Lake, quote
 from warehouse.outside import OutsideTable, attach_outside, parts
+from warehouse.paths import plain_path
 from warehouse.sandbox import check_tables, parse
 from warehouse.settings import SqlSettings
 
@@ -111,7 +112,7 @@ def lock(connection: duckdb.DuckDBPyConnection, lake: Lake, settings: SqlSetting
     connection.execute("SET temp_directory = ''")  # no spilling: a query can fill memory up to its limit, never a disk
     connection.execute("SET python_enable_replacements = false")
     connection.execute("SET allow_community_extensions = false")
-    connection.execute(f"SET allowed_directories = [{quote(f'{lake.data}/')}]")
+    connection.execute(f"SET allowed_directories = [{quote(f'{plain_path(lake.data)}/')}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
 

@@ -18,7 +18,9 @@ import duckdb
 
 from warehouse.databases import Attachment, Databases
 from warehouse.errors import WarehouseError
+from warehouse.paths import is_writable, plain_path, private_folder, require_writable
 from warehouse.settings import WarehouseSettings
+from warehouse.sqlite_copy import sqlite_copy
 
 _EXTENSIONS = ("sqlite_scanner", "ducklake")
 _MAX_SNAPSHOT = 2**63 - 1
@@ -87,7 +89,7 @@ class Lake:
         """
         with self.reading(after) as connection:
             # Within the transaction, whose end undoes it.
-            attach(connection, self.catalog, self.data, "READ_ONLY", snapshot=before, name="earlier")
+            attach(connection, self._readable_catalog(), self.data, "READ_ONLY", snapshot=before, name="earlier")
             yield connection
 
     @contextmanager
@@ -115,7 +117,7 @@ class Lake:
         if not self.exists:
             return 0
         # By SQLite itself, in a tenth of the time that DuckLake's own function takes.
-        address = f"{self.catalog.absolute().as_uri()}?mode=rw"
+        address = f"{self._readable_catalog().absolute().as_uri()}?mode=rw"
         with closing(sqlite3.connect(address, timeout=_BUSY_S, uri=True)) as catalog:
             ((newest,),) = catalog.execute("SELECT max(snapshot_id) FROM ducklake_snapshot")
         return int(newest)
@@ -131,7 +133,8 @@ class Lake:
         return self.settings.memory_gb, self.settings.threads
 
     def _spill_here(self, connection: duckdb.DuckDBPyConnection) -> None:
-        connection.execute(f"SET temp_directory = {quote(str(self.root / 'tmp'))}")
+        folder = plain_path(self.root) / "tmp" if is_writable(self.root) else private_folder() / "tmp"
+        connection.execute(f"SET temp_directory = {quote(str(folder))}")
 
     @contextmanager
     def _attached(
@@ -141,7 +144,8 @@ class Lake:
 
         One that can write serves for reading too, unless it has to be sealed: it knows the lake's schema already.
         """
-        inode = self.catalog.stat().st_ino
+        catalog = self._readable_catalog() if read_only else self.catalog
+        inode = catalog.stat().st_ino
         wanted = Attachment(self._limits, self._number, inode, read_only, snapshot)
         rather = None if snapshot is not None or is_sealed else wanted._replace(is_read_only=False)
         if rather is not None and self.is_to_be_written:
@@ -150,12 +154,17 @@ class Lake:
         def attach_here(database: duckdb.DuckDBPyConnection) -> None:
             self._spill_here(database)
             options = ("READ_ONLY",) if wanted.is_read_only else ()
-            attach(database, self.catalog, self.data, *options, snapshot=snapshot)
+            attach(database, catalog, self.data, *options, snapshot=snapshot)
 
         with _DATABASES.attached(wanted, lambda: connect(*self._limits), attach_here, rather) as connection:
             connection.execute(f"BEGIN TRANSACTION{' READ ONLY' if read_only and not is_sealed else ''}")
             connection.execute("USE lake")
             yield connection
+
+    def _readable_catalog(self) -> Path:
+        """Return the catalogue, or a copy where nothing may be written: even a reader of SQLite makes files beside it."""
+        is_ours = is_writable(self.root) and os.access(self.catalog, os.W_OK)
+        return self.catalog if is_ours else sqlite_copy(self.catalog)
 
     def _create(self) -> None:
         """Make the catalogue under another name first: who is killed meanwhile leaves no half-made one."""
@@ -203,14 +212,16 @@ def attach(
             raise _no_snapshot(snapshot)
         options = (*options, f"SNAPSHOT_VERSION {snapshot}")
     fixed = (
-        f"DATA_PATH {quote(f'{data}/')}",
+        f"DATA_PATH {quote(f'{plain_path(data)}/')}",
         "OVERRIDE_DATA_PATH true",  # a copied home would otherwise read the old one
         "META_JOURNAL_MODE 'WAL'",
         f"META_BUSY_TIMEOUT {_BUSY_S * 1000:.0f}",
         "DATA_INLINING_ROW_LIMIT 0",
     )
     try:
-        connection.execute(f"ATTACH {quote(f'ducklake:sqlite:{catalog}')} AS {name} ({', '.join((*options, *fixed))})")
+        connection.execute(
+            f"ATTACH {quote(f'ducklake:sqlite:{plain_path(catalog)}')} AS {name} ({', '.join((*options, *fixed))})"
+        )
     except duckdb.Error as error:
         if snapshot is not None and "No snapshot found" in str(error):
             raise _no_snapshot(snapshot) from error
@@ -242,8 +253,9 @@ def exclusive_lock(path: Path, timeout_s: float) -> Iterator[None]:
     The file names the process that holds it. Who waits for longer than a second logs once for whom.
 
     Raises:
-        WarehouseError: Another process still held it after `timeout_s` seconds.
+        WarehouseError: Another process still held it after `timeout_s` seconds, or the file may not be written.
     """
+    require_writable(path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
     began, is_told = time.monotonic(), False
     with path.open("a+") as file:

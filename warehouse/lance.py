@@ -26,6 +26,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from warehouse.errors import WarehouseError
+from warehouse.paths import plain_path
 
 T = TypeVar("T")
 
@@ -65,7 +66,7 @@ class LanceDirectory:
         The tables of `open` run several one after another for one question, which takes a quarter of a search's time.
         """
         if self._short is None:
-            self._short = answer(_lancedb().connect_async(self.root))
+            self._short = answer(_lancedb().connect_async(plain_path(self.root)))
         table = answer(self._short.open_table(check_name(name)))
         answer(table.checkout(version))
         return table
@@ -78,6 +79,7 @@ class LanceDirectory:
         """
         table = self.open(name)
         if table is None:
+            self.root.mkdir(parents=True, exist_ok=True)
             table = self._connect().create_table(name, schema=schema, exist_ok=True)
         check_schema(table, schema)
         return table
@@ -98,7 +100,7 @@ class LanceDirectory:
 
     def _connect(self) -> Any:
         if self._connection is None:
-            self._connection = _lancedb().connect(self.root)
+            self._connection = _lancedb().connect(plain_path(self.root))
         return self._connection
 
 

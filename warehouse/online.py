@@ -1,6 +1,7 @@
 """The online table: the features that releases were built with, read by key in far less than a millisecond."""
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -14,6 +15,8 @@ from warehouse.errors import WarehouseError
 from warehouse.lake import Lake
 from warehouse.near_keys import near_keys
 from warehouse.offline import Entity
+from warehouse.paths import is_writable
+from warehouse.sqlite_copy import sqlite_copy
 
 _ROWS = 'CREATE TABLE IF NOT EXISTS {} (key TEXT, since INTEGER, hash TEXT, "values" TEXT, PRIMARY KEY (key, since))'
 _SNAPSHOTS = (
@@ -153,7 +156,7 @@ class OnlineTable:
     def _read(self, sql: str, values: Sequence[object]) -> list[Any]:
         with self._mendable():
             reader = self._reader
-            if reader is None:
+            if reader is None or reader.is_outdated():
                 reader = self._reader = _Reader(self.path)
             return reader.read(sql, values)
 
@@ -172,15 +175,33 @@ class _Reader:
 
     def __init__(self, path: Path) -> None:
         # Opened for writing: a reader too must make the files beside the database that readers and writer share.
-        self._database = _connect(path, "rw")
+        is_ours = is_writable(path.parent) and os.access(path, os.W_OK)
+        self._path, self._written_ns = path, None if is_ours else path.stat().st_mtime_ns
+        self._database = _connect(path, "rw") if is_ours else _opened_read_only(path)
         self._database.execute("PRAGMA query_only = ON")
 
     def read(self, sql: str, values: Sequence[object]) -> list[Any]:
         return self._database.execute(sql, values).fetchall()
 
+    def is_outdated(self) -> bool:
+        """Tell whether a file that is not ours to write was written by its owner: SQLite may not notice."""
+        return self._written_ns is not None and self._path.stat().st_mtime_ns != self._written_ns
+
     def __del__(self) -> None:
         if hasattr(self, "_database"):
             self._database.close()
+
+
+def _opened_read_only(path: Path) -> sqlite3.Connection:
+    """Open a database beside which nothing may be written.
+
+    Without a log no one writes to it, and all is in it. A log is read, and its writer heeded, by way of the file with the
+    log's index; where that is missing, as in a backup, SQLite would have to make it.
+    """
+    log, index = (path.with_name(f"{path.name}{ending}") for ending in ("-wal", "-shm"))
+    if not log.exists() or not log.stat().st_size:
+        return _connect(path, "ro&immutable=1")
+    return _connect(path, "ro") if index.exists() else _connect(sqlite_copy(path), "rw")
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:

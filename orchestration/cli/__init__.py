@@ -28,5 +28,8 @@ def main() -> None:
 
 def _run() -> None:
     from orchestration.cli.app import app
+    from warehouse.paths import check_text
 
+    for argument in sys.argv[1:]:
+        check_text(argument)
     app(prog_name="stockroom")

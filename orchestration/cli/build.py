@@ -1,5 +1,6 @@
 """`stockroom build`: the whole pipeline."""
 
+import shlex
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestration.cli.options import AllowLossOption, HomeOption, JsonOption, settings_for
-from orchestration.cli.output import console, gate_line, progress, relevance_table, write_json
+from orchestration.cli.output import console, gate_line, progress, relevance_table, show_next, write_json
 
 if TYPE_CHECKING:
     from orchestration.builder import BuildReport
@@ -145,9 +146,7 @@ def show(report: "BuildReport", home: Path) -> None:
         console.print(
             f"release      {report.release}: model {report.model}, vectors v{report.vector_version}, snapshot {report.snapshot}"
         )
-        console.print(
-            f'\nNow: [bold]stockroom search "…" --home {home}[/bold], stockroom sql, stockroom ui', highlight=False
-        )
+        show_next(f'stockroom search "…" --home {shlex.quote(str(home))}', ", stockroom sql, stockroom ui")
     else:
         console.print(
             f"Nothing changed: 0 texts encoded, no new snapshot (still {report.snapshot}), no new vector version "

@@ -1,5 +1,6 @@
 """`stockroom download`: ESCI itself."""
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestration.cli.options import JsonOption
-from orchestration.cli.output import byte_progress, console, write_json
+from orchestration.cli.output import byte_progress, console, show_next, write_json
 
 
 def register(app: typer.Typer) -> None:
@@ -37,5 +38,10 @@ def download(
         write_json({"folder": str(out), "files": [asdict(file) for file in fetched]})
         return
     for file in fetched:
-        console.print(f"{file.outcome:<9}{out / file.name}  {file.size_bytes:,} bytes", highlight=False, soft_wrap=True)
-    console.print(f"\nNow: [bold]stockroom build --raw {out}[/bold]", highlight=False)
+        console.print(
+            f"{file.outcome:<9}{out / file.name}  {file.size_bytes:,} bytes",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+    show_next(f"stockroom build --raw {shlex.quote(str(out))}")

@@ -41,6 +41,7 @@ def export(
         f"{directory}: release {report.release}, model {report.model}, {report.size_mb:.0f} MB; loaded by sentence-transformers, "
         f"its vectors of {report.texts_compared} texts are the towers' own to {report.largest_difference:.0e}",
         highlight=False,
+        markup=False,
         soft_wrap=True,
     )
     if report.relevance:

@@ -46,6 +46,11 @@ _METRICS = ("ndcg", "ndcg_official", "recall@10", "recall@100", "mrr")
 _SYSTEMS = ("random", "bm25", "encoder", "previous", "model")
 
 
+def show_next(command: str, more: str = "") -> None:
+    """Print what to type next."""
+    console.print(Text.assemble("\nNow: ", (command, "bold"), more))
+
+
 def write_json(value: Any) -> None:
     """Write a value as JSON to standard output."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")

@@ -1,5 +1,6 @@
 """`stockroom sample`: data to play with."""
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestration.cli.options import JsonOption
-from orchestration.cli.output import console, progress, write_json
+from orchestration.cli.output import console, progress, show_next, write_json
 
 
 def register(app: typer.Typer) -> None:
@@ -39,4 +40,4 @@ def sample(
         return
     for name, value in asdict(summary).items():
         console.print(f"{name:<14}{value}", highlight=False)
-    console.print(f"\nNow: [bold]stockroom build --raw {out}[/bold]", highlight=False)
+    show_next(f"stockroom build --raw {shlex.quote(str(out))}")

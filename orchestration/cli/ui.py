@@ -1,11 +1,15 @@
 """`stockroom ui`: Dagster's pages."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestration.cli.options import HomeOption, settings_for
 from orchestration.cli.output import errors
+
+if TYPE_CHECKING:
+    from orchestration.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -26,11 +30,21 @@ def ui(
     from orchestration.server import serve
     from orchestration.workspace import open_home
 
-    opened = open_home(settings_for(home))
-    errors.print(f"Starting Dagster on {opened.root} …", highlight=False, soft_wrap=True)
+    settings = settings_for(home)
+    opened = open_home(settings)
+    errors.print(f"Starting Dagster on {opened.root} …", highlight=False, markup=False, soft_wrap=True)
     serve(
         opened,
         host,
         port,
         lambda address: errors.print(f"Open [bold]{address}[/bold] (Ctrl-C stops it)", highlight=False),
+        _named_here(settings),
     )
+
+
+def _named_here(settings: "Settings") -> dict[str, str]:
+    """Return the settings that name a path from where the command was given: the server starts elsewhere."""
+    named = {} if settings.raw is None else {"STOCKROOM_RAW": str(settings.raw.absolute())}
+    if Path(settings.encoder.model).is_dir():
+        named["STOCKROOM_ENCODER__MODEL"] = str(Path(settings.encoder.model).absolute())
+    return named

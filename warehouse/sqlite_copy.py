@@ -1,0 +1,52 @@
+"""Copies of SQLite databases, read where SQLite may not make the files that readers and writers share beside a database."""
+
+import shutil
+import tempfile
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from warehouse.errors import WarehouseError
+from warehouse.paths import private_folder
+
+_ATTEMPTS = 20
+_KEPT = 8  # who has opened an older one may still be reading it
+
+_lock = threading.Lock()
+_copies: dict[tuple[Path, object], Path] = {}
+
+
+def sqlite_copy(database: Path) -> Path:
+    """Return a copy of a database as it now stands; the last one, if no one has written to the database since.
+
+    The copy takes what is in the write-ahead log with it. It goes when the process ends.
+
+    Raises:
+        WarehouseError: Someone wrote to the database each time that it was copied.
+    """
+    with _lock:
+        for _ in range(_ATTEMPTS):
+            with suppress(FileNotFoundError):  # its last user took the log away meanwhile
+                state = _state(database)
+                if (database, state) in _copies:
+                    return _copies[database, state]
+                copy = Path(tempfile.mkdtemp(dir=private_folder())) / "copy.sqlite"
+                for source in _files(database):
+                    shutil.copyfile(source, f"{copy}{source.name.removeprefix(database.name)}")
+                if _state(database) == state:
+                    _copies[database, state] = copy
+                    for key in list(_copies)[:-_KEPT]:
+                        shutil.rmtree(_copies.pop(key).parent)
+                    return copy
+    raise WarehouseError(f"{database} is written to all the time, and may not be written by you", "ask again later")
+
+
+def _files(database: Path) -> list[Path]:
+    """Return the database and its write-ahead log, if there is one."""
+    return [path for path in (database, database.with_name(f"{database.name}-wal")) if path.exists()]
+
+
+def _state(database: Path) -> tuple[tuple[int, int, int], ...]:
+    """Return what changes with every write: inode, size and time of the files."""
+    stats = [path.stat() for path in _files(database)]
+    return tuple((each.st_ino, each.st_size, each.st_mtime_ns) for each in stats)
