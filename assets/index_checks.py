@@ -76,8 +76,12 @@ def index_checks(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.AssetChe
             metadata={table: facts for table, (_, facts) in told.items()},
         )
         has_failed |= {table for table, (complaint, _) in told.items() if complaint}
+    lake = workspace.home.lake
     healthy = {_key(table): str(workspace.home.vectors.version(table)) for table in set(found) - has_failed}
-    passed(workspace.home.lake, healthy, workspace.home.lake.snapshot())
+    with lake.reading() as connection:
+        known = watermarks.read(connection)
+    new = {key: version for key, version in healthy.items() if key not in known or known[key].made_by != version}
+    passed(lake, new, lake.snapshot())
 
 
 def is_healthy(workspace: Workspace, table: str) -> bool:

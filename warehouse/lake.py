@@ -108,6 +108,7 @@ class Lake:
                     yield connection
                     connection.commit()
                 except BaseException:
+                    connection.interrupt()  # else the rollback waits for what DuckDB's threads still work on
                     with suppress(duckdb.TransactionException):  # a commit that failed has ended the transaction
                         connection.rollback()
                     raise

@@ -21,6 +21,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """
     from orchestration.workspace import open_home
     from warehouse import tables
+    from warehouse.snapshots import content_snapshot
 
     settings = settings_for(home)
     opened = open_home(settings)
@@ -29,7 +30,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
         rows = tables.row_counts(connection)
     last = opened.journal.last()
     facts: dict[str, Any] = {
-        "snapshot": opened.lake.snapshot(),
+        "snapshot": content_snapshot(opened.lake),
         "release": live.release if live else None,
         "model": live.model_id if live else None,
         "encoder": live.encoder_fingerprint if live else None,

@@ -152,7 +152,7 @@ def test_what_nothing_needs_is_gone_and_so_is_its_room(grown, cleaned):
     assert report.bytes_after < report.bytes_before
     assert home.vectors.names() == [home.releases.live().vector_table]
     assert home.embeddings.encoders() == [home.releases.live().encoder_fingerprint]
-    assert snapshots.snapshots(home.lake) == report.points
+    assert [each for each in snapshots.snapshots(home.lake) if each <= report.points[-1]] == report.points
     for what in (
         "vector_tables",
         "vector_versions",
@@ -240,7 +240,8 @@ def test_a_clean_that_is_stopped_loses_nothing_and_can_be_run_again(grown, tmp_p
     _is_whole(grown, _open(workspace.home))
     _run(_open(workspace.home))
     _is_whole(grown, _open(workspace.home))
-    assert snapshots.snapshots(workspace.home.lake) == [grown.points[0], *grown.points[2:]]
+    left = [each for each in snapshots.snapshots(workspace.home.lake) if each <= grown.points[-1]]
+    assert left == [grown.points[0], *grown.points[2:]]
     shutil.rmtree(root)
 
 

@@ -28,7 +28,14 @@ GRAPH = {
     "features.queries": ({"staging.queries", "fitted.vocabulary"}, {"duckdb"}),
     "features.pairs": ({"staging.judgements", "staging.queries", "staging.products"}, {"duckdb"}),
     "training.pairs": (
-        {"training.queries", "staging.judgements", "staging.products", "features.products", "features.queries"},
+        {
+            "training.queries",
+            "staging.judgements",
+            "staging.queries",
+            "staging.products",
+            "features.products",
+            "features.queries",
+        },
         {"duckdb"},
     ),
     "registry.dated": ({"staging.judgements"}, {"duckdb"}),
@@ -71,12 +78,12 @@ GRAPH = {
             "vectors.products",
             "evaluation.metrics",
             "evaluation.gate",
-            "features.pairs",
-            "quarantine.rows",
             "model.two_tower",
             "monitoring.drift",
             "registry.lineage",
             "registry.features",
+            "registry.dated",
+            *DERIVED,
         },
         {"lancedb"},
     ),
@@ -86,7 +93,13 @@ GRAPH = {
 
 
 # Written by the end of a run, or by a command.
-WRITTEN_LAST = {"registry.snapshots", "registry.changes", "evaluation.folds", "evaluation.trials"}
+WRITTEN_LAST = {
+    "registry.snapshots",
+    "registry.changes",
+    "registry.watermarks",
+    "evaluation.folds",
+    "evaluation.trials",
+}
 
 
 @pytest.fixture(scope="module")

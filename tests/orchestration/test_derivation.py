@@ -2,7 +2,7 @@
 
 import pytest
 
-from assets import checks
+from assets import contract_checks
 from orchestration.derivation import derive
 from orchestration.settings import load_settings
 from orchestration.workspace import open_workspace
@@ -13,12 +13,12 @@ from warehouse.verification import Broken
 def test_a_contract_that_does_not_hold_is_told_in_one_line(copy_home, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", "")
     workspace = open_workspace(load_settings(copy_home()))
-    verify = checks.verify
+    verify = contract_checks.verify
 
     def broken(connection, contract, *rest):
         found = verify(connection, contract, *rest)
         return [Broken("key_missing", 2, ["a", "b"])] if contract.table == "staging.queries" else found
 
-    monkeypatch.setattr(checks, "verify", broken)
+    monkeypatch.setattr(contract_checks, "verify", broken)
     with pytest.raises(WarehouseError, match=r"staging\.queries fails the check contract: .*key_missing.*2"):
         derive(workspace, "derived_tables")

@@ -13,6 +13,7 @@ import pytest
 from orchestration.instance import open_instance
 from orchestration.settings import load_settings
 from orchestration.workspace import open_home
+from warehouse.snapshots import content_snapshot
 
 QUESTIONS = (
     ("search", "black tent", "--json"),
@@ -79,4 +80,4 @@ def _state(root):
         patch.setenv("DAGSTER_HOME", "")
         with open_instance(home) as instance:
             runs = [(record.start_time, record.end_time) for record in instance.get_run_records()]
-    return home.lake.snapshot(), home.releases.live(), runs
+    return content_snapshot(home.lake), home.releases.live(), runs

@@ -1,0 +1,154 @@
+"""Any subset of the assets, in any order, between files and runs that stop midway, ends where a full build ends."""
+
+import json
+import os
+import random
+import shutil
+from contextlib import suppress
+
+import dagster as dg
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from orchestration.applier import apply
+from orchestration.assembly import assemble
+from orchestration.builder import build
+from orchestration.rebuilder import rebuild
+from orchestration.settings import load_settings
+from orchestration.workspace import open_workspace
+
+EXAMPLES = int(os.environ.get("TRIALS", "2"))  # besides those that are written out
+PRODUCTS = "shopping_queries_dataset_products.parquet"
+# Those of the apply job: what of the model is measured and told waits for a build.
+KEYS = sorted(
+    ".".join(key.path)
+    for key in assemble().resolve_job_def("apply").asset_layer.executable_asset_keys
+    if key.path[0] != "raw"
+)
+RAW = ["raw.files", "raw.products", "raw.judgements", "raw.sources", "raw.deltas", "raw.events"]
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("delta"), st.integers(0, 99)),
+        st.tuples(st.just("snapshot"), st.integers(0, 99)),
+        st.tuples(st.just("assets"), st.lists(st.sampled_from(KEYS), min_size=1, max_size=6, unique=True)),
+        st.tuples(st.just("stopped"), st.integers(1, 20)),
+        st.tuples(st.just("apply"), st.none()),
+    ),
+    min_size=2,
+    max_size=5,
+)
+
+
+class Stopped(BaseException):
+    """Stand for a process that is killed."""
+
+
+class Life:
+    """A home to which files come, and whose assets are materialized by whoever likes to."""
+
+    def __init__(self, root, built):
+        shutil.copytree(built.home, root, copy_function=_copy_or_link)
+        self.workspace = open_workspace(load_settings(root))
+        self.raw, self.folder, self.files = built.raw, root.parent, []
+
+    def materialize(self, names, raw=None, deltas=(), stop_after=None):
+        """Materialize some assets as a run of the UI does, under the live model; it stops after so many steps."""
+        told = {
+            "home": str(self.workspace.home.root),
+            "hold_live_model": True,
+            "deltas": [str(path) for path in deltas],
+        }
+        config = {"resources": {"workspace": {"config": told}}}
+        if raw:
+            config["ops"] = {"raw": {"config": {"folder": str(raw)}}}
+        chosen = [dg.AssetKey(name.split(".")) for name in names]
+        job = assemble().resolve_job_def("apply")
+        with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
+            if stop_after is not None:
+                _stop(patch, stop_after)
+            with suppress(Stopped):
+                job.execute_in_process(config, instance, asset_selection=chosen, raise_on_error=False)
+
+    def delta(self, number):
+        """Write a delta: products with another title, one that goes, one that is new; and a judgement."""
+        draw, path = random.Random(number), self.folder / f"delta-{number}-{len(self.files)}.jsonl"
+        products = pl.read_parquet(self.raw / PRODUCTS).filter(pl.col("product_id") != "")
+        ids = draw.sample(products.select("product_locale", "product_id").rows(), 3)
+        told = [{"op": "delete"}, *({"op": "upsert", "product_title": f"Title {number} {place}"} for place in (1, 2))]
+        rows = [
+            {**each, "product_locale": locale, "product_id": key} for each, (locale, key) in zip(told, ids, strict=True)
+        ]
+        rows.append(
+            {"op": "upsert", "product_locale": "us", "product_id": f"NEW{number}", "product_title": "New thing"}
+        )
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        self.files.append(path)
+        return path
+
+    def snapshot(self, number):
+        """Write a full snapshot that is not the one before."""
+        folder = self.folder / f"snapshot-{number}-{random.random()}"
+        shutil.copytree(self.raw, folder)
+        products = pl.read_parquet(folder / PRODUCTS)
+        keep = pl.col("product_title").hash(number) % 20 != 0
+        products.filter(keep).write_parquet(folder / PRODUCTS)
+        return folder
+
+
+def _copy_or_link(source, target):
+    (os.link if source.endswith("encoder.bin") else shutil.copy2)(source, target)
+
+
+def _stop(patch, after):
+    """Stop a run once it has written so many tables, between the commit and the report."""
+    from assets import tables
+
+    told, original = 0, tables.result
+
+    def result(*given, **named):
+        nonlocal told
+        told += 1
+        if told >= after:
+            raise Stopped
+        return original(*given, **named)
+
+    patch.setattr(tables, "result", result)
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(steps=STEPS)
+@example(steps=[("delta", 1), ("assets", ["releases.live"])])
+def test_any_subset_in_any_order_ends_where_a_full_build_ends(built, tmp_path_factory, monkeypatch, steps):
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    folder = tmp_path_factory.mktemp("life")
+    life = Life(folder / "home", built)
+    for kind, what in steps:
+        if kind == "delta":
+            life.materialize(RAW, deltas=[life.delta(what)])
+        elif kind == "snapshot":
+            life.materialize(RAW, raw=life.snapshot(what))
+        elif kind == "assets":
+            life.materialize(what)
+        elif kind == "stopped":
+            path = life.delta(what)
+            life.materialize([*RAW, *KEYS], deltas=[path], stop_after=what)
+        elif life.files:
+            apply(life.workspace, life.files[-1:])
+    apply(life.workspace, [life.files[-1] if life.files else life.delta(0)])
+    assert rebuild(life.workspace).agrees
+    shutil.rmtree(folder)
+
+
+def test_a_build_goes_on_from_any_subset_too(built, tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    life = Life(tmp_path / "home", built)
+    path = life.delta(5)
+    life.materialize(RAW, deltas=[path])
+    life.materialize(["features.products", "vectors.products", "releases.live"])
+    live = life.workspace.home.releases.live()
+    assert live.release == built.report["release"]  # not before all of it was followed
+    build(life.workspace)
+    assert life.workspace.home.releases.live().release > live.release
+    assert rebuild(life.workspace).agrees
