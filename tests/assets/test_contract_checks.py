@@ -70,7 +70,7 @@ def test_good_tables_pass(built: tuple[Path, dg.ExecuteInProcessResult]) -> None
     evaluations = found(result)
     assert evaluations.keys() == {*RAW, "staging.products"}
     assert all(one.passed for one in evaluations.values())
-    assert values(evaluations["raw.products"].metadata) == {"rules": 9}
+    assert values(evaluations["raw.products"].metadata) == {"rules": 11}
 
 
 def test_a_new_column_is_a_warning_in_the_metadata(built: tuple[Path, dg.ExecuteInProcessResult]) -> None:
@@ -98,7 +98,7 @@ def test_a_broken_rule_stops_what_is_downstream_and_is_named(
     broken = found(result)["raw.products"]
     assert not broken.passed
     assert values(broken.metadata) == {
-        "rules": 9,
+        "rules": 11,
         "duplicate_key": {"rows": 1, "keys": ["us:P1"]},
         "product_title_blank": {"rows": 7, "keys": ["us:P0", "us:P1", "us:P2", "us:P4", "us:P5"]},
     }
