@@ -80,6 +80,19 @@ def clean_line(column: str) -> pl.Expr:
     return _null_if_blank(_changed(pl.col(column), _as_line))
 
 
+def is_blank_when_cleaned(column: str) -> pl.Expr:
+    """Return whether nothing is left of the column's text once it is cleaned; null where there is no text."""
+
+    def find(text: pl.Series) -> pl.Series:
+        is_blank = text.is_null() & text.is_not_null()  # false, as any text with a letter and no markup is
+        rows = _rows_with(text, r"[<&]|^[^\p{L}\p{N}]*$")
+        return is_blank.scatter(rows, _as_line(text.gather(rows)).str.len_bytes() == 0) if rows.len() else is_blank
+
+    return pl.when(pl.col(column).is_not_null()).then(
+        pl.col(column).map_batches(find, return_dtype=pl.Boolean, is_elementwise=True)
+    )
+
+
 def clean_text(text: str) -> str | None:
     """Return one text cleaned as by `clean_line`, without the cost of a query plan."""
     return str(_as_line(pl.Series([text], dtype=pl.String))[0]) or None

@@ -7,8 +7,8 @@ import duckdb
 import polars as pl
 
 from warehouse import events
+from warehouse.arrival_rules import arrival_rules
 from warehouse.contracts.contract import VIOLATION_SCHEMA, as_json, split_rows
-from warehouse.contracts.raw import arrival_rules
 from warehouse.delta_files import DeltaFile
 from warehouse.doors import unreadable, wrong_type
 from warehouse.errors import WarehouseError

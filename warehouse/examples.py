@@ -8,9 +8,9 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from warehouse.arrival_rules import arrival_rules
 from warehouse.cleaning import clean_queries
 from warehouse.contracts.contract import split_rows
-from warehouse.contracts.raw import arrival_rules
 from warehouse.doors import DOORS, check, unreadable
 from warehouse.errors import WarehouseError
 from warehouse.lake import connect

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import duckdb
 import polars as pl
 
+from warehouse.arrival_rules import arrival_rules
 from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA, as_json, split_rows
-from warehouse.contracts.raw import arrival_rules
 from warehouse.contracts.rules import keeps_rules
 from warehouse.doors import Arrival, unreadable
 from warehouse.lake import scalar

@@ -79,8 +79,8 @@ def test_a_title_that_is_only_markup_is_refused_until_it_is_mended(
     ingest(lake, good)
     staging.refresh_products(lake)
     ingest(lake, write(products=[products[0], products[1] | {"product_title": "<b>&nbsp;</b>"}, *products[2:]]))
-    assert staging.refresh_products(lake) == Cleaned(cleaned=1, inserted=0, updated=0, deleted=1, quarantined=1)
-    assert refused(lake) == {("staging.products", "us:P2", "title_missing")}
+    assert staging.refresh_products(lake) == Cleaned(cleaned=0, inserted=0, updated=0, deleted=1, quarantined=0)
+    assert refused(lake) == {("raw.products", "us:P2", "product_title_blank_when_cleaned")}
     assert "us:P2" not in titles(lake)
     assert staging.refresh_products(lake) == NOTHING
     ingest(lake, good)
@@ -89,14 +89,17 @@ def test_a_title_that_is_only_markup_is_refused_until_it_is_mended(
     assert titles(lake)["us:P2"] == "Plain Mug"
 
 
-def test_a_refused_row_that_is_gone_leaves_the_quarantine(
-    lake: Lake, write: Write, products: list[Row], refused: Refused
-) -> None:
-    ingest(lake, write(products=[*products, products[0] | {"product_id": "P9", "product_title": "<p>"}]))
-    assert staging.refresh_products(lake) == Cleaned(cleaned=5, inserted=4, updated=0, deleted=0, quarantined=1)
-    ingest(lake, write())
-    assert staging.refresh_products(lake) == NOTHING
-    assert refused(lake) == set()
+def test_a_refused_row_that_is_gone_leaves_the_quarantine(filled: Lake, refused: Refused) -> None:
+    # No door lets it through: a home of an earlier version may hold it.
+    with filled.writing() as connection:
+        row = "SELECT * REPLACE ('us:P9' AS key, '<p>' AS product_title) FROM raw.products WHERE key = 'us:P2'"
+        connection.execute(f"INSERT INTO raw.products {row}")
+    assert staging.refresh_products(filled) == Cleaned(cleaned=5, inserted=4, updated=0, deleted=0, quarantined=1)
+    assert refused(filled) == {("staging.products", "us:P9", "title_missing")}
+    with filled.writing() as connection:
+        connection.execute("DELETE FROM raw.products WHERE key = 'us:P9'")
+    assert staging.refresh_products(filled) == NOTHING
+    assert refused(filled) == set()
 
 
 def test_a_query_speaks_by_its_first_usable_judgement(
@@ -157,7 +160,7 @@ def test_bad_rows_change_nothing_of_the_good_ones(
         ("raw.products", "us:P9", "product_title_missing"),
         ("raw.products", "es:P1", "duplicate_key"),
         ("raw.judgements", "us:27:P1", "unknown_label"),
-        ("staging.products", "us:P8", "title_missing"),
+        ("raw.products", "us:P8", "product_title_blank_when_cleaned"),
         ("staging.queries", "us:25", "query_missing"),
         ("staging.judgements", "us:21:P404", "judgement_without_product"),
         ("staging.judgements", "us:22:P9", "judgement_without_product"),

@@ -1,8 +1,5 @@
 """Contracts of the raw tables: what came in, with the dataset's own column names, typed and checked."""
 
-from collections.abc import Collection
-from datetime import datetime
-
 import dataframely as dy
 import polars as pl
 
@@ -16,14 +13,6 @@ MAX_ID_LENGTH = 256
 
 IN_FUTURE = "event_time_in_future"
 """The rule that an event_time is no later than the time at which its file was checked."""
-
-
-def arrival_rules(columns: Collection[str], checked_at: datetime) -> dict[str, pl.Expr]:
-    """Return the rules that a row has to keep only when it comes in, beside those of its contract, by name."""
-    if "event_time" not in columns:
-        return {}
-    time = pl.col("event_time")
-    return {IN_FUTURE: (time <= checked_at) | (time > LAST_TIME)}  # what is later than that is malformed
 
 
 def checked_at() -> dy.Datetime:
