@@ -26,8 +26,10 @@ demo: setup ## Make an invented catalogue of 10,000 products, run the whole pipe
 test: check ## Run every check and test.
 	$(BIN)/pytest -n 2 --dist loadscope
 
-torture: setup ## Kill, race and replay what the tests do a few times of: TRIALS=50 times, at the moments of SEED=0.
-	TRIALS=$(or $(TRIALS),50) SEED=$(or $(SEED),0) $(BIN)/pytest -n 2 tests/orchestration/test_torture.py tests/orchestration/test_chains.py
+torture: setup ## Kill, race, replay and materialize what the tests do a few times of: TRIALS=50 and SUBSETS=200 times.
+	TRIALS=$(or $(TRIALS),50) SUBSETS=$(or $(SUBSETS),200) SEED=$(or $(SEED),0) $(BIN)/pytest -n 2 \
+		tests/orchestration/test_torture.py tests/orchestration/test_chains.py \
+		tests/orchestration/test_any_subset.py tests/warehouse/test_incremental.py
 
 check: setup ## Lint, format, types and import laws.
 	$(BIN)/ruff check .

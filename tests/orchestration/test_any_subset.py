@@ -19,7 +19,7 @@ from orchestration.rebuilder import rebuild
 from orchestration.settings import load_settings
 from orchestration.workspace import open_workspace
 
-EXAMPLES = int(os.environ.get("TRIALS", "2"))  # besides those that are written out
+EXAMPLES = int(os.environ.get("SUBSETS", "2"))  # besides those that are written out
 PRODUCTS = "shopping_queries_dataset_products.parquet"
 # Those of the apply job: what of the model is measured and told waits for a build.
 KEYS = sorted(

@@ -14,7 +14,7 @@ from warehouse.incremental import lagging, pending, refresh
 from warehouse.lake import Lake
 from warehouse.settings import WarehouseSettings
 
-EXAMPLES = int(os.environ.get("TRIALS", "2"))
+EXAMPLES = int(os.environ.get("SUBSETS", "2"))
 SETTINGS = WarehouseSettings(threads=1, validation_percent=50)
 FEATURES = "features.products"
 
