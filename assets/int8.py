@@ -43,15 +43,15 @@ def check_int8(workspace: Workspace) -> Measured | None:
     measured = _kept(record, inputs) or _measure(workspace) | {"inputs": inputs}
     record.parent.mkdir(parents=True, exist_ok=True)
     record.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
-    mend = "Set STOCKROOM_ENCODER__PRECISION=auto"
+    mend = "set STOCKROOM_ENCODER__PRECISION=auto"
     if not measured["queries"]:
-        raise ModelError("int8 cannot be measured: no validation query has an Exact product.", f"{mend}.")
+        raise ModelError("int8 cannot be measured: no validation query has an Exact product", mend)
     if measured["int8_loss"] > settings.int8_loss:
         raise ModelError(
             f"int8 finds less than f32: recall@10 {measured['int8_recall_at_10']:.4f} against "
             f"{measured['f32_recall_at_10']:.4f} on {measured['queries']:,} validation queries among "
-            f"{measured['products']:,} products, a loss of {measured['int8_loss']:.4f}, and {settings.int8_loss:g} is allowed.",
-            f"{mend}, or allow more with STOCKROOM_ENCODER__INT8_LOSS.",
+            f"{measured['products']:,} products, a loss of {measured['int8_loss']:.4f}, and {settings.int8_loss:g} is allowed",
+            f"{mend}, or allow more with STOCKROOM_ENCODER__INT8_LOSS",
         )
     return measured
 
@@ -110,6 +110,6 @@ def _refuse_neighbours(vectors: TextVectors, texts: list[str]) -> None:
     alone = np.concatenate([vectors.encoded([text]) for text in texts])
     if not np.array_equal(alone, vectors.cached(texts)):
         raise ModelError(
-            "int8 on this CPU gives a text a vector that depends on the texts beside it.",
-            "Set STOCKROOM_ENCODER__PRECISION=auto.",
+            "int8 on this CPU gives a text a vector that depends on the texts beside it",
+            "set STOCKROOM_ENCODER__PRECISION=auto",
         )

@@ -3,6 +3,7 @@
 An axes object of matplotlib for each of them, with ticks that are measured before they are drawn, takes seconds.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +16,9 @@ _NAME_CHARS = 12
 _COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:red")
 
 Point = tuple[float, float]
+
+# It tells of each font list that it makes, once a user, and of a home directory that it cannot write to: both end well.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 
 class Panel(NamedTuple):
@@ -41,7 +45,15 @@ def draw_panels(panels: Sequence[Panel]) -> Any:
         y = height - (place // ACROSS + 1) * _HEIGHT + _BOTTOM
         across, down = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
         frames.append([*_box(x, y, across, down), (x, y)])
-        sheet.text(x + across / 2, y + down + 0.06, panel.title, fontsize=9, ha="center", va="bottom")
+        sheet.text(
+            x + across / 2,
+            y + down + 0.06,
+            as_latin(panel.title),
+            fontsize=9,
+            ha="center",
+            va="bottom",
+            parse_math=False,
+        )
         _name_bars(sheet, panel, x, y, across)
         most = max((value for values in panel.series.values() for value in values), default=0.0) or 1.0
         for share in (0.0, 0.5, 1.0):
@@ -66,16 +78,18 @@ def _name_bars(sheet: Any, panel: Panel, x: float, y: float, across: float) -> N
     for place, name in enumerate(panel.names):
         label = name.split(": ")[-1].removeprefix("= ")
         where = (x + (place + 0.5) * step, y - 0.05)
-        sheet.text(*where, as_latin(label)[:_NAME_CHARS], fontsize=6, rotation=90, ha="center", va="top")
+        sheet.text(
+            *where, as_latin(label)[:_NAME_CHARS], fontsize=6, rotation=90, ha="center", va="top", parse_math=False
+        )
     if len(panel.series) > 1:
         for number, (color, name) in enumerate(zip(_COLORS, panel.series, strict=False)):
             where = (x + across - 0.05, y + _HEIGHT - _TOP - _BOTTOM - 0.1 - 0.12 * number)
-            sheet.text(*where, name, color=color, fontsize=7, ha="right", va="center")
+            sheet.text(*where, as_latin(name), color=color, fontsize=7, ha="right", va="center", parse_math=False)
 
 
 def as_latin(text: str) -> str:
     """Return text that every font has: matplotlib warns of the letters that its own lacks."""
-    return text.encode("latin-1", "replace").decode("latin-1") if "≤" not in text else text
+    return "".join(letter if letter.isprintable() and (letter <= "ÿ" or letter == "≤") else "?" for letter in text)
 
 
 def _box(x: float, y: float, width: float, height: float) -> list[Point]:

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets.panels import Panel, draw_panels
+from assets.panels import Panel, as_latin, draw_panels
 
 SYSTEMS = ("random", "bm25", "encoder", "previous", "model")
 _MOST, _BARS = 8, 16  # panels of moved features, bars of PSI
@@ -81,7 +81,8 @@ def locale_bars(metrics: pl.DataFrame) -> dg.MarkdownMetadataValue:
             heights = [found.get(locale) or 0.0 for locale in locales]
             bars = axes.bar([x + place * width for x in range(len(locales))], heights, width, label=system)
             axes.bar_label(bars, fmt="%.2f", fontsize=6)
-        axes.set_xticks([x + width * (len(systems) - 1) / 2 for x in range(len(locales))], locales)
+        places = [x + width * (len(systems) - 1) / 2 for x in range(len(locales))]
+        axes.set_xticks(places, [*map(as_latin, locales)], parse_math=False)
         axes.set(title=f"{metric} by locale", ylim=(0, 1.2))
         axes.legend(loc="upper center", ncols=len(systems), fontsize=7)
     return _markdown(figure, "locales")
@@ -122,8 +123,9 @@ def psi_bars(drift: pl.DataFrame, notable: float, warning: float) -> dg.Markdown
         .reverse()
     )
     figure, (axes,) = _figure(1, left=3.2)
-    names = [f"{table}.{column} ({reference})" for table, column, reference, _ in most.iter_rows()]
-    axes.barh(names, most["psi"].to_list())
+    names = [as_latin(f"{table}.{column} ({reference})") for table, column, reference, _ in most.iter_rows()]
+    axes.barh(range(most.height), most["psi"].to_list())
+    axes.set_yticks(range(most.height), names, parse_math=False)
     for threshold in (notable, warning):
         axes.axvline(threshold, color="grey", linestyle=":")
     axes.tick_params(axis="y", labelsize=7)

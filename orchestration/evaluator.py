@@ -38,9 +38,13 @@ def evaluate_live(workspace: Workspace, examples: Path | None = None) -> dict[st
         extra["missing_products"] = {"count": len(read.missing), "products": read.missing}
         extra["refused_rows"] = read.refused
     if judgements.is_empty():
-        source = examples or "the test split"
+        if examples is not None:
+            raise WarehouseError(
+                f"no judgement in {examples} is of a product in the catalogue", "judge products that are in it"
+            )
         raise WarehouseError(
-            f"no judgement in {source} is of a product in the catalogue", "judge products that are in it"
+            "the release has no test query of task 1 (small_version 1, split test)",
+            "name judgements of your own: --examples FILE; or hold out each query once: --folds 5",
         )
     extra["queries_trained_on"] = trained_on(workspace, release.snapshot, judgements)
     measured = measure(workspace, subject, judgements, cached=examples is None)

@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from warehouse.settings import CleanSettings, MonitoringSettings, ReleaseSetting
 
 PREFIX = "STOCKROOM_"
 FILE_NAME = "stockroom.toml"
+_SHOWN_CHARS = 80
+_DEBUG = "debug"  # STOCKROOM_DEBUG is the command line's own
 
 
 class Settings(BaseSettings):
@@ -88,8 +91,7 @@ def load_settings(home: Path | None = None, **given: Any) -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise WarehouseError(
-            f"setting {name}: {first['msg']}, not {first.get('input')!r}",
-            f"mend it in the environment ({PREFIX}{name.upper().replace('.', '__')}) or in {FILE_NAME} of the home",
+            f"setting {name}: {first['msg']}, not {repr(first.get('input'))[:_SHOWN_CHARS]}", _place(first["loc"])
         ) from error
     except SettingsError as error:
         raise WarehouseError(
@@ -97,6 +99,16 @@ def load_settings(home: Path | None = None, **given: Any) -> Settings:
         ) from error
     except tomllib.TOMLDecodeError as error:
         raise WarehouseError(f"{FILE_NAME} of the home is not TOML: {error}", "mend the file") from error
+    except UnicodeDecodeError as error:
+        raise WarehouseError(f"{FILE_NAME} of the home is not UTF-8 text", "save it as UTF-8") from error
+
+
+def _place(path: Sequence[str | int]) -> str:
+    """Return where a setting is to be mended: what stands in a list has a name in the file alone."""
+    if any(isinstance(part, int) for part in path):
+        return f"mend [[{path[0]}]] in {FILE_NAME} of the home"
+    variable = PREFIX + "__".join(map(str, path)).upper()
+    return f"mend it in the environment ({variable}) or in {FILE_NAME} of the home"
 
 
 def _refuse_unknown_variables() -> None:
@@ -104,6 +116,6 @@ def _refuse_unknown_variables() -> None:
     for variable in os.environ:
         if variable.startswith(PREFIX):
             section = variable.removeprefix(PREFIX).lower().split("__")[0]
-            if section not in Settings.model_fields:
+            if section not in (*Settings.model_fields, _DEBUG):
                 known = ", ".join(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)
                 raise WarehouseError(f"{variable} is no setting", f"those there are begin with: {known}")

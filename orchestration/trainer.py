@@ -58,7 +58,10 @@ def train(workspace: Workspace, as_of: str | None = None) -> TrainReport:
         past = _point(home, as_of)
         recorded = recorded_fingerprint(home.lake, PAIRS, past.snapshot)
         if recorded is None:
-            raise WarehouseError(f"no training table was recorded at snapshot {past}", "train as of another snapshot")
+            raise WarehouseError(
+                f"no training table was recorded at snapshot {past}",
+                "train as of another; list them with: stockroom snapshots",
+            )
         with recomputed_home(home, past.snapshot) as recomputed:
             scratch = replace(workspace, home=recomputed)
             derive(scratch, "training_inputs")

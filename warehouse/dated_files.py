@@ -145,7 +145,7 @@ def _refuse_first(
     if found:
         raise WarehouseError(
             f"{path}: column {column}, row {found[0]}: {fault}: {_shown(found[1])}",
-            "mend the file (rows are counted from 1), then build again; nothing was written",
+            "mend the file (rows are counted from 1), then run again; nothing was written",
         )
 
 
@@ -163,7 +163,7 @@ def _refuse_repeated(
         raise WarehouseError(
             f"{path}: columns {', '.join(table.key_columns)} and event_time, row {row}: key {key!r} and time {time} "
             f"stand in row {first} already",
-            "keep one row for each key and time (rows are counted from 1), then build again; nothing was written",
+            "keep one row for each key and time (rows are counted from 1), then run again; nothing was written",
         )
 
 

@@ -9,7 +9,8 @@ import duckdb
 
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.errors import WarehouseError
+from warehouse.errors import WarehouseError, first_line
+from warehouse.file_advice import advice
 from warehouse.lake import connect
 
 _PARQUET = "read_parquet($path, file_row_number = true)"
@@ -164,12 +165,12 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path, door: Door) -> tup
         if name not in present:
             raise WarehouseError(
                 f"{path} has no column {name}",
-                f"it has {', '.join(present)}; rename or add the column, then build again",
+                f"it has {', '.join(present)}; rename or add the column, then run again",
             )
         wanted = door.contract.sql_type(name)
         if not (path.suffix == ".csv" or fits(present[name], wanted) or is_all_null(connection, path, name)):
             raise WarehouseError(
-                f"{path}: column {name} is {present[name]}, not {wanted}", f"cast it to {wanted}, then build again"
+                f"{path}: column {name} is {present[name]}, not {wanted}", f"cast it to {wanted}, then run again"
             )
     return tuple(name for name in present if name not in door.columns and not PANDAS_INDEX.fullmatch(name))
 
@@ -195,8 +196,8 @@ def is_pointer(path: Path) -> bool:
 
 def unreadable(path: Path, error: Exception) -> WarehouseError:
     """Return the error for a file whose bytes are not what its name says."""
-    reason = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
-    return WarehouseError(f"{path} cannot be read: {reason}", "it is truncated or broken; copy or download it again")
+    reason = first_line(error).removeprefix("Invalid Input Error: ")
+    return WarehouseError(f"{path} cannot be read: {reason}", advice(path))
 
 
 def sha256(path: Path) -> str:

@@ -202,16 +202,16 @@ def _take(table: Any, row_ids: npt.NDArray[np.uint64]) -> Matrix:
 def _checked(vectors: Matrix, rows: int, fingerprint: str) -> Matrix:
     if vectors.ndim != 2 or len(vectors) != rows or not np.isfinite(vectors).all():
         raise WarehouseError(
-            f"Encoder {fingerprint} returned {vectors.shape} for {rows} texts, or values that are not finite.",
-            "Check the encoder's precision settings.",
+            f"encoder {fingerprint} returned {vectors.shape} for {rows} texts, or values that are not finite",
+            "choose another: STOCKROOM_ENCODER__PRECISION=f32",
         )
     return vectors
 
 
 def _missing(missing: int, asked: int, fingerprint: str) -> WarehouseError:
     return WarehouseError(
-        f"{missing} of {asked} texts have no cached vector of encoder {fingerprint}.",
-        "Encode them first: build the text embeddings.",
+        f"{missing} of {asked} texts have no cached vector of encoder {fingerprint}",
+        "encode them with: stockroom build",
     )
 
 

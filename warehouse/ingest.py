@@ -76,7 +76,7 @@ def _ingest(lake: Lake, files: dict[str, Arrival]) -> list[Ingested]:
         }
         with lake.writing() as connection:
             if seen and snapshot_id(connection) != seen:
-                raise WarehouseError(f"another process wrote to {lake.root} while the files were read", "build again")
+                raise WarehouseError(f"another process wrote to {lake.root} while the files were read", "run again")
             tables.ensure(connection, FILES)
             done = []
             for door in DOORS:

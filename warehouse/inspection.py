@@ -74,6 +74,10 @@ def query(
                 f"the query needs more than {settings.memory_gb:g} GB of memory",
                 "ask for fewer rows or columns, or raise the setting sql.memory_gb",
             ) from error
+        except duckdb.IOException as error:
+            failed = next((table.failure for table in opened if table.failure), None)
+            lost = "a file of the lake is lost or damaged: put a copy of the home in its place"
+            raise failed or WarehouseError(_one_line(error), lost) from error
         except duckdb.Error as error:
             failed = next((table.failure for table in opened if table.failure), None)
             raise failed or WarehouseError(

@@ -4,12 +4,15 @@ import fcntl
 import functools
 import importlib.util
 import itertools
+import logging
+import os
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import duckdb
 
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 _EXTENSIONS = ("sqlite_scanner", "ducklake")
 _MAX_SNAPSHOT = 2**63 - 1
 _POLL_S = 0.05
+_TELL_AFTER_S = 1.0
+_NAME_CHARS = 60
+_LOG = logging.getLogger("stockroom")
 _BUSY_S = 60.0
 WIDE_STREAM = "SET streaming_buffer_size = '64MB'"
 """What lets a connection's threads read on while the one that fetches deals with a batch: by default they soon wait for it."""
@@ -238,23 +244,45 @@ def quote(text: str) -> str:
 def exclusive_lock(path: Path, timeout_s: float) -> Iterator[None]:
     """Hold an exclusive lock on a file; the kernel frees it when the process ends, however it ends.
 
+    The file names the process that holds it. Who waits for longer than a second logs once for whom.
+
     Raises:
         WarehouseError: Another process still held it after `timeout_s` seconds.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + timeout_s
-    with path.open("a") as file:
+    began, is_told = time.monotonic(), False
+    with path.open("a+") as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if time.monotonic() > deadline:
+                waited = time.monotonic() - began
+                if waited > timeout_s:
                     raise WarehouseError(
-                        f"{path} is held by another process for more than {timeout_s:g} s", "wait for its run to end"
+                        f"{path} is held by another process for more than {timeout_s:g} s: {_holder(file)}",
+                        "wait for its run to end",
                     ) from None
+                if waited > _TELL_AFTER_S and not is_told:
+                    is_told = True
+                    _LOG.warning("waiting for %s, which holds %s; at most %s s", _holder(file), path, f"{timeout_s:g}")
                 time.sleep(_POLL_S)
+        file.truncate(0)
+        file.write(_own_name())
+        file.flush()
         yield
+
+
+def _holder(file: TextIO) -> str:
+    """Return which process holds a lock, as it wrote itself into the file."""
+    file.seek(0)
+    return file.read().strip() or "another process"
+
+
+def _own_name() -> str:
+    program, *arguments = sys.argv
+    name = Path(program).parent.name if program.endswith("__main__.py") else Path(program).name
+    return f"process {os.getpid()} ({' '.join([name, *arguments])[:_NAME_CHARS].strip()})"
 
 
 def _no_snapshot(snapshot: int) -> WarehouseError:

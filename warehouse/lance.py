@@ -140,7 +140,7 @@ def check_name(name: str) -> str:
     """Return a table name as it is, or refuse one that could not be a directory's name everywhere."""
     if not _NAME.fullmatch(name):
         raise WarehouseError(
-            f"{name!r} cannot name a table.", "Use letters, digits, '_', '-' and '.', and start with a letter or digit."
+            f"{name!r} cannot name a table", "use letters, digits, '_', '-' and '.', and start with a letter or digit"
         )
     return name
 
@@ -149,9 +149,9 @@ def check_schema(table: Any, schema: pa.Schema) -> None:
     """Refuse a table with other columns or another dimension than is about to be written."""
     if table.schema.names != schema.names or table.schema.types != schema.types:
         raise WarehouseError(
-            f"The table {table.name} has other columns than this run writes: "
-            f"{_describe(table.schema)}, not {_describe(schema)}.",
-            "Give the model or the encoder a new name, or remove the table's directory and build again.",
+            f"the table {table.name} has other columns than this run writes: "
+            f"{_describe(table.schema)}, not {_describe(schema)}",
+            "give the model or the encoder a new name, or remove the table's directory and build again",
         )
 
 
@@ -161,8 +161,8 @@ def at_version(table: Any, version: int) -> Any:
         table.checkout(version)
     except ValueError as error:
         raise WarehouseError(
-            f"Version {version} of the table {table.name} is not there.",
-            "It was cleaned up or never written: publish a new release.",
+            f"version {version} of the table {table.name} is not there",
+            "it was cleaned up or never written; publish the one that is there: stockroom build",
         ) from error
     return table
 

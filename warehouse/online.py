@@ -22,6 +22,14 @@ _SNAPSHOTS = (
     "(entity TEXT, snapshot INTEGER, columns TEXT, rows INTEGER, PRIMARY KEY (entity, snapshot))"
 )
 _BUSY_S = 60.0
+_REFUSED = (  # by the machine, which says nothing of the file
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_NOMEM,
+)
 _SOURCES: dict[Entity, tuple[str, ...]] = {
     "product": ("staging.products", "features.products"),
     "query": ("staging.queries", "features.queries"),
@@ -160,9 +168,9 @@ class OnlineTable:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            raise WarehouseError(
-                f"{self.path} cannot be used: {error}", "remove it; stockroom build writes it anew from the lake"
-            ) from error
+            is_damaged = error.sqlite_errorcode & 0xFF not in _REFUSED
+            mend = "remove it, then write it anew with: stockroom build" if is_damaged else "mend that, then run again"
+            raise WarehouseError(f"{self.path} cannot be used: {error}", mend) from error
 
 
 class _Reader:

@@ -9,7 +9,7 @@ import polars as pl
 
 from warehouse import tables
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.errors import WarehouseError
+from warehouse.errors import WarehouseError, first_line
 from warehouse.lake import connect
 
 CONTRACT = CONTRACTS["features.queries"]
@@ -97,7 +97,7 @@ def _database() -> duckdb.DuckDBPyConnection:
     except (duckdb.BinderException, duckdb.CatalogException) as error:
         connection.close()
         raise WarehouseError(
-            f"features.queries cannot be computed at search: {str(error).splitlines()[0]}",
+            f"features.queries cannot be computed at search: {first_line(error)}",
             f"read no more than {', '.join(KNOWN_AT_SEARCH)} of staging.queries, and fitted.vocabulary",
         ) from error
     return connection

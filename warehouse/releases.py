@@ -8,7 +8,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from warehouse.errors import WarehouseError
+from warehouse.errors import WarehouseError, first_line
 from warehouse.lance import LanceDirectory, key_field, merge
 
 Kind = Literal["model", "catalogue", "rollback"]
@@ -130,7 +130,7 @@ class Releases:
         for each in self.all():
             if each.release == release:
                 return each
-        raise WarehouseError(f"There is no release {release}.", "List those there are with: stockroom releases")
+        raise WarehouseError(f"there is no release {release}", "list those there are with: stockroom releases")
 
     def publish(
         self,
@@ -196,17 +196,15 @@ class Releases:
         """Tag the release's vectors. May be repeated: a run killed before `append` leaves the tag and nothing else."""
         table = self._directory.open(release.vector_table)
         if table is None:
-            raise WarehouseError(
-                f"There is no vector table {release.vector_table}.", "Build the product vectors first."
-            )
+            raise WarehouseError(f"there is no vector table {release.vector_table}", "make it with: stockroom build")
         if release.tag in table.tags.list():
             return
         try:
             table.tags.create(release.tag, release.vector_version)
         except RuntimeError as error:
             raise WarehouseError(
-                f"The table {release.vector_table} has no version {release.vector_version} to publish: {error}",
-                "Publish the version that the last build wrote.",
+                f"the table {release.vector_table} has no version {release.vector_version} to publish: {first_line(error)}",
+                "publish the one that is there: stockroom build",
             ) from error
 
     def append(self, release: Release) -> None:
@@ -214,6 +212,6 @@ class Releases:
         rows = pa.Table.from_pylist([asdict(release)], schema=SCHEMA)
         if not merge(self._directory.create(_TABLE, SCHEMA), rows, on="release", update=False):
             raise WarehouseError(
-                f"Another run published release {release.release} at the same moment.",
-                "Run again: it goes on from there.",
+                f"another run published release {release.release} at the same moment",
+                "run again: it goes on from there",
             )

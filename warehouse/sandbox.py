@@ -185,7 +185,7 @@ def _refusal(sql: str) -> WarehouseError:
     if re.search(r"\bpivot\b", sql, re.I):
         return WarehouseError(
             "PIVOT without its values makes a table first, and stockroom sql only reads",
-            "name the values: PIVOT ... ON column IN ('a', 'b') USING ...",
+            "name the values: PIVOT ... ON column IN ('a', 'b') USING sum(value)",
         )
     if keyword in {"SELECT", "FROM", "WITH", "VALUES", "TABLE", "DESCRIBE", "DESC", "SHOW", "SUMMARIZE", "UNPIVOT"}:
         return WarehouseError("the query holds a statement that does not only read", _MEND)

@@ -210,8 +210,8 @@ class VectorStore:
         query = np.asarray(vector, np.float32)
         if query.shape != (dim,):
             raise WarehouseError(
-                f"The query's vector has shape {query.shape}, the table {name} holds {dim} dimensions.",
-                "Encode the query with the model that the release names.",
+                f"the query's vector has shape {query.shape}, the table {name} holds {dim} dimensions",
+                "encode the query with the model that the release names",
             )
         limit = k + 1
         while True:
@@ -292,7 +292,7 @@ class VectorStore:
     def _open(self, name: str) -> Any:
         table = self._directory.open(name)
         if table is None:
-            raise WarehouseError(f"There is no vector table {name}.", "Build the product vectors.")
+            raise WarehouseError(f"there is no vector table {name}", "make it anew with: stockroom build")
         return table
 
     def _at(self, name: str, version: int | None) -> Any:
@@ -351,8 +351,8 @@ def _conform(piece: Rows, schema: pa.Schema) -> pa.Table:
             raise ValueError("a vector is not finite")
     except (KeyError, ValueError) as error:
         raise WarehouseError(
-            f"These rows do not fit a vector table: {error}",
-            f"Give {', '.join(schema.names)}; vectors of {schema.field('vector').type.list_size} finite numbers.",
+            f"these rows do not fit a vector table: {error}",
+            f"give {', '.join(schema.names)}; vectors of {schema.field('vector').type.list_size} finite numbers",
         ) from error
     return rows
 

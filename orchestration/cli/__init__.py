@@ -2,29 +2,31 @@
 
 import atexit
 import gc
+import os
 import sys
 
 _OBJECTS_BETWEEN_LOOKS = 1_000_000
 
 
 def main() -> None:
-    """Run the command line; exit with 0, 1 for a failure, 2 for wrong usage."""
+    """Run the command line; exit with 0, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C, 143 after SIGTERM."""
+    from orchestration.cli.endings import STOPPED, run
+
     # Imports make hundreds of thousands of objects and no garbage: to look for some among them, at Python's pace and once
     # more at the end, takes a second of each command.
     gc.set_threshold(_OBJECTS_BETWEEN_LOOKS, 2, 100)
     atexit.register(gc.freeze)
-    from models.errors import ModelError
+    status = run(_run)
+    if status in STOPPED:
+        # Threads that are deep in native code cannot be stopped: to wait for them may take long, and some crash where the
+        # interpreter goes first. What is written stands every kill, so that nothing is lost with them.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
+def _run() -> None:
     from orchestration.cli.app import app
-    from warehouse.errors import WarehouseError
 
-    try:
-        app(prog_name="stockroom")
-    except (WarehouseError, ModelError) as error:
-        print("error:", "; ".join(map(_without_stop, str(error).splitlines())), file=sys.stderr)
-        sys.exit(1)
-
-
-def _without_stop(line: str) -> str:
-    """Return a sentence without its full stop; the dots of paths stay."""
-    line = line.strip()
-    return line[:-1] if line.endswith(".") and line[-2:-1].isalpha() else line
+    app(prog_name="stockroom")

@@ -1,5 +1,7 @@
 """The command line's frame: the commands, and the options that all of them share."""
 
+from typing import Annotated
+
 import typer
 
 from orchestration.cli import (
@@ -25,6 +27,7 @@ from orchestration.cli import (
     tune,
     ui,
 )
+from orchestration.cli.endings import show_tracebacks
 from orchestration.cli.options import HomeOption, remember_home
 
 app = typer.Typer(
@@ -37,14 +40,26 @@ app = typer.Typer(
 Start with `stockroom sample --out DIR` for data to play with, or `stockroom download` for ESCI itself,
 `stockroom build --raw DIR` to run the whole pipeline, `stockroom search "wireless earbuds"` to see what comes of it, and
 `stockroom ui` for Dagster's pages.""",
-    epilog="Exit status: 0 done, 1 failed, 2 wrong usage. Settings: STOCKROOM_* variables or stockroom.toml in the home.",
+    epilog="Exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C, 143 by SIGTERM. "
+    "Settings: STOCKROOM_* variables or stockroom.toml in the home.",
 )
 
 
 @app.callback()
-def stockroom(home: HomeOption = None) -> None:
+def stockroom(
+    home: HomeOption = None,
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug",
+            envvar="STOCKROOM_DEBUG",
+            help="Print the traceback of an error, before the line that tells of it.",
+        ),
+    ] = False,
+) -> None:
     """Take the options that stand before the command."""
     remember_home(home)
+    show_tracebacks(debug)
 
 
 for command in (

@@ -1,6 +1,7 @@
 """Output: tables for people and JSON for programs."""
 
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,17 @@ if TYPE_CHECKING:
 
 console = Console()
 errors = Console(stderr=True)
+
+
+class _Teller(logging.Handler):
+    """Print what our own code logs as one line each, above the progress bars."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record."""
+        errors.print(record.getMessage(), style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+
+logging.getLogger("stockroom").addHandler(_Teller())
 
 _METRICS = ("ndcg", "ndcg_official", "recall@10", "recall@100", "mrr")
 _SYSTEMS = ("random", "bm25", "encoder", "previous", "model")

@@ -1,5 +1,7 @@
 """Panels are bars of the right height, in the right place."""
 
+import io
+
 import numpy as np
 
 from assets.panels import ACROSS, Panel, as_latin, draw_panels
@@ -37,4 +39,15 @@ def test_panels_of_nothing_are_drawn_too():
 
 
 def test_letters_that_the_font_lacks_are_replaced():
-    assert [as_latin(text) for text in ("なし", "café", "≤ 3")] == ["??", "café", "≤ 3"]
+    assert [as_latin(text) for text in ("なし", "café", "≤ 3", "≤ な", "a\tb\x07")] == [
+        "??",
+        "café",
+        "≤ 3",
+        "≤ ?",
+        "a?b?",
+    ]
+
+
+def test_what_looks_like_mathematics_is_drawn_as_it_stands():
+    panel = Panel("$\\bad$", ["$\\bad$"], {"$\\bad$": [1.0], "$x^$": [0.5]})
+    draw_panels([panel]).savefig(io.BytesIO())

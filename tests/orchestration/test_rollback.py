@@ -184,7 +184,7 @@ def test_the_overlap_is_the_share_of_products_in_both_lists(story, monkeypatch):
     [
         (("rollback", "9"), "there is no release 9; there are 1 to 6"),
         (("rollback", "4"), "searches answer with release 4 already"),
-        (("diff-release", "1", "9"), "There is no release 9"),
+        (("diff-release", "1", "9"), "there is no release 9"),
     ],
 )
 def test_what_cannot_be_gone_back_to_is_named(story, stockroom, arguments, message):

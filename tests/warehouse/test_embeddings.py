@@ -139,7 +139,7 @@ def test_a_missing_text_is_named_as_missing(cache: EmbeddingCache, fingerprint: 
     ],
 )
 def test_a_faulty_encoder_leaves_nothing_behind(cache: EmbeddingCache, encode: Callable[[list[str]], Any]) -> None:
-    with pytest.raises(WarehouseError, match="Encoder enc returned"):
+    with pytest.raises(WarehouseError, match="encoder enc returned"):
         cache.fill(["red"], encode, "enc")
     assert cache.count("enc") == 0
 

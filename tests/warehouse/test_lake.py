@@ -1,3 +1,5 @@
+import os
+import re
 import shutil
 import signal
 import subprocess
@@ -209,3 +211,19 @@ def test_an_as_of_join_never_compares_every_row_with_every_other(lake):
             "EXPLAIN SELECT events.at FROM points ASOF JOIN events ON points.at >= events.at"
         ).fetchall()
     assert "ASOF_JOIN" in plan
+
+
+def test_who_waits_for_a_lock_says_once_for_whom_and_names_it_at_the_end_too(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("warehouse.lake._TELL_AFTER_S", 0.05)
+    monkeypatch.setattr("sys.argv", ["/somewhere/bin/stockroom", "build", "--raw", "esci"])
+    me = f"process {os.getpid()} (stockroom build --raw esci)"
+    with exclusive_lock(tmp_path / "lock", 1.0):
+        monkeypatch.setattr("sys.argv", ["/somewhere/bin/stockroom", "apply", "a.jsonl"])
+        with pytest.raises(WarehouseError, match=re.escape(me)), exclusive_lock(tmp_path / "lock", 0.3):
+            pass
+    assert [record.getMessage() for record in caplog.records] == [
+        f"waiting for {me}, which holds {tmp_path / 'lock'}; at most 0.3 s"
+    ]
+    with exclusive_lock(tmp_path / "lock", 0.0):
+        assert (tmp_path / "lock").read_text() == f"process {os.getpid()} (stockroom apply a.jsonl)"
+    assert len(caplog.records) == 1  # a lock that is free is taken without a word

@@ -150,7 +150,7 @@ def test_of_two_writers_with_the_same_number_one_wins(releases: Releases, root: 
     releases.pin(loser)
     releases.pin(winner)
     Releases(root).append(winner)
-    with pytest.raises(WarehouseError, match="Another run published release 2"):
+    with pytest.raises(WarehouseError, match="another run published release 2"):
         releases.append(loser)
     assert releases.all() == [first, winner]
     assert tags(root)[winner.tag] == winner.vector_version

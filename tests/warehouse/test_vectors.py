@@ -107,7 +107,7 @@ def test_a_version_answers_as_it_was_whatever_is_written_later(store: VectorStor
         assert reader.search(TABLE, first, query(1), 1)["product_id"].to_list() == ["A"]
         assert reader.search(TABLE, second, query(1), 1)["product_id"].to_list() == ["C"]
         assert (reader.count(TABLE, first), reader.count(TABLE)) == (2, 2)
-    with pytest.raises(WarehouseError, match="Version 99 of the table products_m1 is not there"):
+    with pytest.raises(WarehouseError, match="version 99 of the table products_m1 is not there"):
         store.search(TABLE, 99, query(1), 1)
 
 

@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-from orchestration import cli
-
 COMMANDS = (
     "build",
     "search",
@@ -115,14 +113,22 @@ def test_an_error_is_one_line_of_what_is_wrong_and_how_to_mend_it(stockroom, tmp
     monkeypatch.setenv("STOCKROOM_ENCODER__MODEL", "none/such")
     answer = stockroom("clean", "--home", tmp_path)
     assert answer.status == 1
-    assert answer.err.startswith("error: The encoder 'none/such' is neither")
-    assert "cache; Set STOCKROOM_ENCODER__MODEL" in answer.err
+    assert answer.err.startswith("error: the encoder 'none/such' is neither")
+    assert "cache; set STOCKROOM_ENCODER__MODEL" in answer.err
     assert answer.err.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    ("line", "told"),
-    [(" Build it first. ", "Build it first"), ("look into ..", "look into .."), ("no data in .", "no data in .")],
-)
-def test_of_a_sentence_the_stop_goes_and_of_a_path_no_dot(line, told):
-    assert cli._without_stop(line) == told
+def test_an_error_that_nobody_foresaw_is_one_line_and_its_traceback_comes_on_demand(stockroom, tmp_path, monkeypatch):
+    monkeypatch.setattr("orchestration.cli.status.settings_for", lambda _: [][0])
+    short = stockroom("status", "--home", tmp_path)
+    assert short.status == 1
+    assert short.err == (
+        "error: IndexError: list index out of range "
+        "(this is a fault of Stockroom; run again as stockroom --debug … to see where)\n"
+    )
+    long = stockroom("--debug", "status", "--home", tmp_path)
+    assert long.status == 1
+    assert long.err.startswith("Traceback (most recent call last):")
+    assert long.err.endswith(short.err)
+    monkeypatch.setenv("STOCKROOM_DEBUG", "1")
+    assert stockroom("status", "--home", tmp_path) == long

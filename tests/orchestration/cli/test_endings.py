@@ -1,0 +1,73 @@
+"""A command ends with the right status and, where something went wrong, one line."""
+
+import errno
+import os
+import sys
+
+import pytest
+
+from models.errors import ModelError
+from orchestration.cli.endings import run, told
+from warehouse.errors import WarehouseError
+
+
+def ends(error):
+    def command():
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(("code", "status"), [(None, 0), (0, 0), (1, 1), (2, 2), ("told already", 1)])
+def test_an_exit_keeps_its_status_and_says_no_more(code, status, capsys):
+    assert run(ends(SystemExit(code))) == status
+    assert run(lambda: None) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("kind", [WarehouseError, ModelError])
+def test_our_own_errors_are_told_by_problem_and_hint(kind, capsys):
+    assert run(ends(kind("it is gone", "bring it back"))) == 1
+    assert capsys.readouterr().err == "error: it is gone; bring it back\n"
+    assert told(kind("it is gone")) == "error: it is gone"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/h/lake"),
+            "error: [Errno 28] No space left on device: '/h/lake'; make room there, then run again: what was written is whole",
+        ),
+        (
+            PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/h"),
+            "error: [Errno 13] Permission denied: '/h'; give this user the right to it, or name another path",
+        ),
+        (
+            RuntimeError("IO Error: Could not write file: No space left on device."),
+            "error: IO Error: Could not write file: No space left on device; "
+            "make room there, then run again: what was written is whole",
+        ),
+        (
+            MemoryError(),
+            "error: this machine has too little memory; close other programs, or lower warehouse.memory_gb",
+        ),
+    ],
+)
+def test_what_the_machine_refuses_is_no_fault_of_the_program(error, line):
+    assert told(error) == line
+
+
+def test_any_other_error_is_one_line_however_many_it_has(capsys):
+    assert run(ends(KeyError("a\nb"))) == 1
+    assert run(ends(ValueError("one\n  two."))) == 1
+    fault = "(this is a fault of Stockroom; run again as stockroom --debug … to see where)"
+    assert capsys.readouterr().err.splitlines() == [
+        f"error: KeyError: 'a\\nb' {fault}",
+        f"error: ValueError: one two {fault}",
+    ]
+
+
+def test_an_interrupt_that_no_signal_brought_is_a_failure():
+    assert run(ends(KeyboardInterrupt())) == 1
+    assert "orchestration.cli.endings" in sys.modules
