@@ -1,7 +1,6 @@
 """The cleaner: what no kept release, as-of point or model needs is taken out of a home, step by step."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,6 +34,7 @@ class CleanReport:
         rows_indexed: Rows that lay outside the live vector index, which was made anew.
         encoders: Encoders that no model stands on, whose cached embeddings went.
         embeddings: Cached embeddings of texts that nothing has any more, which went.
+        runs: Old runs of which the run log told, and tells no more.
         online_rows: Looked-up rows that no kept release shows, which went.
         release: The release that is live; a new one where joining files gave its vectors a new version.
         bytes_before: What lake, vectors and looked-up rows took on disk before, in bytes.
@@ -51,6 +51,7 @@ class CleanReport:
     rows_indexed: int
     encoders: list[str]
     embeddings: int
+    runs: int
     online_rows: int
     release: int | None
     bytes_before: int
@@ -103,6 +104,8 @@ def clean_locked(home: Home, settings: CleanSettings, encoder: str, *, dry_run: 
         if not dry_run:
             home.embeddings.prune(fingerprint, unused, grace)
     online_rows = home.online.forget({each.snapshot for each in stays.releases}, dry_run=dry_run)
+    newest = [point.run_id for point in snapshots.points(home.lake)[-1:]]  # whether it ended is asked of the log
+    runs = home.journal.prune(settings.keep_runs, newest, dry_run=dry_run)
     lake_files = 0 if dry_run else snapshots.expire(home.lake, stays.expired)
     live = home.releases.live()
     return CleanReport(
@@ -116,6 +119,7 @@ def clean_locked(home: Home, settings: CleanSettings, encoder: str, *, dry_run: 
         rows_indexed=rows_indexed,
         encoders=encoders,
         embeddings=embeddings,
+        runs=runs,
         online_rows=online_rows,
         release=live.release if live else None,
         bytes_before=before,
@@ -170,15 +174,10 @@ def _publish_again(home: Home, live: Release, version: int, now: datetime) -> No
 
 def _texts(home: Home, stays: Retained) -> set[str]:
     """Return the hashes of all texts of the lake as it is, and as it was where a release or an as-of point is kept."""
-    used: set[str] = set()
-    for snapshot in (None, *stays.points):
-        used.update(map(text_hash, _texts_at(home, snapshot)))
+    products, queries = frames.distinct_texts(home.lake, stays.points)
+    used = set(map(text_hash, products.select(product_text()).to_series()))
+    used.update(text_hash(query_text(query)) for query in queries["query"])
     return used
-
-
-def _texts_at(home: Home, snapshot: int | None) -> Iterator[str]:
-    yield from frames.read(home.lake, "products", snapshot).select(product_text()).to_series()
-    yield from (query_text(query) for query in frames.read(home.lake, "queries", snapshot)["query"])
 
 
 def _size(home: Home) -> int:

@@ -1,5 +1,7 @@
 """Frames: the few reads with which the model and the index meet the lake, each an SQL file under `sql/read/`."""
 
+from collections.abc import Sequence
+
 import duckdb
 import polars as pl
 
@@ -78,6 +80,24 @@ def sampled_queries(lake: Lake, queries: int, seed: int, snapshot: int | None = 
     """Return some judged queries, drawn by `seed`: key, locale, query."""
     with lake.reading(snapshot) as connection:
         return connection.execute(tables.sql("read.sampled_queries"), {"queries": queries, "seed": seed}).pl()
+
+
+def distinct_texts(lake: Lake, snapshots: Sequence[int]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return what is encoded of products (title, brand, color) and of queries (query), each distinct row once.
+
+    Rows are those of the newest state and of the states as of the snapshots, in no order.
+    """
+    with lake.reading() as connection:
+        return (
+            _ever(connection, "SELECT title, brand, color FROM staging.products", snapshots),
+            _ever(connection, "SELECT query FROM staging.queries", snapshots),
+        )
+
+
+def _ever(connection: duckdb.DuckDBPyConnection, select: str, snapshots: Sequence[int]) -> pl.DataFrame:
+    """Return the distinct rows of a statement that ends with its table, over the newest state and those as of snapshots."""
+    states = [select, *(f"{select} AT (VERSION => ?)" for _ in snapshots)]
+    return connection.execute(f"SELECT DISTINCT * FROM ({' UNION ALL '.join(states)})", list(snapshots)).pl()
 
 
 def read(lake: Lake, name: str, snapshot: int | None = None) -> pl.DataFrame:

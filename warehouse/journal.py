@@ -1,11 +1,13 @@
-"""The run journal: what each asset of each run did, one JSON line each, appended and never changed."""
+"""The run journal: what each asset of each run did, one JSON line each, appended and read from the end."""
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+_BLOCK_BYTES = 65_536
 
 
 class Journal:
@@ -19,7 +21,7 @@ class Journal:
 
     def append(self, run_id: str, asset: str, facts: dict[str, Any]) -> None:
         """Add what an asset did in a run."""
-        line = json.dumps({"run_id": run_id, "asset": asset, **facts}, sort_keys=True, default=str)
+        line = _json({"run_id": run_id, "asset": asset, **facts})
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a+b") as file:
             end = file.seek(0, os.SEEK_END)
@@ -29,28 +31,67 @@ class Journal:
 
     def run(self, run_id: str) -> dict[str, dict[str, Any]]:
         """Return the facts of one run by asset."""
-        return {line["asset"]: line for line in self._lines() if line["run_id"] == run_id}
+        lines: list[dict[str, Any]] = []
+        for line in self._newest_first():
+            if line["run_id"] == run_id:
+                lines.append(line)
+            elif lines:
+                break  # runs come one after another, so that the lines of each stand together
+        return {line["asset"]: line for line in reversed(lines)}
 
     def last(self) -> dict[str, dict[str, Any]]:
         """Return the facts of the run that wrote last, by asset; empty before the first run."""
-        lines = list(self._lines())
-        return self.run(lines[-1]["run_id"]) if lines else {}
+        newest = next(self._newest_first(), None)
+        return self.run(newest["run_id"]) if newest else {}
 
     def has_ended_since(self, run_id: str, asset: str) -> bool:
         """Tell whether a run came to `asset` by itself, or another did after it: one that was killed is gone on with."""
-        has_ended, by_itself = False, False
-        for line in self._lines():
+        is_later = True
+        for line in self._newest_first():
             is_of_run = line["run_id"] == run_id
-            if line["asset"] == asset:
-                has_ended, by_itself = True, by_itself or is_of_run
-            elif is_of_run and not by_itself:
-                has_ended = False
-        return has_ended
+            if line["asset"] == asset and (is_of_run or is_later):
+                return True
+            if is_of_run:
+                is_later = False
+            elif not is_later:
+                return False
+        return False
 
-    def _lines(self) -> Iterator[dict[str, Any]]:
+    def prune(self, keep: int, also: Collection[str] = (), *, dry_run: bool = False) -> int:
+        """Forget all runs but the newest and those named, and return how many went, or would. No run may write meanwhile.
+
+        The file is replaced as a whole: who reads it meanwhile reads the old one to its end.
+        """
+        runs = dict.fromkeys(line["run_id"] for line in self._newest_first())
+        kept = {*list(runs)[:keep], *also}
+        gone = len(runs.keys() - kept)
+        if gone and not dry_run:
+            whole = [line for line in self._newest_first() if line["run_id"] in kept]
+            beside = self.path.with_name(f"{self.path.name}.tmp")
+            beside.write_text("".join(f"{_json(line)}\n" for line in reversed(whole)), encoding="utf-8")
+            beside.replace(self.path)
+        return gone
+
+    def _newest_first(self) -> Iterator[dict[str, Any]]:
+        """Yield the lines from the end of the file on, of which no more is read than is asked for."""
         if not self.path.exists():
             return
-        with self.path.open(encoding="utf-8") as file:
-            for line in file:
-                with suppress(json.JSONDecodeError):  # the last line of a killed run may be torn
-                    yield json.loads(line)
+        with self.path.open("rb") as file:
+            start, rest = file.seek(0, os.SEEK_END), b""
+            while start > 0:
+                length = min(_BLOCK_BYTES, start)
+                start -= length
+                file.seek(start)
+                rest, *lines = (file.read(length) + rest).split(b"\n")
+                yield from _whole(reversed(lines))
+            yield from _whole([rest])
+
+
+def _json(line: dict[str, Any]) -> str:
+    return json.dumps(line, sort_keys=True, default=str)
+
+
+def _whole(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        with suppress(ValueError):  # the last line of a killed run may be torn, within a letter too
+            yield json.loads(line)

@@ -112,6 +112,7 @@ class CleanSettings(BaseModel):
         5, ge=1, description="Newest releases that can be gone back to, a count; those that show the same count once."
     )
     keep_points: int = Field(20, ge=1, description="Newest as-of points that stay, a count.")
+    keep_runs: int = Field(1000, ge=1, description="Newest runs that the run log tells of, a count.")
     keep_hours: float = Field(
         24.0, ge=0, description="How long releases, as-of points and vectors that nothing refers to stay, in hours."
     )

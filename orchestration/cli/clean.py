@@ -33,7 +33,8 @@ def clean(
     Kept are the newest releases, with all that a search, a lookup or a rollback needs of them; the newest as-of points; and
     the points that the models were made from, so that `stockroom train --as-of` makes each again. What is younger than a day
     (clean.keep_hours) stays too. The rest goes: versions of vectors, vector tables of refused models, cached embeddings of
-    texts that nothing has any more, snapshots of the lake and their files, looked-up rows. It may be killed and run again.
+    texts that nothing has any more, snapshots of the lake and their files, looked-up rows, what the run log tells of old
+    runs. It may be killed and run again.
     """
     from models.encoder import encoder_fingerprint
     from orchestration.cleaner import clean as run
@@ -57,6 +58,7 @@ def show(report: "CleanReport") -> None:
         "encoders' caches": len(report.encoders),
         "cached embeddings": report.embeddings,
         "looked-up rows": report.online_rows,
+        "runs in the run log": report.runs,
         "snapshots of the lake": len(report.snapshots_expired),
         "files of the lake": report.lake_files,
     }

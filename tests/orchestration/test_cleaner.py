@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from models.encoder import encoder_fingerprint
+from models.text import product_text, query_text
 from orchestration.applier import apply
 from orchestration.assembly import assemble
 from orchestration.cleaner import clean
@@ -20,11 +21,11 @@ from orchestration.searcher import Searcher
 from orchestration.settings import load_settings
 from orchestration.trainer import train
 from orchestration.workspace import open_workspace
-from warehouse import snapshots
+from warehouse import frames, snapshots
 from warehouse.errors import WarehouseError
 from warehouse.settings import CleanSettings
 
-SETTINGS = CleanSettings(keep_releases=2, keep_points=1, keep_hours=0, grace_hours=0)
+SETTINGS = CleanSettings(keep_releases=2, keep_points=1, keep_runs=2, keep_hours=0, grace_hours=0)
 QUERIES = ["velvet accordion", "black tent", "ノートパソコン ケース"]
 TABLES = ("staging.products", "features.products", "training.pairs")
 
@@ -145,15 +146,34 @@ def test_what_nothing_needs_is_gone_and_so_is_its_room(grown, cleaned):
     assert report.vector_versions > 0
     assert report.embeddings >= 90  # Monday's titles, which no kept point has
     assert report.online_rows >= 90
+    assert report.runs == 2  # the build and Monday's
     assert grown.points[1] in report.snapshots_expired
     assert report.lake_files > 0
     assert report.bytes_after < report.bytes_before
     assert home.vectors.names() == [home.releases.live().vector_table]
     assert home.embeddings.encoders() == [home.releases.live().encoder_fingerprint]
     assert snapshots.snapshots(home.lake) == report.points
-    for what in ("vector_tables", "vector_versions", "encoders", "embeddings", "online_rows", "snapshots_expired"):
+    for what in (
+        "vector_tables",
+        "vector_versions",
+        "encoders",
+        "embeddings",
+        "runs",
+        "online_rows",
+        "snapshots_expired",
+    ):
         assert getattr(foretold, what) == getattr(report, what), what
     assert (foretold.dry_run, foretold.releases, foretold.points) == (True, report.releases, report.points)
+
+
+def test_every_text_of_what_is_kept_stays_encoded(grown, cleaned):
+    workspace, _, report = cleaned
+    home = workspace.home
+    for point in report.points:
+        titles = frames.products(home.lake, point).select(product_text())["text"].to_list()
+        queries = [query_text(query) for query in frames.queries(home.lake, point)["query"]]
+        vectors = home.embeddings.vectors([*titles, *queries], home.releases.live().encoder_fingerprint)
+        assert len(vectors) == len(titles) + len(queries) > 0
 
 
 def test_what_is_gone_is_named_where_someone_asks_for_it(grown, cleaned, stockroom):
@@ -177,7 +197,7 @@ def test_a_clean_finds_nothing_after_a_clean(cleaned, stockroom):
     workspace, *_ = cleaned
     before = workspace.home.lake.snapshot(), workspace.home.releases.all()
     again = _run(_open(workspace.home))
-    assert (again.vector_tables, again.encoders, again.embeddings, again.online_rows) == ([], [], 0, 0)
+    assert (again.vector_tables, again.encoders, again.embeddings, again.runs, again.online_rows) == ([], [], 0, 0, 0)
     assert (again.vector_versions, again.snapshots_expired, again.lake_files) == (0, [], 0)
     assert (workspace.home.lake.snapshot(), workspace.home.releases.all()) == before
     job = assemble().resolve_job_def("clean")

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warehouse.journal import Journal
@@ -82,3 +82,53 @@ def test_every_line_is_json_of_its_own(journal):
     journal.append("r1", "b", {})
     lines = journal.path.read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["asset"] for line in lines] == ["a", "b"]
+
+
+def test_the_newest_runs_and_those_named_are_kept_and_the_file_shrinks(journal):
+    for number in range(6):
+        journal.append(f"r{number}", "raw", {"n": number})
+        journal.append(f"r{number}", "release", {})
+    before = journal.path.read_bytes()
+    assert journal.prune(2, ["r1"], dry_run=True) == 3
+    assert journal.path.read_bytes() == before
+    assert journal.prune(2, ["r1"]) == 3
+    assert [json.loads(line)["run_id"] for line in journal.path.read_text().splitlines()] == [
+        *("r1", "r1"),
+        *("r4", "r4"),
+        *("r5", "r5"),
+    ]
+    assert journal.run("r1")["raw"]["n"] == 1
+    assert journal.run("r0") == {}
+    assert journal.prune(2, ["r1"]) == 0
+    journal.append("r6", "raw", {"n": 6})
+    assert journal.last()["raw"]["n"] == 6
+
+
+def test_pruning_an_empty_log_makes_nothing(journal, tmp_path):
+    assert journal.prune(1) == 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_the_end_tells_is_told_without_reading_the_beginning(journal):
+    """A log that grew for years is asked at every tick of the sensor."""
+    journal.path.parent.mkdir()
+    journal.path.write_text("{}\n" + "\n" * 200_000)  # whoever reads the first line fails, as it has no run
+    journal.append("r0", "release", {})
+    for asset in ("raw", "release", "registry"):
+        journal.append("r1", asset, {})
+    journal.append("r2", "raw", {})
+    assert journal.has_ended_since("r1", "release")
+    assert journal.last().keys() == {"raw"}
+    assert journal.run("r1").keys() == {"raw", "release", "registry"}
+    with pytest.raises(KeyError):
+        journal.run("unknown")
+
+
+@settings(max_examples=25)
+@given(sizes=st.lists(st.integers(0, 100_000), min_size=1, max_size=4))
+def test_lines_of_any_length_come_back_whole(tmp_path_factory, sizes):
+    journal = Journal(tmp_path_factory.mktemp("journal") / "runs.jsonl")
+    for number, size in enumerate(sizes):
+        journal.append(f"r{number}", "a", {"text": "x" * size})
+    for number, size in enumerate(sizes):
+        assert len(journal.run(f"r{number}")["a"]["text"]) == size
