@@ -14,12 +14,13 @@ would find nothing left to do; one on an asset that `apply` leaves out (evaluati
 run for the same change, and one that ends without a release, so that its snapshot is no as-of point.
 
 The sensor keeps no cursor: what a run has brought in stands in raw.deltas by name and hash, and what was asked for in the
-runs' tags. So nothing is lost when a cursor is reset, a tick is killed, or the home is moved. It moves files, and the runs
-do not: a file goes to done/ at the first tick after the run that published it, even if that run was another's.
+runs' tags. So nothing is lost when a cursor is reset, a tick is killed, or the home is moved. A tick has a minute at most, and
+files may be large: it goes by their names, sizes and times, and reads and moves none. The run that it starts does: before its
+first step it checks each file and puts aside what is no delta, and after its last it moves what is published to done/.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
@@ -35,11 +36,11 @@ from orchestration.settings import Settings, load_settings
 from orchestration.workspace import open_home
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
-from warehouse.incoming import Sorting, candidates, sort_incoming
+from warehouse.incoming import Dropped, Waiting, waiting
 from warehouse.snapshots import points
 
 BATCH, FILES = "stockroom/batch", "stockroom/files"
-"""Tags of the sensor's runs: the digest of the files that a run is to bring in, and their names."""
+"""Tags of the sensor's runs: the digest of the files that a run was started for, and their names."""
 
 UNDER_WAY = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -61,8 +62,8 @@ def incoming_sensor(settings: AutomationSettings) -> dg.SensorDefinition:
         minimum_interval_seconds=settings.interval_s,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Watches incoming/ in the home. Delta files (parquet or JSON lines) that have been untouched for "
-        f"{settings.settle_s:g} s come in with one run of the job apply, first written first. What a run has published is moved "
-        "to incoming/done/, what is no delta to incoming/failed/ with a reason beside it. It keeps no cursor.",
+        f"{settings.settle_s:g} s come in with one run of the job apply, first written first. The run moves what it published "
+        "to incoming/done/, and what is no delta to incoming/failed/ with a reason beside it. It keeps no cursor.",
     )
     def incoming(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         return next_step(open_home(load_settings()), context.instance, settings)
@@ -71,8 +72,9 @@ def incoming_sensor(settings: AutomationSettings) -> dg.SensorDefinition:
 
 
 def next_step(home: Home, instance: dg.DagsterInstance, settings: AutomationSettings) -> dg.RunRequest | dg.SkipReason:
-    """Sort the files of incoming/ and return the run that they want, or why none is started now."""
-    if not candidates(home.incoming):
+    """Return the run that the files of incoming/ want, or why none is started now."""
+    files = waiting(home.incoming, settings.settle_s)
+    if files == Waiting():
         return dg.SkipReason("No file waits in incoming/.")
     for run in instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY), limit=1):
         return dg.SkipReason(f"Run {run.run_id[:8]} is under way: incoming/ is looked at when it has ended.")
@@ -82,51 +84,44 @@ def next_step(home: Home, instance: dg.DagsterInstance, settings: AutomationSett
             locks.enter_context(run_lock(home, timeout_s=0))
         except WarehouseError:
             return dg.SkipReason("A command is changing this home: incoming/ is looked at when it has ended.")
-        sorting = sort_incoming(home, settings.settle_s)
-        is_built = home.lake.exists and bool(points(home.lake))
-    if not sorting.batch:
-        return dg.SkipReason(_told(sorting))
-    if not is_built:
-        return dg.SkipReason(f"{_told(sorting)} They wait for the first release: stockroom build --raw DIR.")
-    return _run_or_wait(sorting, instance, settings)
+    if not files.whole:
+        return dg.SkipReason(_told(files))
+    if not (home.lake.exists and points(home.lake)):
+        return dg.SkipReason(f"{_told(files)} They wait for the first release: stockroom build --raw DIR.")
+    return _run_or_wait(files, instance, settings)
 
 
 def _run_or_wait(
-    sorting: Sorting, instance: dg.DagsterInstance, settings: AutomationSettings
+    files: Waiting, instance: dg.DagsterInstance, settings: AutomationSettings
 ) -> dg.RunRequest | dg.SkipReason:
-    before = instance.get_run_records(dg.RunsFilter(tags={BATCH: sorting.digest}))  # newest first
+    before = instance.get_run_records(dg.RunsFilter(tags={BATCH: files.digest}))  # newest first
     if before:
         newest = before[0].dagster_run
         ended = f"Run {newest.run_id[:8]} of them ended as {newest.status.value}."
         if newest.status == dg.DagsterRunStatus.CANCELED or len(before) >= settings.attempts:
             return dg.SkipReason(
-                f"{_told(sorting)} {ended} They stay in incoming/ until another file joins them: drop one that mends what "
+                f"{_told(files)} {ended} They stay in incoming/ until another file joins them: drop one that mends what "
                 "the run complains of, or see what stockroom apply --incoming says."
             )
         pause_s = (before[0].end_time or 0.0) + settings.retry_s * 2 ** (len(before) - 1) - time.time()
         if pause_s > 0:
-            return dg.SkipReason(f"{_told(sorting)} {ended} They are tried again in {pause_s:.0f} s.")
-    files = [str(file.path) for file in sorting.batch]
+            return dg.SkipReason(f"{_told(files)} {ended} They are tried again in {pause_s:.0f} s.")
     return dg.RunRequest(
-        run_key=f"{sorting.digest}-{len(before) + 1}",
-        run_config={"resources": {"workspace": {"config": {"deltas": files, "hold_live_model": True}}}},
-        tags=INCOMING | {BATCH: sorting.digest, FILES: _names([file.path.name for file in sorting.batch])},
+        run_key=f"{files.digest}-{len(before) + 1}",
+        run_config={"resources": {"workspace": {"config": {"incoming": True, "hold_live_model": True}}}},
+        tags=INCOMING | {BATCH: files.digest, FILES: _names(files.whole)},
     )
 
 
-def _told(sorting: Sorting) -> str:
-    """Return what became of the files, in a few words for the page of the sensor."""
-    parts = [
-        (sorting.done, "moved to done/"),
-        (list(sorting.failed), "moved to failed/, with a reason beside each"),
-        (sorting.unsettled, "not whole yet, or just written"),
-        ([file.path.name for file in sorting.batch], "waiting"),
-    ]
-    return " ".join(f"{what.capitalize()}: {_names(names)}." for names, what in parts if names)
+def _told(files: Waiting) -> str:
+    """Return which files wait, in a few words for the page of the sensor."""
+    parts = [(files.unsettled, "Not whole yet, or just written"), (files.whole, "Waiting")]
+    return " ".join(f"{what}: {_names(some)}." for some, what in parts if some)
 
 
-def _names(names: Iterable[str]) -> str:
-    first, rest = list(names)[:_NAMED], list(names)[_NAMED:]
+def _names(files: Sequence[Dropped]) -> str:
+    names = [file.path.name for file in files]
+    first, rest = names[:_NAMED], names[_NAMED:]
     return ", ".join(first) + (f" and {len(rest)} more" if rest else "")
 
 

@@ -14,6 +14,7 @@ from assets.workspace import Workspace
 from orchestration.run_lock import run_lock
 from orchestration.settings import load_settings
 from orchestration.workspace import open_workspace
+from warehouse.incoming import Sorting, sort_incoming
 
 _LOG_EVERY_S = 5.0
 
@@ -23,6 +24,11 @@ _LOG_EVERY_S = 5.0
     config_schema={
         "home": dg.Field(str, default_value="", description="Directory of the home; empty: STOCKROOM_HOME."),
         "deltas": dg.Field([str], default_value=[], description="Delta files to bring in, in order of arrival."),
+        "incoming": dg.Field(
+            bool,
+            default_value=False,
+            description="Bring in the files of incoming/ that are whole, and put them where they belong afterwards.",
+        ),
         "hold_live_model": dg.Field(bool, default_value=False, description="Go on with the live model: train none."),
         "force": dg.Field(bool, default_value=False, description="Publish a new model even if the gate refuses it."),
     },
@@ -32,16 +38,33 @@ def workspace_resource(context: dg.InitResourceContext) -> Iterator[Workspace]:
     """Yield the workspace while holding the run lock."""
     told = context.resource_config
     log = context.log or dg.get_dagster_logger()
-    workspace = open_workspace(load_settings(Path(told["home"]) if told["home"] else None))
+    settings = load_settings(Path(told["home"]) if told["home"] else None)
     deltas = tuple(Path(file) for file in told["deltas"])
-    workspace = replace(workspace, show_progress=_progress_of(log), force=told["force"], deltas=deltas)
-    if deltas:
+    workspace = replace(open_workspace(settings), show_progress=_progress_of(log), force=told["force"], deltas=deltas)
+    if deltas or told["incoming"]:
         workspace = replace(
             workspace, raw=None
         )  # as `stockroom apply`: a setting must not bring a full snapshot in too
     workspace.home.lake.is_to_be_written = True
     with run_lock(workspace.home):
-        yield hold_live_model(workspace) if told["hold_live_model"] else workspace
+        if told["hold_live_model"]:
+            workspace = hold_live_model(workspace)
+        if not told["incoming"]:
+            yield workspace
+            return
+        dropped = _sorted(workspace, settings.automation.settle_s, log)
+        yield replace(workspace, deltas=(*deltas, *(file.path for file in dropped.batch)))
+        _sorted(workspace, settings.automation.settle_s, log)  # the run has published: its files are done
+
+
+def _sorted(workspace: Workspace, settle_s: float, log: logging.Logger) -> Sorting:
+    """Put the files of incoming/ where they belong, tell of it in the run's log, and return those that are to come in."""
+    sorting = sort_incoming(workspace.home, settle_s)
+    for name in sorting.done:
+        log.info(f"incoming/{name} is in and published: it went to incoming/done/")
+    for name, reason in sorting.failed.items():
+        log.warning(f"incoming/{name} went to incoming/failed/: {'; '.join(map(str.strip, reason.splitlines()))}")
+    return sorting
 
 
 def _progress_of(log: logging.Logger) -> Callable[[str, int | None], Callable[[int], None]]:

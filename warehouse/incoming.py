@@ -1,7 +1,6 @@
 """Incoming: the folder that delta files are dropped into, and what becomes of each file there."""
 
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -48,6 +47,20 @@ class Dropped:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """Tell which files wait in the folder: those that are `whole`, in the order in which they come in, and the others."""
+
+    whole: tuple[Dropped, ...] = ()
+    unsettled: tuple[Dropped, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Return a short name of the whole files: 16 hex digits of the hash of their names, sizes and times, in order."""
+        told = [(file.path.name, *file.state, file.changed_ns) for file in self.whole]
+        return sha256(repr(told).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
 class Sorting:
     """Tell what became of the files in the folder.
 
@@ -59,11 +72,6 @@ class Sorting:
     done: tuple[str, ...] = ()
     failed: dict[str, str] = field(default_factory=dict)
     unsettled: tuple[str, ...] = ()
-
-    @property
-    def digest(self) -> str:
-        """Return a short name of the batch: 16 hex digits of the hash of its names and hashes, in order."""
-        return sha256("".join("\0".join(file.identity) + "\n" for file in self.batch).encode()).hexdigest()[:16]
 
 
 def candidates(folder: Path) -> list[Dropped]:
@@ -87,23 +95,38 @@ def _state(told: os.stat_result) -> _State:
     return _State(told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns)
 
 
+def waiting(folder: Path, settle_s: float) -> Waiting:
+    """Return the files that wait, by their names, sizes and times alone: none is read.
+
+    A file is whole when it has been untouched for `settle_s` seconds by the clock of its own file system (its change
+    time, which no program can set back), and is open for writing in no process that may be looked into.
+    """
+    dropped = candidates(folder)
+    if not dropped:
+        return Waiting()
+    now, written = _now_ns(folder), _open_for_writing({(file.state.device, file.state.inode) for file in dropped})
+    whole = tuple(
+        file
+        for file in dropped
+        if (now - file.changed_ns) / 1e9 >= settle_s and (file.state.device, file.state.inode) not in written
+    )
+    return Waiting(whole, tuple(file for file in dropped if file not in whole))
+
+
 def sort_incoming(home: Home, settle_s: float) -> Sorting:
     """Move what came in before to done/ and what is no delta to failed/, and tell what a run has to bring in.
 
-    A file is left until it is whole: untouched for `settle_s` seconds by the clock of its own file system (its change
-    time, which no program can set back), and open for writing in no process that may be looked into. Each is checked by
-    itself and read to its end. One that came in before, by name and hash, is done once a run that had it has published.
+    A file is left until it is whole: see `waiting`. Each is checked by itself and read to its end. One that came in before,
+    by name and hash, is done once a run that had it has published.
 
     The caller keeps other runs and other callers away meanwhile.
     """
-    dropped = candidates(home.incoming)
-    if not dropped:
-        return Sorting()
-    published, whole = _published(home), _whole(home.incoming, dropped, settle_s)
+    files = waiting(home.incoming, settle_s)
+    published = _published(home) if files.whole else set()
     batch: list[DeltaFile] = []
     done: list[str] = []
     failed: dict[str, str] = {}
-    for file in (file for file in dropped if file in whole):
+    for file in files.whole:
         try:
             delta = _checked(file)
         except WarehouseError as error:
@@ -118,17 +141,7 @@ def sort_incoming(home: Home, settle_s: float) -> Sorting:
             continue
         if move(file, FAILED, reason):
             failed[file.path.name] = reason
-    unsettled = tuple(file.path.name for file in dropped if file not in whole)
-    return Sorting(tuple(batch), tuple(done), failed, unsettled)
-
-
-def _whole(folder: Path, dropped: Sequence[Dropped], settle_s: float) -> set[Dropped]:
-    now, written = _now_ns(folder), _open_for_writing({(file.state.device, file.state.inode) for file in dropped})
-    return {
-        file
-        for file in dropped
-        if (now - file.changed_ns) / 1e9 >= settle_s and (file.state.device, file.state.inode) not in written
-    }
+    return Sorting(tuple(batch), tuple(done), failed, tuple(file.path.name for file in files.unsettled))
 
 
 def _now_ns(folder: Path) -> int:

@@ -60,11 +60,40 @@ def test_an_empty_folder_starts_nothing(home, instance):
 
 
 def test_all_files_that_wait_come_in_with_one_run_under_the_live_model(home, instance):
-    files = [str(drop(home, name)) for name in ("b.jsonl", "a.jsonl")]
+    for name in ("b.jsonl", "a.jsonl"):
+        drop(home, name)
     request = next_step(home, instance, SETTINGS)
-    assert request.run_config == {"resources": {"workspace": {"config": {"deltas": files, "hold_live_model": True}}}}
+    assert request.run_config == {"resources": {"workspace": {"config": {"incoming": True, "hold_live_model": True}}}}
     assert request.tags["stockroom/files"] == "b.jsonl, a.jsonl"
     assert dg.validate_run_config(defs.resolve_job_def("apply"), request.run_config)
+
+
+def test_a_tick_reads_and_moves_nothing(home, instance, monkeypatch):
+    drop(home, "a.jsonl")
+    (home.incoming / "bad.jsonl").write_text("no delta")
+    for step in ("check_deltas", "move"):
+        monkeypatch.setattr(f"warehouse.incoming.{step}", None)
+    assert next_step(home, instance, SETTINGS).tags["stockroom/files"] == "a.jsonl, bad.jsonl"
+
+
+def test_the_run_puts_aside_what_is_no_delta_brings_the_others_in_and_moves_them(copy_home, instance, monkeypatch):
+    home = open_home(load_settings(copy_home()))
+    monkeypatch.setenv("STOCKROOM_HOME", str(home.root))
+    monkeypatch.setenv("STOCKROOM_AUTOMATION__SETTLE_S", "0")
+    home.incoming.mkdir()
+    drop(home, "a.jsonl")
+    (home.incoming / "bad.jsonl").write_text("no delta")
+    release = home.releases.live().release
+    request = next_step(home, instance, SETTINGS)
+    job = assemble(home.dated).resolve_job_def("apply")
+    assert job.execute_in_process(run_config=request.run_config, instance=instance, tags=request.tags).success
+    assert home.releases.live().release == release + 1
+    assert {path.relative_to(home.incoming).as_posix() for path in home.incoming.rglob("*.jsonl*")} == {
+        "done/a.jsonl",
+        "failed/bad.jsonl",
+        "failed/bad.jsonl.reason.txt",
+    }
+    assert "No file waits" in next_step(home, instance, SETTINGS).skip_message
 
 
 def test_the_sensor_asks_for_it_from_the_start(home, instance, monkeypatch):

@@ -1,5 +1,6 @@
 """The resource that opens the home for runs that the UI starts."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -7,9 +8,14 @@ import pytest
 
 from orchestration.resources import workspace_resource
 from orchestration.run_lock import run_lock
+from orchestration.settings import load_settings
+from orchestration.workspace import open_home
+from warehouse.delta_files import check_deltas
+from warehouse.deltas import apply_deltas
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
 from warehouse.settings import WarehouseSettings
+from warehouse.snapshots import mark
 
 
 def _held(home: Home) -> bool:
@@ -28,6 +34,27 @@ def test_a_run_of_deltas_takes_in_nothing_else(tmp_path, monkeypatch):
         with dg.build_resources({"workspace": workspace_resource.configured(config)}) as resources:
             seen.append((resources.workspace.raw, resources.workspace.deltas))
     assert seen == [(Path("a-folder"), ()), (None, (Path("a.jsonl"), Path("b.jsonl")))]
+
+
+def test_a_run_of_what_was_dropped_takes_it_up_and_moves_it_once_it_is_published(copy_home, monkeypatch):
+    monkeypatch.setenv("STOCKROOM_RAW", "a-folder")
+    monkeypatch.setenv("STOCKROOM_AUTOMATION__SETTLE_S", "0")
+    home = open_home(load_settings(copy_home()))
+    home.incoming.mkdir()
+    good, bad = home.incoming / "good.jsonl", home.incoming / "bad.jsonl"
+    good.write_text('{"op": "delete", "product_locale": "us", "product_id": "N0"}\n')
+    bad.write_text("no delta\n")
+    config = {"home": str(home.root), "incoming": True}
+    with dg.build_resources({"workspace": workspace_resource.configured(config)}) as resources:  # a run that fails
+        assert (resources.workspace.raw, resources.workspace.deltas) == (None, (good,))
+        assert not bad.exists()
+    assert good.exists()
+    with dg.build_resources({"workspace": workspace_resource.configured(config)}) as resources:
+        apply_deltas(home.lake, check_deltas(resources.workspace.deltas))
+        home.journal.append("run", "releases.live", {})
+        mark(home.lake, "run", datetime.now(UTC))
+    assert not good.exists()
+    assert (home.incoming / "done" / "good.jsonl").exists()
 
 
 def test_a_run_that_holds_the_live_model_wants_one(tmp_path):

@@ -13,7 +13,7 @@ import pytest
 from warehouse import snapshots
 from warehouse.deltas import apply_deltas, arrivals
 from warehouse.home import Home
-from warehouse.incoming import DONE, FAILED, Sorting, candidates, move, sort_incoming
+from warehouse.incoming import DONE, FAILED, Sorting, candidates, move, sort_incoming, waiting
 from warehouse.ingest import ingest
 from warehouse.settings import WarehouseSettings
 
@@ -209,13 +209,23 @@ def test_a_file_replaced_after_it_was_looked_at_is_not_moved(home: Home, drop: D
     assert there(home.incoming / DONE) == []
 
 
+def test_what_waits_is_told_without_reading_a_file(home: Home, drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop("a.jsonl", "Lamp", second=2)
+    (home.incoming / "bad.jsonl").write_text("no delta", encoding="utf-8")
+    os.utime(home.incoming / "bad.jsonl", (1, 1))
+    monkeypatch.setattr(Path, "open", None)
+    assert [file.path.name for file in waiting(home.incoming, 0).whole] == ["bad.jsonl", "a.jsonl"]
+    assert [file.path.name for file in waiting(home.incoming, 3600).unsettled] == ["bad.jsonl", "a.jsonl"]
+    assert there(home.incoming) == [".clock", "a.jsonl", "bad.jsonl"]
+
+
 def test_the_digest_tells_batches_apart_by_names_contents_and_order(home: Home, drop: Drop) -> None:
     drop("a.jsonl", "Lamp", second=1)
-    one = sort_incoming(home, 0).digest
-    assert sort_incoming(home, 0).digest == one
+    one = waiting(home.incoming, 0).digest
+    assert waiting(home.incoming, 0).digest == one
     drop("b.jsonl", "Sofa", second=2)
-    both = sort_incoming(home, 0).digest
+    both = waiting(home.incoming, 0).digest
     drop("b.jsonl", "Sofa", second=0)
-    turned = sort_incoming(home, 0).digest
+    turned = waiting(home.incoming, 0).digest
     drop("b.jsonl", "Desk", second=0)
-    assert len({one, both, turned, sort_incoming(home, 0).digest}) == 4
+    assert len({one, both, turned, waiting(home.incoming, 0).digest}) == 4
