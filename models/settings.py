@@ -96,7 +96,7 @@ class TrainingSettings(BaseModel):
         description="Hard negatives of a pair's query (`mining`) that join its batch, in products; with them, a catalogue "
         "that changes what is mined makes another model.",
     )
-    learning_rate: float = Field(1e-4, gt=0, description="Peak learning rate of AdamW, per step.")
+    learning_rate: float = Field(1e-4, gt=0, le=1000, description="Peak learning rate of AdamW, per step.")
     warmup_share: float = Field(
         0.1, ge=0, le=1, description="Share of all steps in which the learning rate rises linearly, 0 to 1."
     )

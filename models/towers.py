@@ -112,5 +112,6 @@ class TwoTower(nn.Module):
 
 
 def apply_change(x: torch.Tensor, change: torch.Tensor, alpha: float) -> torch.Tensor:
-    """Return `normalize(normalize(x) + alpha * change)`; all are (rows, dim)."""
-    return functional.normalize(functional.normalize(x, dim=1) + alpha * change, dim=1)
+    """Return `normalize(normalize(x) + alpha * change)`; all are (rows, dim). At alpha 0 no change counts, not even NaN."""
+    length_1 = functional.normalize(x, dim=1)
+    return functional.normalize(length_1 + alpha * change if alpha else length_1, dim=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -30,7 +31,8 @@ class EpochLog:
     """Say how one epoch went; epoch 0 is the encoder, before any training.
 
     Losses are means over pairs at alpha 1, scores (0 to 1) are means over validation queries at the epoch's best
-    `alpha`; None where there was nothing to measure. `learning_rate` is the last step's, `seconds` the wall time.
+    `alpha`; None where there was nothing to measure, or where it is no number. `learning_rate` is the last step's,
+    `seconds` the wall time.
     """
 
     epoch: int
@@ -67,7 +69,8 @@ def train(
     """Fit features on the train split, train the towers, and choose epoch and alpha on the validation split.
 
     The same data, settings and seed give the same bytes of weights on one machine. Without Exact training pairs or
-    without validation queries nothing can be learnt or chosen: the towers stay the encoder, and a note says so.
+    without validation queries nothing can be learnt or chosen: the towers stay the encoder, and a note says so. Training
+    that diverges ends with the best epoch before, and a note.
     """
     with _deterministic(training_settings):
         return _Trainer(data, query_spec, product_spec, tower_settings, training_settings, on_epoch).run()
@@ -106,9 +109,7 @@ class _Trainer:
     def run(self) -> TrainedModel:
         notes = self._obstacles()
         self._log(0, None, 0.0, time.perf_counter())
-        best = self.history[0] if notes else self._learn()
-        if not notes and best.epoch == 0:
-            notes.append("no epoch beat the encoder on validation: the model is the encoder itself")
+        best = self.history[0] if notes else self._learn(notes)
         self.kept.alpha = best.alpha
         self.kept.to("cpu").eval()
         return TrainedModel(
@@ -123,8 +124,8 @@ class _Trainer:
             notes.append("the validation split has no query with an Exact product: the model is the encoder itself")
         return notes
 
-    def _learn(self) -> EpochLog:
-        """Train epoch by epoch, restore the weights of the best one, and return its log."""
+    def _learn(self, notes: list[str]) -> EpochLog:
+        """Train epoch by epoch, restore the weights of the best one, and return its log; note what came in the way."""
         settings = self.settings
         best, best_weights = self.history[0], copy.deepcopy(self.kept.state_dict())
         optimizer = torch.optim.AdamW(_weight_groups(self.towers, settings.weight_decay), lr=settings.learning_rate)
@@ -148,11 +149,16 @@ class _Trainer:
                 schedule.step()
                 self.average.update_parameters(self.towers)
                 total, pairs = total + loss.detach().double() * len(step.target), pairs + len(step.target)
-            log = self._log(epoch, total.item() / pairs, rate, started)
+            log = self._log(epoch, _number(total.item() / pairs), rate, started)
+            if log.train_loss is None:
+                notes.append(f"training diverged in epoch {epoch}: its loss is no number; lower training.learning_rate")
+                break
             if quality(log) > quality(best):
                 best, best_weights = log, copy.deepcopy(self.kept.state_dict())
             elif epoch - best.epoch >= settings.patience:
                 break
+        if best.epoch == 0:
+            notes.append("no epoch beat the encoder on validation: the model is the encoder itself")
         self.kept.load_state_dict(best_weights)
         return best
 
@@ -206,7 +212,11 @@ class _Trainer:
             for step in self._steps(self.validation, 0):
                 total += step_loss(self.kept, step, self.settings).item() * len(step.target)
                 pairs += len(step.target)
-        return total / pairs if pairs else None
+        return _number(total / pairs) if pairs else None
+
+
+def _number(loss: float) -> float | None:
+    return loss if math.isfinite(loss) else None
 
 
 def feature_sizes(encoder: FeatureEncoder) -> FeatureSizes:

@@ -61,13 +61,16 @@ class RetrievalCheck:
     ) -> list[RetrievalScores]:
         """Embed the validation queries and their catalogues once, search exactly, and return scores for every alpha.
 
+        An alpha at which a vector is not finite, as weights that diverged make it, is left out: there is nothing to rank by.
         Memory stays bounded by `product_rows`: the best products so far are kept and the rest is let go.
         """
         found = np.full((len(alphas), len(self.queries), DEPTH), -1, dtype=np.int64)
+        is_finite = np.ones(len(alphas), dtype=bool)
         for members, catalogue in self._groups:
-            best = self._search(towers, alphas, queries, products, self.queries[members], catalogue, device)
+            scores, best = self._search(towers, alphas, queries, products, self.queries[members], catalogue, device)
             found[:, members, : best.shape[2]] = best
-        return [self._measure(alpha, rows) for alpha, rows in zip(alphas, found, strict=True)]
+            is_finite &= np.isfinite(scores).all(axis=(1, 2))  # NaN is kept among the best: it counts as the largest
+        return [self._measure(alphas[place], found[place]) for place in np.flatnonzero(is_finite)]
 
     def _search(
         self,
@@ -78,7 +81,8 @@ class RetrievalCheck:
         members: Rows,
         catalogue: Rows,
         device: torch.device,
-    ) -> Rows:
+    ) -> tuple[npt.NDArray[np.float32], Rows]:
+        """Return the best scores (alphas, queries, depth) and the products' rows."""
         import torch
 
         from models.towers import apply_change
@@ -98,8 +102,7 @@ class RetrievalCheck:
                     for i, alpha in enumerate(alphas)
                 ]
                 scores, rows = torch.stack([b[0] for b in best]), torch.stack([b[1] for b in best])
-        found: Rows = rows.cpu().numpy()
-        return found
+        return scores.cpu().numpy(), rows.cpu().numpy()
 
     def _merge(
         self, scores: torch.Tensor, rows: torch.Tensor, more: torch.Tensor, chunk: Rows

@@ -109,6 +109,50 @@ def test_where_training_only_harms_the_model_stays_the_encoder():
     assert "the model is the encoder itself" in model.notes[0]
 
 
+@pytest.mark.parametrize(("mode", "rate"), [("tied", 1e4), ("separate", 1e4), ("query_only", 1e4), ("separate", 1e30)])
+def test_training_that_diverges_ends_with_a_note_and_the_best_epoch_before(mode, rate, tmp_path):
+    logs = []
+    settings = TRAINING.model_copy(update={"learning_rate": rate, "weight_decay": 0.5, "warmup_share": 0.0})
+    model = train(rotated(), *SPECS, TOWERS.model_copy(update={"mode": mode}), settings, logs.append)
+    assert model.best_epoch == 0
+    assert model.towers.alpha == 0
+    assert "training diverged in epoch 1: its loss is no number; lower training.learning_rate" in model.notes
+    assert "the model is the encoder itself" in model.notes[-1]
+    assert [log.train_loss for log in logs] == [None, None]
+    assert logs[1].val_loss is None
+    assert (logs[1].alpha, logs[1].recall_at_10, logs[1].mrr) == (0.0, logs[0].recall_at_10, logs[0].mrr)
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in model.towers.state_dict().values())
+    save(tmp_path / "model", model, {})
+
+
+def test_what_was_learnt_before_training_diverged_is_kept(monkeypatch):
+    """The rate of the third epoch's steps is beyond all measure."""
+    steps_an_epoch = 6
+    monkeypatch.setattr(
+        "models.training.warmup_cosine", lambda *_: lambda step: 1.0 if step < 2 * steps_an_epoch else 1e30
+    )
+    model = train(rotated(), *SPECS, TOWERS, TRAINING.model_copy(update={"weight_decay": 0.5}))
+    assert 0 < model.best_epoch < len(model.history) - 1
+    assert model.history[-1].train_loss is None
+    assert model.towers.alpha > 0
+    assert model.notes == (
+        f"training diverged in epoch {len(model.history) - 1}: its loss is no number; lower training.learning_rate",
+    )
+
+
+def test_weights_that_are_no_numbers_leave_the_encoder_at_alpha_0():
+    model = train(rotated(), *SPECS, TOWERS, TRAINING.model_copy(update={"epochs": 1}))
+    x = torch.randn(4, DIM)
+    side = ("query", x, torch.zeros(4, model.query_encoder.numeric_width), torch.zeros(4, 1, dtype=torch.int64))
+    model.towers.alpha = 0.0
+    before = model.towers(*side)
+    for tensor in model.towers.parameters():
+        tensor.data.fill_(float("nan"))
+    assert torch.equal(model.towers(*side), before)
+    model.towers.alpha = 0.5
+    assert model.towers(*side).isnan().all()
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path):
     short = TRAINING.model_copy(update={"epochs": 2})
     first = train(rotated(), *SPECS, TOWERS, short)
