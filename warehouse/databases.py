@@ -63,7 +63,7 @@ class Databases:
         else:
             database = self._take(wanted) or self._reused(wanted, attach) or _made(create, attach)
         try:
-            with database.cursor() as connection:
+            with database.cursor() as connection, _ended_at_once(connection):
                 yield connection
             locked = database.execute("SELECT current_setting('lock_configuration')").fetchone()
         except BaseException:
@@ -112,6 +112,16 @@ class Databases:
             del self._idle[:-_KEPT]
         for _, each in surplus:
             each.close()
+
+
+@contextmanager
+def _ended_at_once(connection: Connection) -> Iterator[None]:
+    """Interrupt what DuckDB's threads still work on after an error, such as Ctrl-C: to close would wait for its end."""
+    try:
+        yield
+    except BaseException:
+        connection.interrupt()
+        raise
 
 
 def _made(create: Callable[[], Connection], attach: Callable[[Connection], None]) -> Connection:

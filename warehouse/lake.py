@@ -111,6 +111,7 @@ class Lake:
                     yield connection
                 except BaseException:
                     self.touched = None  # what was noted is not what is there
+                    connection.interrupt()  # else the rollback waits for what DuckDB's threads still work on
                     connection.rollback()
                     raise
                 connection.commit()

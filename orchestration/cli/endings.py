@@ -64,7 +64,7 @@ def run(command: Callable[[], object]) -> int:
         stop = arrived() if status else None
         if stop is not None:
             status = 128 + stop
-            line = f"stopped by {_STOPS[stop]}; what was done stays, and the same command goes on from it"
+            line = f"stopped by {_STOPS[stop]}; nothing is lost, and the same command goes on from there"
         elif isinstance(raised, SystemExit):
             return status  # whoever exits has said why
         else:

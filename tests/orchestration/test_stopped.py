@@ -1,0 +1,113 @@
+"""Ctrl-C and SIGTERM end a command at any moment: one line, the right status, a whole home, and the next command goes on."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from orchestration.run_lock import run_lock
+from orchestration.searcher import Searcher
+from orchestration.settings import load_settings
+from orchestration.workspace import open_home
+from warehouse import integrity
+
+STOCKROOM = [sys.executable, "-c", "from orchestration.cli import main; main()"]
+TOLD = {
+    signal.SIGINT: "stopped by Ctrl-C; nothing is lost, and the same command goes on from there",
+    signal.SIGTERM: "stopped by SIGTERM; nothing is lost, and the same command goes on from there",
+}
+DEADLINE_S = 240
+# Deep in DuckDB's threads for years, of which no single step takes long.
+ENDLESS = """
+SELECT count(*) FROM raw.products a, raw.products b, raw.products c, raw.products d WHERE a.key < b.key || c.key || d.key
+"""
+
+
+def start(*arguments):
+    environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
+    command = [*STOCKROOM, *map(str, arguments)]
+    return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def wait_until(process, has_come):
+    """Wait for a moment of a process that is still running then."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not has_come():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def stop(process, number):
+    """Stop a process, and return its exit status and the lines of its standard error."""
+    process.send_signal(number)
+    _, told = process.communicate(timeout=DEADLINE_S)
+    return process.returncode, told.splitlines()
+
+
+def test_a_build_is_stopped_anywhere_and_the_next_one_goes_on(built, tmp_path):
+    root = tmp_path / "home"
+    root.mkdir()
+    (root / "stockroom.toml").write_text((built.home / "stockroom.toml").read_text())
+    moments = {
+        "bringing files in": lambda: (root / "run.lock").exists(),
+        "cleaning": lambda: any(root.glob("lake/data/raw/products/*.parquet")),
+        "encoding": lambda: any(root.glob("vectors/embeddings_*.lance/data/*")),
+        "writing vectors": lambda: any(root.glob("vectors/products_*.lance")),
+    }
+    for place, has_come in enumerate(moments.values()):
+        number = (signal.SIGINT, signal.SIGTERM)[place % 2]
+        process = start("build", "--raw", built.raw, "--home", root)
+        wait_until(process, has_come)
+        assert stop(process, number) == (128 + number, [TOLD[number]])
+    last = start("build", "--raw", built.raw, "--home", root)
+    assert last.communicate(timeout=DEADLINE_S)[1] == ""
+    assert last.returncode == 0
+    home, settings = open_home(load_settings(root)), load_settings(root)
+    assert home.releases.require().model_id == built.report["model"]
+    assert integrity.key_differences(home, home.releases.require()) == (0, 0)
+    whole = open_home(load_settings(built.home))
+    assert Searcher(home, settings.encoder).search("lamp", 5) == Searcher(whole, settings.encoder).search("lamp", 5)
+
+
+def test_who_waits_for_another_run_says_so_and_can_be_stopped(copy_home):
+    home = open_home(load_settings(copy_home()))
+    with run_lock(home):
+        process = start("clean", "--home", home.root)
+        line = process.stderr.readline()
+        assert line.startswith(f"waiting for process {os.getpid()} (")
+        assert line.endswith(f"which holds {home.root / 'run.lock'}; at most 3600 s\n")
+        assert stop(process, signal.SIGTERM) == (143, [TOLD[signal.SIGTERM]])
+
+
+@pytest.mark.parametrize("number", TOLD)
+def test_a_query_deep_in_native_code_is_stopped(built, number):
+    process = start("sql", ENDLESS, "--home", built.home)
+    ticks = os.sysconf("SC_CLK_TCK")
+
+    def has_computed():
+        with open(f"/proc/{process.pid}/stat", encoding="utf-8") as file:
+            user, system = file.read().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / ticks > 6
+
+    wait_until(process, has_computed)
+    assert stop(process, number) == (128 + number, [TOLD[number]])
+
+
+def test_a_download_whose_server_is_silent_is_stopped(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(DEADLINE_S)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        process = start("download", "--url", url, "--out", tmp_path / "esci")
+        with server.accept()[0]:
+            assert stop(process, signal.SIGINT) == (130, [TOLD[signal.SIGINT]])
+
+
+def test_a_signal_that_the_parent_had_ignored_stays_ignored(built):
+    ignoring = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+    told = "from orchestration.cli.endings import run; import os; run(lambda: os.kill(os.getpid(), signal.SIGINT))"
+    assert subprocess.run([sys.executable, "-c", ignoring + told], check=False, capture_output=True).stderr == b""
