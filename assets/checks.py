@@ -51,7 +51,7 @@ def vectors_match_the_catalogue(workspace: Workspace) -> dg.AssetCheckResult:
     "releases.live", "The newest model passed the gate: it finds no less than the one that was live before it."
 )
 def the_gate_let_the_model_through(workspace: Workspace) -> dg.AssetCheckResult:
-    """Warn while a new model is refused, or is live although it was; say what was measured."""
+    """Warn while a new model is not let through, or is live although it was not; say what was measured."""
     live, verdict = workspace.home.releases.live(), current_verdict(workspace)
     told = shown(verdict) if verdict else json.loads(live.metrics).get("gate") if live else None
     if told is None:

@@ -20,7 +20,7 @@ from warehouse import dated, frames, tables
 from warehouse.contracts.registry import CONTRACTS
 
 TABLES = ("evaluation.metrics", "evaluation.queries", "evaluation.rankings")
-_FORMAT = "2"  # changed when other things are measured, so that they are measured of old data too
+_FORMAT = "3"  # changed when other things are measured, so that they are measured of old data too
 _RANKED = ("model", "encoder", "bm25", "random", "previous")
 
 
@@ -62,7 +62,7 @@ def summary(metrics: pl.DataFrame) -> dict[str, Any]:
         if row["slice"] != WHOLE:
             continue
         if row["system"] == "model_minus_encoder" and row["locale"] == WHOLE:
-            value: Any = {"mean": row["value"], "low": row["low"], "high": row["high"]}
+            value: Any = {"mean": row["value"]} | {name: row[name] for name in ("low", "high", "queries")}
         elif "_minus_" in row["system"]:
             continue
         else:
@@ -87,7 +87,8 @@ def _subject(workspace: Workspace, model_id: str) -> tuple[Subject, str]:
         asked = dated.fingerprints(connection)
     previous = previous_model(workspace, model_id)
     rows = workspace.home.releases.vectors_since(table, version)
-    parts = (model_id, str(rows), previous or "", pairs, products, *asked, workspace.bm25.model_dump_json(), _FORMAT)
+    settings = workspace.bm25.model_dump_json(), str(workspace.release.min_queries)
+    parts = (model_id, str(rows), previous or "", pairs, products, *asked, *settings, _FORMAT)
     return Subject(model_id, (table, version), previous=previous), digest(*parts)
 
 
@@ -98,7 +99,13 @@ def _measure(workspace: Workspace, subject: Subject, inputs: str) -> None:
     if judgements.height:
         measured = measure(workspace, subject, judgements, cached=True)
         texts = judgements.select("locale", "query_id", "query").unique()
-        metrics = long_metrics(measured, "model", BASELINES, seed=workspace.training.seed)
+        metrics = long_metrics(
+            measured,
+            "model",
+            BASELINES,
+            seed=workspace.training.seed,
+            min_queries=workspace.release.min_queries,
+        )
         rows = {
             "evaluation.metrics": _metric_rows(subject.model_id, metrics, inputs),
             "evaluation.queries": _query_rows(subject.model_id, measured, texts),

@@ -89,4 +89,8 @@ def _leads(metrics: pl.DataFrame) -> str:
 
 
 def _lead(row: dict[str, Any] | None) -> str:
-    return "" if row is None else f"{row['value']:+.4f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+    if row is None:
+        return ""
+    if row["low"] is None:
+        return f"{row['value']:+.4f}, too few queries ({row['queries']:,}) to judge"
+    return f"{row['value']:+.4f} [{row['low']:+.3f}, {row['high']:+.3f}]"

@@ -111,7 +111,8 @@ class _Pair:
         with self.workspace.home.lake.reading() as connection:
             pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"], "split = 'validation'")
             asked_features = dated.fingerprints(connection)
-        return digest(*versions, pairs, *asked_features, str(self.workspace.training.seed))
+        settings = str(self.workspace.training.seed), str(self.workspace.release.min_queries)
+        return digest(*versions, pairs, *asked_features, *settings)
 
     def known(self) -> Verdict | None:
         """Return the stored verdict of this pair on this data."""
@@ -137,7 +138,8 @@ class _Pair:
             vectors = self.candidate.text_vectors
             baseline = DenseSystem(vectors(query_texts(judged.queries)), vectors(product_texts(products)))
         candidate = self._system(self.candidate, products, judged)
-        return compare_recall(judged, catalogue, candidate, baseline, seed=self.workspace.training.seed)
+        seed, min_queries = self.workspace.training.seed, self.workspace.release.min_queries
+        return compare_recall(judged, catalogue, candidate, baseline, seed=seed, min_queries=min_queries)
 
     def verdict(self, comparison: Comparison) -> Verdict:
         """Return the row of evaluation.gate: what was measured and what follows from it."""
@@ -157,7 +159,7 @@ class _Pair:
             "baseline": "live" if self.rival else "encoder",
             "recall_at_10": comparison.candidate,
             "baseline_recall_at_10": comparison.baseline,
-            "difference": difference.mean if difference else None,
+            "difference": _mean_difference(comparison),
             "low": difference.low if difference else None,
             "high": difference.high if difference else None,
             "queries": comparison.queries,
@@ -184,12 +186,20 @@ class _Pair:
                 f"queries, {baseline} {comparison.baseline:.4f}: {difference.mean:+.4f} [{difference.low:+.4f}, "
                 f"{difference.high:+.4f}], whose lower end must lie above {-margin:+.4f}"
             ]
+        elif comparison.queries:
+            said = [
+                f"{comparison.queries:,} validation queries are too few to judge, {self.workspace.release.min_queries:,} are "
+                f"wanted: on these model {self.candidate.model_id} has recall@10 {comparison.candidate:.4f}, {baseline} "
+                f"{comparison.baseline:.4f}"
+            ]
         if live is not None and self.rival is None:
             why = hindrance(self.workspace, live.model_id)
             said.append(f"the live model {live.model_id} could not be asked: {why}")
         if self.withdrawn_by is not None:
             back = self.withdrawn_by
             said.append(f"it was live before, and release {back.release} went back from it ({back.note})")
+        elif decision in ("undecided", "forced") and difference is None:
+            said.append("judge more, or set release.min_queries")
         elif decision in ("refused", "forced") and difference is not None and is_undecidable(difference, margin):
             said.append(
                 "so few queries could not tell an equal model from a worse one: judge more, or widen the margin"
@@ -204,7 +214,15 @@ class _Pair:
 
 def _comparison(row: Verdict) -> Comparison:
     recall, baseline, mean, low, high, queries = (row[name] for name in _MEASURED)
-    return Comparison(queries, recall, baseline, None if mean is None else Interval(mean, low, high))
+    return Comparison(queries, recall, baseline, None if low is None else Interval(mean, low, high))
+
+
+def _mean_difference(comparison: Comparison) -> float | None:
+    if comparison.difference is not None:
+        return comparison.difference.mean
+    if comparison.candidate is None or comparison.baseline is None:
+        return None
+    return comparison.candidate - comparison.baseline
 
 
 def _schema() -> dict[str, Any]:

@@ -59,8 +59,12 @@ def slice_differences(metrics: pl.DataFrame) -> dg.MarkdownMetadataValue:
             height = own["y"].to_numpy() + 0.2 * (shift - (len(systems) - 1) / 2)
             spread = (value - low, high - value)
             axes.errorbar(value, height, xerr=spread, fmt="o", markersize=4, label=system.replace("_", " "))
-        counted = {(name, part): queries for name, part, queries in told.select("slice", "part", "queries").iter_rows()}
-        names = [f"{' '.join(dict.fromkeys(place))} (n={counted[place]})" for place in places.iter_rows()]
+        counted: dict[tuple[str, str], str] = {}
+        for name, part, queries, end in (
+            told.filter(metric=metric).select("slice", "part", "queries", "low").iter_rows()
+        ):
+            counted[name, part] = f"n={queries}" if end is not None else f"n={queries}: too few to judge"
+        names = [f"{' '.join(dict.fromkeys(place))} ({counted.get(place, 'n=0')})" for place in places.iter_rows()]
         axes.set_yticks(range(places.height), names, fontsize=8)
         axes.axvline(0, color="grey", linestyle=":")
         axes.set(title=f"difference in {metric}, 95 % interval", ylim=(-0.6, places.height - 0.4))

@@ -153,11 +153,19 @@ def evaluate(
 
 
 def compare(
-    evaluation: Evaluation, first: str, second: str, *, samples: int = 2000, seed: int = 0, level: float = 0.95
-) -> dict[str, dict[str, float]]:
-    """Bootstrap the difference ``first - second`` of every metric: metric to mean, low and high.
+    evaluation: Evaluation,
+    first: str,
+    second: str,
+    *,
+    samples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+    min_queries: int = 1,
+) -> dict[str, dict[str, float | None]]:
+    """Bootstrap the difference ``first - second`` of every metric: metric to mean, low, high, and the queries behind them.
 
-    A metric that no query has a value for is left out.
+    A metric that no query has a value for is left out. With fewer than `min_queries` queries low and high are None: the
+    bootstrap knows no value that it has not seen, and its interval of a handful is far too narrow.
 
     Raises:
         ModelError: One of the two is not in the evaluation.
@@ -169,12 +177,17 @@ def compare(
     for metric in evaluation.metrics:
         a, b = (half[metric].to_numpy().astype(np.float64) for half in halves)  # null to NaN
         if not np.isnan(a - b).all():
-            interval = paired_bootstrap(a, b, samples=samples, seed=seed, level=level)
-            differences[_reported(metric)] = asdict(interval)
+            queries = int((~np.isnan(a - b)).sum())
+            told: dict[str, float | None] = asdict(paired_bootstrap(a, b, samples=samples, seed=seed, level=level))
+            if queries < min_queries:
+                told |= {"low": None, "high": None}
+            differences[_reported(metric)] = {**told, "queries": queries}
     return differences
 
 
-def summarise(evaluation: Evaluation, *, samples: int = 2000, seed: int = 0, level: float = 0.95) -> dict[str, Any]:
+def summarise(
+    evaluation: Evaluation, *, samples: int = 2000, seed: int = 0, level: float = 0.95, min_queries: int = 1
+) -> dict[str, Any]:
     """Summarise an evaluation as plain data that can be written as JSON.
 
     ``systems`` holds each system's means with the number of queries behind them, ``locales`` the same by locale,
@@ -186,6 +199,7 @@ def summarise(evaluation: Evaluation, *, samples: int = 2000, seed: int = 0, lev
         samples: resamples of the bootstrap.
         seed: of the bootstrap.
         level: of the bootstrap's interval, between 0 and 1.
+        min_queries: queries from which on an interval is told.
     """
     names = evaluation.rows["system"].unique(maintain_order=True).to_list()
     queries = evaluation.rows.filter(pl.col("system") == names[0])
@@ -193,7 +207,9 @@ def summarise(evaluation: Evaluation, *, samples: int = 2000, seed: int = 0, lev
     return {
         "systems": means(evaluation, evaluation.rows),
         "model_minus_encoder": (
-            compare(evaluation, "model", "encoder", samples=samples, seed=seed, level=level) if both else {}
+            compare(evaluation, "model", "encoder", samples=samples, seed=seed, level=level, min_queries=min_queries)
+            if both
+            else {}
         ),
         "locales": {
             locale: means(evaluation, evaluation.rows.filter(pl.col("locale") == locale))
@@ -204,7 +220,7 @@ def summarise(evaluation: Evaluation, *, samples: int = 2000, seed: int = 0, lev
         "queries_with_two_gains": queries.filter(pl.col("n_gains") > 1).height,
         "judgements": evaluation.rankings.height,
         "products": dict(evaluation.products),
-        "bootstrap": {"samples": samples, "seed": seed, "level": level},
+        "bootstrap": {"samples": samples, "seed": seed, "level": level, "min_queries": min_queries},
     }
 
 

@@ -11,7 +11,7 @@ from models.evaluation import evaluate
 from models.judgements import Catalogue, JudgedSet
 from models.systems import System
 
-Decision = Literal["passed", "refused", "forced", "first"]
+Decision = Literal["passed", "refused", "undecided", "forced", "first"]
 PUBLISHED: tuple[Decision, ...] = ("passed", "forced", "first")
 """The decisions with which a model goes live."""
 
@@ -22,7 +22,7 @@ _CUT = 10
 class Comparison:
     """Hold recall@10 of a candidate and of a baseline over the queries that have an Exact product, and the difference.
 
-    Without such a query there is none of the three.
+    Without such a query there is none of the three, and with too few to judge by there is no difference.
     """
 
     queries: int
@@ -32,9 +32,13 @@ class Comparison:
 
 
 def compare_recall(
-    judged: JudgedSet, catalogue: Catalogue, candidate: System, baseline: System, *, seed: int
+    judged: JudgedSet, catalogue: Catalogue, candidate: System, baseline: System, *, seed: int, min_queries: int = 1
 ) -> Comparison:
-    """Search the whole catalogue with both systems and bootstrap the difference, candidate minus baseline, query by query."""
+    """Search the whole catalogue with both systems and bootstrap the difference, candidate minus baseline, query by query.
+
+    With fewer than `min_queries` queries there is no difference: the interval of a handful says that it is sure, of a model
+    that changed none of them by chance.
+    """
     rows = evaluate(judged, catalogue, {"candidate": candidate, "baseline": baseline}, ks=(_CUT,)).rows
     found, other = (
         rows.filter(pl.col("system") == name)[f"recall@{_CUT}"].drop_nulls().to_numpy()
@@ -46,7 +50,7 @@ def compare_recall(
         queries=len(found),
         candidate=float(found.mean()),
         baseline=float(other.mean()),
-        difference=paired_bootstrap(found, other, seed=seed),
+        difference=paired_bootstrap(found, other, seed=seed) if len(found) >= min_queries else None,
     )
 
 
@@ -55,8 +59,9 @@ def decide(
 ) -> Decision:
     """Decide by the lower end of the difference's interval: it must lie above minus the margin.
 
-    The first model of all passes whatever it scores: without it there is nothing to search. Without a measurement
-    nothing speaks for a model, and it is refused; so is one that people withdrew after it had been live.
+    The first model of all passes whatever it scores: without it there is nothing to search. Without an interval (None)
+    nothing is known of a model: it is undecided, and does not go live. One that people withdrew after it had been live is
+    refused. Either is published by force.
 
     Raises:
         ModelError: The margin is negative: not even an equal model could pass.
@@ -67,7 +72,9 @@ def decide(
         return "first"
     if low is not None and low > -margin and not is_withdrawn:
         return "passed"
-    return "forced" if force else "refused"
+    if force:
+        return "forced"
+    return "refused" if low is not None or is_withdrawn else "undecided"
 
 
 def is_undecidable(difference: Interval, margin: float) -> bool:

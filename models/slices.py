@@ -15,6 +15,7 @@ SCHEMA = {
     **dict.fromkeys(("value", "low", "high"), pl.Float64),
     "queries": pl.Int64,
 }
+_BEHIND = ("low", "high", "queries")
 _COUNTS = ("queries", "queries_with_exact")
 
 
@@ -26,6 +27,7 @@ def long_metrics(
     samples: int = 2000,
     seed: int = 0,
     level: float = 0.95,
+    min_queries: int = 1,
 ) -> pl.DataFrame:
     """Return every system's means, and how far the subject lies before each baseline, by locale, slice and part.
 
@@ -37,10 +39,11 @@ def long_metrics(
         samples: resamples of the bootstrap.
         seed: of the bootstrap.
         level: of the bootstrap's interval, between 0 and 1.
+        min_queries: queries from which on an interval is told.
 
     Returns:
-        locale, slice, part, system, metric, value (null where no query has one), low and high (null but for a difference)
-        and the queries behind them.
+        locale, slice, part, system, metric, value (null where no query has one), low and high (null but for a difference
+        over enough queries) and the queries behind them.
     """
     measured = set(evaluation.rows["system"].unique())
     rows: list[dict[str, object]] = []
@@ -52,13 +55,12 @@ def long_metrics(
                 for metric, value in values.items()
                 if metric not in _COUNTS
             ]
-        queries = own.rows.filter(pl.col("system") == subject).height
         for baseline in baselines:
             if {subject, baseline} <= measured:
-                told = {**place, "system": f"{subject}_minus_{baseline}", "queries": queries}
-                lead = compare(own, subject, baseline, samples=samples, seed=seed, level=level)
+                told = {**place, "system": f"{subject}_minus_{baseline}"}
+                lead = compare(own, subject, baseline, samples=samples, seed=seed, level=level, min_queries=min_queries)
                 rows += [
-                    {**told, "metric": metric, "value": one["mean"], "low": one["low"], "high": one["high"]}
+                    {**told, "metric": metric, "value": one["mean"], **{name: one[name] for name in _BEHIND}}
                     for metric, one in lead.items()
                 ]
     return pl.DataFrame(rows, schema=SCHEMA)

@@ -48,7 +48,7 @@ def evaluate_live(workspace: Workspace, examples: Path | None = None) -> dict[st
         )
     extra["queries_trained_on"] = trained_on(workspace, release.snapshot, judgements)
     measured = measure(workspace, subject, judgements, cached=examples is None)
-    return {**summarise(measured, seed=workspace.training.seed), **extra}
+    return {**summarise(measured, seed=workspace.training.seed, min_queries=workspace.release.min_queries), **extra}
 
 
 def live_release(workspace: Workspace) -> Release:

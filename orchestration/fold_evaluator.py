@@ -49,19 +49,19 @@ def evaluate_folds(workspace: Workspace, folds: int) -> dict[str, Any]:
                 measured.append(_measure(replace(workspace, home=own, show_progress=named), fold, folds, past.snapshot))
                 bar(fold)
         pooled = pool(measured)
-        seed = workspace.training.seed
+        told = {"seed": workspace.training.seed, "min_queries": workspace.release.min_queries}
         parts = [
-            long_metrics(replace(one, slices=one.slices.clear()), "model", BASELINES, seed=seed)
+            long_metrics(replace(one, slices=one.slices.clear()), "model", BASELINES, **told)
             .drop("slice", "part")
             .with_columns(fold=pl.lit(fold))
             for fold, one in enumerate([pooled, *measured])
         ]
         division.record(home.lake, pl.concat(parts), folds, past.snapshot)
     return {
-        **_told(pooled, seed),
+        **_told(pooled, told),
         "snapshot": past.snapshot,
         "folds": folds,
-        "by_fold": [_told(one, seed) for one in measured],
+        "by_fold": [_told(one, told) for one in measured],
     }
 
 
@@ -78,12 +78,12 @@ def _measure(workspace: Workspace, fold: int, folds: int, snapshot: int) -> Eval
     return measure(workspace, Subject(model_id), judgements, cached=True)
 
 
-def _told(evaluation: Evaluation, seed: int) -> dict[str, Any]:
+def _told(evaluation: Evaluation, told: dict[str, int]) -> dict[str, Any]:
     by_locale = {
-        locale: compare(replace(evaluation, rows=evaluation.rows.filter(locale=locale)), "model", "encoder", seed=seed)
+        locale: compare(replace(evaluation, rows=evaluation.rows.filter(locale=locale)), "model", "encoder", **told)
         for locale in sorted(evaluation.products)
     }
-    return {**summarise(evaluation, seed=seed), "locale_leads": by_locale}
+    return {**summarise(evaluation, **told), "locale_leads": by_locale}
 
 
 def _named(workspace: Workspace, name: str) -> Callable[[str, int | None], Callable[[int], None]]:

@@ -47,7 +47,7 @@ def evaluate_transfer(workspace: Workspace, raw: Path) -> dict[str, Any]:
             )
         measured = measure(elsewhere, Subject(release.model_id), judgements, cached=True)
     return {
-        **summarise(measured, seed=workspace.training.seed),
+        **summarise(measured, seed=workspace.training.seed, min_queries=workspace.release.min_queries),
         "release": release.release,
         "model": release.model_id,
         "queries_trained_on": trained_on(workspace, release.snapshot, judgements),

@@ -59,6 +59,9 @@ batch_pairs = 16
 catalogue_negatives = 64
 seed = 3
 alphas = [-0.4, -0.2, -0.1, -0.05, -0.02, 0.02, 0.05, 0.1, 0.2, 0.4]
+
+[release]
+min_queries = 1
 """
 
 

@@ -88,6 +88,13 @@ class ReleaseSettings(BaseModel):
         description="Validation recall@10 that a new model may lose against the live one, as a share: the lower end of the "
         "difference's 95 % interval must lie above minus this.",
     )
+    min_queries: int = Field(
+        50,
+        ge=1,
+        description="Queries from which on a difference between two models has an interval and the gate judges by it, a count. "
+        "Of models that find three in a hundred less, and differ in ten, the gate would let through every second at 10 queries, "
+        "one in eight at 30 and one in twenty at 50.",
+    )
     health_sample: int = Field(
         16,
         ge=2,

@@ -29,9 +29,13 @@ def show_folds(report: dict[str, Any]) -> None:
     )
 
 
-def _cells(queries: int, lead: dict[str, dict[str, float]]) -> list[str]:
+def _cells(queries: int, lead: dict[str, dict[str, float | None]]) -> list[str]:
     return [f"{queries:,}", *(_interval(lead.get(metric)) for metric in _SHOWN)]
 
 
-def _interval(one: dict[str, float] | None) -> str:
-    return "–" if one is None else f"{one['mean']:+.4f} \\[{one['low']:+.3f}, {one['high']:+.3f}]"
+def _interval(one: dict[str, float | None] | None) -> str:
+    if one is None:
+        return "–"
+    if one["low"] is None:
+        return f"{one['mean']:+.4f} too few ({one['queries']:,}) to judge"
+    return f"{one['mean']:+.4f} \\[{one['low']:+.3f}, {one['high']:+.3f}]"

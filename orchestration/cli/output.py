@@ -115,7 +115,10 @@ def byte_progress() -> Iterator[tuple[Callable[["RemoteFile", int], None], Calla
 def gate_line(gate: dict[str, Any]) -> Text:
     """Return what the gate said of a new model, with what can be done about it."""
     kept = {
-        "refused": "; the live model stays (stockroom build --force publishes the new one all the same)",
+        **dict.fromkeys(
+            ("refused", "undecided"),
+            "; the live model stays (stockroom build --force publishes the new one all the same)",
+        ),
         "forced": "; published all the same, by --force",
     }
     return Text(f"gate         {gate['decision']}: {gate['reason']}{kept.get(gate['decision'], '')}")
@@ -142,5 +145,9 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
-def _interval(interval: dict[str, float] | None) -> str:
-    return "–" if interval is None else f"{interval['mean']:+.4f}\n\\[{interval['low']:+.3f}, {interval['high']:+.3f}]"
+def _interval(interval: dict[str, float | None] | None) -> str:
+    if interval is None:
+        return "–"
+    if interval["low"] is None:
+        return f"{interval['mean']:+.4f}\ntoo few queries\n({interval['queries']:,}) to judge"
+    return f"{interval['mean']:+.4f}\n\\[{interval['low']:+.3f}, {interval['high']:+.3f}]"

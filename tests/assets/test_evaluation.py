@@ -120,7 +120,7 @@ def test_summary_reads_rows_back_as_evaluate_writes_them():
     ]
     assert summary(pl.DataFrame(rows, schema=columns, orient="row")) == {
         "systems": {"model": {"ndcg": 0.9, "queries": 4}},
-        "model_minus_encoder": {"ndcg": {"mean": 0.1, "low": 0.05, "high": 0.2}},
+        "model_minus_encoder": {"ndcg": {"mean": 0.1, "low": 0.05, "high": 0.2, "queries": 4}},
         "locales": {"us": {"model": {"ndcg": 0.8, "queries": 3}}},
     }
     assert summary(pl.DataFrame(schema=columns)) == {"systems": {}, "model_minus_encoder": {}, "locales": {}}

@@ -47,6 +47,8 @@ def test_the_page_holds_plots_leads_and_tables():
     for plot in ("relevance", "locales", "slices"):
         assert f"![{plot}](data:image/png;base64," in page
     assert "| all | encoder | +0.2500 [+0.100, +0.400] |" in page
+    few = METRICS.with_columns(low=None, high=None).cast({"low": pl.Float64, "high": pl.Float64})
+    assert "| all | encoder | +0.2500, too few queries (5) to judge |" in report(few, QUERIES).value
     improved, harmed = page.split("## Most improved over the encoder")[1].split("## Most harmed")
     assert "| us | 1 | mug | 0.5 | 0.9 | 9 | 1 |" in improved
     assert "| us | 2 | a \\| b | 0.8 | 0.2 | 2 | 30 |" in harmed

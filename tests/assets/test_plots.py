@@ -76,6 +76,9 @@ def test_slices_and_locales_are_drawn_though_one_says_nothing_of_a_metric():
     metrics = pl.DataFrame(rows, schema=schema, orient="row")
     for draw in (slice_differences, locale_bars):
         assert _picture(draw(metrics)).startswith(PNG)
+    few = metrics.with_columns(pl.lit(None, pl.Float64).alias(name) for name in ("low", "high"))
+    assert _picture(slice_differences(few)).startswith(PNG)
+    assert slice_differences(few).value != slice_differences(metrics).value
 
 
 def test_slices_are_drawn_though_no_model_was_measured_beside_another():

@@ -210,11 +210,21 @@ def test_a_summary_gives_the_public_format():
     assert gain["mean"] == pytest.approx(((1 - 1 / 20) + (1 / 16 - 1 / 5)) / 2)
     assert gain["low"] == pytest.approx(1 / 16 - 1 / 5)
     assert gain["high"] == pytest.approx(1 - 1 / 20)
-    assert summary["model_minus_encoder"]["recall@10"] == {"mean": 0.0, "low": -1.0, "high": 1.0}
+    assert summary["model_minus_encoder"]["recall@10"] == {"mean": 0.0, "low": -1.0, "high": 1.0, "queries": 2}
     counts = {"queries": 4, "queries_with_exact": 2, "queries_with_two_gains": 2, "judgements": 7}
     assert {name: summary[name] for name in counts} == counts
     assert summary["products"] == {"es": 2, "us": 20}
-    assert summary["bootstrap"] == {"samples": 200, "seed": 1, "level": 0.95}
+    assert summary["bootstrap"] == {"samples": 200, "seed": 1, "level": 0.95, "min_queries": 1}
+
+
+def test_over_too_few_queries_a_difference_has_no_interval():
+    """recall and mrr say something of two queries, nDCG of four."""
+    lead = summarise(evaluate(JUDGED, CATALOGUE, SUMMARY), samples=10, min_queries=3)["model_minus_encoder"]
+    assert {metric: (one["low"] is None, one["high"] is None, one["queries"]) for metric, one in lead.items()} == {
+        **dict.fromkeys(("ndcg", "ndcg_official"), (False, False, 4)),
+        **dict.fromkeys(("ndcg_two_gains", "recall@10", "recall@100", "mrr"), (True, True, 2)),
+    }
+    assert lead["recall@10"]["mean"] == 0.0
 
 
 def test_a_summary_tells_locales_apart_and_says_null_where_there_is_nothing_to_measure():

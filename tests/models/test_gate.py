@@ -48,10 +48,20 @@ def test_a_system_held_against_itself_passes_without_a_margin_to_spare(catalogue
     assert decide(comparison.difference.low, 0.01) == "passed"
 
 
-def test_without_an_exact_product_nothing_is_measured_and_the_model_refused(catalogue):
+def test_without_an_exact_product_nothing_is_measured_and_nothing_decided(catalogue):
     comparison = compare_recall(judged(catalogue, []), catalogue, finds(1, []), finds(1, []), seed=0)
     assert (comparison.queries, comparison.difference) == (0, None)
-    assert decide(None, 1.0) == "refused"
+    assert decide(None, 1.0) == "undecided"
+
+
+def test_with_too_few_queries_both_are_told_and_their_difference_is_not(catalogue):
+    """Of two queries that two models answer alike an interval says that it is sure."""
+    asked = judged(catalogue, ["P20", "P21"])
+    comparison = compare_recall(asked, catalogue, finds(3, [20, 1]), finds(3, [20, 1]), seed=0, min_queries=3)
+    assert (comparison.queries, comparison.candidate, comparison.baseline) == (2, 0.5, 0.5)
+    assert comparison.difference is None
+    enough = compare_recall(asked, catalogue, finds(3, [20, 1]), finds(3, [20, 1]), seed=0, min_queries=2)
+    assert enough.difference is not None
 
 
 @pytest.mark.parametrize(
@@ -63,6 +73,7 @@ def test_without_an_exact_product_nothing_is_measured_and_the_model_refused(cata
         (0.001, 0.0, False, False, "passed"),
         (-0.2, 0.01, False, True, "forced"),
         (0.2, 0.01, False, True, "passed"),
+        (None, 0.01, False, False, "undecided"),
         (None, 0.01, False, True, "forced"),
         (-0.2, 0.01, True, False, "first"),
         (None, 0.01, True, True, "first"),
@@ -70,7 +81,7 @@ def test_without_an_exact_product_nothing_is_measured_and_the_model_refused(cata
 )
 def test_the_lower_end_must_lie_above_minus_the_margin(low, margin, is_first, force, decision):
     assert decide(low, margin, is_first=is_first, force=force) == decision
-    assert (decision in PUBLISHED) == (decision != "refused")
+    assert (decision in PUBLISHED) == (decision not in ("refused", "undecided"))
 
 
 def test_a_margin_below_zero_is_refused():
@@ -85,4 +96,5 @@ def test_an_interval_as_wide_as_the_margin_says_nothing_of_an_equal_model():
 
 def test_a_model_that_people_withdrew_comes_back_by_force_alone():
     assert decide(0.5, 0.01, is_withdrawn=True) == "refused"
+    assert decide(None, 0.01, is_withdrawn=True) == "refused"
     assert decide(0.5, 0.01, is_withdrawn=True, force=True) == "forced"

@@ -76,6 +76,15 @@ def test_a_difference_has_the_interval_of_its_own_queries():
     assert set(metrics["system"]) == {"model", "encoder", "model_minus_encoder"}  # BM25 was not measured
 
 
+def test_a_slice_of_too_few_queries_has_a_difference_and_no_interval():
+    metrics = long_metrics(evaluation(), "model", ("encoder",), samples=50, min_queries=3)
+    whole = value(metrics, "us", "all", "all", "model_minus_encoder")
+    part = value(metrics, "us", "brand", "seen", "model_minus_encoder")
+    assert (whole["queries"], whole["low"] is None) == (3, False)
+    assert (part["queries"], part["low"], part["high"]) == (2, None, None)
+    assert part["value"] is not None
+
+
 def test_pooled_folds_are_the_whole():
     whole, parts = evaluation(), [evaluation([1, 3]), evaluation([0, 2])]
     pooled = pool(parts)

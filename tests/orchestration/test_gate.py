@@ -16,9 +16,11 @@ from orchestration.searcher import Searcher
 from orchestration.settings import load_settings
 from orchestration.workspace import open_workspace
 from warehouse import frames, integrity
+from warehouse.settings import ReleaseSettings
 
 PRODUCTS = "shopping_queries_dataset_products.parquet"
 QUERIES = ["black tent", "wireless earbuds", "office chair", "funda", "coffee maker"]
+MANY_QUERIES = ReleaseSettings(min_queries=10_000)
 TRAINING = {"LEARNING_RATE": "0.003", "EPOCHS": "1", "ALPHAS": "[4.0]"}
 CHECK = "the_gate_let_the_model_through"
 
@@ -57,7 +59,9 @@ def changed_raw(built, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def history(built, changed_raw, copy_home):
-    """Build on a copied home: shuffled labels, the same again, another title, then with force, and once more.
+    """Build on a copied home: shuffled labels, the same again, twice, another title, then with force, and once more.
+
+    The second time more queries are asked for than there are.
 
     The training reads shuffled labels, the gate the true ones.
     """
@@ -69,11 +73,12 @@ def history(built, changed_raw, copy_home):
         patch.setattr(RetrievalCheck, "_measure", _the_more_the_better)
         workspace = open_workspace(load_settings(copy_home()))
         hits, reports, releases, checks = {"before": _hits(workspace)}, {}, {}, {}
-        steps = {"refused": None, "again": None, "changed": changed_raw, "forced": None, "after": None}
+        steps = {"refused": None, "again": None, "few": None, "changed": changed_raw, "forced": None, "after": None}
         for step, raw in steps.items():
-            reports[step] = build(replace(workspace, force=step == "forced"), raw)
+            asking = replace(workspace, release=MANY_QUERIES) if step == "few" else workspace
+            reports[step] = build(replace(asking, force=step == "forced"), raw)
             hits[step], releases[step] = _hits(workspace), workspace.home.releases.live()
-            checks[step] = the_gate_let_the_model_through(workspace)
+            checks[step] = the_gate_let_the_model_through(asking)
     return workspace, reports, releases, hits, checks
 
 
@@ -132,6 +137,22 @@ def test_a_refused_model_is_not_scored_again_and_nothing_is_written(history):
     assert workspace.home.journal.run(reports["refused"].run_id)["evaluation.gate"]["scored"]
     assert not workspace.home.journal.run(again.run_id)["evaluation.gate"]["scored"]
     assert (releases["again"], hits["again"]) == (releases["refused"], hits["refused"])
+
+
+def test_of_too_few_queries_the_gate_says_so_and_the_live_model_stays(history):
+    _, reports, releases, hits, checks = history
+    gate, check = reports["few"].gate, checks["few"]
+    assert (gate["decision"], gate["model_id"]) == ("undecided", reports["refused"].gate["model_id"])
+    assert gate["reason"].startswith(f"{gate['queries']} validation queries are too few to judge, 10,000 are wanted")
+    assert gate["reason"].endswith("judge more, or set release.min_queries")
+    assert (gate["low"], gate["high"]) == (None, None)
+    assert gate["difference"] == pytest.approx(gate["recall_at_10"] - gate["baseline_recall_at_10"])
+    assert (releases["few"], hits["few"]) == (releases["refused"], hits["refused"])
+    assert not check.passed
+    assert check.description == f"undecided: {gate['reason']}"
+    lead = reports["few"].relevance["model_minus_encoder"]["ndcg"]
+    assert (lead["low"], lead["high"]) == (None, None)
+    assert reports["changed"].relevance["model_minus_encoder"]["ndcg"]["low"] is not None
 
 
 def test_changed_products_go_live_under_the_old_model_while_the_new_one_is_refused(built, history):

@@ -22,8 +22,9 @@ TOLD = {
 }
 DEADLINE_S = 240
 # Deep in DuckDB's threads for years, of which no single step takes long.
-ENDLESS = "SELECT count(*) FROM raw.products a, raw.products b, raw.products c, raw.products d "
-ENDLESS += "WHERE a.key < b.key || c.key || d.key"
+ENDLESS = """
+SELECT count(*) FROM raw.products a, raw.products b, raw.products c, raw.products d WHERE a.key < b.key || c.key || d.key
+"""
 
 
 def start(*arguments):

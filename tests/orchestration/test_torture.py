@@ -72,7 +72,9 @@ def _state(root, queries, keys):
     assert integrity.key_differences(home, release) == (0, 0)
     with home.lake.reading(release.snapshot) as connection:  # batches and killed runs bring files in at other snapshots
         rows = {
-            table: connection.sql(f"SELECT COLUMNS(name -> name NOT IN ('snapshot', 'checked_at')) FROM {table} ORDER BY ALL").fetchall()
+            table: connection.sql(
+                f"SELECT COLUMNS(name -> name NOT IN ('snapshot', 'checked_at')) FROM {table} ORDER BY ALL"
+            ).fetchall()
             for table in (*GIVEN, *DERIVED)
         }
     vectors = home.vectors.read(release.vector_table, release.vector_version).to_pylist()

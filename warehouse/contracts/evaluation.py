@@ -29,9 +29,11 @@ class EvaluationMetrics(dy.Schema):
         metadata=about("ndcg, ndcg_official, ndcg_two_gains (lists whose order matters), recall@10, recall@100 or mrr"),
     )
     value = dy.Float64(nullable=True, metadata=about("mean over the queries, 0 to 1; for a difference its mean"))
-    low = dy.Float64(nullable=True, metadata=about("lower end of a difference's 95 % bootstrap interval"))
-    high = dy.Float64(nullable=True, metadata=about("upper end of a difference's 95 % bootstrap interval"))
-    queries = dy.Int64(nullable=False, metadata=about("judged queries behind the mean"))
+    low = dy.Float64(nullable=True, metadata=about("lower end of a difference's 95 % interval; null: too few queries"))
+    high = dy.Float64(nullable=True, metadata=about("upper end of a difference's 95 % interval; null: too few queries"))
+    queries = dy.Int64(
+        nullable=False, metadata=about("judged queries behind the mean; for a difference those with a value in both")
+    )
     inputs = dy.String(nullable=False, metadata=about("digest of model, vectors and judgements: what was measured"))
 
 
@@ -96,8 +98,8 @@ class EvaluationFolds(dy.Schema):
         metadata=about("ndcg, ndcg_official, ndcg_two_gains (lists whose order matters), recall@10, recall@100 or mrr"),
     )
     value = dy.Float64(nullable=True, metadata=about("mean over the held-out queries; for a difference its mean"))
-    low = dy.Float64(nullable=True, metadata=about("lower end of a difference's 95 % bootstrap interval"))
-    high = dy.Float64(nullable=True, metadata=about("upper end of a difference's 95 % bootstrap interval"))
+    low = dy.Float64(nullable=True, metadata=about("lower end of a difference's 95 % interval; null: too few queries"))
+    high = dy.Float64(nullable=True, metadata=about("upper end of a difference's 95 % interval; null: too few queries"))
     queries = dy.Int64(nullable=False, metadata=about("held-out queries behind the mean"))
     snapshot = dy.Int64(nullable=False, metadata=about("the as-of point whose raw tables were divided"))
 
@@ -154,7 +156,10 @@ class EvaluationGate(dy.Schema):
     model_id = dy.String(nullable=False, metadata=about("the new model"))
     live_model_id = dy.String(nullable=True, metadata=about("the model that was live; null where none was"))
     decision = dy.String(
-        nullable=False, metadata=about("passed, refused, forced (refused, and published by --force), or first")
+        nullable=False,
+        metadata=about(
+            "passed, refused, undecided (too few queries), forced (not let through, and published), or first"
+        ),
     )
     baseline = dy.String(nullable=False, metadata=about("what it was held against: live or encoder"))
     recall_at_10 = dy.Float64(nullable=True, metadata=about("validation recall@10 of the new model, 0 to 1"))
@@ -162,8 +167,12 @@ class EvaluationGate(dy.Schema):
     difference = dy.Float64(
         nullable=True, metadata=about("the new model's minus the baseline's, mean over the queries")
     )
-    low = dy.Float64(nullable=True, metadata=about("lower end of the difference's 95 % bootstrap interval"))
-    high = dy.Float64(nullable=True, metadata=about("upper end of the difference's 95 % bootstrap interval"))
+    low = dy.Float64(
+        nullable=True, metadata=about("lower end of the difference's 95 % interval; null: too few queries")
+    )
+    high = dy.Float64(
+        nullable=True, metadata=about("upper end of the difference's 95 % interval; null: too few queries")
+    )
     queries = dy.Int64(nullable=False, metadata=about("validation queries with an Exact product"))
     margin = dy.Float64(nullable=False, metadata=about("low must lie above minus this"))
     reason = dy.String(nullable=False, metadata=about("the decision in words"))

@@ -58,7 +58,7 @@ def test_on_the_test_split_it_equals_what_the_build_measured(stockroom, built):
             assert means[name] == built.report["relevance"]["systems"][system][name]
     assert set(report["model_minus_encoder"]) == METRICS
     for metric, interval in report["model_minus_encoder"].items():
-        assert list(interval) == ["mean", "low", "high"]
+        assert list(interval) == ["mean", "low", "high", "queries"]
         assert interval == built.report["relevance"]["model_minus_encoder"][metric]
         assert interval["low"] <= interval["mean"] <= interval["high"]
         difference = report["systems"]["model"][metric] - report["systems"]["encoder"][metric]

@@ -1,4 +1,5 @@
 -- How far the live model lies before its encoder in each kind of query, by recall@10 and nDCG, with 95 % intervals: worst first.
+-- Too few queries to judge (setting release.min_queries) have a difference and no interval.
 -- Columns: locale, slice, part, metric, model, encoder, difference, low, high, queries
 with
 measured as (
