@@ -70,6 +70,7 @@ class Settings(BaseSettings):
         """Read what the caller gives, then the environment, then the home's file."""
         given: dict[str, Any] = init_settings()
         home = expanded(Path(given.get("home") or os.environ.get(f"{PREFIX}HOME") or cls.model_fields["home"].default))
+        check_home(home)
         file_settings = TomlConfigSettingsSource(settings_cls, home / FILE_NAME)
         if "home" in file_settings():
             raise WarehouseError(
@@ -82,15 +83,14 @@ def load_settings(home: Path | None = None, **given: Any) -> Settings:
     """Return the settings that hold for `home` (default: `STOCKROOM_HOME`, else `.stockroom`).
 
     Raises:
-        WarehouseError: A key is unknown or a value is wrong; it names key, value and mend.
+        WarehouseError: The home's path can be no home's. Or a key is unknown or a value is wrong; it names key, value and
+            mend.
     """
     if home is not None:
         given["home"] = home
     _refuse_unknown_variables()
     try:
-        settings = Settings(**given)
-        check_home(settings.home)
-        return settings
+        return Settings(**given)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])

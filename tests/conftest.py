@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -116,6 +117,34 @@ def lake_in_memory() -> "Callable[[], DuckDBPyConnection]":
         return connection
 
     return make
+
+
+@pytest.fixture
+def read_only() -> Iterator[Callable[[Path], None]]:
+    """Return what makes a directory one that may only be read, until the test is over.
+
+    By its modes; for root, whom they do not bind, by a mount.
+    """
+    mounted: list[Path] = []
+    closed: list[tuple[Path, int]] = []
+
+    def make(directory: Path) -> None:
+        if os.getuid():
+            for path in (*directory.rglob("*"), directory):
+                if not path.is_symlink():
+                    closed.append((path, path.stat().st_mode))
+                    path.chmod(path.stat().st_mode & 0o555)
+            return
+        if subprocess.run(["mount", "--bind", directory, directory], capture_output=True, check=False).returncode:
+            pytest.skip("root may not mount here, and no mode of a file binds it")
+        mounted.append(directory)
+        subprocess.run(["mount", "-o", "remount,bind,ro", directory], check=True)
+
+    yield make
+    for directory in mounted:
+        subprocess.run(["umount", directory], check=True)
+    for path, mode in reversed(closed):
+        path.chmod(mode)
 
 
 @pytest.fixture(scope="module")

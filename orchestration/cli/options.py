@@ -10,7 +10,10 @@ from orchestration.settings import Settings, load_settings
 HomeOption = Annotated[
     Path | None,
     typer.Option(
-        "--home", metavar="DIR", help="Directory that holds everything. [env: STOCKROOM_HOME; default: .stockroom]"
+        "--home",
+        metavar="DIR",
+        readable=False,  # `check_home` says it in the words of every other refusal
+        help="Directory that holds everything. [env: STOCKROOM_HOME; default: .stockroom]",
     ),
 ]
 NewestOption = Annotated[
