@@ -100,8 +100,7 @@ def _only_server(home: Home) -> Iterator[None]:
 def _start(home: Home, host: str, port: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     directory = prepare_instance(home)
     home.incoming.mkdir(exist_ok=True)  # so that people find where to drop files
-    # Python's -m would put the caller's folder first on the path, where another `models` may lie.
-    own = {"STOCKROOM_HOME": str(home.root), "DAGSTER_HOME": str(directory), "PYTHONSAFEPATH": "1"}
+    own = {"STOCKROOM_HOME": str(home.root), "DAGSTER_HOME": str(directory), **_python_path()}
     command = ["-W", "ignore:Function `dev_command`", "-m", "dagster", "dev", "--log-level", "warning"]
     where = ["-w", str(directory / "workspace.yaml"), "-h", host, "-p", str(port)]
     return subprocess.Popen(
@@ -110,6 +109,17 @@ def _start(home: Home, host: str, port: int, environment: Mapping[str, str]) -> 
         cwd=private_folder(),  # Dagster heeds a .env, dagster.yaml and pyproject.toml where it is started
         start_new_session=True,  # Ctrl-C reaches this process alone, which then ends all of them in order
     )
+
+
+def _python_path() -> dict[str, str]:
+    """Return the variables by which the server's processes find the modules that this one finds, and no others.
+
+    Python's -m would put the folder that it is started in first on the path, where another `models` may lie. Dagster takes
+    what is first on the path away before it loads definitions: an empty folder is.
+    """
+    given = os.environ.get("PYTHONPATH")
+    places = [] if given is None else [os.path.abspath(place) for place in given.split(os.pathsep)]
+    return {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join([str(private_folder()), *places])}
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], host: str, port: int) -> None:

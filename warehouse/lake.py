@@ -99,8 +99,8 @@ class Lake:
         An exclusive lock is held from before the transaction begins, since concurrent DuckLake writers corrupt catalogues.
         A transaction that changes nothing writes no snapshot.
         """
-        self.data.mkdir(parents=True, exist_ok=True)
         with exclusive_lock(self.root / "write.lock", self.settings.lock_timeout_s):
+            self.data.mkdir(exist_ok=True)
             if not self.exists:
                 self._create()
             with self._attached() as connection:

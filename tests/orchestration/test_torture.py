@@ -60,6 +60,9 @@ class Case:
     seconds: float
 
 
+TOLD = "name -> name NOT IN ('snapshot', 'checked_at')"  # when a file came in is another time each time
+
+
 def _write(path, *rows):
     path.write_text("".join(json.dumps({"product_locale": "us", **row}) + "\n" for row in rows), encoding="utf-8")
     return path

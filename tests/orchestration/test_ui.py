@@ -11,16 +11,18 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from orchestration import server
 from orchestration.definitions import defs
 from orchestration.instance import COMMAND_LINE, bury_runs_of_a_dead_server, open_instance
 from orchestration.server import serve
 from orchestration.settings import load_settings
+from orchestration.ui_health import Health, health
 from orchestration.workspace import open_home
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
@@ -79,7 +81,15 @@ def served(copy_home) -> Iterator[Served]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("STOCKROOM_", "DAGSTER_"))}
     environment["STOCKROOM_AUTOMATION__SETTLE_S"] = "0.5"
     command = ["-c", "from orchestration.cli import main; main()", "ui", "--home", str(home.root), "--port", str(port)]
-    process = subprocess.Popen([sys.executable, *command], stderr=subprocess.PIPE, text=True, env=environment)
+    environment |= {"PYTHONSAFEPATH": "1", "PYTHONPATH": str(Path(__file__).parents[2])}  # as the installed command
+    beside = home.root.parent / "project"
+    for file in ("models.py", "orchestration.py", "assets/__init__.py", "warehouse/__init__.py", "tests/__init__.py"):
+        (beside / file).parent.mkdir(parents=True, exist_ok=True)
+        (beside / file).write_text("raise SystemExit('a file of the user')", encoding="utf-8")
+    (beside / ".env").write_text("STOCKROOM_TRAINING__EPOCHS=many\n", encoding="utf-8")
+    process = subprocess.Popen(
+        [sys.executable, *command], stderr=subprocess.PIPE, text=True, env=environment, cwd=beside
+    )
     assert process.stderr is not None
     told = ""
     for line in process.stderr:
@@ -261,6 +271,70 @@ def test_a_port_in_use_is_refused(tmp_path):
         port = taken.getsockname()[1]
         with pytest.raises(WarehouseError, match=rf"cannot listen on 127\.0\.0\.1:{port}: Address already in use"):
             serve(open_home(load_settings(tmp_path)), "127.0.0.1", port, lambda _: None)
+
+
+@pytest.fixture
+def stand_in(monkeypatch, tmp_path):
+    """Return a server in whose place another process runs, and what it is taken to answer, one after another."""
+
+    def run(code: str, *answers: Health | None) -> tuple[str, list[str]]:
+        left, addresses = list(answers), []
+        command = [sys.executable, "-c", code]
+        monkeypatch.setattr(server, "_start", lambda *_: subprocess.Popen(command, start_new_session=True))
+        monkeypatch.setattr(server, "ask", lambda *_: left.pop(0) if len(left) > 1 else left[0])
+        for wait in ("_POLL_S", "_ASK_EVERY_S", "_PATIENCE_S"):
+            monkeypatch.setattr(server, wait, 0.01)
+        with pytest.raises(WarehouseError) as ended:
+            serve(open_home(load_settings(tmp_path)), "127.0.0.1", free_port(), addresses.append)
+        return ended.value.message, addresses
+
+    return run
+
+
+WELL = Health(is_loading=False, load_error="", sick_daemons=())
+LASTING = "import time; time.sleep(600)"
+
+
+def test_no_address_is_told_of_a_server_that_has_died(stand_in):
+    assert stand_in("", None) == ("Dagster ended by itself, or a part of it did", [])
+
+
+def test_no_address_is_told_while_the_definitions_cannot_be_loaded(stand_in):
+    loading, broken = replace(WELL, is_loading=True), replace(WELL, load_error="WarehouseError: setting x")
+    message, addresses = stand_in(LASTING, None, loading, broken)
+    assert (message, addresses) == ("Dagster cannot load the definitions: WarehouseError: setting x", [])
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (None, "Dagster's web server does not answer any more"),
+        (replace(WELL, sick_daemons=("SENSOR",)), r"daemon gives no sign of life \(SENSOR\)"),
+        (replace(WELL, load_error="ImportError: models.py"), "cannot load the definitions: ImportError: models.py"),
+    ],
+)
+def test_a_part_that_dies_later_ends_the_server_and_is_named(stand_in, fault, message):
+    sick = replace(WELL, sick_daemons=("SENSOR",))  # not yet begun
+    told, addresses = stand_in(LASTING, sick, WELL, WELL, fault)
+    assert re.search(message, told)
+    assert len(addresses) == 1
+
+
+def test_the_reason_told_is_that_of_our_own_code():
+    error = {"message": "DagsterImportError: …", "causes": [{"message": "WarehouseError: setting x\n  mend it\n"}]}
+    entry = {"loadStatus": "LOADED", "locationOrLoadError": error}
+    daemons = [{"daemonType": name, "required": name != "C", "healthy": name == "A"} for name in "ABC"]
+    told = {
+        "workspaceOrError": {"locationEntries": [entry]},
+        "instance": {"daemonHealth": {"allDaemonStatuses": daemons}},
+    }
+    assert health(told) == Health(is_loading=False, load_error="WarehouseError: setting x", sick_daemons=("B",))
+
+
+def test_a_server_whose_definitions_cannot_be_loaded_says_why_and_ends(tmp_path):
+    home = open_home(load_settings(tmp_path))
+    with pytest.raises(WarehouseError, match=r"cannot load the definitions: .*setting training\.epochs"):
+        serve(home, "127.0.0.1", free_port(), pytest.fail, {"STOCKROOM_TRAINING__EPOCHS": "many"})
 
 
 def test_what_a_killed_server_left_running_is_marked_as_failed(tmp_path):

@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from warehouse.contracts.dated import DatedTable
+from warehouse.contracts.dated import DatedColumn, DatedTable
 from warehouse.dated_files import check_file
 from warehouse.delta_files import check_deltas
 from warehouse.doors import check_folder, required_files
@@ -91,7 +91,7 @@ def test_a_file_is_read_and_not_those_that_its_name_would_be_a_pattern_for(tmp_p
     for each, key in ((name, "right"), ("a1", "wrong")):
         (tmp_path / each).mkdir()
         (tmp_path / each / f"{each}.jsonl").write_text(json.dumps(_delta(key)), encoding="utf-8")
-        pl.DataFrame([_delta(key)]).write_parquet((tmp_path / each / f"{each}.parquet").open("wb"))
+        pl.DataFrame([_delta(key)]).write_parquet(tmp_path / each / f"{each}.parquet")
     found = [*check_deltas([tmp_path / name / f"{name}.jsonl", tmp_path / name / f"{name}.parquet"])]
     assert [_keys_of(delta) for delta in found] == [["right"], ["right"]]
 
@@ -114,10 +114,11 @@ def test_a_raw_folder_an_examples_file_and_a_dated_file_are_read_and_not_what_th
     assert len(check_folder(tmp_path / name)) == 3
     examples = tmp_path / name / "shopping_queries_dataset_examples.parquet"
     assert read_examples(examples, pl.Series(["us:none"])).missing
-    table = DatedTable(name="prices", file="-", entity="product", key=("product_key",), columns=({"name": "price"},))
+    price = DatedColumn(name="price", meaning="price in USD")
+    table = DatedTable(name="prices", file="-", entity="product", max_age_days=30, columns=(price,))
     dated = tmp_path / f"{name}.parquet"
     rows = pl.DataFrame({"product_key": ["us:1"], "event_time": [datetime(2022, 1, 1)], "price": [1.5]})  # noqa: DTZ001
-    rows.write_parquet(dated.open("wb"))
+    rows.write_parquet(dated)
     (tmp_path / "a1.parquet").write_bytes(b"no parquet")
     with connect(1.0) as connection:
         assert check_file(connection, dated, table, datetime.now(UTC))["price"] == "DOUBLE"
