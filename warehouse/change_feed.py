@@ -84,15 +84,17 @@ def count_changes(
     if now <= since:
         return Written(0, 0, 0)
     feed = _feed(connection, "changes", contract.table, since, now)
-    # Of the rows that went, the snapshot showed those that did not come after it.
+    # Of the rows that went, the snapshot showed those that did not come after it. The feed is read before it is filtered:
+    # DuckLake holds a condition on the feed's snapshots against the snapshots in which deleted rows were written.
+    events = f"SELECT {columns}, rowid, snapshot_id, change_type FROM {feed}"
     was = (
-        f"SELECT {columns} FROM {feed} WHERE snapshot_id > {since} AND change_type IN ('delete', 'update_preimage') "
-        f"AND rowid NOT IN (SELECT rowid FROM {feed} WHERE snapshot_id > {since} AND change_type = 'insert') "
+        f"SELECT key, content FROM events WHERE snapshot_id > {since} AND change_type IN ('delete', 'update_preimage') "
+        f"AND rowid NOT IN (SELECT rowid FROM events WHERE snapshot_id > {since} AND change_type = 'insert') "
         "QUALIFY row_number() OVER (PARTITION BY rowid ORDER BY snapshot_id) = 1"
     )
     is_now = f"SELECT {columns} FROM {contract.table} WHERE snapshot_id > {since}"
     row = connection.execute(
-        "SELECT count(*) FILTER (was.key IS NULL), "
+        f"WITH events AS MATERIALIZED ({events}) SELECT count(*) FILTER (was.key IS NULL), "
         "count(*) FILTER (was.key IS NOT NULL AND is_now.key IS NOT NULL AND was.content IS DISTINCT FROM is_now.content), "
         f"count(*) FILTER (is_now.key IS NULL) FROM ({was}) AS was FULL JOIN ({is_now}) AS is_now ON was.key = is_now.key"
     ).fetchone()

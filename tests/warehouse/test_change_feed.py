@@ -52,6 +52,16 @@ def test_rows_written_replaced_and_removed_are_told(lake, run):
     assert counts(lake, lake.snapshot()) == Written(0, 0, 0)
 
 
+def test_rows_that_were_written_long_before_are_told(lake, run):
+    run(put(1, 2, 3))
+    with lake.writing() as connection:
+        tables.ensure(connection, CONTRACTS["raw.files"])
+    since = run(put(4))
+    run(remove(2), put(5))
+    assert keys(lake, since) == ["2", "5"]
+    assert counts(lake, since) == Written(inserted=1, updated=0, deleted=1)
+
+
 def test_a_row_that_came_and_went_is_told_and_counts_for_nothing(lake, run):
     since = run(put(1))
     run(put(2), remove(2), remove(1), put(1))
