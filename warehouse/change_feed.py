@@ -8,6 +8,7 @@ import polars as pl
 from warehouse import tables
 from warehouse.contracts.contract import INPUT_HASH, Contract
 from warehouse.lake import quote, scalar, snapshot_id
+from warehouse.reconcile import plan
 from warehouse.tables import Written
 
 
@@ -84,21 +85,22 @@ def count_changes(
     if now <= since:
         return Written(0, 0, 0)
     feed = _feed(connection, "changes", contract.table, since, now)
-    # Of the rows that went, the snapshot showed those that did not come after it. The feed is read before it is filtered:
-    # DuckLake holds a condition on the feed's snapshots against the snapshots in which deleted rows were written.
-    events = f"SELECT {columns}, rowid, snapshot_id, change_type FROM {feed}"
+    # The feed is read before it is filtered: DuckLake holds a condition on the snapshots of deletions against the snapshots in
+    # which the deleted rows were written.
+    events = connection.sql(f"SELECT {columns}, rowid, snapshot_id, change_type FROM {feed}").pl()
+    events = events.filter(pl.col("snapshot_id") > since)
+    # Of the rows that went, the snapshot showed those that did not come after it.
+    went = events.filter(pl.col("change_type").is_in(["delete", "update_preimage"]))
+    new = events.filter(pl.col("change_type") == "insert")
     was = (
-        f"SELECT key, content FROM events WHERE snapshot_id > {since} AND change_type IN ('delete', 'update_preimage') "
-        f"AND rowid NOT IN (SELECT rowid FROM events WHERE snapshot_id > {since} AND change_type = 'insert') "
-        "QUALIFY row_number() OVER (PARTITION BY rowid ORDER BY snapshot_id) = 1"
+        went.sort("snapshot_id")
+        .unique("rowid", keep="first")
+        .join(new, on="rowid", how="anti")
+        .select("key", "content")
     )
-    is_now = f"SELECT {columns} FROM {contract.table} WHERE snapshot_id > {since}"
-    row = connection.execute(
-        f"WITH events AS MATERIALIZED ({events}) SELECT count(*) FILTER (was.key IS NULL), "
-        "count(*) FILTER (was.key IS NOT NULL AND is_now.key IS NOT NULL AND was.content IS DISTINCT FROM is_now.content), "
-        f"count(*) FILTER (is_now.key IS NULL) FROM ({was}) AS was FULL JOIN ({is_now}) AS is_now ON was.key = is_now.key"
-    ).fetchone()
-    return Written(*map(int, row or (0, 0, 0)))
+    is_now = connection.sql(f"SELECT {columns} FROM {contract.table} WHERE snapshot_id > {since}").pl()
+    change = plan(is_now, was, input_hash="content")
+    return Written(change.insert.height, change.update.height, change.delete.height)
 
 
 def _removed(connection: duckdb.DuckDBPyConnection, table: str, since: int) -> str:
