@@ -62,6 +62,18 @@ def test_rows_that_were_written_long_before_are_told(lake, run):
     assert counts(lake, since) == Written(inserted=1, updated=0, deleted=1)
 
 
+def test_a_snapshot_that_does_nothing_but_delete_more_rows_of_a_file_is_told(lake, run):
+    run(put(1, 2, 3, 4, 5))
+    since = run(remove(1))
+    for key in (2, 3):
+        newest = run(remove(key))
+        with lake.reading() as connection:
+            assert change_feed.last_changes(connection)["raw.sources"] == newest
+        assert keys(lake, since) == [str(key)]
+        assert counts(lake, since) == Written(inserted=0, updated=0, deleted=1)
+        since = newest
+
+
 def test_a_row_that_came_and_went_is_told_and_counts_for_nothing(lake, run):
     since = run(put(1))
     run(put(2), remove(2), remove(1), put(1))

@@ -1,4 +1,5 @@
--- For every table of the lake the last snapshot that wrote or removed rows of it, or made it.
+-- For every table of the lake the last snapshot that wrote or removed rows of it, or made it. A file that holds the work of
+-- several snapshots names the first and, as partial_max, the last of them.
 with
 events as (
     select table_id, begin_snapshot as snapshot from __ducklake_metadata_lake.ducklake_table where end_snapshot is null
@@ -10,6 +11,10 @@ events as (
     select table_id, begin_snapshot from __ducklake_metadata_lake.ducklake_delete_file
     union all
     select table_id, end_snapshot from __ducklake_metadata_lake.ducklake_delete_file
+    union all
+    select table_id, partial_max from __ducklake_metadata_lake.ducklake_data_file
+    union all
+    select table_id, partial_max from __ducklake_metadata_lake.ducklake_delete_file
 )
 select schemas.schema_name || '.' || tables.table_name as name, max(events.snapshot) as last_change
 from events
