@@ -145,7 +145,7 @@ def read_only() -> Iterator[Callable[[Path], None]]:
 
     yield make
     for directory in mounted:
-        subprocess.run(["umount", directory], check=True)
+        subprocess.run(["umount", "--lazy", directory], check=True)
     for path, mode in reversed(closed):
         path.chmod(mode)
 

@@ -1,6 +1,8 @@
 """The online table answers for every snapshot that was written what the lake answers there, and writes only what changed."""
 
+import shutil
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -219,3 +221,24 @@ def test_rows_that_no_kept_snapshot_shows_are_forgotten_and_the_others_answer_as
     assert online.forget([third]) == 0
     fifth = change(built, "UPDATE staging.products SET title = 'fifth' WHERE key = 'es:P1'")
     assert online.write(built, fifth) == OnlineWrite(1, 0)
+
+
+@pytest.mark.parametrize("gone", [(), ("-shm",), ("-shm", "-wal")], ids=["live", "without index", "without log"])
+def test_a_table_beside_which_nothing_may_be_written_is_read_with_what_its_log_holds(tmp_path, read_only, gone):
+    home, copied = tmp_path / "home", tmp_path / "copied"
+    home.mkdir()
+    with closing(sqlite3.connect(home / "online.sqlite", isolation_level=None)) as writer:
+        writer.execute("PRAGMA journal_mode = WAL")
+        writer.execute("CREATE TABLE snapshots (entity, snapshot, columns, rows)")
+        writer.execute("""INSERT INTO snapshots VALUES ('product', 7, '["key"]', 3)""")
+        if "-wal" in gone:
+            writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        shutil.copytree(home, copied)
+    for ending in gone:
+        (copied / f"online.sqlite{ending}").unlink()
+    before = sorted(path.name for path in copied.iterdir())
+    read_only(copied)
+    online = OnlineTable(copied / "online.sqlite")
+    assert online.holds("product", 7)
+    assert online.count("product", 7) == 3
+    assert sorted(path.name for path in copied.iterdir()) == before
