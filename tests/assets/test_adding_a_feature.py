@@ -63,6 +63,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("source")
     for package in ("orchestration", "assets", "models", "warehouse"):
         shutil.copytree(ROOT / package, root / package)  # with what Python compiled: times are kept
+    shutil.copy2(ROOT / "stockroom_launcher.py", root)
     changes = diff_of_readme()
     assert {Path(path).suffix for path in changes} == {".sql", ".py"}
     for path, (before, added) in changes.items():

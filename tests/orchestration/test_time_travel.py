@@ -38,6 +38,7 @@ tower = "numeric"
 meaning = "price in USD"
 """
 SETTINGS = {
+    "STOCKROOM_RELEASE__MIN_QUERIES": "1",
     "STOCKROOM_WAREHOUSE__THREADS": "1",
     "STOCKROOM_TRAINING__EPOCHS": "1",
     "STOCKROOM_TRAINING__MINED_PER_QUERY": "2",
