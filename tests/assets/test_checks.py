@@ -14,8 +14,8 @@ WRITTEN_LAST = {"registry.snapshots", "registry.changes", "evaluation.folds", "e
 
 
 @pytest.fixture(scope="module")
-def workspace(built):
-    return open_workspace(load_settings(built.home))
+def workspace(copy_home):
+    return open_workspace(load_settings(copy_home()))
 
 
 @pytest.mark.parametrize(("table", "name"), NAMED)

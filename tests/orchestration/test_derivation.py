@@ -20,5 +20,7 @@ def test_a_contract_that_does_not_hold_is_told_in_one_line(copy_home, monkeypatc
         return [Broken("key_missing", 2, ["a", "b"])] if contract.table == "staging.queries" else found
 
     monkeypatch.setattr(contract_checks, "verify", broken)
+    with workspace.home.lake.writing() as connection:  # else no row is looked at again
+        connection.execute("DELETE FROM registry.watermarks WHERE key = 'staging.queries contract'")
     with pytest.raises(WarehouseError, match=r"staging\.queries fails the check contract: .*key_missing.*2"):
         derive(workspace, "derived_tables")
