@@ -10,7 +10,13 @@ from orchestration.workspace import open_workspace
 from warehouse.contracts.registry import CONTRACTS
 
 NAMED = {(check.table, check.name): check for check in CHECKS}
-WRITTEN_LAST = {"registry.snapshots", "registry.changes", "evaluation.folds", "evaluation.trials"}
+WRITTEN_LAST = {
+    "registry.snapshots",
+    "registry.changes",
+    "registry.watermarks",
+    "evaluation.folds",
+    "evaluation.trials",
+}
 
 
 @pytest.fixture(scope="module")
