@@ -192,19 +192,24 @@ def refresh_training(
     with following(connection, derivation, made_by(derivation, settings), whole=whole) as found:
         if found.is_nothing or (not declared and TRAINING.table not in tables.ever_filled(connection)):
             return Plan.empty()
-        where, among = "true", ""
-        if found.keys is not None:
-            connection.register("dirty_keys", found.keys)
-            where, among = "pair_key IN (FROM dirty_keys)", " WHERE key IN (FROM dirty_keys)"
-        queries = [
-            f"SELECT concat(row, ':', '{table.name}') AS key, row AS pair_key, 'dated.{table.name}' AS \"table\", "
-            f"key AS event_key, as_of AS judged_at, event_time, {INPUT_HASH} AS event_hash "
-            f"FROM ({as_of_join(table, _pairs(table.entity, among))})"
-            for table, _ in declared
-        ]
-        nothing = ", ".join(f'NULL::{TRAINING.sql_type(name)} AS "{name}"' for name in TRAINING.columns)
-        source = " UNION ALL ".join(queries) or f"SELECT {nothing} WHERE false"
-        return tables.refresh_by(connection, TRAINING, source, where=where)
+        return match_pairs(connection, found.keys)
+
+
+def match_pairs(connection: duckdb.DuckDBPyConnection, keys: pl.DataFrame | None = None) -> Plan:
+    """Write which event each judged pair sees, of the pairs under some keys (a frame, key) or of all."""
+    where, among = "true", ""
+    if keys is not None:
+        connection.register("dirty_keys", keys)
+        where, among = "pair_key IN (FROM dirty_keys)", " WHERE key IN (FROM dirty_keys)"
+    queries = [
+        f"SELECT concat(row, ':', '{table.name}') AS key, row AS pair_key, 'dated.{table.name}' AS \"table\", "
+        f"key AS event_key, as_of AS judged_at, event_time, {INPUT_HASH} AS event_hash "
+        f"FROM ({as_of_join(table, _pairs(table.entity, among))})"
+        for table, _ in declarations(connection)
+    ]
+    nothing = ", ".join(f'NULL::{TRAINING.sql_type(name)} AS "{name}"' for name in TRAINING.columns)
+    source = " UNION ALL ".join(queries) or f"SELECT {nothing} WHERE false"
+    return tables.refresh_by(connection, TRAINING, source, where=where)
 
 
 def add_training_features(connection: duckdb.DuckDBPyConnection, pairs: pl.DataFrame) -> pl.DataFrame:

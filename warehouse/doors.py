@@ -236,7 +236,9 @@ def _csv_header(path: Path) -> list[str]:
 def unreadable(path: Path, error: Exception) -> WarehouseError:
     """Return the error for a file whose bytes are not what its name says."""
     reason = first_line(error).removeprefix("Invalid Input Error: ").replace(str(plain_path(path)), str(path))
-    return WarehouseError(f"{path} cannot be read: {reason}", advice(path))
+    is_text = re.search("encod|unicode|utf-?8", reason, re.IGNORECASE)  # a value of it, in a file that is whole
+    mend = "write its text as UTF-8" if is_text and path.suffix == ".parquet" else advice(path)
+    return WarehouseError(f"{path} cannot be read: {reason}", mend)
 
 
 def sha256(path: Path) -> str:

@@ -15,7 +15,9 @@ from orchestration.settings import load_settings
 from orchestration.workspace import open_home
 from warehouse import integrity
 
-STOCKROOM = [sys.executable, "-c", "from orchestration.cli import main; main()"]
+# As from a terminal: a shell has what it starts in the background ignore Ctrl-C.
+FROM_A_TERMINAL = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+STOCKROOM = [sys.executable, "-c", f"{FROM_A_TERMINAL}from orchestration.cli import main; main()"]
 TOLD = {
     signal.SIGINT: "stopped by Ctrl-C; nothing is lost, and the same command goes on from there",
     signal.SIGTERM: "stopped by SIGTERM; nothing is lost, and the same command goes on from there",

@@ -108,7 +108,7 @@ def test_every_look_up_agrees_with_looking_at_every_event(lake, history) -> None
         fill(lake, table, events)
         judge(lake, [(f"{row:02}", entity, None, time) for row, (entity, time) in enumerate(points)])
         register(lake, table)
-        dated.refresh_training(lake, WarehouseSettings())
+        dated.match_pairs(lake)
 
         frame = pl.DataFrame(points, schema={"key": pl.String, "time": TIME}, orient="row")
         searched = dated.add_features(lake, frame, {"product": "key"}, pl.col("time"))
@@ -157,7 +157,7 @@ def test_the_check_sees_an_event_from_the_future_and_one_too_old(lake) -> None:
     fill(lake, table, [("us:A", START, 1.0)])
     judge(lake, [("p", "us:A", None, START)])
     register(lake, table)
-    dated.refresh_training(lake, WarehouseSettings())
+    dated.match_pairs(lake)
     assert dated.broken_pairs(lake) == 0
     lake.execute("UPDATE training.dated SET event_time = judged_at + INTERVAL 1 MICROSECOND")
     assert dated.broken_pairs(lake) == 1
@@ -201,7 +201,7 @@ def test_a_table_that_is_declared_no_more_is_dropped(lake) -> None:
     register(lake)
     assert dated.declarations(lake) == []
     assert not tables.exists(lake, "dated.prices")
-    dated.refresh_training(lake, WarehouseSettings())
+    dated.match_pairs(lake)
     assert tables.count(lake, "training.dated") == 0
 
 
@@ -211,7 +211,7 @@ def test_pairs_see_the_features_of_their_query_and_of_their_context(lake) -> Non
     fill(lake, groups, [("young", START, 2.0)])
     judge(lake, [("p1", "us:A", "young", START), ("p2", "us:A", None, START)])
     register(lake, visits, groups)
-    dated.refresh_training(lake, WarehouseSettings())
+    dated.match_pairs(lake)
     seen = dated.add_training_features(lake, pl.DataFrame({"key": ["p1", "p2"]}))
     assert seen.rows() == [("p1", 2.0, 1.0), ("p2", None, None)]
     assert dated.pairs_with_values(lake) == {"dated.groups": 1, "dated.visits": 1}

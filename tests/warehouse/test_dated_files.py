@@ -155,7 +155,7 @@ BAD = {
     ),
     "a key that is a list": (
         rows(product_key=[["us:A"], ["us:B"], ["us:C"]]),
-        "offers.parquet: column product_key, row 1: it is VARCHAR[], not text or a whole number: '[us:A]' "
+        "offers.parquet: column product_key, row 1: it is VARCHAR[], not text or a whole number: \"['us:A']\" "
         "(product_key_wrong_type)",
     ),
     "a column in other letters": (
