@@ -18,7 +18,6 @@ from warehouse import change_feed, dated, frames, incremental, integrity, rollba
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.releases import Publication, Release
-from warehouse.takeover import DERIVED
 
 _SHOWN = ("release", "published_at", "kind", "model_id", "vector_version", "snapshot", "note")
 
@@ -35,8 +34,9 @@ _SHOWN = ("release", "published_at", "kind", "model_id", "vector_version", "snap
             "registry.features",
             "monitoring.drift",
             "registry.lineage",
-            "registry.dated",
-            *DERIVED,
+            "features.pairs",
+            "quarantine.rows",
+            "training.dated",
         )
     ],
     group_name="releases",
