@@ -11,13 +11,16 @@ from assets.training import train_is_apart_from_test
 from assets.workspace import Workspace
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.rules import rule_names
-from warehouse.incremental import CONTRACT, check_key, holds, passed, unchecked
+from warehouse.incremental import CONTRACT, check_key, passed, unchecked
 from warehouse.lake import snapshot_id
 from warehouse.takeover import DERIVED, GIVEN
 from warehouse.verification import Broken, verify
+from warehouse.watermarks import Progress
 
 _BLOCKING = (train_is_apart_from_test, pairs_see_no_future)
 """What must hold, beyond the contracts, of the tables that a release shows."""
+
+_UNVERSIONED = ""  # such a check is asked again when its tables change, not when its code does
 
 
 def contract_spec(contract: Contract) -> dg.AssetCheckSpec:
@@ -38,12 +41,11 @@ def contract_results(workspace: Workspace, contracts: Sequence[Contract]) -> Ite
     lake = workspace.home.lake
     broken: dict[str, list[Broken]] = {}
     with lake.reading() as connection:
-        snapshot, behind = snapshot_id(connection), {}
+        snapshot, progress, behind = snapshot_id(connection), Progress.read(connection), {}
         for contract in contracts:
-            pending = unchecked(connection, contract)
-            if pending.is_behind:
-                since = None if pending.keys is None else pending.since
-                found = verify(connection, contract, lake.settings.batch_rows, pending.keys, since)
+            if not _keeps_contract(progress, contract):
+                pending = unchecked(connection, contract)
+                found = verify(connection, contract, lake.settings.batch_rows, pending.keys, pending.since)
                 broken[contract.table] = found
                 if not found:
                     behind[check_key(contract.table, CONTRACT)] = contract.version
@@ -66,26 +68,33 @@ def followed(workspace: Workspace, check: TableCheck) -> dg.AssetCheckResult:
     """Return what a check finds; one that blocks, and has passed on the tables as they are, is not asked again."""
     if not check.is_blocking:
         return check(workspace)
-    lake, key = workspace.home.lake, check_key(check.table, check.name)
+    lake = workspace.home.lake
     with lake.reading() as connection:
-        snapshot, has_passed = snapshot_id(connection), holds(connection, key, check.reads)
-    if has_passed:
+        snapshot, progress = snapshot_id(connection), Progress.read(connection)
+    if _has_passed(progress, check):
         return dg.AssetCheckResult(passed=True, asset_key=asset_key(check.table), check_name=check.name)
     found = check(workspace)
     if found.passed:
-        passed(lake, {key: ""}, snapshot)
+        passed(lake, {check_key(check.table, check.name): _UNVERSIONED}, snapshot)
     return found
 
 
 def unchecked_tables(workspace: Workspace) -> list[str]:
     """Return the tables that a release shows and that were not seen to hold what must hold of them, as they now are."""
-    contracts, found = workspace.home.contracts, []
     with workspace.home.lake.reading() as connection:
-        for table, contract in contracts.items():
-            is_shown = table in (*GIVEN, *DERIVED, "registry.dated") or table.startswith("dated.")
-            if is_shown and unchecked(connection, contract).is_behind:
-                found.append(table)
-        for check in _BLOCKING:
-            if not holds(connection, check_key(check.table, check.name), check.reads):
-                found.append(check.table)
-    return sorted(set(found))
+        progress = Progress.read(connection)
+    found = {
+        table
+        for table, contract in workspace.home.contracts.items()
+        if table in (*GIVEN, *DERIVED, "registry.dated") or table.startswith("dated.")
+        if not _keeps_contract(progress, contract)
+    }
+    return sorted(found | {check.table for check in _BLOCKING if not _has_passed(progress, check)})
+
+
+def _keeps_contract(progress: Progress, contract: Contract) -> bool:
+    return progress.is_current(check_key(contract.table, CONTRACT), [contract.table], contract.version)
+
+
+def _has_passed(progress: Progress, check: TableCheck) -> bool:
+    return progress.is_current(check_key(check.table, check.name), check.reads, _UNVERSIONED)

@@ -18,10 +18,11 @@ from assets.serving import ServingModel, live_rival
 from assets.tables import asset_key
 from assets.texts import product_texts
 from assets.workspace import Workspace
-from warehouse import index_health, watermarks
+from warehouse import index_health
 from warehouse.incremental import check_key, passed
 from warehouse.index_health import Recall, TableHealth
 from warehouse.lance import KEY, to_matrix
+from warehouse.watermarks import Progress
 
 _VECTORS = asset_key("vectors.products")
 _SAME = 0.9999  # cosine: encoded anew on another machine, vectors differ by 1e-3 in a few places at most
@@ -79,8 +80,8 @@ def index_checks(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.AssetChe
     lake = workspace.home.lake
     healthy = {_key(table): str(workspace.home.vectors.version(table)) for table in set(found) - has_failed}
     with lake.reading() as connection:
-        known = watermarks.read(connection)
-    new = {key: version for key, version in healthy.items() if key not in known or known[key].made_by != version}
+        progress = Progress.read(connection)
+    new = {key: version for key, version in healthy.items() if not progress.is_current(key, (), version)}
     passed(lake, new, lake.snapshot())
 
 
@@ -90,8 +91,7 @@ def is_healthy(workspace: Workspace, table: str) -> bool:
     if live is not None and (live.vector_table, live.vector_version) == (table, version):
         return True
     with workspace.home.lake.reading() as connection:
-        mark = watermarks.read(connection).get(_key(table))
-    return mark is not None and mark.made_by == str(version)
+        return Progress.read(connection).is_current(_key(table), (), str(version))
 
 
 def _key(table: str) -> str:

@@ -4,7 +4,7 @@ A table's watermark moves in the transaction that writes its rows. So what a ref
 alone, whoever wrote to it, in whatever order, and whenever a process was killed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -21,7 +21,7 @@ from warehouse.lake import Lake, snapshot_id
 from warehouse.reconcile import Plan
 from warehouse.settings import WarehouseSettings
 from warehouse.sql_tree import restrict, sql_digest, tables_read
-from warehouse.watermarks import Watermark
+from warehouse.watermarks import Progress, Watermark
 
 MOST_DIRTY, FEW = 0.3, 1_000
 """The largest share of a table's rows that are looked at one by one, if they are not few: beyond it to compare all is faster."""
@@ -100,11 +100,11 @@ def following(
 
 def pending(connection: duckdb.DuckDBPyConnection, derivation: Derivation, made_by: str) -> Pending:
     """Return what of a table its sources may have changed since its watermark."""
-    mark = watermarks.read(connection).get(derivation.table)
+    progress = Progress.read(connection)
+    mark = progress.marks.get(derivation.table)
     if mark is None or mark.made_by != made_by:
         return Pending(None)
-    last = change_feed.last_changes(connection)
-    changed = [source for source in derivation.sources if last.get(source, 0) > mark.snapshot]
+    changed = progress.changed(derivation.sources, mark.snapshot)
     if not changed:
         return Pending(_NO_KEYS, mark.snapshot, is_behind=False)
     if not change_feed.is_followed(connection, changed, mark.snapshot) or set(changed) & set(derivation.everywhere):
@@ -116,13 +116,11 @@ def lagging(
     connection: duckdb.DuckDBPyConnection, derivations: Mapping[str, Derivation], settings: WarehouseSettings
 ) -> list[str]:
     """Return the derived tables that have not followed their sources."""
-    known, last = watermarks.read(connection), change_feed.last_changes(connection)
+    progress = Progress.read(connection)
     return [
         table
         for table, derivation in derivations.items()
-        if (mark := known.get(table)) is None
-        or mark.made_by != made_by(derivation, settings)
-        or any(last.get(source, 0) > mark.snapshot for source in derivation.sources)
+        if not progress.is_current(table, derivation.sources, made_by(derivation, settings))
     ]
 
 
@@ -135,12 +133,6 @@ def unchecked(connection: duckdb.DuckDBPyConnection, contract: Contract) -> Pend
     """Return which rows of a table were not held against its contract since the check last passed."""
     follower = Derivation(check_key(contract.table, CONTRACT), base=contract.table, key=contract.key)
     return pending(connection, follower, contract.version)
-
-
-def holds(connection: duckdb.DuckDBPyConnection, key: str, reads: Iterable[str]) -> bool:
-    """Tell whether a check passed, and none of the tables that it reads was written to since."""
-    mark, last = watermarks.read(connection).get(key), change_feed.last_changes(connection)
-    return mark is not None and all(last.get(table, 0) <= mark.snapshot for table in reads)
 
 
 def passed(lake: Lake, checks: Mapping[str, str], snapshot: int) -> None:

@@ -11,7 +11,7 @@ from warehouse import change_feed, changes, tables, watermarks
 from warehouse.contracts.contract import INPUT_HASH
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
-from warehouse.lake import Lake, scalar, snapshot_id
+from warehouse.lake import Lake, snapshot_id
 from warehouse.tables import Written
 
 POINTS = CONTRACTS["registry.snapshots"]
@@ -181,8 +181,7 @@ def expire(lake: Lake, versions: Sequence[int], sources: Callable[[str], Iterabl
 def is_kept(lake: Lake, snapshot: int) -> bool:
     """Tell whether the lake can still be read as of a snapshot."""
     with lake.reading() as connection:
-        known = "SELECT count(*) FROM ducklake_snapshots('lake') WHERE snapshot_id = ?"
-        return scalar(connection, known, [snapshot]) > 0
+        return change_feed.is_readable(connection, snapshot)
 
 
 def changed_tables(lake: Lake, after: int) -> set[str]:

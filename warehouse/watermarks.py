@@ -6,7 +6,7 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 
-from warehouse import tables
+from warehouse import change_feed, tables
 from warehouse.contracts.registry import CONTRACTS
 
 WATERMARKS = CONTRACTS["registry.watermarks"]
@@ -17,6 +17,27 @@ class Watermark(NamedTuple):
 
     snapshot: int
     made_by: str
+
+
+class Progress(NamedTuple):
+    """Hold every watermark by its key, and the last snapshot that changed each table, as a connection sees them."""
+
+    marks: Mapping[str, Watermark]
+    last_changes: Mapping[str, int]
+
+    @classmethod
+    def read(cls, connection: duckdb.DuckDBPyConnection) -> "Progress":
+        """Return the progress as it now stands."""
+        return cls(read(connection), change_feed.last_changes(connection))
+
+    def changed(self, sources: Iterable[str], since: int) -> list[str]:
+        """Return those of some tables that changed after a snapshot."""
+        return [source for source in sources if self.last_changes.get(source, 0) > since]
+
+    def is_current(self, key: str, sources: Iterable[str], made_by: str) -> bool:
+        """Tell whether what a key stands for has followed its sources to their last change, by this code."""
+        mark = self.marks.get(key)
+        return mark is not None and mark.made_by == made_by and not self.changed(sources, mark.snapshot)
 
 
 def read(connection: duckdb.DuckDBPyConnection) -> dict[str, Watermark]:
@@ -54,13 +75,11 @@ def lift(
         for (snapshot,) in connection.execute("SELECT snapshot_id FROM ducklake_snapshots('lake')").fetchall()
         if snapshot not in expired
     ]
-    last = dict(connection.execute(tables.sql("catalogue.last_changes")).fetchall())
-    lifted = {}
-    for key, mark in read(connection).items():
+    progress, lifted = Progress.read(connection), {}
+    for key, mark in progress.marks.items():
         followed = tuple(sources(key))
-        if mark.snapshot in expired and followed:
-            newest = max(last.get(source, 0) for source in followed)
+        if mark.snapshot in expired and followed and progress.is_current(key, followed, mark.made_by):
             higher = min((each for each in kept if each >= mark.snapshot), default=None)
-            if higher is not None and newest <= mark.snapshot:
+            if higher is not None:
                 lifted[key] = mark._replace(snapshot=higher)
     write(connection, lifted)

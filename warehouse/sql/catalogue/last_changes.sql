@@ -4,17 +4,9 @@ with
 events as (
     select table_id, begin_snapshot as snapshot from __ducklake_metadata_lake.ducklake_table where end_snapshot is null
     union all
-    select table_id, begin_snapshot from __ducklake_metadata_lake.ducklake_data_file
+    select table_id, unnest([begin_snapshot, partial_max, end_snapshot]) from __ducklake_metadata_lake.ducklake_data_file
     union all
-    select table_id, end_snapshot from __ducklake_metadata_lake.ducklake_data_file
-    union all
-    select table_id, begin_snapshot from __ducklake_metadata_lake.ducklake_delete_file
-    union all
-    select table_id, end_snapshot from __ducklake_metadata_lake.ducklake_delete_file
-    union all
-    select table_id, partial_max from __ducklake_metadata_lake.ducklake_data_file
-    union all
-    select table_id, partial_max from __ducklake_metadata_lake.ducklake_delete_file
+    select table_id, unnest([begin_snapshot, partial_max, end_snapshot]) from __ducklake_metadata_lake.ducklake_delete_file
 )
 select schemas.schema_name || '.' || tables.table_name as name, max(events.snapshot) as last_change
 from events
