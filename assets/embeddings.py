@@ -36,7 +36,7 @@ def embeddings_texts(
     keys = asked = None
     if model and not workspace.anew:
         keys, asked = model.changed("product"), model.changed("query")
-    products = model.products(keys) if model else frames.products(lake)
+    products = frames.products(lake, keys=keys)
     texts = product_texts(products) + query_texts(frames.queries(lake, keys=asked))
     known = workspace.home.embeddings.count(vectors.fingerprint)
     int8 = None if held else check_int8(workspace)

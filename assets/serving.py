@@ -15,7 +15,7 @@ from models.errors import ModelError
 from models.product_side import product_side
 from models.query_tower import ProductTower, QueryTower
 from models.text import product_text
-from warehouse import dated, frames, offline
+from warehouse import dated, offline
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.offline import Entity
@@ -78,10 +78,6 @@ class ServingModel:
             return None
         with home.lake.reading() as connection:
             return offline.changed_keys(connection, entity, live.snapshot)
-
-    def products(self, keys: pl.DataFrame | None) -> pl.DataFrame:
-        """Return the products under some keys, or all there are."""
-        return frames.products(self.workspace.home.lake, keys=keys)
 
     def text_vectors(self, texts: list[str]) -> Matrix:
         """Return the cached vectors of texts: (texts, dim); what an encoder of earlier has not seen is encoded first."""

@@ -26,12 +26,8 @@ def staging_queries(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult[Any]:
     """Clean the queries of judged products whose raw rows are new or changed."""
-    return table_result(
-        context,
-        workspace,
-        "staging.queries",
-        asdict(refresh_queries(workspace.home.lake, whole=workspace.compares_whole)),
-    )
+    cleaned = refresh_queries(workspace.home.lake, whole=workspace.compares_whole)
+    return table_result(context, workspace, "staging.queries", asdict(cleaned))
 
 
 @dg.asset(**table_asset("staging.judgements", kinds={"duckdb"}))

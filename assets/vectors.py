@@ -12,7 +12,7 @@ from assets.model import model_name
 from assets.serving import ServingModel, live_rival
 from assets.tables import asset_key, digest, first_rows, outside_schema, result
 from assets.workspace import Workspace
-from warehouse import change_feed, dated
+from warehouse import change_feed, dated, frames
 from warehouse.lance import to_vectors
 from warehouse.reconcile import plan
 from warehouse.vectors import Rows, VectorWrite
@@ -48,7 +48,7 @@ def vectors_products(
     """
     model = ServingModel.of(workspace, model_name(workspace))
     keys = None if workspace.anew or workspace.compares_whole else model.changed("product")
-    products = model.with_input_hash(model.products(keys))
+    products = model.with_input_hash(frames.products(workspace.home.lake, keys=keys))
     written, version = embed(model, products, keys, anew=workspace.anew)
     live = live_rival(workspace, model.model_id)
     if live is not None and live.vector_table != model.vector_table:

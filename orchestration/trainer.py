@@ -102,12 +102,11 @@ def _point(home: Home, as_of: str | None) -> Point:
     """Return the as-of point that is meant; the snapshot that a checkpoint names stands for the first point after it."""
     if as_of is not None and as_of.strip().isdigit():
         named = int(as_of)
-        for path in sorted(home.models.glob(f"*/{MANIFEST_FILE}")):
-            metadata = read_manifest(path.parent)["metadata"]
-            later = next((each for each in points(home.lake) if each.snapshot >= named), None)
-            pairs = _fingerprint(home, PAIRS, later) if later else None
-            if later and metadata["snapshot"] == named and metadata.get("training_pairs") == pairs:
-                return later
+        manifests = [read_manifest(path.parent)["metadata"] for path in sorted(home.models.glob(f"*/{MANIFEST_FILE}"))]
+        pairs = {manifest.get("training_pairs") for manifest in manifests if manifest["snapshot"] == named}
+        later = next((each for each in points(home.lake) if each.snapshot >= named), None) if pairs else None
+        if later and _fingerprint(home, PAIRS, later) in pairs:
+            return later
     return point(home.lake, as_of)
 
 
