@@ -36,6 +36,13 @@ def test_a_run_of_deltas_takes_in_nothing_else(tmp_path, monkeypatch):
     assert seen == [(Path("a-folder"), ()), (None, (Path("a.jsonl"), Path("b.jsonl")))]
 
 
+@pytest.mark.parametrize("flag", ["force", "allow_loss"])
+def test_what_the_launchpad_allows_the_run_may_do(tmp_path, flag):
+    for config in ({"home": str(tmp_path)}, {"home": str(tmp_path), flag: True}):
+        with dg.build_resources({"workspace": workspace_resource.configured(config)}) as resources:
+            assert getattr(resources.workspace, flag) is (flag in config)
+
+
 def test_a_run_of_what_was_dropped_takes_it_up_and_moves_it_once_it_is_published(copy_home, monkeypatch):
     monkeypatch.setenv("STOCKROOM_RAW", "a-folder")
     monkeypatch.setenv("STOCKROOM_AUTOMATION__SETTLE_S", "0")

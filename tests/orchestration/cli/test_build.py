@@ -1,5 +1,6 @@
 """`stockroom build` refuses bad input in one line and leaves everything as it was."""
 
+import json
 import shutil
 
 import dagster as dg
@@ -145,6 +146,23 @@ def test_files_that_take_most_of_the_catalog_away_leave_a_home_as_it_was(stockro
     assert told in answer.err
     assert ("--allow-loss" in answer.err) is bool(rows)
     assert (home.lake.snapshot(), home.releases.live(), _files(home)) == before
+
+
+def test_what_takes_most_of_the_catalog_away_comes_in_where_that_is_meant(stockroom, built, copy_home, tmp_path):
+    root, delta = copy_home(), tmp_path / "delta.jsonl"
+    keys = (
+        pl.read_parquet(built.raw / PRODUCTS)
+        .filter(pl.col("product_id") != "")
+        .unique(["product_locale", "product_id"])
+    )
+    gone = keys.sort("product_locale", "product_id").head(150)
+    gone.select("product_locale", "product_id", op=pl.lit("delete")).write_ndjson(delta)
+    refused = stockroom("apply", delta, "--home", root)
+    assert refused.status == 1
+    assert f"{delta} would take 150 of the 200 rows out of raw.products" in refused.err
+    allowed = stockroom("apply", delta, "--allow-loss", "--json", "--home", root)
+    assert allowed.status == 0, allowed.err
+    assert json.loads(allowed.out)["run"]["rows"]["staging.products"] == 50
 
 
 def test_a_delta_of_which_every_row_is_refused_publishes_nothing_and_says_so(stockroom, copy_home, tmp_path):
