@@ -55,8 +55,7 @@ class LanceDirectory:
 
     def open(self, name: str) -> Any | None:
         """Open the newest version of a table, or return None where there is no such table. Creates nothing."""
-        check_name(name)
-        if not self.root.is_dir() or name not in self._connect():
+        if not _has_version(self.root / f"{check_name(name)}.lance"):
             return None
         return self._connect().open_table(name)
 
@@ -86,9 +85,7 @@ class LanceDirectory:
 
     def names(self, prefix: str) -> list[str]:
         """Return the names of the tables that begin so, sorted."""
-        if not self.root.is_dir():
-            return []
-        return sorted(path.stem for path in self.root.glob(f"{prefix}*.lance"))
+        return sorted(path.stem for path in self.root.glob(f"{prefix}*.lance") if _has_version(path))
 
     def drop(self, name: str) -> None:
         """Remove a table at once, and what killed removals left."""
@@ -129,6 +126,11 @@ def _lancedb() -> Any:
         for name in absent:
             del sys.modules[name]
     return lancedb
+
+
+def _has_version(directory: Path) -> bool:
+    """Tell whether a table's first version was written: a process may end between its directory and its manifest."""
+    return any(directory.glob("_versions/*.manifest"))
 
 
 def answer(question: Coroutine[Any, Any, T]) -> T:

@@ -80,6 +80,16 @@ def test_opening_what_is_not_there_creates_nothing(directory: LanceDirectory) ->
     assert directory.open("other") is None
 
 
+def test_a_table_of_which_only_the_directory_was_made_is_not_there_and_can_be_made(directory: LanceDirectory) -> None:
+    for part in ("data", "_transactions", "_versions"):
+        (directory.root / "t.lance" / part).mkdir(parents=True)
+        assert directory.open("t") is None
+        assert directory.names("") == []
+    merge(directory.create("t", SCHEMA), rows(("a", 1)))
+    assert content(directory) == [("a", 1)]
+    assert directory.names("") == ["t"]
+
+
 def test_creating_twice_opens_and_keeps_the_rows(directory: LanceDirectory) -> None:
     merge(directory.create("t", SCHEMA), rows(("a", 1)))
     assert LanceDirectory(directory.root).create("t", SCHEMA).count_rows() == 1
@@ -162,9 +172,10 @@ def test_the_packages_of_which_lancedb_brings_a_part_are_whole_afterwards(tmp_pa
     program = """
 import sys
 from pathlib import Path
-from warehouse.lance import LanceDirectory
+import pyarrow as pa
+from warehouse.lance import LanceDirectory, key_field
 
-LanceDirectory(Path(sys.argv[1])).open("t")
+LanceDirectory(Path(sys.argv[1])).create("t", pa.schema([key_field("key", pa.string())]))
 assert "lancedb" in sys.modules and "overrides" not in sys.modules
 import lancedb
 from overrides import EnforceOverrides, override
