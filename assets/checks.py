@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import dagster as dg
 
-from assets.contract_checks import contract_results, contract_spec, followed
+from assets.contract_checks import blocking_results, contract_spec
 from assets.dated import pairs_see_no_future
 from assets.gate import current_verdict, shown
 from assets.monitoring import drift_table, watched_models
@@ -103,12 +103,12 @@ def check_steps(
         advisory = [check for check in CHECKS if check.table in names and not check.is_blocking]
         own = [contract for contract in contracts if contract.table in names]
         if own or blocking:
-            yield _check_step(f"{made.op.name}_checks", own, blocking)
+            yield _blocking_step(f"{made.op.name}_checks", own, blocking)
         if advisory:
-            yield _check_step(f"{made.op.name}_advisory_checks", [], advisory)
+            yield _advisory_step(f"{made.op.name}_advisory_checks", advisory)
 
 
-def _check_step(name: str, contracts: Sequence[Contract], others: Sequence[TableCheck]) -> dg.AssetChecksDefinition:
+def _blocking_step(name: str, contracts: Sequence[Contract], others: Sequence[TableCheck]) -> dg.AssetChecksDefinition:
     specs = [(contract_spec(contract), contract) for contract in contracts]
 
     @dg.multi_asset_check(
@@ -118,7 +118,20 @@ def _check_step(name: str, contracts: Sequence[Contract], others: Sequence[Table
         context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
     ) -> Iterator[dg.AssetCheckResult]:
         asked = context.selected_asset_check_keys
-        yield from contract_results(workspace, [each for spec, each in specs if spec.key in asked])
-        yield from (followed(workspace, check) for check in others if check.spec.key in asked)
+        yield from blocking_results(
+            workspace,
+            [contract for spec, contract in specs if spec.key in asked],
+            [check for check in others if check.spec.key in asked],
+        )
+
+    return look
+
+
+def _advisory_step(name: str, checks: Sequence[TableCheck]) -> dg.AssetChecksDefinition:
+    @dg.multi_asset_check(name=name, specs=[check.spec for check in checks], can_subset=True)
+    def look(
+        context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> Iterator[dg.AssetCheckResult]:
+        yield from (check(workspace) for check in checks if check.spec.key in context.selected_asset_check_keys)
 
     return look

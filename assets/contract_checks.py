@@ -11,11 +11,11 @@ from assets.training import train_is_apart_from_test
 from assets.workspace import Workspace
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.rules import rule_names
-from warehouse.incremental import CONTRACT, check_key, passed, unchecked
+from warehouse.incremental import CONTRACT, check_key, checked_until
 from warehouse.lake import snapshot_id
 from warehouse.takeover import DERIVED, GIVEN
 from warehouse.verification import Broken, verify
-from warehouse.watermarks import Progress
+from warehouse.watermarks import Progress, Watermark
 
 _BLOCKING = (train_is_apart_from_test, pairs_see_no_future)
 """What must hold, beyond the contracts, of the tables that a release shows."""
@@ -33,23 +33,25 @@ def contract_spec(contract: Contract) -> dg.AssetCheckSpec:
     )
 
 
-def contract_results(workspace: Workspace, contracts: Sequence[Contract]) -> Iterator[dg.AssetCheckResult]:
-    """Yield for each table whether every rule of its contract holds; the lake is opened once for all of them.
+def blocking_results(
+    workspace: Workspace, contracts: Sequence[Contract], checks: Sequence[TableCheck]
+) -> Iterator[dg.AssetCheckResult]:
+    """Yield for each table whether every rule of its contract holds, and what further checks find.
 
-    Only rows that were written since a table's last passed check are looked at.
+    Only rows that were written since a table's last passed check are looked at. A further check that has passed on the
+    tables as they are is not asked again.
     """
     lake = workspace.home.lake
     broken: dict[str, list[Broken]] = {}
     with lake.reading() as connection:
-        snapshot, progress, behind = snapshot_id(connection), Progress.read(connection), {}
+        snapshot, progress = snapshot_id(connection), Progress.read(connection, workspace.marks)
         for contract in contracts:
             if not _keeps_contract(progress, contract):
-                pending = unchecked(connection, contract)
-                found = verify(connection, contract, lake.settings.batch_rows, pending.keys, pending.since)
-                broken[contract.table] = found
-                if not found:
-                    behind[check_key(contract.table, CONTRACT)] = contract.version
-    passed(lake, behind, snapshot)
+                since = checked_until(connection, progress, contract)
+                broken[contract.table] = verify(connection, contract, lake.settings.batch_rows, since)
+                if not broken[contract.table]:
+                    mark = Watermark(snapshot, contract.version)
+                    workspace.marks.settle({check_key(contract.table, CONTRACT): mark})
     for contract in contracts:
         found = broken.get(contract.table, [])
         yield dg.AssetCheckResult(
@@ -63,26 +65,20 @@ def contract_results(workspace: Workspace, contracts: Sequence[Contract]) -> Ite
             },
         )
 
-
-def followed(workspace: Workspace, check: TableCheck) -> dg.AssetCheckResult:
-    """Return what a check finds; one that blocks, and has passed on the tables as they are, is not asked again."""
-    if not check.is_blocking:
-        return check(workspace)
-    lake = workspace.home.lake
-    with lake.reading() as connection:
-        snapshot, progress = snapshot_id(connection), Progress.read(connection)
-    if _has_passed(progress, check):
-        return dg.AssetCheckResult(passed=True, asset_key=asset_key(check.table), check_name=check.name)
-    found = check(workspace)
-    if found.passed:
-        passed(lake, {check_key(check.table, check.name): _UNVERSIONED}, snapshot)
-    return found
+    for check in checks:
+        if _has_passed(progress, check):
+            yield dg.AssetCheckResult(passed=True, asset_key=asset_key(check.table), check_name=check.name)
+        else:
+            result = check(workspace)
+            if result.passed:
+                workspace.marks.settle({check_key(check.table, check.name): Watermark(snapshot, _UNVERSIONED)})
+            yield result
 
 
 def unchecked_tables(workspace: Workspace) -> list[str]:
     """Return the tables that a release shows and that were not seen to hold what must hold of them, as they now are."""
     with workspace.home.lake.reading() as connection:
-        progress = Progress.read(connection)
+        progress = Progress.read(connection, workspace.marks)
     found = {
         table
         for table, contract in workspace.home.contracts.items()

@@ -57,9 +57,9 @@ def training_dated(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult[Any]:
     """Find the event that each judged pair sees: the newest at its time, if it is not too old."""
-    with workspace.home.lake.writing() as connection:
-        settings = workspace.home.lake.settings
-        change = dated.refresh_training(connection, settings, whole=workspace.compares_whole)
+    lake, marks = workspace.home.lake, workspace.marks
+    with marks.writing() as connection:
+        change = dated.refresh_training(connection, lake.settings, marks, whole=workspace.compares_whole)
         seen = dated.pairs_with_values(connection)
     facts: dict[str, Any] = dict(change.counts)
     unseen = [name for name, pairs in seen.items() if not pairs]

@@ -20,10 +20,10 @@ def feature_asset(table: str) -> dg.AssetsDefinition:
     def features(
         context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
     ) -> dg.MaterializeResult[Any]:
-        lake, shown = workspace.home.lake, {}
-        check_tower_inputs()
-        with lake.writing() as connection:
-            change, _ = refresh(connection, table, lake.settings, whole=workspace.compares_whole)
+        lake, marks, shown = workspace.home.lake, workspace.marks, {}
+        workspace.once("tower inputs", check_tower_inputs)
+        with marks.writing() as connection:
+            change, _ = refresh(connection, table, lake.settings, marks, whole=workspace.compares_whole)
             # To count a table's values costs its size: what an apply changes of them waits for the next build.
             if not workspace.held_model:
                 stats = monitoring.record(connection, CONTRACTS[table], workspace.monitoring)

@@ -19,10 +19,11 @@ from assets.tables import asset_key
 from assets.texts import product_texts
 from assets.workspace import Workspace
 from warehouse import index_health
-from warehouse.incremental import check_key, passed
+from warehouse.incremental import check_key
 from warehouse.index_health import Recall, TableHealth
+from warehouse.lake import snapshot_id
 from warehouse.lance import KEY, to_matrix
-from warehouse.watermarks import Progress
+from warehouse.watermarks import Progress, Watermark
 
 _VECTORS = asset_key("vectors.products")
 _SAME = 0.9999  # cosine: encoded anew on another machine, vectors differ by 1e-3 in a few places at most
@@ -78,11 +79,12 @@ def index_checks(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.AssetChe
         )
         has_failed |= {table for table, (complaint, _) in told.items() if complaint}
     lake = workspace.home.lake
-    healthy = {_key(table): str(workspace.home.vectors.version(table)) for table in set(found) - has_failed}
     with lake.reading() as connection:
-        progress = Progress.read(connection)
-    new = {key: version for key, version in healthy.items() if not progress.is_current(key, (), version)}
-    passed(lake, new, lake.snapshot())
+        snapshot, progress = snapshot_id(connection), Progress.read(connection, workspace.marks)
+    for table in set(found) - has_failed:
+        version = str(workspace.home.vectors.version(table))
+        if not progress.is_current(_key(table), (), version):
+            workspace.marks.settle({_key(table): Watermark(snapshot, version)})
 
 
 def is_healthy(workspace: Workspace, table: str) -> bool:
@@ -91,7 +93,7 @@ def is_healthy(workspace: Workspace, table: str) -> bool:
     if live is not None and (live.vector_table, live.vector_version) == (table, version):
         return True
     with workspace.home.lake.reading() as connection:
-        return Progress.read(connection).is_current(_key(table), (), str(version))
+        return Progress.read(connection, workspace.marks).is_current(_key(table), (), str(version))
 
 
 def _key(table: str) -> str:

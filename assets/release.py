@@ -2,11 +2,13 @@
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
+from assets import run_end
 from assets.contract_checks import unchecked_tables
 from assets.evaluation import summary
 from assets.gate import current_verdict, shown, winner
@@ -18,6 +20,7 @@ from warehouse import change_feed, dated, frames, incremental, integrity, rollba
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.releases import Publication, Release
+from warehouse.watermarks import Progress
 
 _SHOWN = ("release", "published_at", "kind", "model_id", "vector_version", "snapshot", "note")
 
@@ -96,7 +99,7 @@ def releases_live(
             note=f"forced: {gate['reason']}" if gate and gate["decision"] == "forced" and not is_same_model else "",
         )
         release, is_new = published.release, published.is_new
-    snapshots.mark(home.lake, context.run.run_id, now, snapshot)
+    run_end.at_end(workspace, partial(snapshots.mark, home.lake, context.run.run_id, now, snapshot))
     facts = {"release": release.release, "is_new": is_new, "snapshot": release.snapshot, "model": release.model_id}
     facts |= {"online_upserted": online.upserted, "online_deleted": online.deleted}
     newest = home.releases.all()[::-1]
@@ -113,7 +116,8 @@ def _unfinished(workspace: Workspace, model_id: str) -> str | None:
     """Return what of the lake or of the vectors is not as a whole run leaves it; None if nothing is."""
     home = workspace.home
     with home.lake.reading() as connection:
-        behind = incremental.lagging(connection, home.derivations, home.settings)
+        progress = Progress.read(connection, workspace.marks)
+    behind = incremental.lagging(progress, home.derivations, home.settings)
     if behind:
         return f"{', '.join(behind)} {'has' if len(behind) == 1 else 'have'} not followed what changed before"
     unchecked = unchecked_tables(workspace)

@@ -17,7 +17,9 @@ def staging_products(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult[Any]:
     """Clean the products whose raw row is new or changed."""
-    cleaned = refresh_products(workspace.home.lake, whole=workspace.compares_whole, allow_loss=workspace.allow_loss)
+    cleaned = refresh_products(
+        workspace.home.lake, workspace.marks, whole=workspace.compares_whole, allow_loss=workspace.allow_loss
+    )
     return table_result(context, workspace, "staging.products", asdict(cleaned))
 
 
@@ -26,7 +28,7 @@ def staging_queries(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult[Any]:
     """Clean the queries of judged products whose raw rows are new or changed."""
-    cleaned = refresh_queries(workspace.home.lake, whole=workspace.compares_whole)
+    cleaned = refresh_queries(workspace.home.lake, workspace.marks, whole=workspace.compares_whole)
     return table_result(context, workspace, "staging.queries", asdict(cleaned))
 
 
@@ -35,9 +37,11 @@ def staging_judgements(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult[Any]:
     """Join judgements to their products; those whose product is not there go to quarantine."""
-    lake = workspace.home.lake
-    with lake.writing() as connection:
-        change, refused = refresh(connection, "staging.judgements", lake.settings, whole=workspace.compares_whole)
+    lake, marks = workspace.home.lake, workspace.marks
+    with marks.writing() as connection:
+        change, refused = refresh(
+            connection, "staging.judgements", lake.settings, marks, whole=workspace.compares_whole
+        )
         if workspace.held_model is None:
             require_judgements(connection)
     return table_result(context, workspace, "staging.judgements", {**change.counts, "quarantined": refused})

@@ -16,9 +16,9 @@ def training_queries(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult[Any]:
     """Carve validation from train, keep test queries out of train."""
-    lake = workspace.home.lake
-    with lake.writing() as connection:
-        change, _ = refresh(connection, "training.queries", lake.settings, whole=workspace.compares_whole)
+    lake, marks = workspace.home.lake, workspace.marks
+    with marks.writing() as connection:
+        change, _ = refresh(connection, "training.queries", lake.settings, marks, whole=workspace.compares_whole)
     return table_result(context, workspace, "training.queries", change.counts)
 
 
@@ -27,9 +27,9 @@ def training_pairs(
     context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult[Any]:
     """Grade the judged pairs of the queries that have a split."""
-    lake = workspace.home.lake
-    with lake.writing() as connection:
-        change, refused = refresh(connection, "training.pairs", lake.settings, whole=workspace.compares_whole)
+    lake, marks = workspace.home.lake, workspace.marks
+    with marks.writing() as connection:
+        change, refused = refresh(connection, "training.pairs", lake.settings, marks, whole=workspace.compares_whole)
     return table_result(context, workspace, "training.pairs", {**change.counts, "quarantined": refused})
 
 

@@ -11,8 +11,10 @@ from models.mining import MiningSettings
 from models.settings import EncoderSettings, TowerSettings, TrainingSettings
 from warehouse.home import Home
 from warehouse.settings import CleanSettings, MonitoringSettings, ReleaseSettings
+from warehouse.watermarks import RunMarks
 
 T = TypeVar("T")
+_MARKS = "watermarks"
 
 
 def silent(_task: str, _total: int | None) -> Callable[[int], None]:
@@ -30,6 +32,7 @@ class Workspace:
     `force` publishes a new model that the gate refuses. `allow_loss` lets more rows go out of the catalog than the setting
     warehouse.max_loss_share. `show_progress` is told of a long task and its size (None: unknown)
     and returns what is told how much of it is done. `shared` holds what steps of the run share: see `once`.
+    `at_end` is what is to be written once the run has ended: see `assets.run_end`.
     """
 
     home: Home
@@ -49,6 +52,7 @@ class Workspace:
     allow_loss: bool = False
     show_progress: Callable[[str, int | None], Callable[[int], None]] = silent
     shared: dict[tuple[Path, str], Future[Any]] = field(default_factory=dict, compare=False, repr=False)
+    at_end: list[Callable[[], object]] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def compares_whole(self) -> bool:
@@ -57,6 +61,16 @@ class Workspace:
         So it also mends what was changed by hand.
         """
         return self.raw is None and not self.deltas and self.held_model is None
+
+    @property
+    def marks(self) -> RunMarks:
+        """Return the watermarks as this run sees them."""
+        return self.once(_MARKS, lambda: RunMarks(self.home.lake))
+
+    def read_marks(self) -> RunMarks:
+        """Return the watermarks as a run that begins now sees them."""
+        self.shared.pop((self.home.root, _MARKS), None)
+        return self.marks
 
     def progress(self, task: str, total: int | None = None) -> Callable[[int], None]:
         """Announce a long task; call what comes back with how much of it is done."""

@@ -17,6 +17,7 @@ from warehouse.incremental import lagging
 from warehouse.ingest import require_raw
 from warehouse.replay import keep
 from warehouse.snapshots import content_snapshot, points
+from warehouse.watermarks import Progress
 
 if TYPE_CHECKING:
     from orchestration.builder import BuildReport
@@ -97,4 +98,4 @@ def _is_finished(home: Home) -> bool:
     if not known or known[-1].snapshot != content_snapshot(home.lake):
         return False
     with home.lake.reading() as connection:
-        return not lagging(connection, home.derivations, home.settings)
+        return not lagging(Progress.read(connection), home.derivations, home.settings)

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import dagster as dg
 
+from assets import run_end
 from assets.workspace import Workspace
 from orchestration.assembly import assemble
 from orchestration.check_failures import told_of_checks
@@ -17,7 +18,7 @@ def execute(workspace: Workspace, job: str, instance: dg.DagsterInstance, tags: 
         WarehouseError: A blocking check failed; the message says of what table and why.
     """
     run_id = str(uuid4())
-    with told_of_checks(instance, run_id):
+    with run_end.written_down(workspace), told_of_checks(instance, run_id):
         assemble(workspace.home.dated).resolve_job_def(job).execute_in_process(
             instance=instance,
             run_id=run_id,

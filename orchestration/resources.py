@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from assets import run_end
 from assets.serving import hold_live_model
 from assets.workspace import Workspace
 from orchestration.run_lock import run_lock
@@ -56,10 +57,12 @@ def workspace_resource(context: dg.InitResourceContext) -> Iterator[Workspace]:
         if told["hold_live_model"]:
             workspace = hold_live_model(workspace)
         if not told["incoming"]:
-            yield workspace
+            with run_end.written_down(workspace):
+                yield workspace
             return
         dropped = _sorted(workspace, settings.automation.settle_s, log)
-        yield replace(workspace, deltas=(*deltas, *(file.path for file in dropped.batch)))
+        with run_end.written_down(workspace):
+            yield replace(workspace, deltas=(*deltas, *(file.path for file in dropped.batch)))
         _sorted(workspace, settings.automation.settle_s, log)  # the run has published: its files are done
 
 

@@ -25,13 +25,16 @@ def data_version(connection: duckdb.DuckDBPyConnection, table: str) -> str:
 
     Equal versions of a lake's table have equal content; to say more would be to read it.
     """
-    rows = tables.row_counts(connection).get(table, 0)
-    return f"{rows}-{last_changes(connection).get(table, 0)}"
+    schema, name = table.split(".")
+    found = connection.execute(tables.sql("catalogue.table_state"), {"schema": schema, "name": name}).fetchone()
+    rows, last_change = found or (0, 0)
+    return f"{rows}-{last_change}"
 
 
 def is_readable(connection: duckdb.DuckDBPyConnection, snapshot: int) -> bool:
     """Tell whether the lake can still be read as of a snapshot, so that the feed from it is whole."""
-    return scalar(connection, "SELECT count(*) FROM ducklake_snapshots('lake') WHERE snapshot_id = ?", [snapshot]) > 0
+    known = "SELECT count(*) FROM __ducklake_metadata_lake.ducklake_snapshot WHERE snapshot_id = ?"
+    return scalar(connection, known, [snapshot]) > 0
 
 
 def is_followed(connection: duckdb.DuckDBPyConnection, names: Iterable[str], since: int) -> bool:
@@ -84,20 +87,21 @@ def count_changes(
     now = snapshot_id(connection)
     if now <= since:
         return Written(0, 0, 0)
-    feed = _feed(connection, "changes", contract.table, since, now)
-    # The feed is read before it is filtered: DuckLake holds a condition on the snapshots of deletions against the snapshots in
-    # which the deleted rows were written.
-    events = connection.sql(f"SELECT {columns}, rowid, snapshot_id, change_type FROM {feed}").pl()
-    events = events.filter(pl.col("snapshot_id") > since)
-    # Of the rows that went, the snapshot showed those that did not come after it.
-    went = events.filter(pl.col("change_type").is_in(["delete", "update_preimage"]))
-    new = events.filter(pl.col("change_type") == "insert")
-    was = (
-        went.sort("snapshot_id")
+    # Both feeds are read before they are filtered: DuckLake holds a condition on the snapshots of deletions against those in
+    # which the deleted rows were written. Its feed of changes joins the two, and takes twice as long as both.
+    came, went = (
+        connection.sql(
+            f"SELECT {columns}, rowid, snapshot_id FROM {_feed(connection, kind, contract.table, since, now)}"
+        )
+        .pl()
+        .filter(pl.col("snapshot_id") > since)
+        .sort("snapshot_id")
         .unique("rowid", keep="first")
-        .join(new, on="rowid", how="anti")
-        .select("key", "content")
+        for kind in ("insertions", "deletions")
     )
+    # Of the rows that went, the snapshot showed those that had not come after it; a row is replaced in one snapshot.
+    had_come = came.join(went, on="rowid", suffix="_gone").filter(pl.col("snapshot_id") < pl.col("snapshot_id_gone"))
+    was = went.join(had_come, on="rowid", how="anti").select("key", "content")
     is_now = connection.sql(f"SELECT {columns} FROM {contract.table} WHERE snapshot_id > {since}").pl()
     change = plan(is_now, was, input_hash="content")
     return Written(change.insert.height, change.update.height, change.delete.height)

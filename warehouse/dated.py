@@ -18,6 +18,7 @@ from warehouse.incremental import following, made_by
 from warehouse.lake import scalar
 from warehouse.reconcile import Plan
 from warehouse.settings import WarehouseSettings
+from warehouse.watermarks import RunMarks
 
 REGISTRY = CONTRACTS["registry.dated"]
 TRAINING = CONTRACTS["training.dated"]
@@ -183,13 +184,17 @@ def as_of_join(table: DatedTable, points: str) -> str:
 
 
 def refresh_training(
-    connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings, *, whole: bool = False
+    connection: duckdb.DuckDBPyConnection,
+    settings: WarehouseSettings,
+    marks: RunMarks | None = None,
+    *,
+    whole: bool = False,
 ) -> Plan:
     """Bring training.dated up to date: which event each judged pair sees."""
     declared = declarations(connection)
     derivation = derivations(f"dated.{table.name}" for table, _ in declared)[TRAINING.table]
     tables.ensure(connection, TRAINING)
-    with following(connection, derivation, made_by(derivation, settings), whole=whole) as found:
+    with following(connection, derivation, made_by(derivation, settings), marks, whole=whole) as found:
         if found.is_nothing or (not declared and TRAINING.table not in tables.ever_filled(connection)):
             return Plan.empty()
         return match_pairs(connection, found.keys)

@@ -17,11 +17,11 @@ from warehouse.code_digest import code_digest, digest
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.dependencies import DERIVATIONS, Derivation
-from warehouse.lake import Lake, snapshot_id
+from warehouse.lake import snapshot_id
 from warehouse.reconcile import Plan
 from warehouse.settings import WarehouseSettings
 from warehouse.sql_tree import restrict, sql_digest, tables_read
-from warehouse.watermarks import Progress, Watermark
+from warehouse.watermarks import Progress, RunMarks, Watermark
 
 MOST_DIRTY, FEW = 0.3, 1_000
 """The largest share of a table's rows that are looked at one by one, if they are not few: beyond it to compare all is faster."""
@@ -79,7 +79,12 @@ def parameters(derivation: Derivation, settings: WarehouseSettings) -> dict[str,
 
 @contextmanager
 def following(
-    connection: duckdb.DuckDBPyConnection, derivation: Derivation, made_by: str, *, whole: bool = False
+    connection: duckdb.DuckDBPyConnection,
+    derivation: Derivation,
+    made_by: str,
+    marks: RunMarks | None = None,
+    *,
+    whole: bool = False,
 ) -> Iterator[Pending]:
     """Yield what of a table is pending, and move its watermark once that was written.
 
@@ -87,20 +92,26 @@ def following(
         connection: To the lake, in the transaction that is to write the rows; nothing was written in it yet.
         derivation: The table.
         made_by: The digest of what decides its rows.
+        marks: The watermarks of the run, whose transaction it is; None: that of the table is written with its rows.
         whole: Compare all rows, whatever the watermark says.
     """
     snapshot = snapshot_id(connection)
-    found = pending(connection, derivation, made_by)
+    found = pending(connection, derivation, made_by, marks)
     if whole:
         found = Pending(None, is_behind=found.is_behind)
     yield found
-    if found.is_behind:
-        watermarks.write(connection, {derivation.table: Watermark(snapshot, made_by)})
+    mark = Watermark(snapshot, made_by)
+    if found.is_behind and marks is not None:
+        marks.move(derivation.table, mark)
+    elif found.is_behind:
+        watermarks.write(connection, {derivation.table: mark})
 
 
-def pending(connection: duckdb.DuckDBPyConnection, derivation: Derivation, made_by: str) -> Pending:
+def pending(
+    connection: duckdb.DuckDBPyConnection, derivation: Derivation, made_by: str, marks: RunMarks | None = None
+) -> Pending:
     """Return what of a table its sources may have changed since its watermark."""
-    progress = Progress.read(connection)
+    progress = Progress.read(connection, marks)
     mark = progress.marks.get(derivation.table)
     if mark is None or mark.made_by != made_by:
         return Pending(None)
@@ -112,11 +123,8 @@ def pending(connection: duckdb.DuckDBPyConnection, derivation: Derivation, made_
     return _dirty(connection, derivation, mark.snapshot, changed)
 
 
-def lagging(
-    connection: duckdb.DuckDBPyConnection, derivations: Mapping[str, Derivation], settings: WarehouseSettings
-) -> list[str]:
+def lagging(progress: Progress, derivations: Mapping[str, Derivation], settings: WarehouseSettings) -> list[str]:
     """Return the derived tables that have not followed their sources."""
-    progress = Progress.read(connection)
     return [
         table
         for table, derivation in derivations.items()
@@ -129,17 +137,12 @@ def check_key(table: str, check: str) -> str:
     return f"{table} {check}"
 
 
-def unchecked(connection: duckdb.DuckDBPyConnection, contract: Contract) -> Pending:
-    """Return which rows of a table were not held against its contract since the check last passed."""
-    follower = Derivation(check_key(contract.table, CONTRACT), base=contract.table, key=contract.key)
-    return pending(connection, follower, contract.version)
-
-
-def passed(lake: Lake, checks: Mapping[str, str], snapshot: int) -> None:
-    """Write down that checks passed as of a snapshot: the digest of what it asked for by the key of each."""
-    if checks:
-        with lake.writing() as connection:
-            watermarks.write(connection, {key: Watermark(snapshot, made_by) for key, made_by in checks.items()})
+def checked_until(connection: duckdb.DuckDBPyConnection, progress: Progress, contract: Contract) -> int | None:
+    """Return the snapshot up to which every row of a table was seen to keep its contract; None where that is not known."""
+    mark = progress.marks.get(check_key(contract.table, CONTRACT))
+    if mark is None or mark.made_by != contract.version:
+        return None
+    return mark.snapshot if change_feed.is_followed(connection, [contract.table], mark.snapshot) else None
 
 
 def sources_of(key: str, derivations: Mapping[str, Derivation]) -> tuple[str, ...]:
@@ -151,7 +154,12 @@ def sources_of(key: str, derivations: Mapping[str, Derivation]) -> tuple[str, ..
 
 
 def refresh(
-    connection: duckdb.DuckDBPyConnection, table: str, settings: WarehouseSettings, *, whole: bool = False
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    settings: WarehouseSettings,
+    marks: RunMarks | None = None,
+    *,
+    whole: bool = False,
 ) -> tuple[Plan, int]:
     """Bring a table up to date by its SQL file, with what of its base goes to quarantine.
 
@@ -162,7 +170,7 @@ def refresh(
     values = parameters(derivation, settings)
     change = Plan.empty()
     tables.ensure(connection, contract)
-    with following(connection, derivation, made_by(derivation, settings), whole=whole) as found:
+    with following(connection, derivation, made_by(derivation, settings), marks, whole=whole) as found:
         if not found.is_nothing:
             source = restricted(connection, derivation, tables.sql(table), found)
             where = "true" if found.keys is None else f'"{derivation.target}" IN (FROM dirty_keys)'

@@ -52,8 +52,8 @@ def mark(lake: Lake, run_id: str, ended_at: datetime, snapshot: int | None = Non
         ended_at: When it did.
         snapshot: The snapshot that the run took for the lake's content before it ended; None: that of now.
     """
-    known = points(lake)
     snapshot = content_snapshot(lake) if snapshot is None else snapshot
+    known = points(lake)
     if any(point.snapshot == snapshot for point in known):
         return snapshot
     before = known[-1].snapshot if known else 0
@@ -102,7 +102,8 @@ def points(lake: Lake) -> list[Point]:
             return []
         rows = connection.execute(
             f"SELECT snapshot, run_id, ended_at FROM {POINTS.table} "
-            "SEMI JOIN (SELECT snapshot_id AS snapshot FROM ducklake_snapshots('lake')) USING (snapshot) ORDER BY snapshot"
+            "SEMI JOIN (SELECT snapshot_id AS snapshot FROM __ducklake_metadata_lake.ducklake_snapshot) USING (snapshot) "
+            "ORDER BY snapshot"
         ).fetchall()
     return [Point(int(snapshot), run_id, ended_at.astimezone(UTC)) for snapshot, run_id, ended_at in rows]
 

@@ -14,6 +14,7 @@ from warehouse.incremental import following, made_by, restricted
 from warehouse.lake import WIDE_STREAM, Lake
 from warehouse.losses import GUARDED, Loss, refuse_loss, rule_counts
 from warehouse.reconcile import plan
+from warehouse.watermarks import RunMarks
 
 Cleaner = Callable[[pl.LazyFrame], pl.LazyFrame]
 
@@ -29,7 +30,9 @@ class Cleaned:
     quarantined: int
 
 
-def refresh_products(lake: Lake, *, whole: bool = False, allow_loss: bool = False) -> Cleaned:
+def refresh_products(
+    lake: Lake, marks: RunMarks | None = None, *, whole: bool = False, allow_loss: bool = False
+) -> Cleaned:
     """Bring staging.products up to date with raw.products; `whole` compares every row, whatever the watermark says.
 
     Raises:
@@ -37,16 +40,27 @@ def refresh_products(lake: Lake, *, whole: bool = False, allow_loss: bool = Fals
             is as it was.
     """
     source = "SELECT * FROM raw.products"
-    return _reclean(lake, "staging.products", source, cleaning.clean_products, whole=whole, allow_loss=allow_loss)
+    return _reclean(
+        lake, "staging.products", source, cleaning.clean_products, marks, whole=whole, allow_loss=allow_loss
+    )
 
 
-def refresh_queries(lake: Lake, *, whole: bool = False) -> Cleaned:
+def refresh_queries(lake: Lake, marks: RunMarks | None = None, *, whole: bool = False) -> Cleaned:
     """Bring staging.queries up to date with raw.judgements, raw.sources and staging.products."""
     source = f"SELECT *, md5(to_json(q)::VARCHAR) AS {INPUT_HASH} FROM ({tables.sql('staging.queries')}) AS q"
-    return _reclean(lake, "staging.queries", source, cleaning.clean_queries, whole=whole)
+    return _reclean(lake, "staging.queries", source, cleaning.clean_queries, marks, whole=whole)
 
 
-def _reclean(lake: Lake, table: str, source: str, clean: Cleaner, *, whole: bool, allow_loss: bool = False) -> Cleaned:
+def _reclean(
+    lake: Lake,
+    table: str,
+    source: str,
+    clean: Cleaner,
+    marks: RunMarks | None,
+    *,
+    whole: bool,
+    allow_loss: bool = False,
+) -> Cleaned:
     """Clean the rows of `source` (an SQL query with key and input_hash) that are new or changed, in batches.
 
     Without `whole`, only those are looked at that a change of the sources since the table's watermark may have reached.
@@ -56,11 +70,11 @@ def _reclean(lake: Lake, table: str, source: str, clean: Cleaner, *, whole: bool
     refused = [pl.DataFrame(schema=VIOLATION_SCHEMA | {INPUT_HASH: pl.String})]
     lake.require()
     # The second cursor sees the committed state, and streams.
-    with lake.writing() as writer, writer.cursor() as reader, writer.cursor() as hasher:
+    with (marks or lake).writing() as writer, writer.cursor() as reader, writer.cursor() as hasher:
         reader.execute("USE lake")
         reader.execute(WIDE_STREAM)
         tables.ensure(writer, contract)
-        with following(writer, derivation, made_by(derivation, lake.settings), whole=whole) as found:
+        with following(writer, derivation, made_by(derivation, lake.settings), marks, whole=whole) as found:
             if found.is_nothing:
                 return Cleaned(0, 0, 0, 0, quarantined=0)
             before = tables.count(writer, table) if table in GUARDED else 0

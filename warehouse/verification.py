@@ -31,34 +31,31 @@ def verify(
     connection: duckdb.DuckDBPyConnection,
     contract: Contract,
     batch_rows: int,
-    keys: pl.DataFrame | None = None,
     since: int | None = None,
 ) -> list[Broken]:
-    """Return the rules that rows of the contract's table break, or its rows under `keys`; none is the healthy answer.
+    """Return the rules that rows of the contract's table break; none is the healthy answer.
 
-    With `since` those under `keys` that were written after that snapshot of the lake: no older file is read, but for keys.
+    With `since` only rows that were written after that snapshot of the lake: of older files no more than the keys is read.
 
     Nulls and equal keys are counted by SQL, which reads no column twice and spills to disk; all other rules are looked at by
     dataframely, `batch_rows` rows at a time, with only those columns that the rules need.
     """
     table = among = contract.table
-    if keys is not None:  # few rows, looked at more than once
+    if since is not None:
+        key = _quoted(contract.key)
         needed = {contract.key, *(rule_column for rule in rules(contract) for rule_column in rule.columns)}
-        connection.register("verified_keys", keys.select("key"))
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE verified AS SELECT {', '.join(map(_quoted, sorted(needed)))} FROM {table} "
-            f"WHERE {'true' if since is None else f'snapshot_id > {since}'} "
-            f"AND ({_quoted(contract.key)} IN (FROM verified_keys) OR {_quoted(contract.key)} IS NULL)"
+            f"WHERE snapshot_id > {since}"
         )
-        among = f"(SELECT {_quoted(contract.key)} FROM {table} WHERE {_quoted(contract.key)} IN (FROM verified_keys))"
+        among = f"(SELECT {key} FROM {table} WHERE {key} IN (SELECT {key} FROM verified))"
         table = "verified"
     broken = [
         *_repeated(connection, contract, among),
         *_missing(connection, contract, table),
         *_looked_at(connection, contract, table, batch_rows),
     ]
-    if keys is not None:
-        connection.unregister("verified_keys")
+    if since is not None:
         connection.execute("DROP TABLE verified")
     return sorted(broken, key=lambda one: one.rule)
 

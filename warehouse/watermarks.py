@@ -1,15 +1,19 @@
 """Watermarks: up to which snapshot of the lake a derived table or a check has followed its sources, and by which code."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import duckdb
 import polars as pl
 
 from warehouse import change_feed, tables
+from warehouse.contracts.contract import INPUT_HASH
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.lake import Lake, scalar
 
 WATERMARKS = CONTRACTS["registry.watermarks"]
+_SCHEMA = {"key": pl.String, "snapshot": pl.Int64, "made_by": pl.String}
 
 
 class Watermark(NamedTuple):
@@ -19,6 +23,47 @@ class Watermark(NamedTuple):
     made_by: str
 
 
+class RunMarks:
+    """Hold the watermarks as one run sees them, read once, and write those that moved in one commit when the run ends.
+
+    A watermark counts as moved once the rows that it speaks of are committed. One that is lost with a killed run lags behind
+    its rows, which costs another look at them and nothing else.
+    """
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self.known: dict[str, Watermark] = {}
+        self._in_transaction: dict[str, Watermark] = {}
+        self._waiting: dict[str, Watermark] = {}
+        if lake.exists:
+            with lake.reading() as connection:
+                self.known = read(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield what `Lake.writing` does; the watermarks that `move` is told of meanwhile count if it is committed."""
+        self._in_transaction.clear()
+        with self._lake.writing() as connection:
+            yield connection
+        self.settle(self._in_transaction)
+
+    def move(self, key: str, mark: Watermark) -> None:
+        """Move a watermark with rows that are being written in the transaction of `writing`."""
+        self._in_transaction[key] = mark
+
+    def settle(self, marks: Mapping[str, Watermark]) -> None:
+        """Move watermarks of what is committed, or was only looked at."""
+        self.known |= marks
+        self._waiting |= marks
+
+    def write(self) -> None:
+        """Write those that moved into the lake."""
+        if self._waiting:
+            with self._lake.writing() as connection:
+                write(connection, self._waiting)
+            self._waiting.clear()
+
+
 class Progress(NamedTuple):
     """Hold every watermark by its key, and the last snapshot that changed each table, as a connection sees them."""
 
@@ -26,9 +71,9 @@ class Progress(NamedTuple):
     last_changes: Mapping[str, int]
 
     @classmethod
-    def read(cls, connection: duckdb.DuckDBPyConnection) -> "Progress":
-        """Return the progress as it now stands."""
-        return cls(read(connection), change_feed.last_changes(connection))
+    def read(cls, connection: duckdb.DuckDBPyConnection, marks: RunMarks | None = None) -> "Progress":
+        """Return the progress as it now stands; `marks` are the watermarks where a run has read them."""
+        return cls(marks.known if marks else read(connection), change_feed.last_changes(connection))
 
     def changed(self, sources: Iterable[str], since: int) -> list[str]:
         """Return those of some tables that changed after a snapshot."""
@@ -52,10 +97,19 @@ def write(connection: duckdb.DuckDBPyConnection, marks: Mapping[str, Watermark])
     """Put watermarks in the place of those of the same keys."""
     if not marks:
         return
-    rows = [{"key": key, "snapshot": mark.snapshot, "made_by": mark.made_by} for key, mark in marks.items()]
-    connection.register("marked_keys", pl.DataFrame({"key": list(marks)}))
-    tables.refresh_from(connection, WATERMARKS, pl.DataFrame(rows), "key IN (FROM marked_keys)")
-    connection.unregister("marked_keys")
+    tables.ensure(connection, WATERMARKS)
+    connection.register("new_marks", pl.DataFrame([(key, *mark) for key, mark in marks.items()], _SCHEMA, orient="row"))
+    moved = scalar(
+        connection,
+        f"UPDATE {WATERMARKS.table} AS marks SET snapshot = new_marks.snapshot, made_by = new_marks.made_by, "
+        f"{INPUT_HASH} = new_marks.made_by FROM new_marks WHERE marks.key = new_marks.key",
+    )
+    if moved < len(marks):
+        connection.execute(
+            f"INSERT INTO {WATERMARKS.table} BY NAME SELECT *, made_by AS {INPUT_HASH} FROM new_marks "
+            f"WHERE key NOT IN (SELECT key FROM {WATERMARKS.table})"
+        )
+    connection.unregister("new_marks")
 
 
 def lift(

@@ -1,5 +1,7 @@
 """The change feed tells every row that was written or removed since a snapshot, and says where it cannot."""
 
+import random
+
 import pytest
 
 from warehouse import change_feed, snapshots, tables
@@ -139,3 +141,33 @@ def test_the_data_version_changes_with_the_table_alone(lake, run):
     run(put(2))
     with lake.reading() as connection:
         assert change_feed.data_version(connection, SOURCES.table).split("-")[0] == "2"
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_the_feed_counts_is_what_two_snapshots_differ_in(lake, run, seed):
+    dice = random.Random(seed)
+    points = [run(put(*range(1, 40)))]
+    for number in range(8):
+        some = dice.sample(range(1, 60), 4)
+        change = dice.choice(
+            [
+                remove(*some),
+                put(*(1000 + 10 * number + place for place in range(3)), source=f"s{number}"),
+                f"UPDATE raw.sources SET source = 'u', input_hash = 'u{number}' WHERE query_id IN {tuple(some)}",
+                f"DELETE FROM raw.sources WHERE query_id IN {tuple(some)}; "
+                f"INSERT INTO raw.sources SELECT key, query_id, 'again', 'again {number}' FROM raw.sources "
+                f"AT (VERSION => {points[0]}) WHERE query_id IN {tuple(some)}",
+                "DELETE FROM raw.sources WHERE query_id > 1000",
+            ]
+        )
+        points.append(run(change))
+    with lake.reading() as connection:
+        rows, last = tables.row_counts(connection)["raw.sources"], change_feed.last_changes(connection)["raw.sources"]
+        assert change_feed.data_version(connection, "raw.sources") == f"{rows}-{last}"
+        old_and_new = "(FROM raw.sources AT (VERSION => {})) AS old FULL JOIN raw.sources AS new USING (key)"
+        for since in points:
+            assert change_feed.count_changes(connection, SOURCES, since) == connection.execute(
+                "SELECT count(*) FILTER (old.key IS NULL), "
+                "count(*) FILTER (old.input_hash <> new.input_hash), count(*) FILTER (new.key IS NULL) "
+                f"FROM {old_and_new.format(since)}"
+            ).fetchone()

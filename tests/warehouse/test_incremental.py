@@ -13,6 +13,7 @@ from warehouse.dependencies import DERIVATIONS
 from warehouse.incremental import lagging, pending, refresh
 from warehouse.lake import Lake
 from warehouse.settings import WarehouseSettings
+from warehouse.watermarks import Progress
 
 EXAMPLES = int(os.environ.get("SUBSETS", "2"))
 SETTINGS = WarehouseSettings(threads=1, validation_percent=50)
@@ -119,7 +120,7 @@ def test_under_another_setting_or_rule_all_rows_are_looked_at(built, monkeypatch
 def test_settings_that_decide_no_row_do_not_count(built):
     other = Lake(built.root, built.settings.model_copy(update={"memory_gb": 1.0, "batch_rows": 7}))
     with other.reading() as connection:
-        assert lagging(connection, DERIVATIONS, other.settings) == []
+        assert lagging(Progress.read(connection), DERIVATIONS, other.settings) == []
 
 
 def test_where_most_of_many_rows_changed_all_are_looked_at(built, monkeypatch):
@@ -156,10 +157,10 @@ def test_an_expired_watermark_is_lifted_where_it_stays_true(built):
 
 def test_the_lagging_tables_are_named(built):
     with built.reading() as connection:
-        assert lagging(connection, DERIVATIONS, built.settings) == []
+        assert lagging(Progress.read(connection), DERIVATIONS, built.settings) == []
     write(built, "DELETE FROM raw.products WHERE key = 'us:P2'")
     with built.reading() as connection:
-        assert lagging(connection, DERIVATIONS, built.settings) == ["staging.products"]
+        assert lagging(Progress.read(connection), DERIVATIONS, built.settings) == ["staging.products"]
 
 
 CHANGES = st.one_of(

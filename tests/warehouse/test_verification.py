@@ -7,6 +7,7 @@ import pytest
 
 from warehouse import tables
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.lake import Lake
 from warehouse.verification import Broken, verify
 
 PRODUCTS = CONTRACTS["raw.products"]
@@ -101,11 +102,22 @@ def test_every_contract_can_be_verified(every_table: duckdb.DuckDBPyConnection) 
     }
 
 
-def test_of_the_rows_under_some_keys_no_other_is_looked_at(raw: duckdb.DuckDBPyConnection) -> None:
-    spoil(raw, "product_title = ' '", "'us:P1', 'us:P2'")
-    raw.execute("INSERT INTO raw.products FROM raw.products WHERE key IN ('us:P2', 'us:P3')")
-    keys = pl.DataFrame({"key": ["us:P2", "us:P9", "us:gone"]})
-    assert verify(raw, PRODUCTS, 50, keys) == [
-        Broken("duplicate_key", 1, ("us:P2",)),
-        Broken("product_title_blank", 2, ("us:P2", "us:P2")),
-    ]
+def test_of_rows_written_before_a_snapshot_no_more_than_the_keys_is_looked_at(lake: Lake, product: Any) -> None:
+    def insert(connection: duckdb.DuckDBPyConnection, *names: str, title: str) -> None:
+        rows = [{"key": f"us:{name}", **product(name, "us", title), "input_hash": ""} for name in names]
+        connection.register("rows_in", pl.DataFrame(rows, schema=dict.fromkeys(rows[0], pl.String)))
+        connection.execute("INSERT INTO raw.products BY NAME FROM rows_in")
+
+    with lake.writing() as connection:
+        tables.ensure(connection, PRODUCTS)
+        insert(connection, "P1", "P2", "P2", title=" ")
+    since = lake.snapshot()
+    with lake.writing() as connection:
+        insert(connection, "P3", title=" ")
+        insert(connection, "P1", title="Mug")
+    with lake.reading() as connection:
+        assert verify(connection, PRODUCTS, 50, since) == [
+            Broken("duplicate_key", 1, ("us:P1",)),
+            Broken("product_title_blank", 1, ("us:P3",)),
+        ]
+        assert verify(connection, PRODUCTS, 50, lake.snapshot()) == []

@@ -1,0 +1,31 @@
+"""The end of a run: what is written down only when it has ended.
+
+Those are the watermarks that moved, of tables and of checks that passed, in one commit for all, and the as-of point. What a
+killed run leaves out is done again by the next one.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from assets.workspace import Workspace
+
+
+def at_end(workspace: Workspace, write: Callable[[], object]) -> None:
+    """Have something written once the run has ended."""
+    workspace.at_end.append(write)
+
+
+@contextmanager
+def written_down(workspace: Workspace) -> Iterator[None]:
+    """Write down what was noted in a run once it has ended; only the watermarks if it ends in an error."""
+    workspace.at_end.clear()
+    marks = workspace.read_marks()
+    try:
+        yield
+    except Exception:
+        with suppress(Exception):  # the error to tell is the first one
+            marks.write()
+        raise
+    for write in workspace.at_end:
+        write()
+    marks.write()
