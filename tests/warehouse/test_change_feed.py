@@ -166,8 +166,11 @@ def test_what_the_feed_counts_is_what_two_snapshots_differ_in(lake, run, seed):
         assert change_feed.data_version(connection, "raw.sources") == f"{rows}-{last}"
         old_and_new = "(FROM raw.sources AT (VERSION => {})) AS old FULL JOIN raw.sources AS new USING (key)"
         for since in points:
-            assert change_feed.count_changes(connection, SOURCES, since) == connection.execute(
-                "SELECT count(*) FILTER (old.key IS NULL), "
-                "count(*) FILTER (old.input_hash <> new.input_hash), count(*) FILTER (new.key IS NULL) "
-                f"FROM {old_and_new.format(since)}"
-            ).fetchone()
+            assert (
+                change_feed.count_changes(connection, SOURCES, since)
+                == connection.execute(
+                    "SELECT count(*) FILTER (old.key IS NULL), "
+                    "count(*) FILTER (old.input_hash <> new.input_hash), count(*) FILTER (new.key IS NULL) "
+                    f"FROM {old_and_new.format(since)}"
+                ).fetchone()
+            )
