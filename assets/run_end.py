@@ -7,7 +7,7 @@ killed run leaves out is done again by the next one.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from assets.workspace import Workspace
+from assets.run_context import Workspace
 
 
 def at_end(workspace: Workspace, write: Callable[[], object]) -> None:

@@ -1,7 +1,7 @@
 """What Dagster loads: the definitions for the home of the environment, if there is one."""
 
-from orchestration.assembly import assemble
-from orchestration.settings import load_settings
+from orchestration.config.settings import load_settings
+from orchestration.defs.build_definitions import assemble
 
 _settings = load_settings()
 defs = assemble(_settings.dated, _settings.automation)

@@ -26,10 +26,10 @@ LONGEST = (
     "orchestration/test_gate.py",
     "orchestration/test_time_travel.py",
     "orchestration/test_torture.py",
-    "orchestration/test_cleaner.py",
-    "orchestration/test_rebuilder.py",
-    "orchestration/test_builder.py",
-    "warehouse/test_deltas.py",
+    "orchestration/test_vacuum.py",
+    "orchestration/commands/test_rebuild.py",
+    "orchestration/commands/test_build.py",
+    "warehouse/ingest/test_deltas.py",
 )
 
 
@@ -77,7 +77,7 @@ class Built:
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """Return a small home with real encoder and towers. It must not be changed: tests in other processes read it too."""
-    from warehouse.lake import exclusive_lock
+    from warehouse.lake.lake import exclusive_lock
     from warehouse.sample import write_sample
 
     own = tmp_path_factory.getbasetemp()
@@ -85,9 +85,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     report = root / "report.json"
     with exclusive_lock(root / "lock", timeout_s=300), pytest.MonkeyPatch.context() as patch:
         if not report.exists():
-            from orchestration.builder import build
-            from orchestration.settings import load_settings
-            from orchestration.workspace import open_workspace
+            from orchestration.commands.build import build
+            from orchestration.config.open_context import open_workspace
+            from orchestration.config.settings import load_settings
 
             patch.setenv("DAGSTER_HOME", "")
             write_sample(root / "esci", 200, seed=3)
@@ -111,7 +111,7 @@ CREATE VIEW __ducklake_metadata_lake.ducklake_table_stats AS SELECT table_id FRO
 @pytest.fixture(scope="session")
 def lake_in_memory() -> "Callable[[], DuckDBPyConnection]":
     """Return a maker of databases that look like the lake to SQL, without files: with its catalogue, and no table yet."""
-    from warehouse.lake import connect
+    from warehouse.lake.lake import connect
 
     def make() -> "DuckDBPyConnection":
         connection = connect(memory_gb=1.0, threads=1)
@@ -176,11 +176,11 @@ def derive() -> "Callable[..., None]":
 
     `names` restricts it to some tables; `whole` compares all rows, whatever the watermarks say.
     """
-    from warehouse import dated
-    from warehouse.dependencies import DERIVATIONS
-    from warehouse.incremental import refresh
-    from warehouse.lake import Lake
-    from warehouse.staging import refresh_products, refresh_queries
+    from warehouse.features import point_in_time
+    from warehouse.lake.dependencies import DERIVATIONS
+    from warehouse.lake.incremental import refresh
+    from warehouse.lake.lake import Lake
+    from warehouse.transform.staging import refresh_products, refresh_queries
 
     def run(lake: Lake, names: Iterable[str] = tuple(DERIVATIONS), *, whole: bool = False) -> None:
         for table in names:
@@ -190,9 +190,9 @@ def derive() -> "Callable[..., None]":
                 refresh_queries(lake, whole=whole)
             elif table == "training.dated":
                 with lake.writing() as connection:
-                    dated.register(connection, (), lake.settings)
+                    point_in_time.register(connection, (), lake.settings)
                 with lake.writing() as connection:
-                    dated.refresh_training(connection, lake.settings, whole=whole)
+                    point_in_time.refresh_training(connection, lake.settings, whole=whole)
             else:
                 with lake.writing() as connection:
                     refresh(connection, table, lake.settings, whole=whole)

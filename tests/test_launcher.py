@@ -30,9 +30,9 @@ def test_a_command_names_the_file_that_hides_a_package(tmp_path, name, file):
     ("module", "name"),
     [
         ("orchestration.definitions", "models"),
-        ("orchestration.builder", "assets"),
-        ("assets.workspace", "warehouse"),
-        ("assets.workspace", "models"),
+        ("orchestration.commands.build", "assets"),
+        ("assets.run_context", "warehouse"),
+        ("assets.run_context", "models"),
     ],
 )
 def test_dagster_and_scripts_are_told_the_same_by_an_import_error(tmp_path, module, name):

@@ -6,17 +6,17 @@ from pathlib import Path
 
 from warehouse import home_format
 from warehouse.contracts.contract import Contract
-from warehouse.contracts.dated import DatedTables
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.dependencies import Derivation, derivations
-from warehouse.embeddings import EmbeddingCache
-from warehouse.journal import Journal
-from warehouse.kept_files import KeptFiles
-from warehouse.lake import Lake
-from warehouse.online import OnlineTable
-from warehouse.releases import Releases
+from warehouse.contracts.time_series import DatedTables
+from warehouse.ingest.file_archive import KeptFiles
+from warehouse.lake.dependencies import Derivation, derivations
+from warehouse.lake.lake import Lake
+from warehouse.run_log import Journal
+from warehouse.serving.online_store import OnlineTable
+from warehouse.serving.release_log import Releases
 from warehouse.settings import WarehouseSettings
-from warehouse.vectors import VectorStore
+from warehouse.vectors.embedding_cache import EmbeddingCache
+from warehouse.vectors.product_vectors import VectorStore
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from orchestration.cli.output import console, errors, gate_line, progress, write
 from warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
-    from orchestration.applier import ApplyReport
-    from orchestration.incoming import IncomingReport
+    from orchestration.commands.apply import ApplyReport
+    from orchestration.commands.apply_inbox import IncomingReport
 
 _COUNTS = ("inserted", "updated", "deleted", "unchanged", "unknown", "overruled", "stale", "refused")
 
@@ -62,9 +62,9 @@ def apply(
     settings = settings_for(home)
     with progress() as announce:
         starting = announce("starting", None)
-        from orchestration.applier import apply as run
-        from orchestration.incoming import apply_incoming
-        from orchestration.workspace import open_workspace
+        from orchestration.commands.apply import apply as run
+        from orchestration.commands.apply_inbox import apply_incoming
+        from orchestration.config.open_context import open_workspace
 
         workspace = replace(open_workspace(settings), show_progress=announce, allow_loss=allow_loss)
         starting(1)

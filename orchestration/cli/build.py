@@ -11,8 +11,8 @@ from orchestration.cli.options import AllowLossOption, HomeOption, JsonOption, s
 from orchestration.cli.output import console, gate_line, progress, relevance_table, show_next, write_json
 
 if TYPE_CHECKING:
-    from orchestration.builder import BuildReport
-    from orchestration.settings import Settings
+    from orchestration.commands.build import BuildReport
+    from orchestration.config.settings import Settings
 
 
 _STAGES = 8
@@ -68,8 +68,8 @@ def build(
         return
     with progress() as announce:
         starting = announce("starting", None)
-        from orchestration.builder import build as run
-        from orchestration.workspace import open_workspace
+        from orchestration.commands.build import build as run
+        from orchestration.config.open_context import open_workspace
 
         starting(1)
         workspace = replace(open_workspace(settings), show_progress=announce, force=force, allow_loss=allow_loss)
@@ -83,8 +83,8 @@ def build(
 def _rebuild(settings: "Settings", as_json: bool) -> None:
     with progress() as announce:
         starting = announce("starting", None)
-        from orchestration.rebuilder import rebuild as run
-        from orchestration.workspace import open_workspace
+        from orchestration.commands.rebuild import rebuild as run
+        from orchestration.config.open_context import open_workspace
 
         starting(1)
         report = run(replace(open_workspace(settings), show_progress=announce))

@@ -9,7 +9,7 @@ from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, write_json
 
 if TYPE_CHECKING:
-    from orchestration.cleaner import CleanReport
+    from orchestration.vacuum import CleanReport
 
 
 def register(app: typer.Typer) -> None:
@@ -36,9 +36,9 @@ def clean(
     texts that nothing has any more, snapshots of the lake and their files, looked-up rows, what the run log tells of old
     runs. It may be killed and run again.
     """
-    from models.encoder import encoder_fingerprint
-    from orchestration.cleaner import clean as run
-    from orchestration.workspace import open_home
+    from models.encoder.loading import encoder_fingerprint
+    from orchestration.config.open_context import open_home
+    from orchestration.vacuum import clean as run
 
     settings = settings_for(home)
     what = settings.clean if keep is None else settings.clean.model_copy(update={"keep_releases": keep})

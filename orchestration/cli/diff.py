@@ -8,7 +8,7 @@ from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, write_json
 
 if TYPE_CHECKING:
-    from warehouse.changes import Difference
+    from warehouse.history.table_diff import Difference
 
 _CHARS = 60
 
@@ -34,9 +34,9 @@ def diff(
     a column that only one of the two points has is named, and compared no further. All rows of a point:
     `stockroom sql --as-of A "SELECT …"`.
     """
-    from orchestration.workspace import open_home
-    from warehouse.changes import difference
-    from warehouse.snapshots import point
+    from orchestration.config.open_context import open_home
+    from warehouse.history.checkpoints import point
+    from warehouse.history.table_diff import difference
 
     lake = open_home(settings_for(home)).lake
     before, after = point(lake, a), point(lake, b)

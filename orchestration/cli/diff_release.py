@@ -9,7 +9,7 @@ from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, write_json
 
 if TYPE_CHECKING:
-    from orchestration.release_diff import ReleaseDiff
+    from orchestration.commands.diff_releases import ReleaseDiff
 
 _NAMED = 3
 
@@ -35,8 +35,8 @@ def diff_release(
     The overlap of a query is the share of the k best products that both lists have, whatever their order. Metrics are
     those of the test split, as they stood when each release was published.
     """
-    from orchestration.release_diff import diff_releases
-    from orchestration.workspace import open_home
+    from orchestration.commands.diff_releases import diff_releases
+    from orchestration.config.open_context import open_home
 
     settings = settings_for(home)
     found = diff_releases(open_home(settings), settings.encoder, a, b, k=k, queries=queries, seed=seed)

@@ -29,8 +29,8 @@ def download(
     A file is called `NAME.part` until its size and its SHA-256 are right. A download that broke off is gone on with by the
     same command, and what is already there is kept. No other command opens a connection to the outside.
     """
-    from warehouse import download as downloads
-    from warehouse.download_server import ADDRESS, Server
+    from warehouse.ingest import download as downloads
+    from warehouse.ingest.http_source import ADDRESS, Server
 
     with byte_progress() as (announce, note):
         fetched = downloads.Download(Server(url or ADDRESS)).fetch(out, downloads.FILES, announce, note)

@@ -59,19 +59,19 @@ def evaluate(
     settings = settings_for(home)
     with progress() as announce:
         bar = announce("measuring", None)
-        from orchestration.workspace import open_workspace
+        from orchestration.config.open_context import open_workspace
 
         workspace = replace(open_workspace(settings), show_progress=announce)
         if folds is not None:
-            from orchestration.fold_evaluator import evaluate_folds
+            from orchestration.commands.evaluate_folds import evaluate_folds
 
             report = evaluate_folds(workspace, folds)
         elif raw is not None:
-            from orchestration.transfer_evaluator import evaluate_transfer
+            from orchestration.commands.evaluate_transfer import evaluate_transfer
 
             report = evaluate_transfer(workspace, raw)
         else:
-            from orchestration.evaluator import evaluate_live
+            from orchestration.commands.evaluate_live import evaluate_live
 
             report = evaluate_live(workspace, examples)
         bar(1)

@@ -29,8 +29,8 @@ def export(
     settings = settings_for(home)
     with progress() as announce:
         bar = announce("exporting", None)
-        from orchestration.exporter import export_release
-        from orchestration.workspace import open_workspace
+        from orchestration.commands.export_model import export_release
+        from orchestration.config.open_context import open_workspace
 
         report = export_release(open_workspace(settings), directory, force=force)
         bar(1)

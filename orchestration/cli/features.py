@@ -29,14 +29,14 @@ def features(
 
     What is listed is registry.features, which every build derives from the declarations in the code.
     """
-    from orchestration.workspace import open_home
-    from warehouse import declared
+    from orchestration.config.open_context import open_home
+    from warehouse.catalog import data_dictionary
 
     lake = open_home(settings_for(home)).lake
-    known = declared.features(lake)
+    known = data_dictionary.features(lake)
     if name is not None:
-        feature = declared.find(known, name)
-        show({**feature, **declared.values(lake, feature["table_name"], feature["column_name"])}, as_json)
+        feature = data_dictionary.find(known, name)
+        show({**feature, **data_dictionary.values(lake, feature["table_name"], feature["column_name"])}, as_json)
     elif as_json:
         write_json(known.to_dicts())
     else:

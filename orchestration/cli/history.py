@@ -23,8 +23,8 @@ def history(
     as_json: JsonOption = False,
 ) -> None:
     """Show the journal of delta files: what each brought, and the snapshot and the release that first had it."""
-    from orchestration.workspace import open_home
-    from warehouse.deltas import history as read
+    from orchestration.config.open_context import open_home
+    from warehouse.ingest.deltas import history as read
 
     opened = open_home(settings_for(home))
     opened.lake.require()

@@ -37,8 +37,8 @@ def lookup(
     They come from a table that is written with each release and never waits for a build; after a rollback they are
     those of the release gone back to. With `--json`: a list of one {feature: value} for each key, in the order asked for.
     """
-    from orchestration.lookup import Lookup
-    from orchestration.workspace import open_home
+    from orchestration.config.open_context import open_home
+    from orchestration.serving.lookup import Lookup
 
     found = Lookup(open_home(settings_for(home)))
     rows = found.features(entity, keys, at)

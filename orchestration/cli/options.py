@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from orchestration.settings import Settings, load_settings
+from orchestration.config.settings import Settings, load_settings
 
 HomeOption = Annotated[
     Path | None,

@@ -26,7 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from warehouse.download_server import RemoteFile
+    from warehouse.ingest.http_source import RemoteFile
 
 console = Console()
 errors = Console(stderr=True)

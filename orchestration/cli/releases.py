@@ -24,9 +24,9 @@ def releases(
     The first one is live. `stockroom rollback N` makes another live again, unless it says what of it was cleaned up;
     `stockroom diff-release A B` compares two. In SQL: vectors.releases.
     """
-    from orchestration.workspace import open_home
-    from warehouse.rollback import hindrance
-    from warehouse.snapshots import utc
+    from orchestration.config.open_context import open_home
+    from warehouse.history.checkpoints import utc
+    from warehouse.operations.rollback import hindrance
 
     opened = open_home(settings_for(home))
     opened.lake.require()

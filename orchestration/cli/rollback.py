@@ -32,9 +32,9 @@ def rollback(
     features changed: then the catalogue goes on as it is in the lake, under the model gone back to. A model that was taken
     away goes live again only by `stockroom build --force` or by another rollback.
     """
-    from orchestration.rollback import roll_back
-    from orchestration.workspace import open_home
-    from warehouse.snapshots import utc
+    from orchestration.commands.rollback import roll_back
+    from orchestration.config.open_context import open_home
+    from warehouse.history.checkpoints import utc
 
     settings = settings_for(home)
     done = roll_back(open_home(settings), settings.encoder, release)

@@ -50,8 +50,8 @@ def search(
     The query goes through the same cleaning, features, encoder and tower as in training; products come from the
     release's own version of the vectors. With `--json`: a list of {rank, key, product_id, locale, title, score}.
     """
-    from orchestration.searcher import Searcher
-    from orchestration.workspace import open_home
+    from orchestration.config.open_context import open_home
+    from orchestration.serving.searcher import Searcher
 
     settings = settings_for(home)
     hits = Searcher(open_home(settings), settings.encoder).search(query, k, locale, context=context, at=at)

@@ -24,8 +24,8 @@ def snapshots(
     releases made from it. Its number or time goes where a command takes a snapshot: `stockroom sql --as-of 23 "…"`,
     `stockroom diff 11 23 features.products`, `stockroom train --as-of 11`. In SQL: registry.snapshots, registry.changes.
     """
-    from orchestration.workspace import open_home
-    from warehouse.snapshots import history, points, utc
+    from orchestration.config.open_context import open_home
+    from warehouse.history.checkpoints import history, points, utc
 
     opened = open_home(settings_for(home))
     changed = history(opened.lake)

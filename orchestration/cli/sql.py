@@ -40,11 +40,11 @@ def sql(
     product vectors are vectors.products, releases are vectors.releases. With `--as-of`, the vectors are those of the release
     that was live then.
     """
-    from orchestration.workspace import open_home
-    from warehouse.inspection import json_rows
-    from warehouse.inspection import query as ask
-    from warehouse.published import published_tables
-    from warehouse.snapshots import point
+    from orchestration.config.open_context import open_home
+    from warehouse.console.sql_console import json_rows
+    from warehouse.console.sql_console import query as ask
+    from warehouse.history.checkpoints import point
+    from warehouse.operations.release_views import published_tables
 
     text = _chosen(query, named, list_named)
     settings = settings_for(home)
@@ -76,7 +76,7 @@ def _chosen(query: str | None, named: str | None, list_named: bool) -> str | Non
     Raises:
         typer.BadParameter: Not exactly one of the three was asked for, or there is no query of that name.
     """
-    from warehouse.named_queries import named_queries
+    from warehouse.console.named_queries import named_queries
 
     if (query is not None) + (named is not None) + list_named != 1:
         raise typer.BadParameter("give one of: a query, --named NAME, --list")
@@ -90,7 +90,7 @@ def _chosen(query: str | None, named: str | None, list_named: bool) -> str | Non
 
 def _list(as_json: bool) -> None:
     """Print the ready-made queries."""
-    from warehouse.named_queries import named_queries
+    from warehouse.console.named_queries import named_queries
 
     if as_json:
         write_json([query._asdict() for query in named_queries().values()])

@@ -19,9 +19,9 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     And what the gate said: of a new model that the last run refused, else of the one that is live.
     """
-    from orchestration.workspace import open_home
-    from warehouse import tables
-    from warehouse.snapshots import content_snapshot
+    from orchestration.config.open_context import open_home
+    from warehouse.history.checkpoints import content_snapshot
+    from warehouse.lake import tables
 
     settings = settings_for(home)
     opened = open_home(settings)

@@ -9,7 +9,7 @@ from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, progress, write_json
 
 if TYPE_CHECKING:
-    from orchestration.trainer import TrainReport
+    from orchestration.commands.train import TrainReport
 
 
 def register(app: typer.Typer) -> None:
@@ -39,8 +39,8 @@ def train(
     settings = settings_for(home)
     with progress() as announce:
         starting = announce("recomputing the training table", None)
-        from orchestration.trainer import train as run
-        from orchestration.workspace import open_workspace
+        from orchestration.commands.train import train as run
+        from orchestration.config.open_context import open_workspace
 
         report = run(replace(open_workspace(settings), show_progress=announce), as_of)
         starting(1)

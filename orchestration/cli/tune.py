@@ -27,8 +27,8 @@ def tune(
     """
     settings = settings_for(home)
     with progress() as announce:
-        from orchestration.tuner import tune as run
-        from orchestration.workspace import open_workspace
+        from orchestration.commands.tune import tune as run
+        from orchestration.config.open_context import open_workspace
 
         report = run(replace(open_workspace(settings), show_progress=announce), trials)
     if as_json:

@@ -9,7 +9,7 @@ from orchestration.cli.options import HomeOption, settings_for
 from orchestration.cli.output import errors
 
 if TYPE_CHECKING:
-    from orchestration.settings import Settings
+    from orchestration.config.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -27,8 +27,8 @@ def ui(
     The asset graph shows every table with its columns, rows, checks and plots; "Materialize all" runs the pipeline. Delta
     files dropped into the home's folder incoming/ come in by themselves, as with `stockroom apply --incoming`.
     """
-    from orchestration.server import serve
-    from orchestration.workspace import open_home
+    from orchestration.config.open_context import open_home
+    from orchestration.instance.ui_server import serve
 
     settings = settings_for(home)
     opened = open_home(settings)

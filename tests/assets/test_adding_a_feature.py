@@ -19,10 +19,10 @@ MEANING = "capital letters in the title"
 SCRIPT = f"""
 import json, sys
 from pathlib import Path
-from assets.features import feature_products
-from orchestration.builder import build
-from orchestration.settings import load_settings
-from orchestration.workspace import open_workspace
+from assets.tables.features import feature_products
+from orchestration.commands.build import build
+from orchestration.config.settings import load_settings
+from orchestration.config.open_context import open_workspace
 from warehouse import inspection
 from warehouse.contracts.registry import CONTRACTS
 

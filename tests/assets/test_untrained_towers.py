@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from assets.model import feature_spec
-from assets.texts import TextVectors, product_texts, query_texts
-from models import checkpoint
-from models.feature_encoder import FeatureEncoder
-from models.query_tower import ProductTower, QueryTower
+from assets.model.two_tower import feature_spec
+from assets.services.text_vectors import TextVectors, product_texts, query_texts
 from models.settings import TowerSettings
-from models.towers import TwoTower
-from models.training import TrainedModel, feature_sizes
-from orchestration.settings import load_settings
-from orchestration.workspace import open_workspace
-from warehouse import frames
+from models.towers import checkpoint
+from models.towers.feature_encoder import FeatureEncoder
+from models.towers.network import TwoTower
+from models.towers.numpy_inference import ProductTower, QueryTower
+from models.training.trainer import TrainedModel, feature_sizes
+from orchestration.config.open_context import open_workspace
+from orchestration.config.settings import load_settings
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.features import datasets
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def sides(built):
     """Return for each side the encoder's vectors of real rows, their features, and what its tower reads."""
     workspace = open_workspace(load_settings(built.home))
     vectors, lake = TextVectors(workspace), workspace.home.lake
-    queries, products = frames.queries(lake), frames.products(lake)
+    queries, products = datasets.queries(lake), datasets.products(lake)
     return {
         "query": (vectors.cached(query_texts(queries)), queries, feature_spec("features.queries")),
         "product": (vectors.cached(product_texts(products)), products, feature_spec("features.products")),

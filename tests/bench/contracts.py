@@ -15,12 +15,12 @@ from typing import Any
 
 from figures import Bench, arguments, in_own_process, peak_mb
 
-from warehouse import tables
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.ingest import ingest
-from warehouse.lake import Lake, connect
-from warehouse.staging import refresh_products
-from warehouse.verification import verify
+from warehouse.ingest.full_snapshot import ingest
+from warehouse.lake import tables
+from warehouse.lake.contract_check import verify
+from warehouse.lake.lake import Lake, connect
+from warehouse.transform.staging import refresh_products
 
 TABLES = ("raw.products", "staging.products", "features.products")
 STEPS = {

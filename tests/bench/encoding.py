@@ -24,8 +24,8 @@ import numpy as np
 import polars as pl
 from figures import Bench, arguments, in_own_process, peak_mb
 
-from models.encoder import load_encoder
-from models.fingerprint import model_folder, resolve_precision
+from models.encoder.fingerprint import model_folder, resolve_precision
+from models.encoder.loading import load_encoder
 from models.settings import EncoderSettings
 
 PRODUCTS = "shopping_queries_dataset_products.parquet"
@@ -54,7 +54,7 @@ def step(name: str, folder: Path, seed: int) -> dict[str, Any]:
     titles = json.loads((folder / "titles.json").read_text(encoding="utf-8"))
     asked = shuffled(titles, seed)
     if name == "sentence-transformers":
-        from models.torch_encoder import load_sentence_transformer
+        from models.encoder.torch_backend import load_sentence_transformer
 
         encode = load_sentence_transformer(EncoderSettings(), "cpu").encode
     else:

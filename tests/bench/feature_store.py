@@ -27,15 +27,16 @@ import polars as pl
 from contracts import prepare
 from figures import Bench, arguments, seconds
 
-from orchestration.lookup import Lookup
-from warehouse import dated, offline, tables
-from warehouse.contracts.dated import DatedTable
+from orchestration.serving.lookup import Lookup
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.dated_files import take_in
+from warehouse.contracts.time_series import DatedTable
+from warehouse.features import offline_store, point_in_time
 from warehouse.home import Home
-from warehouse.ingest import ingest
-from warehouse.lake import connect, snapshot_id
-from warehouse.staging import refresh_products, refresh_queries
+from warehouse.ingest.full_snapshot import ingest
+from warehouse.ingest.time_series_files import take_in
+from warehouse.lake import tables
+from warehouse.lake.lake import connect, snapshot_id
+from warehouse.transform.staging import refresh_products, refresh_queries
 
 MAX_AGE_DAYS, ROUNDS, SINGLE, BATCHES, WARM = 30, 3, 2000, 200, 50
 NUMBERS = [{"name": name, "meaning": name} for name in ("price", "rating", "stock")]
@@ -106,8 +107,8 @@ def export(home: Home, path: Path) -> list[str]:
     release = home.releases.live()
     assert release is not None
     with home.lake.reading(release.snapshot) as connection:
-        keys = offline.keys(connection, "product")
-        rows = pl.concat(offline.rows(connection, "product", keys))
+        keys = offline_store.keys(connection, "product")
+        rows = pl.concat(offline_store.rows(connection, "product", keys))
     rows.with_columns(as_of=pl.lit(home.settings.judged_at)).write_parquet(path)
     return sorted(keys["key"])
 
@@ -123,7 +124,7 @@ def our_joins(home: Home, folder: Path, events: int, entities: int) -> tuple[lis
     with home.lake.reading() as connection:
         for _ in range(ROUNDS):
             started = time.perf_counter()
-            found = dated.look_up(connection, PRICES, points.select("entity_key", "as_of"))
+            found = point_in_time.look_up(connection, PRICES, points.select("entity_key", "as_of"))
             seconds.append(time.perf_counter() - started)
     return seconds, points.select("place").hstack(found.rename(lambda name: name.split(".")[1]))
 

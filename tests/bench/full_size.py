@@ -29,8 +29,8 @@ import duckdb
 import polars as pl
 from figures import Bench, Figure, arguments, in_own_process, peak_mb
 
-from warehouse.doors import DOORS
-from warehouse.lake import Lake
+from warehouse.ingest.sources import DOORS
+from warehouse.lake.lake import Lake
 from warehouse.sample import write_sample
 from warehouse.sample.writer import PRODUCTS
 
@@ -83,11 +83,11 @@ def build(home: Path, raw: Path) -> dict[str, float]:
     """
     import dagster as dg
 
-    from orchestration.assembly import assemble
-    from orchestration.instance import open_instance
-    from orchestration.settings import load_settings
-    from orchestration.workspace import open_workspace
-    from warehouse.snapshots import mark
+    from orchestration.config.open_context import open_workspace
+    from orchestration.config.settings import load_settings
+    from orchestration.defs.build_definitions import assemble
+    from orchestration.instance.dagster_instance import open_instance
+    from warehouse.history.checkpoints import mark
 
     home.mkdir(exist_ok=True)
     workspace = replace(open_workspace(load_settings(home)), raw=raw)

@@ -96,10 +96,10 @@ def build(home: Path, raw: Path | None) -> dict[str, float]:
     """Build, and return the seconds of the job and of the functions of its assets and checks, and how many there were."""
     from dagster._core.execution.plan import compute_generator
 
-    from orchestration.builder import run_job
-    from orchestration.run_lock import run_lock
-    from orchestration.settings import load_settings
-    from orchestration.workspace import open_workspace
+    from orchestration.commands.build import run_job
+    from orchestration.config.open_context import open_workspace
+    from orchestration.config.settings import load_settings
+    from orchestration.instance.locks import run_lock
 
     inside, steps = 0.0, 0
     invoke = compute_generator.invoke_compute_fn

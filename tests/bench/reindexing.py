@@ -87,16 +87,16 @@ class Encoder:
 
 def command(options: argparse.Namespace) -> None:
     """Run stockroom commands in this process, one after another, and print what the last one reported and what it took."""
-    import assets.texts
+    import assets.services.text_vectors
 
     opened: list[Encoder] = []
-    opener = assets.texts.open_encoder
+    opener = assets.services.text_vectors.open_encoder
 
     def open_encoder(*given: Any) -> Any:
         opened.append(Encoder(opener, given, options.fake))
         return opened[-1]
 
-    assets.texts.open_encoder = open_encoder  # type: ignore[assignment]
+    assets.services.text_vectors.open_encoder = open_encoder  # type: ignore[assignment]
     from orchestration.cli import main as stockroom
 
     told: dict[str, Any] = {}
@@ -162,9 +162,9 @@ def write_one(catalogue: pl.DataFrame, seed: int, path: Path) -> str:
 
 def is_found(home: Path, title: str, faked: bool) -> bool:
     """Tell whether a search that starts now finds the product: among vectors of hashes, whether it is there to be found."""
-    from orchestration.searcher import Searcher
-    from orchestration.settings import load_settings
-    from orchestration.workspace import open_workspace
+    from orchestration.config.open_context import open_workspace
+    from orchestration.config.settings import load_settings
+    from orchestration.serving.searcher import Searcher
 
     opened = open_workspace(load_settings(home)).home
     if not faked:

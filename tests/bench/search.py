@@ -29,11 +29,11 @@ import numpy as np
 import polars as pl
 from figures import Bench, arguments, in_own_process, peak_mb, seconds
 
-from models.encoder import open_encoder
-from models.text import query_text
-from orchestration.searcher import Searcher
-from orchestration.settings import load_settings
-from orchestration.workspace import open_home
+from models.encoder.loading import open_encoder
+from models.encoder.text_template import query_text
+from orchestration.config.open_context import open_home
+from orchestration.config.settings import load_settings
+from orchestration.serving.searcher import Searcher
 from warehouse.home import Home
 from warehouse.sample import write_sample
 

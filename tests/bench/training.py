@@ -4,8 +4,9 @@ Run it with: python tests/bench/training.py [--pairs 1000000] [--threads 2] [--r
 catalogue of unit vectors with a structure to learn, every feature that the towers read, and as many Exact pairs, with
 products judged Substitute, Complement and Irrelevant beside them, and measures, each in a process of its own:
 
-- `training`: `models.training.train` for one epoch, over memory-mapped vectors: draws, gathers, masks, both losses, clipping
-  and AdamW. There is next to no validation (its locale has one product), and what comes before the first step is told apart.
+- `training`: `models.training.trainer.train` for one epoch, over memory-mapped vectors: draws, gathers, masks, both losses,
+  clipping and AdamW. There is next to no validation (its locale has one product), and what comes before the first step is told
+  apart.
 - `bare`: forward and backward passes over tensors of the same batches, made beforehand, and nothing else; then the same with
   AdamW's step. Rounds before and after the training even out what else the machine does.
 - `reference`: SentenceTransformerTrainer with MultipleNegativesRankingLoss on a few hundred pairs of texts, all of the encoder
@@ -33,14 +34,14 @@ import numpy.typing as npt
 import polars as pl
 from figures import Bench, arguments, in_own_process, peak_mb
 
-from models.feature_encoder import FeatureEncoder, FeatureSpec
-from models.fingerprint import model_folder
+from models.encoder.fingerprint import model_folder
 from models.settings import EncoderSettings, TowerSettings, TrainingSettings
-from models.training_data import COMPLEMENT, EXACT, IRRELEVANT, SUBSTITUTE, TrainingData
+from models.towers.feature_encoder import FeatureEncoder, FeatureSpec
+from models.training.dataset import COMPLEMENT, EXACT, IRRELEVANT, SUBSTITUTE, TrainingData
 from warehouse.contracts.registry import CONTRACTS
 
 if TYPE_CHECKING:
-    from models.steps import StepTensors
+    from models.training.step import StepTensors
 
 DIM, CLUSTERS, EXACT_PER_QUERY, TOPICS = 384, 2000, 10, 20_000
 LABELS = np.repeat([EXACT, SUBSTITUTE, COMPLEMENT, IRRELEVANT], [EXACT_PER_QUERY, 3, 1, 2]).astype(np.int8)
@@ -114,7 +115,7 @@ def features(spec: FeatureSpec, rows: int, rng: np.random.Generator) -> pl.DataF
 
 def training(folder: Path, settings: TrainingSettings) -> dict[str, object]:
     """Train one epoch and return the figures of the whole and of the epoch alone."""
-    from models.training import train
+    from models.training.trainer import train
 
     data, before, marks = load(folder), peak_mb(), [_clocks()]
     model = train(data, QUERY, PRODUCT, TowerSettings(), settings, lambda epoch: marks.append(_clocks()))
@@ -134,8 +135,8 @@ def bare(folder: Path, settings: TrainingSettings) -> dict[str, object]:
     """Return the figures of passes over tensors that are there: forward and backward, and with the optimiser's step."""
     import torch
 
-    from models.steps import step_loss
-    from models.towers import FeatureSizes, TwoTower
+    from models.towers.network import FeatureSizes, TwoTower
+    from models.training.step import step_loss
 
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
@@ -165,8 +166,8 @@ def tensors(data: TrainingData, encoders: list[FeatureEncoder], settings: Traini
     """Yield the tensors of an epoch's first batches, as the training makes them."""
     import torch
 
-    from models.batches import Judgements, TowerInputs, contrastive_batches, count_batches, graded_batches
-    from models.steps import gather
+    from models.training.samplers import Judgements, TowerInputs, contrastive_batches, count_batches, graded_batches
+    from models.training.step import gather
 
     judgements, rng = Judgements(data, "train"), np.random.default_rng(settings.seed)
     queries = TowerInputs(data.query_vectors, *encoders[0].transform(data.query_features))

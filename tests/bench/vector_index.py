@@ -27,11 +27,11 @@ import polars as pl
 import pyarrow as pa
 from figures import Bench, arguments, in_own_process, peak_mb
 
-from models.encoder import load_encoder
+from models.encoder.loading import load_encoder
 from models.settings import EncoderSettings
-from warehouse.lance import to_vectors
 from warehouse.sample import write_sample
-from warehouse.vectors import VectorStore
+from warehouse.vectors.lance_tables import to_vectors
+from warehouse.vectors.product_vectors import VectorStore
 
 K = 10
 CHANGES = 10

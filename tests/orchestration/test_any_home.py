@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.settings import load_settings
+from orchestration.config.settings import load_settings
 from warehouse.errors import WarehouseError
 
 ODD = "höm e%3F?#'\"[a-z]*{x}&;$\\🙂"

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from orchestration.applier import apply
-from orchestration.assembly import assemble
-from orchestration.builder import build
-from orchestration.rebuilder import rebuild
-from orchestration.settings import load_settings
-from orchestration.workspace import open_workspace
+from orchestration.commands.apply import apply
+from orchestration.commands.build import build
+from orchestration.commands.rebuild import rebuild
+from orchestration.config.open_context import open_workspace
+from orchestration.config.settings import load_settings
+from orchestration.defs.build_definitions import assemble
 
 EXAMPLES = int(os.environ.get("SUBSETS", "2"))  # besides those that are written out
 PRODUCTS = "shopping_queries_dataset_products.parquet"
@@ -103,9 +103,9 @@ def _copy_or_link(source, target):
 
 def _stop(patch, after):
     """Stop a run once it has written so many tables, between the commit and the report."""
-    from assets import tables
+    from assets.core import table_asset
 
-    told, original = 0, tables.result
+    told, original = 0, table_asset.result
 
     def result(*given, **named):
         nonlocal told
@@ -114,7 +114,7 @@ def _stop(patch, after):
             raise Stopped
         return original(*given, **named)
 
-    patch.setattr(tables, "result", result)
+    patch.setattr(table_asset, "result", result)
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))

@@ -12,20 +12,21 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from assets.serving import ServingModel
-from assets.texts import product_texts
-from assets.vectors import embed
-from assets.workspace import Workspace
-from orchestration.settings import load_settings
-from warehouse import changes, frames, offline, snapshots
-from warehouse.delta_files import check_deltas
-from warehouse.deltas import apply_deltas, ensure
-from warehouse.doors import arrivals
+from assets.release.product_vectors import embed
+from assets.run_context import Workspace
+from assets.services.serving_model import ServingModel
+from assets.services.text_vectors import product_texts
+from orchestration.config.settings import load_settings
+from warehouse.features import datasets, offline_store
+from warehouse.history import checkpoints, table_diff
 from warehouse.home import Home
-from warehouse.ingest import ingest
-from warehouse.replay import forget_superseded, keep, replay
+from warehouse.ingest.delta_files import check_deltas
+from warehouse.ingest.deltas import apply_deltas, ensure
+from warehouse.ingest.full_snapshot import ingest
+from warehouse.ingest.sources import arrivals
+from warehouse.lake.sync_tables import DERIVED, GIVEN, take_over
+from warehouse.operations.replay import forget_superseded, keep, replay
 from warehouse.settings import WarehouseSettings
-from warehouse.takeover import DERIVED, GIVEN, take_over
 
 EXAMPLES = int(os.environ.get("TRIALS", "2"))  # besides those that are written out
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -122,7 +123,7 @@ class Chain:
         self.model = ServingModel(self.workspace, built.report["model"])
 
     def bring_in(self, folder=None, deltas=()):
-        lake, known = self.home.lake, snapshots.points(self.home.lake) if self.home.lake.exists else []
+        lake, known = self.home.lake, checkpoints.points(self.home.lake) if self.home.lake.exists else []
         if folder:
             files = arrivals(folder, NOW)
             keep(self.home, files)
@@ -137,34 +138,34 @@ class Chain:
         keys = None
         if known:
             with lake.reading() as connection:
-                keys = offline.changed_keys(connection, "product", known[-1].snapshot)
+                keys = offline_store.changed_keys(connection, "product", known[-1].snapshot)
             self.agrees_with_a_comparison(known[-1].snapshot)
         self.embed(keys)
         self.end()
 
     def agrees_with_a_comparison(self, before):
         """Hold what the change feed counts against a comparison of whole tables."""
-        lake, told = self.home.lake, changes.written(self.home.lake, before)
+        lake, told = self.home.lake, table_diff.written(self.home.lake, before)
         newest = lake.snapshot()
         for table in (*GIVEN, *DERIVED):
-            found = changes.difference(lake, table, before, newest)
+            found = table_diff.difference(lake, table, before, newest)
             assert told.get(table, (0, 0, 0)) == (found.added, found.changed, found.removed), table
 
     def end(self):
         """End a run."""
         lake = self.home.lake
-        point = snapshots.mark(lake, f"run {lake.snapshot()}", NOW)
+        point = checkpoints.mark(lake, f"run {lake.snapshot()}", NOW)
         self.home.online.write(lake, point)
         with lake.reading(point) as connection:
-            for entity in offline.ENTITIES:
-                keys = offline.keys(connection, entity)
-                expected = offline.decoded(connection, entity, keys)
+            for entity in offline_store.ENTITIES:
+                keys = offline_store.keys(connection, entity)
+                expected = offline_store.decoded(connection, entity, keys)
                 stored = self.home.online.rows(entity, point, keys["key"].to_list())
                 assert dict(zip(keys["key"], stored, strict=True)) == expected
                 assert self.home.online.count(entity, point) == keys.height
 
     def embed(self, keys=None, anew=False):
-        products = self.model.with_input_hash(frames.products(self.home.lake, keys=keys))
+        products = self.model.with_input_hash(datasets.products(self.home.lake, keys=keys))
         self.model.texts.fill(product_texts(products))
         return embed(self.model, products, keys, anew=anew)[0]
 
@@ -215,7 +216,7 @@ def started(built, derive, tmp_path_factory):
     """Return a home into which the first files came."""
     folder = tmp_path_factory.mktemp("started")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("assets.texts.open_encoder", lambda *_: Encoder())
+        patch.setattr("assets.services.text_vectors.open_encoder", lambda *_: Encoder())
         chain = Chain(folder / "home", built, derive)
         chain.bring_in(_folder(folder / "start", IDS, "E", None))
     return chain.home.root
@@ -229,7 +230,7 @@ def test_one_by_one_in_batches_and_replayed_end_alike(built, derive, started, tm
     """`ends` says after which steps a batch ends."""
     folder = tmp_path_factory.mktemp("chain")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("assets.texts.open_encoder", lambda *_: Encoder())
+        patch.setattr("assets.services.text_vectors.open_encoder", lambda *_: Encoder())
         one, batches = (Chain(folder / name, built, derive, started) for name in ("one", "batches"))
         replayed = Chain(folder / "replayed", built, derive)
         made, waiting = [], []

@@ -8,9 +8,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.model import feature_spec
-from orchestration.assembly import assemble
-from orchestration.settings import load_settings
+from assets.model.two_tower import feature_spec
+from orchestration.config.settings import load_settings
+from orchestration.defs.build_definitions import assemble
 from warehouse.errors import WarehouseError
 
 DECLARED = """

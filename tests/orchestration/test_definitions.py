@@ -9,7 +9,7 @@ import pytest
 
 from orchestration.definitions import defs
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.takeover import DERIVED
+from warehouse.lake.sync_tables import DERIVED
 
 # asset: (what it is made from, its kinds). The group is the first part of the name.
 GRAPH = {

@@ -8,14 +8,15 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from assets.checks import the_gate_let_the_model_through
-from models.validation import RetrievalCheck, RetrievalScores
-from orchestration.builder import build
-from orchestration.instance import open_instance
-from orchestration.searcher import Searcher
-from orchestration.settings import load_settings
-from orchestration.workspace import open_workspace
-from warehouse import frames, integrity
+from assets.checks.check_steps import the_gate_let_the_model_through
+from models.training.retrieval_validation import RetrievalCheck, RetrievalScores
+from orchestration.commands.build import build
+from orchestration.config.open_context import open_workspace
+from orchestration.config.settings import load_settings
+from orchestration.instance.dagster_instance import open_instance
+from orchestration.serving.searcher import Searcher
+from warehouse.features import datasets
+from warehouse.operations import consistency
 from warehouse.settings import ReleaseSettings
 
 PRODUCTS = "shopping_queries_dataset_products.parquet"
@@ -69,7 +70,7 @@ def history(built, changed_raw, copy_home):
         patch.setenv("DAGSTER_HOME", "")
         for name, value in TRAINING.items():
             patch.setenv(f"STOCKROOM_TRAINING__{name}", value)
-        patch.setattr(frames, "training_pairs", _shuffled(frames.training_pairs))
+        patch.setattr(datasets, "training_pairs", _shuffled(datasets.training_pairs))
         patch.setattr(RetrievalCheck, "_measure", _the_more_the_better)
         workspace = open_workspace(load_settings(copy_home()))
         hits, reports, releases, checks = {"before": _hits(workspace)}, {}, {}, {}
@@ -164,7 +165,7 @@ def test_changed_products_go_live_under_the_old_model_while_the_new_one_is_refus
     assert (release.release, release.kind) == (built.report["release"] + 1, "catalogue")
     assert (release.model_id, release.snapshot) == (built.report["model"], changed.snapshot)
     assert changed.new_vectors
-    assert integrity.key_differences(workspace.home, release) == (0, 0)
+    assert consistency.key_differences(workspace.home, release) == (0, 0)
     measured = json.loads(release.metrics)
     assert measured["gate"]["decision"] == "first"  # what let the live model in, not what kept the other out
     assert measured["systems"]["model"] == changed.relevance["systems"]["model"]

@@ -8,12 +8,12 @@ import sys
 import polars as pl
 import pytest
 
-from orchestration.builder import build
-from orchestration.instance import open_instance
-from orchestration.searcher import Searcher
-from orchestration.settings import load_settings
-from orchestration.workspace import open_home, open_workspace
-from warehouse import integrity
+from orchestration.commands.build import build
+from orchestration.config.open_context import open_home, open_workspace
+from orchestration.config.settings import load_settings
+from orchestration.instance.dagster_instance import open_instance
+from orchestration.serving.searcher import Searcher
+from warehouse.operations import consistency
 
 PRODUCTS = "shopping_queries_dataset_products.parquet"
 
@@ -27,14 +27,14 @@ owner = importlib.import_module(module)
 for part in path:
     owner = getattr(owner, part)
 setattr(owner, last, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
-from orchestration.builder import build
-from orchestration.settings import load_settings
-from orchestration.workspace import open_workspace
+from orchestration.commands.build import build
+from orchestration.config.settings import load_settings
+from orchestration.config.open_context import open_workspace
 build(open_workspace(load_settings(Path(sys.argv[2]))), Path(sys.argv[3]))
 """
 POINTS = (
-    "assets.staging:refresh_products",  # raw is there, staging is not yet
-    "warehouse.releases:Releases.append",  # all is there, the release's row is not yet
+    "assets.tables.staging:refresh_products",  # raw is there, staging is not yet
+    "warehouse.serving.release_log:Releases.append",  # all is there, the release's row is not yet
 )
 
 
@@ -67,7 +67,7 @@ def test_the_old_release_answers_and_the_next_build_ends_right(built, changed_ra
         home = open_home(settings)
         live = home.releases.live()
         assert live.release == 1
-        assert integrity.key_differences(home, live) == (0, 0)  # its snapshot and its vectors are both still there
+        assert consistency.key_differences(home, live) == (0, 0)  # its snapshot and its vectors are both still there
         assert Searcher(home, settings.encoder).search("quite new thing", 5) == old
         home.journal.path.write_bytes(home.journal.path.read_bytes() + b'{"run_id": "torn')
 
@@ -77,7 +77,7 @@ def test_the_old_release_answers_and_the_next_build_ends_right(built, changed_ra
     home = open_home(settings)
     found = Searcher(home, settings.encoder).search("quite new thing", 5)
     assert all("Quite new thing" in hit.title for hit in found[:3])
-    assert integrity.key_differences(home, home.releases.live()) == (0, 0)
+    assert consistency.key_differences(home, home.releases.live()) == (0, 0)
     assert home.journal.last()["releases.live"]["release"] == 2
     with open_instance(home) as instance:
         statuses = [run.status.value for run in instance.get_runs()]  # newest first

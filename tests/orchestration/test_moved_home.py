@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.instance import open_instance
-from orchestration.settings import load_settings
-from orchestration.workspace import open_home
-from warehouse.snapshots import content_snapshot
+from orchestration.config.open_context import open_home
+from orchestration.config.settings import load_settings
+from orchestration.instance.dagster_instance import open_instance
+from warehouse.history.checkpoints import content_snapshot
 
 QUESTIONS = (
     ("search", "black tent", "--json"),

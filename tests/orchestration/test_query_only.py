@@ -2,10 +2,10 @@
 
 import pytest
 
-from orchestration.builder import build
-from orchestration.searcher import Searcher
-from orchestration.settings import load_settings
-from orchestration.workspace import open_workspace
+from orchestration.commands.build import build
+from orchestration.config.open_context import open_workspace
+from orchestration.config.settings import load_settings
+from orchestration.serving.searcher import Searcher
 
 MODE = {"STOCKROOM_TOWER__MODE": "query_only", "STOCKROOM_RELEASE__GATE_MARGIN": "1"}
 QUERIES = ["black tent", "wireless earbuds", "office chair"]

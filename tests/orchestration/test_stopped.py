@@ -9,11 +9,11 @@ import time
 
 import pytest
 
-from orchestration.run_lock import run_lock
-from orchestration.searcher import Searcher
-from orchestration.settings import load_settings
-from orchestration.workspace import open_home
-from warehouse import integrity
+from orchestration.config.open_context import open_home
+from orchestration.config.settings import load_settings
+from orchestration.instance.locks import run_lock
+from orchestration.serving.searcher import Searcher
+from warehouse.operations import consistency
 
 # As from a terminal: a shell has what it starts in the background ignore Ctrl-C.
 FROM_A_TERMINAL = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -78,7 +78,7 @@ def test_a_build_is_stopped_anywhere_and_the_next_one_goes_on(built, tmp_path):
     assert last.returncode == 0
     home, settings = open_home(load_settings(root)), load_settings(root)
     assert home.releases.require().model_id == built.report["model"]
-    assert integrity.key_differences(home, home.releases.require()) == (0, 0)
+    assert consistency.key_differences(home, home.releases.require()) == (0, 0)
     whole = open_home(load_settings(built.home))
     assert Searcher(home, settings.encoder).search("lamp", 5) == Searcher(whole, settings.encoder).search("lamp", 5)
 

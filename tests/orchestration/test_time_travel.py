@@ -13,13 +13,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from orchestration.builder import BuildReport, build
-from orchestration.settings import load_settings
-from orchestration.workspace import open_home, open_workspace
-from warehouse import tables
+from orchestration.commands.build import BuildReport, build
+from orchestration.config.open_context import open_home, open_workspace
+from orchestration.config.settings import load_settings
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.home import Home
-from warehouse.lake import scalar
+from warehouse.lake import tables
+from warehouse.lake.lake import scalar
 from warehouse.sample import write_sample
 
 PRODUCTS = "shopping_queries_dataset_products.parquet"
@@ -77,7 +77,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
     """Build 700 products, change 500 of them, and build again."""
     folder = tmp_path_factory.mktemp("past")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("assets.texts.open_encoder", lambda *_: HashEncoder())
+        patch.setattr("assets.services.text_vectors.open_encoder", lambda *_: HashEncoder())
         for name, value in SETTINGS.items():
             patch.setenv(name, value)
         patch.setenv("DAGSTER_HOME", "")
@@ -111,7 +111,7 @@ def _one_epoch(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STOCKROOM_HOME", str(past.home.root))
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("assets.texts.open_encoder", lambda *_: HashEncoder())
+    monkeypatch.setattr("assets.services.text_vectors.open_encoder", lambda *_: HashEncoder())
 
 
 @pytest.fixture(scope="module")

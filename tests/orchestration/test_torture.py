@@ -19,15 +19,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from orchestration.applier import apply
-from orchestration.instance import open_instance
-from orchestration.lookup import Lookup
-from orchestration.searcher import Searcher
-from orchestration.settings import load_settings
-from orchestration.workspace import open_home, open_workspace
-from warehouse import integrity
-from warehouse.snapshots import content_snapshot
-from warehouse.takeover import DERIVED, GIVEN
+from orchestration.commands.apply import apply
+from orchestration.config.open_context import open_home, open_workspace
+from orchestration.config.settings import load_settings
+from orchestration.instance.dagster_instance import open_instance
+from orchestration.serving.lookup import Lookup
+from orchestration.serving.searcher import Searcher
+from warehouse.history.checkpoints import content_snapshot
+from warehouse.lake.sync_tables import DERIVED, GIVEN
+from warehouse.operations import consistency
 
 TRIALS = int(os.environ.get("TRIALS", "3"))
 SEED = int(os.environ.get("SEED", "0"))
@@ -72,7 +72,7 @@ def _state(root, queries, keys):
     settings = load_settings(root)
     home = open_home(settings)
     release = home.releases.live()
-    assert integrity.key_differences(home, release) == (0, 0)
+    assert consistency.key_differences(home, release) == (0, 0)
     with home.lake.reading(release.snapshot) as connection:  # batches and killed runs bring files in at other snapshots
         rows = {
             table: connection.sql(
@@ -215,7 +215,7 @@ def test_two_applies_and_a_build_at_once_all_succeed_and_searches_go_on(copy_hom
     # One run after another: each release has the whole of what came in before it, and of no other file a part.
     found = []
     for release in home.releases.all():
-        assert integrity.key_differences(home, release) == (0, 0)
+        assert consistency.key_differences(home, release) == (0, 0)
         with home.lake.reading(release.snapshot) as connection:
             found.append(
                 {*connection.sql("SELECT name FROM raw.deltas").fetchall()} if release.release > first else set()

@@ -17,13 +17,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from orchestration import server
+from orchestration.config.open_context import open_home
+from orchestration.config.settings import load_settings
 from orchestration.definitions import defs
-from orchestration.instance import COMMAND_LINE, bury_runs_of_a_dead_server, open_instance
-from orchestration.server import serve
-from orchestration.settings import load_settings
-from orchestration.ui_health import Health, health
-from orchestration.workspace import open_home
+from orchestration.instance import ui_server
+from orchestration.instance.dagster_instance import COMMAND_LINE, bury_runs_of_a_dead_server, open_instance
+from orchestration.instance.ui_health import Health, health
+from orchestration.instance.ui_server import serve
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
@@ -280,10 +280,10 @@ def stand_in(monkeypatch, tmp_path):
     def run(code: str, *answers: Health | None) -> tuple[str, list[str]]:
         left, addresses = list(answers), []
         command = [sys.executable, "-c", code]
-        monkeypatch.setattr(server, "_start", lambda *_: subprocess.Popen(command, start_new_session=True))
-        monkeypatch.setattr(server, "ask", lambda *_: left.pop(0) if len(left) > 1 else left[0])
+        monkeypatch.setattr(ui_server, "_start", lambda *_: subprocess.Popen(command, start_new_session=True))
+        monkeypatch.setattr(ui_server, "ask", lambda *_: left.pop(0) if len(left) > 1 else left[0])
         for wait in ("_POLL_S", "_ASK_EVERY_S", "_PATIENCE_S"):
-            monkeypatch.setattr(server, wait, 0.01)
+            monkeypatch.setattr(ui_server, wait, 0.01)
         with pytest.raises(WarehouseError) as ended:
             serve(open_home(load_settings(tmp_path)), "127.0.0.1", free_port(), addresses.append)
         return ended.value.message, addresses

@@ -9,10 +9,10 @@ import duckdb
 import polars as pl
 import pytest
 
-from warehouse import tables
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.ingest import Ingested, ingest
-from warehouse.lake import Lake, connect
+from warehouse.ingest.full_snapshot import Ingested, ingest
+from warehouse.lake import tables
+from warehouse.lake.lake import Lake, connect
 from warehouse.settings import WarehouseSettings
 
 PRODUCTS = "shopping_queries_dataset_products.parquet"

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from warehouse import home_format, snapshots, tables
+from warehouse import home_format
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.delta_files import check_deltas
-from warehouse.deltas import apply_deltas
 from warehouse.errors import WarehouseError
+from warehouse.history import checkpoints
 from warehouse.home import Home
+from warehouse.ingest.delta_files import check_deltas
+from warehouse.ingest.deltas import apply_deltas
+from warehouse.lake import tables
 from warehouse.settings import WarehouseSettings
 
 FORMAT_1 = (Path(__file__).parent / "format_1.sql").read_text(encoding="utf-8")
@@ -86,11 +88,11 @@ def test_journal_and_tombstones_go_on(home, tmp_path):
 
 
 def test_points_and_their_history_go_on(home, derive):
-    assert [point.snapshot for point in snapshots.points(home.lake)] == [2]
-    assert snapshots.content_snapshot(home.lake) == 2
+    assert [point.snapshot for point in checkpoints.points(home.lake)] == [2]
+    assert checkpoints.content_snapshot(home.lake) == 2
     derive(home.lake)
-    assert snapshots.mark(home.lake, "run-2", snapshots.points(home.lake)[0].ended_at) > 2
-    assert sorted(snapshots.history(home.lake)) == [point.snapshot for point in snapshots.points(home.lake)]
+    assert checkpoints.mark(home.lake, "run-2", checkpoints.points(home.lake)[0].ended_at) > 2
+    assert sorted(checkpoints.history(home.lake)) == [point.snapshot for point in checkpoints.points(home.lake)]
 
 
 @pytest.mark.parametrize(("kind", "value"), [("VARCHAR", "'7'"), ("INTEGER", "7"), ("DOUBLE", "7.0")])

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.lake import Lake
-from warehouse.verification import verify
+from warehouse.lake.contract_check import verify
+from warehouse.lake.lake import Lake
 
 ESCI = Path(__file__).parents[3] / "shared" / "esci"
 EXAMPLES = "shopping_queries_dataset_examples.parquet"

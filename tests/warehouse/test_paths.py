@@ -13,16 +13,16 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from warehouse.contracts.dated import DatedColumn, DatedTable
-from warehouse.dated_files import check_file
-from warehouse.delta_files import check_deltas
-from warehouse.doors import check_folder, required_files
+from warehouse.contracts.time_series import DatedColumn, DatedTable
 from warehouse.errors import WarehouseError
-from warehouse.examples import read_examples
-from warehouse.lake import Lake, connect
-from warehouse.lance import LanceDirectory, key_field, merge
+from warehouse.ingest.delta_files import check_deltas
+from warehouse.ingest.sources import check_folder, required_files
+from warehouse.ingest.time_series_files import check_file
+from warehouse.lake.lake import Lake, connect
+from warehouse.operations.judgement_file import read_examples
 from warehouse.paths import check_home, check_text, expanded, plain_path, private_folder, require_writable
 from warehouse.sample import write_sample
+from warehouse.vectors.lance_tables import LanceDirectory, key_field, merge
 
 NAMES = (
     "höme",

@@ -1,8 +1,7 @@
 """The list of all contracts: a person finds any table by its name."""
 
 from warehouse.contracts.contract import Contract
-from warehouse.contracts.dated import RegistryDated, TrainingDated
-from warehouse.contracts.declared import RegistryFeatures, RegistryTables
+from warehouse.contracts.data_dictionary import RegistryFeatures, RegistryTables
 from warehouse.contracts.deltas import RawDeltas, RawEvents
 from warehouse.contracts.evaluation import (
     EvaluationFolds,
@@ -15,12 +14,13 @@ from warehouse.contracts.evaluation import (
 )
 from warehouse.contracts.features import FeaturePairs, FeatureProducts, FeatureQueries
 from warehouse.contracts.fitted import FittedVocabulary
+from warehouse.contracts.history import RegistryChanges, RegistrySnapshots, RegistryWatermarks
 from warehouse.contracts.lineage import RegistryLineage
 from warehouse.contracts.monitoring import MonitoringDrift, MonitoringFeatureStats, MonitoringVersions
 from warehouse.contracts.quarantine import QuarantineRows
 from warehouse.contracts.raw import RawFiles, RawJudgements, RawProducts, RawSources
-from warehouse.contracts.snapshots import RegistryChanges, RegistrySnapshots, RegistryWatermarks
 from warehouse.contracts.staging import StagingJudgements, StagingProducts, StagingQueries
+from warehouse.contracts.time_series import RegistryDated, TrainingDated
 from warehouse.contracts.training import TrainingMining, TrainingNegatives, TrainingPairs, TrainingQueries
 
 CONTRACTS = {

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 
 from warehouse.errors import WarehouseError
 from warehouse.sample.attributes import LOCALES
-from warehouse.sample.bodies import lengthen
 from warehouse.sample.catalogue import Catalogue, chunks, draw_catalogue, product_id
-from warehouse.sample.dirt import Judgement, soil_judgements, soil_products
+from warehouse.sample.data_defects import Judgement, soil_judgements, soil_products
+from warehouse.sample.descriptions import lengthen
 from warehouse.sample.listings import write_listings
 from warehouse.sample.queries import Query, draw_queries
 

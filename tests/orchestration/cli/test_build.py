@@ -7,9 +7,9 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from orchestration.instance import open_instance
-from orchestration.settings import load_settings
-from orchestration.workspace import open_home
+from orchestration.config.open_context import open_home
+from orchestration.config.settings import load_settings
+from orchestration.instance.dagster_instance import open_instance
 
 PRODUCTS = "shopping_queries_dataset_products.parquet"
 EXAMPLES = "shopping_queries_dataset_examples.parquet"

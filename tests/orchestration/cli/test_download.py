@@ -8,9 +8,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from warehouse import download
-from warehouse.doors import check_folder
-from warehouse.download_server import RemoteFile
+from warehouse.ingest import download
+from warehouse.ingest.http_source import RemoteFile
+from warehouse.ingest.sources import check_folder
 from warehouse.sample import write_sample
 
 

@@ -12,8 +12,8 @@ METRICS = {"ndcg", "ndcg_official", "ndcg_two_gains", "recall@10", "recall@100",
 @pytest.fixture(scope="module")
 def catalogue(built):
     """Return (locale, product_id) of six products of the us catalogue."""
-    from orchestration.settings import load_settings
-    from orchestration.workspace import open_home
+    from orchestration.config.open_context import open_home
+    from orchestration.config.settings import load_settings
 
     with open_home(load_settings(built.home)).lake.reading() as connection:
         found = connection.sql(

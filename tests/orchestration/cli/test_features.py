@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from warehouse import declared, tables
+from warehouse.catalog import data_dictionary
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.home import Home
+from warehouse.lake import tables
 
 Stockroom = Callable[..., Any]
 
@@ -17,7 +18,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a home that describes its features, and has two products."""
     home = tmp_path_factory.mktemp("described")
     with Home(home).lake.writing() as connection:
-        declared.refresh(connection)
+        data_dictionary.refresh(connection)
         tables.ensure(connection, CONTRACTS["features.products"])
         connection.execute("INSERT INTO features.products (key, title_words) VALUES ('us:A', 3), ('us:B', NULL)")
     return home

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from orchestration.settings import load_settings
-from orchestration.workspace import open_home
+from orchestration.config.open_context import open_home
+from orchestration.config.settings import load_settings
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import json
 
-from warehouse.doors import check_folder
+from warehouse.ingest.sources import check_folder
 
 
 def test_it_writes_the_three_files_and_counts_their_rows(stockroom, tmp_path):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from orchestration.searcher import Hit, Searcher
+from orchestration.serving.searcher import Hit, Searcher
 
 
 def test_json_is_a_list_of_hits(stockroom, built):

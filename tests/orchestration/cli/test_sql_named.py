@@ -5,8 +5,8 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestration.cli.app import app
+from warehouse.console.named_queries import named_queries
 from warehouse.home import Home
-from warehouse.named_queries import named_queries
 
 RUN = CliRunner()
 

@@ -7,8 +7,8 @@ import duckdb
 import polars as pl
 import pytest
 
-from warehouse import tables
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.lake import tables
 
 JUDGED_AT = datetime(2022, 6, 14, tzinfo=UTC)
 LATER = datetime(2024, 2, 3, 4, 5, tzinfo=UTC)

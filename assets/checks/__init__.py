@@ -1,0 +1,1 @@
+"""The asset checks, and the steps that run them."""

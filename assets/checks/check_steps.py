@@ -1,0 +1,138 @@
+"""The asset checks: what must hold of every table and of the release before anyone relies on them."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+
+import dagster as dg
+
+from assets.checks.contract_checks import blocking_results, contract_spec
+from assets.core.table_check import TableCheck, table_check
+from assets.model.hard_negatives import negatives_are_not_relevant
+from assets.release.drift import drift_table, watched_models
+from assets.release.live_release import key_differences
+from assets.release.promotion_gate import current_verdict, shown
+from assets.run_context import Workspace
+from assets.tables.time_series import pairs_see_no_future
+from assets.tables.training import train_is_apart_from_test
+from warehouse.contracts.contract import Contract
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.contracts.time_series import DatedTable
+from warehouse.errors import WarehouseError
+from warehouse.features import drift
+from warehouse.features.drift import drifted
+from warehouse.operations import consistency
+
+
+@table_check(
+    "monitoring.drift", "No feature moved far from the version before, nor from what the model was trained on (PSI)."
+)
+def features_are_steady(workspace: Workspace) -> dg.AssetCheckResult:
+    """Warn of the features whose PSI reaches the setting drift_warning, in all or in one locale."""
+    settings = workspace.monitoring
+    moved = drifted(drift.drift(workspace.home.lake, watched_models(workspace)), settings, settings.drift_warning)
+    names = sorted({f"{table}.{column}" for table, column in moved.select("table_name", "column_name").iter_rows()})
+    return dg.AssetCheckResult(
+        passed=moved.is_empty(),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"drifted_columns": names, "drift": drift_table(moved), "threshold": settings.drift_warning},
+    )
+
+
+@table_check("releases.live", "The live vectors are those of the catalogue: same keys, no more, no fewer.")
+def vectors_match_the_catalogue(workspace: Workspace) -> dg.AssetCheckResult:
+    """Compare the keys of the live release's vectors with the products of its snapshot."""
+    release = workspace.home.releases.live()
+    if release is None:
+        return dg.AssetCheckResult(passed=False, metadata={"reason": "there is no release"})
+    missing, extra = key_differences(workspace, release.vector_table, release.vector_version, release.snapshot)
+    return dg.AssetCheckResult(passed=not (missing or extra), metadata={"missing": missing, "extra": extra})
+
+
+@table_check(
+    "releases.live", "The newest model passed the gate: it finds no less than the one that was live before it."
+)
+def the_gate_let_the_model_through(workspace: Workspace) -> dg.AssetCheckResult:
+    """Warn while a new model is not let through, or is live although it was not; say what was measured."""
+    live, verdict = workspace.home.releases.live(), current_verdict(workspace)
+    told = shown(verdict) if verdict else json.loads(live.metrics).get("gate") if live else None
+    if told is None:
+        return dg.AssetCheckResult(passed=True, severity=dg.AssetCheckSeverity.WARN)
+    return dg.AssetCheckResult(
+        passed=told["decision"] in ("passed", "first"),
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{told['decision']}: {told['reason']}",
+        metadata={name: value for name, value in told.items() if value is not None},
+    )
+
+
+@table_check("releases.live", "A lookup answers with the features that the lake has at the live release's snapshot.")
+def online_matches_offline(workspace: Workspace) -> dg.AssetCheckResult:
+    """Compare online and offline values of a sample of products and queries, and how many there are."""
+    release = workspace.home.releases.live()
+    if release is None:
+        return dg.AssetCheckResult(passed=False, metadata={"reason": "there is no release"})
+    try:
+        different = consistency.online_differences(workspace.home, release)
+    except WarehouseError as error:
+        return dg.AssetCheckResult(passed=False, description=str(error))
+    return dg.AssetCheckResult(passed=not any(different.values()), metadata={"different": different})
+
+
+CHECKS = (
+    train_is_apart_from_test,
+    pairs_see_no_future,
+    negatives_are_not_relevant,
+    features_are_steady,
+    vectors_match_the_catalogue,
+    the_gate_let_the_model_through,
+    online_matches_offline,
+)
+"""What must hold beyond the contracts."""
+
+
+def check_steps(
+    assets: Iterable[dg.AssetsDefinition], dated: Iterable[DatedTable] = ()
+) -> Iterator[dg.AssetChecksDefinition]:
+    """Yield for each asset function one step that looks at all it makes: a step costs more than most checks do.
+
+    What does not block has a step of its own, so that no asset depends on it.
+    """
+    contracts = [*CONTRACTS.values(), *(table.contract for table in dated)]
+    for made in assets:
+        names = {".".join(key.path) for key in made.keys}
+        blocking = [check for check in CHECKS if check.table in names and check.is_blocking]
+        advisory = [check for check in CHECKS if check.table in names and not check.is_blocking]
+        own = [contract for contract in contracts if contract.table in names]
+        if own or blocking:
+            yield _blocking_step(f"{made.op.name}_checks", own, blocking)
+        if advisory:
+            yield _advisory_step(f"{made.op.name}_advisory_checks", advisory)
+
+
+def _blocking_step(name: str, contracts: Sequence[Contract], others: Sequence[TableCheck]) -> dg.AssetChecksDefinition:
+    specs = [(contract_spec(contract), contract) for contract in contracts]
+
+    @dg.multi_asset_check(
+        name=name, specs=[*(spec for spec, _ in specs), *(check.spec for check in others)], can_subset=True
+    )
+    def look(
+        context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> Iterator[dg.AssetCheckResult]:
+        asked = context.selected_asset_check_keys
+        yield from blocking_results(
+            workspace,
+            [contract for spec, contract in specs if spec.key in asked],
+            [check for check in others if check.spec.key in asked],
+        )
+
+    return look
+
+
+def _advisory_step(name: str, checks: Sequence[TableCheck]) -> dg.AssetChecksDefinition:
+    @dg.multi_asset_check(name=name, specs=[check.spec for check in checks], can_subset=True)
+    def look(
+        context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> Iterator[dg.AssetCheckResult]:
+        yield from (check(workspace) for check in checks if check.spec.key in context.selected_asset_check_keys)
+
+    return look

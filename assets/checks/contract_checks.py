@@ -1,0 +1,96 @@
+"""The checks that block: what must hold of the lake's tables before anything is made of them, or a release shows them."""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from assets.core.table_asset import asset_key
+from assets.core.table_check import TableCheck
+from assets.run_context import Workspace
+from assets.tables.time_series import pairs_see_no_future
+from assets.tables.training import train_is_apart_from_test
+from warehouse.contracts.contract import Contract
+from warehouse.contracts.rules import rule_names
+from warehouse.lake.contract_check import Broken, verify
+from warehouse.lake.incremental import CONTRACT, check_key, checked_until
+from warehouse.lake.lake import snapshot_id
+from warehouse.lake.sync_tables import DERIVED, GIVEN
+from warehouse.lake.watermarks import Progress, Watermark
+
+_BLOCKING = (train_is_apart_from_test, pairs_see_no_future)
+"""What must hold, beyond the contracts, of the tables that a release shows."""
+
+_UNVERSIONED = ""  # such a check is asked again when its tables change, not when its code does
+
+
+def contract_spec(contract: Contract) -> dg.AssetCheckSpec:
+    """Return what Dagster is told of the check of a table's contract."""
+    return dg.AssetCheckSpec(
+        CONTRACT,
+        asset=asset_key(contract.table),
+        description=f"{contract.grain} It holds: {', '.join(rule_names(contract))}.",
+        blocking=True,
+    )
+
+
+def blocking_results(
+    workspace: Workspace, contracts: Sequence[Contract], checks: Sequence[TableCheck]
+) -> Iterator[dg.AssetCheckResult]:
+    """Yield for each table whether every rule of its contract holds, and what further checks find.
+
+    Only rows that were written since a table's last passed check are looked at. A further check that has passed on the
+    tables as they are is not asked again.
+    """
+    lake = workspace.home.lake
+    broken: dict[str, list[Broken]] = {}
+    with lake.reading() as connection:
+        snapshot, progress = snapshot_id(connection), Progress.read(connection, workspace.marks)
+        for contract in contracts:
+            if not _keeps_contract(progress, contract):
+                since = checked_until(connection, progress, contract)
+                broken[contract.table] = verify(connection, contract, lake.settings.batch_rows, since)
+                if not broken[contract.table]:
+                    mark = Watermark(snapshot, contract.version)
+                    workspace.marks.settle({check_key(contract.table, CONTRACT): mark})
+    for contract in contracts:
+        found = broken.get(contract.table, [])
+        yield dg.AssetCheckResult(
+            asset_key=asset_key(contract.table),
+            check_name=CONTRACT,
+            passed=not found,
+            description="; ".join(map(str, found)) or None,
+            metadata={
+                "rules": len(rule_names(contract)),
+                **{one.rule: {"rows": one.rows, "keys": one.keys} for one in found},
+            },
+        )
+
+    for check in checks:
+        if _has_passed(progress, check):
+            yield dg.AssetCheckResult(passed=True, asset_key=asset_key(check.table), check_name=check.name)
+        else:
+            result = check(workspace)
+            if result.passed:
+                workspace.marks.settle({check_key(check.table, check.name): Watermark(snapshot, _UNVERSIONED)})
+            yield result
+
+
+def unchecked_tables(workspace: Workspace) -> list[str]:
+    """Return the tables that a release shows and that were not seen to hold what must hold of them, as they now are."""
+    with workspace.home.lake.reading() as connection:
+        progress = Progress.read(connection, workspace.marks)
+    found = {
+        table
+        for table, contract in workspace.home.contracts.items()
+        if table in (*GIVEN, *DERIVED, "registry.dated") or table.startswith("dated.")
+        if not _keeps_contract(progress, contract)
+    }
+    return sorted(found | {check.table for check in _BLOCKING if not _has_passed(progress, check)})
+
+
+def _keeps_contract(progress: Progress, contract: Contract) -> bool:
+    return progress.is_current(check_key(contract.table, CONTRACT), [contract.table], contract.version)
+
+
+def _has_passed(progress: Progress, check: TableCheck) -> bool:
+    return progress.is_current(check_key(check.table, check.name), check.reads, _UNVERSIONED)

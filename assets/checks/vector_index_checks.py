@@ -1,0 +1,162 @@
+"""The index checks: what must hold of the product vectors before a release may name them.
+
+They look at the newest version of each table that may be published: the new model's, and the live one's where the gate may
+have it stay. A release that only carries changes of the catalogue passes these instead of the gate. They cost the same
+whatever the table's size: of rows and texts they see a sample, the newest among it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import polars as pl
+
+from assets.core.table_asset import asset_key
+from assets.model.two_tower import model_name
+from assets.run_context import Workspace
+from assets.services.serving_model import ServingModel, live_rival
+from assets.services.text_vectors import product_texts
+from warehouse.lake.incremental import check_key
+from warehouse.lake.lake import snapshot_id
+from warehouse.lake.watermarks import Progress, Watermark
+from warehouse.operations import index_health
+from warehouse.operations.index_health import Recall, TableHealth
+from warehouse.vectors.lance_tables import KEY, to_matrix
+
+_VECTORS = asset_key("vectors.products")
+_SAME = 0.9999  # cosine: encoded anew on another machine, vectors differ by 1e-3 in a few places at most
+_NAMED = 5
+_MEND = "stockroom build --rebuild makes every vector anew"
+
+CHECKS = {
+    "rows_are_those_of_the_catalogue": "There are as many vectors as products.",
+    "no_vector_of_a_deleted_product": "No sampled vector, and none of the products that deltas took out last, is of a product "
+    "that the catalogue no longer has.",
+    "no_vector_of_another_model": "Sampled rows have the model's dimension, unit length, and the hash of the text and features "
+    "that it reads.",
+    "vectors_are_what_the_model_makes": "A sample of products, encoded again and put through the tower, gives what is stored.",
+    "the_index_covers_the_rows": "Few rows lie outside the index: they are found, only by being scanned.",
+    "the_index_finds_what_exact_search_finds": "The index finds the ten nearest products that an exact search of a part finds.",
+}
+"""What each check asks for, by its name."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What was seen of one table."""
+
+    table: TableHealth
+    recall: Recall
+    foreign: list[str]
+    differing: list[str]
+
+
+@dg.multi_asset_check(
+    name="index_health",
+    specs=[
+        dg.AssetCheckSpec(name, asset=_VECTORS, description=description, blocking=True)
+        for name, description in CHECKS.items()
+    ],
+)
+def index_checks(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.AssetCheckResult]:
+    """Look at the tables that the release may name, and say of each check what was found."""
+    candidate = ServingModel.of(workspace, model_name(workspace))
+    rival = live_rival(workspace, candidate.model_id)
+    models = {model.vector_table: model for model in (rival, candidate) if model is not None}
+    found = {table: _look(workspace, model) for table, model in models.items()}
+    has_failed: set[str] = set()
+    for name in CHECKS:
+        told = {table: _told(workspace, name, each) for table, each in found.items()}
+        wrong = [f"{table}: {complaint}" for table, (complaint, _) in told.items() if complaint]
+        yield dg.AssetCheckResult(
+            asset_key=_VECTORS,
+            check_name=name,
+            passed=not wrong,
+            description=f"{'; '.join(wrong)}; {_MEND}" if wrong else None,
+            metadata={table: facts for table, (_, facts) in told.items()},
+        )
+        has_failed |= {table for table, (complaint, _) in told.items() if complaint}
+    lake = workspace.home.lake
+    with lake.reading() as connection:
+        snapshot, progress = snapshot_id(connection), Progress.read(connection, workspace.marks)
+    for table in set(found) - has_failed:
+        version = str(workspace.home.vectors.version(table))
+        if not progress.is_current(_key(table), (), version):
+            workspace.marks.settle({_key(table): Watermark(snapshot, version)})
+
+
+def is_healthy(workspace: Workspace, table: str) -> bool:
+    """Tell whether the newest version of a vector table passed all checks, or is what the live release shows."""
+    version, live = workspace.home.vectors.version(table), workspace.home.releases.live()
+    if live is not None and (live.vector_table, live.vector_version) == (table, version):
+        return True
+    with workspace.home.lake.reading() as connection:
+        return Progress.read(connection, workspace.marks).is_current(_key(table), (), str(version))
+
+
+def _key(table: str) -> str:
+    return check_key("vectors.products", table)
+
+
+def _look(workspace: Workspace, model: ServingModel) -> _Found:
+    home, settings = workspace.home, workspace.release
+    store, name = home.vectors, model.vector_table
+    seed = store.version(name)  # each version is seen by another sample
+    sample = store.sample(name, settings.health_sample, seed)
+    table = index_health.table_health(home, name, sample[KEY].to_pylist())
+    recall = index_health.index_recall(store, name, seed=seed, queries=settings.health_sample)
+    stored = pl.DataFrame({"key": sample[KEY].to_pylist(), "stored_hash": sample["input_hash"].to_pylist()})
+    vectors = to_matrix(sample["vector"])  # (rows, dim)
+    products = model.with_input_hash(index_health.products(home, table.sampled))
+    known = stored.with_row_index("place").join(products, on="key", maintain_order="left")
+    mine = vectors[known["place"].to_numpy()]
+    is_foreign = (known["stored_hash"] != known["input_hash"]).to_numpy() | (
+        abs(np.linalg.norm(mine, axis=1) - 1) > 1e-3
+    )
+    if vectors.shape[1] != model.dim:
+        return _Found(table, recall, table.sampled, table.sampled)
+    texts = model.texts.encoded(product_texts(known)) if known.height else np.empty((0, 0), np.float32)
+    made = model.tower_vectors(texts, known) if known.height else mine
+    is_other = np.einsum("rd,rd->r", made, mine) < _SAME
+    keys = known["key"].to_numpy()
+    return _Found(table, recall, keys[is_foreign].tolist(), keys[is_other & ~is_foreign].tolist())
+
+
+def _told(workspace: Workspace, name: str, found: _Found) -> tuple[str | None, dict[str, Any]]:
+    """Return what is wrong by one check, None if nothing is, and what people are shown of it."""
+    table, recall, settings = found.table, found.recall, workspace.release
+    sampled = {"sampled": len(table.sampled)}
+    if name == "rows_are_those_of_the_catalogue":
+        wrong = table.rows != table.catalogue_rows
+        return (
+            f"{table.rows:,} vectors for {table.catalogue_rows:,} products" if wrong else None,
+            {"rows": table.rows, "products": table.catalogue_rows},
+        )
+    if name == "the_index_covers_the_rows":
+        wrong = table.unindexed_share > settings.max_unindexed_share
+        return (
+            f"{table.unindexed_share:.1%} of the rows lie outside the index" if wrong else None,
+            {"unindexed_share": table.unindexed_share},
+        )
+    if name == "the_index_finds_what_exact_search_finds":
+        wrong = recall.is_surely_below(settings.min_recall)
+        return (
+            f"it found {recall.found} of {recall.relevant}" if wrong else None,
+            {"recall_at_10": recall.share, "found": recall.found, "relevant": recall.relevant},
+        )
+    keys, what = {
+        "no_vector_of_a_deleted_product": (
+            [*table.unknown, *(key for key in table.deleted if key not in table.unknown)],
+            "of products that the catalogue does not have",
+        ),
+        "no_vector_of_another_model": (found.foreign, "not of this model"),
+        "vectors_are_what_the_model_makes": (found.differing, "other than the model makes them"),
+    }[name]
+    return (f"{_named(keys)} {what}" if keys else None, sampled | {"keys": keys[:_NAMED]})
+
+
+def _named(keys: list[str]) -> str:
+    more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
+    return f"{'vector' if len(keys) == 1 else 'vectors'} {', '.join(keys[:_NAMED])}{more}"

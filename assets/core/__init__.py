@@ -1,0 +1,1 @@
+"""What every table asset shares: definition, result, checks and lineage."""

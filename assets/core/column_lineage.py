@@ -1,0 +1,57 @@
+"""The lineage: where every column comes from, for SQL and for Dagster's pages."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import dagster as dg
+
+from assets.run_context import Workspace
+from models.encoder.text_template import product_text
+from warehouse.catalog import column_lineage as lineage
+from warehouse.catalog.column_lineage import Step
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.contracts.time_series import DatedTables
+from warehouse.errors import WarehouseError
+
+METADATA_KEY = "dagster/column_lineage"
+
+
+def product_vector_steps(dated: DatedTables = ()) -> list[Step]:
+    """Return the steps to a product's vector, as the contract and the encoded text have them."""
+    contract = CONTRACTS["features.products"]
+    columns = (*contract.tower_columns("numeric"), *contract.tower_columns("categorical"))
+    return lineage.vector_steps(columns, product_text().meta.root_names(), dated)
+
+
+def lineage_metadata(table: str, dated: DatedTables = ()) -> dict[str, Any]:
+    """Return a table's column lineage as metadata of its asset; nothing where it has none or it cannot be told."""
+    try:
+        known = lineage.steps(table) if table in CONTRACTS else ()
+    except WarehouseError:  # registry.lineage says so once, for all tables
+        return {}
+    others = product_vector_steps(dated) + lineage.dated_steps(dated)
+    steps = [*known, *(step for step in others if step.table == table)]
+    return {METADATA_KEY: column_lineage(steps)} if steps else {}
+
+
+def recorded_lineage(workspace: Workspace, table: str) -> dict[str, Any]:
+    """Return the same from what the last build recorded: to read all the SQL files again takes seconds."""
+
+    def read() -> dict[str, list[Step]]:
+        with workspace.home.lake.reading() as connection:
+            return lineage.recorded(connection)
+
+    steps = workspace.once("recorded lineage", read).get(table)
+    return {METADATA_KEY: column_lineage(steps)} if steps else {}
+
+
+def column_lineage(steps: Iterable[Step]) -> dg.TableColumnLineage:
+    """Return steps to the columns of one table as Dagster has them; a file is the asset `files/<its name>`."""
+    deps: dict[str, list[dg.TableColumnDep]] = {}
+    for step in steps:
+        if step.source_table == step.table:
+            continue  # the hash of a row's own content
+        is_file = step.made_by in lineage.FROM_FILES
+        key = dg.AssetKey(["files", step.source_table] if is_file else step.source_table.split("."))
+        deps.setdefault(step.column, []).append(dg.TableColumnDep(asset_key=key, column_name=step.source_column))
+    return dg.TableColumnLineage(deps)

@@ -1,0 +1,1 @@
+"""The assets of the model: embeddings, hard negatives, the two-tower model."""

@@ -1,0 +1,59 @@
+"""The text embeddings: every distinct text of catalogue and queries through the frozen encoder, once."""
+
+from functools import partial
+from typing import Any
+
+import dagster as dg
+
+from assets.core.table_asset import asset_key, digest, first_rows, outside_schema, result
+from assets.run_context import Workspace
+from assets.services.int8_check import check_int8
+from assets.services.serving_model import ServingModel
+from assets.services.text_vectors import TextVectors, product_texts, query_texts
+from warehouse.features import datasets
+from warehouse.lake import change_feed
+from warehouse.vectors.embedding_cache import text_hash
+
+_READ = ("staging.products", "staging.queries")
+
+
+@dg.asset(
+    key=asset_key("embeddings.texts"),
+    deps=[asset_key("features.products"), asset_key("features.queries"), asset_key("training.pairs")],
+    group_name="embeddings",
+    kinds={"openvino", "lancedb"},
+    metadata=outside_schema(
+        {"key": ("string", "MD5 of the exact text"), "vector": ("float32[dim]", "what the encoder makes of the text")}
+    ),
+    description="One vector per distinct text, cached by encoder and text: no text is ever encoded twice.",
+)
+def embeddings_texts(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult[Any]:
+    """Encode the texts that the cache has not seen; with a held model only those that changed since the release."""
+    lake, held = workspace.home.lake, workspace.held_model
+    model = ServingModel.of(workspace, held) if held else None
+    vectors = model.texts if model else TextVectors(workspace)
+    keys = asked = None
+    if model and not workspace.anew:
+        keys, asked = model.changed("product"), model.changed("query")
+    products = datasets.products(lake, keys=keys)
+    texts = product_texts(products) + query_texts(datasets.queries(lake, keys=asked))
+    known = workspace.home.embeddings.count(vectors.fingerprint)
+    int8 = None if held else check_int8(workspace)
+    filled = vectors.fill(texts, partial(workspace.progress, "encoding texts"))
+    with lake.reading() as connection:
+        versions = [change_feed.data_version(connection, table) for table in _READ]
+    rows = workspace.home.embeddings.count(vectors.fingerprint)
+    return result(
+        context,
+        workspace,
+        "embeddings.texts",
+        digest(vectors.fingerprint, *versions),
+        {
+            "dagster/row_count": rows,
+            "encoder": vectors.fingerprint,
+            **first_rows(("key", "text"), [(text_hash(text), text) for text in texts[:5]]),
+        },
+        {"texts": filled.distinct, "texts_encoded": rows - known, **({"int8": int8} if int8 else {})},
+    )

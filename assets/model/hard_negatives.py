@@ -1,0 +1,134 @@
+"""The hard negatives: products near a train query that nobody judged relevant to it, mined by the frozen encoder."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import polars as pl
+
+from assets.core.table_asset import digest, table_asset, table_result
+from assets.core.table_check import table_check
+from assets.run_context import Workspace
+from assets.services.text_vectors import Matrix, TextVectors, product_texts, query_texts
+from models.training.dataset import LABEL_CODES
+from models.training.hard_negative_mining import JudgedRows, Mined, mine
+from warehouse.errors import WarehouseError
+from warehouse.features import hard_negatives as stored
+from warehouse.features.hard_negatives import MINING, NEGATIVES
+from warehouse.lake import tables
+
+_COUNTS = ("looked_at", "relevant", "skipped", "too_close")
+
+
+@dg.multi_asset(
+    name="negatives",
+    specs=[
+        dg.AssetSpec(**table_asset(contract.table, deps=("training.pairs", "embeddings.texts"), kinds={"numpy"}))
+        for contract in (NEGATIVES, MINING)
+    ],
+)
+def negatives(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> Iterator[dg.MaterializeResult[Any]]:
+    """Mine, unless it was done of these very pairs and products with this encoder and these settings.
+
+    It is the frozen encoder that finds them, not the live model: else each release would change the negatives, and with
+    them the next model, and no model could be made again from its snapshot and settings.
+    """
+    lake, settings = workspace.home.lake, workspace.mining
+    if workspace.training.mined_per_query and not settings.per_query:
+        raise WarehouseError(
+            "training is to draw hard negatives (training.mined_per_query), but none are mined (mining.per_query is 0)",
+            "set both, or neither",
+        )
+    changes: dict[str, Any] = {}
+    if not settings.per_query:
+        changes = stored.write(lake, tables.no_rows(NEGATIVES), tables.no_rows(MINING))
+    else:
+        inputs = digest(*stored.versions(lake), TextVectors(workspace).fingerprint, settings.model_dump_json())
+        if stored.mined_from(lake) != inputs:
+            found, counts = mined(workspace)
+            changes = stored.write(lake, found, pl.DataFrame({"key": "negatives", "inputs": inputs, **counts}))
+    for contract in (NEGATIVES, MINING):
+        yield table_result(context, workspace, contract.table, changes.get(contract.table, {}))
+
+
+def mined(workspace: Workspace) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Return the rows of training.negatives and the numbers of training.mining, a locale at a time.
+
+    In memory are the texts, the vectors of the queries and those of `product_rows` products.
+    """
+    lake, settings = workspace.home.lake, workspace.mining
+    asked, products = stored.queries(lake, settings.queries), stored.products(lake)
+    judged = stored.judgements(lake, asked)
+    vectors, done = TextVectors(workspace), 0
+    on_progress = workspace.progress("mining negatives", total=products.height)
+
+    def blocks(rows: pl.DataFrame) -> Iterator[Matrix]:
+        nonlocal done
+        for block in rows.iter_slices(settings.product_rows):
+            yield vectors.cached(product_texts(block))
+            done += block.height
+            on_progress(done)
+
+    counts = dict.fromkeys(_COUNTS, 0)
+    parts = [tables.no_rows(NEGATIVES)]
+    for (locale,), own in asked.group_by("locale", maintain_order=True):
+        catalogue = products.filter(pl.col("locale") == locale)
+        part = _Part(own["key"], catalogue["key"])
+        found = mine(vectors.cached(query_texts(own)), blocks(catalogue), part.rows_of(judged), settings)
+        parts.append(part.frame(found))
+        counts = {name: count + getattr(found, name) for name, count in counts.items()}
+    rows = pl.concat(parts, how="vertical_relaxed")
+    return rows, {"queries": asked.height, **counts, "negatives": rows.height}
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Lead from one locale's keys, of queries and of products, to their rows and back."""
+
+    queries: pl.Series
+    products: pl.Series
+
+    def rows_of(self, judged: pl.DataFrame) -> JudgedRows:
+        query = pl.DataFrame({"query_key": self.queries}).with_row_index("query")
+        product = pl.DataFrame({"product_key": self.products}).with_row_index("product")
+        rows = judged.join(query, on="query_key").join(product, on="product_key")
+        return JudgedRows(
+            rows["query"].to_numpy().astype(np.int64),
+            rows["product"].to_numpy().astype(np.int64),
+            rows["label"].replace_strict(LABEL_CODES, return_dtype=pl.Int8).to_numpy(),
+        )
+
+    def frame(self, found: Mined) -> pl.DataFrame:
+        return pl.DataFrame(
+            {
+                "query_key": self.queries[found.query],
+                "product_key": self.products[found.product],
+                "rank": found.rank,
+                "score": found.score,
+                "positive_key": self.products[found.positive],
+                "positive_score": found.positive_score,
+                "label": pl.Series(found.irrelevant).replace_strict({True: "I"}, default=None, return_dtype=pl.String),
+            }
+        ).select(pl.format("{}:{}", "query_key", "product_key").alias("key"), pl.all())
+
+
+def fingerprint(workspace: Workspace) -> str:
+    """Return the digest of the negatives as training sees them: which products stand against which queries."""
+    return digest(*stored.pairs(workspace.home.lake)["key"])
+
+
+@table_check(
+    "training.negatives",
+    "No hard negative is judged E, S or C for its query.",
+    is_blocking=True,
+    beside=("staging.queries", "staging.judgements"),
+)
+def negatives_are_not_relevant(workspace: Workspace) -> dg.AssetCheckResult:
+    """Assert that training never pushes a query away from what is relevant to it."""
+    with workspace.home.lake.reading() as connection:
+        relevant = stored.relevant(connection)
+    return dg.AssetCheckResult(passed=relevant == 0, metadata={"relevant_negatives": relevant})

@@ -1,0 +1,1 @@
+"""The assets of a release: vectors, gate, evaluation, drift, the live release."""

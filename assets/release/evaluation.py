@@ -1,0 +1,158 @@
+"""The evaluation: the candidate beside random, BM25, its encoder and the model before it, on the test split of task 1."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from assets.core.table_asset import digest, table_asset, table_result
+from assets.model.two_tower import model_name
+from assets.release.promotion_gate import current_verdict, winner
+from assets.reporting.evaluation_report import report
+from assets.reporting.pictures import drawn
+from assets.run_context import Workspace
+from assets.services.offline_evaluation import BASELINES, Subject, measure, previous_model
+from assets.services.serving_model import ServingModel
+from models.evaluation.breakdown import WHOLE, long_metrics
+from models.evaluation.evaluate import Evaluation
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.features import datasets, point_in_time
+from warehouse.lake import tables
+
+TABLES = ("evaluation.metrics", "evaluation.queries", "evaluation.rankings")
+_FORMAT = "3"  # changed when other things are measured, so that they are measured of old data too
+_RANKED = ("model", "encoder", "bm25", "random", "previous")
+
+
+@dg.multi_asset(
+    name="evaluation",
+    specs=[
+        dg.AssetSpec(**table_asset(table, deps=("vectors.products", "training.pairs", "evaluation.gate")))
+        for table in TABLES
+    ],
+)
+def evaluation(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> Iterator[dg.MaterializeResult[Any]]:
+    """Measure the models' stored vectors on the test queries, unless these very vectors were measured on them before.
+
+    The new model, and the live one too where the gate has it stay.
+    """
+    candidate = model_name(workspace)
+    for model_id in dict.fromkeys((candidate, winner(workspace, current_verdict(workspace)))):
+        subject, inputs = _subject(workspace, model_id)
+        if datasets.metrics(workspace.home.lake, model_id)["inputs"].unique().to_list() != [inputs]:
+            _measure(workspace, subject, inputs)
+    known = datasets.metrics(workspace.home.lake, candidate)
+    if known.is_empty():
+        context.log.warning("no judgement is in the test split: nothing was measured")
+    shown = {}
+    if known.height:
+        queries = datasets.compared_queries(workspace.home.lake, candidate)
+        shown = drawn(context, "evaluation.metrics", ["report"], [known, queries], lambda: [report(known, queries)])
+    for table in TABLES:
+        yield table_result(context, workspace, table, {}, shown if table == "evaluation.metrics" else {})
+
+
+def summary(metrics: pl.DataFrame) -> dict[str, Any]:
+    """Return the rows of evaluation.metrics as `evaluate --json` writes them: systems, model_minus_encoder, locales."""
+    by_locale: dict[str, dict[str, Any]] = {}
+    for row in metrics.iter_rows(named=True):
+        systems = by_locale.setdefault(row["locale"], {})
+        if row["slice"] != WHOLE:
+            continue
+        if row["system"] == "model_minus_encoder" and row["locale"] == WHOLE:
+            value: Any = {"mean": row["value"]} | {name: row[name] for name in ("low", "high", "queries")}
+        elif "_minus_" in row["system"]:
+            continue
+        else:
+            value = row["value"]
+            systems.setdefault(row["system"], {})["queries"] = row["queries"]
+        systems.setdefault(row["system"], {})[row["metric"]] = value
+    overall = by_locale.pop(WHOLE, {})
+    return {
+        "model_minus_encoder": overall.pop("model_minus_encoder", {}),
+        "systems": overall,
+        "locales": by_locale,
+    }
+
+
+def _subject(workspace: Workspace, model_id: str) -> tuple[Subject, str]:
+    """Return what is to be measured, and the digest of all that the numbers hang on."""
+    table = ServingModel.of(workspace, model_id).vector_table
+    version = workspace.home.vectors.version(table)
+    with workspace.home.lake.reading() as connection:
+        pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"])
+        products = tables.fingerprint(connection, CONTRACTS["staging.products"])
+        asked = point_in_time.fingerprints(connection)
+    previous = previous_model(workspace, model_id)
+    rows = workspace.home.releases.vectors_since(table, version)
+    settings = workspace.bm25.model_dump_json(), str(workspace.release.min_queries)
+    parts = (model_id, str(rows), previous or "", pairs, products, *asked, *settings, _FORMAT)
+    return Subject(model_id, (table, version), previous=previous), digest(*parts)
+
+
+def _measure(workspace: Workspace, subject: Subject, inputs: str) -> None:
+    """Measure and write the three tables, in one transaction."""
+    judgements = datasets.task1_judgements(workspace.home.lake)
+    rows = {table: tables.no_rows(CONTRACTS[table]) for table in TABLES}
+    if judgements.height:
+        measured = measure(workspace, subject, judgements, cached=True)
+        texts = judgements.select("locale", "query_id", "query").unique()
+        metrics = long_metrics(
+            measured,
+            "model",
+            BASELINES,
+            seed=workspace.training.seed,
+            min_queries=workspace.release.min_queries,
+        )
+        rows = {
+            "evaluation.metrics": _metric_rows(subject.model_id, metrics, inputs),
+            "evaluation.queries": _query_rows(subject.model_id, measured, texts),
+            "evaluation.rankings": _ranking_rows(subject.model_id, measured, texts),
+        }
+    with workspace.home.lake.writing() as connection:
+        for table, frame in rows.items():
+            tables.refresh_from(connection, CONTRACTS[table], frame, f"model_id = '{subject.model_id}'")
+        for table in ("evaluation.folds", "evaluation.trials"):  # filled by commands, and asked by then or before
+            tables.ensure(connection, CONTRACTS[table])
+
+
+def _metric_rows(model_id: str, metrics: pl.DataFrame, inputs: str) -> pl.DataFrame:
+    parts = ("locale", "slice", "part", "system", "metric")
+    return metrics.with_columns(
+        key=pl.concat_str(pl.lit(model_id), *parts, separator=":"), model_id=pl.lit(model_id), inputs=pl.lit(inputs)
+    )
+
+
+def _query_rows(model_id: str, measured: Evaluation, texts: pl.DataFrame) -> pl.DataFrame:
+    return (
+        measured.rows.join(texts, on=["locale", "query_id"])
+        .rename(
+            {
+                "recall@10": "recall_at_10",
+                "recall@100": "recall_at_100",
+                "n_judged": "judgements",
+                "n_gains": "distinct_gains",
+            }
+        )
+        .with_columns(
+            key=pl.format("{}:{}:{}:{}", pl.lit(model_id), "system", "locale", "query_id"), model_id=pl.lit(model_id)
+        )
+        .select(*CONTRACTS["evaluation.queries"].columns)
+    )
+
+
+def _ranking_rows(model_id: str, measured: Evaluation, texts: pl.DataFrame) -> pl.DataFrame:
+    places = [f"{system}_{rank}" for system in _RANKED for rank in ("rank", "catalogue_rank")]
+    unmeasured = [pl.lit(None, pl.Int64).alias(name) for name in places if name not in measured.rankings.columns]
+    return (
+        measured.rankings.with_columns(unmeasured)
+        .join(texts, on=["locale", "query_id"])
+        .with_columns(
+            key=pl.format("{}:{}:{}:{}", pl.lit(model_id), "locale", "query_id", "product_id"),
+            model_id=pl.lit(model_id),
+        )
+        .select(*CONTRACTS["evaluation.rankings"].columns)
+    )

@@ -1,0 +1,104 @@
+"""The product vectors: the catalogue through the product tower, reconciled row by row."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import dagster as dg
+import polars as pl
+import pyarrow as pa
+
+from assets.core.column_lineage import lineage_metadata
+from assets.core.table_asset import asset_key, digest, first_rows, outside_schema, result
+from assets.model.two_tower import model_name
+from assets.run_context import Workspace
+from assets.services.serving_model import ServingModel, live_rival
+from warehouse.features import datasets, point_in_time
+from warehouse.lake import change_feed
+from warehouse.lake.reconcile import plan
+from warehouse.vectors.lance_tables import to_vectors
+from warehouse.vectors.product_vectors import Rows, VectorWrite
+
+_SHOWN = ("key", "title", "input_hash")
+_READ = ("staging.products", "features.products")
+_ROWS = 50_000  # products embedded at a time: 150 MB at 384 dimensions
+
+
+@dg.asset(
+    key=asset_key("vectors.products"),
+    deps=[asset_key("model.two_tower"), *map(asset_key, ("features.products", "registry.dated", "embeddings.texts"))],
+    group_name="vectors",
+    kinds={"lancedb"},
+    metadata=outside_schema(
+        {
+            "key": ("string", "locale:product_id"),
+            "product_id": ("string", "the catalogue's id"),
+            "locale": ("string", "marketplace"),
+            "title": ("string", "the cleaned title, shown with a hit"),
+            "vector": ("float32[dim]", "what the product tower makes of text and features, of length 1"),
+            "input_hash": ("string", "hash of the text and of the features read that the vector was made from"),
+        }
+    ),
+    description="One vector per product, made by a model's product tower; models with an equal product side share a table.",
+)
+def vectors_products(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult[Any]:
+    """Embed the products whose text or features are new to this model; take out those that left the catalogue.
+
+    The live model's vectors are brought in line too while it is another: it stays where the gate refuses the new one.
+    """
+    model = ServingModel.of(workspace, model_name(workspace))
+    keys = None if workspace.anew or workspace.compares_whole else model.changed("product")
+    products = model.with_input_hash(datasets.products(workspace.home.lake, keys=keys))
+    written, version = embed(model, products, keys, anew=workspace.anew)
+    live = live_rival(workspace, model.model_id)
+    if live is not None and live.vector_table != model.vector_table:
+        embed(live, live.with_input_hash(products))
+    with workspace.home.lake.reading() as connection:
+        versions = [change_feed.data_version(connection, table) for table in _READ]
+        versions += point_in_time.fingerprints(connection)
+    return result(
+        context,
+        workspace,
+        "vectors.products",
+        digest(model.vector_table, *versions),
+        {
+            "dagster/row_count": workspace.home.vectors.count(model.vector_table) if version else 0,
+            "table": model.vector_table,
+            "table_version": version,
+            **lineage_metadata("vectors.products", workspace.home.dated),
+            **first_rows(_SHOWN, products.select(_SHOWN).head(5).iter_rows()),
+        },
+        {"upserted": written.upserted, "deleted": written.deleted},
+    )
+
+
+def embed(
+    model: ServingModel, products: pl.DataFrame, keys: pl.DataFrame | None = None, *, anew: bool = False
+) -> tuple[VectorWrite, int]:
+    """Reconcile the model's vector table with the products and bring its index up to date; return the version with it.
+
+    With `keys` the products are those that there still are under them, and no other row is looked at. With `anew` every
+    vector is made, and those that differ from what is stored are written.
+    """
+    store = model.workspace.home.vectors
+    change = plan(products, store.current(model.vector_table, keys))
+    if anew:
+        rows: Iterable[Rows] = store.differing(model.vector_table, _rows(model, products))
+    else:
+        rows = _rows(model, products.join(change.upsert, on="key", how="semi", maintain_order="left"))
+    written = store.apply(model.vector_table, rows, change.delete["key"].to_list(), model.dim)
+    share = model.workspace.release.max_unindexed_share
+    return written, store.refresh_index(model.vector_table, unindexed_share=share) if written.version else 0
+
+
+def _rows(model: ServingModel, products: pl.DataFrame) -> Iterator[pa.Table]:
+    if products.is_empty():
+        return
+    on_progress, done = model.workspace.progress("embedding products", total=products.height), 0
+    for part in products.iter_slices(_ROWS):
+        embedded = model.product_vectors(part)  # (rows, dim)
+        rows = part.select("key", "product_id", "locale", "title", "input_hash").to_arrow()
+        yield rows.append_column("vector", to_vectors(embedded))
+        done += part.height
+        on_progress(done)

@@ -1,0 +1,162 @@
+"""Models as they serve: what of a checkpoint decides vectors, whichever encoder and features it was trained with."""
+
+from dataclasses import replace
+from functools import cached_property
+
+import polars as pl
+
+from assets.core.table_asset import digest
+from assets.run_context import Workspace
+from assets.services.text_vectors import Matrix, TextVectors, product_texts, query_texts
+from assets.services.training_arrays import columns_of
+from models.encoder.loading import can_open, encoder_fingerprint
+from models.encoder.text_template import product_text
+from models.errors import ModelError
+from models.towers.checkpoint_files import read_file, read_manifest
+from models.towers.numpy_inference import ProductTower, QueryTower
+from models.towers.product_fingerprint import product_side
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.errors import WarehouseError
+from warehouse.features import offline_store, point_in_time
+from warehouse.features.offline_store import Entity
+from warehouse.features.query_features import VOCABULARY_FILE, QueryFeatures
+from warehouse.vectors.product_vectors import table_name
+
+
+class ServingModel:
+    """Apply one model of the home to queries and products; encoder, features and vocabulary are its own, not the settings'."""
+
+    def __init__(self, workspace: Workspace, model_id: str) -> None:
+        """Read the checkpoint's description.
+
+        Raises:
+            ModelError: A file is missing, damaged or of another format.
+        """
+        self.workspace, self.model_id = workspace, model_id
+        self._directory = workspace.home.models / model_id
+        self._manifest = read_manifest(self._directory)
+        side = product_side(self._directory)
+        self.dim: int = self._manifest["dim"]
+        self.product_columns = side.columns
+        self.vector_table = table_name(side.fingerprint)
+
+    @cached_property
+    def texts(self) -> TextVectors:
+        """Return the text vectors of the model's own encoder."""
+        return TextVectors(self.workspace, self._manifest["metadata"]["encoder"])
+
+    @classmethod
+    def of(cls, workspace: Workspace, model_id: str) -> "ServingModel":
+        """Return the model that steps of a run share, once its checkpoint is there.
+
+        Raises:
+            ModelError: As above.
+        """
+        return workspace.once(f"model {model_id}", lambda: cls(workspace, model_id))
+
+    @cached_property
+    def query_columns(self) -> tuple[str, ...]:
+        """Return the features of queries that the model reads."""
+        return QueryTower.load(self._directory).features.spec.columns
+
+    def with_input_hash(self, products: pl.DataFrame) -> pl.DataFrame:
+        """Add input_hash: what a product's vector is made from besides the model, its text and the features that are read."""
+        read = [pl.struct(self.product_columns).struct.json_encode()] if self.product_columns else []
+        inputs = pl.concat_str(product_text(), *read, separator="\x1f")
+        return products.with_columns(input_hash=inputs.map_elements(digest, return_dtype=pl.String))
+
+    def changed(self, entity: Entity) -> pl.DataFrame | None:
+        """Return the keys of the products or queries that changed since the live release was made; None: it is not known.
+
+        It is known where the live release shows the newest version of the model's vectors: its row is their watermark.
+        """
+        home, live = self.workspace.home, self.workspace.home.releases.live()
+        if live is None or (live.vector_table, live.vector_version) != (
+            self.vector_table,
+            home.vectors.version(self.vector_table),
+        ):
+            return None
+        with home.lake.reading() as connection:
+            return offline_store.changed_keys(connection, entity, live.snapshot)
+
+    def text_vectors(self, texts: list[str]) -> Matrix:
+        """Return the cached vectors of texts: (texts, dim); what an encoder of earlier has not seen is encoded first."""
+        if self.texts.fingerprint != encoder_fingerprint(self.workspace.encoder):
+            self.texts.fill(texts)
+        return self.texts.cached(texts)
+
+    def product_vectors(self, products: pl.DataFrame) -> Matrix:
+        """Return the vectors of products: (products, dim)."""
+        return self.tower_vectors(self.text_vectors(product_texts(products)), products)
+
+    def tower_vectors(self, base: Matrix, products: pl.DataFrame) -> Matrix:
+        """Return what the product tower makes of products and the vectors of their texts: (products, dim)."""
+        return self._product_tower(base, products.select(self.product_columns))
+
+    def query_vectors(self, queries: pl.DataFrame, base: Matrix | None = None, snapshot: int | None = None) -> Matrix:
+        """Return the vectors of queries as searches have them: (queries, dim).
+
+        Args:
+            queries: key, locale and the cleaned query.
+            base: What the model's encoder makes of them; None: as the cache has it.
+            snapshot: Whose dated features count; None: the newest.
+        """
+        if base is None:
+            base = self.text_vectors(query_texts(queries))
+        return QueryTower.load(self._directory)(base, self.query_features(queries, snapshot))
+
+    def query_features(self, queries: pl.DataFrame, snapshot: int | None = None) -> pl.DataFrame:
+        """Return the features of queries (key, locale, query) as searches have them, over the model's own vocabulary."""
+        features = QueryFeatures(self.vocabulary)(queries)
+        with self.workspace.home.lake.reading(snapshot) as connection:
+            return point_in_time.add_asked_features(connection, features, queries["key"].to_list())
+
+    @cached_property
+    def vocabulary(self) -> pl.DataFrame:
+        """Return the rows of fitted.vocabulary that the model was trained with."""
+        return pl.read_parquet(read_file(self._directory, self._manifest, VOCABULARY_FILE))
+
+    @cached_property
+    def _product_tower(self) -> ProductTower:
+        return ProductTower.load(self._directory)
+
+
+def hindrance(workspace: Workspace, model_id: str) -> str | None:
+    """Return why a model cannot be applied to the catalogue and the queries of today; None if it can."""
+    home = workspace.home
+    try:
+        model = ServingModel(workspace, model_id)  # as its files are now
+        columns = {*model.product_columns, *model.query_columns}
+    except ModelError as error:
+        return str(error)
+    if not can_open(workspace.encoder, home.encoders, model.texts.fingerprint):
+        return f"its encoder {model.texts.fingerprint} is not at hand"
+    known = {*CONTRACTS["features.products"].columns, *columns_of(workspace, "product")}
+    known |= {*CONTRACTS["features.queries"].columns, *columns_of(workspace, "query", "context")}
+    gone = sorted(columns - known)
+    return f"the features {', '.join(gone)} that it reads are gone" if gone else None
+
+
+def hold_live_model(workspace: Workspace) -> Workspace:
+    """Return the workspace of a run that goes on with the live model.
+
+    Raises:
+        WarehouseError: There is no live model, or it cannot be applied any more.
+    """
+    live = workspace.home.releases.live()
+    if live is None:
+        raise WarehouseError("there is no live model to go on with", "train the first with: stockroom build")
+    why = hindrance(workspace, live.model_id)
+    if why:
+        raise WarehouseError(
+            f"the live model {live.model_id} cannot be applied: {why}", "train another: stockroom build"
+        )
+    return replace(workspace, held_model=live.model_id)
+
+
+def live_rival(workspace: Workspace, candidate: str) -> ServingModel | None:
+    """Return the live model if it is another than the candidate and can still be applied."""
+    live = workspace.home.releases.live()
+    if live is None or live.model_id == candidate or hindrance(workspace, live.model_id):
+        return None
+    return ServingModel.of(workspace, live.model_id)

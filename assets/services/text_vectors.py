@@ -1,0 +1,72 @@
+"""Texts: what of the lake's products and queries is encoded, and its cached vectors. Here the models meet the warehouse."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from assets.run_context import Workspace
+from models.encoder.loading import Encoder, encoder_fingerprint, open_encoder
+from models.encoder.text_template import product_text, query_text
+from warehouse.vectors.embedding_cache import FillResult
+
+Matrix = npt.NDArray[np.float32]
+Announce = Callable[[int], Callable[[int], None]]
+
+
+def product_texts(products: pl.DataFrame) -> list[str]:
+    """Return one text per product, in the order of the rows."""
+    return products.select(product_text()).to_series().to_list()
+
+
+def query_texts(queries: pl.DataFrame) -> list[str]:
+    """Return one text per query, in the order of the rows."""
+    return [query_text(query) for query in queries["query"]]
+
+
+class TextVectors:
+    """Give texts their vectors: from the cache where they are there; the encoder is only loaded where they are not."""
+
+    def __init__(self, workspace: Workspace, fingerprint: str | None = None) -> None:
+        """Take the encoder of a fingerprint, by default the one that the settings choose."""
+        self._workspace = workspace
+        self.fingerprint = fingerprint or encoder_fingerprint(workspace.encoder)
+
+    @property
+    def encoder(self) -> Encoder:
+        """Return the encoder, loaded at its first use in a run."""
+        return self._workspace.once(*self._opening)
+
+    def open_ahead(self) -> None:
+        """Begin to load the encoder, in a thread, before it is used."""
+        self._workspace.ahead(*self._opening)
+
+    @property
+    def _opening(self) -> tuple[str, Callable[[], Encoder]]:
+        settings, folder = self._workspace.encoder, self._workspace.home.encoders
+        return f"encoder {self.fingerprint}", lambda: open_encoder(settings, folder, self.fingerprint)
+
+    def fill(self, texts: list[str], announce: Announce = lambda _total: lambda _done: None) -> FillResult:
+        """Encode the texts that the cache has not seen: `announce` takes how many, and returns what takes how many are done."""
+        bar: Callable[[int], None] = lambda _done: None  # noqa: E731
+        before = 0
+
+        def start(total: int) -> None:
+            nonlocal bar
+            bar = announce(total)
+
+        def encode(unseen: list[str]) -> Matrix:
+            nonlocal before
+            first, before = before, before + len(unseen)
+            return self.encoder.encode(unseen, lambda done: bar(first + done))
+
+        return self._workspace.home.embeddings.fill(texts, encode, self.fingerprint, on_start=start)
+
+    def cached(self, texts: list[str]) -> Matrix:
+        """Return the vectors of texts that are all in the cache: (texts, dim)."""
+        return self._workspace.home.embeddings.vectors(texts, self.fingerprint)
+
+    def encoded(self, texts: list[str]) -> Matrix:
+        """Return the vectors of texts that the cache need not keep: (texts, dim)."""
+        return self.encoder.encode(texts)

@@ -1,0 +1,102 @@
+"""What the towers learn from, laid out: a row for each query and product, and one more wherever dated features differ."""
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from assets.run_context import Workspace
+from assets.services.text_vectors import TextVectors, product_texts, query_texts
+from models.towers.feature_encoder import FeatureSpec
+from models.training.dataset import LABEL_CODES, TrainingData
+from warehouse.contracts.time_series import DatedTable
+from warehouse.features import datasets, hard_negatives
+
+Rows = npt.NDArray[np.int64]
+
+
+def training_data(
+    workspace: Workspace, vectors: TextVectors, query_spec: FeatureSpec, product_spec: FeatureSpec
+) -> TrainingData:
+    """Return the newest training pairs as arrays over all queries and products of the lake.
+
+    Products come first as the catalogue has them at the lake's as-of time, which is what validation searches; then once
+    more with the dated features that judged pairs saw at another time. Queries stand once for each set of dated
+    features that they were judged with.
+    """
+    lake = workspace.home.lake
+    catalogue, asked, pairs = datasets.products(lake), datasets.queries(lake), datasets.training_pairs(lake)
+    products, product_row, product_index = _product_rows(catalogue, pairs, columns_of(workspace, "product"))
+    queries, query_group, query_index = _query_rows(asked, pairs, columns_of(workspace, "query", "context"))
+    mined_query, mined_product = _mined_rows(workspace, asked, catalogue)
+    return TrainingData(
+        query_vectors=_spread(vectors.cached(query_texts(asked)), query_group),
+        product_vectors=_spread(vectors.cached(product_texts(catalogue)), product_row),
+        query_features=queries.select(query_spec.columns),
+        product_features=products.select(product_spec.columns),
+        query_locale=queries["locale"].to_numpy().astype(np.str_),
+        product_locale=products["locale"].to_numpy().astype(np.str_),
+        query_index=query_index,
+        product_index=product_index,
+        label=pairs["label"].replace_strict(LABEL_CODES, return_dtype=pl.Int8).to_numpy(),
+        split=pairs["split"].to_numpy().astype(np.str_),
+        query_group=query_group,
+        product_row=product_row,
+        mined_query=mined_query,
+        mined_product=mined_product,
+    )
+
+
+def _spread(vectors: npt.NDArray[np.float32], rows: Rows) -> npt.NDArray[np.float32]:
+    """Return the vectors of these rows, themselves where every row stands once: a copy would double the largest array."""
+    return vectors if np.array_equal(rows, np.arange(len(vectors))) else vectors[rows]
+
+
+def columns_of(workspace: Workspace, *entities: str) -> list[str]:
+    """Return the names of all declared dated features of these entities."""
+
+    def names(table: DatedTable) -> list[str]:
+        return [table.feature(column.name) for column in table.columns] if table.entity in entities else []
+
+    return [name for table in workspace.home.dated for name in names(table)]
+
+
+def _product_rows(catalogue: pl.DataFrame, pairs: pl.DataFrame, dated: list[str]) -> tuple[pl.DataFrame, Rows, Rows]:
+    """Return the product rows, the catalogue row of each, and the row of each pair."""
+    place = catalogue.select("key", *dated).with_row_index("place")
+    seen = pairs.select("product_key", *dated).unique(maintain_order=True)
+    other = seen.join(place, left_on=["product_key", *dated], right_on=["key", *dated], how="anti", nulls_equal=True)
+    other = other.join(place.select("key", "place"), left_on="product_key", right_on="key", maintain_order="left")
+    extra = catalogue[other["place"]].with_columns(other.select(dated))
+    products = pl.concat([catalogue, extra])
+    index = _index(pairs, "product_key", products, dated)
+    return products, np.concatenate([np.arange(catalogue.height), other["place"].to_numpy()]).astype(np.int64), index
+
+
+def _query_rows(asked: pl.DataFrame, pairs: pl.DataFrame, dated: list[str]) -> tuple[pl.DataFrame, Rows, Rows]:
+    """Return the query rows, the query of each, and the row of each pair."""
+    if not dated:
+        return asked, np.arange(asked.height), _index(pairs, "query_key", asked, dated)
+    seen = pairs.select("query_key", *dated).unique(maintain_order=True)
+    queries = asked.with_row_index("place").join(seen, left_on="key", right_on="query_key", maintain_order="left_right")
+    return queries, queries["place"].to_numpy().astype(np.int64), _index(pairs, "query_key", queries, dated)
+
+
+def _mined_rows(workspace: Workspace, asked: pl.DataFrame, catalogue: pl.DataFrame) -> tuple[Rows, Rows]:
+    """Return the query and the catalogue row of each hard negative; none if training draws none."""
+    if not workspace.training.mined_per_query:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    pairs = hard_negatives.pairs(workspace.home.lake)
+    return _index(pairs, "query_key", asked, []), _index(pairs, "product_key", catalogue, [])
+
+
+def _index(pairs: pl.DataFrame, key: str, rows: pl.DataFrame, dated: list[str]) -> Rows:
+    """Return the row of each pair."""
+    found = pairs.select(key, *dated).join(
+        rows.select("key", *dated).with_row_index("row"),
+        left_on=[key, *dated],
+        right_on=["key", *dated],
+        how="left",
+        nulls_equal=True,
+        maintain_order="left",
+    )
+    return found["row"].to_numpy().astype(np.int64)

@@ -1,0 +1,40 @@
+"""The feature tables: one SQL file each, redone and compared."""
+
+from typing import Any
+
+import dagster as dg
+
+from assets.core.table_asset import table_asset, table_result
+from assets.reporting import plots
+from assets.reporting.pictures import drawn
+from assets.run_context import Workspace
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.features import drift
+from warehouse.features.query_features import check_tower_inputs
+from warehouse.lake.incremental import refresh
+
+
+def feature_asset(table: str) -> dg.AssetsDefinition:
+    """Return the asset that refreshes a feature table from its SQL file."""
+
+    def features(
+        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    ) -> dg.MaterializeResult[Any]:
+        lake, marks, shown = workspace.home.lake, workspace.marks, {}
+        workspace.once("tower inputs", check_tower_inputs)
+        with marks.writing() as connection:
+            change, _ = refresh(connection, table, lake.settings, marks, whole=workspace.compares_whole)
+            # To count a table's values costs its size: what an apply changes of them waits for the next build.
+            if not workspace.held_model:
+                stats = drift.record(connection, CONTRACTS[table], workspace.monitoring)
+                if stats.height:
+                    shown = drawn(context, table, ["distributions"], [stats], lambda: [plots.distributions(stats)])
+        return table_result(context, workspace, table, change.counts, shown)
+
+    definition: dg.AssetsDefinition = dg.asset(**table_asset(table))(features)
+    return definition
+
+
+feature_products = feature_asset("features.products")
+feature_queries = feature_asset("features.queries")
+feature_pairs = feature_asset("features.pairs")

@@ -1,0 +1,33 @@
+"""The quarantine as an asset: what the tables before it refused, and why."""
+
+from typing import Any
+
+import dagster as dg
+
+from assets.core.table_asset import table_asset, table_result
+from assets.run_context import Workspace
+from warehouse.lake import quarantine
+
+
+@dg.asset(
+    **table_asset(
+        "quarantine.rows",
+        deps=(
+            "raw.products",
+            "raw.judgements",
+            "raw.sources",
+            "staging.products",
+            "staging.queries",
+            "staging.judgements",
+            "training.pairs",
+        ),
+    )
+)
+def quarantine_rows(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult[Any]:
+    """Report what is in quarantine. The rows came here in the transactions of the tables that refused them."""
+    with workspace.home.lake.reading() as connection:
+        counts = quarantine.counts(connection)
+    by_rule = {f"{table}: {rule}": rows for table, rule, rows in counts.iter_rows()}
+    return table_result(context, workspace, "quarantine.rows", by_rule)

@@ -1,0 +1,57 @@
+"""The raw tables: a full snapshot of the ESCI files, then delta files, each taken in whole or not at all."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets.core.table_asset import table_asset, table_result
+from assets.run_context import Workspace
+from warehouse.ingest.delta_files import check_deltas
+from warehouse.ingest.deltas import apply_deltas, ensure
+from warehouse.ingest.full_snapshot import Ingested, ingest, require_raw
+from warehouse.ingest.sources import arrivals
+from warehouse.lake.sync_tables import GIVEN
+from warehouse.operations.replay import forget_superseded, keeping
+
+
+class RawConfig(dg.Config):
+    """Say where the ESCI folder is; empty means to go on from what the lake holds."""
+
+    folder: str = ""
+
+
+@dg.multi_asset(specs=[dg.AssetSpec(**table_asset(table)) for table in GIVEN], name="raw")
+def raw_tables(
+    context: dg.AssetExecutionContext, config: RawConfig, workspace: dg.ResourceParam[Workspace]
+) -> Iterator[dg.MaterializeResult[Any]]:
+    """Bring the files of an ESCI folder into the lake, then delta files; refuse bad rows into quarantine."""
+    home, folder = workspace.home, Path(config.folder) if config.folder else workspace.raw
+    if folder is None:
+        require_raw(home.lake)
+    deltas, files = check_deltas(workspace.deltas), arrivals(folder) if folder else []
+    allow_loss = workspace.allow_loss
+    with keeping(home, [*files, *deltas]):
+        ingested = ingest(home.lake, folder, files, allow_loss=allow_loss) if folder else []
+        applied = apply_deltas(home.lake, deltas, allow_loss=allow_loss)
+    arrived = {one.table: _facts(one) for one in ingested}
+    with home.lake.writing() as connection:
+        ensure(connection)
+    forget_superseded(home)
+    arrived["raw.deltas"] = {"files": [asdict(one) for one in applied]}
+    warnings = [one.warning for one in applied if one.warning]
+    if warnings:
+        arrived["raw.deltas"]["warning"] = "; ".join(warnings)
+    for table in GIVEN:
+        facts = arrived.get(table, {})
+        if "warning" in facts:
+            context.log.warning(facts["warning"])
+        yield table_result(context, workspace, table, facts)
+
+
+def _facts(ingested: Ingested) -> dict[str, Any]:
+    """Return what a file brought; of its new columns only if there are any."""
+    facts = asdict(ingested) | {"new_columns": list(ingested.new_columns), "warning": ingested.warning}
+    return {name: fact for name, fact in facts.items() if fact or name not in ("new_columns", "warning")}

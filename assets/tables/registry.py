@@ -1,0 +1,45 @@
+"""The registry: what the lake knows about its own tables, for SQL: what they promise, and where their columns come from."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from assets.core.column_lineage import product_vector_steps
+from assets.core.table_asset import table_asset, table_result
+from assets.run_context import Workspace
+from warehouse.catalog import column_lineage, data_dictionary
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.errors import WarehouseError
+from warehouse.lake import tables
+
+
+@dg.multi_asset(
+    name="registry",
+    specs=[dg.AssetSpec(**table_asset(table)) for table in ("registry.tables", "registry.features")],
+)
+def registry(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> Iterator[dg.MaterializeResult[Any]]:
+    """Write down what the contracts declare."""
+    with workspace.home.lake.writing() as connection:
+        changes = data_dictionary.refresh(connection, workspace.home.contracts)
+    for table, change in changes.items():
+        yield table_result(context, workspace, table, change.counts)
+
+
+@dg.asset(**table_asset("registry.lineage"))
+def registry_lineage(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult[Any]:
+    """Write for every column where it comes from; a table whose SQL cannot be read is left out, with a warning."""
+    declared_here = workspace.home.dated
+    steps = product_vector_steps(declared_here) + column_lineage.dated_steps(declared_here)
+    for table in CONTRACTS:
+        try:
+            steps += column_lineage.steps(table)
+        except WarehouseError as error:
+            context.log.warning(f"{table}: {error}")
+    with workspace.home.lake.writing() as connection:
+        change = tables.refresh_from(connection, CONTRACTS["registry.lineage"], column_lineage.frame(steps))
+    return table_result(context, workspace, "registry.lineage", change.counts)

@@ -1,0 +1,47 @@
+"""The staging tables: cleaned by Polars, row by row, only where the raw row is new or changed."""
+
+from dataclasses import asdict
+from typing import Any
+
+import dagster as dg
+
+from assets.core.table_asset import table_asset, table_result
+from assets.run_context import Workspace
+from warehouse.lake.incremental import refresh
+from warehouse.lake.loss_guard import require_judgements
+from warehouse.transform.staging import refresh_products, refresh_queries
+
+
+@dg.asset(**table_asset("staging.products"))
+def staging_products(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult[Any]:
+    """Clean the products whose raw row is new or changed."""
+    cleaned = refresh_products(
+        workspace.home.lake, workspace.marks, whole=workspace.compares_whole, allow_loss=workspace.allow_loss
+    )
+    return table_result(context, workspace, "staging.products", asdict(cleaned))
+
+
+@dg.asset(**table_asset("staging.queries"))
+def staging_queries(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult[Any]:
+    """Clean the queries of judged products whose raw rows are new or changed."""
+    cleaned = refresh_queries(workspace.home.lake, workspace.marks, whole=workspace.compares_whole)
+    return table_result(context, workspace, "staging.queries", asdict(cleaned))
+
+
+@dg.asset(**table_asset("staging.judgements", kinds={"duckdb"}))
+def staging_judgements(
+    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+) -> dg.MaterializeResult[Any]:
+    """Join judgements to their products; those whose product is not there go to quarantine."""
+    lake, marks = workspace.home.lake, workspace.marks
+    with marks.writing() as connection:
+        change, refused = refresh(
+            connection, "staging.judgements", lake.settings, marks, whole=workspace.compares_whole
+        )
+        if workspace.held_model is None:
+            require_judgements(connection)
+    return table_result(context, workspace, "staging.judgements", {**change.counts, "quarantined": refused})

@@ -1,0 +1,1 @@
+"""The frozen text encoder: loading, fingerprints and two back ends."""

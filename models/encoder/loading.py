@@ -1,0 +1,81 @@
+"""The frozen text encoder: texts in, vectors of unit length out, whatever runs it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from models.encoder.fingerprint import encoder_fingerprint, resolve_backend
+from models.encoder.token_batches import Vectors
+from models.errors import ModelError
+from models.settings import EncoderSettings
+
+__all__ = ["Encoder", "can_open", "encoder_fingerprint", "load_encoder", "open_encoder"]
+
+
+class Encoder(Protocol):
+    """Turn texts into vectors; a text's vector depends on nothing but the text and the fingerprint."""
+
+    fingerprint: str
+    """16 hex digits that name weights, pooling, longest text, backend, precision and text template."""
+
+    dim: int
+    """Width of a vector."""
+
+    def describe(self) -> dict[str, Any]:
+        """Say what this encoder is, as plain values for a log or a release."""
+
+    def encode(self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None) -> Vectors:
+        """Encode texts, each distinct one once.
+
+        Args:
+            texts: Any strings, the empty one too; what lies beyond the longest text is cut off.
+            on_progress: Called in the calling thread with the number of texts done so far.
+
+        Returns:
+            Vectors of unit length, (texts, dim), float32, bit-equal whatever the other texts and their order.
+        """
+
+
+def load_encoder(settings: EncoderSettings, cache_dir: Path) -> Encoder:
+    """Load the encoder that the settings choose, offline.
+
+    Args:
+        settings: Which model, and what runs it.
+        cache_dir: Where converted models are kept, in a folder named by fingerprint; the first load converts
+            (seconds, and needs torch), later loads take a fraction of a second and do not import torch.
+
+    Raises:
+        ModelError: The model is not on this machine, or the settings cannot be met here.
+    """
+    if resolve_backend(settings) == "torch":
+        from models.encoder.torch_backend import TorchEncoder
+
+        return TorchEncoder(settings)
+    from models.encoder.openvino_backend import OpenVinoEncoder, export
+
+    folder = export(settings, cache_dir)
+    return OpenVinoEncoder(folder, batch_texts=settings.batch_texts, threads=settings.threads)
+
+
+def can_open(settings: EncoderSettings, cache_dir: Path, fingerprint: str) -> bool:
+    """Tell whether the encoder of that fingerprint is at hand: the settings choose it, or its converted model was kept."""
+    # In this order: a fingerprint is told by hashing all weights.
+    return (cache_dir / fingerprint).is_dir() or fingerprint == encoder_fingerprint(settings)
+
+
+def open_encoder(settings: EncoderSettings, cache_dir: Path, fingerprint: str) -> Encoder:
+    """Load the encoder of that fingerprint, which may be one that the settings chose earlier.
+
+    Raises:
+        ModelError: It is not at hand, or the settings cannot be met here.
+    """
+    if fingerprint == encoder_fingerprint(settings):
+        return load_encoder(settings, cache_dir)
+    if not can_open(settings, cache_dir, fingerprint):
+        raise ModelError(
+            f"the encoder {fingerprint} is not in {cache_dir}",
+            "set encoder.model back to what it was, or train with this one: stockroom build",
+        )
+    from models.encoder.openvino_backend import OpenVinoEncoder
+
+    return OpenVinoEncoder(cache_dir / fingerprint, batch_texts=settings.batch_texts, threads=settings.threads)

@@ -1,0 +1,1 @@
+"""Evaluation: rankers, metrics, intervals and the promotion gate."""

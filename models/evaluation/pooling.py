@@ -1,0 +1,27 @@
+"""Pooling: several evaluations of different queries as one, as the folds of a small data set are."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from models.errors import ModelError
+from models.evaluation.evaluate import Evaluation
+
+
+def pool(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """Join evaluations of the same systems over the same catalogue; every query stands in one of them.
+
+    Queries come by locale and id whatever fold they were in, so that a bootstrap draws the same ones.
+
+    Raises:
+        ModelError: There is none, or a query was measured in two of them.
+    """
+    if not evaluations:
+        raise ModelError("there is no evaluation to pool", "hold out at least one fold")
+    rows = pl.concat([one.rows for one in evaluations]).sort("system", "locale", "query_id")
+    if rows.select(pl.struct("system", "locale", "query_id").is_duplicated().any()).item():
+        raise ModelError("a query was measured in two folds", "hold out every query once")
+    rankings = pl.concat([one.rankings for one in evaluations]).sort("locale", "query_id", "product_id")
+    products = {locale: size for one in evaluations for locale, size in one.products.items()}
+    slices = pl.concat([one.slices for one in evaluations]).sort("slice", "locale", "query_id")
+    return Evaluation(rows, rankings, products, slices)

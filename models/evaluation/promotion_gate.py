@@ -1,0 +1,82 @@
+"""The gate: whether a new model may take the place of another, by what both find for the same queries."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import polars as pl
+
+from models.errors import ModelError
+from models.evaluation.bootstrap import Interval, paired_bootstrap
+from models.evaluation.evaluate import evaluate
+from models.evaluation.judged_set import Catalogue, JudgedSet
+from models.evaluation.rankers import System
+
+Decision = Literal["passed", "refused", "undecided", "forced", "first"]
+PUBLISHED: tuple[Decision, ...] = ("passed", "forced", "first")
+"""The decisions with which a model goes live."""
+
+_CUT = 10
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Hold recall@10 of a candidate and of a baseline over the queries that have an Exact product, and the difference.
+
+    Without such a query there is none of the three, and with too few to judge by there is no difference.
+    """
+
+    queries: int
+    candidate: float | None = None
+    baseline: float | None = None
+    difference: Interval | None = None
+
+
+def compare_recall(
+    judged: JudgedSet, catalogue: Catalogue, candidate: System, baseline: System, *, seed: int, min_queries: int = 1
+) -> Comparison:
+    """Search the whole catalogue with both systems and bootstrap the difference, candidate minus baseline, query by query.
+
+    With fewer than `min_queries` queries there is no difference: the interval of a handful says that it is sure, of a model
+    that changed none of them by chance.
+    """
+    rows = evaluate(judged, catalogue, {"candidate": candidate, "baseline": baseline}, ks=(_CUT,)).rows
+    found, other = (
+        rows.filter(pl.col("system") == name)[f"recall@{_CUT}"].drop_nulls().to_numpy()
+        for name in ("candidate", "baseline")
+    )
+    if not len(found):
+        return Comparison(0)
+    return Comparison(
+        queries=len(found),
+        candidate=float(found.mean()),
+        baseline=float(other.mean()),
+        difference=paired_bootstrap(found, other, seed=seed) if len(found) >= min_queries else None,
+    )
+
+
+def decide(
+    low: float | None, margin: float, *, is_first: bool = False, is_withdrawn: bool = False, force: bool = False
+) -> Decision:
+    """Decide by the lower end of the difference's interval: it must lie above minus the margin.
+
+    The first model of all passes whatever it scores: without it there is nothing to search. Without an interval (None)
+    nothing is known of a model: it is undecided, and does not go live. One that people withdrew after it had been live is
+    refused. Either is published by force.
+
+    Raises:
+        ModelError: The margin is negative: not even an equal model could pass.
+    """
+    if margin < 0:
+        raise ModelError(f"a margin of {margin} refuses every model", "set it to 0 or more")
+    if is_first:
+        return "first"
+    if low is not None and low > -margin and not is_withdrawn:
+        return "passed"
+    if force:
+        return "forced"
+    return "refused" if low is not None or is_withdrawn else "undecided"
+
+
+def is_undecidable(difference: Interval, margin: float) -> bool:
+    """Tell whether the interval is so wide that even a model as good as the baseline would be refused."""
+    return difference.low - difference.mean <= -margin

@@ -1,0 +1,162 @@
+"""Ranking systems: anything that scores products for queries, higher being better."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import ModelError
+from models.evaluation.bm25 import Bm25Index, Bm25Settings
+from models.evaluation.judged_set import Catalogue, JudgedSet
+from models.evaluation.metrics import query_of_rows
+
+Scores = NDArray[np.floating[Any]]
+
+_PAIRS = 65_536  # pairs of vectors gathered at once: about 200 MB at 384 dimensions
+
+
+class System(Protocol):
+    """A system to be measured. Equal products must get equal scores, so that ties are broken by product id."""
+
+    def judged_scores(self, judged: JudgedSet, catalogue: Catalogue) -> Scores:
+        """Score each judged pair: (judgements,)."""
+        ...
+
+    def catalogue_scores(self, judged: JudgedSet, catalogue: Catalogue, locale: str, step: int) -> Iterator[Scores]:
+        """Score all products of one locale for its queries, in blocks of at most ``step``: (block, products)."""
+        ...
+
+
+@dataclass(frozen=True)
+class DenseSystem:
+    """Dot products of query and product vectors.
+
+    Attributes:
+        query_vectors: (queries, dim) float32, in the order of ``JudgedSet.queries``.
+        product_vectors: (products, dim) float32, in the order of ``Catalogue.products``.
+    """
+
+    query_vectors: NDArray[np.float32]
+    product_vectors: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        """Refuse vectors that do not fit together or are no numbers, which would rank first unnoticed.
+
+        Raises:
+            ModelError: Dimensions differ, or a value is NaN or infinite.
+        """
+        if self.query_vectors.shape[1:] != self.product_vectors.shape[1:]:
+            shapes = f"{self.query_vectors.shape} and {self.product_vectors.shape}"
+            raise ModelError(f"query and product vectors differ in dimension: {shapes}", "encode both with one model")
+        for name, vectors in (("query", self.query_vectors), ("product", self.product_vectors)):
+            with np.errstate(invalid="ignore"):  # infinity minus infinity
+                total = vectors.sum(dtype=np.float64)  # finite only if all parts are, without a mask of that size
+            if not np.isfinite(total):
+                raise ModelError(f"a {name} vector holds NaN or infinity", "look for an overflow in the encoder")
+
+    def judged_scores(self, judged: JudgedSet, catalogue: Catalogue) -> Scores:
+        """Score each judged pair: (judgements,)."""
+        self._check(judged, catalogue)
+        queries = query_of_rows(judged.offsets)
+        scores = np.empty(len(queries), dtype=np.float32)
+        for start in range(0, len(queries), _PAIRS):
+            pairs = slice(start, start + _PAIRS)
+            left, right = self.query_vectors[queries[pairs]], self.product_vectors[judged.products[pairs]]
+            scores[pairs] = (left * right).sum(axis=1)  # each row by itself, so twins score alike
+        return scores
+
+    def catalogue_scores(self, judged: JudgedSet, catalogue: Catalogue, locale: str, step: int) -> Iterator[Scores]:
+        """Score all products of one locale for its queries, in blocks of at most ``step``: (block, products)."""
+        self._check(judged, catalogue)
+        products = self.product_vectors[catalogue.slices[locale]]
+        later, first = _twins(products)
+        for queries in _blocks(judged.slices[locale], step):
+            scores = self.query_vectors[queries] @ products.T
+            # A matrix product rounds differently from column to column: twins would tie only by luck.
+            scores[:, later] = scores[:, first]
+            yield scores
+
+    def _check(self, judged: JudgedSet, catalogue: Catalogue) -> None:
+        if (len(self.query_vectors), len(self.product_vectors)) != (len(judged), len(catalogue)):
+            found = f"{len(self.query_vectors)} query and {len(self.product_vectors)} product vectors"
+            raise ModelError(f"{found} for {len(judged)} queries and {len(catalogue)} products", "encode them again")
+
+
+@dataclass(frozen=True)
+class Bm25System:
+    """BM25 of the query's text, each locale with word statistics of its own.
+
+    Attributes:
+        indexes: one index per locale, its rows in the order of the locale's slice of the catalogue.
+    """
+
+    indexes: Mapping[str, Bm25Index]
+
+    @classmethod
+    def build(cls, texts: Sequence[str], catalogue: Catalogue, settings: Bm25Settings) -> "Bm25System":
+        """Index one text per product, in the order of ``Catalogue.products``.
+
+        Raises:
+            ModelError: There are more or fewer texts than products.
+        """
+        if len(texts) != len(catalogue):
+            raise ModelError(f"{len(texts)} texts for {len(catalogue)} products", "give one text per product")
+        return cls({name: Bm25Index.build(texts[rows], settings) for name, rows in catalogue.slices.items()})
+
+    def judged_scores(self, judged: JudgedSet, catalogue: Catalogue) -> Scores:
+        """Score each judged pair: (judgements,)."""
+        scores = np.zeros(len(judged.products), dtype=np.float32)
+        for i, (locale, _, query) in enumerate(judged.queries.iter_rows()):
+            pairs = slice(judged.offsets[i], judged.offsets[i + 1])
+            rows = judged.products[pairs] - catalogue.slices[locale].start
+            scores[pairs] = self.indexes[locale].pair_scores(query, rows)
+        return scores
+
+    def catalogue_scores(self, judged: JudgedSet, catalogue: Catalogue, locale: str, step: int) -> Iterator[Scores]:
+        """Score all products of one locale for its queries, in blocks of at most ``step``: (block, products)."""
+        for queries in _blocks(judged.slices[locale], step):
+            yield self.indexes[locale].scores(judged.queries["query"][queries].to_list())
+
+
+@dataclass(frozen=True)
+class RandomSystem:
+    """Chance: a score that hangs on the seed, the query's key and the product's key alone, in no order of rows."""
+
+    seed: int
+
+    def judged_scores(self, judged: JudgedSet, catalogue: Catalogue) -> Scores:
+        """Score each judged pair: (judgements,)."""
+        return self._mix(judged.fingerprints[query_of_rows(judged.offsets)], catalogue.fingerprints[judged.products])
+
+    def catalogue_scores(self, judged: JudgedSet, catalogue: Catalogue, locale: str, step: int) -> Iterator[Scores]:
+        """Score all products of one locale for its queries, in blocks of at most ``step``: (block, products)."""
+        products = catalogue.fingerprints[catalogue.slices[locale]]
+        for query in judged.fingerprints[judged.slices[locale]]:
+            yield self._mix(query, products)[None]  # (1, products): nothing is won by more at once
+
+    def _mix(self, queries: NDArray[np.uint64] | np.uint64, products: NDArray[np.uint64]) -> NDArray[np.float64]:
+        # The finaliser of SplitMix64 (Steele et al., 2014) over both keys; 53 bits make a float in 0 to 1.
+        salt = int.from_bytes(hashlib.md5(str(self.seed).encode(), usedforsecurity=False).digest()[:8], "little")
+        mixed = products ^ queries ^ np.uint64(salt)
+        mixed ^= mixed >> np.uint64(30)
+        mixed *= np.uint64(0xBF58476D1CE4E5B9)
+        mixed ^= mixed >> np.uint64(27)
+        mixed *= np.uint64(0x94D049BB133111EB)
+        mixed ^= mixed >> np.uint64(31)
+        return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def _blocks(queries: slice, step: int) -> Iterator[slice]:
+    return (slice(start, min(start + step, queries.stop)) for start in range(queries.start, queries.stop, step))
+
+
+def _twins(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find the rows whose vector stood before, and where it stood first: two of (twins,)."""
+    first: dict[bytes, int] = {}
+    keys = (hashlib.md5(vector.tobytes(), usedforsecurity=False).digest() for vector in vectors)
+    seen = np.fromiter((first.setdefault(key, row) for row, key in enumerate(keys)), np.int64, len(vectors))
+    later = np.flatnonzero(seen != np.arange(len(seen)))
+    return later, seen[later]

@@ -1,0 +1,1 @@
+"""The two towers: network, features, checkpoints, and inference without torch."""

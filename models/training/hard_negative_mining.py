@@ -1,0 +1,199 @@
+"""Mine hard negatives: products near a query that nobody judged relevant to it, in bounded memory."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.training.dataset import EXACT, IRRELEVANT
+
+Rows = npt.NDArray[np.int64]
+Matrix = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.float64]
+
+SCORES = 1 << 25
+"""Scores in memory at once: 128 MiB, and as much again to choose among them."""
+
+_PAIRS = 1 << 13  # pairs whose cosine is worked out at once: 3 × 25 MB at 384 dimensions
+_DECIMALS = 6  # a cosine's, so that products with the same text tie
+_NO_EXACT = -2.0  # below every cosine
+_SLACK = 1e-5  # more than what a float32 matrix product and rounding can be off
+
+
+class MiningSettings(BaseModel):
+    """Choose which products near a query become its hard negatives."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    per_query: int = Field(0, ge=0, description="Most negatives kept of a query, in products; 0 mines none.")
+    depth: int = Field(100, ge=1, description="Nearest products of the query's locale looked at, in products.")
+    skip: int = Field(
+        0, ge=0, description="Nearest products that are left out, in ranks: the likeliest to be relevant."
+    )
+    positive_share: float = Field(
+        0.95,
+        gt=0,
+        le=1,
+        description="Highest score of a negative, as a share of that of the query's best Exact product.",
+    )
+    queries: int = Field(20_000, ge=1, description="Most train queries mined for, in queries; drawn by hash.")
+    product_rows: int = Field(131_072, ge=1, description="Products whose vectors are in memory at once, in rows.")
+
+
+@dataclasses.dataclass(frozen=True)
+class JudgedRows:
+    """Hold what is judged of the queries: `query`, `product` (rows) and `label` (`LABEL_CODES`), each (judgements,)."""
+
+    query: Rows
+    product: Rows
+    label: npt.NDArray[np.int8]
+
+
+@dataclasses.dataclass(frozen=True)
+class Mined:
+    """Hold hard negatives, by query and best first, and how many of the nearest products each rule left out.
+
+    `query` and `product` are row numbers, `rank` is the place among all products of the catalogue from 1, `score` the
+    cosine; `positive` is the row of the query's best Exact product, `positive_score` its cosine; `irrelevant` marks those
+    judged so. All (negatives,).
+    """
+
+    query: Rows
+    product: Rows
+    rank: Rows
+    score: Scores
+    positive: Rows
+    positive_score: Scores
+    irrelevant: npt.NDArray[np.bool_]
+    looked_at: int
+    relevant: int
+    skipped: int
+    too_close: int
+
+
+def mine(queries: Matrix, blocks: Iterable[Matrix], judged: JudgedRows, settings: MiningSettings) -> Mined:
+    """Return the hard negatives of queries (queries, dim) in a catalogue that comes in blocks (products, dim) of vectors.
+
+    Vectors have length 1. Of the `depth` products nearest to a query, those judged E, S or C for it are left out, then the
+    first `skip` ranks, then all that score above `positive_share` of the query's best Exact product: what is as near as that
+    is likely to be relevant and unjudged. A query without an Exact product in the catalogue has no such bound, and no
+    negatives. Source of the margin: NV-Retriever, positive-aware mining, TopK-PercPos (arXiv 2407.15831).
+
+    Exact search, equal scores by row. The result does not hang on how the catalogue is cut into blocks: matrix products only
+    find who may be among the nearest, and their cosines are then worked out pair by pair.
+    """
+    kept = _Nearest.none()
+    exact = np.flatnonzero(judged.label == EXACT)
+    score = np.full(len(exact), _NO_EXACT)
+    start = 0
+    for block in blocks:
+        here = (judged.product[exact] >= start) & (judged.product[exact] < start + len(block))
+        pairs = exact[here]
+        score[here] = _cosines(queries, block, judged.query[pairs], judged.product[pairs] - start)
+        floor = kept.floor(len(queries), settings.depth)
+        kept = kept.with_block(*_near(queries, block, floor, settings.depth), start, settings.depth)
+        start += len(block)
+    best = _best(judged.query[exact], judged.product[exact], score, len(queries))
+    return _choose(kept, best, judged, max(start, 1), settings)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Nearest:
+    """Hold the nearest products found so far: all (found,), by query and best first."""
+
+    query: Rows
+    product: Rows
+    score: Scores
+
+    @classmethod
+    def none(cls) -> _Nearest:
+        return cls(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+
+    @property
+    def rank(self) -> Rows:
+        """Return the place of each among its query's, from 0."""
+        return np.arange(len(self.query)) - np.searchsorted(self.query, self.query)
+
+    def floor(self, queries: int, depth: int) -> Scores:
+        """Return the score that a query's next product must reach: (queries,)."""
+        last = self.rank == depth - 1
+        floor = np.full(queries, -np.inf)
+        floor[self.query[last]] = self.score[last]
+        return floor
+
+    def with_block(self, query: Rows, product: Rows, score: Scores, start: int, depth: int) -> _Nearest:
+        """Return the nearest of these and a block's, whose first product is row `start`."""
+        query, product = np.concatenate([self.query, query]), np.concatenate([self.product, product + start])
+        score = np.concatenate([self.score, score])
+        order = np.lexsort((product, -score, query))
+        merged = _Nearest(query[order], product[order], score[order])
+        return merged.take(merged.rank < depth)
+
+    def take(self, which: npt.NDArray[np.bool_]) -> _Nearest:
+        return _Nearest(self.query[which], self.product[which], self.score[which])
+
+
+def _near(queries: Matrix, block: Matrix, floor: Scores, depth: int) -> tuple[Rows, Rows, Scores]:
+    """Return (query, row in the block, cosine) of all that may be among the nearest, and of few others."""
+    found: list[tuple[Rows, Rows]] = []
+    height = max(1, SCORES // max(1, len(block)))
+    for start in range(0, len(queries) if len(block) else 0, height):
+        scores = queries[start : start + height] @ block.T  # (height, block)
+        least = floor[start : start + height]
+        if len(block) > depth:
+            least = np.maximum(least, np.partition(scores, -depth, axis=1)[:, -depth])
+        query, product = np.nonzero(scores >= (least - _SLACK).astype(np.float32)[:, None])
+        found.append((query + start, product))
+    if not found:
+        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+    query, product = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return query, product, _cosines(queries, block, query, product)
+
+
+def _cosines(queries: Matrix, products: Matrix, query: Rows, product: Rows) -> Scores:
+    """Return the cosines of pairs of rows, rounded; a pair's does not hang on those beside it, as in a matrix product."""
+    result = np.empty(len(query))
+    for start in range(0, len(query), _PAIRS):
+        part = slice(start, start + _PAIRS)
+        result[part] = (queries[query[part]].astype(np.float64) * products[product[part]]).sum(axis=1)
+    return np.round(result, _DECIMALS)
+
+
+def _best(query: Rows, product: Rows, score: Scores, queries: int) -> tuple[Rows, Scores]:
+    """Return each query's best product and its score, -1 and -2 where it has none: (queries,) each."""
+    best, best_score = np.full(queries, -1), np.full(queries, _NO_EXACT)
+    order = np.lexsort((product, -score, query))
+    first = order[np.searchsorted(query[order], np.unique(query))]
+    best[query[first]], best_score[query[first]] = product[first], score[first]
+    return best, best_score
+
+
+def _choose(
+    nearest: _Nearest, positive: tuple[Rows, Scores], judged: JudgedRows, products: int, settings: MiningSettings
+) -> Mined:
+    pair, known = nearest.query * products + nearest.product, judged.query * products + judged.product
+    relevant = np.isin(pair, known[judged.label != IRRELEVANT])
+    skipped = ~relevant & (nearest.rank < settings.skip)
+    best = positive[1][nearest.query]
+    bound = best - (1 - settings.positive_share) * np.abs(best)  # below the positive's score whatever its sign
+    too_close = ~relevant & ~skipped & (nearest.score > bound)
+    left = np.flatnonzero(~(relevant | skipped | too_close))
+    of = nearest.query[left]
+    left = left[np.arange(len(of)) - np.searchsorted(of, of) < settings.per_query]
+    return Mined(
+        query=nearest.query[left],
+        product=nearest.product[left],
+        rank=nearest.rank[left] + 1,
+        score=nearest.score[left],
+        positive=positive[0][nearest.query[left]],
+        positive_score=best[left],
+        irrelevant=np.isin(pair[left], known[judged.label == IRRELEVANT]),
+        looked_at=len(pair),
+        relevant=int(relevant.sum()),
+        skipped=int(skipped.sum()),
+        too_close=int(too_close.sum()),
+    )

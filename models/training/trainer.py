@@ -1,0 +1,275 @@
+"""Train the towers on cached vectors, stop on validation, and keep what the encoder knew."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import cast
+
+import numpy as np
+import polars as pl
+import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from models.settings import TowerSettings, TrainingSettings
+from models.towers.feature_encoder import FeatureEncoder, FeatureSpec
+from models.towers.network import FeatureSizes, TwoTower
+from models.training.dataset import TrainingData
+from models.training.lr_schedule import warmup_cosine
+from models.training.retrieval_validation import RetrievalCheck, RetrievalScores
+from models.training.samplers import Judgements, Rows, TowerInputs, contrastive_batches, count_batches, graded_batches
+from models.training.step import StepTensors, gather, step_loss
+
+
+@dataclasses.dataclass(frozen=True)
+class EpochLog:
+    """Say how one epoch went; epoch 0 is the encoder, before any training.
+
+    Losses are means over pairs at alpha 1, scores (0 to 1) are means over validation queries at the epoch's best
+    `alpha`; None where there was nothing to measure, or where it is no number. `learning_rate` is the last step's,
+    `seconds` the wall time.
+    """
+
+    epoch: int
+    train_loss: float | None
+    val_loss: float | None
+    recall_at_10: float | None
+    recall_at_100: float | None
+    mrr: float | None
+    alpha: float
+    learning_rate: float
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedModel:
+    """Hold trained towers, the fitted features they read, and how they came to be."""
+
+    towers: TwoTower
+    query_encoder: FeatureEncoder
+    product_encoder: FeatureEncoder
+    history: tuple[EpochLog, ...] = ()
+    best_epoch: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def train(
+    data: TrainingData,
+    query_spec: FeatureSpec,
+    product_spec: FeatureSpec,
+    tower_settings: TowerSettings,
+    training_settings: TrainingSettings,
+    on_epoch: Callable[[EpochLog], None] | None = None,
+) -> TrainedModel:
+    """Fit features on the train split, train the towers, and choose epoch and alpha on the validation split.
+
+    The same data, settings and seed give the same bytes of weights on one machine. Without Exact training pairs or
+    without validation queries nothing can be learnt or chosen: the towers stay the encoder, and a note says so. Training
+    that diverges ends with the best epoch before, and a note.
+    """
+    with _deterministic(training_settings):
+        return _Trainer(data, query_spec, product_spec, tower_settings, training_settings, on_epoch).run()
+
+
+class _Trainer:
+    def __init__(
+        self,
+        data: TrainingData,
+        query_spec: FeatureSpec,
+        product_spec: FeatureSpec,
+        tower_settings: TowerSettings,
+        settings: TrainingSettings,
+        on_epoch: Callable[[EpochLog], None] | None,
+    ) -> None:
+        self.settings = settings
+        self.on_epoch = on_epoch
+        self.device = _device(settings)
+        self.train, self.validation = Judgements(data, "train"), Judgements(data, "validation")
+        self.check = RetrievalCheck(
+            data, self.validation, settings.validation_queries, settings.product_rows, settings.seed
+        )
+        self.query_encoder = _fit(data.query_features, self.train.query, query_spec, tower_settings)
+        self.product_encoder = _fit(data.product_features, self.train.product, product_spec, tower_settings)
+        self.queries = _inputs(data.query_vectors, data.query_features, self.query_encoder)
+        self.products = _inputs(data.product_vectors, data.product_features, self.product_encoder)
+        self.towers = TwoTower(
+            data.dim, feature_sizes(self.query_encoder), feature_sizes(self.product_encoder), tower_settings
+        ).to(self.device)
+        # What is scored and kept: the mean over the last steps' weights, which finds more than any one step's.
+        moving_mean = get_ema_multi_avg_fn(settings.average_decay)  # type: ignore[no-untyped-call]
+        self.average = AveragedModel(self.towers, multi_avg_fn=moving_mean)
+        self.kept = cast("TwoTower", self.average.module)
+        self.history: list[EpochLog] = []
+
+    def run(self) -> TrainedModel:
+        notes = self._obstacles()
+        self._log(0, None, 0.0, time.perf_counter())
+        best = self.history[0] if notes else self._learn(notes)
+        self.kept.alpha = best.alpha
+        self.kept.to("cpu").eval()
+        return TrainedModel(
+            self.kept, self.query_encoder, self.product_encoder, tuple(self.history), best.epoch, tuple(notes)
+        )
+
+    def _obstacles(self) -> list[str]:
+        notes = []
+        if len(self.train.exact()) == 0:
+            notes.append("the train split has no Exact pair to learn from: the model is the encoder itself")
+        if len(self.check.queries) == 0:
+            notes.append("the validation split has no query with an Exact product: the model is the encoder itself")
+        return notes
+
+    def _learn(self, notes: list[str]) -> EpochLog:
+        """Train epoch by epoch, restore the weights of the best one, and return its log; note what came in the way."""
+        settings = self.settings
+        best, best_weights = self.history[0], copy.deepcopy(self.kept.state_dict())
+        optimizer = torch.optim.AdamW(_weight_groups(self.towers, settings.weight_decay), lr=settings.learning_rate)
+        steps = count_batches(self.train, settings.batch_pairs)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, warmup_cosine(settings.warmup_share, steps * settings.epochs)
+        )
+        for epoch in range(1, settings.epochs + 1):
+            started = time.perf_counter()
+            self.towers.train()
+            self.towers.alpha = 1.0
+            # The sum stays on the device: to read it at every step would wait for every step.
+            total, pairs, rate = torch.zeros((), dtype=torch.float64, device=self.device), 0, 0.0
+            for step in self._steps(self.train, epoch):
+                optimizer.zero_grad(set_to_none=True)
+                loss = step_loss(self.towers, step, settings)
+                loss.backward()  # type: ignore[no-untyped-call]
+                torch.nn.utils.clip_grad_norm_(self.towers.parameters(), settings.gradient_limit)
+                rate = float(schedule.get_last_lr()[0])
+                optimizer.step()
+                schedule.step()
+                self.average.update_parameters(self.towers)
+                total, pairs = total + loss.detach().double() * len(step.target), pairs + len(step.target)
+            log = self._log(epoch, _number(total.item() / pairs), rate, started)
+            if log.train_loss is None:
+                notes.append(f"training diverged in epoch {epoch}: its loss is no number; lower training.learning_rate")
+                break
+            if quality(log) > quality(best):
+                best, best_weights = log, copy.deepcopy(self.kept.state_dict())
+            elif epoch - best.epoch >= settings.patience:
+                break
+        if best.epoch == 0:
+            notes.append("no epoch beat the encoder on validation: the model is the encoder itself")
+        self.kept.load_state_dict(best_weights)
+        return best
+
+    def _steps(self, judgements: Judgements, epoch: int) -> Iterator[StepTensors]:
+        settings = self.settings
+        rng = np.random.default_rng([settings.seed, epoch])
+        batches = contrastive_batches(
+            judgements,
+            settings.batch_pairs,
+            settings.irrelevant_per_query,
+            settings.catalogue_negatives,
+            rng,
+            settings.mined_per_query,
+        )
+        lists = graded_batches(judgements, count_batches(judgements, settings.batch_pairs), rng)
+        for batch, graded in zip(batches, lists, strict=True):
+            used = graded if settings.graded_weight else None
+            yield gather(batch, used, self.queries, self.products, self.device)
+
+    def _log(self, epoch: int, train_loss: float | None, rate: float, started: float) -> EpochLog:
+        """Log an epoch at the alpha with the best score; among equals, at the one that changes least."""
+        self.kept.eval()
+        scores: RetrievalScores | None = None
+        if len(self.check.queries):
+            # At the start every alpha is the encoder.
+            alphas = tuple(sorted({0.0, *self.settings.alphas}, key=abs)) if epoch else (0.0,)
+            tried = self.check.score(self.kept, alphas, self.queries, self.products, self.device)
+            # Alpha 0 is the encoder and always left, so that no model finds less than it on validation.
+            floor = self.history[0].recall_at_10 if self.history else 0.0
+            scores = max((one for one in tried if one.recall_at_10 >= (floor or 0.0)), key=quality)
+        log = EpochLog(
+            epoch=epoch,
+            train_loss=train_loss,
+            val_loss=self._validation_loss(),
+            recall_at_10=scores.recall_at_10 if scores else None,
+            recall_at_100=scores.recall_at_100 if scores else None,
+            mrr=scores.mrr if scores else None,
+            alpha=scores.alpha if scores else 0.0,
+            learning_rate=rate,
+            seconds=time.perf_counter() - started,
+        )
+        self.history.append(log)
+        if self.on_epoch:
+            self.on_epoch(log)
+        return log
+
+    def _validation_loss(self) -> float | None:
+        total, pairs = 0.0, 0
+        with torch.no_grad():
+            # Always epoch 0's batches, so that epochs are compared on the same negatives.
+            for step in self._steps(self.validation, 0):
+                total += step_loss(self.kept, step, self.settings).item() * len(step.target)
+                pairs += len(step.target)
+        return _number(total / pairs) if pairs else None
+
+
+def _number(loss: float) -> float | None:
+    return loss if math.isfinite(loss) else None
+
+
+def feature_sizes(encoder: FeatureEncoder) -> FeatureSizes:
+    """Return how wide the encoder's output is, as the towers want to know it."""
+    return FeatureSizes(encoder.numeric_width, encoder.vocabulary_sizes)
+
+
+def quality(scores: EpochLog | RetrievalScores) -> float:
+    """Return what epoch and alpha are chosen by; where it is equal, the earlier and weaker change stays.
+
+    recall@10 alone is a coarse step function of few queries, and the MRR beside it, which sees every change of rank,
+    chose better models for held-out queries.
+    """
+    return (scores.recall_at_10 or 0.0) + (scores.mrr or 0.0)
+
+
+def _fit(features: pl.DataFrame, rows: Rows, spec: FeatureSpec, settings: TowerSettings) -> FeatureEncoder:
+    return FeatureEncoder.fit(features[np.unique(rows)] if features.width else features, spec, settings)
+
+
+def _inputs(vectors: np.ndarray, features: pl.DataFrame, encoder: FeatureEncoder) -> TowerInputs:
+    if not encoder.spec.columns:
+        empty = np.zeros((len(vectors), 0))
+        return TowerInputs(vectors, empty.astype(np.float32), empty.astype(np.int64))
+    return TowerInputs(vectors, *encoder.transform(features))
+
+
+def _weight_groups(towers: TwoTower, decay: float) -> list[dict[str, object]]:
+    """Decay matrices only: a decayed norm or bias would pull towards nothing meaningful."""
+    parameters = [parameter for parameter in towers.parameters() if parameter.requires_grad]
+    return [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
+def _device(settings: TrainingSettings) -> torch.device:
+    if settings.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(settings.device)
+
+
+@contextlib.contextmanager
+def _deterministic(settings: TrainingSettings) -> Iterator[None]:
+    """Fix threads, seed and algorithms, and put all of them back afterwards."""
+    threads, algorithms = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.seed)
+        torch.set_num_threads(settings.threads)
+        torch.use_deterministic_algorithms(True)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            torch.use_deterministic_algorithms(algorithms)

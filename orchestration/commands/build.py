@@ -1,0 +1,128 @@
+"""The build: the whole Dagster job in this process, recorded where the UI shows it, and what came of it."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from assets.release.evaluation import summary
+from assets.run_context import Workspace
+from orchestration.instance.dagster_instance import CODE_LOCATION, COMMAND_LINE, bury_dead_runs, open_instance
+from orchestration.instance.locks import run_lock, under_way
+from orchestration.runs.execute import execute
+from warehouse.features import datasets
+from warehouse.history.checkpoints import content_snapshot
+from warehouse.home import Home
+from warehouse.ingest.full_snapshot import require_raw
+from warehouse.ingest.sources import check_folder
+from warehouse.ingest.time_series_files import check_files
+from warehouse.lake import quarantine, tables
+from warehouse.serving.release_log import Release
+
+
+@dataclass(frozen=True)
+class State:
+    """What searchers and SQL see of a home at one moment."""
+
+    snapshot: int
+    release: Release | None
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """Tell what a build did: rows, refusals, warnings, texts encoded, relevance, seconds by stage, and what is new.
+
+    `gate` is the verdict on the new model, a row of evaluation.gate; None where the live model is the newest one.
+    """
+
+    run_id: str
+    changed: bool
+    rows: dict[str, int]
+    quarantined: list[dict[str, Any]]
+    warnings: list[str]
+    cleaned: dict[str, int]
+    texts_encoded: int
+    snapshot: int
+    new_snapshot: bool
+    vector_version: int
+    new_vectors: bool
+    model: str
+    release: int
+    new_release: bool
+    gate: dict[str, Any] | None
+    relevance: dict[str, Any]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def build(workspace: Workspace, raw: Path | None = None) -> BuildReport:
+    """Run every asset once, one after another, and report.
+
+    Raises:
+        WarehouseError: The raw folder cannot be taken in, or there is nothing to go on from: nothing was written. Or a
+            blocking check failed: nothing that depends on its table was made.
+    """
+    workspace = replace(workspace, shared={})
+    workspace.home.lake.is_to_be_written = True
+    if raw is not None:
+        check_folder(raw)
+        workspace = replace(workspace, raw=raw)
+    elif workspace.raw is None:
+        require_raw(workspace.home.lake)
+    check_files(workspace.home.lake, workspace.home.root, workspace.home.dated, datetime.now(UTC))
+    with run_lock(workspace.home):
+        return run_job(workspace)
+
+
+def run_job(workspace: Workspace, name: str = "build") -> BuildReport:
+    """Run the assets of a job once in this process and report. The caller holds the run lock.
+
+    Raises:
+        WarehouseError: As `build`.
+    """
+    with under_way(workspace.home), open_instance(workspace.home) as instance:
+        bury_dead_runs(instance)
+        before = _state(workspace.home)
+        run_id = execute(workspace, name, instance, COMMAND_LINE | CODE_LOCATION)
+        seconds = {
+            step.step_key.replace("__", "."): round(step.end_time - step.start_time, 3)
+            for step in instance.get_run_step_stats(run_id)
+            if step.start_time is not None and step.end_time is not None
+        }
+        return _report(workspace.home, run_id, before, seconds)
+
+
+def _report(home: Home, run_id: str, before: State, seconds: dict[str, float]) -> BuildReport:
+    after, facts = _state(home), home.journal.run(run_id)
+    release = after.release
+    assert release is not None
+    same_vectors = before.release is not None and _vectors(before.release) == _vectors(release)
+    with home.lake.reading() as connection:
+        rows = tables.row_counts(connection)
+        refused = quarantine.counts(connection).to_dicts()
+    return BuildReport(
+        run_id=run_id,
+        changed=before != after,
+        rows=rows,
+        quarantined=refused,
+        warnings=[fact["warning"] for fact in facts.values() if "warning" in fact],
+        cleaned={asset: fact["cleaned"] for asset, fact in facts.items() if "cleaned" in fact},
+        texts_encoded=facts["embeddings.texts"]["texts_encoded"],
+        snapshot=after.snapshot,
+        new_snapshot=before.snapshot != after.snapshot,
+        vector_version=release.vector_version,
+        new_vectors=not same_vectors,
+        model=release.model_id,
+        release=release.release,
+        new_release=before.release != release,
+        gate=facts["releases.live"].get("gate"),
+        relevance=summary(datasets.metrics(home.lake, release.model_id)),
+        seconds=seconds,
+    )
+
+
+def _vectors(release: Release) -> tuple[str, int]:
+    return release.vector_table, release.vector_version
+
+
+def _state(home: Home) -> State:
+    return State(content_snapshot(home.lake), home.releases.live())

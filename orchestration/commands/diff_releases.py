@@ -1,0 +1,137 @@
+"""The release diff: what two releases answer to the same queries, what was measured of them, and whose products they have."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from models.settings import EncoderSettings
+from orchestration.serving.searcher import Searcher
+from warehouse.errors import WarehouseError
+from warehouse.features import datasets
+from warehouse.home import Home
+from warehouse.operations.rollback import hindrance
+from warehouse.serving.release_log import Release
+
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class QueryDiff:
+    """Hold one query that the two releases answer differently: the share of products in common, and those of one side alone."""
+
+    key: str
+    query: str
+    overlap: float
+    only_a: list[str]
+    only_b: list[str]
+
+
+@dataclass(frozen=True)
+class ReleaseDiff:
+    """Tell two releases apart.
+
+    Attributes:
+        a: The one release, as it was published.
+        b: The other.
+        k: Length of the lists that were compared.
+        queries: How many judged queries were asked, in their own locale.
+        overlap: The mean share of the k best products that both lists have, 0 to 1; None without a judged query.
+        same: How many queries had the same list, in the same order.
+        most_changed: The queries with the least overlap, a few.
+        metrics: What was measured of the model when each release was published and differs: name to (a, b).
+        products: How many products only b has (added), only a has (removed), and that both have with other text or other
+            features that the model reads (changed).
+    """
+
+    a: Release
+    b: Release
+    k: int
+    queries: int
+    overlap: float | None
+    same: int
+    most_changed: list[QueryDiff]
+    metrics: dict[str, tuple[Any, Any]]
+    products: dict[str, int]
+
+
+def diff_releases(
+    home: Home, encoder: EncoderSettings, a: int, b: int, *, k: int = 10, queries: int = 100, seed: int = 0
+) -> ReleaseDiff:
+    """Ask both releases the same judged queries of the lake, drawn by `seed`, and compare what else they hold.
+
+    Raises:
+        WarehouseError: There is no such release, or what it needs was cleaned up.
+    """
+    one, other = home.releases.get(a), home.releases.get(b)
+    for release in (one, other):
+        why = hindrance(home, release)
+        if why is not None:
+            raise WarehouseError(
+                f"release {release.release} cannot be asked: {why}", "compare others: stockroom releases"
+            )
+    asked = datasets.sampled_queries(home.lake, queries, seed, max(one.snapshot, other.snapshot)).rows()
+    searcher, products, answers = Searcher(home, encoder, one), [], []
+    for release in (one, other):
+        searcher.move_to(release)
+        columns = ["key", "locale", "input_hash", "title"]
+        products.append(pl.DataFrame(home.vectors.read(release.vector_table, release.vector_version, columns)))
+        locales = set(products[-1]["locale"])
+        answers.append(
+            [
+                [hit.key for hit in searcher.search(query, k, locale)] if locale in locales else []
+                for _, locale, query in asked
+            ]
+        )
+    compared = [_compare(key, query, *both) for (key, _, query), *both in zip(asked, *answers, strict=True)]
+    overlaps = [each.overlap for each in compared]
+    differing = sorted((each for each in compared if each.overlap < 1), key=lambda each: (each.overlap, each.key))
+    return ReleaseDiff(
+        a=one,
+        b=other,
+        k=k,
+        queries=len(compared),
+        overlap=sum(overlaps) / len(overlaps) if overlaps else None,
+        same=sum(first == second for first, second in zip(*answers, strict=True)),
+        most_changed=differing[:_NAMED],
+        metrics=_changed_metrics(one, other),
+        products=_products(*products),
+    )
+
+
+def _compare(key: str, query: str, first: list[str], second: list[str]) -> QueryDiff:
+    longest = max(len(first), len(second))
+    overlap = len(set(first) & set(second)) / longest if longest else 1.0
+    return QueryDiff(
+        key,
+        query,
+        overlap,
+        only_a=[each for each in first if each not in second],
+        only_b=[each for each in second if each not in first],
+    )
+
+
+def _changed_metrics(a: Release, b: Release) -> dict[str, tuple[Any, Any]]:
+    first, second = (dict(_leaves(json.loads(each.metrics).get("systems", {}).get("model", {}))) for each in (a, b))
+    names = dict.fromkeys((*first, *second))
+    return {name: (first.get(name), second.get(name)) for name in names if first.get(name) != second.get(name)}
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from _leaves(each, f"{name}.{key}" if name else key)
+    else:
+        yield name, value
+
+
+def _products(first: pl.DataFrame, second: pl.DataFrame) -> dict[str, int]:
+    both = first.join(second, on="key", suffix="_b")
+    differs = (pl.col("input_hash") != pl.col("input_hash_b")) | pl.col("title").ne_missing(pl.col("title_b"))
+    return {
+        "added": second.join(first, on="key", how="anti").height,
+        "removed": first.join(second, on="key", how="anti").height,
+        "changed": both.filter(differs).height,
+    }

@@ -1,0 +1,185 @@
+"""The exporter: the live release's model as a folder that stock sentence-transformers loads, with a card beside it."""
+
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from assets.run_context import Workspace
+from assets.services.serving_model import ServingModel
+from assets.services.text_vectors import product_texts, query_texts
+from models.errors import ModelError
+from models.evaluation.evaluate import evaluate, summarise
+from models.evaluation.judged_set import Catalogue, JudgedSet
+from models.evaluation.rankers import DenseSystem
+from models.export.model_card import model_card
+from models.towers.checkpoint_files import read_manifest
+from models.towers.numpy_inference import ProductTower, QueryTower, ServingTower, Side
+from orchestration.commands.evaluate_live import live_release
+from warehouse.errors import WarehouseError
+from warehouse.features import datasets
+from warehouse.serving.release_log import Release
+
+_COMPARED = 32
+FACTS_FILE = "stockroom.json"
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """Tell where the export is and how far it can be trusted.
+
+    `largest_difference` is that of a component between its vectors and the towers' own, both in f32, over the texts compared;
+    `relevance` holds the test split's metrics of export, model and encoder, None where nothing is judged.
+    """
+
+    directory: str
+    release: int
+    model: str
+    size_mb: float
+    texts_compared: int
+    largest_difference: float
+    relevance: dict[str, Any] | None
+
+
+def export_release(workspace: Workspace, directory: Path, *, force: bool = False) -> ExportReport:
+    """Write the live release's encoder and towers to a folder, which appears whole or not at all.
+
+    Features cannot be computed by stock modules, so a text stands for itself: in their place is the mean of what they add
+    over the release's rows. What that costs is measured and told in the card.
+
+    Args:
+        workspace: The home, and the settings of its encoder.
+        directory: Where to.
+        force: Replace what is there.
+
+    Raises:
+        WarehouseError: There is no release, it was made with another encoder, or the folder is there and not empty.
+        ModelError: What was written does not give the towers' vectors.
+    """
+    release = live_release(workspace)
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())) and not force:
+        raise WarehouseError(f"{directory} is there already", "name another folder, or replace it with --force")
+    checkpoint = workspace.home.models / release.model_id
+    products = datasets.products(workspace.home.lake, release.snapshot).sort("locale", "product_id")
+    queries = datasets.queries(workspace.home.lake, release.snapshot)
+    towers: dict[Side, ServingTower] = {
+        "query": QueryTower.load(checkpoint).without_features(queries),
+        "product": ProductTower.load(checkpoint).without_features(products),
+    }
+    texts: dict[Side, list[str]] = {
+        "query": query_texts(queries.head(_COMPARED)),
+        "product": product_texts(products.head(_COMPARED)),
+    }
+    relevance = _relevance(ServingModel(workspace, release.model_id), release, products, towers)
+    target = directory.absolute()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        largest = _write(workspace, scratch / "new", checkpoint, towers, texts)
+        facts = {
+            **_facts(workspace, release, products),
+            "relevance": relevance,
+            "features": {
+                side: list(tower.features.spec.columns) for side, tower in towers.items() if tower.constant is not None
+            },
+            "largest_difference": largest,
+            "texts_compared": sum(map(len, texts.values())),
+        }
+        (scratch / "new" / "README.md").write_text(model_card(facts), encoding="utf-8")
+        (scratch / "new" / FACTS_FILE).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        if target.exists():
+            target.rename(scratch / "old")
+        (scratch / "new").rename(target)
+    finally:
+        shutil.rmtree(scratch)
+    size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+    return ExportReport(
+        directory=str(directory),
+        release=release.release,
+        model=release.model_id,
+        size_mb=round(size / 1e6, 1),
+        texts_compared=facts["texts_compared"],
+        largest_difference=largest,
+        relevance=relevance,
+    )
+
+
+def _write(
+    workspace: Workspace, folder: Path, checkpoint: Path, towers: dict[Side, ServingTower], texts: dict[Side, list[str]]
+) -> float:
+    """Write the folder, load it as anybody would, and return the largest difference to the towers' own vectors."""
+    from models.encoder.torch_backend import TorchEncoder
+    from models.export.sentence_transformer import TOLERANCE, encode_side, load_export, save_sentence_transformer
+
+    f32 = workspace.encoder.model_copy(update={"backend": "torch", "device": "cpu", "precision": "auto"})
+    save_sentence_transformer(folder, checkpoint, f32, towers["query"], towers["product"])
+    folder.chmod(0o755)
+    encoder, stock = TorchEncoder(f32), load_export(folder)
+    differences = [
+        np.abs(encode_side(stock, asked, side) - towers[side](encoder.encode(asked))).max(initial=0.0)
+        for side, asked in texts.items()
+    ]
+    largest = float(max(differences))
+    if not largest <= TOLERANCE:
+        raise ModelError(
+            f"the export's vectors differ from the towers' by up to {largest:.1e}, and {TOLERANCE:.0e} is allowed",
+            "nothing was written; tell the makers of Stockroom which encoder this is",
+        )
+    return largest
+
+
+def _relevance(
+    serving: ServingModel, release: Release, products: pl.DataFrame, towers: dict[Side, ServingTower]
+) -> dict[str, Any] | None:
+    """Measure the model, its export and its encoder on the test split; None where nothing is judged."""
+    judgements = datasets.task1_judgements(serving.workspace.home.lake, release.snapshot)
+    if judgements.is_empty():
+        return None
+    catalogue = Catalogue(products.select("locale", "product_id"))
+    judged = JudgedSet.from_frame(judgements, catalogue)
+    queries = judged.queries.with_columns(key=pl.format("{}:{}", "locale", "query_id"))
+    asked, offered = serving.text_vectors(query_texts(queries)), serving.text_vectors(product_texts(products))
+    systems = {
+        "model": DenseSystem(
+            serving.query_vectors(queries, asked, release.snapshot), serving.product_vectors(products)
+        ),
+        "export": DenseSystem(towers["query"](asked), towers["product"](offered)),
+        "encoder": DenseSystem(asked, offered),
+    }
+    measured: dict[str, Any] = summarise(evaluate(judged, catalogue, systems))["systems"]
+    return measured
+
+
+def _facts(workspace: Workspace, release: Release, products: pl.DataFrame) -> dict[str, Any]:
+    manifest = read_manifest(workspace.home.models / release.model_id)
+    pairs = datasets.training_pairs(workspace.home.lake, release.snapshot)
+    return {
+        "release": release.release,
+        "model": release.model_id,
+        "snapshot": manifest["metadata"]["snapshot"],
+        "training_pairs": manifest["metadata"]["training_pairs"],
+        "encoder": {
+            "model": workspace.encoder.model,
+            "fingerprint": release.encoder_fingerprint,
+            "max_tokens": workspace.encoder.max_tokens,
+        },
+        "data": {
+            "products": products.height,
+            "locales": dict(products["locale"].value_counts(sort=True).iter_rows()),
+            "pairs": pairs.height,
+            "queries": pairs["query_key"].n_unique(),
+        },
+        "training": {
+            "mode": manifest["towers"]["mode"],
+            "epochs": len(manifest["metadata"]["history"]) - 1,
+            "best_epoch": manifest["best_epoch"],
+            "alpha": manifest["alpha"],
+            "seed": manifest["metadata"]["seed"],
+            "notes": manifest["notes"],
+        },
+    }

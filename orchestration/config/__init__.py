@@ -1,0 +1,1 @@
+"""Settings, and the context that they open."""

@@ -1,0 +1,26 @@
+"""How settings become the objects that assets and commands work with."""
+
+from assets.run_context import Workspace
+from orchestration.config.settings import Settings
+from warehouse.home import Home
+
+
+def open_home(settings: Settings) -> Home:
+    """Return the home that the settings name."""
+    return Home(settings.home.absolute(), settings.warehouse, settings.dated)
+
+
+def open_workspace(settings: Settings) -> Workspace:
+    """Return the workspace that the settings describe."""
+    return Workspace(
+        home=open_home(settings),
+        encoder=settings.encoder,
+        tower=settings.tower,
+        training=settings.training,
+        mining=settings.mining,
+        bm25=settings.bm25,
+        monitoring=settings.monitoring,
+        release=settings.release,
+        clean=settings.clean,
+        raw=settings.raw,
+    )

@@ -1,0 +1,128 @@
+"""All settings in one place: composed of what each package declares for itself."""
+
+import os
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from models.evaluation.bm25 import Bm25Settings
+from models.settings import EncoderSettings, TowerSettings, TrainingSettings
+from models.training.hard_negative_mining import MiningSettings
+from orchestration.config.automation import AutomationSettings
+from warehouse.contracts.time_series import DatedTables
+from warehouse.errors import WarehouseError
+from warehouse.paths import check_home, expanded
+from warehouse.settings import CleanSettings, MonitoringSettings, ReleaseSettings, SqlSettings, WarehouseSettings
+
+PREFIX = "STOCKROOM_"
+FILE_NAME = "stockroom.toml"
+_SHOWN_CHARS = 80
+_DEBUG = "debug"  # STOCKROOM_DEBUG is the command line's own
+
+
+class Settings(BaseSettings):
+    """Hold every setting: from the environment (`STOCKROOM_TRAINING__EPOCHS=3`), else from `stockroom.toml` in the home."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        nested_model_default_partial_update=True,
+    )
+
+    home: Annotated[Path, AfterValidator(expanded)] = Field(
+        Path(".stockroom"), description="Directory that holds everything Stockroom keeps."
+    )
+    raw: Annotated[Path, AfterValidator(expanded)] | None = Field(
+        None, description="ESCI folder that a run takes in; none: it goes on from the lake."
+    )
+    warehouse: WarehouseSettings = WarehouseSettings()
+    sql: SqlSettings = SqlSettings()
+    encoder: EncoderSettings = EncoderSettings()
+    tower: TowerSettings = TowerSettings()
+    training: TrainingSettings = TrainingSettings()
+    mining: MiningSettings = MiningSettings()
+    bm25: Bm25Settings = Bm25Settings()
+    monitoring: MonitoringSettings = MonitoringSettings()
+    release: ReleaseSettings = ReleaseSettings()
+    clean: CleanSettings = CleanSettings()
+    automation: AutomationSettings = AutomationSettings()
+    dated: DatedTables = Field((), description="Files of dated features: a [[dated]] section of the file for each.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read what the caller gives, then the environment, then the home's file."""
+        given: dict[str, Any] = init_settings()
+        home = expanded(Path(given.get("home") or os.environ.get(f"{PREFIX}HOME") or cls.model_fields["home"].default))
+        check_home(home)
+        file_settings = TomlConfigSettingsSource(settings_cls, home / FILE_NAME)
+        if "home" in file_settings():
+            raise WarehouseError(
+                f"{home / FILE_NAME} names a home", "take the line out: the file counts for the home that it stands in"
+            )
+        return init_settings, env_settings, file_settings
+
+
+def load_settings(home: Path | None = None, **given: Any) -> Settings:
+    """Return the settings that hold for `home` (default: `STOCKROOM_HOME`, else `.stockroom`).
+
+    Raises:
+        WarehouseError: The home's path can be no home's. Or a key is unknown or a value is wrong; it names key, value and
+            mend.
+    """
+    if home is not None:
+        given["home"] = home
+    _refuse_unknown_variables()
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise WarehouseError(
+            f"setting {name}: {first['msg']}, not {repr(first.get('input'))[:_SHOWN_CHARS]}", _place(first["loc"])
+        ) from error
+    except SettingsError as error:
+        raise WarehouseError(
+            f"{error}: its value is not JSON", f"set one value at a time, as in {PREFIX}TRAINING__EPOCHS=3"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise WarehouseError(f"{FILE_NAME} of the home is not TOML: {error}", "mend the file") from error
+    except UnicodeDecodeError as error:
+        raise WarehouseError(f"{FILE_NAME} of the home is not UTF-8 text", "save it as UTF-8") from error
+
+
+def _place(path: Sequence[str | int]) -> str:
+    """Return where a setting is to be mended: what stands in a list has a name in the file alone."""
+    if any(isinstance(part, int) for part in path):
+        return f"mend [[{path[0]}]] in {FILE_NAME} of the home"
+    variable = PREFIX + "__".join(map(str, path)).upper()
+    return f"mend it in the environment ({variable}) or in {FILE_NAME} of the home"
+
+
+def _refuse_unknown_variables() -> None:
+    """Refuse environment variables that look like settings and are none: a typing error would else go unnoticed."""
+    for variable in os.environ:
+        if variable.startswith(PREFIX):
+            section = variable.removeprefix(PREFIX).lower().split("__")[0]
+            if section not in (*Settings.model_fields, _DEBUG):
+                known = ", ".join(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)
+                raise WarehouseError(f"{variable} is no setting", f"those there are begin with: {known}")

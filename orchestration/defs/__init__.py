@@ -1,0 +1,1 @@
+"""Dagster's definitions: jobs, resources, sensors and schedules."""

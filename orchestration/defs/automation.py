@@ -1,0 +1,186 @@
+"""Automation: what starts runs by itself while `stockroom ui` serves a home, and how old a table may be.
+
+Exactly one thing starts a run for a given change:
+
+| what changed | what starts a run | which run |
+| --- | --- | --- |
+| a delta file lies whole in incoming/ | the sensor `incoming` | one run of the job `apply` for all the files that wait |
+| a week (a setting) went by and the lake is not as the last build left it | the schedule `retrain` | one run of `build` |
+| a night went by (a setting) | the schedule `clean` | one run of `clean`: it changes nothing that searchers see |
+| anything else (raw folder, dated file, setting) | a person: UI or command line | that one |
+
+No asset has an automation condition. A run of `apply` makes all that a delta changes, so a condition on one of its assets
+would find nothing left to do; one on an asset that `apply` leaves out (evaluation, monitoring, registry) would start a second
+run for the same change, and one that ends without a release, so that its snapshot is no as-of point.
+
+The sensor keeps no cursor: what a run has brought in stands in raw.deltas by name and hash, and what was asked for in the
+runs' tags. So nothing is lost when a cursor is reset, a tick is killed, or the home is moved. A tick has a minute at most, and
+files may be large: it goes by their names, sizes and times, and reads and moves none. The run that it starts does: before its
+first step it checks each file and puts aside what is no delta, and after its last it moves what is published to done/.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+
+from orchestration.commands.apply_inbox import incoming_lock
+from orchestration.config.automation import AutomationSettings
+from orchestration.config.open_context import open_home
+from orchestration.config.settings import Settings, load_settings
+from orchestration.defs.jobs import apply_job, build_job, clean_job
+from orchestration.instance.dagster_instance import INCOMING
+from orchestration.instance.locks import run_lock
+from warehouse.errors import WarehouseError
+from warehouse.history.checkpoints import content_snapshot, points
+from warehouse.home import Home
+from warehouse.operations.inbox import Dropped, Waiting, waiting
+
+BATCH, FILES = "stockroom/batch", "stockroom/files"
+"""Tags of the sensor's runs: the digest of the files that a run was started for, and their names."""
+
+UNDER_WAY = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+WEEKLY, NIGHTLY = "0 3 * * 0", "0 2 * * *"
+_NAMED = 5
+
+
+def incoming_sensor(settings: AutomationSettings) -> dg.SensorDefinition:
+    """Return the sensor that has delta files brought in: on from the start, one run for all the files that wait."""
+
+    @dg.sensor(
+        name="incoming",
+        job=apply_job,
+        minimum_interval_seconds=settings.interval_s,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Watches incoming/ in the home. Delta files (parquet or JSON lines) that have been untouched for "
+        f"{settings.settle_s:g} s come in with one run of the job apply, first written first. The run moves what it published "
+        "to incoming/done/, and what is no delta to incoming/failed/ with a reason beside it. It keeps no cursor.",
+    )
+    def incoming(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        return next_step(open_home(load_settings()), context.instance, settings)
+
+    return incoming
+
+
+def next_step(home: Home, instance: dg.DagsterInstance, settings: AutomationSettings) -> dg.RunRequest | dg.SkipReason:
+    """Return the run that the files of incoming/ want, or why none is started now."""
+    files = waiting(home.incoming, settings.settle_s)
+    if files == Waiting():
+        return dg.SkipReason("No file waits in incoming/.")
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY), limit=1):
+        return dg.SkipReason(f"Run {run.run_id[:8]} is under way: incoming/ is looked at when it has ended.")
+    with ExitStack() as locks:
+        try:
+            locks.enter_context(incoming_lock(home, timeout_s=0))
+            locks.enter_context(run_lock(home, timeout_s=0))
+        except WarehouseError:
+            return dg.SkipReason("A command is changing this home: incoming/ is looked at when it has ended.")
+    if not files.whole:
+        return dg.SkipReason(_told(files))
+    if not (home.lake.exists and points(home.lake)):
+        return dg.SkipReason(f"{_told(files)} They wait for the first release: stockroom build --raw DIR.")
+    return _run_or_wait(files, instance, settings)
+
+
+def _run_or_wait(
+    files: Waiting, instance: dg.DagsterInstance, settings: AutomationSettings
+) -> dg.RunRequest | dg.SkipReason:
+    before = instance.get_run_records(dg.RunsFilter(tags={BATCH: files.digest}))  # newest first
+    if before:
+        newest = before[0].dagster_run
+        ended = f"Run {newest.run_id[:8]} of them ended as {newest.status.value}."
+        if newest.status == dg.DagsterRunStatus.CANCELED or len(before) >= settings.attempts:
+            return dg.SkipReason(
+                f"{_told(files)} {ended} They stay in incoming/ until another file joins them: drop one that mends what "
+                "the run complains of, or see what stockroom apply --incoming says."
+            )
+        pause_s = (before[0].end_time or 0.0) + settings.retry_s * 2 ** (len(before) - 1) - time.time()
+        if pause_s > 0:
+            return dg.SkipReason(f"{_told(files)} {ended} They are tried again in {pause_s:.0f} s.")
+    return dg.RunRequest(
+        run_key=f"{files.digest}-{len(before) + 1}",
+        run_config={"resources": {"workspace": {"config": {"incoming": True, "hold_live_model": True}}}},
+        tags=INCOMING | {BATCH: files.digest, FILES: _names(files.whole)},
+    )
+
+
+def _told(files: Waiting) -> str:
+    """Return which files wait, in a few words for the page of the sensor."""
+    parts = [(files.unsettled, "Not whole yet, or just written"), (files.whole, "Waiting")]
+    return " ".join(f"{what}: {_names(some)}." for some, what in parts if some)
+
+
+def _names(files: Sequence[Dropped]) -> str:
+    names = [file.path.name for file in files]
+    first, rest = names[:_NAMED], names[_NAMED:]
+    return ", ".join(first) + (f" and {len(rest)} more" if rest else "")
+
+
+def retrain_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
+    """Return the schedule that trains anew: at the times of the settings, else weekly once a person turns it on."""
+
+    @dg.schedule(
+        name="retrain",
+        job=build_job,
+        cron_schedule=settings.retrain_cron or WEEKLY,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING if settings.retrain_cron else dg.DefaultScheduleStatus.STOPPED,
+        description="Trains on the catalogue and judgements of today, measures, and publishes what the gate lets through. It "
+        "starts nothing while the lake is as the last build left it. STOCKROOM_AUTOMATION__RETRAIN_CRON turns it on.",
+    )
+    def retrain() -> dg.RunRequest | dg.SkipReason:
+        reason = why_not_train(load_settings())
+        return dg.SkipReason(reason) if reason else dg.RunRequest()
+
+    return retrain
+
+
+def clean_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
+    """Return the schedule that cleans up: at the times of the settings, else nightly once a person turns it on."""
+    return dg.ScheduleDefinition(
+        name="clean",
+        job=clean_job,
+        cron_schedule=settings.clean_cron or NIGHTLY,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING if settings.clean_cron else dg.DefaultScheduleStatus.STOPPED,
+        description="Takes out what no kept release, as-of point or model needs: old versions of vectors, cached embeddings of "
+        "texts that are gone, snapshots of the lake. STOCKROOM_AUTOMATION__CLEAN_CRON turns it on.",
+    )
+
+
+def why_not_train(settings: Settings) -> str | None:
+    """Return why a scheduled build would do nothing; None if there may be something to learn."""
+    home = open_home(settings)
+    if settings.raw is not None or (home.lake.exists and home.dated):
+        return None  # files outside of the lake may have changed: a build that finds them unchanged does nothing
+    known = points(home.lake) if home.lake.exists else []
+    if not known:
+        return "There is nothing to train on yet: stockroom build --raw DIR."
+    newest = known[-1]
+    if newest.snapshot == content_snapshot(home.lake) and home.journal.has_ended_since(
+        newest.run_id, "evaluation.metrics"
+    ):
+        return f"The lake is as the last build left it, at snapshot {newest.snapshot}."
+    return None
+
+
+def with_freshness(assets: Iterable[Any], settings: AutomationSettings) -> list[Any]:
+    """Return the assets, with raw tables and release shown as stale where no run has looked at them for long."""
+    policy = dg.FreshnessPolicy.time_window(
+        fail_window=timedelta(hours=settings.stale_fail_h), warn_window=timedelta(hours=settings.stale_warn_h)
+    )
+
+    def add(spec: dg.AssetSpec) -> dg.AssetSpec:
+        is_looked_at = spec.key.path[0] in ("raw", "releases")
+        return spec.replace_attributes(freshness_policy=policy) if is_looked_at else spec
+
+    return list(dg.map_asset_specs(add, assets))

@@ -1,0 +1,56 @@
+"""The definitions put together: all assets, checks, jobs, what starts them by itself, and the resource that opens the home."""
+
+import dagster as dg
+
+from assets.checks import check_steps
+from assets.checks.vector_index_checks import index_checks
+from assets.model import embeddings, hard_negatives, two_tower
+from assets.release import drift, evaluation, live_release, product_vectors, promotion_gate
+from assets.tables import features, fitted, quarantine, raw, registry, staging, training
+from assets.tables.time_series import dated_assets
+from orchestration.config.automation import AutomationSettings
+from orchestration.defs.automation import clean_schedule, incoming_sensor, retrain_schedule, with_freshness
+from orchestration.defs.jobs import (
+    apply_job,
+    build_job,
+    clean_job,
+    derived_tables_job,
+    fold_inputs_job,
+    training_inputs_job,
+)
+from orchestration.defs.resources import workspace_resource
+from warehouse.contracts.time_series import DatedTables
+
+ASSET_MODULES = [
+    raw,
+    staging,
+    training,
+    fitted,
+    features,
+    quarantine,
+    embeddings,
+    hard_negatives,
+    two_tower,
+    drift,
+    registry,
+    product_vectors,
+    promotion_gate,
+    evaluation,
+    live_release,
+]
+
+
+def assemble(dated: DatedTables = (), automation: AutomationSettings | None = None) -> dg.Definitions:
+    """Return the definitions for a home that declares these tables of dated features, automated as the settings say."""
+    automation = automation or AutomationSettings()
+    assets = with_freshness([*dg.load_assets_from_modules(ASSET_MODULES), *dated_assets(dated)], automation)
+    return dg.Definitions(
+        assets=assets,
+        asset_checks=[*check_steps.check_steps(assets, dated), index_checks],
+        jobs=[build_job, apply_job, clean_job, training_inputs_job, derived_tables_job, fold_inputs_job],
+        sensors=[incoming_sensor(automation)],
+        schedules=[retrain_schedule(automation), clean_schedule(automation)],
+        resources={"workspace": workspace_resource},
+        # One process: ten empty assets take seconds, where a process for each takes most of a minute.
+        executor=dg.in_process_executor,
+    )

@@ -1,0 +1,62 @@
+"""Jobs: the sets of assets that are run together."""
+
+from dataclasses import asdict
+
+import dagster as dg
+
+from assets.run_context import Workspace
+from models.encoder.loading import encoder_fingerprint
+from orchestration.vacuum import clean_locked
+
+build_job = dg.define_asset_job(
+    "build", selection=dg.AssetSelection.all(), description="The main job: raw files to a release, every asset once."
+)
+
+apply_job = dg.define_asset_job(
+    "apply",
+    selection=dg.AssetSelection.all()
+    - dg.AssetSelection.groups("model", "evaluation", "monitoring")
+    - dg.AssetSelection.assets("registry/tables", "registry/features", "registry/lineage")
+    - dg.AssetSelection.assets("training/negatives", "training/mining"),
+    description="What a change of the catalogue changes: raw files to a release under the live model. What is measured of the "
+    "model, and what the lake tells of itself, waits for the next build.",
+    config={"resources": {"workspace": {"config": {"hold_live_model": True}}}},
+)
+
+training_inputs_job = dg.define_asset_job(
+    "training_inputs",
+    # A table that is made together with one of them is made too.
+    selection=dg.AssetSelection.assets("model/two_tower").upstream(include_self=False).required_multi_asset_neighbors()
+    - dg.AssetSelection.groups("raw", "dated"),
+    description="Everything between the raw tables and the model: what `stockroom train` makes anew beside the lake.",
+)
+
+derived_tables_job = dg.define_asset_job(
+    "derived_tables",
+    selection=(
+        dg.AssetSelection.groups("staging", "training", "fitted", "features", "quarantine")
+        | dg.AssetSelection.assets("registry/dated")
+    )
+    - dg.AssetSelection.assets("training/negatives", "training/mining"),
+    description="What follows from the raw tables, for every model: what `stockroom build --rebuild` makes anew beside the lake.",
+)
+
+fold_inputs_job = dg.define_asset_job(
+    "fold_inputs",
+    selection=dg.AssetSelection.assets("training/queries").downstream()
+    & dg.AssetSelection.assets("model/two_tower").upstream(include_self=False).required_multi_asset_neighbors(),
+    description="What hangs on which queries are held out: `stockroom evaluate --folds` makes it anew for each fold.",
+)
+
+
+@dg.op(name="clean_home", description="Takes out what no kept release, as-of point or model needs, step by step.")
+def clean(context: dg.OpExecutionContext, workspace: dg.ResourceParam[Workspace]) -> None:
+    """Clean the home, whose run lock the workspace holds."""
+    report = clean_locked(workspace.home, workspace.clean, encoder_fingerprint(workspace.encoder))
+    context.add_output_metadata(asdict(report))
+
+
+@dg.job(name="clean", description="Housekeeping: stockroom clean, with the settings of the home.")
+def clean_job() -> None:
+    """Run the one step."""
+    clean()

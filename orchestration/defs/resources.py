@@ -1,0 +1,93 @@
+"""Resources: adapters that hand plain objects to the assets."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import dagster as dg
+
+from assets import run_end
+from assets.run_context import Workspace
+from assets.services.serving_model import hold_live_model
+from orchestration.config.open_context import open_workspace
+from orchestration.config.settings import load_settings
+from orchestration.instance.locks import run_lock
+from warehouse.operations.inbox import Sorting, sort_incoming
+
+_LOG_EVERY_S = 5.0
+
+
+@dg.resource(
+    description="The home and the settings of this run; holds the home's run lock, so that runs come one after another.",
+    config_schema={
+        "home": dg.Field(str, default_value="", description="Directory of the home; empty: STOCKROOM_HOME."),
+        "deltas": dg.Field([str], default_value=[], description="Delta files to bring in, in order of arrival."),
+        "incoming": dg.Field(
+            bool,
+            default_value=False,
+            description="Bring in the files of incoming/ that are whole, and put them where they belong afterwards.",
+        ),
+        "hold_live_model": dg.Field(bool, default_value=False, description="Go on with the live model: train none."),
+        "force": dg.Field(bool, default_value=False, description="Publish a new model even if the gate refuses it."),
+        "allow_loss": dg.Field(
+            bool,
+            default_value=False,
+            description="Let files take more rows out of the catalog than the setting warehouse.max_loss_share.",
+        ),
+    },
+)
+@contextmanager
+def workspace_resource(context: dg.InitResourceContext) -> Iterator[Workspace]:
+    """Yield the workspace while holding the run lock."""
+    told = context.resource_config
+    log = context.log or dg.get_dagster_logger()
+    settings = load_settings(Path(told["home"]) if told["home"] else None)
+    deltas = tuple(Path(file) for file in told["deltas"])
+    workspace = replace(open_workspace(settings), show_progress=_progress_of(log), force=told["force"], deltas=deltas)
+    workspace = replace(workspace, allow_loss=told["allow_loss"])
+    if deltas or told["incoming"]:
+        workspace = replace(
+            workspace, raw=None
+        )  # as `stockroom apply`: a setting must not bring a full snapshot in too
+    workspace.home.lake.is_to_be_written = True
+    with run_lock(workspace.home):
+        if told["hold_live_model"]:
+            workspace = hold_live_model(workspace)
+        if not told["incoming"]:
+            with run_end.written_down(workspace):
+                yield workspace
+            return
+        dropped = _sorted(workspace, settings.automation.settle_s, log)
+        with run_end.written_down(workspace):
+            yield replace(workspace, deltas=(*deltas, *(file.path for file in dropped.batch)))
+        _sorted(workspace, settings.automation.settle_s, log)  # the run has published: its files are done
+
+
+def _sorted(workspace: Workspace, settle_s: float, log: logging.Logger) -> Sorting:
+    """Put the files of incoming/ where they belong, tell of it in the run's log, and return those that are to come in."""
+    sorting = sort_incoming(workspace.home, settle_s)
+    for name in sorting.done:
+        log.info(f"incoming/{name} is in and published: it went to incoming/done/")
+    for name, reason in sorting.failed.items():
+        log.warning(f"incoming/{name} went to incoming/failed/: {'; '.join(map(str.strip, reason.splitlines()))}")
+    return sorting
+
+
+def _progress_of(log: logging.Logger) -> Callable[[str, int | None], Callable[[int], None]]:
+    """Return what writes the progress of long tasks into the run's log, every few seconds."""
+
+    def announce(task: str, total: int | None) -> Callable[[int], None]:
+        told = time.monotonic()
+
+        def tell(done: int) -> None:
+            nonlocal told
+            if time.monotonic() - told > _LOG_EVERY_S:
+                told = time.monotonic()
+                log.info(f"{task}: {done}" + (f" of {total}" if total else ""))
+
+        return tell
+
+    return announce

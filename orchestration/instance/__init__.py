@@ -1,0 +1,1 @@
+"""Dagster's instance, locks between processes, and the UI's server."""

@@ -1,0 +1,44 @@
+"""The run lock: one build or apply at a time in a home, so that none slips between another's raw and features."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from warehouse import home_format
+from warehouse.home import Home
+from warehouse.lake.lake import exclusive_lock
+
+
+@contextmanager
+def run_lock(home: Home, timeout_s: float | None = None) -> Iterator[None]:
+    """Hold the home's run lock, waiting for the run that holds it: `timeout_s` seconds, or as the settings say.
+
+    Raises:
+        WarehouseError: Another run still held it then.
+    """
+    with exclusive_lock(home.root / "run.lock", home.settings.lock_timeout_s if timeout_s is None else timeout_s):
+        home_format.claim(home.root)
+        yield
+
+
+@contextmanager
+def under_way(home: Home) -> Iterator[None]:
+    """Leave a mark in the home until the run is over: one that is still there was left by a process that was killed.
+
+    To be called under the run lock.
+    """
+    mark = _mark(home)
+    mark.touch()
+    try:
+        yield
+    finally:
+        mark.unlink(missing_ok=True)
+
+
+def was_killed(home: Home) -> bool:
+    """Tell whether the last run of the command line was killed before it was over. To be called under the run lock."""
+    return _mark(home).exists()
+
+
+def _mark(home: Home) -> Path:
+    return home.root / "run.under_way"

@@ -1,0 +1,202 @@
+"""The server of the UI: Dagster's web server, daemon and code server, started together and stopped together."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from types import FrameType
+from typing import NoReturn
+
+from orchestration.instance.dagster_instance import (
+    bury_runs_of_a_dead_server,
+    open_instance,
+    prepare_instance,
+    server_lock,
+)
+from orchestration.instance.ui_health import Health, ask
+from warehouse.errors import WarehouseError
+from warehouse.home import Home
+from warehouse.paths import private_folder, require_writable
+
+_POLL_S = 0.2
+_ASK_EVERY_S = 5.0
+_REFUSED_S = 15.0  # how long nothing may listen on the port
+_PATIENCE_S = 60.0  # how long an answer may fail to come, or say that something is wrong
+_GRACE_S = 60.0  # a step that is deep in native code hears of the end only when it comes back
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class _Stopped(BaseException):
+    """Someone asked the server to stop: Ctrl-C, SIGTERM, or a terminal that was closed."""
+
+
+def serve(
+    home: Home, host: str, port: int, on_ready: Callable[[str], None], environment: Mapping[str, str] | None = None
+) -> None:
+    """Serve the UI of a home until someone stops it; runs that it started and that are not over fail then.
+
+    Args:
+        home: The home to show, whose runs use it and no other.
+        host: Address to listen on.
+        port: Port to listen on.
+        on_ready: Is told the address of the asset graph once a browser can open it and its assets are there.
+        environment: Variables that the server's processes get besides those of this one.
+
+    Raises:
+        WarehouseError: The home may not be written, the port is not to be had, the home is served already, the
+            definitions cannot be loaded, or the web server or the daemon has died.
+    """
+    require_writable(home.root)
+    _check_port(host, port)
+    with _only_server(home):
+        _serve(home, host, port, on_ready, environment or {})
+
+
+def _serve(home: Home, host: str, port: int, on_ready: Callable[[str], None], environment: Mapping[str, str]) -> None:
+    before = {each: signal.signal(each, _stop) for each in _SIGNALS}
+    process = _start(home, host, port, environment)
+    try:
+        _wait_until_ready(process, host, port)
+        shown = f"[{host}]" if ":" in host else host
+        on_ready(f"http://{shown}:{port}/asset-groups")
+        _watch(process, host, port)
+    except _Stopped:
+        pass
+    finally:
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_IGN)  # a second Ctrl-C must not leave half of the processes behind
+        _end(process)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise _Stopped
+
+
+def _check_port(host: str, port: int) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise WarehouseError(
+                f"cannot listen on {host}:{port}: {error.strerror}", "choose another: --port N"
+            ) from error
+
+
+@contextmanager
+def _only_server(home: Home) -> Iterator[None]:
+    """Hold the lock of the one server that a home may have, and clear away what one that was killed left behind."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(server_lock(home))
+        except WarehouseError as error:
+            raise WarehouseError(f"another `stockroom ui` serves {home.root}", "use that one, or stop it") from error
+        with open_instance(home) as instance:
+            bury_runs_of_a_dead_server(instance)
+        yield
+
+
+def _start(home: Home, host: str, port: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    directory = prepare_instance(home)
+    home.incoming.mkdir(exist_ok=True)  # so that people find where to drop files
+    own = {"STOCKROOM_HOME": str(home.root), "DAGSTER_HOME": str(directory), **_python_path()}
+    command = ["-W", "ignore:Function `dev_command`", "-m", "dagster", "dev", "--log-level", "warning"]
+    where = ["-w", str(directory / "workspace.yaml"), "-h", host, "-p", str(port)]
+    return subprocess.Popen(
+        [sys.executable, *command, *where],
+        env={**os.environ, **environment, **own},
+        cwd=private_folder(),  # Dagster heeds a .env, dagster.yaml and pyproject.toml where it is started
+        start_new_session=True,  # Ctrl-C reaches this process alone, which then ends all of them in order
+    )
+
+
+def _python_path() -> dict[str, str]:
+    """Return the variables by which the server's processes find the modules that this one finds, and no others.
+
+    Python's -m would put the folder that it is started in first on the path, where another `models` may lie. Dagster takes
+    what is first on the path away before it loads definitions: an empty folder is.
+    """
+    given = os.environ.get("PYTHONPATH")
+    places = [] if given is None else [os.path.abspath(place) for place in given.split(os.pathsep)]
+    return {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join([str(private_folder()), *places])}
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], host: str, port: int) -> None:
+    """Wait until the pages are there, the definitions are loaded and the daemon has given a sign of life."""
+    while True:
+        _require_alive(process)
+        with suppress(ConnectionRefusedError):
+            health = ask(host, port)
+            if health is not None and health.load_error:
+                raise _not_loaded(health.load_error)
+            if health is not None and not health.is_loading and not health.sick_daemons:
+                return
+        time.sleep(_POLL_S)
+
+
+def _watch(process: subprocess.Popen[bytes], host: str, port: int) -> NoReturn:
+    """Look after the server until a part of it has died.
+
+    Raises:
+        WarehouseError: It names the part.
+    """
+    well_at = asked_at = time.monotonic()
+    while True:
+        _require_alive(process)
+        if time.monotonic() - asked_at > _ASK_EVERY_S:
+            health, patience_s = None, _PATIENCE_S
+            try:
+                health = ask(host, port)
+            except ConnectionRefusedError:
+                patience_s = _REFUSED_S
+            asked_at = time.monotonic()
+            if health is not None and not health.load_error and not health.sick_daemons:
+                well_at = asked_at
+            elif asked_at - well_at > patience_s:
+                raise _fault(health)
+        time.sleep(_POLL_S)
+
+
+def _require_alive(process: subprocess.Popen[bytes]) -> None:
+    """Dagster's own process ends within seconds when its web server or its daemon has."""
+    if process.poll() is not None:
+        raise WarehouseError(
+            "Dagster ended by itself, or a part of it did", "see what it wrote above, and start it again"
+        )
+
+
+def _fault(health: Health | None) -> WarehouseError:
+    if health is None:
+        return WarehouseError(
+            "Dagster's web server does not answer any more",
+            "see what Dagster wrote above, and start it again: stockroom ui",
+        )
+    if health.load_error:
+        return _not_loaded(health.load_error)
+    return WarehouseError(
+        f"Dagster's daemon gives no sign of life ({', '.join(health.sick_daemons)}): nothing would start by itself",
+        "start it again: stockroom ui",
+    )
+
+
+def _not_loaded(reason: str) -> WarehouseError:
+    return WarehouseError(
+        f"Dagster cannot load the definitions: {reason}", "mend what it names, then start it again: stockroom ui"
+    )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End all processes of the server, those of running runs too."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_GRACE_S)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # nothing is left by now, unless it hangs
+    process.wait()

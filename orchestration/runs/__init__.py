@@ -1,0 +1,1 @@
+"""Runs of a job in this process."""

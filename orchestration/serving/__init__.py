@@ -1,0 +1,1 @@
+"""Answers from the live release: search and lookup."""

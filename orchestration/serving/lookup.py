@@ -1,0 +1,79 @@
+"""The lookup: keys in, features out, as the live release was built with them. It needs neither Dagster nor torch."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+
+from warehouse.errors import WarehouseError
+from warehouse.features import point_in_time
+from warehouse.features.offline_store import Entity
+from warehouse.home import Home
+from warehouse.serving.release_log import Release
+
+_NAMED = 3
+_TABLES = {"product": "features.products", "query": "features.queries"}
+
+
+class Lookup:
+    """Answer from the release that was live when it was opened or last refreshed. Threads may share it.
+
+    Raises:
+        WarehouseError: There is no release yet.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self.refresh()
+
+    def refresh(self) -> Release:
+        """Move on to the release that is live now, and return it."""
+        self.release = release = self._home.releases.require()
+        return release
+
+    def products(self, keys: Sequence[str], at: datetime | None = None) -> list[dict[str, Any]]:
+        """Return title, brand, colour and all features of products, in the order of their keys (`locale:product_id`).
+
+        Dated features stand as `table.column`; they are those in force at the release's as-of time, unless a time `at` is
+        given: then the lake is asked for them, which takes a good deal longer.
+
+        Raises:
+            WarehouseError: The release has no such product, or a time is given and no dated features of products are declared.
+        """
+        return self.features("product", keys, at)
+
+    def queries(self, keys: Sequence[str], at: datetime | None = None) -> list[dict[str, Any]]:
+        """Return text and all features of judged queries, in the order of their keys (`locale:query_id`)."""
+        return self.features("query", keys, at)
+
+    def features(self, entity: Entity, keys: Sequence[str], at: datetime | None = None) -> list[dict[str, Any]]:
+        """Return the features of products or of queries, by key."""
+        release = self.release
+        found = self._home.online.rows(entity, release.snapshot, keys)
+        there = [row for row in found if row is not None]
+        if len(there) < len(found):
+            raise self._unknown(entity, release, [key for key, row in zip(keys, found, strict=True) if row is None])
+        return there if at is None else self._at(entity, release, there, at)
+
+    def _at(self, entity: Entity, release: Release, rows: list[dict[str, Any]], at: datetime) -> list[dict[str, Any]]:
+        keys = pl.DataFrame({"key": [row["key"] for row in rows]}, schema={"key": pl.String})
+        time = pl.lit(at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC))
+        with self._home.lake.reading(release.snapshot) as connection:
+            frame = point_in_time.add_features(connection, keys, {entity: "key"}, time)
+        if frame.width == 1:
+            raise WarehouseError(
+                f"release {release.release} has no dated {entity} features that a time could change",
+                "look up without a time, or declare such features and build",
+            )
+        return [row | then for row, then in zip(rows, frame.iter_rows(named=True), strict=True)]
+
+    def _unknown(self, entity: Entity, release: Release, keys: list[str]) -> WarehouseError:
+        named = ", ".join(repr(key) for key in keys[:_NAMED]) + (
+            f" and {len(keys) - _NAMED} more" * (len(keys) > _NAMED)
+        )
+        near = self._home.online.near(entity, release.snapshot, keys[0])
+        ask = f'list keys with: stockroom sql "SELECT key FROM {_TABLES[entity]} LIMIT 10"'
+        return WarehouseError(
+            f"release {release.release} has no {entity} {named}", f"did you mean {', '.join(near)}?" if near else ask
+        )

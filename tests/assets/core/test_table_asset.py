@@ -1,0 +1,19 @@
+"""What table assets share."""
+
+import dagster as dg
+
+from assets.core.table_asset import asset_key, digest, table_asset
+
+
+def test_a_table_and_its_asset_have_one_name():
+    assert asset_key("features.products") == dg.AssetKey(["features", "products"])
+    arguments = table_asset("features.products", deps=("staging.products",))
+    assert arguments["key"] == asset_key("features.products")
+    assert arguments["deps"] == [asset_key("staging.products")]
+    assert arguments["group_name"] == "features"
+    assert arguments["description"].startswith("One row per product and locale")
+
+
+def test_digests_tell_parts_apart():
+    assert digest("a", "bc") != digest("ab", "c")
+    assert len(digest()) == 16

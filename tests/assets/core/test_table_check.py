@@ -1,0 +1,43 @@
+"""A table check is declared once: its name, its asset, and what is found under them; of what is untouched nothing is asked."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from assets.core.table_check import table_check
+from assets.run_context import Workspace
+from warehouse.home import Home
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(Home(tmp_path))
+
+
+@table_check("raw.products", "There is something.", is_blocking=True)
+def there_is_something(workspace: Workspace) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=False, description="nothing", metadata={"rows": 0})
+
+
+def test_a_check_has_the_name_of_its_function_and_tells_dagster_what_it_asks() -> None:
+    spec = there_is_something.spec
+    assert spec.key == dg.AssetCheckKey(dg.AssetKey(["raw", "products"]), "there_is_something")
+    assert (spec.description, spec.blocking) == ("There is something.", True)
+
+
+def test_what_is_found_is_told_of_the_asset_under_the_name(workspace: Workspace) -> None:
+    found = there_is_something(workspace)
+    assert (found.asset_key, found.check_name) == (dg.AssetKey(["raw", "products"]), "there_is_something")
+    assert (found.passed, found.description, found.metadata["rows"].value) == (False, "nothing", 0)
+
+
+def test_an_error_of_a_check_that_blocks_nothing_is_a_warning_and_another_is_raised(workspace: Workspace) -> None:
+    def look(_workspace: Workspace) -> dg.AssetCheckResult:
+        raise ZeroDivisionError("by what")
+
+    found = table_check("raw.products", "It can be seen.")(look)(workspace)
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert found.description == "it could not be found out: ZeroDivisionError: by what"
+    with pytest.raises(ZeroDivisionError):
+        table_check("raw.products", "It can be seen.", is_blocking=True)(look)(workspace)

@@ -1,0 +1,53 @@
+"""Vectors are made anew exactly where what they are made from is new."""
+
+import polars as pl
+import pytest
+
+from assets.model.two_tower import model_name
+from assets.release.product_vectors import embed
+from assets.services.serving_model import ServingModel
+from orchestration.config.open_context import open_workspace
+from orchestration.config.settings import load_settings
+from warehouse.features import datasets
+from warehouse.vectors.lance_tables import to_matrix
+
+
+@pytest.fixture
+def workspace(copy_home):
+    return open_workspace(load_settings(copy_home()))
+
+
+def test_only_changed_products_are_embedded_and_those_gone_are_taken_out(workspace):
+    model, store = ServingModel(workspace, model_name(workspace)), workspace.home.vectors
+    products = model.with_input_hash(datasets.products(workspace.home.lake))
+    before = store.version(model.vector_table)
+
+    nothing, version = embed(model, products)
+    assert (nothing.version, nothing.upserted, nothing.deleted, version) == (before, 0, 0, before)
+
+    donor = products.row(5, named=True)
+    changed = products.with_columns(
+        title=pl.when(pl.col("key") == products["key"][0]).then(pl.lit(donor["title"])).otherwise("title"),
+        brand=pl.when(pl.col("key") == products["key"][0]).then(pl.lit(donor["brand"])).otherwise("brand"),
+        color=pl.when(pl.col("key") == products["key"][0]).then(pl.lit(donor["color"])).otherwise("color"),
+    )
+    changed = model.with_input_hash(changed.drop("input_hash")).slice(0, products.height - 2)
+    written, _ = embed(model, changed)
+    assert (written.upserted, written.deleted) == (1, 2)
+    assert set(store.current(model.vector_table)["key"]) == set(changed["key"])
+
+
+def test_a_vector_does_not_depend_on_what_is_embedded_beside_it(workspace):
+    model, store = ServingModel(workspace, model_name(workspace)), workspace.home.vectors
+    products = model.with_input_hash(datasets.products(workspace.home.lake))
+    first = _vectors(store.read(model.vector_table))
+    one, three = products.head(1), products.slice(1, 3)
+    embed(model, one)  # all others are taken out
+    embed(model, pl.concat([one, three]))
+    again = _vectors(store.read(model.vector_table))
+    assert len(again) == 4
+    assert all((again[key] == first[key]).all() for key in again)
+
+
+def _vectors(table):
+    return dict(zip(table["key"].to_pylist(), to_matrix(table["vector"]), strict=True))

@@ -1,0 +1,72 @@
+"""Int8 fills the cache only where it finds what f32 finds."""
+
+import json
+
+import pytest
+
+from assets.services.int8_check import check_int8
+from models.encoder.fingerprint import cpu_has_int8, encoder_fingerprint
+from models.errors import ModelError
+from orchestration.config.open_context import open_workspace
+from orchestration.config.settings import load_settings
+
+
+@pytest.fixture(scope="module")
+def measured(copy_home):
+    """A home in which int8 was measured, what its settings are, and what the measurement said."""
+    if not cpu_has_int8():
+        pytest.skip("this CPU has no int8")
+    home = copy_home()
+
+    def workspace(**encoder):
+        return open_workspace(load_settings(home, encoder={"precision": "int8", "int8_loss": 1.0} | encoder))
+
+    return workspace, check_int8(workspace())
+
+
+def test_other_precisions_are_not_measured(built):
+    assert check_int8(open_workspace(load_settings(built.home))) is None
+
+
+def test_both_are_measured_on_the_validation_queries(measured):
+    _, told = measured
+    assert told["queries"] > 10
+    assert told["products"] > 150
+    assert told["int8_loss"] == pytest.approx(told["f32_recall_at_10"] - told["int8_recall_at_10"], abs=1e-9)
+    assert told["int8_loss"] < 0.1
+
+
+def test_what_was_measured_is_kept_and_not_measured_again(measured, monkeypatch):
+    workspace, told = measured
+    monkeypatch.setattr("assets.services.int8_check.compare_recall", lambda *_, **__: pytest.fail("measured again"))
+    assert check_int8(workspace()) == told
+
+
+def test_a_loss_above_the_setting_is_refused_with_the_numbers(measured):
+    workspace, told = measured
+    space = workspace(int8_loss=0.002)
+    record = space.home.encoders / f"{encoder_fingerprint(space.encoder)}.int8.json"
+    worse = told | {"f32_recall_at_10": 0.5, "int8_recall_at_10": 0.4979, "int8_loss": 0.0021}
+    record.write_text(json.dumps(worse))
+    with pytest.raises(
+        ModelError, match=r"recall@10 0.4979 against 0.5000 on .* a loss of 0.0021, and 0.002 is allow"
+    ) as no:
+        check_int8(space)
+    assert "STOCKROOM_ENCODER__PRECISION=auto" in no.value.mend
+    record.write_text(json.dumps(told))
+
+
+def test_fewer_products_than_there_are_keep_the_judged_ones(measured):
+    workspace, told = measured
+    fewer = check_int8(workspace(int8_products=100))
+    assert 100 <= fewer["products"] < told["products"]
+    assert fewer["queries"] == told["queries"]
+
+
+def test_without_judged_validation_queries_nothing_is_taken_on_trust(measured):
+    workspace, told = measured
+    space = workspace()
+    record = space.home.encoders / f"{encoder_fingerprint(space.encoder)}.int8.json"
+    record.write_text(json.dumps(told | {"queries": 0, "int8_loss": None, "inputs": told["inputs"]}))
+    with pytest.raises(ModelError, match="no validation query has an Exact product"):
+        check_int8(space)

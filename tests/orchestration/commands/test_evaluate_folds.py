@@ -1,0 +1,119 @@
+"""Folds: every query is held out once, nothing of it reaches the model it is measured on, and the home stays as it was."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+import pytest
+
+from orchestration.commands import evaluate_folds
+from orchestration.commands.build import build
+from orchestration.config.open_context import open_workspace
+from orchestration.config.settings import load_settings
+from warehouse.errors import WarehouseError
+
+FOLDS = 2
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A home after its folds were measured, and what each fold's scratch lake held when its model was trained."""
+
+    workspace: Any
+    report: dict[str, Any]
+    seen: list[dict[str, pl.DataFrame]]
+    before: dict[str, Any]
+
+
+def _state(workspace) -> dict[str, Any]:
+    with workspace.home.lake.reading() as connection:
+        metrics = connection.sql("SELECT * FROM evaluation.metrics ORDER BY key").pl()
+        splits = connection.sql("SELECT key, split FROM staging.queries ORDER BY key").pl()
+    return {
+        "models": sorted(path.name for path in workspace.home.models.iterdir()),
+        "release": workspace.home.releases.live(),
+        "metrics": metrics.rows(),
+        "splits": splits.rows(),
+    }
+
+
+@pytest.fixture(scope="module")
+def folded(copy_home):
+    workspace = open_workspace(load_settings(copy_home()))
+    before, seen, train = _state(workspace), [], evaluate_folds.train_model
+
+    def watched(scratch, model_id, snapshot):
+        with scratch.home.lake.reading() as connection:
+            tables = ("training.queries", "training.pairs", "fitted.vocabulary", "staging.products", "features.queries")
+            seen.append({table: connection.sql(f"FROM {table}").pl() for table in tables})
+        train(scratch, model_id, snapshot)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", "")
+        patch.setattr(evaluate_folds, "train_model", watched)
+        report = evaluate_folds.evaluate_folds(workspace, FOLDS)
+    return Folded(workspace, report, seen, before)
+
+
+def test_every_query_is_held_out_once(folded):
+    held_out = [one["training.pairs"].filter(split="test")["query_key"].unique().sort() for one in folded.seen]
+    assert all(len(keys) > 1 for keys in held_out)
+    judged = {key for one in folded.seen for key in one["training.pairs"]["query_key"]}
+    together = pl.concat(held_out)
+    assert together.n_unique() == len(together) == len(judged) == folded.report["queries"]
+    assert [one["queries"] for one in folded.report["by_fold"]] == [len(keys) for keys in held_out]
+
+
+def test_a_fold_is_trained_and_fitted_on_the_others_alone(folded):
+    for one in folded.seen:
+        queries, pairs = one["training.queries"], one["training.pairs"]
+        texts = {
+            split: set(own.select("locale", pl.col("query").str.to_lowercase()).iter_rows())
+            for (split,), own in queries.group_by("split")
+        }
+        assert set(texts) == {"train", "validation", "test"}
+        assert not texts["test"] & (texts["train"] | texts["validation"])
+        assert not texts["validation"] & texts["train"]
+        trained = pairs.filter(split="train")["product_key"].unique()
+        brands = one["staging.products"].filter(pl.col("key").is_in(trained.implode()))["brand_key"].drop_nulls()
+        assert set(one["fitted.vocabulary"].filter(kind="brand")["value"]) == set(brands)
+    named = [set(one["fitted.vocabulary"]["value"]) for one in folded.seen]
+    assert named[0] != named[1]
+
+
+def test_what_was_measured_can_be_asked_in_sql(folded):
+    with folded.workspace.home.lake.reading() as connection:
+        rows = connection.sql("SELECT * FROM evaluation.folds ORDER BY key").pl()
+    assert sorted(rows["fold"].unique()) == [0, 1, 2]
+    assert set(rows["folds"]) == {FOLDS}
+    lead = rows.filter(fold=0, locale="all", system="model_minus_encoder", metric="recall@10").to_dicts()[0]
+    told = folded.report["model_minus_encoder"]["recall@10"]
+    assert (lead["value"], lead["low"], lead["high"]) == (told["mean"], told["low"], told["high"])
+    us = rows.filter(fold=0, locale="us", system="model_minus_encoder", metric="mrr").to_dicts()[0]
+    assert us["value"] == folded.report["locale_leads"]["us"]["mrr"]["mean"]
+    values = rows.filter(locale="all", system="model", metric="ndcg").sort("fold")
+    whole, *parts = values["value"]
+    weights = values["queries"][1:]
+    assert whole == pytest.approx(sum(value * n for value, n in zip(parts, weights, strict=True)) / sum(weights))
+
+
+def test_the_home_stays_as_it_was_and_a_build_finds_nothing_new(folded, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    home = folded.workspace.home
+    assert _state(folded.workspace) == folded.before
+    assert not (home.root / "recompute").exists()
+    done = build(folded.workspace)
+    assert not done.changed
+    assert home.releases.live() == folded.before["release"]
+
+
+def test_the_same_again_writes_nothing(folded):
+    snapshot = folded.workspace.home.lake.snapshot()
+    again = evaluate_folds.evaluate_folds(folded.workspace, FOLDS)
+    assert again == folded.report
+    assert folded.workspace.home.lake.snapshot() == snapshot
+
+
+def test_without_a_build_there_is_nothing_to_divide(tmp_path):
+    with pytest.raises(WarehouseError):
+        evaluate_folds.evaluate_folds(open_workspace(load_settings(tmp_path / "home")), FOLDS)

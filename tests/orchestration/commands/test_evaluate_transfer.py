@@ -1,0 +1,45 @@
+"""The live model on another catalogue: nothing is learnt of it, and the home stays as it was."""
+
+import polars as pl
+import pytest
+
+from orchestration.commands.evaluate_transfer import evaluate_transfer
+from orchestration.config.open_context import open_workspace
+from orchestration.config.settings import load_settings
+from warehouse.errors import WarehouseError
+from warehouse.sample import write_sample
+
+EXAMPLES = "shopping_queries_dataset_examples.parquet"
+
+
+@pytest.fixture(scope="module")
+def workspace(copy_home):
+    return open_workspace(load_settings(copy_home()))
+
+
+def test_on_its_own_catalogue_it_is_what_the_build_measured(workspace, built):
+    snapshot = workspace.home.lake.snapshot()
+    report = evaluate_transfer(workspace, built.raw)
+    for system, means in built.report["relevance"]["systems"].items():
+        for metric, value in means.items():
+            assert report["systems"][system][metric] == pytest.approx(value, abs=1e-9), (system, metric)
+    assert workspace.home.lake.snapshot() == snapshot
+    assert not (workspace.home.root / "recompute").exists()
+
+
+def test_other_brands_are_other_products_and_queries(workspace, built, tmp_path):
+    write_sample(tmp_path, 200, seed=3, brand_seed=99)
+    report = evaluate_transfer(workspace, tmp_path)
+    own = built.report["relevance"]
+    assert report["systems"]["model"]["queries"] == own["systems"]["model"]["queries"]  # the same things are asked
+
+    assert report["systems"]["encoder"]["mrr"] != own["systems"]["encoder"]["mrr"]
+    assert (report["release"], report["model"]) == (1, built.report["model"])
+
+
+def test_a_folder_without_test_queries_is_named(workspace, built, tmp_path):
+    write_sample(tmp_path, 200, seed=3)
+    rows = pl.read_parquet(tmp_path / EXAMPLES)
+    rows.with_columns(split=pl.lit("train")).write_parquet(tmp_path / EXAMPLES)
+    with pytest.raises(WarehouseError, match=f"no test query of task 1 in {tmp_path}"):
+        evaluate_transfer(workspace, tmp_path)

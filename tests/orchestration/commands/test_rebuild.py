@@ -1,0 +1,152 @@
+"""A rebuild finds nothing where all is well, and mends what is not, whatever the stored hashes say and wherever it is killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import polars as pl
+import pytest
+
+from orchestration.commands.apply import apply
+from orchestration.commands.rebuild import rebuild
+from orchestration.config.open_context import open_home, open_workspace
+from orchestration.config.settings import load_settings
+from orchestration.serving.searcher import Searcher
+from warehouse.errors import WarehouseError
+from warehouse.lake.sync_tables import DERIVED, GIVEN
+from warehouse.vectors.lance_tables import to_vectors
+
+# A rebuild that kills itself where it first comes to the named function.
+REBUILD = """
+import importlib, os, signal, sys
+from pathlib import Path
+module, name = sys.argv[1].split(":")
+setattr(importlib.import_module(module), name, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+from orchestration.commands.rebuild import rebuild
+from orchestration.config.settings import load_settings
+from orchestration.config.open_context import open_workspace
+rebuild(open_workspace(load_settings(Path(sys.argv[2]))))
+"""
+QUERY = "velvet accordion"
+
+
+def _contents(home):
+    with home.lake.reading() as connection:
+        return {table: connection.sql(f"FROM {table} ORDER BY ALL").fetchall() for table in (*GIVEN, *DERIVED)}
+
+
+def _vectors(home):
+    live = home.releases.live()
+    rows = home.vectors.read(live.vector_table, live.vector_version).to_pylist()
+    return {row["key"]: row | {"vector": np.array(row["vector"], np.float32).tobytes()} for row in rows}
+
+
+def _hits(home, settings):
+    return Searcher(home, settings.encoder).search(QUERY, 5)
+
+
+@pytest.fixture(scope="module")
+def chain(copy_home, tmp_path_factory):
+    """Return a workspace into which deltas of products and of judgements came, and what it then held and answered."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", "")
+        workspace = open_workspace(load_settings(copy_home()))
+        home, folder = workspace.home, tmp_path_factory.mktemp("deltas")
+        with home.lake.reading() as connection:
+            judged = connection.sql("FROM raw.judgements ORDER BY key LIMIT 2").pl().drop("key", "input_hash")
+            gone = connection.sql("SELECT product_locale, product_id FROM raw.products ORDER BY key LIMIT 1").pl()
+        products = pl.DataFrame({"op": "upsert", "product_locale": "us", "product_id": ["N1", "N2"]})
+        products.with_columns(product_title=pl.lit("Velvet accordion")).write_parquet(folder / "new.parquet")
+        gone.with_columns(op=pl.lit("delete")).write_ndjson(folder / "gone.jsonl")
+        labels = judged.with_columns(op=pl.lit("upsert"), esci_label=pl.lit("C"), event_time=pl.lit(None, pl.String))
+        labels.write_ndjson(folder / "labels.jsonl")
+        apply(workspace, [folder / name for name in ("new.parquet", "gone.jsonl", "labels.jsonl")])
+        yield workspace, _contents(home), _vectors(home), _hits(home, workspace)
+
+
+def test_where_all_is_well_nothing_differs_and_nothing_is_written(chain, stockroom):
+    workspace, contents, vectors, hits = chain
+    home = workspace.home
+    before = home.lake.snapshot(), home.releases.live()
+    answer = stockroom("build", "--rebuild", "--json", "--home", home.root)
+    assert answer.status == 0, answer.err
+    report = json.loads(answer.out)
+    assert (report["agrees"], report["deltas"], report["superseded"]) == (True, 3, 0)
+    assert set(report["files"]) == {"raw.products", "raw.judgements", "raw.sources"}
+    assert (home.lake.snapshot(), home.releases.live()) == before
+    assert (_contents(home), _vectors(home), _hits(home, workspace)) == (contents, vectors, hits)
+    assert not (home.root / "recompute").exists()
+
+
+def _damage(home):
+    """Change rows, a vector among them, without their hashes."""
+    live = home.releases.live()
+    with home.lake.writing() as connection:
+        connection.execute("UPDATE raw.products SET product_title = 'Kazoo' WHERE key = 'us:N1'")
+        connection.execute("DELETE FROM raw.judgements WHERE key = (SELECT min(key) FROM raw.judgements)")
+        connection.execute("UPDATE staging.products SET brand = 'Nobody' WHERE key = 'us:N2'")
+        connection.execute("INSERT INTO features.products FROM features.products WHERE key = 'us:N2'")  # a key twice
+    rows = home.vectors.read(live.vector_table).slice(0, 1)
+    vector = to_vectors(np.eye(1, rows.schema.field("vector").type.list_size, dtype=np.float32))
+    damaged = rows.set_column(rows.schema.get_field_index("vector"), "vector", vector)
+    home.vectors.apply(live.vector_table, [damaged], [], vector.type.list_size)
+
+
+def test_what_differs_is_mended_row_by_row_and_killed_it_leaves_the_old_state_working(chain):
+    workspace, contents, vectors, hits = chain
+    home, live = workspace.home, workspace.home.releases.live()
+    _damage(home)
+    damaged = _contents(home)
+    assert damaged != contents
+    environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
+    # in the transaction that takes over; after it, before vectors and release
+    for point, expected in (
+        ("warehouse.lake.sync_tables:_take_over", damaged),
+        ("orchestration.commands.build:run_job", contents),
+    ):
+        command = [sys.executable, "-c", REBUILD, point, home.root]
+        killed = subprocess.run(command, timeout=300, env=environment, check=False)
+        assert killed.returncode == -signal.SIGKILL
+        assert home.releases.live() == live
+        assert _hits(open_home(load_settings(home.root)), workspace) == hits
+        assert _contents(home) == expected
+
+    report = rebuild(workspace)
+    assert not report.agrees
+    assert report.differing == {}  # the killed one had come so far
+    assert report.vectors == {"upserted": 1, "deleted": 0}
+    assert report.run.new_release
+    assert home.releases.live().release == live.release + 1
+    assert home.releases.live().model_id == live.model_id
+    assert (_contents(home), _vectors(home), _hits(home, workspace)) == (contents, vectors, hits)
+    assert rebuild(workspace).agrees
+
+
+def test_what_is_not_kept_is_named_and_nothing_is_written(chain, stockroom):
+    workspace, contents, *_ = chain
+    home = workspace.home
+    with home.lake.reading() as connection:
+        ((sha256,),) = connection.sql("SELECT sha256 FROM raw.deltas WHERE name = 'gone.jsonl'").fetchall()
+    copy = home.arrived.root / f"{sha256}.zst"
+    lost = copy.read_bytes()
+    copy.unlink()
+    answer = stockroom("build", "--rebuild", "--home", home.root)
+    assert answer.status == 1
+    assert f"{sha256}.zst is missing" in answer.err.replace("\n", "")
+    assert _contents(home) == contents
+    copy.write_bytes(lost)
+
+
+def test_it_goes_with_no_other_way_to_bring_rows_in(chain, stockroom):
+    workspace, *_ = chain
+    answer = stockroom("build", "--rebuild", "--force", "--home", workspace.home.root)
+    assert answer.status == 2
+    assert "--rebuild" in answer.err
+
+
+def test_without_a_live_model_there_is_nothing_to_hold(tmp_path):
+    with pytest.raises(WarehouseError, match="no raw data"):
+        rebuild(open_workspace(load_settings(tmp_path / "home")))

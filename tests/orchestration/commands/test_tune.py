@@ -1,0 +1,72 @@
+"""Tuning: trials on the validation split alone, kept in the home, the same whether in one call or in several."""
+
+import json
+import tomllib
+
+import pytest
+
+from orchestration.commands import tune as tuner
+from orchestration.config.open_context import open_workspace
+from orchestration.config.settings import load_settings
+from warehouse.errors import WarehouseError
+
+
+def open_copy(home, monkeypatch, epochs=2):
+    monkeypatch.setenv("STOCKROOM_TRAINING__EPOCHS", str(epochs))
+    monkeypatch.setenv("STOCKROOM_TRAINING__THREADS", "1")
+    return open_workspace(load_settings(home))
+
+
+def rows(workspace):
+    with workspace.home.lake.reading() as connection:
+        return connection.sql("SELECT * FROM evaluation.trials ORDER BY trial").pl()
+
+
+def test_trials_go_on_where_an_earlier_call_ended_and_come_to_the_same(copy_home, monkeypatch):
+    once, twice = (open_copy(copy_home(), monkeypatch) for _ in range(2))
+    seen = []
+    train = tuner._train
+    monkeypatch.setattr(tuner, "_train", lambda *given: seen.append(given) or train(*given))
+    report = tuner.tune(once, 2)
+    assert (report["ran"], report["trials"]) == (2, 2)
+    assert tuner.tune(twice, 1)["trials"] == 1
+    assert tuner.tune(twice, 1)["trials"] == 2
+    assert rows(once).equals(rows(twice))
+
+    found = rows(once)
+    tried = [json.loads(settings) for settings in found["settings"]]
+    assert tried[0] == tuner._current(once)
+    assert len({json.dumps(one) for one in tried}) == 2
+    assert found["score"].to_list() == (found["recall_at_10"] + found["mrr"]).to_list()
+    assert found.filter("is_best")["score"].to_list() == [found["score"].max()]
+    assert report["best"]["score"] == found["score"].max() >= report["first"]["score"]
+    # what is trained with is what is told
+    for (workspace, _), told in zip(seen[:2], tried, strict=True):
+        assert tuner._current(workspace) == told
+
+
+def test_other_data_begins_another_study(copy_home, monkeypatch):
+    home = copy_home()
+    first = tuner.tune(open_copy(home, monkeypatch), 1)
+    second = tuner.tune(open_copy(home, monkeypatch, epochs=1), 1)
+    assert first["study"] != second["study"]
+    assert second["trials"] == 1
+
+
+def test_without_a_model_to_learn_there_is_nothing_to_tune(copy_home, monkeypatch):
+    with pytest.raises(WarehouseError, match="nothing to tune"):
+        tuner.tune(open_copy(copy_home(), monkeypatch, epochs=0), 1)
+
+
+def test_the_printed_lines_are_settings(copy_home, monkeypatch, capsys):
+    from orchestration.cli.tune import tune
+
+    home = copy_home()
+    open_copy(home, monkeypatch)
+    tune(1, home)
+    printed = capsys.readouterr().out
+    (home / "stockroom.toml").write_text(printed, encoding="utf-8")
+    told = tomllib.loads(printed)
+    assert set(told) == {"tower", "training"}
+    settings = load_settings(home)
+    assert settings.tower.width == told["tower"]["width"]

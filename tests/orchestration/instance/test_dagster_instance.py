@@ -1,0 +1,22 @@
+"""The home's Dagster instance tells of every run how it ended, also of those whose process was killed."""
+
+import dagster as dg
+import pytest
+
+from orchestration.config.open_context import open_home
+from orchestration.config.settings import load_settings
+from orchestration.instance.dagster_instance import COMMAND_LINE, bury_dead_runs, open_instance
+
+
+@pytest.mark.parametrize("status", ["NOT_STARTED", "STARTING", "STARTED", "CANCELING"])
+def test_what_a_killed_command_left_is_marked_as_failed_however_far_it_came(tmp_path, status):
+    reached = dg.DagsterRunStatus(status)
+    with open_instance(open_home(load_settings(tmp_path))) as instance:
+        for run_id, tags in (("dead", COMMAND_LINE), ("of the UI", {})):
+            instance.add_run(dg.DagsterRun(job_name="apply", run_id=run_id, tags=tags, status=reached))
+        instance.add_run(
+            dg.DagsterRun(job_name="apply", run_id="done", tags=COMMAND_LINE, status=dg.DagsterRunStatus.SUCCESS)
+        )
+        bury_dead_runs(instance)
+        found = {run.run_id: run.status.value for run in instance.get_runs()}
+    assert found == {"dead": "FAILURE", "of the UI": status, "done": "SUCCESS"}

@@ -1,0 +1,49 @@
+"""One run at a time in a home."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from orchestration.instance.locks import run_lock, under_way, was_killed
+from warehouse.errors import WarehouseError
+from warehouse.home import Home
+from warehouse.settings import WarehouseSettings
+
+
+def test_a_second_run_waits_and_then_gives_up_with_a_clear_line(tmp_path):
+    home = Home(tmp_path, WarehouseSettings(lock_timeout_s=0.1))
+    with run_lock(home), pytest.raises(WarehouseError, match=r"run\.lock is held by another process"), run_lock(home):
+        pass
+
+
+def test_the_lock_is_free_again_after_an_error(tmp_path):
+    home = Home(tmp_path, WarehouseSettings(lock_timeout_s=0.1))
+    with pytest.raises(RuntimeError, match="broken"), run_lock(home):
+        raise RuntimeError("broken")
+    with run_lock(home):
+        pass
+
+
+def test_homes_do_not_wait_for_each_other(tmp_path):
+    settings = WarehouseSettings(lock_timeout_s=0.1)
+    with run_lock(Home(tmp_path / "one", settings)), run_lock(Home(tmp_path / "other", settings)):
+        pass
+
+
+def test_only_a_killed_run_leaves_its_mark(tmp_path):
+    home = Home(tmp_path)
+    with under_way(home):
+        assert was_killed(home)  # as another would see it, were it not for the lock
+    with pytest.raises(RuntimeError, match="broken"), under_way(home):
+        raise RuntimeError("broken")
+    assert not was_killed(home)
+    script = (
+        "import os, pathlib, signal, sys; from orchestration.instance.locks import under_way; from warehouse.home import Home\n"
+        "with under_way(Home(pathlib.Path(sys.argv[1]))): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    died = subprocess.run([sys.executable, "-c", script, tmp_path], check=False, env=os.environ)
+    assert died.returncode == -signal.SIGKILL
+    assert was_killed(home)

@@ -1,0 +1,66 @@
+"""What the newest event at a time is, compared with looking at every event."""
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from warehouse.features.asof_join import newest_events
+
+TIME = pl.Datetime("us", "UTC")
+DAY = timedelta(days=1)
+START = datetime(2022, 6, 1, tzinfo=UTC)
+
+
+def events(*rows):
+    return pl.DataFrame(rows, schema={"entity_key": pl.String, "event_time": TIME}, orient="row")
+
+
+def points(*rows):
+    return pl.DataFrame(rows, schema={"entity_key": pl.String, "as_of": TIME}, orient="row")
+
+
+def by_looking_at_all(known, asked, max_age):
+    found = []
+    for entity, at in asked:
+        past = [(time, row) for row, (key, time) in enumerate(known) if key == entity and time <= at]
+        time, row = max(past, default=(None, None))
+        found.append(row if time is not None and at - time <= max_age else None)
+    return found
+
+
+@st.composite
+def histories(draw):
+    """Return events, points and an age, on days of the years around 2022 or on microseconds, so that many of them tie."""
+    step = draw(st.sampled_from([timedelta(microseconds=1), DAY, 100 * DAY]))
+    entities = st.sampled_from(["us:A", "us:B", "jp:A", "jp:Ä"])
+    moments = st.integers(0, 12).map(lambda steps: START + steps * step)
+    known = draw(st.lists(st.tuples(entities, moments), max_size=30, unique=True))
+    asked = draw(st.lists(st.tuples(st.one_of(st.none(), entities, st.just("es:C")), moments), max_size=30))
+    if draw(st.booleans()):
+        known.sort()
+    return known, asked, draw(st.integers(0, 8)) * step
+
+
+@settings(deadline=None, max_examples=200)
+@given(histories())
+def test_the_event_found_is_the_newest_at_the_time_and_young_enough(history):
+    known, asked, max_age = history
+    found = newest_events(events(*known), points(*asked), max_age // timedelta(microseconds=1))
+    assert found.to_list() == by_looking_at_all(known, asked, max_age)
+    assert found.dtype == pl.UInt32
+
+
+@pytest.mark.parametrize("max_age", [DAY, 1_000_000 * DAY, timedelta.max])
+def test_times_of_thousands_of_years_do_not_run_into_another_entity(max_age):
+    dawn, end = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+    known = [(f"us:{number:03}", time) for number in range(60) for time in (dawn, START, end)]
+    asked = [
+        (f"us:{number:03}", time)
+        for number in (59, 0, 30, 99)
+        for time in (dawn, START - DAY, START, START + DAY, end - timedelta(microseconds=1), end)
+    ]
+    found = newest_events(events(*known), points(*asked), max_age // timedelta(microseconds=1))
+    assert found.to_list() == by_looking_at_all(known, asked, max_age)

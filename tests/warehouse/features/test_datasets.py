@@ -1,0 +1,85 @@
+"""Frames are what the model and the index read of the lake."""
+
+import polars as pl
+import pytest
+
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.features import datasets
+from warehouse.lake import tables
+
+
+@pytest.fixture
+def filled(built):
+    return built
+
+
+def test_products_come_by_locale_and_id_with_their_features(filled):
+    products = datasets.products(filled)
+    assert products["key"].to_list() == ["es:P1", "jp:P3", "us:P1", "us:P2"]
+    assert products["title"].to_list()[2:] == ["Nike Running Shoes 42", "Plain Mug"]
+    assert products["title_numbers"].to_list() == [0, 0, 1, 0]
+    wanted = {
+        "product_id",
+        "locale",
+        "brand",
+        "color",
+        "feature_hash",
+        *CONTRACTS["features.products"].tower_columns("numeric"),
+    }
+    assert wanted <= set(products.columns)
+
+
+def test_queries_come_with_text_and_features(filled):
+    queries = datasets.queries(filled)
+    assert queries.select("key", "query_id", "query", "query_words").rows() == [
+        ("es:3", 3, "zapatillas nike", 2),
+        ("jp:4", 4, "ナイキ", 1),
+        ("us:1", 1, "running shoes", 2),
+        ("us:2", 2, "mug without handle", 3),
+    ]
+
+
+def test_some_are_read_as_they_are_read_among_all(filled):
+    wanted = pl.DataFrame({"key": ["us:P2", "es:P1", "us:2", "no:such"]})
+    for read in (datasets.products, datasets.queries):
+        among_all = read(filled).join(wanted, on="key", how="semi", maintain_order="left")
+        assert among_all.height
+        assert read(filled, keys=wanted).equals(among_all)
+    assert datasets.products(filled, keys=wanted.clear()).is_empty()
+
+
+def test_training_sees_nothing_of_test(filled):
+    pairs = datasets.training_pairs(filled)
+    assert set(pairs["split"]) <= {"train", "validation"}
+    assert sorted(pairs["query_key"].unique()) == ["es:3", "jp:4", "us:1"]
+    assert datasets.task1_judgements(filled).select("query_key", "product_key", "label").rows() == [
+        ("us:2", "us:P2", "E")
+    ]
+
+
+def test_task_1_is_the_reduced_set_only(lake, build, write, judgements):
+    for row in judgements:
+        row["small_version"] = 0
+    build(lake, write(judgements=judgements))
+    assert datasets.task1_judgements(lake).is_empty()
+
+
+def test_a_snapshot_is_read_as_it_was(filled, build, write, products):
+    before, then = datasets.products(filled), filled.snapshot()
+    build(filled, write(products=products[:2]))
+    assert datasets.products(filled).height == 2
+    assert datasets.products(filled, then).equals(before)
+
+
+def test_metrics_of_a_model_that_was_not_measured_are_empty(filled):
+    assert datasets.metrics(filled, "m1").is_empty()
+    with filled.writing() as connection:
+        tables.ensure(connection, CONTRACTS["evaluation.metrics"])
+        connection.execute(
+            "INSERT INTO evaluation.metrics BY NAME SELECT 'k' AS key, 'm1' AS model_id, 'all' AS locale, 'all' AS slice, "
+            "'all' AS part, 'model' AS system, 'ndcg' AS metric, 0.5 AS value, 3 AS queries, 'i' AS inputs"
+        )
+    assert datasets.metrics(filled, "m2").is_empty()
+    assert datasets.metrics(filled, "m1").select("system", "metric", "value", "inputs").rows() == [
+        ("model", "ndcg", 0.5, "i")
+    ]

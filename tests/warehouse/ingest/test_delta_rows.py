@@ -1,0 +1,194 @@
+"""What one door refuses every door refuses, by the same rule: a full file, a delta in parquet, and one of JSON lines."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from warehouse.errors import WarehouseError
+from warehouse.ingest.delta_files import check_deltas
+from warehouse.ingest.delta_rows import check_rows
+from warehouse.ingest.deltas import apply_deltas
+from warehouse.ingest.full_snapshot import ingest
+from warehouse.ingest.sources import DOORS, arrivals
+from warehouse.lake.lake import Lake
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+Row = dict[str, Any]
+
+INFINITE = float("inf")
+PRODUCT: Row = {
+    "product_id": "P1",
+    "product_title": "Mug",
+    "product_description": None,
+    "product_bullet_point": None,
+    "product_brand": None,
+    "product_color": None,
+    "product_locale": "us",
+}
+JUDGEMENT: Row = {
+    "example_id": 1,
+    "query": "mug",
+    "query_id": 1,
+    "product_id": "P1",
+    "product_locale": "us",
+    "esci_label": "E",
+    "small_version": 1,
+    "large_version": 1,
+    "split": "train",
+}
+TABLES = {"product": PRODUCT, "judgement": JUDGEMENT}
+
+NESTED = [{"a": 1}, ["a"]]
+BAD = [
+    *(
+        ("product", "product_id", value, "product_id_malformed")
+        for value in (" P1", "P1 ", "P\n1", "P\u200b1", "P\u00a01", "\t")
+    ),
+    ("product", "product_id", None, "product_id_missing"),
+    ("product", "product_id", "", "product_id_empty"),
+    ("product", "product_id", "x" * 257, "product_id_too_long"),
+    *(("product", "product_id", value, "product_id_wrong_type") for value in (12345, 12345.0, True, *NESTED)),
+    ("product", "product_locale", "US", "product_locale_malformed"),
+    ("product", "product_title", None, "product_title_missing"),
+    ("product", "product_title", " \u00a0", "product_title_blank"),
+    *(("product", "product_title", value, "product_title_wrong_type") for value in (42, False, *NESTED)),
+    *(("product", "product_brand", value, "product_brand_wrong_type") for value in (42, *NESTED)),
+    *(("judgement", "query_id", value, "query_id_wrong_type") for value in ("1", 12345.0, *NESTED)),
+    ("judgement", "query_id", None, "query_id_missing"),
+    ("judgement", "example_id", 2**63, "example_id_missing"),
+    ("judgement", "small_version", 1.5, "small_version_wrong_type"),
+    ("judgement", "product_id", "P1\r", "product_id_malformed"),
+    ("judgement", "query", " ", "query_blank"),
+    *(("judgement", "query", value, "query_wrong_type") for value in NESTED),
+    ("judgement", "esci_label", "X", "unknown_label"),
+    ("judgement", "split", "dev", "unknown_split"),
+    ("judgement", "event_time", NOW + timedelta(microseconds=1), "event_time_in_future"),
+    ("judgement", "event_time", INFINITE, "event_time_malformed"),
+    ("judgement", "event_time", 1_718_000_000, "event_time_wrong_type"),
+    *(("judgement", "event_time", value, "event_time_wrong_type") for value in NESTED),
+]
+IDS = [f"{column}={str(value)[:12]!r}" for _, column, value, _ in BAD]
+
+
+def column(name: str, value: Any, of: Row) -> pl.Series:
+    """Return a column of one value, of the type that a writer of parquet would give it."""
+    if value == INFINITE:  # as parquet has an infinite time
+        return pl.Series(name, [2**63 - 1]).cast(pl.Datetime("us", "UTC"))
+    dtype = pl.UInt64 if isinstance(value, int) and value > 2**62 else None
+    if value is None:
+        dtype = pl.Int64 if isinstance(of.get(name), int) else pl.String
+    return pl.Series(name, [value], dtype=dtype)
+
+
+def frame(row: Row, of: Row) -> pl.DataFrame:
+    return pl.DataFrame([column(name, value, of) for name, value in row.items()])
+
+
+def full(folder: Path, table: str, row: Row) -> None:
+    """Bring a folder in, of whose two tables one has this row alone."""
+    rows = {**TABLES, table: row}
+    for door, (name, each) in zip(DOORS, rows.items(), strict=False):
+        frame(each, TABLES[name]).write_parquet(folder / door.file_name)
+    ingest(Lake(folder / "lake"), folder, arrivals(folder, NOW))
+
+
+def delta_parquet(folder: Path, table: str, row: Row) -> None:
+    """Check a delta in parquet that puts this row in."""
+    path = folder / "delta.parquet"
+    frame({"op": "upsert", **row}, TABLES[table]).write_parquet(path)
+    check(path)
+
+
+def delta_json(folder: Path, table: str, row: Row) -> None:
+    """Check a delta of JSON lines that puts this row in."""
+    told = {name: json_value(value) for name, value in row.items()}
+    path = folder / "delta.jsonl"
+    path.write_text(json.dumps({"op": "upsert", **told}) + "\n", encoding="utf-8")
+    check(path)
+
+
+def json_value(value: Any) -> Any:
+    if value == INFINITE:
+        return "infinity"
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def check(path: Path) -> None:
+    (file,) = check_deltas([path], NOW)
+    check_rows(file, batch_rows=10, memory_gb=1.0)
+
+
+@pytest.mark.parametrize("door", [full, delta_parquet, delta_json], ids=["full", "delta_parquet", "delta_json"])
+@pytest.mark.parametrize(("table", "name", "value", "rule"), BAD, ids=IDS)
+def test_every_door_refuses_a_bad_value_by_the_same_rule(
+    tmp_path: Path, door: Callable[[Path, str, Row], None], table: str, name: str, value: Any, rule: str
+) -> None:
+    with pytest.raises(WarehouseError) as refused:
+        door(tmp_path, table, {**TABLES[table], name: value})
+    assert rule in refused.value.message
+    assert "\n" not in refused.value.message
+    assert not (tmp_path / "lake").exists()
+
+
+GOOD = [
+    ("product", "product_id", "SKU 12/a ナ"),
+    ("product", "product_id", "x" * 256),
+    ("judgement", "small_version", True),
+    ("judgement", "event_time", NOW),
+]
+
+
+@pytest.mark.parametrize("door", [full, delta_parquet, delta_json], ids=["full", "delta_parquet", "delta_json"])
+@pytest.mark.parametrize(("table", "name", "value"), GOOD, ids=[f"{name}={str(value)[:12]}" for _, name, value in GOOD])
+def test_every_door_takes_a_good_value(
+    tmp_path: Path, door: Callable[[Path, str, Row], None], table: str, name: str, value: Any
+) -> None:
+    rows = {**TABLES[table], name: value}
+    if table == "product" and door is full:
+        frame({**JUDGEMENT, "product_id": value}, JUDGEMENT).write_parquet(tmp_path / DOORS[1].file_name)
+        frame(rows, PRODUCT).write_parquet(tmp_path / DOORS[0].file_name)
+        ingest(Lake(tmp_path / "lake"), tmp_path, arrivals(tmp_path, NOW))
+    else:
+        door(tmp_path, table, rows)
+
+
+def test_a_value_of_another_type_refuses_its_row_and_no_other(filled: Lake, tmp_path: Path) -> None:
+    path = tmp_path / "delta.jsonl"
+    rows: list[Row] = [
+        {"product_id": "N1", "product_title": "Lamp"},
+        {"product_id": 12345, "product_title": {"text": "Rug"}},
+        {"product_id": "N2", "product_title": "Late", "event_time": "2026-01-01T12:00:01Z"},
+    ]
+    lines = (json.dumps({"op": "upsert", "product_locale": "us", **row}) for row in rows)
+    path.write_text("\n".join(lines), encoding="utf-8")
+    (done,) = apply_deltas(filled, check_deltas([path], NOW))
+    assert (done.inserted, done.refused) == (1, 2)
+    assert done.rules == {"event_time_in_future": 1, "product_id_wrong_type": 1, "product_title_wrong_type": 1}
+    with filled.reading() as connection:
+        refused = connection.sql("SELECT key, rule FROM quarantine.rows ORDER BY ALL").fetchall()
+    assert refused == [
+        ("us:12345", "product_id_wrong_type"),
+        ("us:12345", "product_title_wrong_type"),
+        ("us:N2", "event_time_in_future"),
+    ]
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_delta_of_which_every_row_is_refused_stays_unknown_and_takes_the_others_back(
+    filled: Lake, tmp_path: Path, others: int
+) -> None:
+    bad, good = tmp_path / "bad.jsonl", tmp_path / "good.jsonl"
+    bad.write_text('{"op": "upsert", "product_locale": "us", "product_id": "N1", "product_title": " "}\n')
+    good.write_text('{"op": "delete", "product_locale": "us", "product_id": "P2"}\n')
+    before = filled.snapshot()
+    with pytest.raises(WarehouseError, match=r"bad\.jsonl: every row was refused: product_title_blank 1"):
+        apply_deltas(filled, check_deltas([good, bad][1 - others :], NOW))
+    assert filled.snapshot() == before
+    bad.write_text('{"op": "upsert", "product_locale": "us", "product_id": "N1", "product_title": "Lamp"}\n')
+    (done,) = apply_deltas(filled, check_deltas([bad], NOW))
+    assert (done.is_new, done.arrival, done.inserted) == (True, 1, 1)

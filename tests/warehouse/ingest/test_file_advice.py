@@ -1,0 +1,38 @@
+"""What is advised about a file that cannot be read fits what the file is."""
+
+import gzip
+
+import pytest
+
+from warehouse.ingest.file_advice import advice
+
+LINE = '{"op": "delete", "product_id": "café"}\n'
+BROKEN = "it is truncated or broken; copy or download it again"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("a.jsonl", LINE.encode("utf-16"), "save it as UTF-8"),
+        ("a.jsonl", LINE.encode("utf-16-le"), "save it as UTF-8"),
+        ("a.jsonl", LINE.encode("utf-16-be"), "save it as UTF-8"),
+        ("a.jsonl", LINE.encode("latin-1"), "it is not UTF-8 text; save it as UTF-8"),
+        ("a.jsonl", b"\xef\xbb\xbf" + LINE.encode(), "without one"),
+        ("a.jsonl", gzip.compress(LINE.encode(), mtime=0), "unpack it first"),
+        ("a.jsonl", b"PK\x03\x04" + bytes(60), "spreadsheet"),
+        ("a.jsonl", LINE.encode()[:20], "mend the line"),
+        ("a.jsonl", "é".encode()[:1], "mend the line"),  # cut in the middle of a letter
+        ("a.jsonl", bytes(200), BROKEN),
+        ("a.parquet", b"PAR1" + bytes(60), BROKEN),
+        ("a.parquet", b"", BROKEN),
+        ("a.parquet", LINE.encode(), "not parquet"),
+    ],
+)
+def test_a_file_is_told_by_its_first_bytes(tmp_path, name, content, told):
+    (tmp_path / name).write_bytes(content)
+    assert told in advice(tmp_path / name)
+    assert (advice(tmp_path / name) == BROKEN) == (told == BROKEN)
+
+
+def test_a_file_that_is_gone_is_to_be_put_there(tmp_path):
+    assert advice(tmp_path / "gone.jsonl") == "put the file there, and let this user read it"

@@ -1,0 +1,78 @@
+"""Kept files come back to the byte, or not at all."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from warehouse.errors import WarehouseError
+from warehouse.ingest.file_archive import KeptFiles
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> KeptFiles:
+    return KeptFiles(tmp_path / "home" / "arrived")
+
+
+def file(folder: Path, content: bytes, name: str = "a.jsonl") -> tuple[Path, str]:
+    path = folder / name
+    path.write_bytes(content)
+    return path, hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("content", [b"", b'{"op": "delete"}\n' * 1000, os.urandom(3_000_000)])
+def test_a_file_comes_back_to_the_byte(kept: KeptFiles, tmp_path: Path, content: bytes) -> None:
+    path, sha256 = file(tmp_path, content)
+    assert kept.keep(path, sha256)
+    path.unlink()
+    kept.restore(sha256, tmp_path / "there" / "b.jsonl")
+    assert (tmp_path / "there" / "b.jsonl").read_bytes() == content
+
+
+def test_the_same_content_is_kept_once_and_text_takes_little(kept: KeptFiles, tmp_path: Path) -> None:
+    path, sha256 = file(tmp_path, b'{"op": "delete", "product_id": "B07XYZ"}\n' * 1000)
+    assert kept.keep(path, sha256)
+    other, _ = file(tmp_path, path.read_bytes(), "b.jsonl")
+    assert not kept.keep(other, sha256)
+    (copy,) = kept.root.iterdir()
+    assert 0 < copy.stat().st_size < path.stat().st_size / 10
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_kept(kept: KeptFiles, tmp_path: Path) -> None:
+    path, sha256 = file(tmp_path, b"before")
+    path.write_bytes(b"after")
+    with pytest.raises(WarehouseError, match=r"a\.jsonl changed"):
+        kept.keep(path, sha256)
+    assert not list(kept.root.iterdir())
+
+
+def test_what_is_missing_or_damaged_is_named(kept: KeptFiles, tmp_path: Path) -> None:
+    path, sha256 = file(tmp_path, b"content" * 100)
+    with pytest.raises(WarehouseError, match=f"{sha256}.zst is missing"):
+        kept.restore(sha256, tmp_path / "out")
+    kept.keep(path, sha256)
+    (copy,) = kept.root.iterdir()
+    whole = copy.read_bytes()
+    for damage in (whole[: len(whole) // 2], b"nonsense"):
+        copy.write_bytes(damage)
+        with pytest.raises(WarehouseError, match=sha256):
+            kept.restore(sha256, tmp_path / "out")
+    _, other = file(tmp_path, b"other")
+    kept.prune(set())
+    kept.keep(tmp_path / "a.jsonl", other)
+    next(kept.root.iterdir()).rename(copy)
+    with pytest.raises(WarehouseError, match="is damaged"):
+        kept.restore(sha256, tmp_path / "out")
+
+
+def test_pruning_leaves_what_is_needed_and_no_draft(kept: KeptFiles, tmp_path: Path) -> None:
+    hashes = []
+    for number in range(3):
+        path, sha256 = file(tmp_path, bytes([number]))
+        kept.keep(path, sha256)
+        hashes.append(sha256)
+    (kept.root / "draft-1").write_bytes(b"of a killed process")
+    assert kept.prune({hashes[1]}) == 3
+    assert [kept.has(each) for each in hashes] == [False, True, False]
+    assert len(list(kept.root.iterdir())) == 1

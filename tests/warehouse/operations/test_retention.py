@@ -1,0 +1,136 @@
+"""What stays when a home is cleaned, told from releases, points and models."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from warehouse.history import checkpoints
+from warehouse.home import Home
+from warehouse.lake.lake import Lake
+from warehouse.operations.retention import Retained, retained
+from warehouse.operations.rollback import roll_back
+from warehouse.settings import CleanSettings
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+LATER = NOON + timedelta(days=30)
+
+
+@pytest.fixture
+def home(built: Lake) -> Home:
+    return Home(built.root.parent, built.settings)
+
+
+@pytest.fixture
+def run(home: Home) -> Callable[[str], int]:
+    """Return what ends a run an hour after the one before: an as-of point, and a release if a model is named."""
+    done = 0
+
+    def end(model_id: str = "") -> int:
+        nonlocal done
+        done, moment = done + 1, NOON + timedelta(hours=done)
+        with home.lake.writing() as connection:
+            connection.execute(
+                f"UPDATE staging.products SET title = 't{done}', input_hash = '{done}' WHERE key = 'us:P2'"
+            )
+        snapshot = checkpoints.mark(home.lake, f"run{done}", moment)
+        if model_id:
+            row = {"key": [f"us:{done}"], "product_id": [str(done)], "locale": ["us"], "title": ["t"]}
+            vectors = pl.DataFrame(row | {"vector": [[1.0, 0.0]], "input_hash": ["h"]})
+            home.online.write(home.lake, snapshot)
+            home.releases.publish(
+                kind="model",
+                model_id=model_id,
+                encoder_fingerprint="enc",
+                vector_table=f"products_{model_id}",
+                vector_version=home.vectors.apply(f"products_{model_id}", [vectors], [], 2).version,
+                snapshot=snapshot,
+                published_at=moment,
+            )
+        return snapshot
+
+    return end
+
+
+def keep(home: Home, releases: int = 1, points: int = 1, hours: float = 0, made_from: tuple[int, ...] = ()) -> Retained:
+    settings = CleanSettings(keep_releases=releases, keep_points=points, keep_hours=hours)
+    return retained(home, settings, LATER, made_from)
+
+
+def test_the_newest_releases_stay_with_their_vectors_and_points(home: Home, run: Callable[..., int]) -> None:
+    first, second, third, fourth = run("A"), run("A"), run("B"), run()
+    found = keep(home, releases=2)
+    assert [release.release for release in found.releases] == [2, 3]
+    assert found.vectors == {"products_A": {home.releases.get(2).vector_version}, "products_B": {2}}
+    assert found.points == [second, third, fourth]
+    assert first in found.expired
+    there = checkpoints.snapshots(home.lake)
+    assert found.expired == [each for each in there if each not in (second, third, fourth, home.lake.snapshot())]
+    assert keep(home, releases=9).points == [first, second, third, fourth]
+
+
+def test_what_was_gone_back_to_stays_however_old(home: Home, run: Callable[..., int]) -> None:
+    first, _, third = run("A"), run("A"), run("A")
+    roll_back(home, home.releases.get(1), NOON + timedelta(hours=9))
+    found = keep(home)
+    assert [release.release for release in found.releases] == [4]
+    assert found.vectors == {"products_A": {home.releases.get(1).vector_version}}
+    assert found.points == [first, third]  # the newest, by which it is told how long the rollback stays
+
+
+def test_releases_that_show_the_same_count_once(home: Home, run: Callable[..., int]) -> None:
+    run("A")
+    run("A")
+    roll_back(home, home.releases.get(1), NOON + timedelta(hours=9))
+    roll_back(home, home.releases.get(2), NOON + timedelta(hours=10))
+    assert [release.release for release in keep(home, releases=2).releases] == [3, 4]
+
+
+def test_the_point_that_a_model_was_made_from_stays(home: Home, run: Callable[..., int]) -> None:
+    first, second, third, fourth = run("A"), run(), run(), run("A")
+    assert keep(home).points == [fourth]
+    # A model names the snapshot it began with, which lies before its run's point.
+    assert keep(home, made_from=(second - 1,)).points == [second, fourth]
+    assert keep(home, made_from=(first, third)).points == [first, third, fourth]
+
+
+def test_what_is_young_stays(home: Home, run: Callable[..., int]) -> None:
+    run("A")
+    second, third = run("A"), run("A")
+    hours = (LATER - NOON).total_seconds() / 3600 - 0.5  # half an hour after the first
+    found = keep(home, hours=hours)
+    assert [release.release for release in found.releases] == [2, 3]
+    assert found.points == [second, third]
+
+
+def test_what_a_killed_run_wrote_after_the_newest_point_stays(home: Home, run: Callable[..., int]) -> None:
+    point = run("A")
+    with home.lake.writing() as connection:
+        connection.execute("DELETE FROM staging.products WHERE key = 'us:P2'")
+    assert home.lake.snapshot() not in keep(home).expired
+    assert keep(home).points == [point]
+
+
+def test_expired_snapshots_are_no_points_any_more_and_the_others_read_as_before(
+    home: Home, run: Callable[..., int]
+) -> None:
+    points = [run("A"), run("A"), run("A")]
+    found = keep(home, releases=1, made_from=(points[0],))
+    assert points[1] in found.expired
+
+    def titles(snapshot: int) -> list[str]:
+        with home.lake.reading(snapshot) as connection:
+            return connection.sql("SELECT title FROM staging.products ORDER BY key").pl()["title"].to_list()
+
+    def nothing(_key: str) -> tuple[str, ...]:
+        return ()
+
+    before = {point: titles(point) for point in found.points}
+    newest = home.lake.snapshot()
+    assert checkpoints.expire(home.lake, found.expired, nothing) > 0
+    assert {point: titles(point) for point in found.points} == before
+    assert [point.snapshot for point in checkpoints.points(home.lake)] == [points[0], points[2]] == found.points
+    assert home.lake.snapshot() == newest  # nothing was written
+    assert checkpoints.expire(home.lake, [], nothing) == 0
+    assert "staging.products" in checkpoints.changed_tables(home.lake, points[0])

@@ -1,0 +1,238 @@
+"""Lineage: for every column the columns that it is made from, read from the SQL files, the doors and the declarations.
+
+What decides whether a row is there at all (a join, a filter) is no part of it, only what its values are made from.
+"""
+
+import functools
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import polars as pl
+
+from warehouse.contracts.contract import INPUT_HASH, Contract
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.contracts.time_series import DatedTable, DatedTables
+from warehouse.errors import WarehouseError
+from warehouse.ingest.sources import DOORS, Door
+from warehouse.lake import tables
+from warehouse.transform import text_cleaning
+
+Column = tuple[str, str]  # a table, or a file's name, and its column
+
+# What Python computes in `assets/evaluation.py`, by column; the others of these tables are measures.
+_EVALUATED: Mapping[str, tuple[Column, ...]] = {
+    "locale": (("training.pairs", "locale"),),
+    "query_id": (("staging.queries", "query_id"),),
+    "query": (("training.pairs", "query"),),
+    "product_id": (("staging.products", "product_id"),),
+    "label": (("training.pairs", "label"),),
+}
+_JUDGED: tuple[Column, ...] = (("training.pairs", "query"), ("training.pairs", "label"))
+_MEASURED = {
+    "evaluation.metrics": (*_JUDGED, ("vectors.products", "vector")),
+    "evaluation.queries": (*_JUDGED, ("vectors.products", "vector")),
+    "evaluation.rankings": (*_JUDGED, ("vectors.products", "vector")),
+    "evaluation.gate": (*_JUDGED, ("vectors.products", "vector")),
+    "evaluation.training_log": (*_JUDGED, ("training.pairs", "split")),
+}
+# What Python mines in `assets/negatives.py`, by column.
+_MINED_SCORE: tuple[Column, ...] = (
+    ("training.pairs", "query"),
+    *(("staging.products", column) for column in ("title", "brand", "color")),
+)
+_MINED: Mapping[str, tuple[Column, ...]] = {
+    "key": (("training.pairs", "query_key"), ("staging.products", "key")),
+    "query_key": (("training.pairs", "query_key"),),
+    "product_key": (("staging.products", "key"),),
+    "rank": _MINED_SCORE,
+    "score": _MINED_SCORE,
+    "positive_key": (("training.pairs", "product_key"), ("training.pairs", "label")),
+    "positive_score": (*_MINED_SCORE, ("training.pairs", "label")),
+    "label": (("training.pairs", "label"),),
+}
+_NAMES = frozenset({"key", "model_id", "system", "metric", "inputs", "epoch", "learning_rate", "is_best", "slice"})
+_NAMES |= {"live_model_id", "baseline", "margin"}
+FROM_FILES = frozenset({"doors", "dated_files"})
+"""What makes columns from those of a file: the source of such a step is a file, and no table."""
+
+_FROM_SQL = ("staging", "training", "fitted", "features")
+
+
+class Step(NamedTuple):
+    """Say that a column is made from another one, and by what."""
+
+    table: str
+    column: str
+    source_table: str
+    source_column: str
+    made_by: str
+
+
+@functools.cache
+def steps(table: str) -> tuple[Step, ...]:
+    """Return the steps that lead to the columns of one table of the lake; none for tables that tell about tables.
+
+    Raises:
+        WarehouseError: The table's SQL file cannot be read.
+    """
+    contract = CONTRACTS[table]
+    door = next((door for door in DOORS if door.table == table), None)
+    if door is not None:
+        return tuple(_from_file(door))
+    if table == "staging.products":
+        return tuple(
+            Step(table, column, "raw.products", source, "cleaning.clean_products")
+            for column, sources in text_cleaning.PRODUCT_SOURCES.items()
+            for source in sources
+        )
+    if table == "training.negatives":
+        return tuple(
+            Step(table, column, *source, "assets.model.hard_negatives")
+            for column, sources in _MINED.items()
+            for source in sources
+        )
+    if table in _MEASURED:
+        return tuple(
+            Step(
+                table,
+                column,
+                *source,
+                "assets.release.promotion_gate" if table == "evaluation.gate" else "assets.release.evaluation",
+            )
+            for column in contract.columns
+            if column not in _NAMES
+            for source in _EVALUATED.get(column, _MEASURED[table])
+        )
+    return tuple(_from_sql(contract)) if table.split(".")[0] in _FROM_SQL and _has_sql(table) else ()
+
+
+def dated_steps(declared: DatedTables) -> list[Step]:
+    """Return the steps to the dated features: from the columns of their files, and on to what judged pairs see of them."""
+    found = (step for table in declared for step in (*_from_dated_file(table), *_to_training(table)))
+    return list(dict.fromkeys(found))  # each table leads to the keys of training.dated in the same way
+
+
+def vector_steps(columns: Iterable[str], text: Iterable[str], dated: DatedTables = ()) -> list[Step]:
+    """Return the steps to a product's vector: from its text's parts in staging and from the features that the towers read.
+
+    `columns` are those of features.products; of the dated features, those of products that enter the towers count.
+    """
+    made_by, table = "models.towers.numpy_inference", "vectors.products"
+    copied = [(column, ("staging.products", column)) for column in ("key", "product_id", "locale", "title")]
+    vector = [("vector", ("staging.products", column)) for column in text]
+    vector += [("vector", ("features.products", column)) for column in columns]
+    vector += [
+        ("vector", (table.contract.table, column.name))
+        for table in dated
+        if table.entity == "product"
+        for column in table.columns
+        if column.tower
+    ]
+    return [Step(table, column, *source, made_by) for column, source in dict.fromkeys(copied + vector)]
+
+
+def recorded(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Step]]:
+    """Return by table the steps to its columns that registry.lineage holds, in the order of its keys."""
+    found: dict[str, list[Step]] = {}
+    if tables.exists(connection, "registry.lineage"):
+        rows = connection.execute(
+            "SELECT table_name, column_name, source_table, source_column, made_by FROM registry.lineage ORDER BY key"
+        )
+        for row in rows.fetchall():
+            found.setdefault(row[0], []).append(Step(*row))
+    return found
+
+
+def frame(steps: Iterable[Step]) -> pl.DataFrame:
+    """Return steps as rows of registry.lineage."""
+    rows = sorted(set(steps))
+    columns = ("table_name", "column_name", "source_table", "source_column", "made_by")
+    return pl.DataFrame(rows, dict.fromkeys(columns, pl.String), orient="row").with_columns(
+        key=pl.format("{}.{} < {}.{}", "table_name", "column_name", "source_table", "source_column")
+    )
+
+
+def _from_file(door: Door) -> list[Step]:
+    """Return the steps from a file's columns: each is taken as it is, and the key is put together from several."""
+    made_by = "doors"
+    key = [source for _, source in _sources(f"SELECT {door.key_sql} AS key FROM {door.table}")["key"]]
+    found = [Step(door.table, "key", door.file_name, column, made_by) for column in key]
+    found += [Step(door.table, column, door.file_name, column, made_by) for column in door.columns]
+    return [*found, *(Step(door.table, INPUT_HASH, door.file_name, column, made_by) for column in door.columns)]
+
+
+def _from_dated_file(table: DatedTable) -> list[Step]:
+    """Return the steps from a file of dated features; a row's key is put together from its entity's and its time."""
+    contract, made_by = table.contract, "dated_files"
+    entity = [("entity_key", column) for column in table.key_columns]
+    sources = (
+        [("key", column) for column in (*table.key_columns, "event_time")] + entity + [("event_time", "event_time")]
+    )
+    sources += [(column.name, column.name) for column in table.columns]
+    found = [Step(contract.table, column, Path(table.file).name, source, made_by) for column, source in sources]
+    return found + _hashed(contract)
+
+
+def _to_training(table: DatedTable) -> list[Step]:
+    pairs, events = "training.pairs", table.contract.table
+    sources = [("key", pairs, "key"), ("pair_key", pairs, "key"), ("judged_at", pairs, "judged_at")]
+    sources += [("event_key", events, "key"), ("event_time", events, "event_time"), ("event_hash", events, INPUT_HASH)]
+    return [Step("training.dated", column, source, name, "dated") for column, source, name in sources]
+
+
+def _from_sql(contract: Contract) -> list[Step]:
+    found_sources, made_by = _sources(tables.sql(contract.table)), f"sql/{contract.table.replace('.', '/')}.sql"
+    missing = [column for column in contract.columns if column not in found_sources]
+    if missing:
+        raise WarehouseError(f"the SQL file has no column {', '.join(missing)}", f"select it in {made_by}")
+    found = [
+        Step(contract.table, column, *source, made_by)
+        for column in contract.columns
+        for source in found_sources[column]
+    ]
+    return found + _hashed(contract)
+
+
+def _hashed(contract: Contract) -> list[Step]:
+    """Return the steps to the hash of a row's content, by which a row is known and which other tables may read."""
+    return [Step(contract.table, INPUT_HASH, contract.table, column, "reconcile") for column in contract.columns]
+
+
+def _has_sql(table: str) -> bool:
+    schema, name = table.split(".")
+    return files("warehouse").joinpath("sql", schema, f"{name}.sql").is_file()
+
+
+def _sources(sql: str) -> dict[str, list[Column]]:
+    """Return for each column of a query the columns of tables that it is made from."""
+    from sqlglot import exp, lineage
+    from sqlglot.errors import SqlglotError
+
+    try:
+        roots = lineage.lineage(None, sql, schema=_schema(), dialect="duckdb", trim_selects=False)
+    except SqlglotError as error:
+        raise WarehouseError(f"cannot tell where the columns come from: {error}", "write it plainer") from error
+    return {
+        column: sorted(
+            {
+                (f"{node.source.db}.{node.source.name}", node.name.rsplit(".", 1)[-1].strip('"'))
+                for node in root.walk()
+                if isinstance(node.source, exp.Table)
+            }
+        )
+        for column, root in roots.items()
+    }
+
+
+@functools.cache
+def _schema() -> dict[str, dict[str, dict[str, str]]]:
+    """Return the types of all columns by schema and table, without which no star can be told apart."""
+    schemas: dict[str, dict[str, dict[str, str]]] = {}
+    for contract in CONTRACTS.values():
+        schema, name = contract.table.split(".")
+        columns = {column: contract.sql_type(column) for column in contract.columns}
+        schemas.setdefault(schema, {})[name] = columns | {INPUT_HASH: "VARCHAR"}
+    return schemas

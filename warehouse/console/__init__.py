@@ -1,0 +1,1 @@
+"""SQL for people: read-only statements, named queries and previews."""

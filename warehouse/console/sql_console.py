@@ -1,0 +1,209 @@
+"""Look into the lake with SQL: one reading statement at a time, bounded in rows, memory and time."""
+
+import math
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import duckdb
+import polars as pl
+
+from warehouse.console.external_tables import OutsideTable, attach_outside, parts
+from warehouse.console.statement_guard import check_tables, parse
+from warehouse.errors import WarehouseError
+from warehouse.lake.lake import Lake, quote
+from warehouse.paths import plain_path
+from warehouse.settings import SqlSettings
+
+_NESTED = {"list", "array", "struct", "map"}
+# Types that Polars does not have.
+_AS_TEXT = {"interval", "time with time zone", "bit", "bignum", "union", "variant", "geometry"}
+_WAIT_S = 0.05
+
+
+class Answer(NamedTuple):
+    """Hold what a query answered with, and whether rows beyond the limit were left out."""
+
+    frame: pl.DataFrame
+    truncated: bool
+
+
+def query(
+    lake: Lake,
+    sql: str,
+    settings: SqlSettings,
+    *,
+    snapshot: int | None = None,
+    extra: Mapping[str, OutsideTable] | None = None,
+) -> Answer:
+    """Answer one statement that only reads: SELECT, EXPLAIN, DESCRIBE, SHOW or SUMMARIZE.
+
+    Args:
+        lake: The lake; its tables are `schema.table`.
+        sql: The statement, in DuckDB's SQL.
+        settings: The bounds; a longer answer is cut at `max_rows`.
+        snapshot: Look at the lake as of this snapshot, not at the newest.
+        extra: Tables from elsewhere by `catalog.table`, such as `vectors.products`. DuckDB asks each for the columns
+            that the statement needs, and does not touch those that it does not name.
+
+    Raises:
+        WarehouseError: The statement is refused or wrong, or needs more memory or time than it may use.
+    """
+    outside = dict(extra or {})
+    statement = parse(sql)
+    with lake.reading(snapshot, is_sealed=True) as connection:
+        if statement.lists_tables:
+            return Answer(_describe(connection, outside), truncated=False)
+        known = {(schema.lower(), name.lower()) for schema, name, _ in _tables(connection)}
+        check_tables(statement, known | {parts(name) for name in outside}, catalog="lake")
+        opened = [
+            attach_outside(connection, name, table)
+            for name, table in outside.items()
+            if parts(name) in statement.tables
+        ]
+        lock(connection, lake, settings)
+        try:
+            with _time_limit(connection, settings.timeout_s):
+                if statement.explains:
+                    return Answer(connection.execute(statement.sql).pl(), truncated=False)
+                frame = _portable(connection.sql(statement.sql).limit(settings.max_rows + 1)).pl()
+        except duckdb.OutOfMemoryException as error:
+            raise WarehouseError(
+                f"the query needs more than {settings.memory_gb:g} GB of memory",
+                "ask for fewer rows or columns, or raise the setting sql.memory_gb",
+            ) from error
+        except duckdb.IOException as error:
+            failed = next((table.failure for table in opened if table.failure), None)
+            lost = "a file of the lake is lost or damaged: put a copy of the home in its place"
+            raise failed or WarehouseError(_one_line(error), lost) from error
+        except duckdb.Error as error:
+            failed = next((table.failure for table in opened if table.failure), None)
+            raise failed or WarehouseError(
+                _one_line(error), "list tables with SHOW TABLES, columns with DESCRIBE"
+            ) from error
+    return Answer(frame.head(settings.max_rows), truncated=frame.height > settings.max_rows)
+
+
+def json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows as values that JSON can hold.
+
+    Times become ISO 8601, decimals numbers, bytes hex; NaN and the infinities, which JSON has not, become null.
+
+    Raises:
+        WarehouseError: A date lies outside the years 1 to 9999.
+    """
+    first, last = datetime(1, 1, 1), datetime(9999, 12, 31)  # noqa: DTZ001 - only a year is compared
+    for column in frame.select(pl.selectors.date() | pl.selectors.datetime(("ms", "us"))):  # nanoseconds end in 2262
+        bounds = pl.Series([first, last]).cast(column.dtype).to_physical()
+        if not column.drop_nulls().to_physical().is_between(bounds[0], bounds[1]).all():
+            raise WarehouseError(
+                f"the column {column.name} has a date outside the years 1 to 9999",
+                f'take it as text: "{column.name}"::VARCHAR',
+            )
+    return [{name: _json(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]
+
+
+def lock(connection: duckdb.DuckDBPyConnection, lake: Lake, settings: SqlSettings) -> None:
+    """Shut every way out of the lake for a connection that has it attached: its catalogue could not be opened later."""
+    connection.execute(f"SET memory_limit = '{settings.memory_gb}GB'")
+    connection.execute("SET temp_directory = ''")  # no spilling: a query can fill memory up to its limit, never a disk
+    connection.execute("SET python_enable_replacements = false")
+    connection.execute("SET allow_community_extensions = false")
+    connection.execute(f"SET allowed_directories = [{quote(f'{plain_path(lake.data)}/')}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+@contextmanager
+def _time_limit(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
+    """Interrupt what the connection does when the time is over.
+
+    Raises:
+        WarehouseError: The time was over.
+    """
+    done, late = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        if not done.wait(seconds):
+            late.set()
+            while not done.wait(_WAIT_S):  # again and again: an interrupt between two statements is forgotten
+                connection.interrupt()
+
+    watcher = threading.Thread(target=watch, name="sql-time-limit", daemon=True)
+    watcher.start()
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        if not late.is_set():
+            raise
+        raise WarehouseError(
+            f"the query ran longer than {seconds:g} s", "make it smaller, or raise the setting sql.timeout_s"
+        ) from error
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str | None]]:
+    """Return schema, name and comment of every table and view of the lake."""
+    return connection.execute(
+        "SELECT schema_name, table_name, comment FROM duckdb_tables() WHERE database_name = 'lake' UNION ALL "
+        "SELECT schema_name, view_name, comment FROM duckdb_views() WHERE database_name = 'lake' ORDER BY ALL"
+    ).fetchall()
+
+
+def _describe(connection: duckdb.DuckDBPyConnection, outside: Mapping[str, OutsideTable]) -> pl.DataFrame:
+    tables = _tables(connection)
+    counts = " UNION ALL ".join(f'SELECT count(*) FROM "{schema}"."{name}"' for schema, name, _ in tables)
+    counted = [count for (count,) in connection.execute(counts).fetchall()] if tables else []
+    rows = [(f"{schema}.{name}", count, text) for (schema, name, text), count in zip(tables, counted, strict=True)]
+    rows += [(name, table.rows(), table.description) for name, table in outside.items()]
+    return pl.DataFrame(rows, {"table": pl.String, "rows": pl.Int64, "description": pl.String}, orient="row")
+
+
+def _portable(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """Turn the columns of types that Polars does not have into text."""
+    texts = [_needs_text(kind) for kind in relation.types]
+    if not any(texts):
+        return relation
+    columns = zip(relation.columns, texts, strict=True)
+    return relation.project(
+        ", ".join(
+            f'CAST(#{place} AS VARCHAR) AS "{name.replace(chr(34), chr(34) * 2)}"' if text else f"#{place}"
+            for place, (name, text) in enumerate(columns, start=1)
+        )
+    )
+
+
+def _needs_text(kind: Any) -> bool:
+    return kind.id in _AS_TEXT or (
+        kind.id in _NESTED and any(_needs_text(child) for _, child in kind.children if hasattr(child, "id"))
+    )
+
+
+def _json(value: object) -> object:
+    match value:
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
+        case float():
+            return value if math.isfinite(value) else None
+        case datetime() | date() | time():
+            return value.isoformat()
+        case bytes():
+            return value.hex()
+        case dict():
+            return {str(key): _json(child) for key, child in value.items()}
+        case list() | tuple():
+            return [_json(child) for child in value]
+        case _:
+            return value
+
+
+def _one_line(error: duckdb.Error) -> str:
+    """Return an error of DuckDB without its kind and without the picture of the place."""
+    text = str(error).split("\nLINE ")[0].split("\n\nAt:")[0]
+    kind, colon, rest = text.partition(": ")
+    return " ".join((rest if colon and kind.endswith("Error") else text).split())

@@ -1,0 +1,1 @@
+"""Features as tables, as of a time, offline and at search."""

@@ -1,0 +1,121 @@
+"""Frames: the few reads with which the model and the index meet the lake, each an SQL file under `sql/read/`."""
+
+from collections.abc import Sequence
+
+import duckdb
+import polars as pl
+
+from warehouse.features import point_in_time
+from warehouse.lake import tables
+from warehouse.lake.lake import Lake
+from warehouse.lake.sql_tree import restrict
+
+
+def products(lake: Lake, snapshot: int | None = None, keys: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Return every product: key, product_id, locale, title, brand, color, its features and feature_hash; by locale and id.
+
+    Dated features are those in force at the lake's as-of time. With `keys` (a frame with that one column, `key`) only the
+    products under them are read.
+    """
+    with lake.reading(snapshot) as connection:
+        frame = connection.sql(among(connection, "read.products", keys)).pl()
+        with_dated = point_in_time.add_features(connection, frame, {"product": "key"})
+    added = with_dated.columns[frame.width :]
+    if not added:
+        return frame
+    values = pl.concat_str("feature_hash", pl.struct(added).struct.json_encode(), separator="\x1f")
+    return with_dated.with_columns(feature_hash=values)
+
+
+def queries(lake: Lake, snapshot: int | None = None, keys: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Return every query, or those under `keys`: key, query_id, query and its features."""
+    with lake.reading(snapshot) as connection:
+        return connection.sql(among(connection, "read.queries", keys)).pl()
+
+
+def training_pairs(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
+    """Return the train and validation pairs: key, query_key, product_key, label, split, dated features at judged_at."""
+    with lake.reading(snapshot) as connection:
+        return point_in_time.add_training_features(connection, connection.sql(tables.sql("read.training_pairs")).pl())
+
+
+def task1_judgements(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
+    """Return the test pairs of task 1: locale, query_key, query_id, query, product_key, product_id, label."""
+    return held_out_judgements(lake, snapshot).filter("small_version").drop("small_version")
+
+
+def held_out_judgements(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
+    """Return all test pairs: locale, query_key, query_id, query, product_key, product_id, label, small_version."""
+    return read(lake, "held_out_judgements", snapshot)
+
+
+def validation_judgements(lake: Lake) -> pl.DataFrame:
+    """Return the validation pairs: locale, query_key, query_id, query, product_key, product_id, label."""
+    return read(lake, "validation_judgements")
+
+
+def trained_queries(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
+    """Return the query texts that the model learnt from or was chosen by: locale, query in lower case."""
+    return read(lake, "trained_queries", snapshot)
+
+
+def vocabulary(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
+    """Return the columns of fitted.vocabulary, by key."""
+    return read(lake, "vocabulary", snapshot)
+
+
+def metrics(lake: Lake, model_id: str) -> pl.DataFrame:
+    """Return what was measured of a model, the columns of evaluation.metrics without key; empty if nothing was."""
+    with lake.reading() as connection:
+        if "slice" not in tables.columns(connection, "evaluation.metrics"):  # not there yet, or an older version's
+            return pl.DataFrame(schema={"inputs": pl.String})
+        return connection.execute(tables.sql("read.metrics"), {"model_id": model_id}).pl()
+
+
+def compared_queries(lake: Lake, model_id: str) -> pl.DataFrame:
+    """Return each test query that a model was measured on, with what model and encoder made of it: ndcg and first Exact rank."""
+    with lake.reading() as connection:
+        return connection.execute(tables.sql("read.compared_queries"), {"model_id": model_id}).pl()
+
+
+def sampled_queries(lake: Lake, queries: int, seed: int, snapshot: int | None = None) -> pl.DataFrame:
+    """Return some judged queries, drawn by `seed`: key, locale, query."""
+    with lake.reading(snapshot) as connection:
+        return connection.execute(tables.sql("read.sampled_queries"), {"queries": queries, "seed": seed}).pl()
+
+
+def distinct_texts(lake: Lake, snapshots: Sequence[int]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return what is encoded of products (title, brand, color) and of queries (query), each distinct row once.
+
+    Rows are those of the newest state and of the states as of the snapshots, in no order.
+    """
+    with lake.reading() as connection:
+        return (
+            _ever(connection, "SELECT title, brand, color FROM staging.products", snapshots),
+            _ever(connection, "SELECT query FROM staging.queries", snapshots),
+        )
+
+
+def _ever(connection: duckdb.DuckDBPyConnection, select: str, snapshots: Sequence[int]) -> pl.DataFrame:
+    """Return the distinct rows of a statement that ends with its table, over the newest state and those as of snapshots."""
+    states = [select, *(f"{select} AT (VERSION => ?)" for _ in snapshots)]
+    return connection.execute(f"SELECT DISTINCT * FROM ({' UNION ALL '.join(states)})", list(snapshots)).pl()
+
+
+def read(lake: Lake, name: str, snapshot: int | None = None) -> pl.DataFrame:
+    """Return what the file `sql/read/<name>.sql` answers with."""
+    with lake.reading(snapshot) as connection:
+        return connection.sql(tables.sql(f"read.{name}")).pl()
+
+
+def among(connection: duckdb.DuckDBPyConnection, name: str, keys: pl.DataFrame | None) -> str:
+    """Return `read.products` or `read.queries` so that it reads the rows under some keys (a frame, key) alone; None: all."""
+    if keys is None:
+        return tables.sql(name)
+    connection.register("keys_among", keys.select("key"))
+    entity = name.removeprefix("read.")
+    return restrict(
+        connection,
+        tables.sql(name),
+        dict.fromkeys((f"staging.{entity}", f"features.{entity}"), "key IN (FROM keys_among)"),
+    )

@@ -1,0 +1,102 @@
+"""What the lake says of products and queries at its as-of time: the rows that the online table holds and is held against."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import duckdb
+import polars as pl
+
+from warehouse.features import datasets, point_in_time
+from warehouse.lake import change_feed
+from warehouse.lake.lake import scalar
+
+Entity = Literal["product", "query"]
+ENTITIES: tuple[Entity, ...] = ("product", "query")
+
+_TABLES = {"product": "features.products", "query": "features.queries"}
+"""The tables with a row for each of them."""
+_HIDDEN = "feature_hash"
+_MADE_OF: dict[Entity, tuple[str, ...]] = {
+    "product": ("staging.products", "features.products"),
+    "query": ("staging.queries", "features.queries"),
+}
+
+
+def keys(connection: duckdb.DuckDBPyConnection, entity: Entity) -> pl.DataFrame:
+    """Return the keys of all rows, a frame (key)."""
+    return connection.sql(f"SELECT key FROM {_TABLES[entity]}").pl()
+
+
+def changed_keys(connection: duckdb.DuckDBPyConnection, entity: Entity, since: int) -> pl.DataFrame | None:
+    """Return the keys of the rows that may be others than as of an earlier snapshot, a frame (key); None: all may be.
+
+    All may be where dated features changed: a time moves on for every row.
+    """
+    contracts = point_in_time.contracts(connection)
+    everywhere = ["registry.dated", *(name for name in contracts if name.startswith("dated."))]
+    last = change_feed.last_changes(connection)
+    if any(last.get(name, 0) > since for name in everywhere):
+        return None
+    return change_feed.changed_keys(connection, [contracts[name] for name in _MADE_OF[entity]], since)
+
+
+def rows(
+    connection: duckdb.DuckDBPyConnection, entity: Entity, keys: pl.DataFrame | None, batch_rows: int = 50_000
+) -> Iterator[pl.DataFrame]:
+    """Yield the rows of some keys, by key, dated features among them; at least one frame, be it empty.
+
+    Args:
+        connection: To the lake.
+        entity: Whose rows.
+        keys: The keys, one column `key`; None: all of them.
+        batch_rows: Rows in a frame at most.
+    """
+    name = f"read.{_TABLES[entity].split('.')[1]}"
+    source = datasets.among(connection, name, keys)
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE rows_wanted AS SELECT row_number() OVER (ORDER BY key) AS place, * "
+        f"FROM (SELECT COLUMNS(name -> name <> '{_HIDDEN}') FROM ({source})) ORDER BY key"
+    )
+    for start in range(0, max(1, scalar(connection, "SELECT count(*) FROM rows_wanted")), batch_rows):
+        part = f"FROM rows_wanted WHERE place BETWEEN {start + 1} AND {start + batch_rows} ORDER BY place"
+        wanted = connection.sql(f"SELECT * EXCLUDE place {part}").pl()
+        yield point_in_time.add_features(connection, wanted, {entity: "key"})
+    connection.execute("DROP TABLE rows_wanted")
+
+
+def encoded(
+    connection: duckdb.DuckDBPyConnection, entity: Entity, keys: pl.DataFrame | None, batch_rows: int = 50_000
+) -> Iterator[tuple[list[str], pl.DataFrame]]:
+    """Yield like `rows`, but the names of the columns, and a frame of key, `values`, a JSON array, and `input_hash`.
+
+    The hash is the start of the MD5 of names and values, 16 hex digits.
+    """
+    for part in rows(connection, entity, keys, batch_rows):
+        connection.register("part", part)
+        listed = ", ".join('"' + name.replace('"', '""') + '"' for name in part.columns)
+        written = connection.execute(
+            'SELECT key, "values", md5(concat(?::VARCHAR, "values"))[:16] AS input_hash '
+            f'FROM (SELECT key, json_array({listed})::VARCHAR AS "values" FROM part)',
+            [json.dumps(part.columns)],
+        ).pl()
+        connection.unregister("part")
+        yield part.columns, written
+
+
+def decoded(connection: duckdb.DuckDBPyConnection, entity: Entity, keys: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return the rows of some keys by key, as they read in JSON."""
+    return {
+        key: dict(zip(names, json.loads(values), strict=True))
+        for names, part in encoded(connection, entity, keys)
+        for key, values in part.select("key", "values").iter_rows()
+    }
+
+
+def counted_sample(
+    connection: duckdb.DuckDBPyConnection, entity: Entity, rows: int, seed: int
+) -> tuple[int, pl.DataFrame]:
+    """Return how many rows there are, and the keys of some, column `key`: the same for the same seed and keys."""
+    drawn = f"SELECT count(*), arg_min(key, md5(concat(?::VARCHAR, ' ', key)), ?) FROM {_TABLES[entity]}"
+    count, keys = connection.execute(drawn, [seed, rows]).fetchone() or (0, None)
+    return int(count), pl.DataFrame({"key": keys or []}, schema={"key": pl.String})

@@ -1,0 +1,264 @@
+"""Dated features looked up: as of a time, never from after it, never older than their maximum age."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import duckdb
+import polars as pl
+
+from warehouse.contracts.contract import INPUT_HASH, Contract
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.contracts.time_series import DatedTable, Entity
+from warehouse.errors import WarehouseError
+from warehouse.features.asof_join import newest_events
+from warehouse.lake import tables
+from warehouse.lake.dependencies import derivations
+from warehouse.lake.incremental import following, made_by
+from warehouse.lake.lake import scalar
+from warehouse.lake.reconcile import Plan
+from warehouse.lake.watermarks import RunMarks
+from warehouse.settings import WarehouseSettings
+
+REGISTRY = CONTRACTS["registry.dated"]
+TRAINING = CONTRACTS["training.dated"]
+
+_TIME = pl.Datetime("us", "UTC")
+_FEW_POINTS = 10_000
+_POLARS = {"number": pl.Float64(), "text": pl.String(), "flag": pl.Boolean()}
+_PAIR_COLUMNS: dict[Entity, str] = {"product": "product_key", "query": "query_key", "context": "context_key"}
+
+
+class Declared(NamedTuple):
+    """Hold a declaration as the lake knows it, and the time as of which lookups without a time of their own read it."""
+
+    table: DatedTable
+    as_of: datetime
+
+
+def register(
+    connection: duckdb.DuckDBPyConnection, declared: Sequence[DatedTable], settings: WarehouseSettings
+) -> Plan:
+    """Write down the declarations, and drop the tables that are declared no more.
+
+    Without the setting `as_of` the time of the newest judgement is the lake's as-of time.
+    """
+    time = as_of(connection, settings)
+    rows = [
+        {
+            "key": table.name,
+            "entity": table.entity,
+            "max_age_days": table.max_age_days,
+            "as_of": time,
+            "declaration": table.model_dump_json(),
+        }
+        for table in declared
+    ]
+    schema = dict.fromkeys(REGISTRY.columns, pl.String()) | {"max_age_days": pl.Float64(), "as_of": _TIME}
+    present = connection.execute(
+        "SELECT DISTINCT table_name FROM duckdb_columns() WHERE database_name = 'lake' AND schema_name = 'dated'"
+    ).fetchall()
+    for (name,) in present:
+        if name not in {table.name for table in declared}:
+            connection.execute(f"DROP TABLE dated.{name}")
+            connection.execute("DELETE FROM raw.files WHERE key = ?", [f"dated.{name}"])
+    return tables.refresh_from(connection, REGISTRY, pl.DataFrame(rows, schema=schema))
+
+
+def as_of(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings) -> datetime:
+    """Return the time as of which product vectors and searches look features up: the setting, else the newest judgement."""
+    row = connection.execute("SELECT max(judged_at) FROM staging.judgements").fetchone()
+    return _utc(settings.as_of or (row[0] if row and row[0] else settings.judged_at))
+
+
+def fingerprints(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return what tells one state of the dated features from another: their declarations' and tables' fingerprints."""
+    contracts = [REGISTRY, *(table.contract for table, _ in declarations(connection))]
+    return [tables.fingerprint(connection, each) for each in contracts if tables.exists(connection, each.table)]
+
+
+def declarations(connection: duckdb.DuckDBPyConnection, catalog: str = "lake") -> list[Declared]:
+    """Return the declarations that hold in the state of the lake that the connection sees under the catalogue's name."""
+    if REGISTRY.table not in tables.ever_filled(connection, catalog) or not tables.exists(
+        connection, REGISTRY.table, catalog
+    ):
+        return []
+    rows = connection.execute(f"SELECT declaration, as_of FROM {catalog}.{REGISTRY.table} ORDER BY key").fetchall()
+    return [Declared(DatedTable.model_validate_json(text), as_of.astimezone(UTC)) for text, as_of in rows]
+
+
+def contracts(connection: duckdb.DuckDBPyConnection, catalog: str = "lake") -> dict[str, Contract]:
+    """Return the contracts of all tables that the state of the lake may hold, those declared in it among them."""
+    return CONTRACTS | {table.contract.table: table.contract for table, _ in declarations(connection, catalog)}
+
+
+def add_features(
+    connection: duckdb.DuckDBPyConnection, frame: pl.DataFrame, keys: Mapping[Entity, str], at: pl.Expr | None = None
+) -> pl.DataFrame:
+    """Add the features that were in force, one column `table.column` each; null where there were none.
+
+    Args:
+        connection: To the lake.
+        frame: The rows to add them to.
+        keys: For each entity to look up the column of `frame` that holds its key.
+        at: The time of each row; without one the lake's own as-of time counts.
+    """
+    for declared in declarations(connection):
+        table = declared.table
+        if table.entity in keys:
+            time = pl.lit(declared.as_of) if at is None else at
+            points = frame.select(entity_key=pl.col(keys[table.entity]).cast(pl.String), as_of=time.cast(_TIME))
+            frame = frame.hstack(look_up(connection, table, points))
+    return frame
+
+
+def add_asked_features(
+    connection: duckdb.DuckDBPyConnection,
+    features: pl.DataFrame,
+    query_keys: Sequence[str | None],
+    context: str | None = None,
+    at: datetime | None = None,
+) -> pl.DataFrame:
+    """Add to the features of queries that are asked (not judged) their dated features and those of the context.
+
+    Args:
+        connection: To the lake.
+        features: One row for each query.
+        query_keys: Their keys in staging.queries; None for one that the lake does not know.
+        context: Key of the context in which all of them are asked.
+        at: When they are asked; without it the lake's own as-of time counts.
+    """
+    keys: dict[Entity, str] = {"query": "asked.query", "context": "asked.context"}
+    frame = features.with_columns(
+        pl.Series(keys["query"], query_keys, dtype=pl.String), pl.lit(context, dtype=pl.String).alias(keys["context"])
+    )
+    return add_features(connection, frame, keys, None if at is None else pl.lit(_utc(at))).drop(*keys.values())
+
+
+def known_query(connection: duckdb.DuckDBPyConnection, query: str, locale: str | None) -> str | None:
+    """Return the key of the query of this locale with this cleaned text, whatever its case; the first key of several."""
+    row = connection.execute(
+        "SELECT min(key) FROM staging.queries WHERE locale = ? AND lower(query) = lower(?)", [locale, query]
+    ).fetchone()
+    return row[0] if row else None
+
+
+def check_context(connection: duckdb.DuckDBPyConnection, context: str) -> None:
+    """Refuse a context that no dated table knows at any time: it would be read as one without features.
+
+    Raises:
+        WarehouseError: There is no such key.
+    """
+    named = [f"dated.{table.name}" for table, _ in declarations(connection) if table.entity == "context"]
+    known = [
+        connection.execute(f"SELECT count(*) FROM {name} WHERE entity_key = ?", [context]).fetchone() for name in named
+    ]
+    if not any(row and row[0] for row in known):
+        ask = f'stockroom sql "SELECT DISTINCT entity_key FROM {named[0]}"' if named else "declare one and build"
+        raise WarehouseError(f"no dated features are known of the context {context!r}", f"those there are: {ask}")
+
+
+def look_up(connection: duckdb.DuckDBPyConnection, table: DatedTable, points: pl.DataFrame) -> pl.DataFrame:
+    """Return the features of one table in force at each point (entity_key, as_of), in the order of the points."""
+    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    connection.register("points", points)
+    # A search asks for a few entities, training for most of them.
+    asked = "WHERE entity_key IN (SELECT entity_key FROM points)" if points.height < _FEW_POINTS else ""
+    events = connection.sql(f"SELECT entity_key, event_time, {columns} FROM dated.{table.name} {asked}").pl()
+    connection.unregister("points")
+    rows = newest_events(events, points, table.max_age_us)
+    return events.select(**_features(table)).select(pl.all().gather(rows))
+
+
+def as_of_join(table: DatedTable, points: str) -> str:
+    """Return the SQL that finds for each row of `points` (row, entity_key, as_of) the event in force, if there is one.
+
+    That is the newest event at or before `as_of`, and it counts as long as it is no older than the maximum age. An event
+    without a value in a column says that there is none from then on: no earlier event speaks in its place.
+    """
+    return (
+        f"SELECT points.row, points.as_of, events.* FROM {points} AS points ASOF JOIN dated.{table.name} AS events "
+        "ON points.entity_key = events.entity_key AND points.as_of >= events.event_time "
+        f"WHERE epoch_us(points.as_of) - epoch_us(events.event_time) <= {table.max_age_us}"
+    )
+
+
+def refresh_training(
+    connection: duckdb.DuckDBPyConnection,
+    settings: WarehouseSettings,
+    marks: RunMarks | None = None,
+    *,
+    whole: bool = False,
+) -> Plan:
+    """Bring training.dated up to date: which event each judged pair sees."""
+    declared = declarations(connection)
+    derivation = derivations(f"dated.{table.name}" for table, _ in declared)[TRAINING.table]
+    tables.ensure(connection, TRAINING)
+    with following(connection, derivation, made_by(derivation, settings), marks, whole=whole) as found:
+        if found.is_nothing or (not declared and TRAINING.table not in tables.ever_filled(connection)):
+            return Plan.empty()
+        return match_pairs(connection, found.keys)
+
+
+def match_pairs(connection: duckdb.DuckDBPyConnection, keys: pl.DataFrame | None = None) -> Plan:
+    """Write which event each judged pair sees, of the pairs under some keys (a frame, key) or of all."""
+    where, among = "true", ""
+    if keys is not None:
+        connection.register("dirty_keys", keys)
+        where, among = "pair_key IN (FROM dirty_keys)", " WHERE key IN (FROM dirty_keys)"
+    queries = [
+        f"SELECT concat(row, ':', '{table.name}') AS key, row AS pair_key, 'dated.{table.name}' AS \"table\", "
+        f"key AS event_key, as_of AS judged_at, event_time, {INPUT_HASH} AS event_hash "
+        f"FROM ({as_of_join(table, _pairs(table.entity, among))})"
+        for table, _ in declarations(connection)
+    ]
+    nothing = ", ".join(f'NULL::{TRAINING.sql_type(name)} AS "{name}"' for name in TRAINING.columns)
+    source = " UNION ALL ".join(queries) or f"SELECT {nothing} WHERE false"
+    return tables.refresh_by(connection, TRAINING, source, where=where)
+
+
+def add_training_features(connection: duckdb.DuckDBPyConnection, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Add to pairs (key, …) the features that training.dated says they see, one column `table.column` each."""
+    for table, _ in declarations(connection):
+        found = connection.execute(
+            f"SELECT pair_key AS row, events.* FROM {TRAINING.table} JOIN dated.{table.name} AS events "
+            'ON event_key = events.key WHERE "table" = ?',
+            [f"dated.{table.name}"],
+        ).pl()
+        pairs = pairs.hstack(_values(pairs.select(row="key"), table, found, on="row"))
+    return pairs
+
+
+def pairs_with_values(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Return how many pairs see a value, by dated table."""
+    names = [f"dated.{table.name}" for table, _ in declarations(connection)]
+    counted = f'SELECT "table", count(*) FROM {TRAINING.table} GROUP BY ALL'
+    seen = dict(connection.execute(counted).fetchall()) if names else {}
+    return {name: seen.get(name, 0) for name in names}
+
+
+def broken_pairs(connection: duckdb.DuckDBPyConnection) -> int:
+    """Count the rows of training.dated whose event lies after the judgement or is too old for it."""
+    return scalar(
+        connection,
+        f"SELECT count(*) FROM {TRAINING.table} JOIN {REGISTRY.table} AS declared ON \"table\" = concat('dated.', declared.key) "
+        "WHERE event_time > judged_at OR epoch_us(judged_at) - epoch_us(event_time) > round(max_age_days * 86400000000)",
+    )
+
+
+def _values(points: pl.DataFrame, table: DatedTable, found: pl.DataFrame, on: str) -> pl.DataFrame:
+    return (
+        points.select(on).join(found.select(on, **_features(table)), on=on, how="left", maintain_order="left").drop(on)
+    )
+
+
+def _features(table: DatedTable) -> dict[str, pl.Expr]:
+    return {table.feature(column.name): pl.col(column.name).cast(_POLARS[column.holds]) for column in table.columns}
+
+
+def _pairs(entity: Entity, where: str = "") -> str:
+    return f"(SELECT key AS row, {_PAIR_COLUMNS[entity]} AS entity_key, judged_at AS as_of FROM training.pairs{where})"
+
+
+def _utc(time: datetime) -> datetime:
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)

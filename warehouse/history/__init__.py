@@ -1,0 +1,1 @@
+"""Checkpoints of the lake, and what changed between them."""

@@ -1,0 +1,208 @@
+"""As-of points: the snapshots that ended a successful run, and what had changed at each."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import polars as pl
+
+from warehouse.contracts.contract import INPUT_HASH
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.errors import WarehouseError
+from warehouse.history import table_diff
+from warehouse.lake import change_feed, tables, watermarks
+from warehouse.lake.lake import Lake, snapshot_id
+from warehouse.lake.tables import Written
+
+POINTS = CONTRACTS["registry.snapshots"]
+CHANGES = CONTRACTS["registry.changes"]
+BOOKKEEPING = (
+    POINTS.table,
+    CHANGES.table,
+    "registry.watermarks",
+    "evaluation.folds",
+    "evaluation.trials",
+)
+"""What runs and commands write about their work: the lake's content is the same before and after."""
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Point:
+    """Name an as-of point: a snapshot, the run that ended with it, and when (UTC)."""
+
+    snapshot: int
+    run_id: str
+    ended_at: datetime
+
+    def __str__(self) -> str:
+        """Return number and time as a person may type them after `--as-of`."""
+        return f"{self.snapshot} ({utc(self.ended_at)})"
+
+
+def mark(lake: Lake, run_id: str, ended_at: datetime, snapshot: int | None = None) -> int:
+    """Make the lake's content an as-of point, as a run that has now ended left it, and return its snapshot.
+
+    Nothing is written if it is one. What changed since the point before is recorded with it, in a snapshot after it. The
+    caller holds the run lock: nothing else writes meanwhile.
+
+    Args:
+        lake: The lake.
+        run_id: The run that ended.
+        ended_at: When it did.
+        snapshot: The snapshot that the run took for the lake's content before it ended; None: that of now.
+    """
+    snapshot = content_snapshot(lake) if snapshot is None else snapshot
+    known = points(lake)
+    if any(point.snapshot == snapshot for point in known):
+        return snapshot
+    before = known[-1].snapshot if known else 0
+    changed = table_diff.written(lake, before, BOOKKEEPING)
+    with lake.writing() as connection:
+        tables.ensure(connection, POINTS)
+        connection.execute(
+            f"INSERT INTO {POINTS.table} BY NAME SELECT ? AS key, ? AS snapshot, ? AS run_id, ? AS ended_at, ? AS {INPUT_HASH}",
+            [str(snapshot), snapshot, run_id, ended_at, run_id],
+        )
+        present = tables.row_counts(connection)
+        rows = [
+            {
+                "key": f"{snapshot}:{table}",
+                "snapshot": snapshot,
+                "table": table,
+                "rows": present.get(table, 0),
+                **count._asdict(),
+            }
+            for table, count in changed.items()
+        ]
+        schema = dict.fromkeys(CHANGES.columns, pl.Int64) | dict.fromkeys(("key", "table"), pl.String)
+        tables.refresh_from(connection, CHANGES, pl.DataFrame(rows, schema=schema), f"snapshot = {snapshot}")
+    return snapshot
+
+
+def content_snapshot(lake: Lake) -> int:
+    """Return the snapshot that names the lake's present content: the newest point where nothing was written since.
+
+    Bookkeeping does not count.
+    """
+    known = points(lake) if lake.exists else []
+    if not known:
+        return lake.snapshot()
+    with lake.reading() as connection:
+        last = change_feed.last_changes(connection)
+        newest = snapshot_id(connection)
+    written = [table for table, snapshot in last.items() if snapshot > known[-1].snapshot]
+    return known[-1].snapshot if set(written) <= set(BOOKKEEPING) else newest
+
+
+def points(lake: Lake) -> list[Point]:
+    """Return the as-of points that were not cleaned up, oldest first."""
+    with lake.reading() as connection:
+        if not tables.exists(connection, POINTS.table):
+            return []
+        rows = connection.execute(
+            f"SELECT snapshot, run_id, ended_at FROM {POINTS.table} "
+            "SEMI JOIN (SELECT snapshot_id AS snapshot FROM __ducklake_metadata_lake.ducklake_snapshot) USING (snapshot) "
+            "ORDER BY snapshot"
+        ).fetchall()
+    return [Point(int(snapshot), run_id, ended_at.astimezone(UTC)) for snapshot, run_id, ended_at in rows]
+
+
+def point(lake: Lake, as_of: str | None = None) -> Point:
+    """Return the as-of point that a person means: the newest one, by number, or the newest at or before a time.
+
+    Args:
+        lake: The lake.
+        as_of: A snapshot's number, or a time in ISO 8601 (UTC where it names no zone); None: the newest point.
+
+    Raises:
+        WarehouseError: There is no such point; it names those there are, the nearest few where they are many.
+    """
+    known = points(lake)
+    if not known:
+        raise WarehouseError(f"no run has ended in {lake.root.parent} yet", "end one with: stockroom build --raw DIR")
+    if as_of is None:
+        return known[-1]
+    if re.fullmatch(r"[+-]?\d+", as_of.strip()):
+        snapshot = int(as_of)
+        found = [each for each in known if each.snapshot == snapshot]
+        near = sorted(known, key=lambda each: abs(each.snapshot - snapshot))
+        problem = f"snapshot {snapshot} is no as-of point: no successful run ended with it, or it was cleaned up"
+    else:
+        moment = _moment(as_of)
+        found = [each for each in known if each.ended_at <= moment]
+        near = known
+        problem = f"no run had ended at {utc(moment)}"
+    if not found:
+        named = sorted(near[:_NAMED], key=lambda each: each.snapshot)
+        more = f" and {len(known) - _NAMED} more (list them with: stockroom snapshots)" if len(known) > _NAMED else ""
+        raise WarehouseError(problem, f"there are {', '.join(map(str, named))}{more}")
+    return found[-1]
+
+
+def history(lake: Lake) -> dict[int, dict[str, Written]]:
+    """Return what changed at each as-of point since the one before it, by snapshot and table."""
+    found: dict[int, dict[str, Written]] = {}
+    with lake.reading() as connection:
+        if tables.exists(connection, CHANGES.table):
+            rows = connection.execute(
+                f'SELECT snapshot, "table", inserted, updated, deleted FROM {CHANGES.table} ORDER BY key'
+            )
+            for snapshot, table, *counts in rows.fetchall():
+                found.setdefault(snapshot, {})[table] = Written(*counts)
+    return found
+
+
+def snapshots(lake: Lake) -> list[int]:
+    """Return every snapshot of the lake that can still be read, oldest first."""
+    with lake.reading() as connection:
+        rows = connection.execute("SELECT snapshot_id FROM ducklake_snapshots('lake') ORDER BY snapshot_id").fetchall()
+    return [int(snapshot) for (snapshot,) in rows]
+
+
+def expire(lake: Lake, versions: Sequence[int], sources: Callable[[str], Iterable[str]]) -> int:
+    """Let these snapshots go, and with them the files that no other snapshot needs; return how many files went.
+
+    `sources` returns the tables that a watermark follows: one at a snapshot that goes is lifted.
+
+    Files are removed after it is committed that nothing needs them: a killed process leaves some for the next call.
+    """
+    with lake.writing() as connection:
+        if versions:
+            watermarks.lift(connection, sources, set(versions))
+            listed = ", ".join(str(int(version)) for version in versions)
+            connection.execute(f"CALL ducklake_expire_snapshots('lake', versions => [{listed}])")
+    with lake.writing() as connection:
+        gone = connection.execute("CALL ducklake_cleanup_old_files('lake', cleanup_all => true)").fetchall()
+        # What killed transactions wrote. The write lock is held: nobody is about to commit a file.
+        gone += connection.execute("CALL ducklake_delete_orphaned_files('lake', cleanup_all => true)").fetchall()
+    return len(gone)
+
+
+def is_kept(lake: Lake, snapshot: int) -> bool:
+    """Tell whether the lake can still be read as of a snapshot."""
+    with lake.reading() as connection:
+        return change_feed.is_readable(connection, snapshot)
+
+
+def changed_tables(lake: Lake, after: int) -> set[str]:
+    """Return the tables that were written to after a snapshot."""
+    with lake.reading() as connection:
+        return {table for table, last in change_feed.last_changes(connection).items() if last > after}
+
+
+def utc(moment: datetime) -> str:
+    """Return a time in ISO 8601, UTC, to the microsecond: what is shown can be typed back."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise WarehouseError(
+            f"{text!r} is neither a snapshot nor a time",
+            "give a number that stockroom snapshots lists, or a time in ISO 8601: 2026-03-01T12:00:00Z",
+        ) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,257 @@
+"""Changes: what became of a table between two snapshots, by key and by column."""
+
+import difflib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import duckdb
+
+from warehouse.console.sql_console import json_rows
+from warehouse.contracts.contract import INPUT_HASH, Contract
+from warehouse.errors import WarehouseError
+from warehouse.features import point_in_time
+from warehouse.lake import change_feed
+from warehouse.lake.lake import Lake, scalar, snapshot_id
+from warehouse.lake.tables import Written
+from warehouse.transform.content_hash import CLEANED, content_sql
+
+_CATALOGUE = "__ducklake_metadata_lake"
+
+Change = Literal["added", "removed", "changed"]
+Columns = dict[tuple[str, str], dict[str, str]]
+"""Types of columns by name, of each (catalogue, table)."""
+
+
+class Value(NamedTuple):
+    """Hold what a column held before and after, as values that JSON can hold; None on a side that has no such row."""
+
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True)
+class RowChange:
+    """Name a row that is not what it was, and the columns in which it differs."""
+
+    key: str
+    change: Change
+    columns: dict[str, Value]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Say what became of a table between two snapshots.
+
+    A changed row is one under the same key with another value in a column that both snapshots have. `columns` counts the
+    changed rows by column. Columns that only one of the two has are named and compared no further.
+    """
+
+    table: str
+    before: int
+    after: int
+    added: int
+    removed: int
+    changed: int
+    columns: dict[str, int]
+    columns_added: list[str]
+    columns_removed: list[str]
+    rows: list[RowChange]
+
+
+def difference(lake: Lake, table: str, before: int, after: int, limit: int = 20) -> Difference:
+    """Compare a table as of two snapshots, and name at most `limit` of the rows that differ, by key.
+
+    Raises:
+        WarehouseError: There is no such table, or no such snapshot.
+    """
+    with lake.comparing(before, after) as connection:
+        known = _contracts(connection)
+        if table not in known:
+            raise _unknown(table, known)
+        comparison = _Comparison(connection, known[table], _columns(connection))
+        if not (comparison.old or comparison.new):
+            raise WarehouseError(
+                f"neither snapshot {before} nor snapshot {after} has the table {table}",
+                "see which tables changed when with: stockroom snapshots",
+            )
+        written = comparison.counts()
+        by_column = comparison.by_column() if written.updated else {}
+        return Difference(
+            table=table,
+            before=before,
+            after=after,
+            added=written.inserted,
+            removed=written.deleted,
+            changed=written.updated,
+            columns={name: rows for name, rows in by_column.items() if rows},
+            columns_added=[name for name in comparison.new if name not in comparison.old and comparison.old],
+            columns_removed=[name for name in comparison.old if name not in comparison.new and comparison.new],
+            rows=comparison.rows(limit),
+        )
+
+
+def written(lake: Lake, before: int, without: Collection[str] = ()) -> dict[str, Written]:
+    """Return what became of each table that has a contract and changed after a snapshot.
+
+    Tables that nothing was written to since are not looked at, and of the others only the rows that the change feed names,
+    where it can name them.
+    """
+    with lake.reading() as connection:
+        last, contracts = change_feed.last_changes(connection), point_in_time.contracts(connection)
+        changed = [table for table in contracts if table not in without and last.get(table, 0) > before]
+        counts: dict[str, Written | None] = {}
+        for table in changed:
+            content = content_sql() if table in CLEANED else INPUT_HASH
+            counts[table] = change_feed.count_changes(connection, contracts[table], before, content)
+        newest, dropped = snapshot_id(connection), _dropped(connection, before)
+    compared = {table for table, count in counts.items() if count is None} | (dropped - set(without))
+    if compared:
+        with lake.comparing(before, newest) as connection:
+            columns, contracts = _columns(connection), _contracts(connection)
+            compared_contracts = [contract for table, contract in contracts.items() if table in compared]
+            counts |= {each.table: _Comparison(connection, each, columns).counts() for each in compared_contracts}
+    return {table: count for table in contracts if (count := counts.get(table)) and any(count)}
+
+
+def _dropped(connection: duckdb.DuckDBPyConnection, since: int) -> set[str]:
+    """Return the tables that were there at a snapshot and are not there any more."""
+    rows = connection.execute(
+        f"SELECT schema_name || '.' || table_name FROM {_CATALOGUE}.ducklake_table AS tables "
+        f"JOIN {_CATALOGUE}.ducklake_schema USING (schema_id) WHERE tables.end_snapshot > ? "
+        f"AND table_id NOT IN (SELECT table_id FROM {_CATALOGUE}.ducklake_table WHERE end_snapshot IS NULL)",
+        [since],
+    ).fetchall()
+    return {name for (name,) in rows}
+
+
+class _Comparison:
+    """Compare one table in the catalogues `earlier` and `lake` of a connection."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, contract: Contract, columns: Columns) -> None:
+        self._connection = connection
+        self._key = contract.key
+        self._table = contract.table
+        self.old, self.new = (columns.get((catalog, contract.table), {}) for catalog in ("earlier", "lake"))
+        self._shared = [name for name in self.old if name in self.new and name != self._key]
+
+    def counts(self) -> Written:
+        """Return how many rows were inserted, updated and deleted."""
+        self._connection.execute(
+            "CREATE OR REPLACE TEMP TABLE touched AS SELECT key, "
+            "CASE WHEN old IS NULL THEN 'added' WHEN new IS NULL THEN 'removed' ELSE 'changed' END AS change "
+            f"FROM ({self._hashes('earlier', 'old', self.old)}) FULL JOIN ({self._hashes('lake', 'new', self.new)}) USING (key) "
+            "WHERE old IS DISTINCT FROM new"
+        )
+        self._forget_equal()
+        counts: dict[str, int] = dict(
+            self._connection.execute("SELECT change, count(*) FROM touched GROUP BY change").fetchall()
+        )
+        return Written(counts.get("added", 0), counts.get("changed", 0), counts.get("removed", 0))
+
+    def _forget_equal(self) -> None:
+        """Forget changed rows of equal content: those made anew from another input, or by other rules, often come out so.
+
+        Long texts are read last, and only if rows are left that differ in nothing else.
+        """
+        self._connection.execute(
+            "CREATE OR REPLACE TEMP TABLE same AS SELECT key FROM touched WHERE change = 'changed'"
+        )
+        for names in filter(None, self._by_width()):
+            if not scalar(self._connection, "SELECT count(*) FROM same"):
+                return
+            differ = " OR ".join(self._differs(name) for name in names)
+            found = f'SELECT "{self._key}" FROM {self._both("same")} AND ({differ})'
+            self._connection.execute(f"DELETE FROM same WHERE key IN ({found})")
+        if self._shared:
+            self._connection.execute("DELETE FROM touched WHERE change = 'changed' AND key IN (FROM same)")
+
+    def by_column(self) -> dict[str, int]:
+        """Return of the changed rows that `counts` found how many differ in each column."""
+        self._connection.execute(
+            "CREATE OR REPLACE TEMP TABLE chosen AS SELECT key FROM touched WHERE change = 'changed'"
+        )
+        counted = ", ".join(f"count(*) FILTER ({self._differs(name)})" for name in self._shared)
+        row = self._connection.execute(f"SELECT {counted} FROM {self._both('chosen')}").fetchone() or ()
+        return dict(zip(self._shared, row, strict=True))
+
+    def rows(self, limit: int) -> list[RowChange]:
+        """Return the first rows by key of what `counts` found, with their values."""
+        self._connection.execute("CREATE OR REPLACE TEMP TABLE chosen AS FROM touched ORDER BY key LIMIT ?", [limit])
+        listed: list[tuple[str, Change]] = self._connection.execute("FROM chosen ORDER BY key").fetchall()
+        old, new = self._values("earlier", self.old), self._values("lake", self.new)
+        return [
+            RowChange(key, change, self._pairs(change, old.get(key, {}), new.get(key, {}))) for key, change in listed
+        ]
+
+    def _pairs(self, change: Change, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Value]:
+        names = self._shared if change == "changed" else [name for name in (old or new) if name != self._key]
+        values = {name: Value(old.get(name), new.get(name)) for name in names}
+        return {name: value for name, value in values.items() if value.old != value.new}
+
+    def _values(self, catalog: str, columns: dict[str, str]) -> dict[str, dict[str, Any]]:
+        if not columns:
+            return {}
+        names = ", ".join(f'"{name}"' for name in columns)
+        rows = self._connection.sql(
+            f'SELECT {names} FROM {catalog}.{self._table} WHERE "{self._key}" IN (SELECT key FROM chosen)'
+        )
+        return {row[self._key]: row for row in json_rows(rows.pl())}
+
+    def _hashes(self, catalog: str, name: str, columns: dict[str, str]) -> str:
+        if not columns:
+            return f"SELECT NULL::VARCHAR AS key, NULL::VARCHAR AS {name} LIMIT 0"
+        return f'SELECT "{self._key}" AS key, {INPUT_HASH} AS {name} FROM {catalog}.{self._table}'
+
+    def _both(self, keys: str) -> str:
+        """Return the tables of a query of the rows under the keys of a temporary table, as they were and as they are."""
+        return (
+            f'earlier.{self._table} AS old JOIN lake.{self._table} AS new USING ("{self._key}") '
+            f'WHERE "{self._key}" IN (SELECT key FROM {keys})'
+        )
+
+    def _by_width(self) -> tuple[list[str], list[str]]:
+        """Return the shared columns that take no more than the average of what all take on disk, and the others."""
+        sizes = dict(
+            self._connection.execute(
+                f"SELECT column_name, sum(column_size_bytes) FROM {_CATALOGUE}.ducklake_file_column_stats "
+                f"JOIN {_CATALOGUE}.ducklake_column USING (table_id, column_id) "
+                f"JOIN {_CATALOGUE}.ducklake_table USING (table_id) JOIN {_CATALOGUE}.ducklake_schema USING (schema_id) "
+                "WHERE schema_name || '.' || table_name = ? GROUP BY ALL",
+                [self._table],
+            ).fetchall()
+        )
+        average = sum(sizes.values()) / max(len(sizes), 1)
+        narrow = [name for name in self._shared if sizes.get(name, 0) <= average]
+        return narrow, [name for name in self._shared if name not in narrow]
+
+    def _differs(self, name: str) -> str:
+        as_text = "" if self.old[name] == self.new[name] else "::VARCHAR"
+        return f'old."{name}"{as_text} IS DISTINCT FROM new."{name}"{as_text}'
+
+
+def _columns(connection: duckdb.DuckDBPyConnection) -> Columns:
+    """Return the columns of every table in both catalogues and their types, without the input hash."""
+    found: Columns = {}
+    for catalog, table, name, kind in connection.execute(
+        "SELECT database_name, schema_name || '.' || table_name, column_name, data_type FROM duckdb_columns() "
+        "WHERE database_name IN ('earlier', 'lake') AND column_name <> ? ORDER BY column_index",
+        [INPUT_HASH],
+    ).fetchall():
+        found.setdefault((catalog, table), {})[name] = kind
+    return found
+
+
+def _contracts(connection: duckdb.DuckDBPyConnection) -> dict[str, Contract]:
+    """Return the contracts of either snapshot: dated features that only one of them declares can be compared too."""
+    return point_in_time.contracts(connection, "earlier") | point_in_time.contracts(connection)
+
+
+def _unknown(table: str, known: Iterable[str]) -> WarehouseError:
+    near = difflib.get_close_matches(table.lower(), known, n=3, cutoff=0.5)
+    same = [name for name in known if name.split(".")[1] == table.lower().split(".")[-1]]
+    likely = ", ".join(dict.fromkeys([*near, *same]))
+    return WarehouseError(
+        f"there is no table {table} to compare",
+        f"did you mean {likely}?" if likely else f"those there are: {', '.join(known)}",
+    )

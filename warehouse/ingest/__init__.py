@@ -1,0 +1,1 @@
+"""Files into raw tables: full snapshots, delta files and time series."""

@@ -1,0 +1,82 @@
+"""Delta rows: read from a delta file in batches, and divided into those that can be taken in and those that break a rule."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import duckdb
+import polars as pl
+
+from warehouse.contracts.contract import VIOLATION_SCHEMA, as_json, split_rows
+from warehouse.errors import WarehouseError
+from warehouse.ingest import late_events
+from warehouse.ingest.delta_files import DeltaFile
+from warehouse.ingest.input_rules import arrival_rules
+from warehouse.ingest.sources import unreadable, wrong_type
+from warehouse.lake.lake import connect
+from warehouse.lake.loss_guard import rule_counts, told_rules
+from warehouse.paths import plain_path
+
+
+class Batch(NamedTuple):
+    """Some rows of a file: those to put in, those to take out, and what the `refused` others violate (key, rule, row)."""
+
+    puts_in: pl.DataFrame
+    takes_out: pl.DataFrame
+    violations: pl.DataFrame
+    refused: int
+
+
+def batches(connection: duckdb.DuckDBPyConnection, file: DeltaFile, batch_rows: int) -> Iterator[Batch]:
+    """Yield the rows of a file.
+
+    Raises:
+        WarehouseError: The file turned out to be broken.
+    """
+    parameters = {"path": str(plain_path(file.path)), "version": file.door.contract.version}
+    try:
+        for batch in connection.cursor().execute(file.rows_sql, parameters).to_arrow_reader(batch_rows):
+            yield _divided(file, pl.DataFrame(batch).cast({"event_time": late_events.time_type()}))
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error as error:
+        raise unreadable(file.path, error) from error
+
+
+def check_rows(file: DeltaFile, batch_rows: int, memory_gb: float) -> None:
+    """Refuse a file that turns out to be broken on the way to its end, or of which no row can be taken in.
+
+    Raises:
+        WarehouseError: It names the file, and the rules that all of its rows break.
+    """
+    found, violations = 0, [pl.DataFrame(schema=VIOLATION_SCHEMA)]
+    with connect(memory_gb) as connection:
+        for batch in batches(connection, file, batch_rows):
+            found += batch.puts_in.height + batch.takes_out.height
+            violations = violations[:1] if found else [*violations, batch.violations]
+    if not found:
+        raise no_row_left(file, rule_counts(pl.concat(violations)))
+
+
+def no_row_left(file: DeltaFile, rules: dict[str, int]) -> WarehouseError:
+    """Return the error for a file of which every row breaks a rule, given how many times each was broken."""
+    return WarehouseError(
+        f"{file.path}: every row was refused: {told_rules(rules)}",
+        "nothing was written, and the file is not known: bring it in again once its rows are right",
+    )
+
+
+def _divided(file: DeltaFile, frame: pl.DataFrame) -> Batch:
+    # As in parquet, where a type refuses the whole file, a row with a value of another type is looked at no further.
+    is_typed = pl.col("mistyped") == ""
+    typed, other = frame.filter(is_typed), frame.filter(~is_typed)
+    is_delete = (pl.col("op") == "delete").fill_null(False)
+    rules = arrival_rules(frame.columns, file.checked_at)
+    puts_in, refused_in = split_rows(file.upsert, typed.filter(~is_delete), rules)
+    takes_out, refused_out = split_rows(file.delete, typed.filter(is_delete), rules)
+    mistyped = other.select(
+        "key",
+        rule=pl.col("mistyped").str.split(",").list.eval(pl.element() + wrong_type("")),
+        row=as_json(file.door.contract),
+    ).explode("rule")
+    refused = frame.height - puts_in.height - takes_out.height
+    return Batch(puts_in, takes_out, pl.concat([refused_in, refused_out, mistyped]), refused)

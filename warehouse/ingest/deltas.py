@@ -1,0 +1,245 @@
+"""Deltas: bring files of upserts and deletes into the raw tables, whole or not at all, each file once."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.history import checkpoints
+from warehouse.home import Home
+from warehouse.ingest import late_events
+from warehouse.ingest.delta_files import DeltaFile
+from warehouse.ingest.delta_rows import batches, no_row_left
+from warehouse.lake import quarantine, tables
+from warehouse.lake.lake import Lake, snapshot_id
+from warehouse.lake.loss_guard import Losses, rule_counts
+from warehouse.lake.reconcile import Plan
+
+DELTAS = CONTRACTS["raw.deltas"]
+_WORDS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "row": pl.Int64,
+    "key": pl.String,
+    "op": pl.String,
+    "event_time": late_events.time_type(),
+    INPUT_HASH: pl.String,
+}
+
+
+@dataclass(frozen=True)
+class Applied:
+    """Tell what a delta file did: see the columns of raw.deltas. `is_new` is false for a file that came in before.
+
+    `rules` says how many times each rule was broken.
+    """
+
+    name: str
+    table: str
+    arrival: int
+    is_new: bool
+    rows: int = 0
+    upserts: int = 0
+    deletes: int = 0
+    refused: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    unknown: int = 0
+    overruled: int = 0
+    stale: int = 0
+    rules: dict[str, int] = field(default_factory=dict)
+    new_columns: tuple[str, ...] = ()
+
+    @property
+    def warning(self) -> str:
+        """Return what a person should hear of the file, or nothing."""
+        if not (self.is_new and self.new_columns):
+            return ""
+        return f"{self.name}: left out what {self.table} does not declare: {', '.join(self.new_columns)}"
+
+
+def apply_deltas(
+    lake: Lake, files: Sequence[DeltaFile], *, allow_loss: bool = False, is_replay: bool = False
+) -> list[Applied]:
+    """Bring delta files into the raw tables, one after another in one transaction; those that came in before are passed over.
+
+    Of several words on one row the one with the newest event_time stays; at equal times, and without a time, the one
+    that came last. A row without event_time takes its place by its arrival: after all that came before it.
+
+    Args:
+        lake: The lake.
+        files: The files, in the order of their arrival.
+        allow_loss: Whether the files may together take out more rows than the setting max_loss_share lets them.
+        is_replay: Whether the files came in before, elsewhere: what was let in then is not judged again.
+
+    Raises:
+        WarehouseError: A file turned out to be broken, all rows of a file break rules, or the files would take too many rows
+            out of a table; nothing was written.
+    """
+    arrived = arrivals(lake)
+    if all(file.identity in arrived for file in files):
+        return [passed_over(file, arrived[file.identity]) for file in files]
+    with lake.writing() as connection:
+        ensure(connection)
+        snapshot = snapshot_id(connection) + 1  # this very commit's: there is one writer at a time
+        done = []
+        losses = Losses(connection)
+        for file in files:
+            if file.identity in arrived:
+                done.append(passed_over(file, arrived[file.identity]))
+            else:
+                arrived[file.identity] = len(arrived) + 1
+                done.append(_take_in(lake, connection, file, arrived[file.identity], snapshot, losses))
+                if done[-1].refused == done[-1].rows and not is_replay:
+                    raise no_row_left(file, done[-1].rules)
+        if not is_replay:
+            names = {table: _names(files, done, table) for table in losses.tables}
+            losses.refuse(names, lake.settings.max_loss_share, allow_loss)
+        return done
+
+
+def _names(files: Sequence[DeltaFile], done: Sequence[Applied], table: str) -> str:
+    """Return the names of the new files that speak of a table."""
+    new = (file.path for file, one in zip(files, done, strict=True) if one.is_new and one.table == table)
+    return ", ".join(map(str, new))
+
+
+def arrivals(lake: Lake) -> dict[tuple[str, str], int]:
+    """Return the arrival of every delta file that came in, by name and hash."""
+    if not lake.exists:
+        return {}
+    with lake.reading() as connection:
+        if not tables.exists(connection, DELTAS.table):
+            return {}
+        rows = connection.sql(f"SELECT name, sha256, arrival FROM {DELTAS.table}").fetchall()
+        return {(name, sha256): int(arrival) for name, sha256, arrival in rows}
+
+
+def ensure(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables that deltas are kept in, where they are not there yet."""
+    for contract in (DELTAS, late_events.EVENTS, late_events.FILES):
+        tables.ensure(connection, contract)
+
+
+def passed_over(file: DeltaFile, arrival: int) -> Applied:
+    """Return what is told of a file that came in before."""
+    return Applied(file.path.name, file.door.table, arrival, is_new=False)
+
+
+def _take_in(
+    lake: Lake,
+    connection: duckdb.DuckDBPyConnection,
+    file: DeltaFile,
+    arrival: int,
+    snapshot: int,
+    losses: Losses,
+) -> Applied:
+    table, contract = file.door.table, file.door.contract
+    with lake.scratch() as store:
+        words, refused, violations = _read(store, file, lake.settings.batch_rows)
+        tables.ensure(connection, contract)
+        known = late_events.known(connection, table, words.select("key").unique())
+        judged = late_events.judge(words, known, late_events.floor(connection, table))
+        last = judged.filter("is_last").join(known.select("key", "present"), on="key")
+        is_there, is_upsert = pl.col("present").is_not_null(), pl.col("op") == "upsert"
+        change = Plan(
+            insert=last.filter(is_upsert & ~is_there).select("key"),
+            update=last.filter(is_upsert & is_there & (pl.col(INPUT_HASH) != pl.col("present"))).select("key"),
+            delete=last.filter(~is_upsert & is_there).select("key"),
+        )
+        rows = last.filter(is_upsert).join(change.upsert, on="key", how="semi").select("row")
+        losses.follow(table, change)
+        current = known.drop_nulls("present").select("key", pl.col("present").alias(INPUT_HASH))
+        kept = _upserts(store, rows, lake.settings.batch_rows)
+        written = tables.write(connection, contract, change, current, kept)
+    late_events.record(connection, table, last, arrival)
+    quarantine.add(connection, table, violations, settled=last.select("key"))
+    counts = {
+        "rows": words.height + refused,
+        "upserts": words.filter(is_upsert).height,
+        "deletes": words.filter(~is_upsert).height,
+        "refused": refused,
+        **written._asdict(),
+        "unchanged": last.filter(is_upsert).height - change.upsert.height,
+        "unknown": last.filter(~is_upsert & ~is_there).height,
+        "overruled": judged.filter(~pl.col("is_stale") & ~pl.col("is_last")).height,
+        "stale": judged.filter("is_stale").height,
+    }
+    _write_journal(connection, file, {"arrival": arrival, "table": table, "snapshot": snapshot, **counts})
+    return Applied(
+        file.path.name,
+        table,
+        arrival,
+        is_new=True,
+        **counts,
+        rules=rule_counts(violations),
+        new_columns=file.new_columns,
+    )
+
+
+def _read(store: duckdb.DuckDBPyConnection, file: DeltaFile, batch_rows: int) -> tuple[pl.DataFrame, int, pl.DataFrame]:
+    """Read a file batch by batch; rows to put in go to the table `upserts` of `store`, which may spill them to disk.
+
+    Returns:
+        The well-formed words (row, key, op, event_time, input_hash), the number of refused rows, and what they violate.
+    """
+    words, violations, refused, is_first = (
+        [pl.DataFrame(schema=_WORDS)],
+        [pl.DataFrame(schema=VIOLATION_SCHEMA)],
+        0,
+        True,
+    )
+    for batch in batches(store, file, batch_rows):
+        puts_in = batch.puts_in
+        store.execute(f"{'CREATE TABLE upserts AS' if is_first else 'INSERT INTO upserts'} FROM puts_in")
+        words += [
+            good.select(pl.col(name).cast(kind) for name, kind in _WORDS.items()) for good in (puts_in, batch.takes_out)
+        ]
+        violations.append(batch.violations)
+        refused, is_first = refused + batch.refused, False
+    return pl.concat(words), refused, pl.concat(violations)
+
+
+def _upserts(store: duckdb.DuckDBPyConnection, rows: pl.DataFrame, batch_rows: int) -> Iterator[pl.DataFrame]:
+    """Yield the kept rows of the given numbers, in batches."""
+    if rows.height:
+        store.register("wanted", rows)
+        query = "SELECT * FROM upserts WHERE row IN (FROM wanted)"
+        yield from map(pl.DataFrame, store.execute(query).to_arrow_reader(batch_rows))
+
+
+def history(home: Home) -> list[dict[str, Any]]:
+    """Return the journal of deltas, oldest first: the columns of raw.deltas, and what searchers and SQL saw of each file.
+
+    `as_of` is the as-of point at which a run first ended with the file in the lake, None before that; `release` the first
+    release made from it or after it, None where searchers see no difference yet.
+    """
+    if not home.lake.exists:
+        return []
+    with home.lake.reading() as connection:
+        if not tables.exists(connection, DELTAS.table):
+            return []
+        rows = connection.sql(
+            f"SELECT * EXCLUDE (key, checked_at, {INPUT_HASH}) FROM {DELTAS.table} ORDER BY arrival"
+        ).pl()
+    ended = [point.snapshot for point in checkpoints.points(home.lake)]
+    published = [each for each in home.releases.all() if each.kind != "rollback"]
+    return [
+        {
+            **row,
+            "as_of": next((snapshot for snapshot in ended if snapshot >= row["snapshot"]), None),
+            "release": next((each.release for each in published if each.snapshot >= row["snapshot"]), None),
+        }
+        for row in rows.iter_rows(named=True)
+    ]
+
+
+def _write_journal(connection: duckdb.DuckDBPyConnection, file: DeltaFile, facts: dict[str, Any]) -> None:
+    facts |= {"key": str(facts["arrival"]), "name": file.path.name, "sha256": file.sha256}
+    facts |= {"size_bytes": file.size_bytes, "checked_at": file.checked_at, INPUT_HASH: file.sha256}
+    marks = ", ".join(f'? AS "{name}"' for name in facts)
+    connection.execute(f"INSERT INTO {DELTAS.table} BY NAME SELECT {marks}", list(facts.values()))

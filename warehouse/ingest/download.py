@@ -1,0 +1,219 @@
+"""Download: the data set's own files, of which none gets its name before its size and its SHA-256 are right."""
+
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from warehouse.errors import WarehouseError
+from warehouse.ingest.file_bytes import is_pointer
+from warehouse.ingest.http_source import CHUNK_BYTES, BrokenOffError, CannotResumeError, RemoteFile, Server
+from warehouse.ingest.sources import sha256
+
+FILES = (
+    RemoteFile(
+        "shopping_queries_dataset_examples.parquet",
+        51_286_808,
+        "4a735b693b4a424a6fc67f5be6e4c811495c488bbf66d02a602d308b2744263a",
+    ),
+    RemoteFile(
+        "shopping_queries_dataset_products.parquet",
+        1_108_857_465,
+        "25124442d064d64b26f74082d6fa09438d679efc0c183cf28d19064a2b65a265",
+    ),
+)
+
+OnProgress = Callable[[RemoteFile, int], None]
+OnNote = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Say what became of one file: `outcome` is `kept` (it was there), `fetched`, or `resumed`; and the bytes that came."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+    outcome: str
+    bytes_fetched: int
+
+
+@dataclass(frozen=True)
+class Download:
+    """Fetch files from a server.
+
+    `attempts` is how often in a row it may fail without a further byte; between two of them pass `wait_s`, twice that,
+    four times that, … seconds.
+    """
+
+    server: Server = field(default_factory=Server)
+    attempts: int = 5
+    wait_s: float = 1.0
+
+    def fetch(
+        self,
+        folder: Path,
+        files: Sequence[RemoteFile] = FILES,
+        on_progress: OnProgress = lambda _file, _done: None,
+        on_note: OnNote = lambda _text: None,
+    ) -> list[Fetched]:
+        """Bring files into a folder. What is there and right is kept; what was begun (`NAME.part`) is gone on with.
+
+        Args:
+            folder: Where to; made if it is not there.
+            files: Which, with their sizes and hashes.
+            on_progress: Told of a file and how many of its bytes are there.
+            on_note: Told in a sentence what a person may want to know.
+
+        Raises:
+            WarehouseError: Another file lies in the way, the disk is full, the server is gone, or what it has is wrong.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WarehouseError(
+                f"{folder} cannot be made a folder: {error.strerror}", "give another: --out DIR"
+            ) from error
+        missing = [file for file in files if not _is_there(folder / file.name, file, on_note)]
+        _check_room(folder, missing)
+        return [
+            self._fetch(folder / file.name, file, on_progress, on_note)
+            if file in missing
+            else Fetched(file.name, file.size_bytes, file.sha256, "kept", 0)
+            for file in files
+        ]
+
+    def _fetch(self, path: Path, file: RemoteFile, on_progress: OnProgress, on_note: OnNote) -> Fetched:
+        part = part_of(path)
+        try:
+            with part.open("ab+") as opened:
+                _lock(opened, part)
+                begun = _Part(opened, on_note)
+                if begun.size > file.size_bytes or (begun.size == file.size_bytes and begun.sha256 != file.sha256):
+                    begun.empty(f"{part} did not hold the file's beginning: it is fetched anew")
+                came = self._complete(begun, file, on_progress)
+                if begun.sha256 != file.sha256:
+                    part.unlink()
+                    raise WarehouseError(
+                        f"{self.server.url(file)} came with SHA-256 {begun.sha256}, not {file.sha256}; {part} was deleted",
+                        "run the same command again; if it stays so, give another address: --url BASE",
+                    )
+                os.fsync(opened.fileno())
+                part.rename(path)
+        except OSError as error:
+            kept = part.stat().st_size if part.exists() else 0
+            reason = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror
+            raise WarehouseError(
+                f"{part} cannot be written: {reason}; {kept:,} of {file.size_bytes:,} bytes are kept",
+                "mend that, then run the same command again: it goes on from there",
+            ) from error
+        return Fetched(file.name, file.size_bytes, file.sha256, "resumed" if begun.reused else "fetched", came)
+
+    def _complete(self, part: "_Part", file: RemoteFile, on_progress: OnProgress) -> int:
+        """Fetch what a part lacks; return how many bytes came."""
+        on_progress(file, part.size)
+        came, furthest, failures = 0, part.size, 0
+        while part.size < file.size_bytes:
+            reason = "it sent less than the file"
+            try:
+                with self.server.body(file, part.size) as (first, chunks):
+                    if first != part.size:
+                        part.empty(f"{self.server.url(file)} cannot be resumed: it is fetched from its beginning")
+                    for chunk in chunks:
+                        if part.size + len(chunk) > file.size_bytes:
+                            part.empty()
+                            raise WarehouseError(
+                                f"{self.server.url(file)} sends more than {file.size_bytes:,} bytes: it is another file",
+                                "give the address of the data set itself: --url BASE",
+                            )
+                        part.write(chunk)
+                        came += len(chunk)
+                        on_progress(file, part.size)
+            except BrokenOffError as error:
+                reason = str(error)
+            except CannotResumeError:
+                part.empty(f"{self.server.url(file)} cannot be resumed: it is fetched from its beginning")
+            if part.size >= file.size_bytes:
+                break
+            furthest, failures = (part.size, 0) if part.size > furthest else (furthest, failures + 1)
+            if failures == self.attempts:
+                raise WarehouseError(
+                    f"{self.server.url(file)}: {reason}, {self.attempts} times; {part.size:,} of {file.size_bytes:,} bytes "
+                    "are kept",
+                    "run the same command again later: it goes on from there",
+                )
+            time.sleep(self.wait_s * 2**failures)
+        return came
+
+
+class _Part:
+    """The bytes of a file that are there so far, how many of them an earlier run left, and their hash."""
+
+    def __init__(self, opened: BinaryIO, on_note: OnNote) -> None:
+        self._file, self._on_note, self._hash = opened, on_note, hashlib.sha256()
+        self.size = self.reused = os.fstat(opened.fileno()).st_size
+        opened.seek(0)
+        for start in range(0, self.size, CHUNK_BYTES):
+            self._hash.update(opened.read(min(CHUNK_BYTES, self.size - start)))
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def write(self, chunk: bytes) -> None:
+        self._file.write(chunk)
+        self._file.flush()
+        self._hash.update(chunk)
+        self.size += len(chunk)
+
+    def empty(self, note: str = "") -> None:
+        if note and self.size:
+            self._on_note(note)
+        if self.size:
+            self._file.truncate(0)
+        self._hash, self.size, self.reused = hashlib.sha256(), 0, 0
+
+
+def part_of(path: Path) -> Path:
+    """Return the name that a file has until it is whole and right."""
+    return path.with_name(f"{path.name}.part")
+
+
+def _is_there(path: Path, file: RemoteFile, on_note: OnNote) -> bool:
+    """Tell whether the right file is there; refuse to write over another."""
+    if not path.exists():
+        return False
+    if path.is_file() and is_pointer(path):
+        on_note(f"{path} is a git-lfs pointer, not the data: the file that it stands for takes its place")
+        return False
+    if not path.is_file() or path.stat().st_size != file.size_bytes or sha256(path) != file.sha256:
+        raise WarehouseError(
+            f"{path} is there and is not the data set's file: its size or its SHA-256 differs",
+            "move it away, or give another folder: --out DIR",
+        )
+    return True
+
+
+def _check_room(folder: Path, files: Sequence[RemoteFile]) -> None:
+    """Refuse to begin what the disk has no room for."""
+    parts = [(file, part_of(folder / file.name)) for file in files]
+    needed = sum(max(0, file.size_bytes - (part.stat().st_size if part.exists() else 0)) for file, part in parts)
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise WarehouseError(
+            f"{folder} has room for {free / 1e6:,.0f} MB, and {needed / 1e6:,.0f} MB are to come",
+            "make room, or give a folder on another disk: --out DIR",
+        )
+
+
+def _lock(opened: BinaryIO, part: Path) -> None:
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise WarehouseError(f"another download is writing {part}", "wait for it, or stop it") from error

@@ -1,0 +1,183 @@
+"""The rows of a raw file: what each is known by, told in one reading, and whole those that a table does not have."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+import polars as pl
+
+from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA, as_json, split_rows
+from warehouse.contracts.rules import keeps_rules
+from warehouse.ingest.input_rules import arrival_rules
+from warehouse.ingest.sources import Arrival, unreadable
+from warehouse.lake.lake import scalar
+from warehouse.paths import plain_path
+
+_ROWS = {"row": pl.Int64, "key": pl.String, INPUT_HASH: pl.String, "is_good": pl.Boolean}
+# The text side of a join is never held: without these optimizers, the right side is.
+_HOLD_THE_RIGHT_SIDE = "SET disabled_optimizers = 'join_order,build_side_probe_side'"
+
+
+class FileRows:
+    """Tell the rows of a file apart by key and hash, and hand out whole ones.
+
+    A row that the table has is good, as its hash covers the contract too: it is counted, and neither looked at nor read any
+    further. What else is in the file is set aside in the same reading, where DuckDB may spill it to disk. With no table to
+    compare with, that would be all of it: then whole rows are read from the file again.
+
+    Attributes:
+        height: How many rows are in the file.
+        rows: The (row, key, input_hash, is_good) of those that may change the table: all but the rows that it has under keys
+            that stand once in the file.
+        gone: The keys that the table has and the file has not, a frame (key).
+    """
+
+    def __init__(
+        self, reader: duckdb.DuckDBPyConnection, file: Arrival, batch_rows: int, present: pl.DataFrame
+    ) -> None:
+        """Read every page of the file.
+
+        Args:
+            reader: A connection beside the lake, which keeps what is set aside.
+            file: The file.
+            batch_rows: How many rows are held at a time.
+            present: The (key, input_hash) of the table's rows; a null hash sets every row under the key aside.
+
+        Raises:
+            WarehouseError: The file is broken.
+        """
+        self._reader, self._file, self._batch_rows = reader, file, batch_rows
+        self._aside = f"aside_{file.door.table.replace('.', '_')}"
+        self._held = pl.DataFrame(schema={"row": pl.Int64})
+        self.gone = pl.DataFrame(schema={"key": pl.String})
+        with _reading(file):
+            if present.height:
+                self._compare(present)
+            else:
+                self.rows = self._looked_at()
+                self.height = self.rows.height
+
+    def first_good(self, doubtful: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Choose of rows that are bad, or share a key with others, the first one of each key that keeps the contract.
+
+        Returns:
+            The chosen (row, key, input_hash), and what the others violate (key, rule, row).
+        """
+        contract = self._file.door.contract
+        refused = [pl.DataFrame(schema=VIOLATION_SCHEMA)]
+        fitting = [doubtful.select("row", "key", INPUT_HASH).clear().with_columns(json=pl.lit(""))]
+        for batch in self._batches(doubtful):
+            good, violations = split_rows(contract, batch, self._arrival_rules)
+            refused.append(violations)
+            fitting.append(good.select("row", "key", INPUT_HASH, json=as_json(contract)))
+        ranked = pl.concat(fitting).sort("row")
+        is_first = pl.col("key").is_first_distinct()
+        refused.append(ranked.filter(~is_first).select("key", rule=pl.lit("duplicate_key"), row="json"))
+        return ranked.filter(is_first).drop("json"), pl.concat(refused)
+
+    def put_in(self, connection: duckdb.DuckDBPyConnection, wanted: pl.DataFrame) -> None:
+        """Put the rows named in `wanted` (row, key, input_hash) into the table."""
+        insert = f"INSERT INTO {self._file.door.table} BY NAME SELECT * EXCLUDE (row) FROM"
+        if self._holds(wanted):
+            for batch in self._batches(wanted):
+                if batch.height:
+                    connection.execute(f"{insert} batch")
+        else:
+            with _joined(connection, wanted, self._source()) as query:
+                connection.execute(f"{insert} ({query})", {"path": str(plain_path(self._file.path))})
+
+    def _batches(self, wanted: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """Yield the rows named in `wanted` with the declared columns, and with row, key and input_hash."""
+        if wanted.is_empty():
+            return
+        if self._holds(wanted):
+            source, parameters = f"SELECT row, unnest(content) FROM {self._aside} WHERE content IS NOT NULL", None
+        else:
+            source, parameters = self._source(), {"path": str(plain_path(self._file.path))}
+        with _joined(self._reader, wanted, source) as query, _reading(self._file):
+            yield from map(pl.DataFrame, self._reader.execute(query, parameters).to_arrow_reader(self._batch_rows))
+
+    def _holds(self, wanted: pl.DataFrame) -> bool:
+        """Tell whether all of the rows were set aside."""
+        return self._held.height > 0 and wanted.join(self._held, on="row", how="anti").is_empty()
+
+    def _source(self, *more: str) -> str:
+        door = self._file.door
+        return f"SELECT {', '.join(('file_row_number AS row', *more, door.columns_sql))} FROM {door.source_sql}"
+
+    def _hashed(self, columns: str) -> str:
+        """Return the query of (row, key, input_hash) and some columns; its parameters are `_bound`."""
+        door = self._file.door
+        source = self._source(f"{door.key_sql} AS key")
+        return f"SELECT row, key, {door.hash_sql} AS {INPUT_HASH}, {columns} FROM ({source})"
+
+    @property
+    def _bound(self) -> dict[str, str]:
+        return {"path": str(plain_path(self._file.path)), "version": self._file.door.contract.version}
+
+    def _looked_at(self) -> pl.DataFrame:
+        """Return (row, key, input_hash, is_good) of every row, read in batches with those columns that a rule looks at."""
+        keeps, columns = self._rules()
+        found = [pl.DataFrame(schema=_ROWS)]
+        for batch in self._reader.execute(self._hashed(columns), self._bound).to_arrow_reader(self._batch_rows):
+            found.append(pl.DataFrame(batch).select("row", "key", INPUT_HASH, is_good=keeps))
+        return pl.concat(found)
+
+    def _compare(self, present: pl.DataFrame) -> None:
+        """Set aside what is not present, and take down what may change the table."""
+        hashed = self._hashed(f"struct_pack({', '.join(self._file.door.columns)}) AS content")
+        self._reader.register("present", present)
+        self._reader.execute(_HOLD_THE_RIGHT_SIDE)
+        self._reader.execute(
+            f"CREATE TEMP TABLE {self._aside} AS SELECT hashed.* EXCLUDE (content), "
+            f"CASE WHEN present.{INPUT_HASH} IS DISTINCT FROM hashed.{INPUT_HASH} THEN content END AS content "
+            f"FROM ({hashed}) AS hashed LEFT JOIN present ON present.key = hashed.key",
+            self._bound,
+        )
+        self._reader.execute("RESET disabled_optimizers")
+        self.gone = self._reader.sql(f"SELECT key FROM present ANTI JOIN {self._aside} USING (key)").pl()
+        self._reader.unregister("present")
+        self.height = scalar(self._reader, f"SELECT count(*) FROM {self._aside}")
+        keeps, columns = self._rules()
+        held = [pl.DataFrame(schema={"row": pl.Int64, "is_good": pl.Boolean})]
+        query = f"SELECT row, key, {columns} FROM (SELECT row, key, unnest(content) FROM {self._aside} WHERE content IS NOT NULL)"
+        for batch in self._reader.execute(query).to_arrow_reader(self._batch_rows):
+            held.append(pl.DataFrame(batch).select("row", is_good=keeps))
+        aside = pl.concat(held)
+        rows = self._reader.sql(
+            f"SELECT row, key, {INPUT_HASH} FROM {self._aside} WHERE content IS NOT NULL "
+            f"OR key IN (SELECT key FROM {self._aside} GROUP BY key HAVING count(*) > 1)"
+        ).pl()
+        self._held = aside.select("row")
+        self.rows = rows.join(aside, on="row", how="left").with_columns(pl.col("is_good").fill_null(True))
+
+    def _rules(self) -> tuple[pl.Expr, str]:
+        """Return what tells whether a row keeps the contract's rules, and the columns besides the key that it looks at."""
+        own = (rule.fill_null(True) for rule in self._arrival_rules.values())
+        keeps = pl.all_horizontal(keeps_rules(self._file.door.contract), *own)
+        return keeps, ", ".join(f'"{name}"' for name in dict.fromkeys(keeps.meta.root_names()) if name != "key")
+
+    @property
+    def _arrival_rules(self) -> dict[str, pl.Expr]:
+        return arrival_rules(self._file.door.columns, self._file.checked_at)
+
+
+@contextmanager
+def _joined(connection: duckdb.DuckDBPyConnection, wanted: pl.DataFrame, source: str) -> Iterator[str]:
+    """Yield the query of the rows of a source (row and others) that are named in `wanted`, with key and input_hash."""
+    connection.register("wanted", wanted.select("row", "key", INPUT_HASH))
+    connection.execute(_HOLD_THE_RIGHT_SIDE)
+    yield f"SELECT wanted.*, source.* EXCLUDE (row) FROM ({source}) AS source JOIN wanted USING (row)"
+    connection.execute("RESET disabled_optimizers")
+    connection.unregister("wanted")
+
+
+@contextmanager
+def _reading(file: Arrival) -> Iterator[None]:
+    """Turn what DuckDB says about a file's bytes into the one error that names the file."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error as error:
+        raise unreadable(file.path, error) from error

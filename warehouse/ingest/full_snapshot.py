@@ -1,0 +1,251 @@
+"""Ingest: bring a full snapshot of the raw files into the lake, whole or not at all."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.errors import WarehouseError
+from warehouse.ingest import late_events
+from warehouse.ingest.file_diff import FileRows
+from warehouse.ingest.sources import DOORS, Arrival, Door, arrivals
+from warehouse.lake import quarantine, tables
+from warehouse.lake.lake import WIDE_STREAM, Lake, snapshot_id
+from warehouse.lake.loss_guard import GUARDED, Loss, refuse_empty, refuse_loss, require_judged_products, rule_counts
+from warehouse.lake.reconcile import plan
+
+FILES = CONTRACTS["raw.files"]
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """Count what one file brought: rows in it, how the raw table changed, rows refused; name what it has beyond its contract."""
+
+    table: str
+    rows: int
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    quarantined: int = 0
+    unchanged_file: bool = False
+    new_columns: tuple[str, ...] = ()
+
+    @property
+    def warning(self) -> str:
+        """Return what a person should hear of the file, or nothing."""
+        if not self.new_columns:
+            return ""
+        return f"{self.table}: left out what its contract does not declare: {', '.join(self.new_columns)}"
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """Hold what a file makes of its table: its rows, those that the table is to have of them, and what the others violate.
+
+    `keys` are those that the table will have, a frame (key). The rows are (row, key, input_hash).
+    """
+
+    read: FileRows
+    desired: pl.DataFrame
+    refused: pl.DataFrame
+    keys: pl.DataFrame
+
+
+def ingest(
+    lake: Lake,
+    folder: Path,
+    checked: Sequence[Arrival] | None = None,
+    *,
+    allow_loss: bool = False,
+    is_replay: bool = False,
+) -> list[Ingested]:
+    """Make the raw tables equal to the files in `folder`; a file whose bytes were the last to come in is not read again.
+
+    Of several rows with one key the first good one in the file stays. An optional file that is not there empties its table.
+    A file comes after every delta that came in before it: it replaces what they said, and forgets their tombstones.
+
+    Args:
+        lake: The lake.
+        folder: The folder with the files.
+        checked: What `arrivals` says of the folder, where that was asked before: it reads every byte for its hash.
+        allow_loss: Whether a file may take more rows out of its table than the setting max_loss_share lets it.
+        is_replay: Whether the files came in before, elsewhere: what was let in then is not judged again.
+
+    Raises:
+        WarehouseError: A file is missing, broken or of the wrong shape, would leave its table without a row or take too
+            many out of it, or no judged product is there; nothing was written.
+    """
+    files = {file.door.table: file for file in checked or arrivals(folder)}
+    done = _ingest(lake, files, allow_loss=allow_loss, is_replay=is_replay)
+    return [replace(one, new_columns=files[one.table].new_columns) if one.table in files else one for one in done]
+
+
+def _ingest(lake: Lake, files: dict[str, Arrival], *, allow_loss: bool, is_replay: bool) -> list[Ingested]:
+    known, changed_since = _known_files(lake) or {}, late_events.tables_of(lake)
+    is_known = {
+        table: _is_known(known.get(table), file, has_deltas=table in changed_since) for table, file in files.items()
+    }
+    if known.keys() == files.keys() and all(is_known.values()):
+        return [Ingested(door.table, known.get(door.table, ("", 0))[1], unchanged_file=True) for door in DOORS]
+    with lake.scratch() as reader:
+        reader.execute(WIDE_STREAM)
+        seen, present = _present(lake, [table for table in files if table in GUARDED or not is_known[table]])
+        changed = {  # decodes every page, so that a broken file is found before anything is written
+            table: _prepare(reader, files[table], lake.settings.batch_rows, rows)
+            for table, rows in present.items()
+            if not is_known[table]
+        }
+        if not is_replay:
+            losses = [_loss(files[table], present[table], prepared) for table, prepared in changed.items()]
+            for loss in losses:
+                refuse_empty(loss)
+            keys = present | {table: prepared.keys for table, prepared in changed.items()}
+            require_judged_products(
+                files["raw.products"].path, keys["raw.products"], files["raw.judgements"].path, keys["raw.judgements"]
+            )
+            for loss in losses:
+                refuse_loss(loss, lake.settings.max_loss_share, allow_loss)
+        del present
+        with lake.writing() as connection:
+            if seen and snapshot_id(connection) != seen:
+                raise WarehouseError(f"another process wrote to {lake.root} while the files were read", "run again")
+            tables.ensure(connection, FILES)
+            done = []
+            for door in DOORS:
+                if door.table in changed:
+                    done.append(_take_in(lake, connection, files[door.table], changed.pop(door.table)))
+                elif door.table in files:
+                    done.append(Ingested(door.table, known[door.table][1], unchanged_file=True))
+                else:
+                    done.append(_empty(lake, connection, door))
+            return done
+
+
+def require_raw(lake: Lake) -> None:
+    """Refuse to go on from a lake into which nothing was ever brought.
+
+    Raises:
+        WarehouseError: The raw tables are missing.
+    """
+    if _known_files(lake) is None:
+        raise WarehouseError(f"no raw data in {lake.root.parent}", "bring some in with: stockroom build --raw DIR")
+
+
+def _is_known(known: tuple[str, int] | None, file: Arrival, has_deltas: bool) -> bool:
+    """Tell whether a file is the last one that came in through its door.
+
+    Where deltas came after it, its bytes alone decide: to hold them against a new contract would undo the deltas.
+    """
+    if known is None:
+        return False
+    return known[0] == file.input_hash or (has_deltas and known[0].split(":")[0] == file.sha256)
+
+
+def _known_files(lake: Lake) -> dict[str, tuple[str, int]] | None:
+    """Return input hash and rows of the file behind each raw table; None before the first ingest."""
+    if not lake.exists:
+        return None
+    with lake.reading() as connection:
+        if not tables.exists(connection, FILES.table):
+            return None
+        known = connection.execute(
+            f"SELECT key, {INPUT_HASH}, rows FROM {FILES.table} WHERE key LIKE 'raw.%'"
+        ).fetchall()
+        return {table: (input_hash, rows) for table, input_hash, rows in known}
+
+
+def _present(lake: Lake, tables_asked: Iterable[str]) -> tuple[int, dict[str, pl.DataFrame]]:
+    """Return the lake's snapshot, and the (key, input_hash) of the rows that raw tables have in it.
+
+    The hash is null under keys of which rows were refused: these likely come again.
+    """
+    nothing = pl.DataFrame(schema=tables.HASHES)
+    if not lake.exists:
+        return 0, dict.fromkeys(tables_asked, nothing)
+    found = {}
+    with lake.reading() as connection:
+        for table in tables_asked:
+            contract = CONTRACTS[table]
+            rows = tables.hashes(connection, contract) if tables.exists(connection, table) else nothing
+            refused = quarantine.keys(connection, table)["key"]
+            known = pl.when(~pl.col("key").is_in(refused.implode())).then(INPUT_HASH)
+            found[table] = rows.with_columns(known.alias(INPUT_HASH))
+        return snapshot_id(connection), found
+
+
+def _prepare(reader: duckdb.DuckDBPyConnection, file: Arrival, batch_rows: int, present: pl.DataFrame) -> _Prepared:
+    """Read a file and say which of its rows its table, whose (key, input_hash) are given, is to have."""
+    read = FileRows(reader, file, batch_rows, present)
+    is_plain = pl.col("is_good") & ~pl.col("key").is_duplicated()
+    chosen, refused = read.first_good(read.rows.filter(~is_plain))
+    desired = pl.concat([read.rows.filter(is_plain).select("row", "key", INPUT_HASH), chosen])
+    untouched = present.select("key").join(pl.concat([read.rows.select("key"), read.gone]), on="key", how="anti")
+    return _Prepared(read, desired, refused, pl.concat([untouched, desired.select("key")]))
+
+
+def _loss(file: Arrival, present: pl.DataFrame, prepared: _Prepared) -> Loss:
+    gone = present.join(prepared.keys, on="key", how="anti").height
+    rules = rule_counts(prepared.refused)
+    return Loss(file.door.table, str(file.path), present.height, gone, prepared.keys.height, rules)
+
+
+def _take_in(lake: Lake, connection: duckdb.DuckDBPyConnection, file: Arrival, prepared: _Prepared) -> Ingested:
+    """Reconcile a raw table with its file, whose rows were read."""
+    contract, read, desired = file.door.contract, prepared.read, prepared.desired
+    tables.ensure(connection, contract)
+    connection.register("in_question", pl.concat([read.rows.select("key"), read.gone]))
+    current = tables.hashes(connection, contract, "key IN (FROM in_question)")
+    change = plan(desired, current)
+    connection.unregister("in_question")
+    as_of = late_events.forget(connection, contract.table)
+    wanted = desired.join(change.upsert, on="key", how="semi")
+    tables.take_out(connection, contract, change.stale, current)
+    if wanted.height:
+        read.put_in(connection, wanted)
+    quarantine.replace(connection, contract.table, prepared.refused)
+    _record(connection, file, read.height, as_of)
+    return Ingested(
+        contract.table,
+        read.height,
+        change.insert.height,
+        change.update.height,
+        change.delete.height,
+        quarantined=read.rows.height - desired.height,
+    )
+
+
+def _empty(lake: Lake, connection: duckdb.DuckDBPyConnection, door: Door) -> Ingested:
+    """Reconcile a raw table with a file that is not there."""
+    tables.ensure(connection, door.contract)
+    nothing = pl.DataFrame(schema=tables.HASHES)
+    current = tables.hashes(connection, door.contract)
+    counts = tables.write(connection, door.contract, plan(nothing, current), current, ())
+    quarantine.replace(connection, door.table, pl.DataFrame(schema=VIOLATION_SCHEMA))
+    connection.execute(f"DELETE FROM {FILES.table} WHERE key = ?", [door.table])
+    return Ingested(door.table, 0, *counts)
+
+
+def _record(connection: duckdb.DuckDBPyConnection, file: Arrival, rows: int, as_of: datetime | None) -> None:
+    """Say of the table's file when and how it came in, in place of what was said of the one before."""
+    connection.execute(f"DELETE FROM {FILES.table} WHERE key = ?", [file.door.table])
+    connection.execute(
+        f"INSERT INTO {FILES.table} BY NAME "
+        "SELECT ? AS key, ? AS name, ? AS sha256, ? AS size_bytes, ? AS rows, ? AS as_of, ? AS after_arrival, "
+        f"? AS checked_at, ? AS {INPUT_HASH}",
+        [
+            file.door.table,
+            file.path.name,
+            file.sha256,
+            file.size_bytes,
+            rows,
+            as_of,
+            late_events.last_arrival(connection),
+            file.checked_at,
+            file.input_hash,
+        ],
+    )

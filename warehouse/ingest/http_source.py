@@ -1,0 +1,155 @@
+"""Download server: where the data set's files are, and a file's bytes from any byte on."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from warehouse.errors import WarehouseError
+from warehouse.ingest.file_bytes import POINTER
+
+if TYPE_CHECKING:
+    import requests
+
+ADDRESS = "https://github.com/amazon-science/esci-data/raw/main/shopping_queries_dataset"
+CHUNK_BYTES = 1 << 16  # what a broken connection loses at most
+PASSING = {408, 425, 429, 500, 502, 503, 504}  # answers of a server that may do better a moment later
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file as it must arrive: its name under the address, its size, and its SHA-256 in hex."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+
+
+class BrokenOffError(Exception):
+    """Say why no more bytes came; asking again may help."""
+
+
+class CannotResumeError(Exception):
+    """Say that the server answered with other bytes than those asked for."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """Answer with files under one address.
+
+    `connect_s` and `silence_s` are how long a server may take to be reached and to send its next bytes, in seconds.
+    """
+
+    address: str = ADDRESS
+    connect_s: float = 10.0
+    silence_s: float = 60.0
+
+    def url(self, file: RemoteFile) -> str:
+        """Return the file's own address."""
+        return f"{self.address.rstrip('/')}/{file.name}"
+
+    @contextmanager
+    def body(self, file: RemoteFile, start: int) -> Iterator[tuple[int, Iterator[bytes]]]:
+        """Ask for the file from a byte on; yield the byte that the answer begins with, and its bytes.
+
+        A server that knows no ranges answers with the whole file: it then begins with byte 0.
+
+        Raises:
+            BrokenOffError: The server cannot be reached, or stopped in the middle.
+            CannotResumeError: It sent another range than was asked for.
+            WarehouseError: It has no such file, one of another size, or a git-lfs pointer in its place.
+        """
+        import requests
+
+        # identity: a compressed answer could not be gone on with, and its length would not be the file's
+        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
+        timeout = (self.connect_s, self.silence_s)
+        try:
+            with requests.get(self.url(file), headers=headers, stream=True, timeout=timeout) as answer:
+                yield self._begin(file, start, answer), self._chunks(file, answer)
+        except _no_address() as error:
+            raise WarehouseError(
+                f"{self.address} is no address: {error}", "give one that begins with https:// or http://: --url BASE"
+            ) from error
+        except requests.RequestException as error:
+            raise BrokenOffError(_reason(error)) from error
+
+    def _begin(self, file: RemoteFile, start: int, answer: "requests.Response") -> int:
+        """Return the first byte that the answer brings, once it can be the right file."""
+        url, status = self.url(file), answer.status_code
+        if status in PASSING:
+            raise BrokenOffError(f"it answered {status} {answer.reason}")
+        if status == 206:
+            first, size = _content_range(answer)
+            if size not in (None, file.size_bytes):
+                raise self._wrong_size(file, size)
+            if first != start:
+                raise CannotResumeError
+            return start
+        if status == 416:
+            raise self._wrong_size(file, _content_range(answer)[1])
+        if status != 200:
+            raise WarehouseError(
+                f"{url}: the server answered {status} {answer.reason}", "give an address that has the file: --url BASE"
+            )
+        length = answer.headers.get("Content-Length", "")
+        if length.isdigit() and int(length) != file.size_bytes:
+            if next(answer.iter_content(len(POINTER)), b"") == POINTER:
+                raise self._pointer(file)
+            raise self._wrong_size(file, int(length))
+        return 0
+
+    def _chunks(self, file: RemoteFile, answer: "requests.Response") -> Iterator[bytes]:
+        for place, chunk in enumerate(answer.iter_content(CHUNK_BYTES)):
+            if place == 0 and chunk.startswith(POINTER):
+                raise self._pointer(file)
+            yield chunk
+
+    def _wrong_size(self, file: RemoteFile, size: int | None) -> WarehouseError:
+        has = "fewer" if size is None else f"{size:,}"
+        return WarehouseError(
+            f"{self.url(file)} has {has} bytes, not {file.size_bytes:,}: it is another file",
+            "give the address of the data set itself: --url BASE",
+        )
+
+    def _pointer(self, file: RemoteFile) -> WarehouseError:
+        return WarehouseError(
+            f"{self.url(file)} is a git-lfs pointer, not the data",
+            "give an address that serves what git-lfs keeps, as the default one does: --url BASE",
+        )
+
+
+def _content_range(answer: "requests.Response") -> tuple[int | None, int | None]:
+    """Return the first byte of the range that the answer brings and the size of the whole file, where it says so."""
+    found = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", answer.headers.get("Content-Range", "").strip())
+    if found is None:
+        return None, None
+    first, size = found.groups()
+    return (None if first is None else int(first)), (None if size == "*" else int(size))
+
+
+def _no_address() -> tuple[type[Exception], ...]:
+    from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
+
+    return InvalidSchema, InvalidURL, MissingSchema
+
+
+def _reason(error: Exception) -> str:
+    """Return in a few words why a connection failed."""
+    import requests
+
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return "it did not answer in time"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate or its TLS is not accepted"
+    text = str(error)
+    if isinstance(error, requests.exceptions.ConnectionError) and "Read timed out" not in text:
+        for known, words in {
+            "NameResolutionError": "its name is not known here",
+            "Connection refused": "nothing listens there",
+            "unreachable": "the network does not reach it",
+        }.items():
+            if known in text:
+                return words
+    return "it fell silent" if "timed out" in text else "it broke off"

@@ -1,0 +1,112 @@
+"""Events: which delta had the last word on a row, and when it happened."""
+
+from datetime import datetime
+
+import duckdb
+import polars as pl
+
+from warehouse.contracts.contract import INPUT_HASH
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.lake import tables
+from warehouse.lake.lake import Lake, quote, scalar
+from warehouse.lake.reconcile import plan
+
+EVENTS = CONTRACTS["raw.events"]
+FILES = CONTRACTS["raw.files"]
+DELTAS = CONTRACTS["raw.deltas"]
+
+
+def tables_of(lake: Lake) -> set[str]:
+    """Return the raw tables that deltas changed since their files came in."""
+    if not lake.exists:
+        return set()
+    with lake.reading() as connection:
+        if not tables.exists(connection, EVENTS.table):
+            return set()
+        return {table for (table,) in connection.sql(f'SELECT DISTINCT "table" FROM {EVENTS.table}').fetchall()}
+
+
+def forget(connection: duckdb.DuckDBPyConnection, table: str) -> datetime | None:
+    """Forget the events of a table, as its file comes in anew, and return the newest time that any of them had or followed."""
+    newest = floor(connection, table)
+    if tables.exists(connection, EVENTS.table):
+        told = connection.execute(f'SELECT max(event_time) FROM {EVENTS.table} WHERE "table" = ?', [table]).fetchone()
+        newest = max((time for time in (newest, told[0] if told else None) if time is not None), default=None)
+        condition = f'"table" = {quote(table)}'
+        connection.execute(f"DELETE FROM {EVENTS.table} WHERE {condition}")
+    return newest
+
+
+def floor(connection: duckdb.DuckDBPyConnection, table: str) -> datetime | None:
+    """Return the time before which the table's file has the last word; None if it has none."""
+    row = connection.execute(f"SELECT as_of FROM {FILES.table} WHERE key = ?", [table]).fetchone()
+    return row[0] if row else None
+
+
+def last_arrival(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return the number of the delta file that came in last, 0 before the first."""
+    if not tables.exists(connection, DELTAS.table):
+        return 0
+    return scalar(connection, f"SELECT coalesce(max(arrival), 0) FROM {DELTAS.table}")
+
+
+def judge(words: pl.DataFrame, known: pl.DataFrame, floor: datetime | None) -> pl.DataFrame:
+    """Say of each word (row, key, op, event_time) of one file what becomes of it.
+
+    A word counts unless it is older than another one that came before it: than what is known of its key (key, event_time),
+    than the table's own file, or than an earlier row of the same file. At equal times, and without a time, it counts by
+    its arrival: it comes after all that came before. The last word that counts is the one that is done.
+
+    Returns:
+        The words with `is_stale`, `is_last`, and `newest`, the newest time known of the key once they are taken in.
+    """
+    time = pl.col("event_time")
+    ordered = words.sort("row").join(
+        known.select("key", before="event_time"), on="key", how="left", maintain_order="left"
+    )
+    ordered = ordered.with_columns(
+        reached=pl.max_horizontal(
+            "before", pl.lit(floor, time_type()), time.cum_max().forward_fill().shift(1).over("key")
+        )
+    )
+    ordered = ordered.with_columns(is_stale=(time < pl.col("reached")).fill_null(False))
+    counting = pl.when(~pl.col("is_stale"))
+    return ordered.with_columns(
+        is_last=~pl.col("is_stale") & (pl.col("row") == counting.then("row").max().over("key")),
+        newest=pl.max_horizontal("before", counting.then(time).max().over("key")),
+    ).drop("before", "reached")
+
+
+def time_type() -> pl.Datetime:
+    """Return the type of times in frames: microseconds, UTC."""
+    return pl.Datetime("us", "UTC")
+
+
+def known(connection: duckdb.DuckDBPyConnection, table: str, keys: pl.DataFrame) -> pl.DataFrame:
+    """Return what is known of the keys: (key, event_time, present), `present` being the input hash of the row that is there."""
+    connection.register("asked_keys", keys)
+    found = connection.execute(
+        f"SELECT asked_keys.key, events.event_time, present.{INPUT_HASH} AS present FROM asked_keys "
+        f"LEFT JOIN {table} AS present ON present.key = asked_keys.key "
+        f'LEFT JOIN {EVENTS.table} AS events ON events."table" = $table AND row_key = asked_keys.key',
+        {"table": table},
+    ).pl()
+    connection.unregister("asked_keys")
+    return found.cast({"event_time": time_type()})
+
+
+def record(connection: duckdb.DuckDBPyConnection, table: str, last: pl.DataFrame, arrival: int) -> None:
+    """Keep the last words (key, op, newest) of a delta on the rows of a table."""
+    rows = last.select(
+        pl.format("{} {}", pl.lit(table), "key").alias("key"),
+        pl.lit(table).alias("table"),
+        pl.col("key").alias("row_key"),
+        "op",
+        pl.col("newest").alias("event_time"),
+        pl.lit(arrival, pl.Int64).alias("arrival"),
+        pl.lit(str(arrival)).alias(INPUT_HASH),
+    )
+    connection.register("spoken_keys", rows.select("key"))
+    current = tables.hashes(connection, EVENTS, "key IN (FROM spoken_keys)")
+    tables.write(connection, EVENTS, plan(rows, current), current, [rows])
+    connection.unregister("spoken_keys")

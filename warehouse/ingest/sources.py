@@ -1,0 +1,264 @@
+"""The doors of the lake: the files of an ESCI folder, recognised and checked before anything is written."""
+
+import csv
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from warehouse.contracts.contract import Contract
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.errors import WarehouseError, first_line
+from warehouse.ingest.file_advice import advice
+from warehouse.ingest.file_bytes import refuse_bytes, refuse_encoding
+from warehouse.lake.lake import connect
+from warehouse.paths import plain_path
+
+_PARQUET = "read_parquet($path, file_row_number = true)"
+PANDAS_INDEX = re.compile(r"__index_level_\d+__")
+
+
+@dataclass(frozen=True)
+class Door:
+    """Say which file fills which raw table, and how a row's key is put together in SQL from the file's columns."""
+
+    table: str
+    file_name: str
+    key_sql: str
+    required: bool = True
+    optional_columns: tuple[str, ...] = ()
+
+    @property
+    def contract(self) -> Contract:
+        """Return the contract of the table behind the door."""
+        return CONTRACTS[self.table]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns that are read: those that the file must have, and the optional ones."""
+        return tuple(name for name in self.contract.columns if name != self.contract.key)
+
+    @property
+    def hash_sql(self) -> str:
+        """Return a row's hash in SQL: of the contract, its version bound as `$version`, and of all columns.
+
+        Each value comes with its length in bytes, a missing one with -1, so that no two rows read alike.
+        """
+        texts = (f'"{name}"::VARCHAR' for name in self.columns)
+        told = ", ".join(f"':', coalesce(strlen({text}), -1), ':', {text}" for text in texts)
+        return f"md5(concat($version, {told}))"
+
+    @property
+    def source_sql(self) -> str:
+        """Return the FROM clause that reads the file, its path bound as `$path`."""
+        if self.file_name.endswith(".csv"):
+            # nothing is guessed: with a guessed dialect DuckDB may take a ragged file for an empty one
+            options = "header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"', skip = 0, null_padding = true"
+            return f"(SELECT *, row_number() OVER () - 1 AS file_row_number FROM read_csv($path, {options}, parallel = false))"
+        if self.optional_columns:  # a column that the file does not have is read as null
+            kinds = (f"NULL::{self.contract.sql_type(name)} AS {name}" for name in self.optional_columns)
+            return f"(SELECT {', '.join(kinds)} WHERE false UNION ALL BY NAME FROM {_PARQUET})"
+        return _PARQUET
+
+    @property
+    def columns_sql(self) -> str:
+        """Return the file's columns cast to the contract's types; what cannot be cast becomes null, so that a rule meets it."""
+        return ", ".join(f'TRY_CAST("{name}" AS {self.contract.sql_type(name)}) AS "{name}"' for name in self.columns)
+
+
+DOORS = (
+    Door(
+        "raw.products",
+        "shopping_queries_dataset_products.parquet",
+        "concat(product_locale, ':', product_id)",
+    ),
+    Door(
+        "raw.judgements",
+        "shopping_queries_dataset_examples.parquet",
+        "concat(product_locale, ':', query_id, ':', product_id)",
+        optional_columns=("event_time", "context_key"),
+    ),
+    Door(
+        "raw.sources",
+        "shopping_queries_dataset_sources.csv",
+        "coalesce(TRY_CAST(query_id AS BIGINT)::VARCHAR, query_id, '')",
+        required=False,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A checked file before a door, when it was checked, and the columns in it that the door's contract does not declare."""
+
+    door: Door
+    path: Path
+    sha256: str
+    size_bytes: int
+    checked_at: datetime
+    new_columns: tuple[str, ...] = ()
+
+    @property
+    def input_hash(self) -> str:
+        """Return the hash of the bytes and of the contract that they are held against."""
+        return f"{self.sha256}:{self.door.contract.version}"
+
+
+def arrivals(folder: Path, now: datetime | None = None) -> list[Arrival]:
+    """Return the checked files of an ESCI folder, in the order in which they are to be taken in.
+
+    A row with an event_time later than `now` (None: the clock's time) will be refused.
+
+    Raises:
+        WarehouseError: As `check_folder`.
+    """
+    now = now or datetime.now(UTC)
+    return [
+        Arrival(door, path, sha256(path), path.stat().st_size, now, new_columns)
+        for door, path, new_columns in check_folder(folder)
+    ]
+
+
+def check_folder(folder: Path) -> list[tuple[Door, Path, tuple[str, ...]]]:
+    """Return the files of an ESCI folder with their doors and undeclared columns, once each is known to be readable.
+
+    Raises:
+        WarehouseError: The folder or a required file is missing, or a file is a git-lfs pointer, broken, or lacks a
+            column or has one of another type.
+    """
+    if not folder.is_dir():
+        raise WarehouseError(f"{folder} is not a folder", "give the folder with ESCI's parquet files: --raw DIR")
+    found = []
+    with connect(1.0) as connection:
+        for door in DOORS:
+            path = folder / door.file_name
+            if path.is_file():
+                found.append((door, path, _check(connection, path, door)))
+            elif door.required:
+                raise WarehouseError(f"{path} is missing", f"a raw folder holds {' and '.join(required_files())}")
+    return found
+
+
+def required_files() -> list[str]:
+    """Return the names of the files without which a folder cannot be taken in."""
+    return [door.file_name for door in DOORS if door.required]
+
+
+def check(path: Path, door: Door) -> None:
+    """Refuse a file that cannot be read as the door's table.
+
+    Raises:
+        WarehouseError: It names the file, the column where there is one, and the mend.
+    """
+    with connect(1.0) as connection:
+        _check(connection, path, door)
+
+
+def _check(connection: duckdb.DuckDBPyConnection, path: Path, door: Door) -> tuple[str, ...]:
+    """Return the file's columns that the contract does not declare; the index that pandas leaves in a file is none."""
+    refuse_bytes(path)
+    is_csv = path.suffix == ".csv"
+    if is_csv:
+        refuse_encoding(path)
+    try:
+        refuse_alike(path, _csv_header(path) if is_csv else parquet_columns(connection, path), door.columns)
+        source = door.source_sql if is_csv else _PARQUET  # as it is, before optional columns are added
+        described = connection.execute(f"DESCRIBE SELECT * FROM {source}", {"path": str(plain_path(path))}).fetchall()
+    except duckdb.Error as error:
+        raise unreadable(path, error) from error
+    present = {str(name): str(kind) for name, kind, *_ in described if name != "file_row_number"}
+    for name in door.columns:
+        if name not in present and name in door.optional_columns:
+            continue
+        if name not in present:
+            raise WarehouseError(
+                f"{path} has no column {name}",
+                f"it has {', '.join(present)}; rename or add the column, then run again",
+            )
+        if not is_csv:
+            refuse_type(connection, path, name, present[name], door.contract.sql_type(name))
+    return tuple(name for name in present if name not in door.columns and not PANDAS_INDEX.fullmatch(name))
+
+
+def refuse_alike(path: Path, names: Sequence[str], declared: Iterable[str]) -> None:
+    """Refuse names of columns that stand twice, or that are a declared one but for case and blanks around it.
+
+    Raises:
+        WarehouseError: It names the file and the columns.
+    """
+    for name in declared:
+        alike = [each for each in names if each.strip().casefold() == name.casefold()]
+        if len(alike) > 1:
+            raise WarehouseError(f"{path} has the column {name} twice: {', '.join(alike)}", "keep one of them")
+        if alike not in ([], [name]):
+            raise WarehouseError(f"{path} has a column {alike[0]!r}, not {name!r}", f"rename it to {name}")
+
+
+def refuse_type(connection: duckdb.DuckDBPyConnection, path: Path, name: str, kind: str, wanted: str) -> None:
+    """Refuse a column of a parquet file whose type is another than the wanted one, unless it holds nothing.
+
+    Raises:
+        WarehouseError: It names the file, the column, both types and the rule.
+    """
+    if not (fits(kind, wanted) or is_all_null(connection, path, name)):
+        raise WarehouseError(
+            f"{path}: column {name} is {kind}, not {wanted} ({wrong_type(name)})", f"cast it to {wanted}"
+        )
+
+
+def wrong_type(column: str) -> str:
+    """Return the name of the rule that a column's values are of its type."""
+    return f"{column}_wrong_type"
+
+
+def parquet_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
+    """Return the names of a parquet file's columns as they stand in it: DuckDB renames those that are alike."""
+    rows = connection.execute(
+        "SELECT name, num_children FROM parquet_schema($path)", {"path": str(plain_path(path))}
+    ).fetchall()
+    names, inside = [], 0
+    for name, children in rows[1:]:  # depth first, after the root
+        if not inside:
+            names.append(str(name))
+        inside = max(inside - 1, 0) + (children or 0)
+    return names
+
+
+def _csv_header(path: Path) -> list[str]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return next(csv.reader(file), [])
+
+
+def unreadable(path: Path, error: Exception) -> WarehouseError:
+    """Return the error for a file whose bytes are not what its name says."""
+    reason = first_line(error).removeprefix("Invalid Input Error: ").replace(str(plain_path(path)), str(path))
+    is_text = re.search("encod|unicode|utf-?8", reason, re.IGNORECASE)  # a value of it, in a file that is whole
+    mend = "write its text as UTF-8" if is_text and path.suffix == ".parquet" else advice(path)
+    return WarehouseError(f"{path} cannot be read: {reason}", mend)
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fits(kind: str, wanted: str) -> bool:
+    """Tell whether every value of a file's column can be one of the wanted type."""
+    integers = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "BOOLEAN"}
+    return (
+        kind == wanted
+        or (wanted.startswith("TIMESTAMP") and kind.startswith(("TIMESTAMP", "DATE")))
+        or (wanted == "BIGINT" and kind in integers)
+        or (wanted == "VARCHAR" and kind.startswith("ENUM"))
+    )
+
+
+def is_all_null(connection: duckdb.DuckDBPyConnection, path: Path, column: str) -> bool:
+    """Tell whether a column holds nothing at all: its type then says nothing."""
+    row = connection.execute(f'SELECT count("{column}") FROM read_parquet(?)', [str(plain_path(path))]).fetchone()
+    return row is not None and row[0] == 0

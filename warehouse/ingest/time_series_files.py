@@ -1,0 +1,247 @@
+"""The doors of dated features: a file of the user's own, checked whole before anything is written, then reconciled."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from warehouse.contracts.contract import FIRST_TIME, INPUT_HASH, LAST_TIME
+from warehouse.contracts.raw import ID, IN_FUTURE, MAX_ID_LENGTH
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.contracts.time_series import DatedTable
+from warehouse.errors import WarehouseError
+from warehouse.ingest.file_bytes import refuse_bytes
+from warehouse.ingest.sources import parquet_columns, refuse_alike, sha256, unreadable, wrong_type
+from warehouse.lake import tables
+from warehouse.lake.lake import Lake, quote
+from warehouse.paths import plain_path
+
+FILES = CONTRACTS["raw.files"]
+
+_HELD = {"number": "numbers", "text": "text", "flag": "true or false"}
+_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+_NUMBERS = (*_INTEGERS, "FLOAT", "DOUBLE", "DECIMAL")
+_TIMES = ("TIMESTAMP", "DATE")
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """Count what one file brought: how its table changed, or that its bytes were the last to come in."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged_file: bool = False
+
+
+def check_files(lake: Lake, home: Path, declared: Sequence[DatedTable], now: datetime) -> None:
+    """Refuse the first file that cannot be taken in whole; files that the lake already holds are not read again.
+
+    Raises:
+        WarehouseError: As `take_in`.
+    """
+    for table in declared:
+        path = _path(home, table)
+        if not _is_known(lake, table, _input_hash(path, table)):
+            with lake.scratch() as connection:
+                check_file(connection, path, table, now)
+
+
+def take_in(lake: Lake, home: Path, table: DatedTable, now: datetime) -> TakenIn:
+    """Make a dated table equal to its file; a file whose bytes were the last to come in is not read again.
+
+    Raises:
+        WarehouseError: The file is missing or broken, a column is missing or of another type, or a row has no key, no
+            event_time, one later than `now`, or the key and time of another row. It names file, column and row.
+    """
+    path = _path(home, table)
+    input_hash = _input_hash(path, table)
+    if _is_known(lake, table, input_hash):
+        return TakenIn(unchanged_file=True)
+    contract = table.contract
+    with lake.scratch() as connection:
+        kinds = check_file(connection, path, table, now)
+    with lake.writing() as connection:
+        # Sorted, so that a look-up neither sorts nor hashes, and reads little where few entities are asked for.
+        source = (
+            "SELECT concat(entity_key, '@', event_time::VARCHAR) AS key, * EXCLUDE (row) "
+            f"FROM ({_rows(table, kinds)}) ORDER BY entity_key, event_time"
+        )
+        change = tables.refresh_by(connection, contract, source, {"path": str(plain_path(path))})
+        tables.ensure(connection, FILES)
+        connection.execute(f"DELETE FROM {FILES.table} WHERE key = ?", [contract.table])
+        connection.execute(
+            f"INSERT INTO {FILES.table} BY NAME "
+            f"SELECT ? AS key, ? AS name, ? AS sha256, ? AS size_bytes, ? AS rows, ? AS {INPUT_HASH}",
+            [
+                contract.table,
+                path.name,
+                input_hash.split(":")[0],
+                path.stat().st_size,
+                tables.count(connection, contract.table),
+                input_hash,
+            ],
+        )
+    return TakenIn(change.insert.height, change.update.height, change.delete.height)
+
+
+def check_file(connection: duckdb.DuckDBPyConnection, path: Path, table: DatedTable, now: datetime) -> dict[str, str]:
+    """Return the types of the file's columns once every row of it is known to be good.
+
+    Raises:
+        WarehouseError: As `take_in`.
+    """
+    refuse_bytes(path)
+    try:
+        kinds = _kinds(connection, path, table)
+        for column, fault, rule, condition in _faults(table, kinds):
+            _refuse_first(connection, path, column, fault, rule, condition, now)
+        _refuse_repeated(connection, path, table, kinds)
+    except duckdb.Error as error:
+        raise unreadable(path, error) from error
+    return kinds
+
+
+def _kinds(connection: duckdb.DuckDBPyConnection, path: Path, table: DatedTable) -> dict[str, str]:
+    described = connection.execute(
+        "DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(plain_path(path))}
+    ).fetchall()
+    kinds = {str(name): str(kind) for name, kind, *_ in described}
+    read = (*table.key_columns, "event_time", *(column.name for column in table.columns))
+    refuse_alike(path, parquet_columns(connection, path), read)
+    for name in read:
+        if name not in kinds:
+            raise WarehouseError(
+                f"{path} has no column {name}",
+                f"it has {', '.join(kinds)}; add the column, or mend [[dated]] {table.name} in stockroom.toml",
+            )
+    return kinds
+
+
+def _faults(table: DatedTable, kinds: dict[str, str]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield what may be wrong: the column, the fault in words, its rule, and the SQL condition that a bad row meets.
+
+    Keys and times keep the rules of the raw tables, under the same names.
+    """
+    for name in table.key_columns:
+        kind, text = kinds[name], f'"{name}"::VARCHAR'
+        if not (_fits(kind, "text") or kind.removeprefix("U") in _INTEGERS):
+            yield name, f"it is {kind}, not text or a whole number", wrong_type(name), f'"{name}" IS NOT NULL'
+        yield name, f"the {table.entity} has no key", f"{name}_missing", f'"{name}" IS NULL'
+        yield name, f"the {table.entity} has no key", f"{name}_empty", f"{text} = ''"
+        yield name, "it is no id", f"{name}_malformed", f"NOT regexp_full_match({text}, {quote(ID)})"
+        yield name, "the id is too long", f"{name}_too_long", f"length({text}) > {MAX_ID_LENGTH}"
+    if not kinds["event_time"].startswith(_TIMES):
+        kind = kinds["event_time"]
+        yield "event_time", f"it is {kind}, not a time", wrong_type("event_time"), "event_time IS NOT NULL"
+        return
+    time, malformed = _time(kinds), "event_time_malformed"
+    yield "event_time", "the row has no time", "event_time_missing", "event_time IS NULL"
+    yield "event_time", "the time is infinite", malformed, "NOT isfinite(event_time)"
+    yield "event_time", "no calendar has the time", malformed, f"{time} NOT BETWEEN '{FIRST_TIME}' AND '{LAST_TIME}'"
+    yield "event_time", "the time lies in the future", IN_FUTURE, f"{time} > $now"
+    for column in table.columns:
+        if not _fits(kinds[column.name], column.holds):
+            fault = f"it is {kinds[column.name]}, and {table.contract.table} holds {_HELD[column.holds]} in it"
+            kind = table.contract.sql_type(column.name)
+            # The first row that cannot be read as the type says most; if all can, the first that has a value.
+            bad = f'"{column.name}" IS NOT NULL AND TRY_CAST("{column.name}"::VARCHAR AS {kind}) IS NULL'
+            yield column.name, fault, wrong_type(column.name), bad
+            yield column.name, fault, wrong_type(column.name), f'"{column.name}" IS NOT NULL'
+
+
+def _refuse_first(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    column: str,
+    fault: str,
+    rule: str,
+    condition: str,
+    now: datetime,
+) -> None:
+    parameters: dict[str, object] = {"path": str(plain_path(path))}
+    if "$now" in condition:
+        parameters["now"] = now.astimezone(UTC)
+    found = connection.execute(
+        f'SELECT file_row_number + 1, "{column}"::VARCHAR FROM read_parquet($path, file_row_number = true) '
+        f"WHERE {condition} ORDER BY file_row_number LIMIT 1",
+        parameters,
+    ).fetchone()
+    if found:
+        raise WarehouseError(
+            f"{path}: column {column}, row {found[0]}: {fault}: {_shown(found[1])} ({rule})",
+            "mend the file (rows are counted from 1), then run again; nothing was written",
+        )
+
+
+def _refuse_repeated(
+    connection: duckdb.DuckDBPyConnection, path: Path, table: DatedTable, kinds: dict[str, str]
+) -> None:
+    found = connection.execute(
+        "SELECT row, first, entity_key, event_time::VARCHAR FROM ("
+        "SELECT row, entity_key, event_time, min(row) OVER (PARTITION BY entity_key, event_time) AS first "
+        f"FROM ({_rows(table, kinds)})) WHERE row <> first ORDER BY row LIMIT 1",
+        {"path": str(plain_path(path))},
+    ).fetchone()
+    if found:
+        row, first, key, time = found
+        raise WarehouseError(
+            f"{path}: columns {', '.join(table.key_columns)} and event_time, row {row}: key {key!r} and time {time} "
+            f"stand in row {first} already",
+            "keep one row for each key and time (rows are counted from 1), then run again; nothing was written",
+        )
+
+
+def _rows(table: DatedTable, kinds: dict[str, str]) -> str:
+    """Return the SQL that reads the file, bound as `$path`: row (from 1), entity_key, event_time and the features."""
+    key = ", ':', ".join(f'"{name}"' for name in table.key_columns)
+    columns = ["file_row_number + 1 AS row", f"concat({key}) AS entity_key", f"{_time(kinds)} AS event_time"]
+    for column in table.columns:
+        kind = table.contract.sql_type(column.name)
+        value = f'"{column.name}"::{kind}'
+        if kind == "DOUBLE":
+            value = f"CASE WHEN isfinite({value}) THEN {value} END"  # NaN and the infinities are no values
+        columns.append(f'{value} AS "{column.name}"')
+    return f"SELECT {', '.join(columns)} FROM read_parquet($path, file_row_number = true)"
+
+
+def _time(kinds: dict[str, str]) -> str:
+    """Return event_time in microseconds, UTC where the file names no zone; fractions are rounded up, never into the past."""
+    if kinds["event_time"] == "TIMESTAMP_NS":
+        return "make_timestamp((epoch_ns(event_time) + 999) // 1000)::TIMESTAMP WITH TIME ZONE"
+    return "event_time::TIMESTAMP WITH TIME ZONE"
+
+
+def _fits(kind: str, holds: str) -> bool:
+    if holds == "number":
+        return kind.removeprefix("U").startswith(_NUMBERS)
+    return kind == "BOOLEAN" if holds == "flag" else kind == "VARCHAR" or kind.startswith("ENUM")
+
+
+def _shown(value: str | None) -> str:
+    return "nothing" if value is None else repr(value[:80])
+
+
+def _path(home: Path, table: DatedTable) -> Path:
+    path = home / table.file
+    if not path.is_file():
+        raise WarehouseError(
+            f"{path} is missing", f"put the file there, or mend [[dated]] {table.name} in stockroom.toml of the home"
+        )
+    return path
+
+
+def _input_hash(path: Path, table: DatedTable) -> str:
+    return f"{sha256(path)}:{table.contract.version}"
+
+
+def _is_known(lake: Lake, table: DatedTable, input_hash: str) -> bool:
+    if not lake.exists:
+        return False
+    with lake.reading() as connection:
+        if not (tables.exists(connection, FILES.table) and tables.exists(connection, table.contract.table)):
+            return False
+        known = connection.execute(f"SELECT {INPUT_HASH} FROM {FILES.table} WHERE key = ?", [table.contract.table])
+        return known.fetchone() == (input_hash,)

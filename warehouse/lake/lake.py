@@ -1,0 +1,309 @@
+"""The lake: DuckLake tables in parquet files under one folder, with snapshots and a catalogue in SQLite."""
+
+import fcntl
+import functools
+import importlib.util
+import itertools
+import logging
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+import duckdb
+
+from warehouse.errors import WarehouseError
+from warehouse.lake.connections import Attachment, Databases
+from warehouse.paths import is_writable, plain_path, private_folder, require_writable
+from warehouse.settings import WarehouseSettings
+from warehouse.sqlite_copy import sqlite_copy
+
+_EXTENSIONS = ("sqlite_scanner", "ducklake")
+_MAX_SNAPSHOT = 2**63 - 1
+_POLL_S = 0.05
+_TELL_AFTER_S = 1.0
+_NAME_CHARS = 60
+_LOG = logging.getLogger("stockroom")
+_BUSY_S = 60.0
+WIDE_STREAM = "SET streaming_buffer_size = '64MB'"
+"""What lets a connection's threads read on while the one that fetches deals with a batch: by default they soon wait for it."""
+_NUMBERS = itertools.count()
+_DATABASES = Databases()
+
+
+class Lake:
+    """Open the lake for reading (any number at once, never waiting) or for writing (one at a time)."""
+
+    def __init__(self, root: Path, settings: WarehouseSettings | None = None) -> None:
+        self.root = root
+        self.settings = settings or WarehouseSettings()
+        self.catalog = root / "catalog.sqlite"
+        self.data = root / "data"
+        self._number = next(_NUMBERS)
+        self.is_to_be_written = False
+        """Whether this process is about to write: then its readers share the database that it writes with."""
+
+    @property
+    def exists(self) -> bool:
+        """Tell whether there is a lake here: its catalogue appears whole or not at all."""
+        return self.catalog.exists()
+
+    def require(self) -> None:
+        """Refuse to go on where no lake is.
+
+        Raises:
+            WarehouseError: Nothing was ever written here.
+        """
+        if not self.exists:
+            raise WarehouseError(f"no data in {self.root.parent}", "bring some in with: stockroom build --raw DIR")
+
+    @contextmanager
+    def reading(self, snapshot: int | None = None, *, is_sealed: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a connection to the newest state, or to the state as of `snapshot`; it cannot write.
+
+        All its statements see one state, whatever is written meanwhile. A sealed connection has a database of
+        its own, with the lake attached for reading alone, as statements that are not our own need it.
+
+        Raises:
+            WarehouseError: The lake is empty, or has no such snapshot.
+        """
+        self.require()
+        if not is_sealed and snapshot is not None and snapshot == self.snapshot():
+            with self._attached(read_only=True) as connection:
+                if snapshot_id(connection) == snapshot:  # still, now that its transaction has begun
+                    yield connection
+                    return
+        with self._attached(read_only=True, snapshot=snapshot, is_sealed=is_sealed) as connection:
+            yield connection
+
+    @contextmanager
+    def comparing(self, before: int, after: int) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a read-only connection to the state as of `after`; that as of `before` stands beside it as `earlier`.
+
+        Raises:
+            WarehouseError: The lake is empty, or has no such snapshot.
+        """
+        with self.reading(after) as connection:
+            # Within the transaction, whose end undoes it.
+            attach(connection, self._readable_catalog(), self.data, "READ_ONLY", snapshot=before, name="earlier")
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a connection inside one transaction: committed as a whole at the end, or rolled back on any error.
+
+        An exclusive lock is held from before the transaction begins, since concurrent DuckLake writers corrupt catalogues.
+        A transaction that changes nothing writes no snapshot.
+        """
+        with exclusive_lock(self.root / "write.lock", self.settings.lock_timeout_s):
+            self.data.mkdir(exist_ok=True)
+            if not self.exists:
+                self._create()
+            with self._attached() as connection:
+                try:
+                    yield connection
+                    connection.commit()
+                except BaseException:
+                    connection.interrupt()  # else the rollback waits for what DuckDB's threads still work on
+                    with suppress(duckdb.TransactionException):  # a commit that failed has ended the transaction
+                        connection.rollback()
+                    raise
+
+    def snapshot(self) -> int:
+        """Return the id of the newest snapshot, 0 for an empty lake."""
+        if not self.exists:
+            return 0
+        # By SQLite itself, in a tenth of the time that DuckLake's own function takes.
+        address = f"{self._readable_catalog().absolute().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(address, timeout=_BUSY_S, uri=True)) as catalog:
+            ((newest,),) = catalog.execute("SELECT max(snapshot_id) FROM ducklake_snapshot")
+        return int(newest)
+
+    def scratch(self) -> duckdb.DuckDBPyConnection:
+        """Return a connection beside the lake, for work on other files: the lake's settings, nothing attached."""
+        connection = connect(*self._limits)
+        self._spill_here(connection)
+        return connection
+
+    @property
+    def _limits(self) -> tuple[float, int]:
+        return self.settings.memory_gb, self.settings.threads
+
+    def _spill_here(self, connection: duckdb.DuckDBPyConnection) -> None:
+        folder = plain_path(self.root) / "tmp" if is_writable(self.root) else private_folder() / "tmp"
+        connection.execute(f"SET temp_directory = {quote(str(folder))}")
+
+    @contextmanager
+    def _attached(
+        self, *, read_only: bool = False, snapshot: int | None = None, is_sealed: bool = False
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a connection to the lake inside a transaction, from a database that no one else uses meanwhile.
+
+        One that can write serves for reading too, unless it has to be sealed: it knows the lake's schema already.
+        """
+        catalog = self._readable_catalog() if read_only else self.catalog
+        inode = catalog.stat().st_ino
+        wanted = Attachment(self._limits, self._number, inode, read_only, snapshot)
+        rather = None if snapshot is not None or is_sealed else wanted._replace(is_read_only=False)
+        if rather is not None and self.is_to_be_written:
+            wanted = rather
+
+        def attach_here(database: duckdb.DuckDBPyConnection) -> None:
+            self._spill_here(database)
+            options = ("READ_ONLY",) if wanted.is_read_only else ()
+            attach(database, catalog, self.data, *options, snapshot=snapshot)
+
+        with _DATABASES.attached(wanted, lambda: connect(*self._limits), attach_here, rather) as connection:
+            connection.execute(f"BEGIN TRANSACTION{' READ ONLY' if read_only and not is_sealed else ''}")
+            connection.execute("USE lake")
+            yield connection
+
+    def _readable_catalog(self) -> Path:
+        """Return the catalogue, or a copy where nothing may be written: even a reader of SQLite makes files beside it."""
+        is_ours = is_writable(self.root) and os.access(self.catalog, os.W_OK)
+        return self.catalog if is_ours else sqlite_copy(self.catalog)
+
+    def _create(self) -> None:
+        """Make the catalogue under another name first: who is killed meanwhile leaves no half-made one."""
+        draft = self.root / "draft.sqlite"
+        for leftover in self.root.glob(f"{draft.name}*"):
+            leftover.unlink()
+        wanted = Attachment(self._limits, self._number, 0, is_read_only=False, snapshot=None)
+        with _DATABASES.attached(wanted, lambda: connect(*self._limits), lambda it: attach(it, draft, self.data)):
+            pass
+        _DATABASES.detach(wanted)
+        draft.rename(self.catalog)
+
+
+def connect(memory_gb: float, threads: int = 0) -> duckdb.DuckDBPyConnection:
+    """Return an in-memory connection; `threads` 0 means one for each core. It can open lakes once `attach` was called."""
+    connection = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+    connection.execute(f"SET memory_limit = '{memory_gb}GB'")
+    # GLOBAL, as what is set for a session is not set for its cursors.
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")
+    # DuckDB takes frames and tables of this very transaction for small, and would compare every point with every event.
+    connection.execute("SET GLOBAL asof_loop_join_threshold = 0")
+    if threads:
+        connection.execute(f"SET threads = {threads}")
+    return connection
+
+
+def attach(
+    connection: duckdb.DuckDBPyConnection,
+    catalog: Path,
+    data: Path,
+    *options: str,
+    snapshot: int | None = None,
+    name: str = "lake",
+) -> None:
+    """Attach a lake under a name, reading its files from `data` wherever the catalogue thinks they are.
+
+    Raises:
+        WarehouseError: It has no such snapshot.
+    """
+    for extension in _EXTENSIONS:
+        connection.execute(f"LOAD {quote(_extension(extension))}")
+    if snapshot is not None:
+        if not 0 <= snapshot <= _MAX_SNAPSHOT:
+            raise _no_snapshot(snapshot)
+        options = (*options, f"SNAPSHOT_VERSION {snapshot}")
+    fixed = (
+        f"DATA_PATH {quote(f'{plain_path(data)}/')}",
+        "OVERRIDE_DATA_PATH true",  # a copied home would otherwise read the old one
+        "META_JOURNAL_MODE 'WAL'",
+        f"META_BUSY_TIMEOUT {_BUSY_S * 1000:.0f}",
+        "DATA_INLINING_ROW_LIMIT 0",
+    )
+    try:
+        connection.execute(
+            f"ATTACH {quote(f'ducklake:sqlite:{plain_path(catalog)}')} AS {name} ({', '.join((*options, *fixed))})"
+        )
+    except duckdb.Error as error:
+        if snapshot is not None and "No snapshot found" in str(error):
+            raise _no_snapshot(snapshot) from error
+        raise
+
+
+def snapshot_id(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return the newest snapshot that the connection sees."""
+    return int(scalar(connection, "SELECT id FROM ducklake_current_snapshot('lake')"))
+
+
+def scalar(connection: duckdb.DuckDBPyConnection, sql: str, parameters: object = None) -> int:
+    """Return the one integer that a query answers with."""
+    row = connection.execute(sql, parameters).fetchone()
+    if row is None:
+        raise WarehouseError(f"the query answered with no row: {sql}")
+    return int(row[0])
+
+
+def quote(text: str) -> str:
+    """Return `text` as an SQL string literal, for the statements that take no bound values."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+@contextmanager
+def exclusive_lock(path: Path, timeout_s: float) -> Iterator[None]:
+    """Hold an exclusive lock on a file; the kernel frees it when the process ends, however it ends.
+
+    The file names the process that holds it. Who waits for longer than a second logs once for whom.
+
+    Raises:
+        WarehouseError: Another process still held it after `timeout_s` seconds, or the file may not be written.
+    """
+    require_writable(path.parent)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    began, is_told = time.monotonic(), False
+    with path.open("a+") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                waited = time.monotonic() - began
+                if waited > timeout_s:
+                    raise WarehouseError(
+                        f"{path} is held by another process for more than {timeout_s:g} s: {_holder(file)}",
+                        "wait for its run to end",
+                    ) from None
+                if waited > _TELL_AFTER_S and not is_told:
+                    is_told = True
+                    _LOG.warning("waiting for %s, which holds %s; at most %s s", _holder(file), path, f"{timeout_s:g}")
+                time.sleep(_POLL_S)
+        file.truncate(0)
+        file.write(_own_name())
+        file.flush()
+        yield
+
+
+def _holder(file: TextIO) -> str:
+    """Return which process holds a lock, as it wrote itself into the file."""
+    file.seek(0)
+    return file.read().strip() or "another process"
+
+
+def _own_name() -> str:
+    program, *arguments = sys.argv
+    name = Path(program).parent.name if program.endswith("__main__.py") else Path(program).name
+    return f"process {os.getpid()} ({' '.join([name, *arguments])[:_NAME_CHARS].strip()})"
+
+
+def _no_snapshot(snapshot: int) -> WarehouseError:
+    return WarehouseError(f"the lake has no snapshot {snapshot}", "list those there are with: stockroom snapshots")
+
+
+@functools.cache
+def _extension(name: str) -> str:
+    """Return the path of an extension that its PyPI package carries, or the bare name of one that DuckDB installed."""
+    spec = importlib.util.find_spec(f"duckdb_extension_{name}")
+    if spec is not None and spec.submodule_search_locations:
+        found = next(Path(spec.submodule_search_locations[0]).rglob(f"{name}.duckdb_extension"), None)
+        if found is not None:
+            return str(found)
+    duckdb.install_extension(name)
+    return name

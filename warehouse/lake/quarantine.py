@@ -1,0 +1,95 @@
+"""The quarantine: what each table refused, reconciled like any other table."""
+
+import duckdb
+import polars as pl
+
+from warehouse.contracts.contract import INPUT_HASH
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.lake import tables
+from warehouse.lake.lake import scalar
+from warehouse.lake.reconcile import Plan, plan
+
+CONTRACT = CONTRACTS["quarantine.rows"]
+
+
+def replace(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    violations: pl.DataFrame,
+    stale: pl.DataFrame | None = None,
+) -> Plan:
+    """Make the quarantine of `table` hold the violations (key, rule, row), one row for each violated rule.
+
+    With `stale` (a column key) only what is there under these keys gives way; without it, all of the table's rows do.
+    """
+    tables.ensure(connection, CONTRACT)
+    current = connection.execute(
+        f'SELECT id AS key, key AS row_key, {INPUT_HASH} FROM quarantine.rows WHERE "table" = ?', [table]
+    ).pl()
+    if stale is not None:
+        current = current.join(stale, left_on="row_key", right_on="key", how="semi")
+    if current.is_empty() and violations.is_empty():
+        nothing = current.select("key")
+        return Plan(nothing, nothing, nothing)
+    if INPUT_HASH not in violations.columns:
+        violations = violations.with_columns(pl.lit("").alias(INPUT_HASH))
+    connection.register("violations", violations)
+    desired = connection.execute(
+        'SELECT md5(to_json(row($table, key, rule, row, occurrence))::VARCHAR) AS id, $table AS "table", '
+        f"key, rule, row, {INPUT_HASH} "
+        "FROM (SELECT *, row_number() OVER (PARTITION BY key, rule, row) AS occurrence FROM violations)",
+        {"table": table},
+    ).pl()
+    connection.unregister("violations")
+    change = plan(desired.select(INPUT_HASH, key="id"), current)
+    rows = desired.join(change.upsert, left_on="id", right_on="key", how="semi")
+    tables.write(connection, CONTRACT, change, current.select("key", INPUT_HASH), [rows])
+    return change
+
+
+def add(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    violations: pl.DataFrame,
+    settled: pl.DataFrame,
+) -> Plan:
+    """Put violations (key, rule, row) beside what the quarantine of `table` holds, each once.
+
+    What it holds under the keys of `settled`, on which a good row has had the last word, goes.
+    """
+    tables.ensure(connection, CONTRACT)
+    spoken = pl.concat([violations.select("key"), settled.select("key")]).unique()
+    connection.register("spoken", spoken)
+    found = connection.execute(
+        f'SELECT key, rule, row, {INPUT_HASH} FROM {CONTRACT.table} WHERE "table" = ? AND key IN (FROM spoken)', [table]
+    ).pl()
+    connection.unregister("spoken")
+    kept = found.join(settled, on="key", how="anti")
+    new = (
+        violations.with_columns(pl.lit("").alias(INPUT_HASH)).join(kept, on=["key", "rule", "row"], how="anti").unique()
+    )
+    return replace(connection, table, pl.concat([kept, new.select(kept.columns)]), stale=spoken)
+
+
+def hashes(connection: duckdb.DuckDBPyConnection, table: str) -> pl.DataFrame:
+    """Return the (key, input_hash) of the rows that `table` refused."""
+    tables.ensure(connection, CONTRACT)
+    return connection.execute(f'SELECT DISTINCT key, {INPUT_HASH} FROM quarantine.rows WHERE "table" = ?', [table]).pl()
+
+
+def keys(connection: duckdb.DuckDBPyConnection, table: str) -> pl.DataFrame:
+    """Return the keys of the rows that `table` refused, a frame (key)."""
+    if not tables.exists(connection, CONTRACT.table):
+        return pl.DataFrame(schema={"key": pl.String})
+    return connection.execute(f'SELECT DISTINCT key FROM {CONTRACT.table} WHERE "table" = ?', [table]).pl()
+
+
+def counts(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Return (table, rule, rows) for everything in quarantine."""
+    return connection.sql('SELECT "table", rule, count(*) AS rows FROM quarantine.rows GROUP BY ALL ORDER BY ALL').pl()
+
+
+def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    """Return how many rows of `table` are in quarantine."""
+    tables.ensure(connection, CONTRACT)
+    return scalar(connection, f'SELECT count(*) FROM {CONTRACT.table} WHERE "table" = ?', [table])

@@ -1,0 +1,71 @@
+"""The takeover: tables of one lake made equal to those of another, row by row and whatever their hashes say."""
+
+from collections.abc import Iterable, Iterator
+
+import duckdb
+import polars as pl
+
+from warehouse.contracts.contract import INPUT_HASH, Contract
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.lake import tables
+from warehouse.lake.lake import Lake
+from warehouse.lake.reconcile import plan
+from warehouse.lake.tables import Written
+
+GIVEN = ("raw.products", "raw.judgements", "raw.sources", "raw.files", "raw.deltas", "raw.events")
+"""What a replay fills from files."""
+
+DERIVED = (
+    "quarantine.rows",
+    "staging.products",
+    "staging.queries",
+    "staging.judgements",
+    "training.queries",
+    "training.pairs",
+    "training.dated",
+    "fitted.vocabulary",
+    "features.products",
+    "features.queries",
+    "features.pairs",
+)
+"""What follows from it."""
+
+
+def take_over(lake: Lake, rebuilt: Lake, names: Iterable[str] = (*GIVEN, *DERIVED)) -> dict[str, Written]:
+    """Make tables equal to those of a rebuilt lake in one transaction; return how each that differed was changed.
+
+    Rows are compared by their whole content. Where none differs nothing is written.
+    """
+    changed = {}
+    with rebuilt.reading() as source, lake.writing() as connection:
+        for contract in map(CONTRACTS.__getitem__, names):
+            if tables.exists(source, contract.table):
+                written = _take_over(source, connection, contract, lake.settings.batch_rows)
+                if any(written):
+                    changed[contract.table] = written
+    return changed
+
+
+def _take_over(
+    source: duckdb.DuckDBPyConnection, connection: duckdb.DuckDBPyConnection, contract: Contract, batch_rows: int
+) -> Written:
+    tables.ensure(connection, contract)
+    current = _contents(connection, contract)
+    change = plan(_contents(source, contract), current)
+
+    def rows() -> Iterator[pl.DataFrame]:
+        source.register("differing_keys", change.upsert)
+        query = f'FROM {contract.table} WHERE "{contract.key}" IN (SELECT key FROM differing_keys)'
+        yield from map(pl.DataFrame, source.sql(query).to_arrow_reader(batch_rows))
+        source.unregister("differing_keys")
+
+    return tables.write(connection, contract, change, current, rows() if change.upsert.height else ())
+
+
+def _contents(connection: duckdb.DuckDBPyConnection, contract: Contract) -> pl.DataFrame:
+    """Return (key, input_hash) by key, the hash being that of all that stands in the row; where a key has two rows, none."""
+    columns = ", ".join(f'"{name}"' for name in (*contract.columns, INPUT_HASH))
+    return connection.sql(
+        f"SELECT key, CASE WHEN count(*) = 1 THEN any_value(md5(to_json(content)::VARCHAR)) ELSE '' END AS {INPUT_HASH} "
+        f'FROM (SELECT "{contract.key}" AS key, struct_pack({columns}) AS content FROM {contract.table}) GROUP BY key'
+    ).pl()

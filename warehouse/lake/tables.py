@@ -1,0 +1,296 @@
+"""Tables of the lake: made from their contract, filled by reconciliation, known by a fingerprint of their content."""
+
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from typing import NamedTuple
+
+import duckdb
+import polars as pl
+
+from warehouse.contracts.contract import INPUT_HASH, Contract
+from warehouse.errors import WarehouseError
+from warehouse.lake.lake import quote, scalar
+from warehouse.lake.reconcile import Plan, plan
+
+_INPUT_HASH_MEANING = "hash of the inputs that the row was made from"
+HASHES = {"key": pl.String, INPUT_HASH: pl.String}
+"""The columns of a frame that says of rows what they were made from."""
+
+
+_KEPT = ("raw", "quarantine", "evaluation", "monitoring", "registry.snapshots", "registry.changes")
+"""Schemas and tables that are not derived: what came in, what was refused, what was measured, and the history."""
+
+
+class Written(NamedTuple):
+    """Count the rows of a table that were inserted, updated (another row under the same key) and deleted."""
+
+    inserted: int
+    updated: int
+    deleted: int
+
+
+def data_version(rows: int, total: int) -> str:
+    """Return the data version of a table of so many rows whose hashes add up to `total`, which is taken modulo 2^128."""
+    return f"{rows}-{total % (1 << 128):032x}"
+
+
+def rows_of(version: str) -> int:
+    """Return the number of rows that a table of this data version has."""
+    return int(version.split("-")[0])
+
+
+EMPTY = data_version(0, 0)
+"""The data version of a table without rows."""
+
+
+def ensure(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
+    """Create the contract's table, with its meanings as comments, or bring its columns in line with the contract.
+
+    A derived table is dropped where a column has another type: it is made again. The rows of any other table are converted,
+    and columns that the contract no longer has stay.
+
+    Raises:
+        WarehouseError: A value of a table that is not derived cannot be converted.
+    """
+    schema = contract.table.split(".")[0]
+    wanted, found = _wanted(contract), _found(connection, contract.table)
+    present = {column: kind for column, kind, _ in found}
+    other = [column for column, kind in wanted.items() if present.get(column, kind) != kind]
+    if other and is_derived(contract.table):
+        connection.execute(f"DROP TABLE {contract.table}")
+        present = {}
+    elif other:
+        _convert(connection, contract, {column: wanted[column] for column in other})
+    if not present:
+        columns = ", ".join(f'"{column}" {kind}' for column, kind in wanted.items())
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        connection.execute(f"CREATE TABLE {contract.table} ({columns})")
+        connection.execute(f"COMMENT ON TABLE {contract.table} IS {quote(contract.description)}")
+    comments = {column: comment for column, _, comment in found if column in present and column not in other}
+    for column, kind in wanted.items():
+        if present and column not in present:
+            connection.execute(f'ALTER TABLE {contract.table} ADD COLUMN "{column}" {kind}')
+        meaning = _INPUT_HASH_MEANING if column == INPUT_HASH else contract.meaning(column)
+        if comments.get(column) != meaning:
+            connection.execute(f'COMMENT ON COLUMN {contract.table}."{column}" IS {quote(meaning)}')
+    if is_derived(contract.table):
+        for column in present.keys() - wanted.keys():
+            connection.execute(f'ALTER TABLE {contract.table} DROP COLUMN "{column}"')
+
+
+def is_derived(table: str) -> bool:
+    """Tell whether a table can be made again from others or from files at hand; what came in or was measured cannot."""
+    return table.split(".")[0] not in _KEPT and table not in _KEPT
+
+
+def _convert(connection: duckdb.DuckDBPyConnection, contract: Contract, types: Mapping[str, str]) -> None:
+    """Give columns of a table other types, and its rows with them."""
+    for column, kind in types.items():
+        lost = f'"{column}" IS NOT NULL AND TRY_CAST("{column}" AS {kind}) IS NULL'
+        rows = scalar(connection, f"SELECT count(*) FROM {contract.table} WHERE {lost}")
+        if rows:
+            raise WarehouseError(
+                f"{rows:,} values of {contract.table}.{column} in this home cannot become {kind}, as this version keeps them",
+                "go on with the version that made the home",
+            )
+    replaced = ", ".join(f'CAST("{column}" AS {kind}) AS "{column}"' for column, kind in types.items())
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE converted AS SELECT * REPLACE ({replaced}) FROM {contract.table}")
+    connection.execute(f"DROP TABLE {contract.table}")
+    connection.execute(f"CREATE TABLE {contract.table} AS FROM converted")
+    connection.execute(f"COMMENT ON TABLE {contract.table} IS {quote(contract.description)}")
+    connection.execute("DROP TABLE converted")
+
+
+def no_rows(contract: Contract) -> pl.DataFrame:
+    """Return a frame of the contract's columns without a row, which may stand for any of their types."""
+    return pl.DataFrame(schema=dict.fromkeys(contract.columns, pl.Null))
+
+
+def _wanted(contract: Contract) -> dict[str, str]:
+    return {column: contract.sql_type(column) for column in contract.columns} | {INPUT_HASH: "VARCHAR"}
+
+
+def _found(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, str, str | None]]:
+    """Return name, type and comment of each column that a table has."""
+    return connection.execute(
+        "SELECT column_name, data_type, comment FROM duckdb_columns() "
+        "WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?",
+        table.split("."),
+    ).fetchall()
+
+
+def exists(connection: duckdb.DuckDBPyConnection, table: str, catalog: str = "lake") -> bool:
+    """Tell whether the lake, or the catalogue of that name, has the table."""
+    # Not duckdb_tables(), which counts the rows of every table.
+    found = "SELECT count(*) FROM duckdb_columns() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
+    return scalar(connection, found, [catalog, *table.split(".")]) > 0
+
+
+def columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    """Return the columns that a table of the lake has, none if it is not there."""
+    schema, name = table.split(".")
+    found = (
+        "SELECT column_name FROM duckdb_columns() WHERE database_name = 'lake' AND schema_name = ? AND table_name = ? "
+        "ORDER BY column_index"
+    )
+    return [column for (column,) in connection.execute(found, [schema, name]).fetchall()]
+
+
+def hashes(connection: duckdb.DuckDBPyConnection, contract: Contract, where: str = "true") -> pl.DataFrame:
+    """Return the (key, input_hash) of the rows in the contract's table."""
+    return connection.sql(f'SELECT "{contract.key}" AS key, {INPUT_HASH} FROM {contract.table} WHERE {where}').pl()
+
+
+def write(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    change: Plan,
+    current: pl.DataFrame,
+    batches: Iterable[pl.DataFrame],
+) -> Written:
+    """Take out the stale rows and put in the batches, which hold the rows of `change.upsert` (or fewer: refused ones).
+
+    `current` (key, input_hash) are the rows that the table has, or those of them that may be stale.
+    """
+    gone = take_out(connection, contract, change.stale, current)
+    written = updated = 0
+    columns = ", ".join(f'"{column}"' for column in (*contract.columns, INPUT_HASH))
+    for batch in batches:
+        if batch.height:  # named, not registered: a registered frame would stay in memory until the transaction ends
+            connection.execute(f"INSERT INTO {contract.table} BY NAME SELECT {columns} FROM batch")
+            written += batch.height
+            updated += batch.join(gone, left_on=contract.key, right_on="key", how="semi").height
+    return Written(written - updated, updated, gone.height - updated)
+
+
+def take_out(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, stale: pl.DataFrame, current: pl.DataFrame
+) -> pl.DataFrame:
+    """Take out the rows under some keys (a frame, key), and return which of `current` (key, input_hash) they were."""
+    gone = current.join(stale, on="key", how="semi")
+    if gone.height:
+        connection.register("stale_keys", gone)
+        connection.execute(f'DELETE FROM {contract.table} WHERE "{contract.key}" IN (SELECT key FROM stale_keys)')
+        connection.unregister("stale_keys")
+    return gone
+
+
+def refresh(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    parameters: Mapping[str, object] | None = None,
+) -> Plan:
+    """Run the table's SQL file and reconcile the table with its answer; a row's input hash is the hash of its content."""
+    return _reconcile(connection, contract, sql(contract.table), parameters)
+
+
+def refresh_by(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    source: str,
+    parameters: Mapping[str, object] | None = None,
+    where: str = "true",
+) -> Plan:
+    """Reconcile the rows for which `where` holds with what a query of the table's columns answers with."""
+    return _reconcile(connection, contract, source, parameters, where)
+
+
+def refresh_from(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    frame: pl.DataFrame,
+    where: str = "true",
+) -> Plan:
+    """Reconcile the rows of the table for which the SQL condition `where` holds with a frame of its columns."""
+    connection.register("given", frame)
+    change = _reconcile(connection, contract, "SELECT * FROM given", None, where)
+    connection.unregister("given")
+    return change
+
+
+def _reconcile(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    source: str,
+    parameters: Mapping[str, object] | None,
+    where: str = "true",
+) -> Plan:
+    ensure(connection, contract)
+    columns = ", ".join(f'"{column}"::{contract.sql_type(column)} AS "{column}"' for column in contract.columns)
+    answer = f"WITH typed AS (SELECT {columns} FROM ({source})) SELECT *, md5(to_json(typed)::VARCHAR) AS {INPUT_HASH} FROM typed"
+    bound = dict(parameters or {}) or None
+    current = hashes(connection, contract, where)
+    if where == "true" and current.is_empty():  # the first time there is nothing to compare with: no row is held
+        connection.execute(f"INSERT INTO {contract.table} BY NAME {answer}", bound)
+        desired = hashes(connection, contract)
+        change = plan(desired, current)
+    else:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE desired AS {answer}", bound)
+        desired = connection.sql(f'SELECT "{contract.key}" AS key, {INPUT_HASH} FROM desired').pl()
+        change = plan(desired, current)
+        take_out(connection, contract, change.stale, current)
+        if change.upsert.height == desired.height:  # in the order of the source, which a semi join would lose
+            connection.execute(f"INSERT INTO {contract.table} BY NAME SELECT * FROM desired")
+        elif change.upsert.height:
+            connection.register("upsert_keys", change.upsert)
+            connection.execute(
+                f"INSERT INTO {contract.table} BY NAME "
+                f'SELECT * FROM desired WHERE "{contract.key}" IN (SELECT key FROM upsert_keys)'
+            )
+            connection.unregister("upsert_keys")
+        connection.execute("DROP TABLE desired")
+    return change
+
+
+def sql(table: str) -> str:
+    """Return the SQL file of a table: `features.products` is `warehouse/sql/features/products.sql`."""
+    return files("warehouse").joinpath(*_sql_path(table)).read_text(encoding="utf-8").rstrip().rstrip(";")
+
+
+def source_file(table: str) -> str | None:
+    """Return the path of a table's SQL file in the source, None for a table that no SQL file makes."""
+    path = _sql_path(table)
+    return "/".join(("warehouse", *path)) if files("warehouse").joinpath(*path).is_file() else None
+
+
+def _sql_path(table: str) -> tuple[str, str, str]:
+    schema, name = table.split(".")
+    return "sql", schema, f"{name}.sql"
+
+
+def fingerprint(connection: duckdb.DuckDBPyConnection, contract: Contract, where: str = "true") -> str:
+    """Return the data version of a table, or of those rows for which `where` holds, in hex.
+
+    It is the row count and the sum of the rows' MD5 hashes modulo 2^128.
+
+    A row's hash is that of "key input_hash", read as a little-endian number. Equal content gives the equal fingerprint
+    whatever the order of rows, the snapshot or the version of DuckDB.
+    """
+    rows, high, low = connection.execute(  # the halves are summed apart, as the sum of whole hashes has no type
+        "SELECT count(*), coalesce(sum((hash >> 64)::HUGEINT), 0), coalesce(sum((hash & $half)::HUGEINT), 0) FROM "
+        f"(SELECT md5_number(concat(\"{contract.key}\", ' ', {INPUT_HASH})) AS hash FROM {contract.table} WHERE {where})",
+        {"half": (1 << 64) - 1},
+    ).fetchone() or (0, 0, 0)
+    return data_version(int(rows), (int(high) << 64) + int(low))
+
+
+def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    """Return the number of rows in a table."""
+    return scalar(connection, f"SELECT count(*) FROM {table}")
+
+
+def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Return the number of rows of every table in the lake, by name, as its newest snapshot has them.
+
+    The catalogue knows them: no table is asked.
+    """
+    return dict(connection.execute(sql("catalogue.row_counts")).fetchall())
+
+
+def ever_filled(connection: duckdb.DuckDBPyConnection, catalog: str = "lake") -> set[str]:
+    """Return the tables that ever had a row; what the present transaction did counts for nothing.
+
+    The others are empty. To ask them takes DuckLake, which has no statistics of them, three times as long as to ask a full one.
+    """
+    rows = connection.execute(sql("catalogue.ever_filled").replace("_metadata_lake", f"_metadata_{catalog}"))
+    return {name for (name,) in rows.fetchall()}

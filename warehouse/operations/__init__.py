@@ -1,0 +1,1 @@
+"""Work on a whole home: inbox, replay, rollback, retention, consistency."""

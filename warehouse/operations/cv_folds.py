@@ -1,0 +1,58 @@
+"""Folds: the queries of a scratch lake divided by a hash of their text, one part at a time held out as its test split."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.errors import WarehouseError
+from warehouse.lake import tables
+from warehouse.lake.lake import Lake
+from warehouse.operations.scratch_home import RecomputedHome
+
+TABLE = CONTRACTS["evaluation.folds"]
+
+
+@dataclass(frozen=True)
+class FoldHome(RecomputedHome):
+    """A recomputed home that keeps its models to itself: a fold's model answers no search."""
+
+    @property
+    def models(self) -> Path:
+        """Return the scratch directory of the folds' checkpoints."""
+        return self.scratch / "models"
+
+    @property
+    def encoders(self) -> Path:
+        """Return the home's exported encoders."""
+        return self.root / "models" / "encoders"
+
+
+def hold_out(lake: Lake, fold: int, folds: int) -> None:
+    """Make the queries of one fold (from 1) the test split of `staging.queries`, and all others train.
+
+    The hash is of locale and folded text, so that equal texts are held out together; its other half carves validation.
+
+    Raises:
+        WarehouseError: There are fewer than two folds, or this one is not among them.
+    """
+    if not (folds >= 2 and 1 <= fold <= folds):
+        raise WarehouseError(f"there is no fold {fold} of {folds}", "divide the queries in at least 2 folds")
+    with lake.writing() as connection:
+        connection.execute(tables.sql("folds.hold_out"), {"fold": fold, "folds": folds})
+
+
+def record(lake: Lake, measured: pl.DataFrame, folds: int, snapshot: int) -> None:
+    """Keep what the folds came to, in place of what an earlier call kept.
+
+    Args:
+        lake: the home's lake; nothing is written if the numbers are those that it holds.
+        measured: fold (0: pooled), locale, system, metric, value, low, high, queries.
+        folds: in how many parts the queries were divided.
+        snapshot: the as-of point whose raw tables were divided.
+    """
+    key = pl.format("{}:{}:{}:{}", "fold", "locale", "system", "metric")
+    rows = measured.with_columns(key=key, folds=pl.lit(folds), snapshot=pl.lit(snapshot)).select(*TABLE.columns)
+    with lake.writing() as connection:
+        tables.refresh_from(connection, TABLE, rows)

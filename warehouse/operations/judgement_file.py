@@ -1,0 +1,69 @@
+"""Examples: judgements from a file that is not in the lake, read by the same rules as the lake's own."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from warehouse.contracts.contract import split_rows
+from warehouse.errors import WarehouseError
+from warehouse.ingest.input_rules import arrival_rules
+from warehouse.ingest.sources import DOORS, check, unreadable
+from warehouse.lake.lake import connect
+from warehouse.paths import plain_path
+from warehouse.transform.text_cleaning import clean_queries
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Judgements to measure by, and what of the file could not be used.
+
+    `judgements` has locale, query_id, query (cleaned), product_id and label; `missing` names the judged products that the
+    catalogue does not have (key), `refused` counts rows by the rule that they broke.
+    """
+
+    judgements: pl.DataFrame
+    missing: list[str]
+    refused: dict[str, int]
+
+
+def read_examples(path: Path, catalogue: pl.Series, now: datetime | None = None) -> Examples:
+    """Read an ESCI examples file and keep the judgements of products in the catalogue (a series of product keys).
+
+    A judgement with an event_time later than `now` (None: the clock's time) is refused.
+
+    Raises:
+        WarehouseError: The file is missing, broken, or lacks a column or has one of another type.
+    """
+    door = next(door for door in DOORS if door.table == "raw.judgements")
+    if not path.is_file():
+        raise WarehouseError(f"{path} is missing", "give an ESCI examples file: --examples FILE")
+    check(path, door)
+    with connect(memory_gb=2.0) as connection:
+        try:
+            rows = connection.execute(
+                f"WITH source AS (SELECT file_row_number AS row, {door.columns_sql} FROM {door.source_sql}) "
+                f"SELECT *, {door.key_sql} AS key FROM source ORDER BY row",
+                {"path": str(plain_path(path))},
+            ).pl()
+        except duckdb.Error as error:
+            raise unreadable(path, error) from error
+    good, violations = split_rows(door.contract, rows, arrival_rules(door.columns, now or datetime.now(UTC)))
+    first = good.unique("key", keep="first", maintain_order=True)
+    cleaned = clean_queries(first.lazy()).collect().rename({"product_locale": "locale", "esci_label": "label"})
+    named = cleaned.filter(pl.col("query").is_not_null()).with_columns(
+        pl.col("query").sort_by("example_id", "product_id").first().over("locale", "query_id"),
+        product_key=pl.concat_str("locale", "product_id", separator=":"),
+    )
+    refused = Counter(dict(violations.group_by("rule").len().iter_rows()))
+    refused["duplicate_key"] += good.height - first.height
+    refused["query_missing"] += cleaned.height - named.height
+    is_known = pl.col("product_key").is_in(catalogue.implode())
+    return Examples(
+        judgements=named.filter(is_known).select("locale", "query_id", "query", "product_id", "label"),
+        missing=named.filter(~is_known)["product_key"].unique().sort().to_list(),
+        refused={rule: count for rule, count in sorted(refused.items()) if count},
+    )

@@ -1,0 +1,87 @@
+"""What is published, as SQL tables: the live release's vectors and the releases themselves, read from Lance when asked for."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import pyarrow as pa
+
+from warehouse.console.external_tables import OutsideTable
+from warehouse.errors import WarehouseError
+from warehouse.history.checkpoints import Point, utc
+from warehouse.home import Home
+from warehouse.serving.release_log import SCHEMA as RELEASES
+from warehouse.serving.release_log import Release
+from warehouse.vectors.product_vectors import COLUMNS
+
+
+def published_tables(home: Home, point: Point | None = None) -> dict[str, OutsideTable]:
+    """Return `vectors.products` and `vectors.releases` for `inspection.query`, as of a point or as they are now.
+
+    Without a release there is only the latter; as of a point before the first release, the former says so when it is read.
+    """
+    releases = releases_at(home, point)
+    tables = {
+        "vectors.releases": OutsideTable(
+            description="One row per release; the highest number is live.",
+            rows=lambda: len(releases),
+            schema=lambda: RELEASES,
+            load=lambda columns: _table(releases).select(list(columns)),
+        )
+    }
+    if releases:
+        tables["vectors.products"] = _vectors(home, releases[-1])
+    elif point is not None:
+        tables["vectors.products"] = _no_vectors(home, point)
+    return tables
+
+
+def releases_at(home: Home, point: Point | None = None) -> list[Release]:
+    """Return the releases that were there at a point (default: now), oldest first; the last one was live.
+
+    A release is published from an as-of point just after that was marked; a rollback goes back to an old one later.
+    """
+    return [
+        release
+        for release in home.releases.all()
+        if point is None
+        or (
+            release.snapshot <= point.snapshot
+            and (release.kind != "rollback" or release.published_at <= point.ended_at)
+        )
+    ]
+
+
+def _vectors(home: Home, release: Release) -> OutsideTable:
+    table, version = release.vector_table, release.vector_version
+
+    def load(columns: Sequence[str]) -> pa.Table:
+        return home.vectors.read(table, version, columns or COLUMNS[:1]).select(list(columns))
+
+    return OutsideTable(
+        description=f"One row per product: its vector in release {release.release}.",
+        rows=lambda: home.vectors.count(table, version),
+        schema=lambda: home.vectors.schema(table, version),
+        load=load,
+    )
+
+
+def _no_vectors(home: Home, point: Point) -> OutsideTable:
+    def refuse(_columns: Sequence[str] = ()) -> pa.Table:
+        first = next(iter(home.releases.all()), None)
+        raise WarehouseError(
+            f"no release was live as of snapshot {point}",
+            f"release {first.release} of {utc(first.published_at)} was the first, made from snapshot {first.snapshot}"
+            if first
+            else "make one with: stockroom build",
+        )
+
+    return OutsideTable(
+        description="One row per product: nothing yet, no release was live then.",
+        rows=lambda: 0,
+        schema=refuse,
+        load=refuse,
+    )
+
+
+def _table(releases: Sequence[Release]) -> pa.Table:
+    return pa.Table.from_pylist([asdict(release) for release in releases], schema=RELEASES)

@@ -1,0 +1,206 @@
+"""The replay: the raw tables made again from the files that came in, in the order of their arrival."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any, TypeVar
+
+import polars as pl
+
+from warehouse.contracts.contract import INPUT_HASH
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.errors import WarehouseError
+from warehouse.home import Home
+from warehouse.ingest.delta_files import DeltaFile, check_deltas
+from warehouse.ingest.deltas import apply_deltas, ensure
+from warehouse.ingest.full_snapshot import ingest
+from warehouse.ingest.sources import DOORS, Arrival, arrivals
+from warehouse.lake import tables
+from warehouse.lake.lake import Lake
+
+File = TypeVar("File", Arrival, DeltaFile)
+
+FILES, DELTAS = CONTRACTS["raw.files"], CONTRACTS["raw.deltas"]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Name the last full file of a raw table, the deltas that it replaced, and the time before which it has the last word.
+
+    `after_arrival` is the last delta before it, None where the lake did not note that at the time.
+    """
+
+    table: str
+    name: str
+    sha256: str
+    after_arrival: int | None
+    as_of: datetime | None
+    checked_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Delta:
+    """Name a delta file in the journal; `superseded` says that a full file came in after it, so that it has no say any more."""
+
+    arrival: int
+    name: str
+    sha256: str
+    table: str
+    snapshot: int
+    superseded: bool
+    checked_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Past:
+    """Hold what came in, in the order of arrival: the last full file of each table, and every delta."""
+
+    snapshots: tuple[Snapshot, ...]
+    deltas: tuple[Delta, ...]
+
+    @property
+    def needed(self) -> set[str]:
+        """Return the hashes of the files that a replay reads."""
+        return {file.sha256 for file in self.snapshots} | {file.sha256 for file in self.deltas if not file.superseded}
+
+
+def past(lake: Lake) -> Past:
+    """Return what the lake says of the files that came in; a delta of which it is not known is not superseded."""
+    if not lake.exists:
+        return Past((), ())
+    doors = {door.table for door in DOORS}
+    with lake.reading() as connection:
+        files = connection.sql(f"FROM {FILES.table}").pl() if tables.exists(connection, FILES.table) else pl.DataFrame()
+        has_deltas = tables.exists(connection, DELTAS.table)
+        came = connection.sql(f"FROM {DELTAS.table} ORDER BY arrival").pl() if has_deltas else pl.DataFrame()
+    snapshots = tuple(
+        Snapshot(
+            row["key"],
+            row["name"],
+            row["sha256"],
+            row.get("after_arrival"),
+            row.get("as_of"),
+            row.get("checked_at"),
+        )
+        for row in files.iter_rows(named=True)
+        if row["key"] in doors
+    )
+    starts = {each.table: each.after_arrival or 0 for each in snapshots}
+    deltas = (
+        Delta(
+            arrival=row["arrival"],
+            name=row["name"],
+            sha256=row["sha256"],
+            table=row["table"],
+            snapshot=row["snapshot"],
+            superseded=row["arrival"] <= starts.get(row["table"], 0),
+            checked_at=row.get("checked_at"),
+        )
+        for row in came.iter_rows(named=True)
+    )
+    return Past(snapshots, tuple(deltas))
+
+
+def keep(home: Home, files: Sequence[Arrival | DeltaFile]) -> None:
+    """Keep copies of the files that are about to come in, before a commit names them.
+
+    Raises:
+        WarehouseError: A file changed while it was read.
+    """
+    if home.settings.keep_files:
+        for file in files:
+            home.arrived.keep(file.path, file.sha256)
+
+
+@contextmanager
+def keeping(home: Home, files: Sequence[Arrival | DeltaFile]) -> Iterator[None]:
+    """Keep copies of the files that come in during the block; where they are refused, the copies go again.
+
+    Raises:
+        WarehouseError: As `keep`.
+    """
+    keep(home, files)
+    try:
+        yield
+    except WarehouseError:
+        forget_superseded(home)
+        raise
+
+
+def forget_superseded(home: Home) -> int:
+    """Take away the copies that no replay reads any more, and return how many there were."""
+    return home.arrived.prune(past(home.lake).needed if home.settings.keep_files else set())
+
+
+def replay(home: Home, into: Home) -> Past:
+    """Fill the empty lake of `into` with the raw tables that the home's files make, and return what those were.
+
+    It starts from the last full file of each table, whatever came before it: of that only the time counts before which
+    the file has the last word. The files are written beside the lake of `into` for the time being.
+
+    Raises:
+        WarehouseError: A file is not kept, or its copy is damaged, or a table's file came in before the lake noted which
+            deltas had come before it; nothing of the home was written.
+    """
+    done, folder = past(home.lake), into.lake.root.parent / "arrived"
+    for file in done.snapshots:
+        if file.after_arrival is None and any(delta.table == file.table for delta in done.deltas):
+            raise WarehouseError(
+                f"{file.table} was filled before the lake noted which deltas had come in by then",
+                "bring another full snapshot in: stockroom build --raw DIR",
+            )
+    for file in done.snapshots:
+        home.arrived.restore(file.sha256, folder / "raw" / file.name)
+    times = {file.table: file.checked_at for file in done.snapshots}
+    files = [_checked_then(file, times.get(file.door.table)) for file in arrivals(folder / "raw")]
+    ingest(into.lake, folder / "raw", files, is_replay=True)
+    with into.lake.writing() as connection:
+        ensure(connection)
+        for file in done.snapshots:
+            connection.execute(
+                f"UPDATE {FILES.table} SET as_of = ?, after_arrival = ?, checked_at = ? WHERE key = ?",
+                [file.as_of, file.after_arrival or 0, file.checked_at, file.table],
+            )
+    for superseded, deltas in groupby(done.deltas, key=lambda delta: delta.superseded):
+        if superseded:
+            _copy_journal(home.lake, into.lake, [delta.arrival for delta in deltas])
+        else:
+            _bring_in(home, into.lake, folder, list(deltas))
+    return done
+
+
+def _bring_in(home: Home, lake: Lake, folder: Path, deltas: list[Delta]) -> None:
+    """Bring deltas in under their own names; they are of those snapshots of the home that first brought them in."""
+    paths = [folder / str(delta.arrival) / delta.name for delta in deltas]
+    for delta, path in zip(deltas, paths, strict=True):
+        home.arrived.restore(delta.sha256, path)
+    files = zip(check_deltas(paths), deltas, strict=True)
+    apply_deltas(lake, [_checked_then(file, delta.checked_at) for file, delta in files], is_replay=True)
+    with lake.writing() as connection:
+        for delta in deltas:
+            connection.execute(
+                f"UPDATE {DELTAS.table} SET snapshot = ?, checked_at = ? WHERE arrival = ?",
+                [delta.snapshot, delta.checked_at, delta.arrival],
+            )
+
+
+def _checked_then(file: File, checked_at: datetime | None) -> File:
+    """Return the file as it was checked when it first came in: what lay in the future then was refused."""
+    return replace(file, checked_at=checked_at or file.checked_at)
+
+
+def _copy_journal(lake: Lake, into: Lake, arrivals: list[int]) -> None:
+    """Copy what the journal tells of deltas that a full file has replaced."""
+    with lake.reading() as connection:
+        there = tables.columns(connection, DELTAS.table)  # a lake of before has not all of them
+        columns = ", ".join(f'"{name}"' for name in (*DELTAS.columns, INPUT_HASH) if name in there)
+        told: Any = connection.execute(
+            f"SELECT {columns} FROM {DELTAS.table} WHERE arrival IN (SELECT unnest(?))", [arrivals]
+        ).pl()
+    with into.writing() as connection:
+        connection.register("told", told)
+        connection.execute(f"INSERT INTO {DELTAS.table} BY NAME FROM told")
+        connection.unregister("told")

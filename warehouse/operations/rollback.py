@@ -1,0 +1,125 @@
+"""Rollback: the way back to an earlier release, what may stand in its way, and how long it stays.
+
+A rollback changes what searchers see and nothing else. The lake and the newest vectors stay as they are, so that the
+release after it goes on from there, under the model that the rollback went back to. Two rules keep it from being undone
+by accident:
+
+- It stays until a run finds that the catalogue, the judgements or the dated features changed since: what was gone back from
+  is not published again while it is as it was.
+- A model that a rollback took away from searches is not let in again by the gate. Another model is, at once.
+
+Force and another rollback end both.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from warehouse.errors import WarehouseError
+from warehouse.history import checkpoints
+from warehouse.home import Home
+from warehouse.serving.release_log import Publication, Release
+
+_SEEN = ("staging", "training", "fitted", "features", "dated")
+"""The schemas of what searches, lookups and models are made from."""
+
+
+def target(releases: Sequence[Release], to: int | None = None) -> Release:
+    """Return the release that a rollback goes back to: number `to`, else the one that served before what is live.
+
+    Several rollbacks go back step by step. Where the target is a rollback itself, it is the release that this went back to.
+
+    Args:
+        releases: All of them, oldest first.
+        to: The number of a release.
+
+    Raises:
+        WarehouseError: There is no such release, nothing before the live one, or the live one is meant.
+    """
+    if not releases:
+        raise WarehouseError("there is no release", "make one with: stockroom build --raw DIR")
+    live = origin(releases, releases[-1])
+    if to is None:
+        earlier = [each for each in releases if each.release < live.release and each.shows != live.shows]
+        if not earlier:
+            raise WarehouseError(
+                f"nothing was live before release {live.release}",
+                "name a release to go to: stockroom rollback N; list them with: stockroom releases",
+            )
+        return origin(releases, earlier[-1])
+    found = [each for each in releases if each.release == to]
+    if not found:
+        raise WarehouseError(
+            f"there is no release {to}", f"there are 1 to {releases[-1].release}; list them with: stockroom releases"
+        )
+    if found[0].serves_as(live):
+        raise WarehouseError(
+            f"searches answer with release {to} already", "name another; list them with: stockroom releases"
+        )
+    return origin(releases, found[0])
+
+
+def origin(releases: Sequence[Release], release: Release) -> Release:
+    """Return the release that a rollback went back to; of any other kind the release itself."""
+    if release.kind != "rollback":
+        return release
+    return next(
+        each
+        for each in reversed(releases)
+        if each.release < release.release and each.kind != "rollback" and each.serves_as(release)
+    )
+
+
+def withdrawn_by(releases: Sequence[Release], model_id: str) -> Release | None:
+    """Return the rollback that took a model away from searches; None if it was never live, or later came back."""
+    last = next((place for place in reversed(range(len(releases))) if releases[place].model_id == model_id), None)
+    if last is None or last + 1 == len(releases) or releases[last + 1].kind != "rollback":
+        return None
+    return releases[last + 1]
+
+
+def held(home: Home, model_id: str) -> str | None:
+    """Return why a model may not be published on the lake as it is, in words; None if nothing speaks against it.
+
+    After a rollback that left the model as it was, no model may be while the lake is as it was; after one that changed the
+    model, only others than that which was gone back to.
+    """
+    releases = home.releases.all()
+    if not releases or releases[-1].kind != "rollback":
+        return None
+    live, before = releases[-1], releases[-2]
+    if model_id != live.model_id != before.model_id:
+        return None
+    points = [point.snapshot for point in checkpoints.points(home.lake) if point.ended_at <= live.published_at]
+    changed = checkpoints.changed_tables(home.lake, points[-1] if points else 0)
+    if any(table.split(".")[0] in _SEEN or table == "registry.dated" for table in changed):
+        return None
+    return (
+        f"release {live.release} stays: it went back from release {before.release} ({live.note}), and catalogue, judgements "
+        "and dated features are as they were then; stockroom build --force or stockroom rollback N ends it"
+    )
+
+
+def hindrance(home: Home, release: Release) -> str | None:
+    """Return why searches could not answer with a release: what of it was cleaned up; None if all is there.
+
+    A model's own files are for those to see who can read them.
+    """
+    if not home.vectors.has(release.vector_table, release.vector_version):
+        return f"version {release.vector_version} of its vectors {release.vector_table} is gone"
+    if not checkpoints.is_kept(home.lake, release.snapshot):
+        return f"the lake's snapshot {release.snapshot} is gone"
+    if not (home.models / release.model_id).is_dir():
+        return f"its model {release.model_id} is gone"
+    return None
+
+
+def roll_back(home: Home, to: Release, now: datetime) -> Publication:
+    """Make an earlier release live again, with the features that belong to it, as a new release.
+
+    The caller holds the run lock, and has seen that the release can answer.
+    """
+    releases = home.releases.all()
+    # Never before what it goes back from: by its time it is told which as-of points were there.
+    times = [releases[-1].published_at, *(point.ended_at for point in checkpoints.points(home.lake))]
+    home.online.restore(home.lake, to.snapshot, [each.snapshot for each in releases])
+    return home.releases.roll_back(to.release, published_at=max(now, *times))

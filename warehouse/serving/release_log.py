@@ -1,0 +1,217 @@
+"""Releases: what searchers see. One row names a model, its vectors and the lake they were made from."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+
+from warehouse.errors import WarehouseError, first_line
+from warehouse.vectors.lance_tables import LanceDirectory, key_field, merge
+
+Kind = Literal["model", "catalogue", "rollback"]
+_TABLE = "releases"
+SCHEMA = pa.schema(
+    [
+        key_field("release", pa.int64()),
+        pa.field("published_at", pa.timestamp("us", tz="UTC")),
+        pa.field("kind", pa.string()),
+        pa.field("model_id", pa.string()),
+        pa.field("encoder_fingerprint", pa.string()),
+        pa.field("vector_table", pa.string()),
+        pa.field("vector_version", pa.int64()),
+        pa.field("snapshot", pa.int64()),
+        pa.field("metrics", pa.string()),
+        pa.field("note", pa.string()),
+    ]
+)
+"""The columns of the table of releases."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """Name exactly what one release serves.
+
+    Attributes:
+        release: Number from 1 on, without gaps; the highest is live.
+        published_at: When it was published, UTC.
+        kind: `model` for a new model, `catalogue` for other products under the same one, `rollback` for going back.
+        model_id: The model; its query side answers together with these vectors.
+        encoder_fingerprint: The text encoder that the model was trained on.
+        vector_table: The table with the product vectors, relative to the directory.
+        vector_version: That table's version.
+        snapshot: The lake's snapshot that the vectors were made from.
+        metrics: What was measured before publishing, as JSON.
+        note: Why, in a person's words.
+    """
+
+    release: int
+    published_at: datetime
+    kind: Kind
+    model_id: str
+    encoder_fingerprint: str
+    vector_table: str
+    vector_version: int
+    snapshot: int
+    metrics: str
+    note: str
+
+    def serves_as(self, other: "Release") -> bool:
+        """Tell whether searchers could not tell the two apart: same model, same vectors, same snapshot."""
+        mine = (self.model_id, self.vector_table, self.vector_version, self.snapshot)
+        return mine == (other.model_id, other.vector_table, other.vector_version, other.snapshot)
+
+    @property
+    def shows(self) -> tuple[str, str, int]:
+        """Return what tells the contents of releases apart.
+
+        Vectors of one model and snapshot are the same in every version of its table, however its files lie.
+        """
+        return self.model_id, self.vector_table, self.snapshot
+
+    @property
+    def tag(self) -> str:
+        """Return the tag that keeps the vector table's version from being cleaned up.
+
+        It names the version too: whoever loses a race for a number leaves a tag of its own and moves nobody else's.
+        """
+        return f"release-{self.release}-v{self.vector_version}"
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Hold the live release after publishing, and whether it is a new one."""
+
+    release: Release
+    is_new: bool
+
+
+class Releases:
+    """Keep the releases, an append-only Lance table beside the vectors. A release's row is the only commit point."""
+
+    def __init__(self, root: Path) -> None:
+        self._directory = LanceDirectory(root)
+        self._read: tuple[int, list[Release]] = 0, []  # the table's version, and what it holds
+
+    def all(self) -> list[Release]:
+        """Return every release, oldest first."""
+        table = self._directory.open(_TABLE)
+        if table is None:
+            return []
+        version = int(table.version)
+        if self._read[0] != version:
+            rows = table.to_arrow().to_pylist()
+            releases = [Release(**{**row, "published_at": row["published_at"].astimezone(UTC)}) for row in rows]
+            self._read = version, sorted(releases, key=lambda release: release.release)
+        return list(self._read[1])
+
+    def live(self) -> Release | None:
+        """Return the newest release, or None before the first."""
+        releases = self.all()
+        return releases[-1] if releases else None
+
+    def require(self) -> Release:
+        """Return the live release.
+
+        Raises:
+            WarehouseError: There is none yet.
+        """
+        live = self.live()
+        if live is None:
+            raise WarehouseError(
+                f"no release in {self._directory.root.parent}", "make one with: stockroom build --raw DIR"
+            )
+        return live
+
+    def get(self, release: int) -> Release:
+        """Return one release by number."""
+        for each in self.all():
+            if each.release == release:
+                return each
+        raise WarehouseError(f"there is no release {release}", "list those there are with: stockroom releases")
+
+    def publish(
+        self,
+        *,
+        kind: Kind,
+        model_id: str,
+        encoder_fingerprint: str,
+        vector_table: str,
+        vector_version: int,
+        snapshot: int,
+        published_at: datetime,
+        metrics: str = "{}",
+        note: str = "",
+    ) -> Publication:
+        """Make a model and a version of its vectors live; write nothing if the live release serves just the same.
+
+        Raises:
+            WarehouseError: The vectors are not there in that version, or another run published at the same moment.
+        """
+        candidate = Release(
+            release=0,
+            published_at=published_at.astimezone(UTC),
+            kind=kind,
+            model_id=model_id,
+            encoder_fingerprint=encoder_fingerprint,
+            vector_table=vector_table,
+            vector_version=vector_version,
+            snapshot=snapshot,
+            metrics=metrics,
+            note=note,
+        )
+        live = self.live()
+        if live is not None and live.serves_as(candidate):
+            return Publication(live, is_new=False)
+        release = replace(candidate, release=live.release + 1 if live else 1)
+        self.pin(release)
+        self.append(release)
+        return Publication(release, is_new=True)
+
+    def roll_back(self, to: int, *, published_at: datetime, note: str = "") -> Publication:
+        """Make an earlier release live again, as a new release."""
+        earlier = self.get(to)
+        return self.publish(
+            kind="rollback",
+            model_id=earlier.model_id,
+            encoder_fingerprint=earlier.encoder_fingerprint,
+            vector_table=earlier.vector_table,
+            vector_version=earlier.vector_version,
+            snapshot=earlier.snapshot,
+            published_at=published_at,
+            metrics=earlier.metrics,
+            note=note or f"back to release {to}",
+        )
+
+    def vectors_since(self, vector_table: str, version: int) -> int:
+        """Return the version since which a table has held the rows of this one: an older one where only files were joined."""
+        for each in self.all():
+            if (each.vector_table, each.vector_version) == (vector_table, version):
+                return int(json.loads(each.metrics).get("vectors_since", version))
+        return version
+
+    def pin(self, release: Release) -> None:
+        """Tag the release's vectors. May be repeated: a run killed before `append` leaves the tag and nothing else."""
+        table = self._directory.open(release.vector_table)
+        if table is None:
+            raise WarehouseError(f"there is no vector table {release.vector_table}", "make it with: stockroom build")
+        if release.tag in table.tags.list():
+            return
+        try:
+            table.tags.create(release.tag, release.vector_version)
+        except RuntimeError as error:
+            raise WarehouseError(
+                f"the table {release.vector_table} has no version {release.vector_version} to publish: {first_line(error)}",
+                "publish the one that is there: stockroom build",
+            ) from error
+
+    def append(self, release: Release) -> None:
+        """Append the release's row: from now on it is live."""
+        rows = pa.Table.from_pylist([asdict(release)], schema=SCHEMA)
+        if not merge(self._directory.create(_TABLE, SCHEMA), rows, on="release", update=False):
+            raise WarehouseError(
+                f"another run published release {release.release} at the same moment",
+                "run again: it goes on from there",
+            )

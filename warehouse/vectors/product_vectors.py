@@ -1,0 +1,380 @@
+"""Product vectors: one table for each product side, written by key, read and searched at exact versions."""
+
+import hashlib
+import random
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from warehouse.errors import WarehouseError
+from warehouse.vectors.ann_index import INDEX_ABOVE, IndexStatus, index_status, probes, refresh_index
+from warehouse.vectors.lance_tables import (
+    KEY,
+    LanceDirectory,
+    answer,
+    at_version,
+    check_schema,
+    delete_keys,
+    held_keys,
+    key_field,
+    merge,
+    prunable,
+    prune,
+    scan,
+    scan_batches,
+    to_matrix,
+    vector_type,
+    versions,
+)
+
+Rows: TypeAlias = pa.RecordBatch | pa.Table | pl.DataFrame
+COLUMNS = (KEY, "product_id", "locale", "title", "vector", "input_hash")
+_RANKED = {
+    "rank": pl.UInt32,
+    KEY: pl.String,
+    "product_id": pl.String,
+    "locale": pl.String,
+    "title": pl.String,
+    "score": pl.Float64,
+}
+_PINNED_TABLES = 4  # opened versions kept by a searcher
+
+
+def table_name(product_side: str) -> str:
+    """Return the name of the vector table of a product side, relative to the directory."""
+    return f"products_{product_side}"
+
+
+@dataclass(frozen=True)
+class VectorWrite:
+    """Say what a write did; `version` is the table's newest version afterwards, 0 where there is no table."""
+
+    version: int
+    upserted: int
+    deleted: int
+
+
+class _Pinned(NamedTuple):
+    """Hold an opened version, once to read and once to search, and what every search asks of it: dimensions and rows."""
+
+    table: Any
+    searched: Any
+    dim: int
+    rows: int
+
+
+class VectorStore:
+    """Keep the vectors of products, one row per product and locale, in tables that models with one product side share.
+
+    Columns: `key` (`locale:product_id`), `product_id`, `locale`, `title`, `vector` (float32), `input_hash`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._directory = LanceDirectory(root)
+        self._pinned: OrderedDict[tuple[str, int], _Pinned] = OrderedDict()
+
+    def current(self, name: str, keys: pl.DataFrame | None = None, *, version: int | None = None) -> pl.DataFrame:
+        """Return `key` and `input_hash` of a version's rows (default: the newest), or of those under `keys`, if there is a table.
+
+        It is what reconciliation needs.
+        """
+        table = self._directory.open(name) if version is None else self._at(name, version)
+        if table is None or (keys is not None and keys.is_empty()):
+            return pl.DataFrame(schema={KEY: pl.String, "input_hash": pl.String})
+        rows = _frame(scan(table, [KEY, "input_hash"], among=None if keys is None else keys[KEY].to_list()))
+        return rows if keys is None else rows.join(keys, on=KEY, how="semi")
+
+    def apply(
+        self, name: str, upserts: Iterable[Rows], deletes: Sequence[str], dim: int, *, commit_rows: int = 65_536
+    ) -> VectorWrite:
+        """Delete rows by key, then insert or replace rows by key; write no version when nothing comes of it.
+
+        A key that comes twice keeps its last row; one that is deleted and upserted is there afterwards. Commits every
+        `commit_rows` rows: a killed run is gone on with by reconciling again.
+
+        Args:
+            name: The table, as `table_name` and releases have it.
+            upserts: Pieces with the columns of the table, in any order, the vectors as lists of `dim` numbers.
+            deletes: Keys to delete; those not there are passed over.
+            dim: Length of a vector.
+            commit_rows: Rows between two commits; bounds the memory.
+
+        Raises:
+            WarehouseError: A column is missing or has another type or dimension, or a vector is not finite.
+        """
+        schema = _schema(dim)
+        deleted = upserted = 0
+        table = self._directory.open(name)
+        if table is not None:
+            check_schema(table, schema)
+            deleted = delete_keys(table, deletes)
+        for rows in _commits(upserts, schema, commit_rows):
+            if table is None:
+                table = self._directory.create(name, schema)
+            upserted += merge(table, rows)
+        return VectorWrite(int(table.version) if table is not None else 0, upserted, deleted)
+
+    def differing(self, name: str, pieces: Iterable[Rows]) -> Iterator[pa.Table]:
+        """Yield of each piece, which has the columns of the table, the rows that the newest version does not hold to the bit."""
+        table = self._directory.open(name)
+        stored: dict[str, bytes] = {}
+        for batch in () if table is None else scan_batches(table, COLUMNS, 32_768):
+            stored.update(_digests(pa.table(batch)))
+        for piece in pieces:
+            rows = (piece.to_arrow() if isinstance(piece, pl.DataFrame) else pa.table(piece)).select(COLUMNS)
+            yield rows.filter(pa.array([stored.get(key) != digest for key, digest in _digests(rows)], pa.bool_()))
+
+    def refresh_index(
+        self,
+        name: str,
+        *,
+        index_above: int = INDEX_ABOVE,
+        compact_above: int = 64,
+        unindexed_share: float = 0.0,
+    ) -> int:
+        """Bring the vector index up to date and return the table's version: a new one only if there was need.
+
+        Args:
+            name: The table, as `table_name` and releases have it.
+            index_above: Rows from which on there is an approximate index; below, search is exact.
+            compact_above: Files from which on they are joined.
+            unindexed_share: Rows that may stay outside the index, 0 to 1 of all, if they are few.
+        """
+        table = self._open(name)
+        refresh_index(table, index_above=index_above, compact_above=compact_above, unindexed_share=unindexed_share)
+        return int(table.version)
+
+    def index_status(self, name: str) -> IndexStatus:
+        """Return how many rows the newest version has, and how many its index covers."""
+        return index_status(self._open(name))
+
+    def sample(self, name: str, rows: int, seed: int) -> pa.Table:
+        """Return some rows of the newest version whole: the half of them that was written last, and others drawn by `seed`."""
+        table = self._open(name)
+        count, newest = int(table.count_rows()), rows // 2
+        drawn = random.Random(seed).sample(range(count), min(rows - newest, count))
+        offsets = sorted({*drawn, *range(max(0, count - newest), count)})
+        if not offsets:
+            return scan(table, COLUMNS)
+        return table.take_offsets(offsets).select(list(COLUMNS)).to_arrow()
+
+    def part(self, name: str, rows: int, seed: int, *, stretches: int = 10) -> pa.Table:
+        """Return key and vector of about so many rows of the newest version, in stretches drawn by `seed`; of few rows all."""
+        table = self._open(name)
+        count, length = int(table.count_rows()), max(1, rows // stretches)
+        if count <= rows:
+            return scan(table, [KEY, "vector"])
+        starts = random.Random(seed).sample(range(count // length), stretches)
+        read = table.search().select([KEY, "vector"])
+        return pa.concat_tables(read.offset(start * length).limit(length).to_arrow() for start in sorted(starts))
+
+    def held(self, name: str, keys: Sequence[str]) -> list[str]:
+        """Return those of the keys that the newest version has a row of."""
+        return held_keys(self._open(name), keys)
+
+    def search(
+        self,
+        name: str,
+        version: int,
+        vector: npt.NDArray[np.float32],
+        k: int,
+        locale: str | None = None,
+        *,
+        exact: bool = False,
+        nprobes: int | None = None,
+        refine_factor: int = 8,
+    ) -> pl.DataFrame:
+        """Return the k nearest products of one version: rank (from 1), key, product_id, locale, title, score.
+
+        The score is the cosine, descending; ties go by product id, then key, also where they meet the end of the list.
+
+        Args:
+            name: The table, as `table_name` and releases have it.
+            version: The table's version, as a release names it.
+            vector: The query's vector (dim,), not zero.
+            k: Rows wanted, at least 1.
+            locale: Only products of this locale.
+            exact: Compare with every vector, even where there is an index.
+            nprobes: Index partitions looked at, a count; without it as many as the table's size asks for.
+            refine_factor: Candidates a result row that are compared by their true vectors, a count.
+        """
+        _, table, dim, rows = self._pin(name, version)
+        query = np.asarray(vector, np.float32)
+        if query.shape != (dim,):
+            raise WarehouseError(
+                f"the query's vector has shape {query.shape}, the table {name} holds {dim} dimensions",
+                "encode the query with the model that the release names",
+            )
+        limit = k + 1
+        while True:
+            builder = table.query().nearest_to(query).distance_type("cosine").limit(limit)
+            builder = builder.nprobes(nprobes or probes(rows)).refine_factor(refine_factor)
+            if locale is not None:
+                from lancedb.expr import col, lit
+
+                builder = builder.where(col("locale") == lit(locale))
+            if exact:
+                builder = builder.bypass_vector_index()
+            found = answer(builder.select([KEY, "product_id", "locale", "title", "_distance"]).to_arrow())
+            distances = np.sort(found["_distance"].to_numpy())
+            # Only past the last row that ties with the k-th is it known which of them come first.
+            if len(distances) < limit or distances[-1] > distances[k - 1]:
+                return _ranked(found, k)
+            limit, refine_factor = limit * 16, max(2, refine_factor // 4)  # more candidates, though fewer a row
+
+    def read(self, name: str, version: int | None = None, columns: Sequence[str] = COLUMNS) -> pa.Table:
+        """Read columns of every row of a version (default: the newest), in no particular order."""
+        return scan(self._at(name, version), columns)
+
+    def schema(self, name: str, version: int | None = None) -> pa.Schema:
+        """Return the columns of a version (default: the newest)."""
+        return self._at(name, version).schema
+
+    def count(self, name: str, version: int | None = None) -> int:
+        """Return the number of rows of a version (default: the newest)."""
+        return int(self._at(name, version).count_rows())
+
+    def has(self, name: str, version: int) -> bool:
+        """Tell whether a version of a table is there."""
+        try:
+            self._pin(name, version)
+        except WarehouseError:
+            return False
+        return True
+
+    def version(self, name: str) -> int:
+        """Return the table's newest version, 0 where there is no table."""
+        table = self._directory.open(name)
+        return 0 if table is None else int(table.version)
+
+    @property
+    def root(self) -> Path:
+        """Return the directory of the tables."""
+        return self._directory.root
+
+    def names(self) -> list[str]:
+        """Return the names of the tables there are."""
+        return self._directory.names(table_name(""))
+
+    def written_at(self, name: str) -> datetime:
+        """Return when the newest version of a table was written, UTC."""
+        return max(versions(self._open(name)).values())
+
+    def drop(self, name: str) -> None:
+        """Remove a table with all its versions."""
+        for key in [key for key in self._pinned if key[0] == name]:
+            del self._pinned[key]
+        self._directory.drop(name)
+
+    def prunable(self, name: str, keep: Collection[int], before: datetime) -> int:
+        """Return how many versions `prune` would remove."""
+        return len(prunable(versions(self._open(name)), keep, before))
+
+    def prune(self, name: str, keep: Collection[int], before: datetime) -> int:
+        """Remove the versions older than the oldest to keep and than a time; return how many went.
+
+        A version that joins the files may come of it, with the same rows and a whole index.
+        """
+        table = self._open(name)
+        for tag, held in table.tags.list().items():
+            if held["version"] not in keep:
+                table.tags.delete(tag)
+        return prune(table, keep, before)
+
+    def _open(self, name: str) -> Any:
+        table = self._directory.open(name)
+        if table is None:
+            raise WarehouseError(f"there is no vector table {name}", "make it anew with: stockroom build")
+        return table
+
+    def _at(self, name: str, version: int | None) -> Any:
+        return self._open(name) if version is None else self._pin(name, version).table
+
+    def _pin(self, name: str, version: int) -> _Pinned:
+        key = (name, version)
+        if key not in self._pinned:
+            table = at_version(self._open(name), version)
+            searched = self._directory.open_version(name, version)
+            dim = table.schema.field("vector").type.list_size
+            self._pinned[key] = _Pinned(table, searched, dim, int(table.count_rows()))
+            if len(self._pinned) > _PINNED_TABLES:
+                self._pinned.popitem(last=False)
+        return self._pinned[key]
+
+
+def _schema(dim: int) -> pa.Schema:
+    return pa.schema(
+        [
+            key_field(KEY, pa.string()),
+            pa.field("product_id", pa.string(), nullable=False),
+            pa.field("locale", pa.string(), nullable=False),
+            pa.field("title", pa.string()),
+            pa.field("vector", vector_type(dim), nullable=False),
+            pa.field("input_hash", pa.string(), nullable=False),
+        ]
+    )
+
+
+def _digests(rows: pa.Table) -> Iterator[tuple[str, bytes]]:
+    """Yield the key of each row and a hash of its content to the bit, in the order of the rows."""
+    texts = zip(*(rows[name].to_pylist() for name in COLUMNS if name != "vector"), strict=True)
+    for text, vector in zip(texts, to_matrix(rows["vector"]), strict=True):
+        yield text[0], hashlib.blake2b(repr(text).encode() + vector.tobytes(), digest_size=16).digest()
+
+
+def _commits(pieces: Iterable[Rows], schema: pa.Schema, commit_rows: int) -> Iterator[pa.Table]:
+    """Cut the pieces anew into tables of `commit_rows` rows, each with unique keys."""
+    waiting: list[pa.Table] = []
+    for piece in pieces:
+        waiting.append(_conform(piece, schema))
+        while sum(table.num_rows for table in waiting) >= commit_rows:
+            together = pa.concat_tables(waiting)
+            yield _unique(together.slice(0, commit_rows))
+            waiting = [together.slice(commit_rows)]
+    if any(table.num_rows for table in waiting):
+        yield _unique(pa.concat_tables(waiting))
+
+
+def _conform(piece: Rows, schema: pa.Schema) -> pa.Table:
+    try:
+        table = piece.to_arrow() if isinstance(piece, pl.DataFrame) else pa.table(piece)
+        rows = table.select(schema.names).cast(schema)
+        if not np.isfinite(to_matrix(rows["vector"])).all():
+            raise ValueError("a vector is not finite")
+    except (KeyError, ValueError) as error:
+        raise WarehouseError(
+            f"these rows do not fit a vector table: {error}",
+            f"give {', '.join(schema.names)}; vectors of {schema.field('vector').type.list_size} finite numbers",
+        ) from error
+    return rows
+
+
+def _unique(rows: pa.Table) -> pa.Table:
+    keys = _frame(rows.select([KEY])).with_row_index("row")
+    last = keys.unique(KEY, keep="last", maintain_order=True)["row"]
+    return rows if len(last) == rows.num_rows else rows.take(last.to_arrow())
+
+
+def _ranked(found: pa.Table, k: int) -> pl.DataFrame:
+    # As lists: so few rows are ranked sooner than Polars plans how to.
+    columns = (found[name].to_pylist() for name in ("_distance", "product_id", KEY, "locale", "title"))
+    best = sorted(zip(*columns, strict=True), key=lambda row: (-(1.0 - row[0]), row[1], row[2]))[:k]
+    rows = [
+        (rank, key, product_id, locale, title, 1.0 - distance)
+        for rank, (distance, product_id, key, locale, title) in enumerate(best, 1)
+    ]
+    return pl.DataFrame(rows, schema=_RANKED, orient="row")
+
+
+def _frame(table: pa.Table) -> pl.DataFrame:
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
