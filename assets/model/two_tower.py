@@ -10,7 +10,6 @@ import polars as pl
 from assets.core.table_asset import asset_key, digest, result, table_asset, table_result
 from assets.model import hard_negatives
 from assets.reporting import plots
-from assets.reporting.pictures import drawn
 from assets.run_context import Workspace
 from assets.services.text_vectors import TextVectors
 from assets.services.training_arrays import training_data
@@ -61,8 +60,7 @@ def two_tower(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Wor
     log = training_log(model_id, manifest["metadata"]["history"], manifest["best_epoch"])
     with workspace.home.lake.writing() as connection:
         change = tables.refresh_from(connection, LOG, log, f"model_id = '{model_id}'")
-    curves = drawn(context, "model.two_tower", ["curves"], [log], lambda: [plots.training_curves(log)])
-    metadata = {**curves, "notes": "; ".join(manifest["notes"]), "alpha": manifest["alpha"]}
+    metadata = {"curves": plots.training_curves(log), "notes": "; ".join(manifest["notes"]), "alpha": manifest["alpha"]}
     facts = {"model": model_id, "trained": is_new} | (trained_in_vain(manifest["notes"]) if is_new else {})
     yield result(context, workspace, "model.two_tower", model_id, metadata, facts)
     yield table_result(context, workspace, LOG.table, change.counts)

@@ -6,7 +6,6 @@ import dagster as dg
 
 from assets.core.table_asset import table_asset, table_result
 from assets.reporting import plots
-from assets.reporting.pictures import drawn
 from assets.run_context import Workspace
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import drift
@@ -28,7 +27,7 @@ def feature_asset(table: str) -> dg.AssetsDefinition:
             if not workspace.held_model:
                 stats = drift.record(connection, CONTRACTS[table], workspace.monitoring)
                 if stats.height:
-                    shown = drawn(context, table, ["distributions"], [stats], lambda: [plots.distributions(stats)])
+                    shown = {"distributions": plots.distributions(stats)}
         return table_result(context, workspace, table, change.counts, shown)
 
     definition: dg.AssetsDefinition = dg.asset(**table_asset(table))(features)
