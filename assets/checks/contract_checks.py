@@ -4,23 +4,16 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from assets.core.table_asset import asset_key
 from assets.core.table_check import TableCheck
+from assets.keys import asset_key
+from assets.release.readiness import UNVERSIONED, has_passed, keeps_contract
 from assets.run_context import Workspace
-from assets.tables.time_series import pairs_see_no_future
-from assets.tables.training import train_is_apart_from_test
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.rules import rule_names
 from warehouse.lake.contract_check import Broken, verify
 from warehouse.lake.incremental import CONTRACT, check_key, checked_until
 from warehouse.lake.lake import snapshot_id
-from warehouse.lake.sync_tables import DERIVED, GIVEN
 from warehouse.lake.watermarks import Progress, Watermark
-
-_BLOCKING = (train_is_apart_from_test, pairs_see_no_future)
-"""What must hold, beyond the contracts, of the tables that a release shows."""
-
-_UNVERSIONED = ""  # such a check is asked again when its tables change, not when its code does
 
 
 def contract_spec(contract: Contract) -> dg.AssetCheckSpec:
@@ -46,7 +39,7 @@ def blocking_results(
     with lake.reading() as connection:
         snapshot, progress = snapshot_id(connection), Progress.read(connection, workspace.marks)
         for contract in contracts:
-            if not _keeps_contract(progress, contract):
+            if not keeps_contract(progress, contract):
                 since = checked_until(connection, progress, contract)
                 broken[contract.table] = verify(connection, contract, lake.settings.batch_rows, since)
                 if not broken[contract.table]:
@@ -66,31 +59,10 @@ def blocking_results(
         )
 
     for check in checks:
-        if _has_passed(progress, check):
+        if has_passed(progress, check):
             yield dg.AssetCheckResult(passed=True, asset_key=asset_key(check.table), check_name=check.name)
         else:
             result = check(workspace)
             if result.passed:
-                workspace.marks.settle({check_key(check.table, check.name): Watermark(snapshot, _UNVERSIONED)})
+                workspace.marks.settle({check_key(check.table, check.name): Watermark(snapshot, UNVERSIONED)})
             yield result
-
-
-def unchecked_tables(workspace: Workspace) -> list[str]:
-    """Return the tables that a release shows and that were not seen to hold what must hold of them, as they now are."""
-    with workspace.home.lake.reading() as connection:
-        progress = Progress.read(connection, workspace.marks)
-    found = {
-        table
-        for table, contract in workspace.home.contracts.items()
-        if table in (*GIVEN, *DERIVED, "registry.dated") or table.startswith("dated.")
-        if not _keeps_contract(progress, contract)
-    }
-    return sorted(found | {check.table for check in _BLOCKING if not _has_passed(progress, check)})
-
-
-def _keeps_contract(progress: Progress, contract: Contract) -> bool:
-    return progress.is_current(check_key(contract.table, CONTRACT), [contract.table], contract.version)
-
-
-def _has_passed(progress: Progress, check: TableCheck) -> bool:
-    return progress.is_current(check_key(check.table, check.name), check.reads, _UNVERSIONED)

@@ -13,12 +13,12 @@ import dagster as dg
 import numpy as np
 import polars as pl
 
-from assets.core.table_asset import asset_key
+from assets.keys import asset_key
 from assets.model.two_tower import model_name
+from assets.release.readiness import index_key
 from assets.run_context import Workspace
 from assets.services.serving_model import ServingModel, live_rival
 from assets.services.text_vectors import product_texts
-from warehouse.lake.incremental import check_key
 from warehouse.lake.lake import snapshot_id
 from warehouse.lake.watermarks import Progress, Watermark
 from warehouse.operations import index_health
@@ -83,21 +83,8 @@ def index_checks(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.AssetChe
         snapshot, progress = snapshot_id(connection), Progress.read(connection, workspace.marks)
     for table in set(found) - has_failed:
         version = str(workspace.home.vectors.version(table))
-        if not progress.is_current(_key(table), (), version):
-            workspace.marks.settle({_key(table): Watermark(snapshot, version)})
-
-
-def is_healthy(workspace: Workspace, table: str) -> bool:
-    """Tell whether the newest version of a vector table passed all checks, or is what the live release shows."""
-    version, live = workspace.home.vectors.version(table), workspace.home.releases.live()
-    if live is not None and (live.vector_table, live.vector_version) == (table, version):
-        return True
-    with workspace.home.lake.reading() as connection:
-        return Progress.read(connection, workspace.marks).is_current(_key(table), (), str(version))
-
-
-def _key(table: str) -> str:
-    return check_key("vectors.products", table)
+        if not progress.is_current(index_key(table), (), version):
+            workspace.marks.settle({index_key(table): Watermark(snapshot, version)})
 
 
 def _look(workspace: Workspace, model: ServingModel) -> _Found:

@@ -6,8 +6,8 @@ from typing import Any
 import dagster as dg
 
 from assets.core.column_lineage import lineage_metadata, recorded_lineage
+from assets.keys import asset_key
 from assets.run_context import Workspace
-from warehouse.code_digest import digest as digest
 from warehouse.console.markdown_preview import markdown_table, preview
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
@@ -15,11 +15,6 @@ from warehouse.lake import change_feed, tables
 from warehouse.lake.dependencies import DERIVATIONS
 
 _KINDS = {"raw": {"parquet", "duckdb"}, "staging": {"polars"}, "evaluation": {"numpy"}}
-
-
-def asset_key(table: str) -> dg.AssetKey:
-    """Return the asset key of a table: `features.products` is `features/products`."""
-    return dg.AssetKey(table.split("."))
 
 
 def table_asset(table: str | Contract, deps: tuple[str, ...] = (), kinds: set[str] | None = None) -> dict[str, Any]:

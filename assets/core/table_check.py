@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from assets.core.table_asset import asset_key
+from assets.keys import asset_key
 from assets.run_context import Workspace
 
 Look = Callable[[Workspace], dg.AssetCheckResult]

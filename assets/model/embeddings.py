@@ -5,11 +5,13 @@ from typing import Any
 
 import dagster as dg
 
-from assets.core.table_asset import asset_key, digest, first_rows, outside_schema, result
+from assets.core.table_asset import first_rows, outside_schema, result
+from assets.keys import asset_key
 from assets.run_context import Workspace
 from assets.services.int8_check import check_int8
 from assets.services.serving_model import ServingModel
 from assets.services.text_vectors import TextVectors, product_texts, query_texts
+from warehouse.code_digest import digest
 from warehouse.features import datasets
 from warehouse.lake import change_feed
 from warehouse.vectors.embedding_cache import text_hash

@@ -8,12 +8,13 @@ import dagster as dg
 import numpy as np
 import polars as pl
 
-from assets.core.table_asset import digest, table_asset, table_result
+from assets.core.table_asset import table_asset, table_result
 from assets.core.table_check import table_check
 from assets.run_context import Workspace
 from assets.services.text_vectors import Matrix, TextVectors, product_texts, query_texts
-from models.training.dataset import LABEL_CODES
+from models.labels import LABEL_CODES
 from models.training.hard_negative_mining import JudgedRows, Mined, mine
+from warehouse.code_digest import digest
 from warehouse.errors import WarehouseError
 from warehouse.features import hard_negatives as stored
 from warehouse.features.hard_negatives import MINING, NEGATIVES

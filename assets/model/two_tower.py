@@ -7,7 +7,8 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets.core.table_asset import asset_key, digest, result, table_asset, table_result
+from assets.core.table_asset import result, table_asset, table_result
+from assets.keys import asset_key
 from assets.model import hard_negatives
 from assets.reporting import plots
 from assets.run_context import Workspace
@@ -15,6 +16,7 @@ from assets.services.text_vectors import TextVectors
 from assets.services.training_arrays import training_data
 from models.towers.checkpoint_files import MANIFEST_FILE, read_manifest
 from models.towers.feature_encoder import FeatureSpec
+from warehouse.code_digest import digest
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.time_series import DatedTables, Entity, tower_columns
 from warehouse.features import datasets

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets.core.table_asset import digest, table_asset, table_result
+from assets.core.table_asset import table_asset, table_result
 from assets.model.two_tower import model_name
 from assets.release.promotion_gate import current_verdict, winner
 from assets.reporting.evaluation_report import report
@@ -15,6 +15,7 @@ from assets.services.offline_evaluation import BASELINES, Subject, measure, prev
 from assets.services.serving_model import ServingModel
 from models.evaluation.breakdown import WHOLE, long_metrics
 from models.evaluation.evaluate import Evaluation
+from warehouse.code_digest import digest
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import datasets, point_in_time
 from warehouse.lake import tables

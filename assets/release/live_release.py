@@ -9,19 +9,18 @@ import dagster as dg
 import polars as pl
 
 from assets import run_end
-from assets.checks.contract_checks import unchecked_tables
-from assets.checks.vector_index_checks import is_healthy
-from assets.core.table_asset import asset_key, first_rows, outside_schema, result
+from assets.core.table_asset import first_rows, outside_schema, result
+from assets.keys import asset_key
 from assets.release.evaluation import summary
 from assets.release.promotion_gate import current_verdict, shown, winner
+from assets.release.readiness import unfinished
 from assets.run_context import Workspace
 from assets.services.serving_model import ServingModel, hindrance
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.features import datasets, point_in_time
 from warehouse.history import checkpoints
-from warehouse.lake import change_feed, incremental
-from warehouse.lake.watermarks import Progress
+from warehouse.lake import change_feed
 from warehouse.operations import consistency, rollback
 from warehouse.serving.release_log import Publication, Release
 
@@ -77,9 +76,9 @@ def releases_live(
     told = shown(verdict) if verdict else None
     model_id = winner(workspace, verdict)
     snapshot = checkpoints.content_snapshot(home.lake)
-    unfinished = _unfinished(workspace, model_id)
-    if unfinished:
-        return _stay(context, workspace, unfinished)
+    why = unfinished(workspace, model_id)
+    if why:
+        return _stay(context, workspace, why)
     if live is not None:
         home.online.restore(home.lake, live.snapshot, ())
     online = home.online.write(home.lake, snapshot)  # before a release that names the snapshot is there
@@ -113,24 +112,6 @@ def releases_live(
     if held:
         facts["warning"] = held
     return result(context, workspace, "releases.live", f"release-{release.release}", metadata, facts)
-
-
-def _unfinished(workspace: Workspace, model_id: str) -> str | None:
-    """Return what of the lake or of the vectors is not as a whole run leaves it; None if nothing is."""
-    home = workspace.home
-    with home.lake.reading() as connection:
-        progress = Progress.read(connection, workspace.marks)
-    behind = incremental.lagging(progress, home.derivations, home.settings)
-    if behind:
-        return f"{', '.join(behind)} {'has' if len(behind) == 1 else 'have'} not followed what changed before"
-    unchecked = unchecked_tables(workspace)
-    if not unchecked and not is_healthy(workspace, ServingModel.of(workspace, model_id).vector_table):
-        unchecked = ["vectors.products"]
-    return (
-        f"{', '.join(unchecked)} changed and {'was' if len(unchecked) == 1 else 'were'} not checked"
-        if unchecked
-        else None
-    )
 
 
 def _stay(context: dg.AssetExecutionContext, workspace: Workspace, why: str) -> dg.MaterializeResult[Any]:

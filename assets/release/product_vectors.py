@@ -8,10 +8,12 @@ import polars as pl
 import pyarrow as pa
 
 from assets.core.column_lineage import lineage_metadata
-from assets.core.table_asset import asset_key, digest, first_rows, outside_schema, result
+from assets.core.table_asset import first_rows, outside_schema, result
+from assets.keys import asset_key
 from assets.model.two_tower import model_name
 from assets.run_context import Workspace
 from assets.services.serving_model import ServingModel, live_rival
+from warehouse.code_digest import digest
 from warehouse.features import datasets, point_in_time
 from warehouse.lake import change_feed
 from warehouse.lake.reconcile import plan

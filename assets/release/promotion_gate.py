@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets.core.table_asset import digest, table_asset, table_result
+from assets.core.table_asset import table_asset, table_result
 from assets.model.two_tower import model_name
 from assets.run_context import Workspace
 from assets.services.offline_evaluation import asked, stored_vectors
@@ -16,6 +16,7 @@ from models.evaluation.bootstrap import Interval
 from models.evaluation.judged_set import Catalogue, JudgedSet
 from models.evaluation.promotion_gate import PUBLISHED, Comparison, compare_recall, decide, is_undecidable
 from models.evaluation.rankers import DenseSystem
+from warehouse.code_digest import digest
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.features import datasets, point_in_time

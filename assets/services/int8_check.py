@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from assets.core.table_asset import digest
 from assets.run_context import Workspace
 from assets.services.text_vectors import TextVectors, product_texts, query_texts
 from models.encoder.fingerprint import resolve_precision
@@ -17,6 +16,7 @@ from models.errors import ModelError
 from models.evaluation.judged_set import Catalogue, JudgedSet
 from models.evaluation.promotion_gate import compare_recall
 from models.evaluation.rankers import DenseSystem
+from warehouse.code_digest import digest
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import datasets
 from warehouse.lake import tables

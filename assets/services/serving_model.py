@@ -5,7 +5,6 @@ from functools import cached_property
 
 import polars as pl
 
-from assets.core.table_asset import digest
 from assets.run_context import Workspace
 from assets.services.text_vectors import Matrix, TextVectors, product_texts, query_texts
 from assets.services.training_arrays import columns_of
@@ -15,6 +14,7 @@ from models.errors import ModelError
 from models.towers.checkpoint_files import read_file, read_manifest
 from models.towers.numpy_inference import ProductTower, QueryTower
 from models.towers.product_fingerprint import product_side
+from warehouse.code_digest import digest
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.features import offline_store, point_in_time

@@ -6,8 +6,9 @@ import polars as pl
 
 from assets.run_context import Workspace
 from assets.services.text_vectors import TextVectors, product_texts, query_texts
+from models.labels import LABEL_CODES
 from models.towers.feature_encoder import FeatureSpec
-from models.training.dataset import LABEL_CODES, TrainingData
+from models.training.dataset import TrainingData
 from warehouse.contracts.time_series import DatedTable
 from warehouse.features import datasets, hard_negatives
 

@@ -12,19 +12,9 @@ from numpy.typing import NDArray
 from models.errors import ModelError
 from models.evaluation.bootstrap import paired_bootstrap
 from models.evaluation.judged_set import Catalogue, JudgedSet
-from models.evaluation.metrics import (
-    GAINS,
-    LABELS,
-    OFFICIAL_GAINS,
-    distinct_gains,
-    gains_of,
-    judged_ranks,
-    ndcg,
-    query_of_rows,
-    recall,
-    reciprocal_rank,
-)
+from models.evaluation.metrics import distinct_gains, judged_ranks, ndcg, query_of_rows, recall, reciprocal_rank
 from models.evaluation.rankers import System
+from models.labels import GAINS, LABELS, OFFICIAL_GAINS, gains_of
 
 SCORE_BYTES = 256 * 1024 * 1024
 """The most that catalogue scores may take at once, in bytes: a float32 block while the next is computed."""

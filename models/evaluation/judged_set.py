@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from models.errors import ModelError
-from models.evaluation.metrics import EXACT, LABELS
+from models.labels import EXACT, LABELS
 
 
 def _fingerprints(keys: Iterable[str]) -> NDArray[np.uint64]:
@@ -69,7 +69,7 @@ class JudgedSet:
         queries: ``locale``, ``query_id`` and ``query``, one row per query, sorted by locale and query id.
         offsets: (queries + 1,) where each query's judgements begin.
         products: (judgements,) catalogue rows, ascending inside a query, so in product id order.
-        labels: (judgements,) codes into ``metrics.LABELS``.
+        labels: (judgements,) codes of ``models.labels``.
     """
 
     queries: pl.DataFrame
@@ -88,7 +88,7 @@ class JudgedSet:
             raise ModelError("there is nothing to judge by", "give at least one judgement")
         unknown = judgements.filter(~pl.col("label").is_in(LABELS) | pl.col("label").is_null())
         if not unknown.is_empty():
-            raise ModelError(f"unknown label {unknown['label'][0]!r}", f"labels are {', '.join(LABELS)}")
+            raise ModelError(f"unknown label {unknown['label'][0]!r}", f"labels are {', '.join(reversed(LABELS))}")
         pairs = judgements.join(
             catalogue.products.with_row_index("row"), on=["locale", "product_id"], how="left", maintain_order="left"
         ).sort("locale", "query_id", "row")

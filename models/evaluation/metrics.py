@@ -5,31 +5,15 @@ that query q owns rows ``offsets[q]:offsets[q + 1]``. A rank counts from 1. A qu
 NaN, and its caller leaves it out of the mean.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.labels import LABELS
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-
-LABELS = ("E", "S", "C", "I")
-"""Exact, Substitute, Complement, Irrelevant: a label's code is its position here."""
-
-EXACT = LABELS.index("E")
-
-GAINS: Mapping[str, float] = {"E": 1.0, "S": 0.1, "C": 0.01, "I": 0.0}
-"""Gains of the ESCI paper (Reddy et al., 2022, arXiv 2206.06588, section 4.1): the headline ``ndcg``."""
-
-OFFICIAL_GAINS: Mapping[str, float] = {"E": 1.0, "S": 0.01, "C": 0.1, "I": 0.0}
-"""Gains as the dataset's own code has them, S and C swapped: ``ndcg_official``, comparable with published numbers."""
-
-
-def gains_of(labels: NDArray[np.integer[Any]], gains: Mapping[str, float]) -> Floats:
-    """Look up the gain of each label code: (rows,) to (rows,)."""
-    table = np.array([gains[label] for label in LABELS], dtype=np.float64)
-    return np.take(table, labels)
 
 
 def query_of_rows(offsets: Integers) -> Integers:

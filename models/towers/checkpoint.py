@@ -18,7 +18,7 @@ from models.settings import TowerSettings
 from models.towers.checkpoint_files import FORMAT, MANIFEST_FILE, WEIGHTS_FILE, read_manifest, read_tensors
 from models.towers.feature_encoder import FeatureEncoder
 from models.towers.network import TwoTower
-from models.training.trainer import TrainedModel, feature_sizes
+from models.towers.trained_model import TrainedModel, feature_sizes
 
 
 def save(

@@ -9,15 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from models.errors import ModelError
-from models.evaluation import metrics
-
-IRRELEVANT, COMPLEMENT, SUBSTITUTE, EXACT = range(4)
-
-LABEL_CODES = {"I": IRRELEVANT, "C": COMPLEMENT, "S": SUBSTITUTE, "E": EXACT}
-"""Code of each ESCI label in `TrainingData.label`: the higher, the more relevant."""
-
-GAINS = np.array([metrics.GAINS[label] for label in LABEL_CODES], dtype=np.float32)
-"""Gain of each label code."""
+from models.labels import LABELS
 
 
 def _no_rows() -> npt.NDArray[np.int64]:
@@ -30,7 +22,7 @@ class TrainingData:
 
     `query_vectors` (queries, dim) and `product_vectors` (products, dim) are float32, memory-mapped if you like; the
     features and locales have the same rows. `query_index` and `product_index` (pairs,) point into them, `label`
-    (pairs,) holds `LABEL_CODES`, `split` (pairs,) is "train" or "validation"; pairs of another split are not read.
+    (pairs,) holds codes of `models.labels`, `split` (pairs,) is "train" or "validation"; pairs of another split are not read.
 
     A query or a product whose features change with time may stand in several rows. `query_group` (queries,) then numbers
     the queries, ascending; `product_row` (products,) names the one row that stands for the product in the catalogue
@@ -85,7 +77,7 @@ class TrainingData:
             and bool(np.isin(self.mined_query, self.query_groups).all())
             and _within(self.mined_product, products)
             and bool((self.catalogue_rows[self.mined_product] == self.mined_product).all()),
-            "every label is one of the codes 0 to 3": _within(self.label, len(GAINS)),
+            "every label is one of the codes 0 to 3": _within(self.label, len(LABELS)),
         }
         for rule, holds in checks.items():
             if not holds:

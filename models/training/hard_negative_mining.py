@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.training.dataset import EXACT, IRRELEVANT
+from models.labels import EXACT, IRRELEVANT
 
 Rows = npt.NDArray[np.int64]
 Matrix = npt.NDArray[np.float32]
@@ -46,7 +46,7 @@ class MiningSettings(BaseModel):
 
 @dataclasses.dataclass(frozen=True)
 class JudgedRows:
-    """Hold what is judged of the queries: `query`, `product` (rows) and `label` (`LABEL_CODES`), each (judgements,)."""
+    """Hold the judgements of queries: rows `query` and `product`, and `label` by `models.labels`, each (judgements,)."""
 
     query: Rows
     product: Rows

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from models.training.dataset import EXACT, GAINS, IRRELEVANT, TrainingData
+from models.labels import EXACT, IRRELEVANT, gains_of
+from models.training.dataset import TrainingData
 
 Rows = npt.NDArray[np.int64]
 
@@ -193,7 +194,7 @@ def _graded_batch(judgements: Judgements, queries: Rows) -> GradedBatch:
     gains = np.zeros(shape, dtype=np.float32)
     mask = np.zeros(shape, dtype=np.bool_)
     products[row, column] = judgements.product[judged]
-    gains[row, column] = GAINS[judgements.label[judged]]
+    gains[row, column] = gains_of(judgements.label[judged])
     mask[row, column] = True
     return GradedBatch(queries, products, gains, mask)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import dataclasses
 import math
 import os
 import time
@@ -18,44 +17,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from models.settings import TowerSettings, TrainingSettings
 from models.towers.feature_encoder import FeatureEncoder, FeatureSpec
-from models.towers.network import FeatureSizes, TwoTower
+from models.towers.network import TwoTower
+from models.towers.trained_model import EpochLog, TrainedModel, feature_sizes
 from models.training.dataset import TrainingData
 from models.training.lr_schedule import warmup_cosine
 from models.training.retrieval_validation import RetrievalCheck, RetrievalScores
 from models.training.samplers import Judgements, Rows, TowerInputs, contrastive_batches, count_batches, graded_batches
 from models.training.step import StepTensors, gather, step_loss
-
-
-@dataclasses.dataclass(frozen=True)
-class EpochLog:
-    """Say how one epoch went; epoch 0 is the encoder, before any training.
-
-    Losses are means over pairs at alpha 1, scores (0 to 1) are means over validation queries at the epoch's best
-    `alpha`; None where there was nothing to measure, or where it is no number. `learning_rate` is the last step's,
-    `seconds` the wall time.
-    """
-
-    epoch: int
-    train_loss: float | None
-    val_loss: float | None
-    recall_at_10: float | None
-    recall_at_100: float | None
-    mrr: float | None
-    alpha: float
-    learning_rate: float
-    seconds: float
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainedModel:
-    """Hold trained towers, the fitted features they read, and how they came to be."""
-
-    towers: TwoTower
-    query_encoder: FeatureEncoder
-    product_encoder: FeatureEncoder
-    history: tuple[EpochLog, ...] = ()
-    best_epoch: int = 0
-    notes: tuple[str, ...] = ()
 
 
 def train(
@@ -217,11 +185,6 @@ class _Trainer:
 
 def _number(loss: float) -> float | None:
     return loss if math.isfinite(loss) else None
-
-
-def feature_sizes(encoder: FeatureEncoder) -> FeatureSizes:
-    """Return how wide the encoder's output is, as the towers want to know it."""
-    return FeatureSizes(encoder.numeric_width, encoder.vocabulary_sizes)
 
 
 def quality(scores: EpochLog | RetrievalScores) -> float:

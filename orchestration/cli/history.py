@@ -24,11 +24,11 @@ def history(
 ) -> None:
     """Show the journal of delta files: what each brought, and the snapshot and the release that first had it."""
     from orchestration.config.open_context import open_home
-    from warehouse.ingest.deltas import history as read
+    from warehouse.operations.delta_history import delta_history
 
     opened = open_home(settings_for(home))
     opened.lake.require()
-    found = read(opened)
+    found = delta_history(opened)
     if as_json:
         write_json(found)
         return

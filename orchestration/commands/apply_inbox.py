@@ -1,15 +1,12 @@
 """Incoming: what waits in a home's folder of delta files, brought in by one `apply`, for those without Dagster's daemon."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from assets.run_context import Workspace
 from orchestration.commands.apply import ApplyReport, apply
-from orchestration.instance.locks import run_lock
+from orchestration.instance.locks import incoming_lock, run_lock
 from warehouse.home import Home
-from warehouse.lake.lake import exclusive_lock
 from warehouse.operations.inbox import Sorting, sort_incoming
 
 
@@ -26,17 +23,6 @@ class IncomingReport:
     unsettled: list[str]
     left_to: str | None
     apply: ApplyReport | None
-
-
-@contextmanager
-def incoming_lock(home: Home, timeout_s: float) -> Iterator[None]:
-    """Hold the right to bring in the files of incoming/, so that one change starts one run.
-
-    Raises:
-        WarehouseError: Another process still held it after `timeout_s` seconds.
-    """
-    with exclusive_lock(home.root / "incoming.lock", timeout_s):
-        yield
 
 
 def apply_incoming(workspace: Workspace, settle_s: float) -> IncomingReport:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
+    from models.towers.trained_model import TrainedModel
     from models.training.dataset import TrainingData
-    from models.training.trainer import TrainedModel
 
 DIGITS = 3
 """Significant digits of the numbers tried, so that a line of `stockroom.toml` says just what was tried."""

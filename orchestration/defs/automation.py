@@ -27,13 +27,12 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.commands.apply_inbox import incoming_lock
 from orchestration.config.automation import AutomationSettings
 from orchestration.config.open_context import open_home
 from orchestration.config.settings import Settings, load_settings
 from orchestration.defs.jobs import apply_job, build_job, clean_job
 from orchestration.instance.dagster_instance import INCOMING
-from orchestration.instance.locks import run_lock
+from orchestration.instance.locks import incoming_lock, run_lock
 from warehouse.errors import WarehouseError
 from warehouse.history.checkpoints import content_snapshot, points
 from warehouse.home import Home

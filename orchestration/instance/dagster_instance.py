@@ -1,16 +1,14 @@
 """The Dagster instance of a home: its runs, events and schedules, beside the data they speak of."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
 import dagster as dg
 
+from orchestration.instance.locks import server_lock
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
-from warehouse.lake.lake import exclusive_lock
 from warehouse.paths import plain_path, require_writable
 
 COMMAND_LINE = {"stockroom/started_by": "command line"}
@@ -66,17 +64,6 @@ def batch_under_way(home: Home, instance: dg.DagsterInstance) -> str | None:
     except WarehouseError:  # of the lock: there is a server
         under_way = dg.RunsFilter(tags=INCOMING, statuses=[*(queued.statuses or []), *_UNDER_WAY])
         return next((run.run_id for run in instance.get_runs(under_way, limit=1)), None)
-
-
-@contextmanager
-def server_lock(home: Home) -> Iterator[None]:
-    """Hold the lock of the one server that a home may have.
-
-    Raises:
-        WarehouseError: There is one.
-    """
-    with exclusive_lock(home.root / "ui.lock", timeout_s=0):
-        yield
 
 
 def prepare_instance(home: Home) -> Path:

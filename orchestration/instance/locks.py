@@ -1,4 +1,4 @@
-"""The run lock: one build or apply at a time in a home, so that none slips between another's raw and features."""
+"""The locks of a home: for its runs, one at a time, for the files of incoming/, and for the one server of its UI."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,3 +42,25 @@ def was_killed(home: Home) -> bool:
 
 def _mark(home: Home) -> Path:
     return home.root / "run.under_way"
+
+
+@contextmanager
+def incoming_lock(home: Home, timeout_s: float) -> Iterator[None]:
+    """Hold the right to bring in the files of incoming/, so that one change starts one run.
+
+    Raises:
+        WarehouseError: Another process still held it after `timeout_s` seconds.
+    """
+    with exclusive_lock(home.root / "incoming.lock", timeout_s):
+        yield
+
+
+@contextmanager
+def server_lock(home: Home) -> Iterator[None]:
+    """Hold the lock of the one server that a home may have.
+
+    Raises:
+        WarehouseError: There is one.
+    """
+    with exclusive_lock(home.root / "ui.lock", timeout_s=0):
+        yield

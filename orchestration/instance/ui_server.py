@@ -11,12 +11,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
-from orchestration.instance.dagster_instance import (
-    bury_runs_of_a_dead_server,
-    open_instance,
-    prepare_instance,
-    server_lock,
-)
+from orchestration.instance.dagster_instance import bury_runs_of_a_dead_server, open_instance, prepare_instance
+from orchestration.instance.locks import server_lock
 from orchestration.instance.ui_health import Health, ask
 from warehouse.errors import WarehouseError
 from warehouse.home import Home

@@ -11,7 +11,7 @@ from models.towers import checkpoint
 from models.towers.feature_encoder import FeatureEncoder
 from models.towers.network import TwoTower
 from models.towers.numpy_inference import ProductTower, QueryTower
-from models.training.trainer import TrainedModel, feature_sizes
+from models.towers.trained_model import TrainedModel, feature_sizes
 from orchestration.config.open_context import open_workspace
 from orchestration.config.settings import load_settings
 from warehouse.contracts.registry import CONTRACTS

@@ -35,9 +35,10 @@ import polars as pl
 from figures import Bench, arguments, in_own_process, peak_mb
 
 from models.encoder.fingerprint import model_folder
+from models.labels import COMPLEMENT, EXACT, IRRELEVANT, SUBSTITUTE
 from models.settings import EncoderSettings, TowerSettings, TrainingSettings
 from models.towers.feature_encoder import FeatureEncoder, FeatureSpec
-from models.training.dataset import COMPLEMENT, EXACT, IRRELEVANT, SUBSTITUTE, TrainingData
+from models.training.dataset import TrainingData
 from warehouse.contracts.registry import CONTRACTS
 
 if TYPE_CHECKING:

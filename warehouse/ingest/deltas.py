@@ -9,8 +9,6 @@ import polars as pl
 
 from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.history import checkpoints
-from warehouse.home import Home
 from warehouse.ingest import late_events
 from warehouse.ingest.delta_files import DeltaFile
 from warehouse.ingest.delta_rows import batches, no_row_left
@@ -210,32 +208,6 @@ def _upserts(store: duckdb.DuckDBPyConnection, rows: pl.DataFrame, batch_rows: i
         store.register("wanted", rows)
         query = "SELECT * FROM upserts WHERE row IN (FROM wanted)"
         yield from map(pl.DataFrame, store.execute(query).to_arrow_reader(batch_rows))
-
-
-def history(home: Home) -> list[dict[str, Any]]:
-    """Return the journal of deltas, oldest first: the columns of raw.deltas, and what searchers and SQL saw of each file.
-
-    `as_of` is the as-of point at which a run first ended with the file in the lake, None before that; `release` the first
-    release made from it or after it, None where searchers see no difference yet.
-    """
-    if not home.lake.exists:
-        return []
-    with home.lake.reading() as connection:
-        if not tables.exists(connection, DELTAS.table):
-            return []
-        rows = connection.sql(
-            f"SELECT * EXCLUDE (key, checked_at, {INPUT_HASH}) FROM {DELTAS.table} ORDER BY arrival"
-        ).pl()
-    ended = [point.snapshot for point in checkpoints.points(home.lake)]
-    published = [each for each in home.releases.all() if each.kind != "rollback"]
-    return [
-        {
-            **row,
-            "as_of": next((snapshot for snapshot in ended if snapshot >= row["snapshot"]), None),
-            "release": next((each.release for each in published if each.snapshot >= row["snapshot"]), None),
-        }
-        for row in rows.iter_rows(named=True)
-    ]
 
 
 def _write_journal(connection: duckdb.DuckDBPyConnection, file: DeltaFile, facts: dict[str, Any]) -> None:

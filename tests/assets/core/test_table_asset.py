@@ -2,7 +2,9 @@
 
 import dagster as dg
 
-from assets.core.table_asset import asset_key, digest, table_asset
+from assets.core.table_asset import table_asset
+from assets.keys import asset_key
+from warehouse.code_digest import digest
 
 
 def test_a_table_and_its_asset_have_one_name():

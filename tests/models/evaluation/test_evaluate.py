@@ -10,8 +10,8 @@ from ir_measures import RR, R, nDCG
 from models.errors import ModelError
 from models.evaluation.evaluate import catalogue_ranks, compare, evaluate, summarise
 from models.evaluation.judged_set import Catalogue, JudgedSet
-from models.evaluation.metrics import LABELS
 from models.evaluation.rankers import DenseSystem, RandomSystem
+from models.labels import LABELS
 
 
 def catalogue_of(**sizes: int) -> Catalogue:

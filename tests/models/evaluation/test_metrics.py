@@ -5,18 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ir_measures import RR, R, nDCG
 
-from models.evaluation.metrics import (
-    EXACT,
-    GAINS,
-    LABELS,
-    OFFICIAL_GAINS,
-    distinct_gains,
-    gains_of,
-    judged_ranks,
-    ndcg,
-    recall,
-    reciprocal_rank,
-)
+from models.evaluation.metrics import distinct_gains, judged_ranks, ndcg, recall, reciprocal_rank
+from models.labels import EXACT, GAINS, LABELS, OFFICIAL_GAINS, gains_of
 
 
 def codes(labels: str) -> np.ndarray:

@@ -19,7 +19,7 @@ from models.towers.checkpoint import save
 from models.towers.feature_encoder import FeatureEncoder, FeatureSpec
 from models.towers.network import TwoTower
 from models.towers.numpy_inference import ProductTower, QueryTower, ServingTower
-from models.training.trainer import TrainedModel, feature_sizes
+from models.towers.trained_model import TrainedModel, feature_sizes
 
 SPEC = FeatureSpec(numeric=("length",), categorical=("brand",))
 FEATURES = pl.DataFrame({"length": [1.0, 5.0, None, 9.0], "brand": ["a", "b", "a", None]})

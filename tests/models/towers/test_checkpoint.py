@@ -11,7 +11,7 @@ from models.towers.checkpoint_files import read_file, read_manifest
 from models.towers.feature_encoder import FeatureEncoder, FeatureSpec
 from models.towers.network import TwoTower
 from models.towers.numpy_inference import QueryTower
-from models.training.trainer import TrainedModel, feature_sizes
+from models.towers.trained_model import TrainedModel, feature_sizes
 
 METADATA = {"encoder": "f00d", "snapshot": 7, "seed": 0, "metrics": {"recall@10": 0.1 + 0.2}}
 

@@ -12,7 +12,7 @@ from models.towers.checkpoint import save
 from models.towers.feature_encoder import FeatureEncoder, FeatureSpec
 from models.towers.network import TwoTower
 from models.towers.numpy_inference import ProductTower, QueryTower
-from models.training.trainer import TrainedModel, feature_sizes
+from models.towers.trained_model import TrainedModel, feature_sizes
 
 DIM, ROWS = 384, 300
 SPEC = FeatureSpec(numeric=("length", "sale"), categorical=("brand",))

@@ -13,7 +13,7 @@ from models.towers.feature_encoder import FeatureEncoder, FeatureSpec
 from models.towers.network import TwoTower
 from models.towers.numpy_inference import ProductTower
 from models.towers.product_fingerprint import product_side
-from models.training.trainer import TrainedModel, feature_sizes
+from models.towers.trained_model import TrainedModel, feature_sizes
 
 DIM = 6
 FEATURES = pl.DataFrame({"words": [1, 2, 3], "brand": ["a", "a", "b"]})

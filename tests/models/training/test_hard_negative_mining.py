@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.labels import LABEL_CODES
 from models.training import hard_negative_mining
-from models.training.dataset import LABEL_CODES
 from models.training.hard_negative_mining import JudgedRows, MiningSettings, mine
 
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import ModelError
-from models.training.dataset import LABEL_CODES, TrainingData
+from models.labels import LABEL_CODES
+from models.training.dataset import TrainingData
 from models.training.samplers import Judgements, contrastive_batches, count_batches, graded_batches
 
 # query, product, label; queries 0 to 2 are us, 3 and 4 es; products 0 to 5 are us, 6 to 8 es

@@ -7,10 +7,11 @@ import polars as pl
 import pytest
 import torch
 
+from models.labels import EXACT, IRRELEVANT
 from models.settings import TowerSettings, TrainingSettings
 from models.towers.checkpoint import save
 from models.towers.feature_encoder import FeatureSpec
-from models.training.dataset import EXACT, IRRELEVANT, TrainingData
+from models.training.dataset import TrainingData
 from models.training.trainer import train
 
 DIM, PRODUCTS, QUERIES = 24, 120, 240

@@ -9,7 +9,8 @@ from orchestration.commands.apply import apply
 from orchestration.commands.apply_inbox import apply_incoming
 from orchestration.config.open_context import open_workspace
 from orchestration.config.settings import load_settings
-from orchestration.instance.dagster_instance import INCOMING, open_instance, server_lock
+from orchestration.instance.dagster_instance import INCOMING, open_instance
+from orchestration.instance.locks import server_lock
 from orchestration.serving.searcher import Searcher
 
 

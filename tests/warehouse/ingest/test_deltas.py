@@ -17,11 +17,12 @@ from warehouse.errors import WarehouseError
 from warehouse.history import checkpoints
 from warehouse.home import Home
 from warehouse.ingest.delta_files import check_deltas
-from warehouse.ingest.deltas import Applied, apply_deltas, history
+from warehouse.ingest.deltas import Applied, apply_deltas
 from warehouse.ingest.full_snapshot import ingest
 from warehouse.ingest.sources import arrivals
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake
+from warehouse.operations.delta_history import delta_history
 from warehouse.settings import WarehouseSettings
 
 Row = dict[str, Any]
@@ -291,11 +292,11 @@ def test_history_tells_of_every_file_and_the_point_that_first_had_it(
     raw_lake: Lake, delta: Write, tmp_path: Path
 ) -> None:
     home = Home(raw_lake.root.parent, raw_lake.settings)
-    assert history(home) == []
+    assert delta_history(home) == []
     bring_in(raw_lake, delta(delete("P1"), name="a.jsonl"))
     point = checkpoints.mark(raw_lake, "run", datetime(2026, 1, 1, tzinfo=UTC))
     bring_in(raw_lake, delta(upsert(None, "x"), delete("P0"), name="b.jsonl"))
-    told = [(row["arrival"], row["name"], row["deleted"], row["refused"], row["as_of"]) for row in history(home)]
+    told = [(row["arrival"], row["name"], row["deleted"], row["refused"], row["as_of"]) for row in delta_history(home)]
     assert told == [(1, "a.jsonl", 1, 0, point), (2, "b.jsonl", 0, 1, None)]
 
 

@@ -1,0 +1,72 @@
+"""Readiness: whether the lake and the vectors are as a whole run leaves them, so that a release may show them."""
+
+from assets.core.table_check import TableCheck
+from assets.run_context import Workspace
+from assets.services.serving_model import ServingModel
+from assets.tables.time_series import pairs_see_no_future
+from assets.tables.training import train_is_apart_from_test
+from warehouse.contracts.contract import Contract
+from warehouse.lake import incremental
+from warehouse.lake.incremental import CONTRACT, check_key
+from warehouse.lake.sync_tables import DERIVED, GIVEN
+from warehouse.lake.watermarks import Progress
+
+_BLOCKING = (train_is_apart_from_test, pairs_see_no_future)
+"""What must hold, beyond the contracts, of the tables that a release shows."""
+
+UNVERSIONED = ""  # such a check is asked again when its tables change, not when its code does
+
+
+def unfinished(workspace: Workspace, model_id: str) -> str | None:
+    """Return what of the lake or of the vectors is not as a whole run leaves it; None if nothing is."""
+    home = workspace.home
+    with home.lake.reading() as connection:
+        progress = Progress.read(connection, workspace.marks)
+    behind = incremental.lagging(progress, home.derivations, home.settings)
+    if behind:
+        return f"{', '.join(behind)} {'has' if len(behind) == 1 else 'have'} not followed what changed before"
+    unchecked = _unchecked_tables(workspace)
+    if not unchecked and not _is_healthy(workspace, ServingModel.of(workspace, model_id).vector_table):
+        unchecked = ["vectors.products"]
+    return (
+        f"{', '.join(unchecked)} changed and {'was' if len(unchecked) == 1 else 'were'} not checked"
+        if unchecked
+        else None
+    )
+
+
+def _unchecked_tables(workspace: Workspace) -> list[str]:
+    """Return the tables that a release shows and that were not seen to hold what must hold of them, as they now are."""
+    with workspace.home.lake.reading() as connection:
+        progress = Progress.read(connection, workspace.marks)
+    found = {
+        table
+        for table, contract in workspace.home.contracts.items()
+        if table in (*GIVEN, *DERIVED, "registry.dated") or table.startswith("dated.")
+        if not keeps_contract(progress, contract)
+    }
+    return sorted(found | {check.table for check in _BLOCKING if not has_passed(progress, check)})
+
+
+def keeps_contract(progress: Progress, contract: Contract) -> bool:
+    """Tell whether every row of a table was seen to keep the contract as it now stands."""
+    return progress.is_current(check_key(contract.table, CONTRACT), [contract.table], contract.version)
+
+
+def has_passed(progress: Progress, check: TableCheck) -> bool:
+    """Tell whether a check passed on the tables that it reads as they now are."""
+    return progress.is_current(check_key(check.table, check.name), check.reads, UNVERSIONED)
+
+
+def _is_healthy(workspace: Workspace, table: str) -> bool:
+    """Tell whether the newest version of a vector table passed all checks, or is what the live release shows."""
+    version, live = workspace.home.vectors.version(table), workspace.home.releases.live()
+    if live is not None and (live.vector_table, live.vector_version) == (table, version):
+        return True
+    with workspace.home.lake.reading() as connection:
+        return Progress.read(connection, workspace.marks).is_current(index_key(table), (), str(version))
+
+
+def index_key(table: str) -> str:
+    """Return the key of the watermark of a vector table's checks."""
+    return check_key("vectors.products", table)
