@@ -1,4 +1,4 @@
-"""The workspace: the plain object that every asset is handed, whoever runs it."""
+"""The run context: the plain object that every asset is handed, whoever runs it."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,11 +23,11 @@ def silent(_task: str, _total: int | None) -> Callable[[int], None]:
 
 
 @dataclass(frozen=True)
-class Workspace:
+class RunContext:
     """Hold the home and the settings of one run.
 
     `raw` is the ESCI folder to take in; without one a run goes on from what the lake holds. `deltas` are the delta files to
-    bring in after it. `held_model` names a model to go on with: none is trained and no plot drawn (it is to take seconds).
+    bring in after it. `pinned_model` names a model to go on with: none is trained and no plot drawn (it is to take seconds).
     `anew` makes every vector of a held model again, whatever its inputs' hashes say, and keeps those that differ.
     `force` publishes a new model that the gate refuses. `allow_loss` lets more rows go out of the catalog than the setting
     warehouse.max_loss_share. `show_progress` is told of a long task and its size (None: unknown)
@@ -46,8 +46,8 @@ class Workspace:
     clean: CleanSettings = field(default_factory=CleanSettings)
     raw: Path | None = None
     deltas: tuple[Path, ...] = ()
-    held_model: str | None = None
-    anew: bool = False
+    pinned_model: str | None = None
+    reembed_all: bool = False
     force: bool = False
     allow_loss: bool = False
     show_progress: Callable[[str, int | None], Callable[[int], None]] = silent
@@ -60,12 +60,12 @@ class Workspace:
 
         So it also mends what was changed by hand.
         """
-        return self.raw is None and not self.deltas and self.held_model is None
+        return self.raw is None and not self.deltas and self.pinned_model is None
 
     @property
     def marks(self) -> RunMarks:
         """Return the watermarks as this run sees them."""
-        return self.once(_MARKS, lambda: RunMarks(self.home.lake))
+        return self.cached(_MARKS, lambda: RunMarks(self.home.lake))
 
     def read_marks(self) -> RunMarks:
         """Return the watermarks as a run that begins now sees them."""
@@ -76,7 +76,7 @@ class Workspace:
         """Announce a long task; call what comes back with how much of it is done."""
         return self.show_progress(task, total)
 
-    def once(self, name: str, make: Callable[[], T]) -> T:
+    def cached(self, name: str, make: Callable[[], T]) -> T:
         """Return what the run has of this name, made when it is first asked for.
 
         It must be what no step changes: an encoder, a model that is there, what the last build wrote down.

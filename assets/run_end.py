@@ -7,25 +7,25 @@ killed run leaves out is done again by the next one.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 
 
-def at_end(workspace: Workspace, write: Callable[[], object]) -> None:
+def at_end(run_context: RunContext, write: Callable[[], object]) -> None:
     """Have something written once the run has ended."""
-    workspace.at_end.append(write)
+    run_context.at_end.append(write)
 
 
 @contextmanager
-def written_down(workspace: Workspace) -> Iterator[None]:
+def written_down(run_context: RunContext) -> Iterator[None]:
     """Write down what was noted in a run once it has ended; only the watermarks if it ends in an error."""
-    workspace.at_end.clear()
-    marks = workspace.read_marks()
+    run_context.at_end.clear()
+    marks = run_context.read_marks()
     try:
         yield
     except Exception:
         with suppress(Exception):  # the error to tell is the first one
             marks.write()
         raise
-    for write in workspace.at_end:
+    for write in run_context.at_end:
         write()
     marks.write()

@@ -86,14 +86,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     with exclusive_lock(root / "lock", timeout_s=300), pytest.MonkeyPatch.context() as patch:
         if not report.exists():
             from orchestration.commands.build import build
-            from orchestration.config.open_context import open_workspace
+            from orchestration.config.open_context import open_run_context
             from orchestration.config.settings import load_settings
 
             patch.setenv("DAGSTER_HOME", "")
             write_sample(root / "esci", 200, seed=3)
             (root / "home").mkdir()
             (root / "home" / "stockroom.toml").write_text(SETTINGS, encoding="utf-8")
-            done = build(open_workspace(load_settings(root / "home")), root / "esci")
+            done = build(open_run_context(load_settings(root / "home")), root / "esci")
             report.write_text(json.dumps(asdict(done)), encoding="utf-8")
     return Built(root / "home", root / "esci", json.loads(report.read_text(encoding="utf-8")))
 

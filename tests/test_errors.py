@@ -78,4 +78,4 @@ def test_of_a_foreign_error_the_first_line_is_quoted_without_its_period(module):
 @pytest.mark.parametrize("kind", [WarehouseError, ModelError])
 def test_an_error_holds_both_parts(kind):
     error = kind("it is gone", "bring it back")
-    assert (error.message, error.mend, str(error)) == ("it is gone", "bring it back", "it is gone\n  bring it back")
+    assert (error.message, error.hint, str(error)) == ("it is gone", "bring it back", "it is gone\n  bring it back")

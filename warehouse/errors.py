@@ -1,13 +1,13 @@
-"""The one error that the warehouse raises for what a user can mend."""
+"""The one error that the warehouse raises for what a user can correct."""
 
 
 class WarehouseError(Exception):
-    """Say in one line what is wrong and how to mend it: neither part ends with a period, they are joined by a semicolon."""
+    """Say in one line what is wrong and how to correct it: neither part ends with a period, they are joined by a semicolon."""
 
-    def __init__(self, message: str, mend: str = "") -> None:
-        super().__init__(f"{message}\n  {mend}" if mend else message)
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(f"{message}\n  {hint}" if hint else message)
         self.message = message
-        self.mend = mend
+        self.hint = hint
 
 
 def first_line(error: BaseException) -> str:

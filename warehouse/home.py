@@ -7,8 +7,8 @@ from pathlib import Path
 from warehouse import home_format
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.contracts.time_series import DatedTables
-from warehouse.ingest.file_archive import KeptFiles
+from warehouse.contracts.time_series import FeatureViews
+from warehouse.ingest.file_archive import FileArchive
 from warehouse.lake.dependencies import Derivation, derivations
 from warehouse.lake.lake import Lake
 from warehouse.run_log import Journal
@@ -29,7 +29,7 @@ class Home:
 
     root: Path
     settings: WarehouseSettings = field(default_factory=WarehouseSettings)
-    dated: DatedTables = ()
+    dated: FeatureViews = ()
 
     def __post_init__(self) -> None:
         home_format.require(self.root)
@@ -75,9 +75,9 @@ class Home:
         return Journal(self.root / "runs.jsonl")
 
     @cached_property
-    def arrived(self) -> KeptFiles:
+    def arrived(self) -> FileArchive:
         """Return the copies of the files that came in, from which a rebuild starts."""
-        return KeptFiles(self.root / "arrived")
+        return FileArchive(self.root / "arrived")
 
     @property
     def models(self) -> Path:

@@ -123,7 +123,8 @@ def check_home(root: Path) -> None:
     except FileNotFoundError:
         if os.path.islink(whole):
             raise WarehouseError(
-                f"{name} is a link to {os.readlink(whole)}, which is not there", "make that directory, or mend the link"
+                f"{name} is a link to {os.readlink(whole)}, which is not there",
+                "make that directory, or correct the link",
             ) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)

@@ -10,13 +10,13 @@ from assets.core.table_check import TableCheck, table_check
 from assets.model.hard_negatives import negatives_are_not_relevant
 from assets.release.drift import drift_table, watched_models
 from assets.release.live_release import key_differences
-from assets.release.promotion_gate import current_verdict, shown
-from assets.run_context import Workspace
+from assets.release.promotion_gate import current_gate_result, shown
+from assets.run_context import RunContext
 from assets.tables.time_series import pairs_see_no_future
 from assets.tables.training import train_is_apart_from_test
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.contracts.time_series import DatedTable
+from warehouse.contracts.time_series import FeatureView
 from warehouse.errors import WarehouseError
 from warehouse.features import drift
 from warehouse.features.drift import drifted
@@ -26,10 +26,10 @@ from warehouse.operations import consistency
 @table_check(
     "monitoring.drift", "No feature moved far from the version before, nor from what the model was trained on (PSI)."
 )
-def features_are_steady(workspace: Workspace) -> dg.AssetCheckResult:
+def features_are_steady(run_context: RunContext) -> dg.AssetCheckResult:
     """Warn of the features whose PSI reaches the setting drift_warning, in all or in one locale."""
-    settings = workspace.monitoring
-    moved = drifted(drift.drift(workspace.home.lake, watched_models(workspace)), settings, settings.drift_warning)
+    settings = run_context.monitoring
+    moved = drifted(drift.drift(run_context.home.lake, watched_models(run_context)), settings, settings.drift_warning)
     names = sorted({f"{table}.{column}" for table, column in moved.select("table_name", "column_name").iter_rows()})
     return dg.AssetCheckResult(
         passed=moved.is_empty(),
@@ -39,22 +39,22 @@ def features_are_steady(workspace: Workspace) -> dg.AssetCheckResult:
 
 
 @table_check("releases.live", "The live vectors are those of the catalogue: same keys, no more, no fewer.")
-def vectors_match_the_catalogue(workspace: Workspace) -> dg.AssetCheckResult:
+def vectors_match_the_catalogue(run_context: RunContext) -> dg.AssetCheckResult:
     """Compare the keys of the live release's vectors with the products of its snapshot."""
-    release = workspace.home.releases.live()
+    release = run_context.home.releases.live()
     if release is None:
         return dg.AssetCheckResult(passed=False, metadata={"reason": "there is no release"})
-    missing, extra = key_differences(workspace, release.vector_table, release.vector_version, release.snapshot)
+    missing, extra = key_differences(run_context, release.vector_table, release.vector_version, release.snapshot)
     return dg.AssetCheckResult(passed=not (missing or extra), metadata={"missing": missing, "extra": extra})
 
 
 @table_check(
     "releases.live", "The newest model passed the gate: it finds no less than the one that was live before it."
 )
-def the_gate_let_the_model_through(workspace: Workspace) -> dg.AssetCheckResult:
+def the_gate_let_the_model_through(run_context: RunContext) -> dg.AssetCheckResult:
     """Warn while a new model is not let through, or is live although it was not; say what was measured."""
-    live, verdict = workspace.home.releases.live(), current_verdict(workspace)
-    told = shown(verdict) if verdict else json.loads(live.metrics).get("gate") if live else None
+    live, gate_result = run_context.home.releases.live(), current_gate_result(run_context)
+    told = shown(gate_result) if gate_result else json.loads(live.metrics).get("gate") if live else None
     if told is None:
         return dg.AssetCheckResult(passed=True, severity=dg.AssetCheckSeverity.WARN)
     return dg.AssetCheckResult(
@@ -66,13 +66,13 @@ def the_gate_let_the_model_through(workspace: Workspace) -> dg.AssetCheckResult:
 
 
 @table_check("releases.live", "A lookup answers with the features that the lake has at the live release's snapshot.")
-def online_matches_offline(workspace: Workspace) -> dg.AssetCheckResult:
+def online_matches_offline(run_context: RunContext) -> dg.AssetCheckResult:
     """Compare online and offline values of a sample of products and queries, and how many there are."""
-    release = workspace.home.releases.live()
+    release = run_context.home.releases.live()
     if release is None:
         return dg.AssetCheckResult(passed=False, metadata={"reason": "there is no release"})
     try:
-        different = consistency.online_differences(workspace.home, release)
+        different = consistency.online_differences(run_context.home, release)
     except WarehouseError as error:
         return dg.AssetCheckResult(passed=False, description=str(error))
     return dg.AssetCheckResult(passed=not any(different.values()), metadata={"different": different})
@@ -91,7 +91,7 @@ CHECKS = (
 
 
 def check_steps(
-    assets: Iterable[dg.AssetsDefinition], dated: Iterable[DatedTable] = ()
+    assets: Iterable[dg.AssetsDefinition], dated: Iterable[FeatureView] = ()
 ) -> Iterator[dg.AssetChecksDefinition]:
     """Yield for each asset function one step that looks at all it makes: a step costs more than most checks do.
 
@@ -116,11 +116,11 @@ def _blocking_step(name: str, contracts: Sequence[Contract], others: Sequence[Ta
         name=name, specs=[*(spec for spec, _ in specs), *(check.spec for check in others)], can_subset=True
     )
     def look(
-        context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
+        context: dg.AssetCheckExecutionContext, run_context: dg.ResourceParam[RunContext]
     ) -> Iterator[dg.AssetCheckResult]:
         asked = context.selected_asset_check_keys
         yield from blocking_results(
-            workspace,
+            run_context,
             [contract for spec, contract in specs if spec.key in asked],
             [check for check in others if check.spec.key in asked],
         )
@@ -131,8 +131,8 @@ def _blocking_step(name: str, contracts: Sequence[Contract], others: Sequence[Ta
 def _advisory_step(name: str, checks: Sequence[TableCheck]) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(name=name, specs=[check.spec for check in checks], can_subset=True)
     def look(
-        context: dg.AssetCheckExecutionContext, workspace: dg.ResourceParam[Workspace]
+        context: dg.AssetCheckExecutionContext, run_context: dg.ResourceParam[RunContext]
     ) -> Iterator[dg.AssetCheckResult]:
-        yield from (check(workspace) for check in checks if check.spec.key in context.selected_asset_check_keys)
+        yield from (check(run_context) for check in checks if check.spec.key in context.selected_asset_check_keys)
 
     return look

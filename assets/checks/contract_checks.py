@@ -7,7 +7,7 @@ import dagster as dg
 from assets.core.table_check import TableCheck
 from assets.keys import asset_key
 from assets.release.readiness import UNVERSIONED, has_passed, keeps_contract
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.rules import rule_names
 from warehouse.lake.contract_check import Broken, verify
@@ -27,24 +27,24 @@ def contract_spec(contract: Contract) -> dg.AssetCheckSpec:
 
 
 def blocking_results(
-    workspace: Workspace, contracts: Sequence[Contract], checks: Sequence[TableCheck]
+    run_context: RunContext, contracts: Sequence[Contract], checks: Sequence[TableCheck]
 ) -> Iterator[dg.AssetCheckResult]:
     """Yield for each table whether every rule of its contract holds, and what further checks find.
 
     Only rows that were written since a table's last passed check are looked at. A further check that has passed on the
     tables as they are is not asked again.
     """
-    lake = workspace.home.lake
+    lake = run_context.home.lake
     broken: dict[str, list[Broken]] = {}
     with lake.reading() as connection:
-        snapshot, progress = snapshot_id(connection), Progress.read(connection, workspace.marks)
+        snapshot, progress = snapshot_id(connection), Progress.read(connection, run_context.marks)
         for contract in contracts:
             if not keeps_contract(progress, contract):
                 since = checked_until(connection, progress, contract)
                 broken[contract.table] = verify(connection, contract, lake.settings.batch_rows, since)
                 if not broken[contract.table]:
                     mark = Watermark(snapshot, contract.version)
-                    workspace.marks.settle({check_key(contract.table, CONTRACT): mark})
+                    run_context.marks.settle({check_key(contract.table, CONTRACT): mark})
     for contract in contracts:
         found = broken.get(contract.table, [])
         yield dg.AssetCheckResult(
@@ -62,7 +62,7 @@ def blocking_results(
         if has_passed(progress, check):
             yield dg.AssetCheckResult(passed=True, asset_key=asset_key(check.table), check_name=check.name)
         else:
-            result = check(workspace)
+            result = check(run_context)
             if result.passed:
-                workspace.marks.settle({check_key(check.table, check.name): Watermark(snapshot, UNVERSIONED)})
+                run_context.marks.settle({check_key(check.table, check.name): Watermark(snapshot, UNVERSIONED)})
             yield result

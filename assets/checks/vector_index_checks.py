@@ -16,8 +16,8 @@ import polars as pl
 from assets.keys import asset_key
 from assets.model.two_tower import model_name
 from assets.release.readiness import index_key
-from assets.run_context import Workspace
-from assets.services.serving_model import ServingModel, live_rival
+from assets.run_context import RunContext
+from assets.services.serving_model import ServingModel, live_champion
 from assets.services.text_vectors import product_texts
 from warehouse.lake.lake import snapshot_id
 from warehouse.lake.watermarks import Progress, Watermark
@@ -28,7 +28,7 @@ from warehouse.vectors.lance_tables import KEY, to_matrix
 _VECTORS = asset_key("vectors.products")
 _SAME = 0.9999  # cosine: encoded anew on another machine, vectors differ by 1e-3 in a few places at most
 _NAMED = 5
-_MEND = "stockroom build --rebuild makes every vector anew"
+_HINT = "stockroom build --rebuild makes every vector anew"
 
 CHECKS = {
     "rows_are_those_of_the_catalogue": "There are as many vectors as products.",
@@ -60,35 +60,35 @@ class _Found:
         for name, description in CHECKS.items()
     ],
 )
-def index_checks(workspace: dg.ResourceParam[Workspace]) -> Iterator[dg.AssetCheckResult]:
+def index_checks(run_context: dg.ResourceParam[RunContext]) -> Iterator[dg.AssetCheckResult]:
     """Look at the tables that the release may name, and say of each check what was found."""
-    candidate = ServingModel.of(workspace, model_name(workspace))
-    rival = live_rival(workspace, candidate.model_id)
-    models = {model.vector_table: model for model in (rival, candidate) if model is not None}
-    found = {table: _look(workspace, model) for table, model in models.items()}
+    challenger = ServingModel.of(run_context, model_name(run_context))
+    champion = live_champion(run_context, challenger.model_id)
+    models = {model.vector_table: model for model in (champion, challenger) if model is not None}
+    found = {table: _look(run_context, model) for table, model in models.items()}
     has_failed: set[str] = set()
     for name in CHECKS:
-        told = {table: _told(workspace, name, each) for table, each in found.items()}
+        told = {table: _told(run_context, name, each) for table, each in found.items()}
         wrong = [f"{table}: {complaint}" for table, (complaint, _) in told.items() if complaint]
         yield dg.AssetCheckResult(
             asset_key=_VECTORS,
             check_name=name,
             passed=not wrong,
-            description=f"{'; '.join(wrong)}; {_MEND}" if wrong else None,
+            description=f"{'; '.join(wrong)}; {_HINT}" if wrong else None,
             metadata={table: facts for table, (_, facts) in told.items()},
         )
         has_failed |= {table for table, (complaint, _) in told.items() if complaint}
-    lake = workspace.home.lake
+    lake = run_context.home.lake
     with lake.reading() as connection:
-        snapshot, progress = snapshot_id(connection), Progress.read(connection, workspace.marks)
+        snapshot, progress = snapshot_id(connection), Progress.read(connection, run_context.marks)
     for table in set(found) - has_failed:
-        version = str(workspace.home.vectors.version(table))
+        version = str(run_context.home.vectors.version(table))
         if not progress.is_current(index_key(table), (), version):
-            workspace.marks.settle({index_key(table): Watermark(snapshot, version)})
+            run_context.marks.settle({index_key(table): Watermark(snapshot, version)})
 
 
-def _look(workspace: Workspace, model: ServingModel) -> _Found:
-    home, settings = workspace.home, workspace.release
+def _look(run_context: RunContext, model: ServingModel) -> _Found:
+    home, settings = run_context.home, run_context.release
     store, name = home.vectors, model.vector_table
     seed = store.version(name)  # each version is seen by another sample
     sample = store.sample(name, settings.health_sample, seed)
@@ -111,9 +111,9 @@ def _look(workspace: Workspace, model: ServingModel) -> _Found:
     return _Found(table, recall, keys[is_foreign].tolist(), keys[is_other & ~is_foreign].tolist())
 
 
-def _told(workspace: Workspace, name: str, found: _Found) -> tuple[str | None, dict[str, Any]]:
+def _told(run_context: RunContext, name: str, found: _Found) -> tuple[str | None, dict[str, Any]]:
     """Return what is wrong by one check, None if nothing is, and what people are shown of it."""
-    table, recall, settings = found.table, found.recall, workspace.release
+    table, recall, settings = found.table, found.recall, run_context.release
     sampled = {"sampled": len(table.sampled)}
     if name == "rows_are_those_of_the_catalogue":
         wrong = table.rows != table.catalogue_rows

@@ -5,25 +5,25 @@ from typing import Any
 
 import dagster as dg
 
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from models.encoder.text_template import product_text
 from warehouse.catalog import column_lineage as lineage
 from warehouse.catalog.column_lineage import Step
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.contracts.time_series import DatedTables
+from warehouse.contracts.time_series import FeatureViews
 from warehouse.errors import WarehouseError
 
 METADATA_KEY = "dagster/column_lineage"
 
 
-def product_vector_steps(dated: DatedTables = ()) -> list[Step]:
+def product_vector_steps(dated: FeatureViews = ()) -> list[Step]:
     """Return the steps to a product's vector, as the contract and the encoded text have them."""
     contract = CONTRACTS["features.products"]
     columns = (*contract.tower_columns("numeric"), *contract.tower_columns("categorical"))
     return lineage.vector_steps(columns, product_text().meta.root_names(), dated)
 
 
-def lineage_metadata(table: str, dated: DatedTables = ()) -> dict[str, Any]:
+def lineage_metadata(table: str, dated: FeatureViews = ()) -> dict[str, Any]:
     """Return a table's column lineage as metadata of its asset; nothing where it has none or it cannot be told."""
     try:
         known = lineage.steps(table) if table in CONTRACTS else ()
@@ -34,14 +34,14 @@ def lineage_metadata(table: str, dated: DatedTables = ()) -> dict[str, Any]:
     return {METADATA_KEY: column_lineage(steps)} if steps else {}
 
 
-def recorded_lineage(workspace: Workspace, table: str) -> dict[str, Any]:
+def recorded_lineage(run_context: RunContext, table: str) -> dict[str, Any]:
     """Return the same from what the last build recorded: to read all the SQL files again takes seconds."""
 
     def read() -> dict[str, list[Step]]:
-        with workspace.home.lake.reading() as connection:
+        with run_context.home.lake.reading() as connection:
             return lineage.recorded(connection)
 
-    steps = workspace.once("recorded lineage", read).get(table)
+    steps = run_context.cached("recorded lineage", read).get(table)
     return {METADATA_KEY: column_lineage(steps)} if steps else {}
 
 

@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets.core.column_lineage import lineage_metadata, recorded_lineage
 from assets.keys import asset_key
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from warehouse.console.markdown_preview import markdown_table, preview
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
@@ -68,7 +68,7 @@ def first_rows(names: Sequence[str], rows: Iterable[Sequence[object]]) -> dict[s
 
 def table_result(
     context: dg.AssetExecutionContext,
-    workspace: Workspace,
+    run_context: RunContext,
     table: str | Contract,
     facts: Mapping[str, Any],
     shown: Mapping[str, Any] | None = None,
@@ -76,32 +76,32 @@ def table_result(
     """Report a table as it now stands: rows, first rows, data version; what the run did to it; and what else to show."""
     contract = _contract(table)
     table = contract.table
-    with workspace.home.lake.reading() as connection:
+    with run_context.home.lake.reading() as connection:
         version = change_feed.data_version(connection, table)
         first = dg.MarkdownMetadataValue(preview(connection, table))
     metadata = {
         "dagster/row_count": tables.rows_of(version),
         "preview": first,
         **(
-            recorded_lineage(workspace, table)
-            if workspace.held_model
-            else lineage_metadata(table, workspace.home.dated)
+            recorded_lineage(run_context, table)
+            if run_context.pinned_model
+            else lineage_metadata(table, run_context.home.dated)
         ),
         **(shown or {}),
     }
-    return result(context, workspace, table, version, metadata, facts)
+    return result(context, run_context, table, version, metadata, facts)
 
 
 def result(
     context: dg.AssetExecutionContext,
-    workspace: Workspace,
+    run_context: RunContext,
     name: str,
     version: str,
     metadata: Mapping[str, Any],
     facts: Mapping[str, Any],
 ) -> dg.MaterializeResult[Any]:
     """Return a materialisation under a data version; write its facts to the run journal and show them in the UI."""
-    workspace.home.journal.append(context.run.run_id, name, dict(facts))
+    run_context.home.journal.append(context.run.run_id, name, dict(facts))
     return dg.MaterializeResult(
         asset_key=asset_key(name), metadata={**metadata, **facts}, data_version=dg.DataVersion(version)
     )

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import dagster as dg
 
 from assets.keys import asset_key
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 
-Look = Callable[[Workspace], dg.AssetCheckResult]
+Look = Callable[[RunContext], dg.AssetCheckResult]
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class TableCheck:
         """Return the tables that it hangs on."""
         return (self.table, *self.beside)
 
-    def __call__(self, workspace: Workspace) -> dg.AssetCheckResult:
+    def __call__(self, run_context: RunContext) -> dg.AssetCheckResult:
         """Return what is found, under the check's name; of one that blocks nothing, an error is a warning like any other."""
         try:
-            found = self.look(workspace)
+            found = self.look(run_context)
         except Exception as error:
             if self.is_blocking:
                 raise

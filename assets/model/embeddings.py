@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets.core.table_asset import first_rows, outside_schema, result
 from assets.keys import asset_key
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from assets.services.int8_check import check_int8
 from assets.services.serving_model import ServingModel
 from assets.services.text_vectors import TextVectors, product_texts, query_texts
@@ -30,26 +30,26 @@ _READ = ("staging.products", "staging.queries")
     description="One vector per distinct text, cached by encoder and text: no text is ever encoded twice.",
 )
 def embeddings_texts(
-    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
     """Encode the texts that the cache has not seen; with a held model only those that changed since the release."""
-    lake, held = workspace.home.lake, workspace.held_model
-    model = ServingModel.of(workspace, held) if held else None
-    vectors = model.texts if model else TextVectors(workspace)
+    lake, held = run_context.home.lake, run_context.pinned_model
+    model = ServingModel.of(run_context, held) if held else None
+    vectors = model.texts if model else TextVectors(run_context)
     keys = asked = None
-    if model and not workspace.anew:
+    if model and not run_context.reembed_all:
         keys, asked = model.changed("product"), model.changed("query")
     products = datasets.products(lake, keys=keys)
     texts = product_texts(products) + query_texts(datasets.queries(lake, keys=asked))
-    known = workspace.home.embeddings.count(vectors.fingerprint)
-    int8 = None if held else check_int8(workspace)
-    filled = vectors.fill(texts, partial(workspace.progress, "encoding texts"))
+    known = run_context.home.embeddings.count(vectors.fingerprint)
+    int8 = None if held else check_int8(run_context)
+    filled = vectors.fill(texts, partial(run_context.progress, "encoding texts"))
     with lake.reading() as connection:
         versions = [change_feed.data_version(connection, table) for table in _READ]
-    rows = workspace.home.embeddings.count(vectors.fingerprint)
+    rows = run_context.home.embeddings.count(vectors.fingerprint)
     return result(
         context,
-        workspace,
+        run_context,
         "embeddings.texts",
         digest(vectors.fingerprint, *versions),
         {

@@ -10,7 +10,7 @@ import polars as pl
 
 from assets.core.table_asset import table_asset, table_result
 from assets.core.table_check import table_check
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from assets.services.text_vectors import Matrix, TextVectors, product_texts, query_texts
 from models.labels import LABEL_CODES
 from models.training.hard_negative_mining import JudgedRows, Mined, mine
@@ -31,15 +31,15 @@ _COUNTS = ("looked_at", "relevant", "skipped", "too_close")
     ],
 )
 def negatives(
-    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Mine, unless it was done of these very pairs and products with this encoder and these settings.
 
     It is the frozen encoder that finds them, not the live model: else each release would change the negatives, and with
     them the next model, and no model could be made again from its snapshot and settings.
     """
-    lake, settings = workspace.home.lake, workspace.mining
-    if workspace.training.mined_per_query and not settings.per_query:
+    lake, settings = run_context.home.lake, run_context.mining
+    if run_context.training.mined_per_query and not settings.per_query:
         raise WarehouseError(
             "training is to draw hard negatives (training.mined_per_query), but none are mined (mining.per_query is 0)",
             "set both, or neither",
@@ -48,24 +48,24 @@ def negatives(
     if not settings.per_query:
         changes = stored.write(lake, tables.no_rows(NEGATIVES), tables.no_rows(MINING))
     else:
-        inputs = digest(*stored.versions(lake), TextVectors(workspace).fingerprint, settings.model_dump_json())
+        inputs = digest(*stored.versions(lake), TextVectors(run_context).fingerprint, settings.model_dump_json())
         if stored.mined_from(lake) != inputs:
-            found, counts = mined(workspace)
+            found, counts = mined(run_context)
             changes = stored.write(lake, found, pl.DataFrame({"key": "negatives", "inputs": inputs, **counts}))
     for contract in (NEGATIVES, MINING):
-        yield table_result(context, workspace, contract.table, changes.get(contract.table, {}))
+        yield table_result(context, run_context, contract.table, changes.get(contract.table, {}))
 
 
-def mined(workspace: Workspace) -> tuple[pl.DataFrame, dict[str, int]]:
+def mined(run_context: RunContext) -> tuple[pl.DataFrame, dict[str, int]]:
     """Return the rows of training.negatives and the numbers of training.mining, a locale at a time.
 
     In memory are the texts, the vectors of the queries and those of `product_rows` products.
     """
-    lake, settings = workspace.home.lake, workspace.mining
+    lake, settings = run_context.home.lake, run_context.mining
     asked, products = stored.queries(lake, settings.queries), stored.products(lake)
     judged = stored.judgements(lake, asked)
-    vectors, done = TextVectors(workspace), 0
-    on_progress = workspace.progress("mining negatives", total=products.height)
+    vectors, done = TextVectors(run_context), 0
+    on_progress = run_context.progress("mining negatives", total=products.height)
 
     def blocks(rows: pl.DataFrame) -> Iterator[Matrix]:
         nonlocal done
@@ -117,9 +117,9 @@ class _Part:
         ).select(pl.format("{}:{}", "query_key", "product_key").alias("key"), pl.all())
 
 
-def fingerprint(workspace: Workspace) -> str:
+def fingerprint(run_context: RunContext) -> str:
     """Return the digest of the negatives as training sees them: which products stand against which queries."""
-    return digest(*stored.pairs(workspace.home.lake)["key"])
+    return digest(*stored.pairs(run_context.home.lake)["key"])
 
 
 @table_check(
@@ -128,8 +128,8 @@ def fingerprint(workspace: Workspace) -> str:
     is_blocking=True,
     beside=("staging.queries", "staging.judgements"),
 )
-def negatives_are_not_relevant(workspace: Workspace) -> dg.AssetCheckResult:
+def negatives_are_not_relevant(run_context: RunContext) -> dg.AssetCheckResult:
     """Assert that training never pushes a query away from what is relevant to it."""
-    with workspace.home.lake.reading() as connection:
+    with run_context.home.lake.reading() as connection:
         relevant = stored.relevant(connection)
     return dg.AssetCheckResult(passed=relevant == 0, metadata={"relevant_negatives": relevant})

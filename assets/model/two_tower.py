@@ -11,14 +11,14 @@ from assets.core.table_asset import result, table_asset, table_result
 from assets.keys import asset_key
 from assets.model import hard_negatives
 from assets.reporting import plots
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from assets.services.text_vectors import TextVectors
 from assets.services.training_arrays import training_data
 from models.towers.checkpoint_files import MANIFEST_FILE, read_manifest
 from models.towers.feature_encoder import FeatureSpec
 from warehouse.code_digest import digest
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.contracts.time_series import DatedTables, Entity, tower_columns
+from warehouse.contracts.time_series import Entity, FeatureViews, tower_columns
 from warehouse.features import datasets
 from warehouse.features.query_features import VOCABULARY_FILE
 from warehouse.lake import tables
@@ -51,21 +51,21 @@ _LEARNT = "split IN ('train', 'validation')"
         dg.AssetSpec(**table_asset("evaluation.training_log", deps=("model.two_tower",), kinds={"duckdb"})),
     ],
 )
-def two_tower(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> Any:
+def two_tower(context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]) -> Any:
     """Train, unless the model of these very pairs, texts and settings is there already, or a model is held."""
-    model_id = model_name(workspace)
-    directory = workspace.home.models / model_id
+    model_id = model_name(run_context)
+    directory = run_context.home.models / model_id
     is_new = not (directory / MANIFEST_FILE).exists()
     if is_new:
-        train_model(workspace, model_id, workspace.home.lake.snapshot())
+        train_model(run_context, model_id, run_context.home.lake.snapshot())
     manifest = read_manifest(directory)
     log = training_log(model_id, manifest["metadata"]["history"], manifest["best_epoch"])
-    with workspace.home.lake.writing() as connection:
+    with run_context.home.lake.writing() as connection:
         change = tables.refresh_from(connection, LOG, log, f"model_id = '{model_id}'")
     metadata = {"curves": plots.training_curves(log), "notes": "; ".join(manifest["notes"]), "alpha": manifest["alpha"]}
     facts = {"model": model_id, "trained": is_new} | (trained_in_vain(manifest["notes"]) if is_new else {})
-    yield result(context, workspace, "model.two_tower", model_id, metadata, facts)
-    yield table_result(context, workspace, LOG.table, change.counts)
+    yield result(context, run_context, "model.two_tower", model_id, metadata, facts)
+    yield table_result(context, run_context, LOG.table, change.counts)
 
 
 def trained_in_vain(notes: Sequence[str]) -> dict[str, str]:
@@ -73,42 +73,42 @@ def trained_in_vain(notes: Sequence[str]) -> dict[str, str]:
     return {"warning": f"the new model learnt nothing: {'; '.join(notes)}"} if notes else {}
 
 
-def model_name(workspace: Workspace) -> str:
+def model_name(run_context: RunContext) -> str:
     """Return the id of the model that the lake, the encoder and the settings make: equal inputs, equal id.
 
     Where the run holds a model, it is that one's.
     """
-    if workspace.held_model is not None:
-        return workspace.held_model
-    with workspace.home.lake.reading() as connection:
+    if run_context.pinned_model is not None:
+        return run_context.pinned_model
+    with run_context.home.lake.reading() as connection:
         pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"], _LEARNT)
         dated = tables.fingerprint(
             connection, CONTRACTS["training.dated"], f"pair_key IN (SELECT key FROM training.pairs WHERE {_LEARNT})"
         )
         vocabulary = tables.fingerprint(connection, CONTRACTS["fitted.vocabulary"])
-    settings = workspace.tower.model_dump_json() + workspace.training.model_dump_json()
-    specs = [str(feature_spec(table, workspace.home.dated)) for table in ("features.queries", "features.products")]
-    mined = [hard_negatives.fingerprint(workspace)] if workspace.training.mined_per_query else []
-    return digest(pairs, dated, vocabulary, TextVectors(workspace).fingerprint, settings, *specs, *mined)
+    settings = run_context.tower.model_dump_json() + run_context.training.model_dump_json()
+    specs = [str(feature_spec(table, run_context.home.dated)) for table in ("features.queries", "features.products")]
+    mined = [hard_negatives.fingerprint(run_context)] if run_context.training.mined_per_query else []
+    return digest(pairs, dated, vocabulary, TextVectors(run_context).fingerprint, settings, *specs, *mined)
 
 
-def pairs_fingerprint(workspace: Workspace) -> str:
+def pairs_fingerprint(run_context: RunContext) -> str:
     """Return the data version of the training table."""
-    with workspace.home.lake.reading() as connection:
+    with run_context.home.lake.reading() as connection:
         return tables.fingerprint(connection, CONTRACTS["training.pairs"])
 
 
-def feature_versions(workspace: Workspace) -> dict[str, str]:
+def feature_versions(run_context: RunContext) -> dict[str, str]:
     """Return the data version of each feature table that the towers read, as it now stands."""
-    dated = [table.contract for table in workspace.home.dated if any(column.tower for column in table.columns)]
-    with workspace.home.lake.reading() as connection:
+    dated = [table.contract for table in run_context.home.dated if any(column.tower for column in table.columns)]
+    with run_context.home.lake.reading() as connection:
         return {
             contract.table: tables.fingerprint(connection, contract)
             for contract in (CONTRACTS["features.queries"], CONTRACTS["features.products"], *dated)
         }
 
 
-def feature_spec(table: str, dated: DatedTables = ()) -> FeatureSpec:
+def feature_spec(table: str, dated: FeatureViews = ()) -> FeatureSpec:
     """Return what one side's tower reads: the feature table's columns that its contract declares, and dated features."""
     contract, entities = CONTRACTS[table], _SIDES[table]
     return FeatureSpec(
@@ -127,7 +127,7 @@ def training_log(model_id: str, history: list[dict[str, Any]], best_epoch: int) 
     )
 
 
-def train_model(workspace: Workspace, model_id: str, snapshot: int) -> None:
+def train_model(run_context: RunContext, model_id: str, snapshot: int) -> None:
     """Train on the lake as it stands and keep the checkpoint, which names the snapshot and the training table's data version.
 
     A run's as-of point comes after its model. What the model is made from stays as it is in between, so that the training
@@ -138,29 +138,29 @@ def train_model(workspace: Workspace, model_id: str, snapshot: int) -> None:
     from models.towers import checkpoint
     from models.training.trainer import train
 
-    vectors = TextVectors(workspace)
-    on_epoch = workspace.progress("training", total=workspace.training.epochs)
-    query_spec = feature_spec("features.queries", workspace.home.dated)
-    product_spec = feature_spec("features.products", workspace.home.dated)
+    vectors = TextVectors(run_context)
+    on_epoch = run_context.progress("training", total=run_context.training.epochs)
+    query_spec = feature_spec("features.queries", run_context.home.dated)
+    product_spec = feature_spec("features.products", run_context.home.dated)
     model = train(
-        training_data(workspace, vectors, query_spec, product_spec),
+        training_data(run_context, vectors, query_spec, product_spec),
         query_spec,
         product_spec,
-        workspace.tower,
-        workspace.training,
+        run_context.tower,
+        run_context.training,
         lambda epoch: on_epoch(epoch.epoch),
     )
     history = [{name: value for name, value in asdict(epoch).items() if name != "seconds"} for epoch in model.history]
     metadata = {
         "encoder": vectors.fingerprint,
         "snapshot": snapshot,
-        "training_pairs": pairs_fingerprint(workspace),
-        "seed": workspace.training.seed,
-        "training": workspace.training.model_dump(mode="json"),
+        "training_pairs": pairs_fingerprint(run_context),
+        "seed": run_context.training.seed,
+        "training": run_context.training.model_dump(mode="json"),
         "history": history,
-        "features": feature_versions(workspace),
+        "features": feature_versions(run_context),
     }
     vocabulary = BytesIO()
-    datasets.vocabulary(workspace.home.lake).write_parquet(vocabulary)
+    datasets.vocabulary(run_context.home.lake).write_parquet(vocabulary)
     files = {VOCABULARY_FILE: vocabulary.getvalue()}
-    checkpoint.save(workspace.home.models / model_id, model, metadata, files)
+    checkpoint.save(run_context.home.models / model_id, model, metadata, files)

@@ -9,7 +9,7 @@ import polars as pl
 from assets.core.table_asset import table_asset, table_result
 from assets.model.two_tower import model_name
 from assets.reporting import plots
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from models.towers.checkpoint_files import MANIFEST_FILE, read_manifest
 from warehouse.features import drift as monitoring
 
@@ -24,35 +24,35 @@ TABLES = ("monitoring.versions", "monitoring.feature_stats", "monitoring.drift")
     ],
 )
 def monitoring_tables(
-    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Measure drift where it was not yet. Versions and statistics came here in the transactions of the feature tables."""
-    lake, models = workspace.home.lake, watched_models(workspace)
-    compared = monitoring.measure_drift(lake, {model: trained_on(workspace, model) for model in models})
+    lake, models = run_context.home.lake, watched_models(run_context)
+    compared = monitoring.measure_drift(lake, {model: trained_on(run_context, model) for model in models})
     drift = monitoring.drift(lake, models)
-    notable = monitoring.drifted(drift, workspace.monitoring, workspace.monitoring.drift_notable)
+    notable = monitoring.drifted(drift, run_context.monitoring, run_context.monitoring.drift_notable)
     shown: dict[str, Any] = {"moved": drift_table(notable)}
     if drift.height:
-        bounds = workspace.monitoring.drift_notable, workspace.monitoring.drift_warning
+        bounds = run_context.monitoring.drift_notable, run_context.monitoring.drift_warning
         shown |= {"psi": plots.psi_bars(drift, *bounds), "distributions": plots.moved_distributions(drift)}
     for table in TABLES:
         is_drift = table == "monitoring.drift"
         facts = {"comparisons": compared} if is_drift else {}
-        yield table_result(context, workspace, table, facts, shown if is_drift else {})
+        yield table_result(context, run_context, table, facts, shown if is_drift else {})
 
 
-def watched_models(workspace: Workspace) -> list[str]:
+def watched_models(run_context: RunContext) -> list[str]:
     """Return the models whose training the features are held against: the live one, and the one that may follow it.
 
     Both, so that a release changes nothing that monitoring has to write.
     """
-    live = workspace.home.releases.live()
-    return sorted({model_name(workspace)} | ({live.model_id} if live else set()))
+    live = run_context.home.releases.live()
+    return sorted({model_name(run_context)} | ({live.model_id} if live else set()))
 
 
-def trained_on(workspace: Workspace, model_id: str) -> dict[str, str]:
+def trained_on(run_context: RunContext, model_id: str) -> dict[str, str]:
     """Return the versions of the feature tables that a model was trained on, as far as its checkpoint says."""
-    directory = workspace.home.models / model_id
+    directory = run_context.home.models / model_id
     if not (directory / MANIFEST_FILE).exists():
         return {}
     return dict(read_manifest(directory)["metadata"].get("features", {}))

@@ -1,4 +1,4 @@
-"""The evaluation: the candidate beside random, BM25, its encoder and the model before it, on the test split of task 1."""
+"""The evaluation: the challenger beside random, BM25, its encoder and the model before it, on the test split of task 1."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,10 +8,10 @@ import polars as pl
 
 from assets.core.table_asset import table_asset, table_result
 from assets.model.two_tower import model_name
-from assets.release.promotion_gate import current_verdict, winner
+from assets.release.promotion_gate import current_gate_result, winner
 from assets.reporting.evaluation_report import report
-from assets.run_context import Workspace
-from assets.services.offline_evaluation import BASELINES, Subject, measure, previous_model
+from assets.run_context import RunContext
+from assets.services.offline_evaluation import BASELINES, EvaluationTarget, measure, previous_model
 from assets.services.serving_model import ServingModel
 from models.evaluation.breakdown import WHOLE, long_metrics
 from models.evaluation.evaluate import Evaluation
@@ -33,26 +33,26 @@ _RANKED = ("model", "encoder", "bm25", "random", "previous")
     ],
 )
 def evaluation(
-    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Measure the models' stored vectors on the test queries, unless these very vectors were measured on them before.
 
     The new model, and the live one too where the gate has it stay.
     """
-    candidate = model_name(workspace)
-    for model_id in dict.fromkeys((candidate, winner(workspace, current_verdict(workspace)))):
-        subject, inputs = _subject(workspace, model_id)
-        if datasets.metrics(workspace.home.lake, model_id)["inputs"].unique().to_list() != [inputs]:
-            _measure(workspace, subject, inputs)
-    known = datasets.metrics(workspace.home.lake, candidate)
+    challenger = model_name(run_context)
+    for model_id in dict.fromkeys((challenger, winner(run_context, current_gate_result(run_context)))):
+        target, inputs = _target(run_context, model_id)
+        if datasets.metrics(run_context.home.lake, model_id)["inputs"].unique().to_list() != [inputs]:
+            _measure(run_context, target, inputs)
+    known = datasets.metrics(run_context.home.lake, challenger)
     if known.is_empty():
         context.log.warning("no judgement is in the test split: nothing was measured")
     shown = {}
     if known.height:
-        queries = datasets.compared_queries(workspace.home.lake, candidate)
+        queries = datasets.compared_queries(run_context.home.lake, challenger)
         shown = {"report": report(known, queries)}
     for table in TABLES:
-        yield table_result(context, workspace, table, {}, shown if table == "evaluation.metrics" else {})
+        yield table_result(context, run_context, table, {}, shown if table == "evaluation.metrics" else {})
 
 
 def summary(metrics: pl.DataFrame) -> dict[str, Any]:
@@ -78,43 +78,43 @@ def summary(metrics: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def _subject(workspace: Workspace, model_id: str) -> tuple[Subject, str]:
+def _target(run_context: RunContext, model_id: str) -> tuple[EvaluationTarget, str]:
     """Return what is to be measured, and the digest of all that the numbers hang on."""
-    table = ServingModel.of(workspace, model_id).vector_table
-    version = workspace.home.vectors.version(table)
-    with workspace.home.lake.reading() as connection:
+    table = ServingModel.of(run_context, model_id).vector_table
+    version = run_context.home.vectors.version(table)
+    with run_context.home.lake.reading() as connection:
         pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"])
         products = tables.fingerprint(connection, CONTRACTS["staging.products"])
         asked = point_in_time.fingerprints(connection)
-    previous = previous_model(workspace, model_id)
-    rows = workspace.home.releases.vectors_since(table, version)
-    settings = workspace.bm25.model_dump_json(), str(workspace.release.min_queries)
+    previous = previous_model(run_context, model_id)
+    rows = run_context.home.releases.vectors_since(table, version)
+    settings = run_context.bm25.model_dump_json(), str(run_context.release.min_queries)
     parts = (model_id, str(rows), previous or "", pairs, products, *asked, *settings, _FORMAT)
-    return Subject(model_id, (table, version), previous=previous), digest(*parts)
+    return EvaluationTarget(model_id, (table, version), previous=previous), digest(*parts)
 
 
-def _measure(workspace: Workspace, subject: Subject, inputs: str) -> None:
+def _measure(run_context: RunContext, target: EvaluationTarget, inputs: str) -> None:
     """Measure and write the three tables, in one transaction."""
-    judgements = datasets.task1_judgements(workspace.home.lake)
+    judgements = datasets.task1_judgements(run_context.home.lake)
     rows = {table: tables.no_rows(CONTRACTS[table]) for table in TABLES}
     if judgements.height:
-        measured = measure(workspace, subject, judgements, cached=True)
+        measured = measure(run_context, target, judgements, cached=True)
         texts = judgements.select("locale", "query_id", "query").unique()
         metrics = long_metrics(
             measured,
             "model",
             BASELINES,
-            seed=workspace.training.seed,
-            min_queries=workspace.release.min_queries,
+            seed=run_context.training.seed,
+            min_queries=run_context.release.min_queries,
         )
         rows = {
-            "evaluation.metrics": _metric_rows(subject.model_id, metrics, inputs),
-            "evaluation.queries": _query_rows(subject.model_id, measured, texts),
-            "evaluation.rankings": _ranking_rows(subject.model_id, measured, texts),
+            "evaluation.metrics": _metric_rows(target.model_id, metrics, inputs),
+            "evaluation.queries": _query_rows(target.model_id, measured, texts),
+            "evaluation.rankings": _ranking_rows(target.model_id, measured, texts),
         }
-    with workspace.home.lake.writing() as connection:
+    with run_context.home.lake.writing() as connection:
         for table, frame in rows.items():
-            tables.refresh_from(connection, CONTRACTS[table], frame, f"model_id = '{subject.model_id}'")
+            tables.refresh_from(connection, CONTRACTS[table], frame, f"model_id = '{target.model_id}'")
         for table in ("evaluation.folds", "evaluation.trials"):  # filled by commands, and asked by then or before
             tables.ensure(connection, CONTRACTS[table])
 

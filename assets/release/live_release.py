@@ -12,10 +12,10 @@ from assets import run_end
 from assets.core.table_asset import first_rows, outside_schema, result
 from assets.keys import asset_key
 from assets.release.evaluation import summary
-from assets.release.promotion_gate import current_verdict, shown, winner
+from assets.release.promotion_gate import current_gate_result, shown, winner
 from assets.release.readiness import unfinished
-from assets.run_context import Workspace
-from assets.services.serving_model import ServingModel, hindrance
+from assets.run_context import RunContext
+from assets.services.serving_model import ServingModel, unservable_reason
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.features import datasets, point_in_time
@@ -63,7 +63,7 @@ _SHOWN = ("release", "published_at", "kind", "model_id", "vector_version", "snap
     description="The model, the version of its vectors and the lake's snapshot that searches answer with.",
 )
 def releases_live(
-    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
     """Publish the lake's state, and mark it as an as-of point; write nothing if searchers would see no difference.
 
@@ -71,29 +71,29 @@ def releases_live(
     dated features changed: then the live model goes on with those. A rollback stays until something changed since. Where a
     table has not followed its sources, or was not checked, the live release stays: a run of the whole job goes on from there.
     """
-    home, now = workspace.home, datetime.now(UTC)
-    verdict, live = current_verdict(workspace), home.releases.live()
-    told = shown(verdict) if verdict else None
-    model_id = winner(workspace, verdict)
+    home, now = run_context.home, datetime.now(UTC)
+    gate_result, live = current_gate_result(run_context), home.releases.live()
+    told = shown(gate_result) if gate_result else None
+    model_id = winner(run_context, gate_result)
     snapshot = checkpoints.content_snapshot(home.lake)
-    why = unfinished(workspace, model_id)
+    why = unfinished(run_context, model_id)
     if why:
-        return _stay(context, workspace, why)
+        return _stay(context, run_context, why)
     if live is not None:
         home.online.restore(home.lake, live.snapshot, ())
     online = home.online.write(home.lake, snapshot)  # before a release that names the snapshot is there
     with home.lake.reading() as connection:
         as_of = point_in_time.as_of(connection, home.settings)
-    held = None if workspace.force else rollback.held(home, model_id)
+    held = None if run_context.force else rollback.held(home, model_id)
     is_refused = live is not None and told is not None and model_id == live.model_id
-    if live is not None and (held or (is_refused and _is_current(workspace, live))):
+    if live is not None and (held or (is_refused and _is_current(run_context, live))):
         release, is_new = live, False
     else:
         is_same_model = live is not None and live.model_id == model_id
         gate = json.loads(live.metrics).get("gate") if live is not None and is_same_model else told
         measured = summary(datasets.metrics(home.lake, model_id))
         published = _publish(
-            ServingModel.of(workspace, model_id),
+            ServingModel.of(run_context, model_id),
             kind="catalogue" if is_same_model else "model",
             snapshot=snapshot,
             published_at=now,
@@ -101,7 +101,7 @@ def releases_live(
             note=f"forced: {gate['reason']}" if gate and gate["decision"] == "forced" and not is_same_model else "",
         )
         release, is_new = published.release, published.is_new
-    run_end.at_end(workspace, partial(checkpoints.mark, home.lake, context.run.run_id, now, snapshot))
+    run_end.at_end(run_context, partial(checkpoints.mark, home.lake, context.run.run_id, now, snapshot))
     facts = {"release": release.release, "is_new": is_new, "snapshot": release.snapshot, "model": release.model_id}
     facts |= {"online_upserted": online.upserted, "online_deleted": online.deleted}
     newest = home.releases.all()[::-1]
@@ -111,50 +111,50 @@ def releases_live(
         facts["gate"] = told
     if held:
         facts["warning"] = held
-    return result(context, workspace, "releases.live", f"release-{release.release}", metadata, facts)
+    return result(context, run_context, "releases.live", f"release-{release.release}", metadata, facts)
 
 
-def _stay(context: dg.AssetExecutionContext, workspace: Workspace, why: str) -> dg.MaterializeResult[Any]:
+def _stay(context: dg.AssetExecutionContext, run_context: RunContext, why: str) -> dg.MaterializeResult[Any]:
     """Report that the live release stays.
 
     Raises:
         WarehouseError: There is none.
     """
-    live = workspace.home.releases.live()
+    live = run_context.home.releases.live()
     if live is None:
         raise WarehouseError(f"nothing can be published yet: {why}", "run the whole: stockroom build")
     warning = f"release {live.release} stays: {why}; run the whole: stockroom build, or the job apply"
     context.log.warning(warning)
     facts = {"release": live.release, "is_new": False, "snapshot": live.snapshot, "model": live.model_id}
     facts |= {"online_upserted": 0, "online_deleted": 0, "warning": warning}
-    return result(context, workspace, "releases.live", f"release-{live.release}", {"kind": live.kind}, facts)
+    return result(context, run_context, "releases.live", f"release-{live.release}", {"kind": live.kind}, facts)
 
 
-def _is_current(workspace: Workspace, live: Release) -> bool:
+def _is_current(run_context: RunContext, live: Release) -> bool:
     """Tell whether a live release that stays shows searchers what they would see of the lake as it now is.
 
     It is so too where its model cannot be applied any more: then nothing else can be shown under it.
     """
-    home = workspace.home
-    if hindrance(workspace, live.model_id):
+    home = run_context.home
+    if unservable_reason(run_context, live.model_id):
         return True
-    table = ServingModel.of(workspace, live.model_id).vector_table
+    table = ServingModel.of(run_context, live.model_id).vector_table
     with home.lake.reading(live.snapshot) as then, home.lake.reading() as now:
         same_features = point_in_time.fingerprints(then) == point_in_time.fingerprints(now)
     return same_features and (live.vector_table, live.vector_version) == (table, home.vectors.version(table))
 
 
 def key_differences(
-    workspace: Workspace, vector_table: str, version: int, snapshot: int, among: pl.DataFrame | None = None
+    run_context: RunContext, vector_table: str, version: int, snapshot: int, among: pl.DataFrame | None = None
 ) -> tuple[int, int]:
     """Count the products of a snapshot without a vector in a version of a table, and the vectors without a product.
 
     Neither the version nor the snapshot ever changes: they are compared once in a run, by the keys `among` a frame where
     all others were compared before.
     """
-    return workspace.once(
+    return run_context.cached(
         f"key differences {vector_table} {version} {snapshot}",
-        lambda: consistency.catalogue_differences(workspace.home, vector_table, version, snapshot, among),
+        lambda: consistency.catalogue_differences(run_context.home, vector_table, version, snapshot, among),
     )
 
 
@@ -164,12 +164,12 @@ def _publish(model: ServingModel, *, snapshot: int, **told: Any) -> Publication:
     Raises:
         WarehouseError: A product has no vector, or a vector no product.
     """
-    home, version = model.workspace.home, model.workspace.home.vectors.version(model.vector_table)
+    home, version = model.run_context.home, model.run_context.home.vectors.version(model.vector_table)
     live, among = home.releases.live(), None
     if live and live.vector_table == model.vector_table:
         with home.lake.reading() as connection:
             among = change_feed.changed_keys(connection, [CONTRACTS["features.products"]], live.snapshot)
-    missing, extra = key_differences(model.workspace, model.vector_table, version, snapshot, among)
+    missing, extra = key_differences(model.run_context, model.vector_table, version, snapshot, among)
     if missing or extra:
         raise WarehouseError(
             f"the vectors are not those of the catalogue: {missing:,} products without a vector, {extra:,} vectors "

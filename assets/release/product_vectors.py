@@ -11,8 +11,8 @@ from assets.core.column_lineage import lineage_metadata
 from assets.core.table_asset import first_rows, outside_schema, result
 from assets.keys import asset_key
 from assets.model.two_tower import model_name
-from assets.run_context import Workspace
-from assets.services.serving_model import ServingModel, live_rival
+from assets.run_context import RunContext
+from assets.services.serving_model import ServingModel, live_champion
 from warehouse.code_digest import digest
 from warehouse.features import datasets, point_in_time
 from warehouse.lake import change_feed
@@ -43,32 +43,32 @@ _ROWS = 50_000  # products embedded at a time: 150 MB at 384 dimensions
     description="One vector per product, made by a model's product tower; models with an equal product side share a table.",
 )
 def vectors_products(
-    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
     """Embed the products whose text or features are new to this model; take out those that left the catalogue.
 
     The live model's vectors are brought in line too while it is another: it stays where the gate refuses the new one.
     """
-    model = ServingModel.of(workspace, model_name(workspace))
-    keys = None if workspace.anew or workspace.compares_whole else model.changed("product")
-    products = model.with_input_hash(datasets.products(workspace.home.lake, keys=keys))
-    written, version = embed(model, products, keys, anew=workspace.anew)
-    live = live_rival(workspace, model.model_id)
+    model = ServingModel.of(run_context, model_name(run_context))
+    keys = None if run_context.reembed_all or run_context.compares_whole else model.changed("product")
+    products = model.with_input_hash(datasets.products(run_context.home.lake, keys=keys))
+    written, version = embed(model, products, keys, reembed_all=run_context.reembed_all)
+    live = live_champion(run_context, model.model_id)
     if live is not None and live.vector_table != model.vector_table:
         embed(live, live.with_input_hash(products))
-    with workspace.home.lake.reading() as connection:
+    with run_context.home.lake.reading() as connection:
         versions = [change_feed.data_version(connection, table) for table in _READ]
         versions += point_in_time.fingerprints(connection)
     return result(
         context,
-        workspace,
+        run_context,
         "vectors.products",
         digest(model.vector_table, *versions),
         {
-            "dagster/row_count": workspace.home.vectors.count(model.vector_table) if version else 0,
+            "dagster/row_count": run_context.home.vectors.count(model.vector_table) if version else 0,
             "table": model.vector_table,
             "table_version": version,
-            **lineage_metadata("vectors.products", workspace.home.dated),
+            **lineage_metadata("vectors.products", run_context.home.dated),
             **first_rows(_SHOWN, products.select(_SHOWN).head(5).iter_rows()),
         },
         {"upserted": written.upserted, "deleted": written.deleted},
@@ -76,28 +76,28 @@ def vectors_products(
 
 
 def embed(
-    model: ServingModel, products: pl.DataFrame, keys: pl.DataFrame | None = None, *, anew: bool = False
+    model: ServingModel, products: pl.DataFrame, keys: pl.DataFrame | None = None, *, reembed_all: bool = False
 ) -> tuple[VectorWrite, int]:
     """Reconcile the model's vector table with the products and bring its index up to date; return the version with it.
 
     With `keys` the products are those that there still are under them, and no other row is looked at. With `anew` every
     vector is made, and those that differ from what is stored are written.
     """
-    store = model.workspace.home.vectors
+    store = model.run_context.home.vectors
     change = plan(products, store.current(model.vector_table, keys))
-    if anew:
+    if reembed_all:
         rows: Iterable[Rows] = store.differing(model.vector_table, _rows(model, products))
     else:
         rows = _rows(model, products.join(change.upsert, on="key", how="semi", maintain_order="left"))
     written = store.apply(model.vector_table, rows, change.delete["key"].to_list(), model.dim)
-    share = model.workspace.release.max_unindexed_share
+    share = model.run_context.release.max_unindexed_share
     return written, store.refresh_index(model.vector_table, unindexed_share=share) if written.version else 0
 
 
 def _rows(model: ServingModel, products: pl.DataFrame) -> Iterator[pa.Table]:
     if products.is_empty():
         return
-    on_progress, done = model.workspace.progress("embedding products", total=products.height), 0
+    on_progress, done = model.run_context.progress("embedding products", total=products.height), 0
     for part in products.iter_slices(_ROWS):
         embedded = model.product_vectors(part)  # (rows, dim)
         rows = part.select("key", "product_id", "locale", "title", "input_hash").to_arrow()

@@ -8,117 +8,117 @@ import polars as pl
 
 from assets.core.table_asset import table_asset, table_result
 from assets.model.two_tower import model_name
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from assets.services.offline_evaluation import asked, stored_vectors
-from assets.services.serving_model import ServingModel, hindrance, live_rival
+from assets.services.serving_model import ServingModel, live_champion, unservable_reason
 from assets.services.text_vectors import product_texts, query_texts
 from models.evaluation.bootstrap import Interval
 from models.evaluation.judged_set import Catalogue, JudgedSet
 from models.evaluation.promotion_gate import PUBLISHED, Comparison, compare_recall, decide, is_undecidable
-from models.evaluation.rankers import DenseSystem
+from models.evaluation.rankers import DenseRanker
 from warehouse.code_digest import digest
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.features import datasets, point_in_time
 from warehouse.lake import tables
-from warehouse.operations.rollback import withdrawn_by
+from warehouse.operations.rollback import demoted_by
 from warehouse.serving.release_log import Release
 
 GATE = CONTRACTS["evaluation.gate"]
 _MEASURED = ("recall_at_10", "baseline_recall_at_10", "difference", "low", "high", "queries")
 
-Verdict = dict[str, Any]
+GateResult = dict[str, Any]
 """A row of evaluation.gate."""
 
 
 @dg.asset(**table_asset("evaluation.gate", deps=("vectors.products", "training.pairs"), kinds={"numpy"}))
 def evaluation_gate(
-    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
     """Hold the new model against the live one, unless these very two were held against each other on this very data."""
-    pair = _Pair.of(workspace)
-    with workspace.home.lake.writing() as connection:
+    pair = _Pair.of(run_context)
+    with run_context.home.lake.writing() as connection:
         tables.ensure(connection, GATE)
     facts: dict[str, Any] = {"scored": False}
     if pair is not None:
         known = pair.known()
         comparison = _comparison(known) if known else pair.compare()
-        verdict = pair.verdict(comparison)
-        with workspace.home.lake.writing() as connection:
-            row = pl.DataFrame([verdict], schema=_schema())
-            tables.refresh_from(connection, GATE, row, f"key = '{verdict['key']}'")
-        facts = {"scored": known is None, **shown(verdict)}
-    return table_result(context, workspace, GATE.table, facts)
+        gate_result = pair.gate_result(comparison)
+        with run_context.home.lake.writing() as connection:
+            row = pl.DataFrame([gate_result], schema=_schema())
+            tables.refresh_from(connection, GATE, row, f"key = '{gate_result['key']}'")
+        facts = {"scored": known is None, **shown(gate_result)}
+    return table_result(context, run_context, GATE.table, facts)
 
 
-def current_verdict(workspace: Workspace) -> Verdict | None:
+def current_gate_result(run_context: RunContext) -> GateResult | None:
     """Return what the gate has to say of the new model, None if it is live already.
 
     Raises:
         WarehouseError: The gate has not yet seen these models on this data.
     """
-    pair = _Pair.of(workspace)
+    pair = _Pair.of(run_context)
     if pair is None:
         return None
     known = pair.known()
     if known is None:
         raise WarehouseError(
-            f"model {pair.candidate.model_id} was not yet held against the live one on this data",
+            f"model {pair.challenger.model_id} was not yet held against the live one on this data",
             "materialize evaluation/gate first, or run the whole: stockroom build",
         )
-    return pair.verdict(_comparison(known))
+    return pair.gate_result(_comparison(known))
 
 
-def winner(workspace: Workspace, verdict: Verdict | None) -> str:
+def winner(run_context: RunContext, gate_result: GateResult | None) -> str:
     """Return the model that is to answer searches: the new one if the gate lets it through, else the live one."""
-    if verdict is None:
-        return model_name(workspace)
-    return str(verdict["model_id"] if verdict["decision"] in PUBLISHED else verdict["live_model_id"])
+    if gate_result is None:
+        return model_name(run_context)
+    return str(gate_result["model_id"] if gate_result["decision"] in PUBLISHED else gate_result["live_model_id"])
 
 
-def shown(verdict: Verdict) -> dict[str, Any]:
-    """Return what people and programs are told of a verdict."""
-    return {name: value for name, value in verdict.items() if name not in ("key", "inputs")}
+def shown(gate_result: GateResult) -> dict[str, Any]:
+    """Return what people and programs are told of a gate result."""
+    return {name: value for name, value in gate_result.items() if name not in ("key", "inputs")}
 
 
 class _Pair:
     """The new model, and what it is held against: the live model, or the new one's own encoder in its place."""
 
-    def __init__(self, workspace: Workspace, candidate: str) -> None:
-        self.workspace = workspace
-        self.candidate = ServingModel(workspace, candidate)
-        self.live = workspace.home.releases.live()
-        self.rival = live_rival(workspace, candidate)
+    def __init__(self, run_context: RunContext, challenger: str) -> None:
+        self.run_context = run_context
+        self.challenger = ServingModel(run_context, challenger)
+        self.live = run_context.home.releases.live()
+        self.champion = live_champion(run_context, challenger)
 
     @classmethod
-    def of(cls, workspace: Workspace) -> "_Pair | None":
+    def of(cls, run_context: RunContext) -> "_Pair | None":
         """Return the pair, None if the new model is the live one."""
-        candidate, live = model_name(workspace), workspace.home.releases.live()
-        return None if live is not None and live.model_id == candidate else cls(workspace, candidate)
+        challenger, live = model_name(run_context), run_context.home.releases.live()
+        return None if live is not None and live.model_id == challenger else cls(run_context, challenger)
 
     @cached_property
     def key(self) -> str:
         """Return the key of the pair's row."""
-        return f"{self.candidate.model_id}:{self.live.model_id if self.live else 'first'}"
+        return f"{self.challenger.model_id}:{self.live.model_id if self.live else 'first'}"
 
     @cached_property
     def inputs(self) -> str:
         """Return the digest of all that the comparison hangs on."""
-        home, models = self.workspace.home, [self.candidate, *([self.rival] if self.rival else [])]
+        home, models = self.run_context.home, [self.challenger, *([self.champion] if self.champion else [])]
         tables_of = {each.model_id: each.vector_table for each in models}
         versions = [
             f"{model_id}:{table}:{home.releases.vectors_since(table, home.vectors.version(table))}"
             for model_id, table in tables_of.items()
         ]
-        with self.workspace.home.lake.reading() as connection:
+        with self.run_context.home.lake.reading() as connection:
             pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"], "split = 'validation'")
             asked_features = point_in_time.fingerprints(connection)
-        settings = str(self.workspace.training.seed), str(self.workspace.release.min_queries)
+        settings = str(self.run_context.training.seed), str(self.run_context.release.min_queries)
         return digest(*versions, pairs, *asked_features, *settings)
 
-    def known(self) -> Verdict | None:
-        """Return the stored verdict of this pair on this data."""
-        with self.workspace.home.lake.reading() as connection:
+    def known(self) -> GateResult | None:
+        """Return the stored gate result of this pair on this data."""
+        with self.run_context.home.lake.reading() as connection:
             if not tables.exists(connection, GATE.table):
                 return None
             found = connection.execute(
@@ -128,38 +128,38 @@ class _Pair:
 
     def compare(self) -> Comparison:
         """Search the catalogue for every validation query with both."""
-        judgements = datasets.validation_judgements(self.workspace.home.lake)
+        judgements = datasets.validation_judgements(self.run_context.home.lake)
         if judgements.is_empty():
             return Comparison(0)
-        products = datasets.products(self.workspace.home.lake).sort("locale", "product_id")
+        products = datasets.products(self.run_context.home.lake).sort("locale", "product_id")
         catalogue = Catalogue(products.select("locale", "product_id"))
         judged = JudgedSet.from_frame(judgements, catalogue)
-        if self.rival is not None:
-            baseline = self._system(self.rival, products, judged)
+        if self.champion is not None:
+            baseline = self._system(self.champion, products, judged)
         else:
-            vectors = self.candidate.text_vectors
-            baseline = DenseSystem(vectors(query_texts(judged.queries)), vectors(product_texts(products)))
-        candidate = self._system(self.candidate, products, judged)
-        seed, min_queries = self.workspace.training.seed, self.workspace.release.min_queries
-        return compare_recall(judged, catalogue, candidate, baseline, seed=seed, min_queries=min_queries)
+            vectors = self.challenger.text_vectors
+            baseline = DenseRanker(vectors(query_texts(judged.queries)), vectors(product_texts(products)))
+        challenger = self._system(self.challenger, products, judged)
+        seed, min_queries = self.run_context.training.seed, self.run_context.release.min_queries
+        return compare_recall(judged, catalogue, challenger, baseline, seed=seed, min_queries=min_queries)
 
-    def verdict(self, comparison: Comparison) -> Verdict:
+    def gate_result(self, comparison: Comparison) -> GateResult:
         """Return the row of evaluation.gate: what was measured and what follows from it."""
-        margin, difference = self.workspace.release.gate_margin, comparison.difference
+        margin, difference = self.run_context.release.gate_margin, comparison.difference
         decision = decide(
             difference.low if difference else None,
             margin,
             is_first=self.live is None,
-            is_withdrawn=self.withdrawn_by is not None,
-            force=self.workspace.force,
+            is_demoted=self.demoted_by is not None,
+            force=self.run_context.force,
         )
         return {
             "key": self.key,
-            "model_id": self.candidate.model_id,
+            "model_id": self.challenger.model_id,
             "live_model_id": self.live.model_id if self.live else None,
             "decision": decision,
-            "baseline": "live" if self.rival else "encoder",
-            "recall_at_10": comparison.candidate,
+            "baseline": "live" if self.champion else "encoder",
+            "recall_at_10": comparison.challenger,
             "baseline_recall_at_10": comparison.baseline,
             "difference": _mean_difference(comparison),
             "low": difference.low if difference else None,
@@ -171,34 +171,34 @@ class _Pair:
         }
 
     @cached_property
-    def withdrawn_by(self) -> Release | None:
+    def demoted_by(self) -> Release | None:
         """Return the rollback that took the new model away from searches when it was live before."""
-        return withdrawn_by(self.workspace.home.releases.all(), self.candidate.model_id)
+        return demoted_by(self.run_context.home.releases.all(), self.challenger.model_id)
 
     def _reason(self, comparison: Comparison, decision: str) -> str:
         """Return the decision in words: what was measured, against what, and what can be done about it."""
-        live, difference, margin = self.live, comparison.difference, self.workspace.release.gate_margin
-        baseline = f"the live model {live.model_id}" if self.rival and live else "its own encoder"
+        live, difference, margin = self.live, comparison.difference, self.run_context.release.gate_margin
+        baseline = f"the live model {live.model_id}" if self.champion and live else "its own encoder"
         said = [
-            f"no validation query has an Exact product: nothing tells model {self.candidate.model_id} from {baseline}"
+            f"no validation query has an Exact product: nothing tells model {self.challenger.model_id} from {baseline}"
         ]
         if difference is not None:
             said = [
-                f"model {self.candidate.model_id} has recall@10 {comparison.candidate:.4f} on {comparison.queries:,} validation "
-                f"queries, {baseline} {comparison.baseline:.4f}: {difference.mean:+.4f} [{difference.low:+.4f}, "
+                f"model {self.challenger.model_id} has recall@10 {comparison.challenger:.4f} on {comparison.queries:,} "
+                f"validation queries, {baseline} {comparison.baseline:.4f}: {difference.mean:+.4f} [{difference.low:+.4f}, "
                 f"{difference.high:+.4f}], whose lower end must lie above {-margin:+.4f}"
             ]
         elif comparison.queries:
             said = [
-                f"{comparison.queries:,} validation queries are too few to judge, {self.workspace.release.min_queries:,} are "
-                f"wanted: on these model {self.candidate.model_id} has recall@10 {comparison.candidate:.4f}, {baseline} "
+                f"{comparison.queries:,} validation queries are too few to judge, {self.run_context.release.min_queries:,} are "
+                f"wanted: on these model {self.challenger.model_id} has recall@10 {comparison.challenger:.4f}, {baseline} "
                 f"{comparison.baseline:.4f}"
             ]
-        if live is not None and self.rival is None:
-            why = hindrance(self.workspace, live.model_id)
+        if live is not None and self.champion is None:
+            why = unservable_reason(self.run_context, live.model_id)
             said.append(f"the live model {live.model_id} could not be asked: {why}")
-        if self.withdrawn_by is not None:
-            back = self.withdrawn_by
+        if self.demoted_by is not None:
+            back = self.demoted_by
             said.append(f"it was live before, and release {back.release} went back from it ({back.note})")
         elif decision in ("undecided", "forced") and difference is None:
             said.append("judge more, or set release.min_queries")
@@ -208,13 +208,13 @@ class _Pair:
             )
         return "; ".join(said)
 
-    def _system(self, model: ServingModel, products: pl.DataFrame, judged: JudgedSet) -> DenseSystem:
-        version = self.workspace.home.vectors.version(model.vector_table)
-        of_products = stored_vectors(self.workspace, model.vector_table, version, products)
-        return DenseSystem(model.query_vectors(asked(judged)), of_products)
+    def _system(self, model: ServingModel, products: pl.DataFrame, judged: JudgedSet) -> DenseRanker:
+        version = self.run_context.home.vectors.version(model.vector_table)
+        of_products = stored_vectors(self.run_context, model.vector_table, version, products)
+        return DenseRanker(model.query_vectors(asked(judged)), of_products)
 
 
-def _comparison(row: Verdict) -> Comparison:
+def _comparison(row: GateResult) -> Comparison:
     recall, baseline, mean, low, high, queries = (row[name] for name in _MEASURED)
     return Comparison(queries, recall, baseline, None if low is None else Interval(mean, low, high))
 
@@ -222,9 +222,9 @@ def _comparison(row: Verdict) -> Comparison:
 def _mean_difference(comparison: Comparison) -> float | None:
     if comparison.difference is not None:
         return comparison.difference.mean
-    if comparison.candidate is None or comparison.baseline is None:
+    if comparison.challenger is None or comparison.baseline is None:
         return None
-    return comparison.candidate - comparison.baseline
+    return comparison.challenger - comparison.baseline
 
 
 def _schema() -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """Readiness: whether the lake and the vectors are as a whole run leaves them, so that a release may show them."""
 
 from assets.core.table_check import TableCheck
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from assets.services.serving_model import ServingModel
 from assets.tables.time_series import pairs_see_no_future
 from assets.tables.training import train_is_apart_from_test
 from warehouse.contracts.contract import Contract
 from warehouse.lake import incremental
 from warehouse.lake.incremental import CONTRACT, check_key
-from warehouse.lake.sync_tables import DERIVED, GIVEN
+from warehouse.lake.sync_tables import DERIVED_TABLES, RAW_TABLES
 from warehouse.lake.watermarks import Progress
 
 _BLOCKING = (train_is_apart_from_test, pairs_see_no_future)
@@ -17,16 +17,16 @@ _BLOCKING = (train_is_apart_from_test, pairs_see_no_future)
 UNVERSIONED = ""  # such a check is asked again when its tables change, not when its code does
 
 
-def unfinished(workspace: Workspace, model_id: str) -> str | None:
+def unfinished(run_context: RunContext, model_id: str) -> str | None:
     """Return what of the lake or of the vectors is not as a whole run leaves it; None if nothing is."""
-    home = workspace.home
+    home = run_context.home
     with home.lake.reading() as connection:
-        progress = Progress.read(connection, workspace.marks)
+        progress = Progress.read(connection, run_context.marks)
     behind = incremental.lagging(progress, home.derivations, home.settings)
     if behind:
         return f"{', '.join(behind)} {'has' if len(behind) == 1 else 'have'} not followed what changed before"
-    unchecked = _unchecked_tables(workspace)
-    if not unchecked and not _is_healthy(workspace, ServingModel.of(workspace, model_id).vector_table):
+    unchecked = _unchecked_tables(run_context)
+    if not unchecked and not _is_healthy(run_context, ServingModel.of(run_context, model_id).vector_table):
         unchecked = ["vectors.products"]
     return (
         f"{', '.join(unchecked)} changed and {'was' if len(unchecked) == 1 else 'were'} not checked"
@@ -35,14 +35,14 @@ def unfinished(workspace: Workspace, model_id: str) -> str | None:
     )
 
 
-def _unchecked_tables(workspace: Workspace) -> list[str]:
+def _unchecked_tables(run_context: RunContext) -> list[str]:
     """Return the tables that a release shows and that were not seen to hold what must hold of them, as they now are."""
-    with workspace.home.lake.reading() as connection:
-        progress = Progress.read(connection, workspace.marks)
+    with run_context.home.lake.reading() as connection:
+        progress = Progress.read(connection, run_context.marks)
     found = {
         table
-        for table, contract in workspace.home.contracts.items()
-        if table in (*GIVEN, *DERIVED, "registry.dated") or table.startswith("dated.")
+        for table, contract in run_context.home.contracts.items()
+        if table in (*RAW_TABLES, *DERIVED_TABLES, "registry.dated") or table.startswith("dated.")
         if not keeps_contract(progress, contract)
     }
     return sorted(found | {check.table for check in _BLOCKING if not has_passed(progress, check)})
@@ -58,13 +58,13 @@ def has_passed(progress: Progress, check: TableCheck) -> bool:
     return progress.is_current(check_key(check.table, check.name), check.reads, UNVERSIONED)
 
 
-def _is_healthy(workspace: Workspace, table: str) -> bool:
+def _is_healthy(run_context: RunContext, table: str) -> bool:
     """Tell whether the newest version of a vector table passed all checks, or is what the live release shows."""
-    version, live = workspace.home.vectors.version(table), workspace.home.releases.live()
+    version, live = run_context.home.vectors.version(table), run_context.home.releases.live()
     if live is not None and (live.vector_table, live.vector_version) == (table, version):
         return True
-    with workspace.home.lake.reading() as connection:
-        return Progress.read(connection, workspace.marks).is_current(index_key(table), (), str(version))
+    with run_context.home.lake.reading() as connection:
+        return Progress.read(connection, run_context.marks).is_current(index_key(table), (), str(version))
 
 
 def index_key(table: str) -> str:

@@ -74,7 +74,7 @@ def slice_differences(metrics: pl.DataFrame) -> dg.MarkdownMetadataValue:
 
 
 def locale_bars(metrics: pl.DataFrame) -> dg.MarkdownMetadataValue:
-    """Draw every system's recall@10 and nDCG by locale, given rows of evaluation.metrics."""
+    """Draw every ranker's recall@10 and nDCG by locale, given rows of evaluation.metrics."""
     whole = metrics.filter(slice="all")
     locales = whole["locale"].unique().sort().to_list()
     systems = [name for name in SYSTEMS if name in whole["system"].unique().to_list()]

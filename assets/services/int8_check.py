@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from assets.services.text_vectors import TextVectors, product_texts, query_texts
 from models.encoder.fingerprint import resolve_precision
 from models.errors import ModelError
 from models.evaluation.judged_set import Catalogue, JudgedSet
 from models.evaluation.promotion_gate import compare_recall
-from models.evaluation.rankers import DenseSystem
+from models.evaluation.rankers import DenseRanker
 from warehouse.code_digest import digest
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import datasets
@@ -27,7 +27,7 @@ Measured = dict[str, Any]
 """recall@10 in int8 and in f32, the loss, over how many queries and products; and `inputs`, what it was measured on."""
 
 
-def check_int8(workspace: Workspace) -> Measured | None:
+def check_int8(run_context: RunContext) -> Measured | None:
     """Return what int8 loses against f32 on validation queries, None where the encoder computes in something else.
 
     Measured among `int8_products` products, those judged for these queries and others drawn by the seed, once for each
@@ -36,23 +36,23 @@ def check_int8(workspace: Workspace) -> Measured | None:
     Raises:
         ModelError: The loss is above the setting, nothing could be measured, or a vector depends on its batch.
     """
-    settings = workspace.encoder
+    settings = run_context.encoder
     if resolve_precision(settings) != "int8":
         return None
-    record = workspace.home.encoders / f"{TextVectors(workspace).fingerprint}.int8.json"
-    inputs = _inputs(workspace)
-    measured = _kept(record, inputs) or _measure(workspace) | {"inputs": inputs}
+    record = run_context.home.encoders / f"{TextVectors(run_context).fingerprint}.int8.json"
+    inputs = _inputs(run_context)
+    measured = _kept(record, inputs) or _measure(run_context) | {"inputs": inputs}
     record.parent.mkdir(parents=True, exist_ok=True)
     record.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
-    mend = "set STOCKROOM_ENCODER__PRECISION=auto"
+    hint = "set STOCKROOM_ENCODER__PRECISION=auto"
     if not measured["queries"]:
-        raise ModelError("int8 cannot be measured: no validation query has an Exact product", mend)
+        raise ModelError("int8 cannot be measured: no validation query has an Exact product", hint)
     if measured["int8_loss"] > settings.int8_loss:
         raise ModelError(
             f"int8 finds less than f32: recall@10 {measured['int8_recall_at_10']:.4f} against "
             f"{measured['f32_recall_at_10']:.4f} on {measured['queries']:,} validation queries among "
             f"{measured['products']:,} products, a loss of {measured['int8_loss']:.4f}, and {settings.int8_loss:g} is allowed",
-            f"{mend}, or allow more with STOCKROOM_ENCODER__INT8_LOSS",
+            f"{hint}, or allow more with STOCKROOM_ENCODER__INT8_LOSS",
         )
     return measured
 
@@ -64,29 +64,29 @@ def _kept(record: Path, inputs: str) -> Measured | None:
     return measured if measured["inputs"] == inputs else None
 
 
-def _inputs(workspace: Workspace) -> str:
-    with workspace.home.lake.reading() as connection:
+def _inputs(run_context: RunContext) -> str:
+    with run_context.home.lake.reading() as connection:
         pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"], "split = 'validation'")
-    return digest(pairs, str(workspace.encoder.int8_products), str(workspace.training.seed))
+    return digest(pairs, str(run_context.encoder.int8_products), str(run_context.training.seed))
 
 
-def _measure(workspace: Workspace) -> Measured:
+def _measure(run_context: RunContext) -> Measured:
     """Search with both for every validation query."""
-    judgements = datasets.validation_judgements(workspace.home.lake)
-    products = _catalogue(workspace, judgements)
+    judgements = datasets.validation_judgements(run_context.home.lake)
+    products = _catalogue(run_context, judgements)
     catalogue = Catalogue(products.select("locale", "product_id"))
     judged = JudgedSet.from_frame(judgements, catalogue)
     queries, texts = query_texts(judged.queries), product_texts(products)
     systems = {}
     for precision in ("int8", "f32"):
-        encoder = workspace.encoder.model_copy(update={"precision": precision})
-        vectors = TextVectors(replace(workspace, encoder=encoder))
-        vectors.fill(queries + texts, partial(workspace.progress, f"measuring {precision}"))
-        systems[precision] = DenseSystem(vectors.cached(queries), vectors.cached(texts))
+        encoder = run_context.encoder.model_copy(update={"precision": precision})
+        vectors = TextVectors(replace(run_context, encoder=encoder))
+        vectors.fill(queries + texts, partial(run_context.progress, f"measuring {precision}"))
+        systems[precision] = DenseRanker(vectors.cached(queries), vectors.cached(texts))
         if precision == "int8":
             _refuse_neighbours(vectors, texts[:: max(1, len(texts) // _ALONE_TEXTS)])
-    found = compare_recall(judged, catalogue, systems["int8"], systems["f32"], seed=workspace.training.seed)
-    int8, f32 = found.candidate, found.baseline
+    found = compare_recall(judged, catalogue, systems["int8"], systems["f32"], seed=run_context.training.seed)
+    int8, f32 = found.challenger, found.baseline
     return {
         "int8_recall_at_10": int8,
         "f32_recall_at_10": f32,
@@ -96,13 +96,13 @@ def _measure(workspace: Workspace) -> Measured:
     }
 
 
-def _catalogue(workspace: Workspace, judgements: pl.DataFrame) -> pl.DataFrame:
+def _catalogue(run_context: RunContext, judgements: pl.DataFrame) -> pl.DataFrame:
     """Return the products that are searched: the judged ones, and drawn ones up to the setting."""
-    products = datasets.products(workspace.home.lake).sort("locale", "product_id")
+    products = datasets.products(run_context.home.lake).sort("locale", "product_id")
     is_judged = products["key"].is_in(judgements["product_key"].implode())
-    wanted = max(0, workspace.encoder.int8_products - int(is_judged.sum()))
+    wanted = max(0, run_context.encoder.int8_products - int(is_judged.sum()))
     others = np.flatnonzero(~is_judged.to_numpy())
-    drawn = np.random.default_rng(workspace.training.seed).choice(others, min(wanted, len(others)), replace=False)
+    drawn = np.random.default_rng(run_context.training.seed).choice(others, min(wanted, len(others)), replace=False)
     return products[np.sort(np.concatenate([np.flatnonzero(is_judged.to_numpy()), drawn]))]
 
 

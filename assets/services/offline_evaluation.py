@@ -4,14 +4,14 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from assets.services.query_segments import slices_of
-from assets.services.serving_model import ServingModel, hindrance
+from assets.services.serving_model import ServingModel, unservable_reason
 from assets.services.text_vectors import Matrix, product_texts, query_texts
 from models.encoder.loading import encoder_fingerprint
 from models.evaluation.evaluate import Evaluation, evaluate
 from models.evaluation.judged_set import Catalogue, JudgedSet
-from models.evaluation.rankers import Bm25System, DenseSystem, RandomSystem, System
+from models.evaluation.rankers import Bm25Ranker, DenseRanker, RandomRanker, Ranker
 from warehouse.features import datasets
 from warehouse.vectors.lance_tables import to_matrix
 
@@ -20,7 +20,7 @@ BASELINES = ("encoder", "bm25", "previous")
 
 
 @dataclass(frozen=True)
-class Subject:
+class EvaluationTarget:
     """Name what is measured: a model, its vectors, and the snapshot that they were made from (None: newest).
 
     `vectors` are a table and its version; without them the products are embedded anew. `previous` is the model to measure
@@ -33,47 +33,47 @@ class Subject:
     previous: str | None = None
 
 
-def previous_model(workspace: Workspace, model_id: str) -> str | None:
+def previous_model(run_context: RunContext, model_id: str) -> str | None:
     """Return the model of the newest release that has another one than this.
 
     None if there is none, it stands on another encoder, or it cannot be applied any more.
     """
-    others = [release for release in workspace.home.releases.all() if release.model_id != model_id]
-    if not others or others[-1].encoder_fingerprint != encoder_fingerprint(workspace.encoder):
+    others = [release for release in run_context.home.releases.all() if release.model_id != model_id]
+    if not others or others[-1].encoder_fingerprint != encoder_fingerprint(run_context.encoder):
         return None
     before = others[-1].model_id
-    return None if hindrance(workspace, before) else before
+    return None if unservable_reason(run_context, before) else before
 
 
-def measure(workspace: Workspace, subject: Subject, judgements: pl.DataFrame, *, cached: bool) -> Evaluation:
-    """Score the subject and its baselines on judged pairs of products in its catalogue.
+def measure(run_context: RunContext, target: EvaluationTarget, judgements: pl.DataFrame, *, cached: bool) -> Evaluation:
+    """Score the target and its baselines on judged pairs of products in its catalogue.
 
     Args:
-        workspace: where the vectors are.
-        subject: what to measure.
+        run_context: where the vectors are.
+        target: what to measure.
         judgements: locale, query_id, query (cleaned), product_id and label.
         cached: whether the queries' texts are in the embedding cache; else they are encoded and not kept.
     """
-    products = datasets.products(workspace.home.lake, subject.snapshot).sort("locale", "product_id")
+    products = datasets.products(run_context.home.lake, target.snapshot).sort("locale", "product_id")
     catalogue = Catalogue(products.select("locale", "product_id"))
     judged = JudgedSet.from_frame(judgements, catalogue)
-    model, queries, texts = ServingModel(workspace, subject.model_id), asked(judged), product_texts(products)
+    model, queries, texts = ServingModel(run_context, target.model_id), asked(judged), product_texts(products)
     query_base = (model.text_vectors if cached else model.texts.encoded)(query_texts(queries))
-    if subject.vectors is None:
+    if target.vectors is None:
         product_vectors = model.product_vectors(products)
     else:
-        product_vectors = stored_vectors(workspace, *subject.vectors, products)
-    systems: dict[str, System] = {
-        "model": DenseSystem(model.query_vectors(queries, query_base, subject.snapshot), product_vectors),
-        "encoder": DenseSystem(query_base, model.text_vectors(texts)),
-        "bm25": Bm25System.build(texts, catalogue, workspace.bm25),
-        "random": RandomSystem(workspace.training.seed),
+        product_vectors = stored_vectors(run_context, *target.vectors, products)
+    systems: dict[str, Ranker] = {
+        "model": DenseRanker(model.query_vectors(queries, query_base, target.snapshot), product_vectors),
+        "encoder": DenseRanker(query_base, model.text_vectors(texts)),
+        "bm25": Bm25Ranker.build(texts, catalogue, run_context.bm25),
+        "random": RandomRanker(run_context.training.seed),
     }
-    if subject.previous is not None:
-        before = ServingModel(workspace, subject.previous)
-        query_vectors = before.query_vectors(queries, query_base, subject.snapshot)
-        systems["previous"] = DenseSystem(query_vectors, before.product_vectors(products))
-    slices = slices_of(model.query_features(queries, subject.snapshot), judgements, products, model.vocabulary)
+    if target.previous is not None:
+        before = ServingModel(run_context, target.previous)
+        query_vectors = before.query_vectors(queries, query_base, target.snapshot)
+        systems["previous"] = DenseRanker(query_vectors, before.product_vectors(products))
+    slices = slices_of(model.query_features(queries, target.snapshot), judgements, products, model.vocabulary)
     return replace(evaluate(judged, catalogue, systems), slices=slices)
 
 
@@ -82,9 +82,9 @@ def asked(judged: JudgedSet) -> pl.DataFrame:
     return judged.queries.with_columns(key=pl.format("{}:{}", "locale", "query_id"))
 
 
-def stored_vectors(workspace: Workspace, name: str, version: int, products: pl.DataFrame) -> Matrix:
+def stored_vectors(run_context: RunContext, name: str, version: int, products: pl.DataFrame) -> Matrix:
     """Return the vectors of a version of a vector table, in the order of the products: (products, dim)."""
-    table = workspace.home.vectors.read(name, version, ["key", "vector"])
+    table = run_context.home.vectors.read(name, version, ["key", "vector"])
     places = pl.DataFrame({"key": pl.Series(table["key"])}).with_row_index("place")
     order = products.select("key").join(places, on="key", how="left", maintain_order="left")["place"]
     vectors: Matrix = to_matrix(table["vector"])[order.to_numpy()]

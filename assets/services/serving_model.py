@@ -5,7 +5,7 @@ from functools import cached_property
 
 import polars as pl
 
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from assets.services.text_vectors import Matrix, TextVectors, product_texts, query_texts
 from assets.services.training_arrays import columns_of
 from models.encoder.loading import can_open, encoder_fingerprint
@@ -26,14 +26,14 @@ from warehouse.vectors.product_vectors import table_name
 class ServingModel:
     """Apply one model of the home to queries and products; encoder, features and vocabulary are its own, not the settings'."""
 
-    def __init__(self, workspace: Workspace, model_id: str) -> None:
+    def __init__(self, run_context: RunContext, model_id: str) -> None:
         """Read the checkpoint's description.
 
         Raises:
             ModelError: A file is missing, damaged or of another format.
         """
-        self.workspace, self.model_id = workspace, model_id
-        self._directory = workspace.home.models / model_id
+        self.run_context, self.model_id = run_context, model_id
+        self._directory = run_context.home.models / model_id
         self._manifest = read_manifest(self._directory)
         side = product_side(self._directory)
         self.dim: int = self._manifest["dim"]
@@ -43,16 +43,16 @@ class ServingModel:
     @cached_property
     def texts(self) -> TextVectors:
         """Return the text vectors of the model's own encoder."""
-        return TextVectors(self.workspace, self._manifest["metadata"]["encoder"])
+        return TextVectors(self.run_context, self._manifest["metadata"]["encoder"])
 
     @classmethod
-    def of(cls, workspace: Workspace, model_id: str) -> "ServingModel":
+    def of(cls, run_context: RunContext, model_id: str) -> "ServingModel":
         """Return the model that steps of a run share, once its checkpoint is there.
 
         Raises:
             ModelError: As above.
         """
-        return workspace.once(f"model {model_id}", lambda: cls(workspace, model_id))
+        return run_context.cached(f"model {model_id}", lambda: cls(run_context, model_id))
 
     @cached_property
     def query_columns(self) -> tuple[str, ...]:
@@ -70,7 +70,7 @@ class ServingModel:
 
         It is known where the live release shows the newest version of the model's vectors: its row is their watermark.
         """
-        home, live = self.workspace.home, self.workspace.home.releases.live()
+        home, live = self.run_context.home, self.run_context.home.releases.live()
         if live is None or (live.vector_table, live.vector_version) != (
             self.vector_table,
             home.vectors.version(self.vector_table),
@@ -81,7 +81,7 @@ class ServingModel:
 
     def text_vectors(self, texts: list[str]) -> Matrix:
         """Return the cached vectors of texts: (texts, dim); what an encoder of earlier has not seen is encoded first."""
-        if self.texts.fingerprint != encoder_fingerprint(self.workspace.encoder):
+        if self.texts.fingerprint != encoder_fingerprint(self.run_context.encoder):
             self.texts.fill(texts)
         return self.texts.cached(texts)
 
@@ -108,7 +108,7 @@ class ServingModel:
     def query_features(self, queries: pl.DataFrame, snapshot: int | None = None) -> pl.DataFrame:
         """Return the features of queries (key, locale, query) as searches have them, over the model's own vocabulary."""
         features = QueryFeatures(self.vocabulary)(queries)
-        with self.workspace.home.lake.reading(snapshot) as connection:
+        with self.run_context.home.lake.reading(snapshot) as connection:
             return point_in_time.add_asked_features(connection, features, queries["key"].to_list())
 
     @cached_property
@@ -121,42 +121,42 @@ class ServingModel:
         return ProductTower.load(self._directory)
 
 
-def hindrance(workspace: Workspace, model_id: str) -> str | None:
+def unservable_reason(run_context: RunContext, model_id: str) -> str | None:
     """Return why a model cannot be applied to the catalogue and the queries of today; None if it can."""
-    home = workspace.home
+    home = run_context.home
     try:
-        model = ServingModel(workspace, model_id)  # as its files are now
+        model = ServingModel(run_context, model_id)  # as its files are now
         columns = {*model.product_columns, *model.query_columns}
     except ModelError as error:
         return str(error)
-    if not can_open(workspace.encoder, home.encoders, model.texts.fingerprint):
+    if not can_open(run_context.encoder, home.encoders, model.texts.fingerprint):
         return f"its encoder {model.texts.fingerprint} is not at hand"
-    known = {*CONTRACTS["features.products"].columns, *columns_of(workspace, "product")}
-    known |= {*CONTRACTS["features.queries"].columns, *columns_of(workspace, "query", "context")}
+    known = {*CONTRACTS["features.products"].columns, *columns_of(run_context, "product")}
+    known |= {*CONTRACTS["features.queries"].columns, *columns_of(run_context, "query", "context")}
     gone = sorted(columns - known)
     return f"the features {', '.join(gone)} that it reads are gone" if gone else None
 
 
-def hold_live_model(workspace: Workspace) -> Workspace:
-    """Return the workspace of a run that goes on with the live model.
+def pin_live_model(run_context: RunContext) -> RunContext:
+    """Return the run context of a run that goes on with the live model.
 
     Raises:
         WarehouseError: There is no live model, or it cannot be applied any more.
     """
-    live = workspace.home.releases.live()
+    live = run_context.home.releases.live()
     if live is None:
         raise WarehouseError("there is no live model to go on with", "train the first with: stockroom build")
-    why = hindrance(workspace, live.model_id)
+    why = unservable_reason(run_context, live.model_id)
     if why:
         raise WarehouseError(
             f"the live model {live.model_id} cannot be applied: {why}", "train another: stockroom build"
         )
-    return replace(workspace, held_model=live.model_id)
+    return replace(run_context, pinned_model=live.model_id)
 
 
-def live_rival(workspace: Workspace, candidate: str) -> ServingModel | None:
-    """Return the live model if it is another than the candidate and can still be applied."""
-    live = workspace.home.releases.live()
-    if live is None or live.model_id == candidate or hindrance(workspace, live.model_id):
+def live_champion(run_context: RunContext, challenger: str) -> ServingModel | None:
+    """Return the live model if it is another than the challenger and can still be applied."""
+    live = run_context.home.releases.live()
+    if live is None or live.model_id == challenger or unservable_reason(run_context, live.model_id):
         return None
-    return ServingModel.of(workspace, live.model_id)
+    return ServingModel.of(run_context, live.model_id)

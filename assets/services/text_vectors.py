@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from models.encoder.loading import Encoder, encoder_fingerprint, open_encoder
 from models.encoder.text_template import product_text, query_text
 from warehouse.vectors.embedding_cache import FillResult
@@ -28,23 +28,23 @@ def query_texts(queries: pl.DataFrame) -> list[str]:
 class TextVectors:
     """Give texts their vectors: from the cache where they are there; the encoder is only loaded where they are not."""
 
-    def __init__(self, workspace: Workspace, fingerprint: str | None = None) -> None:
+    def __init__(self, run_context: RunContext, fingerprint: str | None = None) -> None:
         """Take the encoder of a fingerprint, by default the one that the settings choose."""
-        self._workspace = workspace
-        self.fingerprint = fingerprint or encoder_fingerprint(workspace.encoder)
+        self._run_context = run_context
+        self.fingerprint = fingerprint or encoder_fingerprint(run_context.encoder)
 
     @property
     def encoder(self) -> Encoder:
         """Return the encoder, loaded at its first use in a run."""
-        return self._workspace.once(*self._opening)
+        return self._run_context.cached(*self._opening)
 
     def open_ahead(self) -> None:
         """Begin to load the encoder, in a thread, before it is used."""
-        self._workspace.ahead(*self._opening)
+        self._run_context.ahead(*self._opening)
 
     @property
     def _opening(self) -> tuple[str, Callable[[], Encoder]]:
-        settings, folder = self._workspace.encoder, self._workspace.home.encoders
+        settings, folder = self._run_context.encoder, self._run_context.home.encoders
         return f"encoder {self.fingerprint}", lambda: open_encoder(settings, folder, self.fingerprint)
 
     def fill(self, texts: list[str], announce: Announce = lambda _total: lambda _done: None) -> FillResult:
@@ -61,11 +61,11 @@ class TextVectors:
             first, before = before, before + len(unseen)
             return self.encoder.encode(unseen, lambda done: bar(first + done))
 
-        return self._workspace.home.embeddings.fill(texts, encode, self.fingerprint, on_start=start)
+        return self._run_context.home.embeddings.fill(texts, encode, self.fingerprint, on_start=start)
 
     def cached(self, texts: list[str]) -> Matrix:
         """Return the vectors of texts that are all in the cache: (texts, dim)."""
-        return self._workspace.home.embeddings.vectors(texts, self.fingerprint)
+        return self._run_context.home.embeddings.vectors(texts, self.fingerprint)
 
     def encoded(self, texts: list[str]) -> Matrix:
         """Return the vectors of texts that the cache need not keep: (texts, dim)."""

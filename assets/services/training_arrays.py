@@ -4,19 +4,19 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from assets.services.text_vectors import TextVectors, product_texts, query_texts
 from models.labels import LABEL_CODES
 from models.towers.feature_encoder import FeatureSpec
 from models.training.dataset import TrainingData
-from warehouse.contracts.time_series import DatedTable
+from warehouse.contracts.time_series import FeatureView
 from warehouse.features import datasets, hard_negatives
 
 Rows = npt.NDArray[np.int64]
 
 
 def training_data(
-    workspace: Workspace, vectors: TextVectors, query_spec: FeatureSpec, product_spec: FeatureSpec
+    run_context: RunContext, vectors: TextVectors, query_spec: FeatureSpec, product_spec: FeatureSpec
 ) -> TrainingData:
     """Return the newest training pairs as arrays over all queries and products of the lake.
 
@@ -24,11 +24,11 @@ def training_data(
     more with the dated features that judged pairs saw at another time. Queries stand once for each set of dated
     features that they were judged with.
     """
-    lake = workspace.home.lake
+    lake = run_context.home.lake
     catalogue, asked, pairs = datasets.products(lake), datasets.queries(lake), datasets.training_pairs(lake)
-    products, product_row, product_index = _product_rows(catalogue, pairs, columns_of(workspace, "product"))
-    queries, query_group, query_index = _query_rows(asked, pairs, columns_of(workspace, "query", "context"))
-    mined_query, mined_product = _mined_rows(workspace, asked, catalogue)
+    products, product_row, product_index = _product_rows(catalogue, pairs, columns_of(run_context, "product"))
+    queries, query_group, query_index = _query_rows(asked, pairs, columns_of(run_context, "query", "context"))
+    mined_query, mined_product = _mined_rows(run_context, asked, catalogue)
     return TrainingData(
         query_vectors=_spread(vectors.cached(query_texts(asked)), query_group),
         product_vectors=_spread(vectors.cached(product_texts(catalogue)), product_row),
@@ -52,13 +52,13 @@ def _spread(vectors: npt.NDArray[np.float32], rows: Rows) -> npt.NDArray[np.floa
     return vectors if np.array_equal(rows, np.arange(len(vectors))) else vectors[rows]
 
 
-def columns_of(workspace: Workspace, *entities: str) -> list[str]:
+def columns_of(run_context: RunContext, *entities: str) -> list[str]:
     """Return the names of all declared dated features of these entities."""
 
-    def names(table: DatedTable) -> list[str]:
+    def names(table: FeatureView) -> list[str]:
         return [table.feature(column.name) for column in table.columns] if table.entity in entities else []
 
-    return [name for table in workspace.home.dated for name in names(table)]
+    return [name for table in run_context.home.dated for name in names(table)]
 
 
 def _product_rows(catalogue: pl.DataFrame, pairs: pl.DataFrame, dated: list[str]) -> tuple[pl.DataFrame, Rows, Rows]:
@@ -82,11 +82,11 @@ def _query_rows(asked: pl.DataFrame, pairs: pl.DataFrame, dated: list[str]) -> t
     return queries, queries["place"].to_numpy().astype(np.int64), _index(pairs, "query_key", queries, dated)
 
 
-def _mined_rows(workspace: Workspace, asked: pl.DataFrame, catalogue: pl.DataFrame) -> tuple[Rows, Rows]:
+def _mined_rows(run_context: RunContext, asked: pl.DataFrame, catalogue: pl.DataFrame) -> tuple[Rows, Rows]:
     """Return the query and the catalogue row of each hard negative; none if training draws none."""
-    if not workspace.training.mined_per_query:
+    if not run_context.training.mined_per_query:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    pairs = hard_negatives.pairs(workspace.home.lake)
+    pairs = hard_negatives.pairs(run_context.home.lake)
     return _index(pairs, "query_key", asked, []), _index(pairs, "product_key", catalogue, [])
 
 

@@ -6,7 +6,7 @@ import dagster as dg
 
 from assets.core.table_asset import table_asset, table_result
 from assets.reporting import plots
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import drift
 from warehouse.features.query_features import check_tower_inputs
@@ -17,18 +17,18 @@ def feature_asset(table: str) -> dg.AssetsDefinition:
     """Return the asset that refreshes a feature table from its SQL file."""
 
     def features(
-        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+        context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
     ) -> dg.MaterializeResult[Any]:
-        lake, marks, shown = workspace.home.lake, workspace.marks, {}
-        workspace.once("tower inputs", check_tower_inputs)
+        lake, marks, shown = run_context.home.lake, run_context.marks, {}
+        run_context.cached("tower inputs", check_tower_inputs)
         with marks.writing() as connection:
-            change, _ = refresh(connection, table, lake.settings, marks, whole=workspace.compares_whole)
+            change, _ = refresh(connection, table, lake.settings, marks, whole=run_context.compares_whole)
             # To count a table's values costs its size: what an apply changes of them waits for the next build.
-            if not workspace.held_model:
-                stats = drift.record(connection, CONTRACTS[table], workspace.monitoring)
+            if not run_context.pinned_model:
+                stats = drift.record(connection, CONTRACTS[table], run_context.monitoring)
                 if stats.height:
                     shown = {"distributions": plots.distributions(stats)}
-        return table_result(context, workspace, table, change.counts, shown)
+        return table_result(context, run_context, table, change.counts, shown)
 
     definition: dg.AssetsDefinition = dg.asset(**table_asset(table))(features)
     return definition

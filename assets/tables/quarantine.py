@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 
 from assets.core.table_asset import table_asset, table_result
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from warehouse.lake import quarantine
 
 
@@ -24,10 +24,10 @@ from warehouse.lake import quarantine
     )
 )
 def quarantine_rows(
-    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
     """Report what is in quarantine. The rows came here in the transactions of the tables that refused them."""
-    with workspace.home.lake.reading() as connection:
+    with run_context.home.lake.reading() as connection:
         counts = quarantine.counts(connection)
     by_rule = {f"{table}: {rule}": rows for table, rule, rows in counts.iter_rows()}
-    return table_result(context, workspace, "quarantine.rows", by_rule)
+    return table_result(context, run_context, "quarantine.rows", by_rule)

@@ -8,12 +8,12 @@ from typing import Any
 import dagster as dg
 
 from assets.core.table_asset import table_asset, table_result
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.deltas import apply_deltas, ensure
 from warehouse.ingest.full_snapshot import Ingested, ingest, require_raw
 from warehouse.ingest.sources import arrivals
-from warehouse.lake.sync_tables import GIVEN
+from warehouse.lake.sync_tables import RAW_TABLES
 from warehouse.operations.replay import forget_superseded, keeping
 
 
@@ -23,16 +23,16 @@ class RawConfig(dg.Config):
     folder: str = ""
 
 
-@dg.multi_asset(specs=[dg.AssetSpec(**table_asset(table)) for table in GIVEN], name="raw")
+@dg.multi_asset(specs=[dg.AssetSpec(**table_asset(table)) for table in RAW_TABLES], name="raw")
 def raw_tables(
-    context: dg.AssetExecutionContext, config: RawConfig, workspace: dg.ResourceParam[Workspace]
+    context: dg.AssetExecutionContext, config: RawConfig, run_context: dg.ResourceParam[RunContext]
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Bring the files of an ESCI folder into the lake, then delta files; refuse bad rows into quarantine."""
-    home, folder = workspace.home, Path(config.folder) if config.folder else workspace.raw
+    home, folder = run_context.home, Path(config.folder) if config.folder else run_context.raw
     if folder is None:
         require_raw(home.lake)
-    deltas, files = check_deltas(workspace.deltas), arrivals(folder) if folder else []
-    allow_loss = workspace.allow_loss
+    deltas, files = check_deltas(run_context.deltas), arrivals(folder) if folder else []
+    allow_loss = run_context.allow_loss
     with keeping(home, [*files, *deltas]):
         ingested = ingest(home.lake, folder, files, allow_loss=allow_loss) if folder else []
         applied = apply_deltas(home.lake, deltas, allow_loss=allow_loss)
@@ -44,11 +44,11 @@ def raw_tables(
     warnings = [one.warning for one in applied if one.warning]
     if warnings:
         arrived["raw.deltas"]["warning"] = "; ".join(warnings)
-    for table in GIVEN:
+    for table in RAW_TABLES:
         facts = arrived.get(table, {})
         if "warning" in facts:
             context.log.warning(facts["warning"])
-        yield table_result(context, workspace, table, facts)
+        yield table_result(context, run_context, table, facts)
 
 
 def _facts(ingested: Ingested) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets.core.column_lineage import product_vector_steps
 from assets.core.table_asset import table_asset, table_result
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from warehouse.catalog import column_lineage, data_dictionary
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
@@ -19,27 +19,27 @@ from warehouse.lake import tables
     specs=[dg.AssetSpec(**table_asset(table)) for table in ("registry.tables", "registry.features")],
 )
 def registry(
-    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Write down what the contracts declare."""
-    with workspace.home.lake.writing() as connection:
-        changes = data_dictionary.refresh(connection, workspace.home.contracts)
+    with run_context.home.lake.writing() as connection:
+        changes = data_dictionary.refresh(connection, run_context.home.contracts)
     for table, change in changes.items():
-        yield table_result(context, workspace, table, change.counts)
+        yield table_result(context, run_context, table, change.counts)
 
 
 @dg.asset(**table_asset("registry.lineage"))
 def registry_lineage(
-    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
     """Write for every column where it comes from; a table whose SQL cannot be read is left out, with a warning."""
-    declared_here = workspace.home.dated
+    declared_here = run_context.home.dated
     steps = product_vector_steps(declared_here) + column_lineage.dated_steps(declared_here)
     for table in CONTRACTS:
         try:
             steps += column_lineage.steps(table)
         except WarehouseError as error:
             context.log.warning(f"{table}: {error}")
-    with workspace.home.lake.writing() as connection:
+    with run_context.home.lake.writing() as connection:
         change = tables.refresh_from(connection, CONTRACTS["registry.lineage"], column_lineage.frame(steps))
-    return table_result(context, workspace, "registry.lineage", change.counts)
+    return table_result(context, run_context, "registry.lineage", change.counts)

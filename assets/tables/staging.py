@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from assets.core.table_asset import table_asset, table_result
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from warehouse.lake.incremental import refresh
 from warehouse.lake.loss_guard import require_judgements
 from warehouse.transform.staging import refresh_products, refresh_queries
@@ -14,34 +14,34 @@ from warehouse.transform.staging import refresh_products, refresh_queries
 
 @dg.asset(**table_asset("staging.products"))
 def staging_products(
-    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
     """Clean the products whose raw row is new or changed."""
     cleaned = refresh_products(
-        workspace.home.lake, workspace.marks, whole=workspace.compares_whole, allow_loss=workspace.allow_loss
+        run_context.home.lake, run_context.marks, whole=run_context.compares_whole, allow_loss=run_context.allow_loss
     )
-    return table_result(context, workspace, "staging.products", asdict(cleaned))
+    return table_result(context, run_context, "staging.products", asdict(cleaned))
 
 
 @dg.asset(**table_asset("staging.queries"))
 def staging_queries(
-    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
     """Clean the queries of judged products whose raw rows are new or changed."""
-    cleaned = refresh_queries(workspace.home.lake, workspace.marks, whole=workspace.compares_whole)
-    return table_result(context, workspace, "staging.queries", asdict(cleaned))
+    cleaned = refresh_queries(run_context.home.lake, run_context.marks, whole=run_context.compares_whole)
+    return table_result(context, run_context, "staging.queries", asdict(cleaned))
 
 
 @dg.asset(**table_asset("staging.judgements", kinds={"duckdb"}))
 def staging_judgements(
-    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
     """Join judgements to their products; those whose product is not there go to quarantine."""
-    lake, marks = workspace.home.lake, workspace.marks
+    lake, marks = run_context.home.lake, run_context.marks
     with marks.writing() as connection:
         change, refused = refresh(
-            connection, "staging.judgements", lake.settings, marks, whole=workspace.compares_whole
+            connection, "staging.judgements", lake.settings, marks, whole=run_context.compares_whole
         )
-        if workspace.held_model is None:
+        if run_context.pinned_model is None:
             require_judgements(connection)
-    return table_result(context, workspace, "staging.judgements", {**change.counts, "quarantined": refused})
+    return table_result(context, run_context, "staging.judgements", {**change.counts, "quarantined": refused})

@@ -10,29 +10,29 @@ import dagster as dg
 from assets.core.table_asset import table_asset, table_result
 from assets.core.table_check import table_check
 from assets.reporting import plots
-from assets.run_context import Workspace
-from warehouse.contracts.time_series import DatedTable
+from assets.run_context import RunContext
+from warehouse.contracts.time_series import FeatureView
 from warehouse.features import drift, point_in_time
 from warehouse.ingest.time_series_files import take_in
 
 
-def dated_assets(declared: Sequence[DatedTable]) -> list[dg.AssetsDefinition]:
+def dated_assets(declared: Sequence[FeatureView]) -> list[dg.AssetsDefinition]:
     """Return the assets of all declared tables, of the registry that lists them and of what training sees of them."""
     files = [_file_asset(table) for table in declared]
     return [*files, _registry_asset(tuple(table.contract.table for table in declared)), training_dated]
 
 
-def _file_asset(table: DatedTable) -> dg.AssetsDefinition:
+def _file_asset(table: FeatureView) -> dg.AssetsDefinition:
     def dated_table(
-        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+        context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
     ) -> dg.MaterializeResult[Any]:
         # The clock only refuses rows, it is written nowhere.
-        lake = workspace.home.lake
-        taken = take_in(lake, workspace.home.root, table, datetime.now(UTC))
+        lake = run_context.home.lake
+        taken = take_in(lake, run_context.home.root, table, datetime.now(UTC))
         with lake.writing() as connection:
-            stats = drift.record(connection, table.contract, workspace.monitoring)
-        shown = {"distributions": plots.distributions(stats)} if stats.height and not workspace.held_model else {}
-        return table_result(context, workspace, table.contract, asdict(taken), shown)
+            stats = drift.record(connection, table.contract, run_context.monitoring)
+        shown = {"distributions": plots.distributions(stats)} if stats.height and not run_context.pinned_model else {}
+        return table_result(context, run_context, table.contract, asdict(taken), shown)
 
     definition: dg.AssetsDefinition = dg.asset(**table_asset(table.contract, kinds={"parquet", "duckdb"}))(dated_table)
     return definition
@@ -40,12 +40,12 @@ def _file_asset(table: DatedTable) -> dg.AssetsDefinition:
 
 def _registry_asset(names: tuple[str, ...]) -> dg.AssetsDefinition:
     def registry_dated(
-        context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+        context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
     ) -> dg.MaterializeResult[Any]:
-        home = workspace.home
+        home = run_context.home
         with home.lake.writing() as connection:
             change = point_in_time.register(connection, home.dated, home.settings)
-        return table_result(context, workspace, "registry.dated", change.counts)
+        return table_result(context, run_context, "registry.dated", change.counts)
 
     deps = ("staging.judgements", *names)
     definition: dg.AssetsDefinition = dg.asset(**table_asset("registry.dated", deps=deps))(registry_dated)
@@ -54,12 +54,12 @@ def _registry_asset(names: tuple[str, ...]) -> dg.AssetsDefinition:
 
 @dg.asset(**table_asset("training.dated"))
 def training_dated(
-    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
     """Find the event that each judged pair sees: the newest at its time, if it is not too old."""
-    lake, marks = workspace.home.lake, workspace.marks
+    lake, marks = run_context.home.lake, run_context.marks
     with marks.writing() as connection:
-        change = point_in_time.refresh_training(connection, lake.settings, marks, whole=workspace.compares_whole)
+        change = point_in_time.refresh_training(connection, lake.settings, marks, whole=run_context.compares_whole)
         seen = point_in_time.pairs_with_values(connection)
     facts: dict[str, Any] = dict(change.counts)
     unseen = [name for name, pairs in seen.items() if not pairs]
@@ -68,7 +68,7 @@ def training_dated(
             f"no judged pair sees a value of {', '.join(unseen)}: the keys are others, or every event lies after the "
             "judgements or further back than max_age_days"
         )
-    return table_result(context, workspace, "training.dated", facts, {"pairs_with_values": seen})
+    return table_result(context, run_context, "training.dated", facts, {"pairs_with_values": seen})
 
 
 @table_check(
@@ -77,8 +77,8 @@ def training_dated(
     is_blocking=True,
     beside=("registry.dated",),
 )
-def pairs_see_no_future(workspace: Workspace) -> dg.AssetCheckResult:
+def pairs_see_no_future(run_context: RunContext) -> dg.AssetCheckResult:
     """Assert that nothing leaks from the future into training."""
-    with workspace.home.lake.reading() as connection:
+    with run_context.home.lake.reading() as connection:
         broken = point_in_time.broken_pairs(connection)
     return dg.AssetCheckResult(passed=broken == 0, metadata={"broken_pairs": broken})

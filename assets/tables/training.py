@@ -6,38 +6,38 @@ import dagster as dg
 
 from assets.core.table_asset import table_asset, table_result
 from assets.core.table_check import table_check
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from warehouse.lake.incremental import refresh
 from warehouse.operations import consistency
 
 
 @dg.asset(**table_asset("training.queries"))
 def training_queries(
-    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
     """Carve validation from train, keep test queries out of train."""
-    lake, marks = workspace.home.lake, workspace.marks
+    lake, marks = run_context.home.lake, run_context.marks
     with marks.writing() as connection:
-        change, _ = refresh(connection, "training.queries", lake.settings, marks, whole=workspace.compares_whole)
-    return table_result(context, workspace, "training.queries", change.counts)
+        change, _ = refresh(connection, "training.queries", lake.settings, marks, whole=run_context.compares_whole)
+    return table_result(context, run_context, "training.queries", change.counts)
 
 
 @dg.asset(**table_asset("training.pairs"))
 def training_pairs(
-    context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]
+    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
     """Grade the judged pairs of the queries that have a split."""
-    lake, marks = workspace.home.lake, workspace.marks
+    lake, marks = run_context.home.lake, run_context.marks
     with marks.writing() as connection:
-        change, refused = refresh(connection, "training.pairs", lake.settings, marks, whole=workspace.compares_whole)
-    return table_result(context, workspace, "training.pairs", {**change.counts, "quarantined": refused})
+        change, refused = refresh(connection, "training.pairs", lake.settings, marks, whole=run_context.compares_whole)
+    return table_result(context, run_context, "training.pairs", {**change.counts, "quarantined": refused})
 
 
 @table_check(
     "training.pairs", "No train or validation query string stands in test of the same locale.", is_blocking=True
 )
-def train_is_apart_from_test(workspace: Workspace) -> dg.AssetCheckResult:
+def train_is_apart_from_test(run_context: RunContext) -> dg.AssetCheckResult:
     """Assert that the model never sees a query that it is measured on."""
-    with workspace.home.lake.reading() as connection:
+    with run_context.home.lake.reading() as connection:
         leaked = consistency.leaked_queries(connection)
     return dg.AssetCheckResult(passed=leaked == 0, metadata={"leaked_queries": leaked})

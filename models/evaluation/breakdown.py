@@ -21,7 +21,7 @@ _COUNTS = ("queries", "queries_with_exact")
 
 def long_metrics(
     evaluation: Evaluation,
-    subject: str,
+    target: str,
     baselines: Sequence[str],
     *,
     samples: int = 2000,
@@ -29,12 +29,12 @@ def long_metrics(
     level: float = 0.95,
     min_queries: int = 1,
 ) -> pl.DataFrame:
-    """Return every system's means, and how far the subject lies before each baseline, by locale, slice and part.
+    """Return every ranker's means, and how far the target lies before each baseline, by locale, slice and part.
 
     Args:
         evaluation: what was measured, and which slices its queries are in.
-        subject: the system whose differences are told, with their paired bootstrap interval, as
-            ``{subject}_minus_{baseline}``.
+        target: the system whose differences are told, with their paired bootstrap interval, as
+            ``{target}_minus_{baseline}``.
         baselines: what it is compared with; those that were not measured are left out.
         samples: resamples of the bootstrap.
         seed: of the bootstrap.
@@ -56,9 +56,9 @@ def long_metrics(
                 if metric not in _COUNTS
             ]
         for baseline in baselines:
-            if {subject, baseline} <= measured:
-                told = {**place, "system": f"{subject}_minus_{baseline}"}
-                lead = compare(own, subject, baseline, samples=samples, seed=seed, level=level, min_queries=min_queries)
+            if {target, baseline} <= measured:
+                told = {**place, "system": f"{target}_minus_{baseline}"}
+                lead = compare(own, target, baseline, samples=samples, seed=seed, level=level, min_queries=min_queries)
                 rows += [
                     {**told, "metric": metric, "value": one["mean"], **{name: one[name] for name in _BEHIND}}
                     for metric, one in lead.items()

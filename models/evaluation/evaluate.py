@@ -13,7 +13,7 @@ from models.errors import ModelError
 from models.evaluation.bootstrap import paired_bootstrap
 from models.evaluation.judged_set import Catalogue, JudgedSet
 from models.evaluation.metrics import distinct_gains, judged_ranks, ndcg, query_of_rows, recall, reciprocal_rank
-from models.evaluation.rankers import System
+from models.evaluation.rankers import Ranker
 from models.labels import GAINS, LABELS, OFFICIAL_GAINS, gains_of
 
 SCORE_BYTES = 256 * 1024 * 1024
@@ -51,7 +51,7 @@ class Evaluation:
 
 
 def catalogue_ranks(
-    system: System, judged: JudgedSet, catalogue: Catalogue, *, score_bytes: int = SCORE_BYTES
+    system: Ranker, judged: JudgedSet, catalogue: Catalogue, *, score_bytes: int = SCORE_BYTES
 ) -> NDArray[np.int64]:
     """Rank every judged product among all products of its query's locale, by score, then product id.
 
@@ -88,7 +88,7 @@ def catalogue_ranks(
 def evaluate(
     judged: JudgedSet,
     catalogue: Catalogue,
-    systems: Mapping[str, System],
+    systems: Mapping[str, Ranker],
     ks: Sequence[int] = (10, 100),
     *,
     score_bytes: int = SCORE_BYTES,

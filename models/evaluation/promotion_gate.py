@@ -9,7 +9,7 @@ from models.errors import ModelError
 from models.evaluation.bootstrap import Interval, paired_bootstrap
 from models.evaluation.evaluate import evaluate
 from models.evaluation.judged_set import Catalogue, JudgedSet
-from models.evaluation.rankers import System
+from models.evaluation.rankers import Ranker
 
 Decision = Literal["passed", "refused", "undecided", "forced", "first"]
 PUBLISHED: tuple[Decision, ...] = ("passed", "forced", "first")
@@ -20,26 +20,26 @@ _CUT = 10
 
 @dataclass(frozen=True)
 class Comparison:
-    """Hold recall@10 of a candidate and of a baseline over the queries that have an Exact product, and the difference.
+    """Hold recall@10 of a challenger and of a baseline over the queries that have an Exact product, and the difference.
 
     Without such a query there is none of the three, and with too few to judge by there is no difference.
     """
 
     queries: int
-    candidate: float | None = None
+    challenger: float | None = None
     baseline: float | None = None
     difference: Interval | None = None
 
 
 def compare_recall(
-    judged: JudgedSet, catalogue: Catalogue, candidate: System, baseline: System, *, seed: int, min_queries: int = 1
+    judged: JudgedSet, catalogue: Catalogue, challenger: Ranker, baseline: Ranker, *, seed: int, min_queries: int = 1
 ) -> Comparison:
-    """Search the whole catalogue with both systems and bootstrap the difference, candidate minus baseline, query by query.
+    """Search the whole catalogue with both rankers and bootstrap the difference, challenger minus baseline, query by query.
 
     With fewer than `min_queries` queries there is no difference: the interval of a handful says that it is sure, of a model
     that changed none of them by chance.
     """
-    rows = evaluate(judged, catalogue, {"candidate": candidate, "baseline": baseline}, ks=(_CUT,)).rows
+    rows = evaluate(judged, catalogue, {"candidate": challenger, "baseline": baseline}, ks=(_CUT,)).rows
     found, other = (
         rows.filter(pl.col("system") == name)[f"recall@{_CUT}"].drop_nulls().to_numpy()
         for name in ("candidate", "baseline")
@@ -48,14 +48,14 @@ def compare_recall(
         return Comparison(0)
     return Comparison(
         queries=len(found),
-        candidate=float(found.mean()),
+        challenger=float(found.mean()),
         baseline=float(other.mean()),
         difference=paired_bootstrap(found, other, seed=seed) if len(found) >= min_queries else None,
     )
 
 
 def decide(
-    low: float | None, margin: float, *, is_first: bool = False, is_withdrawn: bool = False, force: bool = False
+    low: float | None, margin: float, *, is_first: bool = False, is_demoted: bool = False, force: bool = False
 ) -> Decision:
     """Decide by the lower end of the difference's interval: it must lie above minus the margin.
 
@@ -70,11 +70,11 @@ def decide(
         raise ModelError(f"a margin of {margin} refuses every model", "set it to 0 or more")
     if is_first:
         return "first"
-    if low is not None and low > -margin and not is_withdrawn:
+    if low is not None and low > -margin and not is_demoted:
         return "passed"
     if force:
         return "forced"
-    return "refused" if low is not None or is_withdrawn else "undecided"
+    return "refused" if low is not None or is_demoted else "undecided"
 
 
 def is_undecidable(difference: Interval, margin: float) -> bool:

@@ -18,7 +18,7 @@ Scores = NDArray[np.floating[Any]]
 _PAIRS = 65_536  # pairs of vectors gathered at once: about 200 MB at 384 dimensions
 
 
-class System(Protocol):
+class Ranker(Protocol):
     """A system to be measured. Equal products must get equal scores, so that ties are broken by product id."""
 
     def judged_scores(self, judged: JudgedSet, catalogue: Catalogue) -> Scores:
@@ -31,7 +31,7 @@ class System(Protocol):
 
 
 @dataclass(frozen=True)
-class DenseSystem:
+class DenseRanker:
     """Dot products of query and product vectors.
 
     Attributes:
@@ -86,7 +86,7 @@ class DenseSystem:
 
 
 @dataclass(frozen=True)
-class Bm25System:
+class Bm25Ranker:
     """BM25 of the query's text, each locale with word statistics of its own.
 
     Attributes:
@@ -96,7 +96,7 @@ class Bm25System:
     indexes: Mapping[str, Bm25Index]
 
     @classmethod
-    def build(cls, texts: Sequence[str], catalogue: Catalogue, settings: Bm25Settings) -> "Bm25System":
+    def build(cls, texts: Sequence[str], catalogue: Catalogue, settings: Bm25Settings) -> "Bm25Ranker":
         """Index one text per product, in the order of ``Catalogue.products``.
 
         Raises:
@@ -122,7 +122,7 @@ class Bm25System:
 
 
 @dataclass(frozen=True)
-class RandomSystem:
+class RandomRanker:
     """Chance: a score that hangs on the seed, the query's key and the product's key alone, in no order of rows."""
 
     seed: int

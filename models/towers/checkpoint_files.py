@@ -17,7 +17,7 @@ WEIGHTS_FILE = "towers.safetensors"
 MANIFEST_FILE = "model.json"
 
 
-def _mend(directory: Path) -> str:
+def _hint(directory: Path) -> str:
     return f"remove the folder {directory}, then make it anew with: stockroom build; or copy the whole folder back"
 
 
@@ -32,15 +32,15 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         manifest = json.loads(_read(path))
         version = manifest["format"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path} is not a model's description ({first_line(error)})", _mend(directory)) from error
+        raise ModelError(f"{path} is not a model's description ({first_line(error)})", _hint(directory)) from error
     if version != FORMAT:
         raise ModelError(
             f"{path} has format {version}, and this version of Stockroom reads format {FORMAT}",
-            f"{_mend(directory)}; or use the version that wrote it",
+            f"{_hint(directory)}; or use the version that wrote it",
         )
     missing = {"dim", "alpha", "towers", "features", "weights_sha256"} - manifest.keys()
     if missing:
-        raise ModelError(f"{path} lacks {', '.join(sorted(missing))}", _mend(directory))
+        raise ModelError(f"{path} lacks {', '.join(sorted(missing))}", _hint(directory))
     return dict(manifest)
 
 
@@ -56,7 +56,7 @@ def read_tensors(directory: Path, manifest: dict[str, Any]) -> dict[str, npt.NDA
     content = _read(path)
     if hashlib.sha256(content).hexdigest() != manifest["weights_sha256"]:
         raise ModelError(
-            f"{path} is not the file that was saved: its SHA-256 differs from {MANIFEST_FILE}'s", _mend(directory)
+            f"{path} is not the file that was saved: its SHA-256 differs from {MANIFEST_FILE}'s", _hint(directory)
         )
     tensors: dict[str, npt.NDArray[np.float32]] = load(content)
     return tensors
@@ -70,12 +70,12 @@ def read_file(directory: Path, manifest: dict[str, Any], name: str) -> bytes:
     """
     wanted = manifest.get("files_sha256", {}).get(name)
     if wanted is None:
-        raise ModelError(f"the model in {directory} was saved without {name}", _mend(directory))
+        raise ModelError(f"the model in {directory} was saved without {name}", _hint(directory))
     content = _read(directory / name)
     if hashlib.sha256(content).hexdigest() != wanted:
         raise ModelError(
             f"{directory / name} is not the file that was saved: its SHA-256 differs from {MANIFEST_FILE}'s",
-            _mend(directory),
+            _hint(directory),
         )
     return content
 
@@ -84,4 +84,4 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ModelError(f"the model file {path} cannot be read ({error.strerror})", _mend(path.parent)) from error
+        raise ModelError(f"the model file {path} cannot be read ({error.strerror})", _hint(path.parent)) from error

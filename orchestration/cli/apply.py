@@ -64,12 +64,12 @@ def apply(
         starting = announce("starting", None)
         from orchestration.commands.apply import apply as run
         from orchestration.commands.apply_inbox import apply_incoming
-        from orchestration.config.open_context import open_workspace
+        from orchestration.config.open_context import open_run_context
 
-        workspace = replace(open_workspace(settings), show_progress=announce, allow_loss=allow_loss)
+        run_context = replace(open_run_context(settings), show_progress=announce, allow_loss=allow_loss)
         starting(1)
-        brought = apply_incoming(workspace, settings.automation.settle_s) if incoming else None
-        report = run(workspace, files, retrain=retrain) if files else None
+        brought = apply_incoming(run_context, settings.automation.settle_s) if incoming else None
+        report = run(run_context, files, retrain=retrain) if files else None
     if as_json:
         write_json(asdict(brought or report))  # type: ignore[arg-type]
     elif brought is not None:

@@ -36,7 +36,9 @@ def build(
     ] = False,
     rebuild: Annotated[
         bool,
-        typer.Option("--rebuild", help="Replay all files that came in, under the live model, and mend what differs."),
+        typer.Option(
+            "--rebuild", help="Replay all files that came in, under the live model, and correct what differs."
+        ),
     ] = False,
     allow_loss: AllowLossOption = False,
     home: HomeOption = None,
@@ -69,11 +71,11 @@ def build(
     with progress() as announce:
         starting = announce("starting", None)
         from orchestration.commands.build import build as run
-        from orchestration.config.open_context import open_workspace
+        from orchestration.config.open_context import open_run_context
 
         starting(1)
-        workspace = replace(open_workspace(settings), show_progress=announce, force=force, allow_loss=allow_loss)
-        report = run(workspace, raw or settings.raw)
+        run_context = replace(open_run_context(settings), show_progress=announce, force=force, allow_loss=allow_loss)
+        report = run(run_context, raw or settings.raw)
     if as_json:
         write_json(asdict(report))
     else:
@@ -84,10 +86,10 @@ def _rebuild(settings: "Settings", as_json: bool) -> None:
     with progress() as announce:
         starting = announce("starting", None)
         from orchestration.commands.rebuild import rebuild as run
-        from orchestration.config.open_context import open_workspace
+        from orchestration.config.open_context import open_run_context
 
         starting(1)
-        report = run(replace(open_workspace(settings), show_progress=announce))
+        report = run(replace(open_run_context(settings), show_progress=announce))
     if as_json:
         write_json(asdict(report) | {"agrees": report.agrees})
         return

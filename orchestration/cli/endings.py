@@ -83,9 +83,9 @@ def told(error: BaseException) -> str:
     if isinstance(error, WarehouseError | ModelError):
         return f"error: {'; '.join(line.strip() for line in str(error).splitlines())}"
     said = " ".join(str(error).split()).removesuffix(".")
-    for words, mend in _MACHINE.items():
+    for words, hint in _MACHINE.items():
         if words in said:
-            return f"error: {said}; {mend}"
+            return f"error: {said}; {hint}"
     if isinstance(error, MemoryError):
         return "error: this machine has too little memory; close other programs, or lower warehouse.memory_gb"
     return f"error: {type(error).__name__}{': ' if said else ''}{said} ({_FAULT})"

@@ -59,21 +59,21 @@ def evaluate(
     settings = settings_for(home)
     with progress() as announce:
         bar = announce("measuring", None)
-        from orchestration.config.open_context import open_workspace
+        from orchestration.config.open_context import open_run_context
 
-        workspace = replace(open_workspace(settings), show_progress=announce)
+        run_context = replace(open_run_context(settings), show_progress=announce)
         if folds is not None:
             from orchestration.commands.evaluate_folds import evaluate_folds
 
-            report = evaluate_folds(workspace, folds)
+            report = evaluate_folds(run_context, folds)
         elif raw is not None:
             from orchestration.commands.evaluate_transfer import evaluate_transfer
 
-            report = evaluate_transfer(workspace, raw)
+            report = evaluate_transfer(run_context, raw)
         else:
             from orchestration.commands.evaluate_live import evaluate_live
 
-            report = evaluate_live(workspace, examples)
+            report = evaluate_live(run_context, examples)
         bar(1)
     if as_json:
         write_json(report)

@@ -30,9 +30,9 @@ def export(
     with progress() as announce:
         bar = announce("exporting", None)
         from orchestration.commands.export_model import export_release
-        from orchestration.config.open_context import open_workspace
+        from orchestration.config.open_context import open_run_context
 
-        report = export_release(open_workspace(settings), directory, force=force)
+        report = export_release(open_run_context(settings), directory, force=force)
         bar(1)
     if as_json:
         write_json(asdict(report))

@@ -26,12 +26,12 @@ def releases(
     """
     from orchestration.config.open_context import open_home
     from warehouse.history.checkpoints import utc
-    from warehouse.operations.rollback import hindrance
+    from warehouse.operations.rollback import unservable_reason
 
     opened = open_home(settings_for(home))
     opened.lake.require()
     found = opened.releases.all()[::-1]
-    listed = [(each, hindrance(opened, each)) for each in (found[:limit] if limit else found)]
+    listed = [(each, unservable_reason(opened, each)) for each in (found[:limit] if limit else found)]
     if as_json:
         write_json(
             [

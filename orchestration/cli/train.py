@@ -40,9 +40,9 @@ def train(
     with progress() as announce:
         starting = announce("recomputing the training table", None)
         from orchestration.commands.train import train as run
-        from orchestration.config.open_context import open_workspace
+        from orchestration.config.open_context import open_run_context
 
-        report = run(replace(open_workspace(settings), show_progress=announce), as_of)
+        report = run(replace(open_run_context(settings), show_progress=announce), as_of)
         starting(1)
     if as_json:
         write_json(asdict(report))
@@ -52,7 +52,7 @@ def train(
         "training.pairs": f"{report.training_rows:,} rows, made anew from raw",
         "  recorded": report.recorded_fingerprint,
         "  recomputed": f"{report.recomputed_fingerprint} (the same)",
-        "training.dated": f"{report.dated_fingerprint} (recomputed too)",
+        "training.dated": f"{report.feature_view_fingerprint} (recomputed too)",
         "model": f"{report.model}, {'trained now' if report.trained else 'there already: not trained again'}",
         "weights": f"sha256 {report.weights_sha256}",
         "release": _release(report),

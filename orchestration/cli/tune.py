@@ -28,9 +28,9 @@ def tune(
     settings = settings_for(home)
     with progress() as announce:
         from orchestration.commands.tune import tune as run
-        from orchestration.config.open_context import open_workspace
+        from orchestration.config.open_context import open_run_context
 
-        report = run(replace(open_workspace(settings), show_progress=announce), trials)
+        report = run(replace(open_run_context(settings), show_progress=announce), trials)
     if as_json:
         write_json(report)
         return

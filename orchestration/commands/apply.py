@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from assets.services.text_vectors import TextVectors
-from orchestration.instance.locks import run_lock, under_way, was_killed
+from orchestration.instance.locks import in_progress, run_lock, was_killed
 from warehouse.history.checkpoints import content_snapshot, points
 from warehouse.home import Home
 from warehouse.ingest.delta_files import DeltaFile, check_deltas
@@ -38,7 +38,7 @@ class ApplyReport:
     run: "BuildReport | None"
 
 
-def apply(workspace: Workspace, files: Sequence[Path], *, retrain: bool = False) -> ApplyReport:
+def apply(run_context: RunContext, files: Sequence[Path], *, retrain: bool = False) -> ApplyReport:
     """Bring delta files in, in the order given, and reindex what they changed.
 
     The live model is held unless `retrain` asks for a new one. Where every file came in before and the run that brought
@@ -49,7 +49,7 @@ def apply(workspace: Workspace, files: Sequence[Path], *, retrain: bool = False)
             to go on with: nothing was written. Or a blocking check failed: nothing that depends on its table was made.
     """
     checked = check_deltas(files)
-    home = workspace.home
+    home = run_context.home
     home.lake.is_to_be_written = True
     require_raw(home.lake)
     with run_lock(home):
@@ -58,30 +58,30 @@ def apply(workspace: Workspace, files: Sequence[Path], *, retrain: bool = False)
         if not retrain and live is not None and known is not None and _is_finished(home):
             keep(home, checked)  # a file of before files were kept is kept from now on
             if was_killed(home):
-                _bury(home)
+                _fail_orphaned(home)
             return ApplyReport(
                 known, changed=False, snapshot=content_snapshot(home.lake), release=live.release, run=None
             )
-        workspace = replace(workspace, raw=None, deltas=tuple(files), shared={})
+        run_context = replace(run_context, raw=None, deltas=tuple(files), shared={})
         if live is not None:
-            TextVectors(workspace, live.encoder_fingerprint).open_ahead()
-        from assets.services.serving_model import hold_live_model  # Dagster comes with them, which takes seconds
+            TextVectors(run_context, live.encoder_fingerprint).open_ahead()
+        from assets.services.serving_model import pin_live_model  # Dagster comes with them, which takes seconds
         from orchestration.commands.build import run_job
 
         if not retrain:
-            workspace = hold_live_model(workspace)
+            run_context = pin_live_model(run_context)
         check_files(home.lake, home.root, home.dated, datetime.now(UTC))
-        report = run_job(workspace, "build" if retrain else "apply")
+        report = run_job(run_context, "build" if retrain else "apply")
         told = home.journal.run(report.run_id)["raw.deltas"]["files"]
         return ApplyReport(told, report.changed, report.snapshot, report.release, report)
 
 
-def _bury(home: Home) -> None:
+def _fail_orphaned(home: Home) -> None:
     """Mark a run as failed that was killed once it had published: nothing is left to do for it but that."""
-    from orchestration.instance.dagster_instance import bury_dead_runs, open_instance
+    from orchestration.instance.dagster_instance import fail_orphaned_runs, open_instance
 
-    with under_way(home), open_instance(home) as instance:
-        bury_dead_runs(instance)
+    with in_progress(home), open_instance(home) as instance:
+        fail_orphaned_runs(instance)
 
 
 def _known(home: Home, files: Sequence[DeltaFile]) -> list[dict[str, Any]] | None:

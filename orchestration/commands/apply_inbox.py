@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, replace
 
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from orchestration.commands.apply import ApplyReport, apply
 from orchestration.instance.locks import incoming_lock, run_lock
 from warehouse.home import Home
@@ -25,7 +25,7 @@ class IncomingReport:
     apply: ApplyReport | None
 
 
-def apply_incoming(workspace: Workspace, settle_s: float) -> IncomingReport:
+def apply_incoming(run_context: RunContext, settle_s: float) -> IncomingReport:
     """Bring in the files that wait in incoming/ and move them to done/; what is no delta goes to failed/ with a reason.
 
     Waits up to `settle_s` seconds for files that were just written.
@@ -33,7 +33,7 @@ def apply_incoming(workspace: Workspace, settle_s: float) -> IncomingReport:
     Raises:
         WarehouseError: As `apply`: the files stay where they are.
     """
-    home = workspace.home
+    home = run_context.home
     with incoming_lock(home, home.settings.lock_timeout_s):
         first = _sort(home, settle_s)
         if first.unsettled:
@@ -42,15 +42,15 @@ def apply_incoming(workspace: Workspace, settle_s: float) -> IncomingReport:
         if not first.batch:
             return _report(first)
         from orchestration.instance.dagster_instance import (  # Dagster comes with it, which takes seconds
-            batch_under_way,
+            batch_in_progress,
             open_instance,
         )
 
         with open_instance(home) as instance:
-            left_to = batch_under_way(home, instance)
+            left_to = batch_in_progress(home, instance)
         if left_to is not None:
             return _report(first, left_to=left_to)
-        applied = apply(workspace, [file.path for file in first.batch])
+        applied = apply(run_context, [file.path for file in first.batch])
         return _report(_joined(first, _sort(home, settle_s)), applied)
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from assets.release.evaluation import summary
-from assets.run_context import Workspace
-from orchestration.instance.dagster_instance import CODE_LOCATION, COMMAND_LINE, bury_dead_runs, open_instance
-from orchestration.instance.locks import run_lock, under_way
+from assets.run_context import RunContext
+from orchestration.instance.dagster_instance import CODE_LOCATION, COMMAND_LINE, fail_orphaned_runs, open_instance
+from orchestration.instance.locks import in_progress, run_lock
 from orchestration.runs.execute import execute
 from warehouse.features import datasets
 from warehouse.history.checkpoints import content_snapshot
@@ -32,7 +32,7 @@ class State:
 class BuildReport:
     """Tell what a build did: rows, refusals, warnings, texts encoded, relevance, seconds by stage, and what is new.
 
-    `gate` is the verdict on the new model, a row of evaluation.gate; None where the live model is the newest one.
+    `gate` is the gate result for the new model, a row of evaluation.gate; None where the live model is the newest one.
     """
 
     run_id: str
@@ -54,41 +54,41 @@ class BuildReport:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def build(workspace: Workspace, raw: Path | None = None) -> BuildReport:
+def build(run_context: RunContext, raw: Path | None = None) -> BuildReport:
     """Run every asset once, one after another, and report.
 
     Raises:
         WarehouseError: The raw folder cannot be taken in, or there is nothing to go on from: nothing was written. Or a
             blocking check failed: nothing that depends on its table was made.
     """
-    workspace = replace(workspace, shared={})
-    workspace.home.lake.is_to_be_written = True
+    run_context = replace(run_context, shared={})
+    run_context.home.lake.is_to_be_written = True
     if raw is not None:
         check_folder(raw)
-        workspace = replace(workspace, raw=raw)
-    elif workspace.raw is None:
-        require_raw(workspace.home.lake)
-    check_files(workspace.home.lake, workspace.home.root, workspace.home.dated, datetime.now(UTC))
-    with run_lock(workspace.home):
-        return run_job(workspace)
+        run_context = replace(run_context, raw=raw)
+    elif run_context.raw is None:
+        require_raw(run_context.home.lake)
+    check_files(run_context.home.lake, run_context.home.root, run_context.home.dated, datetime.now(UTC))
+    with run_lock(run_context.home):
+        return run_job(run_context)
 
 
-def run_job(workspace: Workspace, name: str = "build") -> BuildReport:
+def run_job(run_context: RunContext, name: str = "build") -> BuildReport:
     """Run the assets of a job once in this process and report. The caller holds the run lock.
 
     Raises:
         WarehouseError: As `build`.
     """
-    with under_way(workspace.home), open_instance(workspace.home) as instance:
-        bury_dead_runs(instance)
-        before = _state(workspace.home)
-        run_id = execute(workspace, name, instance, COMMAND_LINE | CODE_LOCATION)
+    with in_progress(run_context.home), open_instance(run_context.home) as instance:
+        fail_orphaned_runs(instance)
+        before = _state(run_context.home)
+        run_id = execute(run_context, name, instance, COMMAND_LINE | CODE_LOCATION)
         seconds = {
             step.step_key.replace("__", "."): round(step.end_time - step.start_time, 3)
             for step in instance.get_run_step_stats(run_id)
             if step.start_time is not None and step.end_time is not None
         }
-        return _report(workspace.home, run_id, before, seconds)
+        return _report(run_context.home, run_id, before, seconds)
 
 
 def _report(home: Home, run_id: str, before: State, seconds: dict[str, float]) -> BuildReport:

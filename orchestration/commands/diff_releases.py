@@ -12,7 +12,7 @@ from orchestration.serving.searcher import Searcher
 from warehouse.errors import WarehouseError
 from warehouse.features import datasets
 from warehouse.home import Home
-from warehouse.operations.rollback import hindrance
+from warehouse.operations.rollback import unservable_reason
 from warehouse.serving.release_log import Release
 
 _NAMED = 5
@@ -67,7 +67,7 @@ def diff_releases(
     """
     one, other = home.releases.get(a), home.releases.get(b)
     for release in (one, other):
-        why = hindrance(home, release)
+        why = unservable_reason(home, release)
         if why is not None:
             raise WarehouseError(
                 f"release {release.release} cannot be asked: {why}", "compare others: stockroom releases"

@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 
 from assets.model.two_tower import model_name, train_model
-from assets.run_context import Workspace
-from assets.services.offline_evaluation import BASELINES, Subject, measure
+from assets.run_context import RunContext
+from assets.services.offline_evaluation import BASELINES, EvaluationTarget, measure
 from models.evaluation.breakdown import long_metrics
 from models.evaluation.evaluate import Evaluation, compare, summarise
 from models.evaluation.pooling import pool
@@ -21,7 +21,7 @@ from warehouse.operations import cv_folds as division
 from warehouse.operations.scratch_home import recomputed_home
 
 
-def evaluate_folds(workspace: Workspace, folds: int) -> dict[str, Any]:
+def evaluate_folds(run_context: RunContext, folds: int) -> dict[str, Any]:
     """Divide all queries in folds; measure on each a model that was trained on the others, over the full catalogue.
 
     A fold is one run of the very assets that a build runs, from `training.queries` to the model, in a lake of its own:
@@ -35,21 +35,23 @@ def evaluate_folds(workspace: Workspace, folds: int) -> dict[str, Any]:
     Raises:
         WarehouseError: No build has ended in this home, or a fold has no query with a judged product.
     """
-    home = workspace.home
+    home = run_context.home
     home.lake.require()
     measured: list[Evaluation] = []
     with run_lock(home):
         past = point(home.lake)
         with recomputed_home(home, past.snapshot) as given:
             own = division.FoldHome(given.root, given.settings, given.dated, given.scratch)
-            derive(replace(workspace, home=own), "training_inputs")
-            bar = workspace.progress("folds", total=folds)
+            derive(replace(run_context, home=own), "training_inputs")
+            bar = run_context.progress("folds", total=folds)
             for fold in range(1, folds + 1):
-                named = _named(workspace, f"fold {fold} of {folds}: ")
-                measured.append(_measure(replace(workspace, home=own, show_progress=named), fold, folds, past.snapshot))
+                named = _named(run_context, f"fold {fold} of {folds}: ")
+                measured.append(
+                    _measure(replace(run_context, home=own, show_progress=named), fold, folds, past.snapshot)
+                )
                 bar(fold)
         pooled = pool(measured)
-        told = {"seed": workspace.training.seed, "min_queries": workspace.release.min_queries}
+        told = {"seed": run_context.training.seed, "min_queries": run_context.release.min_queries}
         parts = [
             long_metrics(replace(one, slices=one.slices.clear()), "model", BASELINES, **told)
             .drop("slice", "part")
@@ -65,17 +67,17 @@ def evaluate_folds(workspace: Workspace, folds: int) -> dict[str, Any]:
     }
 
 
-def _measure(workspace: Workspace, fold: int, folds: int, snapshot: int) -> Evaluation:
+def _measure(run_context: RunContext, fold: int, folds: int, snapshot: int) -> Evaluation:
     """Train without one fold's queries and measure on them."""
-    home = workspace.home
+    home = run_context.home
     division.hold_out(home.lake, fold, folds)
-    derive(workspace, "fold_inputs")
+    derive(run_context, "fold_inputs")
     judgements = datasets.held_out_judgements(home.lake)
     if judgements.is_empty():
         raise WarehouseError(f"no query with a judged product falls into fold {fold}", "divide in fewer folds")
-    model_id = model_name(workspace)
-    train_model(workspace, model_id, snapshot)
-    return measure(workspace, Subject(model_id), judgements, cached=True)
+    model_id = model_name(run_context)
+    train_model(run_context, model_id, snapshot)
+    return measure(run_context, EvaluationTarget(model_id), judgements, cached=True)
 
 
 def _told(evaluation: Evaluation, told: dict[str, int]) -> dict[str, Any]:
@@ -86,6 +88,6 @@ def _told(evaluation: Evaluation, told: dict[str, int]) -> dict[str, Any]:
     return {**summarise(evaluation, **told), "locale_leads": by_locale}
 
 
-def _named(workspace: Workspace, name: str) -> Callable[[str, int | None], Callable[[int], None]]:
+def _named(run_context: RunContext, name: str) -> Callable[[str, int | None], Callable[[int], None]]:
     """Return what announces a task under the name of its fold."""
-    return lambda task, total: workspace.show_progress(f"{name}{task}", total)
+    return lambda task, total: run_context.show_progress(f"{name}{task}", total)

@@ -5,8 +5,8 @@ from typing import Any
 
 import polars as pl
 
-from assets.run_context import Workspace
-from assets.services.offline_evaluation import Subject, measure, previous_model
+from assets.run_context import RunContext
+from assets.services.offline_evaluation import EvaluationTarget, measure, previous_model
 from models.encoder.loading import encoder_fingerprint
 from models.evaluation.evaluate import summarise
 from warehouse.errors import WarehouseError
@@ -15,7 +15,7 @@ from warehouse.operations.judgement_file import read_examples
 from warehouse.serving.release_log import Release
 
 
-def evaluate_live(workspace: Workspace, examples: Path | None = None) -> dict[str, Any]:
+def evaluate_live(run_context: RunContext, examples: Path | None = None) -> dict[str, Any]:
     """Measure the live release beside encoder, BM25 and chance, over the catalogue of its own snapshot.
 
     Returns:
@@ -25,10 +25,10 @@ def evaluate_live(workspace: Workspace, examples: Path | None = None) -> dict[st
     Raises:
         WarehouseError: There is no release, the settings name another encoder, or nothing can be measured.
     """
-    home = workspace.home
-    release = live_release(workspace)
-    vectors, previous = (release.vector_table, release.vector_version), previous_model(workspace, release.model_id)
-    subject = Subject(release.model_id, vectors, release.snapshot, previous)
+    home = run_context.home
+    release = live_release(run_context)
+    vectors, previous = (release.vector_table, release.vector_version), previous_model(run_context, release.model_id)
+    target = EvaluationTarget(release.model_id, vectors, release.snapshot, previous)
     extra: dict[str, Any] = {"release": release.release, "model": release.model_id}
     if examples is None:
         judgements = datasets.task1_judgements(home.lake, release.snapshot)
@@ -46,19 +46,19 @@ def evaluate_live(workspace: Workspace, examples: Path | None = None) -> dict[st
             "the release has no test query of task 1 (small_version 1, split test)",
             "name judgements of your own: --examples FILE; or hold out each query once: --folds 5",
         )
-    extra["queries_trained_on"] = trained_on(workspace, release.snapshot, judgements)
-    measured = measure(workspace, subject, judgements, cached=examples is None)
-    return {**summarise(measured, seed=workspace.training.seed, min_queries=workspace.release.min_queries), **extra}
+    extra["queries_trained_on"] = trained_on(run_context, release.snapshot, judgements)
+    measured = measure(run_context, target, judgements, cached=examples is None)
+    return {**summarise(measured, seed=run_context.training.seed, min_queries=run_context.release.min_queries), **extra}
 
 
-def live_release(workspace: Workspace) -> Release:
+def live_release(run_context: RunContext) -> Release:
     """Return the live release.
 
     Raises:
         WarehouseError: There is none, or the settings name another encoder.
     """
-    release = workspace.home.releases.require()
-    encoder = encoder_fingerprint(workspace.encoder)
+    release = run_context.home.releases.require()
+    encoder = encoder_fingerprint(run_context.encoder)
     if encoder != release.encoder_fingerprint:
         raise WarehouseError(
             f"release {release.release} was made with another encoder, {release.encoder_fingerprint}; "
@@ -68,9 +68,9 @@ def live_release(workspace: Workspace) -> Release:
     return release
 
 
-def trained_on(workspace: Workspace, snapshot: int, judgements: pl.DataFrame) -> int:
+def trained_on(run_context: RunContext, snapshot: int, judgements: pl.DataFrame) -> int:
     """Count the judged queries that the model has seen in training: on them it looks better than it is."""
     asked = judgements.select("locale", pl.col("query").str.to_lowercase()).unique()
     return asked.join(
-        datasets.trained_queries(workspace.home.lake, snapshot), on=["locale", "query"], how="semi"
+        datasets.trained_queries(run_context.home.lake, snapshot), on=["locale", "query"], how="semi"
     ).height

@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from assets.run_context import Workspace
-from assets.services.offline_evaluation import Subject, measure
+from assets.run_context import RunContext
+from assets.services.offline_evaluation import EvaluationTarget, measure
 from models.evaluation.evaluate import summarise
 from orchestration.commands.evaluate_live import live_release, trained_on
 from orchestration.instance.locks import run_lock
@@ -18,7 +18,7 @@ from warehouse.lake import tables
 from warehouse.operations.scratch_home import scratch_home
 
 
-def evaluate_transfer(workspace: Workspace, raw: Path) -> dict[str, Any]:
+def evaluate_transfer(run_context: RunContext, raw: Path) -> dict[str, Any]:
     """Measure the live model on the test split of an ESCI folder, over that folder's own catalogue.
 
     The folder is cleaned and laid out by the assets of a build, in a lake that is forgotten; nothing is learnt of it: the
@@ -31,25 +31,25 @@ def evaluate_transfer(workspace: Workspace, raw: Path) -> dict[str, Any]:
     Raises:
         WarehouseError: There is no release, its encoder is another, the folder is broken or has no test query of task 1.
     """
-    home = workspace.home
-    release = live_release(workspace)
+    home = run_context.home
+    release = live_release(run_context)
     check_folder(raw)
     with run_lock(home), scratch_home(home, home.dated) as other:
         ingest(other.lake, raw)
         with other.lake.writing() as connection:
             for table in home.dated:  # there, and without a row
                 tables.ensure(connection, table.contract)
-        elsewhere = replace(workspace, home=other)
+        elsewhere = replace(run_context, home=other)
         derive(elsewhere, "training_inputs")
         judgements = datasets.task1_judgements(other.lake)
         if judgements.is_empty():
             raise WarehouseError(
                 f"no test query of task 1 in {raw}", "give a folder with small_version 1 and split test"
             )
-        measured = measure(elsewhere, Subject(release.model_id), judgements, cached=True)
+        measured = measure(elsewhere, EvaluationTarget(release.model_id), judgements, cached=True)
     return {
-        **summarise(measured, seed=workspace.training.seed, min_queries=workspace.release.min_queries),
+        **summarise(measured, seed=run_context.training.seed, min_queries=run_context.release.min_queries),
         "release": release.release,
         "model": release.model_id,
-        "queries_trained_on": trained_on(workspace, release.snapshot, judgements),
+        "queries_trained_on": trained_on(run_context, release.snapshot, judgements),
     }

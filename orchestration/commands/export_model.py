@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from assets.services.serving_model import ServingModel
 from assets.services.text_vectors import product_texts, query_texts
 from models.errors import ModelError
 from models.evaluation.evaluate import evaluate, summarise
 from models.evaluation.judged_set import Catalogue, JudgedSet
-from models.evaluation.rankers import DenseSystem
+from models.evaluation.rankers import DenseRanker
 from models.export.model_card import model_card
 from models.towers.checkpoint_files import read_manifest
 from models.towers.numpy_inference import ProductTower, QueryTower, ServingTower, Side
@@ -46,14 +46,14 @@ class ExportReport:
     relevance: dict[str, Any] | None
 
 
-def export_release(workspace: Workspace, directory: Path, *, force: bool = False) -> ExportReport:
+def export_release(run_context: RunContext, directory: Path, *, force: bool = False) -> ExportReport:
     """Write the live release's encoder and towers to a folder, which appears whole or not at all.
 
     Features cannot be computed by stock modules, so a text stands for itself: in their place is the mean of what they add
     over the release's rows. What that costs is measured and told in the card.
 
     Args:
-        workspace: The home, and the settings of its encoder.
+        run_context: The home, and the settings of its encoder.
         directory: Where to.
         force: Replace what is there.
 
@@ -61,12 +61,12 @@ def export_release(workspace: Workspace, directory: Path, *, force: bool = False
         WarehouseError: There is no release, it was made with another encoder, or the folder is there and not empty.
         ModelError: What was written does not give the towers' vectors.
     """
-    release = live_release(workspace)
+    release = live_release(run_context)
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())) and not force:
         raise WarehouseError(f"{directory} is there already", "name another folder, or replace it with --force")
-    checkpoint = workspace.home.models / release.model_id
-    products = datasets.products(workspace.home.lake, release.snapshot).sort("locale", "product_id")
-    queries = datasets.queries(workspace.home.lake, release.snapshot)
+    checkpoint = run_context.home.models / release.model_id
+    products = datasets.products(run_context.home.lake, release.snapshot).sort("locale", "product_id")
+    queries = datasets.queries(run_context.home.lake, release.snapshot)
     towers: dict[Side, ServingTower] = {
         "query": QueryTower.load(checkpoint).without_features(queries),
         "product": ProductTower.load(checkpoint).without_features(products),
@@ -75,14 +75,14 @@ def export_release(workspace: Workspace, directory: Path, *, force: bool = False
         "query": query_texts(queries.head(_COMPARED)),
         "product": product_texts(products.head(_COMPARED)),
     }
-    relevance = _relevance(ServingModel(workspace, release.model_id), release, products, towers)
+    relevance = _relevance(ServingModel(run_context, release.model_id), release, products, towers)
     target = directory.absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        largest = _write(workspace, scratch / "new", checkpoint, towers, texts)
+        largest = _write(run_context, scratch / "new", checkpoint, towers, texts)
         facts = {
-            **_facts(workspace, release, products),
+            **_facts(run_context, release, products),
             "relevance": relevance,
             "features": {
                 side: list(tower.features.spec.columns) for side, tower in towers.items() if tower.constant is not None
@@ -110,13 +110,17 @@ def export_release(workspace: Workspace, directory: Path, *, force: bool = False
 
 
 def _write(
-    workspace: Workspace, folder: Path, checkpoint: Path, towers: dict[Side, ServingTower], texts: dict[Side, list[str]]
+    run_context: RunContext,
+    folder: Path,
+    checkpoint: Path,
+    towers: dict[Side, ServingTower],
+    texts: dict[Side, list[str]],
 ) -> float:
     """Write the folder, load it as anybody would, and return the largest difference to the towers' own vectors."""
     from models.encoder.torch_backend import TorchEncoder
     from models.export.sentence_transformer import TOLERANCE, encode_side, load_export, save_sentence_transformer
 
-    f32 = workspace.encoder.model_copy(update={"backend": "torch", "device": "cpu", "precision": "auto"})
+    f32 = run_context.encoder.model_copy(update={"backend": "torch", "device": "cpu", "precision": "auto"})
     save_sentence_transformer(folder, checkpoint, f32, towers["query"], towers["product"])
     folder.chmod(0o755)
     encoder, stock = TorchEncoder(f32), load_export(folder)
@@ -137,7 +141,7 @@ def _relevance(
     serving: ServingModel, release: Release, products: pl.DataFrame, towers: dict[Side, ServingTower]
 ) -> dict[str, Any] | None:
     """Measure the model, its export and its encoder on the test split; None where nothing is judged."""
-    judgements = datasets.task1_judgements(serving.workspace.home.lake, release.snapshot)
+    judgements = datasets.task1_judgements(serving.run_context.home.lake, release.snapshot)
     if judgements.is_empty():
         return None
     catalogue = Catalogue(products.select("locale", "product_id"))
@@ -145,28 +149,28 @@ def _relevance(
     queries = judged.queries.with_columns(key=pl.format("{}:{}", "locale", "query_id"))
     asked, offered = serving.text_vectors(query_texts(queries)), serving.text_vectors(product_texts(products))
     systems = {
-        "model": DenseSystem(
+        "model": DenseRanker(
             serving.query_vectors(queries, asked, release.snapshot), serving.product_vectors(products)
         ),
-        "export": DenseSystem(towers["query"](asked), towers["product"](offered)),
-        "encoder": DenseSystem(asked, offered),
+        "export": DenseRanker(towers["query"](asked), towers["product"](offered)),
+        "encoder": DenseRanker(asked, offered),
     }
     measured: dict[str, Any] = summarise(evaluate(judged, catalogue, systems))["systems"]
     return measured
 
 
-def _facts(workspace: Workspace, release: Release, products: pl.DataFrame) -> dict[str, Any]:
-    manifest = read_manifest(workspace.home.models / release.model_id)
-    pairs = datasets.training_pairs(workspace.home.lake, release.snapshot)
+def _facts(run_context: RunContext, release: Release, products: pl.DataFrame) -> dict[str, Any]:
+    manifest = read_manifest(run_context.home.models / release.model_id)
+    pairs = datasets.training_pairs(run_context.home.lake, release.snapshot)
     return {
         "release": release.release,
         "model": release.model_id,
         "snapshot": manifest["metadata"]["snapshot"],
         "training_pairs": manifest["metadata"]["training_pairs"],
         "encoder": {
-            "model": workspace.encoder.model,
+            "model": run_context.encoder.model,
             "fingerprint": release.encoder_fingerprint,
-            "max_tokens": workspace.encoder.max_tokens,
+            "max_tokens": run_context.encoder.max_tokens,
         },
         "data": {
             "products": products.height,

@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from orchestration.instance.locks import run_lock
 from warehouse.ingest.full_snapshot import require_raw
 from warehouse.ingest.time_series_files import check_files
-from warehouse.lake.sync_tables import take_over
+from warehouse.lake.sync_tables import sync
 from warehouse.operations.replay import replay
-from warehouse.operations.scratch_home import copy_dated, scratch_home
+from warehouse.operations.scratch_home import copy_feature_views, scratch_home
 
 if TYPE_CHECKING:
     from orchestration.commands.build import BuildReport
@@ -38,7 +38,7 @@ class RebuildReport:
         return not (self.differing or any(self.vectors.values()))
 
 
-def rebuild(workspace: Workspace) -> RebuildReport:
+def rebuild(run_context: RunContext) -> RebuildReport:
     """Replay the files that came in under the live model, and bring lake and vectors in line with what comes of it.
 
     Raw tables and all that follows from them are made in a lake of their own. What differs is then taken over in one
@@ -49,20 +49,20 @@ def rebuild(workspace: Workspace) -> RebuildReport:
         WarehouseError: A file is not kept any more or its copy is damaged, or no live model is there to go on with:
             nothing was written. Or a blocking check failed: nothing that depends on its table was made.
     """
-    home = workspace.home
+    home = run_context.home
     require_raw(home.lake)
     with run_lock(home):
-        from assets.services.serving_model import hold_live_model  # Dagster comes with them, which takes seconds
+        from assets.services.serving_model import pin_live_model  # Dagster comes with them, which takes seconds
         from orchestration.commands.build import run_job
         from orchestration.runs.derive import derive
 
-        held = hold_live_model(replace(workspace, raw=None, deltas=(), anew=True))
+        held = pin_live_model(replace(run_context, raw=None, deltas=(), reembed_all=True))
         check_files(home.lake, home.root, home.dated, datetime.now(UTC))
         with scratch_home(home, home.dated) as scratch:
             done = replay(home, scratch)
-            copy_dated(home, scratch)
+            copy_feature_views(home, scratch)
             derive(replace(held, home=scratch), "derived_tables")
-            changed = take_over(home.lake, scratch.lake)
+            changed = sync(home.lake, scratch.lake)
         report = run_job(held, "apply")
         vectors = home.journal.run(report.run_id)["vectors.products"]
     return RebuildReport(

@@ -46,11 +46,11 @@ def _see_that_it_answers(home: Home, encoder: EncoderSettings, release: Release)
     Raises:
         WarehouseError: Something of it is gone or damaged.
     """
-    mend = "go back to another; stockroom releases lists them and what they lack"
-    why = rollback.hindrance(home, release)
+    hint = "go back to another; stockroom releases lists them and what they lack"
+    why = rollback.unservable_reason(home, release)
     if why is not None:
-        raise WarehouseError(f"release {release.release} cannot come back: {why}", mend)
+        raise WarehouseError(f"release {release.release} cannot come back: {why}", hint)
     try:
         Searcher(home, encoder, release)
     except ModelError as error:
-        raise WarehouseError(f"release {release.release} cannot come back: {error}", mend) from error
+        raise WarehouseError(f"release {release.release} cannot come back: {error}", hint) from error

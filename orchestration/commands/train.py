@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from assets.model.two_tower import model_name, pairs_fingerprint, train_model
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from models.towers.checkpoint_files import MANIFEST_FILE, read_manifest
 from orchestration.instance.locks import run_lock
 from orchestration.runs.derive import derive
@@ -33,7 +33,7 @@ class TrainReport:
     training_rows: int
     recorded_fingerprint: str
     recomputed_fingerprint: str
-    dated_fingerprint: str
+    feature_view_fingerprint: str
     model: str
     trained: bool
     weights_sha256: str
@@ -42,7 +42,7 @@ class TrainReport:
     same_model: bool
 
 
-def train(workspace: Workspace, as_of: str | None = None) -> TrainReport:
+def train(run_context: RunContext, as_of: str | None = None) -> TrainReport:
     """Recompute the training table from raw as of a point (default: the newest) and train on it.
 
     The derived tables are made anew by their own assets in a lake of their own. Texts come from the home's embedding
@@ -52,7 +52,7 @@ def train(workspace: Workspace, as_of: str | None = None) -> TrainReport:
     Raises:
         WarehouseError: There is no such point, or the recomputed table is not the one that was recorded there.
     """
-    home = workspace.home
+    home = run_context.home
     home.lake.require()
     with run_lock(home):
         past = _point(home, as_of)
@@ -63,7 +63,7 @@ def train(workspace: Workspace, as_of: str | None = None) -> TrainReport:
                 "train as of another; list them with: stockroom snapshots",
             )
         with recomputed_home(home, past.snapshot) as recomputed:
-            scratch = replace(workspace, home=recomputed)
+            scratch = replace(run_context, home=recomputed)
             derive(scratch, "training_inputs")
             found = pairs_fingerprint(scratch)
             if found != recorded:
@@ -88,7 +88,7 @@ def train(workspace: Workspace, as_of: str | None = None) -> TrainReport:
         training_rows=rows,
         recorded_fingerprint=recorded,
         recomputed_fingerprint=found,
-        dated_fingerprint=seen,
+        feature_view_fingerprint=seen,
         model=model_id,
         trained=is_new,
         weights_sha256=read_manifest(directory)["weights_sha256"],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from assets.model.two_tower import feature_spec, model_name
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from assets.services.text_vectors import TextVectors
 from assets.services.training_arrays import training_data
 from models.settings import TowerSettings, TrainingSettings
@@ -32,7 +32,7 @@ DIGITS = 3
 
 
 @dataclass(frozen=True)
-class Knob:
+class SearchDimension:
     """Name a setting that is searched, and the range that it is searched in; `log`: evenly by its logarithm."""
 
     section: str
@@ -47,20 +47,20 @@ class Knob:
         return f"{self.section}.{self.name}"
 
 
-KNOBS = (
-    Knob("tower", "width", 128, 1024, log=True),
-    Knob("tower", "dropout", 0.0, 0.5),
-    Knob("tower", "input_dropout", 0.0, 0.7),
-    Knob("training", "learning_rate", 1e-5, 3e-3, log=True),
-    Knob("training", "weight_decay", 1e-3, 1.0, log=True),
-    Knob("training", "batch_pairs", 16, 512, log=True),
-    Knob("training", "irrelevant_per_query", 0, 4),
-    Knob("training", "temperature", 0.02, 0.2, log=True),
-    Knob("training", "graded_weight", 0.0, 1.0),
+SEARCH_SPACE = (
+    SearchDimension("tower", "width", 128, 1024, log=True),
+    SearchDimension("tower", "dropout", 0.0, 0.5),
+    SearchDimension("tower", "input_dropout", 0.0, 0.7),
+    SearchDimension("training", "learning_rate", 1e-5, 3e-3, log=True),
+    SearchDimension("training", "weight_decay", 1e-3, 1.0, log=True),
+    SearchDimension("training", "batch_pairs", 16, 512, log=True),
+    SearchDimension("training", "irrelevant_per_query", 0, 4),
+    SearchDimension("training", "temperature", 0.02, 0.2, log=True),
+    SearchDimension("training", "graded_weight", 0.0, 1.0),
 )
 
 
-def tune(workspace: Workspace, count: int) -> dict[str, Any]:
+def tune(run_context: RunContext, count: int) -> dict[str, Any]:
     """Try `count` more settings on the training data of the last build, and record what all trials came to.
 
     The study lies in `tuning.sqlite` in the home, under a name that stands for the training data and for every setting that
@@ -75,15 +75,15 @@ def tune(workspace: Workspace, count: int) -> dict[str, Any]:
     Raises:
         WarehouseError: No build has ended in this home, or it has no pair or no query to learn and to choose by.
     """
-    home = workspace.home
+    home = run_context.home
     home.lake.require()
     with run_lock(home):
-        study_name = _study_name(workspace)
-        data = _data(workspace)
-        with _study(workspace, study_name) as study:
-            bar = workspace.progress("trials", total=count)
+        study_name = _study_name(run_context)
+        data = _data(run_context)
+        with _study(run_context, study_name) as study:
+            bar = run_context.progress("trials", total=count)
             for done in range(1, count + 1):
-                _try(workspace, study, data)
+                _try(run_context, study, data)
                 bar(done)
             rows = _rows(study.trials)
         tuning_trials.record(home.lake, study_name, rows)
@@ -103,48 +103,55 @@ def tune(workspace: Workspace, count: int) -> dict[str, Any]:
     }
 
 
-def _study_name(workspace: Workspace) -> str:
+def _study_name(run_context: RunContext) -> str:
     """Return the id that the model would have if what is searched stood at its defaults."""
     tower, training = TowerSettings(), TrainingSettings()
-    plain = {knob: getattr(tower if knob.section == "tower" else training, knob.name) for knob in KNOBS}
-    return model_name(_with(workspace, {knob.key: value for knob, value in plain.items()}))
+    plain = {
+        dimension: getattr(tower if dimension.section == "tower" else training, dimension.name)
+        for dimension in SEARCH_SPACE
+    }
+    return model_name(_with(run_context, {dimension.key: value for dimension, value in plain.items()}))
 
 
-def _with(workspace: Workspace, values: dict[str, Any]) -> Workspace:
+def _with(run_context: RunContext, values: dict[str, Any]) -> RunContext:
     def part(section: str) -> dict[str, Any]:
-        return {knob.name: values[knob.key] for knob in KNOBS if knob.section == section}
+        return {dimension.name: values[dimension.key] for dimension in SEARCH_SPACE if dimension.section == section}
 
     return replace(
-        workspace,
-        tower=workspace.tower.model_copy(update=part("tower")),
-        training=workspace.training.model_copy(update=part("training")),
+        run_context,
+        tower=run_context.tower.model_copy(update=part("tower")),
+        training=run_context.training.model_copy(update=part("training")),
     )
 
 
-def _current(workspace: Workspace) -> dict[str, Any]:
-    return {knob.key: getattr(getattr(workspace, knob.section), knob.name) for knob in KNOBS}
+def _current(run_context: RunContext) -> dict[str, Any]:
+    return {
+        dimension.key: getattr(getattr(run_context, dimension.section), dimension.name) for dimension in SEARCH_SPACE
+    }
 
 
-def _data(workspace: Workspace) -> "TrainingData":
-    return training_data(workspace, TextVectors(workspace), *_specs(workspace))
+def _data(run_context: RunContext) -> "TrainingData":
+    return training_data(run_context, TextVectors(run_context), *_specs(run_context))
 
 
-def _specs(workspace: Workspace) -> tuple[FeatureSpec, FeatureSpec]:
-    dated = workspace.home.dated
+def _specs(run_context: RunContext) -> tuple[FeatureSpec, FeatureSpec]:
+    dated = run_context.home.dated
     return feature_spec("features.queries", dated), feature_spec("features.products", dated)
 
 
 @contextmanager
-def _study(workspace: Workspace, name: str) -> Iterator["Study"]:
+def _study(run_context: RunContext, name: str) -> Iterator["Study"]:
     """Open the study, or begin it with the settings in force; a trial that was broken off counts as failed."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = optuna.storages.RDBStorage(f"sqlite:///{plain_path(workspace.home.root) / 'tuning.sqlite'}")
+    storage = optuna.storages.RDBStorage(f"sqlite:///{plain_path(run_context.home.root) / 'tuning.sqlite'}")
     try:
         study = optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
-        current = _current(workspace)
-        if not study.trials and all(knob.low <= current[knob.key] <= knob.high for knob in KNOBS):
+        current = _current(run_context)
+        if not study.trials and all(
+            dimension.low <= current[dimension.key] <= dimension.high for dimension in SEARCH_SPACE
+        ):
             study.enqueue_trial(current)
         for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
@@ -153,16 +160,16 @@ def _study(workspace: Workspace, name: str) -> Iterator["Study"]:
         storage.engine.dispose()
 
 
-def _try(workspace: Workspace, study: "Study", data: "TrainingData") -> None:
+def _try(run_context: RunContext, study: "Study", data: "TrainingData") -> None:
     import optuna
 
     from models.training.trainer import quality
 
     # A sampler of its own for each trial: what it draws does not hang on how many calls the trials were spread over.
-    study.sampler = optuna.samplers.TPESampler(seed=workspace.training.seed + len(study.trials))
+    study.sampler = optuna.samplers.TPESampler(seed=run_context.training.seed + len(study.trials))
     trial = study.ask(_distributions())
-    values = {knob.key: _rounded(trial.params[knob.key]) for knob in KNOBS}
-    model = _train(_with(workspace, values), data)
+    values = {dimension.key: _rounded(trial.params[dimension.key]) for dimension in SEARCH_SPACE}
+    model = _train(_with(run_context, values), data)
     best = model.history[model.best_epoch]
     if best.recall_at_10 is None or best.mrr is None or len(model.history) == 1:
         study.tell(trial, state=optuna.trial.TrialState.FAIL)
@@ -175,22 +182,22 @@ def _try(workspace: Workspace, study: "Study", data: "TrainingData") -> None:
     study.tell(trial, quality(best))
 
 
-def _train(workspace: Workspace, data: "TrainingData") -> "TrainedModel":
+def _train(run_context: RunContext, data: "TrainingData") -> "TrainedModel":
     from models.training.trainer import train
 
-    queries, products = _specs(workspace)
-    bar = workspace.progress("training", total=workspace.training.epochs)
-    return train(data, queries, products, workspace.tower, workspace.training, lambda epoch: bar(epoch.epoch))
+    queries, products = _specs(run_context)
+    bar = run_context.progress("training", total=run_context.training.epochs)
+    return train(data, queries, products, run_context.tower, run_context.training, lambda epoch: bar(epoch.epoch))
 
 
 def _distributions() -> "dict[str, BaseDistribution]":
     from optuna.distributions import FloatDistribution, IntDistribution
 
     return {
-        knob.key: IntDistribution(int(knob.low), int(knob.high), log=knob.log)
-        if isinstance(knob.low, int)
-        else FloatDistribution(knob.low, knob.high, log=knob.log)
-        for knob in KNOBS
+        dimension.key: IntDistribution(int(dimension.low), int(dimension.high), log=dimension.log)
+        if isinstance(dimension.low, int)
+        else FloatDistribution(dimension.low, dimension.high, log=dimension.log)
+        for dimension in SEARCH_SPACE
     }
 
 

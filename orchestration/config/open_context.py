@@ -1,6 +1,6 @@
 """How settings become the objects that assets and commands work with."""
 
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from orchestration.config.settings import Settings
 from warehouse.home import Home
 
@@ -10,9 +10,9 @@ def open_home(settings: Settings) -> Home:
     return Home(settings.home.absolute(), settings.warehouse, settings.dated)
 
 
-def open_workspace(settings: Settings) -> Workspace:
-    """Return the workspace that the settings describe."""
-    return Workspace(
+def open_run_context(settings: Settings) -> RunContext:
+    """Return the run context that the settings describe."""
+    return RunContext(
         home=open_home(settings),
         encoder=settings.encoder,
         tower=settings.tower,

@@ -19,7 +19,7 @@ from models.evaluation.bm25 import Bm25Settings
 from models.settings import EncoderSettings, TowerSettings, TrainingSettings
 from models.training.hard_negative_mining import MiningSettings
 from orchestration.config.automation import AutomationSettings
-from warehouse.contracts.time_series import DatedTables
+from warehouse.contracts.time_series import FeatureViews
 from warehouse.errors import WarehouseError
 from warehouse.paths import check_home, expanded
 from warehouse.settings import CleanSettings, MonitoringSettings, ReleaseSettings, SqlSettings, WarehouseSettings
@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     release: ReleaseSettings = ReleaseSettings()
     clean: CleanSettings = CleanSettings()
     automation: AutomationSettings = AutomationSettings()
-    dated: DatedTables = Field((), description="Files of dated features: a [[dated]] section of the file for each.")
+    dated: FeatureViews = Field((), description="Files of dated features: a [[dated]] section of the file for each.")
 
     @classmethod
     def settings_customise_sources(
@@ -105,7 +105,7 @@ def load_settings(home: Path | None = None, **given: Any) -> Settings:
             f"{error}: its value is not JSON", f"set one value at a time, as in {PREFIX}TRAINING__EPOCHS=3"
         ) from error
     except tomllib.TOMLDecodeError as error:
-        raise WarehouseError(f"{FILE_NAME} of the home is not TOML: {error}", "mend the file") from error
+        raise WarehouseError(f"{FILE_NAME} of the home is not TOML: {error}", "correct the file") from error
     except UnicodeDecodeError as error:
         raise WarehouseError(f"{FILE_NAME} of the home is not UTF-8 text", "save it as UTF-8") from error
 
@@ -113,9 +113,9 @@ def load_settings(home: Path | None = None, **given: Any) -> Settings:
 def _place(path: Sequence[str | int]) -> str:
     """Return where a setting is to be mended: what stands in a list has a name in the file alone."""
     if any(isinstance(part, int) for part in path):
-        return f"mend [[{path[0]}]] in {FILE_NAME} of the home"
+        return f"correct [[{path[0]}]] in {FILE_NAME} of the home"
     variable = PREFIX + "__".join(map(str, path)).upper()
-    return f"mend it in the environment ({variable}) or in {FILE_NAME} of the home"
+    return f"correct it in the environment ({variable}) or in {FILE_NAME} of the home"
 
 
 def _refuse_unknown_variables() -> None:

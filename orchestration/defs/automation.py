@@ -41,7 +41,7 @@ from warehouse.operations.inbox import Dropped, Waiting, waiting
 BATCH, FILES = "stockroom/batch", "stockroom/files"
 """Tags of the sensor's runs: the digest of the files that a run was started for, and their names."""
 
-UNDER_WAY = [
+IN_PROGRESS = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.STARTING,
@@ -75,8 +75,8 @@ def next_step(home: Home, instance: dg.DagsterInstance, settings: AutomationSett
     files = waiting(home.incoming, settings.settle_s)
     if files == Waiting():
         return dg.SkipReason("No file waits in incoming/.")
-    for run in instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY), limit=1):
-        return dg.SkipReason(f"Run {run.run_id[:8]} is under way: incoming/ is looked at when it has ended.")
+    for run in instance.get_runs(dg.RunsFilter(statuses=IN_PROGRESS), limit=1):
+        return dg.SkipReason(f"Run {run.run_id[:8]} is in progress: incoming/ is looked at when it has ended.")
     with ExitStack() as locks:
         try:
             locks.enter_context(incoming_lock(home, timeout_s=0))
@@ -107,7 +107,7 @@ def _run_or_wait(
             return dg.SkipReason(f"{_told(files)} {ended} They are tried again in {pause_s:.0f} s.")
     return dg.RunRequest(
         run_key=f"{files.digest}-{len(before) + 1}",
-        run_config={"resources": {"workspace": {"config": {"incoming": True, "hold_live_model": True}}}},
+        run_config={"resources": {"run_context": {"config": {"incoming": True, "pin_live_model": True}}}},
         tags=INCOMING | {BATCH: files.digest, FILES: _names(files.whole)},
     )
 

@@ -18,8 +18,8 @@ from orchestration.defs.jobs import (
     fold_inputs_job,
     training_inputs_job,
 )
-from orchestration.defs.resources import workspace_resource
-from warehouse.contracts.time_series import DatedTables
+from orchestration.defs.resources import run_context_resource
+from warehouse.contracts.time_series import FeatureViews
 
 ASSET_MODULES = [
     raw,
@@ -40,7 +40,7 @@ ASSET_MODULES = [
 ]
 
 
-def assemble(dated: DatedTables = (), automation: AutomationSettings | None = None) -> dg.Definitions:
+def assemble(dated: FeatureViews = (), automation: AutomationSettings | None = None) -> dg.Definitions:
     """Return the definitions for a home that declares these tables of dated features, automated as the settings say."""
     automation = automation or AutomationSettings()
     assets = with_freshness([*dg.load_assets_from_modules(ASSET_MODULES), *dated_assets(dated)], automation)
@@ -50,7 +50,7 @@ def assemble(dated: DatedTables = (), automation: AutomationSettings | None = No
         jobs=[build_job, apply_job, clean_job, training_inputs_job, derived_tables_job, fold_inputs_job],
         sensors=[incoming_sensor(automation)],
         schedules=[retrain_schedule(automation), clean_schedule(automation)],
-        resources={"workspace": workspace_resource},
+        resources={"run_context": run_context_resource},
         # One process: ten empty assets take seconds, where a process for each takes most of a minute.
         executor=dg.in_process_executor,
     )

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import dagster as dg
 
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from models.encoder.loading import encoder_fingerprint
 from orchestration.vacuum import clean_locked
 
@@ -20,7 +20,7 @@ apply_job = dg.define_asset_job(
     - dg.AssetSelection.assets("training/negatives", "training/mining"),
     description="What a change of the catalogue changes: raw files to a release under the live model. What is measured of the "
     "model, and what the lake tells of itself, waits for the next build.",
-    config={"resources": {"workspace": {"config": {"hold_live_model": True}}}},
+    config={"resources": {"run_context": {"config": {"pin_live_model": True}}}},
 )
 
 training_inputs_job = dg.define_asset_job(
@@ -50,9 +50,9 @@ fold_inputs_job = dg.define_asset_job(
 
 
 @dg.op(name="clean_home", description="Takes out what no kept release, as-of point or model needs, step by step.")
-def clean(context: dg.OpExecutionContext, workspace: dg.ResourceParam[Workspace]) -> None:
-    """Clean the home, whose run lock the workspace holds."""
-    report = clean_locked(workspace.home, workspace.clean, encoder_fingerprint(workspace.encoder))
+def clean(context: dg.OpExecutionContext, run_context: dg.ResourceParam[RunContext]) -> None:
+    """Clean the home, whose run lock the run context holds."""
+    report = clean_locked(run_context.home, run_context.clean, encoder_fingerprint(run_context.encoder))
     context.add_output_metadata(asdict(report))
 
 

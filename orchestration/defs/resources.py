@@ -10,9 +10,9 @@ from pathlib import Path
 import dagster as dg
 
 from assets import run_end
-from assets.run_context import Workspace
-from assets.services.serving_model import hold_live_model
-from orchestration.config.open_context import open_workspace
+from assets.run_context import RunContext
+from assets.services.serving_model import pin_live_model
+from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.instance.locks import run_lock
 from warehouse.operations.inbox import Sorting, sort_incoming
@@ -30,7 +30,7 @@ _LOG_EVERY_S = 5.0
             default_value=False,
             description="Bring in the files of incoming/ that are whole, and put them where they belong afterwards.",
         ),
-        "hold_live_model": dg.Field(bool, default_value=False, description="Go on with the live model: train none."),
+        "pin_live_model": dg.Field(bool, default_value=False, description="Go on with the live model: train none."),
         "force": dg.Field(bool, default_value=False, description="Publish a new model even if the gate refuses it."),
         "allow_loss": dg.Field(
             bool,
@@ -40,35 +40,37 @@ _LOG_EVERY_S = 5.0
     },
 )
 @contextmanager
-def workspace_resource(context: dg.InitResourceContext) -> Iterator[Workspace]:
-    """Yield the workspace while holding the run lock."""
+def run_context_resource(context: dg.InitResourceContext) -> Iterator[RunContext]:
+    """Yield the run context while holding the run lock."""
     told = context.resource_config
     log = context.log or dg.get_dagster_logger()
     settings = load_settings(Path(told["home"]) if told["home"] else None)
     deltas = tuple(Path(file) for file in told["deltas"])
-    workspace = replace(open_workspace(settings), show_progress=_progress_of(log), force=told["force"], deltas=deltas)
-    workspace = replace(workspace, allow_loss=told["allow_loss"])
+    run_context = replace(
+        open_run_context(settings), show_progress=_progress_of(log), force=told["force"], deltas=deltas
+    )
+    run_context = replace(run_context, allow_loss=told["allow_loss"])
     if deltas or told["incoming"]:
-        workspace = replace(
-            workspace, raw=None
+        run_context = replace(
+            run_context, raw=None
         )  # as `stockroom apply`: a setting must not bring a full snapshot in too
-    workspace.home.lake.is_to_be_written = True
-    with run_lock(workspace.home):
-        if told["hold_live_model"]:
-            workspace = hold_live_model(workspace)
+    run_context.home.lake.is_to_be_written = True
+    with run_lock(run_context.home):
+        if told["pin_live_model"]:
+            run_context = pin_live_model(run_context)
         if not told["incoming"]:
-            with run_end.written_down(workspace):
-                yield workspace
+            with run_end.written_down(run_context):
+                yield run_context
             return
-        dropped = _sorted(workspace, settings.automation.settle_s, log)
-        with run_end.written_down(workspace):
-            yield replace(workspace, deltas=(*deltas, *(file.path for file in dropped.batch)))
-        _sorted(workspace, settings.automation.settle_s, log)  # the run has published: its files are done
+        dropped = _sorted(run_context, settings.automation.settle_s, log)
+        with run_end.written_down(run_context):
+            yield replace(run_context, deltas=(*deltas, *(file.path for file in dropped.batch)))
+        _sorted(run_context, settings.automation.settle_s, log)  # the run has published: its files are done
 
 
-def _sorted(workspace: Workspace, settle_s: float, log: logging.Logger) -> Sorting:
+def _sorted(run_context: RunContext, settle_s: float, log: logging.Logger) -> Sorting:
     """Put the files of incoming/ where they belong, tell of it in the run's log, and return those that are to come in."""
-    sorting = sort_incoming(workspace.home, settle_s)
+    sorting = sort_incoming(run_context.home, settle_s)
     for name in sorting.done:
         log.info(f"incoming/{name} is in and published: it went to incoming/done/")
     for name, reason in sorting.failed.items():

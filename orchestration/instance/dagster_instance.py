@@ -20,7 +20,7 @@ CODE_LOCATION = {".dagster/repository": "__repository__@stockroom"}
 INCOMING = {"stockroom/started_by": "incoming/"}
 """The tag of runs that the sensor on incoming/ started."""
 
-_UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+_IN_PROGRESS = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 _WRITTEN_DOWN = dg.DagsterRunStatus.NOT_STARTED  # a process that was killed at once left no more of its run
 _SHIPPED = ("dagster.yaml", "workspace.yaml")
 
@@ -30,26 +30,26 @@ def open_instance(home: Home) -> dg.DagsterInstance:
     return dg.DagsterInstance.from_config(str(prepare_instance(home)))
 
 
-def bury_dead_runs(instance: dg.DagsterInstance) -> None:
+def fail_orphaned_runs(instance: dg.DagsterInstance) -> None:
     """Mark the command line's runs that were killed as failed: a run that only seems to go on holds up the UI's queue.
 
     To be called under the run lock, which every run of the command line holds from before its start to its end.
     """
-    for run in instance.get_runs(dg.RunsFilter(tags=COMMAND_LINE, statuses=[_WRITTEN_DOWN, *_UNDER_WAY])):
+    for run in instance.get_runs(dg.RunsFilter(tags=COMMAND_LINE, statuses=[_WRITTEN_DOWN, *_IN_PROGRESS])):
         instance.report_run_failed(run, "the process of this run was killed")
 
 
-def bury_runs_of_a_dead_server(instance: dg.DagsterInstance) -> None:
+def fail_runs_of_a_dead_server(instance: dg.DagsterInstance) -> None:
     """Mark the runs that a killed server of the UI left behind as failed, for the same reason.
 
     To be called before a server starts, under the lock of the one server that a home may have.
     """
-    for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
+    for run in instance.get_runs(dg.RunsFilter(statuses=_IN_PROGRESS)):
         if not COMMAND_LINE.items() <= run.tags.items():
             instance.report_run_failed(run, "the server of this run was killed")
 
 
-def batch_under_way(home: Home, instance: dg.DagsterInstance) -> str | None:
+def batch_in_progress(home: Home, instance: dg.DagsterInstance) -> str | None:
     """Return the id of a run that brings in the files of incoming/ under a server of the UI, or will; None without one.
 
     Such runs of a server that is gone are marked as over: what they waited for is the caller's to do.
@@ -57,13 +57,13 @@ def batch_under_way(home: Home, instance: dg.DagsterInstance) -> str | None:
     queued = dg.RunsFilter(tags=INCOMING, statuses=[dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.QUEUED])
     try:
         with server_lock(home):
-            bury_runs_of_a_dead_server(instance)
+            fail_runs_of_a_dead_server(instance)
             for run in instance.get_runs(queued):
                 instance.report_run_canceled(run, "stockroom apply --incoming took its files")
             return None
     except WarehouseError:  # of the lock: there is a server
-        under_way = dg.RunsFilter(tags=INCOMING, statuses=[*(queued.statuses or []), *_UNDER_WAY])
-        return next((run.run_id for run in instance.get_runs(under_way, limit=1)), None)
+        in_progress = dg.RunsFilter(tags=INCOMING, statuses=[*(queued.statuses or []), *_IN_PROGRESS])
+        return next((run.run_id for run in instance.get_runs(in_progress, limit=1)), None)
 
 
 def prepare_instance(home: Home) -> Path:

@@ -22,7 +22,7 @@ def run_lock(home: Home, timeout_s: float | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def under_way(home: Home) -> Iterator[None]:
+def in_progress(home: Home) -> Iterator[None]:
     """Leave a mark in the home until the run is over: one that is still there was left by a process that was killed.
 
     To be called under the run lock.
@@ -41,7 +41,7 @@ def was_killed(home: Home) -> bool:
 
 
 def _mark(home: Home) -> Path:
-    return home.root / "run.under_way"
+    return home.root / "run.in_progress"
 
 
 @contextmanager

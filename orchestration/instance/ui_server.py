@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
-from orchestration.instance.dagster_instance import bury_runs_of_a_dead_server, open_instance, prepare_instance
+from orchestration.instance.dagster_instance import fail_runs_of_a_dead_server, open_instance, prepare_instance
 from orchestration.instance.locks import server_lock
 from orchestration.instance.ui_health import Health, ask
 from warehouse.errors import WarehouseError
@@ -94,7 +94,7 @@ def _only_server(home: Home) -> Iterator[None]:
         except WarehouseError as error:
             raise WarehouseError(f"another `stockroom ui` serves {home.root}", "use that one, or stop it") from error
         with open_instance(home) as instance:
-            bury_runs_of_a_dead_server(instance)
+            fail_runs_of_a_dead_server(instance)
         yield
 
 
@@ -183,7 +183,7 @@ def _fault(health: Health | None) -> WarehouseError:
 
 def _not_loaded(reason: str) -> WarehouseError:
     return WarehouseError(
-        f"Dagster cannot load the definitions: {reason}", "mend what it names, then start it again: stockroom ui"
+        f"Dagster cannot load the definitions: {reason}", "correct what it names, then start it again: stockroom ui"
     )
 
 

@@ -24,13 +24,13 @@ def told_of_checks(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
             # The UI has no scratch runs.
             seen = "" if instance.is_ephemeral else f"see run {run_id[:8]} in stockroom ui"
             raise WarehouseError(f"the run stopped: {' '.join(str(error).split())}", seen) from error
-        mend = "what depends on it was not made, and searches answer as before"
+        hint = "what depends on it was not made, and searches answer as before"
         if any(one.asset_key.path[0] != "vectors" for one in failed):  # those say themselves what mends them
-            mend += (
+            hint += (
                 "; look at the rows with stockroom sql, bring better ones in with stockroom build --raw DIR or "
                 "stockroom apply FILE"
             )
-        raise WarehouseError(f"the run stopped: {'; '.join(map(_line, failed))}", mend) from error
+        raise WarehouseError(f"the run stopped: {'; '.join(map(_line, failed))}", hint) from error
 
 
 def _failed(instance: dg.DagsterInstance, run_id: str) -> list[dg.AssetCheckEvaluation]:

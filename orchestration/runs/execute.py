@@ -6,23 +6,25 @@ from uuid import uuid4
 import dagster as dg
 
 from assets import run_end
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from orchestration.defs.build_definitions import assemble
 from orchestration.runs.check_failures import told_of_checks
 
 
-def execute(workspace: Workspace, job: str, instance: dg.DagsterInstance, tags: Mapping[str, str] | None = None) -> str:
+def execute(
+    run_context: RunContext, job: str, instance: dg.DagsterInstance, tags: Mapping[str, str] | None = None
+) -> str:
     """Run every asset and check of a job, one after another, and return the run's id.
 
     Raises:
         WarehouseError: A blocking check failed; the message says of what table and why.
     """
     run_id = str(uuid4())
-    with run_end.written_down(workspace), told_of_checks(instance, run_id):
-        assemble(workspace.home.dated).resolve_job_def(job).execute_in_process(
+    with run_end.written_down(run_context), told_of_checks(instance, run_id):
+        assemble(run_context.home.dated).resolve_job_def(job).execute_in_process(
             instance=instance,
             run_id=run_id,
-            resources={"workspace": workspace},
+            resources={"run_context": run_context},
             tags=dict(tags or {}),
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )

@@ -22,12 +22,12 @@ from pathlib import Path
 from assets.tables.features import feature_products
 from orchestration.commands.build import build
 from orchestration.config.settings import load_settings
-from orchestration.config.open_context import open_workspace
+from orchestration.config.open_context import open_run_context
 from warehouse import inspection
 from warehouse.contracts.registry import CONTRACTS
 
 home = Path(sys.argv[1])
-workspace = open_workspace(load_settings(home))
+workspace = open_run_context(load_settings(home))
 report = build(workspace)
 rows = inspection.query(
     workspace.home.lake,

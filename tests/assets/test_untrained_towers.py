@@ -12,7 +12,7 @@ from models.towers.feature_encoder import FeatureEncoder
 from models.towers.network import TwoTower
 from models.towers.numpy_inference import ProductTower, QueryTower
 from models.towers.trained_model import TrainedModel, feature_sizes
-from orchestration.config.open_context import open_workspace
+from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import datasets
@@ -21,8 +21,8 @@ from warehouse.features import datasets
 @pytest.fixture(scope="module")
 def sides(built):
     """Return for each side the encoder's vectors of real rows, their features, and what its tower reads."""
-    workspace = open_workspace(load_settings(built.home))
-    vectors, lake = TextVectors(workspace), workspace.home.lake
+    run_context = open_run_context(load_settings(built.home))
+    vectors, lake = TextVectors(run_context), run_context.home.lake
     queries, products = datasets.queries(lake), datasets.products(lake)
     return {
         "query": (vectors.cached(query_texts(queries)), queries, feature_spec("features.queries")),

@@ -29,7 +29,7 @@ from figures import Bench, arguments, seconds
 
 from orchestration.serving.lookup import Lookup
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.contracts.time_series import DatedTable
+from warehouse.contracts.time_series import FeatureView
 from warehouse.features import offline_store, point_in_time
 from warehouse.home import Home
 from warehouse.ingest.full_snapshot import ingest
@@ -40,7 +40,7 @@ from warehouse.transform.staging import refresh_products, refresh_queries
 
 MAX_AGE_DAYS, ROUNDS, SINGLE, BATCHES, WARM = 30, 3, 2000, 200, 50
 NUMBERS = [{"name": name, "meaning": name} for name in ("price", "rating", "stock")]
-PRICES = DatedTable.model_validate(
+PRICES = FeatureView.model_validate(
     {
         "name": "prices",
         "file": "events.parquet",

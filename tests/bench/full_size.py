@@ -29,7 +29,7 @@ import duckdb
 import polars as pl
 from figures import Bench, Figure, arguments, in_own_process, peak_mb
 
-from warehouse.ingest.sources import DOORS
+from warehouse.ingest.sources import SOURCE_SPECS
 from warehouse.lake.lake import Lake
 from warehouse.sample import write_sample
 from warehouse.sample.writer import PRODUCTS
@@ -63,9 +63,9 @@ PANDAS_TABLES = ("staging.products", "features.products", "features.pairs", "tra
 def copy(raw: Path, out: Path) -> None:
     """Copy the raw files to zstd parquet with DuckDB, which no stage that rewrites them all can beat by much."""
     with duckdb.connect() as connection:
-        for number, door in enumerate(DOORS):
-            reader = "read_csv" if door.file_name.endswith(".csv") else "read_parquet"
-            source = connection.sql(f"SELECT * FROM {reader}($path)", params={"path": str(raw / door.file_name)})
+        for number, source_spec in enumerate(SOURCE_SPECS):
+            reader = "read_csv" if source_spec.file_name.endswith(".csv") else "read_parquet"
+            source = connection.sql(f"SELECT * FROM {reader}($path)", params={"path": str(raw / source_spec.file_name)})
             source.write_parquet(str(out / f"copy-{number}.parquet"), compression="zstd")
 
 
@@ -83,22 +83,22 @@ def build(home: Path, raw: Path) -> dict[str, float]:
     """
     import dagster as dg
 
-    from orchestration.config.open_context import open_workspace
+    from orchestration.config.open_context import open_run_context
     from orchestration.config.settings import load_settings
     from orchestration.defs.build_definitions import assemble
     from orchestration.instance.dagster_instance import open_instance
     from warehouse.history.checkpoints import mark
 
     home.mkdir(exist_ok=True)
-    workspace = replace(open_workspace(load_settings(home)), raw=raw)
+    run_context = replace(open_run_context(load_settings(home)), raw=raw)
     keys = ["raw/products", *(stage.replace(".", "/") for stage in STAGES if stage != "raw")]
     job = dg.define_asset_job("to_pairs", dg.AssetSelection.assets(*keys).required_multi_asset_neighbors())
     definitions = dg.Definitions.merge(assemble(), dg.Definitions(jobs=[job]))
-    with open_instance(workspace.home) as instance:
+    with open_instance(run_context.home) as instance:
         started = time.perf_counter()
         done = definitions.resolve_job_def("to_pairs").execute_in_process(
             instance=instance,
-            resources={"workspace": workspace},
+            resources={"run_context": run_context},
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
         spent = {"run": time.perf_counter() - started}
@@ -107,7 +107,7 @@ def build(home: Path, raw: Path) -> dict[str, float]:
                 stage = _stage_of(step.step_key)
                 spent[stage] = spent.get(stage, 0.0) + step.end_time - step.start_time
         started = time.perf_counter()
-        mark(workspace.home.lake, done.run_id, datetime.now(UTC))
+        mark(run_context.home.lake, done.run_id, datetime.now(UTC))
         spent["as-of point"] = time.perf_counter() - started
     return spent
 

@@ -97,7 +97,7 @@ def build(home: Path, raw: Path | None) -> dict[str, float]:
     from dagster._core.execution.plan import compute_generator
 
     from orchestration.commands.build import run_job
-    from orchestration.config.open_context import open_workspace
+    from orchestration.config.open_context import open_run_context
     from orchestration.config.settings import load_settings
     from orchestration.instance.locks import run_lock
 
@@ -122,15 +122,15 @@ def build(home: Path, raw: Path | None) -> dict[str, float]:
                 return
             yield row
 
-    workspace = open_workspace(load_settings(home))
-    workspace = replace(workspace, raw=raw or workspace.raw)
+    run_context = open_run_context(load_settings(home))
+    run_context = replace(run_context, raw=raw or run_context.raw)
     compute_generator.invoke_compute_fn = timed
     try:
-        with run_lock(workspace.home):
-            job_s = seconds(lambda: run_job(workspace))
+        with run_lock(run_context.home):
+            job_s = seconds(lambda: run_job(run_context))
     finally:
         compute_generator.invoke_compute_fn = invoke
-    assets = len(workspace.home.journal.last())
+    assets = len(run_context.home.journal.last())
     return {"job_s": job_s, "inside_s": inside, "steps": steps, "assets": assets}
 
 

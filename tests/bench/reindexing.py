@@ -162,11 +162,11 @@ def write_one(catalogue: pl.DataFrame, seed: int, path: Path) -> str:
 
 def is_found(home: Path, title: str, faked: bool) -> bool:
     """Tell whether a search that starts now finds the product: among vectors of hashes, whether it is there to be found."""
-    from orchestration.config.open_context import open_workspace
+    from orchestration.config.open_context import open_run_context
     from orchestration.config.settings import load_settings
     from orchestration.serving.searcher import Searcher
 
-    opened = open_workspace(load_settings(home)).home
+    opened = open_run_context(load_settings(home)).home
     if not faked:
         return title in [hit.title for hit in Searcher(opened).search(title)]
     live = opened.releases.live()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from orchestration.commands.apply import apply
 from orchestration.commands.build import build
 from orchestration.commands.rebuild import rebuild
-from orchestration.config.open_context import open_workspace
+from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.defs.build_definitions import assemble
 
@@ -50,17 +50,17 @@ class Life:
 
     def __init__(self, root, built):
         shutil.copytree(built.home, root, copy_function=_copy_or_link)
-        self.workspace = open_workspace(load_settings(root))
+        self.run_context = open_run_context(load_settings(root))
         self.raw, self.folder, self.files = built.raw, root.parent, []
 
     def materialize(self, names, raw=None, deltas=(), stop_after=None):
         """Materialize some assets as a run of the UI does, under the live model; it stops after so many steps."""
         told = {
-            "home": str(self.workspace.home.root),
-            "hold_live_model": True,
+            "home": str(self.run_context.home.root),
+            "pin_live_model": True,
             "deltas": [str(path) for path in deltas],
         }
-        config = {"resources": {"workspace": {"config": told}}}
+        config = {"resources": {"run_context": {"config": told}}}
         if raw:
             config["ops"] = {"raw": {"config": {"folder": str(raw)}}}
         chosen = [dg.AssetKey(name.split(".")) for name in names]
@@ -135,9 +135,9 @@ def test_any_subset_in_any_order_ends_where_a_full_build_ends(built, tmp_path_fa
             path = life.delta(what)
             life.materialize([*RAW, *KEYS], deltas=[path], stop_after=what)
         elif life.files:
-            apply(life.workspace, life.files[-1:])
-    apply(life.workspace, [life.files[-1] if life.files else life.delta(0)])
-    assert rebuild(life.workspace).agrees
+            apply(life.run_context, life.files[-1:])
+    apply(life.run_context, [life.files[-1] if life.files else life.delta(0)])
+    assert rebuild(life.run_context).agrees
     shutil.rmtree(folder)
 
 
@@ -147,8 +147,8 @@ def test_a_build_goes_on_from_any_subset_too(built, tmp_path, monkeypatch):
     path = life.delta(5)
     life.materialize(RAW, deltas=[path])
     life.materialize(["features.products", "vectors.products", "releases.live"])
-    live = life.workspace.home.releases.live()
+    live = life.run_context.home.releases.live()
     assert live.release == built.report["release"]  # not before all of it was followed
-    build(life.workspace)
-    assert life.workspace.home.releases.live().release > live.release
-    assert rebuild(life.workspace).agrees
+    build(life.run_context)
+    assert life.run_context.home.releases.live().release > live.release
+    assert rebuild(life.run_context).agrees

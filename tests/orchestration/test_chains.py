@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from assets.release.product_vectors import embed
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from assets.services.serving_model import ServingModel
 from assets.services.text_vectors import product_texts
 from orchestration.config.settings import load_settings
@@ -24,7 +24,7 @@ from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.deltas import apply_deltas, ensure
 from warehouse.ingest.full_snapshot import ingest
 from warehouse.ingest.sources import arrivals
-from warehouse.lake.sync_tables import DERIVED, GIVEN, take_over
+from warehouse.lake.sync_tables import DERIVED_TABLES, RAW_TABLES, sync
 from warehouse.operations.replay import forget_superseded, keep, replay
 from warehouse.settings import WarehouseSettings
 
@@ -119,8 +119,8 @@ class Chain:
         else:
             root.mkdir()
             (root / "models").symlink_to(built.home / "models")
-        self.home, self.workspace = home, Workspace(home, encoder=load_settings(built.home).encoder)
-        self.model = ServingModel(self.workspace, built.report["model"])
+        self.home, self.run_context = home, RunContext(home, encoder=load_settings(built.home).encoder)
+        self.model = ServingModel(self.run_context, built.report["model"])
 
     def bring_in(self, folder=None, deltas=()):
         lake, known = self.home.lake, checkpoints.points(self.home.lake) if self.home.lake.exists else []
@@ -147,7 +147,7 @@ class Chain:
         """Hold what the change feed counts against a comparison of whole tables."""
         lake, told = self.home.lake, table_diff.written(self.home.lake, before)
         newest = lake.snapshot()
-        for table in (*GIVEN, *DERIVED):
+        for table in (*RAW_TABLES, *DERIVED_TABLES):
             found = table_diff.difference(lake, table, before, newest)
             assert told.get(table, (0, 0, 0)) == (found.added, found.changed, found.removed), table
 
@@ -164,16 +164,16 @@ class Chain:
                 assert dict(zip(keys["key"], stored, strict=True)) == expected
                 assert self.home.online.count(entity, point) == keys.height
 
-    def embed(self, keys=None, anew=False):
+    def embed(self, keys=None, reembed_all=False):
         products = self.model.with_input_hash(datasets.products(self.home.lake, keys=keys))
         self.model.texts.fill(product_texts(products))
-        return embed(self.model, products, keys, anew=anew)[0]
+        return embed(self.model, products, keys, reembed_all=reembed_all)[0]
 
     def tables(self):
         """Return every row of every table, but for the snapshot that brought a delta in: batches share one."""
         found = {}
         with self.home.lake.reading() as connection:
-            for table in (*GIVEN, *DERIVED):
+            for table in (*RAW_TABLES, *DERIVED_TABLES):
                 without = " EXCLUDE (snapshot)" if table == "raw.deltas" else ""
                 found[table] = connection.sql(f"SELECT *{without} FROM {table} ORDER BY ALL").fetchall()
         return found
@@ -267,9 +267,9 @@ def test_one_by_one_in_batches_and_replayed_end_alike(built, derive, started, tm
             replay(chain.home, replayed.home)
             derive(replayed.home.lake)
             replayed.embed()
-            assert take_over(chain.home.lake, replayed.home.lake) == {}
+            assert sync(chain.home.lake, replayed.home.lake) == {}
             assert replayed.vectors() == chain.vectors()
-            assert (written := chain.embed(anew=True)).upserted == written.deleted == 0
+            assert (written := chain.embed(reembed_all=True)).upserted == written.deleted == 0
             shutil.rmtree(replayed.home.lake.root)
             if chain.vectors():
                 shutil.rmtree(replayed.home.root / "vectors")

@@ -11,7 +11,7 @@ import pytest
 from assets.checks.check_steps import the_gate_let_the_model_through
 from models.training.retrieval_validation import RetrievalCheck, RetrievalScores
 from orchestration.commands.build import build
-from orchestration.config.open_context import open_workspace
+from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.instance.dagster_instance import open_instance
 from orchestration.serving.searcher import Searcher
@@ -46,7 +46,7 @@ def changed_raw(built, tmp_path_factory):
     """Return the files with another title for one product that no judgement of train or validation names."""
     folder = tmp_path_factory.mktemp("changed") / "esci"
     shutil.copytree(built.raw, folder)
-    with open_workspace(load_settings(built.home)).home.lake.reading() as connection:
+    with open_run_context(load_settings(built.home)).home.lake.reading() as connection:
         free = connection.sql(
             "SELECT product_id, locale FROM staging.products WHERE key NOT IN "
             "(SELECT product_key FROM training.pairs WHERE split != 'test') AND locale = 'us' ORDER BY key LIMIT 1"
@@ -72,24 +72,24 @@ def history(built, changed_raw, copy_home):
             patch.setenv(f"STOCKROOM_TRAINING__{name}", value)
         patch.setattr(datasets, "training_pairs", _shuffled(datasets.training_pairs))
         patch.setattr(RetrievalCheck, "_measure", _the_more_the_better)
-        workspace = open_workspace(load_settings(copy_home()))
-        hits, reports, releases, checks = {"before": _hits(workspace)}, {}, {}, {}
+        run_context = open_run_context(load_settings(copy_home()))
+        hits, reports, releases, checks = {"before": _hits(run_context)}, {}, {}, {}
         steps = {"refused": None, "again": None, "few": None, "changed": changed_raw, "forced": None, "after": None}
         for step, raw in steps.items():
-            asking = replace(workspace, release=MANY_QUERIES) if step == "few" else workspace
+            asking = replace(run_context, release=MANY_QUERIES) if step == "few" else run_context
             reports[step] = build(replace(asking, force=step == "forced"), raw)
-            hits[step], releases[step] = _hits(workspace), workspace.home.releases.live()
+            hits[step], releases[step] = _hits(run_context), run_context.home.releases.live()
             checks[step] = the_gate_let_the_model_through(asking)
-    return workspace, reports, releases, hits, checks
+    return run_context, reports, releases, hits, checks
 
 
-def _hits(workspace):
-    searcher = Searcher(workspace.home, workspace.encoder)
+def _hits(run_context):
+    searcher = Searcher(run_context.home, run_context.encoder)
     return {query: [hit.to_dict() for hit in searcher.search(query, 20)] for query in QUERIES}
 
 
 def test_a_model_trained_on_shuffled_labels_is_refused_and_searches_answer_as_before(built, history):
-    workspace, reports, releases, hits, _ = history
+    run_context, reports, releases, hits, _ = history
     gate = reports["refused"].gate
     assert gate["decision"] == "refused"
     assert gate["model_id"] != built.report["model"] == gate["live_model_id"]
@@ -100,12 +100,12 @@ def test_a_model_trained_on_shuffled_labels_is_refused_and_searches_answer_as_be
     assert reports["refused"].model == built.report["model"]
     assert releases["refused"].vector_version == built.report["vector_version"]
     assert hits["refused"] == hits["before"]  # to the last bit of every score
-    assert workspace.home.vectors.count(releases["refused"].vector_table, releases["refused"].vector_version) > 0
+    assert run_context.home.vectors.count(releases["refused"].vector_table, releases["refused"].vector_version) > 0
 
 
 def test_the_refused_model_was_really_trained_on_them(history):
-    workspace, reports, *_ = history
-    with workspace.home.lake.reading() as connection:
+    run_context, reports, *_ = history
+    with run_context.home.lake.reading() as connection:
         epochs = connection.execute(
             "SELECT count(*) FROM evaluation.training_log WHERE model_id = ?", [reports["refused"].gate["model_id"]]
         ).fetchone()
@@ -113,14 +113,14 @@ def test_the_refused_model_was_really_trained_on_them(history):
 
 
 def test_the_check_says_why(history):
-    workspace, reports, _, _, checks = history
+    run_context, reports, _, _, checks = history
     check, gate = checks["refused"], reports["refused"].gate
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert check.description == f"refused: {gate['reason']}"
     for number in ("recall_at_10", "baseline_recall_at_10", "low"):
         assert f"{gate[number]:.4f}" in gate["reason"]
         assert check.metadata[number].value == gate[number]
-    with open_instance(workspace.home) as instance:
+    with open_instance(run_context.home) as instance:
         logged = instance.all_logs(reports["refused"].run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
         (own,) = [
             one
@@ -131,12 +131,12 @@ def test_the_check_says_why(history):
 
 
 def test_a_refused_model_is_not_scored_again_and_nothing_is_written(history):
-    workspace, reports, releases, hits, _ = history
+    run_context, reports, releases, hits, _ = history
     again = reports["again"]
     assert not again.changed
     assert again.gate == reports["refused"].gate
-    assert workspace.home.journal.run(reports["refused"].run_id)["evaluation.gate"]["scored"]
-    assert not workspace.home.journal.run(again.run_id)["evaluation.gate"]["scored"]
+    assert run_context.home.journal.run(reports["refused"].run_id)["evaluation.gate"]["scored"]
+    assert not run_context.home.journal.run(again.run_id)["evaluation.gate"]["scored"]
     assert (releases["again"], hits["again"]) == (releases["refused"], hits["refused"])
 
 
@@ -157,30 +157,30 @@ def test_of_too_few_queries_the_gate_says_so_and_the_live_model_stays(history):
 
 
 def test_changed_products_go_live_under_the_old_model_while_the_new_one_is_refused(built, history):
-    workspace, reports, releases, _, _ = history
+    run_context, reports, releases, _, _ = history
     changed, release = reports["changed"], releases["changed"]
     assert changed.gate["decision"] == "refused"
     assert changed.gate["model_id"] == reports["refused"].gate["model_id"]  # not trained again
-    assert workspace.home.journal.run(changed.run_id)["evaluation.gate"]["scored"]  # the catalogue is another
+    assert run_context.home.journal.run(changed.run_id)["evaluation.gate"]["scored"]  # the catalogue is another
     assert (release.release, release.kind) == (built.report["release"] + 1, "catalogue")
     assert (release.model_id, release.snapshot) == (built.report["model"], changed.snapshot)
     assert changed.new_vectors
-    assert consistency.key_differences(workspace.home, release) == (0, 0)
+    assert consistency.key_differences(run_context.home, release) == (0, 0)
     measured = json.loads(release.metrics)
     assert measured["gate"]["decision"] == "first"  # what let the live model in, not what kept the other out
     assert measured["systems"]["model"] == changed.relevance["systems"]["model"]
-    stored = workspace.home.vectors.read(release.vector_table, release.vector_version, ["title"])
+    stored = run_context.home.vectors.read(release.vector_table, release.vector_version, ["title"])
     assert "Entirely new velvet accordion" in stored["title"].to_pylist()
 
 
 def test_force_publishes_the_refused_model_and_everything_says_so(history):
-    workspace, reports, releases, hits, checks = history
+    run_context, reports, releases, hits, checks = history
     forced, release = reports["forced"], releases["forced"]
     assert forced.gate["decision"] == "forced"
     assert (release.kind, release.model_id) == ("model", reports["refused"].gate["model_id"])
     assert release.note == f"forced: {forced.gate['reason']}"
     assert json.loads(release.metrics)["gate"] == forced.gate
-    with workspace.home.lake.reading() as connection:
+    with run_context.home.lake.reading() as connection:
         rows = connection.execute("SELECT decision, reason FROM evaluation.gate WHERE live_model_id IS NOT NULL")
         assert rows.fetchall() == [("forced", forced.gate["reason"])]
     assert hits["forced"] != hits["changed"]
@@ -201,8 +201,8 @@ def test_the_first_model_goes_live_whatever_it_scores(built):
 
 
 def test_status_shows_what_the_gate_said(stockroom, history):
-    workspace, reports, *_ = history
-    facts = json.loads(stockroom("status", "--json", "--home", workspace.home.root).out)
+    run_context, reports, *_ = history
+    facts = json.loads(stockroom("status", "--json", "--home", run_context.home.root).out)
     assert facts["gate"] == reports["forced"].gate
-    shown = " ".join(stockroom("status", "--home", workspace.home.root).out.split())
+    shown = " ".join(stockroom("status", "--home", run_context.home.root).out.split())
     assert f"forced: {facts['gate']['reason']}" in shown

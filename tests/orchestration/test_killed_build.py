@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from orchestration.commands.build import build
-from orchestration.config.open_context import open_home, open_workspace
+from orchestration.config.open_context import open_home, open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.instance.dagster_instance import open_instance
 from orchestration.serving.searcher import Searcher
@@ -29,8 +29,8 @@ for part in path:
 setattr(owner, last, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
 from orchestration.commands.build import build
 from orchestration.config.settings import load_settings
-from orchestration.config.open_context import open_workspace
-build(open_workspace(load_settings(Path(sys.argv[2]))), Path(sys.argv[3]))
+from orchestration.config.open_context import open_run_context
+build(open_run_context(load_settings(Path(sys.argv[2]))), Path(sys.argv[3]))
 """
 POINTS = (
     "assets.tables.staging:refresh_products",  # raw is there, staging is not yet
@@ -71,7 +71,7 @@ def test_the_old_release_answers_and_the_next_build_ends_right(built, changed_ra
         assert Searcher(home, settings.encoder).search("quite new thing", 5) == old
         home.journal.path.write_bytes(home.journal.path.read_bytes() + b'{"run_id": "torn')
 
-    report = build(open_workspace(settings), changed_raw)
+    report = build(open_run_context(settings), changed_raw)
     assert report.release == 2
     assert report.model == built.report["model"]
     home = open_home(settings)

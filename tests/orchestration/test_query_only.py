@@ -3,7 +3,7 @@
 import pytest
 
 from orchestration.commands.build import build
-from orchestration.config.open_context import open_workspace
+from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.serving.searcher import Searcher
 
@@ -22,11 +22,11 @@ def history(copy_home):
             patch.setenv(name, value)
         for seed in (3, 4):
             patch.setenv("STOCKROOM_TRAINING__SEED", str(seed))
-            workspace = open_workspace(load_settings(root))
-            report = build(workspace)
-            searcher = Searcher(workspace.home, workspace.encoder)
+            run_context = open_run_context(load_settings(root))
+            report = build(run_context)
+            searcher = Searcher(run_context.home, run_context.encoder)
             told.append((report, searcher.release, [searcher.search(query, 5) for query in QUERIES]))
-        return workspace.home, told
+        return run_context.home, told
 
 
 def test_retraining_publishes_a_new_model(history):

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from orchestration.commands.build import BuildReport, build
-from orchestration.config.open_context import open_home, open_workspace
+from orchestration.config.open_context import open_home, open_run_context
 from orchestration.config.settings import load_settings
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.home import Home
@@ -83,7 +83,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
         patch.setenv("DAGSTER_HOME", "")
         (folder / "home").mkdir()
         (folder / "home" / "stockroom.toml").write_text(DECLARED, encoding="utf-8")
-        workspace = open_workspace(load_settings(folder / "home"))
+        run_context = open_run_context(load_settings(folder / "home"))
         write_sample(folder / "raw", 700, 7)
         products = pl.read_parquet(folder / "raw" / PRODUCTS).filter(pl.col("product_id") != "")
         before = datetime(2022, 6, 1, tzinfo=UTC)
@@ -91,8 +91,8 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
             "product_locale", "product_id", price=pl.int_range(pl.len()) % 50 + 0.99, event_time=pl.lit(before)
         )
         prices.write_parquet(folder / "home" / "prices.parquet")
-        first = build(workspace, folder / "raw")
-        fingerprint = pairs_fingerprint(workspace.home, first.snapshot)
+        first = build(run_context, folder / "raw")
+        fingerprint = pairs_fingerprint(run_context.home, first.snapshot)
         shutil.copytree(folder / "raw", folder / "later")
         changed = pl.int_range(pl.len()) < CHANGED
         title = pl.when(changed).then(pl.col("product_title") + " improved").otherwise("product_title")
@@ -102,8 +102,8 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
         corrected = prices.with_columns(price=pl.when(pl.int_range(pl.len()) == 0).then(7.5).otherwise("price"))
         newer = prices.head(20).with_columns(price=1.0, event_time=pl.lit(datetime(2022, 6, 10, tzinfo=UTC)))
         pl.concat([corrected, newer]).write_parquet(folder / "home" / "prices.parquet")
-        second = build(workspace, folder / "later")
-        yield Past(workspace.home, first, second, fingerprint)
+        second = build(run_context, folder / "later")
+        yield Past(run_context.home, first, second, fingerprint)
 
 
 @pytest.fixture(autouse=True)
@@ -262,7 +262,7 @@ def test_hard_negatives_follow_the_catalogue_and_are_mined_again_as_of_then(
     assert remade["model"] == past.first.model != past.second.model
 
 
-def dated_fingerprint(home: Home, snapshot: int) -> str:
+def feature_view_fingerprint(home: Home, snapshot: int) -> str:
     with home.lake.reading(snapshot) as connection:
         return tables.fingerprint(connection, CONTRACTS["training.dated"])
 
@@ -270,11 +270,11 @@ def dated_fingerprint(home: Home, snapshot: int) -> str:
 def test_prices_that_came_later_are_not_seen_as_of_then(
     past: Past, stockroom: Stockroom, remade: dict[str, Any]
 ) -> None:
-    then, now = (dated_fingerprint(past.home, build.snapshot) for build in (past.first, past.second))
+    then, now = (feature_view_fingerprint(past.home, build.snapshot) for build in (past.first, past.second))
     assert then != now
-    assert (remade["dated_fingerprint"], remade["recomputed_fingerprint"]) == (then, past.fingerprint)
+    assert (remade["feature_view_fingerprint"], remade["recomputed_fingerprint"]) == (then, past.fingerprint)
     assert remade["model"] == past.first.model
-    assert json.loads(stockroom("train", "--json").out)["dated_fingerprint"] == now
+    assert json.loads(stockroom("train", "--json").out)["feature_view_fingerprint"] == now
 
 
 def test_diff_and_snapshots_tell_what_became_of_dated_features(past: Past, stockroom: Stockroom) -> None:

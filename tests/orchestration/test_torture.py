@@ -20,13 +20,13 @@ import numpy as np
 import pytest
 
 from orchestration.commands.apply import apply
-from orchestration.config.open_context import open_home, open_workspace
+from orchestration.config.open_context import open_home, open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.instance.dagster_instance import open_instance
 from orchestration.serving.lookup import Lookup
 from orchestration.serving.searcher import Searcher
 from warehouse.history.checkpoints import content_snapshot
-from warehouse.lake.sync_tables import DERIVED, GIVEN
+from warehouse.lake.sync_tables import DERIVED_TABLES, RAW_TABLES
 from warehouse.operations import consistency
 
 TRIALS = int(os.environ.get("TRIALS", "3"))
@@ -78,7 +78,7 @@ def _state(root, queries, keys):
             table: connection.sql(
                 f"SELECT COLUMNS(name -> name NOT IN ('snapshot', 'checked_at')) FROM {table} ORDER BY ALL"
             ).fetchall()
-            for table in (*GIVEN, *DERIVED)
+            for table in (*RAW_TABLES, *DERIVED_TABLES)
         }
     vectors = home.vectors.read(release.vector_table, release.vector_version).to_pylist()
     searcher, lookup = Searcher(home, settings.encoder), Lookup(home)
@@ -161,11 +161,11 @@ def test_killed_at_any_moment_an_apply_leaves_one_release_or_the_next_and_ends_r
     assert seen == (case.before if seen.release == case.before.release else case.after)
     assert process.returncode == -signal.SIGKILL or seen == case.after
 
-    workspace = open_workspace(load_settings(home))
-    apply(workspace, [case.delta])
+    run_context = open_run_context(load_settings(home))
+    apply(run_context, [case.delta])
     assert _state(home, case.queries, case.keys) == case.after
-    assert content_snapshot(workspace.home.lake) == workspace.home.releases.live().snapshot
-    with open_instance(workspace.home) as instance:
+    assert content_snapshot(run_context.home.lake) == run_context.home.releases.live().snapshot
+    with open_instance(run_context.home) as instance:
         statuses = [run.status.value for run in instance.get_runs()]  # newest first
     # Killed once it had published, the run leaves nothing to be done but to be marked as failed.
     assert statuses[0] == "SUCCESS" or seen == case.after

@@ -21,7 +21,7 @@ from orchestration.config.open_context import open_home
 from orchestration.config.settings import load_settings
 from orchestration.definitions import defs
 from orchestration.instance import ui_server
-from orchestration.instance.dagster_instance import COMMAND_LINE, bury_runs_of_a_dead_server, open_instance
+from orchestration.instance.dagster_instance import COMMAND_LINE, fail_runs_of_a_dead_server, open_instance
 from orchestration.instance.ui_health import Health, health
 from orchestration.instance.ui_server import serve
 from warehouse.contracts.registry import CONTRACTS
@@ -321,7 +321,7 @@ def test_a_part_that_dies_later_ends_the_server_and_is_named(stand_in, fault, me
 
 
 def test_the_reason_told_is_that_of_our_own_code():
-    error = {"message": "DagsterImportError: …", "causes": [{"message": "WarehouseError: setting x\n  mend it\n"}]}
+    error = {"message": "DagsterImportError: …", "causes": [{"message": "WarehouseError: setting x\n  correct it\n"}]}
     entry = {"loadStatus": "LOADED", "locationOrLoadError": error}
     daemons = [{"daemonType": name, "required": name != "C", "healthy": name == "A"} for name in "ABC"]
     told = {
@@ -343,5 +343,5 @@ def test_what_a_killed_server_left_running_is_marked_as_failed(tmp_path):
         for run_id, tags in (("dead", {}), ("alive", COMMAND_LINE)):
             run = dg.DagsterRun(job_name="build", run_id=run_id, tags=tags, status=dg.DagsterRunStatus.STARTED)
             instance.add_run(run)
-        bury_runs_of_a_dead_server(instance)
+        fail_runs_of_a_dead_server(instance)
         assert {run.run_id: run.status.value for run in instance.get_runs()} == {"dead": "FAILURE", "alive": "STARTED"}

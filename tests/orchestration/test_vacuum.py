@@ -15,7 +15,7 @@ from models.encoder.text_template import product_text, query_text
 from orchestration.commands.apply import apply
 from orchestration.commands.rollback import roll_back
 from orchestration.commands.train import train
-from orchestration.config.open_context import open_workspace
+from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.defs.build_definitions import assemble
 from orchestration.serving.lookup import Lookup
@@ -42,9 +42,9 @@ class Home:
     rows: dict[int, Any]
 
 
-def _answers(workspace, release, searcher=None):
+def _answers(run_context, release, searcher=None):
     """Return hits (where a searcher is given), stored vectors and looked-up features of a release, to the bit."""
-    home = workspace.home
+    home = run_context.home
     if searcher is not None:
         searcher.move_to(release)
     vectors = home.vectors.read(release.vector_table, release.vector_version, ["key", "vector"]).to_pylist()
@@ -62,11 +62,11 @@ def _rows(home, snapshot):
 
 
 def _open(home):
-    return open_workspace(load_settings(home.root))
+    return open_run_context(load_settings(home.root))
 
 
-def _run(workspace, **options):
-    return clean(workspace.home, SETTINGS, encoder_fingerprint(workspace.encoder), **options)
+def _run(run_context, **options):
+    return clean(run_context.home, SETTINGS, encoder_fingerprint(run_context.encoder), **options)
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +74,8 @@ def grown(copy_home, tmp_path_factory):
     """Return a home into which three deltas came: half of the catalogue got other titles, some products, some fewer."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", "")
-        workspace = open_workspace(load_settings(copy_home()))
-        home, folder = workspace.home, tmp_path_factory.mktemp("deltas")
+        run_context = open_run_context(load_settings(copy_home()))
+        home, folder = run_context.home, tmp_path_factory.mktemp("deltas")
         with home.lake.reading() as connection:
             known = connection.sql(
                 "SELECT product_locale, product_id, product_title FROM raw.products ORDER BY key LIMIT 100"
@@ -92,7 +92,7 @@ def grown(copy_home, tmp_path_factory):
         for name, lines in deltas.items():
             (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
         for name in list(deltas)[:3]:
-            apply(workspace, [folder / f"{name}.jsonl"])
+            apply(run_context, [folder / f"{name}.jsonl"])
         points = [point.snapshot for point in checkpoints.points(home.lake)]
         releases = home.releases.all()
         assert [release.snapshot for release in releases] == points
@@ -100,22 +100,22 @@ def grown(copy_home, tmp_path_factory):
         stored = home.vectors.read(releases[0].vector_table).slice(0, 20)
         home.vectors.apply("products_refused", [stored], [], 384)
         home.embeddings.fill(["text"], lambda texts: np.ones((len(texts), 4), np.float32), "other")
-        searcher = Searcher(home, workspace.encoder)
-        answers = {release.release: _answers(workspace, release, searcher) for release in releases}
+        searcher = Searcher(home, run_context.encoder)
+        answers = {release.release: _answers(run_context, release, searcher) for release in releases}
         rows_at = {point: _rows(home, point) for point in points}
         return Home(home.root, points, folder / "thursday.jsonl", answers, rows_at)
 
 
-def _is_whole(grown, workspace, *, is_searched=False):
+def _is_whole(grown, run_context, *, is_searched=False):
     """See that what is kept answers as it did; vectors decide what a search finds, and are compared to the bit."""
-    home = workspace.home
-    searcher = Searcher(home, workspace.encoder) if is_searched else None
+    home = run_context.home
+    searcher = Searcher(home, run_context.encoder) if is_searched else None
     first, _, third, fourth = grown.points
     by_number = {release.release: release for release in home.releases.all()}
     live = home.releases.live()
     assert live.shows == by_number[4].shows
     for release, number in ((by_number[3], 3), (live, 4)):
-        assert _answers(workspace, release, searcher)[not is_searched :] == grown.answers[number][not is_searched :]
+        assert _answers(run_context, release, searcher)[not is_searched :] == grown.answers[number][not is_searched :]
     for point in (first, third, fourth):
         assert _rows(home, point) == grown.rows[point]
 
@@ -124,24 +124,24 @@ def _is_whole(grown, workspace, *, is_searched=False):
 def cleaned(grown, tmp_path_factory):
     root = tmp_path_factory.mktemp("cleaned") / "home"
     shutil.copytree(grown.root, root)
-    workspace = open_workspace(load_settings(root))
-    foretold = _run(workspace, dry_run=True)
-    _is_whole(grown, _open(workspace.home))
-    assert workspace.home.vectors.names() == [*workspace.home.vectors.names()[:-1], "products_refused"]
-    yield workspace, foretold, _run(workspace)
+    run_context = open_run_context(load_settings(root))
+    foretold = _run(run_context, dry_run=True)
+    _is_whole(grown, _open(run_context.home))
+    assert run_context.home.vectors.names() == [*run_context.home.vectors.names()[:-1], "products_refused"]
+    yield run_context, foretold, _run(run_context)
     shutil.rmtree(root, ignore_errors=True)
 
 
 def test_what_is_kept_answers_to_the_bit(grown, cleaned):
-    workspace, _, report = cleaned
+    run_context, _, report = cleaned
     assert report.releases == [3, 4]
     assert report.points == [grown.points[0], *grown.points[2:]]  # the first is what the model was made from
-    _is_whole(grown, _open(workspace.home), is_searched=True)
+    _is_whole(grown, _open(run_context.home), is_searched=True)
 
 
 def test_what_nothing_needs_is_gone_and_so_is_its_room(grown, cleaned):
-    workspace, foretold, report = cleaned
-    home = _open(workspace.home).home
+    run_context, foretold, report = cleaned
+    home = _open(run_context.home).home
     assert report.vector_tables == ["products_refused"]
     assert report.encoders == ["other"]
     assert report.vector_versions > 0
@@ -168,8 +168,8 @@ def test_what_nothing_needs_is_gone_and_so_is_its_room(grown, cleaned):
 
 
 def test_every_text_of_what_is_kept_stays_encoded(grown, cleaned):
-    workspace, _, report = cleaned
-    home = workspace.home
+    run_context, _, report = cleaned
+    home = run_context.home
     for point in report.points:
         titles = datasets.products(home.lake, point).select(product_text())["text"].to_list()
         queries = [query_text(query) for query in datasets.queries(home.lake, point)["query"]]
@@ -178,8 +178,8 @@ def test_every_text_of_what_is_kept_stays_encoded(grown, cleaned):
 
 
 def test_what_is_gone_is_named_where_someone_asks_for_it(grown, cleaned, stockroom):
-    workspace, *_ = cleaned
-    root = workspace.home.root
+    run_context, *_ = cleaned
+    root = run_context.home.root
     listed = {row["release"]: row["gone"] for row in json.loads(stockroom("releases", "--json", "--home", root).out)}
     assert listed[1] is not None
     assert listed[2] is not None
@@ -195,22 +195,22 @@ def test_what_is_gone_is_named_where_someone_asks_for_it(grown, cleaned, stockro
 
 
 def test_a_clean_finds_nothing_after_a_clean(cleaned, stockroom):
-    workspace, *_ = cleaned
-    before = workspace.home.lake.snapshot(), workspace.home.releases.all()
-    again = _run(_open(workspace.home))
+    run_context, *_ = cleaned
+    before = run_context.home.lake.snapshot(), run_context.home.releases.all()
+    again = _run(_open(run_context.home))
     assert (again.vector_tables, again.encoders, again.embeddings, again.runs, again.online_rows) == ([], [], 0, 0, 0)
     assert (again.vector_versions, again.snapshots_expired, again.lake_files) == (0, [], 0)
-    assert (workspace.home.lake.snapshot(), workspace.home.releases.all()) == before
+    assert (run_context.home.lake.snapshot(), run_context.home.releases.all()) == before
     job = assemble().resolve_job_def("clean")
-    assert job.execute_in_process(resources={"workspace": replace(_open(workspace.home), clean=SETTINGS)}).success
-    assert (workspace.home.lake.snapshot(), workspace.home.releases.all()) == before
-    shown = stockroom("clean", "--dry-run", "--keep", "2", "--home", workspace.home.root).out
+    assert job.execute_in_process(resources={"run_context": replace(_open(run_context.home), clean=SETTINGS)}).success
+    assert (run_context.home.lake.snapshot(), run_context.home.releases.all()) == before
+    shown = stockroom("clean", "--dry-run", "--keep", "2", "--home", run_context.home.root).out
     assert "Nothing is there that can go." in shown
 
 
 def test_the_model_can_still_be_made_again(grown, cleaned):
-    workspace, *_ = cleaned
-    report = train(_open(workspace.home), str(grown.points[0]))
+    run_context, *_ = cleaned
+    report = train(_open(run_context.home), str(grown.points[0]))
     assert (report.snapshot, report.trained, report.same_model) == (grown.points[0], False, True)
     assert report.recorded_fingerprint == report.recomputed_fingerprint
 
@@ -229,7 +229,7 @@ def test_the_model_can_still_be_made_again(grown, cleaned):
 def test_a_clean_that_is_stopped_loses_nothing_and_can_be_run_again(grown, tmp_path, monkeypatch, step):
     root = tmp_path / "home"
     shutil.copytree(grown.root, root)
-    workspace = open_workspace(load_settings(root))
+    run_context = open_run_context(load_settings(root))
 
     def stop(*_arguments, **_options):
         raise KeyboardInterrupt
@@ -237,33 +237,33 @@ def test_a_clean_that_is_stopped_loses_nothing_and_can_be_run_again(grown, tmp_p
     with monkeypatch.context() as patch:
         patch.setattr(step, stop)
         with pytest.raises(KeyboardInterrupt):
-            _run(workspace)
-    _is_whole(grown, _open(workspace.home))
-    _run(_open(workspace.home))
-    _is_whole(grown, _open(workspace.home))
-    left = [each for each in checkpoints.snapshots(workspace.home.lake) if each <= grown.points[-1]]
+            _run(run_context)
+    _is_whole(grown, _open(run_context.home))
+    _run(_open(run_context.home))
+    _is_whole(grown, _open(run_context.home))
+    left = [each for each in checkpoints.snapshots(run_context.home.lake) if each <= grown.points[-1]]
     assert left == [grown.points[0], *grown.points[2:]]
     shutil.rmtree(root)
 
 
 def test_after_a_clean_life_goes_on(grown, cleaned):
-    workspace, *_ = cleaned
-    workspace = _open(workspace.home)
-    home = workspace.home
-    report = apply(workspace, [grown.delta])
+    run_context, *_ = cleaned
+    run_context = _open(run_context.home)
+    home = run_context.home
+    report = apply(run_context, [grown.delta])
     assert report.run.texts_encoded == 1
-    searcher = Searcher(home, workspace.encoder)
+    searcher = Searcher(home, run_context.encoder)
     assert searcher.search("velvet accordion", 1)[0].key == "us:N1"
-    back = roll_back(home, workspace.encoder, 3)
-    assert _answers(workspace, back.live, searcher) == grown.answers[3]
+    back = roll_back(home, run_context.encoder, 3)
+    assert _answers(run_context, back.live, searcher) == grown.answers[3]
     assert Lookup(home).release == back.live
-    assert apply(workspace, [grown.delta]).run is None
+    assert apply(run_context, [grown.delta]).run is None
 
 
 def test_the_live_index_is_made_whole_and_goes_live_with_the_same_rows(grown, tmp_path, stockroom):
     root = tmp_path / "home"
     shutil.copytree(grown.root, root)
-    home = _open(open_workspace(load_settings(root)).home).home
+    home = _open(open_run_context(load_settings(root)).home).home
     live, store = home.releases.live(), home.vectors
     store.refresh_index(live.vector_table, index_above=1)
     again = store.read(live.vector_table).slice(0, 1)
@@ -273,24 +273,24 @@ def test_the_live_index_is_made_whole_and_goes_live_with_the_same_rows(grown, tm
     }
     now = live.published_at + timedelta(seconds=1)
     before = home.releases.publish(kind="catalogue", vector_version=version, published_at=now, **told).release
-    rows = _answers(open_workspace(load_settings(root)), before)
+    rows = _answers(open_run_context(load_settings(root)), before)
 
     shown = stockroom("clean", "--dry-run", "--home", root).out
     assert "would index       1 rows that lay outside the vector index" in shown
     assert json.loads(stockroom("clean", "--json", "--home", root).out)["rows_indexed"] == 1
-    workspace = open_workspace(load_settings(root))
-    after = workspace.home.releases.live()
+    run_context = open_run_context(load_settings(root))
+    after = run_context.home.releases.live()
     assert after.release == before.release + 1
-    assert _answers(workspace, after) == rows
-    status = workspace.home.vectors.index_status(after.vector_table)
+    assert _answers(run_context, after) == rows
+    status = run_context.home.vectors.index_status(after.vector_table)
     assert (status.segments, status.unindexed_rows) == (1, 0)
     assert json.loads(stockroom("clean", "--json", "--home", root).out)["rows_indexed"] == 0
     shutil.rmtree(root)
 
 
 def test_what_is_young_stays(grown):
-    workspace = open_workspace(load_settings(grown.root))
-    report = clean(workspace.home, CleanSettings(keep_releases=1, keep_points=1), "enc", dry_run=True)
+    run_context = open_run_context(load_settings(grown.root))
+    report = clean(run_context.home, CleanSettings(keep_releases=1, keep_points=1), "enc", dry_run=True)
     assert report.releases == [1, 2, 3, 4]
     assert report.points == grown.points
     assert (report.vector_tables, report.vector_versions) == ([], 0)
@@ -300,5 +300,5 @@ def test_an_empty_home_has_nothing_to_clean(stockroom, tmp_path):
     answer = stockroom("clean", "--home", tmp_path / "home")
     assert (answer.status, "no data in" in answer.err) == (1, True)
     with pytest.raises(WarehouseError, match="no data"):
-        clean(open_workspace(load_settings(tmp_path / "home")).home, SETTINGS, "enc")
+        clean(open_run_context(load_settings(tmp_path / "home")).home, SETTINGS, "enc")
     assert not (tmp_path / "home").exists()

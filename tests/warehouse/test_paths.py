@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from warehouse.contracts.time_series import DatedColumn, DatedTable
+from warehouse.contracts.time_series import FeatureView, FeatureViewColumn
 from warehouse.errors import WarehouseError
 from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.sources import check_folder, required_files
@@ -114,8 +114,8 @@ def test_a_raw_folder_an_examples_file_and_a_dated_file_are_read_and_not_what_th
     assert len(check_folder(tmp_path / name)) == 3
     examples = tmp_path / name / "shopping_queries_dataset_examples.parquet"
     assert read_examples(examples, pl.Series(["us:none"])).missing
-    price = DatedColumn(name="price", meaning="price in USD")
-    table = DatedTable(name="prices", file="-", entity="product", max_age_days=30, columns=(price,))
+    price = FeatureViewColumn(name="price", meaning="price in USD")
+    table = FeatureView(name="prices", file="-", entity="product", max_age_days=30, columns=(price,))
     dated = tmp_path / f"{name}.parquet"
     rows = pl.DataFrame({"product_key": ["us:1"], "event_time": [datetime(2022, 1, 1)], "price": [1.5]})  # noqa: DTZ001
     rows.write_parquet(dated)
@@ -228,5 +228,5 @@ def _delta(product_id: str) -> dict[str, str]:
 
 def _keys_of(delta) -> list[str]:
     with connect(1.0) as connection:
-        read = {"path": str(plain_path(delta.path)), "version": delta.door.contract.version}
+        read = {"path": str(plain_path(delta.path)), "version": delta.source_spec.contract.version}
         return [key for (key,) in connection.execute(f"SELECT product_id FROM ({delta.rows_sql})", read).fetchall()]

@@ -1,4 +1,4 @@
-"""Lineage: for every column the columns that it is made from, read from the SQL files, the doors and the declarations.
+"""Lineage: for every column the columns that it is made from, read from the SQL files, the sources and the declarations.
 
 What decides whether a row is there at all (a join, a filter) is no part of it, only what its values are made from.
 """
@@ -14,9 +14,9 @@ import polars as pl
 
 from warehouse.contracts.contract import INPUT_HASH, Contract
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.contracts.time_series import DatedTable, DatedTables
+from warehouse.contracts.time_series import FeatureView, FeatureViews
 from warehouse.errors import WarehouseError
-from warehouse.ingest.sources import DOORS, Door
+from warehouse.ingest.sources import SOURCE_SPECS, SourceSpec
 from warehouse.lake import tables
 from warehouse.transform import text_cleaning
 
@@ -55,7 +55,7 @@ _MINED: Mapping[str, tuple[Column, ...]] = {
 }
 _NAMES = frozenset({"key", "model_id", "system", "metric", "inputs", "epoch", "learning_rate", "is_best", "slice"})
 _NAMES |= {"live_model_id", "baseline", "margin"}
-FROM_FILES = frozenset({"doors", "dated_files"})
+FROM_FILES = frozenset({"sources", "dated_files"})
 """What makes columns from those of a file: the source of such a step is a file, and no table."""
 
 _FROM_SQL = ("staging", "training", "fitted", "features")
@@ -79,9 +79,9 @@ def steps(table: str) -> tuple[Step, ...]:
         WarehouseError: The table's SQL file cannot be read.
     """
     contract = CONTRACTS[table]
-    door = next((door for door in DOORS if door.table == table), None)
-    if door is not None:
-        return tuple(_from_file(door))
+    source_spec = next((source_spec for source_spec in SOURCE_SPECS if source_spec.table == table), None)
+    if source_spec is not None:
+        return tuple(_from_file(source_spec))
     if table == "staging.products":
         return tuple(
             Step(table, column, "raw.products", source, "cleaning.clean_products")
@@ -109,13 +109,13 @@ def steps(table: str) -> tuple[Step, ...]:
     return tuple(_from_sql(contract)) if table.split(".")[0] in _FROM_SQL and _has_sql(table) else ()
 
 
-def dated_steps(declared: DatedTables) -> list[Step]:
+def dated_steps(declared: FeatureViews) -> list[Step]:
     """Return the steps to the dated features: from the columns of their files, and on to what judged pairs see of them."""
     found = (step for table in declared for step in (*_from_dated_file(table), *_to_training(table)))
     return list(dict.fromkeys(found))  # each table leads to the keys of training.dated in the same way
 
 
-def vector_steps(columns: Iterable[str], text: Iterable[str], dated: DatedTables = ()) -> list[Step]:
+def vector_steps(columns: Iterable[str], text: Iterable[str], dated: FeatureViews = ()) -> list[Step]:
     """Return the steps to a product's vector: from its text's parts in staging and from the features that the towers read.
 
     `columns` are those of features.products; of the dated features, those of products that enter the towers count.
@@ -155,16 +155,22 @@ def frame(steps: Iterable[Step]) -> pl.DataFrame:
     )
 
 
-def _from_file(door: Door) -> list[Step]:
+def _from_file(source_spec: SourceSpec) -> list[Step]:
     """Return the steps from a file's columns: each is taken as it is, and the key is put together from several."""
-    made_by = "doors"
-    key = [source for _, source in _sources(f"SELECT {door.key_sql} AS key FROM {door.table}")["key"]]
-    found = [Step(door.table, "key", door.file_name, column, made_by) for column in key]
-    found += [Step(door.table, column, door.file_name, column, made_by) for column in door.columns]
-    return [*found, *(Step(door.table, INPUT_HASH, door.file_name, column, made_by) for column in door.columns)]
+    made_by = "sources"
+    key = [source for _, source in _sources(f"SELECT {source_spec.key_sql} AS key FROM {source_spec.table}")["key"]]
+    found = [Step(source_spec.table, "key", source_spec.file_name, column, made_by) for column in key]
+    found += [Step(source_spec.table, column, source_spec.file_name, column, made_by) for column in source_spec.columns]
+    return [
+        *found,
+        *(
+            Step(source_spec.table, INPUT_HASH, source_spec.file_name, column, made_by)
+            for column in source_spec.columns
+        ),
+    ]
 
 
-def _from_dated_file(table: DatedTable) -> list[Step]:
+def _from_dated_file(table: FeatureView) -> list[Step]:
     """Return the steps from a file of dated features; a row's key is put together from its entity's and its time."""
     contract, made_by = table.contract, "dated_files"
     entity = [("entity_key", column) for column in table.key_columns]
@@ -176,7 +182,7 @@ def _from_dated_file(table: DatedTable) -> list[Step]:
     return found + _hashed(contract)
 
 
-def _to_training(table: DatedTable) -> list[Step]:
+def _to_training(table: FeatureView) -> list[Step]:
     pairs, events = "training.pairs", table.contract.table
     sources = [("key", pairs, "key"), ("pair_key", pairs, "key"), ("judged_at", pairs, "judged_at")]
     sources += [("event_key", events, "key"), ("event_time", events, "event_time"), ("event_hash", events, INPUT_HASH)]

@@ -42,7 +42,7 @@ _EXPLAIN = re.compile(
     rf"{_GAP}*EXPLAIN\b{_GAP}*(?P<options>ANALYZE\b|\((?:ANALYZE|FORMAT\s+\w+|\s|,)*\))?(?P<inner>.*)", re.I | re.S
 )
 _KEYWORD = re.compile(rf"{_GAP}*(\w+)", re.S)
-_MEND = "give one SELECT, EXPLAIN, DESCRIBE, SHOW or SUMMARIZE: stockroom sql only reads"
+_HINT = "give one SELECT, EXPLAIN, DESCRIBE, SHOW or SUMMARIZE: stockroom sql only reads"
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _tree(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any] | N
         return None
     statements = answer.get("statements", [])
     if len(statements) != 1:
-        raise WarehouseError(f"expected one statement, got {len(statements)}", _MEND)
+        raise WarehouseError(f"expected one statement, got {len(statements)}", _HINT)
     return dict(statements[0])
 
 
@@ -188,7 +188,7 @@ def _refusal(sql: str) -> WarehouseError:
             "name the values: PIVOT ... ON column IN ('a', 'b') USING sum(value)",
         )
     if keyword in {"SELECT", "FROM", "WITH", "VALUES", "TABLE", "DESCRIBE", "DESC", "SHOW", "SUMMARIZE", "UNPIVOT"}:
-        return WarehouseError("the query holds a statement that does not only read", _MEND)
+        return WarehouseError("the query holds a statement that does not only read", _HINT)
     if keyword == "EXPLAIN":
-        return WarehouseError("EXPLAIN is allowed of statements that only read", _MEND)
-    return WarehouseError(f"{keyword} is not allowed in stockroom sql", _MEND)
+        return WarehouseError("EXPLAIN is allowed of statements that only read", _HINT)
+    return WarehouseError(f"{keyword} is not allowed in stockroom sql", _HINT)

@@ -146,7 +146,7 @@ class EvaluationTrainingLog(dy.Schema):
 
 
 class EvaluationGate(dy.Schema):
-    """One row per new model and live model that it was held against, with the verdict whether it may go live in its place.
+    """One row per new model and live model that it was held against, and whether it may go live in its place.
 
     Both answer the validation queries over the full catalogue of the lake as it was then. Where nothing was live, or
     what was can no longer be applied, the model's own encoder stands in.

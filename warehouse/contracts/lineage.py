@@ -13,4 +13,4 @@ class RegistryLineage(dy.Schema):
     column_name = dy.String(nullable=False, metadata=about("its column"))
     source_table = dy.String(nullable=False, metadata=about("the table that the value comes from, or the file's name"))
     source_column = dy.String(nullable=False, metadata=about("its column"))
-    made_by = dy.String(nullable=False, metadata=about("the SQL file, the Python function or the door that makes it"))
+    made_by = dy.String(nullable=False, metadata=about("the SQL file, the Python function or the source that makes it"))

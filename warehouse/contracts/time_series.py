@@ -17,7 +17,7 @@ _OWN = ("key", "entity_key", "event_time", "input_hash", "row", "as_of")
 _TYPES: dict[str, type[dy.Column]] = {"number": dy.Float64, "text": dy.String, "flag": dy.Bool}
 
 
-class DatedColumn(BaseModel):
+class FeatureViewColumn(BaseModel):
     """Declare one column of a file of dated features."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,7 +37,7 @@ class DatedColumn(BaseModel):
         return self.type or ("text" if self.tower == "categorical" else "number")
 
     @model_validator(mode="after")
-    def _check(self) -> "DatedColumn":
+    def _check(self) -> "FeatureViewColumn":
         if self.name in _OWN:
             raise ValueError(f"the name {self.name} is taken by the table itself")
         if self.tower == "numeric" and self.type == "text":
@@ -45,7 +45,7 @@ class DatedColumn(BaseModel):
         return self
 
 
-class DatedTable(BaseModel):
+class FeatureView(BaseModel):
     """Declare a parquet file of dated features: whom they are of, and how long a value counts."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,7 +57,7 @@ class DatedTable(BaseModel):
         None, description="Column with the entity's key, or those that make it up; default: <entity>_key."
     )
     max_age_days: float = Field(gt=0, le=36_500, description="How long a value counts after its event_time, in days.")
-    columns: tuple[DatedColumn, ...] = Field(min_length=1, description="The file's features.")
+    columns: tuple[FeatureViewColumn, ...] = Field(min_length=1, description="The file's features.")
 
     @property
     def key_columns(self) -> tuple[str, ...]:
@@ -92,7 +92,7 @@ class DatedTable(BaseModel):
         return f"{self.name}.{column}"
 
     @model_validator(mode="after")
-    def _check(self) -> "DatedTable":
+    def _check(self) -> "FeatureView":
         names = [column.name for column in self.columns]
         if len(set(names)) < len(names):
             raise ValueError("a column is declared twice")
@@ -113,18 +113,18 @@ class DatedContract(Contract):
         return hashlib.sha256(self.declaration.encode()).hexdigest()[:8]
 
 
-def _unlike(tables: tuple[DatedTable, ...]) -> tuple[DatedTable, ...]:
+def _unlike(tables: tuple[FeatureView, ...]) -> tuple[FeatureView, ...]:
     if len({table.name for table in tables}) < len(tables):
         raise ValueError("two tables have one name")
     return tables
 
 
-DatedTables = Annotated[tuple[DatedTable, ...], AfterValidator(_unlike)]
+FeatureViews = Annotated[tuple[FeatureView, ...], AfterValidator(_unlike)]
 """All tables of dated features that a home declares."""
 
 
 def tower_columns(
-    tables: tuple[DatedTable, ...], entities: tuple[Entity, ...], how: Literal["numeric", "categorical"]
+    tables: tuple[FeatureView, ...], entities: tuple[Entity, ...], how: Literal["numeric", "categorical"]
 ) -> tuple[str, ...]:
     """Return the features of these entities that enter the towers as numbers or as categories."""
     return tuple(

@@ -19,12 +19,12 @@ def products(lake: Lake, snapshot: int | None = None, keys: pl.DataFrame | None 
     """
     with lake.reading(snapshot) as connection:
         frame = connection.sql(among(connection, "read.products", keys)).pl()
-        with_dated = point_in_time.add_features(connection, frame, {"product": "key"})
-    added = with_dated.columns[frame.width :]
+        with_feature_views = point_in_time.add_features(connection, frame, {"product": "key"})
+    added = with_feature_views.columns[frame.width :]
     if not added:
         return frame
     values = pl.concat_str("feature_hash", pl.struct(added).struct.json_encode(), separator="\x1f")
-    return with_dated.with_columns(feature_hash=values)
+    return with_feature_views.with_columns(feature_hash=values)
 
 
 def queries(lake: Lake, snapshot: int | None = None, keys: pl.DataFrame | None = None) -> pl.DataFrame:

@@ -9,7 +9,7 @@ import polars as pl
 
 from warehouse.contracts.contract import INPUT_HASH, Contract
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.contracts.time_series import DatedTable, Entity
+from warehouse.contracts.time_series import Entity, FeatureView
 from warehouse.errors import WarehouseError
 from warehouse.features.asof_join import newest_events
 from warehouse.lake import tables
@@ -32,12 +32,12 @@ _PAIR_COLUMNS: dict[Entity, str] = {"product": "product_key", "query": "query_ke
 class Declared(NamedTuple):
     """Hold a declaration as the lake knows it, and the time as of which lookups without a time of their own read it."""
 
-    table: DatedTable
+    table: FeatureView
     as_of: datetime
 
 
 def register(
-    connection: duckdb.DuckDBPyConnection, declared: Sequence[DatedTable], settings: WarehouseSettings
+    connection: duckdb.DuckDBPyConnection, declared: Sequence[FeatureView], settings: WarehouseSettings
 ) -> Plan:
     """Write down the declarations, and drop the tables that are declared no more.
 
@@ -84,7 +84,7 @@ def declarations(connection: duckdb.DuckDBPyConnection, catalog: str = "lake") -
     ):
         return []
     rows = connection.execute(f"SELECT declaration, as_of FROM {catalog}.{REGISTRY.table} ORDER BY key").fetchall()
-    return [Declared(DatedTable.model_validate_json(text), as_of.astimezone(UTC)) for text, as_of in rows]
+    return [Declared(FeatureView.model_validate_json(text), as_of.astimezone(UTC)) for text, as_of in rows]
 
 
 def contracts(connection: duckdb.DuckDBPyConnection, catalog: str = "lake") -> dict[str, Contract]:
@@ -158,7 +158,7 @@ def check_context(connection: duckdb.DuckDBPyConnection, context: str) -> None:
         raise WarehouseError(f"no dated features are known of the context {context!r}", f"those there are: {ask}")
 
 
-def look_up(connection: duckdb.DuckDBPyConnection, table: DatedTable, points: pl.DataFrame) -> pl.DataFrame:
+def look_up(connection: duckdb.DuckDBPyConnection, table: FeatureView, points: pl.DataFrame) -> pl.DataFrame:
     """Return the features of one table in force at each point (entity_key, as_of), in the order of the points."""
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
     connection.register("points", points)
@@ -170,7 +170,7 @@ def look_up(connection: duckdb.DuckDBPyConnection, table: DatedTable, points: pl
     return events.select(**_features(table)).select(pl.all().gather(rows))
 
 
-def as_of_join(table: DatedTable, points: str) -> str:
+def as_of_join(table: FeatureView, points: str) -> str:
     """Return the SQL that finds for each row of `points` (row, entity_key, as_of) the event in force, if there is one.
 
     That is the newest event at or before `as_of`, and it counts as long as it is no older than the maximum age. An event
@@ -246,13 +246,13 @@ def broken_pairs(connection: duckdb.DuckDBPyConnection) -> int:
     )
 
 
-def _values(points: pl.DataFrame, table: DatedTable, found: pl.DataFrame, on: str) -> pl.DataFrame:
+def _values(points: pl.DataFrame, table: FeatureView, found: pl.DataFrame, on: str) -> pl.DataFrame:
     return (
         points.select(on).join(found.select(on, **_features(table)), on=on, how="left", maintain_order="left").drop(on)
     )
 
 
-def _features(table: DatedTable) -> dict[str, pl.Expr]:
+def _features(table: FeatureView) -> dict[str, pl.Expr]:
     return {table.feature(column.name): pl.col(column.name).cast(_POLARS[column.holds]) for column in table.columns}
 
 

@@ -13,9 +13,9 @@ from warehouse.contracts.deltas import JudgementDelete, JudgementUpsert, Product
 from warehouse.errors import WarehouseError
 from warehouse.ingest.file_bytes import line_of, refuse_bytes, refuse_encoding
 from warehouse.ingest.sources import (
-    DOORS,
     PANDAS_INDEX,
-    Door,
+    SOURCE_SPECS,
+    SourceSpec,
     parquet_columns,
     refuse_alike,
     refuse_type,
@@ -25,7 +25,7 @@ from warehouse.ingest.sources import (
 from warehouse.lake.lake import connect, quote
 from warehouse.paths import check_text, plain_path
 
-_PRODUCTS, _JUDGEMENTS = DOORS[:2]
+_PRODUCTS, _JUDGEMENTS = SOURCE_SPECS[:2]
 _UPSERTS = {
     _PRODUCTS.table: Contract(_PRODUCTS.table, ProductUpsert),
     _JUDGEMENTS.table: Contract(_JUDGEMENTS.table, JudgementUpsert),
@@ -43,7 +43,7 @@ _OPTIONAL = {
     _JUDGEMENTS.table: _JUDGEMENTS.optional_columns,
 }
 _ORDER = {"op": "VARCHAR", "event_time": "TIMESTAMP WITH TIME ZONE"}
-_MEND = "a delta has op (upsert, delete), product_locale, product_id and the columns of products, or those of examples"
+_HINT = "a delta has op (upsert, delete), product_locale, product_id and the columns of products, or those of examples"
 _PARQUET = b"PAR1"
 # Lines as they are: chr(1) may stand in no JSON, so that nothing is divided.
 _LINES = (
@@ -63,7 +63,7 @@ class DeltaFile:
     """A checked delta file: the raw table that it speaks of, when it was checked, its columns, and those beyond the table's."""
 
     path: Path
-    door: Door
+    source_spec: SourceSpec
     sha256: str
     size_bytes: int
     checked_at: datetime
@@ -78,12 +78,12 @@ class DeltaFile:
     @property
     def upsert(self) -> Contract:
         """Return what a row that is put in must be."""
-        return _UPSERTS[self.door.table]
+        return _UPSERTS[self.source_spec.table]
 
     @property
     def delete(self) -> Contract:
         """Return what a row that is taken out must be."""
-        return _DELETES[self.door.table]
+        return _DELETES[self.source_spec.table]
 
     @property
     def rows_sql(self) -> str:
@@ -94,7 +94,7 @@ class DeltaFile:
         the columns whose value in JSON is of another type.
         """
         source = _source(self.path)
-        kinds = {name: self.door.contract.sql_type(name) for name in self.door.columns} | _ORDER
+        kinds = {name: self.source_spec.contract.sql_type(name) for name in self.source_spec.columns} | _ORDER
         typed = [f'{self._value(name, kind)} AS "{name}"' for name, kind in kinds.items()]
         typed.append(f"{self._value('event_time', 'VARCHAR')} AS event_time_text")
         typed.append(f"{self._mistyped(kinds)} AS mistyped")
@@ -102,8 +102,8 @@ class DeltaFile:
         return (
             f"WITH typed AS (SELECT row, {', '.join(typed)} FROM {source}), "
             f"finite AS (SELECT * REPLACE (CASE WHEN {within} THEN event_time END AS event_time) FROM typed) "
-            f"SELECT *, {self.door.key_sql} AS key, "
-            f"{self.door.hash_sql} AS {INPUT_HASH} FROM finite"
+            f"SELECT *, {self.source_spec.key_sql} AS key, "
+            f"{self.source_spec.hash_sql} AS {INPUT_HASH} FROM finite"
         )
 
     def _value(self, name: str, kind: str) -> str:
@@ -132,7 +132,7 @@ def check_deltas(paths: Sequence[Path], now: datetime | None = None) -> list[Del
     A row with an event_time later than `now` (None: the clock's time) will be refused.
 
     Raises:
-        WarehouseError: A file is missing, half-written or no delta; it names the file and the mend.
+        WarehouseError: A file is missing, half-written or no delta; it names the file and the hint.
     """
     with connect(1.0) as connection:
         return [_check(connection, path, now or datetime.now(UTC)) for path in paths]
@@ -149,14 +149,14 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path, now: datetime) -> 
         kinds = _kinds(connection, path)
         names = parquet_columns(connection, path) if _is_parquet(path) else list(kinds)
         refuse_alike(path, names, dict.fromkeys((*_PRODUCTS.columns, *_JUDGEMENTS.columns, *_ORDER)))
-        door = _door(path, kinds)
-        _check_columns(connection, path, door, kinds)
+        source_spec = _source_spec(path, kinds)
+        _check_columns(connection, path, source_spec, kinds)
     except duckdb.Error as error:
         raise unreadable(path, error) from error
-    known = {*door.columns, *_ORDER}
+    known = {*source_spec.columns, *_ORDER}
     return DeltaFile(
         path,
-        door,
+        source_spec,
         sha256(path),
         path.stat().st_size,
         now,
@@ -206,32 +206,34 @@ def _refuse_rowless(path: Path, rows: int) -> None:
         raise WarehouseError(f"{path} holds no row", "nothing tells what it is a delta of; leave it out")
 
 
-def _door(path: Path, kinds: dict[str, str]) -> Door:
-    """Return the door of the raw table that the columns belong to."""
+def _source_spec(path: Path, kinds: dict[str, str]) -> SourceSpec:
+    """Return the source of the raw table that the columns belong to."""
     present = ", ".join(kinds)
     if "op" not in kinds:
-        raise WarehouseError(f"{path} is no delta: it has no column op", f"it has {present}; {_MEND}")
+        raise WarehouseError(f"{path} is no delta: it has no column op", f"it has {present}; {_HINT}")
     is_judged = "query_id" in kinds
-    door, other = (_JUDGEMENTS, _PRODUCTS) if is_judged else (_PRODUCTS, _JUDGEMENTS)
-    missing = [name for name in _KEYS[door.table] if name not in kinds]
+    source_spec, other = (_JUDGEMENTS, _PRODUCTS) if is_judged else (_PRODUCTS, _JUDGEMENTS)
+    missing = [name for name in _KEYS[source_spec.table] if name not in kinds]
     if missing:
-        raise WarehouseError(f"{path} is no delta: it has no column {missing[0]}", f"it has {present}; {_MEND}")
-    foreign = [name for name in other.columns if name in kinds and name not in (*door.columns, *_ORDER)]
+        raise WarehouseError(f"{path} is no delta: it has no column {missing[0]}", f"it has {present}; {_HINT}")
+    foreign = [name for name in other.columns if name in kinds and name not in (*source_spec.columns, *_ORDER)]
     if foreign:
         wants = "query_id is missing" if not is_judged else "put products and judgements into files of their own"
         raise WarehouseError(
-            f"{path} is neither a delta of products nor of judgements: it has {present}", f"{wants}; {_MEND}"
+            f"{path} is neither a delta of products nor of judgements: it has {present}", f"{wants}; {_HINT}"
         )
-    return door
+    return source_spec
 
 
-def _check_columns(connection: duckdb.DuckDBPyConnection, path: Path, door: Door, kinds: dict[str, str]) -> None:
+def _check_columns(
+    connection: duckdb.DuckDBPyConnection, path: Path, source_spec: SourceSpec, kinds: dict[str, str]
+) -> None:
     """Refuse a column of another type, and a file that puts rows in without a column that such a row cannot do without."""
-    wanted = {name: door.contract.sql_type(name) for name in door.columns} | _ORDER
+    wanted = {name: source_spec.contract.sql_type(name) for name in source_spec.columns} | _ORDER
     for name, kind in kinds.items():
         if name in wanted and kind != "JSON":
             refuse_type(connection, path, name, kind, wanted[name])
-    missing = [name for name in door.columns if name not in kinds and name not in _OPTIONAL[door.table]]
+    missing = [name for name in source_spec.columns if name not in kinds and name not in _OPTIONAL[source_spec.table]]
     if missing:
         op = f"TRY_CAST({_column(path, 'op')} AS VARCHAR)"
         found = connection.execute(
@@ -240,7 +242,8 @@ def _check_columns(connection: duckdb.DuckDBPyConnection, path: Path, door: Door
         if found and found[0]:
             raise WarehouseError(
                 f"{path} has upserts and no column {missing[0]}",
-                f"it has {', '.join(kinds)}; an upsert is a whole row: only {', '.join(_OPTIONAL[door.table])} may be left out",
+                f"it has {', '.join(kinds)}; an upsert is a whole row: "
+                f"only {', '.join(_OPTIONAL[source_spec.table])} may be left out",
             )
 
 

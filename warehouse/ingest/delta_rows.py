@@ -32,7 +32,7 @@ def batches(connection: duckdb.DuckDBPyConnection, file: DeltaFile, batch_rows: 
     Raises:
         WarehouseError: The file turned out to be broken.
     """
-    parameters = {"path": str(plain_path(file.path)), "version": file.door.contract.version}
+    parameters = {"path": str(plain_path(file.path)), "version": file.source_spec.contract.version}
     try:
         for batch in connection.cursor().execute(file.rows_sql, parameters).to_arrow_reader(batch_rows):
             yield _divided(file, pl.DataFrame(batch).cast({"event_time": late_events.time_type()}))
@@ -76,7 +76,7 @@ def _divided(file: DeltaFile, frame: pl.DataFrame) -> Batch:
     mistyped = other.select(
         "key",
         rule=pl.col("mistyped").str.split(",").list.eval(pl.element() + wrong_type("")),
-        row=as_json(file.door.contract),
+        row=as_json(file.source_spec.contract),
     ).explode("rule")
     refused = frame.height - puts_in.height - takes_out.height
     return Batch(puts_in, takes_out, pl.concat([refused_in, refused_out, mistyped]), refused)

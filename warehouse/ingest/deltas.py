@@ -125,7 +125,7 @@ def ensure(connection: duckdb.DuckDBPyConnection) -> None:
 
 def passed_over(file: DeltaFile, arrival: int) -> Applied:
     """Return what is told of a file that came in before."""
-    return Applied(file.path.name, file.door.table, arrival, is_new=False)
+    return Applied(file.path.name, file.source_spec.table, arrival, is_new=False)
 
 
 def _take_in(
@@ -136,7 +136,7 @@ def _take_in(
     snapshot: int,
     losses: Losses,
 ) -> Applied:
-    table, contract = file.door.table, file.door.contract
+    table, contract = file.source_spec.table, file.source_spec.contract
     with lake.scratch() as store:
         words, refused, violations = _read(store, file, lake.settings.batch_rows)
         tables.ensure(connection, contract)

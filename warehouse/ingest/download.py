@@ -111,7 +111,7 @@ class Download:
             reason = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror
             raise WarehouseError(
                 f"{part} cannot be written: {reason}; {kept:,} of {file.size_bytes:,} bytes are kept",
-                "mend that, then run the same command again: it goes on from there",
+                "correct that, then run the same command again: it goes on from there",
             ) from error
         return Fetched(file.name, file.size_bytes, file.sha256, "resumed" if begun.reused else "fetched", came)
 

@@ -34,4 +34,4 @@ def advice(path: Path) -> str:
     except UnicodeDecodeError as error:
         if error.end < len(head):  # not the last letter, which the reading may have cut in two
             return "it is not UTF-8 text; save it as UTF-8"
-    return "mend the line, or copy or download it again if its end is missing"
+    return "correct the line, or copy or download it again if its end is missing"

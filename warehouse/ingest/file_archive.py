@@ -14,7 +14,7 @@ _ENDING = ".zst"
 _CHUNK_BYTES = 1 << 20
 
 
-class KeptFiles:
+class FileArchive:
     """Keep copies of files under one directory, compressed (zstd), each content once whatever its name was.
 
     A copy appears whole or not at all, and is on the disk before anything that names it.
@@ -58,17 +58,17 @@ class KeptFiles:
             WarehouseError: It is not kept, or its copy is damaged.
         """
         kept = self._path(sha256)
-        mend = "bring a full snapshot in, from which a rebuild can start: stockroom build --raw DIR"
+        hint = "bring a full snapshot in, from which a rebuild can start: stockroom build --raw DIR"
         if not kept.exists():
-            raise WarehouseError(f"{kept} is missing", mend)
+            raise WarehouseError(f"{kept} is missing", hint)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with pa.CompressedInputStream(pa.OSFile(str(kept)), "zstd") as packed, path.open("wb") as target:
                 found = _copy(packed.read, target.write)
         except OSError as error:
-            raise WarehouseError(f"{kept} cannot be read: {error}", mend) from error
+            raise WarehouseError(f"{kept} cannot be read: {error}", hint) from error
         if found != sha256:
-            raise WarehouseError(f"{kept} is damaged: it holds other bytes than its name says", mend)
+            raise WarehouseError(f"{kept} is damaged: it holds other bytes than its name says", hint)
 
     def prune(self, needed: Set[str]) -> int:
         """Take away every copy but those of the hashes in `needed`, and drafts of killed processes; return how many went."""

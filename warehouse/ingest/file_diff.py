@@ -9,7 +9,7 @@ import polars as pl
 from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA, as_json, split_rows
 from warehouse.contracts.rules import keeps_rules
 from warehouse.ingest.input_rules import arrival_rules
-from warehouse.ingest.sources import Arrival, unreadable
+from warehouse.ingest.sources import InputFile, unreadable
 from warehouse.lake.lake import scalar
 from warehouse.paths import plain_path
 
@@ -33,7 +33,7 @@ class FileRows:
     """
 
     def __init__(
-        self, reader: duckdb.DuckDBPyConnection, file: Arrival, batch_rows: int, present: pl.DataFrame
+        self, reader: duckdb.DuckDBPyConnection, file: InputFile, batch_rows: int, present: pl.DataFrame
     ) -> None:
         """Read every page of the file.
 
@@ -47,7 +47,7 @@ class FileRows:
             WarehouseError: The file is broken.
         """
         self._reader, self._file, self._batch_rows = reader, file, batch_rows
-        self._aside = f"aside_{file.door.table.replace('.', '_')}"
+        self._aside = f"aside_{file.source_spec.table.replace('.', '_')}"
         self._held = pl.DataFrame(schema={"row": pl.Int64})
         self.gone = pl.DataFrame(schema={"key": pl.String})
         with _reading(file):
@@ -63,7 +63,7 @@ class FileRows:
         Returns:
             The chosen (row, key, input_hash), and what the others violate (key, rule, row).
         """
-        contract = self._file.door.contract
+        contract = self._file.source_spec.contract
         refused = [pl.DataFrame(schema=VIOLATION_SCHEMA)]
         fitting = [doubtful.select("row", "key", INPUT_HASH).clear().with_columns(json=pl.lit(""))]
         for batch in self._batches(doubtful):
@@ -77,7 +77,7 @@ class FileRows:
 
     def put_in(self, connection: duckdb.DuckDBPyConnection, wanted: pl.DataFrame) -> None:
         """Put the rows named in `wanted` (row, key, input_hash) into the table."""
-        insert = f"INSERT INTO {self._file.door.table} BY NAME SELECT * EXCLUDE (row) FROM"
+        insert = f"INSERT INTO {self._file.source_spec.table} BY NAME SELECT * EXCLUDE (row) FROM"
         if self._holds(wanted):
             for batch in self._batches(wanted):
                 if batch.height:
@@ -102,18 +102,18 @@ class FileRows:
         return self._held.height > 0 and wanted.join(self._held, on="row", how="anti").is_empty()
 
     def _source(self, *more: str) -> str:
-        door = self._file.door
-        return f"SELECT {', '.join(('file_row_number AS row', *more, door.columns_sql))} FROM {door.source_sql}"
+        source_spec = self._file.source_spec
+        return f"SELECT {', '.join(('file_row_number AS row', *more, source_spec.columns_sql))} FROM {source_spec.source_sql}"
 
     def _hashed(self, columns: str) -> str:
         """Return the query of (row, key, input_hash) and some columns; its parameters are `_bound`."""
-        door = self._file.door
-        source = self._source(f"{door.key_sql} AS key")
-        return f"SELECT row, key, {door.hash_sql} AS {INPUT_HASH}, {columns} FROM ({source})"
+        source_spec = self._file.source_spec
+        source = self._source(f"{source_spec.key_sql} AS key")
+        return f"SELECT row, key, {source_spec.hash_sql} AS {INPUT_HASH}, {columns} FROM ({source})"
 
     @property
     def _bound(self) -> dict[str, str]:
-        return {"path": str(plain_path(self._file.path)), "version": self._file.door.contract.version}
+        return {"path": str(plain_path(self._file.path)), "version": self._file.source_spec.contract.version}
 
     def _looked_at(self) -> pl.DataFrame:
         """Return (row, key, input_hash, is_good) of every row, read in batches with those columns that a rule looks at."""
@@ -125,7 +125,7 @@ class FileRows:
 
     def _compare(self, present: pl.DataFrame) -> None:
         """Set aside what is not present, and take down what may change the table."""
-        hashed = self._hashed(f"struct_pack({', '.join(self._file.door.columns)}) AS content")
+        hashed = self._hashed(f"struct_pack({', '.join(self._file.source_spec.columns)}) AS content")
         self._reader.register("present", present)
         self._reader.execute(_HOLD_THE_RIGHT_SIDE)
         self._reader.execute(
@@ -154,12 +154,12 @@ class FileRows:
     def _rules(self) -> tuple[pl.Expr, str]:
         """Return what tells whether a row keeps the contract's rules, and the columns besides the key that it looks at."""
         own = (rule.fill_null(True) for rule in self._arrival_rules.values())
-        keeps = pl.all_horizontal(keeps_rules(self._file.door.contract), *own)
+        keeps = pl.all_horizontal(keeps_rules(self._file.source_spec.contract), *own)
         return keeps, ", ".join(f'"{name}"' for name in dict.fromkeys(keeps.meta.root_names()) if name != "key")
 
     @property
     def _arrival_rules(self) -> dict[str, pl.Expr]:
-        return arrival_rules(self._file.door.columns, self._file.checked_at)
+        return arrival_rules(self._file.source_spec.columns, self._file.checked_at)
 
 
 @contextmanager
@@ -173,7 +173,7 @@ def _joined(connection: duckdb.DuckDBPyConnection, wanted: pl.DataFrame, source:
 
 
 @contextmanager
-def _reading(file: Arrival) -> Iterator[None]:
+def _reading(file: InputFile) -> Iterator[None]:
     """Turn what DuckDB says about a file's bytes into the one error that names the file."""
     try:
         yield

@@ -13,7 +13,7 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.ingest import late_events
 from warehouse.ingest.file_diff import FileRows
-from warehouse.ingest.sources import DOORS, Arrival, Door, arrivals
+from warehouse.ingest.sources import SOURCE_SPECS, InputFile, SourceSpec, arrivals
 from warehouse.lake import quarantine, tables
 from warehouse.lake.lake import WIDE_STREAM, Lake, snapshot_id
 from warehouse.lake.loss_guard import GUARDED, Loss, refuse_empty, refuse_loss, require_judged_products, rule_counts
@@ -59,7 +59,7 @@ class _Prepared:
 def ingest(
     lake: Lake,
     folder: Path,
-    checked: Sequence[Arrival] | None = None,
+    checked: Sequence[InputFile] | None = None,
     *,
     allow_loss: bool = False,
     is_replay: bool = False,
@@ -80,18 +80,21 @@ def ingest(
         WarehouseError: A file is missing, broken or of the wrong shape, would leave its table without a row or take too
             many out of it, or no judged product is there; nothing was written.
     """
-    files = {file.door.table: file for file in checked or arrivals(folder)}
+    files = {file.source_spec.table: file for file in checked or arrivals(folder)}
     done = _ingest(lake, files, allow_loss=allow_loss, is_replay=is_replay)
     return [replace(one, new_columns=files[one.table].new_columns) if one.table in files else one for one in done]
 
 
-def _ingest(lake: Lake, files: dict[str, Arrival], *, allow_loss: bool, is_replay: bool) -> list[Ingested]:
+def _ingest(lake: Lake, files: dict[str, InputFile], *, allow_loss: bool, is_replay: bool) -> list[Ingested]:
     known, changed_since = _known_files(lake) or {}, late_events.tables_of(lake)
     is_known = {
         table: _is_known(known.get(table), file, has_deltas=table in changed_since) for table, file in files.items()
     }
     if known.keys() == files.keys() and all(is_known.values()):
-        return [Ingested(door.table, known.get(door.table, ("", 0))[1], unchanged_file=True) for door in DOORS]
+        return [
+            Ingested(source_spec.table, known.get(source_spec.table, ("", 0))[1], unchanged_file=True)
+            for source_spec in SOURCE_SPECS
+        ]
     with lake.scratch() as reader:
         reader.execute(WIDE_STREAM)
         seen, present = _present(lake, [table for table in files if table in GUARDED or not is_known[table]])
@@ -116,13 +119,13 @@ def _ingest(lake: Lake, files: dict[str, Arrival], *, allow_loss: bool, is_repla
                 raise WarehouseError(f"another process wrote to {lake.root} while the files were read", "run again")
             tables.ensure(connection, FILES)
             done = []
-            for door in DOORS:
-                if door.table in changed:
-                    done.append(_take_in(lake, connection, files[door.table], changed.pop(door.table)))
-                elif door.table in files:
-                    done.append(Ingested(door.table, known[door.table][1], unchanged_file=True))
+            for source_spec in SOURCE_SPECS:
+                if source_spec.table in changed:
+                    done.append(_take_in(lake, connection, files[source_spec.table], changed.pop(source_spec.table)))
+                elif source_spec.table in files:
+                    done.append(Ingested(source_spec.table, known[source_spec.table][1], unchanged_file=True))
                 else:
-                    done.append(_empty(lake, connection, door))
+                    done.append(_empty(lake, connection, source_spec))
             return done
 
 
@@ -136,8 +139,8 @@ def require_raw(lake: Lake) -> None:
         raise WarehouseError(f"no raw data in {lake.root.parent}", "bring some in with: stockroom build --raw DIR")
 
 
-def _is_known(known: tuple[str, int] | None, file: Arrival, has_deltas: bool) -> bool:
-    """Tell whether a file is the last one that came in through its door.
+def _is_known(known: tuple[str, int] | None, file: InputFile, has_deltas: bool) -> bool:
+    """Tell whether a file is the last one that came in by its source.
 
     Where deltas came after it, its bytes alone decide: to hold them against a new contract would undo the deltas.
     """
@@ -178,7 +181,7 @@ def _present(lake: Lake, tables_asked: Iterable[str]) -> tuple[int, dict[str, pl
         return snapshot_id(connection), found
 
 
-def _prepare(reader: duckdb.DuckDBPyConnection, file: Arrival, batch_rows: int, present: pl.DataFrame) -> _Prepared:
+def _prepare(reader: duckdb.DuckDBPyConnection, file: InputFile, batch_rows: int, present: pl.DataFrame) -> _Prepared:
     """Read a file and say which of its rows its table, whose (key, input_hash) are given, is to have."""
     read = FileRows(reader, file, batch_rows, present)
     is_plain = pl.col("is_good") & ~pl.col("key").is_duplicated()
@@ -188,15 +191,15 @@ def _prepare(reader: duckdb.DuckDBPyConnection, file: Arrival, batch_rows: int, 
     return _Prepared(read, desired, refused, pl.concat([untouched, desired.select("key")]))
 
 
-def _loss(file: Arrival, present: pl.DataFrame, prepared: _Prepared) -> Loss:
+def _loss(file: InputFile, present: pl.DataFrame, prepared: _Prepared) -> Loss:
     gone = present.join(prepared.keys, on="key", how="anti").height
     rules = rule_counts(prepared.refused)
-    return Loss(file.door.table, str(file.path), present.height, gone, prepared.keys.height, rules)
+    return Loss(file.source_spec.table, str(file.path), present.height, gone, prepared.keys.height, rules)
 
 
-def _take_in(lake: Lake, connection: duckdb.DuckDBPyConnection, file: Arrival, prepared: _Prepared) -> Ingested:
+def _take_in(lake: Lake, connection: duckdb.DuckDBPyConnection, file: InputFile, prepared: _Prepared) -> Ingested:
     """Reconcile a raw table with its file, whose rows were read."""
-    contract, read, desired = file.door.contract, prepared.read, prepared.desired
+    contract, read, desired = file.source_spec.contract, prepared.read, prepared.desired
     tables.ensure(connection, contract)
     connection.register("in_question", pl.concat([read.rows.select("key"), read.gone]))
     current = tables.hashes(connection, contract, "key IN (FROM in_question)")
@@ -219,26 +222,26 @@ def _take_in(lake: Lake, connection: duckdb.DuckDBPyConnection, file: Arrival, p
     )
 
 
-def _empty(lake: Lake, connection: duckdb.DuckDBPyConnection, door: Door) -> Ingested:
+def _empty(lake: Lake, connection: duckdb.DuckDBPyConnection, source_spec: SourceSpec) -> Ingested:
     """Reconcile a raw table with a file that is not there."""
-    tables.ensure(connection, door.contract)
+    tables.ensure(connection, source_spec.contract)
     nothing = pl.DataFrame(schema=tables.HASHES)
-    current = tables.hashes(connection, door.contract)
-    counts = tables.write(connection, door.contract, plan(nothing, current), current, ())
-    quarantine.replace(connection, door.table, pl.DataFrame(schema=VIOLATION_SCHEMA))
-    connection.execute(f"DELETE FROM {FILES.table} WHERE key = ?", [door.table])
-    return Ingested(door.table, 0, *counts)
+    current = tables.hashes(connection, source_spec.contract)
+    counts = tables.write(connection, source_spec.contract, plan(nothing, current), current, ())
+    quarantine.replace(connection, source_spec.table, pl.DataFrame(schema=VIOLATION_SCHEMA))
+    connection.execute(f"DELETE FROM {FILES.table} WHERE key = ?", [source_spec.table])
+    return Ingested(source_spec.table, 0, *counts)
 
 
-def _record(connection: duckdb.DuckDBPyConnection, file: Arrival, rows: int, as_of: datetime | None) -> None:
+def _record(connection: duckdb.DuckDBPyConnection, file: InputFile, rows: int, as_of: datetime | None) -> None:
     """Say of the table's file when and how it came in, in place of what was said of the one before."""
-    connection.execute(f"DELETE FROM {FILES.table} WHERE key = ?", [file.door.table])
+    connection.execute(f"DELETE FROM {FILES.table} WHERE key = ?", [file.source_spec.table])
     connection.execute(
         f"INSERT INTO {FILES.table} BY NAME "
         "SELECT ? AS key, ? AS name, ? AS sha256, ? AS size_bytes, ? AS rows, ? AS as_of, ? AS after_arrival, "
         f"? AS checked_at, ? AS {INPUT_HASH}",
         [
-            file.door.table,
+            file.source_spec.table,
             file.path.name,
             file.sha256,
             file.size_bytes,

@@ -1,4 +1,4 @@
-"""Arrival rules: what a row has to keep only when it comes in, beside the rules of its table's contract."""
+"""Input rules: what a row has to keep only when it comes in, beside the rules of its table's contract."""
 
 from collections.abc import Collection
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The doors of the lake: the files of an ESCI folder, recognised and checked before anything is written."""
+"""The sources of the lake: the files of an ESCI folder, recognised and checked before anything is written."""
 
 import csv
 import hashlib
@@ -23,7 +23,7 @@ PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 
 @dataclass(frozen=True)
-class Door:
+class SourceSpec:
     """Say which file fills which raw table, and how a row's key is put together in SQL from the file's columns."""
 
     table: str
@@ -34,7 +34,7 @@ class Door:
 
     @property
     def contract(self) -> Contract:
-        """Return the contract of the table behind the door."""
+        """Return the contract of the table behind the source."""
         return CONTRACTS[self.table]
 
     @property
@@ -70,19 +70,19 @@ class Door:
         return ", ".join(f'TRY_CAST("{name}" AS {self.contract.sql_type(name)}) AS "{name}"' for name in self.columns)
 
 
-DOORS = (
-    Door(
+SOURCE_SPECS = (
+    SourceSpec(
         "raw.products",
         "shopping_queries_dataset_products.parquet",
         "concat(product_locale, ':', product_id)",
     ),
-    Door(
+    SourceSpec(
         "raw.judgements",
         "shopping_queries_dataset_examples.parquet",
         "concat(product_locale, ':', query_id, ':', product_id)",
         optional_columns=("event_time", "context_key"),
     ),
-    Door(
+    SourceSpec(
         "raw.sources",
         "shopping_queries_dataset_sources.csv",
         "coalesce(TRY_CAST(query_id AS BIGINT)::VARCHAR, query_id, '')",
@@ -92,10 +92,10 @@ DOORS = (
 
 
 @dataclass(frozen=True)
-class Arrival:
-    """A checked file before a door, when it was checked, and the columns in it that the door's contract does not declare."""
+class InputFile:
+    """A checked file of a source, when it was checked, and the columns in it that the source's contract does not declare."""
 
-    door: Door
+    source_spec: SourceSpec
     path: Path
     sha256: str
     size_bytes: int
@@ -105,10 +105,10 @@ class Arrival:
     @property
     def input_hash(self) -> str:
         """Return the hash of the bytes and of the contract that they are held against."""
-        return f"{self.sha256}:{self.door.contract.version}"
+        return f"{self.sha256}:{self.source_spec.contract.version}"
 
 
-def arrivals(folder: Path, now: datetime | None = None) -> list[Arrival]:
+def arrivals(folder: Path, now: datetime | None = None) -> list[InputFile]:
     """Return the checked files of an ESCI folder, in the order in which they are to be taken in.
 
     A row with an event_time later than `now` (None: the clock's time) will be refused.
@@ -118,13 +118,13 @@ def arrivals(folder: Path, now: datetime | None = None) -> list[Arrival]:
     """
     now = now or datetime.now(UTC)
     return [
-        Arrival(door, path, sha256(path), path.stat().st_size, now, new_columns)
-        for door, path, new_columns in check_folder(folder)
+        InputFile(source_spec, path, sha256(path), path.stat().st_size, now, new_columns)
+        for source_spec, path, new_columns in check_folder(folder)
     ]
 
 
-def check_folder(folder: Path) -> list[tuple[Door, Path, tuple[str, ...]]]:
-    """Return the files of an ESCI folder with their doors and undeclared columns, once each is known to be readable.
+def check_folder(folder: Path) -> list[tuple[SourceSpec, Path, tuple[str, ...]]]:
+    """Return the files of an ESCI folder with their sources and undeclared columns, once each is known to be readable.
 
     Raises:
         WarehouseError: The folder or a required file is missing, or a file is a git-lfs pointer, broken, or lacks a
@@ -134,45 +134,45 @@ def check_folder(folder: Path) -> list[tuple[Door, Path, tuple[str, ...]]]:
         raise WarehouseError(f"{folder} is not a folder", "give the folder with ESCI's parquet files: --raw DIR")
     found = []
     with connect(1.0) as connection:
-        for door in DOORS:
-            path = folder / door.file_name
+        for source_spec in SOURCE_SPECS:
+            path = folder / source_spec.file_name
             if path.is_file():
-                found.append((door, path, _check(connection, path, door)))
-            elif door.required:
+                found.append((source_spec, path, _check(connection, path, source_spec)))
+            elif source_spec.required:
                 raise WarehouseError(f"{path} is missing", f"a raw folder holds {' and '.join(required_files())}")
     return found
 
 
 def required_files() -> list[str]:
     """Return the names of the files without which a folder cannot be taken in."""
-    return [door.file_name for door in DOORS if door.required]
+    return [source_spec.file_name for source_spec in SOURCE_SPECS if source_spec.required]
 
 
-def check(path: Path, door: Door) -> None:
-    """Refuse a file that cannot be read as the door's table.
+def check(path: Path, source_spec: SourceSpec) -> None:
+    """Refuse a file that cannot be read as the source's table.
 
     Raises:
-        WarehouseError: It names the file, the column where there is one, and the mend.
+        WarehouseError: It names the file, the column where there is one, and the hint.
     """
     with connect(1.0) as connection:
-        _check(connection, path, door)
+        _check(connection, path, source_spec)
 
 
-def _check(connection: duckdb.DuckDBPyConnection, path: Path, door: Door) -> tuple[str, ...]:
+def _check(connection: duckdb.DuckDBPyConnection, path: Path, source_spec: SourceSpec) -> tuple[str, ...]:
     """Return the file's columns that the contract does not declare; the index that pandas leaves in a file is none."""
     refuse_bytes(path)
     is_csv = path.suffix == ".csv"
     if is_csv:
         refuse_encoding(path)
     try:
-        refuse_alike(path, _csv_header(path) if is_csv else parquet_columns(connection, path), door.columns)
-        source = door.source_sql if is_csv else _PARQUET  # as it is, before optional columns are added
+        refuse_alike(path, _csv_header(path) if is_csv else parquet_columns(connection, path), source_spec.columns)
+        source = source_spec.source_sql if is_csv else _PARQUET  # as it is, before optional columns are added
         described = connection.execute(f"DESCRIBE SELECT * FROM {source}", {"path": str(plain_path(path))}).fetchall()
     except duckdb.Error as error:
         raise unreadable(path, error) from error
     present = {str(name): str(kind) for name, kind, *_ in described if name != "file_row_number"}
-    for name in door.columns:
-        if name not in present and name in door.optional_columns:
+    for name in source_spec.columns:
+        if name not in present and name in source_spec.optional_columns:
             continue
         if name not in present:
             raise WarehouseError(
@@ -180,8 +180,8 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path, door: Door) -> tup
                 f"it has {', '.join(present)}; rename or add the column, then run again",
             )
         if not is_csv:
-            refuse_type(connection, path, name, present[name], door.contract.sql_type(name))
-    return tuple(name for name in present if name not in door.columns and not PANDAS_INDEX.fullmatch(name))
+            refuse_type(connection, path, name, present[name], source_spec.contract.sql_type(name))
+    return tuple(name for name in present if name not in source_spec.columns and not PANDAS_INDEX.fullmatch(name))
 
 
 def refuse_alike(path: Path, names: Sequence[str], declared: Iterable[str]) -> None:
@@ -237,8 +237,8 @@ def unreadable(path: Path, error: Exception) -> WarehouseError:
     """Return the error for a file whose bytes are not what its name says."""
     reason = first_line(error).removeprefix("Invalid Input Error: ").replace(str(plain_path(path)), str(path))
     is_text = re.search("encod|unicode|utf-?8", reason, re.IGNORECASE)  # a value of it, in a file that is whole
-    mend = "write its text as UTF-8" if is_text and path.suffix == ".parquet" else advice(path)
-    return WarehouseError(f"{path} cannot be read: {reason}", mend)
+    hint = "write its text as UTF-8" if is_text and path.suffix == ".parquet" else advice(path)
+    return WarehouseError(f"{path} cannot be read: {reason}", hint)
 
 
 def sha256(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The doors of dated features: a file of the user's own, checked whole before anything is written, then reconciled."""
+"""The sources of dated features: a file of the user's own, checked whole before anything is written, then reconciled."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import duckdb
 from warehouse.contracts.contract import FIRST_TIME, INPUT_HASH, LAST_TIME
 from warehouse.contracts.raw import ID, IN_FUTURE, MAX_ID_LENGTH
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.contracts.time_series import DatedTable
+from warehouse.contracts.time_series import FeatureView
 from warehouse.errors import WarehouseError
 from warehouse.ingest.file_bytes import refuse_bytes
 from warehouse.ingest.sources import parquet_columns, refuse_alike, sha256, unreadable, wrong_type
@@ -27,7 +27,7 @@ _TIMES = ("TIMESTAMP", "DATE")
 
 
 @dataclass(frozen=True)
-class TakenIn:
+class TimeSeriesIngested:
     """Count what one file brought: how its table changed, or that its bytes were the last to come in."""
 
     inserted: int = 0
@@ -36,7 +36,7 @@ class TakenIn:
     unchanged_file: bool = False
 
 
-def check_files(lake: Lake, home: Path, declared: Sequence[DatedTable], now: datetime) -> None:
+def check_files(lake: Lake, home: Path, declared: Sequence[FeatureView], now: datetime) -> None:
     """Refuse the first file that cannot be taken in whole; files that the lake already holds are not read again.
 
     Raises:
@@ -49,7 +49,7 @@ def check_files(lake: Lake, home: Path, declared: Sequence[DatedTable], now: dat
                 check_file(connection, path, table, now)
 
 
-def take_in(lake: Lake, home: Path, table: DatedTable, now: datetime) -> TakenIn:
+def take_in(lake: Lake, home: Path, table: FeatureView, now: datetime) -> TimeSeriesIngested:
     """Make a dated table equal to its file; a file whose bytes were the last to come in is not read again.
 
     Raises:
@@ -59,7 +59,7 @@ def take_in(lake: Lake, home: Path, table: DatedTable, now: datetime) -> TakenIn
     path = _path(home, table)
     input_hash = _input_hash(path, table)
     if _is_known(lake, table, input_hash):
-        return TakenIn(unchanged_file=True)
+        return TimeSeriesIngested(unchanged_file=True)
     contract = table.contract
     with lake.scratch() as connection:
         kinds = check_file(connection, path, table, now)
@@ -84,10 +84,10 @@ def take_in(lake: Lake, home: Path, table: DatedTable, now: datetime) -> TakenIn
                 input_hash,
             ],
         )
-    return TakenIn(change.insert.height, change.update.height, change.delete.height)
+    return TimeSeriesIngested(change.insert.height, change.update.height, change.delete.height)
 
 
-def check_file(connection: duckdb.DuckDBPyConnection, path: Path, table: DatedTable, now: datetime) -> dict[str, str]:
+def check_file(connection: duckdb.DuckDBPyConnection, path: Path, table: FeatureView, now: datetime) -> dict[str, str]:
     """Return the types of the file's columns once every row of it is known to be good.
 
     Raises:
@@ -104,7 +104,7 @@ def check_file(connection: duckdb.DuckDBPyConnection, path: Path, table: DatedTa
     return kinds
 
 
-def _kinds(connection: duckdb.DuckDBPyConnection, path: Path, table: DatedTable) -> dict[str, str]:
+def _kinds(connection: duckdb.DuckDBPyConnection, path: Path, table: FeatureView) -> dict[str, str]:
     described = connection.execute(
         "DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(plain_path(path))}
     ).fetchall()
@@ -115,12 +115,12 @@ def _kinds(connection: duckdb.DuckDBPyConnection, path: Path, table: DatedTable)
         if name not in kinds:
             raise WarehouseError(
                 f"{path} has no column {name}",
-                f"it has {', '.join(kinds)}; add the column, or mend [[dated]] {table.name} in stockroom.toml",
+                f"it has {', '.join(kinds)}; add the column, or correct [[dated]] {table.name} in stockroom.toml",
             )
     return kinds
 
 
-def _faults(table: DatedTable, kinds: dict[str, str]) -> Iterator[tuple[str, str, str, str]]:
+def _faults(table: FeatureView, kinds: dict[str, str]) -> Iterator[tuple[str, str, str, str]]:
     """Yield what may be wrong: the column, the fault in words, its rule, and the SQL condition that a bad row meets.
 
     Keys and times keep the rules of the raw tables, under the same names.
@@ -172,12 +172,12 @@ def _refuse_first(
     if found:
         raise WarehouseError(
             f"{path}: column {column}, row {found[0]}: {fault}: {_shown(found[1])} ({rule})",
-            "mend the file (rows are counted from 1), then run again; nothing was written",
+            "correct the file (rows are counted from 1), then run again; nothing was written",
         )
 
 
 def _refuse_repeated(
-    connection: duckdb.DuckDBPyConnection, path: Path, table: DatedTable, kinds: dict[str, str]
+    connection: duckdb.DuckDBPyConnection, path: Path, table: FeatureView, kinds: dict[str, str]
 ) -> None:
     found = connection.execute(
         "SELECT row, first, entity_key, event_time::VARCHAR FROM ("
@@ -194,7 +194,7 @@ def _refuse_repeated(
         )
 
 
-def _rows(table: DatedTable, kinds: dict[str, str]) -> str:
+def _rows(table: FeatureView, kinds: dict[str, str]) -> str:
     """Return the SQL that reads the file, bound as `$path`: row (from 1), entity_key, event_time and the features."""
     key = ", ':', ".join(f'"{name}"' for name in table.key_columns)
     columns = ["file_row_number + 1 AS row", f"concat({key}) AS entity_key", f"{_time(kinds)} AS event_time"]
@@ -224,20 +224,20 @@ def _shown(value: str | None) -> str:
     return "nothing" if value is None else repr(value[:80])
 
 
-def _path(home: Path, table: DatedTable) -> Path:
+def _path(home: Path, table: FeatureView) -> Path:
     path = home / table.file
     if not path.is_file():
         raise WarehouseError(
-            f"{path} is missing", f"put the file there, or mend [[dated]] {table.name} in stockroom.toml of the home"
+            f"{path} is missing", f"put the file there, or correct [[dated]] {table.name} in stockroom.toml of the home"
         )
     return path
 
 
-def _input_hash(path: Path, table: DatedTable) -> str:
+def _input_hash(path: Path, table: FeatureView) -> str:
     return f"{sha256(path)}:{table.contract.version}"
 
 
-def _is_known(lake: Lake, table: DatedTable, input_hash: str) -> bool:
+def _is_known(lake: Lake, table: FeatureView, input_hash: str) -> bool:
     if not lake.exists:
         return False
     with lake.reading() as connection:

@@ -28,7 +28,7 @@ def restrict(connection: duckdb.DuckDBPyConnection, sql: str, conditions: Mappin
             text = text[:place] + f'temp."{table}"'.encode() + text[place + len(table) :]
     missing = set(conditions) - {table for _, table in _tables(sql)}
     if missing:
-        raise WarehouseError(f"the query does not read {', '.join(sorted(missing))}", "mend its dependencies")
+        raise WarehouseError(f"the query does not read {', '.join(sorted(missing))}", "correct its dependencies")
     for table, condition in conditions.items():
         connection.execute(f'CREATE OR REPLACE TEMP VIEW "{table}" AS SELECT * FROM {table} WHERE {condition}')
     return text.decode()

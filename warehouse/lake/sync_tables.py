@@ -12,10 +12,10 @@ from warehouse.lake.lake import Lake
 from warehouse.lake.reconcile import plan
 from warehouse.lake.tables import Written
 
-GIVEN = ("raw.products", "raw.judgements", "raw.sources", "raw.files", "raw.deltas", "raw.events")
+RAW_TABLES = ("raw.products", "raw.judgements", "raw.sources", "raw.files", "raw.deltas", "raw.events")
 """What a replay fills from files."""
 
-DERIVED = (
+DERIVED_TABLES = (
     "quarantine.rows",
     "staging.products",
     "staging.queries",
@@ -31,7 +31,7 @@ DERIVED = (
 """What follows from it."""
 
 
-def take_over(lake: Lake, rebuilt: Lake, names: Iterable[str] = (*GIVEN, *DERIVED)) -> dict[str, Written]:
+def sync(lake: Lake, rebuilt: Lake, names: Iterable[str] = (*RAW_TABLES, *DERIVED_TABLES)) -> dict[str, Written]:
     """Make tables equal to those of a rebuilt lake in one transaction; return how each that differed was changed.
 
     Rows are compared by their whole content. Where none differs nothing is written.
@@ -40,13 +40,13 @@ def take_over(lake: Lake, rebuilt: Lake, names: Iterable[str] = (*GIVEN, *DERIVE
     with rebuilt.reading() as source, lake.writing() as connection:
         for contract in map(CONTRACTS.__getitem__, names):
             if tables.exists(source, contract.table):
-                written = _take_over(source, connection, contract, lake.settings.batch_rows)
+                written = _sync(source, connection, contract, lake.settings.batch_rows)
                 if any(written):
                     changed[contract.table] = written
     return changed
 
 
-def _take_over(
+def _sync(
     source: duckdb.DuckDBPyConnection, connection: duckdb.DuckDBPyConnection, contract: Contract, batch_rows: int
 ) -> Written:
     tables.ensure(connection, contract)

@@ -173,7 +173,7 @@ def _checked(file: Dropped) -> DeltaFile:
     """Return the delta file once it is known to be one, to be readable to its end, and to have a row that can be taken in.
 
     Raises:
-        WarehouseError: It is not; names the file and the mend.
+        WarehouseError: It is not; names the file and the hint.
     """
     (delta,) = check_deltas([file.path])
     check_rows(delta, _CHECK_ROWS, _CHECK_MEMORY_GB)

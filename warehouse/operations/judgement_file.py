@@ -11,7 +11,7 @@ import polars as pl
 from warehouse.contracts.contract import split_rows
 from warehouse.errors import WarehouseError
 from warehouse.ingest.input_rules import arrival_rules
-from warehouse.ingest.sources import DOORS, check, unreadable
+from warehouse.ingest.sources import SOURCE_SPECS, check, unreadable
 from warehouse.lake.lake import connect
 from warehouse.paths import plain_path
 from warehouse.transform.text_cleaning import clean_queries
@@ -38,20 +38,22 @@ def read_examples(path: Path, catalogue: pl.Series, now: datetime | None = None)
     Raises:
         WarehouseError: The file is missing, broken, or lacks a column or has one of another type.
     """
-    door = next(door for door in DOORS if door.table == "raw.judgements")
+    source_spec = next(source_spec for source_spec in SOURCE_SPECS if source_spec.table == "raw.judgements")
     if not path.is_file():
         raise WarehouseError(f"{path} is missing", "give an ESCI examples file: --examples FILE")
-    check(path, door)
+    check(path, source_spec)
     with connect(memory_gb=2.0) as connection:
         try:
             rows = connection.execute(
-                f"WITH source AS (SELECT file_row_number AS row, {door.columns_sql} FROM {door.source_sql}) "
-                f"SELECT *, {door.key_sql} AS key FROM source ORDER BY row",
+                f"WITH source AS (SELECT file_row_number AS row, {source_spec.columns_sql} FROM {source_spec.source_sql}) "
+                f"SELECT *, {source_spec.key_sql} AS key FROM source ORDER BY row",
                 {"path": str(plain_path(path))},
             ).pl()
         except duckdb.Error as error:
             raise unreadable(path, error) from error
-    good, violations = split_rows(door.contract, rows, arrival_rules(door.columns, now or datetime.now(UTC)))
+    good, violations = split_rows(
+        source_spec.contract, rows, arrival_rules(source_spec.columns, now or datetime.now(UTC))
+    )
     first = good.unique("key", keep="first", maintain_order=True)
     cleaned = clean_queries(first.lazy()).collect().rename({"product_locale": "locale", "esci_label": "label"})
     named = cleaned.filter(pl.col("query").is_not_null()).with_columns(

@@ -17,11 +17,11 @@ from warehouse.home import Home
 from warehouse.ingest.delta_files import DeltaFile, check_deltas
 from warehouse.ingest.deltas import apply_deltas, ensure
 from warehouse.ingest.full_snapshot import ingest
-from warehouse.ingest.sources import DOORS, Arrival, arrivals
+from warehouse.ingest.sources import SOURCE_SPECS, InputFile, arrivals
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake
 
-File = TypeVar("File", Arrival, DeltaFile)
+File = TypeVar("File", InputFile, DeltaFile)
 
 FILES, DELTAS = CONTRACTS["raw.files"], CONTRACTS["raw.deltas"]
 
@@ -71,7 +71,7 @@ def past(lake: Lake) -> Past:
     """Return what the lake says of the files that came in; a delta of which it is not known is not superseded."""
     if not lake.exists:
         return Past((), ())
-    doors = {door.table for door in DOORS}
+    source_specs = {source_spec.table for source_spec in SOURCE_SPECS}
     with lake.reading() as connection:
         files = connection.sql(f"FROM {FILES.table}").pl() if tables.exists(connection, FILES.table) else pl.DataFrame()
         has_deltas = tables.exists(connection, DELTAS.table)
@@ -86,7 +86,7 @@ def past(lake: Lake) -> Past:
             row.get("checked_at"),
         )
         for row in files.iter_rows(named=True)
-        if row["key"] in doors
+        if row["key"] in source_specs
     )
     starts = {each.table: each.after_arrival or 0 for each in snapshots}
     deltas = (
@@ -104,7 +104,7 @@ def past(lake: Lake) -> Past:
     return Past(snapshots, tuple(deltas))
 
 
-def keep(home: Home, files: Sequence[Arrival | DeltaFile]) -> None:
+def keep(home: Home, files: Sequence[InputFile | DeltaFile]) -> None:
     """Keep copies of the files that are about to come in, before a commit names them.
 
     Raises:
@@ -116,7 +116,7 @@ def keep(home: Home, files: Sequence[Arrival | DeltaFile]) -> None:
 
 
 @contextmanager
-def keeping(home: Home, files: Sequence[Arrival | DeltaFile]) -> Iterator[None]:
+def keeping(home: Home, files: Sequence[InputFile | DeltaFile]) -> Iterator[None]:
     """Keep copies of the files that come in during the block; where they are refused, the copies go again.
 
     Raises:
@@ -155,7 +155,7 @@ def replay(home: Home, into: Home) -> Past:
     for file in done.snapshots:
         home.arrived.restore(file.sha256, folder / "raw" / file.name)
     times = {file.table: file.checked_at for file in done.snapshots}
-    files = [_checked_then(file, times.get(file.door.table)) for file in arrivals(folder / "raw")]
+    files = [_checked_then(file, times.get(file.source_spec.table)) for file in arrivals(folder / "raw")]
     ingest(into.lake, folder / "raw", files, is_replay=True)
     with into.lake.writing() as connection:
         ensure(connection)

@@ -69,7 +69,7 @@ def origin(releases: Sequence[Release], release: Release) -> Release:
     )
 
 
-def withdrawn_by(releases: Sequence[Release], model_id: str) -> Release | None:
+def demoted_by(releases: Sequence[Release], model_id: str) -> Release | None:
     """Return the rollback that took a model away from searches; None if it was never live, or later came back."""
     last = next((place for place in reversed(range(len(releases))) if releases[place].model_id == model_id), None)
     if last is None or last + 1 == len(releases) or releases[last + 1].kind != "rollback":
@@ -99,7 +99,7 @@ def held(home: Home, model_id: str) -> str | None:
     )
 
 
-def hindrance(home: Home, release: Release) -> str | None:
+def unservable_reason(home: Home, release: Release) -> str | None:
     """Return why searches could not answer with a release: what of it was cleaned up; None if all is there.
 
     A model's own files are for those to see who can read them.

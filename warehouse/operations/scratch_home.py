@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from warehouse.contracts.contract import INPUT_HASH
-from warehouse.contracts.time_series import DatedTables
+from warehouse.contracts.time_series import FeatureViews
 from warehouse.features import point_in_time
 from warehouse.home import Home
 from warehouse.lake import tables
@@ -54,7 +54,7 @@ def recomputed_home(home: Home, snapshot: int) -> Iterator[RecomputedHome]:
 
 
 @contextmanager
-def scratch_home(home: Home, declared: DatedTables = ()) -> Iterator[RecomputedHome]:
+def scratch_home(home: Home, declared: FeatureViews = ()) -> Iterator[RecomputedHome]:
     """Yield a home with an empty lake of its own, forgotten afterwards, that shares embeddings and models with this one.
 
     The caller holds the run lock, so that there is one at a time.
@@ -67,7 +67,7 @@ def scratch_home(home: Home, declared: DatedTables = ()) -> Iterator[RecomputedH
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def copy_dated(home: Home, into: RecomputedHome) -> None:
+def copy_feature_views(home: Home, into: RecomputedHome) -> None:
     """Copy the tables of dated features as they now are, with what is known of their files."""
     _copy(home.lake, home.lake.snapshot(), into, (_DATED,))
     files = into.contracts["raw.files"]

@@ -166,8 +166,10 @@ class OnlineTable:
             yield
         except sqlite3.DatabaseError as error:
             is_damaged = error.sqlite_errorcode & 0xFF not in _REFUSED
-            mend = "remove it, then write it anew with: stockroom build" if is_damaged else "mend that, then run again"
-            raise WarehouseError(f"{self.path} cannot be used: {error}", mend) from error
+            hint = (
+                "remove it, then write it anew with: stockroom build" if is_damaged else "correct that, then run again"
+            )
+            raise WarehouseError(f"{self.path} cannot be used: {error}", hint) from error
 
 
 class _Reader:

@@ -150,7 +150,7 @@ class Releases:
         Raises:
             WarehouseError: The vectors are not there in that version, or another run published at the same moment.
         """
-        candidate = Release(
+        challenger = Release(
             release=0,
             published_at=published_at.astimezone(UTC),
             kind=kind,
@@ -163,9 +163,9 @@ class Releases:
             note=note,
         )
         live = self.live()
-        if live is not None and live.serves_as(candidate):
+        if live is not None and live.serves_as(challenger):
             return Publication(live, is_new=False)
-        release = replace(candidate, release=live.release + 1 if live else 1)
+        release = replace(challenger, release=live.release + 1 if live else 1)
         self.pin(release)
         self.append(release)
         return Publication(release, is_new=True)

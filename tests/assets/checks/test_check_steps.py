@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from assets.checks.check_steps import CHECKS, blocking_results
-from orchestration.config.open_context import open_workspace
+from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from warehouse.contracts.registry import CONTRACTS
 
@@ -20,20 +20,20 @@ WRITTEN_LAST = {
 
 
 @pytest.fixture(scope="module")
-def workspace(copy_home):
-    return open_workspace(load_settings(copy_home()))
+def run_context(copy_home):
+    return open_run_context(load_settings(copy_home()))
 
 
 @pytest.mark.parametrize(("table", "name"), NAMED)
-def test_every_check_passes_on_a_good_home(workspace, table, name):
-    result = NAMED[table, name](workspace)
+def test_every_check_passes_on_a_good_home(run_context, table, name):
+    result = NAMED[table, name](run_context)
     assert result.passed, result.metadata
     assert (result.asset_key.path, result.check_name) == (table.split("."), name)
 
 
-def test_every_contract_holds_on_a_good_home(workspace):
+def test_every_contract_holds_on_a_good_home(run_context):
     contracts = [contract for table, contract in CONTRACTS.items() if table not in WRITTEN_LAST]
-    results = list(blocking_results(workspace, contracts, []))
+    results = list(blocking_results(run_context, contracts, []))
     assert [".".join(result.asset_key.path) for result in results] == [contract.table for contract in contracts]
     assert all(result.passed for result in results), results
 
@@ -43,17 +43,17 @@ def spoilt(copy_home):
     """Return what spoils a copied home with SQL and opens it."""
 
     def make(*statements: str):
-        workspace = open_workspace(load_settings(copy_home()))
-        with workspace.home.lake.writing() as connection:
+        run_context = open_run_context(load_settings(copy_home()))
+        with run_context.home.lake.writing() as connection:
             for statement in statements:
                 connection.execute(statement)
-        return workspace
+        return run_context
 
     return make
 
 
 def test_the_contract_check_counts_rows_under_one_key(spoilt):
-    workspace = spoilt(
+    run_context = spoilt(
         "INSERT INTO features.products SELECT * FROM features.products ORDER BY key LIMIT 2",
         "INSERT INTO staging.queries SELECT * REPLACE (NULL AS key) FROM staging.queries LIMIT 1",
     )
@@ -62,66 +62,66 @@ def test_the_contract_check_counts_rows_under_one_key(spoilt):
         "staging.queries": {"key_missing": 1},
         "staging.products": {},
     }
-    results = blocking_results(workspace, [CONTRACTS[table] for table in expected], [])
+    results = blocking_results(run_context, [CONTRACTS[table] for table in expected], [])
     for result, broken in zip(results, expected.values(), strict=True):
         found = {rule: fact.value["rows"] for rule, fact in result.metadata.items() if rule != "rules"}
         assert (result.passed, found) == (not broken, broken)
 
 
 def test_a_train_query_that_stands_in_test_is_found_whatever_its_case(spoilt):
-    workspace = spoilt(
+    run_context = spoilt(
         "INSERT INTO training.pairs SELECT * REPLACE ('leak' AS key, upper(query) AS query, 'train' AS split) "
         "FROM training.pairs WHERE split = 'test' ORDER BY key LIMIT 1"
     )
-    result = NAMED["training.pairs", "train_is_apart_from_test"](workspace)
+    result = NAMED["training.pairs", "train_is_apart_from_test"](run_context)
     assert (result.passed, result.metadata["leaked_queries"].value) == (False, 1)
 
 
 def test_the_same_query_in_another_locale_is_no_leak(spoilt):
-    workspace = spoilt(
+    run_context = spoilt(
         "INSERT INTO training.pairs SELECT * REPLACE ('other' AS key, 'fr' AS locale, 'train' AS split) "
         "FROM training.pairs WHERE split = 'test' ORDER BY key LIMIT 1"
     )
-    assert NAMED["training.pairs", "train_is_apart_from_test"](workspace).passed
+    assert NAMED["training.pairs", "train_is_apart_from_test"](run_context).passed
 
 
 def test_vectors_are_held_against_the_catalogue_of_their_release(spoilt):
-    workspace = spoilt("DELETE FROM features.products WHERE key IN (SELECT min(key) FROM features.products)")
+    run_context = spoilt("DELETE FROM features.products WHERE key IN (SELECT min(key) FROM features.products)")
     check = NAMED["releases.live", "vectors_match_the_catalogue"]
-    assert check(workspace).passed  # the release's own snapshot still has the product
+    assert check(run_context).passed  # the release's own snapshot still has the product
 
-    live, vectors = workspace.home.releases.live(), workspace.home.vectors
+    live, vectors = run_context.home.releases.live(), run_context.home.vectors
     gone = vectors.current(live.vector_table)["key"].sort().to_list()[:3]
     written = vectors.apply(live.vector_table, [], gone, 384)
-    workspace.home.releases.publish(
+    run_context.home.releases.publish(
         kind="catalogue",
         model_id=live.model_id,
         encoder_fingerprint=live.encoder_fingerprint,
         vector_table=live.vector_table,
         vector_version=written.version,
-        snapshot=workspace.home.lake.snapshot(),
+        snapshot=run_context.home.lake.snapshot(),
         published_at=live.published_at,
     )
-    result = check(workspace)
+    result = check(run_context)
     assert (result.passed, result.metadata["missing"].value, result.metadata["extra"].value) == (False, 2, 0)
 
 
 def test_a_home_without_a_release_does_not_pass(tmp_path):
-    workspace = open_workspace(load_settings(tmp_path / "home"))
-    assert not NAMED["releases.live", "vectors_match_the_catalogue"](workspace).passed
+    run_context = open_run_context(load_settings(tmp_path / "home"))
+    assert not NAMED["releases.live", "vectors_match_the_catalogue"](run_context).passed
 
 
 def test_an_online_value_that_is_not_the_lakes_is_found(copy_home):
-    workspace = open_workspace(load_settings(copy_home()))
-    check, online = NAMED["releases.live", "online_matches_offline"], workspace.home.online
+    run_context = open_run_context(load_settings(copy_home()))
+    check, online = NAMED["releases.live", "online_matches_offline"], run_context.home.online
     with sqlite3.connect(online.path) as database:
         database.execute("""UPDATE product SET "values" = replace("values", 'false', 'true')""")
         database.execute("UPDATE snapshots SET rows = rows - 1 WHERE entity = 'query'")
     database.close()
-    result = check(workspace)
+    result = check(run_context)
     different = result.metadata["different"].value
     assert not result.passed
     assert len(different["product"]) > 10
     assert len(different["query"]) == 1
     online.path.unlink()
-    assert not check(open_workspace(load_settings(workspace.home.root))).passed
+    assert not check(open_run_context(load_settings(run_context.home.root))).passed

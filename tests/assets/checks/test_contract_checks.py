@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from assets.checks.check_steps import check_steps
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from assets.tables.raw import raw_tables
 from assets.tables.staging import staging_products
 from warehouse.home import Home
@@ -50,7 +50,7 @@ def run(
         asset_checks=list(check_steps(assets)),
         jobs=[dg.define_asset_job("some", selection=selection or dg.AssetSelection.assets(*assets))],
         executor=dg.in_process_executor,
-        resources={"workspace": Workspace(Home(home), raw=folder)},
+        resources={"run_context": RunContext(Home(home), raw=folder)},
     )
     with dg.DagsterInstance.ephemeral() as instance:
         return defs.resolve_job_def("some").execute_in_process(instance=instance, raise_on_error=False)

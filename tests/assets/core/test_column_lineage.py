@@ -3,13 +3,13 @@ import dagster as dg
 from assets.core.column_lineage import METADATA_KEY, column_lineage, lineage_metadata, product_vector_steps
 from warehouse.catalog.column_lineage import Step
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.contracts.time_series import DatedTable
+from warehouse.contracts.time_series import FeatureView
 
 
 def test_a_column_leads_to_the_assets_of_its_sources_and_to_the_file() -> None:
     steps = [
         Step("features.products", "title_words", "staging.products", "title", "sql"),
-        Step("features.products", "title_words", "products.parquet", "title", "doors"),
+        Step("features.products", "title_words", "products.parquet", "title", "sources"),
         Step("features.products", "input_hash", "features.products", "title_words", "reconcile"),
     ]
     assert column_lineage(steps).deps_by_column == {
@@ -45,8 +45,8 @@ def test_tables_of_data_have_lineage_and_tables_about_tables_have_none() -> None
 def test_a_dated_feature_of_products_leads_from_its_file_to_the_vector_and_to_training() -> None:
     column = {"name": "price", "meaning": "price in USD", "tower": "numeric"}
     given = {"file": "in/prices.parquet", "max_age_days": 30, "columns": [column]}
-    products = DatedTable.model_validate({"name": "prices", "entity": "product", **given})
-    groups = DatedTable.model_validate({"name": "groups", "entity": "context", **given})
+    products = FeatureView.model_validate({"name": "prices", "entity": "product", **given})
+    groups = FeatureView.model_validate({"name": "groups", "entity": "context", **given})
     file = dg.TableColumnDep(dg.AssetKey(["files", "prices.parquet"]), "price")
     declared = (products, groups)
     assert lineage_metadata("dated.prices", declared)[METADATA_KEY].deps_by_column["price"] == [file]

@@ -6,17 +6,17 @@ import dagster as dg
 import pytest
 
 from assets.core.table_check import table_check
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from warehouse.home import Home
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    return Workspace(Home(tmp_path))
+def run_context(tmp_path: Path) -> RunContext:
+    return RunContext(Home(tmp_path))
 
 
 @table_check("raw.products", "There is something.", is_blocking=True)
-def there_is_something(workspace: Workspace) -> dg.AssetCheckResult:
+def there_is_something(run_context: RunContext) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=False, description="nothing", metadata={"rows": 0})
 
 
@@ -26,18 +26,18 @@ def test_a_check_has_the_name_of_its_function_and_tells_dagster_what_it_asks() -
     assert (spec.description, spec.blocking) == ("There is something.", True)
 
 
-def test_what_is_found_is_told_of_the_asset_under_the_name(workspace: Workspace) -> None:
-    found = there_is_something(workspace)
+def test_what_is_found_is_told_of_the_asset_under_the_name(run_context: RunContext) -> None:
+    found = there_is_something(run_context)
     assert (found.asset_key, found.check_name) == (dg.AssetKey(["raw", "products"]), "there_is_something")
     assert (found.passed, found.description, found.metadata["rows"].value) == (False, "nothing", 0)
 
 
-def test_an_error_of_a_check_that_blocks_nothing_is_a_warning_and_another_is_raised(workspace: Workspace) -> None:
-    def look(_workspace: Workspace) -> dg.AssetCheckResult:
+def test_an_error_of_a_check_that_blocks_nothing_is_a_warning_and_another_is_raised(run_context: RunContext) -> None:
+    def look(_run_context: RunContext) -> dg.AssetCheckResult:
         raise ZeroDivisionError("by what")
 
-    found = table_check("raw.products", "It can be seen.")(look)(workspace)
+    found = table_check("raw.products", "It can be seen.")(look)(run_context)
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert found.description == "it could not be found out: ZeroDivisionError: by what"
     with pytest.raises(ZeroDivisionError):
-        table_check("raw.products", "It can be seen.", is_blocking=True)(look)(workspace)
+        table_check("raw.products", "It can be seen.", is_blocking=True)(look)(run_context)

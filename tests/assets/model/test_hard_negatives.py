@@ -8,11 +8,11 @@ import pytest
 
 from assets.model.hard_negatives import negatives, negatives_are_not_relevant
 from assets.model.two_tower import feature_spec, model_name
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from assets.services.text_vectors import TextVectors, product_texts, query_texts
 from assets.services.training_arrays import training_data
 from models.training.hard_negative_mining import MiningSettings
-from orchestration.config.open_context import open_workspace
+from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
@@ -21,17 +21,17 @@ MINING = MiningSettings(per_query=3, depth=20, positive_share=0.9, product_rows=
 
 
 @pytest.fixture(scope="module")
-def workspace(copy_home) -> Workspace:
+def run_context(copy_home) -> RunContext:
     """Return a copy of the built home in which negatives were mined."""
-    own = replace(open_workspace(load_settings(copy_home())), mining=MINING)
+    own = replace(open_run_context(load_settings(copy_home())), mining=MINING)
     run(own)
     return own
 
 
-def run(workspace: Workspace) -> dict[str, object]:
+def run(run_context: RunContext) -> dict[str, object]:
     """Run the asset alone; return the metadata of training.negatives."""
     with dg.DagsterInstance.ephemeral() as instance:
-        done = dg.materialize([negatives], instance=instance, resources={"workspace": workspace})
+        done = dg.materialize([negatives], instance=instance, resources={"run_context": run_context})
         (event,) = done.asset_materializations_for_node("negatives")[:1]
         return {name: value.value for name, value in event.metadata.items()}
 
@@ -41,12 +41,12 @@ def ask(home: Home, sql: str) -> pl.DataFrame:
         return connection.sql(sql).pl()
 
 
-def rows(workspace: Workspace) -> pl.DataFrame:
-    return ask(workspace.home, "FROM training.negatives ORDER BY query_key, rank")
+def rows(run_context: RunContext) -> pl.DataFrame:
+    return ask(run_context.home, "FROM training.negatives ORDER BY query_key, rank")
 
 
-def test_they_are_those_of_a_plain_search(workspace: Workspace) -> None:
-    home, vectors = workspace.home, TextVectors(workspace)
+def test_they_are_those_of_a_plain_search(run_context: RunContext) -> None:
+    home, vectors = run_context.home, TextVectors(run_context)
     products = ask(home, "FROM staging.products ORDER BY key")
     judged = ask(home, "FROM training.pairs WHERE split = 'train'")
     of_products = dict(zip(products["key"], vectors.cached(product_texts(products)).astype(float), strict=True))
@@ -69,36 +69,36 @@ def test_they_are_those_of_a_plain_search(workspace: Workspace) -> None:
             if labels.get(product, "I") == "I" and score[product] <= max(exact) - 0.1 * abs(max(exact))
         ]
         expected += kept[: MINING.per_query]
-    found = rows(workspace)
+    found = rows(run_context)
     assert found.select("query_key", "product_key", "rank", "label").rows() == expected
     assert found.height > 20
 
 
-def test_the_margin_holds_and_the_exact_product_is_one(workspace: Workspace) -> None:
-    found = rows(workspace)
+def test_the_margin_holds_and_the_exact_product_is_one(run_context: RunContext) -> None:
+    found = rows(run_context)
     assert (found["score"] <= found["positive_score"] - 0.1 * found["positive_score"].abs() + 1e-9).all()
-    exact = ask(workspace.home, "SELECT query_key, product_key AS positive_key FROM training.pairs WHERE label = 'E'")
+    exact = ask(run_context.home, "SELECT query_key, product_key AS positive_key FROM training.pairs WHERE label = 'E'")
     assert found.join(exact, on=["query_key", "positive_key"], how="anti").is_empty()
 
 
-def test_what_each_rule_left_out_is_told(workspace: Workspace) -> None:
-    (told,) = ask(workspace.home, "FROM training.mining").to_dicts()
-    found = rows(workspace)
+def test_what_each_rule_left_out_is_told(run_context: RunContext) -> None:
+    (told,) = ask(run_context.home, "FROM training.mining").to_dicts()
+    found = rows(run_context)
     assert told["negatives"] == found.height
     assert told["queries"] >= found["query_key"].n_unique()
     assert 0 < told["relevant"] + told["too_close"] < told["looked_at"] <= told["queries"] * MINING.depth
 
 
-def test_again_nothing_is_mined_or_written(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_again_nothing_is_mined_or_written(run_context: RunContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("assets.model.hard_negatives.mine", lambda *_: pytest.fail("mined again"))
-    before = workspace.home.lake.snapshot()
-    run(workspace)
-    assert workspace.home.lake.snapshot() == before
+    before = run_context.home.lake.snapshot()
+    run(run_context)
+    assert run_context.home.lake.snapshot() == before
 
 
 def test_off_is_empty_and_costs_nothing(built, copy_home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("assets.model.hard_negatives.mine", lambda *_: pytest.fail("mined"))
-    own = replace(open_workspace(load_settings(copy_home())), mining=MiningSettings(per_query=0))
+    own = replace(open_run_context(load_settings(copy_home())), mining=MiningSettings(per_query=0))
     run(own)
     before = own.home.lake.snapshot()
     run(own)
@@ -107,15 +107,15 @@ def test_off_is_empty_and_costs_nothing(built, copy_home, monkeypatch: pytest.Mo
     assert ask(own.home, "FROM training.mining").is_empty()
 
 
-def test_to_draw_from_what_is_not_mined_is_refused(workspace: Workspace) -> None:
-    drawing = workspace.training.model_copy(update={"mined_per_query": 1})
+def test_to_draw_from_what_is_not_mined_is_refused(run_context: RunContext) -> None:
+    drawing = run_context.training.model_copy(update={"mined_per_query": 1})
     with pytest.raises(WarehouseError, match="none are mined"):
-        run(replace(workspace, training=drawing, mining=MiningSettings(per_query=0)))
+        run(replace(run_context, training=drawing, mining=MiningSettings(per_query=0)))
 
 
-def test_the_check_finds_one_that_is_relevant_under_another_id_of_the_query(workspace: Workspace, copy_home) -> None:
-    assert negatives_are_not_relevant(workspace).passed
-    own = replace(open_workspace(load_settings(copy_home())), mining=MINING)
+def test_the_check_finds_one_that_is_relevant_under_another_id_of_the_query(run_context: RunContext, copy_home) -> None:
+    assert negatives_are_not_relevant(run_context).passed
+    own = replace(open_run_context(load_settings(copy_home())), mining=MINING)
     run(own)
     query, product = rows(own).select("query_key", "product_key").row(0)
     with own.home.lake.writing() as connection:
@@ -134,18 +134,18 @@ def test_the_check_finds_one_that_is_relevant_under_another_id_of_the_query(work
     assert checked.metadata["relevant_negatives"].value == 1
 
 
-def test_training_reads_them_and_is_named_by_them_only_if_it_draws_some(workspace: Workspace) -> None:
-    drawing = replace(workspace, training=workspace.training.model_copy(update={"mined_per_query": 1}))
+def test_training_reads_them_and_is_named_by_them_only_if_it_draws_some(run_context: RunContext) -> None:
+    drawing = replace(run_context, training=run_context.training.model_copy(update={"mined_per_query": 1}))
     specs = feature_spec("features.queries"), feature_spec("features.products")
-    assert len(training_data(workspace, TextVectors(workspace), *specs).mined_query) == 0
+    assert len(training_data(run_context, TextVectors(run_context), *specs).mined_query) == 0
     data = training_data(drawing, TextVectors(drawing), *specs)
-    queries = ask(workspace.home, "SELECT key FROM staging.queries ORDER BY key")["key"]
-    products = ask(workspace.home, "SELECT key FROM staging.products ORDER BY locale, product_id")["key"]
+    queries = ask(run_context.home, "SELECT key FROM staging.queries ORDER BY key")["key"]
+    products = ask(run_context.home, "SELECT key FROM staging.products ORDER BY locale, product_id")["key"]
     pairs = zip(queries[data.mined_query], products[data.mined_product], strict=True)
-    found = rows(workspace).select("query_key", "product_key")
+    found = rows(run_context).select("query_key", "product_key")
     assert sorted(pairs) == sorted(found.rows())
-    named, plain = model_name(drawing), model_name(workspace)
-    with workspace.home.lake.writing() as connection:
+    named, plain = model_name(drawing), model_name(run_context)
+    with run_context.home.lake.writing() as connection:
         connection.execute("DELETE FROM training.negatives WHERE key = (SELECT min(key) FROM training.negatives)")
     assert model_name(drawing) != named
-    assert model_name(workspace) == plain
+    assert model_name(run_context) == plain

@@ -9,32 +9,32 @@ import pytest
 from assets.model.two_tower import feature_spec, model_name, trained_in_vain, training_log
 from assets.services.text_vectors import TextVectors
 from assets.services.training_arrays import training_data
-from orchestration.config.open_context import open_workspace
+from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from warehouse.contracts.registry import CONTRACTS
 
 
 @pytest.fixture(scope="module")
-def workspace(built):
-    return open_workspace(load_settings(built.home))
+def run_context(built):
+    return open_run_context(load_settings(built.home))
 
 
-def test_the_name_is_that_of_the_released_model(workspace, built):
-    assert model_name(workspace) == built.report["model"]
+def test_the_name_is_that_of_the_released_model(run_context, built):
+    assert model_name(run_context) == built.report["model"]
 
 
 @pytest.mark.parametrize(
     ("section", "changed"),
     [("training", {"seed": 9}), ("training", {"epochs": 7}), ("tower", {"width": 64}), ("encoder", {"max_tokens": 8})],
 )
-def test_another_setting_makes_another_model(workspace, section, changed):
-    other = replace(workspace, **{section: getattr(workspace, section).model_copy(update=changed)})
-    assert model_name(other) != model_name(workspace)
+def test_another_setting_makes_another_model(run_context, section, changed):
+    other = replace(run_context, **{section: getattr(run_context, section).model_copy(update=changed)})
+    assert model_name(other) != model_name(run_context)
 
 
-def test_settings_that_change_no_weight_make_no_other_model(workspace):
-    other = replace(workspace, bm25=workspace.bm25.model_copy(update={"k1": 0.1}))
-    assert model_name(other) == model_name(workspace)
+def test_settings_that_change_no_weight_make_no_other_model(run_context):
+    other = replace(run_context, bm25=run_context.bm25.model_copy(update={"k1": 0.1}))
+    assert model_name(other) == model_name(run_context)
 
 
 def test_features_are_those_that_the_contract_declares():
@@ -45,10 +45,10 @@ def test_features_are_those_that_the_contract_declares():
     assert "title_price" not in feature_spec("features.products").columns  # declared for SQL alone
 
 
-def test_training_rows_point_at_their_query_and_product(workspace):
-    vectors = TextVectors(workspace)
-    data = training_data(workspace, vectors, feature_spec("features.queries"), feature_spec("features.products"))
-    with workspace.home.lake.reading() as connection:
+def test_training_rows_point_at_their_query_and_product(run_context):
+    vectors = TextVectors(run_context)
+    data = training_data(run_context, vectors, feature_spec("features.queries"), feature_spec("features.products"))
+    with run_context.home.lake.reading() as connection:
         pairs = connection.sql(
             "SELECT key, query, label, split FROM training.pairs WHERE split IN ('train', 'validation') ORDER BY key"
         ).pl()
@@ -85,8 +85,8 @@ def test_the_training_log_has_a_row_for_each_epoch():
     assert set(log.columns) == set(CONTRACTS["evaluation.training_log"].columns)
 
 
-def test_the_stored_log_is_that_of_the_model(workspace, built):
-    with workspace.home.lake.reading() as connection:
+def test_the_stored_log_is_that_of_the_model(run_context, built):
+    with run_context.home.lake.reading() as connection:
         log = connection.sql("SELECT * FROM evaluation.training_log ORDER BY epoch").pl()
     assert log["model_id"].unique().to_list() == [built.report["model"]]
     assert log["epoch"].to_list() == list(range(log.height))

@@ -13,7 +13,7 @@ from assets.release.evaluation import evaluation, summary
 from assets.services.offline_evaluation import previous_model
 from models.encoder.loading import load_encoder
 from models.towers.numpy_inference import QueryTower
-from orchestration.config.open_context import open_home, open_workspace
+from orchestration.config.open_context import open_home, open_run_context
 from orchestration.config.settings import load_settings
 from warehouse.features import datasets
 from warehouse.features.query_features import QueryFeatures
@@ -127,15 +127,15 @@ def test_summary_reads_rows_back_as_evaluate_writes_them():
 
 
 def test_without_a_test_split_nothing_is_measured_and_the_tables_are_there(copy_home, monkeypatch):
-    workspace = open_workspace(load_settings(copy_home()))
-    with workspace.home.lake.writing() as connection:
+    run_context = open_run_context(load_settings(copy_home()))
+    with run_context.home.lake.writing() as connection:
         connection.execute("DELETE FROM evaluation.metrics")
-    nothing = datasets.task1_judgements(workspace.home.lake).clear()
+    nothing = datasets.task1_judgements(run_context.home.lake).clear()
     monkeypatch.setattr("warehouse.features.datasets.task1_judgements", lambda _lake: nothing)
     for _ in range(2):
-        ran = dg.materialize([evaluation], resources={"workspace": workspace})
+        ran = dg.materialize([evaluation], resources={"run_context": run_context})
         assert ran.success
-        with workspace.home.lake.reading() as connection:
+        with run_context.home.lake.reading() as connection:
             for table in ("metrics", "queries", "rankings"):
                 assert connection.sql(f"SELECT count(*) FROM evaluation.{table}").fetchone() == (0,)
     (event,) = ran.asset_materializations_for_node("evaluation")[:1]
@@ -146,10 +146,10 @@ def test_the_bootstrap_is_seeded_by_the_settings(built, home):
     """The interval that the build stored is that of the seed in the home's settings, which `evaluate` uses too."""
     from orchestration.commands.evaluate_live import evaluate_live
 
-    workspace = open_workspace(load_settings(built.home))
+    run_context = open_run_context(load_settings(built.home))
     stored = summary(datasets.metrics(home.lake, built.report["model"]))["model_minus_encoder"]
-    assert evaluate_live(workspace)["model_minus_encoder"] == stored
-    other = replace(workspace, training=workspace.training.model_copy(update={"seed": 4}))
+    assert evaluate_live(run_context)["model_minus_encoder"] == stored
+    other = replace(run_context, training=run_context.training.model_copy(update={"seed": 4}))
     assert evaluate_live(other)["bootstrap"]["seed"] == 4
 
 
@@ -172,17 +172,17 @@ def second(copy_home):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", "")
         patch.setenv("STOCKROOM_TRAINING__SEED", "5")
-        workspace = open_workspace(load_settings(copy_home()))
+        run_context = open_run_context(load_settings(copy_home()))
         from orchestration.commands.build import build
 
-        yield workspace, build(workspace), build(workspace)
+        yield run_context, build(run_context), build(run_context)
 
 
 def test_the_model_before_is_measured_beside_the_new_one(second, built):
-    workspace, done, _ = second
+    run_context, done, _ = second
     old = built.report["model"]
     assert done.model != old
-    with workspace.home.lake.reading() as connection:
+    with run_context.home.lake.reading() as connection:
         ranks = connection.execute(
             "SELECT now.previous_rank, now.previous_catalogue_rank, was.model_rank, was.model_catalogue_rank "
             "FROM evaluation.rankings AS now JOIN evaluation.rankings AS was USING (locale, query_id, product_id) "
@@ -191,7 +191,7 @@ def test_the_model_before_is_measured_beside_the_new_one(second, built):
         ).fetchall()
     assert len(ranks) > 10
     assert all((rank, place) == (old_rank, old_place) for rank, place, old_rank, old_place in ranks)
-    metrics = datasets.metrics(workspace.home.lake, done.model)
+    metrics = datasets.metrics(run_context.home.lake, done.model)
     lead = metrics.filter(system="model_minus_previous", slice="all", locale="all", metric="mrr").to_dicts()[0]
     means = {one: summary(metrics)["systems"][one]["mrr"] for one in ("model", "previous")}
     assert lead["value"] == pytest.approx(means["model"] - means["previous"], abs=1e-12)
@@ -205,12 +205,12 @@ def test_once_it_is_live_nothing_is_measured_again(second):
 
 
 def test_a_model_before_that_cannot_be_read_is_left_out(copy_home, built):
-    workspace = open_workspace(load_settings(copy_home()))
+    run_context = open_run_context(load_settings(copy_home()))
     old = built.report["model"]
-    assert previous_model(workspace, old) is None  # it is the first
-    assert previous_model(workspace, "new") == old
-    manifest = workspace.home.models / old / "model.json"
+    assert previous_model(run_context, old) is None  # it is the first
+    assert previous_model(run_context, "new") == old
+    manifest = run_context.home.models / old / "model.json"
     manifest.write_text(manifest.read_text(encoding="utf-8").replace('"format": ', '"format": 1'), encoding="utf-8")
-    assert previous_model(workspace, "new") is None
+    assert previous_model(run_context, "new") is None
     manifest.unlink()
-    assert previous_model(workspace, "new") is None
+    assert previous_model(run_context, "new") is None

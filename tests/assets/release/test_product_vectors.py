@@ -6,20 +6,20 @@ import pytest
 from assets.model.two_tower import model_name
 from assets.release.product_vectors import embed
 from assets.services.serving_model import ServingModel
-from orchestration.config.open_context import open_workspace
+from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from warehouse.features import datasets
 from warehouse.vectors.lance_tables import to_matrix
 
 
 @pytest.fixture
-def workspace(copy_home):
-    return open_workspace(load_settings(copy_home()))
+def run_context(copy_home):
+    return open_run_context(load_settings(copy_home()))
 
 
-def test_only_changed_products_are_embedded_and_those_gone_are_taken_out(workspace):
-    model, store = ServingModel(workspace, model_name(workspace)), workspace.home.vectors
-    products = model.with_input_hash(datasets.products(workspace.home.lake))
+def test_only_changed_products_are_embedded_and_those_gone_are_taken_out(run_context):
+    model, store = ServingModel(run_context, model_name(run_context)), run_context.home.vectors
+    products = model.with_input_hash(datasets.products(run_context.home.lake))
     before = store.version(model.vector_table)
 
     nothing, version = embed(model, products)
@@ -37,9 +37,9 @@ def test_only_changed_products_are_embedded_and_those_gone_are_taken_out(workspa
     assert set(store.current(model.vector_table)["key"]) == set(changed["key"])
 
 
-def test_a_vector_does_not_depend_on_what_is_embedded_beside_it(workspace):
-    model, store = ServingModel(workspace, model_name(workspace)), workspace.home.vectors
-    products = model.with_input_hash(datasets.products(workspace.home.lake))
+def test_a_vector_does_not_depend_on_what_is_embedded_beside_it(run_context):
+    model, store = ServingModel(run_context, model_name(run_context)), run_context.home.vectors
+    products = model.with_input_hash(datasets.products(run_context.home.lake))
     first = _vectors(store.read(model.vector_table))
     one, three = products.head(1), products.slice(1, 3)
     embed(model, one)  # all others are taken out

@@ -7,7 +7,7 @@ import pytest
 from assets.services.int8_check import check_int8
 from models.encoder.fingerprint import cpu_has_int8, encoder_fingerprint
 from models.errors import ModelError
-from orchestration.config.open_context import open_workspace
+from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 
 
@@ -18,14 +18,14 @@ def measured(copy_home):
         pytest.skip("this CPU has no int8")
     home = copy_home()
 
-    def workspace(**encoder):
-        return open_workspace(load_settings(home, encoder={"precision": "int8", "int8_loss": 1.0} | encoder))
+    def run_context(**encoder):
+        return open_run_context(load_settings(home, encoder={"precision": "int8", "int8_loss": 1.0} | encoder))
 
-    return workspace, check_int8(workspace())
+    return run_context, check_int8(run_context())
 
 
 def test_other_precisions_are_not_measured(built):
-    assert check_int8(open_workspace(load_settings(built.home))) is None
+    assert check_int8(open_run_context(load_settings(built.home))) is None
 
 
 def test_both_are_measured_on_the_validation_queries(measured):
@@ -37,14 +37,14 @@ def test_both_are_measured_on_the_validation_queries(measured):
 
 
 def test_what_was_measured_is_kept_and_not_measured_again(measured, monkeypatch):
-    workspace, told = measured
+    run_context, told = measured
     monkeypatch.setattr("assets.services.int8_check.compare_recall", lambda *_, **__: pytest.fail("measured again"))
-    assert check_int8(workspace()) == told
+    assert check_int8(run_context()) == told
 
 
 def test_a_loss_above_the_setting_is_refused_with_the_numbers(measured):
-    workspace, told = measured
-    space = workspace(int8_loss=0.002)
+    run_context, told = measured
+    space = run_context(int8_loss=0.002)
     record = space.home.encoders / f"{encoder_fingerprint(space.encoder)}.int8.json"
     worse = told | {"f32_recall_at_10": 0.5, "int8_recall_at_10": 0.4979, "int8_loss": 0.0021}
     record.write_text(json.dumps(worse))
@@ -52,20 +52,20 @@ def test_a_loss_above_the_setting_is_refused_with_the_numbers(measured):
         ModelError, match=r"recall@10 0.4979 against 0.5000 on .* a loss of 0.0021, and 0.002 is allow"
     ) as no:
         check_int8(space)
-    assert "STOCKROOM_ENCODER__PRECISION=auto" in no.value.mend
+    assert "STOCKROOM_ENCODER__PRECISION=auto" in no.value.hint
     record.write_text(json.dumps(told))
 
 
 def test_fewer_products_than_there_are_keep_the_judged_ones(measured):
-    workspace, told = measured
-    fewer = check_int8(workspace(int8_products=100))
+    run_context, told = measured
+    fewer = check_int8(run_context(int8_products=100))
     assert 100 <= fewer["products"] < told["products"]
     assert fewer["queries"] == told["queries"]
 
 
 def test_without_judged_validation_queries_nothing_is_taken_on_trust(measured):
-    workspace, told = measured
-    space = workspace()
+    run_context, told = measured
+    space = run_context()
     record = space.home.encoders / f"{encoder_fingerprint(space.encoder)}.int8.json"
     record.write_text(json.dumps(told | {"queries": 0, "int8_loss": None, "inputs": told["inputs"]}))
     with pytest.raises(ModelError, match="no validation query has an Exact product"):

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from assets.services.text_vectors import TextVectors, product_texts, query_texts
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
@@ -31,7 +31,7 @@ def vectors(tmp_path, monkeypatch):
     encoder = LengthEncoder()
     monkeypatch.setattr("assets.services.text_vectors.encoder_fingerprint", lambda _settings: encoder.fingerprint)
     monkeypatch.setattr("assets.services.text_vectors.open_encoder", lambda *_: encoder)
-    return TextVectors(Workspace(Home(tmp_path / "home")))
+    return TextVectors(RunContext(Home(tmp_path / "home")))
 
 
 def test_product_and_query_texts_keep_the_order_of_the_rows():
@@ -65,7 +65,7 @@ def test_progress_is_announced_with_how_many_texts_are_to_be_encoded_and_not_at_
 def test_the_encoder_is_not_loaded_where_all_texts_are_known(vectors, monkeypatch):
     vectors.fill(["a"])
     monkeypatch.setattr("assets.services.text_vectors.open_encoder", lambda *_: pytest.fail("loaded"))
-    fresh = TextVectors(vectors._workspace)
+    fresh = TextVectors(vectors._run_context)
     assert fresh.fill(["a"]).encoded == 0
     assert fresh.cached(["a"]).tolist() == [[1, 1]]
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assets.model.two_tower import feature_spec
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from assets.services.training_arrays import training_data
 from models.settings import TowerSettings, TrainingSettings
 from models.training.trainer import train
@@ -101,10 +101,10 @@ def fitted(rows: list[dict[str, Any]], lake_in_memory: Callable[[], Any]) -> dic
             tables.refresh(connection, CONTRACTS[table], VALIDATION if table == "training.queries" else None)
         vocabulary = connection.sql(tables.sql("read.vocabulary")).pl()
         trained_on = tables.fingerprint(connection, CONTRACTS["training.pairs"], TRAIN)
-        workspace = Workspace(Home(Path("nowhere")))
-        workspace.home.__dict__["lake"] = OpenLake(connection)
+        run_context = RunContext(Home(Path("nowhere")))
+        run_context.home.__dict__["lake"] = OpenLake(connection)
         specs = feature_spec("features.queries"), feature_spec("features.products")
-        data = training_data(workspace, NoVectors(), *specs)  # type: ignore[arg-type]
+        data = training_data(run_context, NoVectors(), *specs)  # type: ignore[arg-type]
     model = train(data, *specs, TowerSettings(width=4, vocabulary_minimum=1), TrainingSettings(epochs=0))
     return {
         "vocabulary": vocabulary.rows(),

@@ -8,7 +8,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from assets.run_context import Workspace
+from assets.run_context import RunContext
 from assets.tables.features import feature_products
 from assets.tables.raw import raw_tables
 from assets.tables.staging import staging_products
@@ -61,7 +61,7 @@ def home(begun: Path, tmp_path: Path) -> Home:
 def run(home: Home, raw: Path | None) -> dict[str, str]:
     """Bring a folder in, end the run, and return the data versions that its assets told."""
     chosen: list[dg.AssetsDefinition] = [raw_tables, staging_products, feature_products]
-    done = dg.materialize(chosen, resources={"workspace": Workspace(home, raw=raw)})
+    done = dg.materialize(chosen, resources={"run_context": RunContext(home, raw=raw)})
     told = {
         ".".join(event.asset_key.path): event.materialization.tags["dagster/data_version"]
         for event in done.get_asset_materialization_events()
@@ -126,7 +126,7 @@ def test_where_much_changed_whole_tables_are_compared(
 
 def test_after_a_run_that_did_not_end_a_change_is_followed_from_where_it_was_left(home: Home, tmp_path: Path) -> None:
     second = folder(tmp_path / "second", {"P1": "big mug"})
-    dg.materialize([raw_tables], resources={"workspace": Workspace(home, raw=second)})
+    dg.materialize([raw_tables], resources={"run_context": RunContext(home, raw=second)})
     run(home, second)
     assert title_chars(home) == dict.fromkeys(IDS, 3) | {"P1": 7, "P9": 0}
 

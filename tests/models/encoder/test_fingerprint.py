@@ -66,7 +66,7 @@ def test_int8_has_a_fingerprint_of_its_own_and_is_refused_where_the_cpu_has_none
     monkeypatch.setattr(fingerprint, "cpu_has_int8", lambda: False)
     with pytest.raises(ModelError, match="cannot compute in int8 here") as caught:
         of(folder, precision="int8")
-    assert caught.value.mend == "set STOCKROOM_ENCODER__PRECISION=auto"
+    assert caught.value.hint == "set STOCKROOM_ENCODER__PRECISION=auto"
 
 
 def test_openvino_runs_by_itself_on_cpus_with_avx2_alone(folder, monkeypatch):
@@ -110,7 +110,7 @@ def test_default_weights_are_the_published_ones():
 def test_missing_model_names_the_setting():
     with pytest.raises(ModelError, match="'no/such-model' is neither") as caught:
         model_folder(EncoderSettings(model="no/such-model"))
-    assert "STOCKROOM_ENCODER__MODEL" in caught.value.mend
+    assert "STOCKROOM_ENCODER__MODEL" in caught.value.hint
 
 
 def test_a_folder_without_modules_is_not_taken_for_a_model(tmp_path):

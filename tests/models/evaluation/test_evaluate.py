@@ -10,7 +10,7 @@ from ir_measures import RR, R, nDCG
 from models.errors import ModelError
 from models.evaluation.evaluate import catalogue_ranks, compare, evaluate, summarise
 from models.evaluation.judged_set import Catalogue, JudgedSet
-from models.evaluation.rankers import DenseSystem, RandomSystem
+from models.evaluation.rankers import DenseRanker, RandomRanker
 from models.labels import LABELS
 
 
@@ -56,7 +56,7 @@ def test_one_hot_vectors_give_the_ranks_worked_out_by_hand():
     judged = judged_of(catalogue, {("us", 1): {2: "E", 3: "S", 5: "I"}, ("us", 2): {0: "E", 1: "E"}})
     queries = np.array([[0.5, 0.1, 0.9], [0.5, 0.9, 0.1]], dtype=np.float32)
     evaluation = evaluate(
-        judged, catalogue, {"encoder": DenseSystem(queries, np.eye(3, dtype=np.float32)[[0, 1, 1, 2, 2, 2]])}
+        judged, catalogue, {"encoder": DenseRanker(queries, np.eye(3, dtype=np.float32)[[0, 1, 1, 2, 2, 2]])}
     )
     # Query 1 ranks the catalogue 3 4 5 0 1 2, so its Exact product 2 is last; its judged list is 3 5 2.
     # Query 2 ranks it 1 2 0 3 4 5; its judged list is 1 0.
@@ -83,7 +83,7 @@ def test_each_query_is_searched_in_its_own_locale_alone():
     system = Fixed({"es": [[0.1, 0.2]], "us": [[0.9, 0.3, 0.3]]})
     assert catalogue_ranks(system, judged, catalogue).tolist() == [1, 2]
     vectors = np.array([[9], [1], [9], [3], [3]], dtype=np.float32)
-    dense = DenseSystem(np.ones((2, 1), dtype=np.float32), vectors)
+    dense = DenseRanker(np.ones((2, 1), dtype=np.float32), vectors)
     assert catalogue_ranks(dense, judged, catalogue).tolist() == [2, 2]
 
 
@@ -111,7 +111,7 @@ def esci_like(queries: int, seed: int) -> tuple[Catalogue, JudgedSet]:
 
 def test_random_order_scores_about_seven_tenths_on_lists_like_escis():
     catalogue, judged = esci_like(400, seed=0)
-    systems = {f"random {seed}": RandomSystem(seed) for seed in (1, 2)}
+    systems = {f"random {seed}": RandomRanker(seed) for seed in (1, 2)}
     summary = summarise(evaluate(judged, catalogue, systems))["systems"]
     for system in summary.values():
         assert 0.65 < system["ndcg"] < 0.78
@@ -159,8 +159,8 @@ def test_blocks_of_any_size_give_the_same_ranks():
     catalogue, judged = esci_like(50, seed=3)
     random = np.random.default_rng(3)
     products = random.normal(size=(600, 32)).astype(np.float32)[random.integers(0, 100, 600)]  # six of each
-    dense = DenseSystem(random.normal(size=(50, 32)).astype(np.float32), products)
-    for system in (dense, RandomSystem(0)):
+    dense = DenseRanker(random.normal(size=(50, 32)).astype(np.float32), products)
+    for system in (dense, RandomRanker(0)):
         whole = catalogue_ranks(system, judged, catalogue)
         for score_bytes in (1, 8 * 300 * 7):
             assert np.array_equal(catalogue_ranks(system, judged, catalogue, score_bytes=score_bytes), whole)
@@ -236,7 +236,7 @@ def test_a_summary_tells_locales_apart_and_says_null_where_there_is_nothing_to_m
 
 
 def test_a_summary_without_model_or_encoder_compares_nothing():
-    evaluation = evaluate(JUDGED, CATALOGUE, {"random": RandomSystem(0)})
+    evaluation = evaluate(JUDGED, CATALOGUE, {"random": RandomRanker(0)})
     assert summarise(evaluation)["model_minus_encoder"] == {}
     with pytest.raises(ModelError, match="'model' and 'random' were not both measured"):
         compare(evaluation, "model", "random")
@@ -244,7 +244,7 @@ def test_a_summary_without_model_or_encoder_compares_nothing():
 
 def test_a_metric_without_a_value_is_not_compared():
     judged = judged_of(CATALOGUE, {("es", 4): {0: "S"}})
-    systems = {"model": RandomSystem(0), "encoder": RandomSystem(1)}
+    systems = {"model": RandomRanker(0), "encoder": RandomRanker(1)}
     assert set(summarise(evaluate(judged, CATALOGUE, systems))["model_minus_encoder"]) == {"ndcg", "ndcg_official"}
 
 

@@ -8,7 +8,7 @@ from models.errors import ModelError
 from models.evaluation.bootstrap import Interval
 from models.evaluation.judged_set import Catalogue, JudgedSet
 from models.evaluation.promotion_gate import PUBLISHED, compare_recall, decide, is_undecidable
-from models.evaluation.rankers import DenseSystem
+from models.evaluation.rankers import DenseRanker
 
 PRODUCTS = 30
 
@@ -30,13 +30,13 @@ def finds(queries, places):
     """Return a system that ranks the given product first for each query, and all others by product id."""
     vectors = np.zeros((queries, PRODUCTS), np.float32)
     vectors[range(len(places)), places] = 1
-    return DenseSystem(vectors, np.eye(PRODUCTS, dtype=np.float32))
+    return DenseRanker(vectors, np.eye(PRODUCTS, dtype=np.float32))
 
 
 def test_recall_is_that_of_the_whole_catalogue_over_the_queries_that_have_an_exact_product(catalogue):
     asked = judged(catalogue, ["P20", "P21", "P22", "P23"])
     comparison = compare_recall(asked, catalogue, finds(5, [20, 21, 22, 1]), finds(5, [20, 1, 1, 1]), seed=0)
-    assert (comparison.queries, comparison.candidate, comparison.baseline) == (4, 0.75, 0.25)
+    assert (comparison.queries, comparison.challenger, comparison.baseline) == (4, 0.75, 0.25)
     assert comparison.difference.mean == 0.5
     assert comparison.difference.low < 0.5 < comparison.difference.high
 
@@ -58,7 +58,7 @@ def test_with_too_few_queries_both_are_told_and_their_difference_is_not(catalogu
     """Of two queries that two models answer alike an interval says that it is sure."""
     asked = judged(catalogue, ["P20", "P21"])
     comparison = compare_recall(asked, catalogue, finds(3, [20, 1]), finds(3, [20, 1]), seed=0, min_queries=3)
-    assert (comparison.queries, comparison.candidate, comparison.baseline) == (2, 0.5, 0.5)
+    assert (comparison.queries, comparison.challenger, comparison.baseline) == (2, 0.5, 0.5)
     assert comparison.difference is None
     enough = compare_recall(asked, catalogue, finds(3, [20, 1]), finds(3, [20, 1]), seed=0, min_queries=2)
     assert enough.difference is not None
@@ -95,6 +95,6 @@ def test_an_interval_as_wide_as_the_margin_says_nothing_of_an_equal_model():
 
 
 def test_a_model_that_people_withdrew_comes_back_by_force_alone():
-    assert decide(0.5, 0.01, is_withdrawn=True) == "refused"
-    assert decide(None, 0.01, is_withdrawn=True) == "refused"
-    assert decide(0.5, 0.01, is_withdrawn=True, force=True) == "forced"
+    assert decide(0.5, 0.01, is_demoted=True) == "refused"
+    assert decide(None, 0.01, is_demoted=True) == "refused"
+    assert decide(0.5, 0.01, is_demoted=True, force=True) == "forced"

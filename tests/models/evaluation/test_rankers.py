@@ -5,7 +5,7 @@ import pytest
 from models.errors import ModelError
 from models.evaluation.bm25 import Bm25Settings
 from models.evaluation.judged_set import Catalogue, JudgedSet
-from models.evaluation.rankers import Bm25System, DenseSystem, RandomSystem
+from models.evaluation.rankers import Bm25Ranker, DenseRanker, RandomRanker
 
 PRODUCTS = pl.DataFrame(
     {
@@ -34,9 +34,9 @@ def random_vectors(rows: int, dim: int = 24) -> np.ndarray:
 
 
 SYSTEMS = {
-    "dense": DenseSystem(random_vectors(3), random_vectors(5)),
-    "bm25": Bm25System.build(PRODUCTS["text"].to_list(), CATALOGUE, Bm25Settings()),
-    "random": RandomSystem(seed=3),
+    "dense": DenseRanker(random_vectors(3), random_vectors(5)),
+    "bm25": Bm25Ranker.build(PRODUCTS["text"].to_list(), CATALOGUE, Bm25Settings()),
+    "random": RandomRanker(seed=3),
 }
 
 
@@ -63,7 +63,7 @@ def test_blocks_hold_no_more_queries_than_asked_for(name):
 def test_dense_scores_are_dot_products():
     queries, products = random_vectors(3), random_vectors(5)
     expected = [[sum(map(float.__mul__, q.tolist(), p.tolist())) for p in products[2:]] for q in queries[1:]]
-    assert whole(DenseSystem(queries, products), JUDGED, CATALOGUE, "us") == pytest.approx(np.array(expected), rel=1e-4)
+    assert whole(DenseRanker(queries, products), JUDGED, CATALOGUE, "us") == pytest.approx(np.array(expected), rel=1e-4)
 
 
 def test_equal_vectors_score_alike_to_the_last_bit():
@@ -73,7 +73,7 @@ def test_equal_vectors_score_alike_to_the_last_bit():
     ids = catalogue.products["product_id"].head(7)
     frame = pl.DataFrame({"locale": "us", "query_id": range(7), "query": "q", "product_id": ids, "label": "E"})
     judged = JudgedSet.from_frame(frame, catalogue)
-    system = DenseSystem(random_vectors(7, dim=384), vectors[rows % 2])
+    system = DenseRanker(random_vectors(7, dim=384), vectors[rows % 2])
     for row in whole(system, judged, catalogue, "us"):
         assert len(np.unique(row)) == 2
         assert len(np.unique(row[1::2])) == 1
@@ -81,17 +81,17 @@ def test_equal_vectors_score_alike_to_the_last_bit():
 
 def test_bm25_weighs_words_within_a_locale():
     alone = CATALOGUE.products.filter(pl.col("locale") == "us")
-    system = Bm25System.build(alone["text"].to_list(), Catalogue(alone), Bm25Settings())
+    system = Bm25Ranker.build(alone["text"].to_list(), Catalogue(alone), Bm25Settings())
     ours = SYSTEMS["bm25"].indexes["us"].scores(["red wine"])
     assert np.array_equal(ours, system.indexes["us"].scores(["red wine"]))
 
 
 def test_chance_hangs_on_seed_and_keys_and_on_nothing_else():
-    one = whole(RandomSystem(1), JUDGED, CATALOGUE, "us")
-    assert not np.isin(one, whole(RandomSystem(2), JUDGED, CATALOGUE, "us")).any()
+    one = whole(RandomRanker(1), JUDGED, CATALOGUE, "us")
+    assert not np.isin(one, whole(RandomRanker(2), JUDGED, CATALOGUE, "us")).any()
     assert len(np.unique(one)) == one.size
     part = Catalogue(PRODUCTS.filter(pl.col("product_id") != "B"))
-    assert np.array_equal(whole(RandomSystem(1), JUDGED, part, "us"), one[:, [0, 2]])
+    assert np.array_equal(whole(RandomRanker(1), JUDGED, part, "us"), one[:, [0, 2]])
 
 
 def test_chance_is_even():
@@ -99,7 +99,7 @@ def test_chance_is_even():
     catalogue = Catalogue(pl.DataFrame({"locale": "us", "product_id": [f"{row:05}" for row in range(size)]}))
     ids = ["00000", "00001"]
     frame = pl.DataFrame({"locale": "us", "query_id": [1, 2], "query": "q", "product_id": ids, "label": "E"})
-    one, two = whole(RandomSystem(0), JudgedSet.from_frame(frame, catalogue), catalogue, "us")
+    one, two = whole(RandomRanker(0), JudgedSet.from_frame(frame, catalogue), catalogue, "us")
     counts = np.histogram(one, bins=10, range=(0, 1))[0]
     assert counts.sum() == size
     assert counts == pytest.approx(np.full(10, size / 10), rel=0.1)
@@ -112,13 +112,13 @@ def test_vectors_that_are_no_numbers_are_refused(wrong, side):
     vectors = [random_vectors(3), random_vectors(5)]
     vectors[side][1, 1] = wrong
     with pytest.raises(ModelError, match="NaN or infinity"):
-        DenseSystem(*vectors)
+        DenseRanker(*vectors)
 
 
 def test_what_does_not_fit_together_is_refused():
     with pytest.raises(ModelError, match="differ in dimension"):
-        DenseSystem(random_vectors(3, dim=8), random_vectors(5, dim=9))
+        DenseRanker(random_vectors(3, dim=8), random_vectors(5, dim=9))
     with pytest.raises(ModelError, match="4 query and 5 product vectors for 3 queries and 5 products"):
-        DenseSystem(random_vectors(4), random_vectors(5)).judged_scores(JUDGED, CATALOGUE)
+        DenseRanker(random_vectors(4), random_vectors(5)).judged_scores(JUDGED, CATALOGUE)
     with pytest.raises(ModelError, match="1 texts for 5 products"):
-        Bm25System.build(["red"], CATALOGUE, Bm25Settings())
+        Bm25Ranker.build(["red"], CATALOGUE, Bm25Settings())

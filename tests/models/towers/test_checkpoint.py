@@ -81,7 +81,7 @@ def test_a_missing_or_damaged_file_is_named(tmp_path, read, name):
     path.unlink()
     with pytest.raises(ModelError, match=f"{name} cannot be read") as error:
         read(tmp_path / "model")
-    assert f"remove the folder {tmp_path / 'model'}" in error.value.mend
+    assert f"remove the folder {tmp_path / 'model'}" in error.value.hint
 
 
 @pytest.mark.parametrize(("change", "message"), [({"format": 99}, "has format 99"), ({"alpha": None}, "lacks alpha")])

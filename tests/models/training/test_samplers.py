@@ -200,14 +200,14 @@ def test_a_product_and_a_query_in_several_rows_stay_one():
     judgements = Judgements(data, "train")
     assert {name: rows.tolist() for name, rows in judgements.catalogue.items()} == {"us": [0, 1, 2]}
     [batch] = contrastive_batches(judgements, 10, 1, 0, np.random.default_rng(0))
-    rivals = {
+    champions = {
         (int(query), int(product))
         for row, query in enumerate(batch.queries)
         for column, product in enumerate(batch.candidates)
         if column != batch.target[row] and not batch.masked[row, column]
     }
     # Query 0 knows product 0 in both of its rows; query 1 knows products 0 and 1 in whichever row it asks.
-    assert rivals == {(0, 1), (0, 2), (1, 2), (2, 2)}
+    assert champions == {(0, 1), (0, 2), (1, 2), (2, 2)}
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ import dagster as dg
 import pytest
 
 from orchestration.commands.apply import apply
-from orchestration.config.open_context import open_workspace
+from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.instance.dagster_instance import COMMAND_LINE, open_instance
-from orchestration.instance.locks import under_way, was_killed
+from orchestration.instance.locks import in_progress, was_killed
 from orchestration.serving.searcher import Searcher
 from warehouse.errors import WarehouseError
 from warehouse.history import checkpoints, table_diff
@@ -25,8 +25,8 @@ def _write(path, *rows):
     return path
 
 
-def _keys(workspace, query):
-    return [hit.key for hit in Searcher(workspace.home, workspace.encoder).search(query, 5)]
+def _keys(run_context, query):
+    return [hit.key for hit in Searcher(run_context.home, run_context.encoder).search(query, 5)]
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +34,8 @@ def applied(copy_home, tmp_path_factory):
     """Apply one delta to a copied home: two products of one new text, one of a known text, one gone, one without a key."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", "")
-        workspace = open_workspace(load_settings(copy_home()))
-        with workspace.home.lake.reading() as connection:
+        run_context = open_run_context(load_settings(copy_home()))
+        with run_context.home.lake.reading() as connection:
             gone, known = (
                 connection.sql(
                     "SELECT product_id, product_title, product_brand, product_color FROM raw.products "
@@ -44,7 +44,7 @@ def applied(copy_home, tmp_path_factory):
                 .pl()
                 .to_dicts()
             )
-        before = workspace.home.releases.live()
+        before = run_context.home.releases.live()
         delta = _write(
             tmp_path_factory.mktemp("deltas") / "monday.jsonl",
             {"op": "upsert", "product_id": "N1", "product_title": "Velvet accordion"},
@@ -53,7 +53,7 @@ def applied(copy_home, tmp_path_factory):
             {"op": "upsert", "product_id": None, "product_title": "Nothing"},
             {"op": "delete", "product_id": gone["product_id"]},
         )
-        return workspace, before, f"us:{gone['product_id']}", delta, apply(workspace, [delta])
+        return run_context, before, f"us:{gone['product_id']}", delta, apply(run_context, [delta])
 
 
 def test_texts_encoded_are_the_distinct_unseen_ones(applied):
@@ -63,18 +63,18 @@ def test_texts_encoded_are_the_distinct_unseen_ones(applied):
 
 
 def test_searches_find_what_came_and_not_what_went(applied):
-    workspace, _, gone, *_ = applied
-    assert _keys(workspace, "velvet accordion")[:2] == ["us:N1", "us:N2"]
-    release = workspace.home.releases.live()
-    assert key_differences(workspace.home, release) == (0, 0)
-    stored = workspace.home.vectors.read(release.vector_table, release.vector_version, ["key"])["key"].to_pylist()
+    run_context, _, gone, *_ = applied
+    assert _keys(run_context, "velvet accordion")[:2] == ["us:N1", "us:N2"]
+    release = run_context.home.releases.live()
+    assert key_differences(run_context.home, release) == (0, 0)
+    stored = run_context.home.vectors.read(release.vector_table, release.vector_version, ["key"])["key"].to_pylist()
     assert gone not in stored
     assert "us:N3" in stored
 
 
 def test_the_live_model_is_held_and_the_release_says_so(applied):
-    workspace, before, _, _, report = applied
-    live = workspace.home.releases.live()
+    run_context, before, _, _, report = applied
+    live = run_context.home.releases.live()
     assert (live.kind, live.model_id, live.release) == ("catalogue", before.model_id, before.release + 1)
     assert report.run.gate is None
     assert (report.release, report.snapshot) == (live.release, live.snapshot)
@@ -88,8 +88,8 @@ def test_the_report_tells_of_the_file_and_of_what_was_refused(applied):
 
 
 def test_what_the_point_says_of_the_tables_is_what_they_hold(applied):
-    workspace, before, *_, report = applied
-    lake, told = workspace.home.lake, checkpoints.history(workspace.home.lake)[report.snapshot]
+    run_context, before, *_, report = applied
+    lake, told = run_context.home.lake, checkpoints.history(run_context.home.lake)[report.snapshot]
     assert {"raw.products", "staging.products", "features.products"} <= told.keys()
     for table, written in told.items():
         found = table_diff.difference(lake, table, before.snapshot, report.snapshot)
@@ -100,64 +100,64 @@ def test_what_the_point_says_of_the_tables_is_what_they_hold(applied):
 
 
 def test_the_same_file_again_runs_nothing(applied):
-    workspace, _, _, delta, first = applied
-    again = apply(workspace, [delta])
+    run_context, _, _, delta, first = applied
+    again = apply(run_context, [delta])
     assert (again.run, again.changed, again.snapshot, again.release) == (None, False, first.snapshot, first.release)
     assert [file["is_new"] for file in again.files] == [False]
 
 
 def test_history_is_for_people_and_for_programs(applied, stockroom):
-    workspace, *_ = applied
-    (row,) = json.loads(stockroom("history", "--json", "--home", workspace.home.root).out)
-    release = workspace.home.releases.live()
+    run_context, *_ = applied
+    (row,) = json.loads(stockroom("history", "--json", "--home", run_context.home.root).out)
+    release = run_context.home.releases.live()
     assert (row["arrival"], row["name"], row["as_of"], row["release"]) == (
         1,
         "monday.jsonl",
         release.snapshot,
         release.release,
     )
-    assert "monday.jsonl" in stockroom("history", "--home", workspace.home.root).out
+    assert "monday.jsonl" in stockroom("history", "--home", run_context.home.root).out
 
 
 def test_a_half_written_file_is_one_line_and_changes_nothing(applied, stockroom, tmp_path):
-    workspace, *_ = applied
-    before = workspace.home.lake.snapshot(), workspace.home.journal.path.read_bytes()
+    run_context, *_ = applied
+    before = run_context.home.lake.snapshot(), run_context.home.journal.path.read_bytes()
     good, bad = _write(tmp_path / "good.jsonl", {"op": "delete", "product_id": "N1"}), tmp_path / "bad.jsonl"
     bad.write_text('{"op": "upse', encoding="utf-8")
-    answer = stockroom("apply", good, bad, "--home", workspace.home.root)
+    answer = stockroom("apply", good, bad, "--home", run_context.home.root)
     assert answer.status == 1
     assert "bad.jsonl cannot be read" in answer.err
-    assert (workspace.home.lake.snapshot(), workspace.home.journal.path.read_bytes()) == before
+    assert (run_context.home.lake.snapshot(), run_context.home.journal.path.read_bytes()) == before
 
 
 def test_a_killed_apply_is_gone_on_with(applied, stockroom, tmp_path):
-    workspace, *_ = applied
+    run_context, *_ = applied
     delta = _write(tmp_path / "tuesday.jsonl", {"op": "delete", "product_id": "N1"})
-    apply_deltas(workspace.home.lake, check_deltas([delta]))  # as far as the run got
-    answer = stockroom("apply", delta, "--json", "--home", workspace.home.root)
+    apply_deltas(run_context.home.lake, check_deltas([delta]))  # as far as the run got
+    answer = stockroom("apply", delta, "--json", "--home", run_context.home.root)
     assert answer.status == 0
     report = json.loads(answer.out)
     assert (report["files"][0]["is_new"], report["changed"], report["run"]["new_release"]) == (False, True, True)
-    assert _keys(workspace, "velvet accordion")[0] == "us:N2"
+    assert _keys(run_context, "velvet accordion")[0] == "us:N2"
 
 
 def test_a_run_that_was_killed_once_it_had_published_is_marked_as_failed_by_the_next_apply(applied):
-    workspace, _, _, delta, _ = applied
-    with open_instance(workspace.home) as instance:
+    run_context, _, _, delta, _ = applied
+    with open_instance(run_context.home) as instance:
         instance.add_run(
             dg.DagsterRun(job_name="apply", run_id="dead", tags=COMMAND_LINE, status=dg.DagsterRunStatus.STARTED)
         )
-    killed = under_way(workspace.home)
+    killed = in_progress(run_context.home)
     killed.__enter__()
-    assert apply(workspace, [delta]).run is None
-    with open_instance(workspace.home) as instance:
+    assert apply(run_context, [delta]).run is None
+    with open_instance(run_context.home) as instance:
         assert instance.get_run_by_id("dead").status is dg.DagsterRunStatus.FAILURE
-    assert not was_killed(workspace.home)
+    assert not was_killed(run_context.home)
 
 
 def test_without_a_lake_there_is_nothing_to_change(applied, tmp_path):
-    workspace, _, _, delta, _ = applied
-    empty = replace(workspace, home=replace(workspace.home, root=tmp_path / "home"))
+    run_context, _, _, delta, _ = applied
+    empty = replace(run_context, home=replace(run_context.home, root=tmp_path / "home"))
     with pytest.raises(WarehouseError, match="no raw data"):
         apply(empty, [delta])
     assert not (tmp_path / "home").exists()

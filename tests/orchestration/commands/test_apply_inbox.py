@@ -7,7 +7,7 @@ import pytest
 
 from orchestration.commands.apply import apply
 from orchestration.commands.apply_inbox import apply_incoming
-from orchestration.config.open_context import open_workspace
+from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.instance.dagster_instance import INCOMING, open_instance
 from orchestration.instance.locks import server_lock
@@ -30,23 +30,23 @@ def brought(copy_home, tmp_path_factory):
     """Bring in one good file of two, in a copied home."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", "")
-        workspace = open_workspace(load_settings(copy_home()))
-        home = workspace.home
+        run_context = open_run_context(load_settings(copy_home()))
+        home = run_context.home
         home.incoming.mkdir()
         before = runs(home).keys(), home.releases.live()
         drop(home, "monday.jsonl", op="upsert", product_id="N1", product_title="Velvet accordion")
         drop(home, "bad.jsonl", op="upsert", product_title="Nothing")
-        return workspace, before, apply_incoming(workspace, settle_s=0)
+        return run_context, before, apply_incoming(run_context, settle_s=0)
 
 
 def test_the_good_file_reaches_searches_by_one_run_and_the_bad_one_goes_aside(brought):
-    workspace, (runs_before, release_before), report = brought
-    home = workspace.home
+    run_context, (runs_before, release_before), report = brought
+    home = run_context.home
     assert (report.done, list(report.failed), report.unsettled) == (["monday.jsonl"], ["bad.jsonl"], [])
     assert "no column product_id" in report.failed["bad.jsonl"]
     assert runs(home).keys() - runs_before == {report.apply.run.run_id}
     assert home.releases.live().release == release_before.release + 1
-    assert Searcher(home, workspace.encoder).search("velvet accordion", 1)[0].key == "us:N1"
+    assert Searcher(home, run_context.encoder).search("velvet accordion", 1)[0].key == "us:N1"
     assert {path.name for path in home.incoming.rglob("*.jsonl*")} == {
         "monday.jsonl",
         "bad.jsonl",
@@ -55,9 +55,9 @@ def test_the_good_file_reaches_searches_by_one_run_and_the_bad_one_goes_aside(br
 
 
 def test_what_came_in_by_another_way_is_moved_without_a_run(brought, stockroom):
-    workspace, *_ = brought
-    home = workspace.home
-    apply(workspace, [drop(home, "tuesday.jsonl", op="delete", product_id="N1")])  # or killed before it was moved
+    run_context, *_ = brought
+    home = run_context.home
+    apply(run_context, [drop(home, "tuesday.jsonl", op="delete", product_id="N1")])  # or killed before it was moved
     before = runs(home).keys(), home.releases.live()
     report = json.loads(stockroom("apply", "--incoming", "--json", "--home", home.root).out)
     assert report == {"done": ["tuesday.jsonl"], "failed": {}, "unsettled": [], "left_to": None, "apply": None}

@@ -8,7 +8,7 @@ import pytest
 
 from orchestration.cli.build import show
 from orchestration.commands.build import build
-from orchestration.config.open_context import open_home, open_workspace
+from orchestration.config.open_context import open_home, open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.definitions import defs
 from orchestration.instance.dagster_instance import open_instance
@@ -57,11 +57,11 @@ def history(built, changed_raw, copy_home):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", "")
         root = copy_home()
-        workspace = open_workspace(load_settings(root))
-        texts = {"first": _texts(workspace.home)}
-        reports = {"same": build(workspace, built.raw), "changed": build(workspace, changed_raw)}
-        texts["changed"] = _texts(workspace.home)
-        reports["back"] = build(workspace, built.raw)
+        run_context = open_run_context(load_settings(root))
+        texts = {"first": _texts(run_context.home)}
+        reports = {"same": build(run_context, built.raw), "changed": build(run_context, changed_raw)}
+        texts["changed"] = _texts(run_context.home)
+        reports["back"] = build(run_context, built.raw)
         return root, reports, texts
 
 

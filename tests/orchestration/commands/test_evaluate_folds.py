@@ -8,7 +8,7 @@ import pytest
 
 from orchestration.commands import evaluate_folds
 from orchestration.commands.build import build
-from orchestration.config.open_context import open_workspace
+from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from warehouse.errors import WarehouseError
 
@@ -19,19 +19,19 @@ FOLDS = 2
 class Folded:
     """A home after its folds were measured, and what each fold's scratch lake held when its model was trained."""
 
-    workspace: Any
+    run_context: Any
     report: dict[str, Any]
     seen: list[dict[str, pl.DataFrame]]
     before: dict[str, Any]
 
 
-def _state(workspace) -> dict[str, Any]:
-    with workspace.home.lake.reading() as connection:
+def _state(run_context) -> dict[str, Any]:
+    with run_context.home.lake.reading() as connection:
         metrics = connection.sql("SELECT * FROM evaluation.metrics ORDER BY key").pl()
         splits = connection.sql("SELECT key, split FROM staging.queries ORDER BY key").pl()
     return {
-        "models": sorted(path.name for path in workspace.home.models.iterdir()),
-        "release": workspace.home.releases.live(),
+        "models": sorted(path.name for path in run_context.home.models.iterdir()),
+        "release": run_context.home.releases.live(),
         "metrics": metrics.rows(),
         "splits": splits.rows(),
     }
@@ -39,8 +39,8 @@ def _state(workspace) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def folded(copy_home):
-    workspace = open_workspace(load_settings(copy_home()))
-    before, seen, train = _state(workspace), [], evaluate_folds.train_model
+    run_context = open_run_context(load_settings(copy_home()))
+    before, seen, train = _state(run_context), [], evaluate_folds.train_model
 
     def watched(scratch, model_id, snapshot):
         with scratch.home.lake.reading() as connection:
@@ -51,8 +51,8 @@ def folded(copy_home):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", "")
         patch.setattr(evaluate_folds, "train_model", watched)
-        report = evaluate_folds.evaluate_folds(workspace, FOLDS)
-    return Folded(workspace, report, seen, before)
+        report = evaluate_folds.evaluate_folds(run_context, FOLDS)
+    return Folded(run_context, report, seen, before)
 
 
 def test_every_query_is_held_out_once(folded):
@@ -82,7 +82,7 @@ def test_a_fold_is_trained_and_fitted_on_the_others_alone(folded):
 
 
 def test_what_was_measured_can_be_asked_in_sql(folded):
-    with folded.workspace.home.lake.reading() as connection:
+    with folded.run_context.home.lake.reading() as connection:
         rows = connection.sql("SELECT * FROM evaluation.folds ORDER BY key").pl()
     assert sorted(rows["fold"].unique()) == [0, 1, 2]
     assert set(rows["folds"]) == {FOLDS}
@@ -99,21 +99,21 @@ def test_what_was_measured_can_be_asked_in_sql(folded):
 
 def test_the_home_stays_as_it_was_and_a_build_finds_nothing_new(folded, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", "")
-    home = folded.workspace.home
-    assert _state(folded.workspace) == folded.before
+    home = folded.run_context.home
+    assert _state(folded.run_context) == folded.before
     assert not (home.root / "recompute").exists()
-    done = build(folded.workspace)
+    done = build(folded.run_context)
     assert not done.changed
     assert home.releases.live() == folded.before["release"]
 
 
 def test_the_same_again_writes_nothing(folded):
-    snapshot = folded.workspace.home.lake.snapshot()
-    again = evaluate_folds.evaluate_folds(folded.workspace, FOLDS)
+    snapshot = folded.run_context.home.lake.snapshot()
+    again = evaluate_folds.evaluate_folds(folded.run_context, FOLDS)
     assert again == folded.report
-    assert folded.workspace.home.lake.snapshot() == snapshot
+    assert folded.run_context.home.lake.snapshot() == snapshot
 
 
 def test_without_a_build_there_is_nothing_to_divide(tmp_path):
     with pytest.raises(WarehouseError):
-        evaluate_folds.evaluate_folds(open_workspace(load_settings(tmp_path / "home")), FOLDS)
+        evaluate_folds.evaluate_folds(open_run_context(load_settings(tmp_path / "home")), FOLDS)

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from orchestration.commands.evaluate_transfer import evaluate_transfer
-from orchestration.config.open_context import open_workspace
+from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from warehouse.errors import WarehouseError
 from warehouse.sample import write_sample
@@ -13,23 +13,23 @@ EXAMPLES = "shopping_queries_dataset_examples.parquet"
 
 
 @pytest.fixture(scope="module")
-def workspace(copy_home):
-    return open_workspace(load_settings(copy_home()))
+def run_context(copy_home):
+    return open_run_context(load_settings(copy_home()))
 
 
-def test_on_its_own_catalogue_it_is_what_the_build_measured(workspace, built):
-    snapshot = workspace.home.lake.snapshot()
-    report = evaluate_transfer(workspace, built.raw)
+def test_on_its_own_catalogue_it_is_what_the_build_measured(run_context, built):
+    snapshot = run_context.home.lake.snapshot()
+    report = evaluate_transfer(run_context, built.raw)
     for system, means in built.report["relevance"]["systems"].items():
         for metric, value in means.items():
             assert report["systems"][system][metric] == pytest.approx(value, abs=1e-9), (system, metric)
-    assert workspace.home.lake.snapshot() == snapshot
-    assert not (workspace.home.root / "recompute").exists()
+    assert run_context.home.lake.snapshot() == snapshot
+    assert not (run_context.home.root / "recompute").exists()
 
 
-def test_other_brands_are_other_products_and_queries(workspace, built, tmp_path):
+def test_other_brands_are_other_products_and_queries(run_context, built, tmp_path):
     write_sample(tmp_path, 200, seed=3, brand_seed=99)
-    report = evaluate_transfer(workspace, tmp_path)
+    report = evaluate_transfer(run_context, tmp_path)
     own = built.report["relevance"]
     assert report["systems"]["model"]["queries"] == own["systems"]["model"]["queries"]  # the same things are asked
 
@@ -37,9 +37,9 @@ def test_other_brands_are_other_products_and_queries(workspace, built, tmp_path)
     assert (report["release"], report["model"]) == (1, built.report["model"])
 
 
-def test_a_folder_without_test_queries_is_named(workspace, built, tmp_path):
+def test_a_folder_without_test_queries_is_named(run_context, built, tmp_path):
     write_sample(tmp_path, 200, seed=3)
     rows = pl.read_parquet(tmp_path / EXAMPLES)
     rows.with_columns(split=pl.lit("train")).write_parquet(tmp_path / EXAMPLES)
     with pytest.raises(WarehouseError, match=f"no test query of task 1 in {tmp_path}"):
-        evaluate_transfer(workspace, tmp_path)
+        evaluate_transfer(run_context, tmp_path)

@@ -12,11 +12,11 @@ import pytest
 
 from orchestration.commands.apply import apply
 from orchestration.commands.rebuild import rebuild
-from orchestration.config.open_context import open_home, open_workspace
+from orchestration.config.open_context import open_home, open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.serving.searcher import Searcher
 from warehouse.errors import WarehouseError
-from warehouse.lake.sync_tables import DERIVED, GIVEN
+from warehouse.lake.sync_tables import DERIVED_TABLES, RAW_TABLES
 from warehouse.vectors.lance_tables import to_vectors
 
 # A rebuild that kills itself where it first comes to the named function.
@@ -27,15 +27,17 @@ module, name = sys.argv[1].split(":")
 setattr(importlib.import_module(module), name, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
 from orchestration.commands.rebuild import rebuild
 from orchestration.config.settings import load_settings
-from orchestration.config.open_context import open_workspace
-rebuild(open_workspace(load_settings(Path(sys.argv[2]))))
+from orchestration.config.open_context import open_run_context
+rebuild(open_run_context(load_settings(Path(sys.argv[2]))))
 """
 QUERY = "velvet accordion"
 
 
 def _contents(home):
     with home.lake.reading() as connection:
-        return {table: connection.sql(f"FROM {table} ORDER BY ALL").fetchall() for table in (*GIVEN, *DERIVED)}
+        return {
+            table: connection.sql(f"FROM {table} ORDER BY ALL").fetchall() for table in (*RAW_TABLES, *DERIVED_TABLES)
+        }
 
 
 def _vectors(home):
@@ -50,11 +52,11 @@ def _hits(home, settings):
 
 @pytest.fixture(scope="module")
 def chain(copy_home, tmp_path_factory):
-    """Return a workspace into which deltas of products and of judgements came, and what it then held and answered."""
+    """Return a run context into which deltas of products and of judgements came, and what it then held and answered."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", "")
-        workspace = open_workspace(load_settings(copy_home()))
-        home, folder = workspace.home, tmp_path_factory.mktemp("deltas")
+        run_context = open_run_context(load_settings(copy_home()))
+        home, folder = run_context.home, tmp_path_factory.mktemp("deltas")
         with home.lake.reading() as connection:
             judged = connection.sql("FROM raw.judgements ORDER BY key LIMIT 2").pl().drop("key", "input_hash")
             gone = connection.sql("SELECT product_locale, product_id FROM raw.products ORDER BY key LIMIT 1").pl()
@@ -63,13 +65,13 @@ def chain(copy_home, tmp_path_factory):
         gone.with_columns(op=pl.lit("delete")).write_ndjson(folder / "gone.jsonl")
         labels = judged.with_columns(op=pl.lit("upsert"), esci_label=pl.lit("C"), event_time=pl.lit(None, pl.String))
         labels.write_ndjson(folder / "labels.jsonl")
-        apply(workspace, [folder / name for name in ("new.parquet", "gone.jsonl", "labels.jsonl")])
-        yield workspace, _contents(home), _vectors(home), _hits(home, workspace)
+        apply(run_context, [folder / name for name in ("new.parquet", "gone.jsonl", "labels.jsonl")])
+        yield run_context, _contents(home), _vectors(home), _hits(home, run_context)
 
 
 def test_where_all_is_well_nothing_differs_and_nothing_is_written(chain, stockroom):
-    workspace, contents, vectors, hits = chain
-    home = workspace.home
+    run_context, contents, vectors, hits = chain
+    home = run_context.home
     before = home.lake.snapshot(), home.releases.live()
     answer = stockroom("build", "--rebuild", "--json", "--home", home.root)
     assert answer.status == 0, answer.err
@@ -77,7 +79,7 @@ def test_where_all_is_well_nothing_differs_and_nothing_is_written(chain, stockro
     assert (report["agrees"], report["deltas"], report["superseded"]) == (True, 3, 0)
     assert set(report["files"]) == {"raw.products", "raw.judgements", "raw.sources"}
     assert (home.lake.snapshot(), home.releases.live()) == before
-    assert (_contents(home), _vectors(home), _hits(home, workspace)) == (contents, vectors, hits)
+    assert (_contents(home), _vectors(home), _hits(home, run_context)) == (contents, vectors, hits)
     assert not (home.root / "recompute").exists()
 
 
@@ -96,38 +98,38 @@ def _damage(home):
 
 
 def test_what_differs_is_mended_row_by_row_and_killed_it_leaves_the_old_state_working(chain):
-    workspace, contents, vectors, hits = chain
-    home, live = workspace.home, workspace.home.releases.live()
+    run_context, contents, vectors, hits = chain
+    home, live = run_context.home, run_context.home.releases.live()
     _damage(home)
     damaged = _contents(home)
     assert damaged != contents
     environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
     # in the transaction that takes over; after it, before vectors and release
     for point, expected in (
-        ("warehouse.lake.sync_tables:_take_over", damaged),
+        ("warehouse.lake.sync_tables:_sync", damaged),
         ("orchestration.commands.build:run_job", contents),
     ):
         command = [sys.executable, "-c", REBUILD, point, home.root]
         killed = subprocess.run(command, timeout=300, env=environment, check=False)
         assert killed.returncode == -signal.SIGKILL
         assert home.releases.live() == live
-        assert _hits(open_home(load_settings(home.root)), workspace) == hits
+        assert _hits(open_home(load_settings(home.root)), run_context) == hits
         assert _contents(home) == expected
 
-    report = rebuild(workspace)
+    report = rebuild(run_context)
     assert not report.agrees
     assert report.differing == {}  # the killed one had come so far
     assert report.vectors == {"upserted": 1, "deleted": 0}
     assert report.run.new_release
     assert home.releases.live().release == live.release + 1
     assert home.releases.live().model_id == live.model_id
-    assert (_contents(home), _vectors(home), _hits(home, workspace)) == (contents, vectors, hits)
-    assert rebuild(workspace).agrees
+    assert (_contents(home), _vectors(home), _hits(home, run_context)) == (contents, vectors, hits)
+    assert rebuild(run_context).agrees
 
 
 def test_what_is_not_kept_is_named_and_nothing_is_written(chain, stockroom):
-    workspace, contents, *_ = chain
-    home = workspace.home
+    run_context, contents, *_ = chain
+    home = run_context.home
     with home.lake.reading() as connection:
         ((sha256,),) = connection.sql("SELECT sha256 FROM raw.deltas WHERE name = 'gone.jsonl'").fetchall()
     copy = home.arrived.root / f"{sha256}.zst"
@@ -141,12 +143,12 @@ def test_what_is_not_kept_is_named_and_nothing_is_written(chain, stockroom):
 
 
 def test_it_goes_with_no_other_way_to_bring_rows_in(chain, stockroom):
-    workspace, *_ = chain
-    answer = stockroom("build", "--rebuild", "--force", "--home", workspace.home.root)
+    run_context, *_ = chain
+    answer = stockroom("build", "--rebuild", "--force", "--home", run_context.home.root)
     assert answer.status == 2
     assert "--rebuild" in answer.err
 
 
 def test_without_a_live_model_there_is_nothing_to_hold(tmp_path):
     with pytest.raises(WarehouseError, match="no raw data"):
-        rebuild(open_workspace(load_settings(tmp_path / "home")))
+        rebuild(open_run_context(load_settings(tmp_path / "home")))

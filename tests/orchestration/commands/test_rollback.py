@@ -11,7 +11,7 @@ from orchestration.commands.apply import apply
 from orchestration.commands.build import build
 from orchestration.commands.diff_releases import diff_releases
 from orchestration.commands.rollback import roll_back
-from orchestration.config.open_context import open_home, open_workspace
+from orchestration.config.open_context import open_home, open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.serving.lookup import Lookup
 from orchestration.serving.searcher import Hit, Searcher
@@ -36,8 +36,8 @@ def story(copy_home, tmp_path_factory):
     """Apply, go back, apply the same and something new, build, go back, build: what was seen and reported at each step."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", "")
-        workspace = open_workspace(load_settings(copy_home()))
-        home, folder = workspace.home, tmp_path_factory.mktemp("deltas")
+        run_context = open_run_context(load_settings(copy_home()))
+        home, folder = run_context.home, tmp_path_factory.mktemp("deltas")
         with home.lake.reading() as connection:
             key, identifier = connection.sql(
                 "SELECT key, product_id FROM raw.products WHERE product_locale = 'us' ORDER BY key LIMIT 1"
@@ -49,30 +49,30 @@ def story(copy_home, tmp_path_factory):
         ]
         monday.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
         tuesday.write_text(json.dumps(rows[0] | {"product_id": "N2"}), encoding="utf-8")
-        searcher = Searcher(open_home(load_settings(home.root)), workspace.encoder)
+        searcher = Searcher(open_home(load_settings(home.root)), run_context.encoder)
 
         def look():
             live = home.releases.live()
-            hits = Searcher(home, workspace.encoder).search(QUERY, 5)
+            hits = Searcher(home, run_context.encoder).search(QUERY, 5)
             return Seen(live, hits, Lookup(home).products([key]), (searcher.release, searcher.search(QUERY, 5)))
 
         seen, reports = {"built": look()}, {}
-        reports["applied"] = apply(workspace, [monday])
+        reports["applied"] = apply(run_context, [monday])
         seen["applied"] = look()
         searcher.refresh()
-        reports["back"] = roll_back(home, workspace.encoder)
+        reports["back"] = roll_back(home, run_context.encoder)
         seen["back"] = look()
         searcher.refresh()
-        reports["applied again"] = apply(workspace, [monday])
+        reports["applied again"] = apply(run_context, [monday])
         seen["applied again"] = look()
-        reports["on"] = apply(workspace, [tuesday])
+        reports["on"] = apply(run_context, [tuesday])
         seen["on"] = look()
         searcher.refresh()
         seen["refreshed"] = look()
-        reports["let in"] = build(workspace)
-        reports["back from the model"] = roll_back(home, workspace.encoder)
-        reports["withdrawn"] = build(workspace)
-        yield workspace, seen, reports
+        reports["let in"] = build(run_context)
+        reports["back from the model"] = roll_back(home, run_context.encoder)
+        reports["demoted"] = build(run_context)
+        yield run_context, seen, reports
 
 
 def test_a_rollback_answers_to_the_bit_as_the_release_did(story):
@@ -102,33 +102,33 @@ def test_an_apply_that_brings_nothing_leaves_a_rollback_alone(story):
 
 
 def test_after_a_rollback_the_catalogue_goes_on_from_the_lake_under_the_model_gone_back_to(story):
-    workspace, seen, reports = story
+    run_context, seen, reports = story
     live, before = seen["on"].release, seen["back"].release
     assert (live.release, live.kind, live.model_id) == (4, "catalogue", before.model_id)
     assert live.snapshot == reports["on"].snapshot
     assert [hit.key for hit in seen["on"].hits[:2]] == ["us:N1", "us:N2"]  # Monday's is there: it is in the lake
     assert reports["on"].run.texts_encoded == 0
     assert seen["on"].features == seen["applied"].features
-    assert consistency.key_differences(workspace.home, live) == (0, 0)
+    assert consistency.key_differences(run_context.home, live) == (0, 0)
 
 
 def test_a_model_that_was_gone_back_from_is_not_let_in_again(story):
     _, seen, reports = story
-    let_in, withdrawn = reports["let in"], reports["withdrawn"]
+    let_in, demoted = reports["let in"], reports["demoted"]
     assert (let_in.gate["decision"], let_in.release, let_in.new_release) == ("passed", 5, True)
     assert reports["back from the model"].live.serves_as(seen["on"].release)
-    assert withdrawn.gate["decision"] == "refused"
-    assert withdrawn.gate["model_id"] == let_in.model
-    assert withdrawn.gate["low"] > -withdrawn.gate["margin"]  # what was measured would have let it in
-    assert "it was live before, and release 6 went back from it (back to release 4)" in withdrawn.gate["reason"]
-    assert (withdrawn.release, withdrawn.new_release) == (6, False)
-    (warning,) = withdrawn.warnings
+    assert demoted.gate["decision"] == "refused"
+    assert demoted.gate["model_id"] == let_in.model
+    assert demoted.gate["low"] > -demoted.gate["margin"]  # what was measured would have let it in
+    assert "it was live before, and release 6 went back from it (back to release 4)" in demoted.gate["reason"]
+    assert (demoted.release, demoted.new_release) == (6, False)
+    (warning,) = demoted.warnings
     assert warning.startswith("release 6 stays: it went back from release 5 (back to release 4)")
 
 
 def test_the_list_is_newest_first_and_marks_what_is_live(story, stockroom):
-    workspace, seen, _ = story
-    listed = json.loads(stockroom("releases", "--json", "--home", workspace.home.root).out)
+    run_context, seen, _ = story
+    listed = json.loads(stockroom("releases", "--json", "--home", run_context.home.root).out)
     assert [(row["release"], row["kind"], row["live"]) for row in listed] == [
         (6, "rollback", True),
         (5, "model", False),
@@ -139,21 +139,21 @@ def test_the_list_is_newest_first_and_marks_what_is_live(story, stockroom):
     ]
     assert {row["gone"] for row in listed} == {None}
     assert listed[-1]["metrics"] == json.loads(seen["built"].release.metrics)
-    shown = stockroom("releases", "--limit", "2", "--home", workspace.home.root).out
+    shown = stockroom("releases", "--limit", "2", "--home", run_context.home.root).out
     assert [line.split()[0] for line in shown.splitlines() if not line.startswith(" ")] == ["6", "5"]
     assert "rollback  live" in shown
     assert "    back to release 4\n" in shown
 
 
 def test_two_releases_are_told_apart_by_products_and_by_answers(story, stockroom):
-    workspace, *_ = story
-    home = workspace.home.root
+    run_context, *_ = story
+    home = run_context.home.root
     found = json.loads(stockroom("diff-release", "1", "4", "-k", "5", "--queries", "30", "--json", "--home", home).out)
     assert found["products"] == {"added": 2, "removed": 0, "changed": 1}
     assert 0 < found["queries"] <= 30
     assert 0 < found["overlap"] <= 1
     assert found["model"]["a"] == found["model"]["b"]
-    again = diff_releases(workspace.home, workspace.encoder, 4, 1, k=5, queries=30)
+    again = diff_releases(run_context.home, run_context.encoder, 4, 1, k=5, queries=30)
     assert (again.overlap, again.same) == (found["overlap"], found["same"])
     assert again.products == {"added": 0, "removed": 2, "changed": 1}
     assert [row.only_a for row in again.most_changed] == [row["only_b"] for row in found["most_changed"]]
@@ -161,20 +161,20 @@ def test_two_releases_are_told_apart_by_products_and_by_answers(story, stockroom
 
 
 def test_a_release_is_as_it_is_itself(story):
-    workspace, *_ = story
-    same = diff_releases(workspace.home, workspace.encoder, 1, 3, queries=10)
+    run_context, *_ = story
+    same = diff_releases(run_context.home, run_context.encoder, 1, 3, queries=10)
     assert (same.overlap, same.same, same.most_changed, same.metrics) == (1, same.queries, [], {})
 
 
 def test_the_overlap_is_the_share_of_products_in_both_lists(story, monkeypatch):
-    workspace, *_ = story
+    run_context, *_ = story
     lists = {1: ["a", "b", "c", "d"], 4: ["d", "e", "b", "f"]}
 
     def answer(self, _query, k, _locale):
         return [Hit(1, key, key, "us", "", 1.0) for key in lists[self.release.release][:k]]
 
     monkeypatch.setattr(Searcher, "search", answer)
-    found = diff_releases(workspace.home, workspace.encoder, 1, 4, k=4, queries=3)
+    found = diff_releases(run_context.home, run_context.encoder, 1, 4, k=4, queries=3)
     assert (found.queries, found.overlap, found.same) == (3, 0.5, 0)
     assert (found.most_changed[0].only_a, found.most_changed[0].only_b) == (["a", "c"], ["e", "f"])
 
@@ -188,17 +188,17 @@ def test_the_overlap_is_the_share_of_products_in_both_lists(story, monkeypatch):
     ],
 )
 def test_what_cannot_be_gone_back_to_is_named(story, stockroom, arguments, message):
-    workspace, *_ = story
-    before = workspace.home.releases.all()
-    answer = stockroom(*arguments, "--home", workspace.home.root)
+    run_context, *_ = story
+    before = run_context.home.releases.all()
+    answer = stockroom(*arguments, "--home", run_context.home.root)
     assert answer.status == 1
     assert message in answer.err
-    assert workspace.home.releases.all() == before
+    assert run_context.home.releases.all() == before
 
 
 def test_a_release_whose_model_is_gone_cannot_come_back(story, stockroom):
-    workspace, seen, _ = story
-    home, hidden = workspace.home, workspace.home.root / "hidden"
+    run_context, seen, _ = story
+    home, hidden = run_context.home, run_context.home.root / "hidden"
     before = home.releases.all()
     model = home.models / seen["built"].release.model_id
     shutil.move(model, hidden)
@@ -215,8 +215,8 @@ def test_a_release_whose_model_is_gone_cannot_come_back(story, stockroom):
 
 
 def test_the_command_goes_back_one_at_a_time_and_forward_by_number(story, stockroom):
-    workspace, seen, _ = story
-    home = workspace.home
+    run_context, seen, _ = story
+    home = run_context.home
     done = json.loads(stockroom("rollback", "--json", "--home", home.root).out)
     assert (done["release"], done["before"], done["back_to"]) == (7, 6, 1)  # before 4 it was 3, which was 1
     answer = stockroom("rollback", "--home", home.root)
@@ -234,12 +234,12 @@ def test_a_home_without_a_release_has_nothing_to_go_back_to(stockroom, tmp_path)
 
 
 def test_features_that_were_lost_come_back_with_the_release(story):
-    workspace, seen, _ = story
-    home = workspace.home
+    run_context, seen, _ = story
+    home = run_context.home
     for path in home.root.glob("online.sqlite*"):
         path.unlink()
     fresh = open_home(load_settings(home.root))
-    live = roll_back(fresh, workspace.encoder, 1).live
+    live = roll_back(fresh, run_context.encoder, 1).live
     key = seen["built"].features[0]["key"]
     assert Lookup(fresh).products([key]) == seen["built"].features
     with pytest.raises(WarehouseError, match="has no features as of snapshot"):

@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 from orchestration.commands import tune as tuner
-from orchestration.config.open_context import open_workspace
+from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from warehouse.errors import WarehouseError
 
@@ -14,35 +14,35 @@ from warehouse.errors import WarehouseError
 def open_copy(home, monkeypatch, epochs=2):
     monkeypatch.setenv("STOCKROOM_TRAINING__EPOCHS", str(epochs))
     monkeypatch.setenv("STOCKROOM_TRAINING__THREADS", "1")
-    return open_workspace(load_settings(home))
+    return open_run_context(load_settings(home))
 
 
-def rows(workspace):
-    with workspace.home.lake.reading() as connection:
+def rows(run_context):
+    with run_context.home.lake.reading() as connection:
         return connection.sql("SELECT * FROM evaluation.trials ORDER BY trial").pl()
 
 
 def test_trials_go_on_where_an_earlier_call_ended_and_come_to_the_same(copy_home, monkeypatch):
-    once, twice = (open_copy(copy_home(), monkeypatch) for _ in range(2))
+    cached, twice = (open_copy(copy_home(), monkeypatch) for _ in range(2))
     seen = []
     train = tuner._train
     monkeypatch.setattr(tuner, "_train", lambda *given: seen.append(given) or train(*given))
-    report = tuner.tune(once, 2)
+    report = tuner.tune(cached, 2)
     assert (report["ran"], report["trials"]) == (2, 2)
     assert tuner.tune(twice, 1)["trials"] == 1
     assert tuner.tune(twice, 1)["trials"] == 2
-    assert rows(once).equals(rows(twice))
+    assert rows(cached).equals(rows(twice))
 
-    found = rows(once)
+    found = rows(cached)
     tried = [json.loads(settings) for settings in found["settings"]]
-    assert tried[0] == tuner._current(once)
+    assert tried[0] == tuner._current(cached)
     assert len({json.dumps(one) for one in tried}) == 2
     assert found["score"].to_list() == (found["recall_at_10"] + found["mrr"]).to_list()
     assert found.filter("is_best")["score"].to_list() == [found["score"].max()]
     assert report["best"]["score"] == found["score"].max() >= report["first"]["score"]
     # what is trained with is what is told
-    for (workspace, _), told in zip(seen[:2], tried, strict=True):
-        assert tuner._current(workspace) == told
+    for (run_context, _), told in zip(seen[:2], tried, strict=True):
+        assert tuner._current(run_context) == told
 
 
 def test_other_data_begins_another_study(copy_home, monkeypatch):

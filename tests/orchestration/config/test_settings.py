@@ -43,7 +43,7 @@ def test_a_value_out_of_bounds_is_refused_with_its_name_and_where_to_mend_it(tmp
     monkeypatch.setenv(variable, str(value))
     with pytest.raises(WarehouseError, match=f"setting {key}: ") as refused:
         load_settings(tmp_path)
-    assert variable in refused.value.mend
+    assert variable in refused.value.hint
     assert str(value) in refused.value.message
 
 

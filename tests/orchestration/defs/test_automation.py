@@ -63,7 +63,7 @@ def test_all_files_that_wait_come_in_with_one_run_under_the_live_model(home, ins
     for name in ("b.jsonl", "a.jsonl"):
         drop(home, name)
     request = next_step(home, instance, SETTINGS)
-    assert request.run_config == {"resources": {"workspace": {"config": {"incoming": True, "hold_live_model": True}}}}
+    assert request.run_config == {"resources": {"run_context": {"config": {"incoming": True, "pin_live_model": True}}}}
     assert request.tags["stockroom/files"] == "b.jsonl, a.jsonl"
     assert dg.validate_run_config(defs.resolve_job_def("apply"), request.run_config)
 
@@ -112,7 +112,7 @@ def test_while_a_run_is_under_way_no_other_is_started(home, instance, status):
     drop(home, "a.jsonl")
     run = launched(instance, next_step(home, instance, SETTINGS), status)
     drop(home, "b.jsonl")
-    assert f"Run {run.run_id[:8]} is under way" in next_step(home, instance, SETTINGS).skip_message
+    assert f"Run {run.run_id[:8]} is in progress" in next_step(home, instance, SETTINGS).skip_message
 
 
 def test_while_a_command_changes_the_home_no_run_is_started(home, instance):

@@ -5,7 +5,7 @@ import pytest
 
 from orchestration.config.open_context import open_home
 from orchestration.config.settings import load_settings
-from orchestration.instance.dagster_instance import COMMAND_LINE, bury_dead_runs, open_instance
+from orchestration.instance.dagster_instance import COMMAND_LINE, fail_orphaned_runs, open_instance
 
 
 @pytest.mark.parametrize("status", ["NOT_STARTED", "STARTING", "STARTED", "CANCELING"])
@@ -17,6 +17,6 @@ def test_what_a_killed_command_left_is_marked_as_failed_however_far_it_came(tmp_
         instance.add_run(
             dg.DagsterRun(job_name="apply", run_id="done", tags=COMMAND_LINE, status=dg.DagsterRunStatus.SUCCESS)
         )
-        bury_dead_runs(instance)
+        fail_orphaned_runs(instance)
         found = {run.run_id: run.status.value for run in instance.get_runs()}
     assert found == {"dead": "FAILURE", "of the UI": status, "done": "SUCCESS"}

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from orchestration.instance.locks import run_lock, under_way, was_killed
+from orchestration.instance.locks import in_progress, run_lock, was_killed
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
 from warehouse.settings import WarehouseSettings
@@ -35,14 +35,14 @@ def test_homes_do_not_wait_for_each_other(tmp_path):
 
 def test_only_a_killed_run_leaves_its_mark(tmp_path):
     home = Home(tmp_path)
-    with under_way(home):
+    with in_progress(home):
         assert was_killed(home)  # as another would see it, were it not for the lock
-    with pytest.raises(RuntimeError, match="broken"), under_way(home):
+    with pytest.raises(RuntimeError, match="broken"), in_progress(home):
         raise RuntimeError("broken")
     assert not was_killed(home)
     script = (
-        "import os, pathlib, signal, sys; from orchestration.instance.locks import under_way; from warehouse.home import Home\n"
-        "with under_way(Home(pathlib.Path(sys.argv[1]))): os.kill(os.getpid(), signal.SIGKILL)"
+        "import os, pathlib, signal, sys; from orchestration.instance.locks import in_progress; from warehouse.home import Home\n"
+        "with in_progress(Home(pathlib.Path(sys.argv[1]))): os.kill(os.getpid(), signal.SIGKILL)"
     )
     died = subprocess.run([sys.executable, "-c", script, tmp_path], check=False, env=os.environ)
     assert died.returncode == -signal.SIGKILL

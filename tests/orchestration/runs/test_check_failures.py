@@ -49,13 +49,13 @@ def stopped_by(asset: dg.AssetsDefinition, *checks: dg.AssetChecksDefinition) ->
 def test_a_blocking_check_is_told_by_what_it_found() -> None:
     error = stopped_by(products, contract, opinion)
     assert error.message == "the run stopped: raw.products fails the check contract: key_missing: 2 rows (a, b)"
-    assert "bring better ones in" in str(error.mend)
+    assert "bring better ones in" in str(error.hint)
 
 
 def test_no_better_rows_are_asked_for_where_it_is_the_index_that_fails() -> None:
     error = stopped_by(vectors, rows)
     assert error.message.endswith("fails the check rows: 3 vectors for 4 products; make every vector anew")
-    assert error.mend == "what depends on it was not made, and searches answer as before"
+    assert error.hint == "what depends on it was not made, and searches answer as before"
 
 
 def test_other_complaints_of_dagster_are_passed_on_and_point_to_a_run_that_the_ui_has(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_other_complaints_of_dagster_are_passed_on_and_point_to_a_run_that_the_u
         stopped = pytest.raises(WarehouseError, match="the run stopped: no such thing")
         with instance, stopped as complaint, told_of_checks(instance, RUN):
             raise dg.DagsterInvariantViolationError("no such\n thing")
-        assert complaint.value.mend == ("" if instance.is_ephemeral else f"see run {RUN[:8]} in stockroom ui")
+        assert complaint.value.hint == ("" if instance.is_ephemeral else f"see run {RUN[:8]} in stockroom ui")
 
 
 def test_an_error_of_an_asset_is_left_as_it_is() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from assets.checks import contract_checks
-from orchestration.config.open_context import open_workspace
+from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.runs.derive import derive
 from warehouse.errors import WarehouseError
@@ -12,7 +12,7 @@ from warehouse.lake.contract_check import Broken
 
 def test_a_contract_that_does_not_hold_is_told_in_one_line(copy_home, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", "")
-    workspace = open_workspace(load_settings(copy_home()))
+    run_context = open_run_context(load_settings(copy_home()))
     verify = contract_checks.verify
 
     def broken(connection, contract, *rest):
@@ -20,7 +20,7 @@ def test_a_contract_that_does_not_hold_is_told_in_one_line(copy_home, monkeypatc
         return [Broken("key_missing", 2, ["a", "b"])] if contract.table == "staging.queries" else found
 
     monkeypatch.setattr(contract_checks, "verify", broken)
-    with workspace.home.lake.writing() as connection:  # else no row is looked at again
+    with run_context.home.lake.writing() as connection:  # else no row is looked at again
         connection.execute("DELETE FROM registry.watermarks WHERE key = 'staging.queries contract'")
     with pytest.raises(WarehouseError, match=r"staging\.queries fails the check contract: .*key_missing.*2"):
-        derive(workspace, "derived_tables")
+        derive(run_context, "derived_tables")

@@ -62,10 +62,10 @@ def test_a_key_that_is_not_there_is_named_with_what_may_have_been_meant(home):
     identifier = key.split(":")[1]
     with pytest.raises(WarehouseError, match=f"release 1 has no product '{identifier.lower()}'") as raised:
         Lookup(home).products([key, identifier.lower()])
-    assert f"did you mean {key}" in raised.value.mend
+    assert f"did you mean {key}" in raised.value.hint
     with pytest.raises(WarehouseError, match="no query 'a', 'b', 'c' and 2 more") as raised:
         Lookup(home).queries(["a", "b", "c", "d", "e"])
-    assert "SELECT key FROM features.queries" in raised.value.mend
+    assert "SELECT key FROM features.queries" in raised.value.hint
 
 
 def test_a_time_that_could_change_nothing_is_refused(home):

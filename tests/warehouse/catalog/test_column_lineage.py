@@ -9,7 +9,7 @@ from warehouse.catalog import column_lineage
 from warehouse.catalog.column_lineage import Step
 from warehouse.contracts.contract import INPUT_HASH
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.ingest.sources import DOORS
+from warehouse.ingest.sources import SOURCE_SPECS
 from warehouse.lake import tables
 from warehouse.transform import text_cleaning
 
@@ -136,13 +136,13 @@ def test_every_column_of_data_leads_to_a_column_of_a_file() -> None:
     above: dict[tuple[str, str], set[tuple[str, str]]] = {}
     for step in every:
         above.setdefault((step.table, step.column), set()).add((step.source_table, step.source_column))
-    files = {door.file_name for door in DOORS}
+    files = {source_spec.file_name for source_spec in SOURCE_SPECS}
     from_nowhere = {
         ("staging.judgements", "judged_at"),  # a setting
         ("training.pairs", "judged_at"),
         ("fitted.vocabulary", "kind"),  # words of the SQL file's own
     }
-    for table in [*SQL_TABLES, "staging.products", *(door.table for door in DOORS)]:
+    for table in [*SQL_TABLES, "staging.products", *(source_spec.table for source_spec in SOURCE_SPECS)]:
         for column in CONTRACTS[table].columns:
             if (table, column) not in from_nowhere:
                 assert _roots(above, (table, column)) & files

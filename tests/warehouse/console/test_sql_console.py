@@ -108,7 +108,7 @@ def test_a_refused_or_wrong_query_says_so_in_one_line_and_changes_nothing(
     with pytest.raises(WarehouseError) as refused:
         query(lake, sql.format(lake=lake.root), SETTINGS)
     assert "\n" not in refused.value.message
-    assert refused.value.mend
+    assert refused.value.hint
 
 
 def test_an_unknown_column_is_told_its_neighbours(lake: Lake) -> None:

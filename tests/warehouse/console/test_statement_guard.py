@@ -183,7 +183,7 @@ def test_a_refused_table_function_is_told_what_is_allowed() -> None:
     with pytest.raises(WarehouseError) as refused:
         parse("FROM read_csv('x.csv')")
     assert "read_csv" in refused.value.message
-    assert "generate_series" in refused.value.mend
+    assert "generate_series" in refused.value.hint
 
 
 @pytest.mark.parametrize("sql", ["FROM data.parquet", "FROM __ducklake_metadata_lake.ducklake_snapshot", "FROM nix"])
@@ -213,8 +213,8 @@ def test_an_unknown_table_is_told_its_neighbours() -> None:
         check_tables(parse("FROM features.products"), tables, "lake")
     with pytest.raises(WarehouseError) as misspelt:
         check_tables(parse("FROM raw.file"), tables, "lake")
-    assert other_schema.value.mend == "did you mean raw.products, staging.products? list all with: SHOW TABLES"
-    assert misspelt.value.mend == "did you mean raw.files? list all with: SHOW TABLES"
+    assert other_schema.value.hint == "did you mean raw.products, staging.products? list all with: SHOW TABLES"
+    assert misspelt.value.hint == "did you mean raw.files? list all with: SHOW TABLES"
 
 
 def test_what_a_statement_reads_is_taken_from_every_part_of_it() -> None:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.contracts.time_series import DatedTable
+from warehouse.contracts.time_series import FeatureView
 from warehouse.errors import WarehouseError
 from warehouse.features import point_in_time
 from warehouse.lake import tables
@@ -24,7 +24,7 @@ TIME = pl.Datetime("us", "UTC")
 def declare(**changes):
     price = {"name": "price", "meaning": "price in USD", "tower": "numeric"}
     given = {"name": "prices", "file": "f.parquet", "entity": "product", "max_age_days": 30, "columns": [price]}
-    return DatedTable(**{**given, **changes})
+    return FeatureView(**{**given, **changes})
 
 
 @pytest.fixture

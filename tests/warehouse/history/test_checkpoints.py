@@ -113,9 +113,9 @@ def test_a_snapshot_that_ended_no_run_is_answered_with_the_nearest_points(lake: 
     with pytest.raises(WarehouseError) as raised:
         checkpoints.point(lake, str(torn))
     assert f"snapshot {torn} is no as-of point" in raised.value.message
-    assert f"{marked[5]} (2024-05-01T17:00:00Z)" in raised.value.mend
-    assert f"there are {marked[2]} (" in raised.value.mend
-    assert "and 2 more" in raised.value.mend
+    assert f"{marked[5]} (2024-05-01T17:00:00Z)" in raised.value.hint
+    assert f"there are {marked[2]} (" in raised.value.hint
+    assert "and 2 more" in raised.value.hint
 
 
 @pytest.mark.parametrize("text", ["999999999999999999999", "-1", "0"])
@@ -128,7 +128,7 @@ def test_a_time_before_the_first_point_names_the_first_points(lake: Lake, marked
     with pytest.raises(WarehouseError) as raised:
         checkpoints.point(lake, "2024-05-01T11:59:59Z")
     assert raised.value.message == "no run had ended at 2024-05-01T11:59:59Z"
-    assert f"there are {marked[0]} (2024-05-01T12:00:00Z)" in raised.value.mend
+    assert f"there are {marked[0]} (2024-05-01T12:00:00Z)" in raised.value.hint
 
 
 def test_what_is_neither_snapshot_nor_time_is_refused(lake: Lake, marked: list[int]) -> None:

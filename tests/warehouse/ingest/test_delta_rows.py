@@ -1,4 +1,4 @@
-"""What one door refuses every door refuses, by the same rule: a full file, a delta in parquet, and one of JSON lines."""
+"""What one source refuses every source refuses, by the same rule: a full file, a delta in parquet, and one of JSON lines."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.delta_rows import check_rows
 from warehouse.ingest.deltas import apply_deltas
 from warehouse.ingest.full_snapshot import ingest
-from warehouse.ingest.sources import DOORS, arrivals
+from warehouse.ingest.sources import SOURCE_SPECS, arrivals
 from warehouse.lake.lake import Lake
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -92,8 +92,8 @@ def frame(row: Row, of: Row) -> pl.DataFrame:
 def full(folder: Path, table: str, row: Row) -> None:
     """Bring a folder in, of whose two tables one has this row alone."""
     rows = {**TABLES, table: row}
-    for door, (name, each) in zip(DOORS, rows.items(), strict=False):
-        frame(each, TABLES[name]).write_parquet(folder / door.file_name)
+    for source_spec, (name, each) in zip(SOURCE_SPECS, rows.items(), strict=False):
+        frame(each, TABLES[name]).write_parquet(folder / source_spec.file_name)
     ingest(Lake(folder / "lake"), folder, arrivals(folder, NOW))
 
 
@@ -123,13 +123,13 @@ def check(path: Path) -> None:
     check_rows(file, batch_rows=10, memory_gb=1.0)
 
 
-@pytest.mark.parametrize("door", [full, delta_parquet, delta_json], ids=["full", "delta_parquet", "delta_json"])
+@pytest.mark.parametrize("source_spec", [full, delta_parquet, delta_json], ids=["full", "delta_parquet", "delta_json"])
 @pytest.mark.parametrize(("table", "name", "value", "rule"), BAD, ids=IDS)
 def test_every_door_refuses_a_bad_value_by_the_same_rule(
-    tmp_path: Path, door: Callable[[Path, str, Row], None], table: str, name: str, value: Any, rule: str
+    tmp_path: Path, source_spec: Callable[[Path, str, Row], None], table: str, name: str, value: Any, rule: str
 ) -> None:
     with pytest.raises(WarehouseError) as refused:
-        door(tmp_path, table, {**TABLES[table], name: value})
+        source_spec(tmp_path, table, {**TABLES[table], name: value})
     assert rule in refused.value.message
     assert "\n" not in refused.value.message
     assert not (tmp_path / "lake").exists()
@@ -143,18 +143,18 @@ GOOD = [
 ]
 
 
-@pytest.mark.parametrize("door", [full, delta_parquet, delta_json], ids=["full", "delta_parquet", "delta_json"])
+@pytest.mark.parametrize("source_spec", [full, delta_parquet, delta_json], ids=["full", "delta_parquet", "delta_json"])
 @pytest.mark.parametrize(("table", "name", "value"), GOOD, ids=[f"{name}={str(value)[:12]}" for _, name, value in GOOD])
 def test_every_door_takes_a_good_value(
-    tmp_path: Path, door: Callable[[Path, str, Row], None], table: str, name: str, value: Any
+    tmp_path: Path, source_spec: Callable[[Path, str, Row], None], table: str, name: str, value: Any
 ) -> None:
     rows = {**TABLES[table], name: value}
-    if table == "product" and door is full:
-        frame({**JUDGEMENT, "product_id": value}, JUDGEMENT).write_parquet(tmp_path / DOORS[1].file_name)
-        frame(rows, PRODUCT).write_parquet(tmp_path / DOORS[0].file_name)
+    if table == "product" and source_spec is full:
+        frame({**JUDGEMENT, "product_id": value}, JUDGEMENT).write_parquet(tmp_path / SOURCE_SPECS[1].file_name)
+        frame(rows, PRODUCT).write_parquet(tmp_path / SOURCE_SPECS[0].file_name)
         ingest(Lake(tmp_path / "lake"), tmp_path, arrivals(tmp_path, NOW))
     else:
-        door(tmp_path, table, rows)
+        source_spec(tmp_path, table, rows)
 
 
 def test_a_value_of_another_type_refuses_its_row_and_no_other(filled: Lake, tmp_path: Path) -> None:

@@ -219,7 +219,7 @@ def test_what_the_server_does_wrong_is_said(server: FileServer, tmp_path: Path, 
         fetch(server, tmp_path)
     assert message in raised.value.message
     assert f"http://127.0.0.1:{server.server_port}/data/{A.name}" in raised.value.message
-    assert raised.value.mend
+    assert raised.value.hint
     assert not (tmp_path / A.name).exists()
 
 

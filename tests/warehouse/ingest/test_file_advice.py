@@ -20,8 +20,8 @@ BROKEN = "it is truncated or broken; copy or download it again"
         ("a.jsonl", b"\xef\xbb\xbf" + LINE.encode(), "without one"),
         ("a.jsonl", gzip.compress(LINE.encode(), mtime=0), "unpack it first"),
         ("a.jsonl", b"PK\x03\x04" + bytes(60), "spreadsheet"),
-        ("a.jsonl", LINE.encode()[:20], "mend the line"),
-        ("a.jsonl", "é".encode()[:1], "mend the line"),  # cut in the middle of a letter
+        ("a.jsonl", LINE.encode()[:20], "correct the line"),
+        ("a.jsonl", "é".encode()[:1], "correct the line"),  # cut in the middle of a letter
         ("a.jsonl", bytes(200), BROKEN),
         ("a.parquet", b"PAR1" + bytes(60), BROKEN),
         ("a.parquet", b"", BROKEN),

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from warehouse.errors import WarehouseError
-from warehouse.ingest.file_archive import KeptFiles
+from warehouse.ingest.file_archive import FileArchive
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> KeptFiles:
-    return KeptFiles(tmp_path / "home" / "arrived")
+def kept(tmp_path: Path) -> FileArchive:
+    return FileArchive(tmp_path / "home" / "arrived")
 
 
 def file(folder: Path, content: bytes, name: str = "a.jsonl") -> tuple[Path, str]:
@@ -22,7 +22,7 @@ def file(folder: Path, content: bytes, name: str = "a.jsonl") -> tuple[Path, str
 
 
 @pytest.mark.parametrize("content", [b"", b'{"op": "delete"}\n' * 1000, os.urandom(3_000_000)])
-def test_a_file_comes_back_to_the_byte(kept: KeptFiles, tmp_path: Path, content: bytes) -> None:
+def test_a_file_comes_back_to_the_byte(kept: FileArchive, tmp_path: Path, content: bytes) -> None:
     path, sha256 = file(tmp_path, content)
     assert kept.keep(path, sha256)
     path.unlink()
@@ -30,7 +30,7 @@ def test_a_file_comes_back_to_the_byte(kept: KeptFiles, tmp_path: Path, content:
     assert (tmp_path / "there" / "b.jsonl").read_bytes() == content
 
 
-def test_the_same_content_is_kept_once_and_text_takes_little(kept: KeptFiles, tmp_path: Path) -> None:
+def test_the_same_content_is_kept_once_and_text_takes_little(kept: FileArchive, tmp_path: Path) -> None:
     path, sha256 = file(tmp_path, b'{"op": "delete", "product_id": "B07XYZ"}\n' * 1000)
     assert kept.keep(path, sha256)
     other, _ = file(tmp_path, path.read_bytes(), "b.jsonl")
@@ -39,7 +39,7 @@ def test_the_same_content_is_kept_once_and_text_takes_little(kept: KeptFiles, tm
     assert 0 < copy.stat().st_size < path.stat().st_size / 10
 
 
-def test_a_file_that_changes_while_it_is_read_is_not_kept(kept: KeptFiles, tmp_path: Path) -> None:
+def test_a_file_that_changes_while_it_is_read_is_not_kept(kept: FileArchive, tmp_path: Path) -> None:
     path, sha256 = file(tmp_path, b"before")
     path.write_bytes(b"after")
     with pytest.raises(WarehouseError, match=r"a\.jsonl changed"):
@@ -47,7 +47,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_kept(kept: KeptFiles, tmp_p
     assert not list(kept.root.iterdir())
 
 
-def test_what_is_missing_or_damaged_is_named(kept: KeptFiles, tmp_path: Path) -> None:
+def test_what_is_missing_or_damaged_is_named(kept: FileArchive, tmp_path: Path) -> None:
     path, sha256 = file(tmp_path, b"content" * 100)
     with pytest.raises(WarehouseError, match=f"{sha256}.zst is missing"):
         kept.restore(sha256, tmp_path / "out")
@@ -66,7 +66,7 @@ def test_what_is_missing_or_damaged_is_named(kept: KeptFiles, tmp_path: Path) ->
         kept.restore(sha256, tmp_path / "out")
 
 
-def test_pruning_leaves_what_is_needed_and_no_draft(kept: KeptFiles, tmp_path: Path) -> None:
+def test_pruning_leaves_what_is_needed_and_no_draft(kept: FileArchive, tmp_path: Path) -> None:
     hashes = []
     for number in range(3):
         path, sha256 = file(tmp_path, bytes([number]))

@@ -1,4 +1,4 @@
-"""What the bytes of a file are is said by name, in the same words at every door, and lines are counted as an editor does."""
+"""What the bytes of a file are is said by name, in the same words at every source, and lines are counted as an editor does."""
 
 import gzip
 import json

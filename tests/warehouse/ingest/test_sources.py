@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from warehouse.errors import WarehouseError
-from warehouse.ingest.sources import DOORS, arrivals, required_files, sha256
+from warehouse.ingest.sources import SOURCE_SPECS, arrivals, required_files, sha256
 
 PRODUCTS, EXAMPLES = required_files()
 SOURCES = "shopping_queries_dataset_sources.csv"
@@ -21,20 +21,20 @@ def rewrite(path: Path, change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
 
 
 def complaint(folder: Path) -> str:
-    """Return the error's message, which is one line, and its mend, which is another."""
+    """Return the error's message, which is one line, and its hint, which is another."""
     with pytest.raises(WarehouseError) as caught:
         arrivals(folder)
     assert "\n" not in caught.value.message
-    assert caught.value.mend
+    assert caught.value.hint
     return str(caught.value)
 
 
 def test_a_good_folder_has_an_arrival_for_each_door(folder: Path) -> None:
     found = arrivals(folder)
     assert (
-        [file.door.table for file in found]
+        [file.source_spec.table for file in found]
         == ["raw.products", "raw.judgements", "raw.sources"]
-        == [d.table for d in DOORS]
+        == [d.table for d in SOURCE_SPECS]
     )
     assert [file.path for file in found] == [folder / PRODUCTS, folder / EXAMPLES, folder / SOURCES]
     assert found[0].size_bytes == (folder / PRODUCTS).stat().st_size
@@ -44,7 +44,7 @@ def test_a_good_folder_has_an_arrival_for_each_door(folder: Path) -> None:
 def test_the_input_hash_follows_the_bytes_and_the_contract(folder: Path) -> None:
     before = arrivals(folder)
     assert before[0].input_hash.startswith(before[0].sha256)
-    assert before[0].input_hash.endswith(before[0].door.contract.version)
+    assert before[0].input_hash.endswith(before[0].source_spec.contract.version)
     rewrite(folder / PRODUCTS, lambda frame: frame.reverse())
     after = arrivals(folder)
     assert before[0].input_hash != after[0].input_hash
@@ -58,7 +58,7 @@ def test_hashes_bytes(tmp_path: Path) -> None:
 
 def test_sources_may_be_missing(folder: Path) -> None:
     (folder / SOURCES).unlink()
-    assert [file.door.table for file in arrivals(folder)] == ["raw.products", "raw.judgements"]
+    assert [file.source_spec.table for file in arrivals(folder)] == ["raw.products", "raw.judgements"]
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -5,16 +5,16 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from warehouse.contracts.time_series import DatedTable
+from warehouse.contracts.time_series import FeatureView
 from warehouse.errors import WarehouseError
-from warehouse.ingest.time_series_files import TakenIn, check_files, take_in
+from warehouse.ingest.time_series_files import TimeSeriesIngested, check_files, take_in
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake
 from warehouse.settings import WarehouseSettings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
-TABLE = DatedTable.model_validate(
+TABLE = FeatureView.model_validate(
     {
         "name": "offers",
         "file": "offers.parquet",
@@ -63,14 +63,14 @@ def held(lake, what="entity_key, event_time, price, seller, in_stock"):
 
 def test_a_file_becomes_a_table_and_is_not_read_twice(lake, write, tmp_path) -> None:
     write(rows())
-    assert take_in(lake, tmp_path, TABLE, NOW) == TakenIn(inserted=3)
+    assert take_in(lake, tmp_path, TABLE, NOW) == TimeSeriesIngested(inserted=3)
     assert held(lake, "entity_key, price, seller, in_stock") == [
         ("us:A", 1.5, "Ann", True),
         ("us:A", 2.5, None, False),
         ("us:B", None, "Ben", None),
     ]
     snapshot = lake.snapshot()
-    assert take_in(lake, tmp_path, TABLE, NOW) == TakenIn(unchanged_file=True)
+    assert take_in(lake, tmp_path, TABLE, NOW) == TimeSeriesIngested(unchanged_file=True)
     assert lake.snapshot() == snapshot
 
 
@@ -78,7 +78,7 @@ def test_only_what_changed_is_written(lake, write, tmp_path) -> None:
     write(rows())
     take_in(lake, tmp_path, TABLE, NOW)
     write(rows(event_time=[NOW - 2 * DAY, NOW - DAY, NOW - DAY / 2], price=[1.5, 9.0, None]))
-    assert take_in(lake, tmp_path, TABLE, NOW) == TakenIn(inserted=1, updated=1, deleted=1)
+    assert take_in(lake, tmp_path, TABLE, NOW) == TimeSeriesIngested(inserted=1, updated=1, deleted=1)
     write(
         rows(
             event_time=[NOW - DAY, NOW - 2 * DAY, NOW - DAY / 2],
@@ -88,7 +88,7 @@ def test_only_what_changed_is_written(lake, write, tmp_path) -> None:
         )
     )
     snapshot = lake.snapshot()
-    assert take_in(lake, tmp_path, TABLE, NOW) == TakenIn()  # the same rows in another order
+    assert take_in(lake, tmp_path, TABLE, NOW) == TimeSeriesIngested()  # the same rows in another order
     assert lake.snapshot() == snapshot + 1  # the file's hash is remembered
 
 
@@ -202,13 +202,13 @@ def test_a_wrong_file_is_refused_by_file_column_and_row_and_writes_nothing(lake,
         assert str(path.parent) in caught.value.message
         assert message in caught.value.message
         assert "\n" not in caught.value.message
-        assert caught.value.mend
+        assert caught.value.hint
     assert (held(lake), lake.snapshot()) == (before, snapshot)
 
 
 def test_a_column_of_nothing_may_have_any_type(lake, write, tmp_path) -> None:
     write(rows(price=pl.Series([None, None, None], dtype=pl.String)))
-    assert take_in(lake, tmp_path, TABLE, NOW) == TakenIn(inserted=3)
+    assert take_in(lake, tmp_path, TABLE, NOW) == TimeSeriesIngested(inserted=3)
 
 
 def test_a_missing_and_a_broken_file_are_named(lake, tmp_path) -> None:

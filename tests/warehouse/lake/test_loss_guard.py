@@ -83,7 +83,7 @@ def test_a_first_file_that_leaves_no_row_is_refused_whatever_is_allowed(
     with pytest.raises(WarehouseError) as refused:
         ingest(lake, folder, allow_loss=allow_loss)
     assert refused.value.message == f"{folder / name} would leave {table} without a row{told}"
-    assert "--allow-loss" not in refused.value.mend
+    assert "--allow-loss" not in refused.value.hint
     assert not lake.root.exists()
 
 
@@ -117,8 +117,8 @@ def test_a_file_that_takes_most_rows_away_is_refused_until_that_is_allowed(
     with pytest.raises(WarehouseError) as error:
         ingest(filled, folder)
     assert error.value.message == f"{folder / name} would take {told}"
-    assert "--allow-loss" in error.value.mend
-    assert "warehouse.max_loss_share" in error.value.mend
+    assert "--allow-loss" in error.value.hint
+    assert "warehouse.max_loss_share" in error.value.hint
     assert (filled.snapshot(), refused(filled)) == (before, set())
     done = ingest(filled, folder, allow_loss=True)
     assert sum(one.deleted for one in done) == int(told[0])
@@ -149,7 +149,7 @@ def test_judgements_of_no_product_that_is_there_are_refused_before_anything_is_w
     before = lake.snapshot()
     with pytest.raises(WarehouseError, match=r"judges no product that is in .*: it judges es:ZP1 and others") as error:
         ingest(lake, files("other products"), allow_loss=True)
-    assert "product_locale and product_id" in error.value.mend
+    assert "product_locale and product_id" in error.value.hint
     assert (lake.snapshot(), lake.exists) == (before, not first)
 
 
@@ -180,7 +180,7 @@ def test_deltas_that_together_take_most_products_away_are_refused_until_that_is_
     with pytest.raises(WarehouseError) as refused:
         apply_deltas(filled, check_deltas(files))
     assert refused.value.message == f"{files[0]}, {files[1]} would take 3 of the 4 rows out of raw.products"
-    assert "--allow-loss" in refused.value.mend
+    assert "--allow-loss" in refused.value.hint
     assert filled.snapshot() == before
     assert sum(one.deleted for one in apply_deltas(filled, check_deltas(files), allow_loss=True)) == 3
 
@@ -220,11 +220,11 @@ def test_titles_of_nothing_but_markup_are_refused_at_the_door(
 
 def test_what_staging_would_lose_it_keeps(built: Lake, fingerprints: Callable[..., dict[str, str]]) -> None:
     before = fingerprints(built, "staging", "quarantine")
-    with built.writing() as connection:  # as no door lets it through
+    with built.writing() as connection:  # as no source lets it through
         connection.execute("UPDATE raw.products SET product_title = '<br>', input_hash = 'br' WHERE key <> 'us:P1'")
     with pytest.raises(WarehouseError, match=r"cleaning of raw\.products would take 3 of the 4 rows") as refused:
         staging.refresh_products(built)
-    assert "--allow-loss" in refused.value.mend
+    assert "--allow-loss" in refused.value.hint
     assert fingerprints(built, "staging", "quarantine") == before
     assert staging.refresh_products(built, allow_loss=True).deleted == 3
 

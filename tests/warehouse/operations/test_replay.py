@@ -15,7 +15,7 @@ from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.deltas import apply_deltas, ensure
 from warehouse.ingest.full_snapshot import ingest
 from warehouse.ingest.sources import arrivals
-from warehouse.lake.sync_tables import GIVEN, take_over
+from warehouse.lake.sync_tables import RAW_TABLES, sync
 from warehouse.operations.replay import forget_superseded, keep, past, replay
 from warehouse.settings import WarehouseSettings
 
@@ -79,7 +79,7 @@ def test_deltas_of_one_table_outlive_the_full_file_of_another(
     replay(home, beside)
     with beside.lake.reading() as connection:  # after.jsonl is older than what the full file replaced
         assert connection.sql("SELECT stale FROM raw.deltas ORDER BY arrival").fetchall() == [(0,), (0,), (1,)]
-    assert take_over(home.lake, beside.lake, GIVEN) == {}
+    assert sync(home.lake, beside.lake, RAW_TABLES) == {}
 
 
 def test_a_takeover_writes_what_differs_and_tells_how(home: Home, beside: Home, write: Write) -> None:
@@ -92,9 +92,9 @@ def test_a_takeover_writes_what_differs_and_tells_how(home: Home, beside: Home, 
             "INSERT INTO raw.products BY NAME SELECT * REPLACE ('us:P9' AS key) FROM raw.products LIMIT 1"
         )
     before = home.lake.snapshot()
-    assert take_over(home.lake, beside.lake, GIVEN) == {"raw.products": (1, 1, 1)}
+    assert sync(home.lake, beside.lake, RAW_TABLES) == {"raw.products": (1, 1, 1)}
     assert home.lake.snapshot() == before + 1
-    assert take_over(home.lake, beside.lake, GIVEN) == {}
+    assert sync(home.lake, beside.lake, RAW_TABLES) == {}
     assert home.lake.snapshot() == before + 1
 
 
@@ -121,7 +121,7 @@ def test_a_lake_that_did_not_note_the_order_says_so_until_another_snapshot_comes
     assert not beside.lake.exists
     bring_in(home, write(products=products[1:]))
     replay(home, beside)
-    assert take_over(home.lake, beside.lake, GIVEN) == {"raw.files": (0, 2, 0)}  # what was not noted of the others
+    assert sync(home.lake, beside.lake, RAW_TABLES) == {"raw.files": (0, 2, 0)}  # what was not noted of the others
 
 
 def test_what_lay_in_the_future_when_it_came_in_is_refused_again_though_that_time_has_passed(
@@ -139,4 +139,4 @@ def test_what_lay_in_the_future_when_it_came_in_is_refused_again_though_that_tim
         refused = connection.sql("SELECT key, rule FROM quarantine.rows ORDER BY ALL").fetchall()
     assert refused == [("us:1:P1", "event_time_in_future"), ("us:N2", "event_time_in_future")]
     replay(home, beside)
-    assert take_over(home.lake, beside.lake, GIVEN) == {}
+    assert sync(home.lake, beside.lake, RAW_TABLES) == {}

@@ -12,7 +12,7 @@ from warehouse.errors import WarehouseError
 from warehouse.history import checkpoints
 from warehouse.home import Home
 from warehouse.lake.lake import Lake
-from warehouse.operations.rollback import held, hindrance, origin, roll_back, target, withdrawn_by
+from warehouse.operations.rollback import demoted_by, held, origin, roll_back, target, unservable_reason
 from warehouse.serving.release_log import Release
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -89,7 +89,7 @@ def test_a_rollback_comes_from_the_release_that_it_went_back_to() -> None:
 def test_a_model_that_a_rollback_took_away_is_withdrawn(
     served: tuple[str, ...], model_id: str, expected: int | None
 ) -> None:
-    found = withdrawn_by(history(*served), model_id)
+    found = demoted_by(history(*served), model_id)
     assert (found and found.release) == expected
 
 
@@ -134,7 +134,7 @@ def change(home: Home, sql: str) -> int:
 
 
 RETITLE = "UPDATE staging.products SET title = 'Other', input_hash = 'other' WHERE key = 'us:P2'"
-MEND = "UPDATE staging.products SET title = 'Mended', input_hash = 'mended' WHERE key = 'us:P2'"
+HINT = "UPDATE staging.products SET title = 'Mended', input_hash = 'mended' WHERE key = 'us:P2'"
 MEASURE = "CREATE SCHEMA monitoring; CREATE TABLE monitoring.versions AS SELECT 'k' AS key, 'h' AS input_hash"
 
 
@@ -150,7 +150,7 @@ def test_a_rollback_of_the_catalogue_stays_until_the_catalogue_changes(home: Hom
         assert told.startswith(f"release {back.release} stays: it went back from release 2 (back to release 1)")
     change(home, MEASURE)
     assert held(home, "A") is not None  # no searcher sees that
-    change(home, MEND)
+    change(home, HINT)
     assert (held(home, "A"), held(home, "B")) == (None, None)
 
 
@@ -190,8 +190,13 @@ def test_looked_up_features_come_back_with_a_release_whatever_became_of_their_fi
 
 def test_what_is_gone_of_a_release_is_named(home: Home, publish: Any) -> None:
     release = publish("A")
-    assert hindrance(home, release) is None
-    assert hindrance(home, replace(release, vector_version=99)) == "version 99 of its vectors products_A is gone"
-    assert hindrance(home, replace(release, vector_table="products_Z")) == "version 2 of its vectors products_Z is gone"
-    assert hindrance(home, replace(release, snapshot=9999)) == "the lake's snapshot 9999 is gone"
-    assert hindrance(home, replace(release, model_id="Z")) == "its model Z is gone"
+    assert unservable_reason(home, release) is None
+    assert (
+        unservable_reason(home, replace(release, vector_version=99)) == "version 99 of its vectors products_A is gone"
+    )
+    assert (
+        unservable_reason(home, replace(release, vector_table="products_Z"))
+        == "version 2 of its vectors products_Z is gone"
+    )
+    assert unservable_reason(home, replace(release, snapshot=9999)) == "the lake's snapshot 9999 is gone"
+    assert unservable_reason(home, replace(release, model_id="Z")) == "its model Z is gone"

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.contracts.time_series import DatedTable
+from warehouse.contracts.time_series import FeatureView
 from warehouse.errors import WarehouseError
 from warehouse.features import offline_store, point_in_time
 from warehouse.lake import tables
@@ -102,7 +102,7 @@ def test_a_column_more_is_there_from_its_snapshot_on(built, online):
 
 def test_dated_features_are_those_in_force_at_the_as_of_time(built, online):
     column = {"name": "price", "meaning": "price in USD"}
-    table = DatedTable.model_validate(
+    table = FeatureView.model_validate(
         {"name": "prices", "file": "f.parquet", "entity": "product", "max_age_days": 30, "columns": [column]}
     )
 
@@ -143,7 +143,7 @@ def test_a_snapshot_that_was_never_written_is_named(built, online):
     for _ in range(2):  # without a file, then with one
         with pytest.raises(WarehouseError, match="has no features as of snapshot 999") as raised:
             online.rows("product", 999, ["us:P1"])
-        assert "stockroom build" in raised.value.mend
+        assert "stockroom build" in raised.value.hint
         online.write(built, built.snapshot())
 
 

@@ -16,7 +16,7 @@ Build = Callable[[Lake, Path], object]
 Fingerprints = Callable[..., dict[str, str]]
 Refused = Callable[[Lake], set[tuple[str, str, str]]]
 
-DERIVED = ("staging", "features", "training")
+DERIVED_TABLES = ("staging", "features", "training")
 NOTHING = Cleaned(cleaned=0, inserted=0, updated=0, deleted=0, quarantined=0)
 
 
@@ -90,7 +90,7 @@ def test_a_title_that_is_only_markup_is_refused_until_it_is_mended(
 
 
 def test_a_refused_row_that_is_gone_leaves_the_quarantine(filled: Lake, refused: Refused) -> None:
-    # No door lets it through: a home of an earlier version may hold it.
+    # No source lets it through: a home of an earlier version may hold it.
     with filled.writing() as connection:
         row = "SELECT * REPLACE ('us:P9' AS key, '<p>' AS product_title) FROM raw.products WHERE key = 'us:P2'"
         connection.execute(f"INSERT INTO raw.products {row}")
@@ -133,7 +133,7 @@ def test_bad_rows_change_nothing_of_the_good_ones(
     fingerprints: Fingerprints,
     refused: Refused,
 ) -> None:
-    good = fingerprints(built, *DERIVED)
+    good = fingerprints(built, *DERIVED_TABLES)
     assert len(good) == 9
     assert [table for table, fingerprint in good.items() if fingerprint.startswith("0-")] == ["training.dated"]
     bad_products = [
@@ -169,10 +169,10 @@ def test_bad_rows_change_nothing_of_the_good_ones(
         ("staging.judgements", "us:25:P1", "judgement_without_query"),
         ("staging.judgements", "us:26:P404", "judgement_without_product"),
     }
-    assert fingerprints(built, *DERIVED) == good
+    assert fingerprints(built, *DERIVED_TABLES) == good
     ingest(built, write(), allow_loss=True)
     build(built, write())
-    assert fingerprints(built, *DERIVED) == good
+    assert fingerprints(built, *DERIVED_TABLES) == good
     assert refused(built) == set()
 
 
@@ -181,14 +181,14 @@ def test_there_and_back_again(
 ) -> None:
     a = write()
     build(lake, a)
-    of_a = fingerprints(lake, "raw", "quarantine", *DERIVED)
+    of_a = fingerprints(lake, "raw", "quarantine", *DERIVED_TABLES)
     build(
         lake,
         write(products=[products[0] | {"product_title": "B"}, *products[2:]], judgements=judgements[1:], sources=None),
     )
     assert fingerprints(lake, "training") != {table: of_a[table] for table in of_a if table.startswith("training")}
     build(lake, a)
-    assert fingerprints(lake, "raw", "quarantine", *DERIVED) == of_a
+    assert fingerprints(lake, "raw", "quarantine", *DERIVED_TABLES) == of_a
     before = lake.snapshot()
     build(lake, a)
     assert lake.snapshot() == before

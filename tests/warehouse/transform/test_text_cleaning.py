@@ -84,8 +84,8 @@ MARKUP = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
 
 @given(MARKUP | st.text(max_size=30))
 def test_cleaning_twice_is_cleaning_once(text: str) -> None:
-    once = line(text)
-    assert line(once) == once
+    cached = line(text)
+    assert line(cached) == cached
     several = lines(text)
     assert lines(several) == several
 
