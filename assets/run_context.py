@@ -11,7 +11,7 @@ from models.settings import EncoderSettings, TowerSettings, TrainingSettings
 from models.training.hard_negative_mining import MiningSettings
 from warehouse.home import Home
 from warehouse.lake.watermarks import RunMarks
-from warehouse.settings import CleanSettings, MonitoringSettings, ReleaseSettings
+from warehouse.settings import MonitoringSettings, ReleaseSettings, VacuumSettings
 
 T = TypeVar("T")
 _MARKS = "watermarks"
@@ -43,7 +43,7 @@ class RunContext:
     bm25: Bm25Settings = field(default_factory=Bm25Settings)
     monitoring: MonitoringSettings = field(default_factory=MonitoringSettings)
     release: ReleaseSettings = field(default_factory=ReleaseSettings)
-    clean: CleanSettings = field(default_factory=CleanSettings)
+    vacuum: VacuumSettings = field(default_factory=VacuumSettings)
     raw: Path | None = None
     deltas: tuple[Path, ...] = ()
     pinned_model: str | None = None

@@ -16,14 +16,14 @@ from warehouse.home import Home
 from warehouse.lake.incremental import sources_of
 from warehouse.operations.retention import Retained, retained
 from warehouse.serving.release_log import Release
-from warehouse.settings import CleanSettings
+from warehouse.settings import VacuumSettings
 from warehouse.vectors.embedding_cache import text_hash
 
 _NOTE = "housekeeping: the vectors of release {}, in fewer files"
 
 
 @dataclass(frozen=True)
-class CleanReport:
+class VacuumReport:
     """Tell what was taken out of a home, or with `dry_run` what would be.
 
     Attributes:
@@ -61,10 +61,10 @@ class CleanReport:
     bytes_after: int
 
 
-def clean(home: Home, settings: CleanSettings, encoder: str, *, dry_run: bool = False) -> CleanReport:
+def vacuum(home: Home, settings: VacuumSettings, encoder: str, *, dry_run: bool = False) -> VacuumReport:
     """Clean a home, waiting for the run that holds it.
 
-    Each step leaves the home whole, and goes by what is there: a killed clean is gone on with by the next.
+    Each step leaves the home whole, and goes by what is there: a killed vacuum is gone on with by the next.
 
     Args:
         home: The home.
@@ -74,10 +74,10 @@ def clean(home: Home, settings: CleanSettings, encoder: str, *, dry_run: bool = 
     """
     home.lake.require()
     with run_lock(home):
-        return clean_locked(home, settings, encoder, dry_run=dry_run)
+        return vacuum_locked(home, settings, encoder, dry_run=dry_run)
 
 
-def clean_locked(home: Home, settings: CleanSettings, encoder: str, *, dry_run: bool = False) -> CleanReport:
+def vacuum_locked(home: Home, settings: VacuumSettings, encoder: str, *, dry_run: bool = False) -> VacuumReport:
     """Clean a home whose run lock the caller holds."""
     now, before = datetime.now(UTC), _size(home)
     grace = now - timedelta(hours=settings.grace_hours)
@@ -112,7 +112,7 @@ def clean_locked(home: Home, settings: CleanSettings, encoder: str, *, dry_run: 
     sources = partial(sources_of, derivations=home.derivations)
     lake_files = 0 if dry_run else checkpoints.expire(home.lake, stays.expired, sources)
     live = home.releases.live()
-    return CleanReport(
+    return VacuumReport(
         dry_run=dry_run,
         releases=[each.release for each in stays.releases],
         points=stays.points,

@@ -27,7 +27,7 @@ LONGEST = (
     "orchestration/test_time_travel.py",
     "orchestration/test_torture.py",
     "orchestration/test_vacuum.py",
-    "orchestration/commands/test_rebuild.py",
+    "orchestration/commands/test_replay.py",
     "orchestration/commands/test_build.py",
     "warehouse/ingest/test_deltas.py",
 )

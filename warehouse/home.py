@@ -76,7 +76,7 @@ class Home:
 
     @cached_property
     def arrived(self) -> FileArchive:
-        """Return the copies of the files that came in, from which a rebuild starts."""
+        """Return the copies of the files that came in, from which a replay starts."""
         return FileArchive(self.root / "arrived")
 
     @property

@@ -30,7 +30,7 @@ class WarehouseSettings(BaseModel):
     keep_files: bool = Field(
         True,
         description="Whether the last full snapshot and the deltas after it are kept in the home, compressed, for "
-        "build --rebuild; true or false.",
+        "replay; true or false.",
     )
     validation_percent: int = Field(
         15, ge=0, le=50, description="Share of the train queries carved out for validation, in percent of queries."
@@ -117,8 +117,8 @@ class ReleaseSettings(BaseModel):
     )
 
 
-class CleanSettings(BaseModel):
-    """Say what `stockroom clean` keeps."""
+class VacuumSettings(BaseModel):
+    """Say what `stockroom vacuum` keeps."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

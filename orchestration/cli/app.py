@@ -7,9 +7,7 @@ import typer
 from orchestration.cli import (
     apply,
     build,
-    clean,
     diff,
-    diff_release,
     download,
     evaluate,
     export,
@@ -17,6 +15,7 @@ from orchestration.cli import (
     history,
     lookup,
     releases,
+    replay,
     rollback,
     sample,
     search,
@@ -26,6 +25,7 @@ from orchestration.cli import (
     train,
     tune,
     ui,
+    vacuum,
 )
 from orchestration.cli.endings import show_tracebacks
 from orchestration.cli.options import HomeOption, remember_home
@@ -74,8 +74,8 @@ for command in (
     history,
     releases,
     rollback,
-    diff_release,
-    clean,
+    vacuum,
+    replay,
     train,
     tune,
     evaluate,

@@ -12,7 +12,6 @@ from orchestration.cli.output import console, gate_line, progress, relevance_tab
 
 if TYPE_CHECKING:
     from orchestration.commands.build import BuildReport
-    from orchestration.config.settings import Settings
 
 
 _STAGES = 8
@@ -34,12 +33,6 @@ def build(
         bool,
         typer.Option("--force", help="Publish the new model even if the gate refuses it; the release says so."),
     ] = False,
-    rebuild: Annotated[
-        bool,
-        typer.Option(
-            "--rebuild", help="Replay all files that came in, under the live model, and correct what differs."
-        ),
-    ] = False,
     allow_loss: AllowLossOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -56,18 +49,8 @@ def build(
     A folder that would take more than half of the products or judgements away (the setting warehouse.max_loss_share) is
     refused before anything is written, unless `--allow-loss` says that it is meant. One that would leave none is always
     refused.
-
-    `--rebuild` trains nothing: it makes the lake and the live model's vectors again from the last full snapshot and the deltas
-    after it, beside what is there, and takes over what differs, row by row and bit by bit. It should find nothing.
     """
     settings = settings_for(home)
-    if rebuild:
-        if raw is not None or force or allow_loss:
-            raise typer.BadParameter(
-                "--rebuild goes by what came in already: give it without --raw, --force and --allow-loss"
-            )
-        _rebuild(settings, as_json)
-        return
     with progress() as announce:
         starting = announce("starting", None)
         from orchestration.commands.build import build as run
@@ -80,35 +63,6 @@ def build(
         write_json(asdict(report))
     else:
         show(report, settings.home)
-
-
-def _rebuild(settings: "Settings", as_json: bool) -> None:
-    with progress() as announce:
-        starting = announce("starting", None)
-        from orchestration.commands.rebuild import rebuild as run
-        from orchestration.config.open_context import open_run_context
-
-        starting(1)
-        report = run(replace(open_run_context(settings), show_progress=announce))
-    if as_json:
-        write_json(asdict(report) | {"agrees": report.agrees})
-        return
-    for table, name in report.files.items():
-        console.print(f"replayed     {name} into {table}", highlight=False, markup=False)
-    console.print(f"replayed     {report.deltas:,} deltas; {report.superseded:,} more had a full snapshot after them")
-    for table, counts in report.differing.items():
-        told = ", ".join(f"{rows:,} {how}" for how, rows in counts.items() if rows)
-        console.print(f"differed     {table}: {told}", style="yellow")
-    if any(report.vectors.values()):
-        told = ", ".join(f"{rows:,} {how}" for how, rows in report.vectors.items() if rows)
-        console.print(f"differed     vectors.products: {told}", style="yellow")
-    if report.agrees:
-        console.print("Nothing differed: every row and every vector is what the files make of them.")
-    done = report.run
-    if done.new_release:
-        console.print(f"release      {done.release}: model {done.model}, snapshot {done.snapshot}")
-    else:
-        console.print(f"Searches answer as before: release {done.release} stays live.")
 
 
 def show(report: "BuildReport", home: Path) -> None:

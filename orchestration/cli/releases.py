@@ -5,16 +5,21 @@ from dataclasses import asdict
 
 import typer
 
+from orchestration.cli import releases_diff
 from orchestration.cli.options import HomeOption, JsonOption, NewestOption, settings_for
 from orchestration.cli.output import console, write_json
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("releases")(releases)
+    """Add the command to the application: alone it lists, and `diff` stands below it."""
+    group = typer.Typer(invoke_without_command=True, rich_markup_mode="markdown")
+    group.callback()(releases)
+    releases_diff.register(group)
+    app.add_typer(group, name="releases")
 
 
 def releases(
+    context: typer.Context,
     limit: NewestOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -22,8 +27,10 @@ def releases(
     """List the releases, newest first: when each was published and why, with which model, vectors and snapshot.
 
     The first one is live. `stockroom rollback N` makes another live again, unless it says what of it was cleaned up;
-    `stockroom diff-release A B` compares two. In SQL: vectors.releases.
+    `stockroom releases diff A B` compares two. In SQL: vectors.releases.
     """
+    if context.invoked_subcommand:
+        return
     from orchestration.config.open_context import open_home
     from warehouse.history.checkpoints import utc
     from warehouse.operations.rollback import unservable_reason

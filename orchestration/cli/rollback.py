@@ -55,7 +55,7 @@ def rollback(
     console.print(f"release      {live.release}: {live.note}, {of}", highlight=False)
     console.print(
         f"It was published at {utc(done.back_to.published_at)}; release {done.before.release} was live until now "
-        f"(stockroom diff-release {live.release} {done.before.release} compares them).",
+        f"(stockroom releases diff {live.release} {done.before.release} compares them).",
         highlight=False,
         soft_wrap=True,
     )

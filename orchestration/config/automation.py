@@ -28,9 +28,10 @@ class AutomationSettings(BaseModel):
         description="When to train anew, as five cron fields in UTC (`0 3 * * 0`: Sundays at 03:00); none: only when "
         "someone turns the schedule on in the UI, then weekly.",
     )
-    clean_cron: str | None = Field(
+    vacuum_cron: str | None = Field(
         None,
-        description="When to clean up, as five cron fields in UTC; none: only when someone turns the schedule on in the UI, "
+        description="When to run stockroom vacuum, as five cron fields in UTC; none: only when someone turns the "
+        "schedule on in the UI, "
         "then nightly at 02:00.",
     )
     stale_warn_h: float = Field(
@@ -42,7 +43,7 @@ class AutomationSettings(BaseModel):
         168.0, gt=0.02, description="Time since the last run from which on raw tables and release are stale, in hours."
     )
 
-    @field_validator("retrain_cron", "clean_cron")
+    @field_validator("retrain_cron", "vacuum_cron")
     @classmethod
     def _is_cron(cls, cron: str | None) -> str | None:
         fields = cron.split() if cron is not None else []

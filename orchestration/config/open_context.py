@@ -21,6 +21,6 @@ def open_run_context(settings: Settings) -> RunContext:
         bm25=settings.bm25,
         monitoring=settings.monitoring,
         release=settings.release,
-        clean=settings.clean,
+        vacuum=settings.vacuum,
         raw=settings.raw,
     )

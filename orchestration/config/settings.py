@@ -22,7 +22,7 @@ from orchestration.config.automation import AutomationSettings
 from warehouse.contracts.time_series import FeatureViews
 from warehouse.errors import WarehouseError
 from warehouse.paths import check_home, expanded
-from warehouse.settings import CleanSettings, MonitoringSettings, ReleaseSettings, SqlSettings, WarehouseSettings
+from warehouse.settings import MonitoringSettings, ReleaseSettings, SqlSettings, VacuumSettings, WarehouseSettings
 
 PREFIX = "STOCKROOM_"
 FILE_NAME = "stockroom.toml"
@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     bm25: Bm25Settings = Bm25Settings()
     monitoring: MonitoringSettings = MonitoringSettings()
     release: ReleaseSettings = ReleaseSettings()
-    clean: CleanSettings = CleanSettings()
+    vacuum: VacuumSettings = VacuumSettings()
     automation: AutomationSettings = AutomationSettings()
     dated: FeatureViews = Field((), description="Files of dated features: a [[dated]] section of the file for each.")
 

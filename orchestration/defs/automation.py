@@ -6,7 +6,7 @@ Exactly one thing starts a run for a given change:
 | --- | --- | --- |
 | a delta file lies whole in incoming/ | the sensor `incoming` | one run of the job `apply` for all the files that wait |
 | a week (a setting) went by and the lake is not as the last build left it | the schedule `retrain` | one run of `build` |
-| a night went by (a setting) | the schedule `clean` | one run of `clean`: it changes nothing that searchers see |
+| a night went by (a setting) | the schedule `vacuum` | one run of `vacuum`: it changes nothing that searchers see |
 | anything else (raw folder, dated file, setting) | a person: UI or command line | that one |
 
 No asset has an automation condition. A run of `apply` makes all that a delta changes, so a condition on one of its assets
@@ -30,7 +30,7 @@ import dagster as dg
 from orchestration.config.automation import AutomationSettings
 from orchestration.config.open_context import open_home
 from orchestration.config.settings import Settings, load_settings
-from orchestration.defs.jobs import apply_job, build_job, clean_job
+from orchestration.defs.jobs import apply_job, build_job, vacuum_job
 from orchestration.instance.dagster_instance import INCOMING
 from orchestration.instance.locks import incoming_lock, run_lock
 from warehouse.errors import WarehouseError
@@ -143,14 +143,14 @@ def retrain_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
     return retrain
 
 
-def clean_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
+def vacuum_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
     """Return the schedule that cleans up: at the times of the settings, else nightly once a person turns it on."""
     return dg.ScheduleDefinition(
-        name="clean",
-        job=clean_job,
-        cron_schedule=settings.clean_cron or NIGHTLY,
+        name="vacuum",
+        job=vacuum_job,
+        cron_schedule=settings.vacuum_cron or NIGHTLY,
         execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING if settings.clean_cron else dg.DefaultScheduleStatus.STOPPED,
+        default_status=dg.DefaultScheduleStatus.RUNNING if settings.vacuum_cron else dg.DefaultScheduleStatus.STOPPED,
         description="Takes out what no kept release, as-of point or model needs: old versions of vectors, cached embeddings of "
         "texts that are gone, snapshots of the lake. STOCKROOM_AUTOMATION__CLEAN_CRON turns it on.",
     )

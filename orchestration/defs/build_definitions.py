@@ -9,14 +9,14 @@ from assets.release import drift, evaluation, live_release, product_vectors, pro
 from assets.tables import features, fitted, quarantine, raw, registry, staging, training
 from assets.tables.time_series import dated_assets
 from orchestration.config.automation import AutomationSettings
-from orchestration.defs.automation import clean_schedule, incoming_sensor, retrain_schedule, with_freshness
+from orchestration.defs.automation import incoming_sensor, retrain_schedule, vacuum_schedule, with_freshness
 from orchestration.defs.jobs import (
     apply_job,
     build_job,
-    clean_job,
     derived_tables_job,
     fold_inputs_job,
     training_inputs_job,
+    vacuum_job,
 )
 from orchestration.defs.resources import run_context_resource
 from warehouse.contracts.time_series import FeatureViews
@@ -47,9 +47,9 @@ def assemble(dated: FeatureViews = (), automation: AutomationSettings | None = N
     return dg.Definitions(
         assets=assets,
         asset_checks=[*check_steps.check_steps(assets, dated), index_checks],
-        jobs=[build_job, apply_job, clean_job, training_inputs_job, derived_tables_job, fold_inputs_job],
+        jobs=[build_job, apply_job, vacuum_job, training_inputs_job, derived_tables_job, fold_inputs_job],
         sensors=[incoming_sensor(automation)],
-        schedules=[retrain_schedule(automation), clean_schedule(automation)],
+        schedules=[retrain_schedule(automation), vacuum_schedule(automation)],
         resources={"run_context": run_context_resource},
         # One process: ten empty assets take seconds, where a process for each takes most of a minute.
         executor=dg.in_process_executor,

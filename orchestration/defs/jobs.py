@@ -6,7 +6,7 @@ import dagster as dg
 
 from assets.run_context import RunContext
 from models.encoder.loading import encoder_fingerprint
-from orchestration.vacuum import clean_locked
+from orchestration.vacuum import vacuum_locked
 
 build_job = dg.define_asset_job(
     "build", selection=dg.AssetSelection.all(), description="The main job: raw files to a release, every asset once."
@@ -38,7 +38,7 @@ derived_tables_job = dg.define_asset_job(
         | dg.AssetSelection.assets("registry/dated")
     )
     - dg.AssetSelection.assets("training/negatives", "training/mining"),
-    description="What follows from the raw tables, for every model: what `stockroom build --rebuild` makes anew beside the lake.",
+    description="What follows from the raw tables, for every model: what `stockroom replay` makes anew beside the lake.",
 )
 
 fold_inputs_job = dg.define_asset_job(
@@ -49,14 +49,14 @@ fold_inputs_job = dg.define_asset_job(
 )
 
 
-@dg.op(name="clean_home", description="Takes out what no kept release, as-of point or model needs, step by step.")
-def clean(context: dg.OpExecutionContext, run_context: dg.ResourceParam[RunContext]) -> None:
+@dg.op(name="vacuum_home", description="Takes out what no kept release, as-of point or model needs, step by step.")
+def vacuum(context: dg.OpExecutionContext, run_context: dg.ResourceParam[RunContext]) -> None:
     """Clean the home, whose run lock the run context holds."""
-    report = clean_locked(run_context.home, run_context.clean, encoder_fingerprint(run_context.encoder))
+    report = vacuum_locked(run_context.home, run_context.vacuum, encoder_fingerprint(run_context.encoder))
     context.add_output_metadata(asdict(report))
 
 
-@dg.job(name="clean", description="Housekeeping: stockroom clean, with the settings of the home.")
-def clean_job() -> None:
+@dg.job(name="vacuum", description="Housekeeping: stockroom vacuum, with the settings of the home.")
+def vacuum_job() -> None:
     """Run the one step."""
-    clean()
+    vacuum()

@@ -44,7 +44,7 @@ def test_a_home_of_an_odd_name_answers_takes_deltas_in_and_is_cleaned(stockroom,
         ("rollback",),
         ("snapshots",),
         ("history",),
-        ("clean", "--keep", 1),
+        ("vacuum", "--keep", 1),
         ("search", "velvet accordion", "-k", 1),
     ):
         answer = stockroom(*arguments, "--home", odd_home)
@@ -79,10 +79,10 @@ def test_a_home_that_may_only_be_read_answers_and_refuses_in_one_line_what_would
     (tmp_path / "delta.jsonl").write_text('{"op": "delete", "product_locale": "us", "product_id": "N1"}')
     for arguments in (
         ("build",),
-        ("build", "--rebuild"),
+        ("replay",),
         ("apply", tmp_path / "delta.jsonl"),
         ("apply", "--incoming"),
-        ("clean",),
+        ("vacuum",),
         ("rollback",),
         ("train",),
         ("tune", "--trials", 1),

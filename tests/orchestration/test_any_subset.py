@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from orchestration.commands.apply import apply
 from orchestration.commands.build import build
-from orchestration.commands.rebuild import rebuild
+from orchestration.commands.replay import replay
 from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.defs.build_definitions import assemble
@@ -137,7 +137,7 @@ def test_any_subset_in_any_order_ends_where_a_full_build_ends(built, tmp_path_fa
         elif life.files:
             apply(life.run_context, life.files[-1:])
     apply(life.run_context, [life.files[-1] if life.files else life.delta(0)])
-    assert rebuild(life.run_context).agrees
+    assert replay(life.run_context).agrees
     shutil.rmtree(folder)
 
 
@@ -151,4 +151,4 @@ def test_a_build_goes_on_from_any_subset_too(built, tmp_path, monkeypatch):
     assert live.release == built.report["release"]  # not before all of it was followed
     build(life.run_context)
     assert life.run_context.home.releases.live().release > live.release
-    assert rebuild(life.run_context).agrees
+    assert replay(life.run_context).agrees

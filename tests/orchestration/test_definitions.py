@@ -220,11 +220,11 @@ def test_a_fold_makes_anew_what_hangs_on_the_split_and_nothing_before_it():
     }
 
 
-def test_a_rebuild_makes_anew_what_every_model_goes_by_and_mines_nothing():
+def test_a_replay_makes_anew_what_every_model_goes_by_and_mines_nothing():
     keys = defs.resolve_job_def("derived_tables").asset_layer.executable_asset_keys
     assert {".".join(key.path) for key in keys} == {*DERIVED_TABLES, "registry.dated"}
 
 
 def test_dagsters_pages_can_load_every_job():
     jobs = {job.name for job in defs.get_repository_def().get_all_jobs()}
-    assert jobs >= {"build", "apply", "clean", "training_inputs", "derived_tables", "fold_inputs"}
+    assert jobs >= {"build", "apply", "vacuum", "training_inputs", "derived_tables", "fold_inputs"}

@@ -86,7 +86,7 @@ def test_a_build_is_stopped_anywhere_and_the_next_one_goes_on(built, tmp_path):
 def test_who_waits_for_another_run_says_so_and_can_be_stopped(copy_home):
     home = open_home(load_settings(copy_home()))
     with run_lock(home):
-        process = start("clean", "--home", home.root)
+        process = start("vacuum", "--home", home.root)
         line = process.stderr.readline()
         assert line.startswith(f"waiting for process {os.getpid()} (")
         assert line.endswith(f"which holds {home.root / 'run.lock'}; at most 3600 s\n")

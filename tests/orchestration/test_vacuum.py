@@ -20,13 +20,13 @@ from orchestration.config.settings import load_settings
 from orchestration.defs.build_definitions import assemble
 from orchestration.serving.lookup import Lookup
 from orchestration.serving.searcher import Searcher
-from orchestration.vacuum import clean
+from orchestration.vacuum import vacuum
 from warehouse.errors import WarehouseError
 from warehouse.features import datasets
 from warehouse.history import checkpoints
-from warehouse.settings import CleanSettings
+from warehouse.settings import VacuumSettings
 
-SETTINGS = CleanSettings(keep_releases=2, keep_points=1, keep_runs=2, keep_hours=0, grace_hours=0)
+SETTINGS = VacuumSettings(keep_releases=2, keep_points=1, keep_runs=2, keep_hours=0, grace_hours=0)
 QUERIES = ["velvet accordion", "black tent", "ノートパソコン ケース"]
 TABLES = ("staging.products", "features.products", "training.pairs")
 
@@ -66,7 +66,7 @@ def _open(home):
 
 
 def _run(run_context, **options):
-    return clean(run_context.home, SETTINGS, encoder_fingerprint(run_context.encoder), **options)
+    return vacuum(run_context.home, SETTINGS, encoder_fingerprint(run_context.encoder), **options)
 
 
 @pytest.fixture(scope="module")
@@ -201,10 +201,10 @@ def test_a_clean_finds_nothing_after_a_clean(cleaned, stockroom):
     assert (again.vector_tables, again.encoders, again.embeddings, again.runs, again.online_rows) == ([], [], 0, 0, 0)
     assert (again.vector_versions, again.snapshots_expired, again.lake_files) == (0, [], 0)
     assert (run_context.home.lake.snapshot(), run_context.home.releases.all()) == before
-    job = assemble().resolve_job_def("clean")
-    assert job.execute_in_process(resources={"run_context": replace(_open(run_context.home), clean=SETTINGS)}).success
+    job = assemble().resolve_job_def("vacuum")
+    assert job.execute_in_process(resources={"run_context": replace(_open(run_context.home), vacuum=SETTINGS)}).success
     assert (run_context.home.lake.snapshot(), run_context.home.releases.all()) == before
-    shown = stockroom("clean", "--dry-run", "--keep", "2", "--home", run_context.home.root).out
+    shown = stockroom("vacuum", "--dry-run", "--keep", "2", "--home", run_context.home.root).out
     assert "Nothing is there that can go." in shown
 
 
@@ -275,30 +275,30 @@ def test_the_live_index_is_made_whole_and_goes_live_with_the_same_rows(grown, tm
     before = home.releases.publish(kind="catalogue", vector_version=version, published_at=now, **told).release
     rows = _answers(open_run_context(load_settings(root)), before)
 
-    shown = stockroom("clean", "--dry-run", "--home", root).out
+    shown = stockroom("vacuum", "--dry-run", "--home", root).out
     assert "would index       1 rows that lay outside the vector index" in shown
-    assert json.loads(stockroom("clean", "--json", "--home", root).out)["rows_indexed"] == 1
+    assert json.loads(stockroom("vacuum", "--json", "--home", root).out)["rows_indexed"] == 1
     run_context = open_run_context(load_settings(root))
     after = run_context.home.releases.live()
     assert after.release == before.release + 1
     assert _answers(run_context, after) == rows
     status = run_context.home.vectors.index_status(after.vector_table)
     assert (status.segments, status.unindexed_rows) == (1, 0)
-    assert json.loads(stockroom("clean", "--json", "--home", root).out)["rows_indexed"] == 0
+    assert json.loads(stockroom("vacuum", "--json", "--home", root).out)["rows_indexed"] == 0
     shutil.rmtree(root)
 
 
 def test_what_is_young_stays(grown):
     run_context = open_run_context(load_settings(grown.root))
-    report = clean(run_context.home, CleanSettings(keep_releases=1, keep_points=1), "enc", dry_run=True)
+    report = vacuum(run_context.home, VacuumSettings(keep_releases=1, keep_points=1), "enc", dry_run=True)
     assert report.releases == [1, 2, 3, 4]
     assert report.points == grown.points
     assert (report.vector_tables, report.vector_versions) == ([], 0)
 
 
 def test_an_empty_home_has_nothing_to_clean(stockroom, tmp_path):
-    answer = stockroom("clean", "--home", tmp_path / "home")
+    answer = stockroom("vacuum", "--home", tmp_path / "home")
     assert (answer.status, "no data in" in answer.err) == (1, True)
     with pytest.raises(WarehouseError, match="no data"):
-        clean(open_run_context(load_settings(tmp_path / "home")).home, SETTINGS, "enc")
+        vacuum(open_run_context(load_settings(tmp_path / "home")).home, SETTINGS, "enc")
     assert not (tmp_path / "home").exists()

@@ -125,7 +125,7 @@ class RawFiles(dy.Schema):
     after_arrival = dy.Int64(
         nullable=True,
         metadata=about(
-            "the last delta that had come in before it, 0 for none: a rebuild starts from the file and goes on after it"
+            "the last delta that had come in before it, 0 for none: a replay starts from the file and goes on after it"
         ),
     )
     checked_at = checked_at()

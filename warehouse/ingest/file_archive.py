@@ -58,7 +58,7 @@ class FileArchive:
             WarehouseError: It is not kept, or its copy is damaged.
         """
         kept = self._path(sha256)
-        hint = "bring a full snapshot in, from which a rebuild can start: stockroom build --raw DIR"
+        hint = "bring a full snapshot in, from which a replay can start: stockroom build --raw DIR"
         if not kept.exists():
             raise WarehouseError(f"{kept} is missing", hint)
         path.parent.mkdir(parents=True, exist_ok=True)

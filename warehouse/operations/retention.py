@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from warehouse.history import checkpoints
 from warehouse.home import Home
 from warehouse.serving.release_log import Release
-from warehouse.settings import CleanSettings
+from warehouse.settings import VacuumSettings
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Retained:
     expired: list[int]
 
 
-def retained(home: Home, settings: CleanSettings, now: datetime, made_from: Sequence[int] = ()) -> Retained:
+def retained(home: Home, settings: VacuumSettings, now: datetime, made_from: Sequence[int] = ()) -> Retained:
     """Decide what stays.
 
     Args:

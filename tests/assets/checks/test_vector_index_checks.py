@@ -81,7 +81,7 @@ def test_an_altered_vector(run_context, spoil):
     found = _check(run_context)
     assert list(found) == ["vectors_are_what_the_model_makes"]
     assert f"vector {key} other than the model makes them" in found["vectors_are_what_the_model_makes"]
-    assert "build --rebuild" in found["vectors_are_what_the_model_makes"]
+    assert "replay" in found["vectors_are_what_the_model_makes"]
 
 
 def test_a_row_that_a_model_made_of_other_features(run_context, spoil):

@@ -111,7 +111,7 @@ def test_a_wrong_settings_file_is_refused_by_what_is_wrong(stockroom, tmp_path, 
 
 def test_an_error_is_one_line_of_what_is_wrong_and_how_to_mend_it(stockroom, tmp_path, monkeypatch):
     monkeypatch.setenv("STOCKROOM_ENCODER__MODEL", "none/such")
-    answer = stockroom("clean", "--home", tmp_path)
+    answer = stockroom("vacuum", "--home", tmp_path)
     assert answer.status == 1
     assert answer.err.startswith("error: the encoder 'none/such' is neither")
     assert "cache; set STOCKROOM_ENCODER__MODEL" in answer.err

@@ -148,7 +148,9 @@ def test_the_list_is_newest_first_and_marks_what_is_live(story, stockroom):
 def test_two_releases_are_told_apart_by_products_and_by_answers(story, stockroom):
     run_context, *_ = story
     home = run_context.home.root
-    found = json.loads(stockroom("diff-release", "1", "4", "-k", "5", "--queries", "30", "--json", "--home", home).out)
+    found = json.loads(
+        stockroom("releases", "diff", "1", "4", "-k", "5", "--queries", "30", "--json", "--home", home).out
+    )
     assert found["products"] == {"added": 2, "removed": 0, "changed": 1}
     assert 0 < found["queries"] <= 30
     assert 0 < found["overlap"] <= 1
@@ -157,7 +159,7 @@ def test_two_releases_are_told_apart_by_products_and_by_answers(story, stockroom
     assert (again.overlap, again.same) == (found["overlap"], found["same"])
     assert again.products == {"added": 0, "removed": 2, "changed": 1}
     assert [row.only_a for row in again.most_changed] == [row["only_b"] for row in found["most_changed"]]
-    assert "products     0 added, 0 removed, 0 changed" in stockroom("diff-release", "1", "3", "--home", home).out
+    assert "products     0 added, 0 removed, 0 changed" in stockroom("releases", "diff", "1", "3", "--home", home).out
 
 
 def test_a_release_is_as_it_is_itself(story):
@@ -184,7 +186,7 @@ def test_the_overlap_is_the_share_of_products_in_both_lists(story, monkeypatch):
     [
         (("rollback", "9"), "there is no release 9; there are 1 to 6"),
         (("rollback", "4"), "searches answer with release 4 already"),
-        (("diff-release", "1", "9"), "there is no release 9"),
+        (("releases", "diff", "1", "9"), "there is no release 9"),
     ],
 )
 def test_what_cannot_be_gone_back_to_is_named(story, stockroom, arguments, message):

@@ -156,11 +156,11 @@ def test_no_asset_starts_runs_by_itself(instance):
     """A second thing that starts runs would start one for a change that has one already."""
     assert all(node.automation_condition is None for node in defs.resolve_asset_graph().asset_nodes)
     assert {sensor.name for sensor in defs.sensors} == {"incoming"}
-    assert {schedule.name for schedule in defs.schedules} == {"retrain", "clean"}
+    assert {schedule.name for schedule in defs.schedules} == {"retrain", "vacuum"}
 
 
 @pytest.mark.parametrize(
-    ("name", "setting", "job"), [("retrain", "retrain_cron", "build"), ("clean", "clean_cron", "clean")]
+    ("name", "setting", "job"), [("retrain", "retrain_cron", "build"), ("vacuum", "vacuum_cron", "vacuum")]
 )
 def test_a_schedule_is_off_until_it_is_given_a_time(name, setting, job):
     def schedule(settings):

@@ -11,7 +11,7 @@ from warehouse.home import Home
 from warehouse.lake.lake import Lake
 from warehouse.operations.retention import Retained, retained
 from warehouse.operations.rollback import roll_back
-from warehouse.settings import CleanSettings
+from warehouse.settings import VacuumSettings
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(days=30)
@@ -54,7 +54,7 @@ def run(home: Home) -> Callable[[str], int]:
 
 
 def keep(home: Home, releases: int = 1, points: int = 1, hours: float = 0, made_from: tuple[int, ...] = ()) -> Retained:
-    settings = CleanSettings(keep_releases=releases, keep_points=points, keep_hours=hours)
+    settings = VacuumSettings(keep_releases=releases, keep_points=points, keep_hours=hours)
     return retained(home, settings, LATER, made_from)
 
 

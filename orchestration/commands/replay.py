@@ -1,4 +1,4 @@
-"""The rebuilder: the lake and the live model's vectors made again from the files that came in, and held against what is there."""
+"""Replay: the lake and the live model's vectors made again from the files that came in, and held against what is there."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from orchestration.instance.locks import run_lock
 from warehouse.ingest.full_snapshot import require_raw
 from warehouse.ingest.time_series_files import check_files
 from warehouse.lake.sync_tables import sync
-from warehouse.operations.replay import replay
+from warehouse.operations.replay import replay as replay_into
 from warehouse.operations.scratch_home import copy_feature_views, scratch_home
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class RebuildReport:
+class ReplayReport:
     """Tell what was replayed, what of it differed from what was there, and what the run that followed came to.
 
     `files` names the last full file of each table, `deltas` counts those brought in again and `superseded` those that a
@@ -38,7 +38,7 @@ class RebuildReport:
         return not (self.differing or any(self.vectors.values()))
 
 
-def rebuild(run_context: RunContext) -> RebuildReport:
+def replay(run_context: RunContext) -> ReplayReport:
     """Replay the files that came in under the live model, and bring lake and vectors in line with what comes of it.
 
     Raw tables and all that follows from them are made in a lake of their own. What differs is then taken over in one
@@ -59,13 +59,13 @@ def rebuild(run_context: RunContext) -> RebuildReport:
         held = pin_live_model(replace(run_context, raw=None, deltas=(), reembed_all=True))
         check_files(home.lake, home.root, home.dated, datetime.now(UTC))
         with scratch_home(home, home.dated) as scratch:
-            done = replay(home, scratch)
+            done = replay_into(home, scratch)
             copy_feature_views(home, scratch)
             derive(replace(held, home=scratch), "derived_tables")
             changed = sync(home.lake, scratch.lake)
         report = run_job(held, "apply")
         vectors = home.journal.run(report.run_id)["vectors.products"]
-    return RebuildReport(
+    return ReplayReport(
         files={file.table: file.name for file in done.snapshots},
         deltas=sum(not delta.superseded for delta in done.deltas),
         superseded=sum(delta.superseded for delta in done.deltas),

@@ -1,4 +1,4 @@
-"""`stockroom diff-release`: what searchers see otherwise in one release than in another."""
+"""`stockroom releases diff`: what searchers see otherwise in one release than in another."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -15,11 +15,11 @@ _NAMED = 3
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("diff-release")(diff_release)
+    """Add the command to the group `releases`."""
+    app.command("diff")(releases_diff)
 
 
-def diff_release(
+def releases_diff(
     a: Annotated[int, typer.Argument(metavar="A", help="Number of a release to compare from.")],
     b: Annotated[int, typer.Argument(metavar="B", help="Number of a release to compare with.")],
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="Length of the lists that are compared.")] = 10,

@@ -1,4 +1,4 @@
-"""`stockroom clean`: room again, and nothing lost that anyone may go back to."""
+"""`stockroom vacuum`: room again, and nothing lost that anyone may go back to."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -9,19 +9,19 @@ from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, write_json
 
 if TYPE_CHECKING:
-    from orchestration.vacuum import CleanReport
+    pass
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("clean")(clean)
+    app.command("vacuum")(vacuum)
 
 
-def clean(
+def vacuum(
     keep: Annotated[
         int | None,
         typer.Option(
-            "--keep", min=1, metavar="N", help="Keep the newest N releases. Default: the setting clean.keep_releases."
+            "--keep", min=1, metavar="N", help="Keep the newest N releases. Default: the setting vacuum.keep_releases."
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and touch nothing.")] = False,
@@ -32,16 +32,16 @@ def clean(
 
     Kept are the newest releases, with all that a search, a lookup or a rollback needs of them; the newest as-of points; and
     the points that the models were made from, so that `stockroom train --as-of` makes each again. What is younger than a day
-    (clean.keep_hours) stays too. The rest goes: versions of vectors, vector tables of refused models, cached embeddings of
+    (vacuum.keep_hours) stays too. The rest goes: versions of vectors, vector tables of refused models, cached embeddings of
     texts that nothing has any more, snapshots of the lake and their files, looked-up rows, what the run log tells of old
     runs. It may be killed and run again.
     """
     from models.encoder.loading import encoder_fingerprint
     from orchestration.config.open_context import open_home
-    from orchestration.vacuum import clean as run
+    from orchestration.vacuum import vacuum as run
 
     settings = settings_for(home)
-    what = settings.clean if keep is None else settings.clean.model_copy(update={"keep_releases": keep})
+    what = settings.vacuum if keep is None else settings.vacuum.model_copy(update={"keep_releases": keep})
     report = run(open_home(settings), what, encoder_fingerprint(settings.encoder), dry_run=dry_run)
     if as_json:
         write_json(asdict(report))
@@ -49,7 +49,7 @@ def clean(
         show(report)
 
 
-def show(report: "CleanReport") -> None:
+def show(report: "VacuumReport") -> None:
     """Print what went, and what stays."""
     said = "would go" if report.dry_run else "gone"
     counts = {

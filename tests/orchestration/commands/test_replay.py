@@ -1,4 +1,4 @@
-"""A rebuild finds nothing where all is well, and mends what is not, whatever the stored hashes say and wherever it is killed."""
+"""A replay finds nothing where all is well, and mends what is not, whatever the stored hashes say and wherever it is killed."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from orchestration.commands.apply import apply
-from orchestration.commands.rebuild import rebuild
+from orchestration.commands.replay import replay
 from orchestration.config.open_context import open_home, open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.serving.searcher import Searcher
@@ -19,16 +19,16 @@ from warehouse.errors import WarehouseError
 from warehouse.lake.sync_tables import DERIVED_TABLES, RAW_TABLES
 from warehouse.vectors.lance_tables import to_vectors
 
-# A rebuild that kills itself where it first comes to the named function.
+# A replay that kills itself where it first comes to the named function.
 REBUILD = """
 import importlib, os, signal, sys
 from pathlib import Path
 module, name = sys.argv[1].split(":")
 setattr(importlib.import_module(module), name, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
-from orchestration.commands.rebuild import rebuild
+from orchestration.commands.replay import replay
 from orchestration.config.settings import load_settings
 from orchestration.config.open_context import open_run_context
-rebuild(open_run_context(load_settings(Path(sys.argv[2]))))
+replay(open_run_context(load_settings(Path(sys.argv[2]))))
 """
 QUERY = "velvet accordion"
 
@@ -73,7 +73,7 @@ def test_where_all_is_well_nothing_differs_and_nothing_is_written(chain, stockro
     run_context, contents, vectors, hits = chain
     home = run_context.home
     before = home.lake.snapshot(), home.releases.live()
-    answer = stockroom("build", "--rebuild", "--json", "--home", home.root)
+    answer = stockroom("replay", "--json", "--home", home.root)
     assert answer.status == 0, answer.err
     report = json.loads(answer.out)
     assert (report["agrees"], report["deltas"], report["superseded"]) == (True, 3, 0)
@@ -116,7 +116,7 @@ def test_what_differs_is_mended_row_by_row_and_killed_it_leaves_the_old_state_wo
         assert _hits(open_home(load_settings(home.root)), run_context) == hits
         assert _contents(home) == expected
 
-    report = rebuild(run_context)
+    report = replay(run_context)
     assert not report.agrees
     assert report.differing == {}  # the killed one had come so far
     assert report.vectors == {"upserted": 1, "deleted": 0}
@@ -124,7 +124,7 @@ def test_what_differs_is_mended_row_by_row_and_killed_it_leaves_the_old_state_wo
     assert home.releases.live().release == live.release + 1
     assert home.releases.live().model_id == live.model_id
     assert (_contents(home), _vectors(home), _hits(home, run_context)) == (contents, vectors, hits)
-    assert rebuild(run_context).agrees
+    assert replay(run_context).agrees
 
 
 def test_what_is_not_kept_is_named_and_nothing_is_written(chain, stockroom):
@@ -135,20 +135,13 @@ def test_what_is_not_kept_is_named_and_nothing_is_written(chain, stockroom):
     copy = home.arrived.root / f"{sha256}.zst"
     lost = copy.read_bytes()
     copy.unlink()
-    answer = stockroom("build", "--rebuild", "--home", home.root)
+    answer = stockroom("replay", "--home", home.root)
     assert answer.status == 1
     assert f"{sha256}.zst is missing" in answer.err.replace("\n", "")
     assert _contents(home) == contents
     copy.write_bytes(lost)
 
 
-def test_it_goes_with_no_other_way_to_bring_rows_in(chain, stockroom):
-    run_context, *_ = chain
-    answer = stockroom("build", "--rebuild", "--force", "--home", run_context.home.root)
-    assert answer.status == 2
-    assert "--rebuild" in answer.err
-
-
 def test_without_a_live_model_there_is_nothing_to_hold(tmp_path):
     with pytest.raises(WarehouseError, match="no raw data"):
-        rebuild(open_run_context(load_settings(tmp_path / "home")))
+        replay(open_run_context(load_settings(tmp_path / "home")))
