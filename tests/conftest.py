@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -14,6 +15,9 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+# In the background of a script Ctrl-C is ignored, and Dagster gives SIGTERM whatever Ctrl-C has: tests' children inherit it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Two test processes share two cores. Libraries read this when they are first used; processes that tests start inherit it.
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1")

@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
 
 _STOPS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 STOPPED = tuple(128 + each for each in _STOPS)
@@ -96,7 +95,8 @@ def _signals() -> Iterator[Callable[[], signal.Signals | None]]:
     """Have Ctrl-C and SIGTERM raise KeyboardInterrupt; yield what tells which of them came first, if one did.
 
     Python writes every signal to the pipe, also while a library has put a handler of its own in place of ours. A signal that
-    the parent process told this one to ignore (nohup) stays ignored.
+    the parent process told this one to ignore stays ignored: Ctrl-C for what a script starts in the background. It gets a
+    handler all the same, since Dagster gives SIGTERM whatever Ctrl-C has.
     """
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
@@ -107,10 +107,14 @@ def _signals() -> Iterator[Callable[[], signal.Signals | None]]:
             came = os.read(reader, 4096)
         except BlockingIOError:
             return None
-        return next((signal.Signals(number) for number in came if number in _STOPS), None)
+        return next((signal.Signals(number) for number in came if number in heard), None)
 
-    heard = [each for each in _STOPS if signal.getsignal(each) is not signal.SIG_IGN]
-    before = {each: signal.signal(each, _interrupt) for each in heard}
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        if number in heard:
+            raise KeyboardInterrupt
+
+    heard = {each for each in _STOPS if signal.getsignal(each) is not signal.SIG_IGN}
+    before = {each: signal.signal(each, interrupt) for each in _STOPS}
     fd_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
         yield arrived
@@ -120,7 +124,3 @@ def _signals() -> Iterator[Callable[[], signal.Signals | None]]:
             signal.signal(each, handler)
         os.close(reader)
         os.close(writer)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt

@@ -9,7 +9,7 @@ from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, write_json
 
 if TYPE_CHECKING:
-    pass
+    from orchestration.vacuum import VacuumReport
 
 
 def register(app: typer.Typer) -> None:

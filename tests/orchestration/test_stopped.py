@@ -116,6 +116,19 @@ def test_a_download_whose_server_is_silent_is_stopped(tmp_path):
             assert stop(process, signal.SIGINT) == (130, [TOLD[signal.SIGINT]])
 
 
+def test_sigterm_stops_what_runs_in_the_background_of_a_script(built, tmp_path):
+    root = tmp_path / "home"
+    in_background = (
+        "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); from orchestration.cli import main; main()"
+    )
+    command = [sys.executable, "-c", in_background, "build", "--raw", str(built.raw), "--home", str(root)]
+    process = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # By then Dagster has put its own handlers in place of others, and has put those back.
+    wait_until(process, lambda: any(root.glob("lake/data/staging/products/*.parquet")))
+    process.send_signal(signal.SIGINT)
+    assert stop(process, signal.SIGTERM) == (143, [TOLD[signal.SIGTERM]])
+
+
 def test_a_signal_that_the_parent_had_ignored_stays_ignored(built):
     ignoring = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
     told = "from orchestration.cli.endings import run; import os; run(lambda: os.kill(os.getpid(), signal.SIGINT))"

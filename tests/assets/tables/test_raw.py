@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from assets.run_context import RunContext
+from assets.run_end import written_down
 from assets.tables.features import feature_products
 from assets.tables.raw import raw_tables
 from assets.tables.staging import staging_products
@@ -61,7 +62,9 @@ def home(begun: Path, tmp_path: Path) -> Home:
 def run(home: Home, raw: Path | None) -> dict[str, str]:
     """Bring a folder in, end the run, and return the data versions that its assets told."""
     chosen: list[dg.AssetsDefinition] = [raw_tables, staging_products, feature_products]
-    done = dg.materialize(chosen, resources={"run_context": RunContext(home, raw=raw)})
+    run_context = RunContext(home, raw=raw)
+    with written_down(run_context):
+        done = dg.materialize(chosen, resources={"run_context": run_context})
     told = {
         ".".join(event.asset_key.path): event.materialization.tags["dagster/data_version"]
         for event in done.get_asset_materialization_events()
