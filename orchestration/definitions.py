@@ -4,4 +4,4 @@ from orchestration.config.settings import load_settings
 from orchestration.defs.build_definitions import assemble
 
 _settings = load_settings()
-defs = assemble(_settings.dated, _settings.automation)
+defs = assemble(_settings.feature_view, _settings.automation)

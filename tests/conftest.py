@@ -192,7 +192,7 @@ def derive() -> "Callable[..., None]":
                 refresh_products(lake, whole=whole, allow_loss=True)
             elif table == "staging.queries":
                 refresh_queries(lake, whole=whole)
-            elif table == "training.dated":
+            elif table == "training.point_in_time":
                 with lake.writing() as connection:
                     point_in_time.register(connection, (), lake.settings)
                 with lake.writing() as connection:

@@ -29,20 +29,20 @@ class Home:
 
     root: Path
     settings: WarehouseSettings = field(default_factory=WarehouseSettings)
-    dated: FeatureViews = ()
+    feature_views: FeatureViews = ()
 
     def __post_init__(self) -> None:
         home_format.require(self.root)
 
     @cached_property
     def contracts(self) -> dict[str, Contract]:
-        """Return the contracts of all tables, those of the dated features that this home declares among them."""
-        return CONTRACTS | {table.contract.table: table.contract for table in self.dated}
+        """Return the contracts of all tables, those of the time-series features that this home declares among them."""
+        return CONTRACTS | {table.contract.table: table.contract for table in self.feature_views}
 
     @cached_property
     def derivations(self) -> dict[str, Derivation]:
         """Return how the derived tables follow from others, in the order in which they are made."""
-        return derivations(table.contract.table for table in self.dated)
+        return derivations(table.contract.table for table in self.feature_views)
 
     @cached_property
     def lake(self) -> Lake:

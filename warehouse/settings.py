@@ -41,7 +41,7 @@ class WarehouseSettings(BaseModel):
     )
     as_of: datetime | None = Field(
         None,
-        description="Time as of which product vectors and searches look up dated features, UTC; none: the time of the "
+        description="Time as of which product vectors and searches look up time-series features, UTC; none: the time of the "
         "newest judgement.",
     )
 

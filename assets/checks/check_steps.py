@@ -91,13 +91,13 @@ CHECKS = (
 
 
 def check_steps(
-    assets: Iterable[dg.AssetsDefinition], dated: Iterable[FeatureView] = ()
+    assets: Iterable[dg.AssetsDefinition], feature_views: Iterable[FeatureView] = ()
 ) -> Iterator[dg.AssetChecksDefinition]:
     """Yield for each asset function one step that looks at all it makes: a step costs more than most checks do.
 
     What does not block has a step of its own, so that no asset depends on it.
     """
-    contracts = [*CONTRACTS.values(), *(table.contract for table in dated)]
+    contracts = [*CONTRACTS.values(), *(table.contract for table in feature_views)]
     for made in assets:
         names = {".".join(key.path) for key in made.keys}
         blocking = [check for check in CHECKS if check.table in names and check.is_blocking]

@@ -16,20 +16,20 @@ from warehouse.errors import WarehouseError
 METADATA_KEY = "dagster/column_lineage"
 
 
-def product_vector_steps(dated: FeatureViews = ()) -> list[Step]:
+def product_vector_steps(feature_views: FeatureViews = ()) -> list[Step]:
     """Return the steps to a product's vector, as the contract and the encoded text have them."""
     contract = CONTRACTS["features.products"]
     columns = (*contract.tower_columns("numeric"), *contract.tower_columns("categorical"))
-    return lineage.vector_steps(columns, product_text().meta.root_names(), dated)
+    return lineage.vector_steps(columns, product_text().meta.root_names(), feature_views)
 
 
-def lineage_metadata(table: str, dated: FeatureViews = ()) -> dict[str, Any]:
+def lineage_metadata(table: str, feature_views: FeatureViews = ()) -> dict[str, Any]:
     """Return a table's column lineage as metadata of its asset; nothing where it has none or it cannot be told."""
     try:
         known = lineage.steps(table) if table in CONTRACTS else ()
     except WarehouseError:  # registry.lineage says so once, for all tables
         return {}
-    others = product_vector_steps(dated) + lineage.dated_steps(dated)
+    others = product_vector_steps(feature_views) + lineage.time_series_steps(feature_views)
     steps = [*known, *(step for step in others if step.table == table)]
     return {METADATA_KEY: column_lineage(steps)} if steps else {}
 

@@ -85,7 +85,7 @@ def table_result(
         **(
             recorded_lineage(run_context, table)
             if run_context.pinned_model
-            else lineage_metadata(table, run_context.home.dated)
+            else lineage_metadata(table, run_context.home.feature_views)
         ),
         **(shown or {}),
     }

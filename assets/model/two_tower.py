@@ -38,7 +38,7 @@ _LEARNT = "split IN ('train', 'validation')"
                 asset_key(name)
                 for name in (
                     "training.pairs",
-                    "training.dated",
+                    "training.point_in_time",
                     "training.negatives",
                     "fitted.vocabulary",
                     "embeddings.texts",
@@ -82,14 +82,18 @@ def model_name(run_context: RunContext) -> str:
         return run_context.pinned_model
     with run_context.home.lake.reading() as connection:
         pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"], _LEARNT)
-        dated = tables.fingerprint(
-            connection, CONTRACTS["training.dated"], f"pair_key IN (SELECT key FROM training.pairs WHERE {_LEARNT})"
+        feature_views = tables.fingerprint(
+            connection,
+            CONTRACTS["training.point_in_time"],
+            f"pair_key IN (SELECT key FROM training.pairs WHERE {_LEARNT})",
         )
         vocabulary = tables.fingerprint(connection, CONTRACTS["fitted.vocabulary"])
     settings = run_context.tower.model_dump_json() + run_context.training.model_dump_json()
-    specs = [str(feature_spec(table, run_context.home.dated)) for table in ("features.queries", "features.products")]
+    specs = [
+        str(feature_spec(table, run_context.home.feature_views)) for table in ("features.queries", "features.products")
+    ]
     mined = [hard_negatives.fingerprint(run_context)] if run_context.training.mined_per_query else []
-    return digest(pairs, dated, vocabulary, TextVectors(run_context).fingerprint, settings, *specs, *mined)
+    return digest(pairs, feature_views, vocabulary, TextVectors(run_context).fingerprint, settings, *specs, *mined)
 
 
 def pairs_fingerprint(run_context: RunContext) -> str:
@@ -100,20 +104,22 @@ def pairs_fingerprint(run_context: RunContext) -> str:
 
 def feature_versions(run_context: RunContext) -> dict[str, str]:
     """Return the data version of each feature table that the towers read, as it now stands."""
-    dated = [table.contract for table in run_context.home.dated if any(column.tower for column in table.columns)]
+    feature_views = [
+        table.contract for table in run_context.home.feature_views if any(column.tower for column in table.columns)
+    ]
     with run_context.home.lake.reading() as connection:
         return {
             contract.table: tables.fingerprint(connection, contract)
-            for contract in (CONTRACTS["features.queries"], CONTRACTS["features.products"], *dated)
+            for contract in (CONTRACTS["features.queries"], CONTRACTS["features.products"], *feature_views)
         }
 
 
-def feature_spec(table: str, dated: FeatureViews = ()) -> FeatureSpec:
-    """Return what one side's tower reads: the feature table's columns that its contract declares, and dated features."""
+def feature_spec(table: str, feature_views: FeatureViews = ()) -> FeatureSpec:
+    """Return what one side's tower reads: the feature table's columns that its contract declares, and time-series features."""
     contract, entities = CONTRACTS[table], _SIDES[table]
     return FeatureSpec(
-        contract.tower_columns("numeric") + tower_columns(dated, entities, "numeric"),
-        contract.tower_columns("categorical") + tower_columns(dated, entities, "categorical"),
+        contract.tower_columns("numeric") + tower_columns(feature_views, entities, "numeric"),
+        contract.tower_columns("categorical") + tower_columns(feature_views, entities, "categorical"),
     )
 
 
@@ -140,8 +146,8 @@ def train_model(run_context: RunContext, model_id: str, snapshot: int) -> None:
 
     vectors = TextVectors(run_context)
     on_epoch = run_context.progress("training", total=run_context.training.epochs)
-    query_spec = feature_spec("features.queries", run_context.home.dated)
-    product_spec = feature_spec("features.products", run_context.home.dated)
+    query_spec = feature_spec("features.queries", run_context.home.feature_views)
+    product_spec = feature_spec("features.products", run_context.home.feature_views)
     model = train(
         training_data(run_context, vectors, query_spec, product_spec),
         query_spec,

@@ -41,7 +41,7 @@ _SHOWN = ("release", "published_at", "kind", "model_id", "vector_version", "snap
             "registry.lineage",
             "features.pairs",
             "quarantine.rows",
-            "training.dated",
+            "training.point_in_time",
         )
     ],
     group_name="releases",
@@ -68,7 +68,7 @@ def releases_live(
     """Publish the lake's state, and mark it as an as-of point; write nothing if searchers would see no difference.
 
     A new model goes live if the gate lets it through. Else the live release stays as it is, unless the catalogue or its
-    dated features changed: then the live model goes on with those. A rollback stays until something changed since. Where a
+    time-series features changed: then the live model goes on with those. A rollback stays until something changed since. Where a
     table has not followed its sources, or was not checked, the live release stays: a run of the whole job goes on from there.
     """
     home, now = run_context.home, datetime.now(UTC)

@@ -27,7 +27,10 @@ _ROWS = 50_000  # products embedded at a time: 150 MB at 384 dimensions
 
 @dg.asset(
     key=asset_key("vectors.products"),
-    deps=[asset_key("model.two_tower"), *map(asset_key, ("features.products", "registry.dated", "embeddings.texts"))],
+    deps=[
+        asset_key("model.two_tower"),
+        *map(asset_key, ("features.products", "registry.feature_views", "embeddings.texts")),
+    ],
     group_name="vectors",
     kinds={"lancedb"},
     metadata=outside_schema(
@@ -68,7 +71,7 @@ def vectors_products(
             "dagster/row_count": run_context.home.vectors.count(model.vector_table) if version else 0,
             "table": model.vector_table,
             "table_version": version,
-            **lineage_metadata("vectors.products", run_context.home.dated),
+            **lineage_metadata("vectors.products", run_context.home.feature_views),
             **first_rows(_SHOWN, products.select(_SHOWN).head(5).iter_rows()),
         },
         {"upserted": written.upserted, "deleted": written.deleted},

@@ -42,7 +42,7 @@ def _unchecked_tables(run_context: RunContext) -> list[str]:
     found = {
         table
         for table, contract in run_context.home.contracts.items()
-        if table in (*RAW_TABLES, *DERIVED_TABLES, "registry.dated") or table.startswith("dated.")
+        if table in (*RAW_TABLES, *DERIVED_TABLES, "registry.feature_views") or table.startswith("timeseries.")
         if not keeps_contract(progress, contract)
     }
     return sorted(found | {check.table for check in _BLOCKING if not has_passed(progress, check)})

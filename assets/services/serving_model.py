@@ -99,7 +99,7 @@ class ServingModel:
         Args:
             queries: key, locale and the cleaned query.
             base: What the model's encoder makes of them; None: as the cache has it.
-            snapshot: Whose dated features count; None: the newest.
+            snapshot: Whose time-series features count; None: the newest.
         """
         if base is None:
             base = self.text_vectors(query_texts(queries))

@@ -1,4 +1,4 @@
-"""What the towers learn from, laid out: a row for each query and product, and one more wherever dated features differ."""
+"""What the towers learn from, laid out: a row for each query and product, and one more wherever time-series features differ."""
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ def training_data(
     """Return the newest training pairs as arrays over all queries and products of the lake.
 
     Products come first as the catalogue has them at the lake's as-of time, which is what validation searches; then once
-    more with the dated features that judged pairs saw at another time. Queries stand once for each set of dated
+    more with the time-series features that judged pairs saw at another time. Queries stand once for each set of time-series
     features that they were judged with.
     """
     lake = run_context.home.lake
@@ -53,33 +53,37 @@ def _spread(vectors: npt.NDArray[np.float32], rows: Rows) -> npt.NDArray[np.floa
 
 
 def columns_of(run_context: RunContext, *entities: str) -> list[str]:
-    """Return the names of all declared dated features of these entities."""
+    """Return the names of all declared time-series features of these entities."""
 
     def names(table: FeatureView) -> list[str]:
         return [table.feature(column.name) for column in table.columns] if table.entity in entities else []
 
-    return [name for table in run_context.home.dated for name in names(table)]
+    return [name for table in run_context.home.feature_views for name in names(table)]
 
 
-def _product_rows(catalogue: pl.DataFrame, pairs: pl.DataFrame, dated: list[str]) -> tuple[pl.DataFrame, Rows, Rows]:
+def _product_rows(
+    catalogue: pl.DataFrame, pairs: pl.DataFrame, feature_views: list[str]
+) -> tuple[pl.DataFrame, Rows, Rows]:
     """Return the product rows, the catalogue row of each, and the row of each pair."""
-    place = catalogue.select("key", *dated).with_row_index("place")
-    seen = pairs.select("product_key", *dated).unique(maintain_order=True)
-    other = seen.join(place, left_on=["product_key", *dated], right_on=["key", *dated], how="anti", nulls_equal=True)
+    place = catalogue.select("key", *feature_views).with_row_index("place")
+    seen = pairs.select("product_key", *feature_views).unique(maintain_order=True)
+    other = seen.join(
+        place, left_on=["product_key", *feature_views], right_on=["key", *feature_views], how="anti", nulls_equal=True
+    )
     other = other.join(place.select("key", "place"), left_on="product_key", right_on="key", maintain_order="left")
-    extra = catalogue[other["place"]].with_columns(other.select(dated))
+    extra = catalogue[other["place"]].with_columns(other.select(feature_views))
     products = pl.concat([catalogue, extra])
-    index = _index(pairs, "product_key", products, dated)
+    index = _index(pairs, "product_key", products, feature_views)
     return products, np.concatenate([np.arange(catalogue.height), other["place"].to_numpy()]).astype(np.int64), index
 
 
-def _query_rows(asked: pl.DataFrame, pairs: pl.DataFrame, dated: list[str]) -> tuple[pl.DataFrame, Rows, Rows]:
+def _query_rows(asked: pl.DataFrame, pairs: pl.DataFrame, feature_views: list[str]) -> tuple[pl.DataFrame, Rows, Rows]:
     """Return the query rows, the query of each, and the row of each pair."""
-    if not dated:
-        return asked, np.arange(asked.height), _index(pairs, "query_key", asked, dated)
-    seen = pairs.select("query_key", *dated).unique(maintain_order=True)
+    if not feature_views:
+        return asked, np.arange(asked.height), _index(pairs, "query_key", asked, feature_views)
+    seen = pairs.select("query_key", *feature_views).unique(maintain_order=True)
     queries = asked.with_row_index("place").join(seen, left_on="key", right_on="query_key", maintain_order="left_right")
-    return queries, queries["place"].to_numpy().astype(np.int64), _index(pairs, "query_key", queries, dated)
+    return queries, queries["place"].to_numpy().astype(np.int64), _index(pairs, "query_key", queries, feature_views)
 
 
 def _mined_rows(run_context: RunContext, asked: pl.DataFrame, catalogue: pl.DataFrame) -> tuple[Rows, Rows]:
@@ -90,12 +94,12 @@ def _mined_rows(run_context: RunContext, asked: pl.DataFrame, catalogue: pl.Data
     return _index(pairs, "query_key", asked, []), _index(pairs, "product_key", catalogue, [])
 
 
-def _index(pairs: pl.DataFrame, key: str, rows: pl.DataFrame, dated: list[str]) -> Rows:
+def _index(pairs: pl.DataFrame, key: str, rows: pl.DataFrame, feature_views: list[str]) -> Rows:
     """Return the row of each pair."""
-    found = pairs.select(key, *dated).join(
-        rows.select("key", *dated).with_row_index("row"),
-        left_on=[key, *dated],
-        right_on=["key", *dated],
+    found = pairs.select(key, *feature_views).join(
+        rows.select("key", *feature_views).with_row_index("row"),
+        left_on=[key, *feature_views],
+        right_on=["key", *feature_views],
         how="left",
         nulls_equal=True,
         maintain_order="left",

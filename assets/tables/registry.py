@@ -33,8 +33,8 @@ def registry_lineage(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
     """Write for every column where it comes from; a table whose SQL cannot be read is left out, with a warning."""
-    declared_here = run_context.home.dated
-    steps = product_vector_steps(declared_here) + column_lineage.dated_steps(declared_here)
+    declared_here = run_context.home.feature_views
+    steps = product_vector_steps(declared_here) + column_lineage.time_series_steps(declared_here)
     for table in CONTRACTS:
         try:
             steps += column_lineage.steps(table)

@@ -1,4 +1,4 @@
-"""The dated features: a table for each file that the home declares, and what each judged pair sees of them."""
+"""The time-series features: a table for each file that the home declares, and what each judged pair sees of them."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,14 +16,14 @@ from warehouse.features import drift, point_in_time
 from warehouse.ingest.time_series_files import take_in
 
 
-def dated_assets(declared: Sequence[FeatureView]) -> list[dg.AssetsDefinition]:
+def feature_view_assets(declared: Sequence[FeatureView]) -> list[dg.AssetsDefinition]:
     """Return the assets of all declared tables, of the registry that lists them and of what training sees of them."""
     files = [_file_asset(table) for table in declared]
-    return [*files, _registry_asset(tuple(table.contract.table for table in declared)), training_dated]
+    return [*files, _registry_asset(tuple(table.contract.table for table in declared)), training_point_in_time]
 
 
 def _file_asset(table: FeatureView) -> dg.AssetsDefinition:
-    def dated_table(
+    def time_series_table(
         context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
     ) -> dg.MaterializeResult[Any]:
         # The clock only refuses rows, it is written nowhere.
@@ -34,26 +34,30 @@ def _file_asset(table: FeatureView) -> dg.AssetsDefinition:
         shown = {"distributions": plots.distributions(stats)} if stats.height and not run_context.pinned_model else {}
         return table_result(context, run_context, table.contract, asdict(taken), shown)
 
-    definition: dg.AssetsDefinition = dg.asset(**table_asset(table.contract, kinds={"parquet", "duckdb"}))(dated_table)
+    definition: dg.AssetsDefinition = dg.asset(**table_asset(table.contract, kinds={"parquet", "duckdb"}))(
+        time_series_table
+    )
     return definition
 
 
 def _registry_asset(names: tuple[str, ...]) -> dg.AssetsDefinition:
-    def registry_dated(
+    def registry_feature_views(
         context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
     ) -> dg.MaterializeResult[Any]:
         home = run_context.home
         with home.lake.writing() as connection:
-            change = point_in_time.register(connection, home.dated, home.settings)
-        return table_result(context, run_context, "registry.dated", change.counts)
+            change = point_in_time.register(connection, home.feature_views, home.settings)
+        return table_result(context, run_context, "registry.feature_views", change.counts)
 
     deps = ("staging.judgements", *names)
-    definition: dg.AssetsDefinition = dg.asset(**table_asset("registry.dated", deps=deps))(registry_dated)
+    definition: dg.AssetsDefinition = dg.asset(**table_asset("registry.feature_views", deps=deps))(
+        registry_feature_views
+    )
     return definition
 
 
-@dg.asset(**table_asset("training.dated"))
-def training_dated(
+@dg.asset(**table_asset("training.point_in_time"))
+def training_point_in_time(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
     """Find the event that each judged pair sees: the newest at its time, if it is not too old."""
@@ -66,16 +70,16 @@ def training_dated(
     if unseen:
         facts["warning"] = (
             f"no judged pair sees a value of {', '.join(unseen)}: the keys are others, or every event lies after the "
-            "judgements or further back than max_age_days"
+            "judgements or further back than ttl_days"
         )
-    return table_result(context, run_context, "training.dated", facts, {"pairs_with_values": seen})
+    return table_result(context, run_context, "training.point_in_time", facts, {"pairs_with_values": seen})
 
 
 @table_check(
-    "training.dated",
+    "training.point_in_time",
     "No pair sees an event from after its judgement or one older than the table's maximum age.",
     is_blocking=True,
-    beside=("registry.dated",),
+    beside=("registry.feature_views",),
 )
 def pairs_see_no_future(run_context: RunContext) -> dg.AssetCheckResult:
     """Assert that nothing leaks from the future into training."""

@@ -26,7 +26,7 @@ def lookup(
             "--at",
             metavar="TIME",
             parser=time_from,
-            help="Show the dated features in force at this time; default: the release's as_of.",
+            help="Show the time-series features in force at this time; default: the release's as_of.",
         ),
     ] = None,
     home: HomeOption = None,

@@ -31,7 +31,9 @@ def search(
     ] = None,
     context: Annotated[
         str | None,
-        typer.Option("--context", metavar="KEY", help="Context that it is asked in, for features dated by context."),
+        typer.Option(
+            "--context", metavar="KEY", help="Context that it is asked in, for time-series features of a context."
+        ),
     ] = None,
     at: Annotated[
         datetime | None,

@@ -52,7 +52,7 @@ def train(
         "training.pairs": f"{report.training_rows:,} rows, made anew from raw",
         "  recorded": report.recorded_fingerprint,
         "  recomputed": f"{report.recomputed_fingerprint} (the same)",
-        "training.dated": f"{report.feature_view_fingerprint} (recomputed too)",
+        "training.point_in_time": f"{report.feature_view_fingerprint} (recomputed too)",
         "model": f"{report.model}, {'trained now' if report.trained else 'there already: not trained again'}",
         "weights": f"sha256 {report.weights_sha256}",
         "release": _release(report),

@@ -70,7 +70,7 @@ def apply(run_context: RunContext, files: Sequence[Path], *, retrain: bool = Fal
 
         if not retrain:
             run_context = pin_live_model(run_context)
-        check_files(home.lake, home.root, home.dated, datetime.now(UTC))
+        check_files(home.lake, home.root, home.feature_views, datetime.now(UTC))
         report = run_job(run_context, "build" if retrain else "apply")
         told = home.journal.run(report.run_id)["raw.deltas"]["files"]
         return ApplyReport(told, report.changed, report.snapshot, report.release, report)

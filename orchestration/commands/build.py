@@ -68,7 +68,7 @@ def build(run_context: RunContext, raw: Path | None = None) -> BuildReport:
         run_context = replace(run_context, raw=raw)
     elif run_context.raw is None:
         require_raw(run_context.home.lake)
-    check_files(run_context.home.lake, run_context.home.root, run_context.home.dated, datetime.now(UTC))
+    check_files(run_context.home.lake, run_context.home.root, run_context.home.feature_views, datetime.now(UTC))
     with run_lock(run_context.home):
         return run_job(run_context)
 

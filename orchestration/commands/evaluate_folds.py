@@ -41,7 +41,7 @@ def evaluate_folds(run_context: RunContext, folds: int) -> dict[str, Any]:
     with run_lock(home):
         past = point(home.lake)
         with recomputed_home(home, past.snapshot) as given:
-            own = division.FoldHome(given.root, given.settings, given.dated, given.scratch)
+            own = division.FoldHome(given.root, given.settings, given.feature_views, given.scratch)
             derive(replace(run_context, home=own), "training_inputs")
             bar = run_context.progress("folds", total=folds)
             for fold in range(1, folds + 1):

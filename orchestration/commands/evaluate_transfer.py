@@ -22,8 +22,8 @@ def evaluate_transfer(run_context: RunContext, raw: Path) -> dict[str, Any]:
     """Measure the live model on the test split of an ESCI folder, over that folder's own catalogue.
 
     The folder is cleaned and laid out by the assets of a build, in a lake that is forgotten; nothing is learnt of it: the
-    vocabulary and every fitted value are those that the model keeps. Dated features are missing there. Texts are encoded into
-    the home's embedding cache.
+    vocabulary and every fitted value are those that the model keeps. Time-series features are missing there. Texts are encoded
+    into the home's embedding cache.
 
     Returns:
         What `evaluate_live` returns.
@@ -34,10 +34,10 @@ def evaluate_transfer(run_context: RunContext, raw: Path) -> dict[str, Any]:
     home = run_context.home
     release = live_release(run_context)
     check_folder(raw)
-    with run_lock(home), scratch_home(home, home.dated) as other:
+    with run_lock(home), scratch_home(home, home.feature_views) as other:
         ingest(other.lake, raw)
         with other.lake.writing() as connection:
-            for table in home.dated:  # there, and without a row
+            for table in home.feature_views:  # there, and without a row
                 tables.ensure(connection, table.contract)
         elsewhere = replace(run_context, home=other)
         derive(elsewhere, "training_inputs")

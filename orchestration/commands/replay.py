@@ -57,8 +57,8 @@ def replay(run_context: RunContext) -> ReplayReport:
         from orchestration.runs.derive import derive
 
         held = pin_live_model(replace(run_context, raw=None, deltas=(), reembed_all=True))
-        check_files(home.lake, home.root, home.dated, datetime.now(UTC))
-        with scratch_home(home, home.dated) as scratch:
+        check_files(home.lake, home.root, home.feature_views, datetime.now(UTC))
+        with scratch_home(home, home.feature_views) as scratch:
             done = replay_into(home, scratch)
             copy_feature_views(home, scratch)
             derive(replace(held, home=scratch), "derived_tables")

@@ -16,7 +16,7 @@ from warehouse.lake.reconcile import plan
 from warehouse.operations.release_views import releases_at
 from warehouse.operations.scratch_home import recomputed_home
 
-PAIRS, DATED = "training.pairs", "training.dated"
+PAIRS, POINT_IN_TIME = "training.pairs", "training.point_in_time"
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,9 @@ class TrainReport:
     """Tell what was recomputed as of a snapshot, and what came of it.
 
     `trained` is false where the model of these very inputs was there already. `release` and `release_model` name the
-    release that was made from the snapshot, if one was; `same_model` says whether it used this model. `dated_fingerprint` is
-    that of training.dated, which event each pair sees, recomputed and, where it was recorded, the same as then.
+    release that was made from the snapshot, if one was; `same_model` says whether it used this model.
+    `feature_view_fingerprint` is that of training.point_in_time, which event each pair sees, recomputed and, where it was
+    recorded, the same as then.
     """
 
     snapshot: int
@@ -69,10 +70,10 @@ def train(run_context: RunContext, as_of: str | None = None) -> TrainReport:
             if found != recorded:
                 raise _differs(home, recomputed, past, PAIRS, recorded, found)
             with recomputed.lake.reading() as connection:
-                seen = tables.fingerprint(connection, CONTRACTS[DATED])
-            seen_then = _fingerprint(home, DATED, past)
+                seen = tables.fingerprint(connection, CONTRACTS[POINT_IN_TIME])
+            seen_then = _fingerprint(home, POINT_IN_TIME, past)
             if seen_then not in (None, seen):  # None: no pair has ever seen an event
-                raise _differs(home, recomputed, past, DATED, str(seen_then), seen)
+                raise _differs(home, recomputed, past, POINT_IN_TIME, str(seen_then), seen)
             model_id = model_name(scratch)
             directory = home.models / model_id
             is_new = not (directory / MANIFEST_FILE).exists()

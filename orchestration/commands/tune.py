@@ -135,8 +135,8 @@ def _data(run_context: RunContext) -> "TrainingData":
 
 
 def _specs(run_context: RunContext) -> tuple[FeatureSpec, FeatureSpec]:
-    dated = run_context.home.dated
-    return feature_spec("features.queries", dated), feature_spec("features.products", dated)
+    feature_views = run_context.home.feature_views
+    return feature_spec("features.queries", feature_views), feature_spec("features.products", feature_views)
 
 
 @contextmanager

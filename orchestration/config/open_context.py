@@ -7,7 +7,7 @@ from warehouse.home import Home
 
 def open_home(settings: Settings) -> Home:
     """Return the home that the settings name."""
-    return Home(settings.home.absolute(), settings.warehouse, settings.dated)
+    return Home(settings.home.absolute(), settings.warehouse, settings.feature_view)
 
 
 def open_run_context(settings: Settings) -> RunContext:

@@ -59,7 +59,9 @@ class Settings(BaseSettings):
     release: ReleaseSettings = ReleaseSettings()
     vacuum: VacuumSettings = VacuumSettings()
     automation: AutomationSettings = AutomationSettings()
-    dated: FeatureViews = Field((), description="Files of dated features: a [[dated]] section of the file for each.")
+    feature_view: FeatureViews = Field(
+        (), description="Files of time-series features: a [[feature_view]] section of the file for each."
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -7,7 +7,7 @@ Exactly one thing starts a run for a given change:
 | a delta file lies whole in incoming/ | the sensor `incoming` | one run of the job `apply` for all the files that wait |
 | a week (a setting) went by and the lake is not as the last build left it | the schedule `retrain` | one run of `build` |
 | a night went by (a setting) | the schedule `vacuum` | one run of `vacuum`: it changes nothing that searchers see |
-| anything else (raw folder, dated file, setting) | a person: UI or command line | that one |
+| anything else (raw folder, time-series file, setting) | a person: UI or command line | that one |
 
 No asset has an automation condition. A run of `apply` makes all that a delta changes, so a condition on one of its assets
 would find nothing left to do; one on an asset that `apply` leaves out (evaluation, monitoring, registry) would start a second
@@ -159,7 +159,7 @@ def vacuum_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
 def why_not_train(settings: Settings) -> str | None:
     """Return why a scheduled build would do nothing; None if there may be something to learn."""
     home = open_home(settings)
-    if settings.raw is not None or (home.lake.exists and home.dated):
+    if settings.raw is not None or (home.lake.exists and home.feature_views):
         return None  # files outside of the lake may have changed: a build that finds them unchanged does nothing
     known = points(home.lake) if home.lake.exists else []
     if not known:

@@ -7,7 +7,7 @@ from assets.checks.vector_index_checks import index_checks
 from assets.model import embeddings, hard_negatives, two_tower
 from assets.release import drift, evaluation, live_release, product_vectors, promotion_gate
 from assets.tables import features, fitted, quarantine, raw, registry, staging, training
-from assets.tables.time_series import dated_assets
+from assets.tables.time_series import feature_view_assets
 from orchestration.config.automation import AutomationSettings
 from orchestration.defs.automation import incoming_sensor, retrain_schedule, vacuum_schedule, with_freshness
 from orchestration.defs.jobs import (
@@ -40,13 +40,15 @@ ASSET_MODULES = [
 ]
 
 
-def assemble(dated: FeatureViews = (), automation: AutomationSettings | None = None) -> dg.Definitions:
-    """Return the definitions for a home that declares these tables of dated features, automated as the settings say."""
+def assemble(feature_views: FeatureViews = (), automation: AutomationSettings | None = None) -> dg.Definitions:
+    """Return the definitions for a home that declares these tables of time-series features, automated as the settings say."""
     automation = automation or AutomationSettings()
-    assets = with_freshness([*dg.load_assets_from_modules(ASSET_MODULES), *dated_assets(dated)], automation)
+    assets = with_freshness(
+        [*dg.load_assets_from_modules(ASSET_MODULES), *feature_view_assets(feature_views)], automation
+    )
     return dg.Definitions(
         assets=assets,
-        asset_checks=[*check_steps.check_steps(assets, dated), index_checks],
+        asset_checks=[*check_steps.check_steps(assets, feature_views), index_checks],
         jobs=[build_job, apply_job, vacuum_job, training_inputs_job, derived_tables_job, fold_inputs_job],
         sensors=[incoming_sensor(automation)],
         schedules=[retrain_schedule(automation), vacuum_schedule(automation)],

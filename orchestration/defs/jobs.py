@@ -27,7 +27,7 @@ training_inputs_job = dg.define_asset_job(
     "training_inputs",
     # A table that is made together with one of them is made too.
     selection=dg.AssetSelection.assets("model/two_tower").upstream(include_self=False).required_multi_asset_neighbors()
-    - dg.AssetSelection.groups("raw", "dated"),
+    - dg.AssetSelection.groups("raw", "timeseries"),
     description="Everything between the raw tables and the model: what `stockroom train` makes anew beside the lake.",
 )
 
@@ -35,7 +35,7 @@ derived_tables_job = dg.define_asset_job(
     "derived_tables",
     selection=(
         dg.AssetSelection.groups("staging", "training", "fitted", "features", "quarantine")
-        | dg.AssetSelection.assets("registry/dated")
+        | dg.AssetSelection.assets("registry/feature_views")
     )
     - dg.AssetSelection.assets("training/negatives", "training/mining"),
     description="What follows from the raw tables, for every model: what `stockroom replay` makes anew beside the lake.",

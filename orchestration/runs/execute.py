@@ -21,7 +21,7 @@ def execute(
     """
     run_id = str(uuid4())
     with run_end.written_down(run_context), told_of_checks(instance, run_id):
-        assemble(run_context.home.dated).resolve_job_def(job).execute_in_process(
+        assemble(run_context.home.feature_views).resolve_job_def(job).execute_in_process(
             instance=instance,
             run_id=run_id,
             resources={"run_context": run_context},

@@ -35,11 +35,11 @@ class Lookup:
     def products(self, keys: Sequence[str], at: datetime | None = None) -> list[dict[str, Any]]:
         """Return title, brand, colour and all features of products, in the order of their keys (`locale:product_id`).
 
-        Dated features stand as `table.column`; they are those in force at the release's as-of time, unless a time `at` is
+        time-series features stand as `table.column`; they are those in force at the release's as-of time, unless a time `at` is
         given: then the lake is asked for them, which takes a good deal longer.
 
         Raises:
-            WarehouseError: The release has no such product, or a time is given and no dated features of products are declared.
+            WarehouseError: The release has no such product, or a time is given and no feature view of products is declared.
         """
         return self.features("product", keys, at)
 
@@ -63,7 +63,7 @@ class Lookup:
             frame = point_in_time.add_features(connection, keys, {entity: "key"}, time)
         if frame.width == 1:
             raise WarehouseError(
-                f"release {release.release} has no dated {entity} features that a time could change",
+                f"release {release.release} has no time-series {entity} features that a time could change",
                 "look up without a time, or declare such features and build",
             )
         return [row | then for row, then in zip(rows, frame.iter_rows(named=True), strict=True)]

@@ -80,7 +80,7 @@ class Searcher:
     ) -> list[Hit]:
         """Return the `k` products nearest to the query, best first; of all locales when none is given.
 
-        Dated features of the query and of the `context` that it is asked in are those in force at the time `at`, by
+        time-series features of the query and of the `context` that it is asked in are those in force at the time `at`, by
         default at the release's as-of time, which product vectors always keep to.
 
         Raises:
@@ -104,10 +104,10 @@ class Searcher:
         """Return what the query tower reads of one cleaned query besides its vector."""
         features = self._features(pl.DataFrame([("query", locale, text)], schema=_ASKED, orient="row"))
         if set(self._tower.features.spec.columns) <= set(features.columns):
-            # No dated ones: the lake need not be opened.
+            # No time-series ones: the lake need not be opened.
             if context is not None or at is not None:
                 raise WarehouseError(
-                    f"release {self.release.release} reads no dated features of queries or contexts",
+                    f"release {self.release.release} reads no time-series features of queries or contexts",
                     "search without context and time, or declare such features and build",
                 )
             return features

@@ -23,7 +23,7 @@ from assets.tables.features import feature_products
 from orchestration.commands.build import build
 from orchestration.config.settings import load_settings
 from orchestration.config.open_context import open_run_context
-from warehouse import inspection
+from warehouse.console import sql_console as inspection
 from warehouse.contracts.registry import CONTRACTS
 
 home = Path(sys.argv[1])

@@ -38,7 +38,7 @@ from warehouse.lake import tables
 from warehouse.lake.lake import connect, snapshot_id
 from warehouse.transform.staging import refresh_products, refresh_queries
 
-MAX_AGE_DAYS, ROUNDS, SINGLE, BATCHES, WARM = 30, 3, 2000, 200, 50
+TTL_DAYS, ROUNDS, SINGLE, BATCHES, WARM = 30, 3, 2000, 200, 50
 NUMBERS = [{"name": name, "meaning": name} for name in ("price", "rating", "stock")]
 PRICES = FeatureView.model_validate(
     {
@@ -46,7 +46,7 @@ PRICES = FeatureView.model_validate(
         "file": "events.parquet",
         "entity": "product",
         "key": "key",
-        "max_age_days": MAX_AGE_DAYS,
+        "ttl_days": TTL_DAYS,
         "columns": NUMBERS,
     }
 )
@@ -157,7 +157,7 @@ def summarise(joins: list[float], lookups: dict[str, list[float]]) -> dict[str, 
 def feast(python: str, folder: Path, joined: pl.DataFrame, answers: dict[str, object]) -> dict[str, Any]:
     """Run Feast on the same files, and refuse figures for other answers than ours."""
     script = Path(__file__).parent / "feast" / "store.py"
-    subprocess.run([python, script, folder, str(MAX_AGE_DAYS), str(ROUNDS)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([python, script, folder, str(TTL_DAYS), str(ROUNDS)], check=True, stdout=subprocess.DEVNULL)
     theirs = pl.read_parquet(folder / "feast_joined.parquet").select(joined.columns).sort("place")
     theirs = theirs.with_columns(pl.col("price", "rating", "stock").fill_nan(None))
     assert joined.equals(theirs), "the joins differ"

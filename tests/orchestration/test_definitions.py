@@ -38,8 +38,8 @@ GRAPH = {
         },
         {"duckdb"},
     ),
-    "registry.dated": ({"staging.judgements"}, {"duckdb"}),
-    "training.dated": ({"training.pairs", "registry.dated"}, {"duckdb"}),
+    "registry.feature_views": ({"staging.judgements"}, {"duckdb"}),
+    "training.point_in_time": ({"training.pairs", "registry.feature_views"}, {"duckdb"}),
     "quarantine.rows": (
         {
             "raw.products",
@@ -56,7 +56,7 @@ GRAPH = {
     "training.negatives": ({"training.pairs", "embeddings.texts"}, {"numpy"}),
     "training.mining": ({"training.pairs", "embeddings.texts"}, {"numpy"}),
     "model.two_tower": (
-        {"training.pairs", "training.dated", "training.negatives", "fitted.vocabulary", "embeddings.texts"},
+        {"training.pairs", "training.point_in_time", "training.negatives", "fitted.vocabulary", "embeddings.texts"},
         {"pytorch"},
     ),
     "evaluation.training_log": ({"model.two_tower"}, {"duckdb"}),
@@ -68,7 +68,10 @@ GRAPH = {
         for name in ("versions", "feature_stats", "drift")
     },
     "registry.lineage": (set(), {"duckdb"}),
-    "vectors.products": ({"model.two_tower", "features.products", "registry.dated", "embeddings.texts"}, {"lancedb"}),
+    "vectors.products": (
+        {"model.two_tower", "features.products", "registry.feature_views", "embeddings.texts"},
+        {"lancedb"},
+    ),
     "evaluation.gate": ({"vectors.products", "training.pairs"}, {"numpy"}),
     "evaluation.metrics": ({"vectors.products", "training.pairs", "evaluation.gate"}, {"numpy"}),
     "evaluation.queries": ({"vectors.products", "training.pairs", "evaluation.gate"}, {"numpy"}),
@@ -84,7 +87,7 @@ GRAPH = {
             "registry.features",
             "features.pairs",
             "quarantine.rows",
-            "training.dated",
+            "training.point_in_time",
         },
         {"lancedb"},
     ),
@@ -149,7 +152,7 @@ def test_every_table_has_a_blocking_check_of_its_key(graph):
     assert others == {
         ("training.pairs", "train_is_apart_from_test"),
         ("monitoring.drift", "features_are_steady"),
-        ("training.dated", "pairs_see_no_future"),
+        ("training.point_in_time", "pairs_see_no_future"),
         ("training.negatives", "negatives_are_not_relevant"),
         ("releases.live", "vectors_match_the_catalogue"),
         ("releases.live", "the_gate_let_the_model_through"),
@@ -213,7 +216,7 @@ def test_a_fold_makes_anew_what_hangs_on_the_split_and_nothing_before_it():
         "fitted.vocabulary",
         "features.queries",
         "training.pairs",
-        "training.dated",
+        "training.point_in_time",
         "training.negatives",
         "training.mining",
         "embeddings.texts",
@@ -222,7 +225,7 @@ def test_a_fold_makes_anew_what_hangs_on_the_split_and_nothing_before_it():
 
 def test_a_replay_makes_anew_what_every_model_goes_by_and_mines_nothing():
     keys = defs.resolve_job_def("derived_tables").asset_layer.executable_asset_keys
-    assert {".".join(key.path) for key in keys} == {*DERIVED_TABLES, "registry.dated"}
+    assert {".".join(key.path) for key in keys} == {*DERIVED_TABLES, "registry.feature_views"}
 
 
 def test_dagsters_pages_can_load_every_job():

@@ -25,14 +25,14 @@ from warehouse.sample import write_sample
 PRODUCTS = "shopping_queries_dataset_products.parquet"
 CHANGED = 500
 DECLARED = """
-[[dated]]
+[[feature_view]]
 name = "prices"
 file = "prices.parquet"
 entity = "product"
 key = ["product_locale", "product_id"]
-max_age_days = 30
+ttl_days = 30
 
-[[dated.columns]]
+[[feature_view.columns]]
 name = "price"
 tower = "numeric"
 meaning = "price in USD"
@@ -264,7 +264,7 @@ def test_hard_negatives_follow_the_catalogue_and_are_mined_again_as_of_then(
 
 def feature_view_fingerprint(home: Home, snapshot: int) -> str:
     with home.lake.reading(snapshot) as connection:
-        return tables.fingerprint(connection, CONTRACTS["training.dated"])
+        return tables.fingerprint(connection, CONTRACTS["training.point_in_time"])
 
 
 def test_prices_that_came_later_are_not_seen_as_of_then(
@@ -277,34 +277,34 @@ def test_prices_that_came_later_are_not_seen_as_of_then(
     assert json.loads(stockroom("train", "--json").out)["feature_view_fingerprint"] == now
 
 
-def test_diff_and_snapshots_tell_what_became_of_dated_features(past: Past, stockroom: Stockroom) -> None:
+def test_diff_and_snapshots_tell_what_became_of_time_series_features(past: Past, stockroom: Stockroom) -> None:
     points = (past.first.snapshot, past.second.snapshot)
-    found = json.loads(stockroom("diff", *points, "dated.prices", "--json", "--limit", 99).out)
+    found = json.loads(stockroom("diff", *points, "timeseries.prices", "--json", "--limit", 99).out)
     assert (found["added"], found["removed"], found["changed"], found["columns"]) == (20, 0, 1, {"price": 1})
     assert [row["columns"] for row in found["rows"] if row["change"] == "changed"] == [
         {"price": {"old": 0.99, "new": 7.5}}
     ]
-    assert stockroom("diff", *points, "dated.price").err.count("dated.prices") == 1
+    assert stockroom("diff", *points, "timeseries.price").err.count("timeseries.prices") == 1
     changes = json.loads(stockroom("snapshots", "--limit", 1, "--json").out)[0]["changes"]
-    assert changes["dated.prices"] == {"inserted": 20, "updated": 1, "deleted": 0}
+    assert changes["timeseries.prices"] == {"inserted": 20, "updated": 1, "deleted": 0}
 
 
-def test_a_dated_feature_is_listed_watched_and_led_back_to_its_file(past: Past, stockroom: Stockroom) -> None:
+def test_a_time_series_feature_is_listed_watched_and_led_back_to_its_file(past: Past, stockroom: Stockroom) -> None:
     feature = json.loads(stockroom("features", "prices.price", "--json").out)
     assert (feature["feature"], feature["meaning"], feature["tower"]) == (
-        "dated.prices.price",
+        "timeseries.prices.price",
         "price in USD",
         "numeric",
     )
-    way = "vectors.products.vector < dated.prices.price < prices.parquet.price"
+    way = "vectors.products.vector < timeseries.prices.price < prices.parquet.price"
     assert way in [row["way"] for row in json.loads(stockroom("sql", "--named", "vector_lineage", "--json").out)]
     asked = (
         "SELECT number, rows FROM monitoring.versions JOIN monitoring.feature_stats USING (table_name, version) "
-        "WHERE table_name = 'dated.prices' AND locale = 'all' ORDER BY number"
+        "WHERE table_name = 'timeseries.prices' AND locale = 'all' ORDER BY number"
     )
     first, second = json.loads(stockroom("sql", asked, "--json").out)
     assert second["rows"] == first["rows"] + 20
-    drift = "SELECT DISTINCT reference FROM monitoring.drift WHERE table_name = 'dated.prices'"
+    drift = "SELECT DISTINCT reference FROM monitoring.drift WHERE table_name = 'timeseries.prices'"
     assert {row["reference"] for row in json.loads(stockroom("sql", drift, "--json").out)} == {"previous", "training"}
 
 

@@ -106,7 +106,7 @@ def test_a_broken_file_is_refused_under_its_own_name(tmp_path):
 
 
 @pytest.mark.parametrize("name", PATTERNS)
-def test_a_raw_folder_an_examples_file_and_a_dated_file_are_read_and_not_what_their_names_match(tmp_path, name):
+def test_a_raw_folder_an_examples_file_and_a_time_series_file_are_read_and_not_what_their_names_match(tmp_path, name):
     write_sample(tmp_path / name, 30, seed=1)
     (tmp_path / "a1").mkdir()
     for file in required_files():
@@ -115,13 +115,13 @@ def test_a_raw_folder_an_examples_file_and_a_dated_file_are_read_and_not_what_th
     examples = tmp_path / name / "shopping_queries_dataset_examples.parquet"
     assert read_examples(examples, pl.Series(["us:none"])).missing
     price = FeatureViewColumn(name="price", meaning="price in USD")
-    table = FeatureView(name="prices", file="-", entity="product", max_age_days=30, columns=(price,))
-    dated = tmp_path / f"{name}.parquet"
+    table = FeatureView(name="prices", file="-", entity="product", ttl_days=30, columns=(price,))
+    feature_views = tmp_path / f"{name}.parquet"
     rows = pl.DataFrame({"product_key": ["us:1"], "event_time": [datetime(2022, 1, 1)], "price": [1.5]})  # noqa: DTZ001
-    rows.write_parquet(dated)
+    rows.write_parquet(feature_views)
     (tmp_path / "a1.parquet").write_bytes(b"no parquet")
     with connect(1.0) as connection:
-        assert check_file(connection, dated, table, datetime.now(UTC))["price"] == "DOUBLE"
+        assert check_file(connection, feature_views, table, datetime.now(UTC))["price"] == "DOUBLE"
 
 
 def test_a_plain_path_stays_as_it_is(tmp_path):

@@ -55,7 +55,7 @@ _MINED: Mapping[str, tuple[Column, ...]] = {
 }
 _NAMES = frozenset({"key", "model_id", "system", "metric", "inputs", "epoch", "learning_rate", "is_best", "slice"})
 _NAMES |= {"live_model_id", "baseline", "margin"}
-FROM_FILES = frozenset({"sources", "dated_files"})
+FROM_FILES = frozenset({"sources", "time_series_files"})
 """What makes columns from those of a file: the source of such a step is a file, and no table."""
 
 _FROM_SQL = ("staging", "training", "fitted", "features")
@@ -109,16 +109,16 @@ def steps(table: str) -> tuple[Step, ...]:
     return tuple(_from_sql(contract)) if table.split(".")[0] in _FROM_SQL and _has_sql(table) else ()
 
 
-def dated_steps(declared: FeatureViews) -> list[Step]:
-    """Return the steps to the dated features: from the columns of their files, and on to what judged pairs see of them."""
-    found = (step for table in declared for step in (*_from_dated_file(table), *_to_training(table)))
-    return list(dict.fromkeys(found))  # each table leads to the keys of training.dated in the same way
+def time_series_steps(declared: FeatureViews) -> list[Step]:
+    """Return the steps to the time-series features: from the columns of their files, and on to what judged pairs see of them."""
+    found = (step for table in declared for step in (*_from_time_series_file(table), *_to_training(table)))
+    return list(dict.fromkeys(found))  # each table leads to the keys of training.point_in_time in the same way
 
 
-def vector_steps(columns: Iterable[str], text: Iterable[str], dated: FeatureViews = ()) -> list[Step]:
+def vector_steps(columns: Iterable[str], text: Iterable[str], feature_views: FeatureViews = ()) -> list[Step]:
     """Return the steps to a product's vector: from its text's parts in staging and from the features that the towers read.
 
-    `columns` are those of features.products; of the dated features, those of products that enter the towers count.
+    `columns` are those of features.products; of the time-series features, those of products that enter the towers count.
     """
     made_by, table = "models.towers.numpy_inference", "vectors.products"
     copied = [(column, ("staging.products", column)) for column in ("key", "product_id", "locale", "title")]
@@ -126,7 +126,7 @@ def vector_steps(columns: Iterable[str], text: Iterable[str], dated: FeatureView
     vector += [("vector", ("features.products", column)) for column in columns]
     vector += [
         ("vector", (table.contract.table, column.name))
-        for table in dated
+        for table in feature_views
         if table.entity == "product"
         for column in table.columns
         if column.tower
@@ -170,9 +170,9 @@ def _from_file(source_spec: SourceSpec) -> list[Step]:
     ]
 
 
-def _from_dated_file(table: FeatureView) -> list[Step]:
-    """Return the steps from a file of dated features; a row's key is put together from its entity's and its time."""
-    contract, made_by = table.contract, "dated_files"
+def _from_time_series_file(table: FeatureView) -> list[Step]:
+    """Return the steps from a file of time-series features; a row's key is put together from its entity's and its time."""
+    contract, made_by = table.contract, "time_series_files"
     entity = [("entity_key", column) for column in table.key_columns]
     sources = (
         [("key", column) for column in (*table.key_columns, "event_time")] + entity + [("event_time", "event_time")]
@@ -186,7 +186,7 @@ def _to_training(table: FeatureView) -> list[Step]:
     pairs, events = "training.pairs", table.contract.table
     sources = [("key", pairs, "key"), ("pair_key", pairs, "key"), ("judged_at", pairs, "judged_at")]
     sources += [("event_key", events, "key"), ("event_time", events, "event_time"), ("event_hash", events, INPUT_HASH)]
-    return [Step("training.dated", column, source, name, "dated") for column, source, name in sources]
+    return [Step("training.point_in_time", column, source, name, "timeseries") for column, source, name in sources]
 
 
 def _from_sql(contract: Contract) -> list[Step]:

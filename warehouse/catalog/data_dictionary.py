@@ -16,10 +16,10 @@ from warehouse.lake import tables
 from warehouse.lake.lake import Lake
 from warehouse.lake.reconcile import Plan
 
-FEATURES = ("features.", "dated.")
+FEATURES = ("features.", "timeseries.")
 """What the names of feature tables begin with."""
 
-_NO_FEATURES = ("entity_key", "event_time")  # whom a dated row speaks of, and when
+_NO_FEATURES = ("entity_key", "event_time")  # whom a time-series row speaks of, and when
 
 EXAMPLES = 5
 """How many values of a feature are shown."""

@@ -109,7 +109,7 @@ class RawSources(dy.Schema):
 
 
 class RawFiles(dy.Schema):
-    """One row per source: the file that a raw or dated table was last filled from."""
+    """One row per source: the file that a raw or time-series table was last filled from."""
 
     key = key_column("the table")
     name = dy.String(nullable=False, metadata=about("file name"))

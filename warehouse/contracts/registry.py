@@ -20,7 +20,7 @@ from warehouse.contracts.monitoring import MonitoringDrift, MonitoringFeatureSta
 from warehouse.contracts.quarantine import QuarantineRows
 from warehouse.contracts.raw import RawFiles, RawJudgements, RawProducts, RawSources
 from warehouse.contracts.staging import StagingJudgements, StagingProducts, StagingQueries
-from warehouse.contracts.time_series import RegistryDated, TrainingDated
+from warehouse.contracts.time_series import RegistryFeatureViews, TrainingPointInTime
 from warehouse.contracts.training import TrainingMining, TrainingNegatives, TrainingPairs, TrainingQueries
 
 CONTRACTS = {
@@ -42,7 +42,7 @@ CONTRACTS = {
         Contract("features.queries", FeatureQueries),
         Contract("features.pairs", FeaturePairs),
         Contract("training.pairs", TrainingPairs),
-        Contract("training.dated", TrainingDated),
+        Contract("training.point_in_time", TrainingPointInTime),
         Contract("training.negatives", TrainingNegatives),
         Contract("training.mining", TrainingMining),
         Contract("evaluation.metrics", EvaluationMetrics),
@@ -61,6 +61,6 @@ CONTRACTS = {
         Contract("registry.features", RegistryFeatures),
         Contract("registry.changes", RegistryChanges),
         Contract("registry.watermarks", RegistryWatermarks),
-        Contract("registry.dated", RegistryDated),
+        Contract("registry.feature_views", RegistryFeatureViews),
     )
 }

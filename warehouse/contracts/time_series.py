@@ -1,4 +1,4 @@
-"""Dated features of the user's own: how they are declared, and the contract of each table that follows from it."""
+"""time-series features of the user's own: how they are declared, and the contract of each table that follows from it."""
 
 import hashlib
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _TYPES: dict[str, type[dy.Column]] = {"number": dy.Float64, "text": dy.String, "
 
 
 class FeatureViewColumn(BaseModel):
-    """Declare one column of a file of dated features."""
+    """Declare one column of a file of time-series features."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,17 +46,17 @@ class FeatureViewColumn(BaseModel):
 
 
 class FeatureView(BaseModel):
-    """Declare a parquet file of dated features: whom they are of, and how long a value counts."""
+    """Declare a parquet file of time-series features: whom they are of, and how long a value counts."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=_NAME, description="The lake table is dated.<name>.")
+    name: str = Field(pattern=_NAME, description="The lake table is timeseries.<name>.")
     file: str = Field(min_length=1, description="Parquet file; a relative path is one in the home.")
     entity: Entity = Field(description="Whom a row speaks of.")
     key: str | tuple[str, ...] | None = Field(
         None, description="Column with the entity's key, or those that make it up; default: <entity>_key."
     )
-    max_age_days: float = Field(gt=0, le=36_500, description="How long a value counts after its event_time, in days.")
+    ttl_days: float = Field(gt=0, le=36_500, description="How long a value counts after its event_time, in days.")
     columns: tuple[FeatureViewColumn, ...] = Field(min_length=1, description="The file's features.")
 
     @property
@@ -65,14 +65,14 @@ class FeatureView(BaseModel):
         return (self.key,) if isinstance(self.key, str) else self.key or (f"{self.entity}_key",)
 
     @property
-    def max_age_us(self) -> int:
+    def ttl_us(self) -> int:
         """Return the maximum age in microseconds."""
-        return round(self.max_age_days * 86_400_000_000)
+        return round(self.ttl_days * 86_400_000_000)
 
     @property
-    def contract(self) -> "DatedContract":
+    def contract(self) -> "TimeSeriesContract":
         """Return the contract of the lake table."""
-        days = f"{self.max_age_days:g} day{'' if self.max_age_days == 1 else 's'}"
+        days = f"{self.ttl_days:g} day{'' if self.ttl_days == 1 else 's'}"
         members: dict[str, object] = {
             "__doc__": f"One row per {self.entity} and event_time; a value counts for {days} from then on.",
             "__module__": __name__,
@@ -84,8 +84,8 @@ class FeatureView(BaseModel):
         }
         for column in self.columns:
             members[column.name] = _TYPES[column.holds](nullable=True, metadata=about(column.meaning, column.tower))
-        schema = type("Dated" + self.name.title().replace("_", ""), (dy.Schema,), members)
-        return DatedContract(f"dated.{self.name}", schema, self.model_dump_json())
+        schema = type("TimeSeries" + self.name.title().replace("_", ""), (dy.Schema,), members)
+        return TimeSeriesContract(f"timeseries.{self.name}", schema, self.model_dump_json())
 
     def feature(self, column: str) -> str:
         """Return the name under which a column stands beside the features of the house: `prices.price`."""
@@ -102,7 +102,7 @@ class FeatureView(BaseModel):
 
 
 @dataclass(frozen=True)
-class DatedContract(Contract):
+class TimeSeriesContract(Contract):
     """Bind a declared schema to its table, and know its declaration by heart: there is no source to read."""
 
     declaration: str
@@ -120,7 +120,7 @@ def _unlike(tables: tuple[FeatureView, ...]) -> tuple[FeatureView, ...]:
 
 
 FeatureViews = Annotated[tuple[FeatureView, ...], AfterValidator(_unlike)]
-"""All tables of dated features that a home declares."""
+"""All tables of time-series features that a home declares."""
 
 
 def tower_columns(
@@ -136,12 +136,12 @@ def tower_columns(
     )
 
 
-class RegistryDated(dy.Schema):
-    """One row per declared table of dated features, as the lake's readers need it: no settings are asked then."""
+class RegistryFeatureViews(dy.Schema):
+    """One row per declared table of time-series features, as the lake's readers need it: no settings are asked then."""
 
     key = key_column("the table's name")
     entity = dy.String(nullable=False, metadata=about("whom its rows speak of: product, query or context"))
-    max_age_days = dy.Float64(nullable=False, metadata=about("how long a value counts after its event_time, in days"))
+    ttl_days = dy.Float64(nullable=False, metadata=about("how long a value counts after its event_time, in days"))
     as_of = dy.Datetime(
         nullable=False,
         time_unit="us",
@@ -151,16 +151,16 @@ class RegistryDated(dy.Schema):
     declaration = dy.String(nullable=False, metadata=about("the whole declaration, as JSON"))
 
 
-class TrainingDated(dy.Schema):
-    """One row per judged pair and dated table that had a value in force at judged_at: the event that the model sees.
+class TrainingPointInTime(dy.Schema):
+    """One row per judged pair and time-series table that had a value in force at judged_at: the event that the model sees.
 
     The event is the newest one at or before judged_at, and no older than the table's maximum age.
     """
 
     key = key_column("pair_key:table")
     pair_key = dy.String(nullable=False, metadata=about("key in training.pairs"))
-    table = dy.String(nullable=False, metadata=about("the dated table"))
-    event_key = dy.String(nullable=False, metadata=about("key in the dated table"))
+    table = dy.String(nullable=False, metadata=about("the time-series table"))
+    event_key = dy.String(nullable=False, metadata=about("key in the time-series table"))
     judged_at = dy.Datetime(nullable=False, time_unit="us", time_zone="UTC", metadata=about("time of the judgement"))
     event_time = dy.Datetime(
         nullable=False, time_unit="us", time_zone="UTC", metadata=about("when the values came into force")

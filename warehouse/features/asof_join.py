@@ -6,7 +6,7 @@ import polars as pl
 _Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
-def newest_events(events: pl.DataFrame, points: pl.DataFrame, max_age_us: int) -> pl.Series:
+def newest_events(events: pl.DataFrame, points: pl.DataFrame, ttl_us: int) -> pl.Series:
     """Return for each point the row number of the event in force, null where there is none.
 
     That is the newest event of the point's entity at or before its time, unless it is older than the maximum age.
@@ -16,7 +16,7 @@ def newest_events(events: pl.DataFrame, points: pl.DataFrame, max_age_us: int) -
     Args:
         events: entity_key (text) and event_time (µs, UTC), no pair of them twice.
         points: entity_key (text or null) and as_of (µs, UTC), in any order.
-        max_age_us: The oldest an event may be, in µs.
+        ttl_us: The oldest an event may be, in µs.
 
     Returns:
         Row numbers of `events` (uint32), one a point.
@@ -29,7 +29,7 @@ def newest_events(events: pl.DataFrame, points: pl.DataFrame, max_age_us: int) -
     event_times, point_times = _microseconds(events["event_time"]), _microseconds(points["as_of"])
     first = min(int(event_times.min()), int(point_times.min()))
     span = max(int(event_times.max()), int(point_times.max())) - first
-    age = min(max_age_us, span)
+    age = min(ttl_us, span)
     width = span + age + 1
     # Times of thousands of years for thousands of entities are too much for one number: then entities are told apart.
     by = None if width * (known.height + 1) < 1 << 63 else "entity"

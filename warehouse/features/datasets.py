@@ -14,7 +14,7 @@ from warehouse.lake.sql_tree import restrict
 def products(lake: Lake, snapshot: int | None = None, keys: pl.DataFrame | None = None) -> pl.DataFrame:
     """Return every product: key, product_id, locale, title, brand, color, its features and feature_hash; by locale and id.
 
-    Dated features are those in force at the lake's as-of time. With `keys` (a frame with that one column, `key`) only the
+    time-series features are those in force at the lake's as-of time. With `keys` (a frame with that one column, `key`) only the
     products under them are read.
     """
     with lake.reading(snapshot) as connection:
@@ -34,7 +34,7 @@ def queries(lake: Lake, snapshot: int | None = None, keys: pl.DataFrame | None =
 
 
 def training_pairs(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
-    """Return the train and validation pairs: key, query_key, product_key, label, split, dated features at judged_at."""
+    """Return the train and validation pairs: key, query_key, product_key, label, split, time-series features at judged_at."""
     with lake.reading(snapshot) as connection:
         return point_in_time.add_training_features(connection, connection.sql(tables.sql("read.training_pairs")).pl())
 

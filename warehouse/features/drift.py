@@ -15,7 +15,7 @@ from warehouse.lake.lake import Lake, quote, snapshot_id
 from warehouse.settings import MonitoringSettings
 
 WATCHED = ("features.products", "features.queries", "features.pairs")
-"""The feature tables of the house that are watched, as are all dated features. Their keys begin with the locale."""
+"""The feature tables of the house that are watched, as are all time-series features. Their keys begin with the locale."""
 
 VERSIONS, STATS, DRIFT = (CONTRACTS[f"monitoring.{name}"] for name in ("versions", "feature_stats", "drift"))
 _IDENTIFIERS = frozenset(
@@ -127,7 +127,7 @@ def drifted(drift: pl.DataFrame, settings: MonitoringSettings, threshold: float)
 def _watched(connection: duckdb.DuckDBPyConnection) -> dict[str, Contract]:
     """Return the contracts of the tables that are watched in the state of the lake that the connection sees."""
     known = point_in_time.contracts(connection)
-    return {table: contract for table, contract in known.items() if table in WATCHED or table.startswith("dated.")}
+    return {table: contract for table, contract in known.items() if table in WATCHED or table.startswith("timeseries.")}
 
 
 def _measure(connection: duckdb.DuckDBPyConnection, table: str, version: str, reference: Reference) -> int:

@@ -31,10 +31,10 @@ def keys(connection: duckdb.DuckDBPyConnection, entity: Entity) -> pl.DataFrame:
 def changed_keys(connection: duckdb.DuckDBPyConnection, entity: Entity, since: int) -> pl.DataFrame | None:
     """Return the keys of the rows that may be others than as of an earlier snapshot, a frame (key); None: all may be.
 
-    All may be where dated features changed: a time moves on for every row.
+    All may be where time-series features changed: a time moves on for every row.
     """
     contracts = point_in_time.contracts(connection)
-    everywhere = ["registry.dated", *(name for name in contracts if name.startswith("dated."))]
+    everywhere = ["registry.feature_views", *(name for name in contracts if name.startswith("timeseries."))]
     last = change_feed.last_changes(connection)
     if any(last.get(name, 0) > since for name in everywhere):
         return None
@@ -44,7 +44,7 @@ def changed_keys(connection: duckdb.DuckDBPyConnection, entity: Entity, since: i
 def rows(
     connection: duckdb.DuckDBPyConnection, entity: Entity, keys: pl.DataFrame | None, batch_rows: int = 50_000
 ) -> Iterator[pl.DataFrame]:
-    """Yield the rows of some keys, by key, dated features among them; at least one frame, be it empty.
+    """Yield the rows of some keys, by key, time-series features among them; at least one frame, be it empty.
 
     Args:
         connection: To the lake.

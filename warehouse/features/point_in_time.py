@@ -1,4 +1,4 @@
-"""Dated features looked up: as of a time, never from after it, never older than their maximum age."""
+"""time-series features looked up: as of a time, never from after it, never older than their maximum age."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,8 +20,8 @@ from warehouse.lake.reconcile import Plan
 from warehouse.lake.watermarks import RunMarks
 from warehouse.settings import WarehouseSettings
 
-REGISTRY = CONTRACTS["registry.dated"]
-TRAINING = CONTRACTS["training.dated"]
+REGISTRY = CONTRACTS["registry.feature_views"]
+TRAINING = CONTRACTS["training.point_in_time"]
 
 _TIME = pl.Datetime("us", "UTC")
 _FEW_POINTS = 10_000
@@ -48,20 +48,21 @@ def register(
         {
             "key": table.name,
             "entity": table.entity,
-            "max_age_days": table.max_age_days,
+            "ttl_days": table.ttl_days,
             "as_of": time,
             "declaration": table.model_dump_json(),
         }
         for table in declared
     ]
-    schema = dict.fromkeys(REGISTRY.columns, pl.String()) | {"max_age_days": pl.Float64(), "as_of": _TIME}
+    schema = dict.fromkeys(REGISTRY.columns, pl.String()) | {"ttl_days": pl.Float64(), "as_of": _TIME}
     present = connection.execute(
-        "SELECT DISTINCT table_name FROM duckdb_columns() WHERE database_name = 'lake' AND schema_name = 'dated'"
+        "SELECT DISTINCT schema_name || '.' || table_name FROM duckdb_columns() WHERE database_name = 'lake' "
+        "AND (schema_name IN ('timeseries', 'dated') OR table_name = 'dated')"
     ).fetchall()
     for (name,) in present:
-        if name not in {table.name for table in declared}:
-            connection.execute(f"DROP TABLE dated.{name}")
-            connection.execute("DELETE FROM raw.files WHERE key = ?", [f"dated.{name}"])
+        if name not in {f"timeseries.{table.name}" for table in declared}:  # `dated`: the name in homes of format 2
+            connection.execute(f"DROP TABLE {name}")
+            connection.execute("DELETE FROM raw.files WHERE key = ?", [name])
     return tables.refresh_from(connection, REGISTRY, pl.DataFrame(rows, schema=schema))
 
 
@@ -72,7 +73,7 @@ def as_of(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings) ->
 
 
 def fingerprints(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Return what tells one state of the dated features from another: their declarations' and tables' fingerprints."""
+    """Return what tells one state of the time-series features from another: their declarations' and tables' fingerprints."""
     contracts = [REGISTRY, *(table.contract for table, _ in declarations(connection))]
     return [tables.fingerprint(connection, each) for each in contracts if tables.exists(connection, each.table)]
 
@@ -119,7 +120,7 @@ def add_asked_features(
     context: str | None = None,
     at: datetime | None = None,
 ) -> pl.DataFrame:
-    """Add to the features of queries that are asked (not judged) their dated features and those of the context.
+    """Add to the features of queries that are asked (not judged) their time-series features and those of the context.
 
     Args:
         connection: To the lake.
@@ -144,18 +145,18 @@ def known_query(connection: duckdb.DuckDBPyConnection, query: str, locale: str |
 
 
 def check_context(connection: duckdb.DuckDBPyConnection, context: str) -> None:
-    """Refuse a context that no dated table knows at any time: it would be read as one without features.
+    """Refuse a context that no time-series table knows at any time: it would be read as one without features.
 
     Raises:
         WarehouseError: There is no such key.
     """
-    named = [f"dated.{table.name}" for table, _ in declarations(connection) if table.entity == "context"]
+    named = [f"timeseries.{table.name}" for table, _ in declarations(connection) if table.entity == "context"]
     known = [
         connection.execute(f"SELECT count(*) FROM {name} WHERE entity_key = ?", [context]).fetchone() for name in named
     ]
     if not any(row and row[0] for row in known):
         ask = f'stockroom sql "SELECT DISTINCT entity_key FROM {named[0]}"' if named else "declare one and build"
-        raise WarehouseError(f"no dated features are known of the context {context!r}", f"those there are: {ask}")
+        raise WarehouseError(f"no time-series features are known of the context {context!r}", f"those there are: {ask}")
 
 
 def look_up(connection: duckdb.DuckDBPyConnection, table: FeatureView, points: pl.DataFrame) -> pl.DataFrame:
@@ -164,9 +165,9 @@ def look_up(connection: duckdb.DuckDBPyConnection, table: FeatureView, points: p
     connection.register("points", points)
     # A search asks for a few entities, training for most of them.
     asked = "WHERE entity_key IN (SELECT entity_key FROM points)" if points.height < _FEW_POINTS else ""
-    events = connection.sql(f"SELECT entity_key, event_time, {columns} FROM dated.{table.name} {asked}").pl()
+    events = connection.sql(f"SELECT entity_key, event_time, {columns} FROM timeseries.{table.name} {asked}").pl()
     connection.unregister("points")
-    rows = newest_events(events, points, table.max_age_us)
+    rows = newest_events(events, points, table.ttl_us)
     return events.select(**_features(table)).select(pl.all().gather(rows))
 
 
@@ -177,9 +178,9 @@ def as_of_join(table: FeatureView, points: str) -> str:
     without a value in a column says that there is none from then on: no earlier event speaks in its place.
     """
     return (
-        f"SELECT points.row, points.as_of, events.* FROM {points} AS points ASOF JOIN dated.{table.name} AS events "
+        f"SELECT points.row, points.as_of, events.* FROM {points} AS points ASOF JOIN timeseries.{table.name} AS events "
         "ON points.entity_key = events.entity_key AND points.as_of >= events.event_time "
-        f"WHERE epoch_us(points.as_of) - epoch_us(events.event_time) <= {table.max_age_us}"
+        f"WHERE epoch_us(points.as_of) - epoch_us(events.event_time) <= {table.ttl_us}"
     )
 
 
@@ -190,9 +191,9 @@ def refresh_training(
     *,
     whole: bool = False,
 ) -> Plan:
-    """Bring training.dated up to date: which event each judged pair sees."""
+    """Bring training.point_in_time up to date: which event each judged pair sees."""
     declared = declarations(connection)
-    derivation = derivations(f"dated.{table.name}" for table, _ in declared)[TRAINING.table]
+    derivation = derivations(f"timeseries.{table.name}" for table, _ in declared)[TRAINING.table]
     tables.ensure(connection, TRAINING)
     with following(connection, derivation, made_by(derivation, settings), marks, whole=whole) as found:
         if found.is_nothing or (not declared and TRAINING.table not in tables.ever_filled(connection)):
@@ -207,7 +208,7 @@ def match_pairs(connection: duckdb.DuckDBPyConnection, keys: pl.DataFrame | None
         connection.register("dirty_keys", keys)
         where, among = "pair_key IN (FROM dirty_keys)", " WHERE key IN (FROM dirty_keys)"
     queries = [
-        f"SELECT concat(row, ':', '{table.name}') AS key, row AS pair_key, 'dated.{table.name}' AS \"table\", "
+        f"SELECT concat(row, ':', '{table.name}') AS key, row AS pair_key, 'timeseries.{table.name}' AS \"table\", "
         f"key AS event_key, as_of AS judged_at, event_time, {INPUT_HASH} AS event_hash "
         f"FROM ({as_of_join(table, _pairs(table.entity, among))})"
         for table, _ in declarations(connection)
@@ -218,31 +219,32 @@ def match_pairs(connection: duckdb.DuckDBPyConnection, keys: pl.DataFrame | None
 
 
 def add_training_features(connection: duckdb.DuckDBPyConnection, pairs: pl.DataFrame) -> pl.DataFrame:
-    """Add to pairs (key, …) the features that training.dated says they see, one column `table.column` each."""
+    """Add to pairs (key, …) the features that training.point_in_time says they see, one column `table.column` each."""
     for table, _ in declarations(connection):
         found = connection.execute(
-            f"SELECT pair_key AS row, events.* FROM {TRAINING.table} JOIN dated.{table.name} AS events "
+            f"SELECT pair_key AS row, events.* FROM {TRAINING.table} JOIN timeseries.{table.name} AS events "
             'ON event_key = events.key WHERE "table" = ?',
-            [f"dated.{table.name}"],
+            [f"timeseries.{table.name}"],
         ).pl()
         pairs = pairs.hstack(_values(pairs.select(row="key"), table, found, on="row"))
     return pairs
 
 
 def pairs_with_values(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Return how many pairs see a value, by dated table."""
-    names = [f"dated.{table.name}" for table, _ in declarations(connection)]
+    """Return how many pairs see a value, by time-series table."""
+    names = [f"timeseries.{table.name}" for table, _ in declarations(connection)]
     counted = f'SELECT "table", count(*) FROM {TRAINING.table} GROUP BY ALL'
     seen = dict(connection.execute(counted).fetchall()) if names else {}
     return {name: seen.get(name, 0) for name in names}
 
 
 def broken_pairs(connection: duckdb.DuckDBPyConnection) -> int:
-    """Count the rows of training.dated whose event lies after the judgement or is too old for it."""
+    """Count the rows of training.point_in_time whose event lies after the judgement or is too old for it."""
     return scalar(
         connection,
-        f"SELECT count(*) FROM {TRAINING.table} JOIN {REGISTRY.table} AS declared ON \"table\" = concat('dated.', declared.key) "
-        "WHERE event_time > judged_at OR epoch_us(judged_at) - epoch_us(event_time) > round(max_age_days * 86400000000)",
+        f"SELECT count(*) FROM {TRAINING.table} "
+        f"JOIN {REGISTRY.table} AS declared ON \"table\" = concat('timeseries.', declared.key) "
+        "WHERE event_time > judged_at OR epoch_us(judged_at) - epoch_us(event_time) > round(ttl_days * 86400000000)",
     )
 
 

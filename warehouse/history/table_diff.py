@@ -243,7 +243,7 @@ def _columns(connection: duckdb.DuckDBPyConnection) -> Columns:
 
 
 def _contracts(connection: duckdb.DuckDBPyConnection) -> dict[str, Contract]:
-    """Return the contracts of either snapshot: dated features that only one of them declares can be compared too."""
+    """Return the contracts of either snapshot: time-series features that only one of them declares can be compared too."""
     return point_in_time.contracts(connection, "earlier") | point_in_time.contracts(connection)
 
 

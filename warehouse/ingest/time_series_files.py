@@ -1,4 +1,4 @@
-"""The sources of dated features: a file of the user's own, checked whole before anything is written, then reconciled."""
+"""The sources of time-series features: a file of the user's own, checked whole before anything is written, then reconciled."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ def check_files(lake: Lake, home: Path, declared: Sequence[FeatureView], now: da
 
 
 def take_in(lake: Lake, home: Path, table: FeatureView, now: datetime) -> TimeSeriesIngested:
-    """Make a dated table equal to its file; a file whose bytes were the last to come in is not read again.
+    """Make a time-series table equal to its file; a file whose bytes were the last to come in is not read again.
 
     Raises:
         WarehouseError: The file is missing or broken, a column is missing or of another type, or a row has no key, no
@@ -115,7 +115,7 @@ def _kinds(connection: duckdb.DuckDBPyConnection, path: Path, table: FeatureView
         if name not in kinds:
             raise WarehouseError(
                 f"{path} has no column {name}",
-                f"it has {', '.join(kinds)}; add the column, or correct [[dated]] {table.name} in stockroom.toml",
+                f"it has {', '.join(kinds)}; add the column, or correct [[feature_view]] {table.name} in stockroom.toml",
             )
     return kinds
 
@@ -228,7 +228,8 @@ def _path(home: Path, table: FeatureView) -> Path:
     path = home / table.file
     if not path.is_file():
         raise WarehouseError(
-            f"{path} is missing", f"put the file there, or correct [[dated]] {table.name} in stockroom.toml of the home"
+            f"{path} is missing",
+            f"put the file there, or correct [[feature_view]] {table.name} in stockroom.toml of the home",
         )
     return path
 

@@ -107,10 +107,10 @@ DERIVATIONS = {
             refuses=True,
         ),
         Derivation(
-            "training.dated",
+            "training.point_in_time",
             base="training.pairs",
             target="pair_key",
-            everywhere=("registry.dated",),
+            everywhere=("registry.feature_views",),
             transform="warehouse.features.point_in_time",
         ),
     )
@@ -118,7 +118,7 @@ DERIVATIONS = {
 """Every derived table of the lake, in an order in which they can be made."""
 
 
-def derivations(dated: Iterable[str] = ()) -> dict[str, Derivation]:
-    """Return the derivations in a lake with some tables of dated features, named as `dated.prices`."""
-    pairs = DERIVATIONS["training.dated"]
-    return DERIVATIONS | {pairs.table: replace(pairs, everywhere=(*pairs.everywhere, *sorted(dated)))}
+def derivations(feature_views: Iterable[str] = ()) -> dict[str, Derivation]:
+    """Return the derivations in a lake with some tables of time-series features, named as `timeseries.prices`."""
+    pairs = DERIVATIONS["training.point_in_time"]
+    return DERIVATIONS | {pairs.table: replace(pairs, everywhere=(*pairs.everywhere, *sorted(feature_views)))}

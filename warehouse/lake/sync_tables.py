@@ -22,7 +22,7 @@ DERIVED_TABLES = (
     "staging.judgements",
     "training.queries",
     "training.pairs",
-    "training.dated",
+    "training.point_in_time",
     "fitted.vocabulary",
     "features.products",
     "features.queries",

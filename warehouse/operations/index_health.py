@@ -91,7 +91,7 @@ def table_health(home: Home, name: str, sampled: list[str]) -> TableHealth:
 
 
 def products(home: Home, keys: list[str]) -> pl.DataFrame:
-    """Return some products as they now are: text, features and dated features of those that the catalogue has."""
+    """Return some products as they now are: text, features and time-series features of those that the catalogue has."""
     with home.lake.reading() as connection:
         return pl.concat(
             offline_store.rows(connection, "product", pl.DataFrame({"key": keys}, schema={"key": pl.String}))

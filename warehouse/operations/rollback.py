@@ -4,7 +4,7 @@ A rollback changes what searchers see and nothing else. The lake and the newest 
 release after it goes on from there, under the model that the rollback went back to. Two rules keep it from being undone
 by accident:
 
-- It stays until a run finds that the catalogue, the judgements or the dated features changed since: what was gone back from
+- It stays until a run finds that the catalogue, the judgements or the time-series features changed since: what was gone back from
   is not published again while it is as it was.
 - A model that a rollback took away from searches is not let in again by the gate. Another model is, at once.
 
@@ -19,7 +19,7 @@ from warehouse.history import checkpoints
 from warehouse.home import Home
 from warehouse.serving.release_log import Publication, Release
 
-_SEEN = ("staging", "training", "fitted", "features", "dated")
+_SEEN = ("staging", "training", "fitted", "features", "timeseries")
 """The schemas of what searches, lookups and models are made from."""
 
 
@@ -91,11 +91,11 @@ def held(home: Home, model_id: str) -> str | None:
         return None
     points = [point.snapshot for point in checkpoints.points(home.lake) if point.ended_at <= live.published_at]
     changed = checkpoints.changed_tables(home.lake, points[-1] if points else 0)
-    if any(table.split(".")[0] in _SEEN or table == "registry.dated" for table in changed):
+    if any(table.split(".")[0] in _SEEN or table == "registry.feature_views" for table in changed):
         return None
     return (
         f"release {live.release} stays: it went back from release {before.release} ({live.note}), and catalogue, judgements "
-        "and dated features are as they were then; stockroom build --force or stockroom rollback N ends it"
+        "and time-series features are as they were then; stockroom build --force or stockroom rollback N ends it"
     )
 
 

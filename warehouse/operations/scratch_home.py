@@ -17,7 +17,7 @@ from warehouse.lake import tables
 from warehouse.lake.lake import Lake
 from warehouse.run_log import Journal
 
-_RAW, _DATED = "raw.", "dated."  # what came in from outside, and is not derived
+_RAW, _TIME_SERIES = "raw.", "timeseries."  # what came in from outside, and is not derived
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def recomputed_home(home: Home, snapshot: int) -> Iterator[RecomputedHome]:
             table for table, _ in point_in_time.declarations(connection)
         )  # those of then, whatever is declared now
     with scratch_home(home, declared) as recomputed:
-        _copy(home.lake, snapshot, recomputed, (_RAW, _DATED))
+        _copy(home.lake, snapshot, recomputed, (_RAW, _TIME_SERIES))
         yield recomputed
 
 
@@ -68,14 +68,14 @@ def scratch_home(home: Home, declared: FeatureViews = ()) -> Iterator[Recomputed
 
 
 def copy_feature_views(home: Home, into: RecomputedHome) -> None:
-    """Copy the tables of dated features as they now are, with what is known of their files."""
-    _copy(home.lake, home.lake.snapshot(), into, (_DATED,))
+    """Copy the tables of time-series features as they now are, with what is known of their files."""
+    _copy(home.lake, home.lake.snapshot(), into, (_TIME_SERIES,))
     files = into.contracts["raw.files"]
     with home.lake.reading() as source, into.lake.writing() as connection:
-        found = source.execute(f"FROM {files.table} WHERE starts_with(key, ?)", [_DATED]).pl()
-        dated_files = found.select(name for name in (*files.columns, INPUT_HASH) if name in found.columns)
-        if dated_files.height:
-            connection.execute(f"INSERT INTO {files.table} BY NAME FROM dated_files")
+        found = source.execute(f"FROM {files.table} WHERE starts_with(key, ?)", [_TIME_SERIES]).pl()
+        time_series_files = found.select(name for name in (*files.columns, INPUT_HASH) if name in found.columns)
+        if time_series_files.height:
+            connection.execute(f"INSERT INTO {files.table} BY NAME FROM time_series_files")
 
 
 def _copy(lake: Lake, snapshot: int, into: RecomputedHome, given: tuple[str, ...]) -> None:

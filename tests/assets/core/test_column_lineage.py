@@ -42,16 +42,16 @@ def test_tables_of_data_have_lineage_and_tables_about_tables_have_none() -> None
     assert lineage_metadata("registry.lineage") == {}
 
 
-def test_a_dated_feature_of_products_leads_from_its_file_to_the_vector_and_to_training() -> None:
+def test_a_time_series_feature_of_products_leads_from_its_file_to_the_vector_and_to_training() -> None:
     column = {"name": "price", "meaning": "price in USD", "tower": "numeric"}
-    given = {"file": "in/prices.parquet", "max_age_days": 30, "columns": [column]}
+    given = {"file": "in/prices.parquet", "ttl_days": 30, "columns": [column]}
     products = FeatureView.model_validate({"name": "prices", "entity": "product", **given})
     groups = FeatureView.model_validate({"name": "groups", "entity": "context", **given})
     file = dg.TableColumnDep(dg.AssetKey(["files", "prices.parquet"]), "price")
     declared = (products, groups)
-    assert lineage_metadata("dated.prices", declared)[METADATA_KEY].deps_by_column["price"] == [file]
+    assert lineage_metadata("timeseries.prices", declared)[METADATA_KEY].deps_by_column["price"] == [file]
     vector = {step[2:4] for step in product_vector_steps(declared)} - {step[2:4] for step in product_vector_steps()}
-    assert vector == {("dated.prices", "price")}
-    seen = lineage_metadata("training.dated", declared)[METADATA_KEY].deps_by_column
+    assert vector == {("timeseries.prices", "price")}
+    seen = lineage_metadata("training.point_in_time", declared)[METADATA_KEY].deps_by_column
     assert {dep.asset_key.path[-1] for dep in seen["event_time"]} == {"prices", "groups"}
     assert seen["pair_key"] == [dg.TableColumnDep(dg.AssetKey(["training", "pairs"]), "key")]

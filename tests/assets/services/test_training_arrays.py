@@ -1,4 +1,4 @@
-"""Products and queries get a row for each set of dated features that a judged pair saw."""
+"""Products and queries get a row for each set of time-series features that a judged pair saw."""
 
 import polars as pl
 
@@ -27,7 +27,7 @@ def test_products_stand_once_as_the_catalogue_has_them_and_once_more_wherever_a_
     assert index.tolist() == [0, 3, 3, 1, 4, 5]
 
 
-def test_without_dated_features_every_row_is_itself() -> None:
+def test_without_time_series_features_every_row_is_itself() -> None:
     pairs = pl.DataFrame({"product_key": ["C", "A"], "query_key": ["q2", "q1"]})
     products, product_row, index = _product_rows(CATALOGUE, pairs, [])
     assert products.equals(CATALOGUE)

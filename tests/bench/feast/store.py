@@ -36,7 +36,7 @@ def feature_view(name, entity, path, timestamp, ttl):
     ]
 
 
-def main(folder, max_age_days, rounds):
+def main(folder, ttl_days, rounds):
     """Join three times, then look up what `keys.json` asks for."""
     config = RepoConfig(
         project="bench",
@@ -49,7 +49,7 @@ def main(folder, max_age_days, rounds):
     store = FeatureStore(config=config)
     product = Entity(name="product", join_keys=["key"], value_type=ValueType.STRING)
     prices, price_features = feature_view(
-        "prices", product, folder / "events.parquet", "event_time", timedelta(days=max_age_days)
+        "prices", product, folder / "events.parquet", "event_time", timedelta(days=ttl_days)
     )
     products, product_features = feature_view("products", product, folder / "products.parquet", "as_of", None)
     store.apply([product, prices, products])

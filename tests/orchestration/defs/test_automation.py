@@ -85,7 +85,7 @@ def test_the_run_puts_aside_what_is_no_delta_brings_the_others_in_and_moves_them
     (home.incoming / "bad.jsonl").write_text("no delta")
     release = home.releases.live().release
     request = next_step(home, instance, SETTINGS)
-    job = assemble(home.dated).resolve_job_def("apply")
+    job = assemble(home.feature_views).resolve_job_def("apply")
     assert job.execute_in_process(run_config=request.run_config, instance=instance, tags=request.tags).success
     assert home.releases.live().release == release + 1
     assert {path.relative_to(home.incoming).as_posix() for path in home.incoming.rglob("*.jsonl*")} == {

@@ -22,12 +22,12 @@ def points(*rows):
     return pl.DataFrame(rows, schema={"entity_key": pl.String, "as_of": TIME}, orient="row")
 
 
-def by_looking_at_all(known, asked, max_age):
+def by_looking_at_all(known, asked, ttl):
     found = []
     for entity, at in asked:
         past = [(time, row) for row, (key, time) in enumerate(known) if key == entity and time <= at]
         time, row = max(past, default=(None, None))
-        found.append(row if time is not None and at - time <= max_age else None)
+        found.append(row if time is not None and at - time <= ttl else None)
     return found
 
 
@@ -47,14 +47,14 @@ def histories(draw):
 @settings(deadline=None, max_examples=200)
 @given(histories())
 def test_the_event_found_is_the_newest_at_the_time_and_young_enough(history):
-    known, asked, max_age = history
-    found = newest_events(events(*known), points(*asked), max_age // timedelta(microseconds=1))
-    assert found.to_list() == by_looking_at_all(known, asked, max_age)
+    known, asked, ttl = history
+    found = newest_events(events(*known), points(*asked), ttl // timedelta(microseconds=1))
+    assert found.to_list() == by_looking_at_all(known, asked, ttl)
     assert found.dtype == pl.UInt32
 
 
-@pytest.mark.parametrize("max_age", [DAY, 1_000_000 * DAY, timedelta.max])
-def test_times_of_thousands_of_years_do_not_run_into_another_entity(max_age):
+@pytest.mark.parametrize("ttl", [DAY, 1_000_000 * DAY, timedelta.max])
+def test_times_of_thousands_of_years_do_not_run_into_another_entity(ttl):
     dawn, end = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
     known = [(f"us:{number:03}", time) for number in range(60) for time in (dawn, START, end)]
     asked = [
@@ -62,5 +62,5 @@ def test_times_of_thousands_of_years_do_not_run_into_another_entity(max_age):
         for number in (59, 0, 30, 99)
         for time in (dawn, START - DAY, START, START + DAY, end - timedelta(microseconds=1), end)
     ]
-    found = newest_events(events(*known), points(*asked), max_age // timedelta(microseconds=1))
-    assert found.to_list() == by_looking_at_all(known, asked, max_age)
+    found = newest_events(events(*known), points(*asked), ttl // timedelta(microseconds=1))
+    assert found.to_list() == by_looking_at_all(known, asked, ttl)

@@ -1,4 +1,4 @@
-"""What a judged pair, a product vector and a search may see of dated features: never the future, never the stale."""
+"""What a judged pair, a product vector and a search may see of time-series features: never the future, never the stale."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ TIME = pl.Datetime("us", "UTC")
 
 def declare(**changes):
     price = {"name": "price", "meaning": "price in USD", "tower": "numeric"}
-    given = {"name": "prices", "file": "f.parquet", "entity": "product", "max_age_days": 30, "columns": [price]}
+    given = {"name": "prices", "file": "f.parquet", "entity": "product", "ttl_days": 30, "columns": [price]}
     return FeatureView(**{**given, **changes})
 
 
@@ -90,21 +90,21 @@ def histories(draw):
     )
 
 
-def in_force(events, entity, time, max_age):
+def in_force(events, entity, time, ttl):
     """Return the price in force, found by looking at every event."""
     past = [(at, price) for key, at, price in events if key == entity and at <= time]
     if not past:
         return None
     at, price = max(past, key=lambda event: event[0])
-    return price if time - at <= max_age else None
+    return price if time - at <= ttl else None
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories())
 def test_every_look_up_agrees_with_looking_at_every_event(lake, history) -> None:
-    events, points, max_age = history
-    table = declare(max_age_days=max_age / timedelta(days=1))
-    expected = [in_force(events, entity, time, max_age) for entity, time in points]
+    events, points, ttl = history
+    table = declare(ttl_days=ttl / timedelta(days=1))
+    expected = [in_force(events, entity, time, ttl) for entity, time in points]
     with undone(lake):
         fill(lake, table, events)
         judge(lake, [(f"{row:02}", entity, None, time) for row, (entity, time) in enumerate(points)])
@@ -124,8 +124,8 @@ def test_every_look_up_agrees_with_looking_at_every_event(lake, history) -> None
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories(), price=st.floats(100, 999))
 def test_what_happens_after_the_last_point_changes_nothing(lake, history, price) -> None:
-    events, points, max_age = history
-    table = declare(max_age_days=max_age / timedelta(days=1))
+    events, points, ttl = history
+    table = declare(ttl_days=ttl / timedelta(days=1))
     after = max(time for _, time in points) + timedelta(microseconds=1)
     late = [(entity, after, price) for entity in ("us:A", "us:B", "jp:A")]
     frame = pl.DataFrame(points, schema={"entity_key": pl.String, "as_of": TIME}, orient="row")
@@ -160,9 +160,9 @@ def test_the_check_sees_an_event_from_the_future_and_one_too_old(lake) -> None:
     register(lake, table)
     point_in_time.match_pairs(lake)
     assert point_in_time.broken_pairs(lake) == 0
-    lake.execute("UPDATE training.dated SET event_time = judged_at + INTERVAL 1 MICROSECOND")
+    lake.execute("UPDATE training.point_in_time SET event_time = judged_at + INTERVAL 1 MICROSECOND")
     assert point_in_time.broken_pairs(lake) == 1
-    lake.execute("UPDATE training.dated SET event_time = judged_at - INTERVAL 30 DAY - INTERVAL 1 MICROSECOND")
+    lake.execute("UPDATE training.point_in_time SET event_time = judged_at - INTERVAL 30 DAY - INTERVAL 1 MICROSECOND")
     assert point_in_time.broken_pairs(lake) == 1
 
 
@@ -201,9 +201,9 @@ def test_a_table_that_is_declared_no_more_is_dropped(lake) -> None:
     assert [one.table for one in point_in_time.declarations(lake)] == [table]
     register(lake)
     assert point_in_time.declarations(lake) == []
-    assert not tables.exists(lake, "dated.prices")
+    assert not tables.exists(lake, "timeseries.prices")
     point_in_time.match_pairs(lake)
-    assert tables.count(lake, "training.dated") == 0
+    assert tables.count(lake, "training.point_in_time") == 0
 
 
 def test_pairs_see_the_features_of_their_query_and_of_their_context(lake) -> None:
@@ -215,7 +215,7 @@ def test_pairs_see_the_features_of_their_query_and_of_their_context(lake) -> Non
     point_in_time.match_pairs(lake)
     seen = point_in_time.add_training_features(lake, pl.DataFrame({"key": ["p1", "p2"]}))
     assert seen.rows() == [("p1", 2.0, 1.0), ("p2", None, None)]
-    assert point_in_time.pairs_with_values(lake) == {"dated.groups": 1, "dated.visits": 1}
+    assert point_in_time.pairs_with_values(lake) == {"timeseries.groups": 1, "timeseries.visits": 1}
 
 
 def test_a_search_looks_up_the_query_and_the_context_at_its_time(lake) -> None:
@@ -245,5 +245,5 @@ def test_a_context_that_no_table_knows_is_refused(lake: duckdb.DuckDBPyConnectio
     register(lake, groups)
     fill(lake, groups, [("young", START, 30.0)])
     point_in_time.check_context(lake, "young")
-    with pytest.raises(WarehouseError, match="no dated features are known of the context 'yuong'"):
+    with pytest.raises(WarehouseError, match="no time-series features are known of the context 'yuong'"):
         point_in_time.check_context(lake, "yuong")

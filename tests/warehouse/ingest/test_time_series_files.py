@@ -1,4 +1,4 @@
-"""A file of dated features is taken in whole or not at all; a wrong one is refused with file, column and row."""
+"""A file of time-series features is taken in whole or not at all; a wrong one is refused with file, column and row."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,7 @@ TABLE = FeatureView.model_validate(
         "name": "offers",
         "file": "offers.parquet",
         "entity": "product",
-        "max_age_days": 30,
+        "ttl_days": 30,
         "columns": [
             {"name": "price", "tower": "numeric", "meaning": "price in USD"},
             {"name": "seller", "tower": "categorical", "meaning": "who sells it"},
@@ -58,7 +58,7 @@ def write(tmp_path):
 
 def held(lake, what="entity_key, event_time, price, seller, in_stock"):
     with lake.reading() as connection:
-        return connection.execute(f"SELECT {what} FROM dated.offers ORDER BY key").fetchall()
+        return connection.execute(f"SELECT {what} FROM timeseries.offers ORDER BY key").fetchall()
 
 
 def test_a_file_becomes_a_table_and_is_not_read_twice(lake, write, tmp_path) -> None:
@@ -172,19 +172,19 @@ BAD = {
     ),
     "text among numbers": (
         rows(price=["1", "2", "n/a"]),
-        "offers.parquet: column price, row 3: it is VARCHAR, and dated.offers holds numbers in it: 'n/a'",
+        "offers.parquet: column price, row 3: it is VARCHAR, and timeseries.offers holds numbers in it: 'n/a'",
     ),
     "numbers written as text": (
         rows(price=[None, "2", "3"]),
-        "offers.parquet: column price, row 2: it is VARCHAR, and dated.offers holds numbers in it: '2'",
+        "offers.parquet: column price, row 2: it is VARCHAR, and timeseries.offers holds numbers in it: '2'",
     ),
     "numbers instead of text": (
         rows(seller=[None, 7, 8]),
-        "offers.parquet: column seller, row 2: it is BIGINT, and dated.offers holds text in it: '7'",
+        "offers.parquet: column seller, row 2: it is BIGINT, and timeseries.offers holds text in it: '7'",
     ),
     "numbers instead of a flag": (
         rows(in_stock=[0, 1, 2]),
-        "offers.parquet: column in_stock, row 3: it is BIGINT, and dated.offers holds true or false in it: '2'",
+        "offers.parquet: column in_stock, row 3: it is BIGINT, and timeseries.offers holds true or false in it: '2'",
     ),
 }
 
@@ -226,8 +226,8 @@ def test_a_new_declaration_reads_the_file_again(lake, write, tmp_path) -> None:
     fewer = TABLE.model_copy(update={"columns": TABLE.columns[:1]})
     assert not take_in(lake, tmp_path, fewer, NOW).unchanged_file
     with lake.reading() as connection:
-        assert tables.count(connection, "dated.offers") == 3
-        assert [name for name, *_ in connection.execute("DESCRIBE dated.offers").fetchall()][:4] == [
+        assert tables.count(connection, "timeseries.offers") == 3
+        assert [name for name, *_ in connection.execute("DESCRIBE timeseries.offers").fetchall()][:4] == [
             "key",
             "entity_key",
             "event_time",

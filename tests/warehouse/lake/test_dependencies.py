@@ -19,7 +19,7 @@ def test_the_declared_sources_are_those_that_the_sql_reads(table):
 
 
 def test_every_table_is_made_after_its_sources():
-    made = {table for table in CONTRACTS if table.startswith("raw.")} | {"registry.dated"}
+    made = {table for table in CONTRACTS if table.startswith("raw.")} | {"registry.feature_views"}
     for table, derivation in DERIVATIONS.items():
         assert set(derivation.sources) <= made, table
         made.add(table)
@@ -32,4 +32,7 @@ def test_the_parameters_are_those_that_the_sql_names():
 
 
 def test_what_pairs_see_hangs_on_every_declared_time_series():
-    assert derivations(["dated.prices"])["training.dated"].everywhere == ("registry.dated", "dated.prices")
+    assert derivations(["timeseries.prices"])["training.point_in_time"].everywhere == (
+        "registry.feature_views",
+        "timeseries.prices",
+    )

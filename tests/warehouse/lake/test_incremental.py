@@ -96,7 +96,7 @@ def test_where_nothing_changed_nothing_is_written(built, derive):
         ("UPDATE fitted.vocabulary SET share = 0, input_hash = 'x'", {"features.queries": []}),
         (
             "UPDATE training.pairs SET label = 'S', input_hash = 'x' WHERE key = 'us:1:P1'",
-            {"training.dated": ["us:1:P1"]},
+            {"training.point_in_time": ["us:1:P1"]},
         ),
     ],
 )

@@ -100,10 +100,10 @@ def test_a_column_more_is_there_from_its_snapshot_on(built, online):
     assert online.rows("product", second, ["us:P1"])[0]["shine"] is None
 
 
-def test_dated_features_are_those_in_force_at_the_as_of_time(built, online):
+def test_time_series_features_are_those_in_force_at_the_as_of_time(built, online):
     column = {"name": "price", "meaning": "price in USD"}
     table = FeatureView.model_validate(
-        {"name": "prices", "file": "f.parquet", "entity": "product", "max_age_days": 30, "columns": [column]}
+        {"name": "prices", "file": "f.parquet", "entity": "product", "ttl_days": 30, "columns": [column]}
     )
 
     def take_in(*events):

@@ -135,7 +135,7 @@ def test_bad_rows_change_nothing_of_the_good_ones(
 ) -> None:
     good = fingerprints(built, *DERIVED_TABLES)
     assert len(good) == 9
-    assert [table for table, fingerprint in good.items() if fingerprint.startswith("0-")] == ["training.dated"]
+    assert [table for table, fingerprint in good.items() if fingerprint.startswith("0-")] == ["training.point_in_time"]
     bad_products = [
         product("P1", "us", " "),
         product("P8", "us", "<br/>"),

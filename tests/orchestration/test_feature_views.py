@@ -14,33 +14,33 @@ from orchestration.defs.build_definitions import assemble
 from warehouse.errors import WarehouseError
 
 DECLARED = """
-[[dated]]
+[[feature_view]]
 name = "prices"
 file = "prices.parquet"
 entity = "product"
 key = ["product_locale", "product_id"]
-max_age_days = 30
+ttl_days = 30
 
-[[dated.columns]]
+[[feature_view.columns]]
 name = "price"
 tower = "numeric"
 meaning = "price in USD"
 
-[[dated.columns]]
+[[feature_view.columns]]
 name = "seller"
 tower = "categorical"
 meaning = "who sells it"
 
-[[dated.columns]]
+[[feature_view.columns]]
 name = "note"
 type = "text"
 meaning = "for people only"
 
-[[dated]]
+[[feature_view]]
 name = "groups"
 file = "groups.parquet"
 entity = "context"
-max_age_days = 365.5
+ttl_days = 365.5
 columns = [{ name = "age", tower = "numeric", meaning = "mean age, in years" }]
 """
 
@@ -52,19 +52,19 @@ def home(tmp_path: Path) -> Path:
 
 
 def test_a_declaration_becomes_an_asset_with_columns_meanings_and_a_check(home: Path) -> None:
-    graph = assemble(load_settings(home).dated).resolve_asset_graph()
-    node = graph.get(dg.AssetKey(["dated", "prices"]))
+    graph = assemble(load_settings(home).feature_views).resolve_asset_graph()
+    node = graph.get(dg.AssetKey(["timeseries", "prices"]))
     columns = {column.name: column for column in node.metadata["dagster/column_schema"].columns}
     assert list(columns) == ["key", "entity_key", "event_time", "price", "seller", "note"]
     assert (columns["price"].description, columns["price"].type) == ("price in USD", "DOUBLE")
     assert (columns["seller"].type, columns["event_time"].type) == ("VARCHAR", "TIMESTAMP WITH TIME ZONE")
     assert {key.name for key in graph.get_check_keys_for_assets({node.key})} == {"contract"}
-    assert node.key in graph.get(dg.AssetKey(["registry", "dated"])).parent_keys
+    assert node.key in graph.get(dg.AssetKey(["registry", "feature_views"])).parent_keys
 
 
 def test_a_declaration_becomes_tower_inputs(home: Path) -> None:
-    dated = load_settings(home).dated
-    product, query = feature_spec("features.products", dated), feature_spec("features.queries", dated)
+    feature_views = load_settings(home).feature_views
+    product, query = feature_spec("features.products", feature_views), feature_spec("features.queries", feature_views)
     plain = feature_spec("features.products")
     assert product.numeric == (*plain.numeric, "prices.price")
     assert product.categorical == (*plain.categorical, "prices.seller")
@@ -74,16 +74,16 @@ def test_a_declaration_becomes_tower_inputs(home: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "wrong", "message"),
     [
-        ('tower = "numeric"', 'tower = "numerical"', "dated.0.columns.0.tower"),
+        ('tower = "numeric"', 'tower = "numerical"', "timeseries.0.columns.0.tower"),
         ('name = "price"', 'name = "event_time"', "the name event_time is taken"),
         ('name = "price"', 'name = "seller"', "a column is declared twice"),
-        ('name = "price"', 'name = "price; DROP TABLE x"', "dated.0.columns.0.name"),
+        ('name = "price"', 'name = "price; DROP TABLE x"', "timeseries.0.columns.0.name"),
         ('name = "groups"', 'name = "prices"', "two tables have one name"),
-        ('entity = "context"', 'entity = "basket"', "dated.1.entity"),
-        ("max_age_days = 30", "max_age_days = 0", "dated.0.max_age_days"),
-        ('meaning = "price in USD"', 'meaning = ""', "dated.0.columns.0.meaning"),
+        ('entity = "context"', 'entity = "basket"', "timeseries.1.entity"),
+        ("ttl_days = 30", "ttl_days = 0", "timeseries.0.ttl_days"),
+        ('meaning = "price in USD"', 'meaning = ""', "timeseries.0.columns.0.meaning"),
         ('type = "text"', 'type = "text"\ntower = "numeric"', "text cannot enter the towers as a number"),
-        ("max_age_days = 30", "max_age = 30", "dated.0.max_age"),
+        ("ttl_days = 30", "ttl = 30", "timeseries.0.ttl"),
     ],
 )
 def test_a_wrong_declaration_is_refused(home: Path, line: str, wrong: str, message: str) -> None:
@@ -106,5 +106,5 @@ def test_dagster_loads_what_the_home_of_the_environment_declares(home: Path, tmp
         text=True,
         check=True,
     )
-    assert ("dated/prices" in json.loads(done.stdout)) == declares
-    assert "registry/dated" in json.loads(done.stdout)
+    assert ("timeseries/prices" in json.loads(done.stdout)) == declares
+    assert "registry/feature_views" in json.loads(done.stdout)
