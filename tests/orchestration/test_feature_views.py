@@ -52,7 +52,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def test_a_declaration_becomes_an_asset_with_columns_meanings_and_a_check(home: Path) -> None:
-    graph = assemble(load_settings(home).feature_views).resolve_asset_graph()
+    graph = assemble(load_settings(home).feature_view).resolve_asset_graph()
     node = graph.get(dg.AssetKey(["timeseries", "prices"]))
     columns = {column.name: column for column in node.metadata["dagster/column_schema"].columns}
     assert list(columns) == ["key", "entity_key", "event_time", "price", "seller", "note"]
@@ -63,7 +63,7 @@ def test_a_declaration_becomes_an_asset_with_columns_meanings_and_a_check(home: 
 
 
 def test_a_declaration_becomes_tower_inputs(home: Path) -> None:
-    feature_views = load_settings(home).feature_views
+    feature_views = load_settings(home).feature_view
     product, query = feature_spec("features.products", feature_views), feature_spec("features.queries", feature_views)
     plain = feature_spec("features.products")
     assert product.numeric == (*plain.numeric, "prices.price")
@@ -74,16 +74,16 @@ def test_a_declaration_becomes_tower_inputs(home: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "wrong", "message"),
     [
-        ('tower = "numeric"', 'tower = "numerical"', "timeseries.0.columns.0.tower"),
+        ('tower = "numeric"', 'tower = "numerical"', "feature_view.0.columns.0.tower"),
         ('name = "price"', 'name = "event_time"', "the name event_time is taken"),
         ('name = "price"', 'name = "seller"', "a column is declared twice"),
-        ('name = "price"', 'name = "price; DROP TABLE x"', "timeseries.0.columns.0.name"),
+        ('name = "price"', 'name = "price; DROP TABLE x"', "feature_view.0.columns.0.name"),
         ('name = "groups"', 'name = "prices"', "two tables have one name"),
-        ('entity = "context"', 'entity = "basket"', "timeseries.1.entity"),
-        ("ttl_days = 30", "ttl_days = 0", "timeseries.0.ttl_days"),
-        ('meaning = "price in USD"', 'meaning = ""', "timeseries.0.columns.0.meaning"),
+        ('entity = "context"', 'entity = "basket"', "feature_view.1.entity"),
+        ("ttl_days = 30", "ttl_days = 0", "feature_view.0.ttl_days"),
+        ('meaning = "price in USD"', 'meaning = ""', "feature_view.0.columns.0.meaning"),
         ('type = "text"', 'type = "text"\ntower = "numeric"', "text cannot enter the towers as a number"),
-        ("ttl_days = 30", "ttl = 30", "timeseries.0.ttl"),
+        ("ttl_days = 30", "ttl = 30", "feature_view.0.ttl"),
     ],
 )
 def test_a_wrong_declaration_is_refused(home: Path, line: str, wrong: str, message: str) -> None:

@@ -48,7 +48,7 @@ has_color_match BOOLEAN, input_hash VARCHAR);
 CREATE TABLE training.pairs (key VARCHAR, query_key VARCHAR, product_key VARCHAR, locale VARCHAR, query VARCHAR,
 product_input_hash VARCHAR, query_input_hash VARCHAR, label VARCHAR, gain DOUBLE, split VARCHAR, small_version
 BOOLEAN, context_key VARCHAR, judged_at TIMESTAMP WITH TIME ZONE, input_hash VARCHAR);
-CREATE TABLE training.point_in_time (key VARCHAR, pair_key VARCHAR, "table" VARCHAR, event_key VARCHAR, judged_at TIMESTAMP
+CREATE TABLE training.dated (key VARCHAR, pair_key VARCHAR, "table" VARCHAR, event_key VARCHAR, judged_at TIMESTAMP
 WITH TIME ZONE, event_time TIMESTAMP WITH TIME ZONE, event_hash VARCHAR, input_hash VARCHAR);
 CREATE TABLE training.negatives (key VARCHAR, query_key VARCHAR, product_key VARCHAR, rank BIGINT, score DOUBLE,
 positive_key VARCHAR, positive_score DOUBLE, label VARCHAR, input_hash VARCHAR);
@@ -92,5 +92,5 @@ CREATE TABLE registry.features (feature VARCHAR, table_name VARCHAR, column_name
 BOOLEAN, meaning VARCHAR, tower VARCHAR, rules VARCHAR[], source VARCHAR, input_hash VARCHAR);
 CREATE TABLE registry.changes (key VARCHAR, snapshot BIGINT, "table" VARCHAR, "rows" BIGINT, inserted BIGINT, updated
 BIGINT, deleted BIGINT, fingerprint VARCHAR, input_hash VARCHAR);
-CREATE TABLE registry.feature_views (key VARCHAR, entity VARCHAR, ttl_days DOUBLE, as_of TIMESTAMP WITH TIME ZONE,
+CREATE TABLE registry.dated (key VARCHAR, entity VARCHAR, max_age_days DOUBLE, as_of TIMESTAMP WITH TIME ZONE,
 declaration VARCHAR, input_hash VARCHAR);
