@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from assets.core.column_lineage import lineage_metadata, recorded_lineage
 from assets.keys import asset_key
@@ -78,7 +79,7 @@ def table_result(
     table = contract.table
     with run_context.home.lake.reading() as connection:
         version = change_feed.data_version(connection, table)
-        first = dg.MarkdownMetadataValue(preview(connection, table))
+        first = _shown_before(context, table, version) or dg.MarkdownMetadataValue(preview(connection, table))
     metadata = {
         "dagster/row_count": tables.rows_of(version),
         "preview": first,
@@ -105,6 +106,16 @@ def result(
     return dg.MaterializeResult(
         asset_key=asset_key(name), metadata={**metadata, **facts}, data_version=dg.DataVersion(version)
     )
+
+
+def _shown_before(context: dg.AssetExecutionContext, table: str, version: str) -> dg.MetadataValue[Any] | None:
+    """Return the first rows that are shown of the table already, if it has the same data version; None if it has not."""
+    event = context.instance.get_latest_materialization_event(asset_key(table))
+    shown = event.asset_materialization if event else None
+    if shown is None or (shown.tags or {}).get(DATA_VERSION_TAG) != version:
+        return None
+    rows: dg.MetadataValue[Any] | None = shown.metadata.get("preview")
+    return rows
 
 
 def _contract(table: str | Contract) -> Contract:

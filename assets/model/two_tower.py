@@ -11,6 +11,7 @@ from assets.core.table_asset import result, table_asset, table_result
 from assets.keys import asset_key
 from assets.model import hard_negatives
 from assets.reporting import plots
+from assets.reporting.pictures import drawn
 from assets.run_context import RunContext
 from assets.services.text_vectors import TextVectors
 from assets.services.training_arrays import training_data
@@ -62,7 +63,8 @@ def two_tower(context: dg.AssetExecutionContext, run_context: dg.ResourceParam[R
     log = training_log(model_id, manifest["metadata"]["history"], manifest["best_epoch"])
     with run_context.home.lake.writing() as connection:
         change = tables.refresh_from(connection, LOG, log, f"model_id = '{model_id}'")
-    metadata = {"curves": plots.training_curves(log), "notes": "; ".join(manifest["notes"]), "alpha": manifest["alpha"]}
+    curves = drawn(context, "model.two_tower", ["curves"], [log], lambda: [plots.training_curves(log)])
+    metadata = {**curves, "notes": "; ".join(manifest["notes"]), "alpha": manifest["alpha"]}
     facts = {"model": model_id, "trained": is_new} | (trained_in_vain(manifest["notes"]) if is_new else {})
     yield result(context, run_context, "model.two_tower", model_id, metadata, facts)
     yield table_result(context, run_context, LOG.table, change.counts)

@@ -9,6 +9,7 @@ import polars as pl
 from assets.core.table_asset import table_asset, table_result
 from assets.model.two_tower import model_name
 from assets.reporting import plots
+from assets.reporting.pictures import drawn
 from assets.run_context import RunContext
 from models.towers.checkpoint_files import MANIFEST_FILE, read_manifest
 from warehouse.features import drift as monitoring
@@ -34,7 +35,13 @@ def monitoring_tables(
     shown: dict[str, Any] = {"moved": drift_table(notable)}
     if drift.height:
         bounds = run_context.monitoring.drift_notable, run_context.monitoring.drift_warning
-        shown |= {"psi": plots.psi_bars(drift, *bounds), "distributions": plots.moved_distributions(drift)}
+        shown |= drawn(
+            context,
+            "monitoring.drift",
+            ["psi", "distributions"],
+            [drift, bounds],
+            lambda: [plots.psi_bars(drift, *bounds), plots.moved_distributions(drift)],
+        )
     for table in TABLES:
         is_drift = table == "monitoring.drift"
         facts = {"comparisons": compared} if is_drift else {}

@@ -10,6 +10,7 @@ from assets.core.table_asset import table_asset, table_result
 from assets.model.two_tower import model_name
 from assets.release.promotion_gate import current_gate_result, winner
 from assets.reporting.evaluation_report import report
+from assets.reporting.pictures import drawn
 from assets.run_context import RunContext
 from assets.services.offline_evaluation import BASELINES, EvaluationTarget, measure, previous_model
 from assets.services.serving_model import ServingModel
@@ -50,7 +51,7 @@ def evaluation(
     shown = {}
     if known.height:
         queries = datasets.compared_queries(run_context.home.lake, challenger)
-        shown = {"report": report(known, queries)}
+        shown = drawn(context, "evaluation.metrics", ["report"], [known, queries], lambda: [report(known, queries)])
     for table in TABLES:
         yield table_result(context, run_context, table, {}, shown if table == "evaluation.metrics" else {})
 

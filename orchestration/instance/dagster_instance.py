@@ -5,7 +5,10 @@ from importlib.resources import files
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
+from orchestration.instance.event_log import KeptStorage
 from orchestration.instance.locks import server_lock
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
@@ -27,7 +30,12 @@ _SHIPPED = ("dagster.yaml", "workspace.yaml")
 
 def open_instance(home: Home) -> dg.DagsterInstance:
     """Return the instance that the UI of this home shows."""
-    return dg.DagsterInstance.from_config(str(prepare_instance(home)))
+    folder = str(prepare_instance(home))
+    ref = InstanceRef.from_dir(folder)
+    if ref.storage_data and ref.storage_data.class_name == DagsterSqliteStorage.__name__:  # dagster.yaml names no other
+        own = {"module": KeptStorage.__module__, "class": KeptStorage.__name__, "config": ref.storage_data.config_dict}
+        ref = InstanceRef.from_dir(folder, overrides={"storage": {"custom": own}})
+    return dg.DagsterInstance.from_ref(ref)
 
 
 def fail_orphaned_runs(instance: dg.DagsterInstance) -> None:

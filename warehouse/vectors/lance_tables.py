@@ -8,9 +8,12 @@ Two facts of lancedb 0.40, both under test, shape this file:
 - `delete` writes a new version even when no row matches. So look before deleting.
 """
 
+import functools
+import importlib.util
 import os
 import re
 import shutil
+import sys
 from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +23,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from pydantic import BaseModel
 
 from warehouse.errors import WarehouseError
 from warehouse.paths import plain_path
@@ -97,12 +101,31 @@ class LanceDirectory:
         return self._connection
 
 
-def _lancedb() -> ModuleType:
-    """Import LanceDB where it is first used, as it takes a second."""
-    os.environ.setdefault("LANCEDB_LOG", "error")  # it warns of what is as it should be, on people's terminals
-    import lancedb
+@functools.cache
+def _lancedb() -> Any:
+    """Import LanceDB without what takes two thirds of its import, and is not for tables in a directory.
 
-    return cast(ModuleType, lancedb)
+    That is the client of a remote catalogue: of its package only the types that LanceDB reads are imported, each built when
+    it is first used; once they are, the package is as good as new. And checks that LanceDB's methods override others, which it
+    has itself given up from Python 3.12 on.
+    """
+    client = "lance_namespace_urllib3_client"
+    spec = None if {client, "lancedb"} & sys.modules.keys() else importlib.util.find_spec(client)
+    absent = {} if spec is None else {client: importlib.util.module_from_spec(spec)}
+    if sys.version_info < (3, 12) and "overrides" not in sys.modules:
+        absent["overrides"] = ModuleType("overrides")
+        absent["overrides"].__dict__.update(override=lambda method: method, EnforceOverrides=object)
+    os.environ.setdefault("LANCEDB_LOG", "error")  # it warns of what is as it should be, on people's terminals
+    config = BaseModel.model_config
+    sys.modules.update(absent)
+    try:
+        BaseModel.model_config = {**config, "defer_build": True}
+        import lancedb
+    finally:
+        BaseModel.model_config = config
+        for name in absent:
+            del sys.modules[name]
+    return lancedb
 
 
 def _has_version(directory: Path) -> bool:

@@ -1,0 +1,30 @@
+"""Pictures are drawn again when what they show changed, and only then."""
+
+import dagster as dg
+import polars as pl
+
+from assets.reporting.pictures import drawn
+
+
+def test_a_picture_stays_until_what_it_shows_changes():
+    made = []
+    shown = {"bound": 0.1, "rows": pl.DataFrame({"a": [1, 2]})}
+
+    @dg.asset(key=["features", "products"])
+    def products(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        def draw():
+            made.append(f"picture {len(made) + 1}")
+            return [dg.MarkdownMetadataValue(made[-1])]
+
+        return dg.MaterializeResult(metadata=drawn(context, "features.products", ["plot"], list(shown.values()), draw))
+
+    def plot():
+        (event,) = dg.materialize([products], instance=instance).get_asset_materialization_events()
+        return event.materialization.metadata["plot"].value
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert [plot(), plot()] == ["picture 1"] * 2
+        shown["rows"] = pl.DataFrame({"a": [1, 3]})
+        assert [plot(), plot()] == ["picture 2"] * 2
+        shown["bound"] = 0.2
+        assert plot() == "picture 3"
