@@ -16,7 +16,7 @@ _KEPT = 6
 """How many stay open in a process: for a home and one beside it a writer, a reader, and a reader of an earlier snapshot."""
 
 
-_NONE = -1
+_NONE = ""
 
 
 class Attachment(NamedTuple):
@@ -24,14 +24,14 @@ class Attachment(NamedTuple):
 
     Attributes:
         settings: Memory in GB and threads of the database.
-        lake: A number that no two lakes of a process share; -1 for none.
+        lake: The path of the lake's catalog; empty for none.
         inode: That of the lake's catalogue, as another file may come to lie in its place.
         is_read_only: Whether it is for reading alone.
         snapshot: As of when; None: as it now stands.
     """
 
     settings: tuple[float, int]
-    lake: int
+    lake: str
     inode: int
     is_read_only: bool
     snapshot: int | None

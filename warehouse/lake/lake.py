@@ -3,7 +3,6 @@
 import fcntl
 import functools
 import importlib.util
-import itertools
 import logging
 import os
 import sqlite3
@@ -31,7 +30,6 @@ _LOG = logging.getLogger("stockroom")
 _BUSY_S = 60.0
 WIDE_STREAM = "SET streaming_buffer_size = '64MB'"
 """What lets a connection's threads read on while the one that fetches deals with a batch: by default they soon wait for it."""
-_NUMBERS = itertools.count()
 _DATABASES = Databases()
 
 
@@ -43,7 +41,6 @@ class Lake:
         self.settings = settings or WarehouseSettings()
         self.catalog = root / "catalog.sqlite"
         self.data = root / "data"
-        self._number = next(_NUMBERS)
         self.is_to_be_written = False
         """Whether this process is about to write: then its readers share the database that it writes with."""
 
@@ -147,7 +144,7 @@ class Lake:
         """
         catalog = self._readable_catalog() if read_only else self.catalog
         inode = catalog.stat().st_ino
-        wanted = Attachment(self._limits, self._number, inode, read_only, snapshot)
+        wanted = Attachment(self._limits, str(self.catalog.absolute()), inode, read_only, snapshot)
         rather = None if snapshot is not None or is_sealed else wanted._replace(is_read_only=False)
         if rather is not None and self.is_to_be_written:
             wanted = rather
@@ -172,7 +169,7 @@ class Lake:
         draft = self.root / "draft.sqlite"
         for leftover in self.root.glob(f"{draft.name}*"):
             leftover.unlink()
-        wanted = Attachment(self._limits, self._number, 0, is_read_only=False, snapshot=None)
+        wanted = Attachment(self._limits, str(self.catalog.absolute()), 0, is_read_only=False, snapshot=None)
         with _DATABASES.attached(wanted, lambda: connect(*self._limits), lambda it: attach(it, draft, self.data)):
             pass
         _DATABASES.detach(wanted)

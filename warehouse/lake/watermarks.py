@@ -10,7 +10,7 @@ import polars as pl
 from warehouse.contracts.contract import INPUT_HASH
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.lake import change_feed, tables
-from warehouse.lake.lake import Lake, scalar
+from warehouse.lake.lake import Lake, scalar, snapshot_id
 
 WATERMARKS = CONTRACTS["registry.watermarks"]
 _SCHEMA = {"key": pl.String, "snapshot": pl.Int64, "made_by": pl.String}
@@ -35,9 +35,17 @@ class RunMarks:
         self.known: dict[str, Watermark] = {}
         self._in_transaction: dict[str, Watermark] = {}
         self._waiting: dict[str, Watermark] = {}
+        self._seen: tuple[int, Mapping[str, int]] = (-1, {})
         if lake.exists:
             with lake.reading() as connection:
                 self.known = read(connection)
+
+    def progress(self, connection: duckdb.DuckDBPyConnection) -> "Progress":
+        """Return the progress as a connection sees it; what changed each table last is read once a snapshot."""
+        snapshot = snapshot_id(connection)
+        if snapshot != self._seen[0]:
+            self._seen = snapshot, change_feed.last_changes(connection)
+        return Progress(self.known, self._seen[1])
 
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -73,7 +81,7 @@ class Progress(NamedTuple):
     @classmethod
     def read(cls, connection: duckdb.DuckDBPyConnection, marks: RunMarks | None = None) -> "Progress":
         """Return the progress as it now stands; `marks` are the watermarks where a run has read them."""
-        return cls(marks.known if marks else read(connection), change_feed.last_changes(connection))
+        return marks.progress(connection) if marks else cls(read(connection), change_feed.last_changes(connection))
 
     def changed(self, sources: Iterable[str], since: int) -> list[str]:
         """Return those of some tables that changed after a snapshot."""

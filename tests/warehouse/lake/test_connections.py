@@ -10,7 +10,7 @@ from warehouse.lake.lake import Lake, scalar
 
 
 def named(number: int, threads: int = 1) -> Attachment:
-    return Attachment((1.0, threads), number, number, True, None)
+    return Attachment((1.0, threads), str(number), number, True, None)
 
 
 @pytest.fixture
