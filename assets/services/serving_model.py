@@ -76,8 +76,13 @@ class ServingModel:
             home.vectors.version(self.vector_table),
         ):
             return None
-        with home.lake.reading() as connection:
-            return offline_store.changed_keys(connection, entity, live.snapshot)
+        since = live.snapshot
+
+        def read() -> pl.DataFrame | None:
+            with home.lake.reading() as connection:
+                return offline_store.changed_keys(connection, entity, since)
+
+        return self.run_context.cached(f"{entity} changed from {since} to {home.lake.snapshot()}", read)
 
     def text_vectors(self, texts: list[str]) -> Matrix:
         """Return the cached vectors of texts: (texts, dim); what an encoder of earlier has not seen is encoded first."""
