@@ -38,7 +38,7 @@ class Lookup:
         return release
 
     def products(self, keys: Sequence[str], at: datetime | None = None) -> list[dict[str, Any]]:
-        """Return title, brand, colour and all features of products, in the order of their keys (`locale:product_id`).
+        """Return title, brand, color and all features of products, in the order of their keys (`locale:product_id`).
 
         time-series features stand as `table.column`; they are those in force at the release's as-of time, unless a time `at` is
         given: then the lake is asked for them, which takes a good deal longer.
