@@ -70,7 +70,7 @@ class TowerSettings(BaseModel):
         3, ge=1, description="Rows of the train split that must hold a categorical value for it to be kept, in rows."
     )
     numeric_limit: float = Field(
-        6.0, gt=0, description="Where a normalised numeric feature is cut off, in standard deviations from the mean."
+        6.0, gt=0, description="Where a normalized numeric feature is cut off, in standard deviations from the mean."
     )
 
 
@@ -93,7 +93,7 @@ class TrainingSettings(BaseModel):
     mined_per_query: int = Field(
         0,
         ge=0,
-        description="Hard negatives of a pair's query (`mining`) that join its batch, in products; with them, a catalogue "
+        description="Hard negatives of a pair's query (`mining`) that join its batch, in products; with them, a catalog "
         "that changes what is mined makes another model.",
     )
     learning_rate: float = Field(1e-4, gt=0, le=1000, description="Peak learning rate of AdamW, per step.")

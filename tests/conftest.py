@@ -25,7 +25,7 @@ os.environ.update(THREADS | os.environ)
 
 # The modules that take longest, begun first: what is left for the end is short, and both processes end together.
 LONGEST = (
-    "test_readme.py",
+    "test_docs.py",
     "orchestration/test_chains.py",
     "orchestration/test_gate.py",
     "orchestration/test_time_travel.py",

@@ -98,7 +98,7 @@ class ReleaseSettings(BaseModel):
     health_sample: int = Field(
         16,
         ge=2,
-        description="Products of a vector table that are encoded again and whose neighbours are searched for before a release, "
+        description="Products of a vector table that are encoded again and whose neighbors are searched for before a release, "
         "a count.",
     )
     max_unindexed_share: float = Field(
@@ -125,10 +125,10 @@ class VacuumSettings(BaseModel):
     keep_releases: int = Field(
         5, ge=1, description="Newest releases that can be gone back to, a count; those that show the same count once."
     )
-    keep_points: int = Field(20, ge=1, description="Newest as-of points that stay, a count.")
+    keep_points: int = Field(20, ge=1, description="Newest checkpoints that stay, a count.")
     keep_runs: int = Field(1000, ge=1, description="Newest runs that the run log tells of, a count.")
     keep_hours: float = Field(
-        24.0, ge=0, description="How long releases, as-of points and vectors that nothing refers to stay, in hours."
+        24.0, ge=0, description="How long releases, checkpoints and vectors that nothing refers to stay, in hours."
     )
     grace_hours: float = Field(
         1.0,

@@ -36,7 +36,7 @@ _ROWS = 50_000  # products embedded at a time: 150 MB at 384 dimensions
     metadata=outside_schema(
         {
             "key": ("string", "locale:product_id"),
-            "product_id": ("string", "the catalogue's id"),
+            "product_id": ("string", "the catalog's id"),
             "locale": ("string", "marketplace"),
             "title": ("string", "the cleaned title, shown with a hit"),
             "vector": ("float32[dim]", "what the product tower makes of text and features, of length 1"),

@@ -51,7 +51,7 @@ def tokenise(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Bm25Index:
-    """Postings of one catalogue: for every word the rows that hold it and what it adds to their score.
+    """Postings of one catalog: for every word the rows that hold it and what it adds to their score.
 
     With the method "lucene", score of a text for a query = sum over the query's words of
     ``log(1 + (N - df + 0.5) / (df + 0.5)) * tf / (tf + k1 * (1 - b + b * length / mean length))``

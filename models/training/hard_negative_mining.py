@@ -57,7 +57,7 @@ class JudgedRows:
 class Mined:
     """Hold hard negatives, by query and best first, and how many of the nearest products each rule left out.
 
-    `query` and `product` are row numbers, `rank` is the place among all products of the catalogue from 1, `score` the
+    `query` and `product` are row numbers, `rank` is the place among all products of the catalog from 1, `score` the
     cosine; `positive` is the row of the query's best Exact product, `positive_score` its cosine; `irrelevant` marks those
     judged so. All (negatives,).
     """
@@ -76,14 +76,14 @@ class Mined:
 
 
 def mine(queries: Matrix, blocks: Iterable[Matrix], judged: JudgedRows, settings: MiningSettings) -> Mined:
-    """Return the hard negatives of queries (queries, dim) in a catalogue that comes in blocks (products, dim) of vectors.
+    """Return the hard negatives of queries (queries, dim) in a catalog that comes in blocks (products, dim) of vectors.
 
     Vectors have length 1. Of the `depth` products nearest to a query, those judged E, S or C for it are left out, then the
     first `skip` ranks, then all that score above `positive_share` of the query's best Exact product: what is as near as that
-    is likely to be relevant and unjudged. A query without an Exact product in the catalogue has no such bound, and no
+    is likely to be relevant and unjudged. A query without an Exact product in the catalog has no such bound, and no
     negatives. Source of the margin: NV-Retriever, positive-aware mining, TopK-PercPos (arXiv 2407.15831).
 
-    Exact search, equal scores by row. The result does not hang on how the catalogue is cut into blocks: matrix products only
+    Exact search, equal scores by row. The result does not hang on how the catalog is cut into blocks: matrix products only
     find who may be among the nearest, and their cosines are then worked out pair by pair.
     """
     kept = _Nearest.none()

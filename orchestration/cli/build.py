@@ -43,7 +43,7 @@ def build(
     changed nothing is written. The run is recorded in the Dagster instance that `stockroom ui` shows.
 
     A new model goes live only if the gate lets it through: the lower end of the 95 % interval of its validation recall@10
-    minus the live model's must lie above minus the setting release.gate_margin. Else the live one stays, with the catalogue
+    minus the live model's must lie above minus the setting release.gate_margin. Else the live one stays, with the catalog
     as it now is.
 
     A folder that would take more than half of the products or judgements away (the setting warehouse.max_loss_share) is

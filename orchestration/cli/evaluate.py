@@ -51,7 +51,7 @@ def evaluate(
     """Measure the live release beside random order, BM25, the untrained encoder and the model that was live before.
 
     ndcg: ESCI's gains over each judged list; ndcg_official: with the official code's gains; recall@k and mrr: Exact
-    products found in the whole catalogue of the query's locale. The last row is the model's lead over its encoder with a
+    products found in the whole catalog of the query's locale. The last row is the model's lead over its encoder with a
     95 % paired bootstrap interval over queries.
     """
     if sum(option is not None for option in (examples, raw, folds)) > 1:

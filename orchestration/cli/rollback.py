@@ -25,11 +25,11 @@ def rollback(
 ) -> None:
     """Make an earlier release live again: its model, its vectors, its looked-up features, to the bit.
 
-    It takes a second or two, whatever the catalogue's size: nothing is made anew, a row is appended to the releases.
+    It takes a second or two, whatever the catalog's size: nothing is made anew, a row is appended to the releases.
     Given again without N it goes one release further back; `stockroom rollback N` goes forward too.
 
-    The lake keeps all that came in. The rollback stands until a build or an apply finds catalogue, judgements or time-series
-    features changed: then the catalogue goes on as it is in the lake, under the model gone back to. A model that was taken
+    The lake keeps all that came in. The rollback stands until a build or an apply finds catalog, judgements or time-series
+    features changed: then the catalog goes on as it is in the lake, under the model gone back to. A model that was taken
     away goes live again only by `stockroom build --force` or by another rollback.
     """
     from orchestration.commands.rollback import roll_back

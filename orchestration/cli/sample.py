@@ -21,11 +21,11 @@ def sample(
     products: Annotated[int, typer.Option("--products", min=100, help="How many products.")] = 10_000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same bytes.")] = 7,
     brand_seed: Annotated[
-        int | None, typer.Option("--brand-seed", min=0, help="Other brand names in the same catalogue.")
+        int | None, typer.Option("--brand-seed", min=0, help="Other brand names in the same catalog.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write an ESCI-shaped data set: an invented catalogue, queries and judgements, with dirt as in life.
+    """Write an ESCI-shaped data set: an invented catalog, queries and judgements, with dirt as in life.
 
     The labels follow from the products' attributes: all that was asked for is there: Exact; one thing is off: Substitute;
     an accessory: Complement; another type of product: Irrelevant.

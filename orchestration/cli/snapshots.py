@@ -18,7 +18,7 @@ def snapshots(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the as-of points: the snapshots that ended a successful run, oldest first.
+    """List the checkpoints: the snapshots that ended a successful run, oldest first.
 
     To each: when the run ended, what had changed since the point before (rows inserted +, updated ~, deleted −) and the
     releases made from it. Its number or time goes where a command takes a snapshot: `stockroom sql --as-of 23 "…"`,

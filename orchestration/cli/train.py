@@ -23,7 +23,7 @@ def train(
         typer.Option(
             "--as-of",
             metavar="SNAPSHOT|TIME",
-            help="Train as of this as-of point (stockroom snapshots lists them), the newest one at a time in ISO 8601, or "
+            help="Train as of this checkpoint (stockroom snapshots lists them), the newest one at a time in ISO 8601, or "
             "the snapshot that a model's model.json names. Default: the newest point.",
         ),
     ] = None,

@@ -28,9 +28,9 @@ def vacuum(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take out what no kept release, as-of point or model needs, and give the room back.
+    """Take out what no kept release, checkpoint or model needs, and give the room back.
 
-    Kept are the newest releases, with all that a search, a lookup or a rollback needs of them; the newest as-of points; and
+    Kept are the newest releases, with all that a search, a lookup or a rollback needs of them; the newest checkpoints; and
     the points that the models were made from, so that `stockroom train --as-of` makes each again. What is younger than a day
     (vacuum.keep_hours) stays too. The rest goes: versions of vectors, vector tables of refused models, cached embeddings of
     texts that nothing has any more, snapshots of the lake and their files, looked-up rows, what the run log tells of old

@@ -1,13 +1,8 @@
-"""How settings become the objects that assets and commands work with."""
+"""How settings become the run context that assets and commands work with."""
 
 from assets.run_context import RunContext
+from orchestration.config.open_home import open_home as open_home
 from orchestration.config.settings import Settings
-from warehouse.home import Home
-
-
-def open_home(settings: Settings) -> Home:
-    """Return the home that the settings name."""
-    return Home(settings.home.absolute(), settings.warehouse, settings.feature_view)
 
 
 def open_run_context(settings: Settings) -> RunContext:

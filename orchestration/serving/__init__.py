@@ -1,1 +1,21 @@
-"""Answers from the live release: search and lookup."""
+"""Answers from the live release: search and lookup.
+
+`from orchestration.serving import Searcher, Lookup` loads each of them when it is first asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orchestration.serving.lookup import Lookup
+    from orchestration.serving.searcher import Hit, Searcher
+
+__all__ = ["Hit", "Lookup", "Searcher"]
+
+_MODULES = {"Hit": "searcher", "Lookup": "lookup", "Searcher": "searcher"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

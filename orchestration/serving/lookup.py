@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from orchestration.config.open_home import open_home
+from orchestration.config.settings import load_settings
 from warehouse.errors import WarehouseError
 from warehouse.features import point_in_time
 from warehouse.features.offline_store import Entity
@@ -19,12 +22,14 @@ _TABLES = {"product": "features.products", "query": "features.queries"}
 class Lookup:
     """Answer from the release that was live when it was opened or last refreshed. Threads may share it.
 
+    The home is given by its path, with the settings that hold for it, or as an open one.
+
     Raises:
         WarehouseError: There is no release yet.
     """
 
-    def __init__(self, home: Home) -> None:
-        self._home = home
+    def __init__(self, home: Home | Path | str) -> None:
+        self._home = home if isinstance(home, Home) else open_home(load_settings(Path(home)))
         self.refresh()
 
     def refresh(self) -> Release:
@@ -33,7 +38,7 @@ class Lookup:
         return release
 
     def products(self, keys: Sequence[str], at: datetime | None = None) -> list[dict[str, Any]]:
-        """Return title, brand, colour and all features of products, in the order of their keys (`locale:product_id`).
+        """Return title, brand, color and all features of products, in the order of their keys (`locale:product_id`).
 
         time-series features stand as `table.column`; they are those in force at the release's as-of time, unless a time `at` is
         given: then the lake is asked for them, which takes a good deal longer.

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -12,6 +13,8 @@ from models.encoder.text_template import query_text
 from models.settings import EncoderSettings
 from models.towers.checkpoint_files import read_file, read_manifest
 from models.towers.numpy_inference import QueryTower
+from orchestration.config.open_home import open_home
+from orchestration.config.settings import load_settings
 from warehouse.errors import WarehouseError
 from warehouse.features import point_in_time
 from warehouse.features.query_features import KNOWN_AT_SEARCH, VOCABULARY_FILE, QueryFeatures
@@ -41,13 +44,19 @@ class Hit:
 class Searcher:
     """Answer queries from the release that was live when it was opened or last refreshed, or from another that is given.
 
-    It stays with that release whatever is published, rolled back or written meanwhile.
+    It stays with that release whatever is published, rolled back or written meanwhile. The home is given by its path, with
+    the settings that hold for it, its encoder's too, or as an open one.
 
     Raises:
         WarehouseError: There is no release yet, or something of the release is gone.
     """
 
-    def __init__(self, home: Home, encoder: EncoderSettings | None = None, release: Release | None = None) -> None:
+    def __init__(
+        self, home: Home | Path | str, encoder: EncoderSettings | None = None, release: Release | None = None
+    ) -> None:
+        if not isinstance(home, Home):
+            settings = load_settings(Path(home))
+            home, encoder = open_home(settings), encoder or settings.encoder
         self._home = home
         self._settings = encoder or EncoderSettings()
         if release is None:

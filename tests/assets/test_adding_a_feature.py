@@ -1,4 +1,4 @@
-"""Adding a feature is what the README shows: one column in SQL and one declared line."""
+"""Adding a feature is what its guide shows: one column in SQL and one declared line."""
 
 import json
 import os
@@ -44,9 +44,10 @@ print(json.dumps({{
 """
 
 
-def diff_of_readme() -> dict[str, tuple[str, str]]:
-    """Return what the README's diff adds, by file: the line before, and the added one."""
-    block = re.search(r"## Adding a feature\n.*?```diff\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
+def diff_of_guide() -> dict[str, tuple[str, str]]:
+    """Return what the guide's diff adds, by file: the line before, and the added one."""
+    guide = ROOT / "docs" / "guides" / "adding-a-feature.md"
+    block = re.search(r"```diff\n(.*?)```", guide.read_text("utf-8"), re.S)
     assert block
     changes = {}
     for part in block[1].split("--- ")[1:]:
@@ -59,12 +60,12 @@ def diff_of_readme() -> dict[str, tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of the packages with the README's two lines added."""
+    """Return a copy of the packages with the guide's two lines added."""
     root = tmp_path_factory.mktemp("source")
     for package in ("orchestration", "assets", "models", "warehouse"):
         shutil.copytree(ROOT / package, root / package)  # with what Python compiled: times are kept
     shutil.copy2(ROOT / "stockroom_launcher.py", root)
-    changes = diff_of_readme()
+    changes = diff_of_guide()
     assert {Path(path).suffix for path in changes} == {".sql", ".py"}
     for path, (before, added) in changes.items():
         text = (root / path).read_text("utf-8")

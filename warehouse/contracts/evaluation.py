@@ -48,11 +48,9 @@ class EvaluationQueries(dy.Schema):
     query = dy.String(nullable=False, metadata=about("the cleaned query"))
     ndcg = dy.Float64(nullable=False, metadata=about("nDCG of the judged list with the paper's gains, 0 to 1"))
     ndcg_official = dy.Float64(nullable=False, metadata=about("nDCG with the official code's gains, 0 to 1"))
-    recall_at_10 = dy.Float64(nullable=True, metadata=about("share of Exact products in the first 10 of the catalogue"))
-    recall_at_100 = dy.Float64(
-        nullable=True, metadata=about("share of Exact products in the first 100 of the catalogue")
-    )
-    reciprocal_rank = dy.Float64(nullable=True, metadata=about("1 / rank of the first Exact product in the catalogue"))
+    recall_at_10 = dy.Float64(nullable=True, metadata=about("share of Exact products in the first 10 of the catalog"))
+    recall_at_100 = dy.Float64(nullable=True, metadata=about("share of Exact products in the first 100 of the catalog"))
+    reciprocal_rank = dy.Float64(nullable=True, metadata=about("1 / rank of the first Exact product in the catalog"))
     judgements = dy.Int64(nullable=False, metadata=about("judged products of the query"))
     distinct_gains = dy.Int64(nullable=False, metadata=about("distinct gains among them; with one, nDCG says nothing"))
 
@@ -74,12 +72,12 @@ class EvaluationRankings(dy.Schema):
     previous_rank = dy.Int64(
         nullable=True, metadata=about("rank in the judged list by the model of the release before, if there was one")
     )
-    model_catalogue_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalogue by the model"))
-    encoder_catalogue_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalogue by the encoder"))
-    bm25_catalogue_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalogue by BM25"))
-    random_catalogue_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalogue at random"))
+    model_catalogue_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalog by the model"))
+    encoder_catalogue_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalog by the encoder"))
+    bm25_catalogue_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalog by BM25"))
+    random_catalogue_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalog at random"))
     previous_catalogue_rank = dy.Int64(
-        nullable=True, metadata=about("rank in its locale's catalogue by the model of the release before")
+        nullable=True, metadata=about("rank in its locale's catalog by the model of the release before")
     )
 
 
@@ -101,7 +99,7 @@ class EvaluationFolds(dy.Schema):
     low = dy.Float64(nullable=True, metadata=about("lower end of a difference's 95 % interval; null: too few queries"))
     high = dy.Float64(nullable=True, metadata=about("upper end of a difference's 95 % interval; null: too few queries"))
     queries = dy.Int64(nullable=False, metadata=about("held-out queries behind the mean"))
-    snapshot = dy.Int64(nullable=False, metadata=about("the as-of point whose raw tables were divided"))
+    snapshot = dy.Int64(nullable=False, metadata=about("the checkpoint whose raw tables were divided"))
 
 
 class EvaluationTrials(dy.Schema):
@@ -117,7 +115,7 @@ class EvaluationTrials(dy.Schema):
     score = dy.Float64(
         nullable=False, metadata=about("what is maximised: validation recall@10 + mrr at the best epoch")
     )
-    recall_at_10 = dy.Float64(nullable=False, metadata=about("validation recall@10 at the best epoch, full catalogue"))
+    recall_at_10 = dy.Float64(nullable=False, metadata=about("validation recall@10 at the best epoch, full catalog"))
     mrr = dy.Float64(nullable=False, metadata=about("validation mean reciprocal rank at the best epoch"))
     best_epoch = dy.Int64(nullable=False, metadata=about("the epoch with the best score; 0 is the encoder"))
     alpha = dy.Float64(nullable=False, metadata=about("strength of the towers' change at that epoch"))
@@ -138,8 +136,8 @@ class EvaluationTrainingLog(dy.Schema):
     epoch = dy.Int64(nullable=False, metadata=about("passes over the Exact training pairs so far"))
     train_loss = dy.Float64(nullable=True, metadata=about("mean loss over the epoch's training pairs"))
     val_loss = dy.Float64(nullable=True, metadata=about("mean loss over the validation pairs"))
-    recall_at_10 = dy.Float64(nullable=True, metadata=about("validation recall@10 over the full catalogue, 0 to 1"))
-    recall_at_100 = dy.Float64(nullable=True, metadata=about("validation recall@100 over the full catalogue, 0 to 1"))
+    recall_at_10 = dy.Float64(nullable=True, metadata=about("validation recall@10 over the full catalog, 0 to 1"))
+    recall_at_100 = dy.Float64(nullable=True, metadata=about("validation recall@100 over the full catalog, 0 to 1"))
     mrr = dy.Float64(nullable=True, metadata=about("validation mean reciprocal rank"))
     learning_rate = dy.Float64(nullable=False, metadata=about("learning rate at the epoch's last step"))
     is_best = dy.Bool(nullable=False, metadata=about("whether the model kept this epoch's weights"))
@@ -148,7 +146,7 @@ class EvaluationTrainingLog(dy.Schema):
 class EvaluationGate(dy.Schema):
     """One row per new model and live model that it was held against, and whether it may go live in its place.
 
-    Both answer the validation queries over the full catalogue of the lake as it was then. Where nothing was live, or
+    Both answer the validation queries over the full catalog of the lake as it was then. Where nothing was live, or
     what was can no longer be applied, the model's own encoder stands in.
     """
 

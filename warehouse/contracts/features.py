@@ -9,10 +9,10 @@ class FeatureProducts(dy.Schema):
     """One row per product and locale: what is known of a product before any query."""
 
     key = key_column("locale:product_id")
-    product_id = dy.String(nullable=False, metadata=about("the catalogue's id"))
+    product_id = dy.String(nullable=False, metadata=about("the catalog's id"))
     locale = dy.String(nullable=False, metadata=about("marketplace", tower="categorical"))
     brand_key = dy.String(nullable=True, metadata=about("brand folded to compare", tower="categorical"))
-    color_key = dy.String(nullable=True, metadata=about("colour folded to compare", tower="categorical"))
+    color_key = dy.String(nullable=True, metadata=about("color folded to compare", tower="categorical"))
     title_script = dy.String(
         nullable=True,
         metadata=about("script of most letters in the title: latin, kana, han, hangul, …", tower="categorical"),
@@ -31,11 +31,11 @@ class FeatureProducts(dy.Schema):
         metadata=about("largest number of pieces that the title names: pack of 6, 12 pcs", tower="numeric"),
     )
     volume_ml = dy.Float64(
-        nullable=True, metadata=about("largest volume in the title, in millilitres", tower="numeric")
+        nullable=True, metadata=about("largest volume in the title, in milliliters", tower="numeric")
     )
     weight_g = dy.Float64(nullable=True, metadata=about("largest weight in the title, in grams", tower="numeric"))
     length_cm = dy.Float64(
-        nullable=True, metadata=about("largest length in the title, in centimetres", tower="numeric")
+        nullable=True, metadata=about("largest length in the title, in centimeters", tower="numeric")
     )
     description_chars = dy.Int32(
         nullable=False, metadata=about("characters in the description, 0 if none", tower="numeric")
@@ -46,7 +46,7 @@ class FeatureProducts(dy.Schema):
     )
     completeness = dy.Float64(
         nullable=False,
-        metadata=about("share of description, bullets, brand and colour that are present", tower="numeric"),
+        metadata=about("share of description, bullets, brand and color that are present", tower="numeric"),
     )
     has_brand_in_title = dy.Bool(nullable=False, metadata=about("whether the title names the brand", tower="numeric"))
 
@@ -60,7 +60,7 @@ class FeatureQueries(dy.Schema):
         nullable=True, metadata=about("longest brand of fitted.vocabulary that the query names", tower="categorical")
     )
     query_color = dy.String(
-        nullable=True, metadata=about("longest colour of fitted.vocabulary that the query names", tower="categorical")
+        nullable=True, metadata=about("longest color of fitted.vocabulary that the query names", tower="categorical")
     )
     query_script = dy.String(
         nullable=True,
@@ -70,7 +70,7 @@ class FeatureQueries(dy.Schema):
     query_words = dy.Int32(nullable=False, metadata=about("words in the query, split at white space", tower="numeric"))
     query_numbers = dy.Int32(nullable=False, metadata=about("runs of digits in the query", tower="numeric"))
     has_brand = dy.Bool(nullable=False, metadata=about("whether the query names a known brand", tower="numeric"))
-    has_color = dy.Bool(nullable=False, metadata=about("whether the query names a known colour", tower="numeric"))
+    has_color = dy.Bool(nullable=False, metadata=about("whether the query names a known color", tower="numeric"))
     has_negation = dy.Bool(
         nullable=False,
         metadata=about("whether the query excludes something: without, no, sin, なし, …", tower="numeric"),
@@ -83,14 +83,14 @@ class FeaturePairs(dy.Schema):
     key = key_column("locale:query_id:product_id")
     query_key = dy.String(nullable=False, metadata=about("key in features.queries"))
     product_key = dy.String(nullable=False, metadata=about("key in features.products"))
-    common_words = dy.Int32(nullable=False, metadata=about("distinct query words that stand in title, brand or colour"))
+    common_words = dy.Int32(nullable=False, metadata=about("distinct query words that stand in title, brand or color"))
     common_share = dy.Float64(nullable=False, metadata=about("common_words as a share of the distinct query words"))
     title_share = dy.Float64(
-        nullable=False, metadata=about("common_words as a share of the distinct words of title, brand and colour")
+        nullable=False, metadata=about("common_words as a share of the distinct words of title, brand and color")
     )
     common_numbers = dy.Int32(nullable=False, metadata=about("distinct numbers of the query that stand in the title"))
     has_number_match = dy.Bool(
         nullable=False, metadata=about("whether the query has numbers and all of them stand in the title")
     )
     has_brand_match = dy.Bool(nullable=False, metadata=about("whether the query names the product's brand"))
-    has_color_match = dy.Bool(nullable=False, metadata=about("whether the query names the product's colour"))
+    has_color_match = dy.Bool(nullable=False, metadata=about("whether the query names the product's color"))

@@ -6,7 +6,7 @@ from warehouse.contracts.contract import about, key_column
 
 
 class FittedVocabulary(dy.Schema):
-    """One row per brand and colour that a judged product of the train split bears.
+    """One row per brand and color that a judged product of the train split bears.
 
     No row of validation or test moves it. A model keeps the one that it was trained with, and searches are answered over that.
     """

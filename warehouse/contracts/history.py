@@ -6,7 +6,7 @@ from warehouse.contracts.contract import about, key_column
 
 
 class RegistrySnapshots(dy.Schema):
-    """One row per as-of point: a snapshot that ended a successful run. Anything between two of them is torn."""
+    """One row per checkpoint: a snapshot that ended a successful run. Anything between two of them is torn."""
 
     key = key_column("the snapshot's id as text")
     snapshot = dy.Int64(nullable=False, metadata=about("the lake's snapshot id"))
@@ -15,13 +15,13 @@ class RegistrySnapshots(dy.Schema):
 
 
 class RegistryChanges(dy.Schema):
-    """One row per as-of point and table that had changed since the point before it.
+    """One row per checkpoint and table that had changed since the point before it.
 
     A table that a point has no row for stands as the newest row before it says.
     """
 
     key = key_column("snapshot:table")
-    snapshot = dy.Int64(nullable=False, metadata=about("the as-of point"))
+    snapshot = dy.Int64(nullable=False, metadata=about("the checkpoint"))
     table = dy.String(nullable=False, metadata=about("the table, schema and name"))
     rows = dy.Int64(nullable=False, metadata=about("rows in the table at that point"))
     inserted = dy.Int64(nullable=False, metadata=about("rows under a key that was not there at the point before"))

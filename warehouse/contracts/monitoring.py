@@ -8,7 +8,7 @@ from warehouse.contracts.contract import about, key_column
 class MonitoringVersions(dy.Schema):
     """One row per change of a feature table that was counted, from 1 on: which content it had since which snapshot.
 
-    An as-of point of registry.snapshots saw the last version whose since_snapshot it is not older than, but for what deltas
+    A checkpoint of registry.snapshots saw the last version whose since_snapshot it is not older than, but for what deltas
     changed since: that is counted with the next build.
     """
 

@@ -34,14 +34,14 @@ class RawProducts(dy.Schema):
         min_length=1,
         max_length=MAX_ID_LENGTH,
         regex=ID,
-        metadata=about("the catalogue's id; repeats across locales"),
+        metadata=about("the catalog's id; repeats across locales"),
     )
     product_locale = dy.String(nullable=False, regex="^[a-z]{2}$", metadata=about("marketplace: us, es, jp, …"))
     product_title = dy.String(nullable=False, metadata=about("title as written by the seller, dirt included"))
     product_description = dy.String(nullable=True, metadata=about("description, often HTML"))
     product_bullet_point = dy.String(nullable=True, metadata=about("bullet points, one a line"))
     product_brand = dy.String(nullable=True, metadata=about("brand as written by the seller"))
-    product_color = dy.String(nullable=True, metadata=about("colour as written by the seller"))
+    product_color = dy.String(nullable=True, metadata=about("color as written by the seller"))
 
     @dy.rule()
     def product_title_blank(cls) -> pl.Expr:

@@ -12,17 +12,15 @@ class StagingProducts(dy.Schema):
     """
 
     key = key_column("locale:product_id")
-    product_id = dy.String(nullable=False, metadata=about("the catalogue's id; repeats across locales"))
+    product_id = dy.String(nullable=False, metadata=about("the catalog's id; repeats across locales"))
     locale = dy.String(nullable=False, metadata=about("marketplace: us, es, jp, …"))
     title = dy.String(nullable=False, metadata=about("title without HTML, entities and odd white space; NFKC"))
     description = dy.String(nullable=True, metadata=about("description, cleaned like the title"))
     bullet_points = dy.String(nullable=True, metadata=about("bullet points, cleaned, one a line"))
     brand = dy.String(nullable=True, metadata=about("brand, cleaned, as people write it"))
     brand_key = dy.String(nullable=True, metadata=about("brand folded to compare: lower case, letters and digits only"))
-    color = dy.String(nullable=True, metadata=about("colour, cleaned, as people write it"))
-    color_key = dy.String(
-        nullable=True, metadata=about("colour folded to compare: lower case, letters and digits only")
-    )
+    color = dy.String(nullable=True, metadata=about("color, cleaned, as people write it"))
+    color_key = dy.String(nullable=True, metadata=about("color folded to compare: lower case, letters and digits only"))
 
 
 class StagingQueries(dy.Schema):

@@ -48,9 +48,7 @@ class TrainingNegatives(dy.Schema):
     key = key_column("query_key:product_key")
     query_key = dy.String(nullable=False, metadata=about("key in training.queries"))
     product_key = dy.String(nullable=False, metadata=about("key in staging.products"))
-    rank = dy.Int64(
-        nullable=False, min=1, metadata=about("the product's rank in the locale's catalogue by the encoder")
-    )
+    rank = dy.Int64(nullable=False, min=1, metadata=about("the product's rank in the locale's catalog by the encoder"))
     score = dy.Float64(nullable=False, metadata=about("cosine of query and product by the encoder"))
     positive_key = dy.String(nullable=False, metadata=about("the query's Exact product that is nearest by the encoder"))
     positive_score = dy.Float64(

@@ -1,0 +1,9 @@
+"""How settings become a home. Needs neither Dagster nor assets, so that searches and lookups start fast."""
+
+from orchestration.config.settings import Settings
+from warehouse.home import Home
+
+
+def open_home(settings: Settings) -> Home:
+    """Return the home that the settings name."""
+    return Home(settings.home.absolute(), settings.warehouse, settings.feature_view)
