@@ -87,7 +87,7 @@ class TrainingSettings(BaseModel):
     irrelevant_per_query: int = Field(
         2, ge=0, description="Irrelevant products of a pair's query that join its batch, in products."
     )
-    catalogue_negatives: int = Field(
+    catalog_negatives: int = Field(
         0, ge=0, description="Random products of the batch's locale that join it as negatives, in products."
     )
     mined_per_query: int = Field(

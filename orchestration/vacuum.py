@@ -164,7 +164,7 @@ def _publish_again(home: Home, live: Release, version: int, now: datetime) -> No
     # What was measured of these rows goes by the version that they came with.
     since = home.releases.vectors_since(live.vector_table, live.vector_version)
     home.releases.publish(
-        kind="catalogue",
+        kind="catalog",
         model_id=live.model_id,
         encoder_fingerprint=live.encoder_fingerprint,
         vector_table=live.vector_table,

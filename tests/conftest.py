@@ -60,7 +60,7 @@ precision = "f32"
 [training]
 epochs = 2
 batch_pairs = 16
-catalogue_negatives = 64
+catalog_negatives = 64
 seed = 3
 alphas = [-0.4, -0.2, -0.1, -0.05, -0.02, 0.02, 0.05, 0.1, 0.2, 0.4]
 
@@ -103,7 +103,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 
 # It says of every table that it was filled.
-CATALOGUE = """
+CATALOG = """
 CREATE VIEW __ducklake_metadata_lake.ducklake_table AS
     SELECT table_oid AS table_id, schema_oid AS schema_id, table_name FROM duckdb_tables() WHERE database_name = 'lake';
 CREATE VIEW __ducklake_metadata_lake.ducklake_schema AS
@@ -114,13 +114,13 @@ CREATE VIEW __ducklake_metadata_lake.ducklake_table_stats AS SELECT table_id FRO
 
 @pytest.fixture(scope="session")
 def lake_in_memory() -> "Callable[[], DuckDBPyConnection]":
-    """Return a maker of databases that look like the lake to SQL, without files: with its catalogue, and no table yet."""
+    """Return a maker of databases that look like the lake to SQL, without files: with its catalog, and no table yet."""
     from warehouse.lake.lake import connect
 
     def make() -> "DuckDBPyConnection":
         connection = connect(memory_gb=1.0, threads=1)
         connection.execute("ATTACH ':memory:' AS lake; ATTACH ':memory:' AS __ducklake_metadata_lake; USE lake")
-        connection.execute(CATALOGUE)
+        connection.execute(CATALOG)
         return connection
 
     return make

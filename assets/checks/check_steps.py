@@ -38,8 +38,8 @@ def features_are_steady(run_context: RunContext) -> dg.AssetCheckResult:
     )
 
 
-@table_check("releases.live", "The live vectors are those of the catalogue: same keys, no more, no fewer.")
-def vectors_match_the_catalogue(run_context: RunContext) -> dg.AssetCheckResult:
+@table_check("releases.live", "The live vectors are those of the catalog: same keys, no more, no fewer.")
+def vectors_match_the_catalog(run_context: RunContext) -> dg.AssetCheckResult:
     """Compare the keys of the live release's vectors with the products of its snapshot."""
     release = run_context.home.releases.live()
     if release is None:
@@ -83,7 +83,7 @@ CHECKS = (
     pairs_see_no_future,
     negatives_are_not_relevant,
     features_are_steady,
-    vectors_match_the_catalogue,
+    vectors_match_the_catalog,
     the_gate_let_the_model_through,
     online_matches_offline,
 )

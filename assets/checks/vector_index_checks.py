@@ -1,7 +1,7 @@
 """The index checks: what must hold of the product vectors before a release may name them.
 
 They look at the newest version of each table that may be published: the new model's, and the live one's where the gate may
-have it stay. A release that only carries changes of the catalogue passes these instead of the gate. They cost the same
+have it stay. A release that only carries changes of the catalog passes these instead of the gate. They cost the same
 whatever the table's size: of rows and texts they see a sample, the newest among it.
 """
 
@@ -31,9 +31,9 @@ _NAMED = 5
 _HINT = "stockroom replay makes every vector anew"
 
 CHECKS = {
-    "rows_are_those_of_the_catalogue": "There are as many vectors as products.",
+    "rows_are_those_of_the_catalog": "There are as many vectors as products.",
     "no_vector_of_a_deleted_product": "No sampled vector, and none of the products that deltas took out last, is of a product "
-    "that the catalogue no longer has.",
+    "that the catalog no longer has.",
     "no_vector_of_another_model": "Sampled rows have the model's dimension, unit length, and the hash of the text and features "
     "that it reads.",
     "vectors_are_what_the_model_makes": "A sample of products, encoded again and put through the tower, gives what is stored.",
@@ -115,11 +115,11 @@ def _told(run_context: RunContext, name: str, found: _Found) -> tuple[str | None
     """Return what is wrong by one check, None if nothing is, and what people are shown of it."""
     table, recall, settings = found.table, found.recall, run_context.release
     sampled = {"sampled": len(table.sampled)}
-    if name == "rows_are_those_of_the_catalogue":
-        wrong = table.rows != table.catalogue_rows
+    if name == "rows_are_those_of_the_catalog":
+        wrong = table.rows != table.catalog_rows
         return (
-            f"{table.rows:,} vectors for {table.catalogue_rows:,} products" if wrong else None,
-            {"rows": table.rows, "products": table.catalogue_rows},
+            f"{table.rows:,} vectors for {table.catalog_rows:,} products" if wrong else None,
+            {"rows": table.rows, "products": table.catalog_rows},
         )
     if name == "the_index_covers_the_rows":
         wrong = table.unindexed_share > settings.max_unindexed_share
@@ -136,7 +136,7 @@ def _told(run_context: RunContext, name: str, found: _Found) -> tuple[str | None
     keys, what = {
         "no_vector_of_a_deleted_product": (
             [*table.unknown, *(key for key in table.deleted if key not in table.unknown)],
-            "of products that the catalogue does not have",
+            "of products that the catalog does not have",
         ),
         "no_vector_of_another_model": (found.foreign, "not of this model"),
         "vectors_are_what_the_model_makes": (found.differing, "other than the model makes them"),

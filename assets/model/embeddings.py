@@ -1,4 +1,4 @@
-"""The text embeddings: every distinct text of catalogue and queries through the frozen encoder, once."""
+"""The text embeddings: every distinct text of catalog and queries through the frozen encoder, once."""
 
 from functools import partial
 from typing import Any

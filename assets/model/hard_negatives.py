@@ -77,9 +77,9 @@ def mined(run_context: RunContext) -> tuple[pl.DataFrame, dict[str, int]]:
     counts = dict.fromkeys(_COUNTS, 0)
     parts = [tables.no_rows(NEGATIVES)]
     for (locale,), own in asked.group_by("locale", maintain_order=True):
-        catalogue = products.filter(pl.col("locale") == locale)
-        part = _Part(own["key"], catalogue["key"])
-        found = mine(vectors.cached(query_texts(own)), blocks(catalogue), part.rows_of(judged), settings)
+        catalog = products.filter(pl.col("locale") == locale)
+        part = _Part(own["key"], catalog["key"])
+        found = mine(vectors.cached(query_texts(own)), blocks(catalog), part.rows_of(judged), settings)
         parts.append(part.frame(found))
         counts = {name: count + getattr(found, name) for name, count in counts.items()}
     rows = pl.concat(parts, how="vertical_relaxed")

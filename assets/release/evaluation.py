@@ -57,24 +57,24 @@ def evaluation(
 
 
 def summary(metrics: pl.DataFrame) -> dict[str, Any]:
-    """Return the rows of evaluation.metrics as `evaluate --json` writes them: systems, model_minus_encoder, locales."""
+    """Return the rows of evaluation.metrics as `evaluate --json` writes them: rankers, model_minus_encoder, locales."""
     by_locale: dict[str, dict[str, Any]] = {}
     for row in metrics.iter_rows(named=True):
-        systems = by_locale.setdefault(row["locale"], {})
+        rankers = by_locale.setdefault(row["locale"], {})
         if row["slice"] != WHOLE:
             continue
-        if row["system"] == "model_minus_encoder" and row["locale"] == WHOLE:
+        if row["ranker"] == "model_minus_encoder" and row["locale"] == WHOLE:
             value: Any = {"mean": row["value"]} | {name: row[name] for name in ("low", "high", "queries")}
-        elif "_minus_" in row["system"]:
+        elif "_minus_" in row["ranker"]:
             continue
         else:
             value = row["value"]
-            systems.setdefault(row["system"], {})["queries"] = row["queries"]
-        systems.setdefault(row["system"], {})[row["metric"]] = value
+            rankers.setdefault(row["ranker"], {})["queries"] = row["queries"]
+        rankers.setdefault(row["ranker"], {})[row["metric"]] = value
     overall = by_locale.pop(WHOLE, {})
     return {
         "model_minus_encoder": overall.pop("model_minus_encoder", {}),
-        "systems": overall,
+        "rankers": overall,
         "locales": by_locale,
     }
 
@@ -121,7 +121,7 @@ def _measure(run_context: RunContext, target: EvaluationTarget, inputs: str) -> 
 
 
 def _metric_rows(model_id: str, metrics: pl.DataFrame, inputs: str) -> pl.DataFrame:
-    parts = ("locale", "slice", "part", "system", "metric")
+    parts = ("locale", "slice", "part", "ranker", "metric")
     return metrics.with_columns(
         key=pl.concat_str(pl.lit(model_id), *parts, separator=":"), model_id=pl.lit(model_id), inputs=pl.lit(inputs)
     )
@@ -139,14 +139,14 @@ def _query_rows(model_id: str, measured: Evaluation, texts: pl.DataFrame) -> pl.
             }
         )
         .with_columns(
-            key=pl.format("{}:{}:{}:{}", pl.lit(model_id), "system", "locale", "query_id"), model_id=pl.lit(model_id)
+            key=pl.format("{}:{}:{}:{}", pl.lit(model_id), "ranker", "locale", "query_id"), model_id=pl.lit(model_id)
         )
         .select(*CONTRACTS["evaluation.queries"].columns)
     )
 
 
 def _ranking_rows(model_id: str, measured: Evaluation, texts: pl.DataFrame) -> pl.DataFrame:
-    places = [f"{system}_{rank}" for system in _RANKED for rank in ("rank", "catalogue_rank")]
+    places = [f"{ranker}_{rank}" for ranker in _RANKED for rank in ("rank", "catalog_rank")]
     unmeasured = [pl.lit(None, pl.Int64).alias(name) for name in places if name not in measured.rankings.columns]
     return (
         measured.rankings.with_columns(unmeasured)

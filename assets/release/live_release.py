@@ -50,7 +50,7 @@ _SHOWN = ("release", "published_at", "kind", "model_id", "vector_version", "snap
         {
             "release": ("int64", "number from 1 on, without gaps; the highest is live"),
             "published_at": ("timestamp", "when it was published, UTC"),
-            "kind": ("string", "model, catalogue (other products under the same model) or rollback"),
+            "kind": ("string", "model, catalog (other products under the same model) or rollback"),
             "model_id": ("string", "the model whose query tower answers"),
             "encoder_fingerprint": ("string", "the text encoder that the model stands on"),
             "vector_table": ("string", "the table with the product vectors"),
@@ -67,7 +67,7 @@ def releases_live(
 ) -> dg.MaterializeResult[Any]:
     """Publish the lake's state, and mark it as an as-of point; write nothing if searchers would see no difference.
 
-    A new model goes live if the gate lets it through. Else the live release stays as it is, unless the catalogue or its
+    A new model goes live if the gate lets it through. Else the live release stays as it is, unless the catalog or its
     time-series features changed: then the live model goes on with those. A rollback stays until something changed since. Where a
     table has not followed its sources, or was not checked, the live release stays: a run of the whole job goes on from there.
     """
@@ -94,7 +94,7 @@ def releases_live(
         measured = summary(datasets.metrics(home.lake, model_id))
         published = _publish(
             ServingModel.of(run_context, model_id),
-            kind="catalogue" if is_same_model else "model",
+            kind="catalog" if is_same_model else "model",
             snapshot=snapshot,
             published_at=now,
             metrics=json.dumps({"as_of": as_of.isoformat(), **measured, "gate": gate}),
@@ -154,12 +154,12 @@ def key_differences(
     """
     return run_context.cached(
         f"key differences {vector_table} {version} {snapshot}",
-        lambda: consistency.catalogue_differences(run_context.home, vector_table, version, snapshot, among),
+        lambda: consistency.catalog_differences(run_context.home, vector_table, version, snapshot, among),
     )
 
 
 def _publish(model: ServingModel, *, snapshot: int, **told: Any) -> Publication:
-    """Publish the newest version of the model's vectors, once they are those of the snapshot's catalogue.
+    """Publish the newest version of the model's vectors, once they are those of the snapshot's catalog.
 
     Raises:
         WarehouseError: A product has no vector, or a vector no product.
@@ -172,7 +172,7 @@ def _publish(model: ServingModel, *, snapshot: int, **told: Any) -> Publication:
     missing, extra = key_differences(model.run_context, model.vector_table, version, snapshot, among)
     if missing or extra:
         raise WarehouseError(
-            f"the vectors are not those of the catalogue: {missing:,} products without a vector, {extra:,} vectors "
+            f"the vectors are not those of the catalog: {missing:,} products without a vector, {extra:,} vectors "
             "without a product",
             "nothing was published; build again",
         )

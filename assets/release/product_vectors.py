@@ -1,4 +1,4 @@
-"""The product vectors: the catalogue through the product tower, reconciled row by row."""
+"""The product vectors: the catalog through the product tower, reconciled row by row."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -48,7 +48,7 @@ _ROWS = 50_000  # products embedded at a time: 150 MB at 384 dimensions
 def vectors_products(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
-    """Embed the products whose text or features are new to this model; take out those that left the catalogue.
+    """Embed the products whose text or features are new to this model; take out those that left the catalog.
 
     The live model's vectors are brought in line too while it is another: it stays where the gate refuses the new one.
     """

@@ -1,4 +1,4 @@
-"""The gate: a new model goes live only if it finds no less than the live one, on validation queries in the full catalogue."""
+"""The gate: a new model goes live only if it finds no less than the live one, on validation queries in the full catalog."""
 
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,7 @@ from assets.services.offline_evaluation import asked, stored_vectors
 from assets.services.serving_model import ServingModel, live_champion, unservable_reason
 from assets.services.text_vectors import product_texts, query_texts
 from models.evaluation.bootstrap import Interval
-from models.evaluation.judged_set import Catalogue, JudgedSet
+from models.evaluation.judged_set import Catalog, JudgedSet
 from models.evaluation.promotion_gate import PUBLISHED, Comparison, compare_recall, decide, is_undecidable
 from models.evaluation.rankers import DenseRanker
 from warehouse.code_digest import digest
@@ -127,21 +127,21 @@ class _Pair:
         return found.row(0, named=True) if found.height else None
 
     def compare(self) -> Comparison:
-        """Search the catalogue for every validation query with both."""
+        """Search the catalog for every validation query with both."""
         judgements = datasets.validation_judgements(self.run_context.home.lake)
         if judgements.is_empty():
             return Comparison(0)
         products = datasets.products(self.run_context.home.lake).sort("locale", "product_id")
-        catalogue = Catalogue(products.select("locale", "product_id"))
-        judged = JudgedSet.from_frame(judgements, catalogue)
+        catalog = Catalog(products.select("locale", "product_id"))
+        judged = JudgedSet.from_frame(judgements, catalog)
         if self.champion is not None:
-            baseline = self._system(self.champion, products, judged)
+            baseline = self._ranker(self.champion, products, judged)
         else:
             vectors = self.challenger.text_vectors
             baseline = DenseRanker(vectors(query_texts(judged.queries)), vectors(product_texts(products)))
-        challenger = self._system(self.challenger, products, judged)
+        challenger = self._ranker(self.challenger, products, judged)
         seed, min_queries = self.run_context.training.seed, self.run_context.release.min_queries
-        return compare_recall(judged, catalogue, challenger, baseline, seed=seed, min_queries=min_queries)
+        return compare_recall(judged, catalog, challenger, baseline, seed=seed, min_queries=min_queries)
 
     def gate_result(self, comparison: Comparison) -> GateResult:
         """Return the row of evaluation.gate: what was measured and what follows from it."""
@@ -208,7 +208,7 @@ class _Pair:
             )
         return "; ".join(said)
 
-    def _system(self, model: ServingModel, products: pl.DataFrame, judged: JudgedSet) -> DenseRanker:
+    def _ranker(self, model: ServingModel, products: pl.DataFrame, judged: JudgedSet) -> DenseRanker:
         version = self.run_context.home.vectors.version(model.vector_table)
         of_products = stored_vectors(self.run_context, model.vector_table, version, products)
         return DenseRanker(model.query_vectors(asked(judged)), of_products)

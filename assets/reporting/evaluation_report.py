@@ -21,10 +21,10 @@ def report(metrics: pl.DataFrame, queries: pl.DataFrame) -> dg.MarkdownMetadataV
         metrics: rows of evaluation.metrics of one model.
         queries: locale, query_id, query, ndcg and first Exact rank by model and encoder, one row per test query.
     """
-    bars = {"systems": _means(metrics)}
+    bars = {"rankers": _means(metrics)}
     better, worse = most_changed(queries)
     parts = [
-        "## Every system",
+        "## Every ranker",
         plots.relevance_bars(bars).value,
         "### The model's lead, with its 95 % bootstrap interval over queries",
         _leads(metrics),
@@ -35,7 +35,7 @@ def report(metrics: pl.DataFrame, queries: pl.DataFrame) -> dg.MarkdownMetadataV
         "brand: seen, if the one in the query or one on its Exact products was in the train split; unseen, if they bear others; "
         "none, if they bear none. length: in words. negation, number: whether the query holds one.",
         "## Most improved over the encoder",
-        "By nDCG, then by how early the first Exact product comes in the whole catalogue.",
+        "By nDCG, then by how early the first Exact product comes in the whole catalog.",
         _table(better),
         "## Most harmed",
         _table(worse),
@@ -63,27 +63,27 @@ def _table(queries: pl.DataFrame) -> str:
         "locale",
         "query_id",
         "query",
-        *(pl.col(f"{system}_ndcg").round(3) for system in ("encoder", "model")),
-        *(f"{system}_first" for system in ("encoder", "model")),
+        *(pl.col(f"{ranker}_ndcg").round(3) for ranker in ("encoder", "model")),
+        *(f"{ranker}_first" for ranker in ("encoder", "model")),
     )
     return markdown_table(_HEADS, shown.iter_rows())
 
 
 def _means(metrics: pl.DataFrame) -> dict[str, dict[str, Any]]:
-    whole = metrics.filter(pl.col("system").is_in(plots.SYSTEMS), locale=WHOLE, slice=WHOLE)
+    whole = metrics.filter(pl.col("ranker").is_in(plots.RANKERS), locale=WHOLE, slice=WHOLE)
     found: dict[str, dict[str, Any]] = {}
     for row in whole.iter_rows(named=True):
-        found.setdefault(row["system"], {"queries": row["queries"]})[row["metric"]] = row["value"]
+        found.setdefault(row["ranker"], {"queries": row["queries"]})[row["metric"]] = row["value"]
     return found
 
 
 def _leads(metrics: pl.DataFrame) -> str:
-    told = metrics.filter(pl.col("system").str.starts_with("model_minus_"), slice=WHOLE)
-    found = {(row["locale"], row["system"], row["metric"]): row for row in told.iter_rows(named=True)}
-    places = told.select("locale", "system").unique().sort("locale", "system").rows()
+    told = metrics.filter(pl.col("ranker").str.starts_with("model_minus_"), slice=WHOLE)
+    found = {(row["locale"], row["ranker"], row["metric"]): row for row in told.iter_rows(named=True)}
+    places = told.select("locale", "ranker").unique().sort("locale", "ranker").rows()
     rows = [
-        (locale, system.removeprefix("model_minus_"), *(_lead(found.get((locale, system, name))) for name in _METRICS))
-        for locale, system in places
+        (locale, ranker.removeprefix("model_minus_"), *(_lead(found.get((locale, ranker, name))) for name in _METRICS))
+        for locale, ranker in places
     ]
     return markdown_table(("locale", "over", *_METRICS), rows)
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from assets.reporting.bar_grid import Panel, as_latin, draw_panels
 
-SYSTEMS = ("random", "bm25", "encoder", "previous", "model")
+RANKERS = ("random", "bm25", "encoder", "previous", "model")
 _MOST, _BARS = 8, 16  # panels of moved features, bars of PSI
 _METRICS = ("ndcg", "recall@10", "recall@100", "mrr")
 
@@ -24,7 +24,7 @@ def training_curves(log: pl.DataFrame) -> dg.MarkdownMetadataValue:
         loss.plot(epochs, log[name].cast(pl.Float64).to_list(), marker="o", label=name)
     for name in ("recall_at_10", "recall_at_100", "mrr"):
         recall.plot(epochs, log[name].cast(pl.Float64).to_list(), marker="o", label=name)
-    for axes, title in ((loss, "loss"), (recall, "validation, full catalogue")):
+    for axes, title in ((loss, "loss"), (recall, "validation, full catalog")):
         axes.axvline(log.filter("is_best")["epoch"].to_list()[0], color="grey", linestyle=":")
         axes.set(title=title, xlabel="epoch (0 is the encoder)")
         axes.legend()
@@ -34,31 +34,31 @@ def training_curves(log: pl.DataFrame) -> dg.MarkdownMetadataValue:
 def relevance_bars(summary: Mapping[str, Any]) -> dg.MarkdownMetadataValue:
     """Draw the model beside random, BM25, the encoder and the model before, a group of bars for each metric."""
     figure, (axes,) = _figure(1)
-    systems = [name for name in SYSTEMS if name in summary["systems"]]
-    width = 1 / (len(systems) + 1)
-    for place, system in enumerate(systems):
-        values = [summary["systems"][system][metric] or 0.0 for metric in _METRICS]
-        bars = axes.bar([x + place * width for x in range(len(_METRICS))], values, width, label=system)
+    rankers = [name for name in RANKERS if name in summary["rankers"]]
+    width = 1 / (len(rankers) + 1)
+    for place, ranker in enumerate(rankers):
+        values = [summary["rankers"][ranker][metric] or 0.0 for metric in _METRICS]
+        bars = axes.bar([x + place * width for x in range(len(_METRICS))], values, width, label=ranker)
         axes.bar_label(bars, fmt="%.3f", fontsize=7)
     axes.set_xticks([x + 1.5 * width for x in range(len(_METRICS))], _METRICS)
-    axes.set(title=f"relevance on {summary['systems']['model']['queries']} test queries", ylim=(0, 1.2))
-    axes.legend(loc="upper center", ncols=len(systems), fontsize=7)
+    axes.set(title=f"relevance on {summary['rankers']['model']['queries']} test queries", ylim=(0, 1.2))
+    axes.legend(loc="upper center", ncols=len(rankers), fontsize=7)
     return _markdown(figure, "relevance")
 
 
 def slice_differences(metrics: pl.DataFrame) -> dg.MarkdownMetadataValue:
     """Draw the model's lead over each baseline in every slice, with its interval, given rows of evaluation.metrics."""
-    told = metrics.filter(pl.col("system").str.starts_with("model_minus_") & (pl.col("locale") == "all"))
+    told = metrics.filter(pl.col("ranker").str.starts_with("model_minus_") & (pl.col("locale") == "all"))
     places = told.select("slice", "part").unique().sort("slice", "part", descending=True)
     figure, panels = _figure(2, height=1.6 + 0.42 * places.height, left=1.6)
     for axes, metric in zip(panels, ("recall@10", "ndcg_two_gains"), strict=True):
-        systems = told.filter(metric=metric)["system"].unique().sort().to_list()
-        for shift, system in enumerate(systems):
-            own = places.with_row_index("y").join(told.filter(metric=metric, system=system), on=["slice", "part"])
+        rankers = told.filter(metric=metric)["ranker"].unique().sort().to_list()
+        for shift, ranker in enumerate(rankers):
+            own = places.with_row_index("y").join(told.filter(metric=metric, ranker=ranker), on=["slice", "part"])
             value, low, high = (own[name].to_numpy() for name in ("value", "low", "high"))
-            height = own["y"].to_numpy() + 0.2 * (shift - (len(systems) - 1) / 2)
+            height = own["y"].to_numpy() + 0.2 * (shift - (len(rankers) - 1) / 2)
             spread = (value - low, high - value)
-            axes.errorbar(value, height, xerr=spread, fmt="o", markersize=4, label=system.replace("_", " "))
+            axes.errorbar(value, height, xerr=spread, fmt="o", markersize=4, label=ranker.replace("_", " "))
         counted: dict[tuple[str, str], str] = {}
         for name, part, queries, end in (
             told.filter(metric=metric).select("slice", "part", "queries", "low").iter_rows()
@@ -68,7 +68,7 @@ def slice_differences(metrics: pl.DataFrame) -> dg.MarkdownMetadataValue:
         axes.set_yticks(range(places.height), names, fontsize=8)
         axes.axvline(0, color="grey", linestyle=":")
         axes.set(title=f"difference in {metric}, 95 % interval", ylim=(-0.6, places.height - 0.4))
-        if systems:
+        if rankers:
             axes.legend(fontsize=7)
     return _markdown(figure, "slices")
 
@@ -77,19 +77,19 @@ def locale_bars(metrics: pl.DataFrame) -> dg.MarkdownMetadataValue:
     """Draw every ranker's recall@10 and nDCG by locale, given rows of evaluation.metrics."""
     whole = metrics.filter(slice="all")
     locales = whole["locale"].unique().sort().to_list()
-    systems = [name for name in SYSTEMS if name in whole["system"].unique().to_list()]
+    rankers = [name for name in RANKERS if name in whole["ranker"].unique().to_list()]
     figure, panels = _figure(2)
-    width = 1 / (len(systems) + 1)
+    width = 1 / (len(rankers) + 1)
     for axes, metric in zip(panels, ("recall@10", "ndcg"), strict=True):
-        for place, system in enumerate(systems):
-            found = dict(whole.filter(metric=metric, system=system).select("locale", "value").iter_rows())
+        for place, ranker in enumerate(rankers):
+            found = dict(whole.filter(metric=metric, ranker=ranker).select("locale", "value").iter_rows())
             heights = [found.get(locale) or 0.0 for locale in locales]
-            bars = axes.bar([x + place * width for x in range(len(locales))], heights, width, label=system)
+            bars = axes.bar([x + place * width for x in range(len(locales))], heights, width, label=ranker)
             axes.bar_label(bars, fmt="%.2f", fontsize=6)
-        places = [x + width * (len(systems) - 1) / 2 for x in range(len(locales))]
+        places = [x + width * (len(rankers) - 1) / 2 for x in range(len(locales))]
         axes.set_xticks(places, [*map(as_latin, locales)], parse_math=False)
         axes.set(title=f"{metric} by locale", ylim=(0, 1.2))
-        axes.legend(loc="upper center", ncols=len(systems), fontsize=7)
+        axes.legend(loc="upper center", ncols=len(rankers), fontsize=7)
     return _markdown(figure, "locales")
 
 

@@ -13,7 +13,7 @@ from assets.run_context import RunContext
 from assets.services.text_vectors import TextVectors, product_texts, query_texts
 from models.encoder.fingerprint import resolve_precision
 from models.errors import ModelError
-from models.evaluation.judged_set import Catalogue, JudgedSet
+from models.evaluation.judged_set import Catalog, JudgedSet
 from models.evaluation.promotion_gate import compare_recall
 from models.evaluation.rankers import DenseRanker
 from warehouse.code_digest import digest
@@ -73,19 +73,19 @@ def _inputs(run_context: RunContext) -> str:
 def _measure(run_context: RunContext) -> Measured:
     """Search with both for every validation query."""
     judgements = datasets.validation_judgements(run_context.home.lake)
-    products = _catalogue(run_context, judgements)
-    catalogue = Catalogue(products.select("locale", "product_id"))
-    judged = JudgedSet.from_frame(judgements, catalogue)
+    products = _catalog(run_context, judgements)
+    catalog = Catalog(products.select("locale", "product_id"))
+    judged = JudgedSet.from_frame(judgements, catalog)
     queries, texts = query_texts(judged.queries), product_texts(products)
-    systems = {}
+    rankers = {}
     for precision in ("int8", "f32"):
         encoder = run_context.encoder.model_copy(update={"precision": precision})
         vectors = TextVectors(replace(run_context, encoder=encoder))
         vectors.fill(queries + texts, partial(run_context.progress, f"measuring {precision}"))
-        systems[precision] = DenseRanker(vectors.cached(queries), vectors.cached(texts))
+        rankers[precision] = DenseRanker(vectors.cached(queries), vectors.cached(texts))
         if precision == "int8":
             _refuse_neighbours(vectors, texts[:: max(1, len(texts) // _ALONE_TEXTS)])
-    found = compare_recall(judged, catalogue, systems["int8"], systems["f32"], seed=run_context.training.seed)
+    found = compare_recall(judged, catalog, rankers["int8"], rankers["f32"], seed=run_context.training.seed)
     int8, f32 = found.challenger, found.baseline
     return {
         "int8_recall_at_10": int8,
@@ -96,7 +96,7 @@ def _measure(run_context: RunContext) -> Measured:
     }
 
 
-def _catalogue(run_context: RunContext, judgements: pl.DataFrame) -> pl.DataFrame:
+def _catalog(run_context: RunContext, judgements: pl.DataFrame) -> pl.DataFrame:
     """Return the products that are searched: the judged ones, and drawn ones up to the setting."""
     products = datasets.products(run_context.home.lake).sort("locale", "product_id")
     is_judged = products["key"].is_in(judgements["product_key"].implode())

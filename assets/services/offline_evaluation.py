@@ -10,7 +10,7 @@ from assets.services.serving_model import ServingModel, unservable_reason
 from assets.services.text_vectors import Matrix, product_texts, query_texts
 from models.encoder.loading import encoder_fingerprint
 from models.evaluation.evaluate import Evaluation, evaluate
-from models.evaluation.judged_set import Catalogue, JudgedSet
+from models.evaluation.judged_set import Catalog, JudgedSet
 from models.evaluation.rankers import Bm25Ranker, DenseRanker, RandomRanker, Ranker
 from warehouse.features import datasets
 from warehouse.vectors.lance_tables import to_matrix
@@ -46,7 +46,7 @@ def previous_model(run_context: RunContext, model_id: str) -> str | None:
 
 
 def measure(run_context: RunContext, target: EvaluationTarget, judgements: pl.DataFrame, *, cached: bool) -> Evaluation:
-    """Score the target and its baselines on judged pairs of products in its catalogue.
+    """Score the target and its baselines on judged pairs of products in its catalog.
 
     Args:
         run_context: where the vectors are.
@@ -55,26 +55,26 @@ def measure(run_context: RunContext, target: EvaluationTarget, judgements: pl.Da
         cached: whether the queries' texts are in the embedding cache; else they are encoded and not kept.
     """
     products = datasets.products(run_context.home.lake, target.snapshot).sort("locale", "product_id")
-    catalogue = Catalogue(products.select("locale", "product_id"))
-    judged = JudgedSet.from_frame(judgements, catalogue)
+    catalog = Catalog(products.select("locale", "product_id"))
+    judged = JudgedSet.from_frame(judgements, catalog)
     model, queries, texts = ServingModel(run_context, target.model_id), asked(judged), product_texts(products)
     query_base = (model.text_vectors if cached else model.texts.encoded)(query_texts(queries))
     if target.vectors is None:
         product_vectors = model.product_vectors(products)
     else:
         product_vectors = stored_vectors(run_context, *target.vectors, products)
-    systems: dict[str, Ranker] = {
+    rankers: dict[str, Ranker] = {
         "model": DenseRanker(model.query_vectors(queries, query_base, target.snapshot), product_vectors),
         "encoder": DenseRanker(query_base, model.text_vectors(texts)),
-        "bm25": Bm25Ranker.build(texts, catalogue, run_context.bm25),
+        "bm25": Bm25Ranker.build(texts, catalog, run_context.bm25),
         "random": RandomRanker(run_context.training.seed),
     }
     if target.previous is not None:
         before = ServingModel(run_context, target.previous)
         query_vectors = before.query_vectors(queries, query_base, target.snapshot)
-        systems["previous"] = DenseRanker(query_vectors, before.product_vectors(products))
+        rankers["previous"] = DenseRanker(query_vectors, before.product_vectors(products))
     slices = slices_of(model.query_features(queries, target.snapshot), judgements, products, model.vocabulary)
-    return replace(evaluate(judged, catalogue, systems), slices=slices)
+    return replace(evaluate(judged, catalog, rankers), slices=slices)
 
 
 def asked(judged: JudgedSet) -> pl.DataFrame:

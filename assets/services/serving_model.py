@@ -127,7 +127,7 @@ class ServingModel:
 
 
 def unservable_reason(run_context: RunContext, model_id: str) -> str | None:
-    """Return why a model cannot be applied to the catalogue and the queries of today; None if it can."""
+    """Return why a model cannot be applied to the catalog and the queries of today; None if it can."""
     home = run_context.home
     try:
         model = ServingModel(run_context, model_id)  # as its files are now

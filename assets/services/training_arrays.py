@@ -20,18 +20,18 @@ def training_data(
 ) -> TrainingData:
     """Return the newest training pairs as arrays over all queries and products of the lake.
 
-    Products come first as the catalogue has them at the lake's as-of time, which is what validation searches; then once
+    Products come first as the catalog has them at the lake's as-of time, which is what validation searches; then once
     more with the time-series features that judged pairs saw at another time. Queries stand once for each set of time-series
     features that they were judged with.
     """
     lake = run_context.home.lake
-    catalogue, asked, pairs = datasets.products(lake), datasets.queries(lake), datasets.training_pairs(lake)
-    products, product_row, product_index = _product_rows(catalogue, pairs, columns_of(run_context, "product"))
+    catalog, asked, pairs = datasets.products(lake), datasets.queries(lake), datasets.training_pairs(lake)
+    products, product_row, product_index = _product_rows(catalog, pairs, columns_of(run_context, "product"))
     queries, query_group, query_index = _query_rows(asked, pairs, columns_of(run_context, "query", "context"))
-    mined_query, mined_product = _mined_rows(run_context, asked, catalogue)
+    mined_query, mined_product = _mined_rows(run_context, asked, catalog)
     return TrainingData(
         query_vectors=_spread(vectors.cached(query_texts(asked)), query_group),
-        product_vectors=_spread(vectors.cached(product_texts(catalogue)), product_row),
+        product_vectors=_spread(vectors.cached(product_texts(catalog)), product_row),
         query_features=queries.select(query_spec.columns),
         product_features=products.select(product_spec.columns),
         query_locale=queries["locale"].to_numpy().astype(np.str_),
@@ -62,19 +62,19 @@ def columns_of(run_context: RunContext, *entities: str) -> list[str]:
 
 
 def _product_rows(
-    catalogue: pl.DataFrame, pairs: pl.DataFrame, feature_views: list[str]
+    catalog: pl.DataFrame, pairs: pl.DataFrame, feature_views: list[str]
 ) -> tuple[pl.DataFrame, Rows, Rows]:
-    """Return the product rows, the catalogue row of each, and the row of each pair."""
-    place = catalogue.select("key", *feature_views).with_row_index("place")
+    """Return the product rows, the catalog row of each, and the row of each pair."""
+    place = catalog.select("key", *feature_views).with_row_index("place")
     seen = pairs.select("product_key", *feature_views).unique(maintain_order=True)
     other = seen.join(
         place, left_on=["product_key", *feature_views], right_on=["key", *feature_views], how="anti", nulls_equal=True
     )
     other = other.join(place.select("key", "place"), left_on="product_key", right_on="key", maintain_order="left")
-    extra = catalogue[other["place"]].with_columns(other.select(feature_views))
-    products = pl.concat([catalogue, extra])
+    extra = catalog[other["place"]].with_columns(other.select(feature_views))
+    products = pl.concat([catalog, extra])
     index = _index(pairs, "product_key", products, feature_views)
-    return products, np.concatenate([np.arange(catalogue.height), other["place"].to_numpy()]).astype(np.int64), index
+    return products, np.concatenate([np.arange(catalog.height), other["place"].to_numpy()]).astype(np.int64), index
 
 
 def _query_rows(asked: pl.DataFrame, pairs: pl.DataFrame, feature_views: list[str]) -> tuple[pl.DataFrame, Rows, Rows]:
@@ -86,12 +86,12 @@ def _query_rows(asked: pl.DataFrame, pairs: pl.DataFrame, feature_views: list[st
     return queries, queries["place"].to_numpy().astype(np.int64), _index(pairs, "query_key", queries, feature_views)
 
 
-def _mined_rows(run_context: RunContext, asked: pl.DataFrame, catalogue: pl.DataFrame) -> tuple[Rows, Rows]:
-    """Return the query and the catalogue row of each hard negative; none if training draws none."""
+def _mined_rows(run_context: RunContext, asked: pl.DataFrame, catalog: pl.DataFrame) -> tuple[Rows, Rows]:
+    """Return the query and the catalog row of each hard negative; none if training draws none."""
     if not run_context.training.mined_per_query:
         return np.empty(0, np.int64), np.empty(0, np.int64)
     pairs = hard_negatives.pairs(run_context.home.lake)
-    return _index(pairs, "query_key", asked, []), _index(pairs, "product_key", catalogue, [])
+    return _index(pairs, "query_key", asked, []), _index(pairs, "product_key", catalog, [])
 
 
 def _index(pairs: pl.DataFrame, key: str, rows: pl.DataFrame, feature_views: list[str]) -> Rows:

@@ -1,4 +1,4 @@
-"""The paired bootstrap: how sure is the difference between two systems that were asked the same queries."""
+"""The paired bootstrap: how sure is the difference between two rankers that were asked the same queries."""
 
 from dataclasses import dataclass
 
@@ -26,8 +26,8 @@ def paired_bootstrap(a: ArrayLike, b: ArrayLike, *, samples: int = 2000, seed: i
     for retrieval Sakai, 2006).
 
     Args:
-        a: (queries,) one metric of the first system; NaN where the metric says nothing.
-        b: (queries,) the same of the second system, the same queries in the same order.
+        a: (queries,) one metric of the first ranker; NaN where the metric says nothing.
+        b: (queries,) the same of the second ranker, the same queries in the same order.
         samples: how many resamples.
         seed: of the resampling.
         level: share of the resampled means inside the interval, between 0 and 1.
@@ -49,7 +49,7 @@ def paired_bootstrap(a: ArrayLike, b: ArrayLike, *, samples: int = 2000, seed: i
     difference = difference[~np.isnan(difference)]
     count = len(difference)
     if count == 0:
-        raise ModelError("no query has a value in both systems", "judge at least one query with an Exact product")
+        raise ModelError("no query has a value in both rankers", "judge at least one query with an Exact product")
     random = np.random.default_rng(seed)
     means = np.empty(samples)
     step = max(1, _CHUNK // count)

@@ -11,7 +11,7 @@ WHOLE = "all"
 """The locale, the slice and the part that all queries are in."""
 
 SCHEMA = {
-    **dict.fromkeys(("locale", "slice", "part", "system", "metric"), pl.String),
+    **dict.fromkeys(("locale", "slice", "part", "ranker", "metric"), pl.String),
     **dict.fromkeys(("value", "low", "high"), pl.Float64),
     "queries": pl.Int64,
 }
@@ -33,7 +33,7 @@ def long_metrics(
 
     Args:
         evaluation: what was measured, and which slices its queries are in.
-        target: the system whose differences are told, with their paired bootstrap interval, as
+        target: the ranker whose differences are told, with their paired bootstrap interval, as
             ``{target}_minus_{baseline}``.
         baselines: what it is compared with; those that were not measured are left out.
         samples: resamples of the bootstrap.
@@ -42,22 +42,22 @@ def long_metrics(
         min_queries: queries from which on an interval is told.
 
     Returns:
-        locale, slice, part, system, metric, value (null where no query has one), low and high (null but for a difference
+        locale, slice, part, ranker, metric, value (null where no query has one), low and high (null but for a difference
         over enough queries) and the queries behind them.
     """
-    measured = set(evaluation.rows["system"].unique())
+    measured = set(evaluation.rows["ranker"].unique())
     rows: list[dict[str, object]] = []
     for locale, name, part, own in _groups(evaluation):
         place: dict[str, object] = {"locale": locale, "slice": name, "part": part}
-        for system, values in means(evaluation, own.rows).items():
+        for ranker, values in means(evaluation, own.rows).items():
             rows += [
-                {**place, "system": system, "metric": metric, "value": value, "queries": values["queries"]}
+                {**place, "ranker": ranker, "metric": metric, "value": value, "queries": values["queries"]}
                 for metric, value in values.items()
                 if metric not in _COUNTS
             ]
         for baseline in baselines:
             if {target, baseline} <= measured:
-                told = {**place, "system": f"{target}_minus_{baseline}"}
+                told = {**place, "ranker": f"{target}_minus_{baseline}"}
                 lead = compare(own, target, baseline, samples=samples, seed=seed, level=level, min_queries=min_queries)
                 rows += [
                     {**told, "metric": metric, "value": one["mean"], **{name: one[name] for name in _BEHIND}}

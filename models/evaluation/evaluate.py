@@ -1,4 +1,4 @@
-"""Evaluation: every system over the same judged queries, query by query, and the summary that people read."""
+"""Evaluation: every ranker over the same judged queries, query by query, and the summary that people read."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from models.errors import ModelError
 from models.evaluation.bootstrap import paired_bootstrap
-from models.evaluation.judged_set import Catalogue, JudgedSet
+from models.evaluation.judged_set import Catalog, JudgedSet
 from models.evaluation.metrics import distinct_gains, judged_ranks, ndcg, query_of_rows, recall, reciprocal_rank
 from models.evaluation.rankers import Ranker
 from models.labels import GAINS, LABELS, OFFICIAL_GAINS, gains_of
 
 SCORE_BYTES = 256 * 1024 * 1024
-"""The most that catalogue scores may take at once, in bytes: a float32 block while the next is computed."""
+"""The most that catalog scores may take at once, in bytes: a float32 block while the next is computed."""
 
 
 SLICES = {"locale": pl.String, "query_id": pl.Int64, "slice": pl.String, "part": pl.String}
@@ -29,11 +29,11 @@ class Evaluation:
     """What was measured, before any mean is taken.
 
     Attributes:
-        rows: one row per system and query: system, locale, query_id, ndcg, ndcg_official, ndcg_two_gains (ndcg again, null
+        rows: one row per ranker and query: ranker, locale, query_id, ndcg, ndcg_official, ndcg_two_gains (ndcg again, null
             with fewer than two distinct gains), ``recall@k`` for each k and reciprocal_rank (null without an Exact
             product), n_judged, n_gains (distinct ones), n_exact.
-        rankings: one row per judgement: locale, query_id, product_id, label, and for each system ``{system}_rank``
-            in the judged list and ``{system}_catalogue_rank`` in the whole locale.
+        rankings: one row per judgement: locale, query_id, product_id, label, and for each ranker ``{ranker}_rank``
+            in the judged list and ``{ranker}_catalog_rank`` in the whole locale.
         products: number of products searched, by locale.
         slices: what kinds of query there are: locale, query_id, slice, part, one row per query and slice that it is in.
     """
@@ -50,36 +50,36 @@ class Evaluation:
         return self.rows.columns[between]
 
 
-def catalogue_ranks(
-    system: Ranker, judged: JudgedSet, catalogue: Catalogue, *, score_bytes: int = SCORE_BYTES
+def catalog_ranks(
+    ranker: Ranker, judged: JudgedSet, catalog: Catalog, *, score_bytes: int = SCORE_BYTES
 ) -> NDArray[np.int64]:
     """Rank every judged product among all products of its query's locale, by score, then product id.
 
     Counts what stands above each of them instead of sorting, in blocks of queries.
 
     Args:
-        system: what scores.
+        ranker: what scores.
         judged: the queries and their judged products.
-        catalogue: what is searched.
+        catalog: what is searched.
         score_bytes: the most that scores may take at once, in bytes; one query is always scored whole.
 
     Returns:
         (judgements,) ranks from 1.
 
     Raises:
-        ModelError: The system scored a judged product NaN.
+        ModelError: The ranker scored a judged product NaN.
     """
     ranks = np.empty(len(judged.products), dtype=np.int64)
     for locale, queries in judged.slices.items():
-        products = catalogue.slices[locale]
+        products = catalog.slices[locale]
         step = max(1, score_bytes // (8 * (products.stop - products.start)))
-        rows = (row for block in system.catalogue_scores(judged, catalogue, locale, step) for row in block)
+        rows = (row for block in ranker.catalog_scores(judged, catalog, locale, step) for row in block)
         for query, row in zip(range(queries.start, queries.stop), rows, strict=True):
             for judgement in range(judged.offsets[query], judged.offsets[query + 1]):
                 product = judged.products[judgement] - products.start
                 score = row[product]
                 if np.isnan(score):
-                    raise ModelError("a system scored a product NaN", "look for an overflow in its vectors")
+                    raise ModelError("a ranker scored a product NaN", "look for an overflow in its vectors")
                 ties = np.count_nonzero(row[:product] == score)  # rows are in product id order
                 ranks[judgement] = 1 + np.count_nonzero(row > score) + ties
     return ranks
@@ -87,27 +87,27 @@ def catalogue_ranks(
 
 def evaluate(
     judged: JudgedSet,
-    catalogue: Catalogue,
-    systems: Mapping[str, Ranker],
+    catalog: Catalog,
+    rankers: Mapping[str, Ranker],
     ks: Sequence[int] = (10, 100),
     *,
     score_bytes: int = SCORE_BYTES,
 ) -> Evaluation:
-    """Measure each system on each query: its judged list re-ranked, and its locale's whole catalogue searched.
+    """Measure each ranker on each query: its judged list re-ranked, and its locale's whole catalog searched.
 
     Args:
         judged: graded pairs; every query is searched in its own locale only.
-        catalogue: what is searched.
-        systems: by the name they are reported under.
+        catalog: what is searched.
+        rankers: by the name they are reported under.
         ks: cut-off ranks of recall, in products.
-        score_bytes: the most that catalogue scores may take at once, in bytes.
+        score_bytes: the most that catalog scores may take at once, in bytes.
 
     Raises:
-        ModelError: A system gave scores that are not finite, or of another shape than the judged set.
+        ModelError: A ranker gave scores that are not finite, or of another shape than the judged set.
     """
     queries = judged.queries.select("locale", "query_id")
     pairs = queries[query_of_rows(judged.offsets)].with_columns(
-        catalogue.products["product_id"][judged.products],
+        catalog.products["product_id"][judged.products],
         pl.Series("label", np.array(LABELS)[judged.labels], dtype=pl.String),
     )
     gains = distinct_gains(judged.labels, judged.offsets)
@@ -118,12 +118,12 @@ def evaluate(
         pl.Series("n_exact", np.diff(judged.exact_offsets)),
     ]
     rows, places = [], []
-    for name, system in systems.items():
-        scores = system.judged_scores(judged, catalogue)
+    for name, ranker in rankers.items():
+        scores = ranker.judged_scores(judged, catalog)
         if scores.shape != judged.products.shape or not np.isfinite(scores).all():
-            raise ModelError(f"system {name!r} did not score every judged product", "look for NaN in its vectors")
+            raise ModelError(f"ranker {name!r} did not score every judged product", "look for NaN in its vectors")
         ranks = judged_ranks(scores, judged.offsets)
-        everywhere = catalogue_ranks(system, judged, catalogue, score_bytes=score_bytes)
+        everywhere = catalog_ranks(ranker, judged, catalog, score_bytes=score_bytes)
         found = everywhere[judged.exact]
         by_query = ndcg(gains_of(judged.labels, GAINS), ranks, judged.offsets)
         columns = {
@@ -134,11 +134,11 @@ def evaluate(
             "reciprocal_rank": reciprocal_rank(found, judged.exact_offsets),
         }
         measured = [pl.Series(metric, values, nan_to_null=True) for metric, values in columns.items()]
-        rows.append(queries.select(pl.lit(name).alias("system"), pl.all()).with_columns(*measured, *counts))
-        places += [pl.Series(f"{name}_rank", ranks), pl.Series(f"{name}_catalogue_rank", everywhere)]
+        rows.append(queries.select(pl.lit(name).alias("ranker"), pl.all()).with_columns(*measured, *counts))
+        places += [pl.Series(f"{name}_rank", ranks), pl.Series(f"{name}_catalog_rank", everywhere)]
     if not rows:
-        raise ModelError("no system was given to evaluate", "name at least one")
-    sizes = {locale: part.stop - part.start for locale, part in catalogue.slices.items() if locale in judged.slices}
+        raise ModelError("no ranker was given to evaluate", "name at least one")
+    sizes = {locale: part.stop - part.start for locale, part in catalog.slices.items() if locale in judged.slices}
     return Evaluation(pl.concat(rows), pairs.with_columns(places), sizes)
 
 
@@ -160,7 +160,7 @@ def compare(
     Raises:
         ModelError: One of the two is not in the evaluation.
     """
-    halves = [evaluation.rows.filter(pl.col("system") == name) for name in (first, second)]
+    halves = [evaluation.rows.filter(pl.col("ranker") == name) for name in (first, second)]
     if any(half.is_empty() for half in halves):
         raise ModelError(f"{first!r} and {second!r} were not both measured", "evaluate both together")
     differences = {}
@@ -180,7 +180,7 @@ def summarise(
 ) -> dict[str, Any]:
     """Summarise an evaluation as plain data that can be written as JSON.
 
-    ``systems`` holds each system's means with the number of queries behind them, ``locales`` the same by locale,
+    ``rankers`` holds each ranker's means with the number of queries behind them, ``locales`` the same by locale,
     ``model_minus_encoder`` the paired bootstrap interval of every metric (empty unless both were measured), and the
     counts say how much the numbers can tell: a query with fewer than two distinct gains has the same nDCG in any order.
 
@@ -191,11 +191,11 @@ def summarise(
         level: of the bootstrap's interval, between 0 and 1.
         min_queries: queries from which on an interval is told.
     """
-    names = evaluation.rows["system"].unique(maintain_order=True).to_list()
-    queries = evaluation.rows.filter(pl.col("system") == names[0])
+    names = evaluation.rows["ranker"].unique(maintain_order=True).to_list()
+    queries = evaluation.rows.filter(pl.col("ranker") == names[0])
     both = {"model", "encoder"} <= set(names)
     return {
-        "systems": means(evaluation, evaluation.rows),
+        "rankers": means(evaluation, evaluation.rows),
         "model_minus_encoder": (
             compare(evaluation, "model", "encoder", samples=samples, seed=seed, level=level, min_queries=min_queries)
             if both
@@ -215,11 +215,11 @@ def summarise(
 
 
 def means(evaluation: Evaluation, rows: pl.DataFrame) -> dict[str, dict[str, float | int | None]]:
-    """Return each system's means over some of an evaluation's rows, null where no query has a value, and their queries."""
+    """Return each ranker's means over some of an evaluation's rows, null where no query has a value, and their queries."""
     found = {}
-    for system in rows["system"].unique(maintain_order=True):
-        own = rows.filter(pl.col("system") == system)
-        found[system] = {
+    for ranker in rows["ranker"].unique(maintain_order=True):
+        own = rows.filter(pl.col("ranker") == ranker)
+        found[ranker] = {
             **{_reported(metric): _mean(own[metric].drop_nulls().to_list()) for metric in evaluation.metrics},
             "queries": own.height,
             "queries_with_exact": own.filter(pl.col("n_exact") > 0).height,

@@ -1,4 +1,4 @@
-"""What is judged: a catalogue to search in, and graded query-product pairs laid out as plain arrays."""
+"""What is judged: a catalog to search in, and graded query-product pairs laid out as plain arrays."""
 
 import hashlib
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ def _slices(locales: pl.Series) -> dict[str, slice]:
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class Catalog:
     """The products that can be found; the row number of a product is its place here.
 
     Attributes:
@@ -44,7 +44,7 @@ class Catalogue:
         """
         rows = self.products.select("locale", "product_id")
         if not rows.equals(rows.unique().sort("locale", "product_id")):
-            raise ModelError("catalogue rows are out of order or twice", "sort by locale and product_id, one row each")
+            raise ModelError("catalog rows are out of order or twice", "sort by locale and product_id, one row each")
 
     def __len__(self) -> int:
         return self.products.height
@@ -68,7 +68,7 @@ class JudgedSet:
     Attributes:
         queries: ``locale``, ``query_id`` and ``query``, one row per query, sorted by locale and query id.
         offsets: (queries + 1,) where each query's judgements begin.
-        products: (judgements,) catalogue rows, ascending inside a query, so in product id order.
+        products: (judgements,) catalog rows, ascending inside a query, so in product id order.
         labels: (judgements,) codes of ``models.labels``.
     """
 
@@ -78,11 +78,11 @@ class JudgedSet:
     labels: NDArray[np.int8]
 
     @classmethod
-    def from_frame(cls, judgements: pl.DataFrame, catalogue: Catalogue) -> "JudgedSet":
+    def from_frame(cls, judgements: pl.DataFrame, catalog: Catalog) -> "JudgedSet":
         """Lay out a frame with the columns locale, query_id, query, product_id and label (E, S, C or I).
 
         Raises:
-            ModelError: A label is unknown, a pair is judged twice, a product is not in the catalogue, or none is left.
+            ModelError: A label is unknown, a pair is judged twice, a product is not in the catalog, or none is left.
         """
         if judgements.is_empty():
             raise ModelError("there is nothing to judge by", "give at least one judgement")
@@ -90,13 +90,13 @@ class JudgedSet:
         if not unknown.is_empty():
             raise ModelError(f"unknown label {unknown['label'][0]!r}", f"labels are {', '.join(reversed(LABELS))}")
         pairs = judgements.join(
-            catalogue.products.with_row_index("row"), on=["locale", "product_id"], how="left", maintain_order="left"
+            catalog.products.with_row_index("row"), on=["locale", "product_id"], how="left", maintain_order="left"
         ).sort("locale", "query_id", "row")
         missing = pairs.filter(pl.col("row").is_null())
         if not missing.is_empty():
             name = f"{missing['locale'][0]}:{missing['product_id'][0]}"
-            message = f"{missing.height} judged products are not in the catalogue, {name} among them"
-            raise ModelError(message, "judge products of the catalogue only")
+            message = f"{missing.height} judged products are not in the catalog, {name} among them"
+            raise ModelError(message, "judge products of the catalog only")
         if pairs.select(pl.struct("locale", "query_id", "row").is_duplicated().any()).item():
             raise ModelError("a query judges a product twice", "keep one judgement per locale, query and product")
         # maintain_order: the queries come as the pairs do

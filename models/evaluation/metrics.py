@@ -1,4 +1,4 @@
-"""Relevance metrics over many queries at once: nDCG on judged lists, recall and reciprocal rank on whole catalogues.
+"""Relevance metrics over many queries at once: nDCG on judged lists, recall and reciprocal rank on whole catalogs.
 
 Flat arrays hold the rows of all queries one query after another; ``offsets`` (queries + 1,) says where each begins, so
 that query q owns rows ``offsets[q]:offsets[q + 1]``. A rank counts from 1. A query that a metric says nothing about is
@@ -62,10 +62,10 @@ def ndcg(gains: Floats, ranks: Integers, offsets: Integers) -> Floats:
 
 
 def recall(ranks: Integers, offsets: Integers, k: int) -> Floats:
-    """Compute the share of each query's Exact products that rank among the first k of the catalogue.
+    """Compute the share of each query's Exact products that rank among the first k of the catalog.
 
     Args:
-        ranks: (positives,) catalogue ranks of the Exact products.
+        ranks: (positives,) catalog ranks of the Exact products.
         offsets: (queries + 1,) into ``ranks``.
         k: cut-off rank, in products.
 
@@ -79,10 +79,10 @@ def recall(ranks: Integers, offsets: Integers, k: int) -> Floats:
 
 
 def reciprocal_rank(ranks: Integers, offsets: Integers) -> Floats:
-    """Compute 1 / rank of each query's best placed Exact product in the catalogue, without a cut-off.
+    """Compute 1 / rank of each query's best placed Exact product in the catalog, without a cut-off.
 
     Args:
-        ranks: (positives,) catalogue ranks of the Exact products.
+        ranks: (positives,) catalog ranks of the Exact products.
         offsets: (queries + 1,) into ``ranks``.
 
     Returns:

@@ -9,7 +9,7 @@ from models.evaluation.evaluate import Evaluation
 
 
 def pool(evaluations: Sequence[Evaluation]) -> Evaluation:
-    """Join evaluations of the same systems over the same catalogue; every query stands in one of them.
+    """Join evaluations of the same rankers over the same catalog; every query stands in one of them.
 
     Queries come by locale and id whatever fold they were in, so that a bootstrap draws the same ones.
 
@@ -18,8 +18,8 @@ def pool(evaluations: Sequence[Evaluation]) -> Evaluation:
     """
     if not evaluations:
         raise ModelError("there is no evaluation to pool", "hold out at least one fold")
-    rows = pl.concat([one.rows for one in evaluations]).sort("system", "locale", "query_id")
-    if rows.select(pl.struct("system", "locale", "query_id").is_duplicated().any()).item():
+    rows = pl.concat([one.rows for one in evaluations]).sort("ranker", "locale", "query_id")
+    if rows.select(pl.struct("ranker", "locale", "query_id").is_duplicated().any()).item():
         raise ModelError("a query was measured in two folds", "hold out every query once")
     rankings = pl.concat([one.rankings for one in evaluations]).sort("locale", "query_id", "product_id")
     products = {locale: size for one in evaluations for locale, size in one.products.items()}

@@ -8,7 +8,7 @@ import polars as pl
 from models.errors import ModelError
 from models.evaluation.bootstrap import Interval, paired_bootstrap
 from models.evaluation.evaluate import evaluate
-from models.evaluation.judged_set import Catalogue, JudgedSet
+from models.evaluation.judged_set import Catalog, JudgedSet
 from models.evaluation.rankers import Ranker
 
 Decision = Literal["passed", "refused", "undecided", "forced", "first"]
@@ -32,16 +32,16 @@ class Comparison:
 
 
 def compare_recall(
-    judged: JudgedSet, catalogue: Catalogue, challenger: Ranker, baseline: Ranker, *, seed: int, min_queries: int = 1
+    judged: JudgedSet, catalog: Catalog, challenger: Ranker, baseline: Ranker, *, seed: int, min_queries: int = 1
 ) -> Comparison:
-    """Search the whole catalogue with both rankers and bootstrap the difference, challenger minus baseline, query by query.
+    """Search the whole catalog with both rankers and bootstrap the difference, challenger minus baseline, query by query.
 
     With fewer than `min_queries` queries there is no difference: the interval of a handful says that it is sure, of a model
     that changed none of them by chance.
     """
-    rows = evaluate(judged, catalogue, {"candidate": challenger, "baseline": baseline}, ks=(_CUT,)).rows
+    rows = evaluate(judged, catalog, {"candidate": challenger, "baseline": baseline}, ks=(_CUT,)).rows
     found, other = (
-        rows.filter(pl.col("system") == name)[f"recall@{_CUT}"].drop_nulls().to_numpy()
+        rows.filter(pl.col("ranker") == name)[f"recall@{_CUT}"].drop_nulls().to_numpy()
         for name in ("candidate", "baseline")
     )
     if not len(found):

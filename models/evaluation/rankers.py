@@ -1,4 +1,4 @@
-"""Ranking systems: anything that scores products for queries, higher being better."""
+"""Ranking rankers: anything that scores products for queries, higher being better."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.errors import ModelError
 from models.evaluation.bm25 import Bm25Index, Bm25Settings
-from models.evaluation.judged_set import Catalogue, JudgedSet
+from models.evaluation.judged_set import Catalog, JudgedSet
 from models.evaluation.metrics import query_of_rows
 
 Scores = NDArray[np.floating[Any]]
@@ -19,13 +19,13 @@ _PAIRS = 65_536  # pairs of vectors gathered at once: about 200 MB at 384 dimens
 
 
 class Ranker(Protocol):
-    """A system to be measured. Equal products must get equal scores, so that ties are broken by product id."""
+    """A ranker to be measured. Equal products must get equal scores, so that ties are broken by product id."""
 
-    def judged_scores(self, judged: JudgedSet, catalogue: Catalogue) -> Scores:
+    def judged_scores(self, judged: JudgedSet, catalog: Catalog) -> Scores:
         """Score each judged pair: (judgements,)."""
         ...
 
-    def catalogue_scores(self, judged: JudgedSet, catalogue: Catalogue, locale: str, step: int) -> Iterator[Scores]:
+    def catalog_scores(self, judged: JudgedSet, catalog: Catalog, locale: str, step: int) -> Iterator[Scores]:
         """Score all products of one locale for its queries, in blocks of at most ``step``: (block, products)."""
         ...
 
@@ -36,7 +36,7 @@ class DenseRanker:
 
     Attributes:
         query_vectors: (queries, dim) float32, in the order of ``JudgedSet.queries``.
-        product_vectors: (products, dim) float32, in the order of ``Catalogue.products``.
+        product_vectors: (products, dim) float32, in the order of ``Catalog.products``.
     """
 
     query_vectors: NDArray[np.float32]
@@ -57,9 +57,9 @@ class DenseRanker:
             if not np.isfinite(total):
                 raise ModelError(f"a {name} vector holds NaN or infinity", "look for an overflow in the encoder")
 
-    def judged_scores(self, judged: JudgedSet, catalogue: Catalogue) -> Scores:
+    def judged_scores(self, judged: JudgedSet, catalog: Catalog) -> Scores:
         """Score each judged pair: (judgements,)."""
-        self._check(judged, catalogue)
+        self._check(judged, catalog)
         queries = query_of_rows(judged.offsets)
         scores = np.empty(len(queries), dtype=np.float32)
         for start in range(0, len(queries), _PAIRS):
@@ -68,10 +68,10 @@ class DenseRanker:
             scores[pairs] = (left * right).sum(axis=1)  # each row by itself, so twins score alike
         return scores
 
-    def catalogue_scores(self, judged: JudgedSet, catalogue: Catalogue, locale: str, step: int) -> Iterator[Scores]:
+    def catalog_scores(self, judged: JudgedSet, catalog: Catalog, locale: str, step: int) -> Iterator[Scores]:
         """Score all products of one locale for its queries, in blocks of at most ``step``: (block, products)."""
-        self._check(judged, catalogue)
-        products = self.product_vectors[catalogue.slices[locale]]
+        self._check(judged, catalog)
+        products = self.product_vectors[catalog.slices[locale]]
         later, first = _twins(products)
         for queries in _blocks(judged.slices[locale], step):
             scores = self.query_vectors[queries] @ products.T
@@ -79,10 +79,10 @@ class DenseRanker:
             scores[:, later] = scores[:, first]
             yield scores
 
-    def _check(self, judged: JudgedSet, catalogue: Catalogue) -> None:
-        if (len(self.query_vectors), len(self.product_vectors)) != (len(judged), len(catalogue)):
+    def _check(self, judged: JudgedSet, catalog: Catalog) -> None:
+        if (len(self.query_vectors), len(self.product_vectors)) != (len(judged), len(catalog)):
             found = f"{len(self.query_vectors)} query and {len(self.product_vectors)} product vectors"
-            raise ModelError(f"{found} for {len(judged)} queries and {len(catalogue)} products", "encode them again")
+            raise ModelError(f"{found} for {len(judged)} queries and {len(catalog)} products", "encode them again")
 
 
 @dataclass(frozen=True)
@@ -90,32 +90,32 @@ class Bm25Ranker:
     """BM25 of the query's text, each locale with word statistics of its own.
 
     Attributes:
-        indexes: one index per locale, its rows in the order of the locale's slice of the catalogue.
+        indexes: one index per locale, its rows in the order of the locale's slice of the catalog.
     """
 
     indexes: Mapping[str, Bm25Index]
 
     @classmethod
-    def build(cls, texts: Sequence[str], catalogue: Catalogue, settings: Bm25Settings) -> "Bm25Ranker":
-        """Index one text per product, in the order of ``Catalogue.products``.
+    def build(cls, texts: Sequence[str], catalog: Catalog, settings: Bm25Settings) -> "Bm25Ranker":
+        """Index one text per product, in the order of ``Catalog.products``.
 
         Raises:
             ModelError: There are more or fewer texts than products.
         """
-        if len(texts) != len(catalogue):
-            raise ModelError(f"{len(texts)} texts for {len(catalogue)} products", "give one text per product")
-        return cls({name: Bm25Index.build(texts[rows], settings) for name, rows in catalogue.slices.items()})
+        if len(texts) != len(catalog):
+            raise ModelError(f"{len(texts)} texts for {len(catalog)} products", "give one text per product")
+        return cls({name: Bm25Index.build(texts[rows], settings) for name, rows in catalog.slices.items()})
 
-    def judged_scores(self, judged: JudgedSet, catalogue: Catalogue) -> Scores:
+    def judged_scores(self, judged: JudgedSet, catalog: Catalog) -> Scores:
         """Score each judged pair: (judgements,)."""
         scores = np.zeros(len(judged.products), dtype=np.float32)
         for i, (locale, _, query) in enumerate(judged.queries.iter_rows()):
             pairs = slice(judged.offsets[i], judged.offsets[i + 1])
-            rows = judged.products[pairs] - catalogue.slices[locale].start
+            rows = judged.products[pairs] - catalog.slices[locale].start
             scores[pairs] = self.indexes[locale].pair_scores(query, rows)
         return scores
 
-    def catalogue_scores(self, judged: JudgedSet, catalogue: Catalogue, locale: str, step: int) -> Iterator[Scores]:
+    def catalog_scores(self, judged: JudgedSet, catalog: Catalog, locale: str, step: int) -> Iterator[Scores]:
         """Score all products of one locale for its queries, in blocks of at most ``step``: (block, products)."""
         for queries in _blocks(judged.slices[locale], step):
             yield self.indexes[locale].scores(judged.queries["query"][queries].to_list())
@@ -127,13 +127,13 @@ class RandomRanker:
 
     seed: int
 
-    def judged_scores(self, judged: JudgedSet, catalogue: Catalogue) -> Scores:
+    def judged_scores(self, judged: JudgedSet, catalog: Catalog) -> Scores:
         """Score each judged pair: (judgements,)."""
-        return self._mix(judged.fingerprints[query_of_rows(judged.offsets)], catalogue.fingerprints[judged.products])
+        return self._mix(judged.fingerprints[query_of_rows(judged.offsets)], catalog.fingerprints[judged.products])
 
-    def catalogue_scores(self, judged: JudgedSet, catalogue: Catalogue, locale: str, step: int) -> Iterator[Scores]:
+    def catalog_scores(self, judged: JudgedSet, catalog: Catalog, locale: str, step: int) -> Iterator[Scores]:
         """Score all products of one locale for its queries, in blocks of at most ``step``: (block, products)."""
-        products = catalogue.fingerprints[catalogue.slices[locale]]
+        products = catalog.fingerprints[catalog.slices[locale]]
         for query in judged.fingerprints[judged.slices[locale]]:
             yield self._mix(query, products)[None]  # (1, products): nothing is won by more at once
 

@@ -5,7 +5,7 @@ from typing import Any
 
 _METRICS = ("ndcg", "recall@10", "recall@100", "mrr")
 _PLURAL = {"query": "queries", "product": "products"}
-_SYSTEMS = {
+_RANKERS = {
     "encoder": "the encoder alone",
     "export": "this folder (texts alone)",
     "model": "the model with all features",
@@ -17,7 +17,7 @@ def model_card(facts: Mapping[str, Any]) -> str:
 
     Args:
         facts: As `orchestration.commands.export_model` collects them: release, model, encoder, data, training, relevance
-            (by system and metric; None where nothing is judged), features (by side) and largest_difference.
+            (by ranker and metric; None where nothing is judged), features (by side) and largest_difference.
     """
     data, training, features = facts["data"], facts["training"], facts["features"]
     return f"""---
@@ -45,7 +45,7 @@ A product's text is its cleaned title, brand and colour, with one space between 
 
 ## Data
 
-{data["products"]:,} products in the catalogue ({", ".join(f"{name} {count:,}" for name, count in data["locales"].items())}),
+{data["products"]:,} products in the catalog ({", ".join(f"{name} {count:,}" for name, count in data["locales"].items())}),
 {data["pairs"]:,} graded training and validation pairs of {data["queries"]:,} queries, as of snapshot {facts["snapshot"]}
 (training table {facts["training_pairs"]}). Encoder fingerprint {facts["encoder"]["fingerprint"]}.
 
@@ -61,7 +61,7 @@ alpha {training["alpha"]:g}, seed {training["seed"]}.{"".join(f" {note[0].upper(
 ## Limits
 
 - {_features(features)}
-- The texts and labels that it learnt from are those of one catalogue; other wares, languages and ways of asking were not
+- The texts and labels that it learnt from are those of one catalog; other wares, languages and ways of asking were not
   measured. Texts beyond {facts["encoder"]["max_tokens"]} tokens are cut off.
 - Vectors are f32. Beside the towers of the release, on the same f32 encoder, the largest difference of a component was
   {facts["largest_difference"]:.1e} over {facts["texts_compared"]} texts. A home whose encoder runs in bf16 differs by about 1e-3.
@@ -73,12 +73,12 @@ def _relevance(relevance: Mapping[str, Mapping[str, float | None]] | None) -> st
         return "No judgement is in the test split: nothing was measured."
     lines = [
         f"| {told} | " + " | ".join(_number(relevance[name].get(metric)) for metric in _METRICS) + " |"
-        for name, told in _SYSTEMS.items()
+        for name, told in _RANKERS.items()
     ]
     queries = relevance["model"]["queries"]
-    head = f"{queries:,} queries of the test split, recall and MRR over the whole catalogue of a query's locale."
+    head = f"{queries:,} queries of the test split, recall and MRR over the whole catalog of a query's locale."
     return "\n".join(
-        [head, "", "| system | " + " | ".join(_METRICS) + " |", "| --- " * (len(_METRICS) + 1) + "|", *lines]
+        [head, "", "| ranker | " + " | ".join(_METRICS) + " |", "| --- " * (len(_METRICS) + 1) + "|", *lines]
     )
 
 

@@ -25,11 +25,11 @@ class TrainingData:
     (pairs,) holds codes of `models.labels`, `split` (pairs,) is "train" or "validation"; pairs of another split are not read.
 
     A query or a product whose features change with time may stand in several rows. `query_group` (queries,) then numbers
-    the queries, ascending; `product_row` (products,) names the one row that stands for the product in the catalogue
+    the queries, ascending; `product_row` (products,) names the one row that stands for the product in the catalog
     that is searched. None: every row is a query or a product of its own.
 
     `mined_query` (negatives,) and `mined_product` (negatives,) are the hard negatives of the train queries: numbers as in
-    `query_group`, and rows of the catalogue.
+    `query_group`, and rows of the catalog.
     """
 
     query_vectors: npt.NDArray[np.float32]
@@ -69,14 +69,14 @@ class TrainingData:
             "every pair points at a product that is there": _within(self.product_index, products),
             "query groups ascend, one a query row": len(self.query_groups) == queries
             and bool((np.diff(self.query_groups) >= 0).all()),
-            "every product row names a row of the catalogue": len(self.catalogue_rows) == products
-            and _within(self.catalogue_rows, products)
-            and bool((self.catalogue_rows[self.catalogue_rows] == self.catalogue_rows).all()),
-            "every mined negative has a query and a product of the catalogue": len(self.mined_query)
+            "every product row names a row of the catalog": len(self.catalog_rows) == products
+            and _within(self.catalog_rows, products)
+            and bool((self.catalog_rows[self.catalog_rows] == self.catalog_rows).all()),
+            "every mined negative has a query and a product of the catalog": len(self.mined_query)
             == len(self.mined_product)
             and bool(np.isin(self.mined_query, self.query_groups).all())
             and _within(self.mined_product, products)
-            and bool((self.catalogue_rows[self.mined_product] == self.mined_product).all()),
+            and bool((self.catalog_rows[self.mined_product] == self.mined_product).all()),
             "every label is one of the codes 0 to 3": _within(self.label, len(LABELS)),
         }
         for rule, holds in checks.items():
@@ -91,14 +91,14 @@ class TrainingData:
         return np.arange(len(self.query_vectors)) if self.query_group is None else self.query_group
 
     @property
-    def catalogue_rows(self) -> npt.NDArray[np.int64]:
-        """Return the row that stands for each row's product in the catalogue: (products,)."""
+    def catalog_rows(self) -> npt.NDArray[np.int64]:
+        """Return the row that stands for each row's product in the catalog: (products,)."""
         return np.arange(len(self.product_vectors)) if self.product_row is None else self.product_row
 
     @property
-    def catalogue(self) -> dict[str, npt.NDArray[np.int64]]:
+    def catalog(self) -> dict[str, npt.NDArray[np.int64]]:
         """Return the rows that can be searched, ascending, by locale."""
-        rows = np.unique(self.catalogue_rows)
+        rows = np.unique(self.catalog_rows)
         return {str(name): rows[self.product_locale[rows] == name] for name in np.unique(self.product_locale)}
 
     @property

@@ -1,4 +1,4 @@
-"""Search the validation queries' whole catalogue with the towers as they are, and score what is found."""
+"""Search the validation queries' whole catalog with the towers as they are, and score what is found."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class RetrievalCheck:
         self.product_rows = product_rows
         pairs = exact[np.isin(judgements.query[exact], queries)]
         self._row = np.searchsorted(queries, judgements.query[pairs])
-        self._product = data.catalogue_rows[judgements.product[pairs]]
+        self._product = data.catalog_rows[judgements.product[pairs]]
         locales = data.query_locale[queries]
         self._groups = [
-            (np.flatnonzero(locales == locale), data.catalogue.get(str(locale), np.empty(0, dtype=np.int64)))
+            (np.flatnonzero(locales == locale), data.catalog.get(str(locale), np.empty(0, dtype=np.int64)))
             for locale in np.unique(locales)
         ]
 
@@ -59,15 +59,15 @@ class RetrievalCheck:
         products: TowerInputs,
         device: torch.device,
     ) -> list[RetrievalScores]:
-        """Embed the validation queries and their catalogues once, search exactly, and return scores for every alpha.
+        """Embed the validation queries and their catalogs once, search exactly, and return scores for every alpha.
 
         An alpha at which a vector is not finite, as weights that diverged make it, is left out: there is nothing to rank by.
         Memory stays bounded by `product_rows`: the best products so far are kept and the rest is let go.
         """
         found = np.full((len(alphas), len(self.queries), DEPTH), -1, dtype=np.int64)
         is_finite = np.ones(len(alphas), dtype=bool)
-        for members, catalogue in self._groups:
-            scores, best = self._search(towers, alphas, queries, products, self.queries[members], catalogue, device)
+        for members, catalog in self._groups:
+            scores, best = self._search(towers, alphas, queries, products, self.queries[members], catalog, device)
             found[:, members, : best.shape[2]] = best
             is_finite &= np.isfinite(scores).all(axis=(1, 2))  # NaN is kept among the best: it counts as the largest
         return [self._measure(alphas[place], found[place]) for place in np.flatnonzero(is_finite)]
@@ -79,7 +79,7 @@ class RetrievalCheck:
         queries: TowerInputs,
         products: TowerInputs,
         members: Rows,
-        catalogue: Rows,
+        catalog: Rows,
         device: torch.device,
     ) -> tuple[npt.NDArray[np.float32], Rows]:
         """Return the best scores (alphas, queries, depth) and the products' rows."""
@@ -93,8 +93,8 @@ class RetrievalCheck:
             query = torch.stack([apply_change(x, change, alpha) for alpha in alphas])  # (alphas, queries, dim)
             scores = torch.empty((*query.shape[:2], 0), device=device)
             rows = torch.empty((*query.shape[:2], 0), dtype=torch.int64, device=device)
-            for start in range(0, len(catalogue), self.product_rows):
-                chunk = catalogue[start : start + self.product_rows]
+            for start in range(0, len(catalog), self.product_rows):
+                chunk = catalog[start : start + self.product_rows]
                 inputs = products.take(chunk, device)
                 x, change = inputs[0], towers.change("product", *inputs)
                 best = [

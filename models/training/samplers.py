@@ -51,8 +51,8 @@ class Judgements:
         self.start: Rows = np.searchsorted(self.query, np.arange(len(data.query_vectors) + 1)).astype(np.int64)
         self.query_locale = data.query_locale
         self.query_group: Rows = data.query_groups
-        self.product_row: Rows = data.catalogue_rows
-        self.catalogue: dict[str, Rows] = data.catalogue
+        self.product_row: Rows = data.catalog_rows
+        self.catalog: dict[str, Rows] = data.catalog
         mined = np.lexsort((data.mined_product, data.mined_query))
         self.mined_query: Rows = data.mined_query[mined]
         self.mined_product: Rows = data.mined_product[mined]
@@ -111,14 +111,14 @@ def contrastive_batches(
     judgements: Judgements,
     batch_pairs: int,
     irrelevant_per_query: int,
-    catalogue_negatives: int,
+    catalog_negatives: int,
     rng: np.random.Generator,
     mined_per_query: int = 0,
 ) -> Iterator[ContrastiveBatch]:
     """Draw every Exact pair once, in batches of one locale, in random order.
 
     Rivals of a query's product are the other products of its batch, a draw of products judged Irrelevant for the
-    batch's queries, one of those mined for them, and one from the whole catalogue, which holds what a search must really
+    batch's queries, one of those mined for them, and one from the whole catalog, which holds what a search must really
     choose from.
 
     A batch keeps to one locale because a search does: a product of another locale is never a rival, so masking it
@@ -131,13 +131,13 @@ def contrastive_batches(
     batches: list[tuple[Rows, Rows]] = []
     for name in np.unique(locale):
         mine = rng.permutation(pairs[locale == name])
-        catalogue = judgements.catalogue.get(str(name), np.empty(0, dtype=np.int64))
+        catalog = judgements.catalog.get(str(name), np.empty(0, dtype=np.int64))
         # Equal parts: a rest of a few pairs would have next to no negatives.
-        batches += [(part, catalogue) for part in np.array_split(mine, -(-len(mine) // batch_pairs))]
+        batches += [(part, catalog) for part in np.array_split(mine, -(-len(mine) // batch_pairs))]
     draws = []
     for position in rng.permutation(len(batches)):
-        part, catalogue = batches[position]
-        others = [rng.choice(catalogue, min(catalogue_negatives, len(catalogue)), replace=False)]
+        part, catalog = batches[position]
+        others = [rng.choice(catalog, min(catalog_negatives, len(catalog)), replace=False)]
         if mined_per_query:
             row, mined = judgements.expand_mined(judgements.query[part])
             others.append(judgements.mined_product[mined[_draw(row, mined_per_query, rng)]])

@@ -137,7 +137,7 @@ class _Trainer:
             judgements,
             settings.batch_pairs,
             settings.irrelevant_per_query,
-            settings.catalogue_negatives,
+            settings.catalog_negatives,
             rng,
             settings.mined_per_query,
         )

@@ -82,8 +82,8 @@ def show(report: "BuildReport", home: Path) -> None:
         console.print(f"quarantined  {row['rows']:,} × {row['table']}: {row['rule']}")
     for warning in report.warnings:
         console.print(f"warning      {warning}", style="yellow", highlight=False, markup=False)
-    if report.relevance["systems"]:
-        queries = report.relevance["systems"]["model"]["queries"]
+    if report.relevance["rankers"]:
+        queries = report.relevance["rankers"]["model"]["queries"]
         console.print(relevance_table(report.relevance, f"relevance, {queries:,} test queries"))
     slowest = sorted(report.seconds.items(), key=lambda item: -item[1])
     most, rest = slowest[:_STAGES], slowest[_STAGES:]

@@ -96,15 +96,15 @@ def _show(report: dict[str, Any], source: str) -> None:
             f"[bold]{report['queries_trained_on']:,} of these queries are in the model's training data:[/bold] on them it looks "
             "better than it is"
         )
-    for locale, systems in report["locales"].items():
-        means = ", ".join(f"{name} {values['recall@10'] or 0:.3f}" for name, values in systems.items())
+    for locale, rankers in report["locales"].items():
+        means = ", ".join(f"{name} {values['recall@10'] or 0:.3f}" for name, values in rankers.items())
         console.print(f"{locale}: recall@10 {means}", highlight=False)
     missing = report.get("missing_products", {"count": 0, "products": []})
     if missing["count"]:
         named = ", ".join(missing["products"][:_NAMED])
         more = f" and {missing['count'] - _NAMED:,} more (all with --json)" if missing["count"] > _NAMED else ""
         console.print(
-            f"{missing['count']:,} judged products are not in the catalogue: {named}{more}",
+            f"{missing['count']:,} judged products are not in the catalog: {named}{more}",
             highlight=False,
             markup=False,
         )

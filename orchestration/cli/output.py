@@ -43,7 +43,7 @@ class _Teller(logging.Handler):
 logging.getLogger("stockroom").addHandler(_Teller())
 
 _METRICS = ("ndcg", "ndcg_official", "recall@10", "recall@100", "mrr")
-_SYSTEMS = ("random", "bm25", "encoder", "previous", "model")
+_RANKERS = ("random", "bm25", "encoder", "previous", "model")
 
 
 def show_next(command: str, more: str = "") -> None:
@@ -125,15 +125,15 @@ def gate_line(gate: dict[str, Any]) -> Text:
 
 
 def relevance_table(summary: dict[str, Any], title: str) -> Table:
-    """Return the systems' metrics side by side, with the model's lead over the encoder and its interval."""
+    """Return the rankers' metrics side by side, with the model's lead over the encoder and its interval."""
     table = Table(title=Text(title), title_justify="left")  # Text: brackets in a file's name are no markup
-    table.add_column("system")
+    table.add_column("ranker")
     for metric in _METRICS:
         table.add_column(metric, justify="right")
-    for system in _SYSTEMS:
-        means = summary["systems"].get(system)
+    for ranker in _RANKERS:
+        means = summary["rankers"].get(ranker)
         if means:
-            table.add_row(system, *(_number(means[metric]) for metric in _METRICS))
+            table.add_row(ranker, *(_number(means[metric]) for metric in _METRICS))
     lead = summary["model_minus_encoder"]
     if lead:
         table.add_section()

@@ -114,9 +114,15 @@ def _compare(key: str, query: str, first: list[str], second: list[str]) -> Query
 
 
 def _changed_metrics(a: Release, b: Release) -> dict[str, tuple[Any, Any]]:
-    first, second = (dict(_leaves(json.loads(each.metrics).get("systems", {}).get("model", {}))) for each in (a, b))
+    first, second = (dict(_leaves(_measured(each))) for each in (a, b))
     names = dict.fromkeys((*first, *second))
     return {name: (first.get(name), second.get(name)) for name in names if first.get(name) != second.get(name)}
+
+
+def _measured(release: Release) -> dict[str, Any]:
+    metrics = json.loads(release.metrics)
+    by_ranker = metrics.get("rankers") or metrics.get("systems") or {}  # the name in homes of format 2
+    return dict(by_ranker.get("model", {}))
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:

@@ -22,7 +22,7 @@ from warehouse.operations.scratch_home import recomputed_home
 
 
 def evaluate_folds(run_context: RunContext, folds: int) -> dict[str, Any]:
-    """Divide all queries in folds; measure on each a model that was trained on the others, over the full catalogue.
+    """Divide all queries in folds; measure on each a model that was trained on the others, over the full catalog.
 
     A fold is one run of the very assets that a build runs, from `training.queries` to the model, in a lake of its own:
     the vocabulary, the features' scales and validation come of the fold's train queries alone. All judgements of a

@@ -16,10 +16,10 @@ from warehouse.serving.release_log import Release
 
 
 def evaluate_live(run_context: RunContext, examples: Path | None = None) -> dict[str, Any]:
-    """Measure the live release beside encoder, BM25 and chance, over the catalogue of its own snapshot.
+    """Measure the live release beside encoder, BM25 and chance, over the catalog of its own snapshot.
 
     Returns:
-        Plain values: `systems`, `model_minus_encoder`, `locales`, counts; with `examples` also `missing_products` (count
+        Plain values: `rankers`, `model_minus_encoder`, `locales`, counts; with `examples` also `missing_products` (count
         and keys) and `refused_rows` (by rule).
 
     Raises:
@@ -40,7 +40,7 @@ def evaluate_live(run_context: RunContext, examples: Path | None = None) -> dict
     if judgements.is_empty():
         if examples is not None:
             raise WarehouseError(
-                f"no judgement in {examples} is of a product in the catalogue", "judge products that are in it"
+                f"no judgement in {examples} is of a product in the catalog", "judge products that are in it"
             )
         raise WarehouseError(
             "the release has no test query of task 1 (small_version 1, split test)",

@@ -1,4 +1,4 @@
-"""The transfer: the live model on another catalogue, whose products and queries it never saw."""
+"""The transfer: the live model on another catalog, whose products and queries it never saw."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from warehouse.operations.scratch_home import scratch_home
 
 
 def evaluate_transfer(run_context: RunContext, raw: Path) -> dict[str, Any]:
-    """Measure the live model on the test split of an ESCI folder, over that folder's own catalogue.
+    """Measure the live model on the test split of an ESCI folder, over that folder's own catalog.
 
     The folder is cleaned and laid out by the assets of a build, in a lake that is forgotten; nothing is learnt of it: the
     vocabulary and every fitted value are those that the model keeps. Time-series features are missing there. Texts are encoded

@@ -15,7 +15,7 @@ from assets.services.serving_model import ServingModel
 from assets.services.text_vectors import product_texts, query_texts
 from models.errors import ModelError
 from models.evaluation.evaluate import evaluate, summarise
-from models.evaluation.judged_set import Catalogue, JudgedSet
+from models.evaluation.judged_set import Catalog, JudgedSet
 from models.evaluation.rankers import DenseRanker
 from models.export.model_card import model_card
 from models.towers.checkpoint_files import read_manifest
@@ -144,18 +144,18 @@ def _relevance(
     judgements = datasets.task1_judgements(serving.run_context.home.lake, release.snapshot)
     if judgements.is_empty():
         return None
-    catalogue = Catalogue(products.select("locale", "product_id"))
-    judged = JudgedSet.from_frame(judgements, catalogue)
+    catalog = Catalog(products.select("locale", "product_id"))
+    judged = JudgedSet.from_frame(judgements, catalog)
     queries = judged.queries.with_columns(key=pl.format("{}:{}", "locale", "query_id"))
     asked, offered = serving.text_vectors(query_texts(queries)), serving.text_vectors(product_texts(products))
-    systems = {
+    rankers = {
         "model": DenseRanker(
             serving.query_vectors(queries, asked, release.snapshot), serving.product_vectors(products)
         ),
         "export": DenseRanker(towers["query"](asked), towers["product"](offered)),
         "encoder": DenseRanker(asked, offered),
     }
-    measured: dict[str, Any] = summarise(evaluate(judged, catalogue, systems))["systems"]
+    measured: dict[str, Any] = summarise(evaluate(judged, catalog, rankers))["rankers"]
     return measured
 
 

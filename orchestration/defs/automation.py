@@ -133,7 +133,7 @@ def retrain_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
         cron_schedule=settings.retrain_cron or WEEKLY,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING if settings.retrain_cron else dg.DefaultScheduleStatus.STOPPED,
-        description="Trains on the catalogue and judgements of today, measures, and publishes what the gate lets through. It "
+        description="Trains on the catalog and judgements of today, measures, and publishes what the gate lets through. It "
         "starts nothing while the lake is as the last build left it. STOCKROOM_AUTOMATION__RETRAIN_CRON turns it on.",
     )
     def retrain() -> dg.RunRequest | dg.SkipReason:

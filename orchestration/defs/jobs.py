@@ -18,7 +18,7 @@ apply_job = dg.define_asset_job(
     - dg.AssetSelection.groups("model", "evaluation", "monitoring")
     - dg.AssetSelection.assets("registry/tables", "registry/features", "registry/lineage")
     - dg.AssetSelection.assets("training/negatives", "training/mining"),
-    description="What a change of the catalogue changes: raw files to a release under the live model. What is measured of the "
+    description="What a change of the catalog changes: raw files to a release under the live model. What is measured of the "
     "model, and what the lake tells of itself, waits for the next build.",
     config={"resources": {"run_context": {"config": {"pin_live_model": True}}}},
 )

@@ -1,4 +1,4 @@
-"""Contracts: what it costs to hold a large catalogue against them, in time and in memory beyond a process that does nothing.
+"""Contracts: what it costs to hold a large catalog against them, in time and in memory beyond a process that does nothing.
 
 Run it with: python tests/bench/contracts.py [--rows 1800000] [--folder DIR] [--json FILE]. It writes rows of invented text
 (2.2 GB of it at 1.8 million rows) as an ESCI products file, takes the file in, cleans it and makes features (both hold

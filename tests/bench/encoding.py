@@ -2,7 +2,7 @@
 
 Run it with: python tests/bench/encoding.py [--titles FILE] [--texts 5000] [--rounds 3] [--json FILE]. FILE is a products file
 of ESCI; without one it is that of the folder `esci` beside the checkout's parent (`../shared/esci`), and where there is none an
-invented catalogue. Each round asks both, in an order drawn anew, each in a process of its own that has loaded its model and
+invented catalog. Each round asks both, in an order drawn anew, each in a process of its own that has loaded its model and
 encoded some texts before the clock starts; the titles come in another order in every round.
 
 Measured besides: the lowest cosine between the two vectors of a title, and whether our vectors are equal to the bit in every
@@ -41,7 +41,7 @@ def titles_of(given: Path | None, count: int, folder: Path) -> tuple[list[str], 
 
         write_sample(folder, max(100, 2 * count), 7)
     titles = pl.read_parquet(path, columns=["product_title"])["product_title"].drop_nulls().unique(maintain_order=True)
-    return titles.head(count).to_list(), "an invented catalogue" if path.parent == folder else path.parent.name
+    return titles.head(count).to_list(), "an invented catalog" if path.parent == folder else path.parent.name
 
 
 def shuffled(titles: list[str], seed: int) -> list[str]:

@@ -73,7 +73,7 @@ COPY (
 
 
 def make_home(folder: Path, products: int) -> tuple[Home, float]:
-    """Return a home with a catalogue, its features, and a release that names them; and the seconds that its online table took."""
+    """Return a home with a catalog, its features, and a release that names them; and the seconds that its online table took."""
     prepare(folder / "raw", products)
     home = Home(folder / "home")
     ingest(home.lake, folder / "raw")

@@ -1,12 +1,12 @@
 """Full size: raw files to training pairs, as the job makes them, beside DuckDB copying the same files to zstd parquet.
 
-It invents a catalogue of the size of ESCI, materialises every asset from the raw tables to the training pairs with the
+It invents a catalog of the size of ESCI, materialises every asset from the raw tables to the training pairs with the
 in-process executor, brings in further snapshots in each of which one product in a hundred has another title than in the one
 before, and puts a straightforward pandas version of a tenth of the rows beside a build of the same tenth, with the same values
 checked. Each step runs in a process of its own, so that its peak memory is its own; what is told is the median of --rounds.
 
 Run it with: python tests/bench/full_size.py [--products N] [--rounds N] [--folder DIR] [--pandas PYTHON] [--json FILE]. It
-needs 12 GB of disk. With --folder the catalogue that was invented is kept there and used again. PYTHON is that of an environment
+needs 12 GB of disk. With --folder the catalog that was invented is kept there and used again. PYTHON is that of an environment
 of its own, made with: python3 -m venv DIR && DIR/bin/pip install -r tests/bench/reference/pandas.txt. Without it pandas is left
 out.
 """
@@ -41,7 +41,7 @@ MOST_TIMES_A_COPY = 8.0
 MOST_MEMORY_MB = 6144
 MOST_OF_FIRST = 0.2
 MOST_SAMPLE_MEMORY_MB = 2048
-PANDAS = Path(__file__).parent / "reference" / "catalogue.py"
+PANDAS = Path(__file__).parent / "reference" / "ducklake.py"
 
 STAGES = {
     "raw": ("raw.products", "raw.judgements", "raw.sources"),

@@ -134,9 +134,9 @@ def run(*words: object, faked: bool, epochs: int | None = None) -> dict[str, Any
     return told | {"seconds": time.perf_counter() - started}
 
 
-def write_delta(catalogue: pl.DataFrame, rows: int, seed: int, path: Path) -> int:
+def write_delta(catalog: pl.DataFrame, rows: int, seed: int, path: Path) -> int:
     """Write a delta that changes so many products, and return how many distinct texts in it are new."""
-    chosen = catalogue.sample(rows, seed=seed).with_row_index("row")
+    chosen = catalog.sample(rows, seed=seed).with_row_index("row")
     new, shared = max(1, rows * 9 // 10), rows * 2 // 10
     title = pl.format(
         "zirconium {} gadget number {}", pl.lit(seed), pl.when(pl.col("row") < shared).then(0).otherwise("row")
@@ -152,10 +152,10 @@ def write_delta(catalogue: pl.DataFrame, rows: int, seed: int, path: Path) -> in
     return new - max(0, shared - 1)
 
 
-def write_one(catalogue: pl.DataFrame, seed: int, path: Path) -> str:
+def write_one(catalog: pl.DataFrame, seed: int, path: Path) -> str:
     """Write a delta that gives one product a title unlike any other, and return the title."""
     title = " ".join(np.random.default_rng(seed).choice(_UNLIKE, 4, replace=False))
-    changed = catalogue.sample(1, seed=seed).with_columns(product_title=pl.lit(title), op=pl.lit("upsert"))
+    changed = catalog.sample(1, seed=seed).with_columns(product_title=pl.lit(title), op=pl.lit("upsert"))
     changed.write_parquet(path)
     return title
 
@@ -187,7 +187,7 @@ def measure(bench: Bench, products: int, folder: Path, faked: bool) -> None:
         built = run("build", "--raw", raw, "--home", home, faked=faked, epochs=1 if faked else None)
         built_in.write_text(json.dumps({"seconds": built["seconds"], "encoding_s": built["encoding_s"]}))
     built = json.loads(built_in.read_text())
-    catalogue = (
+    catalog = (
         pl.read_parquet(raw / _PRODUCTS)
         .filter(pl.col("product_id") != "", pl.col("product_title").str.strip_chars() != "")
         .unique(["product_locale", "product_id"], keep="none", maintain_order=True)
@@ -197,14 +197,14 @@ def measure(bench: Bench, products: int, folder: Path, faked: bool) -> None:
     first = time.time_ns() // 1_000_000_000
     for seed in range(first, first + ROUNDS):
         delta = folder / f"percent-{seed}.parquet"
-        texts = write_delta(catalogue, products // 100, seed, delta)
+        texts = write_delta(catalog, products // 100, seed, delta)
         told = run("apply", delta, "--home", home, faked=faked)
         found["percent"].append(told["seconds"])
         found["encoding"].append(told["encoding_s"])
         found["beyond"].append(told["seconds"] - told["encoding_s"])
         encoded, unseen = encoded + told["report"]["run"]["texts_encoded"], unseen + texts
         one = folder / f"one-{seed}.parquet"
-        title = write_one(catalogue, seed, one)
+        title = write_one(catalog, seed, one)
         started = time.perf_counter()
         run("apply", one, "--home", home, faked=faked)
         assert is_found(home, title, faked), f"{title} is not found"
@@ -214,8 +214,8 @@ def measure(bench: Bench, products: int, folder: Path, faked: bool) -> None:
         assert not again["report"]["changed"]
         found["none"].append(again["seconds"])
         before, warm = folder / f"before-{seed}.parquet", folder / f"warm-{seed}.parquet"
-        write_one(catalogue, seed + 1_000, before)
-        unseen += write_delta(catalogue, products // 100, seed + 1_000, warm)
+        write_one(catalog, seed + 1_000, before)
+        unseen += write_delta(catalog, products // 100, seed + 1_000, warm)
         told = run("apply", before, "--home", home, THEN, "apply", warm, "--home", home, faked=faked)
         encoded += told["report"]["run"]["texts_encoded"]
         found["warm"].append(told["inside_s"] - told["encoding_s"])

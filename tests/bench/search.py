@@ -1,11 +1,11 @@
 """Measure searches over 100,000 products: the whole command from a cold shell, and a warm searcher on queries it never saw.
 
 Run it with: python tests/bench/search.py [--products 100000] [--encoded 20000] [--queries FILE] [--folder DIR] [--json FILE]. It
-builds a home from a small invented catalogue, so that encoder, query tower and features are those of a real build, and publishes
+builds a home from a small invented catalog, so that encoder, query tower and features are those of a real build, and publishes
 a release whose vector table has as many products as asked for, written and indexed by the vector store itself. Vectors are the
-encoder's, of the titles of a large invented catalogue by way of the embedding cache; beyond --encoded of them (encoding takes
+encoder's, of the titles of a large invented catalog by way of the embedding cache; beyond --encoded of them (encoding takes
 minutes) they are encoded ones with some noise. FILE is an examples file of ESCI; without one it is that of the folder `esci`
-beside the checkout's parent (`../shared/esci`), and where there is none the queries are the invented catalogue's. With
+beside the checkout's parent (`../shared/esci`), and where there is none the queries are the invented catalog's. With
 --folder the home is kept, and used again.
 
 A warm searcher is asked each query once, by one thread, after some others; encoding it and searching the vectors are also timed
@@ -52,7 +52,7 @@ def make_home(folder: Path, products: int, encoded: int) -> dict[str, Any]:
     home = open_home(settings)
     live = home.releases.live()
     assert live is not None
-    rows = catalogue(folder, products)
+    rows = catalog(folder, products)
     titles = rows["title"].head(encoded).to_list()
     encoder = open_encoder(settings.encoder, home.encoders, live.encoder_fingerprint)
     filled = seconds(lambda: home.embeddings.fill(titles, encoder.encode, encoder.fingerprint))
@@ -72,8 +72,8 @@ def make_home(folder: Path, products: int, encoded: int) -> dict[str, Any]:
     return {"products": written.upserted, "indexed": status.indexed, "encode_s": filled, "index_s": indexed}
 
 
-def catalogue(folder: Path, products: int) -> pl.DataFrame:
-    """Return `key`, `product_id`, `locale` and `title` of the products of a large invented catalogue."""
+def catalog(folder: Path, products: int) -> pl.DataFrame:
+    """Return `key`, `product_id`, `locale` and `title` of the products of a large invented catalog."""
     write_sample(folder / "large", int(products * 1.05) + 100, 8)
     source = pl.read_parquet(folder / "large" / PRODUCTS)
     rows = source.select("product_id", locale="product_locale", title=pl.col("product_title").fill_null(""))

@@ -1,7 +1,7 @@
 """Measure how fast the towers train on cached vectors, beside the bare passes and beside a sentence-transformers trainer.
 
 Run it with: python tests/bench/training.py [--pairs 1000000] [--threads 2] [--reference PYTHON] [--json FILE]. It draws a
-catalogue of unit vectors with a structure to learn, every feature that the towers read, and as many Exact pairs, with
+catalog of unit vectors with a structure to learn, every feature that the towers read, and as many Exact pairs, with
 products judged Substitute, Complement and Irrelevant beside them, and measures, each in a process of its own:
 
 - `training`: `models.training.trainer.train` for one epoch, over memory-mapped vectors: draws, gathers, masks, both losses,
@@ -174,7 +174,7 @@ def tensors(data: TrainingData, encoders: list[FeatureEncoder], settings: Traini
     queries = TowerInputs(data.query_vectors, *encoders[0].transform(data.query_features))
     products = TowerInputs(data.product_vectors, *encoders[1].transform(data.product_features))
     batches = contrastive_batches(
-        judgements, settings.batch_pairs, settings.irrelevant_per_query, settings.catalogue_negatives, rng
+        judgements, settings.batch_pairs, settings.irrelevant_per_query, settings.catalog_negatives, rng
     )
     lists = graded_batches(judgements, count_batches(judgements, settings.batch_pairs), rng)
     for batch, graded in itertools.islice(zip(batches, lists, strict=True), BARE_BATCHES):

@@ -3,7 +3,7 @@
 Run it with: python tests/bench/vector_index.py [--rows 1000000] [--raw DIR] [--faiss PYTHON].
 
 The vectors have the structure of real embeddings: titles and queries of an ESCI folder (the real slice beside the checkout
-where there is one, else an invented catalogue) go through the encoder; then each vector grows into many, by moving it some
+where there is one, else an invented catalog) go through the encoder; then each vector grows into many, by moving it some
 way towards one of its nearest neighbours and adding noise that lies in the directions in which its neighbours differ from
 it. Queries are those of the folder, and are not grown. Exact search by NumPy on the same vectors is what recall is measured
 against; FAISS, where its Python is named, is searched at the least effort that reaches the recall asked for. Every search

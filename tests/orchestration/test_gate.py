@@ -1,4 +1,4 @@
-"""A new model that finds less is refused, and searches answer as before; the catalogue goes on changing under the old one."""
+"""A new model that finds less is refused, and searches answer as before; the catalog goes on changing under the old one."""
 
 import json
 import shutil
@@ -161,14 +161,14 @@ def test_changed_products_go_live_under_the_old_model_while_the_new_one_is_refus
     changed, release = reports["changed"], releases["changed"]
     assert changed.gate["decision"] == "refused"
     assert changed.gate["model_id"] == reports["refused"].gate["model_id"]  # not trained again
-    assert run_context.home.journal.run(changed.run_id)["evaluation.gate"]["scored"]  # the catalogue is another
-    assert (release.release, release.kind) == (built.report["release"] + 1, "catalogue")
+    assert run_context.home.journal.run(changed.run_id)["evaluation.gate"]["scored"]  # the catalog is another
+    assert (release.release, release.kind) == (built.report["release"] + 1, "catalog")
     assert (release.model_id, release.snapshot) == (built.report["model"], changed.snapshot)
     assert changed.new_vectors
     assert consistency.key_differences(run_context.home, release) == (0, 0)
     measured = json.loads(release.metrics)
     assert measured["gate"]["decision"] == "first"  # what let the live model in, not what kept the other out
-    assert measured["systems"]["model"] == changed.relevance["systems"]["model"]
+    assert measured["rankers"]["model"] == changed.relevance["rankers"]["model"]
     stored = run_context.home.vectors.read(release.vector_table, release.vector_version, ["title"])
     assert "Entirely new velvet accordion" in stored["title"].to_pylist()
 

@@ -64,7 +64,7 @@ class HashEncoder:
 
 @dataclass(frozen=True)
 class Past:
-    """A home whose catalogue has moved on: the two builds, and the training table's fingerprint after the first."""
+    """A home whose catalog has moved on: the two builds, and the training table's fingerprint after the first."""
 
     home: Home
     first: BuildReport
@@ -96,8 +96,8 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
         shutil.copytree(folder / "raw", folder / "later")
         changed = pl.int_range(pl.len()) < CHANGED
         title = pl.when(changed).then(pl.col("product_title") + " improved").otherwise("product_title")
-        catalogue = pl.read_parquet(folder / "raw" / PRODUCTS).with_columns(product_title=title)
-        catalogue.write_parquet(folder / "later" / PRODUCTS)
+        catalog = pl.read_parquet(folder / "raw" / PRODUCTS).with_columns(product_title=title)
+        catalog.write_parquet(folder / "later" / PRODUCTS)
         # One price is another one, and products get a newer price that the judgements would have seen.
         corrected = prices.with_columns(price=pl.when(pl.int_range(pl.len()) == 0).then(7.5).otherwise("price"))
         newer = prices.head(20).with_columns(price=1.0, event_time=pl.lit(datetime(2022, 6, 10, tzinfo=UTC)))
@@ -252,7 +252,7 @@ def test_other_settings_make_another_table_and_nothing_is_trained(
     assert sorted(path.name for path in past.home.models.iterdir()) == models
 
 
-def test_hard_negatives_follow_the_catalogue_and_are_mined_again_as_of_then(
+def test_hard_negatives_follow_the_catalog_and_are_mined_again_as_of_then(
     past: Past, stockroom: Stockroom, remade: dict[str, Any]
 ) -> None:
     points = (past.first.snapshot, past.second.snapshot)

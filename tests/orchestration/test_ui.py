@@ -228,7 +228,7 @@ def test_a_file_dropped_into_incoming_leads_by_itself_to_one_run_and_a_new_relea
     page.get_by_text("Success", exact=True).first.wait_for()
     page.goto("/assets/releases/live")
     page.locator(f"a[href^='{link}']").first.wait_for()
-    page.get_by_text("catalogue", exact=True).first.wait_for()  # the kind of the release
+    page.get_by_text("catalog", exact=True).first.wait_for()  # the kind of the release
     page.get_by_text("Passing", exact=True).first.wait_for()  # its freshness
     page.goto("/locations/stockroom/sensors/incoming")
     page.locator(f"a[href='{link}']").wait_for()

@@ -71,7 +71,7 @@ def _run(run_context, **options):
 
 @pytest.fixture(scope="module")
 def grown(copy_home, tmp_path_factory):
-    """Return a home into which three deltas came: half of the catalogue got other titles, some products, some fewer."""
+    """Return a home into which three deltas came: half of the catalog got other titles, some products, some fewer."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", "")
         run_context = open_run_context(load_settings(copy_home()))
@@ -272,7 +272,7 @@ def test_the_live_index_is_made_whole_and_goes_live_with_the_same_rows(grown, tm
         name: getattr(live, name) for name in ("model_id", "encoder_fingerprint", "vector_table", "snapshot", "metrics")
     }
     now = live.published_at + timedelta(seconds=1)
-    before = home.releases.publish(kind="catalogue", vector_version=version, published_at=now, **told).release
+    before = home.releases.publish(kind="catalog", vector_version=version, published_at=now, **told).release
     rows = _answers(open_run_context(load_settings(root)), before)
 
     shown = stockroom("vacuum", "--dry-run", "--home", root).out

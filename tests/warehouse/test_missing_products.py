@@ -1,4 +1,4 @@
-"""Real judgements whose product is in no file: what a catalogue with missing rows looks like."""
+"""Real judgements whose product is in no file: what a catalog with missing rows looks like."""
 
 import shutil
 from collections.abc import Callable

@@ -107,7 +107,7 @@ def json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def lock(connection: duckdb.DuckDBPyConnection, lake: Lake, settings: SqlSettings) -> None:
-    """Shut every way out of the lake for a connection that has it attached: its catalogue could not be opened later."""
+    """Shut every way out of the lake for a connection that has it attached: its catalog could not be opened later."""
     connection.execute(f"SET memory_limit = '{settings.memory_gb}GB'")
     connection.execute("SET temp_directory = ''")  # no spilling: a query can fill memory up to its limit, never a disk
     connection.execute("SET python_enable_replacements = false")

@@ -1,7 +1,7 @@
 """The rules of the SQL sandbox: which statement is one that only reads the lake, decided on DuckDB's own parse tree.
 
 DuckDB's settings alone do not keep a query from writing: with external access off, COPY may still write into an allowed
-directory, and `sqlite_scan` reads the catalogue that is attached. So a statement is read before it runs.
+directory, and `sqlite_scan` reads the catalog that is attached. So a statement is read before it runs.
 `json_serialize_sql` yields a tree for SELECT, DESCRIBE, SHOW and SUMMARIZE and for nothing else; in that tree every
 table must be one that is known, and every table function one that is listed here.
 """
@@ -101,7 +101,7 @@ def parse(sql: str) -> Statement:
 def check_tables(statement: Statement, tables: Collection[Name], catalog: str) -> None:
     """Refuse a statement that names a table other than `tables`, each given as (schema, name), in lower case.
 
-    A query may put the catalogue before the schema, and leave out the schema `main`.
+    A query may put the catalog before the schema, and leave out the schema `main`.
     """
     spelled = SYSTEM_VIEWS | set(tables) | {(catalog, *table) for table in tables}
     for schema, table in tables:

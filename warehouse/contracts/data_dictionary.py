@@ -1,4 +1,4 @@
-"""Contracts of the registry's own description: every table and every feature, as its declaration has it."""
+"""Contracts of the registry: every table and feature as its declaration has it, and where its columns come from."""
 
 import dataframely as dy
 
@@ -31,3 +31,14 @@ class RegistryFeatures(dy.Schema):
     )
     rules = dy.List(dy.String(), nullable=False, metadata=about("the rules that look at it, by name"))
     source = dy.String(nullable=True, metadata=about("the SQL file that computes it"))
+
+
+class RegistryLineage(dy.Schema):
+    """One row per column and column that it is made from, one step up; the last step up is a column of a file."""
+
+    key = key_column("table_name.column_name < source_table.source_column")
+    table_name = dy.String(nullable=False, metadata=about("the table, or vectors.products"))
+    column_name = dy.String(nullable=False, metadata=about("its column"))
+    source_table = dy.String(nullable=False, metadata=about("the table that the value comes from, or the file's name"))
+    source_column = dy.String(nullable=False, metadata=about("its column"))
+    made_by = dy.String(nullable=False, metadata=about("the SQL file, the Python function or the source that makes it"))

@@ -1,4 +1,4 @@
-"""Contracts of the evaluation tables: what was measured, by system, by query and by epoch."""
+"""Contracts of the evaluation tables: what was measured, by ranker, by query and by epoch."""
 
 import dataframely as dy
 
@@ -6,9 +6,9 @@ from warehouse.contracts.contract import about, key_column
 
 
 class EvaluationMetrics(dy.Schema):
-    """One row per model, locale, slice of queries, system and metric, over the test split of task 1."""
+    """One row per model, locale, slice of queries, ranker and metric, over the test split of task 1."""
 
-    key = key_column("model_id:locale:slice:part:system:metric")
+    key = key_column("model_id:locale:slice:part:ranker:metric")
     model_id = dy.String(nullable=False, metadata=about("the model that was measured"))
     locale = dy.String(nullable=False, metadata=about("marketplace, or all"))
     slice = dy.String(
@@ -18,7 +18,7 @@ class EvaluationMetrics(dy.Schema):
         nullable=False,
         metadata=about("all; brand in train: seen, unseen, none; words: 1-2, 3-4, 5+; the others: yes, no"),
     )
-    system = dy.String(
+    ranker = dy.String(
         nullable=False,
         metadata=about(
             "model, encoder, bm25, random, previous (the model of the release before), or model_minus_ one of them"
@@ -38,11 +38,11 @@ class EvaluationMetrics(dy.Schema):
 
 
 class EvaluationQueries(dy.Schema):
-    """One row per model, system and test query."""
+    """One row per model, ranker and test query."""
 
-    key = key_column("model_id:system:locale:query_id")
+    key = key_column("model_id:ranker:locale:query_id")
     model_id = dy.String(nullable=False, metadata=about("the model that was measured"))
-    system = dy.String(nullable=False, metadata=about("model, encoder, bm25, random or previous"))
+    ranker = dy.String(nullable=False, metadata=about("model, encoder, bm25, random or previous"))
     locale = dy.String(nullable=False, metadata=about("marketplace"))
     query_id = dy.Int64(nullable=False, metadata=about("the dataset's id of the query"))
     query = dy.String(nullable=False, metadata=about("the cleaned query"))
@@ -56,7 +56,7 @@ class EvaluationQueries(dy.Schema):
 
 
 class EvaluationRankings(dy.Schema):
-    """One row per model and judged test pair: where every system ranks the product."""
+    """One row per model and judged test pair: where every ranker ranks the product."""
 
     key = key_column("model_id:locale:query_id:product_id")
     model_id = dy.String(nullable=False, metadata=about("the model that was measured"))
@@ -72,25 +72,25 @@ class EvaluationRankings(dy.Schema):
     previous_rank = dy.Int64(
         nullable=True, metadata=about("rank in the judged list by the model of the release before, if there was one")
     )
-    model_catalogue_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalog by the model"))
-    encoder_catalogue_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalog by the encoder"))
-    bm25_catalogue_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalog by BM25"))
-    random_catalogue_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalog at random"))
-    previous_catalogue_rank = dy.Int64(
+    model_catalog_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalog by the model"))
+    encoder_catalog_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalog by the encoder"))
+    bm25_catalog_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalog by BM25"))
+    random_catalog_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalog at random"))
+    previous_catalog_rank = dy.Int64(
         nullable=True, metadata=about("rank in its locale's catalog by the model of the release before")
     )
 
 
 class EvaluationFolds(dy.Schema):
-    """One row per fold, locale, system and metric of the last `stockroom evaluate --folds`; fold 0 is all of them pooled."""
+    """One row per fold, locale, ranker and metric of the last `stockroom evaluate --folds`; fold 0 is all of them pooled."""
 
-    key = key_column("fold:locale:system:metric")
+    key = key_column("fold:locale:ranker:metric")
     fold = dy.Int64(
         nullable=False, min=0, metadata=about("which part of the queries was held out, from 1; 0: each once")
     )
     folds = dy.Int64(nullable=False, min=2, metadata=about("in how many parts the queries were divided"))
     locale = dy.String(nullable=False, metadata=about("marketplace, or all"))
-    system = dy.String(nullable=False, metadata=about("model, encoder, bm25, random, or model_minus_ one of them"))
+    ranker = dy.String(nullable=False, metadata=about("model, encoder, bm25, random, or model_minus_ one of them"))
     metric = dy.String(
         nullable=False,
         metadata=about("ndcg, ndcg_official, ndcg_two_gains (lists whose order matters), recall@10, recall@100 or mrr"),

@@ -1,7 +1,7 @@
 """The list of all contracts: a person finds any table by its name."""
 
 from warehouse.contracts.contract import Contract
-from warehouse.contracts.data_dictionary import RegistryFeatures, RegistryTables
+from warehouse.contracts.data_dictionary import RegistryFeatures, RegistryLineage, RegistryTables
 from warehouse.contracts.deltas import RawDeltas, RawEvents
 from warehouse.contracts.evaluation import (
     EvaluationFolds,
@@ -12,10 +12,8 @@ from warehouse.contracts.evaluation import (
     EvaluationTrainingLog,
     EvaluationTrials,
 )
-from warehouse.contracts.features import FeaturePairs, FeatureProducts, FeatureQueries
-from warehouse.contracts.fitted import FittedVocabulary
+from warehouse.contracts.features import FeaturePairs, FeatureProducts, FeatureQueries, FittedVocabulary
 from warehouse.contracts.history import RegistryChanges, RegistrySnapshots, RegistryWatermarks
-from warehouse.contracts.lineage import RegistryLineage
 from warehouse.contracts.monitoring import MonitoringDrift, MonitoringFeatureStats, MonitoringVersions
 from warehouse.contracts.quarantine import QuarantineRows
 from warehouse.contracts.raw import RawFiles, RawJudgements, RawProducts, RawSources

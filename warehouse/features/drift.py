@@ -166,7 +166,7 @@ def _value_counts(connection: duckdb.DuckDBPyConnection, contract: Contract) -> 
     features = [column for column in contract.columns if column not in _IDENTIFIERS]
     sets = ", ".join(f'(marketplace, "{column}")' for column in features)
     cases = " ".join(f'WHEN grouping("{column}") = 0 THEN {_feature(contract, column)}' for column in features)
-    # The key of a context has no locale, nor has one that names nothing in the catalogue: such rows count in all of them.
+    # The key of a context has no locale, nor has one that names nothing in the catalog: such rows count in all of them.
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW counted AS SELECT marketplace AS locale, CASE {cases} END AS feature, count(*) AS n FROM "
         f"(SELECT nullif(regexp_extract(\"{contract.key}\", '{_LOCALE}', 1), '') AS marketplace, * FROM {contract.table}"

@@ -79,7 +79,7 @@ def fingerprints(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def declarations(connection: duckdb.DuckDBPyConnection, catalog: str = "lake") -> list[Declared]:
-    """Return the declarations that hold in the state of the lake that the connection sees under the catalogue's name."""
+    """Return the declarations that hold in the state of the lake that the connection sees under the catalog's name."""
     if REGISTRY.table not in tables.ever_filled(connection, catalog) or not tables.exists(
         connection, REGISTRY.table, catalog
     ):

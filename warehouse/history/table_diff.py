@@ -16,11 +16,11 @@ from warehouse.lake.lake import Lake, scalar, snapshot_id
 from warehouse.lake.tables import Written
 from warehouse.transform.content_hash import CLEANED, content_sql
 
-_CATALOGUE = "__ducklake_metadata_lake"
+_CATALOG = "__ducklake_metadata_lake"
 
 Change = Literal["added", "removed", "changed"]
 Columns = dict[tuple[str, str], dict[str, str]]
-"""Types of columns by name, of each (catalogue, table)."""
+"""Types of columns by name, of each (catalog, table)."""
 
 
 class Value(NamedTuple):
@@ -117,16 +117,16 @@ def written(lake: Lake, before: int, without: Collection[str] = ()) -> dict[str,
 def _dropped(connection: duckdb.DuckDBPyConnection, since: int) -> set[str]:
     """Return the tables that were there at a snapshot and are not there any more."""
     rows = connection.execute(
-        f"SELECT schema_name || '.' || table_name FROM {_CATALOGUE}.ducklake_table AS tables "
-        f"JOIN {_CATALOGUE}.ducklake_schema USING (schema_id) WHERE tables.end_snapshot > ? "
-        f"AND table_id NOT IN (SELECT table_id FROM {_CATALOGUE}.ducklake_table WHERE end_snapshot IS NULL)",
+        f"SELECT schema_name || '.' || table_name FROM {_CATALOG}.ducklake_table AS tables "
+        f"JOIN {_CATALOG}.ducklake_schema USING (schema_id) WHERE tables.end_snapshot > ? "
+        f"AND table_id NOT IN (SELECT table_id FROM {_CATALOG}.ducklake_table WHERE end_snapshot IS NULL)",
         [since],
     ).fetchall()
     return {name for (name,) in rows}
 
 
 class _Comparison:
-    """Compare one table in the catalogues `earlier` and `lake` of a connection."""
+    """Compare one table in the catalogs `earlier` and `lake` of a connection."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, contract: Contract, columns: Columns) -> None:
         self._connection = connection
@@ -214,9 +214,9 @@ class _Comparison:
         """Return the shared columns that take no more than the average of what all take on disk, and the others."""
         sizes = dict(
             self._connection.execute(
-                f"SELECT column_name, sum(column_size_bytes) FROM {_CATALOGUE}.ducklake_file_column_stats "
-                f"JOIN {_CATALOGUE}.ducklake_column USING (table_id, column_id) "
-                f"JOIN {_CATALOGUE}.ducklake_table USING (table_id) JOIN {_CATALOGUE}.ducklake_schema USING (schema_id) "
+                f"SELECT column_name, sum(column_size_bytes) FROM {_CATALOG}.ducklake_file_column_stats "
+                f"JOIN {_CATALOG}.ducklake_column USING (table_id, column_id) "
+                f"JOIN {_CATALOG}.ducklake_table USING (table_id) JOIN {_CATALOG}.ducklake_schema USING (schema_id) "
                 "WHERE schema_name || '.' || table_name = ? GROUP BY ALL",
                 [self._table],
             ).fetchall()
@@ -231,7 +231,7 @@ class _Comparison:
 
 
 def _columns(connection: duckdb.DuckDBPyConnection) -> Columns:
-    """Return the columns of every table in both catalogues and their types, without the input hash."""
+    """Return the columns of every table in both catalogs and their types, without the input hash."""
     found: Columns = {}
     for catalog, table, name, kind in connection.execute(
         "SELECT database_name, schema_name || '.' || table_name, column_name, data_type FROM duckdb_columns() "

@@ -17,7 +17,7 @@ def last_changes(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
     The catalog knows: no table is read. What the present transaction did counts for nothing.
     """
-    return dict(connection.execute(tables.sql("catalogue.last_changes")).fetchall())
+    return dict(connection.execute(tables.sql("ducklake.last_changes")).fetchall())
 
 
 def data_version(connection: duckdb.DuckDBPyConnection, table: str) -> str:
@@ -26,7 +26,7 @@ def data_version(connection: duckdb.DuckDBPyConnection, table: str) -> str:
     Equal versions of a lake's table have equal content; to say more would be to read it.
     """
     schema, name = table.split(".")
-    found = connection.execute(tables.sql("catalogue.table_state"), {"schema": schema, "name": name}).fetchone()
+    found = connection.execute(tables.sql("ducklake.table_state"), {"schema": schema, "name": name}).fetchone()
     rows, last_change = found or (0, 0)
     return f"{rows}-{last_change}"
 
@@ -43,7 +43,7 @@ def is_followed(connection: duckdb.DuckDBPyConnection, names: Iterable[str], sin
     They do not where the snapshot was expired, or a table was made after it, since it may stand in the place of another. Nor
     where it was given a column: every row is another then.
     """
-    made = dict(connection.execute(tables.sql("catalogue.made_at")).fetchall())
+    made = dict(connection.execute(tables.sql("ducklake.made_at")).fetchall())
     return is_readable(connection, since) and all(made.get(name, 0) <= since for name in names)
 
 

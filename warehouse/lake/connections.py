@@ -25,7 +25,7 @@ class Attachment(NamedTuple):
     Attributes:
         settings: Memory in GB and threads of the database.
         lake: The path of the lake's catalog; empty for none.
-        inode: That of the lake's catalogue, as another file may come to lie in its place.
+        inode: That of the lake's catalog, as another file may come to lie in its place.
         is_read_only: Whether it is for reading alone.
         snapshot: As of when; None: as it now stands.
     """
@@ -83,7 +83,7 @@ class Databases:
         return None
 
     def detach(self, attachment: Attachment) -> None:
-        """Detach a lake from the database that was kept with it, as its catalogue is to be moved."""
+        """Detach a lake from the database that was kept with it, as its catalog is to be moved."""
         database = self._take(attachment)
         if database is not None:
             database.execute("DETACH lake")

@@ -1,4 +1,4 @@
-"""The lake: DuckLake tables in parquet files under one folder, with snapshots and a catalogue in SQLite."""
+"""The lake: DuckLake tables in parquet files under one folder, with snapshots and a catalog in SQLite."""
 
 import fcntl
 import functools
@@ -46,7 +46,7 @@ class Lake:
 
     @property
     def exists(self) -> bool:
-        """Tell whether there is a lake here: its catalogue appears whole or not at all."""
+        """Tell whether there is a lake here: its catalog appears whole or not at all."""
         return self.catalog.exists()
 
     def require(self) -> None:
@@ -93,7 +93,7 @@ class Lake:
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield a connection inside one transaction: committed as a whole at the end, or rolled back on any error.
 
-        An exclusive lock is held from before the transaction begins, since concurrent DuckLake writers corrupt catalogues.
+        An exclusive lock is held from before the transaction begins, since concurrent DuckLake writers corrupt catalogs.
         A transaction that changes nothing writes no snapshot.
         """
         with exclusive_lock(self.root / "write.lock", self.settings.lock_timeout_s):
@@ -160,12 +160,12 @@ class Lake:
             yield connection
 
     def _readable_catalog(self) -> Path:
-        """Return the catalogue, or a copy where nothing may be written: even a reader of SQLite makes files beside it."""
+        """Return the catalog, or a copy where nothing may be written: even a reader of SQLite makes files beside it."""
         is_ours = is_writable(self.root) and os.access(self.catalog, os.W_OK)
         return self.catalog if is_ours else sqlite_copy(self.catalog)
 
     def _create(self) -> None:
-        """Make the catalogue under another name first: who is killed meanwhile leaves no half-made one."""
+        """Make the catalog under another name first: who is killed meanwhile leaves no half-made one."""
         draft = self.root / "draft.sqlite"
         for leftover in self.root.glob(f"{draft.name}*"):
             leftover.unlink()
@@ -198,7 +198,7 @@ def attach(
     snapshot: int | None = None,
     name: str = "lake",
 ) -> None:
-    """Attach a lake under a name, reading its files from `data` wherever the catalogue thinks they are.
+    """Attach a lake under a name, reading its files from `data` wherever the catalog thinks they are.
 
     Raises:
         WarehouseError: It has no such snapshot.

@@ -21,6 +21,13 @@ _KEPT = ("raw", "quarantine", "evaluation", "monitoring", "registry.snapshots", 
 """Schemas and tables that are not derived: what came in, what was refused, what was measured, and the history."""
 
 
+_RENAMED = {
+    "system": "ranker",
+    **{f"{name}_catalogue_rank": f"{name}_catalog_rank" for name in ("model", "encoder", "bm25", "random", "previous")},
+}
+"""Columns of homes of format 2 by their name of then."""
+
+
 class Written(NamedTuple):
     """Count the rows of a table that were inserted, updated (another row under the same key) and deleted."""
 
@@ -53,7 +60,8 @@ def ensure(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
         WarehouseError: A value of a table that is not derived cannot be converted.
     """
     schema = contract.table.split(".")[0]
-    wanted, found = _wanted(contract), _found(connection, contract.table)
+    wanted = _wanted(contract)
+    found = _renamed(connection, contract.table, wanted, _found(connection, contract.table))
     present = {column: kind for column, kind, _ in found}
     other = [column for column, kind in wanted.items() if present.get(column, kind) != kind]
     if other and is_derived(contract.table):
@@ -76,6 +84,21 @@ def ensure(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
     if is_derived(contract.table):
         for column in present.keys() - wanted.keys():
             connection.execute(f'ALTER TABLE {contract.table} DROP COLUMN "{column}"')
+
+
+def _renamed(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    wanted: Mapping[str, str],
+    found: list[tuple[str, str, str | None]],
+) -> list[tuple[str, str, str | None]]:
+    """Give columns of an earlier format their present name, and return the table's columns."""
+    names = {column for column, _, _ in found}
+    for old, new in _RENAMED.items():
+        if old in names and new in wanted and new not in names:
+            connection.execute(f'ALTER TABLE {table} RENAME COLUMN "{old}" TO "{new}"')
+            found = [(new if column == old else column, kind, comment) for column, kind, comment in found]
+    return found
 
 
 def is_derived(table: str) -> bool:
@@ -120,7 +143,7 @@ def _found(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str,
 
 
 def exists(connection: duckdb.DuckDBPyConnection, table: str, catalog: str = "lake") -> bool:
-    """Tell whether the lake, or the catalogue of that name, has the table."""
+    """Tell whether the lake, or the catalog of that name, has the table."""
     # Not duckdb_tables(), which counts the rows of every table.
     found = "SELECT count(*) FROM duckdb_columns() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
     return scalar(connection, found, [catalog, *table.split(".")]) > 0
@@ -282,9 +305,9 @@ def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
 def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Return the number of rows of every table in the lake, by name, as its newest snapshot has them.
 
-    The catalogue knows them: no table is asked.
+    The catalog knows them: no table is asked.
     """
-    return dict(connection.execute(sql("catalogue.row_counts")).fetchall())
+    return dict(connection.execute(sql("ducklake.row_counts")).fetchall())
 
 
 def ever_filled(connection: duckdb.DuckDBPyConnection, catalog: str = "lake") -> set[str]:
@@ -292,5 +315,5 @@ def ever_filled(connection: duckdb.DuckDBPyConnection, catalog: str = "lake") ->
 
     The others are empty. To ask them takes DuckLake, which has no statistics of them, three times as long as to ask a full one.
     """
-    rows = connection.execute(sql("catalogue.ever_filled").replace("_metadata_lake", f"_metadata_{catalog}"))
+    rows = connection.execute(sql("ducklake.ever_filled").replace("_metadata_lake", f"_metadata_{catalog}"))
     return {name for (name,) in rows.fetchall()}

@@ -19,10 +19,10 @@ def leaked_queries(connection: duckdb.DuckDBPyConnection) -> int:
 
 def key_differences(home: Home, release: Release) -> tuple[int, int]:
     """Count the products of the release's snapshot without a vector, and the vectors without a product."""
-    return catalogue_differences(home, release.vector_table, release.vector_version, release.snapshot)
+    return catalog_differences(home, release.vector_table, release.vector_version, release.snapshot)
 
 
-def catalogue_differences(
+def catalog_differences(
     home: Home, vector_table: str, version: int, snapshot: int, among: pl.DataFrame | None = None
 ) -> tuple[int, int]:
     """Count the products of a snapshot without a vector in a version of a table, and the vectors without a product.

@@ -48,11 +48,11 @@ def record(lake: Lake, measured: pl.DataFrame, folds: int, snapshot: int) -> Non
 
     Args:
         lake: the home's lake; nothing is written if the numbers are those that it holds.
-        measured: fold (0: pooled), locale, system, metric, value, low, high, queries.
+        measured: fold (0: pooled), locale, ranker, metric, value, low, high, queries.
         folds: in how many parts the queries were divided.
         snapshot: the as-of point whose raw tables were divided.
     """
-    key = pl.format("{}:{}:{}:{}", "fold", "locale", "system", "metric")
+    key = pl.format("{}:{}:{}:{}", "fold", "locale", "ranker", "metric")
     rows = measured.with_columns(key=key, folds=pl.lit(folds), snapshot=pl.lit(snapshot)).select(*TABLE.columns)
     with lake.writing() as connection:
         tables.refresh_from(connection, TABLE, rows)

@@ -1,4 +1,4 @@
-"""Index health: what a vector table holds against the catalogue and its own exact search, at the cost of a sample."""
+"""Index health: what a vector table holds against the catalog and its own exact search, at the cost of a sample."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -25,15 +25,15 @@ class TableHealth:
 
     Attributes:
         rows: Its rows.
-        catalogue_rows: The products of the catalogue as it now stands.
+        catalog_rows: The products of the catalog as it now stands.
         unindexed_share: The share of rows outside the index, 0 to 1; 0 for a table so small that it needs none.
         sampled: Keys of the rows that were looked at, the newest among them.
-        unknown: Those of them that the catalogue does not have.
+        unknown: Those of them that the catalog does not have.
         deleted: Products taken out by the newest deltas that have a vector all the same.
     """
 
     rows: int
-    catalogue_rows: int
+    catalog_rows: int
     unindexed_share: float
     sampled: list[str]
     unknown: list[str]
@@ -62,9 +62,9 @@ class Recall:
 
 
 def table_health(home: Home, name: str, sampled: list[str]) -> TableHealth:
-    """Count a vector table's rows, and look its sampled rows up in the catalogue and the newest deletes up in it."""
+    """Count a vector table's rows, and look its sampled rows up in the catalog and the newest deletes up in it."""
     with home.lake.reading() as connection:
-        catalogue_rows = tables.count(connection, "features.products")
+        catalog_rows = tables.count(connection, "features.products")
         wanted = pl.DataFrame({"key": sampled}, schema={"key": pl.String})
         connection.register("sampled", wanted)
         there = {
@@ -82,7 +82,7 @@ def table_health(home: Home, name: str, sampled: list[str]) -> TableHealth:
     status = home.vectors.index_status(name)
     return TableHealth(
         rows=status.rows,
-        catalogue_rows=catalogue_rows,
+        catalog_rows=catalog_rows,
         unindexed_share=status.unindexed_share,
         sampled=sampled,
         unknown=sorted(set(sampled) - there),
@@ -91,7 +91,7 @@ def table_health(home: Home, name: str, sampled: list[str]) -> TableHealth:
 
 
 def products(home: Home, keys: list[str]) -> pl.DataFrame:
-    """Return some products as they now are: text, features and time-series features of those that the catalogue has."""
+    """Return some products as they now are: text, features and time-series features of those that the catalog has."""
     with home.lake.reading() as connection:
         return pl.concat(
             offline_store.rows(connection, "product", pl.DataFrame({"key": keys}, schema={"key": pl.String}))

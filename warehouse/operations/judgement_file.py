@@ -22,7 +22,7 @@ class Examples:
     """Judgements to measure by, and what of the file could not be used.
 
     `judgements` has locale, query_id, query (cleaned), product_id and label; `missing` names the judged products that the
-    catalogue does not have (key), `refused` counts rows by the rule that they broke.
+    catalog does not have (key), `refused` counts rows by the rule that they broke.
     """
 
     judgements: pl.DataFrame
@@ -30,8 +30,8 @@ class Examples:
     refused: dict[str, int]
 
 
-def read_examples(path: Path, catalogue: pl.Series, now: datetime | None = None) -> Examples:
-    """Read an ESCI examples file and keep the judgements of products in the catalogue (a series of product keys).
+def read_examples(path: Path, catalog: pl.Series, now: datetime | None = None) -> Examples:
+    """Read an ESCI examples file and keep the judgements of products in the catalog (a series of product keys).
 
     A judgement with an event_time later than `now` (None: the clock's time) is refused.
 
@@ -63,7 +63,7 @@ def read_examples(path: Path, catalogue: pl.Series, now: datetime | None = None)
     refused = Counter(dict(violations.group_by("rule").len().iter_rows()))
     refused["duplicate_key"] += good.height - first.height
     refused["query_missing"] += cleaned.height - named.height
-    is_known = pl.col("product_key").is_in(catalogue.implode())
+    is_known = pl.col("product_key").is_in(catalog.implode())
     return Examples(
         judgements=named.filter(is_known).select("locale", "query_id", "query", "product_id", "label"),
         missing=named.filter(~is_known)["product_key"].unique().sort().to_list(),

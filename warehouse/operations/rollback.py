@@ -4,7 +4,7 @@ A rollback changes what searchers see and nothing else. The lake and the newest 
 release after it goes on from there, under the model that the rollback went back to. Two rules keep it from being undone
 by accident:
 
-- It stays until a run finds that the catalogue, the judgements or the time-series features changed since: what was gone back from
+- It stays until a run finds that the catalog, the judgements or the time-series features changed since: what was gone back from
   is not published again while it is as it was.
 - A model that a rollback took away from searches is not let in again by the gate. Another model is, at once.
 
@@ -94,7 +94,7 @@ def held(home: Home, model_id: str) -> str | None:
     if any(table.split(".")[0] in _SEEN or table == "registry.feature_views" for table in changed):
         return None
     return (
-        f"release {live.release} stays: it went back from release {before.release} ({live.note}), and catalogue, judgements "
+        f"release {live.release} stays: it went back from release {before.release} ({live.note}), and catalog, judgements "
         "and time-series features are as they were then; stockroom build --force or stockroom rollback N ends it"
     )
 

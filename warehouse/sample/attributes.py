@@ -2,7 +2,7 @@
 
 One line a value: `us forms | es forms | jp forms`. Forms are parted by commas. The first form is what shoppers mostly
 type, the later ones are what sellers like to print: a search has synonyms and abbreviations to see through, the same
-all over the catalogue.
+all over the catalog.
 """
 
 from functools import cache

@@ -69,7 +69,7 @@ def soil_judgements(rows: list[Judgement], rng: np.random.Generator) -> tuple[li
             if kind == "unknown_label":
                 rows[at]["esci_label"] = ("X", "", "exact")[number % 3]
             elif kind == "judgement_without_product":
-                # No id of the catalogue has a Z in second place.
+                # No id of the catalog has a Z in second place.
                 surplus.append(rows[at] | {"product_id": f"BZ{rng.integers(10**8):08d}", "esci_label": "I"})
             elif kind == "judgement_empty_product_id":
                 surplus.append(rows[at] | {"product_id": ""})

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from warehouse.sample.attributes import LOCALES, forms
 from warehouse.sample.brands import brand_name
-from warehouse.sample.catalogue import Catalogue, product_id
+from warehouse.sample.catalog import Catalog, product_id
 from warehouse.sample.phrases import PHRASES, Phrases
 from warehouse.sample.product_types import product_types
 
@@ -47,7 +47,7 @@ class _Dice:
         return options[self.below(len(options))]
 
 
-def write_listings(codes: Catalogue, seed: list[int], brand_seed: int) -> list[Row]:
+def write_listings(codes: Catalog, seed: list[int], brand_seed: int) -> list[Row]:
     """Write the products' rows, in order, in upstream's columns."""
     draws = np.random.default_rng(seed).integers(2**40, size=(len(codes), _DRAWS))
     table = np.stack([getattr(codes, field.name) for field in fields(codes)], axis=1)  # (row, field)
@@ -55,7 +55,7 @@ def write_listings(codes: Catalogue, seed: list[int], brand_seed: int) -> list[R
 
 
 def _write(codes: list[int], dice: _Dice, brand_seed: int) -> Row:
-    """Write one product; `codes` in the order of `Catalogue`'s fields."""
+    """Write one product; `codes` in the order of `Catalog`'s fields."""
     item, locale_code, type_code, brand, maker, colour, first, second, family = codes
     kind = product_types()[type_code]
     locale = LOCALES[locale_code]

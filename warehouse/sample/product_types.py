@@ -1,4 +1,4 @@
-"""The kinds of thing the sample's catalogue sells, named in three languages.
+"""The kinds of thing the sample's catalog sells, named in three languages.
 
 One line a type: `key | us names | es names | jp names | first attribute, second attribute | marks`. Names within a
 language are synonyms, parted by commas, the commonest first. Marks: `plain` has no colour, `for KEY` makes it an

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from warehouse.sample.attributes import LOCALES, forms
 from warehouse.sample.brands import brand_name
-from warehouse.sample.catalogue import Catalogue
+from warehouse.sample.catalog import Catalog
 from warehouse.sample.phrases import PHRASES
 from warehouse.sample.product_types import product_types
 
@@ -43,7 +43,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Query:
-    """Hold a search, what it asks (codes in `ASKED`'s order, -1 for not asked) and its judged rows of the catalogue."""
+    """Hold a search, what it asks (codes in `ASKED`'s order, -1 for not asked) and its judged rows of the catalog."""
 
     text: str
     locale: int
@@ -62,7 +62,7 @@ def split_of(type_code: int, asked: tuple[int, ...], seed: int) -> str:
     return "test" if int.from_bytes(digest[:4], "big") < _TEST_SHARE * 2**32 else "train"
 
 
-def draw_queries(codes: Catalogue, seed: int, brand_seed: int) -> Iterator[Query]:
+def draw_queries(codes: Catalog, seed: int, brand_seed: int) -> Iterator[Query]:
     """Draw the searches of each locale and type in turn; no text is asked twice in a locale."""
     group = codes.locale * len(product_types()) + codes.type
     order = np.argsort(group, kind="stable")
@@ -78,7 +78,7 @@ def draw_queries(codes: Catalogue, seed: int, brand_seed: int) -> Iterator[Query
 class _Shelves:
     """Find rows by locale and type, and by locale and brand, without a Python object a product."""
 
-    def __init__(self, codes: Catalogue, order: Ints, starts: Ints, by_brand: Ints) -> None:
+    def __init__(self, codes: Catalog, order: Ints, starts: Ints, by_brand: Ints) -> None:
         self.codes = codes
         self._order, self._starts, self._by_brand = order, starts, by_brand
         self._brand_keys = codes.locale[by_brand].astype(np.int64) << 32 | (codes.brand[by_brand] + 1)

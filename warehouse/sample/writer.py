@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from warehouse.errors import WarehouseError
 from warehouse.sample.attributes import LOCALES
-from warehouse.sample.catalogue import Catalogue, chunks, draw_catalogue, product_id
+from warehouse.sample.catalog import Catalog, chunks, draw_catalog, product_id
 from warehouse.sample.data_defects import Judgement, soil_judgements, soil_products
 from warehouse.sample.descriptions import lengthen
 from warehouse.sample.listings import write_listings
@@ -80,7 +80,7 @@ def write_sample(
         raise WarehouseError("a seed cannot be negative", "use 0 or more for seed and brand_seed")
     names = DEFAULT_BRAND_SEED if brand_seed is None else brand_seed
     out.mkdir(parents=True, exist_ok=True)
-    codes = draw_catalogue(products, seed)
+    codes = draw_catalog(products, seed)
     # All three take their places at the end, so that a run that fails midway leaves no mixture of old and new.
     with (
         _replacing(out / PRODUCTS) as products_file,
@@ -94,7 +94,7 @@ def write_sample(
 
 
 def _write_products(
-    path: Path, codes: Catalogue, seed: int, brand_seed: int, on_progress: Callable[[int, int], None] | None
+    path: Path, codes: Catalog, seed: int, brand_seed: int, on_progress: Callable[[int, int], None] | None
 ) -> tuple[int, Counter[str]]:
     total, dirt = 0, Counter[str]()
     with pq.ParquetWriter(path, _PRODUCT_SCHEMA, compression="zstd", store_schema=False) as writer:
@@ -110,7 +110,7 @@ def _write_products(
 
 
 def _write_examples(
-    path: Path, sources: Path, codes: Catalogue, seed: int, brand_seed: int
+    path: Path, sources: Path, codes: Catalog, seed: int, brand_seed: int
 ) -> tuple[int, Counter[str], Counter[str], Counter[str]]:
     total, query_id = 0, 0
     labels, splits, dirt = Counter[str](), Counter[str](), Counter[str]()
@@ -137,7 +137,7 @@ def _write_examples(
     return total, labels, splits, dirt
 
 
-def _judgements(query: Query, query_id: int, codes: Catalogue) -> list[Judgement]:
+def _judgements(query: Query, query_id: int, codes: Catalog) -> list[Judgement]:
     shared: dict[str, Any] = {
         "query": query.text,
         "query_id": query_id,

@@ -11,7 +11,7 @@ import pyarrow as pa
 from warehouse.errors import WarehouseError, first_line
 from warehouse.vectors.lance_tables import LanceDirectory, key_field, merge
 
-Kind = Literal["model", "catalogue", "rollback"]
+Kind = Literal["model", "catalog", "rollback"]
 _TABLE = "releases"
 SCHEMA = pa.schema(
     [
@@ -37,7 +37,7 @@ class Release:
     Attributes:
         release: Number from 1 on, without gaps; the highest is live.
         published_at: When it was published, UTC.
-        kind: `model` for a new model, `catalogue` for other products under the same one, `rollback` for going back.
+        kind: `model` for a new model, `catalog` for other products under the same one, `rollback` for going back.
         model_id: The model; its query side answers together with these vectors.
         encoder_fingerprint: The text encoder that the model was trained on.
         vector_table: The table with the product vectors, relative to the directory.

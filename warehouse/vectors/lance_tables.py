@@ -105,7 +105,7 @@ class LanceDirectory:
 def _lancedb() -> Any:
     """Import LanceDB without what takes two thirds of its import, and is not for tables in a directory.
 
-    That is the client of a remote catalogue: of its package only the types that LanceDB reads are imported, each built when
+    That is the client of a remote catalog: of its package only the types that LanceDB reads are imported, each built when
     it is first used; once they are, the package is as good as new. And checks that LanceDB's methods override others, which it
     has itself given up from Python 3.12 on.
     """

@@ -85,16 +85,16 @@ def test_the_same_query_in_another_locale_is_no_leak(spoilt):
     assert NAMED["training.pairs", "train_is_apart_from_test"](run_context).passed
 
 
-def test_vectors_are_held_against_the_catalogue_of_their_release(spoilt):
+def test_vectors_are_held_against_the_catalog_of_their_release(spoilt):
     run_context = spoilt("DELETE FROM features.products WHERE key IN (SELECT min(key) FROM features.products)")
-    check = NAMED["releases.live", "vectors_match_the_catalogue"]
+    check = NAMED["releases.live", "vectors_match_the_catalog"]
     assert check(run_context).passed  # the release's own snapshot still has the product
 
     live, vectors = run_context.home.releases.live(), run_context.home.vectors
     gone = vectors.current(live.vector_table)["key"].sort().to_list()[:3]
     written = vectors.apply(live.vector_table, [], gone, 384)
     run_context.home.releases.publish(
-        kind="catalogue",
+        kind="catalog",
         model_id=live.model_id,
         encoder_fingerprint=live.encoder_fingerprint,
         vector_table=live.vector_table,
@@ -108,7 +108,7 @@ def test_vectors_are_held_against_the_catalogue_of_their_release(spoilt):
 
 def test_a_home_without_a_release_does_not_pass(tmp_path):
     run_context = open_run_context(load_settings(tmp_path / "home"))
-    assert not NAMED["releases.live", "vectors_match_the_catalogue"](run_context).passed
+    assert not NAMED["releases.live", "vectors_match_the_catalog"](run_context).passed
 
 
 def test_an_online_value_that_is_not_the_lakes_is_found(copy_home):

@@ -62,15 +62,15 @@ def test_a_good_table_passes(run_context):
 
 def test_a_lost_row(run_context, spoil):
     spoil(deletes=[spoil()["key"][0].as_py()])
-    assert "199 vectors for 200 products" in _check(run_context)["rows_are_those_of_the_catalogue"]
+    assert "199 vectors for 200 products" in _check(run_context)["rows_are_those_of_the_catalog"]
 
 
 def test_a_foreign_row(run_context, spoil):
     row = spoil().slice(0, 1)
     spoil([_with_text(row, key="us:STRANGER", product_id="STRANGER", locale="us")])
     found = _check(run_context)
-    assert "vector us:STRANGER of products that the catalogue does not have" in found["no_vector_of_a_deleted_product"]
-    assert "201 vectors for 200 products" in found["rows_are_those_of_the_catalogue"]
+    assert "vector us:STRANGER of products that the catalog does not have" in found["no_vector_of_a_deleted_product"]
+    assert "201 vectors for 200 products" in found["rows_are_those_of_the_catalog"]
 
 
 def test_an_altered_vector(run_context, spoil):
@@ -116,7 +116,7 @@ def test_nothing_is_released_while_a_check_fails(run_context, spoil, tmp_path, m
         return refresh(store, name, **options)
 
     monkeypatch.setattr(VectorStore, "refresh_index", lose_a_row)
-    with pytest.raises(WarehouseError, match=r"vectors\.products fails the check rows_are_those_of_the_catalogue"):
+    with pytest.raises(WarehouseError, match=r"vectors\.products fails the check rows_are_those_of_the_catalog"):
         apply(run_context, [delta])
     assert home.releases.all() == before
     monkeypatch.undo()

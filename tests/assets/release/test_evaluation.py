@@ -65,7 +65,7 @@ def expected(built, home):
 
 def test_every_query_of_the_model_is_measured_right(home, expected):
     with home.lake.reading() as connection:
-        rows = connection.sql("SELECT * FROM evaluation.queries WHERE system = 'model'").pl()
+        rows = connection.sql("SELECT * FROM evaluation.queries WHERE ranker = 'model'").pl()
     assert len(expected) > 3
     assert rows.height == len(expected)
     for row in rows.iter_rows(named=True):
@@ -76,7 +76,7 @@ def test_every_query_of_the_model_is_measured_right(home, expected):
 def test_the_means_are_those_of_the_queries(home, expected):
     with home.lake.reading() as connection:
         rows = connection.sql(
-            "SELECT metric, value, queries FROM evaluation.metrics WHERE locale = 'all' AND slice = 'all' AND system = 'model'"
+            "SELECT metric, value, queries FROM evaluation.metrics WHERE locale = 'all' AND slice = 'all' AND ranker = 'model'"
         )
         means = {metric: (value, queries) for metric, value, queries in rows.fetchall()}
     names = {"ndcg": "ndcg", "recall@10": "recall_at_10", "recall@100": "recall_at_100", "mrr": "reciprocal_rank"}
@@ -89,13 +89,13 @@ def test_rankings_place_every_judged_product_once_in_each_system(home):
     with home.lake.reading() as connection:
         rows = connection.sql("SELECT * FROM evaluation.rankings").pl()
     for _, own in rows.group_by("locale", "query_id"):
-        for system in ("model", "encoder", "bm25", "random"):
-            assert sorted(own[f"{system}_rank"]) == list(range(1, own.height + 1))
-            in_order = own.sort(f"{system}_rank")[f"{system}_catalogue_rank"]
-            assert in_order.is_sorted()  # the judged list is the catalogue's order with the others left out
+        for ranker in ("model", "encoder", "bm25", "random"):
+            assert sorted(own[f"{ranker}_rank"]) == list(range(1, own.height + 1))
+            in_order = own.sort(f"{ranker}_rank")[f"{ranker}_catalog_rank"]
+            assert in_order.is_sorted()  # the judged list is the catalog's order with the others left out
             assert in_order.n_unique() == own.height
         assert own["previous_rank"].is_null().all()  # the home has one release
-        assert own["previous_catalogue_rank"].is_null().all()
+        assert own["previous_catalog_rank"].is_null().all()
 
 
 def test_the_release_carries_what_was_measured(home):
@@ -108,7 +108,7 @@ def test_the_release_carries_what_was_measured(home):
 
 
 def test_summary_reads_rows_back_as_evaluate_writes_them():
-    columns = dict.fromkeys(("locale", "slice", "system", "metric"), pl.String) | {"value": pl.Float64}
+    columns = dict.fromkeys(("locale", "slice", "ranker", "metric"), pl.String) | {"value": pl.Float64}
     columns |= {"low": pl.Float64, "high": pl.Float64, "queries": pl.Int64}
     rows = [
         ("all", "all", "model", "ndcg", 0.9, None, None, 4),
@@ -119,11 +119,11 @@ def test_summary_reads_rows_back_as_evaluate_writes_them():
         ("us", "all", "model_minus_encoder", "ndcg", 0.1, 0.05, 0.2, 4),
     ]
     assert summary(pl.DataFrame(rows, schema=columns, orient="row")) == {
-        "systems": {"model": {"ndcg": 0.9, "queries": 4}},
+        "rankers": {"model": {"ndcg": 0.9, "queries": 4}},
         "model_minus_encoder": {"ndcg": {"mean": 0.1, "low": 0.05, "high": 0.2, "queries": 4}},
         "locales": {"us": {"model": {"ndcg": 0.8, "queries": 3}}},
     }
-    assert summary(pl.DataFrame(schema=columns)) == {"systems": {}, "model_minus_encoder": {}, "locales": {}}
+    assert summary(pl.DataFrame(schema=columns)) == {"rankers": {}, "model_minus_encoder": {}, "locales": {}}
 
 
 def test_without_a_test_split_nothing_is_measured_and_the_tables_are_there(copy_home, monkeypatch):
@@ -155,7 +155,7 @@ def test_the_bootstrap_is_seeded_by_the_settings(built, home):
 
 def test_slices_are_told_of_the_queries_in_them(home, expected):
     with home.lake.reading() as connection:
-        rows = connection.sql("SELECT * FROM evaluation.metrics WHERE system = 'model' AND metric = 'mrr'").pl()
+        rows = connection.sql("SELECT * FROM evaluation.metrics WHERE ranker = 'model' AND metric = 'mrr'").pl()
         by_brand = rows.filter(locale="all", slice="brand")
     assert set(rows["slice"]) == {"all", "brand", "length", "negation", "number"}
     for name in rows["slice"].unique():
@@ -184,7 +184,7 @@ def test_the_model_before_is_measured_beside_the_new_one(second, built):
     assert done.model != old
     with run_context.home.lake.reading() as connection:
         ranks = connection.execute(
-            "SELECT now.previous_rank, now.previous_catalogue_rank, was.model_rank, was.model_catalogue_rank "
+            "SELECT now.previous_rank, now.previous_catalog_rank, was.model_rank, was.model_catalog_rank "
             "FROM evaluation.rankings AS now JOIN evaluation.rankings AS was USING (locale, query_id, product_id) "
             "WHERE now.model_id = ? AND was.model_id = ?",
             [done.model, old],
@@ -192,8 +192,8 @@ def test_the_model_before_is_measured_beside_the_new_one(second, built):
     assert len(ranks) > 10
     assert all((rank, place) == (old_rank, old_place) for rank, place, old_rank, old_place in ranks)
     metrics = datasets.metrics(run_context.home.lake, done.model)
-    lead = metrics.filter(system="model_minus_previous", slice="all", locale="all", metric="mrr").to_dicts()[0]
-    means = {one: summary(metrics)["systems"][one]["mrr"] for one in ("model", "previous")}
+    lead = metrics.filter(ranker="model_minus_previous", slice="all", locale="all", metric="mrr").to_dicts()[0]
+    means = {one: summary(metrics)["rankers"][one]["mrr"] for one in ("model", "previous")}
     assert lead["value"] == pytest.approx(means["model"] - means["previous"], abs=1e-12)
     assert lead["low"] <= lead["value"] <= lead["high"]
 

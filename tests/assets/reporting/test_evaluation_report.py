@@ -16,14 +16,14 @@ QUERIES = pl.DataFrame(
     orient="row",
 )
 SCHEMA = {
-    **dict.fromkeys(("locale", "slice", "part", "system", "metric"), pl.String),
+    **dict.fromkeys(("locale", "slice", "part", "ranker", "metric"), pl.String),
     **dict.fromkeys(("value", "low", "high"), pl.Float64),
     "queries": pl.Int64,
 }
 METRICS = pl.DataFrame(
     [
-        ("all", "all", "all", system, metric, 0.25, 0.1, 0.4, 5)
-        for system in ("random", "bm25", "encoder", "model", "model_minus_encoder")
+        ("all", "all", "all", ranker, metric, 0.25, 0.1, 0.4, 5)
+        for ranker in ("random", "bm25", "encoder", "model", "model_minus_encoder")
         for metric in ("ndcg", "ndcg_two_gains", "recall@10", "recall@100", "mrr")
     ],
     schema=SCHEMA,

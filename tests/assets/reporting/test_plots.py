@@ -35,7 +35,7 @@ def test_training_curves_are_drawn_without_validation_too():
 
 def test_relevance_bars_show_a_metric_that_nothing_was_measured_of():
     means = {"ndcg": 0.9, "recall@10": None, "recall@100": None, "mrr": None, "queries": 3}
-    summary = {"systems": dict.fromkeys(("random", "bm25", "encoder", "model"), means)}
+    summary = {"rankers": dict.fromkeys(("random", "bm25", "encoder", "model"), means)}
     assert _picture(relevance_bars(summary)).startswith(PNG)
 
 
@@ -62,13 +62,13 @@ def test_features_are_drawn_whatever_letters_their_values_have(columns):
 
 
 def test_slices_and_locales_are_drawn_though_one_says_nothing_of_a_metric():
-    schema = dict.fromkeys(("locale", "slice", "part", "system", "metric"), pl.String)
+    schema = dict.fromkeys(("locale", "slice", "part", "ranker", "metric"), pl.String)
     schema |= dict.fromkeys(("value", "low", "high"), pl.Float64) | {"queries": pl.Int64}
     rows = [
-        (locale, name, part, system, metric, 0.1, 0.05, 0.2, 4)
+        (locale, name, part, ranker, metric, 0.1, 0.05, 0.2, 4)
         for locale in ("all", "us")
         for name, part in (("all", "all"), ("brand", "seen"), ("brand", "none"))
-        for system in ("model", "encoder", "model_minus_encoder", "model_minus_previous")
+        for ranker in ("model", "encoder", "model_minus_encoder", "model_minus_previous")
         for metric in ("recall@10", "ndcg", "ndcg_two_gains")
         if (part, metric) != ("none", "recall@10")
     ]
@@ -82,6 +82,6 @@ def test_slices_and_locales_are_drawn_though_one_says_nothing_of_a_metric():
 
 
 def test_slices_are_drawn_though_no_model_was_measured_beside_another():
-    schema = dict.fromkeys(("locale", "slice", "part", "system", "metric"), pl.String)
+    schema = dict.fromkeys(("locale", "slice", "part", "ranker", "metric"), pl.String)
     schema |= dict.fromkeys(("value", "low", "high"), pl.Float64) | {"queries": pl.Int64}
     assert _picture(slice_differences(pl.DataFrame(schema=schema))).startswith(PNG)

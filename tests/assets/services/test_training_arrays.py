@@ -4,17 +4,17 @@ import polars as pl
 
 from assets.services.training_arrays import _product_rows, _query_rows
 
-CATALOGUE = pl.DataFrame({"key": ["A", "B", "C"], "title": ["a", "b", "c"], "prices.price": [1.0, None, 3.0]})
+CATALOG = pl.DataFrame({"key": ["A", "B", "C"], "title": ["a", "b", "c"], "prices.price": [1.0, None, 3.0]})
 
 
-def test_products_stand_once_as_the_catalogue_has_them_and_once_more_wherever_a_pair_saw_something_else() -> None:
+def test_products_stand_once_as_the_catalog_has_them_and_once_more_wherever_a_pair_saw_something_else() -> None:
     pairs = pl.DataFrame(
         {
             "product_key": ["A", "A", "A", "B", "C", "B"],
             "prices.price": [1.0, 2.0, 2.0, None, None, 5.0],
         }
     )
-    products, product_row, index = _product_rows(CATALOGUE, pairs, ["prices.price"])
+    products, product_row, index = _product_rows(CATALOG, pairs, ["prices.price"])
     assert products.select("key", "title", "prices.price").rows() == [
         ("A", "a", 1.0),
         ("B", "b", None),
@@ -29,8 +29,8 @@ def test_products_stand_once_as_the_catalogue_has_them_and_once_more_wherever_a_
 
 def test_without_time_series_features_every_row_is_itself() -> None:
     pairs = pl.DataFrame({"product_key": ["C", "A"], "query_key": ["q2", "q1"]})
-    products, product_row, index = _product_rows(CATALOGUE, pairs, [])
-    assert products.equals(CATALOGUE)
+    products, product_row, index = _product_rows(CATALOG, pairs, [])
+    assert products.equals(CATALOG)
     assert (product_row.tolist(), index.tolist()) == ([0, 1, 2], [2, 0])
     asked = pl.DataFrame({"key": ["q1", "q2", "q3"]})
     queries, group, index = _query_rows(asked, pairs, [])

@@ -17,7 +17,7 @@ PARTS = ["seen", "unseen", "seen", "seen"]
 def evaluation(queries=range(4)):
     rows = [
         {
-            "system": system,
+            "ranker": ranker,
             "locale": QUERIES[query][0],
             "query_id": QUERIES[query][1],
             "ndcg": values[query],
@@ -27,7 +27,7 @@ def evaluation(queries=range(4)):
             "n_gains": 2,
             "n_exact": int(query != 2),
         }
-        for system, values in (("model", MODEL), ("encoder", ENCODER))
+        for ranker, values in (("model", MODEL), ("encoder", ENCODER))
         for query in queries
     ]
     places = [QUERIES[query] for query in queries]
@@ -42,8 +42,8 @@ def evaluation(queries=range(4)):
     return Evaluation(pl.DataFrame(rows), rankings, {locale: 9 for locale, _ in places}, slices)
 
 
-def value(metrics, locale, name, part, system, metric="ndcg"):
-    own = metrics.filter(locale=locale, slice=name, part=part, system=system, metric=metric)
+def value(metrics, locale, name, part, ranker, metric="ndcg"):
+    own = metrics.filter(locale=locale, slice=name, part=part, ranker=ranker, metric=metric)
     assert own.height == 1
     return own.to_dicts()[0]
 
@@ -73,7 +73,7 @@ def test_a_difference_has_the_interval_of_its_own_queries():
     lead = value(metrics, "us", "all", "all", "model_minus_encoder")
     interval = paired_bootstrap(MODEL[:3], ENCODER[:3], samples=300, seed=4)
     assert (lead["value"], lead["low"], lead["high"]) == (interval.mean, interval.low, interval.high)
-    assert set(metrics["system"]) == {"model", "encoder", "model_minus_encoder"}  # BM25 was not measured
+    assert set(metrics["ranker"]) == {"model", "encoder", "model_minus_encoder"}  # BM25 was not measured
 
 
 def test_a_slice_of_too_few_queries_has_a_difference_and_no_interval():
@@ -89,7 +89,7 @@ def test_pooled_folds_are_the_whole():
     whole, parts = evaluation(), [evaluation([1, 3]), evaluation([0, 2])]
     pooled = pool(parts)
     assert summarise(pooled, samples=50) == summarise(evaluation([3, 0, 1, 2]), samples=50)
-    assert summarise(pooled)["systems"] == summarise(whole)["systems"]
+    assert summarise(pooled)["rankers"] == summarise(whole)["rankers"]
     assert pooled.slices.height == whole.slices.height
 
 

@@ -1,4 +1,4 @@
-"""The gate compares what two systems find, and lets through what is surely not worse by more than the margin."""
+"""The gate compares what two rankers find, and lets through what is surely not worse by more than the margin."""
 
 import numpy as np
 import polars as pl
@@ -6,7 +6,7 @@ import pytest
 
 from models.errors import ModelError
 from models.evaluation.bootstrap import Interval
-from models.evaluation.judged_set import Catalogue, JudgedSet
+from models.evaluation.judged_set import Catalog, JudgedSet
 from models.evaluation.promotion_gate import PUBLISHED, compare_recall, decide, is_undecidable
 from models.evaluation.rankers import DenseRanker
 
@@ -14,53 +14,53 @@ PRODUCTS = 30
 
 
 @pytest.fixture
-def catalogue():
-    return Catalogue(pl.DataFrame({"locale": "us", "product_id": [f"P{place:02}" for place in range(PRODUCTS)]}))
+def catalog():
+    return Catalog(pl.DataFrame({"locale": "us", "product_id": [f"P{place:02}" for place in range(PRODUCTS)]}))
 
 
-def judged(catalogue, exact):
+def judged(catalog, exact):
     """One query for each product named, which is its one Exact answer; query 9 has none."""
     rows = [("us", query, f"query {query}", product, "E") for query, product in enumerate(exact)]
     rows.append(("us", 9, "query 9", "P00", "I"))
     columns = ["locale", "query_id", "query", "product_id", "label"]
-    return JudgedSet.from_frame(pl.DataFrame(rows, schema=columns, orient="row"), catalogue)
+    return JudgedSet.from_frame(pl.DataFrame(rows, schema=columns, orient="row"), catalog)
 
 
 def finds(queries, places):
-    """Return a system that ranks the given product first for each query, and all others by product id."""
+    """Return a ranker that ranks the given product first for each query, and all others by product id."""
     vectors = np.zeros((queries, PRODUCTS), np.float32)
     vectors[range(len(places)), places] = 1
     return DenseRanker(vectors, np.eye(PRODUCTS, dtype=np.float32))
 
 
-def test_recall_is_that_of_the_whole_catalogue_over_the_queries_that_have_an_exact_product(catalogue):
-    asked = judged(catalogue, ["P20", "P21", "P22", "P23"])
-    comparison = compare_recall(asked, catalogue, finds(5, [20, 21, 22, 1]), finds(5, [20, 1, 1, 1]), seed=0)
+def test_recall_is_that_of_the_whole_catalog_over_the_queries_that_have_an_exact_product(catalog):
+    asked = judged(catalog, ["P20", "P21", "P22", "P23"])
+    comparison = compare_recall(asked, catalog, finds(5, [20, 21, 22, 1]), finds(5, [20, 1, 1, 1]), seed=0)
     assert (comparison.queries, comparison.challenger, comparison.baseline) == (4, 0.75, 0.25)
     assert comparison.difference.mean == 0.5
     assert comparison.difference.low < 0.5 < comparison.difference.high
 
 
-def test_a_system_held_against_itself_passes_without_a_margin_to_spare(catalogue):
-    asked = judged(catalogue, ["P20", "P21"])
-    comparison = compare_recall(asked, catalogue, finds(3, [20, 1]), finds(3, [20, 1]), seed=0)
+def test_a_system_held_against_itself_passes_without_a_margin_to_spare(catalog):
+    asked = judged(catalog, ["P20", "P21"])
+    comparison = compare_recall(asked, catalog, finds(3, [20, 1]), finds(3, [20, 1]), seed=0)
     assert comparison.difference == Interval(0.0, 0.0, 0.0)
     assert decide(comparison.difference.low, 0.01) == "passed"
 
 
-def test_without_an_exact_product_nothing_is_measured_and_nothing_decided(catalogue):
-    comparison = compare_recall(judged(catalogue, []), catalogue, finds(1, []), finds(1, []), seed=0)
+def test_without_an_exact_product_nothing_is_measured_and_nothing_decided(catalog):
+    comparison = compare_recall(judged(catalog, []), catalog, finds(1, []), finds(1, []), seed=0)
     assert (comparison.queries, comparison.difference) == (0, None)
     assert decide(None, 1.0) == "undecided"
 
 
-def test_with_too_few_queries_both_are_told_and_their_difference_is_not(catalogue):
+def test_with_too_few_queries_both_are_told_and_their_difference_is_not(catalog):
     """Of two queries that two models answer alike an interval says that it is sure."""
-    asked = judged(catalogue, ["P20", "P21"])
-    comparison = compare_recall(asked, catalogue, finds(3, [20, 1]), finds(3, [20, 1]), seed=0, min_queries=3)
+    asked = judged(catalog, ["P20", "P21"])
+    comparison = compare_recall(asked, catalog, finds(3, [20, 1]), finds(3, [20, 1]), seed=0, min_queries=3)
     assert (comparison.queries, comparison.challenger, comparison.baseline) == (2, 0.5, 0.5)
     assert comparison.difference is None
-    enough = compare_recall(asked, catalogue, finds(3, [20, 1]), finds(3, [20, 1]), seed=0, min_queries=2)
+    enough = compare_recall(asked, catalog, finds(3, [20, 1]), finds(3, [20, 1]), seed=0, min_queries=2)
     assert enough.difference is not None
 
 

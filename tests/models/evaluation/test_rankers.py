@@ -4,7 +4,7 @@ import pytest
 
 from models.errors import ModelError
 from models.evaluation.bm25 import Bm25Settings
-from models.evaluation.judged_set import Catalogue, JudgedSet
+from models.evaluation.judged_set import Catalog, JudgedSet
 from models.evaluation.rankers import Bm25Ranker, DenseRanker, RandomRanker
 
 PRODUCTS = pl.DataFrame(
@@ -14,7 +14,7 @@ PRODUCTS = pl.DataFrame(
         "text": ["vino tinto", "zapato", "red shoe", "red wine", "wine glass red"],
     }
 )
-CATALOGUE = Catalogue(PRODUCTS)
+CATALOG = Catalog(PRODUCTS)
 JUDGED = JudgedSet.from_frame(
     pl.DataFrame(
         {
@@ -25,7 +25,7 @@ JUDGED = JudgedSet.from_frame(
             "label": ["E", "E", "S", "E", "I"],
         }
     ),
-    CATALOGUE,
+    CATALOG,
 )
 
 
@@ -33,73 +33,73 @@ def random_vectors(rows: int, dim: int = 24) -> np.ndarray:
     return np.random.default_rng(rows).normal(size=(rows, dim)).astype(np.float32)
 
 
-SYSTEMS = {
+RANKERS = {
     "dense": DenseRanker(random_vectors(3), random_vectors(5)),
-    "bm25": Bm25Ranker.build(PRODUCTS["text"].to_list(), CATALOGUE, Bm25Settings()),
+    "bm25": Bm25Ranker.build(PRODUCTS["text"].to_list(), CATALOG, Bm25Settings()),
     "random": RandomRanker(seed=3),
 }
 
 
-def whole(system, judged, catalogue, locale: str, step: int = 100) -> np.ndarray:
-    return np.concatenate(list(system.catalogue_scores(judged, catalogue, locale, step)))
+def whole(ranker, judged, catalog, locale: str, step: int = 100) -> np.ndarray:
+    return np.concatenate(list(ranker.catalog_scores(judged, catalog, locale, step)))
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
-def test_a_judged_pair_scores_as_it_does_in_its_catalogue(name):
-    system = SYSTEMS[name]
-    es, us = (whole(system, JUDGED, CATALOGUE, locale) for locale in ("es", "us"))
+@pytest.mark.parametrize("name", RANKERS)
+def test_a_judged_pair_scores_as_it_does_in_its_catalog(name):
+    ranker = RANKERS[name]
+    es, us = (whole(ranker, JUDGED, CATALOG, locale) for locale in ("es", "us"))
     assert (es.shape, us.shape) == ((1, 2), (2, 3))
     expected = [es[0, 0], us[0, 1], us[0, 2], us[1, 0], us[1, 2]]
-    assert system.judged_scores(JUDGED, CATALOGUE) == pytest.approx(expected, rel=1e-5)
+    assert ranker.judged_scores(JUDGED, CATALOG) == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", RANKERS)
 def test_blocks_hold_no_more_queries_than_asked_for(name):
-    blocks = list(SYSTEMS[name].catalogue_scores(JUDGED, CATALOGUE, "us", 1))
+    blocks = list(RANKERS[name].catalog_scores(JUDGED, CATALOG, "us", 1))
     assert [block.shape for block in blocks] == [(1, 3), (1, 3)]
-    assert np.concatenate(blocks) == pytest.approx(whole(SYSTEMS[name], JUDGED, CATALOGUE, "us"), rel=1e-5)
+    assert np.concatenate(blocks) == pytest.approx(whole(RANKERS[name], JUDGED, CATALOG, "us"), rel=1e-5)
 
 
 def test_dense_scores_are_dot_products():
     queries, products = random_vectors(3), random_vectors(5)
     expected = [[sum(map(float.__mul__, q.tolist(), p.tolist())) for p in products[2:]] for q in queries[1:]]
-    assert whole(DenseRanker(queries, products), JUDGED, CATALOGUE, "us") == pytest.approx(np.array(expected), rel=1e-4)
+    assert whole(DenseRanker(queries, products), JUDGED, CATALOG, "us") == pytest.approx(np.array(expected), rel=1e-4)
 
 
 def test_equal_vectors_score_alike_to_the_last_bit():
     size, vectors = 10_007, random_vectors(2, dim=384)
     rows = np.arange(size)
-    catalogue = Catalogue(pl.DataFrame({"locale": "us", "product_id": [f"{row:05}" for row in rows]}))
-    ids = catalogue.products["product_id"].head(7)
+    catalog = Catalog(pl.DataFrame({"locale": "us", "product_id": [f"{row:05}" for row in rows]}))
+    ids = catalog.products["product_id"].head(7)
     frame = pl.DataFrame({"locale": "us", "query_id": range(7), "query": "q", "product_id": ids, "label": "E"})
-    judged = JudgedSet.from_frame(frame, catalogue)
-    system = DenseRanker(random_vectors(7, dim=384), vectors[rows % 2])
-    for row in whole(system, judged, catalogue, "us"):
+    judged = JudgedSet.from_frame(frame, catalog)
+    ranker = DenseRanker(random_vectors(7, dim=384), vectors[rows % 2])
+    for row in whole(ranker, judged, catalog, "us"):
         assert len(np.unique(row)) == 2
         assert len(np.unique(row[1::2])) == 1
 
 
 def test_bm25_weighs_words_within_a_locale():
-    alone = CATALOGUE.products.filter(pl.col("locale") == "us")
-    system = Bm25Ranker.build(alone["text"].to_list(), Catalogue(alone), Bm25Settings())
-    ours = SYSTEMS["bm25"].indexes["us"].scores(["red wine"])
-    assert np.array_equal(ours, system.indexes["us"].scores(["red wine"]))
+    alone = CATALOG.products.filter(pl.col("locale") == "us")
+    ranker = Bm25Ranker.build(alone["text"].to_list(), Catalog(alone), Bm25Settings())
+    ours = RANKERS["bm25"].indexes["us"].scores(["red wine"])
+    assert np.array_equal(ours, ranker.indexes["us"].scores(["red wine"]))
 
 
 def test_chance_hangs_on_seed_and_keys_and_on_nothing_else():
-    one = whole(RandomRanker(1), JUDGED, CATALOGUE, "us")
-    assert not np.isin(one, whole(RandomRanker(2), JUDGED, CATALOGUE, "us")).any()
+    one = whole(RandomRanker(1), JUDGED, CATALOG, "us")
+    assert not np.isin(one, whole(RandomRanker(2), JUDGED, CATALOG, "us")).any()
     assert len(np.unique(one)) == one.size
-    part = Catalogue(PRODUCTS.filter(pl.col("product_id") != "B"))
+    part = Catalog(PRODUCTS.filter(pl.col("product_id") != "B"))
     assert np.array_equal(whole(RandomRanker(1), JUDGED, part, "us"), one[:, [0, 2]])
 
 
 def test_chance_is_even():
     size = 20_000
-    catalogue = Catalogue(pl.DataFrame({"locale": "us", "product_id": [f"{row:05}" for row in range(size)]}))
+    catalog = Catalog(pl.DataFrame({"locale": "us", "product_id": [f"{row:05}" for row in range(size)]}))
     ids = ["00000", "00001"]
     frame = pl.DataFrame({"locale": "us", "query_id": [1, 2], "query": "q", "product_id": ids, "label": "E"})
-    one, two = whole(RandomRanker(0), JudgedSet.from_frame(frame, catalogue), catalogue, "us")
+    one, two = whole(RandomRanker(0), JudgedSet.from_frame(frame, catalog), catalog, "us")
     counts = np.histogram(one, bins=10, range=(0, 1))[0]
     assert counts.sum() == size
     assert counts == pytest.approx(np.full(10, size / 10), rel=0.1)
@@ -119,6 +119,6 @@ def test_what_does_not_fit_together_is_refused():
     with pytest.raises(ModelError, match="differ in dimension"):
         DenseRanker(random_vectors(3, dim=8), random_vectors(5, dim=9))
     with pytest.raises(ModelError, match="4 query and 5 product vectors for 3 queries and 5 products"):
-        DenseRanker(random_vectors(4), random_vectors(5)).judged_scores(JUDGED, CATALOGUE)
+        DenseRanker(random_vectors(4), random_vectors(5)).judged_scores(JUDGED, CATALOG)
     with pytest.raises(ModelError, match="1 texts for 5 products"):
-        Bm25Ranker.build(["red"], CATALOGUE, Bm25Settings())
+        Bm25Ranker.build(["red"], CATALOG, Bm25Settings())

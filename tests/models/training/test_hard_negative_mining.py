@@ -1,4 +1,4 @@
-"""Hard negatives are near, never relevant, never too near, and the same however the catalogue is cut."""
+"""Hard negatives are near, never relevant, never too near, and the same however the catalog is cut."""
 
 import numpy as np
 import pytest

@@ -38,9 +38,9 @@ def training_data(pairs=PAIRS, part="train", **changes):
     return TrainingData(**{**values, **changes})
 
 
-def batches(batch_pairs=100, irrelevant=0, catalogue=0, seed=0, pairs=PAIRS):
+def batches(batch_pairs=100, irrelevant=0, catalog=0, seed=0, pairs=PAIRS):
     judgements = Judgements(training_data(pairs), "train")
-    return list(contrastive_batches(judgements, batch_pairs, irrelevant, catalogue, np.random.default_rng(seed)))
+    return list(contrastive_batches(judgements, batch_pairs, irrelevant, catalog, np.random.default_rng(seed)))
 
 
 def positives(found):
@@ -56,7 +56,7 @@ EXACT = [(0, 0), (0, 1), (1, 0), (1, 2), (3, 6), (4, 8)]
 
 @pytest.mark.parametrize("batch_pairs", [1, 2, 3, 100])
 def test_every_exact_pair_comes_once(batch_pairs):
-    found = batches(batch_pairs, irrelevant=1, catalogue=2)
+    found = batches(batch_pairs, irrelevant=1, catalog=2)
     assert positives(found) == EXACT
     assert max(len(batch.queries) for batch in found) <= batch_pairs
 
@@ -76,13 +76,13 @@ def test_everything_random_is_drawn_before_the_first_batch_is_made():
 
 
 def test_a_batch_holds_one_locale_and_no_candidate_twice():
-    for batch in batches(irrelevant=2, catalogue=4):
+    for batch in batches(irrelevant=2, catalog=4):
         assert len({*QUERY_LOCALE[batch.queries], *PRODUCT_LOCALE[batch.candidates]}) == 1
         assert len(set(batch.candidates.tolist())) == len(batch.candidates)
 
 
 def test_known_relevant_products_are_masked_and_only_they():
-    batch = next(b for b in batches(irrelevant=1, catalogue=100) if 0 in b.queries)
+    batch = next(b for b in batches(irrelevant=1, catalog=100) if 0 in b.queries)
     assert batch.candidates.tolist() == [0, 1, 2, 3, 4, 5]
     masked = {
         (int(query), int(own)): set(batch.candidates[row].tolist())
@@ -198,7 +198,7 @@ def test_a_product_and_a_query_in_several_rows_stay_one():
         product_row=np.array([0, 1, 2, 0]),
     )
     judgements = Judgements(data, "train")
-    assert {name: rows.tolist() for name, rows in judgements.catalogue.items()} == {"us": [0, 1, 2]}
+    assert {name: rows.tolist() for name, rows in judgements.catalog.items()} == {"us": [0, 1, 2]}
     [batch] = contrastive_batches(judgements, 10, 1, 0, np.random.default_rng(0))
     champions = {
         (int(query), int(product))

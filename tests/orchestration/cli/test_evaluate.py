@@ -5,13 +5,13 @@ import json
 import polars as pl
 import pytest
 
-SYSTEMS = {"random", "bm25", "encoder", "model"}
+RANKERS = {"random", "bm25", "encoder", "model"}
 METRICS = {"ndcg", "ndcg_official", "ndcg_two_gains", "recall@10", "recall@100", "mrr"}
 
 
 @pytest.fixture(scope="module")
-def catalogue(built):
-    """Return (locale, product_id) of six products of the us catalogue."""
+def catalog(built):
+    """Return (locale, product_id) of six products of the us catalog."""
     from orchestration.config.open_context import open_home
     from orchestration.config.settings import load_settings
 
@@ -51,59 +51,59 @@ def examples(tmp_path):
 
 def test_on_the_test_split_it_equals_what_the_build_measured(stockroom, built):
     report = json.loads(stockroom("evaluate", "--json", "--home", built.home).out)
-    assert set(report["systems"]) == SYSTEMS
-    for system, means in report["systems"].items():
+    assert set(report["rankers"]) == RANKERS
+    for ranker, means in report["rankers"].items():
         assert METRICS | {"queries"} <= set(means)
         for name in METRICS | {"queries"}:
-            assert means[name] == built.report["relevance"]["systems"][system][name]
+            assert means[name] == built.report["relevance"]["rankers"][ranker][name]
     assert set(report["model_minus_encoder"]) == METRICS
     for metric, interval in report["model_minus_encoder"].items():
         assert list(interval) == ["mean", "low", "high", "queries"]
         assert interval == built.report["relevance"]["model_minus_encoder"][metric]
         assert interval["low"] <= interval["mean"] <= interval["high"]
-        difference = report["systems"]["model"][metric] - report["systems"]["encoder"][metric]
+        difference = report["rankers"]["model"][metric] - report["rankers"]["encoder"][metric]
         assert interval["mean"] == pytest.approx(difference, abs=1e-12)
     assert report["release"] == 1
     assert "missing_products" not in report
 
 
-def test_a_file_of_any_ids_is_measured_on_the_products_that_the_catalogue_has(stockroom, built, catalogue, examples):
+def test_a_file_of_any_ids_is_measured_on_the_products_that_the_catalog_has(stockroom, built, catalog, examples):
     file = examples(
-        ("black tent", 900001, catalogue[0], "E"),
-        ("black tent", 900001, catalogue[1], "I"),
+        ("black tent", 900001, catalog[0], "E"),
+        ("black tent", 900001, catalog[1], "I"),
         ("black tent", 900001, "NOWHERE2", "E"),
         ("no such thing", 900002, "NOWHERE1", "E"),
-        ("red <b>shoes</b>", 900003, catalogue[2], "X"),
-        ("red <b>shoes</b>", 900003, catalogue[2], "S"),
-        ("red <b>shoes</b>", 900003, catalogue[2], "I"),
+        ("red <b>shoes</b>", 900003, catalog[2], "X"),
+        ("red <b>shoes</b>", 900003, catalog[2], "S"),
+        ("red <b>shoes</b>", 900003, catalog[2], "I"),
     )
     report = json.loads(stockroom("evaluate", "--examples", file, "--json", "--home", built.home).out)
     assert report["missing_products"] == {"count": 2, "products": ["us:NOWHERE1", "us:NOWHERE2"]}
     assert report["refused_rows"] == {"duplicate_key": 1, "unknown_label": 1}
     assert report["queries"] == 2
     assert report["judgements"] == 3
-    assert set(report["systems"]) == SYSTEMS
-    assert {means["queries"] for means in report["systems"].values()} == {2}
-    one_label = report["systems"]["model"]["ndcg"]  # a list of one S is ideal in any order; the other has two gains
+    assert set(report["rankers"]) == RANKERS
+    assert {means["queries"] for means in report["rankers"].values()} == {2}
+    one_label = report["rankers"]["model"]["ndcg"]  # a list of one S is ideal in any order; the other has two gains
     assert 0.5 < one_label <= 1.0
 
 
-def test_people_are_told_what_is_missing_and_refused(stockroom, built, catalogue, examples):
-    file = examples(("tent", 1, catalogue[0], "E"), ("tent", 1, "NOWHERE", "E"), ("tent", 1, catalogue[1], "Q"))
+def test_people_are_told_what_is_missing_and_refused(stockroom, built, catalog, examples):
+    file = examples(("tent", 1, catalog[0], "E"), ("tent", 1, "NOWHERE", "E"), ("tent", 1, catalog[1], "Q"))
     answer = stockroom("evaluate", "--examples", file, "--home", built.home)
     assert answer.status == 0
     shown = " ".join(answer.out.split())
-    assert "1 judged products are not in the catalogue: us:NOWHERE" in shown
+    assert "1 judged products are not in the catalog: us:NOWHERE" in shown
     assert "1 rows refused: unknown_label" in shown
-    for system in SYSTEMS:
-        assert system in answer.out
+    for ranker in RANKERS:
+        assert ranker in answer.out
 
 
 def test_a_file_whose_products_are_all_unknown_is_named(stockroom, built, examples):
     file = examples(("tent", 1, "NOWHERE", "E"))
     answer = stockroom("evaluate", "--examples", file, "--home", built.home)
     assert answer.status == 1
-    assert f"no judgement in {file} is of a product in the catalogue" in answer.err
+    assert f"no judgement in {file} is of a product in the catalog" in answer.err
 
 
 def test_a_missing_or_broken_file_is_named(stockroom, built, tmp_path):

@@ -22,7 +22,7 @@ def printed(what):
     ("interval", "shown", "hidden"), [(FEW, "too few queries", "["), (ENOUGH, "[-0.010, +0.250]", "too few")]
 )
 def test_a_lead_has_an_interval_or_too_few_queries_to_judge(interval, shown, hidden):
-    summary = {"systems": {"model": MEANS, "encoder": MEANS}, "model_minus_encoder": {"recall@10": interval}}
+    summary = {"rankers": {"model": MEANS, "encoder": MEANS}, "model_minus_encoder": {"recall@10": interval}}
     table = printed(output.relevance_table(summary, "relevance"))
     assert shown in table
     assert f"{interval['mean']:+.4f}" in table
@@ -33,7 +33,7 @@ def test_a_lead_has_an_interval_or_too_few_queries_to_judge(interval, shown, hid
 def test_a_fold_of_too_few_queries_shows_no_interval(monkeypatch):
     page = Console(file=io.StringIO(), width=200)
     monkeypatch.setattr(fold_output, "console", page)
-    summary = {"systems": {"model": MEANS, "encoder": MEANS}, "model_minus_encoder": {"recall@10": ENOUGH}}
+    summary = {"rankers": {"model": MEANS, "encoder": MEANS}, "model_minus_encoder": {"recall@10": ENOUGH}}
     counts = {"queries": 77, "queries_with_exact": 77, "queries_with_two_gains": 0}
     one = {"queries": 7, "model_minus_encoder": {"recall@10": FEW}}
     told = {**summary, **counts, "folds": 1, "by_fold": [one], "locales": {}, "locale_leads": {}}

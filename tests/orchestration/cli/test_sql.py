@@ -30,7 +30,7 @@ def test_every_table_can_be_read(ask, built):
     assert {table: rows for table, rows in shown.items() if table in CONTRACTS} == built.report["rows"]
 
 
-def test_vectors_join_the_catalogue_of_their_release(ask, built):
+def test_vectors_join_the_catalog_of_their_release(ask, built):
     (row,) = ask(
         "SELECT count(*) AS n, min(len(vector)) AS dim FROM vectors.products JOIN features.products USING (key)"
     )

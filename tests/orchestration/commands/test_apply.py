@@ -75,7 +75,7 @@ def test_searches_find_what_came_and_not_what_went(applied):
 def test_the_live_model_is_held_and_the_release_says_so(applied):
     run_context, before, _, _, report = applied
     live = run_context.home.releases.live()
-    assert (live.kind, live.model_id, live.release) == ("catalogue", before.model_id, before.release + 1)
+    assert (live.kind, live.model_id, live.release) == ("catalog", before.model_id, before.release + 1)
     assert report.run.gate is None
     assert (report.release, report.snapshot) == (live.release, live.snapshot)
 

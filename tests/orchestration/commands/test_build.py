@@ -119,8 +119,8 @@ def test_going_back_to_the_first_files_encodes_nothing_and_is_a_new_release_of_t
     assert back.release == reports["changed"].release + 1
     assert back.model == built.report["model"]
     # the same as at first, and now there is a model before it to be measured beside
-    for system in ("model", "encoder", "bm25", "random"):
-        assert back.relevance["systems"][system] == built.report["relevance"]["systems"][system]
+    for ranker in ("model", "encoder", "bm25", "random"):
+        assert back.relevance["rankers"][ranker] == built.report["relevance"]["rankers"][ranker]
     assert back.relevance["model_minus_encoder"] == built.report["relevance"]["model_minus_encoder"]
     table_rows = {
         table: rows

@@ -86,12 +86,12 @@ def test_what_was_measured_can_be_asked_in_sql(folded):
         rows = connection.sql("SELECT * FROM evaluation.folds ORDER BY key").pl()
     assert sorted(rows["fold"].unique()) == [0, 1, 2]
     assert set(rows["folds"]) == {FOLDS}
-    lead = rows.filter(fold=0, locale="all", system="model_minus_encoder", metric="recall@10").to_dicts()[0]
+    lead = rows.filter(fold=0, locale="all", ranker="model_minus_encoder", metric="recall@10").to_dicts()[0]
     told = folded.report["model_minus_encoder"]["recall@10"]
     assert (lead["value"], lead["low"], lead["high"]) == (told["mean"], told["low"], told["high"])
-    us = rows.filter(fold=0, locale="us", system="model_minus_encoder", metric="mrr").to_dicts()[0]
+    us = rows.filter(fold=0, locale="us", ranker="model_minus_encoder", metric="mrr").to_dicts()[0]
     assert us["value"] == folded.report["locale_leads"]["us"]["mrr"]["mean"]
-    values = rows.filter(locale="all", system="model", metric="ndcg").sort("fold")
+    values = rows.filter(locale="all", ranker="model", metric="ndcg").sort("fold")
     whole, *parts = values["value"]
     weights = values["queries"][1:]
     assert whole == pytest.approx(sum(value * n for value, n in zip(parts, weights, strict=True)) / sum(weights))

@@ -1,4 +1,4 @@
-"""The live model on another catalogue: nothing is learnt of it, and the home stays as it was."""
+"""The live model on another catalog: nothing is learnt of it, and the home stays as it was."""
 
 import polars as pl
 import pytest
@@ -17,12 +17,12 @@ def run_context(copy_home):
     return open_run_context(load_settings(copy_home()))
 
 
-def test_on_its_own_catalogue_it_is_what_the_build_measured(run_context, built):
+def test_on_its_own_catalog_it_is_what_the_build_measured(run_context, built):
     snapshot = run_context.home.lake.snapshot()
     report = evaluate_transfer(run_context, built.raw)
-    for system, means in built.report["relevance"]["systems"].items():
+    for ranker, means in built.report["relevance"]["rankers"].items():
         for metric, value in means.items():
-            assert report["systems"][system][metric] == pytest.approx(value, abs=1e-9), (system, metric)
+            assert report["rankers"][ranker][metric] == pytest.approx(value, abs=1e-9), (ranker, metric)
     assert run_context.home.lake.snapshot() == snapshot
     assert not (run_context.home.root / "recompute").exists()
 
@@ -31,9 +31,9 @@ def test_other_brands_are_other_products_and_queries(run_context, built, tmp_pat
     write_sample(tmp_path, 200, seed=3, brand_seed=99)
     report = evaluate_transfer(run_context, tmp_path)
     own = built.report["relevance"]
-    assert report["systems"]["model"]["queries"] == own["systems"]["model"]["queries"]  # the same things are asked
+    assert report["rankers"]["model"]["queries"] == own["rankers"]["model"]["queries"]  # the same things are asked
 
-    assert report["systems"]["encoder"]["mrr"] != own["systems"]["encoder"]["mrr"]
+    assert report["rankers"]["encoder"]["mrr"] != own["rankers"]["encoder"]["mrr"]
     assert (report["release"], report["model"]) == (1, built.report["model"])
 
 

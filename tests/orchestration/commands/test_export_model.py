@@ -47,8 +47,8 @@ def test_the_card_tells_data_metrics_and_limits(exported: tuple[Path, Path, Expo
     assert f"{products:,} products" in card
     assert facts["data"]["products"] == products
     assert report.relevance is not None
-    for system in ("encoder", "export", "model"):
-        assert f"{report.relevance[system]['recall@10']:.4f}" in card
+    for ranker in ("encoder", "export", "model"):
+        assert f"{report.relevance[ranker]['recall@10']:.4f}" in card
     assert "title_words" in card  # what the model reads, and a text alone does not have
 
 

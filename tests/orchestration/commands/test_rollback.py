@@ -101,10 +101,10 @@ def test_an_apply_that_brings_nothing_leaves_a_rollback_alone(story):
     assert replace(seen["applied again"], open_searcher=None) == replace(seen["back"], open_searcher=None)
 
 
-def test_after_a_rollback_the_catalogue_goes_on_from_the_lake_under_the_model_gone_back_to(story):
+def test_after_a_rollback_the_catalog_goes_on_from_the_lake_under_the_model_gone_back_to(story):
     run_context, seen, reports = story
     live, before = seen["on"].release, seen["back"].release
-    assert (live.release, live.kind, live.model_id) == (4, "catalogue", before.model_id)
+    assert (live.release, live.kind, live.model_id) == (4, "catalog", before.model_id)
     assert live.snapshot == reports["on"].snapshot
     assert [hit.key for hit in seen["on"].hits[:2]] == ["us:N1", "us:N2"]  # Monday's is there: it is in the lake
     assert reports["on"].run.texts_encoded == 0
@@ -132,9 +132,9 @@ def test_the_list_is_newest_first_and_marks_what_is_live(story, stockroom):
     assert [(row["release"], row["kind"], row["live"]) for row in listed] == [
         (6, "rollback", True),
         (5, "model", False),
-        (4, "catalogue", False),
+        (4, "catalog", False),
         (3, "rollback", False),
-        (2, "catalogue", False),
+        (2, "catalog", False),
         (1, "model", False),
     ]
     assert {row["gone"] for row in listed} == {None}

@@ -48,7 +48,7 @@ def test_after_a_rollback_the_features_are_those_of_the_release_gone_back_to(cop
     assert home.online.write(home.lake, snapshot) == (1, 0)
     assert lookup.products([key]) == [before]  # nothing is published yet
     names = ("model_id", "encoder_fingerprint", "vector_table", "vector_version", "published_at")
-    home.releases.publish(kind="catalogue", snapshot=snapshot, **{name: getattr(first, name) for name in names})
+    home.releases.publish(kind="catalog", snapshot=snapshot, **{name: getattr(first, name) for name in names})
     assert lookup.products([key]) == [before]
     assert lookup.refresh().release == 2
     assert lookup.products([key]) == [before | {"title": "another title"}]

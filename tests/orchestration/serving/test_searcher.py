@@ -82,7 +82,7 @@ def test_hits_are_those_of_brute_force_over_the_stored_vectors(searcher, brute_f
         assert [hit.key for hit in hits] == [key for key, _ in expected]
 
 
-def test_a_hit_tells_what_the_catalogue_tells_of_the_product(searcher, home):
+def test_a_hit_tells_what_the_catalog_tells_of_the_product(searcher, home):
     with home.lake.reading() as connection:
         known = {
             row[0]: row[1:]
@@ -93,7 +93,7 @@ def test_a_hit_tells_what_the_catalogue_tells_of_the_product(searcher, home):
         assert hit.key == f"{hit.locale}:{hit.product_id}"
 
 
-def test_k_beyond_the_catalogue_returns_all_of_it(searcher, home):
+def test_k_beyond_the_catalog_returns_all_of_it(searcher, home):
     assert len(searcher.search("tent", 1000)) == home.vectors.count(
         searcher.release.vector_table, searcher.release.vector_version
     )
@@ -158,7 +158,7 @@ def test_an_open_searcher_keeps_its_release_until_it_is_refreshed(copy_home):
     gone = [hit.key for hit in before]
     written = writer.vectors.apply(first.vector_table, [], gone, 384)
     published = writer.releases.publish(
-        kind="catalogue",
+        kind="catalog",
         model_id=first.model_id,
         encoder_fingerprint=first.encoder_fingerprint,
         vector_table=first.vector_table,

@@ -77,9 +77,9 @@ def test_metrics_of_a_model_that_was_not_measured_are_empty(filled):
         tables.ensure(connection, CONTRACTS["evaluation.metrics"])
         connection.execute(
             "INSERT INTO evaluation.metrics BY NAME SELECT 'k' AS key, 'm1' AS model_id, 'all' AS locale, 'all' AS slice, "
-            "'all' AS part, 'model' AS system, 'ndcg' AS metric, 0.5 AS value, 3 AS queries, 'i' AS inputs"
+            "'all' AS part, 'model' AS ranker, 'ndcg' AS metric, 0.5 AS value, 3 AS queries, 'i' AS inputs"
         )
     assert datasets.metrics(filled, "m2").is_empty()
-    assert datasets.metrics(filled, "m1").select("system", "metric", "value", "inputs").rows() == [
+    assert datasets.metrics(filled, "m1").select("ranker", "metric", "value", "inputs").rows() == [
         ("model", "ndcg", 0.5, "i")
     ]

@@ -132,7 +132,7 @@ def test_a_killed_writer_leaves_the_old_state_and_no_lock(lake: Lake, filled: bo
     assert numbers(lake) == ([1, 2] if filled else [2])
 
 
-def test_a_catalogue_that_was_only_begun_is_no_lake(lake: Lake) -> None:
+def test_a_catalog_that_was_only_begun_is_no_lake(lake: Lake) -> None:
     lake.root.mkdir(parents=True)
     (lake.root / "draft.sqlite").write_bytes(b"")
     (lake.root / "draft.sqlite-wal").write_bytes(b"half")
@@ -180,7 +180,7 @@ def test_a_connection_alone_loads_no_extension() -> None:
         assert scalar(connection, "SELECT current_setting('threads')") == 1
 
 
-def test_a_broken_catalogue_is_not_taken_for_a_missing_snapshot(tmp_path: Path) -> None:
+def test_a_broken_catalog_is_not_taken_for_a_missing_snapshot(tmp_path: Path) -> None:
     (tmp_path / "catalog.sqlite").write_bytes(b"not a database at all" * 100)
     with connect(memory_gb=1.0) as connection, pytest.raises(Exception, match="not a database"):
         attach(connection, tmp_path / "catalog.sqlite", tmp_path, "READ_ONLY")

@@ -74,7 +74,7 @@ def test_changed_keys_are_enough_if_there_are_as_many_vectors_as_products(tmp_pa
     version = home.vectors.apply("products_m1", [rows], [], 3).version
 
     def differences(*keys: str) -> tuple[int, int]:
-        return consistency.catalogue_differences(
+        return consistency.catalog_differences(
             home, "products_m1", version, snapshot, pl.DataFrame({"key": keys}, schema={"key": pl.String})
         )
 

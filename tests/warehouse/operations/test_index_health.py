@@ -46,20 +46,20 @@ def look(home: Home) -> TableHealth:
 def test_a_whole_table_shows_nothing(home: Home) -> None:
     found = look(home)
     assert sorted(found.sampled) == ["es:P1", "jp:P3", "us:P1", "us:P2"]
-    assert (found.rows, found.catalogue_rows, found.unindexed_share) == (4, 4, 0.0)
+    assert (found.rows, found.catalog_rows, found.unindexed_share) == (4, 4, 0.0)
     assert (found.unknown, found.deleted) == ([], [])
 
 
 def test_a_lost_row_is_counted(home: Home) -> None:
     home.vectors.apply(TABLE, [], ["us:P1"], DIM)
     found = look(home)
-    assert (found.rows, found.catalogue_rows) == (3, 4)
+    assert (found.rows, found.catalog_rows) == (3, 4)
 
 
 def test_a_foreign_row_is_named_even_where_the_number_of_rows_is_right(home: Home) -> None:
     home.vectors.apply(TABLE, [rows(["us:X9"])], ["us:P1"], DIM)
     found = look(home)
-    assert (found.rows, found.catalogue_rows) == (4, 4)
+    assert (found.rows, found.catalog_rows) == (4, 4)
     assert found.unknown == ["us:X9"]
 
 

@@ -8,19 +8,19 @@ import pytest
 from warehouse.errors import WarehouseError
 from warehouse.operations.judgement_file import read_examples
 
-CATALOGUE = pl.Series(["us:P1", "us:P2", "es:P1"])
+CATALOG = pl.Series(["us:P1", "us:P2", "es:P1"])
 
 
 @pytest.fixture
 def read(write, judgement):
     """Return what reads rows of (query, query_id, product_id, locale, label) written as an examples file."""
 
-    def rows(*given, catalogue=CATALOGUE):
+    def rows(*given, catalog=CATALOG):
         judgements = [
             judgement(place, query, query_id, product, locale, label, "train")
             for place, (query, query_id, product, locale, label) in enumerate(given)
         ]
-        return read_examples(write(judgements=judgements) / "shopping_queries_dataset_examples.parquet", catalogue)
+        return read_examples(write(judgements=judgements) / "shopping_queries_dataset_examples.parquet", catalog)
 
     return rows
 
@@ -32,7 +32,7 @@ def test_judgements_of_known_products_are_kept_with_cleaned_queries(read):
     assert (read_.missing, read_.refused) == ([], {})
 
 
-def test_products_that_the_catalogue_has_not_are_named_once_each_by_locale(read):
+def test_products_that_the_catalog_has_not_are_named_once_each_by_locale(read):
     read_ = read(
         ("mug", 1, "P9", "us", "E"),
         ("cup", 2, "P9", "us", "E"),
@@ -73,13 +73,13 @@ def test_of_a_query_with_two_texts_the_smallest_example_id_speaks(read):
 
 def test_a_file_that_is_not_there_or_lacks_a_column_is_named(tmp_path):
     with pytest.raises(WarehouseError, match=r"mine\.parquet is missing"):
-        read_examples(tmp_path / "mine.parquet", CATALOGUE)
+        read_examples(tmp_path / "mine.parquet", CATALOG)
     pl.DataFrame({"query": ["mug"]}).write_parquet(tmp_path / "mine.parquet")
     with pytest.raises(WarehouseError, match=r"mine\.parquet has no column"):
-        read_examples(tmp_path / "mine.parquet", CATALOGUE)
+        read_examples(tmp_path / "mine.parquet", CATALOG)
     (tmp_path / "mine.parquet").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
     with pytest.raises(WarehouseError, match="git-lfs pointer"):
-        read_examples(tmp_path / "mine.parquet", CATALOGUE)
+        read_examples(tmp_path / "mine.parquet", CATALOG)
 
 
 def test_a_judgement_of_the_future_is_refused_as_it_is_in_a_build(write, judgements):
@@ -87,6 +87,6 @@ def test_a_judgement_of_the_future_is_refused_as_it_is_in_a_build(write, judgeme
     path = write(judgements=judgements) / "shopping_queries_dataset_examples.parquet"
     times = pl.Series([now, now + timedelta(seconds=1), None, None, None])
     pl.read_parquet(path).with_columns(event_time=times).write_parquet(path)
-    read_ = read_examples(path, CATALOGUE, now)
+    read_ = read_examples(path, CATALOG, now)
     assert read_.refused == {"event_time_in_future": 1}
-    assert read_.judgements.height == 3  # the fifth is of a product that the catalogue has not
+    assert read_.judgements.height == 3  # the fifth is of a product that the catalog has not

@@ -138,13 +138,13 @@ HINT = "UPDATE staging.products SET title = 'Mended', input_hash = 'mended' WHER
 MEASURE = "CREATE SCHEMA monitoring; CREATE TABLE monitoring.versions AS SELECT 'k' AS key, 'h' AS input_hash"
 
 
-def test_a_rollback_of_the_catalogue_stays_until_the_catalogue_changes(home: Home, publish: Any) -> None:
+def test_a_rollback_of_the_catalog_stays_until_the_catalog_changes(home: Home, publish: Any) -> None:
     publish("A")
     change(home, RETITLE)
     assert held(home, "A") is None
     publish("A")
     back = roll_back(home, target(home.releases.all()), NOON + timedelta(hours=9)).release
-    for model_id in ("A", "B"):  # the old model, and one that would be made of that very catalogue
+    for model_id in ("A", "B"):  # the old model, and one that would be made of that very catalog
         told = held(home, model_id)
         assert told is not None
         assert told.startswith(f"release {back.release} stays: it went back from release 2 (back to release 1)")

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from warehouse.sample import write_sample
-from warehouse.sample.catalogue import Catalogue, draw_catalogue, product_id
+from warehouse.sample.catalog import Catalog, draw_catalog, product_id
 from warehouse.sample.product_types import product_types
 from warehouse.sample.queries import ASKED, MAX_EXACT, Query, draw_queries, split_of
 from warehouse.sample.writer import EXAMPLES, PRODUCTS
@@ -18,17 +18,17 @@ PRODUCT_COUNT, SEED = 2_000, 7
 
 
 class Drawn(NamedTuple):
-    codes: Catalogue
+    codes: Catalog
     queries: list[Query]
 
 
 @pytest.fixture(scope="module")
 def drawn() -> Drawn:
-    codes = draw_catalogue(PRODUCT_COUNT, SEED)
+    codes = draw_catalog(PRODUCT_COUNT, SEED)
     return Drawn(codes, list(draw_queries(codes, SEED, 1)))
 
 
-def relation(codes: Catalogue, query: Query, row: int) -> str:
+def relation(codes: Catalog, query: Query, row: int) -> str:
     """Tell a product's label for a search from the rule in words; "-" where the rule says it is not judged."""
     types = product_types()
     kind = int(codes.type[row])

@@ -85,17 +85,17 @@ def test_publishing_tags_the_vectors_and_appends_the_row(releases: Releases, roo
 
 def test_the_newest_release_is_live_whatever_its_time(releases: Releases, root: Path) -> None:
     releases.publish(**draft(write(root, "A")))
-    releases.publish(**draft(write(root, "B"), kind="catalogue", published_at=NOON - timedelta(days=9)))
+    releases.publish(**draft(write(root, "B"), kind="catalog", published_at=NOON - timedelta(days=9)))
     live = Releases(root).live()
     assert live is not None
-    assert (live.release, live.kind) == (2, "catalogue")
+    assert (live.release, live.kind) == (2, "catalog")
     assert [each.release for each in releases.all()] == [1, 2]
 
 
 def test_what_is_live_already_is_not_published_again(releases: Releases, root: Path) -> None:
     version = write(root, "A")
     first = releases.publish(**draft(version)).release
-    again = releases.publish(**draft(version, kind="catalogue", published_at=NOON + timedelta(1), note="again"))
+    again = releases.publish(**draft(version, kind="catalog", published_at=NOON + timedelta(1), note="again"))
     assert (again.release, again.is_new) == (first, False)
     assert releases.all() == [first]
     assert releases.publish(**draft(version, snapshot=6)).is_new

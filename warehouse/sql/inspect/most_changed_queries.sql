@@ -13,8 +13,8 @@ compared as (
         model.judgements
     from evaluation.queries as model
     join evaluation.queries as encoder using (model_id, locale, query_id)
-    where model.system = 'model'
-        and encoder.system = 'encoder'
+    where model.ranker = 'model'
+        and encoder.ranker = 'encoder'
         and model_id = (select arg_max(model_id, release) from vectors.releases)
         and model.ndcg <> encoder.ndcg
 )

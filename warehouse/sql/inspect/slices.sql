@@ -13,11 +13,11 @@ select
     slice,
     part,
     metric,
-    max(value) filter (system = 'model') as model,
-    max(value) filter (system = 'encoder') as encoder,
-    max(value) filter (system = 'model_minus_encoder') as difference,
-    max(low) filter (system = 'model_minus_encoder') as low,
-    max(high) filter (system = 'model_minus_encoder') as high,
+    max(value) filter (ranker = 'model') as model,
+    max(value) filter (ranker = 'encoder') as encoder,
+    max(value) filter (ranker = 'model_minus_encoder') as difference,
+    max(low) filter (ranker = 'model_minus_encoder') as low,
+    max(high) filter (ranker = 'model_minus_encoder') as high,
     max(queries) as queries
 from measured
 group by all

@@ -1,10 +1,10 @@
--- Judged lists of the ten test queries that the model orders worst by nDCG: every product, where each system ranks it, and its title.
--- Columns: locale, query_id, query, ndcg, model_rank, label, product_id, title, encoder_rank, bm25_rank, model_catalogue_rank, encoder_catalogue_rank, bm25_catalogue_rank
+-- Judged lists of the ten test queries that the model orders worst by nDCG: every product, where each ranker ranks it, and its title.
+-- Columns: locale, query_id, query, ndcg, model_rank, label, product_id, title, encoder_rank, bm25_rank, model_catalog_rank, encoder_catalog_rank, bm25_catalog_rank
 with
 worst as (
     select model_id, locale, query_id, ndcg
     from evaluation.queries
-    where system = 'model'
+    where ranker = 'model'
         and distinct_gains > 1  -- in the others every order has the same nDCG
         and model_id = (select arg_max(model_id, release) from vectors.releases)
     order by ndcg, locale, query_id
@@ -21,9 +21,9 @@ select
     products.title,
     rankings.encoder_rank,
     rankings.bm25_rank,
-    rankings.model_catalogue_rank,
-    rankings.encoder_catalogue_rank,
-    rankings.bm25_catalogue_rank
+    rankings.model_catalog_rank,
+    rankings.encoder_catalog_rank,
+    rankings.bm25_catalog_rank
 from evaluation.rankings as rankings
 join worst using (model_id, locale, query_id)
 left join staging.products as products

@@ -4,8 +4,8 @@ first_exact as (
     select
         locale,
         query_id,
-        min(model_catalogue_rank) as model_first,
-        min(encoder_catalogue_rank) as encoder_first
+        min(model_catalog_rank) as model_first,
+        min(encoder_catalog_rank) as encoder_first
     from evaluation.rankings
     where label = 'E' and model_id = $model_id
     group by all
@@ -22,5 +22,5 @@ select
 from evaluation.queries as model
 join evaluation.queries as encoder using (model_id, locale, query_id)
 left join first_exact using (locale, query_id)
-where model.system = 'model' and encoder.system = 'encoder' and model_id = $model_id
+where model.ranker = 'model' and encoder.ranker = 'encoder' and model_id = $model_id
 order by locale, query_id

@@ -1,6 +1,6 @@
-"""The truth of the catalogue: what each product is, as small integer codes.
+"""The truth of the catalog: what each product is, as small integer codes.
 
-Codes are drawn chunk by chunk, each from its own seed, and are all that is held in memory for the whole catalogue (36
+Codes are drawn chunk by chunk, each from its own seed, and are all that is held in memory for the whole catalog (36
 bytes a product). Text is made from them later, a chunk at a time.
 """
 
@@ -28,7 +28,7 @@ Codes = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class Catalog:
     """Hold one code a product in each array; -1 means "has none".
 
     A search can name `maker` (the brand, or for an accessory the brand it fits), `colour`, `first` and `second` (the
@@ -49,9 +49,9 @@ class Catalogue:
         """Count the products."""
         return len(self.item)
 
-    def rows(self, start: int, stop: int) -> "Catalogue":
+    def rows(self, start: int, stop: int) -> "Catalog":
         """Cut out products `start` to `stop`."""
-        return Catalogue(*(getattr(self, field.name)[start:stop] for field in fields(self)))
+        return Catalog(*(getattr(self, field.name)[start:stop] for field in fields(self)))
 
 
 def product_id(item: int) -> str:
@@ -60,7 +60,7 @@ def product_id(item: int) -> str:
 
 
 def brand_count(products: int) -> int:
-    """Say how many brands a catalogue has: they grow with it, so that a brand's range stays the same size."""
+    """Say how many brands a catalog has: they grow with it, so that a brand's range stays the same size."""
     return max(24, products // _PRODUCTS_PER_BRAND)
 
 
@@ -70,14 +70,14 @@ def chunks(products: int) -> Iterator[tuple[int, int, int]]:
         yield number, start, min(start + CHUNK_ROWS, products)
 
 
-def draw_catalogue(products: int, seed: int) -> Catalogue:
+def draw_catalog(products: int, seed: int) -> Catalog:
     """Draw the codes of all products."""
     brands = brand_count(products)
     parts = [_draw_chunk(stop - start, start, brands, [seed, 1, number]) for number, start, stop in chunks(products)]
-    return Catalogue(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Catalogue)))
+    return Catalog(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Catalog)))
 
 
-def _draw_chunk(size: int, start: int, brands: int, seed: list[int]) -> Catalogue:
+def _draw_chunk(size: int, start: int, brands: int, seed: list[int]) -> Catalog:
     """Draw families first (type, brand and one attribute in common), then their members, then who is sold where."""
     rng = np.random.default_rng(seed)
     types = product_types()
@@ -111,4 +111,4 @@ def _draw_chunk(size: int, start: int, brands: int, seed: list[int]) -> Catalogu
     maker = np.where(main < 0, brand, fits)
     facts = [column[source] for column in (type_, brand, maker, colour, first, second)]
     columns = [source + start, locale, *facts, family[source] + start]
-    return Catalogue(*[column.astype(np.int32) for column in columns])
+    return Catalog(*[column.astype(np.int32) for column in columns])

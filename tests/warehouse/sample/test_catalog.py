@@ -4,7 +4,7 @@ import numpy as np
 
 from warehouse.sample.attributes import LOCALES, forms, value_count
 from warehouse.sample.brands import NAMES, brand_name
-from warehouse.sample.catalogue import CHUNK_ROWS, chunks, draw_catalogue, product_id
+from warehouse.sample.catalog import CHUNK_ROWS, chunks, draw_catalog, product_id
 from warehouse.sample.listings import write_listings
 from warehouse.sample.product_types import product_types
 
@@ -15,12 +15,12 @@ def test_chunks_cover_all_rows_once() -> None:
 
 
 def test_a_second_chunk_brings_other_products() -> None:
-    codes = draw_catalogue(2 * CHUNK_ROWS, 7)
+    codes = draw_catalog(2 * CHUNK_ROWS, 7)
     assert not np.array_equal(codes.type[:CHUNK_ROWS], codes.type[CHUNK_ROWS:])
 
 
 def test_keys_are_unique_in_a_locale_and_shared_between_locales() -> None:
-    codes = draw_catalogue(5_000, 7)
+    codes = draw_catalog(5_000, 7)
     keys = [(product_id(item), locale) for item, locale in zip(codes.item.tolist(), codes.locale.tolist(), strict=True)]
     assert len(set(keys)) == 5_000
     homes = Counter(key for key, _ in keys)
@@ -29,7 +29,7 @@ def test_keys_are_unique_in_a_locale_and_shared_between_locales() -> None:
 
 
 def test_a_shared_key_is_the_same_product_everywhere() -> None:
-    codes = draw_catalogue(5_000, 7)
+    codes = draw_catalog(5_000, 7)
     facts = np.stack(
         [codes.item, codes.type, codes.brand, codes.maker, codes.colour, codes.first, codes.second], axis=1
     )
@@ -37,7 +37,7 @@ def test_a_shared_key_is_the_same_product_everywhere() -> None:
 
 
 def test_values_lie_in_their_types_lists() -> None:
-    codes = draw_catalogue(5_000, 7)
+    codes = draw_catalog(5_000, 7)
     for row in range(0, 5_000, 7):
         kind = product_types()[codes.type[row]]
         assert 0 <= codes.first[row] < value_count(kind.attributes[0])
@@ -75,7 +75,7 @@ def test_brand_names_differ_from_each_other_and_between_seeds() -> None:
 
 
 def test_a_listing_says_what_the_product_is() -> None:
-    codes = draw_catalogue(1_000, 7)
+    codes = draw_catalog(1_000, 7)
     for row, listing in enumerate(write_listings(codes, [7], 1)):
         locale = LOCALES[codes.locale[row]]
         kind = product_types()[codes.type[row]]
