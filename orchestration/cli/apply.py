@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from orchestration.commands.apply import ApplyReport
     from orchestration.commands.apply_inbox import IncomingReport
 
-_COUNTS = ("inserted", "updated", "deleted", "unchanged", "unknown", "overruled", "stale", "refused")
+_COUNTS = ("inserted", "updated", "deleted", "unchanged", "unknown", "superseded", "late", "refused")
 
 
 def register(app: typer.Typer) -> None:

@@ -83,7 +83,7 @@ def test_journal_and_tombstones_go_on(home, tmp_path):
     path = tmp_path / "late.jsonl"
     path.write_text(json.dumps(late) + "\n")
     (done,) = apply_deltas(home.lake, check_deltas([path]))
-    assert (done.arrival, done.stale, done.inserted) == (2, 1, 0)
+    assert (done.arrival, done.late, done.inserted) == (2, 1, 0)
     assert count(home, "raw.deltas") == 2
 
 

@@ -1,4 +1,4 @@
-"""Contracts of change: the journal of delta files, the last word on each row, and what a row of a delta must be."""
+"""Contracts of change: the journal of delta files, the last change of each row, and what a row of a delta must be."""
 
 import dataframely as dy
 import polars as pl
@@ -10,7 +10,7 @@ from warehouse.contracts.raw import RawJudgements, RawProducts, checked_at
 class RawDeltas(dy.Schema):
     """One row per delta file, in the order of arrival: the journal.
 
-    Every well-formed row is one of inserted, updated, deleted, unchanged, unknown, overruled and stale.
+    Every well-formed row is one of inserted, updated, deleted, unchanged, unknown, superseded and late.
     """
 
     key = key_column("the arrival as text")
@@ -34,10 +34,10 @@ class RawDeltas(dy.Schema):
     unknown = dy.Int64(
         nullable=False, metadata=about("deletes of what was not there: each leaves a tombstone all the same")
     )
-    overruled = dy.Int64(
+    superseded = dy.Int64(
         nullable=False, metadata=about("rows after which the same file says something else of the same key")
     )
-    stale = dy.Int64(
+    late = dy.Int64(
         nullable=False, metadata=about("rows older than what was there: they came too late to change anything")
     )
     snapshot = dy.Int64(nullable=False, metadata=about("the lake's snapshot that brought the file in"))
@@ -45,7 +45,7 @@ class RawDeltas(dy.Schema):
 
 
 class RawEvents(dy.Schema):
-    """One row per key of a raw table on which a delta had the last word since the table's file came in.
+    """One row per key of a raw table that a delta file changed last since the table's file came in.
 
     A delete's row is a tombstone: an older upsert that comes later does not bring the row back.
     """
@@ -60,7 +60,7 @@ class RawEvents(dy.Schema):
         time_zone="UTC",
         metadata=about("newest time that a delta gave for the row; what is older comes too late"),
     )
-    arrival = dy.Int64(nullable=False, metadata=about("the delta file that had the last word"))
+    arrival = dy.Int64(nullable=False, metadata=about("the delta file that changed the row last"))
 
     @dy.rule()
     def unknown_op(cls) -> pl.Expr:

@@ -47,8 +47,8 @@ class Applied:
     deleted: int = 0
     unchanged: int = 0
     unknown: int = 0
-    overruled: int = 0
-    stale: int = 0
+    superseded: int = 0
+    late: int = 0
     rules: dict[str, int] = field(default_factory=dict)
     new_columns: tuple[str, ...] = ()
 
@@ -65,14 +65,14 @@ def apply_deltas(
 ) -> list[Applied]:
     """Bring delta files into the raw tables, one after another in one transaction; those that came in before are passed over.
 
-    Of several words on one row the one with the newest event_time stays; at equal times, and without a time, the one
+    Of several changes on one row the one with the newest event_time stays; at equal times, and without a time, the one
     that came last. A row without event_time takes its place by its arrival: after all that came before it.
 
     Args:
         lake: The lake.
         files: The files, in the order of their arrival.
         allow_loss: Whether the files may together take out more rows than the setting max_loss_share lets them.
-        is_replay: Whether the files came in before, elsewhere: what was let in then is not judged again.
+        is_replay: Whether the files came in before, elsewhere: what was let in then is not resolved again.
 
     Raises:
         WarehouseError: A file turned out to be broken, all rows of a file break rules, or the files would take too many rows
@@ -138,11 +138,11 @@ def _take_in(
 ) -> Applied:
     table, contract = file.source_spec.table, file.source_spec.contract
     with lake.scratch() as store:
-        words, refused, violations = _read(store, file, lake.settings.batch_rows)
+        changes, refused, violations = _read(store, file, lake.settings.batch_rows)
         tables.ensure(connection, contract)
-        known = late_events.known(connection, table, words.select("key").unique())
-        judged = late_events.judge(words, known, late_events.floor(connection, table))
-        last = judged.filter("is_last").join(known.select("key", "present"), on="key")
+        known = late_events.known(connection, table, changes.select("key").unique())
+        resolved = late_events.resolve(changes, known, late_events.watermark(connection, table))
+        last = resolved.filter("is_last").join(known.select("key", "present"), on="key")
         is_there, is_upsert = pl.col("present").is_not_null(), pl.col("op") == "upsert"
         change = Plan(
             insert=last.filter(is_upsert & ~is_there).select("key"),
@@ -157,15 +157,15 @@ def _take_in(
     late_events.record(connection, table, last, arrival)
     quarantine.add(connection, table, violations, settled=last.select("key"))
     counts = {
-        "rows": words.height + refused,
-        "upserts": words.filter(is_upsert).height,
-        "deletes": words.filter(~is_upsert).height,
+        "rows": changes.height + refused,
+        "upserts": changes.filter(is_upsert).height,
+        "deletes": changes.filter(~is_upsert).height,
         "refused": refused,
         **written._asdict(),
         "unchanged": last.filter(is_upsert).height - change.upsert.height,
         "unknown": last.filter(~is_upsert & ~is_there).height,
-        "overruled": judged.filter(~pl.col("is_stale") & ~pl.col("is_last")).height,
-        "stale": judged.filter("is_stale").height,
+        "superseded": resolved.filter(~pl.col("is_late") & ~pl.col("is_last")).height,
+        "late": resolved.filter("is_late").height,
     }
     _write_journal(connection, file, {"arrival": arrival, "table": table, "snapshot": snapshot, **counts})
     return Applied(
@@ -183,9 +183,9 @@ def _read(store: duckdb.DuckDBPyConnection, file: DeltaFile, batch_rows: int) ->
     """Read a file batch by batch; rows to put in go to the table `upserts` of `store`, which may spill them to disk.
 
     Returns:
-        The well-formed words (row, key, op, event_time, input_hash), the number of refused rows, and what they violate.
+        The well-formed changes (row, key, op, event_time, input_hash), the number of refused rows, and what they violate.
     """
-    words, violations, refused, is_first = (
+    changes, violations, refused, is_first = (
         [pl.DataFrame(schema=_WORDS)],
         [pl.DataFrame(schema=VIOLATION_SCHEMA)],
         0,
@@ -194,12 +194,12 @@ def _read(store: duckdb.DuckDBPyConnection, file: DeltaFile, batch_rows: int) ->
     for batch in batches(store, file, batch_rows):
         puts_in = batch.puts_in
         store.execute(f"{'CREATE TABLE upserts AS' if is_first else 'INSERT INTO upserts'} FROM puts_in")
-        words += [
+        changes += [
             good.select(pl.col(name).cast(kind) for name, kind in _WORDS.items()) for good in (puts_in, batch.takes_out)
         ]
         violations.append(batch.violations)
         refused, is_first = refused + batch.refused, False
-    return pl.concat(words), refused, pl.concat(violations)
+    return pl.concat(changes), refused, pl.concat(violations)
 
 
 def _upserts(store: duckdb.DuckDBPyConnection, rows: pl.DataFrame, batch_rows: int) -> Iterator[pl.DataFrame]:

@@ -1,4 +1,4 @@
-"""Events: which delta had the last word on a row, and when it happened."""
+"""Late events: which delta file changed a row last, and when that change happened."""
 
 from datetime import datetime
 
@@ -27,8 +27,8 @@ def tables_of(lake: Lake) -> set[str]:
 
 
 def forget(connection: duckdb.DuckDBPyConnection, table: str) -> datetime | None:
-    """Forget the events of a table, as its file comes in anew, and return the newest time that any of them had or followed."""
-    newest = floor(connection, table)
+    """Clear the change log of a table when a full file arrives, and return the newest event time that it had."""
+    newest = watermark(connection, table)
     if tables.exists(connection, EVENTS.table):
         told = connection.execute(f'SELECT max(event_time) FROM {EVENTS.table} WHERE "table" = ?', [table]).fetchone()
         newest = max((time for time in (newest, told[0] if told else None) if time is not None), default=None)
@@ -37,8 +37,8 @@ def forget(connection: duckdb.DuckDBPyConnection, table: str) -> datetime | None
     return newest
 
 
-def floor(connection: duckdb.DuckDBPyConnection, table: str) -> datetime | None:
-    """Return the time before which the table's file has the last word; None if it has none."""
+def watermark(connection: duckdb.DuckDBPyConnection, table: str) -> datetime | None:
+    """Return the watermark of a table: its file stands for all events before that time. None if it has none."""
     row = connection.execute(f"SELECT as_of FROM {FILES.table} WHERE key = ?", [table]).fetchone()
     return row[0] if row else None
 
@@ -50,29 +50,29 @@ def last_arrival(connection: duckdb.DuckDBPyConnection) -> int:
     return scalar(connection, f"SELECT coalesce(max(arrival), 0) FROM {DELTAS.table}")
 
 
-def judge(words: pl.DataFrame, known: pl.DataFrame, floor: datetime | None) -> pl.DataFrame:
-    """Say of each word (row, key, op, event_time) of one file what becomes of it.
+def resolve(changes: pl.DataFrame, known: pl.DataFrame, watermark: datetime | None) -> pl.DataFrame:
+    """Resolve the changes (row, key, op, event_time) of one file: which of them count.
 
-    A word counts unless it is older than another one that came before it: than what is known of its key (key, event_time),
-    than the table's own file, or than an earlier row of the same file. At equal times, and without a time, it counts by
-    its arrival: it comes after all that came before. The last word that counts is the one that is done.
+    A change is late, and does not count, if its event_time is before the newest one that is known of its key, before the
+    watermark, or before that of an earlier row of the same file. At equal times, and without a time, the later row counts.
+    Of the changes of one key that count, the last one is applied; it supersedes the others.
 
     Returns:
-        The words with `is_stale`, `is_last`, and `newest`, the newest time known of the key once they are taken in.
+        The changes with `is_late`, `is_last`, and `newest`, the newest time known of the key once they are taken in.
     """
     time = pl.col("event_time")
-    ordered = words.sort("row").join(
+    ordered = changes.sort("row").join(
         known.select("key", before="event_time"), on="key", how="left", maintain_order="left"
     )
     ordered = ordered.with_columns(
         reached=pl.max_horizontal(
-            "before", pl.lit(floor, time_type()), time.cum_max().forward_fill().shift(1).over("key")
+            "before", pl.lit(watermark, time_type()), time.cum_max().forward_fill().shift(1).over("key")
         )
     )
-    ordered = ordered.with_columns(is_stale=(time < pl.col("reached")).fill_null(False))
-    counting = pl.when(~pl.col("is_stale"))
+    ordered = ordered.with_columns(is_late=(time < pl.col("reached")).fill_null(False))
+    counting = pl.when(~pl.col("is_late"))
     return ordered.with_columns(
-        is_last=~pl.col("is_stale") & (pl.col("row") == counting.then("row").max().over("key")),
+        is_last=~pl.col("is_late") & (pl.col("row") == counting.then("row").max().over("key")),
         newest=pl.max_horizontal("before", counting.then(time).max().over("key")),
     ).drop("before", "reached")
 
@@ -96,7 +96,7 @@ def known(connection: duckdb.DuckDBPyConnection, table: str, keys: pl.DataFrame)
 
 
 def record(connection: duckdb.DuckDBPyConnection, table: str, last: pl.DataFrame, arrival: int) -> None:
-    """Keep the last words (key, op, newest) of a delta on the rows of a table."""
+    """Keep the last changes (key, op, newest) of a delta on the rows of a table."""
     rows = last.select(
         pl.format("{} {}", pl.lit(table), "key").alias("key"),
         pl.lit(table).alias("table"),
@@ -106,7 +106,7 @@ def record(connection: duckdb.DuckDBPyConnection, table: str, last: pl.DataFrame
         pl.lit(arrival, pl.Int64).alias("arrival"),
         pl.lit(str(arrival)).alias(INPUT_HASH),
     )
-    connection.register("spoken_keys", rows.select("key"))
-    current = tables.hashes(connection, EVENTS, "key IN (FROM spoken_keys)")
+    connection.register("changed_keys", rows.select("key"))
+    current = tables.hashes(connection, EVENTS, "key IN (FROM changed_keys)")
     tables.write(connection, EVENTS, plan(rows, current), current, [rows])
-    connection.unregister("spoken_keys")
+    connection.unregister("changed_keys")

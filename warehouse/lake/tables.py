@@ -23,6 +23,8 @@ _KEPT = ("raw", "quarantine", "evaluation", "monitoring", "registry.snapshots", 
 
 _RENAMED = {
     "system": "ranker",
+    "overruled": "superseded",
+    "stale": "late",
     **{f"{name}_catalogue_rank": f"{name}_catalog_rank" for name in ("model", "encoder", "bm25", "random", "previous")},
 }
 """Columns of homes of format 2 by their name of then."""

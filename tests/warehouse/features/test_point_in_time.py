@@ -56,7 +56,7 @@ def fill(connection, table, events):
     )
 
 
-def judge(connection, pairs):
+def resolve(connection, pairs):
     """Put pairs (key, product_key, context_key, judged_at) into training.pairs."""
     schema = {"key": pl.String, "product_key": pl.String, "context_key": pl.String, "judged_at": TIME}
     frame = pl.DataFrame(pairs, schema=schema, orient="row").with_columns(query_key="key")
@@ -107,7 +107,7 @@ def test_every_look_up_agrees_with_looking_at_every_event(lake, history) -> None
     expected = [in_force(events, entity, time, ttl) for entity, time in points]
     with undone(lake):
         fill(lake, table, events)
-        judge(lake, [(f"{row:02}", entity, None, time) for row, (entity, time) in enumerate(points)])
+        resolve(lake, [(f"{row:02}", entity, None, time) for row, (entity, time) in enumerate(points)])
         register(lake, table)
         point_in_time.match_pairs(lake)
 
@@ -156,7 +156,7 @@ def test_a_value_counts_from_its_very_time_up_to_its_very_maximum_age(lake, afte
 def test_the_check_sees_an_event_from_the_future_and_one_too_old(lake) -> None:
     table = declare()
     fill(lake, table, [("us:A", START, 1.0)])
-    judge(lake, [("p", "us:A", None, START)])
+    resolve(lake, [("p", "us:A", None, START)])
     register(lake, table)
     point_in_time.match_pairs(lake)
     assert point_in_time.broken_pairs(lake) == 0
@@ -210,7 +210,7 @@ def test_pairs_see_the_features_of_their_query_and_of_their_context(lake) -> Non
     visits, groups = declare(name="visits", entity="query"), declare(name="groups", entity="context")
     fill(lake, visits, [("p1", START, 1.0)])
     fill(lake, groups, [("young", START, 2.0)])
-    judge(lake, [("p1", "us:A", "young", START), ("p2", "us:A", None, START)])
+    resolve(lake, [("p1", "us:A", "young", START), ("p2", "us:A", None, START)])
     register(lake, visits, groups)
     point_in_time.match_pairs(lake)
     seen = point_in_time.add_training_features(lake, pl.DataFrame({"key": ["p1", "p2"]}))

@@ -78,7 +78,7 @@ def refusals(lake: Lake) -> list[tuple[str, str]]:
 
 
 def counts(applied: Applied) -> dict[str, int]:
-    names = ("inserted", "updated", "deleted", "unchanged", "unknown", "overruled", "stale", "refused")
+    names = ("inserted", "updated", "deleted", "unchanged", "unknown", "superseded", "late", "refused")
     return {name: getattr(applied, name) for name in names if getattr(applied, name)}
 
 
@@ -128,7 +128,7 @@ def test_judgements_are_known_by_their_columns(raw_lake: Lake, delta: Write, jud
 def test_a_deleted_product_is_not_brought_back_by_an_older_upsert(raw_lake: Lake, delta: Write) -> None:
     bring_in(raw_lake, delta(delete("P1", NOON)))
     (late,) = bring_in(raw_lake, delta(upsert("P1", "Late", EARLIER)))
-    assert counts(late) == {"stale": 1}
+    assert counts(late) == {"late": 1}
     assert "us:P1" not in titles(raw_lake)
     bring_in(raw_lake, delta(upsert("P1", "Back", LATER)))
     assert titles(raw_lake)["us:P1"] == "Back"
@@ -167,7 +167,7 @@ def test_a_row_without_a_time_comes_after_all_that_came_before_it(raw_lake: Lake
     bring_in(raw_lake, delta(upsert("P1", "Noon", NOON), upsert("P1", "Now"), upsert("P1", "Early", EARLIER)))
     assert titles(raw_lake)["us:P1"] == "Now"
     (late,) = bring_in(raw_lake, delta(upsert("P1", "Early", EARLIER)))
-    assert counts(late) == {"stale": 1}
+    assert counts(late) == {"late": 1}
     bring_in(raw_lake, delta(upsert("P1", "Later", LATER)))
     assert titles(raw_lake)["us:P1"] == "Later"
 
@@ -273,7 +273,7 @@ def test_a_full_file_replaces_what_deltas_said_and_older_events_come_too_late(
     ingest(raw_lake, write(products=[*products, product("P6", "us", "Rug")]))
     assert titles(raw_lake) == {"us:P1": "Nike <b>Running</b> Shoes 42", "us:P2": "Plain Mug", "us:P6": "Rug"}
     (late,) = bring_in(raw_lake, delta(delete("P1", EARLIER), delete("P6", EARLIER), delete("P2", LATER)))
-    assert counts(late) == {"deleted": 1, "stale": 2}
+    assert counts(late) == {"deleted": 1, "late": 2}
 
 
 def test_the_same_full_file_again_does_not_undo_the_deltas(

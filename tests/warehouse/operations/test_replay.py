@@ -78,7 +78,7 @@ def test_deltas_of_one_table_outlive_the_full_file_of_another(
     assert len(known.needed) == 5
     replay(home, beside)
     with beside.lake.reading() as connection:  # after.jsonl is older than what the full file replaced
-        assert connection.sql("SELECT stale FROM raw.deltas ORDER BY arrival").fetchall() == [(0,), (0,), (1,)]
+        assert connection.sql("SELECT late FROM raw.deltas ORDER BY arrival").fetchall() == [(0,), (0,), (1,)]
     assert sync(home.lake, beside.lake, RAW_TABLES) == {}
 
 
