@@ -102,7 +102,7 @@ def esci_like(queries: int, seed: int) -> tuple[Catalog, JudgedSet]:
     shares = random.dirichlet(3 * np.array([0.44, 0.34, 0.05, 0.17]), size=queries)
     lists = {
         (("es", "us")[query % 2], query): dict(
-            zip(random.permutation(300)[:20].tolist(), random.choice(LABELS, size=20, p=shares[query]), strict=True)
+            zip(random.permutation(300)[:20].tolist(), random.choice(LABELS[::-1], size=20, p=shares[query]), strict=True)
         )
         for query in range(queries)
     }
@@ -122,7 +122,7 @@ def test_random_order_scores_about_seven_tenths_on_lists_like_escis():
 def test_a_perfect_system_scores_one():
     catalog, judged = esci_like(40, seed=1)
     grade = np.zeros((len(judged), len(catalog)))
-    grade[np.repeat(np.arange(len(judged)), np.diff(judged.offsets)), judged.products] = 4 - judged.labels
+    grade[np.repeat(np.arange(len(judged)), np.diff(judged.offsets)), judged.products] = judged.labels + 1
     scores = {locale: grade[judged.slices[locale], part].tolist() for locale, part in catalog.slices.items()}
     rows = evaluate(judged, catalog, {"perfect": Fixed(scores)}, ks=(20,)).rows
     assert set(rows.filter(pl.col("n_exact") > 0)["ndcg"].round(12)) == {1.0}

@@ -28,7 +28,7 @@ def test_judgements_are_laid_out_by_locale_query_and_product_whatever_their_orde
         assert judged.queries.rows() == [("es", 2, "vino"), ("us", 9, "wine"), ("us", 10, "red shoe")]
         assert judged.offsets.tolist() == [0, 1, 2, 4]
         assert judged.products.tolist() == [0, 2, 1, 3]
-        assert judged.labels.tolist() == [2, 3, 1, 0]
+        assert judged.labels.tolist() == [1, 0, 2, 3]
         assert judged.exact.tolist() == [3]
         assert judged.exact_offsets.tolist() == [0, 0, 0, 1]
         assert judged.slices == {"es": slice(0, 1), "us": slice(1, 3)}
