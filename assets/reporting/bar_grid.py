@@ -77,14 +77,14 @@ def _name_bars(sheet: Any, panel: Panel, x: float, y: float, panel_width: float)
     step = panel_width / max(len(panel.names), 1)
     for position, name in enumerate(panel.names):
         label = name.split(": ")[-1].removeprefix("= ")
-        corner = (x + (position + 0.5) * step, y - 0.05)
+        anchor = (x + (position + 0.5) * step, y - 0.05)
         sheet.text(
-            *corner, as_latin(label)[:_NAME_CHARS], fontsize=6, rotation=90, ha="center", va="top", parse_math=False
+            *anchor, as_latin(label)[:_NAME_CHARS], fontsize=6, rotation=90, ha="center", va="top", parse_math=False
         )
     if len(panel.series) > 1:
         for number, (color, name) in enumerate(zip(_COLORS, panel.series, strict=False)):
-            corner = (x + panel_width - 0.05, y + _HEIGHT - _TOP - _BOTTOM - 0.1 - 0.12 * number)
-            sheet.text(*corner, as_latin(name), color=color, fontsize=7, ha="right", va="center", parse_math=False)
+            anchor = (x + panel_width - 0.05, y + _HEIGHT - _TOP - _BOTTOM - 0.1 - 0.12 * number)
+            sheet.text(*anchor, as_latin(name), color=color, fontsize=7, ha="right", va="center", parse_math=False)
 
 
 def as_latin(text: str) -> str:

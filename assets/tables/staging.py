@@ -36,7 +36,7 @@ def staging_queries(
 def staging_judgements(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
-    """Join judgements to their products; those whose product is not there go to quarantine."""
+    """Join judgements to their products; move those without a product to quarantine."""
     lake, marks = run_context.home.lake, run_context.marks
     with marks.writing() as connection:
         change, refused = refresh(

@@ -15,7 +15,7 @@ from warehouse.operations import consistency
 def training_queries(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
-    """Carve validation from train, keep test queries out of train."""
+    """Split validation off train, and keep test queries out of train."""
     lake, marks = run_context.home.lake, run_context.marks
     with marks.writing() as connection:
         change, _ = refresh(connection, "training.queries", lake.settings, marks, whole=run_context.compares_whole)
@@ -37,7 +37,7 @@ def training_pairs(
     "training.pairs", "No train or validation query string stands in test of the same locale.", is_blocking=True
 )
 def train_is_apart_from_test(run_context: RunContext) -> dg.AssetCheckResult:
-    """Assert that the model never sees a query that it is measured on."""
+    """Assert that the model is never trained on a query of the test split."""
     with run_context.home.lake.reading() as connection:
         leaked = consistency.leaked_queries(connection)
     return dg.AssetCheckResult(passed=leaked == 0, metadata={"leaked_queries": leaked})
