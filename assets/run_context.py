@@ -19,7 +19,7 @@ _MARKS = "watermarks"
 
 def silent(_task: str, _total: int | None) -> Callable[[int], None]:
     """Show no progress."""
-    return lambda _done: None
+    return lambda _progress: None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The end of a run: the writes that wait until the run has ended.
 
 They are the advanced watermarks of tables and of passed checks, in one commit, and the as-of point. The next run repeats
-what a killed run left out.
+the writes that a killed run left out.
 """
 
 from collections.abc import Callable, Iterator

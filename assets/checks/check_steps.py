@@ -29,12 +29,16 @@ from warehouse.operations import consistency
 def features_are_steady(run_context: RunContext) -> dg.AssetCheckResult:
     """Warn of features whose PSI reaches the setting drift_warning, over all locales or in one."""
     settings = run_context.monitoring
-    moved = drifted(drift.drift(run_context.home.lake, watched_models(run_context)), settings, settings.drift_warning)
-    names = sorted({f"{table}.{column}" for table, column in moved.select("table_name", "column_name").iter_rows()})
+    drifted_rows = drifted(
+        drift.drift(run_context.home.lake, watched_models(run_context)), settings, settings.drift_warning
+    )
+    names = sorted(
+        {f"{table}.{column}" for table, column in drifted_rows.select("table_name", "column_name").iter_rows()}
+    )
     return dg.AssetCheckResult(
-        passed=moved.is_empty(),
+        passed=drifted_rows.is_empty(),
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"drifted_columns": names, "drift": drift_table(moved), "threshold": settings.drift_warning},
+        metadata={"drifted_columns": names, "drift": drift_table(drifted_rows), "threshold": settings.drift_warning},
     )
 
 
@@ -102,9 +106,9 @@ def check_steps(
         names = {".".join(key.path) for key in asset.keys}
         blocking = [check for check in CHECKS if check.table in names and check.is_blocking]
         advisory = [check for check in CHECKS if check.table in names and not check.is_blocking]
-        own = [contract for contract in contracts if contract.table in names]
-        if own or blocking:
-            yield _blocking_step(f"{asset.op.name}_checks", own, blocking)
+        asset_contracts = [contract for contract in contracts if contract.table in names]
+        if asset_contracts or blocking:
+            yield _blocking_step(f"{asset.op.name}_checks", asset_contracts, blocking)
         if advisory:
             yield _advisory_step(f"{asset.op.name}_advisory_checks", advisory)
 

@@ -43,7 +43,7 @@ def embeddings_texts(
     texts = product_texts(products) + query_texts(datasets.queries(lake, keys=query_keys))
     rows_before = run_context.home.embeddings.count(vectors.fingerprint)
     int8 = None if pinned_model else check_int8(run_context)
-    filled = vectors.fill(texts, partial(run_context.progress, "encoding texts"))
+    fill_result = vectors.fill(texts, partial(run_context.progress, "encoding texts"))
     with lake.reading() as connection:
         versions = [change_feed.data_version(connection, table) for table in _READ]
     rows = run_context.home.embeddings.count(vectors.fingerprint)
@@ -57,5 +57,5 @@ def embeddings_texts(
             "encoder": vectors.fingerprint,
             **first_rows(("key", "text"), [(text_hash(text), text) for text in texts[:5]]),
         },
-        {"texts": filled.distinct, "texts_encoded": rows - rows_before, **({"int8": int8} if int8 else {})},
+        {"texts": fill_result.distinct, "texts_encoded": rows - rows_before, **({"int8": int8} if int8 else {})},
     )

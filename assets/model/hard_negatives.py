@@ -50,13 +50,13 @@ def negatives(
     else:
         inputs = digest(*stored.versions(lake), TextVectors(run_context).fingerprint, settings.model_dump_json())
         if stored.mined_from(lake) != inputs:
-            rows, counts = mined(run_context)
+            rows, counts = mine_negatives(run_context)
             changes = stored.write(lake, rows, pl.DataFrame({"key": "negatives", "inputs": inputs, **counts}))
     for contract in (NEGATIVES, MINING):
         yield table_result(context, run_context, contract.table, changes.get(contract.table, {}))
 
 
-def mined(run_context: RunContext) -> tuple[pl.DataFrame, dict[str, int]]:
+def mine_negatives(run_context: RunContext) -> tuple[pl.DataFrame, dict[str, int]]:
     """Return the rows of training.negatives and the counts of training.mining; mine one locale at a time.
 
     Memory holds the texts, the query vectors and the vectors of `product_rows` products.

@@ -11,7 +11,7 @@ from assets.core.table_asset import result, table_asset, table_result
 from assets.keys import asset_key
 from assets.model import hard_negatives
 from assets.reporting import plots
-from assets.reporting.pictures import drawn
+from assets.reporting.pictures import picture_metadata
 from assets.run_context import RunContext
 from assets.services.text_vectors import TextVectors
 from assets.services.training_arrays import training_data
@@ -63,14 +63,14 @@ def two_tower(context: dg.AssetExecutionContext, run_context: dg.ResourceParam[R
     log = training_log(model_id, manifest["metadata"]["history"], manifest["best_epoch"])
     with run_context.home.lake.writing() as connection:
         change = tables.refresh_from(connection, LOG, log, f"model_id = '{model_id}'")
-    curves = drawn(context, "model.two_tower", ["curves"], [log], lambda: [plots.training_curves(log)])
+    curves = picture_metadata(context, "model.two_tower", ["curves"], [log], lambda: [plots.training_curves(log)])
     metadata = {**curves, "notes": "; ".join(manifest["notes"]), "alpha": manifest["alpha"]}
-    facts = {"model": model_id, "trained": is_new} | (trained_in_vain(manifest["notes"]) if is_new else {})
+    facts = {"model": model_id, "trained": is_new} | (failed_training_warning(manifest["notes"]) if is_new else {})
     yield result(context, run_context, "model.two_tower", model_id, metadata, facts)
     yield table_result(context, run_context, LOG.table, change.counts)
 
 
-def trained_in_vain(notes: Sequence[str]) -> dict[str, str]:
+def failed_training_warning(notes: Sequence[str]) -> dict[str, str]:
     """Return the warning that a new model learnt nothing, with its notes on the reasons; empty without notes."""
     return {"warning": f"the new model learnt nothing: {'; '.join(notes)}"} if notes else {}
 
@@ -94,8 +94,8 @@ def model_name(run_context: RunContext) -> str:
     specs = [
         str(feature_spec(table, run_context.home.feature_views)) for table in ("features.queries", "features.products")
     ]
-    mined = [hard_negatives.fingerprint(run_context)] if run_context.training.mined_per_query else []
-    return digest(pairs, feature_views, vocabulary, TextVectors(run_context).fingerprint, settings, *specs, *mined)
+    negatives = [hard_negatives.fingerprint(run_context)] if run_context.training.mined_per_query else []
+    return digest(pairs, feature_views, vocabulary, TextVectors(run_context).fingerprint, settings, *specs, *negatives)
 
 
 def pairs_fingerprint(run_context: RunContext) -> str:

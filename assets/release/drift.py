@@ -9,7 +9,7 @@ import polars as pl
 from assets.core.table_asset import table_asset, table_result
 from assets.model.two_tower import model_name
 from assets.reporting import plots
-from assets.reporting.pictures import drawn
+from assets.reporting.pictures import picture_metadata
 from assets.run_context import RunContext
 from models.towers.checkpoint_files import MANIFEST_FILE, read_manifest
 from warehouse.features import drift as monitoring
@@ -29,13 +29,13 @@ def monitoring_tables(
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Measure missing drift. The transactions of the feature tables already wrote versions and statistics."""
     lake, models = run_context.home.lake, watched_models(run_context)
-    compared = monitoring.measure_drift(lake, {model: trained_on(run_context, model) for model in models})
+    comparisons = monitoring.measure_drift(lake, {model: training_versions(run_context, model) for model in models})
     drift = monitoring.drift(lake, models)
     notable = monitoring.drifted(drift, run_context.monitoring, run_context.monitoring.drift_notable)
     metadata: dict[str, Any] = {"moved": drift_table(notable)}
     if drift.height:
         bounds = run_context.monitoring.drift_notable, run_context.monitoring.drift_warning
-        metadata |= drawn(
+        metadata |= picture_metadata(
             context,
             "monitoring.drift",
             ["psi", "distributions"],
@@ -44,7 +44,7 @@ def monitoring_tables(
         )
     for table in TABLES:
         is_drift = table == "monitoring.drift"
-        facts = {"comparisons": compared} if is_drift else {}
+        facts = {"comparisons": comparisons} if is_drift else {}
         yield table_result(context, run_context, table, facts, metadata if is_drift else {})
 
 
@@ -57,7 +57,7 @@ def watched_models(run_context: RunContext) -> list[str]:
     return sorted({model_name(run_context)} | ({live.model_id} if live else set()))
 
 
-def trained_on(run_context: RunContext, model_id: str) -> dict[str, str]:
+def training_versions(run_context: RunContext, model_id: str) -> dict[str, str]:
     """Return the versions of the feature tables that a model was trained on, if its checkpoint names them."""
     directory = run_context.home.models / model_id
     if not (directory / MANIFEST_FILE).exists():

@@ -10,7 +10,7 @@ from assets.core.table_asset import table_asset, table_result
 from assets.model.two_tower import model_name
 from assets.release.promotion_gate import current_gate_result, winner
 from assets.reporting.evaluation_report import report
-from assets.reporting.pictures import drawn
+from assets.reporting.pictures import picture_metadata
 from assets.run_context import RunContext
 from assets.services.offline_evaluation import BASELINES, EvaluationTarget, measure, previous_model
 from assets.services.serving_model import ServingModel
@@ -51,7 +51,7 @@ def evaluation(
     pictures = {}
     if metrics.height:
         queries = datasets.compared_queries(run_context.home.lake, challenger)
-        pictures = drawn(
+        pictures = picture_metadata(
             context, "evaluation.metrics", ["report"], [metrics, queries], lambda: [report(metrics, queries)]
         )
     for table in TABLES:
@@ -129,9 +129,9 @@ def _metric_rows(model_id: str, metrics: pl.DataFrame, inputs: str) -> pl.DataFr
     )
 
 
-def _query_rows(model_id: str, measured: Evaluation, texts: pl.DataFrame) -> pl.DataFrame:
+def _query_rows(model_id: str, evaluation: Evaluation, texts: pl.DataFrame) -> pl.DataFrame:
     return (
-        measured.rows.join(texts, on=["locale", "query_id"])
+        evaluation.rows.join(texts, on=["locale", "query_id"])
         .rename(
             {
                 "recall@10": "recall_at_10",
@@ -147,11 +147,13 @@ def _query_rows(model_id: str, measured: Evaluation, texts: pl.DataFrame) -> pl.
     )
 
 
-def _ranking_rows(model_id: str, measured: Evaluation, texts: pl.DataFrame) -> pl.DataFrame:
-    places = [f"{ranker}_{rank}" for ranker in _RANKED for rank in ("rank", "catalog_rank")]
-    unmeasured = [pl.lit(None, pl.Int64).alias(name) for name in places if name not in measured.rankings.columns]
+def _ranking_rows(model_id: str, evaluation: Evaluation, texts: pl.DataFrame) -> pl.DataFrame:
+    rank_columns = [f"{ranker}_{rank}" for ranker in _RANKED for rank in ("rank", "catalog_rank")]
+    null_columns = [
+        pl.lit(None, pl.Int64).alias(name) for name in rank_columns if name not in evaluation.rankings.columns
+    ]
     return (
-        measured.rankings.with_columns(unmeasured)
+        evaluation.rankings.with_columns(null_columns)
         .join(texts, on=["locale", "query_id"])
         .with_columns(
             key=pl.format("{}:{}:{}:{}", pl.lit(model_id), "locale", "query_id", "product_id"),

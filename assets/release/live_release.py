@@ -91,13 +91,13 @@ def releases_live(
     else:
         is_same_model = live is not None and live.model_id == model_id
         gate = json.loads(live.metrics).get("gate") if live is not None and is_same_model else gate_facts
-        measured = summary(datasets.metrics(home.lake, model_id))
+        metrics_summary = summary(datasets.metrics(home.lake, model_id))
         published = _publish(
             ServingModel.of(run_context, model_id),
             kind="catalog" if is_same_model else "model",
             snapshot=snapshot,
             published_at=now,
-            metrics=json.dumps({"as_of": as_of.isoformat(), **measured, "gate": gate}),
+            metrics=json.dumps({"as_of": as_of.isoformat(), **metrics_summary, "gate": gate}),
             note=f"forced: {gate['reason']}" if gate and gate["decision"] == "forced" and not is_same_model else "",
         )
         release, is_new = published.release, published.is_new
@@ -114,7 +114,7 @@ def releases_live(
     return result(context, run_context, "releases.live", f"release-{release.release}", metadata, facts)
 
 
-def _stay(context: dg.AssetExecutionContext, run_context: RunContext, why: str) -> dg.MaterializeResult[Any]:
+def _stay(context: dg.AssetExecutionContext, run_context: RunContext, reason: str) -> dg.MaterializeResult[Any]:
     """Report that the live release stays.
 
     Raises:
@@ -122,8 +122,8 @@ def _stay(context: dg.AssetExecutionContext, run_context: RunContext, why: str) 
     """
     live = run_context.home.releases.live()
     if live is None:
-        raise WarehouseError(f"nothing can be published yet: {why}", "run the whole: stockroom build")
-    warning = f"release {live.release} stays: {why}; run the whole: stockroom build, or the job apply"
+        raise WarehouseError(f"nothing can be published yet: {reason}", "run the whole: stockroom build")
+    warning = f"release {live.release} stays: {reason}; run the whole: stockroom build, or the job apply"
     context.log.warning(warning)
     facts = {"release": live.release, "is_new": False, "snapshot": live.snapshot, "model": live.model_id}
     facts |= {"online_upserted": 0, "online_deleted": 0, "warning": warning}

@@ -55,7 +55,7 @@ def vectors_products(
     model = ServingModel.of(run_context, model_name(run_context))
     keys = None if run_context.reembed_all or run_context.compares_whole else model.changed("product")
     products = model.with_input_hash(datasets.products(run_context.home.lake, keys=keys))
-    written, version = embed(model, products, keys, reembed_all=run_context.reembed_all)
+    vector_write, version = embed(model, products, keys, reembed_all=run_context.reembed_all)
     live = live_champion(run_context, model.model_id)
     if live is not None and live.vector_table != model.vector_table:
         embed(live, live.with_input_hash(products))
@@ -74,7 +74,7 @@ def vectors_products(
             **lineage_metadata("vectors.products", run_context.home.feature_views),
             **first_rows(_PREVIEW_COLUMNS, products.select(_PREVIEW_COLUMNS).head(5).iter_rows()),
         },
-        {"upserted": written.upserted, "deleted": written.deleted},
+        {"upserted": vector_write.upserted, "deleted": vector_write.deleted},
     )
 
 
@@ -92,9 +92,9 @@ def embed(
         rows: Iterable[Rows] = store.differing(model.vector_table, _rows(model, products))
     else:
         rows = _rows(model, products.join(change.upsert, on="key", how="semi", maintain_order="left"))
-    written = store.apply(model.vector_table, rows, change.delete["key"].to_list(), model.dim)
+    vector_write = store.apply(model.vector_table, rows, change.delete["key"].to_list(), model.dim)
     share = model.run_context.release.max_unindexed_share
-    return written, store.refresh_index(model.vector_table, unindexed_share=share) if written.version else 0
+    return vector_write, store.refresh_index(model.vector_table, unindexed_share=share) if vector_write.version else 0
 
 
 def _rows(model: ServingModel, products: pl.DataFrame) -> Iterator[pa.Table]:

@@ -195,8 +195,8 @@ class _Pair:
                 f"{comparison.baseline:.4f}"
             ]
         if live is not None and self.champion is None:
-            why = unservable_reason(self.run_context, live.model_id)
-            clauses.append(f"the live model {live.model_id} could not be asked: {why}")
+            reason = unservable_reason(self.run_context, live.model_id)
+            clauses.append(f"the live model {live.model_id} could not be asked: {reason}")
         if self.demoted_by is not None:
             rollback = self.demoted_by
             clauses.append(f"it was live before, and release {rollback.release} went back from it ({rollback.note})")

@@ -14,7 +14,7 @@ _INPUTS_DIGEST = "drawn_from"
 _CODE = ("reporting/plots.py", "reporting/bar_grid.py", "reporting/evaluation_report.py")
 
 
-def drawn(
+def picture_metadata(
     context: dg.AssetExecutionContext,
     table: str,
     names: Sequence[str],

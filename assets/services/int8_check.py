@@ -23,11 +23,11 @@ from warehouse.lake import tables
 
 _ALONE_TEXTS = 64
 
-Measured = dict[str, Any]
+Int8Measurement = dict[str, Any]
 """recall@10 in int8 and in f32, their difference, the numbers of queries and products, and `inputs`, a digest."""
 
 
-def check_int8(run_context: RunContext) -> Measured | None:
+def check_int8(run_context: RunContext) -> Int8Measurement | None:
     """Return the recall that int8 loses against f32 on validation queries, or None if the encoder does not run in int8.
 
     The search covers `int8_products` products: the judged ones of these queries, and others drawn by the seed. Each encoder
@@ -41,27 +41,28 @@ def check_int8(run_context: RunContext) -> Measured | None:
         return None
     record = run_context.home.encoders / f"{TextVectors(run_context).fingerprint}.int8.json"
     inputs = _inputs(run_context)
-    measured = _read_record(record, inputs) or _measure(run_context) | {"inputs": inputs}
+    measurement = _read_record(record, inputs) or _measure(run_context) | {"inputs": inputs}
     record.parent.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
+    record.write_text(json.dumps(measurement, indent=2) + "\n", encoding="utf-8")
     hint = "set STOCKROOM_ENCODER__PRECISION=auto"
-    if not measured["queries"]:
+    if not measurement["queries"]:
         raise ModelError("int8 cannot be measured: no validation query has an Exact product", hint)
-    if measured["int8_loss"] > settings.int8_loss:
+    if measurement["int8_loss"] > settings.int8_loss:
         raise ModelError(
-            f"int8 finds less than f32: recall@10 {measured['int8_recall_at_10']:.4f} against "
-            f"{measured['f32_recall_at_10']:.4f} on {measured['queries']:,} validation queries among "
-            f"{measured['products']:,} products, a loss of {measured['int8_loss']:.4f}, and {settings.int8_loss:g} is allowed",
+            f"int8 finds less than f32: recall@10 {measurement['int8_recall_at_10']:.4f} against "
+            f"{measurement['f32_recall_at_10']:.4f} on {measurement['queries']:,} validation queries among "
+            f"{measurement['products']:,} products, a loss of {measurement['int8_loss']:.4f}, "
+            f"and {settings.int8_loss:g} is allowed",
             f"{hint}, or allow more with STOCKROOM_ENCODER__INT8_LOSS",
         )
-    return measured
+    return measurement
 
 
-def _read_record(record: Path, inputs: str) -> Measured | None:
+def _read_record(record: Path, inputs: str) -> Int8Measurement | None:
     if not record.is_file():
         return None
-    measured: Measured = json.loads(record.read_text(encoding="utf-8"))
-    return measured if measured["inputs"] == inputs else None
+    measurement: Int8Measurement = json.loads(record.read_text(encoding="utf-8"))
+    return measurement if measurement["inputs"] == inputs else None
 
 
 def _inputs(run_context: RunContext) -> str:
@@ -70,7 +71,7 @@ def _inputs(run_context: RunContext) -> str:
     return digest(pairs, str(run_context.encoder.int8_products), str(run_context.training.seed))
 
 
-def _measure(run_context: RunContext) -> Measured:
+def _measure(run_context: RunContext) -> Int8Measurement:
     """Search with both precisions for every validation query."""
     judgements = datasets.validation_judgements(run_context.home.lake)
     products = _catalog(run_context, judgements)
@@ -102,14 +103,14 @@ def _catalog(run_context: RunContext, judgements: pl.DataFrame) -> pl.DataFrame:
     is_judged = products["key"].is_in(judgements["product_key"].implode())
     missing = max(0, run_context.encoder.int8_products - int(is_judged.sum()))
     others = np.flatnonzero(~is_judged.to_numpy())
-    drawn = np.random.default_rng(run_context.training.seed).choice(others, min(missing, len(others)), replace=False)
-    return products[np.sort(np.concatenate([np.flatnonzero(is_judged.to_numpy()), drawn]))]
+    sample = np.random.default_rng(run_context.training.seed).choice(others, min(missing, len(others)), replace=False)
+    return products[np.sort(np.concatenate([np.flatnonzero(is_judged.to_numpy()), sample]))]
 
 
 def _refuse_neighbours(vectors: TextVectors, texts: list[str]) -> None:
     """Refuse an encoder whose vector of a text depends on the other texts, which int8 on this CPU may do."""
-    alone = np.concatenate([vectors.encoded([text]) for text in texts])
-    if not np.array_equal(alone, vectors.cached(texts)):
+    single_vectors = np.concatenate([vectors.encoded([text]) for text in texts])
+    if not np.array_equal(single_vectors, vectors.cached(texts)):
         raise ModelError(
             "int8 on this CPU gives a text a vector that depends on the texts beside it",
             "set STOCKROOM_ENCODER__PRECISION=auto",

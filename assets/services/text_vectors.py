@@ -47,9 +47,9 @@ class TextVectors:
         settings, folder = self._run_context.encoder, self._run_context.home.encoders
         return f"encoder {self.fingerprint}", lambda: open_encoder(settings, folder, self.fingerprint)
 
-    def fill(self, texts: list[str], announce: Announce = lambda _total: lambda _done: None) -> FillResult:
+    def fill(self, texts: list[str], announce: Announce = lambda _total: lambda _count: None) -> FillResult:
         """Encode the texts that are not cached; `announce` takes their number and returns a progress function."""
-        bar: Callable[[int], None] = lambda _done: None  # noqa: E731
+        bar: Callable[[int], None] = lambda _count: None  # noqa: E731
         submitted = 0
 
         def start(total: int) -> None:
@@ -59,7 +59,7 @@ class TextVectors:
         def encode(unseen: list[str]) -> Matrix:
             nonlocal submitted
             offset, submitted = submitted, submitted + len(unseen)
-            return self.encoder.encode(unseen, lambda done: bar(offset + done))
+            return self.encoder.encode(unseen, lambda count: bar(offset + count))
 
         return self._run_context.home.embeddings.fill(texts, encode, self.fingerprint, on_start=start)
 

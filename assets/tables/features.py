@@ -6,7 +6,7 @@ import dagster as dg
 
 from assets.core.table_asset import table_asset, table_result
 from assets.reporting import plots
-from assets.reporting.pictures import drawn
+from assets.reporting.pictures import picture_metadata
 from assets.run_context import RunContext
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import drift
@@ -28,7 +28,9 @@ def feature_asset(table: str) -> dg.AssetsDefinition:
             if not run_context.pinned_model:
                 stats = drift.record(connection, CONTRACTS[table], run_context.monitoring)
                 if stats.height:
-                    pictures = drawn(context, table, ["distributions"], [stats], lambda: [plots.distributions(stats)])
+                    pictures = picture_metadata(
+                        context, table, ["distributions"], [stats], lambda: [plots.distributions(stats)]
+                    )
         return table_result(context, run_context, table, change.counts, pictures)
 
     definition: dg.AssetsDefinition = dg.asset(**table_asset(table))(features)

@@ -35,13 +35,13 @@ def raw_tables(
     allow_loss = run_context.allow_loss
     with keeping(home, [*files, *deltas]):
         ingested = ingest(home.lake, folder, files, allow_loss=allow_loss) if folder else []
-        applied = apply_deltas(home.lake, deltas, allow_loss=allow_loss)
+        delta_results = apply_deltas(home.lake, deltas, allow_loss=allow_loss)
     facts_by_table = {one.table: _facts(one) for one in ingested}
     with home.lake.writing() as connection:
         ensure(connection)
     forget_superseded(home)
-    facts_by_table["raw.deltas"] = {"files": [asdict(one) for one in applied]}
-    warnings = [one.warning for one in applied if one.warning]
+    facts_by_table["raw.deltas"] = {"files": [asdict(one) for one in delta_results]}
+    warnings = [one.warning for one in delta_results if one.warning]
     if warnings:
         facts_by_table["raw.deltas"]["warning"] = "; ".join(warnings)
     for table in RAW_TABLES:

@@ -29,8 +29,10 @@ def training_pairs(
     """Grade the judged pairs of the queries that have a split."""
     lake, marks = run_context.home.lake, run_context.marks
     with marks.writing() as connection:
-        change, refused = refresh(connection, "training.pairs", lake.settings, marks, whole=run_context.compares_whole)
-    return table_result(context, run_context, "training.pairs", {**change.counts, "quarantined": refused})
+        change, refused_rows = refresh(
+            connection, "training.pairs", lake.settings, marks, whole=run_context.compares_whole
+        )
+    return table_result(context, run_context, "training.pairs", {**change.counts, "quarantined": refused_rows})
 
 
 @table_check(

@@ -98,7 +98,7 @@ def _convert(settings: EncoderSettings, folder: Path) -> dict[str, Any]:
         # Branches on shapes become constants. They hold for every text; a test compares with sentence-transformers.
         warnings.filterwarnings("ignore", message="Converting a tensor to a Python boolean")
         try:
-            converted = openvino.convert_model(
+            openvino_model = openvino.convert_model(
                 Embedding(),
                 example_input={"input_ids": torch.ones_like(mask), "attention_mask": mask},
                 input=[("input_ids", free, openvino.Type.i64), ("attention_mask", free, openvino.Type.i64)],
@@ -109,8 +109,8 @@ def _convert(settings: EncoderSettings, folder: Path) -> dict[str, Any]:
                 "set STOCKROOM_ENCODER__BACKEND=torch",
             ) from error
     if resolve_precision(settings) == "int8":
-        quantise_weights(converted)
-    openvino.save_model(converted, folder / "encoder.xml", compress_to_fp16=False)
+        quantise_weights(openvino_model)
+    openvino.save_model(openvino_model, folder / "encoder.xml", compress_to_fp16=False)
     truncating_tokenizer(model, settings.max_tokens).save(str(folder / "tokenizer.json"))
     return {"dim": int(model.get_embedding_dimension()), "pad_id": int(model.tokenizer.pad_token_id)}
 

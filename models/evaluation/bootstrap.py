@@ -55,7 +55,7 @@ def paired_bootstrap(a: ArrayLike, b: ArrayLike, *, samples: int = 2000, seed: i
     step = max(1, _CHUNK // count)
     for start in range(0, samples, step):
         stop = min(start + step, samples)
-        drawn = random.integers(count, size=(stop - start, count))
-        means[start:stop] = difference[drawn].mean(axis=1)  # (chunk, queries) to (chunk,)
+        resamples = random.integers(count, size=(stop - start, count))
+        means[start:stop] = difference[resamples].mean(axis=1)  # (chunk, queries) to (chunk,)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(difference.mean()), float(low), float(high))

@@ -47,9 +47,9 @@ def long_metrics(
     """
     rankers = set(evaluation.rows["ranker"].unique())
     rows: list[dict[str, object]] = []
-    for locale, name, part, own in _groups(evaluation):
+    for locale, name, part, group_evaluation in _groups(evaluation):
         group: dict[str, object] = {"locale": locale, "slice": name, "part": part}
-        for ranker, values in means(evaluation, own.rows).items():
+        for ranker, values in means(evaluation, group_evaluation.rows).items():
             rows += [
                 {**group, "ranker": ranker, "metric": metric, "value": value, "queries": values["queries"]}
                 for metric, value in values.items()
@@ -59,7 +59,7 @@ def long_metrics(
             if {target, baseline} <= rankers:
                 difference = {**group, "ranker": f"{target}_minus_{baseline}"}
                 metrics = compare(
-                    own, target, baseline, samples=samples, seed=seed, level=level, min_queries=min_queries
+                    group_evaluation, target, baseline, samples=samples, seed=seed, level=level, min_queries=min_queries
                 )
                 rows += [
                     {**difference, "metric": metric, "value": one["mean"], **{name: one[name] for name in _INTERVAL}}
@@ -77,5 +77,5 @@ def _groups(evaluation: Evaluation) -> Iterator[tuple[str, str, str, Evaluation]
         yield locale, WHOLE, WHOLE, replace(evaluation, rows=rows)
         for name, part in slices.select("slice", "part").unique().sort("slice", "part").iter_rows():
             members = slices.filter(slice=name, part=part)
-            own = rows.join(members, on=["locale", "query_id"], how="semi", maintain_order="left")
-            yield locale, name, part, replace(evaluation, rows=own)
+            group_rows = rows.join(members, on=["locale", "query_id"], how="semi", maintain_order="left")
+            yield locale, name, part, replace(evaluation, rows=group_rows)

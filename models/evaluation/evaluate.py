@@ -133,8 +133,8 @@ def evaluate(
             **{f"recall@{k}": recall(exact_ranks, judged.exact_offsets, k) for k in ks},
             "reciprocal_rank": reciprocal_rank(exact_ranks, judged.exact_offsets),
         }
-        measured = [pl.Series(metric, values, nan_to_null=True) for metric, values in columns.items()]
-        rows.append(queries.select(pl.lit(name).alias("ranker"), pl.all()).with_columns(*measured, *counts))
+        metric_columns = [pl.Series(metric, values, nan_to_null=True) for metric, values in columns.items()]
+        rows.append(queries.select(pl.lit(name).alias("ranker"), pl.all()).with_columns(*metric_columns, *counts))
         rank_columns += [pl.Series(f"{name}_rank", ranks), pl.Series(f"{name}_catalog_rank", ranks_in_catalog)]
     if not rows:
         raise ModelError("no ranker was given to evaluate", "name at least one")

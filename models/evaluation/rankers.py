@@ -72,11 +72,11 @@ class DenseRanker:
         """Score all products of one locale for its queries, in blocks of at most ``step``: (block, products)."""
         self._check(judged, catalog)
         products = self.product_vectors[catalog.slices[locale]]
-        later, first = _twins(products)
+        duplicates, originals = _duplicate_rows(products)
         for queries in _blocks(judged.slices[locale], step):
             scores = self.query_vectors[queries] @ products.T
             # A matrix product rounds differently from column to column: equal vectors would tie only by chance.
-            scores[:, later] = scores[:, first]
+            scores[:, duplicates] = scores[:, originals]
             yield scores
 
     def _check(self, judged: JudgedSet, catalog: Catalog) -> None:
@@ -153,7 +153,7 @@ def _blocks(queries: slice, step: int) -> Iterator[slice]:
     return (slice(start, min(start + step, queries.stop)) for start in range(queries.start, queries.stop, step))
 
 
-def _twins(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _duplicate_rows(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Find the rows with the vector of an earlier row, and the first row of each such vector: (duplicates,) each."""
     row_of_digest: dict[bytes, int] = {}
     digests = (hashlib.md5(vector.tobytes(), usedforsecurity=False).digest() for vector in vectors)

@@ -33,11 +33,11 @@ def product_side(directory: Path) -> ProductSide:
         return ProductSide(_digest(*(part.encode() for part in identity)), ())
     towers, features = manifest["towers"], manifest["features"]["product"]
     identity += [str(towers["layers"]), repr(manifest["alpha"]), json.dumps(features)]
-    own = ("branches.product.", f"trunks.{'shared' if towers['mode'] == 'tied' else 'product'}.")
+    prefixes = ("branches.product.", f"trunks.{'shared' if towers['mode'] == 'tied' else 'product'}.")
     weights = [
         part
         for name, tensor in sorted(read_tensors(directory, manifest).items())
-        if name.startswith(own)
+        if name.startswith(prefixes)
         for part in (name.encode(), tensor.tobytes())
     ]
     columns = (*features["numeric"], *features["categorical"])
