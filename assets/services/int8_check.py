@@ -85,7 +85,7 @@ def _measure(run_context: RunContext) -> Int8Measurement:
         vectors.fill(queries + texts, partial(run_context.progress, f"measuring {precision}"))
         rankers[precision] = DenseRanker(vectors.cached(queries), vectors.cached(texts))
         if precision == "int8":
-            _refuse_neighbours(vectors, texts[:: max(1, len(texts) // _ALONE_TEXTS)])
+            _refuse_batch_dependence(vectors, texts[:: max(1, len(texts) // _ALONE_TEXTS)])
     comparison = compare_recall(judged, catalog, rankers["int8"], rankers["f32"], seed=run_context.training.seed)
     int8, f32 = comparison.challenger, comparison.baseline
     return {
@@ -107,7 +107,7 @@ def _catalog(run_context: RunContext, judgements: pl.DataFrame) -> pl.DataFrame:
     return products[np.sort(np.concatenate([np.flatnonzero(is_judged.to_numpy()), sample]))]
 
 
-def _refuse_neighbours(vectors: TextVectors, texts: list[str]) -> None:
+def _refuse_batch_dependence(vectors: TextVectors, texts: list[str]) -> None:
     """Refuse an encoder whose vector of a text depends on the other texts, which int8 on this CPU may do."""
     single_vectors = np.concatenate([vectors.encoded([text]) for text in texts])
     if not np.array_equal(single_vectors, vectors.cached(texts)):
