@@ -1,4 +1,4 @@
-"""What exists: one thin Dagster asset for each table, model and index."""
+"""The assets: one thin Dagster asset for each table, model and index."""
 
 from stockroom_launcher import check_packages
 

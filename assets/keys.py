@@ -1,4 +1,4 @@
-"""Asset keys: an asset is found by its table's name."""
+"""Asset keys: an asset has the name of its table."""
 
 import dagster as dg
 

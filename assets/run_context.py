@@ -1,4 +1,4 @@
-"""The run context: the plain object that every asset is handed, whoever runs it."""
+"""The run context: the plain object that every asset gets, whoever runs it."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,20 +19,20 @@ _MARKS = "watermarks"
 
 def silent(_task: str, _total: int | None) -> Callable[[int], None]:
     """Show no progress."""
-    return lambda _done: None
+    return lambda _progress: None
 
 
 @dataclass(frozen=True)
 class RunContext:
     """Hold the home and the settings of one run.
 
-    `raw` is the ESCI folder to take in; without one a run goes on from what the lake holds. `deltas` are the delta files to
-    bring in after it. `pinned_model` names a model to go on with: none is trained and no plot drawn (it is to take seconds).
-    `anew` makes every vector of a held model again, whatever its inputs' hashes say, and keeps those that differ.
-    `force` publishes a new model that the gate refuses. `allow_loss` lets more rows go out of the catalog than the setting
-    warehouse.max_loss_share. `show_progress` is told of a long task and its size (None: unknown)
-    and returns what is told how much of it is done. `shared` holds what steps of the run share: see `once`.
-    `at_end` is what is to be written once the run has ended: see `assets.run_end`.
+    `raw` is the ESCI folder to ingest; without one a run starts from the lake's contents. `deltas` are the delta files to
+    ingest after it. `pinned_model` names a model to use: no model is trained and no plot drawn, so that the run takes seconds.
+    `reembed_all` computes every vector of a pinned model again, whatever its input hashes say, and writes those that differ.
+    `force` publishes a new model that the gate refuses. `allow_loss` lets more rows leave the catalog than the setting
+    warehouse.max_loss_share. `show_progress` takes the name and size of a long task (None: unknown) and returns a function
+    that takes the amount of finished work. `shared` holds the values that steps of the run share: see `cached`.
+    `at_end` holds the writes to make once the run has ended: see `assets.run_end`.
     """
 
     home: Home
@@ -56,40 +56,40 @@ class RunContext:
 
     @property
     def compares_whole(self) -> bool:
-        """Tell whether tables are compared row by row whatever their watermarks say: a build that brings nothing in does.
+        """Tell whether tables are compared row by row whatever their watermarks say, as in a build without new files.
 
-        So it also mends what was changed by hand.
+        Such a build also repairs manual changes.
         """
         return self.raw is None and not self.deltas and self.pinned_model is None
 
     @property
     def marks(self) -> RunMarks:
-        """Return the watermarks as this run sees them."""
+        """Return the watermarks of this run."""
         return self.cached(_MARKS, lambda: RunMarks(self.home.lake))
 
     def read_marks(self) -> RunMarks:
-        """Return the watermarks as a run that begins now sees them."""
+        """Read the watermarks again, as a run that starts now."""
         self.shared.pop((self.home.root, _MARKS), None)
         return self.marks
 
     def progress(self, task: str, total: int | None = None) -> Callable[[int], None]:
-        """Announce a long task; call what comes back with how much of it is done."""
+        """Announce a long task; return a function that takes the amount of finished work."""
         return self.show_progress(task, total)
 
     def cached(self, name: str, make: Callable[[], T]) -> T:
-        """Return what the run has of this name, made when it is first asked for.
+        """Return the run's value of this name, made on first use.
 
-        It must be what no step changes: an encoder, a model that is there, what the last build wrote down.
+        No step may change it: it is an encoder, an existing model, or a record of the last build.
         """
-        own = (self.home.root, name)
-        if own not in self.shared:
-            made: Future[T] = Future()
-            made.set_result(make())
-            self.shared[own] = made
-        return cast(T, self.shared[own].result())
+        key = (self.home.root, name)
+        if key not in self.shared:
+            value: Future[T] = Future()
+            value.set_result(make())
+            self.shared[key] = value
+        return cast(T, self.shared[key].result())
 
     def ahead(self, name: str, make: Callable[[], T]) -> None:
-        """Begin to make what will be asked for `once`, in a thread; what goes wrong there is raised to who asks."""
+        """Start to make a value of `cached` in a thread; `cached` raises the error if that fails."""
         thread = ThreadPoolExecutor(1)
         self.shared[self.home.root, name] = thread.submit(make)
         thread.shutdown(wait=False)

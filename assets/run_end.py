@@ -1,7 +1,7 @@
-"""The end of a run: what is written down only when it has ended.
+"""The end of a run: the writes that wait until the run has ended.
 
-Those are the watermarks that moved, of tables and of checks that passed, in one commit for all, and the as-of point. What a
-killed run leaves out is done again by the next one.
+They are the advanced watermarks of tables and of passed checks, in one commit, and the as-of point. The next run repeats
+the writes that a killed run left out.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,19 +11,19 @@ from assets.run_context import RunContext
 
 
 def at_end(run_context: RunContext, write: Callable[[], object]) -> None:
-    """Have something written once the run has ended."""
+    """Register a write for the end of the run."""
     run_context.at_end.append(write)
 
 
 @contextmanager
 def written_down(run_context: RunContext) -> Iterator[None]:
-    """Write down what was noted in a run once it has ended; only the watermarks if it ends in an error."""
+    """Make the registered writes once the run has ended; write only the watermarks if it ends in an error."""
     run_context.at_end.clear()
     marks = run_context.read_marks()
     try:
         yield
     except Exception:
-        with suppress(Exception):  # the error to tell is the first one
+        with suppress(Exception):  # report the first error
             marks.write()
         raise
     for write in run_context.at_end:

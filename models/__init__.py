@@ -1,7 +1,7 @@
-"""The model: encoder, towers, losses, training and metrics. The only home of torch."""
+"""The model: encoder, towers, losses, training and metrics. The only package that imports torch."""
 
 import os
 
-# Before torch is loaded: its threads else wait for each other by spinning, and a training step that shares its cores with
-# anything takes thirty times as long (150 steps on two busy cores: 72.7 s spinning, 2.6 s passive; 2.0 to 2.5 s when quiet).
+# Set before torch is loaded: by default its threads wait by spinning, and a training step on shared cores takes thirty
+# times as long (150 steps on two busy cores: 72.7 s spinning, 2.6 s passive; 2.0 to 2.5 s on idle cores).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -1,8 +1,8 @@
-"""The one error that the models raise for what a user can correct."""
+"""The error that the models raise for problems that a user can correct."""
 
 
 class ModelError(Exception):
-    """Say in one line what is wrong and how to correct it: neither part ends with a period, they are joined by a semicolon."""
+    """State a problem and its remedy in one line: a semicolon joins the two parts, and neither ends with a period."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(f"{message}\n  {hint}" if hint else message)
@@ -11,6 +11,6 @@ class ModelError(Exception):
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of another library's error without its period, to be quoted in one of ours."""
+    """Return the first line of another library's error without its period, to quote it in an error of ours."""
     line = next(iter(str(error).strip().splitlines()), type(error).__name__).strip()
     return line[:-1] if line.endswith(".") and line[-2:-1].isalnum() else line  # the dots of paths stay

@@ -1,4 +1,4 @@
-"""The ESCI labels: their codes and gains, for training and evaluation alike."""
+"""The ESCI labels: their codes and gains, for training and evaluation."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LABELS = ("I", "C", "S", "E")
-"""Irrelevant, Complement, Substitute, Exact: the code of a label is its position here, the higher the more relevant."""
+"""Irrelevant, Complement, Substitute, Exact: a label's code is its position; higher codes are more relevant."""
 
 LABEL_CODES = {label: code for code, label in enumerate(LABELS)}
 IRRELEVANT, COMPLEMENT, SUBSTITUTE, EXACT = range(len(LABELS))
@@ -16,7 +16,7 @@ GAINS: Mapping[str, float] = {"E": 1.0, "S": 0.1, "C": 0.01, "I": 0.0}
 """Gains of the ESCI paper (Reddy et al., 2022, arXiv 2206.06588, section 4.1): the headline ``ndcg``."""
 
 OFFICIAL_GAINS: Mapping[str, float] = {"E": 1.0, "S": 0.01, "C": 0.1, "I": 0.0}
-"""Gains as the data set's own code has them, S and C swapped: ``ndcg_official``, comparable with published numbers."""
+"""Gains of the data set's own code, with S and C swapped: ``ndcg_official``, comparable with published numbers."""
 
 
 def gains_of(labels: NDArray[np.integer[Any]], gains: Mapping[str, float] = GAINS) -> NDArray[np.float64]:

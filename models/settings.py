@@ -1,4 +1,4 @@
-"""Settings of the models: which encoder, which towers, how to train."""
+"""Settings of the models: encoder, towers and training."""
 
 from typing import Literal
 

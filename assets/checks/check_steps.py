@@ -1,4 +1,4 @@
-"""The asset checks: what must hold of every table and of the release before anyone relies on them."""
+"""The asset checks of every table and of the release, and the steps that run them."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +10,7 @@ from assets.core.table_check import TableCheck, table_check
 from assets.model.hard_negatives import negatives_are_not_relevant
 from assets.release.drift import drift_table, watched_models
 from assets.release.live_release import key_differences
-from assets.release.promotion_gate import current_gate_result, shown
+from assets.release.promotion_gate import current_gate_result, gate_metadata
 from assets.run_context import RunContext
 from assets.tables.time_series import pairs_see_no_future
 from assets.tables.training import train_is_apart_from_test
@@ -27,14 +27,18 @@ from warehouse.operations import consistency
     "monitoring.drift", "No feature moved far from the version before, nor from what the model was trained on (PSI)."
 )
 def features_are_steady(run_context: RunContext) -> dg.AssetCheckResult:
-    """Warn of the features whose PSI reaches the setting drift_warning, in all or in one locale."""
+    """Warn of features whose PSI reaches the setting drift_warning, over all locales or in one."""
     settings = run_context.monitoring
-    moved = drifted(drift.drift(run_context.home.lake, watched_models(run_context)), settings, settings.drift_warning)
-    names = sorted({f"{table}.{column}" for table, column in moved.select("table_name", "column_name").iter_rows()})
+    drifted_rows = drifted(
+        drift.drift(run_context.home.lake, watched_models(run_context)), settings, settings.drift_warning
+    )
+    names = sorted(
+        {f"{table}.{column}" for table, column in drifted_rows.select("table_name", "column_name").iter_rows()}
+    )
     return dg.AssetCheckResult(
-        passed=moved.is_empty(),
+        passed=drifted_rows.is_empty(),
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"drifted_columns": names, "drift": drift_table(moved), "threshold": settings.drift_warning},
+        metadata={"drifted_columns": names, "drift": drift_table(drifted_rows), "threshold": settings.drift_warning},
     )
 
 
@@ -52,22 +56,22 @@ def vectors_match_the_catalog(run_context: RunContext) -> dg.AssetCheckResult:
     "releases.live", "The newest model passed the gate: it finds no less than the one that was live before it."
 )
 def the_gate_let_the_model_through(run_context: RunContext) -> dg.AssetCheckResult:
-    """Warn while a new model is not let through, or is live although it was not; say what was measured."""
+    """Warn if the gate refused the new model, also if it is live by force; report the measurements."""
     live, gate_result = run_context.home.releases.live(), current_gate_result(run_context)
-    told = shown(gate_result) if gate_result else json.loads(live.metrics).get("gate") if live else None
-    if told is None:
+    metadata = gate_metadata(gate_result) if gate_result else json.loads(live.metrics).get("gate") if live else None
+    if metadata is None:
         return dg.AssetCheckResult(passed=True, severity=dg.AssetCheckSeverity.WARN)
     return dg.AssetCheckResult(
-        passed=told["decision"] in ("passed", "first"),
+        passed=metadata["decision"] in ("passed", "first"),
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{told['decision']}: {told['reason']}",
-        metadata={name: value for name, value in told.items() if value is not None},
+        description=f"{metadata['decision']}: {metadata['reason']}",
+        metadata={name: value for name, value in metadata.items() if value is not None},
     )
 
 
 @table_check("releases.live", "A lookup answers with the features that the lake has at the live release's snapshot.")
 def online_matches_offline(run_context: RunContext) -> dg.AssetCheckResult:
-    """Compare online and offline values of a sample of products and queries, and how many there are."""
+    """Compare the online and offline row counts, and the values of a sample of products and queries."""
     release = run_context.home.releases.live()
     if release is None:
         return dg.AssetCheckResult(passed=False, metadata={"reason": "there is no release"})
@@ -87,26 +91,26 @@ CHECKS = (
     the_gate_let_the_model_through,
     online_matches_offline,
 )
-"""What must hold beyond the contracts."""
+"""The checks beyond the contracts."""
 
 
 def check_steps(
     assets: Iterable[dg.AssetsDefinition], feature_views: Iterable[FeatureView] = ()
 ) -> Iterator[dg.AssetChecksDefinition]:
-    """Yield for each asset function one step that looks at all it makes: a step costs more than most checks do.
+    """Yield one step per asset function for the checks of all its assets: a step costs more than most checks.
 
-    What does not block has a step of its own, so that no asset depends on it.
+    Checks that do not block have a step of their own, so that no asset depends on it.
     """
     contracts = [*CONTRACTS.values(), *(table.contract for table in feature_views)]
-    for made in assets:
-        names = {".".join(key.path) for key in made.keys}
+    for asset in assets:
+        names = {".".join(key.path) for key in asset.keys}
         blocking = [check for check in CHECKS if check.table in names and check.is_blocking]
         advisory = [check for check in CHECKS if check.table in names and not check.is_blocking]
-        own = [contract for contract in contracts if contract.table in names]
-        if own or blocking:
-            yield _blocking_step(f"{made.op.name}_checks", own, blocking)
+        asset_contracts = [contract for contract in contracts if contract.table in names]
+        if asset_contracts or blocking:
+            yield _blocking_step(f"{asset.op.name}_checks", asset_contracts, blocking)
         if advisory:
-            yield _advisory_step(f"{made.op.name}_advisory_checks", advisory)
+            yield _advisory_step(f"{asset.op.name}_advisory_checks", advisory)
 
 
 def _blocking_step(name: str, contracts: Sequence[Contract], others: Sequence[TableCheck]) -> dg.AssetChecksDefinition:
@@ -118,11 +122,11 @@ def _blocking_step(name: str, contracts: Sequence[Contract], others: Sequence[Ta
     def look(
         context: dg.AssetCheckExecutionContext, run_context: dg.ResourceParam[RunContext]
     ) -> Iterator[dg.AssetCheckResult]:
-        asked = context.selected_asset_check_keys
+        requested_keys = context.selected_asset_check_keys
         yield from blocking_results(
             run_context,
-            [contract for spec, contract in specs if spec.key in asked],
-            [check for check in others if check.spec.key in asked],
+            [contract for spec, contract in specs if spec.key in requested_keys],
+            [check for check in others if check.spec.key in requested_keys],
         )
 
     return look

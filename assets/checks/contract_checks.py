@@ -1,4 +1,4 @@
-"""The checks that block: what must hold of the lake's tables before anything is made of them, or a release shows them."""
+"""The blocking checks: rules that a lake table must keep before downstream assets or a release use it."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,7 +17,7 @@ from warehouse.lake.watermarks import Progress, Watermark
 
 
 def contract_spec(contract: Contract) -> dg.AssetCheckSpec:
-    """Return what Dagster is told of the check of a table's contract."""
+    """Return Dagster's specification of the contract check of a table."""
     return dg.AssetCheckSpec(
         CONTRACT,
         asset=asset_key(contract.table),
@@ -29,10 +29,10 @@ def contract_spec(contract: Contract) -> dg.AssetCheckSpec:
 def blocking_results(
     run_context: RunContext, contracts: Sequence[Contract], checks: Sequence[TableCheck]
 ) -> Iterator[dg.AssetCheckResult]:
-    """Yield for each table whether every rule of its contract holds, and what further checks find.
+    """Yield the result of each table's contract check, then the results of the further checks.
 
-    Only rows that were written since a table's last passed check are looked at. A further check that has passed on the
-    tables as they are is not asked again.
+    A contract check reads only the rows that were written since the table last passed it. A further check that passed on
+    the current tables does not run again.
     """
     lake = run_context.home.lake
     broken: dict[str, list[Broken]] = {}
@@ -46,15 +46,15 @@ def blocking_results(
                     mark = Watermark(snapshot, contract.version)
                     run_context.marks.settle({check_key(contract.table, CONTRACT): mark})
     for contract in contracts:
-        found = broken.get(contract.table, [])
+        violations = broken.get(contract.table, [])
         yield dg.AssetCheckResult(
             asset_key=asset_key(contract.table),
             check_name=CONTRACT,
-            passed=not found,
-            description="; ".join(map(str, found)) or None,
+            passed=not violations,
+            description="; ".join(map(str, violations)) or None,
             metadata={
                 "rules": len(rule_names(contract)),
-                **{one.rule: {"rows": one.rows, "keys": one.keys} for one in found},
+                **{one.rule: {"rows": one.rows, "keys": one.keys} for one in violations},
             },
         )
 

@@ -1,8 +1,8 @@
-"""The index checks: what must hold of the product vectors before a release may name them.
+"""The index checks: rules that the product vectors must keep before a release may name them.
 
-They look at the newest version of each table that may be published: the new model's, and the live one's where the gate may
-have it stay. A release that only carries changes of the catalog passes these instead of the gate. They cost the same
-whatever the table's size: of rows and texts they see a sample, the newest among it.
+The checks read the newest version of each table that may be published: the new model's, and the live one's where the gate
+may keep it live. A release that only brings catalog changes passes these checks instead of the gate. They read a sample of
+rows and texts that includes the newest, so their cost does not depend on the table's size.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from warehouse.operations.index_health import Recall, TableHealth
 from warehouse.vectors.lance_tables import KEY, to_matrix
 
 _VECTORS = asset_key("vectors.products")
-_SAME = 0.9999  # cosine: encoded anew on another machine, vectors differ by 1e-3 in a few places at most
+_SAME = 0.9999  # cosine: encoded on another machine, vectors differ by 1e-3 in a few components at most
 _NAMED = 5
 _HINT = "stockroom replay makes every vector anew"
 
@@ -40,12 +40,12 @@ CHECKS = {
     "the_index_covers_the_rows": "Few rows lie outside the index: they are found, only by being scanned.",
     "the_index_finds_what_exact_search_finds": "The index finds the ten nearest products that an exact search of a part finds.",
 }
-"""What each check asks for, by its name."""
+"""The rule of each check, by its name."""
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What was seen of one table."""
+class _TableFindings:
+    """Hold the measurements of one vector table; `foreign` and `differing` are keys."""
 
     table: TableHealth
     recall: Recall
@@ -61,59 +61,61 @@ class _Found:
     ],
 )
 def index_checks(run_context: dg.ResourceParam[RunContext]) -> Iterator[dg.AssetCheckResult]:
-    """Look at the tables that the release may name, and say of each check what was found."""
+    """Measure the tables that the release may name, and yield the result of each check."""
     challenger = ServingModel.of(run_context, model_name(run_context))
     champion = live_champion(run_context, challenger.model_id)
     models = {model.vector_table: model for model in (champion, challenger) if model is not None}
-    found = {table: _look(run_context, model) for table, model in models.items()}
+    findings = {table: _look(run_context, model) for table, model in models.items()}
     has_failed: set[str] = set()
     for name in CHECKS:
-        told = {table: _told(run_context, name, each) for table, each in found.items()}
-        wrong = [f"{table}: {complaint}" for table, (complaint, _) in told.items() if complaint]
+        results = {table: _check_result(run_context, name, each) for table, each in findings.items()}
+        failures = [f"{table}: {complaint}" for table, (complaint, _) in results.items() if complaint]
         yield dg.AssetCheckResult(
             asset_key=_VECTORS,
             check_name=name,
-            passed=not wrong,
-            description=f"{'; '.join(wrong)}; {_HINT}" if wrong else None,
-            metadata={table: facts for table, (_, facts) in told.items()},
+            passed=not failures,
+            description=f"{'; '.join(failures)}; {_HINT}" if failures else None,
+            metadata={table: metadata for table, (_, metadata) in results.items()},
         )
-        has_failed |= {table for table, (complaint, _) in told.items() if complaint}
+        has_failed |= {table for table, (complaint, _) in results.items() if complaint}
     lake = run_context.home.lake
     with lake.reading() as connection:
         snapshot, progress = snapshot_id(connection), Progress.read(connection, run_context.marks)
-    for table in set(found) - has_failed:
+    for table in set(findings) - has_failed:
         version = str(run_context.home.vectors.version(table))
         if not progress.is_current(index_key(table), (), version):
             run_context.marks.settle({index_key(table): Watermark(snapshot, version)})
 
 
-def _look(run_context: RunContext, model: ServingModel) -> _Found:
+def _look(run_context: RunContext, model: ServingModel) -> _TableFindings:
     home, settings = run_context.home, run_context.release
     store, name = home.vectors, model.vector_table
-    seed = store.version(name)  # each version is seen by another sample
+    seed = store.version(name)  # each version gets another sample
     sample = store.sample(name, settings.health_sample, seed)
     table = index_health.table_health(home, name, sample[KEY].to_pylist())
     recall = index_health.index_recall(store, name, seed=seed, queries=settings.health_sample)
     stored = pl.DataFrame({"key": sample[KEY].to_pylist(), "stored_hash": sample["input_hash"].to_pylist()})
     vectors = to_matrix(sample["vector"])  # (rows, dim)
     products = model.with_input_hash(index_health.products(home, table.sampled))
-    known = stored.with_row_index("place").join(products, on="key", maintain_order="left")
-    mine = vectors[known["place"].to_numpy()]
-    is_foreign = (known["stored_hash"] != known["input_hash"]).to_numpy() | (
-        abs(np.linalg.norm(mine, axis=1) - 1) > 1e-3
+    stored_products = stored.with_row_index("place").join(products, on="key", maintain_order="left")
+    stored_vectors = vectors[stored_products["place"].to_numpy()]
+    is_foreign = (stored_products["stored_hash"] != stored_products["input_hash"]).to_numpy() | (
+        abs(np.linalg.norm(stored_vectors, axis=1) - 1) > 1e-3
     )
     if vectors.shape[1] != model.dim:
-        return _Found(table, recall, table.sampled, table.sampled)
-    texts = model.texts.encoded(product_texts(known)) if known.height else np.empty((0, 0), np.float32)
-    made = model.tower_vectors(texts, known) if known.height else mine
-    is_other = np.einsum("rd,rd->r", made, mine) < _SAME
-    keys = known["key"].to_numpy()
-    return _Found(table, recall, keys[is_foreign].tolist(), keys[is_other & ~is_foreign].tolist())
+        return _TableFindings(table, recall, table.sampled, table.sampled)
+    texts = (
+        model.texts.encoded(product_texts(stored_products)) if stored_products.height else np.empty((0, 0), np.float32)
+    )
+    recomputed = model.tower_vectors(texts, stored_products) if stored_products.height else stored_vectors
+    is_other = np.einsum("rd,rd->r", recomputed, stored_vectors) < _SAME
+    keys = stored_products["key"].to_numpy()
+    return _TableFindings(table, recall, keys[is_foreign].tolist(), keys[is_other & ~is_foreign].tolist())
 
 
-def _told(run_context: RunContext, name: str, found: _Found) -> tuple[str | None, dict[str, Any]]:
-    """Return what is wrong by one check, None if nothing is, and what people are shown of it."""
-    table, recall, settings = found.table, found.recall, run_context.release
+def _check_result(run_context: RunContext, name: str, findings: _TableFindings) -> tuple[str | None, dict[str, Any]]:
+    """Return what is wrong by one check (None if it passed), and its metadata."""
+    table, recall, settings = findings.table, findings.recall, run_context.release
     sampled = {"sampled": len(table.sampled)}
     if name == "rows_are_those_of_the_catalog":
         wrong = table.rows != table.catalog_rows
@@ -133,17 +135,17 @@ def _told(run_context: RunContext, name: str, found: _Found) -> tuple[str | None
             f"it found {recall.found} of {recall.relevant}" if wrong else None,
             {"recall_at_10": recall.share, "found": recall.found, "relevant": recall.relevant},
         )
-    keys, what = {
+    keys, fault = {
         "no_vector_of_a_deleted_product": (
             [*table.unknown, *(key for key in table.deleted if key not in table.unknown)],
             "of products that the catalog does not have",
         ),
-        "no_vector_of_another_model": (found.foreign, "not of this model"),
-        "vectors_are_what_the_model_makes": (found.differing, "other than the model makes them"),
+        "no_vector_of_another_model": (findings.foreign, "not of this model"),
+        "vectors_are_what_the_model_makes": (findings.differing, "other than the model makes them"),
     }[name]
-    return (f"{_named(keys)} {what}" if keys else None, sampled | {"keys": keys[:_NAMED]})
+    return (f"{_name_keys(keys)} {fault}" if keys else None, sampled | {"keys": keys[:_NAMED]})
 
 
-def _named(keys: list[str]) -> str:
+def _name_keys(keys: list[str]) -> str:
     more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
     return f"{'vector' if len(keys) == 1 else 'vectors'} {', '.join(keys[:_NAMED])}{more}"

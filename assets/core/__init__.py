@@ -1,1 +1,1 @@
-"""What every table asset shares: definition, result, checks and lineage."""
+"""Shared parts of the table assets: definition, result, checks and lineage."""

@@ -1,4 +1,4 @@
-"""The lineage: where every column comes from, for SQL and for Dagster's pages."""
+"""Column lineage for SQL and for Dagster's UI."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -17,25 +17,25 @@ METADATA_KEY = "dagster/column_lineage"
 
 
 def product_vector_steps(feature_views: FeatureViews = ()) -> list[Step]:
-    """Return the steps to a product's vector, as the contract and the encoded text have them."""
+    """Return the lineage steps to a product's vector, from the contract's columns and those of the encoded text."""
     contract = CONTRACTS["features.products"]
     columns = (*contract.tower_columns("numeric"), *contract.tower_columns("categorical"))
     return lineage.vector_steps(columns, product_text().meta.root_names(), feature_views)
 
 
 def lineage_metadata(table: str, feature_views: FeatureViews = ()) -> dict[str, Any]:
-    """Return a table's column lineage as metadata of its asset; nothing where it has none or it cannot be told."""
+    """Return a table's column lineage as asset metadata; empty if it has none or its SQL cannot be parsed."""
     try:
-        known = lineage.steps(table) if table in CONTRACTS else ()
-    except WarehouseError:  # registry.lineage says so once, for all tables
+        table_steps = lineage.steps(table) if table in CONTRACTS else ()
+    except WarehouseError:  # registry.lineage warns of it once, for all tables
         return {}
     others = product_vector_steps(feature_views) + lineage.time_series_steps(feature_views)
-    steps = [*known, *(step for step in others if step.table == table)]
+    steps = [*table_steps, *(step for step in others if step.table == table)]
     return {METADATA_KEY: column_lineage(steps)} if steps else {}
 
 
 def recorded_lineage(run_context: RunContext, table: str) -> dict[str, Any]:
-    """Return the same from what the last build recorded: to read all the SQL files again takes seconds."""
+    """Return the column lineage that the last build recorded: parsing all SQL files again takes seconds."""
 
     def read() -> dict[str, list[Step]]:
         with run_context.home.lake.reading() as connection:
@@ -46,7 +46,7 @@ def recorded_lineage(run_context: RunContext, table: str) -> dict[str, Any]:
 
 
 def column_lineage(steps: Iterable[Step]) -> dg.TableColumnLineage:
-    """Return steps to the columns of one table as Dagster has them; a file is the asset `files/<its name>`."""
+    """Convert the steps to one table's columns to Dagster's lineage; a file is the asset `files/<its name>`."""
     deps: dict[str, list[dg.TableColumnDep]] = {}
     for step in steps:
         if step.source_table == step.table:

@@ -1,4 +1,4 @@
-"""What every table asset shares: its definition from the contract, and the result that it reports."""
+"""Shared parts of the table assets: the definition from the contract, and the reported result."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ _KINDS = {"raw": {"parquet", "duckdb"}, "staging": {"polars"}, "evaluation": {"n
 def table_asset(table: str | Contract, deps: tuple[str, ...] = (), kinds: set[str] | None = None) -> dict[str, Any]:
     """Return the arguments of `dg.asset` (and `dg.AssetSpec`) that follow from the table's contract and its sources.
 
-    `deps` are those of a table that is not derived by the warehouse alone.
+    `deps` are the sources of a table that the warehouse alone does not derive.
     """
     contract = _contract(table)
     table = contract.table
@@ -57,13 +57,13 @@ def column_schema(table: str | Contract) -> dg.TableSchema:
 
 
 def outside_schema(columns: Mapping[str, tuple[str, str]]) -> dict[str, dg.TableSchema]:
-    """Return the metadata that shows the columns of a table outside the lake, given type and meaning of each."""
+    """Return the column schema metadata of a table outside the lake, given the type and meaning of each column."""
     described = [dg.TableColumn(name, type=kind, description=meaning) for name, (kind, meaning) in columns.items()]
     return {"dagster/column_schema": dg.TableSchema(columns=described)}
 
 
 def first_rows(names: Sequence[str], rows: Iterable[Sequence[object]]) -> dict[str, dg.MarkdownMetadataValue]:
-    """Return the metadata that shows some rows of a table outside the lake."""
+    """Return the preview metadata of a table outside the lake, given some rows."""
     return {"preview": dg.MarkdownMetadataValue(markdown_table(names, rows))}
 
 
@@ -72,23 +72,25 @@ def table_result(
     run_context: RunContext,
     table: str | Contract,
     facts: Mapping[str, Any],
-    shown: Mapping[str, Any] | None = None,
+    extra_metadata: Mapping[str, Any] | None = None,
 ) -> dg.MaterializeResult[Any]:
-    """Report a table as it now stands: rows, first rows, data version; what the run did to it; and what else to show."""
+    """Report a table's current row count, preview and data version, the facts of the run, and further metadata."""
     contract = _contract(table)
     table = contract.table
     with run_context.home.lake.reading() as connection:
         version = change_feed.data_version(connection, table)
-        first = _shown_before(context, table, version) or dg.MarkdownMetadataValue(preview(connection, table))
+        table_preview = _previous_preview(context, table, version) or dg.MarkdownMetadataValue(
+            preview(connection, table)
+        )
     metadata = {
         "dagster/row_count": tables.rows_of(version),
-        "preview": first,
+        "preview": table_preview,
         **(
             recorded_lineage(run_context, table)
             if run_context.pinned_model
             else lineage_metadata(table, run_context.home.feature_views)
         ),
-        **(shown or {}),
+        **(extra_metadata or {}),
     }
     return result(context, run_context, table, version, metadata, facts)
 
@@ -101,21 +103,21 @@ def result(
     metadata: Mapping[str, Any],
     facts: Mapping[str, Any],
 ) -> dg.MaterializeResult[Any]:
-    """Return a materialisation under a data version; write its facts to the run journal and show them in the UI."""
+    """Return a materialization with its data version; write its facts to the run journal and show them in the UI."""
     run_context.home.journal.append(context.run.run_id, name, dict(facts))
     return dg.MaterializeResult(
         asset_key=asset_key(name), metadata={**metadata, **facts}, data_version=dg.DataVersion(version)
     )
 
 
-def _shown_before(context: dg.AssetExecutionContext, table: str, version: str) -> dg.MetadataValue[Any] | None:
-    """Return the first rows that are shown of the table already, if it has the same data version; None if it has not."""
+def _previous_preview(context: dg.AssetExecutionContext, table: str, version: str) -> dg.MetadataValue[Any] | None:
+    """Return the preview of the latest materialization if it has the same data version, else None."""
     event = context.instance.get_latest_materialization_event(asset_key(table))
-    shown = event.asset_materialization if event else None
-    if shown is None or (shown.tags or {}).get(DATA_VERSION_TAG) != version:
+    materialization = event.asset_materialization if event else None
+    if materialization is None or (materialization.tags or {}).get(DATA_VERSION_TAG) != version:
         return None
-    rows: dg.MetadataValue[Any] | None = shown.metadata.get("preview")
-    return rows
+    table_preview: dg.MetadataValue[Any] | None = materialization.metadata.get("preview")
+    return table_preview
 
 
 def _contract(table: str | Contract) -> Contract:

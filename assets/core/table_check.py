@@ -1,4 +1,4 @@
-"""Table checks: what must hold of an asset, declared apart from the step that looks."""
+"""Table checks: rules of an asset, declared apart from the step that runs them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ Look = Callable[[RunContext], dg.AssetCheckResult]
 
 @dataclass(frozen=True)
 class TableCheck:
-    """Say what must hold of an asset, and how it is found out.
+    """Declare a rule of an asset and the function that checks it.
 
     Attributes:
         table: The asset, named as a table: `training.pairs`.
-        name: Of the check, unique among those of the asset.
-        description: What must hold.
-        look: Finds out.
-        is_blocking: Whether what is downstream of the asset is not made if it does not hold.
-        beside: The tables that it reads besides the asset.
+        name: The check's name, unique within the asset.
+        description: The rule.
+        look: The function that checks the rule.
+        is_blocking: Whether a failed check stops the downstream assets.
+        beside: The other tables that the check reads.
     """
 
     table: str
@@ -33,26 +33,26 @@ class TableCheck:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """Return the tables that it hangs on."""
+        """Return all tables that the check reads."""
         return (self.table, *self.beside)
 
     def __call__(self, run_context: RunContext) -> dg.AssetCheckResult:
-        """Return what is found, under the check's name; of one that blocks nothing, an error is a warning like any other."""
+        """Run the check; an error in a check that does not block becomes a warning."""
         try:
-            found = self.look(run_context)
+            result = self.look(run_context)
         except Exception as error:
             if self.is_blocking:
                 raise
-            found = dg.AssetCheckResult(
+            result = dg.AssetCheckResult(
                 passed=False,
                 severity=dg.AssetCheckSeverity.WARN,
                 description=f"it could not be found out: {type(error).__name__}: {error}",
             )
-        return found._replace(asset_key=asset_key(self.table), check_name=self.name)
+        return result._replace(asset_key=asset_key(self.table), check_name=self.name)
 
     @property
     def spec(self) -> dg.AssetCheckSpec:
-        """Return what Dagster is told of the check."""
+        """Return Dagster's specification of the check."""
         return dg.AssetCheckSpec(
             self.name, asset=asset_key(self.table), description=self.description, blocking=self.is_blocking
         )
@@ -61,5 +61,5 @@ class TableCheck:
 def table_check(
     table: str, description: str, *, is_blocking: bool = False, beside: tuple[str, ...] = ()
 ) -> Callable[[Look], TableCheck]:
-    """Return the decorator that makes a function the check of its name."""
+    """Return a decorator that turns a function into a check with the function's name."""
     return lambda look: TableCheck(table, look.__name__, description, look, is_blocking, beside)

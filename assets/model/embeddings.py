@@ -1,4 +1,4 @@
-"""The text embeddings: every distinct text of catalog and queries through the frozen encoder, once."""
+"""The text embeddings: the frozen encoder's vector of every distinct text of catalog and queries."""
 
 from functools import partial
 from typing import Any
@@ -32,18 +32,18 @@ _READ = ("staging.products", "staging.queries")
 def embeddings_texts(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
-    """Encode the texts that the cache has not seen; with a held model only those that changed since the release."""
-    lake, held = run_context.home.lake, run_context.pinned_model
-    model = ServingModel.of(run_context, held) if held else None
+    """Encode the texts that are not cached; with a pinned model, only those that changed since the release."""
+    lake, pinned_model = run_context.home.lake, run_context.pinned_model
+    model = ServingModel.of(run_context, pinned_model) if pinned_model else None
     vectors = model.texts if model else TextVectors(run_context)
-    keys = asked = None
+    product_keys = query_keys = None
     if model and not run_context.reembed_all:
-        keys, asked = model.changed("product"), model.changed("query")
-    products = datasets.products(lake, keys=keys)
-    texts = product_texts(products) + query_texts(datasets.queries(lake, keys=asked))
-    known = run_context.home.embeddings.count(vectors.fingerprint)
-    int8 = None if held else check_int8(run_context)
-    filled = vectors.fill(texts, partial(run_context.progress, "encoding texts"))
+        product_keys, query_keys = model.changed("product"), model.changed("query")
+    products = datasets.products(lake, keys=product_keys)
+    texts = product_texts(products) + query_texts(datasets.queries(lake, keys=query_keys))
+    rows_before = run_context.home.embeddings.count(vectors.fingerprint)
+    int8 = None if pinned_model else check_int8(run_context)
+    fill_result = vectors.fill(texts, partial(run_context.progress, "encoding texts"))
     with lake.reading() as connection:
         versions = [change_feed.data_version(connection, table) for table in _READ]
     rows = run_context.home.embeddings.count(vectors.fingerprint)
@@ -57,5 +57,5 @@ def embeddings_texts(
             "encoder": vectors.fingerprint,
             **first_rows(("key", "text"), [(text_hash(text), text) for text in texts[:5]]),
         },
-        {"texts": filled.distinct, "texts_encoded": rows - known, **({"int8": int8} if int8 else {})},
+        {"texts": fill_result.distinct, "texts_encoded": rows - rows_before, **({"int8": int8} if int8 else {})},
     )

@@ -1,4 +1,4 @@
-"""The hard negatives: products near a train query that nobody judged relevant to it, mined by the frozen encoder."""
+"""Hard negatives: products near a train query that nobody judged relevant to it, mined by the frozen encoder."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,10 +33,10 @@ _COUNTS = ("looked_at", "relevant", "skipped", "too_close")
 def negatives(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    """Mine, unless it was done of these very pairs and products with this encoder and these settings.
+    """Mine hard negatives, unless these pairs and products were mined before with this encoder and these settings.
 
-    It is the frozen encoder that finds them, not the live model: else each release would change the negatives, and with
-    them the next model, and no model could be made again from its snapshot and settings.
+    The frozen encoder mines them, not the live model. Otherwise each release would change the negatives and the next
+    model, and no model could be reproduced from its snapshot and settings.
     """
     lake, settings = run_context.home.lake, run_context.mining
     if run_context.training.mined_per_query and not settings.per_query:
@@ -50,45 +50,45 @@ def negatives(
     else:
         inputs = digest(*stored.versions(lake), TextVectors(run_context).fingerprint, settings.model_dump_json())
         if stored.mined_from(lake) != inputs:
-            found, counts = mined(run_context)
-            changes = stored.write(lake, found, pl.DataFrame({"key": "negatives", "inputs": inputs, **counts}))
+            rows, counts = mine_negatives(run_context)
+            changes = stored.write(lake, rows, pl.DataFrame({"key": "negatives", "inputs": inputs, **counts}))
     for contract in (NEGATIVES, MINING):
         yield table_result(context, run_context, contract.table, changes.get(contract.table, {}))
 
 
-def mined(run_context: RunContext) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Return the rows of training.negatives and the numbers of training.mining, a locale at a time.
+def mine_negatives(run_context: RunContext) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Return the rows of training.negatives and the counts of training.mining; mine one locale at a time.
 
-    In memory are the texts, the vectors of the queries and those of `product_rows` products.
+    Memory holds the texts, the query vectors and the vectors of `product_rows` products.
     """
     lake, settings = run_context.home.lake, run_context.mining
-    asked, products = stored.queries(lake, settings.queries), stored.products(lake)
-    judged = stored.judgements(lake, asked)
-    vectors, done = TextVectors(run_context), 0
+    queries, products = stored.queries(lake, settings.queries), stored.products(lake)
+    judged = stored.judgements(lake, queries)
+    vectors, progress = TextVectors(run_context), 0
     on_progress = run_context.progress("mining negatives", total=products.height)
 
     def blocks(rows: pl.DataFrame) -> Iterator[Matrix]:
-        nonlocal done
+        nonlocal progress
         for block in rows.iter_slices(settings.product_rows):
             yield vectors.cached(product_texts(block))
-            done += block.height
-            on_progress(done)
+            progress += block.height
+            on_progress(progress)
 
     counts = dict.fromkeys(_COUNTS, 0)
     parts = [tables.no_rows(NEGATIVES)]
-    for (locale,), own in asked.group_by("locale", maintain_order=True):
+    for (locale,), locale_queries in queries.group_by("locale", maintain_order=True):
         catalog = products.filter(pl.col("locale") == locale)
-        part = _Part(own["key"], catalog["key"])
-        found = mine(vectors.cached(query_texts(own)), blocks(catalog), part.rows_of(judged), settings)
-        parts.append(part.frame(found))
-        counts = {name: count + getattr(found, name) for name, count in counts.items()}
+        part = _Part(locale_queries["key"], catalog["key"])
+        mining = mine(vectors.cached(query_texts(locale_queries)), blocks(catalog), part.rows_of(judged), settings)
+        parts.append(part.frame(mining))
+        counts = {name: count + getattr(mining, name) for name, count in counts.items()}
     rows = pl.concat(parts, how="vertical_relaxed")
-    return rows, {"queries": asked.height, **counts, "negatives": rows.height}
+    return rows, {"queries": queries.height, **counts, "negatives": rows.height}
 
 
 @dataclass(frozen=True)
 class _Part:
-    """Lead from one locale's keys, of queries and of products, to their rows and back."""
+    """Map the query and product keys of one locale to row numbers and back."""
 
     queries: pl.Series
     products: pl.Series
@@ -103,22 +103,22 @@ class _Part:
             rows["label"].replace_strict(LABEL_CODES, return_dtype=pl.Int8).to_numpy(),
         )
 
-    def frame(self, found: Mined) -> pl.DataFrame:
+    def frame(self, mining: Mined) -> pl.DataFrame:
         return pl.DataFrame(
             {
-                "query_key": self.queries[found.query],
-                "product_key": self.products[found.product],
-                "rank": found.rank,
-                "score": found.score,
-                "positive_key": self.products[found.positive],
-                "positive_score": found.positive_score,
-                "label": pl.Series(found.irrelevant).replace_strict({True: "I"}, default=None, return_dtype=pl.String),
+                "query_key": self.queries[mining.query],
+                "product_key": self.products[mining.product],
+                "rank": mining.rank,
+                "score": mining.score,
+                "positive_key": self.products[mining.positive],
+                "positive_score": mining.positive_score,
+                "label": pl.Series(mining.irrelevant).replace_strict({True: "I"}, default=None, return_dtype=pl.String),
             }
         ).select(pl.format("{}:{}", "query_key", "product_key").alias("key"), pl.all())
 
 
 def fingerprint(run_context: RunContext) -> str:
-    """Return the digest of the negatives as training sees them: which products stand against which queries."""
+    """Return the digest of the query-product pairs that training uses as hard negatives."""
     return digest(*stored.pairs(run_context.home.lake)["key"])
 
 
@@ -129,7 +129,7 @@ def fingerprint(run_context: RunContext) -> str:
     beside=("staging.queries", "staging.judgements"),
 )
 def negatives_are_not_relevant(run_context: RunContext) -> dg.AssetCheckResult:
-    """Assert that training never pushes a query away from what is relevant to it."""
+    """Assert that training never pushes a query away from a relevant product."""
     with run_context.home.lake.reading() as connection:
         relevant = stored.relevant(connection)
     return dg.AssetCheckResult(passed=relevant == 0, metadata={"relevant_negatives": relevant})

@@ -1,4 +1,4 @@
-"""The two-tower model: trained on the training pairs over cached embeddings, kept as a checkpoint."""
+"""The two-tower model: trained on the training pairs over cached embeddings, saved as a checkpoint."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -11,7 +11,7 @@ from assets.core.table_asset import result, table_asset, table_result
 from assets.keys import asset_key
 from assets.model import hard_negatives
 from assets.reporting import plots
-from assets.reporting.pictures import drawn
+from assets.reporting.pictures import picture_metadata
 from assets.run_context import RunContext
 from assets.services.text_vectors import TextVectors
 from assets.services.training_arrays import training_data
@@ -27,7 +27,7 @@ from warehouse.lake import tables
 _SIDES: dict[str, tuple[Entity, ...]] = {"features.queries": ("query", "context"), "features.products": ("product",)}
 LOG = CONTRACTS["evaluation.training_log"]
 
-_LEARNT = "split IN ('train', 'validation')"
+_TRAINING_ROWS = "split IN ('train', 'validation')"
 
 
 @dg.multi_asset(
@@ -53,7 +53,7 @@ _LEARNT = "split IN ('train', 'validation')"
     ],
 )
 def two_tower(context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]) -> Any:
-    """Train, unless the model of these very pairs, texts and settings is there already, or a model is held."""
+    """Train, unless the model of the same pairs, texts and settings exists already, or the run pins a model."""
     model_id = model_name(run_context)
     directory = run_context.home.models / model_id
     is_new = not (directory / MANIFEST_FILE).exists()
@@ -63,39 +63,39 @@ def two_tower(context: dg.AssetExecutionContext, run_context: dg.ResourceParam[R
     log = training_log(model_id, manifest["metadata"]["history"], manifest["best_epoch"])
     with run_context.home.lake.writing() as connection:
         change = tables.refresh_from(connection, LOG, log, f"model_id = '{model_id}'")
-    curves = drawn(context, "model.two_tower", ["curves"], [log], lambda: [plots.training_curves(log)])
+    curves = picture_metadata(context, "model.two_tower", ["curves"], [log], lambda: [plots.training_curves(log)])
     metadata = {**curves, "notes": "; ".join(manifest["notes"]), "alpha": manifest["alpha"]}
-    facts = {"model": model_id, "trained": is_new} | (trained_in_vain(manifest["notes"]) if is_new else {})
+    facts = {"model": model_id, "trained": is_new} | (failed_training_warning(manifest["notes"]) if is_new else {})
     yield result(context, run_context, "model.two_tower", model_id, metadata, facts)
     yield table_result(context, run_context, LOG.table, change.counts)
 
 
-def trained_in_vain(notes: Sequence[str]) -> dict[str, str]:
-    """Return the warning that a new model learnt nothing, with its notes on why; nothing if there are none."""
+def failed_training_warning(notes: Sequence[str]) -> dict[str, str]:
+    """Return the warning that a new model learned nothing, with its notes on the reasons; empty without notes."""
     return {"warning": f"the new model learnt nothing: {'; '.join(notes)}"} if notes else {}
 
 
 def model_name(run_context: RunContext) -> str:
-    """Return the id of the model that the lake, the encoder and the settings make: equal inputs, equal id.
+    """Return the id of the model for the current lake, encoder and settings: equal inputs give an equal id.
 
-    Where the run holds a model, it is that one's.
+    If the run pins a model, return that model's id.
     """
     if run_context.pinned_model is not None:
         return run_context.pinned_model
     with run_context.home.lake.reading() as connection:
-        pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"], _LEARNT)
+        pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"], _TRAINING_ROWS)
         feature_views = tables.fingerprint(
             connection,
             CONTRACTS["training.point_in_time"],
-            f"pair_key IN (SELECT key FROM training.pairs WHERE {_LEARNT})",
+            f"pair_key IN (SELECT key FROM training.pairs WHERE {_TRAINING_ROWS})",
         )
         vocabulary = tables.fingerprint(connection, CONTRACTS["fitted.vocabulary"])
     settings = run_context.tower.model_dump_json() + run_context.training.model_dump_json()
     specs = [
         str(feature_spec(table, run_context.home.feature_views)) for table in ("features.queries", "features.products")
     ]
-    mined = [hard_negatives.fingerprint(run_context)] if run_context.training.mined_per_query else []
-    return digest(pairs, feature_views, vocabulary, TextVectors(run_context).fingerprint, settings, *specs, *mined)
+    negatives = [hard_negatives.fingerprint(run_context)] if run_context.training.mined_per_query else []
+    return digest(pairs, feature_views, vocabulary, TextVectors(run_context).fingerprint, settings, *specs, *negatives)
 
 
 def pairs_fingerprint(run_context: RunContext) -> str:
@@ -105,7 +105,7 @@ def pairs_fingerprint(run_context: RunContext) -> str:
 
 
 def feature_versions(run_context: RunContext) -> dict[str, str]:
-    """Return the data version of each feature table that the towers read, as it now stands."""
+    """Return the current data version of each feature table that the towers read."""
     feature_views = [
         table.contract for table in run_context.home.feature_views if any(column.tower for column in table.columns)
     ]
@@ -117,7 +117,7 @@ def feature_versions(run_context: RunContext) -> dict[str, str]:
 
 
 def feature_spec(table: str, feature_views: FeatureViews = ()) -> FeatureSpec:
-    """Return what one side's tower reads: the feature table's columns that its contract declares, and time-series features."""
+    """Return the features of one side's tower: the columns that the table's contract declares, and time-series features."""
     contract, entities = CONTRACTS[table], _SIDES[table]
     return FeatureSpec(
         contract.tower_columns("numeric") + tower_columns(feature_views, entities, "numeric"),
@@ -136,10 +136,10 @@ def training_log(model_id: str, history: list[dict[str, Any]], best_epoch: int) 
 
 
 def train_model(run_context: RunContext, model_id: str, snapshot: int) -> None:
-    """Train on the lake as it stands and keep the checkpoint, which names the snapshot and the training table's data version.
+    """Train on the current lake and save the checkpoint, which names the snapshot and the training table's data version.
 
-    A run's as-of point comes after its model. What the model is made from stays as it is in between, so that the training
-    table can be recomputed from the first as-of point at or after the snapshot, where its data version is the same.
+    A run's as-of point comes after its model, and the model's inputs do not change in between. So the training table can be
+    recomputed from the first as-of point at or after the snapshot, where its data version is the same.
     """
     from dataclasses import asdict
 

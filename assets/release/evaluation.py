@@ -1,4 +1,4 @@
-"""The evaluation: the challenger beside random, BM25, its encoder and the model before it, on the test split of task 1."""
+"""The evaluation of the challenger, random, BM25, its encoder and the previous model on the test split of task 1."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from assets.core.table_asset import table_asset, table_result
 from assets.model.two_tower import model_name
 from assets.release.promotion_gate import current_gate_result, winner
 from assets.reporting.evaluation_report import report
-from assets.reporting.pictures import drawn
+from assets.reporting.pictures import picture_metadata
 from assets.run_context import RunContext
 from assets.services.offline_evaluation import BASELINES, EvaluationTarget, measure, previous_model
 from assets.services.serving_model import ServingModel
@@ -22,7 +22,7 @@ from warehouse.features import datasets, point_in_time
 from warehouse.lake import tables
 
 TABLES = ("evaluation.metrics", "evaluation.queries", "evaluation.rankings")
-_FORMAT = "3"  # changed when other things are measured, so that they are measured of old data too
+_FORMAT = "3"  # raised when the measurements change, so that old data is measured again
 _RANKED = ("model", "encoder", "bm25", "random", "previous")
 
 
@@ -36,24 +36,26 @@ _RANKED = ("model", "encoder", "bm25", "random", "previous")
 def evaluation(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    """Measure the models' stored vectors on the test queries, unless these very vectors were measured on them before.
+    """Measure the models' stored vectors on the test queries, unless the same vectors were measured before.
 
-    The new model, and the live one too where the gate has it stay.
+    The models are the new one, and also the live one if the gate keeps it live.
     """
     challenger = model_name(run_context)
     for model_id in dict.fromkeys((challenger, winner(run_context, current_gate_result(run_context)))):
         target, inputs = _target(run_context, model_id)
         if datasets.metrics(run_context.home.lake, model_id)["inputs"].unique().to_list() != [inputs]:
             _measure(run_context, target, inputs)
-    known = datasets.metrics(run_context.home.lake, challenger)
-    if known.is_empty():
+    metrics = datasets.metrics(run_context.home.lake, challenger)
+    if metrics.is_empty():
         context.log.warning("no judgement is in the test split: nothing was measured")
-    shown = {}
-    if known.height:
+    pictures = {}
+    if metrics.height:
         queries = datasets.compared_queries(run_context.home.lake, challenger)
-        shown = drawn(context, "evaluation.metrics", ["report"], [known, queries], lambda: [report(known, queries)])
+        pictures = picture_metadata(
+            context, "evaluation.metrics", ["report"], [metrics, queries], lambda: [report(metrics, queries)]
+        )
     for table in TABLES:
-        yield table_result(context, run_context, table, {}, shown if table == "evaluation.metrics" else {})
+        yield table_result(context, run_context, table, {}, pictures if table == "evaluation.metrics" else {})
 
 
 def summary(metrics: pl.DataFrame) -> dict[str, Any]:
@@ -80,17 +82,17 @@ def summary(metrics: pl.DataFrame) -> dict[str, Any]:
 
 
 def _target(run_context: RunContext, model_id: str) -> tuple[EvaluationTarget, str]:
-    """Return what is to be measured, and the digest of all that the numbers hang on."""
+    """Return the evaluation target and the digest of all inputs of the evaluation."""
     table = ServingModel.of(run_context, model_id).vector_table
     version = run_context.home.vectors.version(table)
     with run_context.home.lake.reading() as connection:
         pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"])
         products = tables.fingerprint(connection, CONTRACTS["staging.products"])
-        asked = point_in_time.fingerprints(connection)
+        feature_fingerprints = point_in_time.fingerprints(connection)
     previous = previous_model(run_context, model_id)
     rows = run_context.home.releases.vectors_since(table, version)
     settings = run_context.bm25.model_dump_json(), str(run_context.release.min_queries)
-    parts = (model_id, str(rows), previous or "", pairs, products, *asked, *settings, _FORMAT)
+    parts = (model_id, str(rows), previous or "", pairs, products, *feature_fingerprints, *settings, _FORMAT)
     return EvaluationTarget(model_id, (table, version), previous=previous), digest(*parts)
 
 
@@ -99,10 +101,10 @@ def _measure(run_context: RunContext, target: EvaluationTarget, inputs: str) -> 
     judgements = datasets.task1_judgements(run_context.home.lake)
     rows = {table: tables.no_rows(CONTRACTS[table]) for table in TABLES}
     if judgements.height:
-        measured = measure(run_context, target, judgements, cached=True)
+        evaluation = measure(run_context, target, judgements, cached=True)
         texts = judgements.select("locale", "query_id", "query").unique()
         metrics = long_metrics(
-            measured,
+            evaluation,
             "model",
             BASELINES,
             seed=run_context.training.seed,
@@ -110,13 +112,13 @@ def _measure(run_context: RunContext, target: EvaluationTarget, inputs: str) -> 
         )
         rows = {
             "evaluation.metrics": _metric_rows(target.model_id, metrics, inputs),
-            "evaluation.queries": _query_rows(target.model_id, measured, texts),
-            "evaluation.rankings": _ranking_rows(target.model_id, measured, texts),
+            "evaluation.queries": _query_rows(target.model_id, evaluation, texts),
+            "evaluation.rankings": _ranking_rows(target.model_id, evaluation, texts),
         }
     with run_context.home.lake.writing() as connection:
         for table, frame in rows.items():
             tables.refresh_from(connection, CONTRACTS[table], frame, f"model_id = '{target.model_id}'")
-        for table in ("evaluation.folds", "evaluation.trials"):  # filled by commands, and asked by then or before
+        for table in ("evaluation.folds", "evaluation.trials"):  # commands fill them, and queries may read them before
             tables.ensure(connection, CONTRACTS[table])
 
 
@@ -127,9 +129,9 @@ def _metric_rows(model_id: str, metrics: pl.DataFrame, inputs: str) -> pl.DataFr
     )
 
 
-def _query_rows(model_id: str, measured: Evaluation, texts: pl.DataFrame) -> pl.DataFrame:
+def _query_rows(model_id: str, evaluation: Evaluation, texts: pl.DataFrame) -> pl.DataFrame:
     return (
-        measured.rows.join(texts, on=["locale", "query_id"])
+        evaluation.rows.join(texts, on=["locale", "query_id"])
         .rename(
             {
                 "recall@10": "recall_at_10",
@@ -145,11 +147,13 @@ def _query_rows(model_id: str, measured: Evaluation, texts: pl.DataFrame) -> pl.
     )
 
 
-def _ranking_rows(model_id: str, measured: Evaluation, texts: pl.DataFrame) -> pl.DataFrame:
-    places = [f"{ranker}_{rank}" for ranker in _RANKED for rank in ("rank", "catalog_rank")]
-    unmeasured = [pl.lit(None, pl.Int64).alias(name) for name in places if name not in measured.rankings.columns]
+def _ranking_rows(model_id: str, evaluation: Evaluation, texts: pl.DataFrame) -> pl.DataFrame:
+    rank_columns = [f"{ranker}_{rank}" for ranker in _RANKED for rank in ("rank", "catalog_rank")]
+    null_columns = [
+        pl.lit(None, pl.Int64).alias(name) for name in rank_columns if name not in evaluation.rankings.columns
+    ]
     return (
-        measured.rankings.with_columns(unmeasured)
+        evaluation.rankings.with_columns(null_columns)
         .join(texts, on=["locale", "query_id"])
         .with_columns(
             key=pl.format("{}:{}:{}:{}", pl.lit(model_id), "locale", "query_id", "product_id"),

@@ -12,7 +12,7 @@ from assets import run_end
 from assets.core.table_asset import first_rows, outside_schema, result
 from assets.keys import asset_key
 from assets.release.evaluation import summary
-from assets.release.promotion_gate import current_gate_result, shown, winner
+from assets.release.promotion_gate import current_gate_result, gate_metadata, winner
 from assets.release.readiness import unfinished
 from assets.run_context import RunContext
 from assets.services.serving_model import ServingModel, unservable_reason
@@ -24,7 +24,7 @@ from warehouse.lake import change_feed
 from warehouse.operations import consistency, rollback
 from warehouse.serving.release_log import Publication, Release
 
-_SHOWN = ("release", "published_at", "kind", "model_id", "vector_version", "snapshot", "note")
+_PREVIEW_COLUMNS = ("release", "published_at", "kind", "model_id", "vector_version", "snapshot", "note")
 
 
 @dg.asset(
@@ -65,39 +65,39 @@ _SHOWN = ("release", "published_at", "kind", "model_id", "vector_version", "snap
 def releases_live(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
-    """Publish the lake's state, and mark it as an as-of point; write nothing if searchers would see no difference.
+    """Publish the lake's state and mark it as an as-of point; write nothing if searchers would see no difference.
 
-    A new model goes live if the gate lets it through. Else the live release stays as it is, unless the catalog or its
-    time-series features changed: then the live model goes on with those. A rollback stays until something changed since. Where a
-    table has not followed its sources, or was not checked, the live release stays: a run of the whole job goes on from there.
+    A new model goes live if the gate lets it through. Otherwise the live model stays, and gets a new release if the catalog or
+    the time-series features changed. A rollback stays until something changes. The live release also stays if a table lags
+    behind its sources or was not checked; a run of the whole job continues from there.
     """
     home, now = run_context.home, datetime.now(UTC)
     gate_result, live = current_gate_result(run_context), home.releases.live()
-    told = shown(gate_result) if gate_result else None
+    gate_facts = gate_metadata(gate_result) if gate_result else None
     model_id = winner(run_context, gate_result)
     snapshot = checkpoints.content_snapshot(home.lake)
-    why = unfinished(run_context, model_id)
-    if why:
-        return _stay(context, run_context, why)
+    obstacle = unfinished(run_context, model_id)
+    if obstacle:
+        return _stay(context, run_context, obstacle)
     if live is not None:
         home.online.restore(home.lake, live.snapshot, ())
-    online = home.online.write(home.lake, snapshot)  # before a release that names the snapshot is there
+    online = home.online.write(home.lake, snapshot)  # before a release names the snapshot
     with home.lake.reading() as connection:
         as_of = point_in_time.as_of(connection, home.settings)
-    held = None if run_context.force else rollback.held(home, model_id)
-    is_refused = live is not None and told is not None and model_id == live.model_id
-    if live is not None and (held or (is_refused and _is_current(run_context, live))):
+    hold_reason = None if run_context.force else rollback.held(home, model_id)
+    is_refused = live is not None and gate_facts is not None and model_id == live.model_id
+    if live is not None and (hold_reason or (is_refused and _is_current(run_context, live))):
         release, is_new = live, False
     else:
         is_same_model = live is not None and live.model_id == model_id
-        gate = json.loads(live.metrics).get("gate") if live is not None and is_same_model else told
-        measured = summary(datasets.metrics(home.lake, model_id))
+        gate = json.loads(live.metrics).get("gate") if live is not None and is_same_model else gate_facts
+        metrics_summary = summary(datasets.metrics(home.lake, model_id))
         published = _publish(
             ServingModel.of(run_context, model_id),
             kind="catalog" if is_same_model else "model",
             snapshot=snapshot,
             published_at=now,
-            metrics=json.dumps({"as_of": as_of.isoformat(), **measured, "gate": gate}),
+            metrics=json.dumps({"as_of": as_of.isoformat(), **metrics_summary, "gate": gate}),
             note=f"forced: {gate['reason']}" if gate and gate["decision"] == "forced" and not is_same_model else "",
         )
         release, is_new = published.release, published.is_new
@@ -105,25 +105,25 @@ def releases_live(
     facts = {"release": release.release, "is_new": is_new, "snapshot": release.snapshot, "model": release.model_id}
     facts |= {"online_upserted": online.upserted, "online_deleted": online.deleted}
     newest = home.releases.all()[::-1]
-    rows = first_rows(_SHOWN, [[getattr(each, name) for name in _SHOWN] for each in newest[:5]])
+    rows = first_rows(_PREVIEW_COLUMNS, [[getattr(each, name) for name in _PREVIEW_COLUMNS] for each in newest[:5]])
     metadata = {"dagster/row_count": len(newest), "kind": release.kind, "as_of": as_of.isoformat(), **rows}
-    if told:
-        facts["gate"] = told
-    if held:
-        facts["warning"] = held
+    if gate_facts:
+        facts["gate"] = gate_facts
+    if hold_reason:
+        facts["warning"] = hold_reason
     return result(context, run_context, "releases.live", f"release-{release.release}", metadata, facts)
 
 
-def _stay(context: dg.AssetExecutionContext, run_context: RunContext, why: str) -> dg.MaterializeResult[Any]:
+def _stay(context: dg.AssetExecutionContext, run_context: RunContext, reason: str) -> dg.MaterializeResult[Any]:
     """Report that the live release stays.
 
     Raises:
-        WarehouseError: There is none.
+        WarehouseError: There is no live release.
     """
     live = run_context.home.releases.live()
     if live is None:
-        raise WarehouseError(f"nothing can be published yet: {why}", "run the whole: stockroom build")
-    warning = f"release {live.release} stays: {why}; run the whole: stockroom build, or the job apply"
+        raise WarehouseError(f"nothing can be published yet: {reason}", "run the whole: stockroom build")
+    warning = f"release {live.release} stays: {reason}; run the whole: stockroom build, or the job apply"
     context.log.warning(warning)
     facts = {"release": live.release, "is_new": False, "snapshot": live.snapshot, "model": live.model_id}
     facts |= {"online_upserted": 0, "online_deleted": 0, "warning": warning}
@@ -131,16 +131,16 @@ def _stay(context: dg.AssetExecutionContext, run_context: RunContext, why: str) 
 
 
 def _is_current(run_context: RunContext, live: Release) -> bool:
-    """Tell whether a live release that stays shows searchers what they would see of the lake as it now is.
+    """Tell whether the live release has the current lake's vectors and time-series features.
 
-    It is so too where its model cannot be applied any more: then nothing else can be shown under it.
+    Return True as well if its model can no longer be applied: no newer vectors can be made then.
     """
     home = run_context.home
     if unservable_reason(run_context, live.model_id):
         return True
     table = ServingModel.of(run_context, live.model_id).vector_table
-    with home.lake.reading(live.snapshot) as then, home.lake.reading() as now:
-        same_features = point_in_time.fingerprints(then) == point_in_time.fingerprints(now)
+    with home.lake.reading(live.snapshot) as at_release, home.lake.reading() as at_present:
+        same_features = point_in_time.fingerprints(at_release) == point_in_time.fingerprints(at_present)
     return same_features and (live.vector_table, live.vector_version) == (table, home.vectors.version(table))
 
 
@@ -149,8 +149,8 @@ def key_differences(
 ) -> tuple[int, int]:
     """Count the products of a snapshot without a vector in a version of a table, and the vectors without a product.
 
-    Neither the version nor the snapshot ever changes: they are compared once in a run, by the keys `among` a frame where
-    all others were compared before.
+    A version and a snapshot never change, so a run compares them once. With `among`, only the keys of that frame are
+    compared: all other keys were compared before.
     """
     return run_context.cached(
         f"key differences {vector_table} {version} {snapshot}",
@@ -158,11 +158,11 @@ def key_differences(
     )
 
 
-def _publish(model: ServingModel, *, snapshot: int, **told: Any) -> Publication:
-    """Publish the newest version of the model's vectors, once they are those of the snapshot's catalog.
+def _publish(model: ServingModel, *, snapshot: int, **fields: Any) -> Publication:
+    """Publish the newest version of the model's vectors if their keys match the snapshot's catalog.
 
     Raises:
-        WarehouseError: A product has no vector, or a vector no product.
+        WarehouseError: A product has no vector, or a vector has no product.
     """
     home, version = model.run_context.home, model.run_context.home.vectors.version(model.vector_table)
     live, among = home.releases.live(), None
@@ -182,5 +182,5 @@ def _publish(model: ServingModel, *, snapshot: int, **told: Any) -> Publication:
         vector_table=model.vector_table,
         vector_version=version,
         snapshot=snapshot,
-        **told,
+        **fields,
     )

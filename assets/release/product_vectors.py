@@ -20,7 +20,7 @@ from warehouse.lake.reconcile import plan
 from warehouse.vectors.lance_tables import to_vectors
 from warehouse.vectors.product_vectors import Rows, VectorWrite
 
-_SHOWN = ("key", "title", "input_hash")
+_PREVIEW_COLUMNS = ("key", "title", "input_hash")
 _READ = ("staging.products", "features.products")
 _ROWS = 50_000  # products embedded at a time: 150 MB at 384 dimensions
 
@@ -48,14 +48,14 @@ _ROWS = 50_000  # products embedded at a time: 150 MB at 384 dimensions
 def vectors_products(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
-    """Embed the products whose text or features are new to this model; take out those that left the catalog.
+    """Embed the products whose text or features are new to this model; delete the vectors of products that left the catalog.
 
-    The live model's vectors are brought in line too while it is another: it stays where the gate refuses the new one.
+    If the live model is another one, its vectors are updated too: it stays live if the gate refuses the new model.
     """
     model = ServingModel.of(run_context, model_name(run_context))
     keys = None if run_context.reembed_all or run_context.compares_whole else model.changed("product")
     products = model.with_input_hash(datasets.products(run_context.home.lake, keys=keys))
-    written, version = embed(model, products, keys, reembed_all=run_context.reembed_all)
+    vector_write, version = embed(model, products, keys, reembed_all=run_context.reembed_all)
     live = live_champion(run_context, model.model_id)
     if live is not None and live.vector_table != model.vector_table:
         embed(live, live.with_input_hash(products))
@@ -72,19 +72,19 @@ def vectors_products(
             "table": model.vector_table,
             "table_version": version,
             **lineage_metadata("vectors.products", run_context.home.feature_views),
-            **first_rows(_SHOWN, products.select(_SHOWN).head(5).iter_rows()),
+            **first_rows(_PREVIEW_COLUMNS, products.select(_PREVIEW_COLUMNS).head(5).iter_rows()),
         },
-        {"upserted": written.upserted, "deleted": written.deleted},
+        {"upserted": vector_write.upserted, "deleted": vector_write.deleted},
     )
 
 
 def embed(
     model: ServingModel, products: pl.DataFrame, keys: pl.DataFrame | None = None, *, reembed_all: bool = False
 ) -> tuple[VectorWrite, int]:
-    """Reconcile the model's vector table with the products and bring its index up to date; return the version with it.
+    """Reconcile the model's vector table with the products and update its index; return the write and the table's version.
 
-    With `keys` the products are those that there still are under them, and no other row is looked at. With `anew` every
-    vector is made, and those that differ from what is stored are written.
+    With `keys`, `products` holds the existing products with these keys, and all other rows stay as they are. With
+    `reembed_all`, every vector is computed, and those that differ from the stored ones are written.
     """
     store = model.run_context.home.vectors
     change = plan(products, store.current(model.vector_table, keys))
@@ -92,18 +92,18 @@ def embed(
         rows: Iterable[Rows] = store.differing(model.vector_table, _rows(model, products))
     else:
         rows = _rows(model, products.join(change.upsert, on="key", how="semi", maintain_order="left"))
-    written = store.apply(model.vector_table, rows, change.delete["key"].to_list(), model.dim)
+    vector_write = store.apply(model.vector_table, rows, change.delete["key"].to_list(), model.dim)
     share = model.run_context.release.max_unindexed_share
-    return written, store.refresh_index(model.vector_table, unindexed_share=share) if written.version else 0
+    return vector_write, store.refresh_index(model.vector_table, unindexed_share=share) if vector_write.version else 0
 
 
 def _rows(model: ServingModel, products: pl.DataFrame) -> Iterator[pa.Table]:
     if products.is_empty():
         return
-    on_progress, done = model.run_context.progress("embedding products", total=products.height), 0
+    on_progress, embedded_rows = model.run_context.progress("embedding products", total=products.height), 0
     for part in products.iter_slices(_ROWS):
         embedded = model.product_vectors(part)  # (rows, dim)
         rows = part.select("key", "product_id", "locale", "title", "input_hash").to_arrow()
         yield rows.append_column("vector", to_vectors(embedded))
-        done += part.height
-        on_progress(done)
+        embedded_rows += part.height
+        on_progress(embedded_rows)

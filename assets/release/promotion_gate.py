@@ -1,4 +1,4 @@
-"""The gate: a new model goes live only if it finds no less than the live one, on validation queries in the full catalog."""
+"""The gate: a new model goes live only if its recall is no lower than the live one's, on validation queries."""
 
 from functools import cached_property
 from typing import Any
@@ -9,7 +9,7 @@ import polars as pl
 from assets.core.table_asset import table_asset, table_result
 from assets.model.two_tower import model_name
 from assets.run_context import RunContext
-from assets.services.offline_evaluation import asked, stored_vectors
+from assets.services.offline_evaluation import stored_vectors, with_query_keys
 from assets.services.serving_model import ServingModel, live_champion, unservable_reason
 from assets.services.text_vectors import product_texts, query_texts
 from models.evaluation.bootstrap import Interval
@@ -35,7 +35,7 @@ GateResult = dict[str, Any]
 def evaluation_gate(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
-    """Hold the new model against the live one, unless these very two were held against each other on this very data."""
+    """Compare the new model with the live one, unless the same two were compared on the same data before."""
     pair = _Pair.of(run_context)
     with run_context.home.lake.writing() as connection:
         tables.ensure(connection, GATE)
@@ -47,15 +47,15 @@ def evaluation_gate(
         with run_context.home.lake.writing() as connection:
             row = pl.DataFrame([gate_result], schema=_schema())
             tables.refresh_from(connection, GATE, row, f"key = '{gate_result['key']}'")
-        facts = {"scored": known is None, **shown(gate_result)}
+        facts = {"scored": known is None, **gate_metadata(gate_result)}
     return table_result(context, run_context, GATE.table, facts)
 
 
 def current_gate_result(run_context: RunContext) -> GateResult | None:
-    """Return what the gate has to say of the new model, None if it is live already.
+    """Return the gate's result for the new model, or None if the model is live already.
 
     Raises:
-        WarehouseError: The gate has not yet seen these models on this data.
+        WarehouseError: The gate has not compared these models on this data.
     """
     pair = _Pair.of(run_context)
     if pair is None:
@@ -70,19 +70,19 @@ def current_gate_result(run_context: RunContext) -> GateResult | None:
 
 
 def winner(run_context: RunContext, gate_result: GateResult | None) -> str:
-    """Return the model that is to answer searches: the new one if the gate lets it through, else the live one."""
+    """Return the id of the model to publish: the new one if the gate lets it through, else the live one."""
     if gate_result is None:
         return model_name(run_context)
     return str(gate_result["model_id"] if gate_result["decision"] in PUBLISHED else gate_result["live_model_id"])
 
 
-def shown(gate_result: GateResult) -> dict[str, Any]:
-    """Return what people and programs are told of a gate result."""
+def gate_metadata(gate_result: GateResult) -> dict[str, Any]:
+    """Return the reported fields of a gate result: all but the key and the input digest."""
     return {name: value for name, value in gate_result.items() if name not in ("key", "inputs")}
 
 
 class _Pair:
-    """The new model, and what it is held against: the live model, or the new one's own encoder in its place."""
+    """The new model and its baseline: the live model, or the new model's own encoder if no live model can be used."""
 
     def __init__(self, run_context: RunContext, challenger: str) -> None:
         self.run_context = run_context
@@ -92,7 +92,7 @@ class _Pair:
 
     @classmethod
     def of(cls, run_context: RunContext) -> "_Pair | None":
-        """Return the pair, None if the new model is the live one."""
+        """Return the pair, or None if the new model is the live one."""
         challenger, live = model_name(run_context), run_context.home.releases.live()
         return None if live is not None and live.model_id == challenger else cls(run_context, challenger)
 
@@ -103,7 +103,7 @@ class _Pair:
 
     @cached_property
     def inputs(self) -> str:
-        """Return the digest of all that the comparison hangs on."""
+        """Return the digest of all inputs of the comparison."""
         home, models = self.run_context.home, [self.challenger, *([self.champion] if self.champion else [])]
         tables_of = {each.model_id: each.vector_table for each in models}
         versions = [
@@ -112,22 +112,22 @@ class _Pair:
         ]
         with self.run_context.home.lake.reading() as connection:
             pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"], "split = 'validation'")
-            asked_features = point_in_time.fingerprints(connection)
+            feature_fingerprints = point_in_time.fingerprints(connection)
         settings = str(self.run_context.training.seed), str(self.run_context.release.min_queries)
-        return digest(*versions, pairs, *asked_features, *settings)
+        return digest(*versions, pairs, *feature_fingerprints, *settings)
 
     def known(self) -> GateResult | None:
-        """Return the stored gate result of this pair on this data."""
+        """Return the stored gate result of this pair on this data, or None."""
         with self.run_context.home.lake.reading() as connection:
             if not tables.exists(connection, GATE.table):
                 return None
-            found = connection.execute(
+            rows = connection.execute(
                 f"SELECT * FROM {GATE.table} WHERE key = ? AND inputs = ?", [self.key, self.inputs]
             ).pl()
-        return found.row(0, named=True) if found.height else None
+        return rows.row(0, named=True) if rows.height else None
 
     def compare(self) -> Comparison:
-        """Search the catalog for every validation query with both."""
+        """Search the catalog with both models for every validation query."""
         judgements = datasets.validation_judgements(self.run_context.home.lake)
         if judgements.is_empty():
             return Comparison(0)
@@ -144,7 +144,7 @@ class _Pair:
         return compare_recall(judged, catalog, challenger, baseline, seed=seed, min_queries=min_queries)
 
     def gate_result(self, comparison: Comparison) -> GateResult:
-        """Return the row of evaluation.gate: what was measured and what follows from it."""
+        """Return the row of evaluation.gate: the measurements and the decision."""
         margin, difference = self.run_context.release.gate_margin, comparison.difference
         decision = decide(
             difference.low if difference else None,
@@ -172,46 +172,46 @@ class _Pair:
 
     @cached_property
     def demoted_by(self) -> Release | None:
-        """Return the rollback that took the new model away from searches when it was live before."""
+        """Return the rollback that withdrew the new model when it was live before, or None."""
         return demoted_by(self.run_context.home.releases.all(), self.challenger.model_id)
 
     def _reason(self, comparison: Comparison, decision: str) -> str:
-        """Return the decision in words: what was measured, against what, and what can be done about it."""
+        """Explain the decision: the measurements, the baseline and the remedy."""
         live, difference, margin = self.live, comparison.difference, self.run_context.release.gate_margin
         baseline = f"the live model {live.model_id}" if self.champion and live else "its own encoder"
-        said = [
+        clauses = [
             f"no validation query has an Exact product: nothing tells model {self.challenger.model_id} from {baseline}"
         ]
         if difference is not None:
-            said = [
+            clauses = [
                 f"model {self.challenger.model_id} has recall@10 {comparison.challenger:.4f} on {comparison.queries:,} "
                 f"validation queries, {baseline} {comparison.baseline:.4f}: {difference.mean:+.4f} [{difference.low:+.4f}, "
                 f"{difference.high:+.4f}], whose lower end must lie above {-margin:+.4f}"
             ]
         elif comparison.queries:
-            said = [
+            clauses = [
                 f"{comparison.queries:,} validation queries are too few to judge, {self.run_context.release.min_queries:,} are "
                 f"wanted: on these model {self.challenger.model_id} has recall@10 {comparison.challenger:.4f}, {baseline} "
                 f"{comparison.baseline:.4f}"
             ]
         if live is not None and self.champion is None:
-            why = unservable_reason(self.run_context, live.model_id)
-            said.append(f"the live model {live.model_id} could not be asked: {why}")
+            reason = unservable_reason(self.run_context, live.model_id)
+            clauses.append(f"the live model {live.model_id} could not be asked: {reason}")
         if self.demoted_by is not None:
-            back = self.demoted_by
-            said.append(f"it was live before, and release {back.release} went back from it ({back.note})")
+            rollback = self.demoted_by
+            clauses.append(f"it was live before, and release {rollback.release} went back from it ({rollback.note})")
         elif decision in ("undecided", "forced") and difference is None:
-            said.append("judge more, or set release.min_queries")
+            clauses.append("judge more, or set release.min_queries")
         elif decision in ("refused", "forced") and difference is not None and is_undecidable(difference, margin):
-            said.append(
+            clauses.append(
                 "so few queries could not tell an equal model from a worse one: judge more, or widen the margin"
             )
-        return "; ".join(said)
+        return "; ".join(clauses)
 
     def _ranker(self, model: ServingModel, products: pl.DataFrame, judged: JudgedSet) -> DenseRanker:
         version = self.run_context.home.vectors.version(model.vector_table)
-        of_products = stored_vectors(self.run_context, model.vector_table, version, products)
-        return DenseRanker(model.query_vectors(asked(judged)), of_products)
+        product_vectors = stored_vectors(self.run_context, model.vector_table, version, products)
+        return DenseRanker(model.query_vectors(with_query_keys(judged)), product_vectors)
 
 
 def _comparison(row: GateResult) -> Comparison:

@@ -1,4 +1,4 @@
-"""Readiness: whether the lake and the vectors are as a whole run leaves them, so that a release may show them."""
+"""Readiness: whether lake and vectors are in the state that a complete run leaves, so that a release may use them."""
 
 from assets.core.table_check import TableCheck
 from assets.run_context import RunContext
@@ -12,13 +12,13 @@ from warehouse.lake.sync_tables import DERIVED_TABLES, RAW_TABLES
 from warehouse.lake.watermarks import Progress
 
 _BLOCKING = (train_is_apart_from_test, pairs_see_no_future)
-"""What must hold, beyond the contracts, of the tables that a release shows."""
+"""The blocking checks, beyond the contracts, of the tables that a release uses."""
 
-UNVERSIONED = ""  # such a check is asked again when its tables change, not when its code does
+UNVERSIONED = ""  # such a check runs again when its tables change, not when its code changes
 
 
 def unfinished(run_context: RunContext, model_id: str) -> str | None:
-    """Return what of the lake or of the vectors is not as a whole run leaves it; None if nothing is."""
+    """Return which tables or vectors lack a step of a complete run, in words; None if none does."""
     home = run_context.home
     with home.lake.reading() as connection:
         progress = Progress.read(connection, run_context.marks)
@@ -36,30 +36,30 @@ def unfinished(run_context: RunContext, model_id: str) -> str | None:
 
 
 def _unchecked_tables(run_context: RunContext) -> list[str]:
-    """Return the tables that a release shows and that were not seen to hold what must hold of them, as they now are."""
+    """Return the tables that a release uses and that did not pass all their checks in their current state."""
     with run_context.home.lake.reading() as connection:
         progress = Progress.read(connection, run_context.marks)
-    found = {
+    unchecked = {
         table
         for table, contract in run_context.home.contracts.items()
         if table in (*RAW_TABLES, *DERIVED_TABLES, "registry.feature_views") or table.startswith("timeseries.")
         if not keeps_contract(progress, contract)
     }
-    return sorted(found | {check.table for check in _BLOCKING if not has_passed(progress, check)})
+    return sorted(unchecked | {check.table for check in _BLOCKING if not has_passed(progress, check)})
 
 
 def keeps_contract(progress: Progress, contract: Contract) -> bool:
-    """Tell whether every row of a table was seen to keep the contract as it now stands."""
+    """Tell whether every row of the current table passed the check of its current contract."""
     return progress.is_current(check_key(contract.table, CONTRACT), [contract.table], contract.version)
 
 
 def has_passed(progress: Progress, check: TableCheck) -> bool:
-    """Tell whether a check passed on the tables that it reads as they now are."""
+    """Tell whether a check passed on the current state of the tables that it reads."""
     return progress.is_current(check_key(check.table, check.name), check.reads, UNVERSIONED)
 
 
 def _is_healthy(run_context: RunContext, table: str) -> bool:
-    """Tell whether the newest version of a vector table passed all checks, or is what the live release shows."""
+    """Tell whether the newest version of a vector table passed all checks or is the live release's."""
     version, live = run_context.home.vectors.version(table), run_context.home.releases.live()
     if live is not None and (live.vector_table, live.vector_version) == (table, version):
         return True

@@ -1,1 +1,1 @@
-"""What people are shown of a run: plots and reports."""
+"""Plots and reports of a run."""

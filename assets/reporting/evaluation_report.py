@@ -18,8 +18,8 @@ def report(metrics: pl.DataFrame, queries: pl.DataFrame) -> dg.MarkdownMetadataV
     """Return the page.
 
     Args:
-        metrics: rows of evaluation.metrics of one model.
-        queries: locale, query_id, query, ndcg and first Exact rank by model and encoder, one row per test query.
+        metrics: Rows of evaluation.metrics of one model.
+        queries: Columns locale, query_id, query, nDCG and first Exact rank of model and encoder; one row per test query.
     """
     bars = {"rankers": _means(metrics)}
     better, worse = most_changed(queries)
@@ -44,7 +44,7 @@ def report(metrics: pl.DataFrame, queries: pl.DataFrame) -> dg.MarkdownMetadataV
 
 
 def most_changed(queries: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the queries that the model improved most over its encoder, and those that it harmed most, ten of each at most."""
+    """Return the queries that the model improved most and harmed most against its encoder, at most ten of each."""
     earlier = (1 / pl.col("model_first") - 1 / pl.col("encoder_first")).fill_null(0.0)
     changed = queries.with_columns(gained=pl.col("model_ndcg") - pl.col("encoder_ndcg"), earlier=earlier)
     order = ["gained", "earlier", "locale", "query_id"]
@@ -59,31 +59,31 @@ def most_changed(queries: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 def _table(queries: pl.DataFrame) -> str:
     if queries.is_empty():
         return "none"
-    shown = queries.select(
+    preview = queries.select(
         "locale",
         "query_id",
         "query",
         *(pl.col(f"{ranker}_ndcg").round(3) for ranker in ("encoder", "model")),
         *(f"{ranker}_first" for ranker in ("encoder", "model")),
     )
-    return markdown_table(_HEADS, shown.iter_rows())
+    return markdown_table(_HEADS, preview.iter_rows())
 
 
 def _means(metrics: pl.DataFrame) -> dict[str, dict[str, Any]]:
     whole = metrics.filter(pl.col("ranker").is_in(plots.RANKERS), locale=WHOLE, slice=WHOLE)
-    found: dict[str, dict[str, Any]] = {}
+    means: dict[str, dict[str, Any]] = {}
     for row in whole.iter_rows(named=True):
-        found.setdefault(row["ranker"], {"queries": row["queries"]})[row["metric"]] = row["value"]
-    return found
+        means.setdefault(row["ranker"], {"queries": row["queries"]})[row["metric"]] = row["value"]
+    return means
 
 
 def _leads(metrics: pl.DataFrame) -> str:
-    told = metrics.filter(pl.col("ranker").str.starts_with("model_minus_"), slice=WHOLE)
-    found = {(row["locale"], row["ranker"], row["metric"]): row for row in told.iter_rows(named=True)}
-    places = told.select("locale", "ranker").unique().sort("locale", "ranker").rows()
+    differences = metrics.filter(pl.col("ranker").str.starts_with("model_minus_"), slice=WHOLE)
+    cells = {(row["locale"], row["ranker"], row["metric"]): row for row in differences.iter_rows(named=True)}
+    groups = differences.select("locale", "ranker").unique().sort("locale", "ranker").rows()
     rows = [
-        (locale, ranker.removeprefix("model_minus_"), *(_lead(found.get((locale, ranker, name))) for name in _METRICS))
-        for locale, ranker in places
+        (locale, ranker.removeprefix("model_minus_"), *(_lead(cells.get((locale, ranker, name))) for name in _METRICS))
+        for locale, ranker in groups
     ]
     return markdown_table(("locale", "over", *_METRICS), rows)
 

@@ -12,12 +12,12 @@ import polars as pl
 from assets.reporting.bar_grid import Panel, as_latin, draw_panels
 
 RANKERS = ("random", "bm25", "encoder", "previous", "model")
-_MOST, _BARS = 8, 16  # panels of moved features, bars of PSI
+_PANELS, _BARS = 8, 16  # panels of features with drift, bars of PSI
 _METRICS = ("ndcg", "recall@10", "recall@100", "mrr")
 
 
 def training_curves(log: pl.DataFrame) -> dg.MarkdownMetadataValue:
-    """Draw losses and validation recall by epoch, with the epoch that was kept."""
+    """Draw losses and validation recall by epoch, and mark the best epoch."""
     figure, (loss, recall) = _figure(2)
     epochs = log["epoch"].to_list()
     for name in ("train_loss", "val_loss"):
@@ -32,13 +32,13 @@ def training_curves(log: pl.DataFrame) -> dg.MarkdownMetadataValue:
 
 
 def relevance_bars(summary: Mapping[str, Any]) -> dg.MarkdownMetadataValue:
-    """Draw the model beside random, BM25, the encoder and the model before, a group of bars for each metric."""
+    """Draw the scores of random, BM25, encoder, previous model and model, as a group of bars for each metric."""
     figure, (axes,) = _figure(1)
     rankers = [name for name in RANKERS if name in summary["rankers"]]
     width = 1 / (len(rankers) + 1)
-    for place, ranker in enumerate(rankers):
+    for position, ranker in enumerate(rankers):
         values = [summary["rankers"][ranker][metric] or 0.0 for metric in _METRICS]
-        bars = axes.bar([x + place * width for x in range(len(_METRICS))], values, width, label=ranker)
+        bars = axes.bar([x + position * width for x in range(len(_METRICS))], values, width, label=ranker)
         axes.bar_label(bars, fmt="%.3f", fontsize=7)
     axes.set_xticks([x + 1.5 * width for x in range(len(_METRICS))], _METRICS)
     axes.set(title=f"relevance on {summary['rankers']['model']['queries']} test queries", ylim=(0, 1.2))
@@ -48,26 +48,31 @@ def relevance_bars(summary: Mapping[str, Any]) -> dg.MarkdownMetadataValue:
 
 def slice_differences(metrics: pl.DataFrame) -> dg.MarkdownMetadataValue:
     """Draw the model's lead over each baseline in every slice, with its interval, given rows of evaluation.metrics."""
-    told = metrics.filter(pl.col("ranker").str.starts_with("model_minus_") & (pl.col("locale") == "all"))
-    places = told.select("slice", "part").unique().sort("slice", "part", descending=True)
-    figure, panels = _figure(2, height=1.6 + 0.42 * places.height, left=1.6)
+    differences = metrics.filter(pl.col("ranker").str.starts_with("model_minus_") & (pl.col("locale") == "all"))
+    parts = differences.select("slice", "part").unique().sort("slice", "part", descending=True)
+    figure, panels = _figure(2, height=1.6 + 0.42 * parts.height, left=1.6)
     for axes, metric in zip(panels, ("recall@10", "ndcg_two_gains"), strict=True):
-        rankers = told.filter(metric=metric)["ranker"].unique().sort().to_list()
+        rankers = differences.filter(metric=metric)["ranker"].unique().sort().to_list()
         for shift, ranker in enumerate(rankers):
-            own = places.with_row_index("y").join(told.filter(metric=metric, ranker=ranker), on=["slice", "part"])
-            value, low, high = (own[name].to_numpy() for name in ("value", "low", "high"))
-            height = own["y"].to_numpy() + 0.2 * (shift - (len(rankers) - 1) / 2)
+            rows = parts.with_row_index("y").join(
+                differences.filter(metric=metric, ranker=ranker), on=["slice", "part"]
+            )
+            value, low, high = (rows[name].to_numpy() for name in ("value", "low", "high"))
+            height = rows["y"].to_numpy() + 0.2 * (shift - (len(rankers) - 1) / 2)
             spread = (value - low, high - value)
             axes.errorbar(value, height, xerr=spread, fmt="o", markersize=4, label=ranker.replace("_", " "))
-        counted: dict[tuple[str, str], str] = {}
-        for name, part, queries, end in (
-            told.filter(metric=metric).select("slice", "part", "queries", "low").iter_rows()
+        query_counts: dict[tuple[str, str], str] = {}
+        for name, part, queries, low_end in (
+            differences.filter(metric=metric).select("slice", "part", "queries", "low").iter_rows()
         ):
-            counted[name, part] = f"n={queries}" if end is not None else f"n={queries}: too few to judge"
-        names = [f"{' '.join(dict.fromkeys(place))} ({counted.get(place, 'n=0')})" for place in places.iter_rows()]
-        axes.set_yticks(range(places.height), names, fontsize=8)
+            query_counts[name, part] = f"n={queries}" if low_end is not None else f"n={queries}: too few to judge"
+        names = [
+            f"{' '.join(dict.fromkeys(part_names))} ({query_counts.get(part_names, 'n=0')})"
+            for part_names in parts.iter_rows()
+        ]
+        axes.set_yticks(range(parts.height), names, fontsize=8)
         axes.axvline(0, color="grey", linestyle=":")
-        axes.set(title=f"difference in {metric}, 95 % interval", ylim=(-0.6, places.height - 0.4))
+        axes.set(title=f"difference in {metric}, 95 % interval", ylim=(-0.6, parts.height - 0.4))
         if rankers:
             axes.legend(fontsize=7)
     return _markdown(figure, "slices")
@@ -81,20 +86,20 @@ def locale_bars(metrics: pl.DataFrame) -> dg.MarkdownMetadataValue:
     figure, panels = _figure(2)
     width = 1 / (len(rankers) + 1)
     for axes, metric in zip(panels, ("recall@10", "ndcg"), strict=True):
-        for place, ranker in enumerate(rankers):
-            found = dict(whole.filter(metric=metric, ranker=ranker).select("locale", "value").iter_rows())
-            heights = [found.get(locale) or 0.0 for locale in locales]
-            bars = axes.bar([x + place * width for x in range(len(locales))], heights, width, label=ranker)
+        for position, ranker in enumerate(rankers):
+            by_locale = dict(whole.filter(metric=metric, ranker=ranker).select("locale", "value").iter_rows())
+            heights = [by_locale.get(locale) or 0.0 for locale in locales]
+            bars = axes.bar([x + position * width for x in range(len(locales))], heights, width, label=ranker)
             axes.bar_label(bars, fmt="%.2f", fontsize=6)
-        places = [x + width * (len(rankers) - 1) / 2 for x in range(len(locales))]
-        axes.set_xticks(places, [*map(as_latin, locales)], parse_math=False)
+        centers = [x + width * (len(rankers) - 1) / 2 for x in range(len(locales))]
+        axes.set_xticks(centers, [*map(as_latin, locales)], parse_math=False)
         axes.set(title=f"{metric} by locale", ylim=(0, 1.2))
         axes.legend(loc="upper center", ncols=len(rankers), fontsize=7)
     return _markdown(figure, "locales")
 
 
 def distributions(stats: pl.DataFrame) -> dg.MarkdownMetadataValue:
-    """Draw how the values of each feature are spread over its bins, given rows of monitoring.feature_stats."""
+    """Draw the distribution of each feature over its bins, given rows of monitoring.feature_stats."""
     overall = stats.filter(locale="all").sort("column_name")
     panels = []
     for column, bins in overall.select("column_name", "bins").iter_rows():
@@ -104,10 +109,10 @@ def distributions(stats: pl.DataFrame) -> dg.MarkdownMetadataValue:
 
 
 def moved_distributions(drift: pl.DataFrame) -> dg.MarkdownMetadataValue:
-    """Draw the features that moved most beside their reference, given rows of monitoring.drift."""
-    most = drift.filter(locale="all").sort("psi", "key", descending=[True, False]).head(_MOST)
+    """Draw the distributions of the features with the most drift and their references, given rows of monitoring.drift."""
+    rows = drift.filter(locale="all").sort("psi", "key", descending=[True, False]).head(_PANELS)
     panels = []
-    for row in most.iter_rows(named=True):
+    for row in rows.iter_rows(named=True):
         bins = json.loads(row["bins"])
         shares = {
             row["reference"]: [one["reference"] for one in bins],
@@ -119,7 +124,7 @@ def moved_distributions(drift: pl.DataFrame) -> dg.MarkdownMetadataValue:
 
 def psi_bars(drift: pl.DataFrame, notable: float, warning: float) -> dg.MarkdownMetadataValue:
     """Draw the largest PSI of each feature with the two thresholds, given rows of monitoring.drift."""
-    most = (
+    rows = (
         drift.filter(locale="all")
         .group_by("table_name", "column_name", "reference")
         .agg(pl.col("psi").max())
@@ -128,9 +133,9 @@ def psi_bars(drift: pl.DataFrame, notable: float, warning: float) -> dg.Markdown
         .reverse()
     )
     figure, (axes,) = _figure(1, left=3.2)
-    names = [as_latin(f"{table}.{column} ({reference})") for table, column, reference, _ in most.iter_rows()]
-    axes.barh(range(most.height), most["psi"].to_list())
-    axes.set_yticks(range(most.height), names, parse_math=False)
+    names = [as_latin(f"{table}.{column} ({reference})") for table, column, reference, _ in rows.iter_rows()]
+    axes.barh(range(rows.height), rows["psi"].to_list())
+    axes.set_yticks(range(rows.height), names, parse_math=False)
     for threshold in (notable, warning):
         axes.axvline(threshold, color="grey", linestyle=":")
     axes.tick_params(axis="y", labelsize=7)
@@ -139,18 +144,18 @@ def psi_bars(drift: pl.DataFrame, notable: float, warning: float) -> dg.Markdown
 
 
 def _figure(panels: int, height: float = 3.6, left: float = 0.6) -> tuple[Any, list[Any]]:
-    """Return a figure with panels beside each other; `height` of the figure, and what is free left of each, in inches."""
+    """Return a figure with a row of panels; `height` is the figure's, `left` the margin of each panel, in inches."""
     from matplotlib.figure import Figure
 
     width = 5 * panels + 2
     figure = Figure(figsize=(width, height))
-    own = width / panels  # told, not found: to measure all labels takes as long as to draw them
+    panel_width = width / panels  # fixed, not measured: measuring all labels takes as long as drawing them
     figure.subplots_adjust(
         left=left / width,
         right=1 - 0.15 / width,
         top=1 - 0.35 / height,
         bottom=0.5 / height,
-        wspace=(left + 0.15) / (own - left - 0.15),
+        wspace=(left + 0.15) / (panel_width - left - 0.15),
     )
     return figure, [figure.add_subplot(1, panels, panel + 1) for panel in range(panels)]
 

@@ -1,1 +1,1 @@
-"""What the assets compute with, without Dagster."""
+"""Computations of the assets, without Dagster."""

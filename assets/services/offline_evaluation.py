@@ -1,4 +1,4 @@
-"""Relevance: one model's product vectors beside its encoder, BM25, chance and the model before it, over judged queries."""
+"""Relevance of one model on judged queries, next to its encoder, BM25, random ranking and the previous model."""
 
 from dataclasses import dataclass, replace
 
@@ -16,15 +16,15 @@ from warehouse.features import datasets
 from warehouse.vectors.lance_tables import to_matrix
 
 BASELINES = ("encoder", "bm25", "previous")
-"""What a model's differences are told from, where it was measured."""
+"""Rankers that a model is compared with, where they were measured."""
 
 
 @dataclass(frozen=True)
 class EvaluationTarget:
-    """Name what is measured: a model, its vectors, and the snapshot that they were made from (None: newest).
+    """Name the model to measure, its vectors, and the snapshot that they were made from (None: newest).
 
-    `vectors` are a table and its version; without them the products are embedded anew. `previous` is the model to measure
-    beside it.
+    `vectors` are a table and its version; without them the products are embedded again. `previous` is the model to compare
+    with.
     """
 
     model_id: str
@@ -34,30 +34,30 @@ class EvaluationTarget:
 
 
 def previous_model(run_context: RunContext, model_id: str) -> str | None:
-    """Return the model of the newest release that has another one than this.
+    """Return the model of the newest release with a different model.
 
-    None if there is none, it stands on another encoder, or it cannot be applied any more.
+    Return None if there is no such release, its model uses another encoder, or its model can no longer be applied.
     """
     others = [release for release in run_context.home.releases.all() if release.model_id != model_id]
     if not others or others[-1].encoder_fingerprint != encoder_fingerprint(run_context.encoder):
         return None
-    before = others[-1].model_id
-    return None if unservable_reason(run_context, before) else before
+    previous = others[-1].model_id
+    return None if unservable_reason(run_context, previous) else previous
 
 
 def measure(run_context: RunContext, target: EvaluationTarget, judgements: pl.DataFrame, *, cached: bool) -> Evaluation:
     """Score the target and its baselines on judged pairs of products in its catalog.
 
     Args:
-        run_context: where the vectors are.
-        target: what to measure.
-        judgements: locale, query_id, query (cleaned), product_id and label.
-        cached: whether the queries' texts are in the embedding cache; else they are encoded and not kept.
+        run_context: The run, whose home holds the vectors.
+        target: The model to measure.
+        judgements: Columns locale, query_id, query (cleaned), product_id and label.
+        cached: Whether the embedding cache holds the query texts; otherwise they are encoded and not cached.
     """
     products = datasets.products(run_context.home.lake, target.snapshot).sort("locale", "product_id")
     catalog = Catalog(products.select("locale", "product_id"))
     judged = JudgedSet.from_frame(judgements, catalog)
-    model, queries, texts = ServingModel(run_context, target.model_id), asked(judged), product_texts(products)
+    model, queries, texts = ServingModel(run_context, target.model_id), with_query_keys(judged), product_texts(products)
     query_base = (model.text_vectors if cached else model.texts.encoded)(query_texts(queries))
     if target.vectors is None:
         product_vectors = model.product_vectors(products)
@@ -70,22 +70,22 @@ def measure(run_context: RunContext, target: EvaluationTarget, judgements: pl.Da
         "random": RandomRanker(run_context.training.seed),
     }
     if target.previous is not None:
-        before = ServingModel(run_context, target.previous)
-        query_vectors = before.query_vectors(queries, query_base, target.snapshot)
-        rankers["previous"] = DenseRanker(query_vectors, before.product_vectors(products))
+        previous = ServingModel(run_context, target.previous)
+        query_vectors = previous.query_vectors(queries, query_base, target.snapshot)
+        rankers["previous"] = DenseRanker(query_vectors, previous.product_vectors(products))
     slices = slices_of(model.query_features(queries, target.snapshot), judgements, products, model.vocabulary)
     return replace(evaluate(judged, catalog, rankers), slices=slices)
 
 
-def asked(judged: JudgedSet) -> pl.DataFrame:
-    """Return the judged queries with their key in the lake."""
+def with_query_keys(judged: JudgedSet) -> pl.DataFrame:
+    """Return the judged queries with their lake key in the column `key`."""
     return judged.queries.with_columns(key=pl.format("{}:{}", "locale", "query_id"))
 
 
 def stored_vectors(run_context: RunContext, name: str, version: int, products: pl.DataFrame) -> Matrix:
     """Return the vectors of a version of a vector table, in the order of the products: (products, dim)."""
     table = run_context.home.vectors.read(name, version, ["key", "vector"])
-    places = pl.DataFrame({"key": pl.Series(table["key"])}).with_row_index("place")
-    order = products.select("key").join(places, on="key", how="left", maintain_order="left")["place"]
+    positions = pl.DataFrame({"key": pl.Series(table["key"])}).with_row_index("position")
+    order = products.select("key").join(positions, on="key", how="left", maintain_order="left")["position"]
     vectors: Matrix = to_matrix(table["vector"])[order.to_numpy()]
     return vectors

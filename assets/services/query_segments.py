@@ -1,9 +1,9 @@
-"""Query slices: which kinds of query a judged query belongs to, so that a mean does not hide where a model is bad."""
+"""Query slices: kinds of judged queries, so that a mean does not hide where a model is bad."""
 
 import polars as pl
 
 SLICES = ("brand", "length", "negation", "number")
-"""What queries are told apart by, in order of name; the parts are in `slices_of`."""
+"""Names of the slices, sorted; `slices_of` lists their parts."""
 
 
 def slices_of(
@@ -11,16 +11,16 @@ def slices_of(
 ) -> pl.DataFrame:
     """Return the slices of judged queries: locale, query_id, slice and part, one row per query and slice.
 
-    - brand: `seen` if the query names a brand that the model's vocabulary has, or one of its Exact products bears one;
-      else `unseen` if an Exact product bears a brand; else `none`.
+    - brand: `seen` if the query or one of its Exact products names a brand of the model's vocabulary; else `unseen` if an
+      Exact product has a brand; else `none`.
     - length: words of the query, `1-2`, `3-4` or `5+`.
-    - negation and number: `yes` or `no`, whether the query holds one.
+    - negation and number: `yes` or `no`, whether the query contains one.
 
     Args:
-        features: the queries' features, as the model reads them: key (locale:query_id), locale, has_brand, query_words, …
-        judgements: locale, query_id, product_id, label.
-        products: locale, product_id, brand_key.
-        vocabulary: the fitted vocabulary that the model keeps: kind, value.
+        features: The query features that the model reads: key (locale:query_id), locale, has_brand, query_words, …
+        judgements: Columns locale, query_id, product_id and label.
+        products: Columns locale, product_id and brand_key.
+        vocabulary: The model's fitted vocabulary: columns kind and value.
     """
     brands = vocabulary.filter(kind="brand").select(brand_key="value", is_known=pl.lit(value=True))
     exact = (

@@ -1,4 +1,4 @@
-"""Models as they serve: what of a checkpoint decides vectors, whichever encoder and features it was trained with."""
+"""Serving models: the parts of a checkpoint that decide vectors, with the encoder and features of its training."""
 
 from dataclasses import replace
 from functools import cached_property
@@ -24,7 +24,7 @@ from warehouse.vectors.product_vectors import table_name
 
 
 class ServingModel:
-    """Apply one model of the home to queries and products; encoder, features and vocabulary are its own, not the settings'."""
+    """Apply one model of the home to queries and products, with its own encoder, features and vocabulary, not the settings'."""
 
     def __init__(self, run_context: RunContext, model_id: str) -> None:
         """Read the checkpoint's description.
@@ -47,7 +47,7 @@ class ServingModel:
 
     @classmethod
     def of(cls, run_context: RunContext, model_id: str) -> "ServingModel":
-        """Return the model that steps of a run share, once its checkpoint is there.
+        """Return the model, shared by the steps of a run; its checkpoint must exist.
 
         Raises:
             ModelError: As above.
@@ -56,19 +56,19 @@ class ServingModel:
 
     @cached_property
     def query_columns(self) -> tuple[str, ...]:
-        """Return the features of queries that the model reads."""
+        """Return the names of the query features that the model reads."""
         return QueryTower.load(self._directory).features.spec.columns
 
     def with_input_hash(self, products: pl.DataFrame) -> pl.DataFrame:
-        """Add input_hash: what a product's vector is made from besides the model, its text and the features that are read."""
-        read = [pl.struct(self.product_columns).struct.json_encode()] if self.product_columns else []
-        inputs = pl.concat_str(product_text(), *read, separator="\x1f")
+        """Add input_hash: the hash of a product's text and of the features that the model reads."""
+        features = [pl.struct(self.product_columns).struct.json_encode()] if self.product_columns else []
+        inputs = pl.concat_str(product_text(), *features, separator="\x1f")
         return products.with_columns(input_hash=inputs.map_elements(digest, return_dtype=pl.String))
 
     def changed(self, entity: Entity) -> pl.DataFrame | None:
-        """Return the keys of the products or queries that changed since the live release was made; None: it is not known.
+        """Return the keys of the products or queries that changed since the live release, or None if they are unknown.
 
-        It is known where the live release shows the newest version of the model's vectors: its row is their watermark.
+        They are known if the live release has the newest version of the model's vectors: its row is their watermark.
         """
         home, live = self.run_context.home, self.run_context.home.releases.live()
         if live is None or (live.vector_table, live.vector_version) != (
@@ -85,7 +85,7 @@ class ServingModel:
         return self.run_context.cached(f"{entity} changed from {since} to {home.lake.snapshot()}", read)
 
     def text_vectors(self, texts: list[str]) -> Matrix:
-        """Return the cached vectors of texts: (texts, dim); what an encoder of earlier has not seen is encoded first."""
+        """Return the cached vectors of texts: (texts, dim); an earlier encoder first encodes those not cached."""
         if self.texts.fingerprint != encoder_fingerprint(self.run_context.encoder):
             self.texts.fill(texts)
         return self.texts.cached(texts)
@@ -95,23 +95,23 @@ class ServingModel:
         return self.tower_vectors(self.text_vectors(product_texts(products)), products)
 
     def tower_vectors(self, base: Matrix, products: pl.DataFrame) -> Matrix:
-        """Return what the product tower makes of products and the vectors of their texts: (products, dim)."""
+        """Return the product tower's vectors for products and their text vectors: (products, dim)."""
         return self._product_tower(base, products.select(self.product_columns))
 
     def query_vectors(self, queries: pl.DataFrame, base: Matrix | None = None, snapshot: int | None = None) -> Matrix:
-        """Return the vectors of queries as searches have them: (queries, dim).
+        """Return the vectors of queries as a search computes them: (queries, dim).
 
         Args:
-            queries: key, locale and the cleaned query.
-            base: What the model's encoder makes of them; None: as the cache has it.
-            snapshot: Whose time-series features count; None: the newest.
+            queries: Columns key, locale and query (cleaned).
+            base: The encoder's vectors of the queries; None: from the cache.
+            snapshot: The snapshot of the time-series features; None: the newest.
         """
         if base is None:
             base = self.text_vectors(query_texts(queries))
         return QueryTower.load(self._directory)(base, self.query_features(queries, snapshot))
 
     def query_features(self, queries: pl.DataFrame, snapshot: int | None = None) -> pl.DataFrame:
-        """Return the features of queries (key, locale, query) as searches have them, over the model's own vocabulary."""
+        """Return the features of queries (key, locale, query) as a search computes them, with the model's own vocabulary."""
         features = QueryFeatures(self.vocabulary)(queries)
         with self.run_context.home.lake.reading(snapshot) as connection:
             return point_in_time.add_asked_features(connection, features, queries["key"].to_list())
@@ -127,10 +127,10 @@ class ServingModel:
 
 
 def unservable_reason(run_context: RunContext, model_id: str) -> str | None:
-    """Return why a model cannot be applied to the catalog and the queries of today; None if it can."""
+    """Return why a model cannot be applied to the current catalog and queries, or None if it can."""
     home = run_context.home
     try:
-        model = ServingModel(run_context, model_id)  # as its files are now
+        model = ServingModel(run_context, model_id)  # not cached: its files may have changed
         columns = {*model.product_columns, *model.query_columns}
     except ModelError as error:
         return str(error)
@@ -138,29 +138,29 @@ def unservable_reason(run_context: RunContext, model_id: str) -> str | None:
         return f"its encoder {model.texts.fingerprint} is not at hand"
     known = {*CONTRACTS["features.products"].columns, *columns_of(run_context, "product")}
     known |= {*CONTRACTS["features.queries"].columns, *columns_of(run_context, "query", "context")}
-    gone = sorted(columns - known)
-    return f"the features {', '.join(gone)} that it reads are gone" if gone else None
+    missing = sorted(columns - known)
+    return f"the features {', '.join(missing)} that it reads are gone" if missing else None
 
 
 def pin_live_model(run_context: RunContext) -> RunContext:
-    """Return the run context of a run that goes on with the live model.
+    """Return the context of a run that uses the live model.
 
     Raises:
-        WarehouseError: There is no live model, or it cannot be applied any more.
+        WarehouseError: There is no live model, or it can no longer be applied.
     """
     live = run_context.home.releases.live()
     if live is None:
         raise WarehouseError("there is no live model to go on with", "train the first with: stockroom build")
-    why = unservable_reason(run_context, live.model_id)
-    if why:
+    reason = unservable_reason(run_context, live.model_id)
+    if reason:
         raise WarehouseError(
-            f"the live model {live.model_id} cannot be applied: {why}", "train another: stockroom build"
+            f"the live model {live.model_id} cannot be applied: {reason}", "train another: stockroom build"
         )
     return replace(run_context, pinned_model=live.model_id)
 
 
 def live_champion(run_context: RunContext, challenger: str) -> ServingModel | None:
-    """Return the live model if it is another than the challenger and can still be applied."""
+    """Return the live model if it differs from the challenger and can still be applied, else None."""
     live = run_context.home.releases.live()
     if live is None or live.model_id == challenger or unservable_reason(run_context, live.model_id):
         return None

@@ -1,4 +1,4 @@
-"""Texts: what of the lake's products and queries is encoded, and its cached vectors. Here the models meet the warehouse."""
+"""Text vectors: the texts of the lake's products and queries, their encoder and its vector cache."""
 
 from collections.abc import Callable
 
@@ -26,10 +26,10 @@ def query_texts(queries: pl.DataFrame) -> list[str]:
 
 
 class TextVectors:
-    """Give texts their vectors: from the cache where they are there; the encoder is only loaded where they are not."""
+    """Give the vectors of texts: from the cache, or from the encoder, which is loaded only if needed."""
 
     def __init__(self, run_context: RunContext, fingerprint: str | None = None) -> None:
-        """Take the encoder of a fingerprint, by default the one that the settings choose."""
+        """Use the encoder of a fingerprint, by default the one of the settings."""
         self._run_context = run_context
         self.fingerprint = fingerprint or encoder_fingerprint(run_context.encoder)
 
@@ -39,7 +39,7 @@ class TextVectors:
         return self._run_context.cached(*self._opening)
 
     def open_ahead(self) -> None:
-        """Begin to load the encoder, in a thread, before it is used."""
+        """Start to load the encoder in a thread."""
         self._run_context.ahead(*self._opening)
 
     @property
@@ -47,19 +47,19 @@ class TextVectors:
         settings, folder = self._run_context.encoder, self._run_context.home.encoders
         return f"encoder {self.fingerprint}", lambda: open_encoder(settings, folder, self.fingerprint)
 
-    def fill(self, texts: list[str], announce: Announce = lambda _total: lambda _done: None) -> FillResult:
-        """Encode the texts that the cache has not seen: `announce` takes how many, and returns what takes how many are done."""
-        bar: Callable[[int], None] = lambda _done: None  # noqa: E731
-        before = 0
+    def fill(self, texts: list[str], announce: Announce = lambda _total: lambda _count: None) -> FillResult:
+        """Encode the texts that are not cached; `announce` takes their number and returns a progress function."""
+        bar: Callable[[int], None] = lambda _count: None  # noqa: E731
+        submitted = 0
 
         def start(total: int) -> None:
             nonlocal bar
             bar = announce(total)
 
         def encode(unseen: list[str]) -> Matrix:
-            nonlocal before
-            first, before = before, before + len(unseen)
-            return self.encoder.encode(unseen, lambda done: bar(first + done))
+            nonlocal submitted
+            offset, submitted = submitted, submitted + len(unseen)
+            return self.encoder.encode(unseen, lambda count: bar(offset + count))
 
         return self._run_context.home.embeddings.fill(texts, encode, self.fingerprint, on_start=start)
 
@@ -68,5 +68,5 @@ class TextVectors:
         return self._run_context.home.embeddings.vectors(texts, self.fingerprint)
 
     def encoded(self, texts: list[str]) -> Matrix:
-        """Return the vectors of texts that the cache need not keep: (texts, dim)."""
+        """Encode texts without the cache: (texts, dim)."""
         return self.encoder.encode(texts)

@@ -1,4 +1,4 @@
-"""What the towers learn from, laid out: a row for each query and product, and one more wherever time-series features differ."""
+"""Training arrays: a row for each query and product, and one more for each other value of their time-series features."""
 
 import numpy as np
 import numpy.typing as npt
@@ -20,17 +20,17 @@ def training_data(
 ) -> TrainingData:
     """Return the newest training pairs as arrays over all queries and products of the lake.
 
-    Products come first as the catalog has them at the lake's as-of time, which is what validation searches; then once
-    more with the time-series features that judged pairs saw at another time. Queries stand once for each set of time-series
-    features that they were judged with.
+    Products come first as the catalog has them at the lake's as-of time; validation searches these rows. Then follow
+    products with the time-series features that judged pairs saw at another time. A query has one row for each set of
+    time-series features that it was judged with.
     """
     lake = run_context.home.lake
-    catalog, asked, pairs = datasets.products(lake), datasets.queries(lake), datasets.training_pairs(lake)
+    catalog, query_frame, pairs = datasets.products(lake), datasets.queries(lake), datasets.training_pairs(lake)
     products, product_row, product_index = _product_rows(catalog, pairs, columns_of(run_context, "product"))
-    queries, query_group, query_index = _query_rows(asked, pairs, columns_of(run_context, "query", "context"))
-    mined_query, mined_product = _mined_rows(run_context, asked, catalog)
+    queries, query_group, query_index = _query_rows(query_frame, pairs, columns_of(run_context, "query", "context"))
+    mined_query, mined_product = _mined_rows(run_context, query_frame, catalog)
     return TrainingData(
-        query_vectors=_spread(vectors.cached(query_texts(asked)), query_group),
+        query_vectors=_spread(vectors.cached(query_texts(query_frame)), query_group),
         product_vectors=_spread(vectors.cached(product_texts(catalog)), product_row),
         query_features=queries.select(query_spec.columns),
         product_features=products.select(product_spec.columns),
@@ -48,7 +48,7 @@ def training_data(
 
 
 def _spread(vectors: npt.NDArray[np.float32], rows: Rows) -> npt.NDArray[np.float32]:
-    """Return the vectors of these rows, themselves where every row stands once: a copy would double the largest array."""
+    """Return the vectors of these rows, without a copy if every row occurs once: a copy would double the largest array."""
     return vectors if np.array_equal(rows, np.arange(len(vectors))) else vectors[rows]
 
 
@@ -65,38 +65,48 @@ def _product_rows(
     catalog: pl.DataFrame, pairs: pl.DataFrame, feature_views: list[str]
 ) -> tuple[pl.DataFrame, Rows, Rows]:
     """Return the product rows, the catalog row of each, and the row of each pair."""
-    place = catalog.select("key", *feature_views).with_row_index("place")
-    seen = pairs.select("product_key", *feature_views).unique(maintain_order=True)
-    other = seen.join(
-        place, left_on=["product_key", *feature_views], right_on=["key", *feature_views], how="anti", nulls_equal=True
+    catalog_rows = catalog.select("key", *feature_views).with_row_index("place")
+    pair_features = pairs.select("product_key", *feature_views).unique(maintain_order=True)
+    variants = pair_features.join(
+        catalog_rows,
+        left_on=["product_key", *feature_views],
+        right_on=["key", *feature_views],
+        how="anti",
+        nulls_equal=True,
     )
-    other = other.join(place.select("key", "place"), left_on="product_key", right_on="key", maintain_order="left")
-    extra = catalog[other["place"]].with_columns(other.select(feature_views))
-    products = pl.concat([catalog, extra])
+    variants = variants.join(
+        catalog_rows.select("key", "place"), left_on="product_key", right_on="key", maintain_order="left"
+    )
+    variant_rows = catalog[variants["place"]].with_columns(variants.select(feature_views))
+    products = pl.concat([catalog, variant_rows])
     index = _index(pairs, "product_key", products, feature_views)
-    return products, np.concatenate([np.arange(catalog.height), other["place"].to_numpy()]).astype(np.int64), index
+    return products, np.concatenate([np.arange(catalog.height), variants["place"].to_numpy()]).astype(np.int64), index
 
 
-def _query_rows(asked: pl.DataFrame, pairs: pl.DataFrame, feature_views: list[str]) -> tuple[pl.DataFrame, Rows, Rows]:
+def _query_rows(
+    query_frame: pl.DataFrame, pairs: pl.DataFrame, feature_views: list[str]
+) -> tuple[pl.DataFrame, Rows, Rows]:
     """Return the query rows, the query of each, and the row of each pair."""
     if not feature_views:
-        return asked, np.arange(asked.height), _index(pairs, "query_key", asked, feature_views)
-    seen = pairs.select("query_key", *feature_views).unique(maintain_order=True)
-    queries = asked.with_row_index("place").join(seen, left_on="key", right_on="query_key", maintain_order="left_right")
+        return query_frame, np.arange(query_frame.height), _index(pairs, "query_key", query_frame, feature_views)
+    pair_features = pairs.select("query_key", *feature_views).unique(maintain_order=True)
+    queries = query_frame.with_row_index("place").join(
+        pair_features, left_on="key", right_on="query_key", maintain_order="left_right"
+    )
     return queries, queries["place"].to_numpy().astype(np.int64), _index(pairs, "query_key", queries, feature_views)
 
 
-def _mined_rows(run_context: RunContext, asked: pl.DataFrame, catalog: pl.DataFrame) -> tuple[Rows, Rows]:
-    """Return the query and the catalog row of each hard negative; none if training draws none."""
+def _mined_rows(run_context: RunContext, query_frame: pl.DataFrame, catalog: pl.DataFrame) -> tuple[Rows, Rows]:
+    """Return the query row and the catalog row of each hard negative; empty arrays if training uses none."""
     if not run_context.training.mined_per_query:
         return np.empty(0, np.int64), np.empty(0, np.int64)
     pairs = hard_negatives.pairs(run_context.home.lake)
-    return _index(pairs, "query_key", asked, []), _index(pairs, "product_key", catalog, [])
+    return _index(pairs, "query_key", query_frame, []), _index(pairs, "product_key", catalog, [])
 
 
 def _index(pairs: pl.DataFrame, key: str, rows: pl.DataFrame, feature_views: list[str]) -> Rows:
     """Return the row of each pair."""
-    found = pairs.select(key, *feature_views).join(
+    matches = pairs.select(key, *feature_views).join(
         rows.select("key", *feature_views).with_row_index("row"),
         left_on=[key, *feature_views],
         right_on=["key", *feature_views],
@@ -104,4 +114,4 @@ def _index(pairs: pl.DataFrame, key: str, rows: pl.DataFrame, feature_views: lis
         nulls_equal=True,
         maintain_order="left",
     )
-    return found["row"].to_numpy().astype(np.int64)
+    return matches["row"].to_numpy().astype(np.int64)

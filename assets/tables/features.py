@@ -1,4 +1,4 @@
-"""The feature tables: one SQL file each, redone and compared."""
+"""The feature tables: one SQL file each, recomputed and compared."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import dagster as dg
 
 from assets.core.table_asset import table_asset, table_result
 from assets.reporting import plots
-from assets.reporting.pictures import drawn
+from assets.reporting.pictures import picture_metadata
 from assets.run_context import RunContext
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import drift
@@ -20,16 +20,18 @@ def feature_asset(table: str) -> dg.AssetsDefinition:
     def features(
         context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
     ) -> dg.MaterializeResult[Any]:
-        lake, marks, shown = run_context.home.lake, run_context.marks, {}
+        lake, marks, pictures = run_context.home.lake, run_context.marks, {}
         run_context.cached("tower inputs", check_tower_inputs)
         with marks.writing() as connection:
             change, _ = refresh(connection, table, lake.settings, marks, whole=run_context.compares_whole)
-            # To count a table's values costs its size: what an apply changes of them waits for the next build.
+            # Statistics read the whole table: an apply leaves them to the next build.
             if not run_context.pinned_model:
                 stats = drift.record(connection, CONTRACTS[table], run_context.monitoring)
                 if stats.height:
-                    shown = drawn(context, table, ["distributions"], [stats], lambda: [plots.distributions(stats)])
-        return table_result(context, run_context, table, change.counts, shown)
+                    pictures = picture_metadata(
+                        context, table, ["distributions"], [stats], lambda: [plots.distributions(stats)]
+                    )
+        return table_result(context, run_context, table, change.counts, pictures)
 
     definition: dg.AssetsDefinition = dg.asset(**table_asset(table))(features)
     return definition

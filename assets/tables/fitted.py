@@ -1,4 +1,4 @@
-"""The fitted table: what is learnt from the train split before any feature is computed."""
+"""The fitted table: the vocabulary that is fitted on the train split before any feature is computed."""
 
 from assets.tables.features import feature_asset
 

@@ -1,4 +1,4 @@
-"""The quarantine as an asset: what the tables before it refused, and why."""
+"""The quarantine asset: the rows that other tables refused, and the reasons."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ from warehouse.lake import quarantine
 def quarantine_rows(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
-    """Report what is in quarantine. The rows came here in the transactions of the tables that refused them."""
+    """Report the quarantine. The tables that refused the rows already wrote them in their own transactions."""
     with run_context.home.lake.reading() as connection:
         counts = quarantine.counts(connection)
     by_rule = {f"{table}: {rule}": rows for table, rule, rows in counts.iter_rows()}

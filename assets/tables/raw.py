@@ -1,4 +1,4 @@
-"""The raw tables: a full snapshot of the ESCI files, then delta files, each taken in whole or not at all."""
+"""The raw tables: a full snapshot of the ESCI files, then delta files, each ingested whole or not at all."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -18,7 +18,7 @@ from warehouse.operations.replay import forget_superseded, keeping
 
 
 class RawConfig(dg.Config):
-    """Say where the ESCI folder is; empty means to go on from what the lake holds."""
+    """Name the ESCI folder; empty means to start from the lake's contents."""
 
     folder: str = ""
 
@@ -27,7 +27,7 @@ class RawConfig(dg.Config):
 def raw_tables(
     context: dg.AssetExecutionContext, config: RawConfig, run_context: dg.ResourceParam[RunContext]
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    """Bring the files of an ESCI folder into the lake, then delta files; refuse bad rows into quarantine."""
+    """Ingest the files of an ESCI folder, then delta files; move bad rows to quarantine."""
     home, folder = run_context.home, Path(config.folder) if config.folder else run_context.raw
     if folder is None:
         require_raw(home.lake)
@@ -35,23 +35,23 @@ def raw_tables(
     allow_loss = run_context.allow_loss
     with keeping(home, [*files, *deltas]):
         ingested = ingest(home.lake, folder, files, allow_loss=allow_loss) if folder else []
-        applied = apply_deltas(home.lake, deltas, allow_loss=allow_loss)
-    arrived = {one.table: _facts(one) for one in ingested}
+        delta_results = apply_deltas(home.lake, deltas, allow_loss=allow_loss)
+    facts_by_table = {one.table: _facts(one) for one in ingested}
     with home.lake.writing() as connection:
         ensure(connection)
     forget_superseded(home)
-    arrived["raw.deltas"] = {"files": [asdict(one) for one in applied]}
-    warnings = [one.warning for one in applied if one.warning]
+    facts_by_table["raw.deltas"] = {"files": [asdict(one) for one in delta_results]}
+    warnings = [one.warning for one in delta_results if one.warning]
     if warnings:
-        arrived["raw.deltas"]["warning"] = "; ".join(warnings)
+        facts_by_table["raw.deltas"]["warning"] = "; ".join(warnings)
     for table in RAW_TABLES:
-        facts = arrived.get(table, {})
+        facts = facts_by_table.get(table, {})
         if "warning" in facts:
             context.log.warning(facts["warning"])
         yield table_result(context, run_context, table, facts)
 
 
 def _facts(ingested: Ingested) -> dict[str, Any]:
-    """Return what a file brought; of its new columns only if there are any."""
+    """Return the facts of an ingested file, without an empty list of new columns or an empty warning."""
     facts = asdict(ingested) | {"new_columns": list(ingested.new_columns), "warning": ingested.warning}
     return {name: fact for name, fact in facts.items() if fact or name not in ("new_columns", "warning")}

@@ -1,4 +1,4 @@
-"""The registry: what the lake knows about its own tables, for SQL: what they promise, and where their columns come from."""
+"""The registry: the contracts of the lake's tables and the lineage of their columns, as tables for SQL."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +21,7 @@ from warehouse.lake import tables
 def registry(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    """Write down what the contracts declare."""
+    """Write the declarations of the contracts."""
     with run_context.home.lake.writing() as connection:
         changes = data_dictionary.refresh(connection, run_context.home.contracts)
     for table, change in changes.items():
@@ -32,9 +32,9 @@ def registry(
 def registry_lineage(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
-    """Write for every column where it comes from; a table whose SQL cannot be read is left out, with a warning."""
-    declared_here = run_context.home.feature_views
-    steps = product_vector_steps(declared_here) + column_lineage.time_series_steps(declared_here)
+    """Write the lineage of every column; skip a table whose SQL cannot be parsed, with a warning."""
+    feature_views = run_context.home.feature_views
+    steps = product_vector_steps(feature_views) + column_lineage.time_series_steps(feature_views)
     for table in CONTRACTS:
         try:
             steps += column_lineage.steps(table)

@@ -17,10 +17,10 @@ def staging_products(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
     """Clean the products whose raw row is new or changed."""
-    cleaned = refresh_products(
+    change = refresh_products(
         run_context.home.lake, run_context.marks, whole=run_context.compares_whole, allow_loss=run_context.allow_loss
     )
-    return table_result(context, run_context, "staging.products", asdict(cleaned))
+    return table_result(context, run_context, "staging.products", asdict(change))
 
 
 @dg.asset(**table_asset("staging.queries"))
@@ -28,20 +28,20 @@ def staging_queries(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
     """Clean the queries of judged products whose raw rows are new or changed."""
-    cleaned = refresh_queries(run_context.home.lake, run_context.marks, whole=run_context.compares_whole)
-    return table_result(context, run_context, "staging.queries", asdict(cleaned))
+    change = refresh_queries(run_context.home.lake, run_context.marks, whole=run_context.compares_whole)
+    return table_result(context, run_context, "staging.queries", asdict(change))
 
 
 @dg.asset(**table_asset("staging.judgements", kinds={"duckdb"}))
 def staging_judgements(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
-    """Join judgements to their products; those whose product is not there go to quarantine."""
+    """Join judgements to their products; move those without a product to quarantine."""
     lake, marks = run_context.home.lake, run_context.marks
     with marks.writing() as connection:
-        change, refused = refresh(
+        change, refused_rows = refresh(
             connection, "staging.judgements", lake.settings, marks, whole=run_context.compares_whole
         )
         if run_context.pinned_model is None:
             require_judgements(connection)
-    return table_result(context, run_context, "staging.judgements", {**change.counts, "quarantined": refused})
+    return table_result(context, run_context, "staging.judgements", {**change.counts, "quarantined": refused_rows})

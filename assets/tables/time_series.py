@@ -1,4 +1,4 @@
-"""The time-series features: a table for each file that the home declares, and what each judged pair sees of them."""
+"""The time-series features: a table for each declared file, and the values that each judged pair sees."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,7 +17,7 @@ from warehouse.ingest.time_series_files import take_in
 
 
 def feature_view_assets(declared: Sequence[FeatureView]) -> list[dg.AssetsDefinition]:
-    """Return the assets of all declared tables, of the registry that lists them and of what training sees of them."""
+    """Return the assets of all declared tables, of their registry and of training.point_in_time."""
     files = [_file_asset(table) for table in declared]
     return [*files, _registry_asset(tuple(table.contract.table for table in declared)), training_point_in_time]
 
@@ -26,13 +26,15 @@ def _file_asset(table: FeatureView) -> dg.AssetsDefinition:
     def time_series_table(
         context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
     ) -> dg.MaterializeResult[Any]:
-        # The clock only refuses rows, it is written nowhere.
+        # The clock only serves to refuse rows; no table stores it.
         lake = run_context.home.lake
-        taken = take_in(lake, run_context.home.root, table, datetime.now(UTC))
+        ingested = take_in(lake, run_context.home.root, table, datetime.now(UTC))
         with lake.writing() as connection:
             stats = drift.record(connection, table.contract, run_context.monitoring)
-        shown = {"distributions": plots.distributions(stats)} if stats.height and not run_context.pinned_model else {}
-        return table_result(context, run_context, table.contract, asdict(taken), shown)
+        pictures = (
+            {"distributions": plots.distributions(stats)} if stats.height and not run_context.pinned_model else {}
+        )
+        return table_result(context, run_context, table.contract, asdict(ingested), pictures)
 
     definition: dg.AssetsDefinition = dg.asset(**table_asset(table.contract, kinds={"parquet", "duckdb"}))(
         time_series_table
@@ -64,15 +66,15 @@ def training_point_in_time(
     lake, marks = run_context.home.lake, run_context.marks
     with marks.writing() as connection:
         change = point_in_time.refresh_training(connection, lake.settings, marks, whole=run_context.compares_whole)
-        seen = point_in_time.pairs_with_values(connection)
+        pairs_by_feature = point_in_time.pairs_with_values(connection)
     facts: dict[str, Any] = dict(change.counts)
-    unseen = [name for name, pairs in seen.items() if not pairs]
-    if unseen:
+    unused = [name for name, pairs in pairs_by_feature.items() if not pairs]
+    if unused:
         facts["warning"] = (
-            f"no judged pair sees a value of {', '.join(unseen)}: the keys are others, or every event lies after the "
+            f"no judged pair sees a value of {', '.join(unused)}: the keys are others, or every event lies after the "
             "judgements or further back than ttl_days"
         )
-    return table_result(context, run_context, "training.point_in_time", facts, {"pairs_with_values": seen})
+    return table_result(context, run_context, "training.point_in_time", facts, {"pairs_with_values": pairs_by_feature})
 
 
 @table_check(
@@ -82,7 +84,7 @@ def training_point_in_time(
     beside=("registry.feature_views",),
 )
 def pairs_see_no_future(run_context: RunContext) -> dg.AssetCheckResult:
-    """Assert that nothing leaks from the future into training."""
+    """Assert that no value from the future leaks into training."""
     with run_context.home.lake.reading() as connection:
         broken = point_in_time.broken_pairs(connection)
     return dg.AssetCheckResult(passed=broken == 0, metadata={"broken_pairs": broken})

@@ -15,7 +15,7 @@ from warehouse.operations import consistency
 def training_queries(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
-    """Carve validation from train, keep test queries out of train."""
+    """Split validation off train, and keep test queries out of train."""
     lake, marks = run_context.home.lake, run_context.marks
     with marks.writing() as connection:
         change, _ = refresh(connection, "training.queries", lake.settings, marks, whole=run_context.compares_whole)
@@ -29,15 +29,17 @@ def training_pairs(
     """Grade the judged pairs of the queries that have a split."""
     lake, marks = run_context.home.lake, run_context.marks
     with marks.writing() as connection:
-        change, refused = refresh(connection, "training.pairs", lake.settings, marks, whole=run_context.compares_whole)
-    return table_result(context, run_context, "training.pairs", {**change.counts, "quarantined": refused})
+        change, refused_rows = refresh(
+            connection, "training.pairs", lake.settings, marks, whole=run_context.compares_whole
+        )
+    return table_result(context, run_context, "training.pairs", {**change.counts, "quarantined": refused_rows})
 
 
 @table_check(
     "training.pairs", "No train or validation query string stands in test of the same locale.", is_blocking=True
 )
 def train_is_apart_from_test(run_context: RunContext) -> dg.AssetCheckResult:
-    """Assert that the model never sees a query that it is measured on."""
+    """Assert that the model is never trained on a query of the test split."""
     with run_context.home.lake.reading() as connection:
         leaked = consistency.leaked_queries(connection)
     return dg.AssetCheckResult(passed=leaked == 0, metadata={"leaked_queries": leaked})

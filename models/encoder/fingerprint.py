@@ -1,4 +1,4 @@
-"""What decides an encoder's vectors, and its fingerprint: read from files, without loading the model."""
+"""The fingerprint of an encoder: a hash of all that decides its vectors, read from files without loading the model."""
 
 import hashlib
 import importlib.util
@@ -22,7 +22,7 @@ INT8_FLAGS = {"avx512_vnni", "avx_vnni", "amx_int8"}
 
 
 def go_offline() -> None:
-    """Forbid the Hugging Face libraries every connection; call it before the first of them is imported."""
+    """Keep the Hugging Face libraries offline; call it before the first import of them."""
     os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
 
 
@@ -66,10 +66,10 @@ def _cached_folder(name: str) -> Path:
 
 
 def resolve_backend(settings: EncoderSettings) -> str:
-    """Say what runs the encoder: `openvino` or `torch`.
+    """Return the back end of the encoder: `openvino` or `torch`.
 
     Raises:
-        ModelError: OpenVINO is asked for on a GPU.
+        ModelError: The settings choose OpenVINO on a GPU.
     """
     if settings.backend == "openvino" and settings.device == "cuda":
         raise ModelError(
@@ -82,11 +82,11 @@ def resolve_backend(settings: EncoderSettings) -> str:
 
 
 def resolve_precision(settings: EncoderSettings) -> str:
-    """Say what the encoder computes in on this machine: `f32`, `bf16` or `int8`.
+    """Return the encoder's arithmetic on this machine: `f32`, `bf16` or `int8`.
 
     Raises:
-        ModelError: bf16 or int8 is asked for where it does not exist. OpenVINO would emulate bf16 on some of these CPUs: a
-            hundred times slower, and with vectors that depend on their batch.
+        ModelError: The settings choose bf16 or int8 on a machine without it. OpenVINO would emulate bf16 on some of these
+            CPUs: a hundred times slower, and with vectors that depend on their batch.
     """
     if settings.precision == "f32":
         return "f32"
@@ -110,32 +110,32 @@ def resolve_precision(settings: EncoderSettings) -> str:
 
 
 def cpu_has_avx2(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Tell whether this CPU computes eight f32 at once, for which OpenVINO is written; False where the system does not say."""
+    """Tell whether this CPU has AVX2, for which OpenVINO is written; False if the system does not report its flags."""
     return _has_one({"avx2"}, cpuinfo)
 
 
 def cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Tell whether this CPU multiplies in bf16; False where the system does not say."""
+    """Tell whether this CPU multiplies in bf16; False if the system does not report its flags."""
     return _has_one(BF16_FLAGS, cpuinfo)
 
 
 def cpu_has_int8(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Tell whether this CPU multiplies and adds int8 in one step; False where the system does not say."""
+    """Tell whether this CPU multiplies and adds int8 in one step; False if the system does not report its flags."""
     return _has_one(INT8_FLAGS, cpuinfo)
 
 
-def _has_one(wanted: set[str], cpuinfo: Path) -> bool:
+def _has_one(names: set[str], cpuinfo: Path) -> bool:
     if not cpuinfo.is_file():
         return False
     flags = [line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")]
-    return bool(flags) and not wanted.isdisjoint(flags[0].split())
+    return bool(flags) and not names.isdisjoint(flags[0].split())
 
 
 def encoder_identity(settings: EncoderSettings) -> dict[str, Any]:
-    """Collect all that decides a text's vector; names and paths are not among it.
+    """Collect all that decides a text's vector, without names and paths.
 
     Returns:
-        The SHA-256 of each file of the model (weights, pooling, tokeniser), the backend, the resolved precision, the
+        The SHA-256 of each file of the model (weights, pooling, tokenizer), the backend, the resolved precision, the
         longest text and the padding in tokens, and the text template.
     """
     folder = model_folder(settings)
@@ -152,10 +152,10 @@ def encoder_identity(settings: EncoderSettings) -> dict[str, Any]:
 
 
 def encoder_fingerprint(settings: EncoderSettings) -> str:
-    """Name what decides a text's vector, in 16 hex digits of a SHA-256.
+    """Return the encoder's fingerprint, 16 hex digits of a SHA-256.
 
-    Two encoders with one fingerprint give a text the same vector, on one machine to the bit. Reads the model's files
-    (0.1 s) and imports nothing heavy.
+    Encoders with equal fingerprints give a text the same vector, bit-equal on one machine. The function reads the model's
+    files (0.1 s) and imports nothing heavy.
     """
     return fingerprint_of(encoder_identity(settings))
 
@@ -170,7 +170,7 @@ def _model_files(folder: Path) -> Iterator[Path]:
         inside = path.relative_to(folder).parts
         if path.suffix not in MODEL_FILES or not OTHER_BACKENDS.isdisjoint(inside) or inside[0].startswith("."):
             continue
-        # Weights are often shipped twice; the pickled ones are then not read.
+        # Weights are often shipped in two formats; skip the pickled ones then.
         if path.suffix == ".bin" and any(path.parent.glob("*.safetensors")):
             continue
         yield path
@@ -183,6 +183,6 @@ def _sha256(path: Path) -> str:
 
 @cache
 def _sha256_of(path: Path, _size: int, _modified: int) -> str:
-    # A build asks for the fingerprint at every asset that needs the model's id: the weights are read once.
+    # Every asset that needs the model's id computes the fingerprint: read the weights once.
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,18 +1,18 @@
-"""Int8: an encoder's matrices rounded to eight bits, for OpenVINO to multiply as whole numbers."""
+"""Int8 quantization: an encoder's matrices rounded to eight bits, for OpenVINO to multiply as integers."""
 
 from typing import Any
 
 import numpy as np
 
 GROUP_SIZE = 32
-"""Values of a text that share a scale when OpenVINO rounds them, in values; larger groups are faster and less exact."""
+"""Activations of a token that share a scale when OpenVINO rounds them, in values; larger groups are faster, less exact."""
 
 
 def quantise_weights(model: Any) -> int:
-    """Round every matrix that texts are multiplied with to int8, in place, with one scale for each output; return how many.
+    """Round every weight matrix to int8, in place, with one scale per output; return the number of matrices.
 
-    What is multiplied with them stays in floating point here: OpenVINO rounds it as it comes, in groups within one token, so
-    that a text's vector depends on no other text. Nothing needs calibrating.
+    Activations stay in floating point here. OpenVINO rounds them at run time, in groups within one token, so that a text's
+    vector depends on no other text. No calibration is needed.
 
     Args:
         model: An `openvino.Model` with f32 weights.
@@ -37,11 +37,11 @@ def quantise_weights(model: Any) -> int:
 def quantise(
     weights: np.ndarray[Any, np.dtype[np.float32]], axis: int
 ) -> tuple[np.ndarray[Any, np.dtype[np.float32]], np.ndarray[Any, np.dtype[np.int8]]]:
-    """Return scales, and int8 weights that the scales bring back to within half of themselves.
+    """Return scales, and int8 weights that times the scales differ from the weights by at most half a scale.
 
     Args:
         weights: A matrix.
-        axis: The axis that is summed over in the multiplication; along it the scale is the same.
+        axis: The axis that the multiplication sums over; all values along it share a scale.
     """
     largest = np.abs(weights).max(axis=axis, keepdims=True)
     scale = np.where(largest > 0, largest / 127, 1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The frozen text encoder: texts in, vectors of unit length out, whatever runs it."""
+"""The frozen text encoder: its interface, and loading it for either back end."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,26 +13,26 @@ __all__ = ["Encoder", "can_open", "encoder_fingerprint", "load_encoder", "open_e
 
 
 class Encoder(Protocol):
-    """Turn texts into vectors; a text's vector depends on nothing but the text and the fingerprint."""
+    """Turn texts into vectors; a text's vector depends only on the text and the fingerprint."""
 
     fingerprint: str
-    """16 hex digits that name weights, pooling, longest text, backend, precision and text template."""
+    """16 hex digits: a hash of weights, pooling, longest text, backend, precision and text template."""
 
     dim: int
     """Width of a vector."""
 
     def describe(self) -> dict[str, Any]:
-        """Say what this encoder is, as plain values for a log or a release."""
+        """Describe the encoder in plain values, for a log or a release."""
 
     def encode(self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None) -> Vectors:
         """Encode texts, each distinct one once.
 
         Args:
-            texts: Any strings, the empty one too; what lies beyond the longest text is cut off.
-            on_progress: Called in the calling thread with the number of texts done so far.
+            texts: Any strings, also empty ones; tokens beyond `max_tokens` are cut off.
+            on_progress: Called in the calling thread with the number of texts encoded so far.
 
         Returns:
-            Vectors of unit length, (texts, dim), float32, bit-equal whatever the other texts and their order.
+            Vectors of unit length, (texts, dim), float32, bit-equal for any other texts and any order.
         """
 
 
@@ -40,9 +40,9 @@ def load_encoder(settings: EncoderSettings, cache_dir: Path) -> Encoder:
     """Load the encoder that the settings choose, offline.
 
     Args:
-        settings: Which model, and what runs it.
-        cache_dir: Where converted models are kept, in a folder named by fingerprint; the first load converts
-            (seconds, and needs torch), later loads take a fraction of a second and do not import torch.
+        settings: The model and its back end.
+        cache_dir: The folder of the converted models, each in a folder named by fingerprint. The first load converts
+            (seconds, needs torch); later loads take a fraction of a second and do not import torch.
 
     Raises:
         ModelError: The model is not on this machine, or the settings cannot be met here.
@@ -58,16 +58,16 @@ def load_encoder(settings: EncoderSettings, cache_dir: Path) -> Encoder:
 
 
 def can_open(settings: EncoderSettings, cache_dir: Path, fingerprint: str) -> bool:
-    """Tell whether the encoder of that fingerprint is at hand: the settings choose it, or its converted model was kept."""
-    # In this order: a fingerprint is told by hashing all weights.
+    """Tell whether the encoder of a fingerprint can be loaded: the settings choose it, or `cache_dir` has it converted."""
+    # In this order: computing a fingerprint hashes all weights.
     return (cache_dir / fingerprint).is_dir() or fingerprint == encoder_fingerprint(settings)
 
 
 def open_encoder(settings: EncoderSettings, cache_dir: Path, fingerprint: str) -> Encoder:
-    """Load the encoder of that fingerprint, which may be one that the settings chose earlier.
+    """Load the encoder of a fingerprint, also one of earlier settings.
 
     Raises:
-        ModelError: It is not at hand, or the settings cannot be met here.
+        ModelError: It cannot be found, or the settings cannot be met here.
     """
     if fingerprint == encoder_fingerprint(settings):
         return load_encoder(settings, cache_dir)

@@ -1,4 +1,4 @@
-"""The frozen text encoder on OpenVINO: two to four times as fast on CPUs, and served without torch."""
+"""The frozen text encoder on OpenVINO: two to four times as fast as torch on CPUs, and without importing it."""
 
 import json
 import shutil
@@ -18,9 +18,9 @@ from models.settings import EncoderSettings
 
 
 def import_openvino() -> Any:
-    """Import OpenVINO without its usage statistics, which else are sent at import and write to the user's home.
+    """Import OpenVINO without its usage statistics, which would be sent at import and write to the user's home.
 
-    OpenVINO goes on without them where their package is missing, so it is made to look missing in this process.
+    OpenVINO works without the statistics package, so this process marks the package as absent.
     """
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None is Python's mark for absent
     import openvino
@@ -31,16 +31,16 @@ def import_openvino() -> Any:
 def export(settings: EncoderSettings, directory: Path) -> Path:
     """Convert the encoder to OpenVINO's format, once per fingerprint.
 
-    The folder serves on its own and can be moved: `encoder.xml` and `encoder.bin` (weights in f32, for int8 the matrices in
-    int8; with pooling and normalisation), `tokenizer.json`, and `encoder.json` (what decides the vectors, and the
-    fingerprint). It appears whole or not at all.
+    The folder is self-contained and can be moved: `encoder.xml` and `encoder.bin` (weights in f32, for int8 the matrices in
+    int8; with pooling and normalization), `tokenizer.json`, and `encoder.json` (the fingerprint and its inputs). It appears
+    whole or not at all.
 
     Args:
-        settings: Which model, and its precision.
+        settings: The model and its precision.
         directory: The folder's parent; the folder is named by the fingerprint.
 
     Returns:
-        The folder, new or as found.
+        The folder, new or existing.
 
     Raises:
         ModelError: The model is not on this machine, or OpenVINO cannot convert it.
@@ -51,18 +51,18 @@ def export(settings: EncoderSettings, directory: Path) -> Path:
     if target.is_dir():
         return target
     directory.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{fingerprint}-", dir=directory))
+    scratch = Path(tempfile.mkdtemp(prefix=f".{fingerprint}-", dir=directory))
     try:
-        config = {"fingerprint": fingerprint, "model": settings.model, **_convert(settings, unfinished), **identity}
-        (unfinished / "encoder.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-        unfinished.chmod(0o755)
-        unfinished.rename(target)
+        config = {"fingerprint": fingerprint, "model": settings.model, **_convert(settings, scratch), **identity}
+        (scratch / "encoder.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        scratch.chmod(0o755)
+        scratch.rename(target)
     except OSError:
-        # Another process may have been faster: a folder is not renamed onto a full one.
+        # Another process may have been faster: renaming onto a non-empty folder fails.
         if not target.is_dir():
             raise
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
     return target
 
 
@@ -74,7 +74,7 @@ def _convert(settings: EncoderSettings, folder: Path) -> dict[str, Any]:
     import torch
 
     class Embedding(torch.nn.Module):
-        """Take ids and mask, give the vector; tracing wants tensors in and out."""
+        """Map ids and mask to the vector; tracing needs tensors as inputs and outputs."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -91,14 +91,14 @@ def _convert(settings: EncoderSettings, folder: Path) -> dict[str, Any]:
     free = openvino.PartialShape([-1, -1])  # (batch, tokens)
     mask = torch.tensor([[1] * 16, [1] * 11 + [0] * 5])
     with warnings.catch_warnings(), quiet_transformers(), torch.inference_mode():
-        # OpenVINO traces with torch.jit, which torch 2.14 calls deprecated and still has.
+        # OpenVINO traces with torch.jit, which torch 2.14 deprecates but still has.
         warnings.filterwarnings("ignore", message=r"`torch\.jit\.", category=FutureWarning)
-        # Tracing reads every attribute of the model, this deprecated one of transformers too.
+        # Tracing reads every attribute of the model, also this deprecated one of transformers.
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
         # Branches on shapes become constants. They hold for every text; a test compares with sentence-transformers.
         warnings.filterwarnings("ignore", message="Converting a tensor to a Python boolean")
         try:
-            converted = openvino.convert_model(
+            openvino_model = openvino.convert_model(
                 Embedding(),
                 example_input={"input_ids": torch.ones_like(mask), "attention_mask": mask},
                 input=[("input_ids", free, openvino.Type.i64), ("attention_mask", free, openvino.Type.i64)],
@@ -109,8 +109,8 @@ def _convert(settings: EncoderSettings, folder: Path) -> dict[str, Any]:
                 "set STOCKROOM_ENCODER__BACKEND=torch",
             ) from error
     if resolve_precision(settings) == "int8":
-        quantise_weights(converted)
-    openvino.save_model(converted, folder / "encoder.xml", compress_to_fp16=False)
+        quantise_weights(openvino_model)
+    openvino.save_model(openvino_model, folder / "encoder.xml", compress_to_fp16=False)
     truncating_tokenizer(model, settings.max_tokens).save(str(folder / "tokenizer.json"))
     return {"dim": int(model.get_embedding_dimension()), "pad_id": int(model.tokenizer.pad_token_id)}
 
@@ -121,17 +121,17 @@ class OpenVinoEncoder:
     def __init__(self, directory: Path, *, batch_texts: int = 32, threads: int = 0) -> None:
         """Read and compile the model, in a fraction of a second.
 
-        An encoder exported for bf16 runs in f32 on a CPU without bf16: its vectors are then those of its
-        fingerprint to about 1e-3, near enough to search with; `load_encoder` never fills a cache like that.
+        An encoder exported for bf16 runs in f32 on a CPU without bf16. Its vectors then differ by about 1e-3 from those of
+        its fingerprint, which is close enough for search; `load_encoder` never fills a cache that way.
 
         Args:
-            directory: What `export` gave, or a copy of it.
-            batch_texts: Most texts in a batch; changes speed, not vectors. With 1 all threads share the work on one text, which
-                is what a search waits for; with more each takes batches of its own.
+            directory: A folder made by `export`, or a copy of it.
+            batch_texts: Most texts in a batch; changes speed, not vectors. With 1 all threads share the work on one text, as
+                a search needs; with more each thread takes its own batches.
             threads: CPU threads, 0 for all; changes speed, not vectors.
 
         Raises:
-            ModelError: The folder is not a whole export.
+            ModelError: The folder is not a complete export.
         """
         from tokenizers import Tokenizer
 
@@ -154,9 +154,9 @@ class OpenVinoEncoder:
         self._tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
         options: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": "bf16" if self._running == "bf16" else "f32",
-            # Rounding what is multiplied is OpenVINO's default for int8 matrices on some CPUs: say it, whatever the CPU.
+            # OpenVINO quantizes activations for int8 matrices by default on some CPUs only: set it on every CPU.
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": str(GROUP_SIZE if self._running == "int8" else 0),
-            # A text by itself is done sooner by all threads together than by the one that a stream has.
+            # All threads together encode a single text faster than the one thread of a stream.
             "PERFORMANCE_HINT": "LATENCY" if batch_texts == 1 else "THROUGHPUT",
         }
         if threads:
@@ -165,14 +165,14 @@ class OpenVinoEncoder:
         self._streams = int(self._model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
 
     def describe(self) -> dict[str, Any]:
-        """Say what this encoder is, as plain values for a log or a release."""
-        named = ("model", "fingerprint", "backend", "precision", "dim", "max_tokens")
-        return {name: self._config[name] for name in named} | {"device": "cpu", "runs_in": self._running}
+        """Describe the encoder in plain values, for a log or a release."""
+        names = ("model", "fingerprint", "backend", "precision", "dim", "max_tokens")
+        return {name: self._config[name] for name in names} | {"device": "cpu", "runs_in": self._running}
 
     def encode(self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None) -> Vectors:
         """Encode texts to vectors of unit length, (texts, dim), float32; see `models.encoder.loading.Encoder`.
 
-        Several threads may call it at the same time.
+        The method is thread-safe.
         """
         return encode_texts(
             texts,
@@ -191,17 +191,17 @@ class OpenVinoEncoder:
         try:
             for batch in batches:
                 if len(running) == self._streams:
-                    request, ready = running.popleft()
+                    request, batch_of_request = running.popleft()
                     request.wait()
-                    yield ready, request.get_output_tensor(0).data.copy()
+                    yield batch_of_request, request.get_output_tensor(0).data.copy()
                     idle.append(request)
                 request = idle.pop() if idle else self._model.create_infer_request()
                 request.start_async({"input_ids": batch.ids, "attention_mask": batch.mask})
                 running.append((request, batch))
             while running:
-                request, ready = running.popleft()
+                request, batch_of_request = running.popleft()
                 request.wait()
-                yield ready, request.get_output_tensor(0).data.copy()
+                yield batch_of_request, request.get_output_tensor(0).data.copy()
         finally:
             for request, _ in running:
                 request.wait()

@@ -1,4 +1,4 @@
-"""Texts as batches of tokens, made so that a text's vector never depends on the texts around it."""
+"""Token batches, padded so that a text's vector never depends on the other texts."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 PADDING_TOKENS = 8
-TOKENISED_AT_ONCE = 2048  # the tokenizer's own objects take kilobytes a text, its ids as an array some hundred bytes
+TOKENISED_AT_ONCE = 2048  # the tokenizer's own objects take kilobytes per text, an array of ids some hundred bytes
 
 IntArray = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 Vectors = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 
 class TokenBatch(NamedTuple):
-    """Texts of one padded length; `rows` says which texts."""
+    """Hold texts of one padded length; `rows` are their row numbers."""
 
     rows: IntArray  # (batch,)
     ids: IntArray  # (batch, tokens)
@@ -30,21 +30,21 @@ Forward = Callable[[Iterator[TokenBatch]], Iterator[tuple[TokenBatch, Vectors]]]
 def token_batches(token_ids: Sequence[Sequence[int] | IntArray], pad_id: int, batch_texts: int) -> Iterator[TokenBatch]:
     """Pad each text by its own length alone, to a multiple of 8 tokens, and batch equal lengths only.
 
-    Attention over padding and the order of additions then depend on nothing but the text: measured on OpenVINO, vectors
-    are equal to the bit whatever the batch, its size, its order and the number of threads.
-    Longest texts come first, so that memory is at its peak at the start.
+    Attention over padding and the order of additions then depend on the text alone. Measured on OpenVINO: vectors are
+    bit-equal for any batch, batch size, order and number of threads. The longest texts come first, so that memory peaks at
+    the start.
 
     Args:
-        token_ids: The tokens of each text, at least one a text.
-        pad_id: The token that fills up.
+        token_ids: The tokens of each text, at least one per text.
+        pad_id: The padding token.
         batch_texts: Most texts in a batch.
     """
     counts = np.array([len(ids) for ids in token_ids], dtype=np.int64)
     padded = -(-counts // PADDING_TOKENS) * PADDING_TOKENS
     for length in np.unique(padded)[::-1]:
-        alike = np.flatnonzero(padded == length)
-        for start in range(0, len(alike), batch_texts):
-            rows = alike[start : start + batch_texts]
+        same_length = np.flatnonzero(padded == length)
+        for start in range(0, len(same_length), batch_texts):
+            rows = same_length[start : start + batch_texts]
             mask = (np.arange(length) < counts[rows, None]).astype(np.int64)  # (batch, tokens)
             ids = np.full((len(rows), int(length)), pad_id, dtype=np.int64)  # (batch, tokens)
             ids[mask == 1] = np.concatenate([token_ids[row] for row in rows])
@@ -61,16 +61,16 @@ def encode_texts(
     forward: Forward,
     on_progress: Callable[[int], None] | None,
 ) -> Vectors:
-    """Tokenise, run every distinct text once through `forward`, and normalise.
+    """Tokenize, run every distinct text once through `forward`, and normalize.
 
     Args:
-        texts: What to encode; equal texts are encoded once.
-        tokenizer: Cuts at its own length and does not pad.
-        pad_id: The token that fills up.
+        texts: The texts; equal texts are encoded once.
+        tokenizer: Truncates to its own length and does not pad.
+        pad_id: The padding token.
         dim: Width of a vector.
         batch_texts: Most texts in a batch.
-        forward: Maps batches to their vectors, in any order and as many at a time as it likes.
-        on_progress: Called in this thread after each batch with the number of texts done so far.
+        forward: Maps batches to their vectors, in any order and any number at a time.
+        on_progress: Called in this thread after each batch with the number of texts encoded so far.
 
     Returns:
         Vectors of unit length, (texts, dim), float32, in the order of the texts.
@@ -79,33 +79,33 @@ def encode_texts(
     inverse = np.array([index[text] for text in texts], dtype=np.int64)
     copies = np.bincount(inverse, minlength=len(index))
     vectors = np.zeros((len(index), dim), dtype=np.float32)
-    done = 0
+    progress = 0
     for batch, output in forward(_batches(tokenizer, list(index), pad_id, batch_texts)):
-        # The length is taken at double precision, so that its last bit cannot depend on how rows are added up.
+        # Double precision: the last bit of the float32 result cannot depend on the order of additions.
         lengths = np.linalg.norm(output.astype(np.float64), axis=1, keepdims=True)  # (batch, 1)
         vectors[batch.rows] = output / np.maximum(lengths, 1e-12)
-        done += int(copies[batch.rows].sum())
+        progress += int(copies[batch.rows].sum())
         if on_progress is not None:
-            on_progress(done)
+            on_progress(progress)
     return vectors[inverse]
 
 
 def _batches(tokenizer: "Tokenizer", texts: list[str], pad_id: int, batch_texts: int) -> Iterator[TokenBatch]:
-    """Yield the batches of all texts, portion by portion; while one portion is computed, the next is tokenised beside."""
+    """Yield the batches of all texts, portion by portion; a thread tokenizes the next portion during computation."""
     portions = [texts[start : start + TOKENISED_AT_ONCE] for start in range(0, len(texts), TOKENISED_AT_ONCE)]
-    if len(portions) <= 1:  # a search's one query waits for no thread
+    if len(portions) <= 1:  # the single query of a search needs no thread
         yield from token_batches(_tokenise(tokenizer, texts, pad_id), pad_id, batch_texts)
         return
-    with ThreadPoolExecutor(1) as beside:
-        coming = [beside.submit(_tokenise, tokenizer, portions[0], pad_id)]
-        for place in range(len(portions)):
-            token_ids = coming.pop().result()
-            if place + 1 < len(portions):
-                coming.append(beside.submit(_tokenise, tokenizer, portions[place + 1], pad_id))
+    with ThreadPoolExecutor(1) as executor:
+        pending = [executor.submit(_tokenise, tokenizer, portions[0], pad_id)]
+        for position in range(len(portions)):
+            token_ids = pending.pop().result()
+            if position + 1 < len(portions):
+                pending.append(executor.submit(_tokenise, tokenizer, portions[position + 1], pad_id))
             for batch in token_batches(token_ids, pad_id, batch_texts):
-                yield batch._replace(rows=batch.rows + place * TOKENISED_AT_ONCE)
+                yield batch._replace(rows=batch.rows + position * TOKENISED_AT_ONCE)
 
 
 def _tokenise(tokenizer: "Tokenizer", texts: list[str], pad_id: int) -> list[IntArray]:
-    # A tokeniser without start and end marks gives the empty text no token at all: one of padding stands for it.
+    # Without start and end marks the empty text has no token: a padding token represents it.
     return [np.array(encoding.ids or [pad_id], dtype=np.int32) for encoding in tokenizer.encode_batch_fast(texts)]

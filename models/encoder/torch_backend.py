@@ -1,4 +1,4 @@
-"""The frozen text encoder on PyTorch: the reference, and the one for GPUs."""
+"""The frozen text encoder on PyTorch: the reference, and the back end for GPUs."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Keep transformers' progress bars and remarks off the terminal, and give back its settings."""
+    """Silence transformers' progress bars and log messages, and restore its settings afterwards."""
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -32,15 +32,15 @@ def quiet_transformers() -> Iterator[None]:
 
 
 def load_sentence_transformer(settings: EncoderSettings, device: str, attention: str = "sdpa") -> "SentenceTransformer":
-    """Load the model offline, without code of its own, ready to encode.
+    """Load the model offline, without running code of the model's folder, ready to encode.
 
     Args:
-        settings: Which model, and the longest text in tokens.
+        settings: The model, and the longest text in tokens.
         device: `cpu` or `cuda`.
-        attention: transformers' name of the attention's implementation.
+        attention: transformers' name of the attention implementation.
 
     Raises:
-        ModelError: There is no such model, it is broken, or it is shorter than `max_tokens`.
+        ModelError: There is no such model, it is broken, or it reads fewer tokens than `max_tokens`.
     """
     folder = model_folder(settings)
     go_offline()
@@ -71,21 +71,21 @@ def load_sentence_transformer(settings: EncoderSettings, device: str, attention:
 
 
 def truncating_tokenizer(model: "SentenceTransformer", max_tokens: int) -> Any:
-    """Copy the model's fast tokeniser, set to cut at `max_tokens` and not to pad.
+    """Copy the model's fast tokenizer, set to truncate at `max_tokens` and not to pad.
 
     Raises:
-        ModelError: The model has only a tokeniser written in Python.
+        ModelError: The model has only a tokenizer written in Python.
     """
     from tokenizers import Tokenizer
 
-    own = getattr(model.tokenizer, "backend_tokenizer", None)
-    if own is None:
+    backend = getattr(model.tokenizer, "backend_tokenizer", None)
+    if backend is None:
         raise ModelError(
             f"the encoder's tokeniser {type(model.tokenizer).__name__} has no tokenizer.json",
             "set STOCKROOM_ENCODER__MODEL to a model with a fast tokeniser",
         )
-    # A copy: sentence-transformers switches padding on again in its own whenever it encodes.
-    tokenizer = Tokenizer.from_str(own.to_str())
+    # A copy: sentence-transformers turns padding on again in its own tokenizer whenever it encodes.
+    tokenizer = Tokenizer.from_str(backend.to_str())
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_tokens)
     return tokenizer
@@ -98,7 +98,7 @@ class TorchEncoder:
         """Load the model; takes seconds, most of them importing.
 
         Raises:
-            ModelError: The model cannot be loaded, or a GPU is asked for and there is none.
+            ModelError: The model cannot be loaded, or the device is cuda and PyTorch sees no GPU.
         """
         import torch
 
@@ -118,7 +118,7 @@ class TorchEncoder:
         self.dim = int(self._model.get_embedding_dimension())
 
     def describe(self) -> dict[str, Any]:
-        """Say what this encoder is, as plain values for a log or a release."""
+        """Describe the encoder in plain values, for a log or a release."""
         return {
             "model": self._settings.model,
             "fingerprint": self.fingerprint,
@@ -136,8 +136,8 @@ class TorchEncoder:
             tokenizer=self._tokenizer,
             pad_id=self._model.tokenizer.pad_token_id,
             dim=self.dim,
-            # Kernels are chosen by the batch's size, on some processors too, and with them a vector's last bits: a GPU
-            # always gets full batches, and a CPU, which gains little from them, one text at a time.
+            # The batch size selects the kernels, and with them a vector's last bits, on GPUs and some CPUs. So a GPU
+            # always gets full batches, and a CPU, which gains little from batches, one text at a time.
             batch_texts=self._settings.batch_texts if self.device == "cuda" else 1,
             forward=self._forward,
             on_progress=on_progress,

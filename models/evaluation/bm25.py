@@ -1,7 +1,7 @@
-"""BM25 over product texts: the lexical baseline that every model is measured beside.
+"""BM25 over product texts: the lexical baseline of every model.
 
-Kept in sparse postings by bm25s (Lù, 2024, arXiv 2407.03618) with a tokeniser of our own that serves English, Spanish
-and Japanese alike and needs no dictionary.
+bm25s (Lù, 2024, arXiv 2407.03618) computes the sparse postings. The tokenizer is our own: it serves English, Spanish and
+Japanese and needs no dictionary.
 """
 
 import logging
@@ -51,15 +51,15 @@ def tokenise(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Bm25Index:
-    """Postings of one catalog: for every word the rows that hold it and what it adds to their score.
+    """Postings of one catalog: for every word the rows that contain it and its weight in their scores.
 
     With the method "lucene", score of a text for a query = sum over the query's words of
     ``log(1 + (N - df + 0.5) / (df + 0.5)) * tf / (tf + k1 * (1 - b + b * length / mean length))``
-    (Kamphuis et al., 2020, "Lucene (accurate)"; without the factor k1 + 1, which changes no order). Words the index
-    does not know add nothing, a word that stands twice in the query counts twice.
+    (Kamphuis et al., 2020, "Lucene (accurate)"; without the factor k1 + 1, which changes no order). Words
+    outside the vocabulary add nothing; a word that occurs twice in the query counts twice.
 
     Attributes:
-        vocabulary: word to its number.
+        vocabulary: number of each word.
         starts: (words + 1,) where each word's postings begin.
         rows: (postings,) text numbers, ascending inside a word.
         weights: (postings,) float32.
@@ -74,7 +74,7 @@ class Bm25Index:
 
     @classmethod
     def build(cls, texts: Sequence[str], settings: Bm25Settings) -> "Bm25Index":
-        """Index the texts, best given in product id order, for ties go to the earlier row."""
+        """Index the texts, preferably in product id order, because ties go to the earlier row."""
         vocabulary: dict[str, int] = {}
         documents = [[vocabulary.setdefault(word, len(vocabulary)) for word in tokenise(text)] for text in texts]
         if not vocabulary:  # bm25s would divide by a mean length of 0
@@ -90,18 +90,18 @@ class Bm25Index:
         return cls(vocabulary, postings["indptr"], postings["indices"], postings["data"], len(texts))
 
     def scores(self, queries: Sequence[str]) -> NDArray[np.float32]:
-        """Score every text for every query: (queries, texts). Hand in as many queries as fit in memory."""
+        """Score every text for every query: (queries, texts). All scores must fit in memory."""
         scores = np.zeros((len(queries), self.size), dtype=np.float32)
         for row, query in zip(scores, queries, strict=True):
             for start, stop in self._postings(query):
-                row[self.rows[start:stop]] += self.weights[start:stop]  # a text stands once in a word's postings
+                row[self.rows[start:stop]] += self.weights[start:stop]  # a text occurs once in a word's postings
         return scores
 
     def pair_scores(self, query: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Score some texts for one query without touching the others: (rows,), the same numbers as ``scores``."""
         scores = np.zeros(len(rows), dtype=np.float32)
         for start, stop in self._postings(query):
-            # Bisect the word's rows for ours; a row that is past the end is compared with the last one.
+            # Bisect the word's rows; a row past the end is compared with the last one.
             place = np.minimum(start + np.searchsorted(self.rows[start:stop], rows), stop - 1)
             scores += np.where(self.rows[place] == rows, self.weights[place], np.float32(0))
         return scores

@@ -1,4 +1,4 @@
-"""The paired bootstrap: how sure is the difference between two rankers that were asked the same queries."""
+"""The paired bootstrap: a confidence interval for the difference between two rankers on the same queries."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from models.errors import ModelError
 
-_CHUNK = 4_000_000  # resampled queries held at once: 32 MB
+_CHUNK = 4_000_000  # resampled queries in memory at once: 32 MB
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ def paired_bootstrap(a: ArrayLike, b: ArrayLike, *, samples: int = 2000, seed: i
     for retrieval Sakai, 2006).
 
     Args:
-        a: (queries,) one metric of the first ranker; NaN where the metric says nothing.
-        b: (queries,) the same of the second ranker, the same queries in the same order.
-        samples: how many resamples.
-        seed: of the resampling.
+        a: (queries,) a metric of the first ranker; NaN where it is undefined.
+        b: (queries,) the same metric of the second ranker, for the same queries in the same order.
+        samples: number of resamples.
+        seed: seed of the resampling.
         level: share of the resampled means inside the interval, between 0 and 1.
 
     Returns:
@@ -55,7 +55,7 @@ def paired_bootstrap(a: ArrayLike, b: ArrayLike, *, samples: int = 2000, seed: i
     step = max(1, _CHUNK // count)
     for start in range(0, samples, step):
         stop = min(start + step, samples)
-        drawn = random.integers(count, size=(stop - start, count))
-        means[start:stop] = difference[drawn].mean(axis=1)  # (chunk, queries) to (chunk,)
+        resamples = random.integers(count, size=(stop - start, count))
+        means[start:stop] = difference[resamples].mean(axis=1)  # (chunk, queries) to (chunk,)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(difference.mean()), float(low), float(high))

@@ -1,4 +1,4 @@
-"""Evaluation: every ranker over the same judged queries, query by query, and the summary that people read."""
+"""Evaluation: the metrics of every ranker on the same judged queries, and their summary."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,7 +17,7 @@ from models.evaluation.rankers import Ranker
 from models.labels import GAINS, LABELS, OFFICIAL_GAINS, gains_of
 
 SCORE_BYTES = 256 * 1024 * 1024
-"""The most that catalog scores may take at once, in bytes: a float32 block while the next is computed."""
+"""Most memory of catalog scores at once, in bytes: a float32 block while the next is computed."""
 
 
 SLICES = {"locale": pl.String, "query_id": pl.Int64, "slice": pl.String, "part": pl.String}
@@ -26,7 +26,7 @@ SLICES = {"locale": pl.String, "query_id": pl.Int64, "slice": pl.String, "part":
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured, before any mean is taken.
+    """Measurements by query, before any mean.
 
     Attributes:
         rows: one row per ranker and query: ranker, locale, query_id, ndcg, ndcg_official, ndcg_two_gains (ndcg again, null
@@ -34,8 +34,8 @@ class Evaluation:
             product), n_judged, n_gains (distinct ones), n_exact.
         rankings: one row per judgement: locale, query_id, product_id, label, and for each ranker ``{ranker}_rank``
             in the judged list and ``{ranker}_catalog_rank`` in the whole locale.
-        products: number of products searched, by locale.
-        slices: what kinds of query there are: locale, query_id, slice, part, one row per query and slice that it is in.
+        products: number of searched products, by locale.
+        slices: the slices of each query: locale, query_id, slice, part, one row per query and slice.
     """
 
     rows: pl.DataFrame
@@ -55,13 +55,13 @@ def catalog_ranks(
 ) -> NDArray[np.int64]:
     """Rank every judged product among all products of its query's locale, by score, then product id.
 
-    Counts what stands above each of them instead of sorting, in blocks of queries.
+    Ranks come from counting the higher scores, without sorting, in blocks of queries.
 
     Args:
-        ranker: what scores.
+        ranker: gives the scores.
         judged: the queries and their judged products.
-        catalog: what is searched.
-        score_bytes: the most that scores may take at once, in bytes; one query is always scored whole.
+        catalog: the searched products.
+        score_bytes: most memory of scores at once, in bytes; one query is always scored whole.
 
     Returns:
         (judgements,) ranks from 1.
@@ -93,14 +93,14 @@ def evaluate(
     *,
     score_bytes: int = SCORE_BYTES,
 ) -> Evaluation:
-    """Measure each ranker on each query: its judged list re-ranked, and its locale's whole catalog searched.
+    """Measure each ranker on each query: re-rank its judged list, and search the whole catalog of its locale.
 
     Args:
         judged: graded pairs; every query is searched in its own locale only.
-        catalog: what is searched.
-        rankers: by the name they are reported under.
+        catalog: the searched products.
+        rankers: the rankers by their reported name.
         ks: cut-off ranks of recall, in products.
-        score_bytes: the most that catalog scores may take at once, in bytes.
+        score_bytes: most memory of catalog scores at once, in bytes.
 
     Raises:
         ModelError: A ranker gave scores that are not finite, or of another shape than the judged set.
@@ -117,29 +117,29 @@ def evaluate(
         pl.Series("n_gains", gains),
         pl.Series("n_exact", np.diff(judged.exact_offsets)),
     ]
-    rows, places = [], []
+    rows, rank_columns = [], []
     for name, ranker in rankers.items():
         scores = ranker.judged_scores(judged, catalog)
         if scores.shape != judged.products.shape or not np.isfinite(scores).all():
             raise ModelError(f"ranker {name!r} did not score every judged product", "look for NaN in its vectors")
         ranks = judged_ranks(scores, judged.offsets)
-        everywhere = catalog_ranks(ranker, judged, catalog, score_bytes=score_bytes)
-        found = everywhere[judged.exact]
+        ranks_in_catalog = catalog_ranks(ranker, judged, catalog, score_bytes=score_bytes)
+        exact_ranks = ranks_in_catalog[judged.exact]
         by_query = ndcg(gains_of(judged.labels, GAINS), ranks, judged.offsets)
         columns = {
             "ndcg": by_query,
             "ndcg_official": ndcg(gains_of(judged.labels, OFFICIAL_GAINS), ranks, judged.offsets),
             "ndcg_two_gains": np.where(several_gains, by_query, np.nan),
-            **{f"recall@{k}": recall(found, judged.exact_offsets, k) for k in ks},
-            "reciprocal_rank": reciprocal_rank(found, judged.exact_offsets),
+            **{f"recall@{k}": recall(exact_ranks, judged.exact_offsets, k) for k in ks},
+            "reciprocal_rank": reciprocal_rank(exact_ranks, judged.exact_offsets),
         }
-        measured = [pl.Series(metric, values, nan_to_null=True) for metric, values in columns.items()]
-        rows.append(queries.select(pl.lit(name).alias("ranker"), pl.all()).with_columns(*measured, *counts))
-        places += [pl.Series(f"{name}_rank", ranks), pl.Series(f"{name}_catalog_rank", everywhere)]
+        metric_columns = [pl.Series(metric, values, nan_to_null=True) for metric, values in columns.items()]
+        rows.append(queries.select(pl.lit(name).alias("ranker"), pl.all()).with_columns(*metric_columns, *counts))
+        rank_columns += [pl.Series(f"{name}_rank", ranks), pl.Series(f"{name}_catalog_rank", ranks_in_catalog)]
     if not rows:
         raise ModelError("no ranker was given to evaluate", "name at least one")
     sizes = {locale: part.stop - part.start for locale, part in catalog.slices.items() if locale in judged.slices}
-    return Evaluation(pl.concat(rows), pairs.with_columns(places), sizes)
+    return Evaluation(pl.concat(rows), pairs.with_columns(rank_columns), sizes)
 
 
 def compare(
@@ -152,10 +152,10 @@ def compare(
     level: float = 0.95,
     min_queries: int = 1,
 ) -> dict[str, dict[str, float | None]]:
-    """Bootstrap the difference ``first - second`` of every metric: metric to mean, low, high, and the queries behind them.
+    """Bootstrap the difference ``first - second`` of every metric: metric to mean, low, high and number of queries.
 
-    A metric that no query has a value for is left out. With fewer than `min_queries` queries low and high are None: the
-    bootstrap knows no value that it has not seen, and its interval of a handful is far too narrow.
+    A metric without a value for any query is left out. With fewer than `min_queries` queries low and high are None: a
+    bootstrap interval over a handful of queries is far too narrow.
 
     Raises:
         ModelError: One of the two is not in the evaluation.
@@ -168,28 +168,30 @@ def compare(
         a, b = (half[metric].to_numpy().astype(np.float64) for half in halves)  # null to NaN
         if not np.isnan(a - b).all():
             queries = int((~np.isnan(a - b)).sum())
-            told: dict[str, float | None] = asdict(paired_bootstrap(a, b, samples=samples, seed=seed, level=level))
+            difference: dict[str, float | None] = asdict(
+                paired_bootstrap(a, b, samples=samples, seed=seed, level=level)
+            )
             if queries < min_queries:
-                told |= {"low": None, "high": None}
-            differences[_reported(metric)] = {**told, "queries": queries}
+                difference |= {"low": None, "high": None}
+            differences[_public_name(metric)] = {**difference, "queries": queries}
     return differences
 
 
 def summarise(
     evaluation: Evaluation, *, samples: int = 2000, seed: int = 0, level: float = 0.95, min_queries: int = 1
 ) -> dict[str, Any]:
-    """Summarise an evaluation as plain data that can be written as JSON.
+    """Summarize an evaluation as plain data that can be written as JSON.
 
-    ``rankers`` holds each ranker's means with the number of queries behind them, ``locales`` the same by locale,
-    ``model_minus_encoder`` the paired bootstrap interval of every metric (empty unless both were measured), and the
-    counts say how much the numbers can tell: a query with fewer than two distinct gains has the same nDCG in any order.
+    ``rankers`` holds each ranker's means and their numbers of queries, ``locales`` the same by locale, and
+    ``model_minus_encoder`` the paired bootstrap interval of every metric (empty unless both were measured). The counts show
+    how informative the means are: a query with fewer than two distinct gains has the same nDCG in any order.
 
     Args:
-        evaluation: what was measured.
+        evaluation: the measurements by query.
         samples: resamples of the bootstrap.
-        seed: of the bootstrap.
-        level: of the bootstrap's interval, between 0 and 1.
-        min_queries: queries from which on an interval is told.
+        seed: seed of the bootstrap.
+        level: confidence level of the interval, between 0 and 1.
+        min_queries: fewest queries for which an interval is reported.
     """
     names = evaluation.rows["ranker"].unique(maintain_order=True).to_list()
     queries = evaluation.rows.filter(pl.col("ranker") == names[0])
@@ -215,21 +217,23 @@ def summarise(
 
 
 def means(evaluation: Evaluation, rows: pl.DataFrame) -> dict[str, dict[str, float | int | None]]:
-    """Return each ranker's means over some of an evaluation's rows, null where no query has a value, and their queries."""
-    found = {}
+    """Return each ranker's means over some rows of an evaluation (None if no query has a value) and its numbers of queries."""
+    by_ranker = {}
     for ranker in rows["ranker"].unique(maintain_order=True):
-        own = rows.filter(pl.col("ranker") == ranker)
-        found[ranker] = {
-            **{_reported(metric): _mean(own[metric].drop_nulls().to_list()) for metric in evaluation.metrics},
-            "queries": own.height,
-            "queries_with_exact": own.filter(pl.col("n_exact") > 0).height,
+        ranker_rows = rows.filter(pl.col("ranker") == ranker)
+        by_ranker[ranker] = {
+            **{
+                _public_name(metric): _mean(ranker_rows[metric].drop_nulls().to_list()) for metric in evaluation.metrics
+            },
+            "queries": ranker_rows.height,
+            "queries_with_exact": ranker_rows.filter(pl.col("n_exact") > 0).height,
         }
-    return found
+    return by_ranker
 
 
 def _mean(values: list[float]) -> float | None:
-    return fsum(values) / len(values) if values else None  # fsum: no last bit that hangs on how threads split a sum
+    return fsum(values) / len(values) if values else None  # fsum: exact, whatever order threads sum in
 
 
-def _reported(metric: str) -> str:
+def _public_name(metric: str) -> str:
     return "mrr" if metric == "reciprocal_rank" else metric

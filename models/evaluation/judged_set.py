@@ -1,4 +1,4 @@
-"""What is judged: a catalog to search in, and graded query-product pairs laid out as plain arrays."""
+"""Judged sets: a catalog to search, and graded query-product pairs as plain arrays."""
 
 import hashlib
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ def _slices(locales: pl.Series) -> dict[str, slice]:
 
 @dataclass(frozen=True)
 class Catalog:
-    """The products that can be found; the row number of a product is its place here.
+    """The searched products; row numbers of products refer to this frame.
 
     Attributes:
         products: ``locale`` and ``product_id``, one row per product, sorted by both, so that inside a locale a
@@ -37,7 +37,7 @@ class Catalog:
     products: pl.DataFrame
 
     def __post_init__(self) -> None:
-        """Refuse products out of order or twice.
+        """Refuse products that are out of order or duplicated.
 
         Raises:
             ModelError: The rows are not strictly ascending by locale and product id.
@@ -67,7 +67,7 @@ class JudgedSet:
 
     Attributes:
         queries: ``locale``, ``query_id`` and ``query``, one row per query, sorted by locale and query id.
-        offsets: (queries + 1,) where each query's judgements begin.
+        offsets: (queries + 1,) start of each query's judgements.
         products: (judgements,) catalog rows, ascending inside a query, so in product id order.
         labels: (judgements,) codes of ``models.labels``.
     """
@@ -99,7 +99,7 @@ class JudgedSet:
             raise ModelError(message, "judge products of the catalog only")
         if pairs.select(pl.struct("locale", "query_id", "row").is_duplicated().any()).item():
             raise ModelError("a query judges a product twice", "keep one judgement per locale, query and product")
-        # maintain_order: the queries come as the pairs do
+        # maintain_order: the queries keep the order of the pairs
         queries = pairs.group_by("locale", "query_id", maintain_order=True).agg(pl.first("query"), pl.len())
         return cls(
             queries=queries.select("locale", "query_id", "query"),
@@ -118,12 +118,12 @@ class JudgedSet:
 
     @cached_property
     def exact(self) -> NDArray[np.int64]:
-        """Judgements with the label Exact: (positives,) places in ``products``, ascending."""
+        """Judgements with the label Exact: (positives,) positions in ``products``, ascending."""
         return np.flatnonzero(self.labels == EXACT)
 
     @cached_property
     def exact_offsets(self) -> NDArray[np.int64]:
-        """Where each query's Exact judgements begin: (queries + 1,) into ``exact``."""
+        """Start of each query's Exact judgements: (queries + 1,) into ``exact``."""
         return np.searchsorted(self.exact, self.offsets)
 
     @cached_property

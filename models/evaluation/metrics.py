@@ -1,8 +1,8 @@
 """Relevance metrics over many queries at once: nDCG on judged lists, recall and reciprocal rank on whole catalogs.
 
-Flat arrays hold the rows of all queries one query after another; ``offsets`` (queries + 1,) says where each begins, so
-that query q owns rows ``offsets[q]:offsets[q + 1]``. A rank counts from 1. A query that a metric says nothing about is
-NaN, and its caller leaves it out of the mean.
+Flat arrays hold the rows of all queries one query after another: query q owns the rows ``offsets[q]:offsets[q + 1]``, with
+``offsets`` (queries + 1,). Ranks count from 1. A metric that is undefined for a query is NaN, and callers leave it out of
+the mean.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ def query_of_rows(offsets: Integers) -> Integers:
 def judged_ranks(scores: NDArray[np.floating[Any]], offsets: Integers) -> Integers:
     """Rank the rows inside each query by descending score; equal scores keep their order.
 
-    Rows that come in product id order therefore have their ties broken by ascending product id.
+    So rows in product id order have ties broken by ascending product id.
 
     Args:
         scores: (rows,), finite.
@@ -41,9 +41,9 @@ def judged_ranks(scores: NDArray[np.floating[Any]], offsets: Integers) -> Intege
 
 
 def ndcg(gains: Floats, ranks: Integers, offsets: Integers) -> Floats:
-    """Compute normalised discounted cumulative gain over each query's full judged list, without a cut-off.
+    """Compute normalized discounted cumulative gain over each query's full judged list, without a cut-off.
 
-    DCG = sum of gain / log2(1 + rank), divided by that of the best order of the same list (Järvelin and Kekäläinen,
+    DCG = sum of gain / log2(1 + rank), divided by the DCG of the best order of the same list (Järvelin and Kekäläinen,
     2002, with gains used as they are). A query without any gain scores 0 and counts in the mean.
 
     Args:
@@ -55,9 +55,9 @@ def ndcg(gains: Floats, ranks: Integers, offsets: Integers) -> Floats:
         (queries,) in 0 to 1.
     """
     queries, count = query_of_rows(offsets), len(offsets) - 1
-    found = np.bincount(queries, gains / np.log2(1.0 + ranks), minlength=count)
-    best = np.bincount(queries, gains / np.log2(1.0 + judged_ranks(gains, offsets)), minlength=count)
-    scores: Floats = np.divide(found, best, out=np.zeros(count), where=best > 0)
+    dcg = np.bincount(queries, gains / np.log2(1.0 + ranks), minlength=count)
+    ideal_dcg = np.bincount(queries, gains / np.log2(1.0 + judged_ranks(gains, offsets)), minlength=count)
+    scores: Floats = np.divide(dcg, ideal_dcg, out=np.zeros(count), where=ideal_dcg > 0)
     return scores
 
 
@@ -73,13 +73,13 @@ def recall(ranks: Integers, offsets: Integers, k: int) -> Floats:
         (queries,) in 0 to 1; NaN for a query without an Exact product.
     """
     count = np.diff(offsets)
-    found = np.bincount(query_of_rows(offsets), ranks <= k, minlength=len(count))
-    shares: Floats = np.divide(found, count, out=np.full(len(count), np.nan), where=count > 0)
+    hits = np.bincount(query_of_rows(offsets), ranks <= k, minlength=len(count))
+    shares: Floats = np.divide(hits, count, out=np.full(len(count), np.nan), where=count > 0)
     return shares
 
 
 def reciprocal_rank(ranks: Integers, offsets: Integers) -> Floats:
-    """Compute 1 / rank of each query's best placed Exact product in the catalog, without a cut-off.
+    """Compute 1 / rank of each query's highest-ranked Exact product in the catalog, without a cut-off.
 
     Args:
         ranks: (positives,) catalog ranks of the Exact products.
@@ -94,7 +94,7 @@ def reciprocal_rank(ranks: Integers, offsets: Integers) -> Floats:
 
 
 def distinct_gains(labels: NDArray[np.integer[Any]], offsets: Integers) -> Integers:
-    """Count each query's distinct labels: a query with one alone has the same nDCG in every order.
+    """Count each query's distinct labels: a query with only one has the same nDCG in every order.
 
     Args:
         labels: (rows,) label codes.
@@ -103,7 +103,7 @@ def distinct_gains(labels: NDArray[np.integer[Any]], offsets: Integers) -> Integ
     Returns:
         (queries,) counts from 0 to 4.
     """
-    seen = np.zeros((len(offsets) - 1, len(LABELS)), dtype=np.bool_)
-    seen[query_of_rows(offsets), labels] = True
-    counts: Integers = seen.sum(axis=1, dtype=np.int64)
+    is_present = np.zeros((len(offsets) - 1, len(LABELS)), dtype=np.bool_)
+    is_present[query_of_rows(offsets), labels] = True
+    counts: Integers = is_present.sum(axis=1, dtype=np.int64)
     return counts

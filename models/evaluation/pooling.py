@@ -1,4 +1,4 @@
-"""Pooling: several evaluations of different queries as one, as the folds of a small data set are."""
+"""Pooling: join evaluations of different queries into one, as for the folds of a small data set."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,12 @@ from models.evaluation.evaluate import Evaluation
 
 
 def pool(evaluations: Sequence[Evaluation]) -> Evaluation:
-    """Join evaluations of the same rankers over the same catalog; every query stands in one of them.
+    """Join evaluations of the same rankers over the same catalog; every query belongs to one of them.
 
-    Queries come by locale and id whatever fold they were in, so that a bootstrap draws the same ones.
+    Queries are sorted by locale and id, whatever their fold, so that a bootstrap draws the same ones.
 
     Raises:
-        ModelError: There is none, or a query was measured in two of them.
+        ModelError: There is no evaluation, or a query was measured in two of them.
     """
     if not evaluations:
         raise ModelError("there is no evaluation to pool", "hold out at least one fold")

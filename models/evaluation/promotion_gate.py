@@ -1,4 +1,4 @@
-"""The gate: whether a new model may take the place of another, by what both find for the same queries."""
+"""The gate: decide whether a new model may replace another, by the recall of both on the same queries."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -22,7 +22,7 @@ _CUT = 10
 class Comparison:
     """Hold recall@10 of a challenger and of a baseline over the queries that have an Exact product, and the difference.
 
-    Without such a query there is none of the three, and with too few to judge by there is no difference.
+    Without such a query all three are None; with too few queries the difference is None.
     """
 
     queries: int
@@ -36,21 +36,23 @@ def compare_recall(
 ) -> Comparison:
     """Search the whole catalog with both rankers and bootstrap the difference, challenger minus baseline, query by query.
 
-    With fewer than `min_queries` queries there is no difference: the interval of a handful says that it is sure, of a model
-    that changed none of them by chance.
+    With fewer than `min_queries` queries the difference is None: if a model happens to change none of a handful of queries,
+    their interval has width 0.
     """
     rows = evaluate(judged, catalog, {"candidate": challenger, "baseline": baseline}, ks=(_CUT,)).rows
-    found, other = (
+    challenger_recall, baseline_recall = (
         rows.filter(pl.col("ranker") == name)[f"recall@{_CUT}"].drop_nulls().to_numpy()
         for name in ("candidate", "baseline")
     )
-    if not len(found):
+    if not len(challenger_recall):
         return Comparison(0)
     return Comparison(
-        queries=len(found),
-        challenger=float(found.mean()),
-        baseline=float(other.mean()),
-        difference=paired_bootstrap(found, other, seed=seed) if len(found) >= min_queries else None,
+        queries=len(challenger_recall),
+        challenger=float(challenger_recall.mean()),
+        baseline=float(baseline_recall.mean()),
+        difference=paired_bootstrap(challenger_recall, baseline_recall, seed=seed)
+        if len(challenger_recall) >= min_queries
+        else None,
     )
 
 
@@ -59,9 +61,8 @@ def decide(
 ) -> Decision:
     """Decide by the lower end of the difference's interval: it must lie above minus the margin.
 
-    The first model of all passes whatever it scores: without it there is nothing to search. Without an interval (None)
-    nothing is known of a model: it is undecided, and does not go live. One that people withdrew after it had been live is
-    refused. Either is published by force.
+    The first model passes whatever its score: without it there is nothing to search. A model without an interval (None) is
+    undecided and does not go live. A model that was withdrawn after it had been live is refused. Force publishes either.
 
     Raises:
         ModelError: The margin is negative: not even an equal model could pass.
@@ -78,5 +79,5 @@ def decide(
 
 
 def is_undecidable(difference: Interval, margin: float) -> bool:
-    """Tell whether the interval is so wide that even a model as good as the baseline would be refused."""
+    """Tell whether the interval is so wide that a model equal to the baseline would be refused."""
     return difference.low - difference.mean <= -margin

@@ -1,4 +1,4 @@
-"""Ranking rankers: anything that scores products for queries, higher being better."""
+"""Rankers: they score products for queries; higher scores are better."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ _PAIRS = 65_536  # pairs of vectors gathered at once: about 200 MB at 384 dimens
 
 
 class Ranker(Protocol):
-    """A ranker to be measured. Equal products must get equal scores, so that ties are broken by product id."""
+    """Score products for queries. Equal products must get equal scores, so that the product id breaks ties."""
 
     def judged_scores(self, judged: JudgedSet, catalog: Catalog) -> Scores:
         """Score each judged pair: (judgements,)."""
@@ -32,7 +32,7 @@ class Ranker(Protocol):
 
 @dataclass(frozen=True)
 class DenseRanker:
-    """Dot products of query and product vectors.
+    """Rank by the dot product of query and product vectors.
 
     Attributes:
         query_vectors: (queries, dim) float32, in the order of ``JudgedSet.queries``.
@@ -43,7 +43,7 @@ class DenseRanker:
     product_vectors: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        """Refuse vectors that do not fit together or are no numbers, which would rank first unnoticed.
+        """Refuse vectors of different dimensions or with values that are not finite, which would silently rank first.
 
         Raises:
             ModelError: Dimensions differ, or a value is NaN or infinite.
@@ -53,7 +53,7 @@ class DenseRanker:
             raise ModelError(f"query and product vectors differ in dimension: {shapes}", "encode both with one model")
         for name, vectors in (("query", self.query_vectors), ("product", self.product_vectors)):
             with np.errstate(invalid="ignore"):  # infinity minus infinity
-                total = vectors.sum(dtype=np.float64)  # finite only if all parts are, without a mask of that size
+                total = vectors.sum(dtype=np.float64)  # finite only if all values are; needs no mask
             if not np.isfinite(total):
                 raise ModelError(f"a {name} vector holds NaN or infinity", "look for an overflow in the encoder")
 
@@ -65,29 +65,29 @@ class DenseRanker:
         for start in range(0, len(queries), _PAIRS):
             pairs = slice(start, start + _PAIRS)
             left, right = self.query_vectors[queries[pairs]], self.product_vectors[judged.products[pairs]]
-            scores[pairs] = (left * right).sum(axis=1)  # each row by itself, so twins score alike
+            scores[pairs] = (left * right).sum(axis=1)  # row by row, so that equal vectors score equally
         return scores
 
     def catalog_scores(self, judged: JudgedSet, catalog: Catalog, locale: str, step: int) -> Iterator[Scores]:
         """Score all products of one locale for its queries, in blocks of at most ``step``: (block, products)."""
         self._check(judged, catalog)
         products = self.product_vectors[catalog.slices[locale]]
-        later, first = _twins(products)
+        duplicates, originals = _duplicate_rows(products)
         for queries in _blocks(judged.slices[locale], step):
             scores = self.query_vectors[queries] @ products.T
-            # A matrix product rounds differently from column to column: twins would tie only by luck.
-            scores[:, later] = scores[:, first]
+            # A matrix product rounds differently from column to column: equal vectors would tie only by chance.
+            scores[:, duplicates] = scores[:, originals]
             yield scores
 
     def _check(self, judged: JudgedSet, catalog: Catalog) -> None:
         if (len(self.query_vectors), len(self.product_vectors)) != (len(judged), len(catalog)):
-            found = f"{len(self.query_vectors)} query and {len(self.product_vectors)} product vectors"
-            raise ModelError(f"{found} for {len(judged)} queries and {len(catalog)} products", "encode them again")
+            sizes = f"{len(self.query_vectors)} query and {len(self.product_vectors)} product vectors"
+            raise ModelError(f"{sizes} for {len(judged)} queries and {len(catalog)} products", "encode them again")
 
 
 @dataclass(frozen=True)
 class Bm25Ranker:
-    """BM25 of the query's text, each locale with word statistics of its own.
+    """Rank by BM25 of the query text, with separate word statistics for each locale.
 
     Attributes:
         indexes: one index per locale, its rows in the order of the locale's slice of the catalog.
@@ -123,7 +123,7 @@ class Bm25Ranker:
 
 @dataclass(frozen=True)
 class RandomRanker:
-    """Chance: a score that hangs on the seed, the query's key and the product's key alone, in no order of rows."""
+    """Rank at random: a score depends only on the seed, the query's key and the product's key, not on the row order."""
 
     seed: int
 
@@ -135,7 +135,7 @@ class RandomRanker:
         """Score all products of one locale for its queries, in blocks of at most ``step``: (block, products)."""
         products = catalog.fingerprints[catalog.slices[locale]]
         for query in judged.fingerprints[judged.slices[locale]]:
-            yield self._mix(query, products)[None]  # (1, products): nothing is won by more at once
+            yield self._mix(query, products)[None]  # (1, products): larger blocks gain nothing
 
     def _mix(self, queries: NDArray[np.uint64] | np.uint64, products: NDArray[np.uint64]) -> NDArray[np.float64]:
         # The finaliser of SplitMix64 (Steele et al., 2014) over both keys; 53 bits make a float in 0 to 1.
@@ -153,10 +153,12 @@ def _blocks(queries: slice, step: int) -> Iterator[slice]:
     return (slice(start, min(start + step, queries.stop)) for start in range(queries.start, queries.stop, step))
 
 
-def _twins(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find the rows whose vector stood before, and where it stood first: two of (twins,)."""
-    first: dict[bytes, int] = {}
-    keys = (hashlib.md5(vector.tobytes(), usedforsecurity=False).digest() for vector in vectors)
-    seen = np.fromiter((first.setdefault(key, row) for row, key in enumerate(keys)), np.int64, len(vectors))
-    later = np.flatnonzero(seen != np.arange(len(seen)))
-    return later, seen[later]
+def _duplicate_rows(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find the rows with the vector of an earlier row, and the first row of each such vector: (duplicates,) each."""
+    row_of_digest: dict[bytes, int] = {}
+    digests = (hashlib.md5(vector.tobytes(), usedforsecurity=False).digest() for vector in vectors)
+    first_rows = np.fromiter(
+        (row_of_digest.setdefault(digest, row) for row, digest in enumerate(digests)), np.int64, len(vectors)
+    )
+    duplicates = np.flatnonzero(first_rows != np.arange(len(first_rows)))
+    return duplicates, first_rows[duplicates]

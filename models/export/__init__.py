@@ -1,1 +1,1 @@
-"""Export of a model for other programs."""
+"""Export of models for other programs."""

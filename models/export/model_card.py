@@ -1,4 +1,4 @@
-"""The model card of an export: what it was made from, what it is worth, and where its limits are."""
+"""The model card of an export: data, training, relevance and limits."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,8 +16,8 @@ def model_card(facts: Mapping[str, Any]) -> str:
     """Return the card as Markdown.
 
     Args:
-        facts: As `orchestration.commands.export_model` collects them: release, model, encoder, data, training, relevance
-            (by ranker and metric; None where nothing is judged), features (by side) and largest_difference.
+        facts: The facts that `orchestration.commands.export_model` collects: release, model, encoder, data, training,
+            relevance (by ranker and metric; None without judgements), features (by side) and largest_difference.
     """
     data, training, features = facts["data"], facts["training"], facts["features"]
     return f"""---
@@ -72,8 +72,8 @@ def _relevance(relevance: Mapping[str, Mapping[str, float | None]] | None) -> st
     if relevance is None:
         return "No judgement is in the test split: nothing was measured."
     lines = [
-        f"| {told} | " + " | ".join(_number(relevance[name].get(metric)) for metric in _METRICS) + " |"
-        for name, told in _RANKERS.items()
+        f"| {label} | " + " | ".join(_number(relevance[name].get(metric)) for metric in _METRICS) + " |"
+        for name, label in _RANKERS.items()
     ]
     queries = relevance["model"]["queries"]
     head = f"{queries:,} queries of the test split, recall and MRR over the whole catalog of a query's locale."
@@ -87,10 +87,10 @@ def _number(value: float | None) -> str:
 
 
 def _features(features: Mapping[str, list[str]]) -> str:
-    told = [f"of {_PLURAL[side]} {', '.join(names)}" for side, names in features.items() if names]
-    if not told:
+    sides = [f"of {_PLURAL[side]} {', '.join(names)}" for side, names in features.items() if names]
+    if not sides:
         return "The model reads texts alone: a text's vector here is the one that the release has."
     return (
-        f"The release's model also reads features ({'; '.join(told)}). A text alone has none: here their mean part over the "
+        f"The release's model also reads features ({'; '.join(sides)}). A text alone has none: here their mean part over the "
         "release's rows stands in for them, so vectors differ from the release's, and an index holds the one kind or the other."
     )

@@ -1,4 +1,4 @@
-"""Export a model as a folder that stock sentence-transformers loads: its own modules alone, no code of ours beside them."""
+"""Export a model as a folder that stock sentence-transformers loads: only its own modules, no code of ours."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Layer = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 """A dense layer: weight (outputs, inputs) and bias (outputs,)."""
 
 TOLERANCE = 1e-5
-"""Largest difference of a component between an export's vector and the towers' own, both in f32."""
+"""Largest difference of a component between the vectors of an export and of the towers, both in f32."""
 
 
 def save_sentence_transformer(
@@ -32,10 +32,10 @@ def save_sentence_transformer(
     """Write encoder and towers into a new folder: `encode_query` is the query side, `encode_document` the product side.
 
     Args:
-        directory: Where to; it must not exist.
+        directory: The new folder; it must not exist.
         checkpoint: Folder of the model.
         encoder: The encoder that the model was trained on.
-        query: The checkpoint's query side as it is for texts alone (`without_features`).
+        query: The checkpoint's query side for texts alone (`without_features`).
         product: The same for the product side.
 
     Raises:
@@ -52,7 +52,7 @@ def save_sentence_transformer(
         query_modules=[*_modules(weights, query), Normalize()],
         document_modules=[*_modules(weights, product), Normalize()],
     )
-    # The encoder stands once, before the router: only what differs between the sides is written twice.
+    # The encoder occurs once, before the router: only the differing modules are written per side.
     norm = [] if isinstance(base[-1], Normalize) else [Normalize()]
     model = SentenceTransformer(modules=[*base, *norm, router], device="cpu", similarity_fn_name="cosine")
     with quiet_transformers():
@@ -60,7 +60,7 @@ def save_sentence_transformer(
 
 
 def load_export(directory: Path) -> SentenceTransformer:
-    """Load an export as anybody would."""
+    """Load an export with stock sentence-transformers, offline."""
     from sentence_transformers import SentenceTransformer
 
     with quiet_transformers():
@@ -77,8 +77,8 @@ def encode_side(model: SentenceTransformer, texts: list[str], side: Side) -> Mat
 def carried_layers(weights: dict[str, npt.NDArray[np.float64]], tower: ServingTower) -> list[Layer]:
     """Return dense layers which, with SiLU after all but the last, give `x + alpha * f(x)` for x of length 1.
 
-    A chain of dense layers has no way around them for x, so x travels inside: as SiLU(x) and SiLU(-x), whose difference
-    is x again, since x * sigmoid(x) + x * sigmoid(-x) = x. None for a tower that changes nothing.
+    A chain of dense layers has no skip connection, so the hidden units carry x: as SiLU(x) and SiLU(-x), whose difference is
+    x, since x * sigmoid(x) + x * sigmoid(-x) = x. The list is empty for a tower that changes nothing.
     """
     names = tower.layer_names
     if not names:

@@ -26,8 +26,8 @@ def save(
 ) -> None:
     """Write a model into a folder: whole or not at all, and the same model to the same bytes.
 
-    `metadata` holds JSON values that say where the model comes from: encoder fingerprint, snapshot, seed, metrics;
-    `files` what else is frozen with it, by file name. A folder that is there is replaced.
+    `metadata` holds JSON values on the origin of the model: encoder fingerprint, snapshot, seed, metrics. `files` are
+    further files to freeze with it, by name. An existing folder is replaced.
     """
     from safetensors.torch import save as to_bytes
 
@@ -46,7 +46,7 @@ def save(
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     directory.parent.mkdir(parents=True, exist_ok=True)
-    # Beside its place, so that the renaming stays on one file system and is atomic.
+    # In the same parent folder, so that the rename stays on one file system and is atomic.
     scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
     try:
         whole = scratch / "new"
@@ -63,7 +63,7 @@ def save(
 
 
 def load(directory: Path) -> tuple[TrainedModel, dict[str, Any]]:
-    """Return the model in a folder, on the CPU and ready to embed, and its metadata; its history is not kept.
+    """Return the model in a folder, on the CPU and ready to embed, and its metadata; its history is not restored.
 
     Raises:
         ModelError: A file is missing, damaged or of another format.

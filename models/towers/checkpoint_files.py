@@ -1,4 +1,4 @@
-"""The files of a checkpoint, read without torch: `towers.safetensors`, `model.json`, and what else is frozen with them."""
+"""The files of a checkpoint, read without torch: `towers.safetensors`, `model.json`, and further frozen files."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def read_manifest(directory: Path) -> dict[str, Any]:
 
 
 def read_tensors(directory: Path, manifest: dict[str, Any]) -> dict[str, npt.NDArray[np.float32]]:
-    """Return the weights by name, after comparing the file with the hash that the manifest holds.
+    """Return the weights by name, after checking the file against the hash in the manifest.
 
     Raises:
-        ModelError: The file is missing or not the one that was saved.
+        ModelError: The file is missing or differs from the saved one.
     """
     from safetensors.numpy import load
 
@@ -66,13 +66,13 @@ def read_file(directory: Path, manifest: dict[str, Any], name: str) -> bytes:
     """Return the content of a file that was frozen with the model.
 
     Raises:
-        ModelError: The model has no such file, or it is missing or not the one that was saved.
+        ModelError: The model has no such file, or it is missing or differs from the saved one.
     """
-    wanted = manifest.get("files_sha256", {}).get(name)
-    if wanted is None:
+    expected_sha256 = manifest.get("files_sha256", {}).get(name)
+    if expected_sha256 is None:
         raise ModelError(f"the model in {directory} was saved without {name}", _hint(directory))
     content = _read(directory / name)
-    if hashlib.sha256(content).hexdigest() != wanted:
+    if hashlib.sha256(content).hexdigest() != expected_sha256:
         raise ModelError(
             f"{directory / name} is not the file that was saved: its SHA-256 differs from {MANIFEST_FILE}'s",
             _hint(directory),

@@ -1,8 +1,8 @@
-"""Exact linear maps: sums that come out the same in any order, so that a row's bits depend on that row only.
+"""Exact linear maps: sums that are equal in any order, so that the bits of a row's result depend on that row only.
 
-A BLAS sums the same row in another order when it stands elsewhere in a batch or when other threads share the work, so
-weights and inputs are rounded to fixed-point numbers first, small enough that float64 holds every product and every
-partial sum exactly: then no order of summation can matter.
+The order in which a BLAS sums a row depends on its position in the batch and on the threads. So weights and inputs are
+first rounded to fixed-point numbers, small enough that float64 holds every product and every partial sum exactly: then the
+order of summation does not matter.
 """
 
 import math
@@ -16,13 +16,13 @@ Floats = npt.NDArray[np.float64]
 class ExactLinear:
     """Compute `x @ weight.T + bias` with sums that are exact in any order.
 
-    For inputs of a length up to `bound`, an output and each of its partial sums stay below `bound * largest row
+    For inputs with a length up to `bound`, an output and each of its partial sums stay below `bound * largest row
     length` (Cauchy-Schwarz); the fixed-point steps are the finest for which that is an integer below 2^52.
     """
 
     def __init__(self, weight: Floats, bias: Floats, bound: float) -> None:
         length = float(np.linalg.norm(weight, axis=1).max(initial=0.0)) or 1.0
-        # Half of the bits to each side; one bit of 53 is left for what rounding adds to the lengths.
+        # Half of the bits for each side; one bit of 53 remains for the length that rounding adds.
         self.input_bits = 26 - math.ceil(math.log2(bound))
         weight_bits = 26 - math.ceil(math.log2(length))
         self.weight = np.rint(np.ldexp(weight, weight_bits)).T.copy()  # (inputs, outputs)
@@ -36,9 +36,9 @@ class ExactLinear:
 
 
 def spectral_norm(weight: Floats) -> float:
-    """Return the largest singular value of weight (outputs, inputs): no row x gets longer than by it.
+    """Return the largest singular value of weight (outputs, inputs): the most by which it lengthens a row x.
 
-    By the largest eigenvalue of the smaller Gram matrix, in a tenth of the time of a singular value decomposition.
+    The largest eigenvalue of the smaller Gram matrix takes a tenth of the time of a singular value decomposition.
     """
     gram = weight.T @ weight if weight.shape[1] <= weight.shape[0] else weight @ weight.T
     return math.sqrt(max(float(np.linalg.eigvalsh(gram)[-1]), 0.0))

@@ -1,4 +1,4 @@
-"""Turn feature columns into the numbers that a tower reads, as fitted on the train split and frozen with the model."""
+"""Feature encoding: turn feature columns into a tower's inputs, fitted on the train split and frozen with the model."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from models.errors import ModelError
 from models.settings import TowerSettings
 
 _FEW_ROWS = 16
-"""Up to so many rows a dictionary is faster than a frame's join: a search asks for one."""
+"""Most rows for which a dictionary is faster than a Polars expression; a search encodes one row."""
 
 UNKNOWN = 0
-"""Index of a missing value, and of one that the train split did not hold often enough."""
+"""Index of a missing value, and of one that was too rare in the train split."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ class FeatureSpec:
 
 @dataclasses.dataclass(frozen=True)
 class NumericScale:
-    """Hold what normalises one numeric column, in the column's own unit."""
+    """Hold the scale that normalizes one numeric column, in the column's own unit."""
 
     median: float
     mean: float
@@ -46,9 +46,9 @@ class NumericScale:
 
 @dataclasses.dataclass(frozen=True)
 class Vocabulary:
-    """Hold the values kept of one categorical column, in how many train rows each stood, and the scale of that number's log.
+    """Hold the vocabulary of one categorical column, the train rows of each value, and the scale of log(1 + rows).
 
-    The frequency of a value that is not kept counts as 0.
+    The frequency of a value outside the vocabulary is 0.
     """
 
     values: tuple[str, ...]
@@ -56,7 +56,7 @@ class Vocabulary:
     frequency: NumericScale
 
     def codes(self, values: pl.Series) -> npt.NDArray[np.int64]:
-        """Return the index of each value, `UNKNOWN` for those that are not kept and for missing ones: (rows,)."""
+        """Return the index of each value, `UNKNOWN` for missing values and for those outside the vocabulary: (rows,)."""
         if len(values) > _FEW_ROWS:
             return _codes(values, self.values)
         return np.array([self._indices.get(value, UNKNOWN) for value in values.to_list()], dtype=np.int64)
@@ -73,10 +73,10 @@ class Vocabulary:
 
 @dataclasses.dataclass(frozen=True)
 class FeatureEncoder:
-    """Normalise numeric columns and index categorical ones with values fitted once.
+    """Normalize numeric columns and index categorical ones with values fitted once.
 
     A categorical column also enters as a number: how frequent its value is in the train split, as log(1 + rows).
-    Every row is encoded by itself: no value depends on the rows beside it.
+    Rows are encoded independently.
     """
 
     spec: FeatureSpec
@@ -108,7 +108,7 @@ class FeatureEncoder:
 
     @property
     def vocabulary_sizes(self) -> tuple[int, ...]:
-        """Return how many indices each categorical column has, the unknown one included."""
+        """Return the number of indices of each categorical column, including `UNKNOWN`."""
         return tuple(len(vocabulary.values) + 1 for vocabulary in self.vocabularies)
 
     def transform(self, frame: pl.DataFrame) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
@@ -128,8 +128,8 @@ class FeatureEncoder:
         def put(
             position: int, numbers: npt.NDArray[np.float64], missing: npt.NDArray[np.bool_], scale: NumericScale
         ) -> None:
-            normalised = (numbers - scale.mean) / scale.deviation
-            numeric[:, position] = np.minimum(np.maximum(normalised, -self.numeric_limit), self.numeric_limit)
+            normalized = (numbers - scale.mean) / scale.deviation
+            numeric[:, position] = np.minimum(np.maximum(normalized, -self.numeric_limit), self.numeric_limit)
             numeric[:, count + position] = missing
 
         for position, (name, scale) in enumerate(zip(self.spec.numeric, self.scales, strict=True)):
@@ -144,7 +144,7 @@ class FeatureEncoder:
         return numeric, categorical
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fitted values as plain JSON values; `from_dict` gives them back exactly."""
+        """Return the fitted values as plain JSON values; `from_dict` restores them exactly."""
         return {
             "numeric": {
                 name: dataclasses.asdict(scale) for name, scale in zip(self.spec.numeric, self.scales, strict=True)
@@ -158,7 +158,7 @@ class FeatureEncoder:
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> FeatureEncoder:
-        """Rebuild an encoder from what `to_dict` returned."""
+        """Rebuild an encoder from the values of `to_dict`."""
         return cls(
             spec=FeatureSpec(numeric=tuple(state["numeric"]), categorical=tuple(state["categorical"])),
             scales=tuple(NumericScale(**scale) for scale in state["numeric"].values()),
@@ -180,7 +180,7 @@ def _column(frame: pl.DataFrame, name: str) -> pl.Series:
 
 
 def _numbers(frame: pl.DataFrame, name: str) -> npt.NDArray[np.float64]:
-    """Return a numeric or Boolean column as (rows,), with NaN for whatever is missing or not finite."""
+    """Return a numeric or Boolean column as (rows,), with NaN for values that are missing or not finite."""
     column = _column(frame, name)
     if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
         raise ModelError(
@@ -197,13 +197,13 @@ def _values(frame: pl.DataFrame, name: str) -> pl.Series:
 
 
 def _fit_scale(numbers: npt.NDArray[np.float64]) -> NumericScale:
-    seen = numbers[~np.isnan(numbers)]
-    if seen.size == 0:
+    present = numbers[~np.isnan(numbers)]
+    if present.size == 0:
         return NumericScale(median=0.0, mean=0.0, deviation=1.0)
-    deviation = float(seen.std())
-    # A constant column says nothing: it becomes 0, and another value met later stays within reach.
+    deviation = float(present.std())
+    # A constant column has no information: it becomes 0, and another value met later stays small.
     usable = math.isfinite(deviation) and deviation > 0
-    return NumericScale(float(np.median(seen)), float(seen.mean()), deviation if usable else 1.0)
+    return NumericScale(float(np.median(present)), float(present.mean()), deviation if usable else 1.0)
 
 
 def _fit_vocabulary(values: pl.Series, size: int, minimum: int) -> Vocabulary:
@@ -217,15 +217,15 @@ def _fit_vocabulary(values: pl.Series, size: int, minimum: int) -> Vocabulary:
         .sort(["rows", "value"], descending=[True, False])
         .head(size)
     )
-    kept, rows = tuple(counts["value"].to_list()), tuple(counts["rows"].to_list())
-    return Vocabulary(kept, rows, _fit_scale(_log_rows(rows)[_codes(values, kept)]))
+    vocabulary, rows = tuple(counts["value"].to_list()), tuple(counts["rows"].to_list())
+    return Vocabulary(vocabulary, rows, _fit_scale(_log_rows(rows)[_codes(values, vocabulary)]))
 
 
-def _codes(values: pl.Series, kept: tuple[str, ...]) -> npt.NDArray[np.int64]:
-    """Return the index of each value, `UNKNOWN` for those that are not kept and for missing ones: (rows,)."""
-    indices = list(range(UNKNOWN + 1, len(kept) + 1))
+def _codes(values: pl.Series, vocabulary: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    """Return the index of each value, `UNKNOWN` for missing values and for those outside the vocabulary: (rows,)."""
+    indices = list(range(UNKNOWN + 1, len(vocabulary) + 1))
     codes: npt.NDArray[np.int64] = values.replace_strict(
-        list(kept), indices, default=UNKNOWN, return_dtype=pl.Int64
+        list(vocabulary), indices, default=UNKNOWN, return_dtype=pl.Int64
     ).to_numpy()
     return codes
 

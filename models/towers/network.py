@@ -1,4 +1,4 @@
-"""The two towers: small residual networks on top of frozen vectors, which start as the identity."""
+"""The two towers: small residual networks on top of frozen vectors, initialized as the identity."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Side = Literal["query", "product"]
 
 @dataclasses.dataclass(frozen=True)
 class FeatureSizes:
-    """Say how wide a side's features are: numeric columns, and the vocabulary size of each categorical one."""
+    """Hold the widths of a side's features: numeric columns, and the vocabulary size of each categorical one."""
 
     numeric: int = 0
     vocabularies: tuple[int, ...] = ()
@@ -38,7 +38,7 @@ class FeatureBranch(nn.Module):
         self.gate = nn.Parameter(torch.zeros(settings.width)) if inputs else None
 
     def forward(self, numeric: torch.Tensor, categorical: torch.Tensor) -> torch.Tensor | float:
-        """Map numeric (rows, numeric) and categorical (rows, columns) to (rows, width); 0 for a side without any."""
+        """Map numeric (rows, numeric) and categorical (rows, columns) to (rows, width); 0 for a side without features."""
         if self.dense is None or self.norm is None:
             return 0.0
         embedded = [table(categorical[:, column]) for column, table in enumerate(self.embeddings)]
@@ -48,11 +48,11 @@ class FeatureBranch(nn.Module):
 
 
 class Trunk(nn.Module):
-    """Map a vector and its features' hidden part to a change of the vector, which starts as zero.
+    """Map a vector and the hidden part of its features to a change of the vector, initially zero.
 
-    The vector is normed once, on entry, to a mean square of 1 (RMSNorm; Zhang and Sennrich, 2019, arXiv 1910.07467): as its
-    length is 1, that is one factor. There is no other norm inside, so that dense layers alone can say all that was learnt,
-    which is what an export needs.
+    The vector is normed once, on entry, to a mean square of 1 (RMSNorm; Zhang and Sennrich, 2019, arXiv 1910.07467): a
+    constant factor, as its length is 1. There is no other norm inside, so that an export can represent the trunk by dense
+    layers alone.
     """
 
     def __init__(self, dim: int, settings: TowerSettings) -> None:
@@ -81,7 +81,7 @@ class Trunk(nn.Module):
 class TwoTower(nn.Module):
     """Hold both towers: `normalize(x + alpha * f(x, features))` on each side.
 
-    `alpha` scales what was learnt: 0 is the encoder itself. It is 1 while training and may be set afterwards.
+    `alpha` scales the learned change: 0 is the encoder itself. It is 1 during training and may be set afterwards.
     """
 
     def __init__(
@@ -112,6 +112,6 @@ class TwoTower(nn.Module):
 
 
 def apply_change(x: torch.Tensor, change: torch.Tensor, alpha: float) -> torch.Tensor:
-    """Return `normalize(normalize(x) + alpha * change)`; all are (rows, dim). At alpha 0 no change counts, not even NaN."""
+    """Return `normalize(normalize(x) + alpha * change)`; all are (rows, dim). At alpha 0 the change is ignored, even NaN."""
     length_1 = functional.normalize(x, dim=1)
     return functional.normalize(length_1 + alpha * change if alpha else length_1, dim=1)

@@ -1,6 +1,6 @@
 """Apply trained towers with NumPy alone: to queries at search time, to products when vectors are written.
 
-Every row's bits depend on that row only: see `models.towers.exact_linear`.
+The bits of a row's result depend on that row only: see `models.towers.exact_linear`.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from models.towers.feature_encoder import FeatureEncoder
 Side = Literal["query", "product"]
 
 CHUNK_ROWS = 8192
-"""Rows computed at once, in rows; it bounds memory and changes no bit of the result."""
+"""Rows computed at once; the number bounds memory and changes no bit of the result."""
 
 NORM_EPSILON = 1e-5
-"""What torch's LayerNorm adds to the variance."""
+"""The epsilon of torch's LayerNorm, added to the variance."""
 
 
 @dataclasses.dataclass(frozen=True)
 class FeaturePart:
-    """Hold what maps one side's encoded features to the hidden width: embedding tables, dense layer, layer norm, gates."""
+    """Map one side's encoded features to the hidden width: embedding tables, dense layer, layer norm and gates."""
 
     tables: list[Floats]
     dense: ExactLinear
@@ -49,12 +49,12 @@ class FeaturePart:
 
     @property
     def bound(self) -> float:
-        """Return what no row's length exceeds: a normed row has length sqrt(width) at most."""
+        """Return an upper bound of a row's length: a normed row has length sqrt(width) at most."""
         return math.sqrt(len(self.scale)) * float(np.abs(self.scale).max()) + float(np.linalg.norm(self.shift))
 
 
 def learns(manifest: dict[str, Any], side: str) -> bool:
-    """Tell whether a side changes the encoder's vectors: with alpha 0, or untrained, it only brings them to length 1."""
+    """Tell whether a side changes the encoder's vectors: with alpha 0, or untrained, it only normalizes them."""
     return manifest["alpha"] != 0 and not (side == "product" and manifest["towers"]["mode"] == "query_only")
 
 
@@ -89,7 +89,7 @@ class ServingTower:
         """Map encoder vectors x (rows, dim) and their feature rows to vectors (rows, dim) of length 1.
 
         Raises:
-            ModelError: Width or rows do not fit, or features are missing that the tower was trained with.
+            ModelError: Width or rows do not match, or features of the tower's training are missing.
         """
         if x.ndim != 2 or x.shape[1] != self.dim:
             raise ModelError(
@@ -109,16 +109,16 @@ class ServingTower:
         return out
 
     def without_features(self, typical: pl.DataFrame) -> Self:
-        """Return this tower as it is for a text alone: in the features' place stands their mean part over typical rows.
+        """Return a copy of this tower for texts alone: the mean part over typical rows replaces the features.
 
-        It is what an export can say of a text whose features nobody computes. Calls of it are given no features.
+        An export uses it for texts whose features nobody computes. Its calls take no features.
         """
         tower = copy.copy(self)
         tower.constant = self.mean_part(typical)
         return tower
 
     def mean_part(self, features: pl.DataFrame) -> Floats | None:
-        """Return the mean over the rows of what features add to the hidden units (width,); None for a tower without any."""
+        """Return the mean feature part of the hidden units over the rows (width,); None for a tower without features."""
         if not self._learnt or self._feature_part is None:
             return None
         total = np.zeros(len(self._feature_part.scale))
@@ -134,13 +134,13 @@ class ServingTower:
     def _build(self, weights: dict[str, Floats], trunk: str, layers: int) -> None:
         self.layer_names = (*(f"{trunk}.dense.{layer}" for layer in range(layers)), f"{trunk}.last")
         self._feature_part = self._read_feature_part(weights)
-        # The towers norm a vector of length 1 by this one factor.
+        # The towers scale a vector of length 1 by this factor.
         bound = math.sqrt(self.dim)
         self._hidden: list[ExactLinear] = []
         for layer, name in enumerate(self.layer_names[:-1]):
             weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
             self._hidden.append(ExactLinear(weight, bias, bound))
-            # No row gets longer than by the largest singular value, and SiLU makes no number larger.
+            # A row grows at most by the largest singular value, and SiLU increases no magnitude.
             bound = bound * spectral_norm(weight) + float(np.linalg.norm(bias)) or 1.0
             if layer == 0 and self._feature_part is not None:
                 bound += self._feature_part.bound
@@ -165,7 +165,7 @@ class ServingTower:
         )
 
     def _embed(self, x: npt.NDArray[np.float32], features: pl.DataFrame | None) -> Floats:
-        vectors = _normalise(x.astype(np.float64))
+        vectors = _normalize(x.astype(np.float64))
         if not self._learnt:
             return vectors
         hidden = math.sqrt(self.dim) * vectors
@@ -176,28 +176,28 @@ class ServingTower:
             elif position == 0 and self._feature_part is not None and features is not None:
                 hidden = hidden + self._features_of(features)
             hidden = _silu(hidden)
-        return _normalise(vectors + self.alpha * self._last(hidden))
+        return _normalize(vectors + self.alpha * self._last(hidden))
 
 
 class QueryTower(ServingTower):
-    """Apply the query side: the one part of a model that a search needs."""
+    """Apply the query side: the only part of a model that a search needs."""
 
     side = "query"
 
 
 class ProductTower(ServingTower):
-    """Apply the product side: what writes product vectors, a few changed ones or all of them, to the same bits."""
+    """Apply the product side: product vectors are bit-equal whether few or all of them are computed."""
 
     side = "product"
 
 
-def _normalise(vectors: Floats) -> Floats:
+def _normalize(vectors: Floats) -> Floats:
     """Return vectors (rows, dim) of length 1; zeros stay zeros, as with torch's `normalize`."""
-    normalised: Floats = vectors / np.maximum(np.sqrt(np.square(vectors).sum(axis=1, keepdims=True)), 1e-12)
-    return normalised
+    normalized: Floats = vectors / np.maximum(np.sqrt(np.square(vectors).sum(axis=1, keepdims=True)), 1e-12)
+    return normalized
 
 
 def _silu(x: Floats) -> Floats:
-    """Return x * sigmoid(x) of each number, as the towers are trained. Below -60 nothing is left of it."""
+    """Return x * sigmoid(x) of each number, the activation of the towers. Below -60 it is practically 0."""
     activated: Floats = x / (1 + np.exp(-np.maximum(x, -60.0)))
     return activated

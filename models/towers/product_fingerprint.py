@@ -1,4 +1,4 @@
-"""The product side of a model: its identity, which models share that were trained apart and treat products alike."""
+"""The product side of a model: its fingerprint, equal for models with the same product vectors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from models.towers.numpy_inference import learns
 
 @dataclass(frozen=True)
 class ProductSide:
-    """Hold what decides a product's vector besides its text: the fingerprint of all of it, and the features read."""
+    """Hold the fingerprint of all that decides a product's vector besides its text, and the features that it reads."""
 
     fingerprint: str
     columns: tuple[str, ...]
@@ -22,7 +22,7 @@ class ProductSide:
 def product_side(directory: Path) -> ProductSide:
     """Return the product side of the checkpoint in a folder.
 
-    Models of one encoder that leave products as they are, `query_only` ones and those with alpha 0, all have the same.
+    Models of one encoder that leave product vectors unchanged, by mode `query_only` or alpha 0, share a fingerprint.
 
     Raises:
         ModelError: A file is missing, damaged or of another format.
@@ -33,11 +33,11 @@ def product_side(directory: Path) -> ProductSide:
         return ProductSide(_digest(*(part.encode() for part in identity)), ())
     towers, features = manifest["towers"], manifest["features"]["product"]
     identity += [str(towers["layers"]), repr(manifest["alpha"]), json.dumps(features)]
-    own = ("branches.product.", f"trunks.{'shared' if towers['mode'] == 'tied' else 'product'}.")
+    prefixes = ("branches.product.", f"trunks.{'shared' if towers['mode'] == 'tied' else 'product'}.")
     weights = [
         part
         for name, tensor in sorted(read_tensors(directory, manifest).items())
-        if name.startswith(own)
+        if name.startswith(prefixes)
         for part in (name.encode(), tensor.tobytes())
     ]
     columns = (*features["numeric"], *features["categorical"])

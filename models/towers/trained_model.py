@@ -1,4 +1,4 @@
-"""A trained model in memory: towers, the features they read, and how they came to be."""
+"""A trained model in memory: towers, fitted features and training history."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from models.towers.network import FeatureSizes, TwoTower
 
 @dataclasses.dataclass(frozen=True)
 class EpochLog:
-    """Say how one epoch went; epoch 0 is the encoder, before any training.
+    """Hold the log of one epoch; epoch 0 is the encoder, before any training.
 
     Losses are means over pairs at alpha 1, scores (0 to 1) are means over validation queries at the epoch's best
-    `alpha`; None where there was nothing to measure, or where it is no number. `learning_rate` is the last step's,
+    `alpha`. They are None without data to measure, or if the value is not finite. `learning_rate` is the last step's,
     `seconds` the wall time.
     """
 
@@ -30,7 +30,7 @@ class EpochLog:
 
 @dataclasses.dataclass(frozen=True)
 class TrainedModel:
-    """Hold trained towers, the fitted features they read, and how they came to be."""
+    """Hold trained towers, their fitted features and their training history."""
 
     towers: TwoTower
     query_encoder: FeatureEncoder
@@ -41,5 +41,5 @@ class TrainedModel:
 
 
 def feature_sizes(encoder: FeatureEncoder) -> FeatureSizes:
-    """Return how wide the encoder's output is, as the towers want to know it."""
+    """Return the widths of the encoder's output, for the towers."""
     return FeatureSizes(encoder.numeric_width, encoder.vocabulary_sizes)

@@ -1,4 +1,4 @@
-"""What the towers learn from: cached vectors, features and graded pairs, joined by row numbers."""
+"""Training data: cached vectors, features and graded pairs, joined by row numbers."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def _no_rows() -> npt.NDArray[np.int64]:
 
 @dataclasses.dataclass(frozen=True)
 class TrainingData:
-    """Hold queries, products and the pairs judged between them.
+    """Hold queries, products and their judged pairs.
 
-    `query_vectors` (queries, dim) and `product_vectors` (products, dim) are float32, memory-mapped if you like; the
+    `query_vectors` (queries, dim) and `product_vectors` (products, dim) are float32 and may be memory-mapped; the
     features and locales have the same rows. `query_index` and `product_index` (pairs,) point into them, `label`
-    (pairs,) holds codes of `models.labels`, `split` (pairs,) is "train" or "validation"; pairs of another split are not read.
+    (pairs,) holds codes of `models.labels`, `split` (pairs,) is "train" or "validation"; other splits are ignored.
 
-    A query or a product whose features change with time may stand in several rows. `query_group` (queries,) then numbers
-    the queries, ascending; `product_row` (products,) names the one row that stands for the product in the catalog
-    that is searched. None: every row is a query or a product of its own.
+    A query or a product whose features change with time may have several rows. `query_group` (queries,) then numbers the
+    queries, ascending; `product_row` (products,) is the row that represents the product in the searched catalog. None:
+    every row is a separate query or product.
 
-    `mined_query` (negatives,) and `mined_product` (negatives,) are the hard negatives of the train queries: numbers as in
+    `mined_query` (negatives,) and `mined_product` (negatives,) are the hard negatives of the train queries: numbers of
     `query_group`, and rows of the catalog.
     """
 
@@ -48,7 +48,7 @@ class TrainingData:
     mined_product: npt.NDArray[np.int64] = dataclasses.field(default_factory=_no_rows)
 
     def __post_init__(self) -> None:
-        """Refuse arrays that do not fit together.
+        """Refuse arrays that do not match.
 
         Raises:
             ModelError: Rows, widths, indices or labels do not match.
@@ -87,17 +87,17 @@ class TrainingData:
 
     @property
     def query_groups(self) -> npt.NDArray[np.int64]:
-        """Return the query that each query row is of: (queries,), ascending."""
+        """Return the number of the query of each query row: (queries,), ascending."""
         return np.arange(len(self.query_vectors)) if self.query_group is None else self.query_group
 
     @property
     def catalog_rows(self) -> npt.NDArray[np.int64]:
-        """Return the row that stands for each row's product in the catalog: (products,)."""
+        """Return the catalog row of the product of each product row: (products,)."""
         return np.arange(len(self.product_vectors)) if self.product_row is None else self.product_row
 
     @property
     def catalog(self) -> dict[str, npt.NDArray[np.int64]]:
-        """Return the rows that can be searched, ascending, by locale."""
+        """Return the searched catalog rows by locale, ascending."""
         rows = np.unique(self.catalog_rows)
         return {str(name): rows[self.product_locale[rows] == name] for name in np.unique(self.product_locale)}
 

@@ -1,4 +1,4 @@
-"""Mine hard negatives: products near a query that nobody judged relevant to it, in bounded memory."""
+"""Hard negative mining: products near a query that nobody judged relevant to it, in bounded memory."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Matrix = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float64]
 
 SCORES = 1 << 25
-"""Scores in memory at once: 128 MiB, and as much again to choose among them."""
+"""Scores in memory at once: 128 MiB, and as much again to select from them."""
 
-_PAIRS = 1 << 13  # pairs whose cosine is worked out at once: 3 × 25 MB at 384 dimensions
-_DECIMALS = 6  # a cosine's, so that products with the same text tie
+_PAIRS = 1 << 13  # pairs whose cosine is computed at once: 3 × 25 MB at 384 dimensions
+_DECIMALS = 6  # decimals of a cosine, so that products with the same text tie
 _NO_EXACT = -2.0  # below every cosine
-_SLACK = 1e-5  # more than what a float32 matrix product and rounding can be off
+_SLACK = 1e-5  # more than the error of a float32 matrix product and of rounding
 
 
 class MiningSettings(BaseModel):
@@ -46,7 +46,7 @@ class MiningSettings(BaseModel):
 
 @dataclasses.dataclass(frozen=True)
 class JudgedRows:
-    """Hold the judgements of queries: rows `query` and `product`, and `label` by `models.labels`, each (judgements,)."""
+    """Hold judgements: row numbers `query` and `product`, and codes `label` of `models.labels`, each (judgements,)."""
 
     query: Rows
     product: Rows
@@ -57,9 +57,9 @@ class JudgedRows:
 class Mined:
     """Hold hard negatives, by query and best first, and how many of the nearest products each rule left out.
 
-    `query` and `product` are row numbers, `rank` is the place among all products of the catalog from 1, `score` the
-    cosine; `positive` is the row of the query's best Exact product, `positive_score` its cosine; `irrelevant` marks those
-    judged so. All (negatives,).
+    `query` and `product` are row numbers, `rank` is the rank among all products of the catalog from 1, `score` the cosine;
+    `positive` is the row of the query's best Exact product, `positive_score` its cosine; `irrelevant` marks negatives that
+    were judged Irrelevant. All (negatives,).
     """
 
     query: Rows
@@ -78,32 +78,32 @@ class Mined:
 def mine(queries: Matrix, blocks: Iterable[Matrix], judged: JudgedRows, settings: MiningSettings) -> Mined:
     """Return the hard negatives of queries (queries, dim) in a catalog that comes in blocks (products, dim) of vectors.
 
-    Vectors have length 1. Of the `depth` products nearest to a query, those judged E, S or C for it are left out, then the
-    first `skip` ranks, then all that score above `positive_share` of the query's best Exact product: what is as near as that
-    is likely to be relevant and unjudged. A query without an Exact product in the catalog has no such bound, and no
-    negatives. Source of the margin: NV-Retriever, positive-aware mining, TopK-PercPos (arXiv 2407.15831).
+    Vectors have length 1. Of the `depth` products nearest to a query, three rules leave out, in order: products judged E, S or C
+    for it, the first `skip` ranks, and products that score above `positive_share` of the query's best Exact product, which are
+    likely relevant but unjudged. A query without an Exact product in the catalog has no such bound, and no negatives.
+    Source of the margin: NV-Retriever, positive-aware mining, TopK-PercPos (arXiv 2407.15831).
 
-    Exact search, equal scores by row. The result does not hang on how the catalog is cut into blocks: matrix products only
-    find who may be among the nearest, and their cosines are then worked out pair by pair.
+    The search is exact; equal scores are ordered by row. The result does not depend on the blocks: matrix products only select
+    candidates, whose cosines are then computed pair by pair.
     """
-    kept = _Nearest.none()
+    nearest = _Nearest.none()
     exact = np.flatnonzero(judged.label == EXACT)
     score = np.full(len(exact), _NO_EXACT)
     start = 0
     for block in blocks:
-        here = (judged.product[exact] >= start) & (judged.product[exact] < start + len(block))
-        pairs = exact[here]
-        score[here] = _cosines(queries, block, judged.query[pairs], judged.product[pairs] - start)
-        floor = kept.floor(len(queries), settings.depth)
-        kept = kept.with_block(*_near(queries, block, floor, settings.depth), start, settings.depth)
+        in_block = (judged.product[exact] >= start) & (judged.product[exact] < start + len(block))
+        pairs = exact[in_block]
+        score[in_block] = _cosines(queries, block, judged.query[pairs], judged.product[pairs] - start)
+        floor = nearest.floor(len(queries), settings.depth)
+        nearest = nearest.with_block(*_near(queries, block, floor, settings.depth), start, settings.depth)
         start += len(block)
     best = _best(judged.query[exact], judged.product[exact], score, len(queries))
-    return _choose(kept, best, judged, max(start, 1), settings)
+    return _choose(nearest, best, judged, max(start, 1), settings)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Nearest:
-    """Hold the nearest products found so far: all (found,), by query and best first."""
+    """Hold the nearest products so far, by query and best first; all fields are (products,)."""
 
     query: Rows
     product: Rows
@@ -115,47 +115,47 @@ class _Nearest:
 
     @property
     def rank(self) -> Rows:
-        """Return the place of each among its query's, from 0."""
+        """Return the rank of each product within its query, from 0."""
         return np.arange(len(self.query)) - np.searchsorted(self.query, self.query)
 
     def floor(self, queries: int, depth: int) -> Scores:
-        """Return the score that a query's next product must reach: (queries,)."""
+        """Return the score that each query's next product must reach: (queries,)."""
         last = self.rank == depth - 1
         floor = np.full(queries, -np.inf)
         floor[self.query[last]] = self.score[last]
         return floor
 
     def with_block(self, query: Rows, product: Rows, score: Scores, start: int, depth: int) -> _Nearest:
-        """Return the nearest of these and a block's, whose first product is row `start`."""
+        """Return the nearest products of these and of a block whose first product is row `start`."""
         query, product = np.concatenate([self.query, query]), np.concatenate([self.product, product + start])
         score = np.concatenate([self.score, score])
         order = np.lexsort((product, -score, query))
         merged = _Nearest(query[order], product[order], score[order])
         return merged.take(merged.rank < depth)
 
-    def take(self, which: npt.NDArray[np.bool_]) -> _Nearest:
-        return _Nearest(self.query[which], self.product[which], self.score[which])
+    def take(self, mask: npt.NDArray[np.bool_]) -> _Nearest:
+        return _Nearest(self.query[mask], self.product[mask], self.score[mask])
 
 
 def _near(queries: Matrix, block: Matrix, floor: Scores, depth: int) -> tuple[Rows, Rows, Scores]:
-    """Return (query, row in the block, cosine) of all that may be among the nearest, and of few others."""
-    found: list[tuple[Rows, Rows]] = []
+    """Return (query, row in the block, cosine) of all products that may be among the nearest, and of few others."""
+    candidates: list[tuple[Rows, Rows]] = []
     height = max(1, SCORES // max(1, len(block)))
     for start in range(0, len(queries) if len(block) else 0, height):
         scores = queries[start : start + height] @ block.T  # (height, block)
-        least = floor[start : start + height]
+        threshold = floor[start : start + height]
         if len(block) > depth:
-            least = np.maximum(least, np.partition(scores, -depth, axis=1)[:, -depth])
-        query, product = np.nonzero(scores >= (least - _SLACK).astype(np.float32)[:, None])
-        found.append((query + start, product))
-    if not found:
+            threshold = np.maximum(threshold, np.partition(scores, -depth, axis=1)[:, -depth])
+        query, product = np.nonzero(scores >= (threshold - _SLACK).astype(np.float32)[:, None])
+        candidates.append((query + start, product))
+    if not candidates:
         return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
-    query, product = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    query, product = (np.concatenate(parts) for parts in zip(*candidates, strict=True))
     return query, product, _cosines(queries, block, query, product)
 
 
 def _cosines(queries: Matrix, products: Matrix, query: Rows, product: Rows) -> Scores:
-    """Return the cosines of pairs of rows, rounded; a pair's does not hang on those beside it, as in a matrix product."""
+    """Return the rounded cosines of pairs of rows; unlike in a matrix product, pairs do not affect each other."""
     result = np.empty(len(query))
     for start in range(0, len(query), _PAIRS):
         part = slice(start, start + _PAIRS)
@@ -175,23 +175,23 @@ def _best(query: Rows, product: Rows, score: Scores, queries: int) -> tuple[Rows
 def _choose(
     nearest: _Nearest, positive: tuple[Rows, Scores], judged: JudgedRows, products: int, settings: MiningSettings
 ) -> Mined:
-    pair, known = nearest.query * products + nearest.product, judged.query * products + judged.product
-    relevant = np.isin(pair, known[judged.label != IRRELEVANT])
+    pair, judged_pair = nearest.query * products + nearest.product, judged.query * products + judged.product
+    relevant = np.isin(pair, judged_pair[judged.label != IRRELEVANT])
     skipped = ~relevant & (nearest.rank < settings.skip)
     best = positive[1][nearest.query]
     bound = best - (1 - settings.positive_share) * np.abs(best)  # below the positive's score whatever its sign
     too_close = ~relevant & ~skipped & (nearest.score > bound)
-    left = np.flatnonzero(~(relevant | skipped | too_close))
-    of = nearest.query[left]
-    left = left[np.arange(len(of)) - np.searchsorted(of, of) < settings.per_query]
+    negatives = np.flatnonzero(~(relevant | skipped | too_close))
+    query_of = nearest.query[negatives]
+    negatives = negatives[np.arange(len(query_of)) - np.searchsorted(query_of, query_of) < settings.per_query]
     return Mined(
-        query=nearest.query[left],
-        product=nearest.product[left],
-        rank=nearest.rank[left] + 1,
-        score=nearest.score[left],
-        positive=positive[0][nearest.query[left]],
-        positive_score=best[left],
-        irrelevant=np.isin(pair[left], known[judged.label == IRRELEVANT]),
+        query=nearest.query[negatives],
+        product=nearest.product[negatives],
+        rank=nearest.rank[negatives] + 1,
+        score=nearest.score[negatives],
+        positive=positive[0][nearest.query[negatives]],
+        positive_score=best[negatives],
+        irrelevant=np.isin(pair[negatives], judged_pair[judged.label == IRRELEVANT]),
         looked_at=len(pair),
         relevant=int(relevant.sum()),
         skipped=int(skipped.sum()),

@@ -1,4 +1,4 @@
-"""The learning rate's course over training."""
+"""The learning rate schedule."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 def warmup_cosine(warmup_share: float, steps: int) -> Callable[[int], float]:
     """Return the learning rate's factor at a step: a linear rise to 1, then half a cosine down to 0.
 
-    `warmup_share` (0 to 1) of `steps` is the rise. Source: Loshchilov and Hutter, 2017, arXiv 1608.03983, one cycle.
+    The rise takes the share `warmup_share` (0 to 1) of `steps`. Source: Loshchilov and Hutter, 2017, arXiv 1608.03983, one cycle.
     """
     warmup = max(1, round(warmup_share * steps))
 

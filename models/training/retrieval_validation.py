@@ -1,4 +1,4 @@
-"""Search the validation queries' whole catalog with the towers as they are, and score what is found."""
+"""Retrieval validation: search the whole catalog for the validation queries with the current towers, and score the results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from models.towers.network import TwoTower
 
 DEPTH = 100
-"""Products looked at for each query, in products."""
+"""Products retrieved for each query, in products."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +31,7 @@ class RetrievalScores:
 
 
 class RetrievalCheck:
-    """Score towers by the Exact products found among all products of the query's locale."""
+    """Score towers by the ranks of the Exact products among all products of the query's locale."""
 
     def __init__(
         self, data: TrainingData, judgements: Judgements, most_queries: int, product_rows: int, seed: int
@@ -61,16 +61,18 @@ class RetrievalCheck:
     ) -> list[RetrievalScores]:
         """Embed the validation queries and their catalogs once, search exactly, and return scores for every alpha.
 
-        An alpha at which a vector is not finite, as weights that diverged make it, is left out: there is nothing to rank by.
-        Memory stays bounded by `product_rows`: the best products so far are kept and the rest is let go.
+        An alpha at which a vector is not finite, as after divergence, is left out. `product_rows` bounds the memory: only the
+        best products so far are kept.
         """
-        found = np.full((len(alphas), len(self.queries), DEPTH), -1, dtype=np.int64)
+        best_rows = np.full((len(alphas), len(self.queries), DEPTH), -1, dtype=np.int64)
         is_finite = np.ones(len(alphas), dtype=bool)
         for members, catalog in self._groups:
-            scores, best = self._search(towers, alphas, queries, products, self.queries[members], catalog, device)
-            found[:, members, : best.shape[2]] = best
-            is_finite &= np.isfinite(scores).all(axis=(1, 2))  # NaN is kept among the best: it counts as the largest
-        return [self._measure(alphas[place], found[place]) for place in np.flatnonzero(is_finite)]
+            scores, rows = self._search(towers, alphas, queries, products, self.queries[members], catalog, device)
+            best_rows[:, members, : rows.shape[2]] = rows
+            is_finite &= np.isfinite(scores).all(
+                axis=(1, 2)
+            )  # topk counts NaN as the largest, so it stays among the best
+        return [self._measure(alphas[position], best_rows[position]) for position in np.flatnonzero(is_finite)]
 
     def _search(
         self,
@@ -105,21 +107,21 @@ class RetrievalCheck:
         return scores.cpu().numpy(), rows.cpu().numpy()
 
     def _merge(
-        self, scores: torch.Tensor, rows: torch.Tensor, more: torch.Tensor, chunk: Rows
+        self, scores: torch.Tensor, rows: torch.Tensor, chunk_scores: torch.Tensor, chunk: Rows
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the best scores (queries, depth) and their rows among those kept and one more chunk's."""
+        """Return the best scores (queries, depth) and their rows among the best so far and one more chunk's."""
         import torch
 
-        number = torch.from_numpy(chunk).to(rows.device).expand(len(rows), -1)
-        merged = torch.cat([scores, more], dim=1)
-        top, kept = merged.topk(min(DEPTH, merged.shape[1]), dim=1)
-        return top, torch.cat([rows, number], dim=1).gather(1, kept)
+        chunk_rows = torch.from_numpy(chunk).to(rows.device).expand(len(rows), -1)
+        merged = torch.cat([scores, chunk_scores], dim=1)
+        top, columns = merged.topk(min(DEPTH, merged.shape[1]), dim=1)
+        return top, torch.cat([rows, chunk_rows], dim=1).gather(1, columns)
 
-    def _measure(self, alpha: float, found: Rows) -> RetrievalScores:
-        hits = found[self._row] == self._product[:, None]  # (pairs, depth)
+    def _measure(self, alpha: float, best_rows: Rows) -> RetrievalScores:
+        hits = best_rows[self._row] == self._product[:, None]  # (pairs, depth)
         rank = np.where(hits.any(axis=1), hits.argmax(axis=1), DEPTH)
-        relevant = np.bincount(self._row, minlength=len(found)).astype(np.int64)
-        first = np.full(len(found), DEPTH)
+        relevant = np.bincount(self._row, minlength=len(best_rows)).astype(np.int64)
+        first = np.full(len(best_rows), DEPTH)
         np.minimum.at(first, self._row, rank)
         return RetrievalScores(
             alpha=alpha,

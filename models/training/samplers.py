@@ -1,4 +1,4 @@
-"""Training batches as row numbers: what is drawn, and what may not count as a negative."""
+"""Training batches as row numbers: random draws, and masks of products that are not negatives."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Rows = npt.NDArray[np.int64]
 
 @dataclasses.dataclass(frozen=True)
 class ContrastiveBatch:
-    """Hold Exact pairs and the products that they are told apart from, all of one locale.
+    """Hold Exact pairs and the candidate products of one locale.
 
-    `queries` (batch,) and `candidates` (products,) are row numbers, no candidate twice; `target` (batch,) is the
+    `queries` (batch,) and `candidates` (products,) are row numbers, without duplicate candidates; `target` (batch,) is the
     column of each pair's product; `masked` (batch, products) marks other products judged E, S or C for the query.
     """
 
@@ -40,7 +40,7 @@ class GradedBatch:
 
 
 class Judgements:
-    """Hold one split's judgements sorted by query, so that any queries' lists are found without a search."""
+    """Hold one split's judgements sorted by query, so that the list of a query is a slice."""
 
     def __init__(self, data: TrainingData, split: str) -> None:
         rows = np.flatnonzero(data.split == split)
@@ -62,13 +62,13 @@ class Judgements:
         return _expand(self.start[queries], self.start[queries + 1])
 
     def expand_groups(self, queries: Rows) -> tuple[Rows, Rows]:
-        """Return the same for every judgement of these queries, in whichever row and at whatever time it was made."""
+        """Return the same for the judgements in all rows of these queries, whatever their time."""
         group = self.query_group[queries]
         first, last = (np.searchsorted(self.query_group, group, side) for side in ("left", "right"))
         return _expand(self.start[first], self.start[last])
 
     def expand_mined(self, queries: Rows) -> tuple[Rows, Rows]:
-        """Return (row of `queries`, row of the mined negatives) for every one of these queries, in order."""
+        """Return (row of `queries`, row of the mined negatives) for every mined negative of these queries, in order."""
         group = self.query_group[queries]
         first, last = (np.searchsorted(self.mined_query, group, side) for side in ("left", "right"))
         return _expand(first, last)
@@ -78,7 +78,7 @@ class Judgements:
         return np.flatnonzero(self.label == EXACT)
 
     def graded(self) -> Rows:
-        """Return the queries whose list has at least two distinct labels: the others have no order to learn."""
+        """Return the queries whose list has at least two distinct labels; other lists have no order to learn."""
         if len(self.query) == 0:
             return np.empty(0, dtype=np.int64)
         queries, first = np.unique(self.query, return_index=True)
@@ -94,15 +94,15 @@ def _expand(start: Rows, end: Rows) -> tuple[Rows, Rows]:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Drawn:
-    """Hold what chance decides of a batch: rows of Exact judgements, and products to tell theirs apart from."""
+class _BatchDraw:
+    """Hold the random choices of a batch: rows of Exact judgements, and rival products."""
 
     pairs: Rows
     others: Rows
 
 
 def count_batches(judgements: Judgements, batch_pairs: int) -> int:
-    """Return how many batches of at most `batch_pairs` pairs an epoch has."""
+    """Return the number of batches of at most `batch_pairs` pairs in an epoch."""
     _, pairs = np.unique(judgements.query_locale[judgements.query[judgements.exact()]], return_counts=True)
     return int((-(-pairs // batch_pairs)).sum())
 
@@ -117,41 +117,40 @@ def contrastive_batches(
 ) -> Iterator[ContrastiveBatch]:
     """Draw every Exact pair once, in batches of one locale, in random order.
 
-    Rivals of a query's product are the other products of its batch, a draw of products judged Irrelevant for the
-    batch's queries, one of those mined for them, and one from the whole catalog, which holds what a search must really
-    choose from.
+    The rivals of a query's product are the other products of its batch and random draws from three sources: products judged
+    Irrelevant for the batch's queries, hard negatives mined for them, and the whole catalog, which a search has to rank.
 
-    A batch keeps to one locale because a search does: a product of another locale is never a rival, so masking it
-    would leave a small locale with few negatives, and keeping it would teach languages rather than relevance.
+    A batch has one locale because a search does. A product of another locale is never a rival: masking it would leave a
+    small locale with few negatives, and keeping it would teach languages rather than relevance.
 
-    The call draws all that is random, as row numbers; masks, which are far larger, are made as batches are asked for.
+    The call makes all random choices, as row numbers; the far larger masks are made as batches are consumed.
     """
     pairs = judgements.exact()
     locale = judgements.query_locale[judgements.query[pairs]]
     batches: list[tuple[Rows, Rows]] = []
     for name in np.unique(locale):
-        mine = rng.permutation(pairs[locale == name])
+        locale_pairs = rng.permutation(pairs[locale == name])
         catalog = judgements.catalog.get(str(name), np.empty(0, dtype=np.int64))
-        # Equal parts: a rest of a few pairs would have next to no negatives.
-        batches += [(part, catalog) for part in np.array_split(mine, -(-len(mine) // batch_pairs))]
+        # Equal parts: a remainder of a few pairs would have hardly any negatives.
+        batches += [(part, catalog) for part in np.array_split(locale_pairs, -(-len(locale_pairs) // batch_pairs))]
     draws = []
     for position in rng.permutation(len(batches)):
         part, catalog = batches[position]
-        others = [rng.choice(catalog, min(catalog_negatives, len(catalog)), replace=False)]
+        rivals = [rng.choice(catalog, min(catalog_negatives, len(catalog)), replace=False)]
         if mined_per_query:
             row, mined = judgements.expand_mined(judgements.query[part])
-            others.append(judgements.mined_product[mined[_draw(row, mined_per_query, rng)]])
+            rivals.append(judgements.mined_product[mined[_draw(row, mined_per_query, rng)]])
         row, judged = judgements.expand(judgements.query[part])
         is_irrelevant = judgements.label[judged] == IRRELEVANT
         drawn = _draw(row[is_irrelevant], irrelevant_per_query, rng)
-        others.append(judgements.product[judged[is_irrelevant][drawn]])
-        draws.append(_Drawn(part, np.concatenate(others)))
+        rivals.append(judgements.product[judged[is_irrelevant][drawn]])
+        draws.append(_BatchDraw(part, np.concatenate(rivals)))
     return (_contrastive_batch(judgements, one) for one in draws)
 
 
-def _contrastive_batch(judgements: Judgements, drawn: _Drawn) -> ContrastiveBatch:
-    queries, positives = judgements.query[drawn.pairs], judgements.product[drawn.pairs]
-    candidates, column = np.unique(np.concatenate([positives, drawn.others]), return_inverse=True)
+def _contrastive_batch(judgements: Judgements, draw: _BatchDraw) -> ContrastiveBatch:
+    queries, positives = judgements.query[draw.pairs], judgements.product[draw.pairs]
+    candidates, column = np.unique(np.concatenate([positives, draw.others]), return_inverse=True)
     target = column[: len(positives)].astype(np.int64)
     masked = np.zeros((len(positives), len(candidates)), dtype=np.bool_)
     masked[_known_columns(judgements, queries, candidates)] = True
@@ -179,7 +178,7 @@ def _draw(group: Rows, count: int, rng: np.random.Generator) -> Rows:
 
 
 def graded_batches(judgements: Judgements, batches: int, rng: np.random.Generator) -> Iterator[GradedBatch | None]:
-    """Yield each list with an order to learn once, spread over this many batches; None where there are too few."""
+    """Yield each list with an order to learn once, spread over this many batches; None if there are too few lists."""
     if batches == 0:
         return
     for queries in np.array_split(rng.permutation(judgements.graded()), batches):
@@ -208,9 +207,9 @@ class TowerInputs:
     categorical: npt.NDArray[np.int64]
 
     def take(self, rows: Rows | slice, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return these rows as tensors on the device; only they are read from memory-mapped arrays."""
+        """Return these rows as tensors on the device; no other rows are read from memory-mapped arrays."""
         arrays = (self.vectors[rows], self.numeric[rows], self.categorical[rows])
-        # A copy where indexing gave a view: torch refuses to share what it may not write to.
+        # Copy a view: torch does not share read-only memory.
         tensors = (torch.from_numpy(np.array(array) if isinstance(rows, slice) else array) for array in arrays)
         vectors, numeric, categorical = (tensor.to(device) for tensor in tensors)
         return vectors, numeric, categorical

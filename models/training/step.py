@@ -1,4 +1,4 @@
-"""A training step: the tensors that it reads, and the loss over them."""
+"""A training step: its input tensors and its loss."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from models.training.losses.listnet import graded_loss
 from models.training.samplers import ContrastiveBatch, GradedBatch, TowerInputs
 
 Inputs = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-"""What a tower reads of some rows: vectors, numeric and categorical features."""
+"""Inputs of a tower: vectors, numeric and categorical features."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +28,7 @@ class ListTensors:
 
 @dataclasses.dataclass(frozen=True)
 class StepTensors:
-    """Hold a contrastive batch on the device: inputs of both sides, its `target` and `masked`; and a graded one, or none."""
+    """Hold a contrastive batch on the device (inputs of both sides, `target` and `masked`), and a graded batch or None."""
 
     queries: Inputs
     candidates: Inputs
@@ -44,7 +44,7 @@ def gather(
     products: TowerInputs,
     device: torch.device,
 ) -> StepTensors:
-    """Read the rows that a step needs, and put them on the device."""
+    """Copy the rows of a step to the device."""
     return StepTensors(
         queries.take(batch.queries, device),
         products.take(batch.candidates, device),
@@ -64,7 +64,7 @@ def _gather_lists(lists: GradedBatch, queries: TowerInputs, products: TowerInput
 
 
 def step_loss(towers: TwoTower, step: StepTensors, settings: TrainingSettings) -> torch.Tensor:
-    """Return the contrastive loss and, by its weight, the graded loss."""
+    """Return the sum of the contrastive loss and the weighted graded loss."""
     loss = contrastive_loss(
         towers("query", *step.queries),
         towers("product", *step.candidates),

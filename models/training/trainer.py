@@ -1,4 +1,4 @@
-"""Train the towers on cached vectors, stop on validation, and keep what the encoder knew."""
+"""Training: fit the towers on cached vectors, and stop early on validation, never below the encoder's recall."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def train(
     """Fit features on the train split, train the towers, and choose epoch and alpha on the validation split.
 
     The same data, settings and seed give the same bytes of weights on one machine. Without Exact training pairs or
-    without validation queries nothing can be learnt or chosen: the towers stay the encoder, and a note says so. Training
-    that diverges ends with the best epoch before, and a note.
+    without validation queries the towers stay the encoder, and a note says so. Training that diverges ends with the best
+    earlier epoch and a note.
     """
     with _deterministic(training_settings):
         return _Trainer(data, query_spec, product_spec, tower_settings, training_settings, on_epoch).run()
@@ -68,20 +68,25 @@ class _Trainer:
         self.towers = TwoTower(
             data.dim, feature_sizes(self.query_encoder), feature_sizes(self.product_encoder), tower_settings
         ).to(self.device)
-        # What is scored and kept: the mean over the last steps' weights, which finds more than any one step's.
+        # Validation scores the moving mean of the weights, which retrieves better than the weights of any single step.
         moving_mean = get_ema_multi_avg_fn(settings.average_decay)  # type: ignore[no-untyped-call]
         self.average = AveragedModel(self.towers, multi_avg_fn=moving_mean)
-        self.kept = cast("TwoTower", self.average.module)
+        self.averaged_towers = cast("TwoTower", self.average.module)
         self.history: list[EpochLog] = []
 
     def run(self) -> TrainedModel:
         notes = self._obstacles()
         self._log(0, None, 0.0, time.perf_counter())
         best = self.history[0] if notes else self._learn(notes)
-        self.kept.alpha = best.alpha
-        self.kept.to("cpu").eval()
+        self.averaged_towers.alpha = best.alpha
+        self.averaged_towers.to("cpu").eval()
         return TrainedModel(
-            self.kept, self.query_encoder, self.product_encoder, tuple(self.history), best.epoch, tuple(notes)
+            self.averaged_towers,
+            self.query_encoder,
+            self.product_encoder,
+            tuple(self.history),
+            best.epoch,
+            tuple(notes),
         )
 
     def _obstacles(self) -> list[str]:
@@ -93,9 +98,9 @@ class _Trainer:
         return notes
 
     def _learn(self, notes: list[str]) -> EpochLog:
-        """Train epoch by epoch, restore the weights of the best one, and return its log; note what came in the way."""
+        """Train epoch by epoch, restore the weights of the best epoch, and return its log; add notes on failures."""
         settings = self.settings
-        best, best_weights = self.history[0], copy.deepcopy(self.kept.state_dict())
+        best, best_weights = self.history[0], copy.deepcopy(self.averaged_towers.state_dict())
         optimizer = torch.optim.AdamW(_weight_groups(self.towers, settings.weight_decay), lr=settings.learning_rate)
         steps = count_batches(self.train, settings.batch_pairs)
         schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -105,7 +110,7 @@ class _Trainer:
             started = time.perf_counter()
             self.towers.train()
             self.towers.alpha = 1.0
-            # The sum stays on the device: to read it at every step would wait for every step.
+            # The sum stays on the device: reading it at every step would wait for the device.
             total, pairs, rate = torch.zeros((), dtype=torch.float64, device=self.device), 0, 0.0
             for step in self._steps(self.train, epoch):
                 optimizer.zero_grad(set_to_none=True)
@@ -122,12 +127,12 @@ class _Trainer:
                 notes.append(f"training diverged in epoch {epoch}: its loss is no number; lower training.learning_rate")
                 break
             if quality(log) > quality(best):
-                best, best_weights = log, copy.deepcopy(self.kept.state_dict())
+                best, best_weights = log, copy.deepcopy(self.averaged_towers.state_dict())
             elif epoch - best.epoch >= settings.patience:
                 break
         if best.epoch == 0:
             notes.append("no epoch beat the encoder on validation: the model is the encoder itself")
-        self.kept.load_state_dict(best_weights)
+        self.averaged_towers.load_state_dict(best_weights)
         return best
 
     def _steps(self, judgements: Judgements, epoch: int) -> Iterator[StepTensors]:
@@ -147,16 +152,16 @@ class _Trainer:
             yield gather(batch, used, self.queries, self.products, self.device)
 
     def _log(self, epoch: int, train_loss: float | None, rate: float, started: float) -> EpochLog:
-        """Log an epoch at the alpha with the best score; among equals, at the one that changes least."""
-        self.kept.eval()
+        """Log an epoch at the alpha with the best score; among equal scores, at the alpha closest to 0."""
+        self.averaged_towers.eval()
         scores: RetrievalScores | None = None
         if len(self.check.queries):
             # At the start every alpha is the encoder.
             alphas = tuple(sorted({0.0, *self.settings.alphas}, key=abs)) if epoch else (0.0,)
-            tried = self.check.score(self.kept, alphas, self.queries, self.products, self.device)
-            # Alpha 0 is the encoder and always left, so that no model finds less than it on validation.
+            candidates = self.check.score(self.averaged_towers, alphas, self.queries, self.products, self.device)
+            # Alpha 0 is the encoder, so one candidate always reaches the encoder's recall.
             floor = self.history[0].recall_at_10 if self.history else 0.0
-            scores = max((one for one in tried if one.recall_at_10 >= (floor or 0.0)), key=quality)
+            scores = max((one for one in candidates if one.recall_at_10 >= (floor or 0.0)), key=quality)
         log = EpochLog(
             epoch=epoch,
             train_loss=train_loss,
@@ -176,9 +181,9 @@ class _Trainer:
     def _validation_loss(self) -> float | None:
         total, pairs = 0.0, 0
         with torch.no_grad():
-            # Always epoch 0's batches, so that epochs are compared on the same negatives.
+            # Every epoch uses epoch 0's batches, so that epochs are compared on the same negatives.
             for step in self._steps(self.validation, 0):
-                total += step_loss(self.kept, step, self.settings).item() * len(step.target)
+                total += step_loss(self.averaged_towers, step, self.settings).item() * len(step.target)
                 pairs += len(step.target)
         return _number(total / pairs) if pairs else None
 
@@ -188,10 +193,10 @@ def _number(loss: float) -> float | None:
 
 
 def quality(scores: EpochLog | RetrievalScores) -> float:
-    """Return what epoch and alpha are chosen by; where it is equal, the earlier and weaker change stays.
+    """Return the score that chooses epoch and alpha; equal scores keep the earlier epoch and the alpha closer to 0.
 
-    recall@10 alone is a coarse step function of few queries, and the MRR beside it, which sees every change of rank,
-    chose better models for held-out queries.
+    recall@10 alone is a coarse step function of few queries. Adding the MRR, which reflects every change of rank, chose
+    better models for held-out queries.
     """
     return (scores.recall_at_10 or 0.0) + (scores.mrr or 0.0)
 
@@ -208,7 +213,7 @@ def _inputs(vectors: np.ndarray, features: pl.DataFrame, encoder: FeatureEncoder
 
 
 def _weight_groups(towers: TwoTower, decay: float) -> list[dict[str, object]]:
-    """Decay matrices only: a decayed norm or bias would pull towards nothing meaningful."""
+    """Return parameter groups with weight decay for matrices only, not for norms and biases."""
     parameters = [parameter for parameter in towers.parameters() if parameter.requires_grad]
     return [
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": decay},
@@ -224,7 +229,7 @@ def _device(settings: TrainingSettings) -> torch.device:
 
 @contextlib.contextmanager
 def _deterministic(settings: TrainingSettings) -> Iterator[None]:
-    """Fix threads, seed and algorithms, and put all of them back afterwards."""
+    """Fix threads, seed and algorithms, and restore them afterwards."""
     threads, algorithms = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     with torch.random.fork_rng():

@@ -1,4 +1,4 @@
-"""Pull a query towards its Exact products and away from the others of its batch."""
+"""The contrastive loss: pull a query toward its Exact products and away from the others of its batch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def contrastive_loss(
     """Return InfoNCE over cosines: the mean of -log softmax(cosine / temperature) at each query's own product.
 
     `queries` (batch, dim) and `candidates` (products, dim) have length 1. `target` (batch,) is the column of each
-    query's positive; where `masked` (batch, products) is true, the product is known to be relevant and is no negative.
+    query's positive; where `masked` (batch, products) is true, the product is known to be relevant and not a negative.
     The target itself is never masked. Source: van den Oord et al., 2018, arXiv 1807.03748, equation 4.
     """
     scores = queries @ candidates.T / temperature  # (batch, products)

@@ -1,4 +1,4 @@
-"""Order the judged products of a query by their grade."""
+"""The graded loss: order the judged products of a query by their grade."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def graded_loss(
     """Return the mean listwise cross entropy between the shares of gain and softmax(cosine / temperature).
 
     `queries` (lists, dim) and `products` (lists, length, dim) have length 1, `gains` (lists, length) are 0 or more
-    with at least one above 0 in every list, `judged` (lists, length) is false where a list has ended.
-    Source: ListNet, top-one probability (Cao et al., 2007, ICML), with gains for shares of the target.
+    with at least one above 0 in every list, `judged` (lists, length) is false for padding.
+    Source: ListNet, top-one probability (Cao et al., 2007, ICML), with shares of gain as the target.
     """
     scores = torch.einsum("ld,lpd->lp", queries, products) / temperature  # (lists, length)
     shares = torch.log_softmax(scores.masked_fill(~judged, -torch.inf), dim=1).masked_fill(~judged, 0.0)

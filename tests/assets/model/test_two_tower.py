@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assets.model.two_tower import feature_spec, model_name, trained_in_vain, training_log
+from assets.model.two_tower import failed_training_warning, feature_spec, model_name, training_log
 from assets.services.text_vectors import TextVectors
 from assets.services.training_arrays import training_data
 from orchestration.config.open_context import open_run_context
@@ -96,4 +96,4 @@ def test_the_stored_log_is_that_of_the_model(run_context, built):
 
 @pytest.mark.parametrize(("notes", "told"), [([], {}), (["a", "b"], {"warning": "the new model learnt nothing: a; b"})])
 def test_a_model_that_learnt_nothing_is_a_warning_of_the_build(notes, told):
-    assert trained_in_vain(notes) == told
+    assert failed_training_warning(notes) == told

@@ -3,7 +3,7 @@
 import dagster as dg
 import polars as pl
 
-from assets.reporting.pictures import drawn
+from assets.reporting.pictures import picture_metadata
 
 
 def test_a_picture_stays_until_what_it_shows_changes():
@@ -16,7 +16,9 @@ def test_a_picture_stays_until_what_it_shows_changes():
             made.append(f"picture {len(made) + 1}")
             return [dg.MarkdownMetadataValue(made[-1])]
 
-        return dg.MaterializeResult(metadata=drawn(context, "features.products", ["plot"], list(shown.values()), draw))
+        return dg.MaterializeResult(
+            metadata=picture_metadata(context, "features.products", ["plot"], list(shown.values()), draw)
+        )
 
     def plot():
         (event,) = dg.materialize([products], instance=instance).get_asset_materialization_events()
