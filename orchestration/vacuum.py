@@ -69,7 +69,7 @@ def vacuum(home: Home, settings: VacuumSettings, encoder: str, *, dry_run: bool 
     Args:
         home: The home.
         settings: What to keep, and how long.
-        encoder: Fingerprint of the encoder in the settings; its cache retention.
+        encoder: Fingerprint of the encoder in the settings; its cache stays.
         dry_run: Report what would be deleted, and change nothing.
     """
     home.lake.require()
