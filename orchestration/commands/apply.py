@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ApplyReport:
-    """Report what each delta file did, and the run that followed; `run` is None if there was nothing to do.
+    """Report the effect of each delta file, and the run that followed; `run` is None if there was nothing to do.
 
     `files` holds for each file the columns of raw.deltas, `is_new` (false for a file that was applied before) and `rules`
     (each broken rule with its number of violations).
