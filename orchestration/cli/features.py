@@ -33,19 +33,19 @@ def features(
     from warehouse.catalog import data_dictionary
 
     lake = open_home(settings_for(home)).lake
-    known = data_dictionary.features(lake)
+    feature_rows = data_dictionary.features(lake)
     if name is not None:
-        feature = data_dictionary.find(known, name)
+        feature = data_dictionary.find(feature_rows, name)
         show({**feature, **data_dictionary.values(lake, feature["table_name"], feature["column_name"])}, as_json)
     elif as_json:
-        write_json(known.to_dicts())
+        write_json(feature_rows.to_dicts())
     else:
         from rich.table import Table
 
         table = Table()
         for heading in ("feature", "type", "tower", "meaning"):
             table.add_column(heading, overflow="fold", no_wrap=heading != "meaning")
-        for feature in known.iter_rows(named=True):
+        for feature in feature_rows.iter_rows(named=True):
             table.add_row(*(cell(feature[heading]) for heading in ("feature", "type", "tower", "meaning")))
         console.print(table, markup=False)
         console.print("One of them: stockroom features FEATURE", highlight=False)

@@ -28,7 +28,7 @@ def snapshots(
     from warehouse.history.checkpoints import history, points, utc
 
     opened = open_home(settings_for(home))
-    changed = history(opened.lake)
+    changes = history(opened.lake)
     releases_by_snapshot: dict[int, list[dict[str, Any]]] = {}
     for release in opened.releases.all():
         facts = {"release": release.release, "kind": release.kind, "model": release.model_id}
@@ -42,7 +42,7 @@ def snapshots(
                     "snapshot": point.snapshot,
                     "ended_at": utc(point.ended_at),
                     "run_id": point.run_id,
-                    "changes": {table: count._asdict() for table, count in changed.get(point.snapshot, {}).items()},
+                    "changes": {table: count._asdict() for table, count in changes.get(point.snapshot, {}).items()},
                     "releases": releases_by_snapshot.get(point.snapshot, []),
                 }
                 for point in rows
@@ -56,6 +56,6 @@ def snapshots(
         ]
         title = f"[bold]{point.snapshot}[/bold]  {utc(point.ended_at)}  run {point.run_id[:8]}  {', '.join(releases)}"
         console.print(title, highlight=False, soft_wrap=True)
-        for name, count in changed.get(point.snapshot, {}).items():
+        for name, count in changes.get(point.snapshot, {}).items():
             counts = f"+{count.inserted:<10,} ~{count.updated:<10,} −{count.deleted:,}"
             console.print(f"    {name:<28}{counts}", highlight=False)
