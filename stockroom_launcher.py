@@ -1,7 +1,7 @@
-"""The start of the command: sees that the program's packages come from where it is installed, and runs it.
+"""The launcher: checks that Stockroom's packages are imported from its installation, then runs the command line.
 
-Their names are so general that a `models.py` of the user's own may come before them on Python's path. This module has a name
-that no one else has, and stands beside them.
+The packages have such general names that a `models.py` of the user's may come before them on Python's path. This module has a
+unique name and lies beside the packages.
 """
 
 import sys
@@ -12,27 +12,27 @@ PACKAGES = ("orchestration", "assets", "models", "warehouse")
 
 
 def check_packages() -> None:
-    """Refuse to go on where another file hides one of the program's packages. Imports nothing.
+    """Check that no other file hides one of Stockroom's packages. Imports nothing.
 
     Raises:
-        ImportError: It names the file in the way, in one line.
+        ImportError: A package is hidden or missing; the message names the file in the way, in one line.
     """
     own = Path(__file__).resolve().parent
     for name in PACKAGES:
         spec = find_spec(name)
         places = [spec.origin or "", *(spec.submodule_search_locations or ())] if spec else []
-        found = next((Path(place).resolve() for place in places if place), None)
-        if found is None:
+        origin = next((Path(place).resolve() for place in places if place), None)
+        if origin is None:
             raise ImportError(f"Stockroom's own package {name} is missing in {own}; install Stockroom again")
-        if found != own / name / "__init__.py":
+        if origin != own / name / "__init__.py":
             raise ImportError(
-                f"{found} hides Stockroom's own package {name}; rename it, or start where its folder is not on Python's path "
+                f"{origin} hides Stockroom's own package {name}; rename it, or start where its folder is not on Python's path "
                 "(PYTHONPATH, the folder of a script)"
             )
 
 
 def main() -> None:
-    """Run the command line; exit with 1 and one line where a file is in its way."""
+    """Run the command line; exit with 1 and a one-line error if a file hides a package."""
     try:
         check_packages()
     except ImportError as error:

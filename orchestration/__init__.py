@@ -1,5 +1,5 @@
-"""How it is run: Dagster definitions, the command line, the searcher."""
+"""Ways to run Stockroom: Dagster definitions, the command line, the searcher."""
 
 from stockroom_launcher import check_packages
 
-check_packages()  # whoever starts it: a command, Dagster, a script
+check_packages()  # for every entry point: a command, Dagster, a script

@@ -1,4 +1,4 @@
-"""What Dagster loads: the definitions for the home of the environment, if there is one."""
+"""The module that Dagster loads: definitions for the home that the environment names, if any."""
 
 from orchestration.config.settings import load_settings
 from orchestration.defs.build_definitions import assemble

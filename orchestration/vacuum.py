@@ -1,4 +1,4 @@
-"""The cleaner: what no kept release, as-of point or model needs is taken out of a home, step by step."""
+"""The vacuum: deletes from a home, step by step, the data that no kept release, as-of point or model needs."""
 
 import json
 from dataclasses import dataclass
@@ -24,24 +24,24 @@ _NOTE = "housekeeping: the vectors of release {}, in fewer files"
 
 @dataclass(frozen=True)
 class VacuumReport:
-    """Tell what was taken out of a home, or with `dry_run` what would be.
+    """Report what a vacuum deleted from a home, or would delete with `dry_run`.
 
     Attributes:
-        dry_run: Whether nothing was touched.
-        releases: The numbers of the releases that can be gone back to.
-        points: The as-of points that stay.
-        snapshots_expired: Snapshots of the lake that went: as-of points of earlier, and what lay between two points.
-        lake_files: Files of the lake that went; not known of a dry run.
-        vector_tables: Vector tables that no kept release names, as those of refused models, which went.
-        vector_versions: Versions of other vector tables that went.
-        rows_indexed: Rows that lay outside the live vector index, which was made anew.
-        encoders: Encoders that no model stands on, whose cached embeddings went.
-        embeddings: Cached embeddings of texts that nothing has any more, which went.
-        runs: Old runs of which the run log told, and tells no more.
-        online_rows: Looked-up rows that no kept release shows, which went.
-        release: The release that is live; a new one where joining files gave its vectors a new version.
-        bytes_before: What lake, vectors and looked-up rows took on disk before, in bytes.
-        bytes_after: And after.
+        dry_run: Whether nothing was deleted.
+        releases: Numbers of the kept releases, which a rollback can restore.
+        points: The kept as-of points.
+        snapshots_expired: Expired snapshots of the lake: older as-of points, and snapshots between two points.
+        lake_files: Deleted files of the lake; 0 in a dry run, which cannot know it.
+        vector_tables: Dropped vector tables: those that no kept release names, such as a refused model's.
+        vector_versions: Deleted versions of the other vector tables.
+        rows_indexed: Rows that were outside the live vector index before its refresh.
+        encoders: Encoders that no model uses; their cached embeddings are deleted.
+        embeddings: Deleted cached embeddings of texts that are no longer used.
+        runs: Old runs deleted from the run log.
+        online_rows: Deleted rows of the online store that no kept release shows.
+        release: The live release; a new one if joining files gave its vectors a new version.
+        bytes_before: Size of lake, vectors and online store on disk before, in bytes.
+        bytes_after: Their size afterwards, in bytes.
     """
 
     dry_run: bool
@@ -62,15 +62,15 @@ class VacuumReport:
 
 
 def vacuum(home: Home, settings: VacuumSettings, encoder: str, *, dry_run: bool = False) -> VacuumReport:
-    """Clean a home, waiting for the run that holds it.
+    """Vacuum a home, waiting for the run that holds its lock.
 
-    Each step leaves the home whole, and goes by what is there: a killed vacuum is gone on with by the next.
+    Each step leaves the home whole and starts from its current state: the next vacuum completes a killed one.
 
     Args:
         home: The home.
-        settings: What is kept, and how long.
-        encoder: The fingerprint of the encoder that the settings choose: its cache stays.
-        dry_run: Tell what would go, and touch nothing.
+        settings: What to keep, and how long.
+        encoder: Fingerprint of the encoder in the settings; its cache stays.
+        dry_run: Report what would be deleted, and change nothing.
     """
     home.lake.require()
     with run_lock(home):
@@ -78,15 +78,15 @@ def vacuum(home: Home, settings: VacuumSettings, encoder: str, *, dry_run: bool 
 
 
 def vacuum_locked(home: Home, settings: VacuumSettings, encoder: str, *, dry_run: bool = False) -> VacuumReport:
-    """Clean a home whose run lock the caller holds."""
+    """Vacuum a home whose run lock the caller holds."""
     now, before = datetime.now(UTC), _size(home)
     grace = now - timedelta(hours=settings.grace_hours)
     manifests = _manifests(home)
-    stays = retained(home, settings, now, [manifest["metadata"]["snapshot"] for manifest in manifests])
-    tables = _unused_tables(home, stays, now - timedelta(hours=settings.keep_hours))
+    retention = retained(home, settings, now, [manifest["metadata"]["snapshot"] for manifest in manifests])
+    tables = _unused_tables(home, retention, now - timedelta(hours=settings.keep_hours))
     vector_versions, rows_indexed = 0, _unindexed_rows(home)
     for name in home.vectors.names():
-        keep = stays.vectors.get(name, set())
+        keep = retention.vectors.get(name, set())
         if name in tables:
             if not dry_run:
                 home.vectors.drop(name)
@@ -96,7 +96,7 @@ def vacuum_locked(home: Home, settings: VacuumSettings, encoder: str, *, dry_run
             vector_versions += _prune(home, name, keep, grace, now)
     encoders = sorted(set(home.embeddings.encoders()) - {encoder, *(each["metadata"]["encoder"] for each in manifests)})
     embeddings = 0
-    used = _texts(home, stays)
+    used = _texts(home, retention)
     for fingerprint in home.embeddings.encoders():
         if fingerprint in encoders:
             if not dry_run:
@@ -106,17 +106,17 @@ def vacuum_locked(home: Home, settings: VacuumSettings, encoder: str, *, dry_run
         embeddings += len(unused)
         if not dry_run:
             home.embeddings.prune(fingerprint, unused, grace)
-    online_rows = home.online.forget({each.snapshot for each in stays.releases}, dry_run=dry_run)
-    newest = [point.run_id for point in checkpoints.points(home.lake)[-1:]]  # whether it ended is asked of the log
+    online_rows = home.online.forget({each.snapshot for each in retention.releases}, dry_run=dry_run)
+    newest = [point.run_id for point in checkpoints.points(home.lake)[-1:]]  # the log must still tell whether it ended
     runs = home.journal.prune(settings.keep_runs, newest, dry_run=dry_run)
     sources = partial(sources_of, derivations=home.derivations)
-    lake_files = 0 if dry_run else checkpoints.expire(home.lake, stays.expired, sources)
+    lake_files = 0 if dry_run else checkpoints.expire(home.lake, retention.expired, sources)
     live = home.releases.live()
     return VacuumReport(
         dry_run=dry_run,
-        releases=[each.release for each in stays.releases],
-        points=stays.points,
-        snapshots_expired=stays.expired,
+        releases=[each.release for each in retention.releases],
+        points=retention.points,
+        snapshots_expired=retention.expired,
         lake_files=lake_files,
         vector_tables=tables,
         vector_versions=vector_versions,
@@ -135,10 +135,12 @@ def _manifests(home: Home) -> list[dict[str, Any]]:
     return [read_manifest(path.parent) for path in sorted(home.models.glob(f"*/{MANIFEST_FILE}"))]
 
 
-def _unused_tables(home: Home, stays: Retained, young: datetime) -> list[str]:
-    """Return the vector tables that no kept release names, unless they were written to a short time ago."""
+def _unused_tables(home: Home, retention: Retained, written_before: datetime) -> list[str]:
+    """Return the vector tables that no kept release names and that were last written before a time."""
     return [
-        name for name in home.vectors.names() if name not in stays.vectors and home.vectors.written_at(name) < young
+        name
+        for name in home.vectors.names()
+        if name not in retention.vectors and home.vectors.written_at(name) < written_before
     ]
 
 
@@ -149,19 +151,19 @@ def _unindexed_rows(home: Home) -> int:
 
 
 def _prune(home: Home, name: str, keep: set[int], grace: datetime, now: datetime) -> int:
-    """Remove old versions of a vector table; where the live one gets a new version of the same rows, publish that."""
+    """Delete old versions of a vector table; if the live table gets a new version of the same rows, publish it."""
     live, before = home.releases.live(), home.vectors.version(name)
     if live is not None and live.vector_table == name:
         home.vectors.refresh_index(name)
-    gone = home.vectors.prune(name, keep, grace)
+    deleted_versions = home.vectors.prune(name, keep, grace)
     after = home.vectors.version(name)
     if live is not None and (live.vector_table, live.vector_version) == (name, before) and after != before:
         _publish_again(home, live, after, now)
-    return gone
+    return deleted_versions
 
 
 def _publish_again(home: Home, live: Release, version: int, now: datetime) -> None:
-    # What was measured of these rows goes by the version that they came with.
+    # Metrics of these rows refer to the version that first held them.
     since = home.releases.vectors_since(live.vector_table, live.vector_version)
     home.releases.publish(
         kind="catalog",
@@ -176,9 +178,9 @@ def _publish_again(home: Home, live: Release, version: int, now: datetime) -> No
     )
 
 
-def _texts(home: Home, stays: Retained) -> set[str]:
-    """Return the hashes of all texts of the lake as it is, and as it was where a release or an as-of point is kept."""
-    products, queries = datasets.distinct_texts(home.lake, stays.points)
+def _texts(home: Home, retention: Retained) -> set[str]:
+    """Return the hashes of all texts in the lake now and at every kept release or as-of point."""
+    products, queries = datasets.distinct_texts(home.lake, retention.points)
     used = set(map(text_hash, products.select(product_text()).to_series()))
     used.update(text_hash(query_text(query)) for query in queries["query"])
     return used

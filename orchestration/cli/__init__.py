@@ -1,25 +1,25 @@
-"""The command line: `stockroom`, one file a command."""
+"""The command line: `stockroom`, one file per command."""
 
 import atexit
 import gc
 import os
 import sys
 
-_OBJECTS_BETWEEN_LOOKS = 1_000_000
+_OBJECTS_BETWEEN_COLLECTIONS = 1_000_000
 
 
 def main() -> None:
     """Run the command line; exit with 0, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C, 143 after SIGTERM."""
     from orchestration.cli.endings import STOPPED, run
 
-    # Imports make hundreds of thousands of objects and no garbage: to look for some among them, at Python's pace and once
-    # more at the end, takes a second of each command.
-    gc.set_threshold(_OBJECTS_BETWEEN_LOOKS, 2, 100)
+    # Imports make hundreds of thousands of objects and no garbage: collections among them, at Python's rate and once more
+    # at exit, take a second of each command.
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 2, 100)
     atexit.register(gc.freeze)
     status = run(_run)
     if status in STOPPED:
-        # Threads that are deep in native code cannot be stopped: to wait for them may take long, and some crash where the
-        # interpreter goes first. What is written stands every kill, so that nothing is lost with them.
+        # Threads in native code cannot be stopped: a wait for them may take long, and some crash if the interpreter ends
+        # first. Written data survives every kill, so nothing is lost.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)

@@ -1,4 +1,4 @@
-"""The command line's frame: the commands, and the options that all of them share."""
+"""The application: the commands and their shared options."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`stockroom apply`: what changed, from delta files to a release."""
+"""`stockroom apply`: from delta files to a release."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -45,17 +45,17 @@ def apply(
     """Bring delta files in and reindex what they changed.
 
     A row has `op` (upsert or delete), an optional `event_time`, and the columns of products or of judgements. An upsert is a
-    whole row: an optional column that is not given is null from then on. Of several words on one row the newest event_time
-    stays; at equal times, and without one, the last to arrive. A file comes in once, known by name and hash together, and
+    whole row: an optional column that is not given is null from then on. Of several changes to one row the newest event_time
+    counts; at equal times, and without one, the last to arrive. A file comes in once, known by name and hash together, and
     all the files of a command come in or none.
 
     With --incoming the files of the folder that are whole come in, first written first. Those that were published go to
-    incoming/done/, what is no delta to incoming/failed/ with a reason beside it; one that is bad holds up no other.
+    incoming/done/, files that are no delta to incoming/failed/ with a reason; a bad file does not stop the others.
 
     Files that would together take more than half of the products or judgements away (the setting warehouse.max_loss_share)
     are refused, unless --allow-loss says that it is meant. So is a file of which every row breaks a rule: it stays unknown.
 
-    The live model is held: only changed rows are cleaned, only unseen texts encoded. `stockroom build` trains.
+    The live model stays: only changed rows are cleaned, only new texts encoded. `stockroom build` trains.
     """
     if incoming == bool(files) or (incoming and retrain):
         raise WarehouseError("stockroom apply takes files, or --incoming alone", "see stockroom apply --help")
@@ -68,18 +68,18 @@ def apply(
 
         run_context = replace(open_run_context(settings), show_progress=announce, allow_loss=allow_loss)
         starting(1)
-        brought = apply_incoming(run_context, settings.automation.settle_s) if incoming else None
+        incoming_report = apply_incoming(run_context, settings.automation.settle_s) if incoming else None
         report = run(run_context, files, retrain=retrain) if files else None
     if as_json:
-        write_json(asdict(brought or report))  # type: ignore[arg-type]
-    elif brought is not None:
-        show_incoming(brought)
+        write_json(asdict(incoming_report or report))  # type: ignore[arg-type]
+    elif incoming_report is not None:
+        show_incoming(incoming_report)
     elif report is not None:
         show(report)
 
 
 def show_incoming(report: "IncomingReport") -> None:
-    """Print what became of the files that were dropped, and what came of it."""
+    """Print the outcome of each dropped file, and of the apply."""
     for name, reason in report.failed.items():
         errors.print(f"failed       {name}: {reason}", style="yellow", highlight=False, markup=False)
     for name in report.unsettled:
@@ -95,7 +95,7 @@ def show_incoming(report: "IncomingReport") -> None:
 
 
 def show(report: "ApplyReport") -> None:
-    """Print what each file did and what came of it."""
+    """Print what each file did, and the release."""
     for file in report.files:
         if not file["is_new"]:
             console.print(f"known        {file['name']}: it came in before, as delta {file['arrival']}", markup=False)
@@ -112,8 +112,8 @@ def show(report: "ApplyReport") -> None:
         console.print(f"encoded      {report.run.texts_encoded:,} texts")
         if report.run.gate:
             console.print(gate_line(report.run.gate))
-        took = sum(report.run.seconds.values())
-        console.print(f"seconds      {took:.1f}")
+        seconds = sum(report.run.seconds.values())
+        console.print(f"seconds      {seconds:.1f}")
     if report.run is not None and report.run.new_release:
         console.print(f"release      {report.release}: model {report.run.model}, snapshot {report.snapshot}")
     elif report.changed:

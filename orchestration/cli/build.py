@@ -72,11 +72,11 @@ def show(report: "BuildReport", home: Path) -> None:
     stages = Table(title="rows", title_justify="left")
     for name in ("table", "rows", "quarantined"):
         stages.add_column(name, justify="left" if name == "table" else "right")
-    refused: dict[str, int] = {}
+    refusals: dict[str, int] = {}
     for row in report.quarantined:
-        refused[row["table"]] = refused.get(row["table"], 0) + row["rows"]
+        refusals[row["table"]] = refusals.get(row["table"], 0) + row["rows"]
     for table, rows in report.rows.items():
-        stages.add_row(table, f"{rows:,}", f"{refused[table]:,}" if table in refused else "")
+        stages.add_row(table, f"{rows:,}", f"{refusals[table]:,}" if table in refusals else "")
     console.print(stages)
     for row in report.quarantined:
         console.print(f"quarantined  {row['rows']:,} × {row['table']}: {row['rule']}")

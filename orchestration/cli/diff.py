@@ -1,4 +1,4 @@
-"""`stockroom diff`: what became of a table between two snapshots."""
+"""`stockroom diff`: the changes of a table between two snapshots."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,51 +40,51 @@ def diff(
 
     lake = open_home(settings_for(home)).lake
     before, after = point(lake, a), point(lake, b)
-    found = difference(lake, table, before.snapshot, after.snapshot, limit)
+    changes = difference(lake, table, before.snapshot, after.snapshot, limit)
     if as_json:
         write_json(
             {
-                **{name: value for name, value in vars(found).items() if name != "rows"},
+                **{name: value for name, value in vars(changes).items() if name != "rows"},
                 "rows": [
                     {
                         "key": row.key,
                         "change": row.change,
                         "columns": {name: value._asdict() for name, value in row.columns.items()},
                     }
-                    for row in found.rows
+                    for row in changes.rows
                 ],
             }
         )
         return
     console.print(f"{table} from snapshot {before} to {after}", highlight=False)
-    show(found)
+    show(changes)
 
 
-def show(found: "Difference") -> None:
+def show(changes: "Difference") -> None:
     """Print a difference for people."""
     from rich.table import Table
     from rich.text import Text
 
-    counts = f"{found.added:,} added, {found.removed:,} removed, {found.changed:,} changed"
-    columns = ", ".join(f"{name} in {rows:,}" for name, rows in found.columns.items())
+    counts = f"{changes.added:,} added, {changes.removed:,} removed, {changes.changed:,} changed"
+    columns = ", ".join(f"{name} in {rows:,}" for name, rows in changes.columns.items())
     console.print(f"{counts}{f' ({columns})' if columns else ''}", highlight=False)
-    for name in found.columns_added:
+    for name in changes.columns_added:
         console.print(f"column {name} is new", highlight=False)
-    for name in found.columns_removed:
+    for name in changes.columns_removed:
         console.print(f"column {name} is gone", highlight=False)
-    if not found.rows:
+    if not changes.rows:
         return
     table = Table()
     for name in ("key", "change", "column", "old", "new"):
         table.add_column(name, overflow="fold")
-    for row in found.rows:
+    for row in changes.rows:
         if row.change != "changed":
             table.add_row(Text(row.key), row.change)
         for place, (column, value) in enumerate(row.columns.items() if row.change == "changed" else ()):
             first = (Text(row.key), row.change) if place == 0 else ("", "")
             table.add_row(*first, column, *map(Text, _around_difference(_one_line(value.old), _one_line(value.new))))
     console.print(table)
-    left = found.added + found.removed + found.changed - len(found.rows)
+    left = changes.added + changes.removed + changes.changed - len(changes.rows)
     if left:
         console.print(f"and {left:,} more rows: --limit N shows more, --json whole values", highlight=False)
 

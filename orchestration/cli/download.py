@@ -26,8 +26,8 @@ def download(
 ) -> None:
     """Fetch ESCI's examples and products (51 MB and 1.1 GB) from the data set's public repository.
 
-    A file is called `NAME.part` until its size and its SHA-256 are right. A download that broke off is gone on with by the
-    same command, and what is already there is kept. No other command opens a connection to the outside.
+    A file is called `NAME.part` until its size and its SHA-256 are right. The same command continues an interrupted download
+    and keeps complete files. No other command opens a connection to the outside.
     """
     from warehouse.ingest import download as downloads
     from warehouse.ingest.http_source import ADDRESS, Server

@@ -1,4 +1,4 @@
-"""Endings: how a command ends, as an exit status and, where something went wrong, one line on standard error."""
+"""Endings: the exit status of a command and, after a failure, one line on standard error."""
 
 import errno
 import os
@@ -34,90 +34,90 @@ _MACHINE = {
     "database disk image is malformed": _DAMAGE,
     "Out of Memory Error": "lower warehouse.threads, or raise warehouse.memory_gb if the machine has more",
 }
-"""What the machine may refuse or have lost, whichever library meets it first: they quote the words of the system below."""
+"""Hints for failures of the machine, by the words of the underlying system: every library quotes them."""
 
 _is_debugging = False
 
 
-def show_tracebacks(is_wanted: bool) -> None:
-    """Have errors print their traceback too, or not."""
+def show_tracebacks(is_on: bool) -> None:
+    """Turn the tracebacks of errors on or off."""
     global _is_debugging
-    _is_debugging = is_wanted
+    _is_debugging = is_on
 
 
 def run(command: Callable[[], object]) -> int:
     """Run a command to its end; return 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C, 143 stopped by SIGTERM.
 
-    A stop reaches the command as KeyboardInterrupt. Libraries turn that into errors of their own on the way up, so that the
-    signal itself tells of a stop, not the error.
+    A stop raises KeyboardInterrupt in the command. Libraries turn it into their own errors, so the signal, not the error,
+    decides whether the command was stopped.
     """
-    with _signals() as arrived:
+    with _signals() as first_signal:
         try:
             command()
             return 0
         except SystemExit as ended:
             status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
             raised: BaseException = ended
-        except BaseException as error:  # noqa: BLE001 people are told in one line of whatever it is
+        except BaseException as error:  # noqa: BLE001 every error becomes one line
             status, raised = 1, error
-        stop = arrived() if status else None
+        stop = first_signal() if status else None
         if stop is not None:
             status = 128 + stop
             line = f"stopped by {_STOPS[stop]}; nothing is lost, and the same command goes on from there"
         elif isinstance(raised, SystemExit):
-            return status  # whoever exits has said why
+            return status  # the code that exits has printed the reason
         else:
-            line = told(raised)
+            line = error_line(raised)
         if _is_debugging:
             traceback.print_exception(raised)
         print(line, file=sys.stderr)
         return status
 
 
-def told(error: BaseException) -> str:
-    """Return the line that tells of an error: what is wrong, and what mends it."""
+def error_line(error: BaseException) -> str:
+    """Return the one-line message of an error: the problem and its fix."""
     from models.errors import ModelError
     from warehouse.errors import WarehouseError
 
     if isinstance(error, WarehouseError | ModelError):
         return f"error: {'; '.join(line.strip() for line in str(error).splitlines())}"
-    said = " ".join(str(error).split()).removesuffix(".")
+    message = " ".join(str(error).split()).removesuffix(".")
     for words, hint in _MACHINE.items():
-        if words in said:
-            return f"error: {said}; {hint}"
+        if words in message:
+            return f"error: {message}; {hint}"
     if isinstance(error, MemoryError):
         return "error: this machine has too little memory; close other programs, or lower warehouse.memory_gb"
-    return f"error: {type(error).__name__}{': ' if said else ''}{said} ({_FAULT})"
+    return f"error: {type(error).__name__}{': ' if message else ''}{message} ({_FAULT})"
 
 
 @contextmanager
 def _signals() -> Iterator[Callable[[], signal.Signals | None]]:
-    """Have Ctrl-C and SIGTERM raise KeyboardInterrupt; yield what tells which of them came first, if one did.
+    """Let Ctrl-C and SIGTERM raise KeyboardInterrupt; yield a function that returns the first of them, or None.
 
-    Python writes every signal to the pipe, also while a library has put a handler of its own in place of ours. A signal that
-    the parent process told this one to ignore stays ignored: Ctrl-C for what a script starts in the background. It gets a
-    handler all the same, since Dagster gives SIGTERM whatever Ctrl-C has.
+    Python writes every signal to the pipe, even while a library has replaced the handler. A signal that the parent process
+    set to be ignored stays ignored, such as Ctrl-C for background processes of a script. It gets a handler nevertheless,
+    since Dagster gives SIGTERM the handler of Ctrl-C.
     """
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)
 
-    def arrived() -> signal.Signals | None:
+    def first_signal() -> signal.Signals | None:
         try:
-            came = os.read(reader, 4096)
+            numbers = os.read(reader, 4096)
         except BlockingIOError:
             return None
-        return next((signal.Signals(number) for number in came if number in heard), None)
+        return next((signal.Signals(number) for number in numbers if number in handled), None)
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
-        if number in heard:
+        if number in handled:
             raise KeyboardInterrupt
 
-    heard = {each for each in _STOPS if signal.getsignal(each) is not signal.SIG_IGN}
+    handled = {each for each in _STOPS if signal.getsignal(each) is not signal.SIG_IGN}
     before = {each: signal.signal(each, interrupt) for each in _STOPS}
     fd_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
-        yield arrived
+        yield first_signal
     finally:
         signal.set_wakeup_fd(fd_before)
         for each, handler in before.items():

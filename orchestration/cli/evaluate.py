@@ -1,4 +1,4 @@
-"""`stockroom evaluate`: can its numbers be trusted?"""
+"""`stockroom evaluate`: metrics of the live release or of the recipe."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from orchestration.cli.fold_output import show_folds
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, progress, relevance_table, write_json
 
-_NAMED = 10
+_MAX_NAMES = 10
 
 
 def register(app: typer.Typer) -> None:
@@ -84,7 +84,7 @@ def evaluate(
 
 
 def _show(report: dict[str, Any], source: str) -> None:
-    """Print what was measured of a release."""
+    """Print the evaluation of a release."""
     console.print(relevance_table(report, f"release {report['release']} on {source}"))
     console.print(
         f"{report['queries']:,} queries, {report['judgements']:,} judgements; {report['queries_with_exact']:,} queries have an "
@@ -101,10 +101,10 @@ def _show(report: dict[str, Any], source: str) -> None:
         console.print(f"{locale}: recall@10 {means}", highlight=False)
     missing = report.get("missing_products", {"count": 0, "products": []})
     if missing["count"]:
-        named = ", ".join(missing["products"][:_NAMED])
-        more = f" and {missing['count'] - _NAMED:,} more (all with --json)" if missing["count"] > _NAMED else ""
+        names = ", ".join(missing["products"][:_MAX_NAMES])
+        more = f" and {missing['count'] - _MAX_NAMES:,} more (all with --json)" if missing["count"] > _MAX_NAMES else ""
         console.print(
-            f"{missing['count']:,} judged products are not in the catalog: {named}{more}",
+            f"{missing['count']:,} judged products are not in the catalog: {names}{more}",
             highlight=False,
             markup=False,
         )

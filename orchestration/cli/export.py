@@ -1,4 +1,4 @@
-"""`stockroom export`: the model, for those who have no Stockroom."""
+"""`stockroom export`: the model, for use without Stockroom."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -45,6 +45,6 @@ def export(
         soft_wrap=True,
     )
     if report.relevance:
-        named = {"encoder": "encoder", "export": "texts alone", "model": "with features"}
-        means = ", ".join(f"{told} {report.relevance[name]['recall@10'] or 0:.4f}" for name, told in named.items())
+        labels = {"encoder": "encoder", "export": "texts alone", "model": "with features"}
+        means = ", ".join(f"{label} {report.relevance[name]['recall@10'] or 0:.4f}" for name, label in labels.items())
         console.print(f"recall@10 on the test split: {means}", highlight=False)

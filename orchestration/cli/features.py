@@ -1,4 +1,4 @@
-"""`stockroom features`: what each feature means, and where it comes from."""
+"""`stockroom features`: the meaning and source of each feature."""
 
 from typing import Annotated, Any
 
@@ -27,25 +27,25 @@ def features(
 ) -> None:
     """List the features, or show one: meaning, type, tower, rules, the SQL file that computes it, and its values.
 
-    What is listed is registry.features, which every build derives from the declarations in the code.
+    The list is registry.features, which every build derives from the declarations in the code.
     """
     from orchestration.config.open_context import open_home
     from warehouse.catalog import data_dictionary
 
     lake = open_home(settings_for(home)).lake
-    known = data_dictionary.features(lake)
+    feature_rows = data_dictionary.features(lake)
     if name is not None:
-        feature = data_dictionary.find(known, name)
+        feature = data_dictionary.find(feature_rows, name)
         show({**feature, **data_dictionary.values(lake, feature["table_name"], feature["column_name"])}, as_json)
     elif as_json:
-        write_json(known.to_dicts())
+        write_json(feature_rows.to_dicts())
     else:
         from rich.table import Table
 
         table = Table()
         for heading in ("feature", "type", "tower", "meaning"):
             table.add_column(heading, overflow="fold", no_wrap=heading != "meaning")
-        for feature in known.iter_rows(named=True):
+        for feature in feature_rows.iter_rows(named=True):
             table.add_row(*(cell(feature[heading]) for heading in ("feature", "type", "tower", "meaning")))
         console.print(table, markup=False)
         console.print("One of them: stockroom features FEATURE", highlight=False)
@@ -56,7 +56,7 @@ def show(feature: dict[str, Any], as_json: bool) -> None:
     if as_json:
         write_json(feature)
         return
-    shown = {
+    lines = {
         "feature": feature["feature"],
         "meaning": feature["meaning"],
         "type": feature["type"] + ("" if feature["nullable"] else ", never null"),
@@ -66,5 +66,5 @@ def show(feature: dict[str, Any], as_json: bool) -> None:
         "rows": f"{feature['rows']:,}, {feature['nulls']:,} of them null, {feature['distinct']:,} distinct values",
         "examples": ", ".join(map(cell, feature["examples"])) or "none",
     }
-    for label, text in shown.items():
+    for label, text in lines.items():
         console.print(f"{label:<10}{text}", highlight=False, markup=False)

@@ -1,4 +1,4 @@
-"""What `stockroom evaluate --folds` prints: fold by fold, by locale, and all held-out queries pooled."""
+"""The output of `stockroom evaluate --folds`: by fold, by locale, and for all held-out queries pooled."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from rich.table import Table
 
 from orchestration.cli.output import console, relevance_table
 
-_SHOWN = ("recall@10", "ndcg_two_gains", "mrr")
+_METRICS = ("recall@10", "ndcg_two_gains", "mrr")
 
 
 def show_folds(report: dict[str, Any]) -> None:
     """Print the report of `evaluate_folds`."""
     table = Table(title="model − encoder on held-out queries, 95 % intervals", title_justify="left")
-    for name in ("held out", "queries", *_SHOWN):
+    for name in ("held out", "queries", *_METRICS):
         table.add_column(name, justify="left" if name == "held out" else "right")
     for fold, one in enumerate(report["by_fold"], start=1):
         table.add_row(f"fold {fold}", *_cells(one["queries"], one["model_minus_encoder"]))
@@ -30,7 +30,7 @@ def show_folds(report: dict[str, Any]) -> None:
 
 
 def _cells(queries: int, lead: dict[str, dict[str, float | None]]) -> list[str]:
-    return [f"{queries:,}", *(_interval(lead.get(metric)) for metric in _SHOWN)]
+    return [f"{queries:,}", *(_interval(lead.get(metric)) for metric in _METRICS)]
 
 
 def _interval(one: dict[str, float | None] | None) -> str:

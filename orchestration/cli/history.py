@@ -1,4 +1,4 @@
-"""`stockroom history`: which deltas came in, and what each did."""
+"""`stockroom history`: the applied deltas and their effects."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from rich.text import Text
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, write_json
 
-_SHOWN = ("arrival", "name", "table", "upserts", "deletes", "refused", "late", "as_of", "release")
+_COLUMNS = ("arrival", "name", "table", "upserts", "deletes", "refused", "late", "as_of", "release")
 
 
 def register(app: typer.Typer) -> None:
@@ -28,13 +28,13 @@ def history(
 
     opened = open_home(settings_for(home))
     opened.lake.require()
-    found = delta_history(opened)
+    deltas = delta_history(opened)
     if as_json:
-        write_json(found)
+        write_json(deltas)
         return
     table = Table(title="deltas", title_justify="left")
-    for name in _SHOWN:
+    for name in _COLUMNS:
         table.add_column(name, justify="left" if name in ("name", "table") else "right", no_wrap=name == "name")
-    for row in found[-limit:]:
-        table.add_row(*(Text("–" if row[name] is None else str(row[name])) for name in _SHOWN))
-    console.print(table if found else "No delta came in yet: stockroom apply FILE…", markup=False)
+    for row in deltas[-limit:]:
+        table.add_row(*(Text("–" if row[name] is None else str(row[name])) for name in _COLUMNS))
+    console.print(table if deltas else "No delta came in yet: stockroom apply FILE…", markup=False)

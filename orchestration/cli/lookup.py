@@ -35,20 +35,20 @@ def lookup(
     """Show the features that the live release was built with, of products or of judged queries.
 
     They come from a table that is written with each release and never waits for a build; after a rollback they are
-    those of the release gone back to. With `--json`: a list of one {feature: value} for each key, in the order asked for.
+    those of the restored release. With `--json`: a list of one {feature: value} for each key, in the order of the keys.
     """
     from orchestration.config.open_context import open_home
     from orchestration.serving.lookup import Lookup
 
-    found = Lookup(open_home(settings_for(home)))
-    rows = found.features(entity, keys, at)
+    reader = Lookup(open_home(settings_for(home)))
+    rows = reader.features(entity, keys, at)
     if as_json:
         write_json(rows)
         return
     from rich.table import Table
     from rich.text import Text
 
-    title = f"release {found.release.release}, snapshot {found.release.snapshot}"
+    title = f"release {reader.release.release}, snapshot {reader.release.snapshot}"
     table = Table(title=title, title_justify="left")
     table.add_column("feature", no_wrap=True)
     for row in rows:

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they open."""
+"""Options that several commands share, and the settings that they select."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ HomeOption = Annotated[
     typer.Option(
         "--home",
         metavar="DIR",
-        readable=False,  # `check_home` says it in the words of every other refusal
+        readable=False,  # `check_home` gives the error, in Stockroom's own form
         help="Directory that holds everything. [env: STOCKROOM_HOME; default: .stockroom]",
     ),
 ]
@@ -28,15 +28,15 @@ AllowLossOption = Annotated[
     ),
 ]
 
-_given_before_the_command: Path | None = None
+_global_home: Path | None = None
 
 
 def remember_home(home: Path | None) -> None:
     """Keep the `--home` that stood before the command."""
-    global _given_before_the_command
-    _given_before_the_command = home
+    global _global_home
+    _global_home = home
 
 
 def settings_for(home: Path | None) -> Settings:
     """Return the settings for the `--home` after the command, else before it, else of the environment."""
-    return load_settings(home or _given_before_the_command)
+    return load_settings(home or _global_home)

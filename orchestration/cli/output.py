@@ -32,15 +32,15 @@ console = Console()
 errors = Console(stderr=True)
 
 
-class _Teller(logging.Handler):
-    """Print what our own code logs as one line each, above the progress bars."""
+class _LogPrinter(logging.Handler):
+    """Print each log record of our own code as one line, above the progress bars."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record."""
         errors.print(record.getMessage(), style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
-logging.getLogger("stockroom").addHandler(_Teller())
+logging.getLogger("stockroom").addHandler(_LogPrinter())
 
 _METRICS = ("ndcg", "ndcg_official", "recall@10", "recall@100", "mrr")
 _RANKERS = ("random", "bm25", "encoder", "previous", "model")
@@ -57,10 +57,10 @@ def write_json(value: Any) -> None:
 
 
 class RateColumn(ProgressColumn):
-    """Show how many a second are done."""
+    """Show the rate in items per second."""
 
     def render(self, task: Task) -> Text:
-        """Return the rate of the last half minute, of the whole once it is done."""
+        """Return the rate of the last half minute, or of the whole task after its end."""
         rate = task.finished_speed or task.speed
         return Text(
             "" if rate is None else f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.2g}/s", style="progress.data.speed"
@@ -69,7 +69,7 @@ class RateColumn(ProgressColumn):
 
 @contextmanager
 def progress() -> Iterator[Callable[[str, int | None], Callable[[int], None]]]:
-    """Draw progress bars on standard error while the block runs, if people see it; yield what announces a long task."""
+    """Draw progress bars on standard error, if it is a terminal; yield a function that announces a long task."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -83,14 +83,14 @@ def progress() -> Iterator[Callable[[str, int | None], Callable[[int], None]]]:
 
         def announce(task: str, total: int | None) -> Callable[[int], None]:
             bar = bars.add_task(task, total=total)
-            return lambda done: bars.update(bar, completed=done)
+            return lambda count: bars.update(bar, completed=count)
 
         yield announce
 
 
 @contextmanager
 def byte_progress() -> Iterator[tuple[Callable[["RemoteFile", int], None], Callable[[str], None]]]:
-    """Draw a bar a file on standard error, if people see it; yield what is told of bytes, and what is told a sentence."""
+    """Draw a bar per file on standard error, if it is a terminal; yield functions that report bytes and print a message."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -101,27 +101,27 @@ def byte_progress() -> Iterator[tuple[Callable[["RemoteFile", int], None], Calla
     with Progress(*columns, console=errors, disable=not errors.is_terminal) as bars:
         by_name: dict[str, TaskID] = {}
 
-        def announce(file: "RemoteFile", done: int) -> None:
-            if file.name not in by_name:  # what was there before is not counted into the rate
-                by_name[file.name] = bars.add_task(file.name, total=file.size_bytes, completed=done)
-            elif done < bars.tasks[by_name[file.name]].completed:
-                bars.reset(by_name[file.name], completed=done)
+        def announce(file: "RemoteFile", size: int) -> None:
+            if file.name not in by_name:  # bytes of an earlier download do not count in the rate
+                by_name[file.name] = bars.add_task(file.name, total=file.size_bytes, completed=size)
+            elif size < bars.tasks[by_name[file.name]].completed:
+                bars.reset(by_name[file.name], completed=size)
             else:
-                bars.update(by_name[file.name], completed=done)
+                bars.update(by_name[file.name], completed=size)
 
         yield announce, lambda text: errors.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 def gate_line(gate: dict[str, Any]) -> Text:
-    """Return what the gate said of a new model, with what can be done about it."""
-    kept = {
+    """Return the gate's decision on a new model, its reason and the user's option."""
+    hints = {
         **dict.fromkeys(
             ("refused", "undecided"),
             "; the live model stays (stockroom build --force publishes the new one all the same)",
         ),
         "forced": "; published all the same, by --force",
     }
-    return Text(f"gate         {gate['decision']}: {gate['reason']}{kept.get(gate['decision'], '')}")
+    return Text(f"gate         {gate['decision']}: {gate['reason']}{hints.get(gate['decision'], '')}")
 
 
 def relevance_table(summary: dict[str, Any], title: str) -> Table:

@@ -1,4 +1,4 @@
-"""`stockroom releases`: what was live, and what can be gone back to."""
+"""`stockroom releases`: the releases, and which of them a rollback can restore."""
 
 import json
 from dataclasses import asdict
@@ -11,7 +11,7 @@ from orchestration.cli.output import console, write_json
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the application: alone it lists, and `diff` stands below it."""
+    """Add the command to the application: it lists releases, and `diff` is its subcommand."""
     group = typer.Typer(invoke_without_command=True, rich_markup_mode="markdown")
     group.callback()(releases)
     releases_diff.register(group)
@@ -26,7 +26,7 @@ def releases(
 ) -> None:
     """List the releases, newest first: when each was published and why, with which model, vectors and snapshot.
 
-    The first one is live. `stockroom rollback N` makes another live again, unless it says what of it was cleaned up;
+    The first one is live. `stockroom rollback N` makes another live again, unless its data was cleaned up;
     `stockroom releases diff A B` compares two. In SQL: vectors.releases.
     """
     if context.invoked_subcommand:
@@ -37,8 +37,8 @@ def releases(
 
     opened = open_home(settings_for(home))
     opened.lake.require()
-    found = opened.releases.all()[::-1]
-    listed = [(each, unservable_reason(opened, each)) for each in (found[:limit] if limit else found)]
+    newest_first = opened.releases.all()[::-1]
+    rows = [(each, unservable_reason(opened, each)) for each in (newest_first[:limit] if limit else newest_first)]
     if as_json:
         write_json(
             [
@@ -46,20 +46,20 @@ def releases(
                     **asdict(each),
                     "published_at": utc(each.published_at),
                     "metrics": json.loads(each.metrics),
-                    "live": each == found[0],
-                    "gone": gone,
+                    "live": each == newest_first[0],
+                    "gone": reason,
                 }
-                for each, gone in listed
+                for each, reason in rows
             ]
         )
         return
-    if not listed:
+    if not rows:
         console.print("There is no release yet: stockroom build --raw DIR", markup=False)
         return
-    for each, gone in listed:
-        mark = "  [bold green]live[/bold green]" if each == found[0] else ""
+    for each, reason in rows:
+        mark = "  [bold green]live[/bold green]" if each == newest_first[0] else ""
         console.print(f"[bold]{each.release}[/bold]  {utc(each.published_at)}  {each.kind}{mark}", highlight=False)
         of = f"    model {each.model_id}, vectors v{each.vector_version} of {each.vector_table}, snapshot {each.snapshot}"
         console.print(of, highlight=False, soft_wrap=True)
-        for line in filter(None, (each.note, f"cleaned up: {gone}" if gone else "")):
+        for line in filter(None, (each.note, f"cleaned up: {reason}" if reason else "")):
             console.print(f"    {line}", highlight=False, markup=False, soft_wrap=True)

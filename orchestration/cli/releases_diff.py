@@ -1,4 +1,4 @@
-"""`stockroom releases diff`: what searchers see otherwise in one release than in another."""
+"""`stockroom releases diff`: the differences of two releases for searchers."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +11,7 @@ from orchestration.cli.output import console, write_json
 if TYPE_CHECKING:
     from orchestration.commands.diff_releases import ReleaseDiff
 
-_NAMED = 3
+_MAX_KEYS = 3
 
 
 def register(app: typer.Typer) -> None:
@@ -39,31 +39,31 @@ def releases_diff(
     from orchestration.config.open_context import open_home
 
     settings = settings_for(home)
-    found = diff_releases(open_home(settings), settings.encoder, a, b, k=k, queries=queries, seed=seed)
+    diff = diff_releases(open_home(settings), settings.encoder, a, b, k=k, queries=queries, seed=seed)
     if as_json:
-        facts = asdict(found)
-        write_json(facts | {"a": a, "b": b, "model": {"a": found.a.model_id, "b": found.b.model_id}})
+        facts = asdict(diff)
+        write_json(facts | {"a": a, "b": b, "model": {"a": diff.a.model_id, "b": diff.b.model_id}})
     else:
-        show(found)
+        show(diff)
 
 
-def show(found: "ReleaseDiff") -> None:
+def show(diff: "ReleaseDiff") -> None:
     """Print a comparison for people."""
-    a, b = found.a, found.b
+    a, b = diff.a, diff.b
     model = f"model {a.model_id}" if a.model_id == b.model_id else f"model {a.model_id} against {b.model_id}"
     console.print(f"release {a.release} against {b.release}: {model}", highlight=False)
-    counts = ", ".join(f"{count:,} {what}" for what, count in found.products.items())
+    counts = ", ".join(f"{count:,} {change}" for change, count in diff.products.items())
     console.print(f"products     {counts}", highlight=False)
-    if found.overlap is not None:
+    if diff.overlap is not None:
         console.print(
-            f"overlap@{found.k:<5}{found.overlap:.3f} over {found.queries:,} judged queries, {found.same:,} with the same list",
+            f"overlap@{diff.k:<5}{diff.overlap:.3f} over {diff.queries:,} judged queries, {diff.same:,} with the same list",
             highlight=False,
         )
-    for name, (before, after) in found.metrics.items():
+    for name, (before, after) in diff.metrics.items():
         console.print(f"{name:<13}{_number(before)} → {_number(after)}", highlight=False)
-    for query in found.most_changed:
+    for query in diff.most_changed:
         sides = [
-            f"{sign} {', '.join(keys[:_NAMED])}" for sign, keys in (("−", query.only_a), ("+", query.only_b)) if keys
+            f"{sign} {', '.join(keys[:_MAX_KEYS])}" for sign, keys in (("−", query.only_a), ("+", query.only_b)) if keys
         ]
         console.print(f"{query.overlap:<13.2f}{query.query!r}  {'  '.join(sides)}", highlight=False, markup=False)
 

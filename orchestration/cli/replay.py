@@ -1,4 +1,4 @@
-"""`stockroom replay`: the lake and the live vectors made again from the files that came in."""
+"""`stockroom replay`: recomputes the lake and the live vectors from the input files."""
 
 from dataclasses import asdict, replace
 
@@ -16,8 +16,8 @@ def register(app: typer.Typer) -> None:
 def replay_files(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Replay all files under the live model, and correct what differs. It should find nothing.
 
-    The lake and the live model's vectors are made again beside what is there: from the last full snapshot and the delta
-    files after it. Rows that differ replace what is there, and nothing is trained.
+    The lake and the live model's vectors are recomputed separately, from the last full snapshot and the delta files after
+    it. Rows that differ are then replaced, and nothing is trained.
     """
     with progress() as announce:
         starting = announce("starting", None)
@@ -33,15 +33,15 @@ def replay_files(home: HomeOption = None, as_json: JsonOption = False) -> None:
         console.print(f"replayed     {name} into {table}", highlight=False, markup=False)
     console.print(f"replayed     {report.deltas:,} deltas; {report.superseded:,} more had a full snapshot after them")
     for table, counts in report.differing.items():
-        told = ", ".join(f"{rows:,} {how}" for how, rows in counts.items() if rows)
-        console.print(f"differed     {table}: {told}", style="yellow")
+        text = ", ".join(f"{rows:,} {change}" for change, rows in counts.items() if rows)
+        console.print(f"differed     {table}: {text}", style="yellow")
     if any(report.vectors.values()):
-        told = ", ".join(f"{rows:,} {how}" for how, rows in report.vectors.items() if rows)
-        console.print(f"differed     vectors.products: {told}", style="yellow")
+        text = ", ".join(f"{rows:,} {change}" for change, rows in report.vectors.items() if rows)
+        console.print(f"differed     vectors.products: {text}", style="yellow")
     if report.agrees:
         console.print("Nothing differed: every row and every vector is what the files make of them.")
-    done = report.run
-    if done.new_release:
-        console.print(f"release      {done.release}: model {done.model}, snapshot {done.snapshot}")
+    run_report = report.run
+    if run_report.new_release:
+        console.print(f"release      {run_report.release}: model {run_report.model}, snapshot {run_report.snapshot}")
     else:
-        console.print(f"Searches answer as before: release {done.release} stays live.")
+        console.print(f"Searches answer as before: release {run_report.release} stays live.")

@@ -1,4 +1,4 @@
-"""`stockroom rollback`: the way back, in one command."""
+"""`stockroom rollback`: makes an earlier release live again."""
 
 from typing import Annotated
 
@@ -25,11 +25,11 @@ def rollback(
 ) -> None:
     """Make an earlier release live again: its model, its vectors, its looked-up features, to the bit.
 
-    It takes a second or two, whatever the catalog's size: nothing is made anew, a row is appended to the releases.
+    It takes a second or two, whatever the catalog's size: nothing is recomputed, a row is appended to the releases.
     Given again without N it goes one release further back; `stockroom rollback N` goes forward too.
 
     The lake keeps all that came in. The rollback stands until a build or an apply finds catalog, judgements or time-series
-    features changed: then the catalog goes on as it is in the lake, under the model gone back to. A model that was taken
+    features changed: then the catalog goes on as it is in the lake, under the restored model. A model that was taken
     away goes live again only by `stockroom build --force` or by another rollback.
     """
     from orchestration.commands.rollback import roll_back
@@ -37,14 +37,14 @@ def rollback(
     from warehouse.history.checkpoints import utc
 
     settings = settings_for(home)
-    done = roll_back(open_home(settings), settings.encoder, release)
-    live = done.live
+    report = roll_back(open_home(settings), settings.encoder, release)
+    live = report.live
     if as_json:
         write_json(
             {
                 "release": live.release,
-                "before": done.before.release,
-                "back_to": done.back_to.release,
+                "before": report.before.release,
+                "back_to": report.back_to.release,
                 "model": live.model_id,
                 "snapshot": live.snapshot,
                 "vectors": live.vector_version,
@@ -54,8 +54,8 @@ def rollback(
     of = f"model {live.model_id}, vectors v{live.vector_version}, snapshot {live.snapshot}"
     console.print(f"release      {live.release}: {live.note}, {of}", highlight=False)
     console.print(
-        f"It was published at {utc(done.back_to.published_at)}; release {done.before.release} was live until now "
-        f"(stockroom releases diff {live.release} {done.before.release} compares them).",
+        f"It was published at {utc(report.back_to.published_at)}; release {report.before.release} was live until now "
+        f"(stockroom releases diff {live.release} {report.before.release} compares them).",
         highlight=False,
         soft_wrap=True,
     )

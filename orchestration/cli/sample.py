@@ -27,14 +27,14 @@ def sample(
 ) -> None:
     """Write an ESCI-shaped data set: an invented catalog, queries and judgements, with dirt as in life.
 
-    The labels follow from the products' attributes: all that was asked for is there: Exact; one thing is off: Substitute;
-    an accessory: Complement; another type of product: Irrelevant.
+    The labels follow from the products' attributes. Exact: all that the query names; Substitute: one attribute differs;
+    Complement: an accessory; Irrelevant: another type of product.
     """
     from warehouse.sample import write_sample
 
     with progress() as announce:
         bar = announce("writing products", products)
-        summary = write_sample(out, products, seed, brand_seed=brand_seed, on_progress=lambda done, _of: bar(done))
+        summary = write_sample(out, products, seed, brand_seed=brand_seed, on_progress=lambda count, _total: bar(count))
     if as_json:
         write_json(asdict(summary))
         return

@@ -1,4 +1,4 @@
-"""`stockroom snapshots`: the points to go back to."""
+"""`stockroom snapshots`: the checkpoints of the lake."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def snapshots(
 ) -> None:
     """List the checkpoints: the snapshots that ended a successful run, oldest first.
 
-    To each: when the run ended, what had changed since the point before (rows inserted +, updated ~, deleted −) and the
+    For each: when the run ended, what had changed since the point before (rows inserted +, updated ~, deleted −) and the
     releases made from it. Its number or time goes where a command takes a snapshot: `stockroom sql --as-of 23 "…"`,
     `stockroom diff 11 23 features.products`, `stockroom train --as-of 11`. In SQL: registry.snapshots, registry.changes.
     """
@@ -28,13 +28,13 @@ def snapshots(
     from warehouse.history.checkpoints import history, points, utc
 
     opened = open_home(settings_for(home))
-    changed = history(opened.lake)
-    made: dict[int, list[dict[str, Any]]] = {}
+    changes = history(opened.lake)
+    releases_by_snapshot: dict[int, list[dict[str, Any]]] = {}
     for release in opened.releases.all():
         facts = {"release": release.release, "kind": release.kind, "model": release.model_id}
-        made.setdefault(release.snapshot, []).append(facts)
-    known = points(opened.lake)
-    listed = known[-limit:] if limit else known
+        releases_by_snapshot.setdefault(release.snapshot, []).append(facts)
+    checkpoints = points(opened.lake)
+    rows = checkpoints[-limit:] if limit else checkpoints
     if as_json:
         write_json(
             [
@@ -42,19 +42,20 @@ def snapshots(
                     "snapshot": point.snapshot,
                     "ended_at": utc(point.ended_at),
                     "run_id": point.run_id,
-                    "changes": {table: count._asdict() for table, count in changed.get(point.snapshot, {}).items()},
-                    "releases": made.get(point.snapshot, []),
+                    "changes": {table: count._asdict() for table, count in changes.get(point.snapshot, {}).items()},
+                    "releases": releases_by_snapshot.get(point.snapshot, []),
                 }
-                for point in listed
+                for point in rows
             ]
         )
         return
-    for point in listed:
+    for point in rows:
         releases = [
-            f"release {each['release']}: {each['kind']} {each['model']}" for each in made.get(point.snapshot, [])
+            f"release {each['release']}: {each['kind']} {each['model']}"
+            for each in releases_by_snapshot.get(point.snapshot, [])
         ]
         title = f"[bold]{point.snapshot}[/bold]  {utc(point.ended_at)}  run {point.run_id[:8]}  {', '.join(releases)}"
         console.print(title, highlight=False, soft_wrap=True)
-        for name, count in changed.get(point.snapshot, {}).items():
+        for name, count in changes.get(point.snapshot, {}).items():
             counts = f"+{count.inserted:<10,} ~{count.updated:<10,} −{count.deleted:,}"
             console.print(f"    {name:<28}{counts}", highlight=False)

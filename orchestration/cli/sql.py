@@ -46,7 +46,7 @@ def sql(
     from warehouse.history.checkpoints import point
     from warehouse.operations.release_views import published_tables
 
-    text = _chosen(query, named, list_named)
+    text = _sql_text(query, named, list_named)
     settings = settings_for(home)
     if text is None:
         _list(as_json)
@@ -70,11 +70,11 @@ def sql(
         errors.print(f"cut at {settings.sql.max_rows:,} rows: the setting sql.max_rows (STOCKROOM_SQL__MAX_ROWS)")
 
 
-def _chosen(query: str | None, named: str | None, list_named: bool) -> str | None:
+def _sql_text(query: str | None, named: str | None, list_named: bool) -> str | None:
     """Return the SQL to run, or None to list the ready-made queries.
 
     Raises:
-        typer.BadParameter: Not exactly one of the three was asked for, or there is no query of that name.
+        typer.BadParameter: Not exactly one of the three is set, or there is no query of that name.
     """
     from warehouse.console.named_queries import named_queries
 
@@ -82,10 +82,10 @@ def _chosen(query: str | None, named: str | None, list_named: bool) -> str | Non
         raise typer.BadParameter("give one of: a query, --named NAME, --list")
     if named is None:
         return query
-    known = named_queries()
-    if named not in known:
-        raise typer.BadParameter(f"there is no query {named}; there are: {', '.join(known)}", param_hint="--named")
-    return known[named].sql
+    queries = named_queries()
+    if named not in queries:
+        raise typer.BadParameter(f"there is no query {named}; there are: {', '.join(queries)}", param_hint="--named")
+    return queries[named].sql
 
 
 def _list(as_json: bool) -> None:

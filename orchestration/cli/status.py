@@ -1,4 +1,4 @@
-"""`stockroom status`: what is live."""
+"""`stockroom status`: the live snapshot, release and model."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Show what is live: snapshot, release, model, encoder, rows of every table, texts encoded by the last run.
 
-    And what the gate said: of a new model that the last run refused, else of the one that is live.
+    Also show the gate's result: of a new model that the last run refused, else of the live one.
     """
     from orchestration.config.open_context import open_home
     from warehouse.history.checkpoints import content_snapshot

@@ -1,4 +1,4 @@
-"""`stockroom train`: the model of an old snapshot, made again."""
+"""`stockroom train`: trains the model of an old snapshot again."""
 
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
@@ -32,8 +32,8 @@ def train(
 ) -> None:
     """Recompute the training table from raw as of a snapshot, see that it is the same, and train on it.
 
-    Every table between raw and the model is made anew, beside the lake, which is only read. The table's fingerprint is
-    held against the one recorded when the run ended; if they differ, the code or the settings have changed, and nothing
+    Every table between raw and the model is recomputed outside the lake, which is only read. The table's fingerprint is
+    compared with the one recorded when the run ended; if they differ, the code or the settings have changed, and nothing
     is trained. The checkpoint goes to models/ID in the home. It is not published: `stockroom build` does that.
     """
     settings = settings_for(home)

@@ -1,4 +1,4 @@
-"""`stockroom tune`: better settings, searched for on the validation split."""
+"""`stockroom tune`: searches better settings on the validation split."""
 
 from dataclasses import replace
 from typing import Annotated, Any

@@ -38,13 +38,13 @@ def ui(
         host,
         port,
         lambda address: errors.print(f"Open [bold]{address}[/bold] (Ctrl-C stops it)", highlight=False),
-        _named_here(settings),
+        _absolute_paths(settings),
     )
 
 
-def _named_here(settings: "Settings") -> dict[str, str]:
-    """Return the settings that name a path from where the command was given: the server starts elsewhere."""
-    named = {} if settings.raw is None else {"STOCKROOM_RAW": str(settings.raw.absolute())}
+def _absolute_paths(settings: "Settings") -> dict[str, str]:
+    """Return the settings with relative paths as absolute ones: the server starts in another folder."""
+    variables = {} if settings.raw is None else {"STOCKROOM_RAW": str(settings.raw.absolute())}
     if Path(settings.encoder.model).is_dir():
-        named["STOCKROOM_ENCODER__MODEL"] = str(Path(settings.encoder.model).absolute())
-    return named
+        variables["STOCKROOM_ENCODER__MODEL"] = str(Path(settings.encoder.model).absolute())
+    return variables

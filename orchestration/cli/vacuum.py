@@ -1,4 +1,4 @@
-"""`stockroom vacuum`: room again, and nothing lost that anyone may go back to."""
+"""`stockroom vacuum`: frees disk space; all that a rollback may need stays."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -41,8 +41,8 @@ def vacuum(
     from orchestration.vacuum import vacuum as run
 
     settings = settings_for(home)
-    what = settings.vacuum if keep is None else settings.vacuum.model_copy(update={"keep_releases": keep})
-    report = run(open_home(settings), what, encoder_fingerprint(settings.encoder), dry_run=dry_run)
+    vacuum_settings = settings.vacuum if keep is None else settings.vacuum.model_copy(update={"keep_releases": keep})
+    report = run(open_home(settings), vacuum_settings, encoder_fingerprint(settings.encoder), dry_run=dry_run)
     if as_json:
         write_json(asdict(report))
     else:
@@ -50,8 +50,8 @@ def vacuum(
 
 
 def show(report: "VacuumReport") -> None:
-    """Print what went, and what stays."""
-    said = "would go" if report.dry_run else "gone"
+    """Print what was deleted, and what stays."""
+    outcome = "would go" if report.dry_run else "gone"
     counts = {
         "vector tables": len(report.vector_tables),
         "versions of vectors": report.vector_versions,
@@ -62,12 +62,12 @@ def show(report: "VacuumReport") -> None:
         "snapshots of the lake": len(report.snapshots_expired),
         "files of the lake": report.lake_files,
     }
-    for what, count in counts.items():
+    for label, count in counts.items():
         if count:
-            console.print(f"{said:<10}{count:>9,} {what}", highlight=False)
+            console.print(f"{outcome:<10}{count:>9,} {label}", highlight=False)
     if report.rows_indexed:
-        done = "would index" if report.dry_run else "indexed"
-        console.print(f"{done:<11}{report.rows_indexed:>8,} rows that lay outside the vector index", highlight=False)
+        outcome = "would index" if report.dry_run else "indexed"
+        console.print(f"{outcome:<11}{report.rows_indexed:>8,} rows that lay outside the vector index", highlight=False)
     elif not any(counts.values()):
         console.print("Nothing is there that can go.")
     console.print(f"kept      releases {', '.join(map(str, report.releases)) or 'none'}", highlight=False)

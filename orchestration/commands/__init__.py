@@ -1,1 +1,1 @@
-"""What the commands do, one file each, without the terminal."""
+"""The commands without the terminal, one file each."""

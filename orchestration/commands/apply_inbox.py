@@ -1,4 +1,4 @@
-"""Incoming: what waits in a home's folder of delta files, brought in by one `apply`, for those without Dagster's daemon."""
+"""Incoming: applies the delta files that wait in a home's folder incoming/, for users without Dagster's daemon."""
 
 import time
 from dataclasses import dataclass, replace
@@ -12,10 +12,10 @@ from warehouse.operations.inbox import Sorting, sort_incoming
 
 @dataclass(frozen=True)
 class IncomingReport:
-    """Tell what became of the files by name, and what the apply made of them; `apply` is None where none had to come in.
+    """Report the outcome of each file by name, and the apply's report; `apply` is None if no file had to be applied.
 
-    `failed` holds a reason for each, `unsettled` those that may still be written, `left_to` the run of the UI that is
-    bringing them in, if there is one.
+    `failed` maps names to reasons, `unsettled` lists files that may still be written, `left_to` is the id of the UI's run
+    that applies the files, if there is one.
     """
 
     done: list[str]
@@ -26,22 +26,22 @@ class IncomingReport:
 
 
 def apply_incoming(run_context: RunContext, settle_s: float) -> IncomingReport:
-    """Bring in the files that wait in incoming/ and move them to done/; what is no delta goes to failed/ with a reason.
+    """Apply the files that wait in incoming/ and move them to done/; other files go to failed/ with a reason.
 
     Waits up to `settle_s` seconds for files that were just written.
 
     Raises:
-        WarehouseError: As `apply`: the files stay where they are.
+        WarehouseError: As `apply`; the files stay where they are.
     """
     home = run_context.home
     with incoming_lock(home, home.settings.lock_timeout_s):
-        first = _sort(home, settle_s)
-        if first.unsettled:
+        sorting = _sort(home, settle_s)
+        if sorting.unsettled:
             time.sleep(settle_s)
-            first = _joined(first, _sort(home, settle_s))
-        if not first.batch:
-            return _report(first)
-        from orchestration.instance.dagster_instance import (  # Dagster comes with it, which takes seconds
+            sorting = _merge(sorting, _sort(home, settle_s))
+        if not sorting.batch:
+            return _report(sorting)
+        from orchestration.instance.dagster_instance import (  # imports Dagster, which takes seconds
             batch_in_progress,
             open_instance,
         )
@@ -49,9 +49,9 @@ def apply_incoming(run_context: RunContext, settle_s: float) -> IncomingReport:
         with open_instance(home) as instance:
             left_to = batch_in_progress(home, instance)
         if left_to is not None:
-            return _report(first, left_to=left_to)
-        applied = apply(run_context, [file.path for file in first.batch])
-        return _report(_joined(first, _sort(home, settle_s)), applied)
+            return _report(sorting, left_to=left_to)
+        apply_report = apply(run_context, [file.path for file in sorting.batch])
+        return _report(_merge(sorting, _sort(home, settle_s)), apply_report)
 
 
 def _sort(home: Home, settle_s: float) -> Sorting:
@@ -59,9 +59,9 @@ def _sort(home: Home, settle_s: float) -> Sorting:
         return sort_incoming(home, settle_s)
 
 
-def _joined(first: Sorting, then: Sorting) -> Sorting:
-    return replace(then, done=first.done + then.done, failed=first.failed | then.failed)
+def _merge(earlier: Sorting, later: Sorting) -> Sorting:
+    return replace(later, done=earlier.done + later.done, failed=earlier.failed | later.failed)
 
 
-def _report(sorting: Sorting, applied: ApplyReport | None = None, left_to: str | None = None) -> IncomingReport:
-    return IncomingReport(list(sorting.done), sorting.failed, list(sorting.unsettled), left_to, applied)
+def _report(sorting: Sorting, apply_report: ApplyReport | None = None, left_to: str | None = None) -> IncomingReport:
+    return IncomingReport(list(sorting.done), sorting.failed, list(sorting.unsettled), left_to, apply_report)

@@ -1,4 +1,4 @@
-"""The build: the whole Dagster job in this process, recorded where the UI shows it, and what came of it."""
+"""The build: runs the whole Dagster job in this process, records it for the UI, and reports the result."""
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from warehouse.serving.release_log import Release
 
 @dataclass(frozen=True)
 class State:
-    """What searchers and SQL see of a home at one moment."""
+    """Hold what searchers and SQL see of a home at one moment."""
 
     snapshot: int
     release: Release | None
@@ -30,9 +30,9 @@ class State:
 
 @dataclass(frozen=True)
 class BuildReport:
-    """Tell what a build did: rows, refusals, warnings, texts encoded, relevance, seconds by stage, and what is new.
+    """Report a build: rows, refusals, warnings, encoded texts, relevance, seconds by stage, and what is new.
 
-    `gate` is the gate result for the new model, a row of evaluation.gate; None where the live model is the newest one.
+    `gate` is the gate result for the new model, a row of evaluation.gate; None if the live model is the newest one.
     """
 
     run_id: str
@@ -58,7 +58,7 @@ def build(run_context: RunContext, raw: Path | None = None) -> BuildReport:
     """Run every asset once, one after another, and report.
 
     Raises:
-        WarehouseError: The raw folder cannot be taken in, or there is nothing to go on from: nothing was written. Or a
+        WarehouseError: The raw folder cannot be read, or the lake has no raw tables to start from: nothing was written. Or a
             blocking check failed: nothing that depends on its table was made.
     """
     run_context = replace(run_context, shared={})
@@ -98,12 +98,12 @@ def _report(home: Home, run_id: str, before: State, seconds: dict[str, float]) -
     same_vectors = before.release is not None and _vectors(before.release) == _vectors(release)
     with home.lake.reading() as connection:
         rows = tables.row_counts(connection)
-        refused = quarantine.counts(connection).to_dicts()
+        quarantine_counts = quarantine.counts(connection).to_dicts()
     return BuildReport(
         run_id=run_id,
         changed=before != after,
         rows=rows,
-        quarantined=refused,
+        quarantined=quarantine_counts,
         warnings=[fact["warning"] for fact in facts.values() if "warning" in fact],
         cleaned={asset: fact["cleaned"] for asset, fact in facts.items() if "cleaned" in fact},
         texts_encoded=facts["embeddings.texts"]["texts_encoded"],

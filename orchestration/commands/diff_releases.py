@@ -1,4 +1,4 @@
-"""The release diff: what two releases answer to the same queries, what was measured of them, and whose products they have."""
+"""The release diff: how two releases differ in answers to the same queries, metrics and products."""
 
 import json
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from warehouse.home import Home
 from warehouse.operations.rollback import unservable_reason
 from warehouse.serving.release_log import Release
 
-_NAMED = 5
+_MAX_QUERIES = 5
 
 
 @dataclass(frozen=True)
 class QueryDiff:
-    """Hold one query that the two releases answer differently: the share of products in common, and those of one side alone."""
+    """Hold one query with different answers: the share of common products, and the products of one side only."""
 
     key: str
     query: str
@@ -31,19 +31,19 @@ class QueryDiff:
 
 @dataclass(frozen=True)
 class ReleaseDiff:
-    """Tell two releases apart.
+    """Report the differences of two releases.
 
     Attributes:
-        a: The one release, as it was published.
-        b: The other.
-        k: Length of the lists that were compared.
-        queries: How many judged queries were asked, in their own locale.
+        a: The first release, as it was published.
+        b: The second release.
+        k: Length of the compared lists.
+        queries: Number of judged queries, each searched in its own locale.
         overlap: The mean share of the k best products that both lists have, 0 to 1; None without a judged query.
-        same: How many queries had the same list, in the same order.
-        most_changed: The queries with the least overlap, a few.
-        metrics: What was measured of the model when each release was published and differs: name to (a, b).
-        products: How many products only b has (added), only a has (removed), and that both have with other text or other
-            features that the model reads (changed).
+        same: Number of queries with the same list in the same order.
+        most_changed: A few queries with the least overlap.
+        metrics: The model's metrics at publication, where they differ: name to (a, b).
+        products: Number of products that only b has (added), that only a has (removed), and that both have with other
+            text or other features that the model reads (changed).
     """
 
     a: Release
@@ -60,19 +60,19 @@ class ReleaseDiff:
 def diff_releases(
     home: Home, encoder: EncoderSettings, a: int, b: int, *, k: int = 10, queries: int = 100, seed: int = 0
 ) -> ReleaseDiff:
-    """Ask both releases the same judged queries of the lake, drawn by `seed`, and compare what else they hold.
+    """Search both releases for the same judged queries, drawn by `seed`, and compare their metrics and products.
 
     Raises:
-        WarehouseError: There is no such release, or what it needs was cleaned up.
+        WarehouseError: There is no such release, or data that it needs was cleaned up.
     """
     one, other = home.releases.get(a), home.releases.get(b)
     for release in (one, other):
-        why = unservable_reason(home, release)
-        if why is not None:
+        reason = unservable_reason(home, release)
+        if reason is not None:
             raise WarehouseError(
-                f"release {release.release} cannot be asked: {why}", "compare others: stockroom releases"
+                f"release {release.release} cannot be asked: {reason}", "compare others: stockroom releases"
             )
-    asked = datasets.sampled_queries(home.lake, queries, seed, max(one.snapshot, other.snapshot)).rows()
+    sample = datasets.sampled_queries(home.lake, queries, seed, max(one.snapshot, other.snapshot)).rows()
     searcher, products, answers = Searcher(home, encoder, one), [], []
     for release in (one, other):
         searcher.move_to(release)
@@ -82,20 +82,20 @@ def diff_releases(
         answers.append(
             [
                 [hit.key for hit in searcher.search(query, k, locale)] if locale in locales else []
-                for _, locale, query in asked
+                for _, locale, query in sample
             ]
         )
-    compared = [_compare(key, query, *both) for (key, _, query), *both in zip(asked, *answers, strict=True)]
-    overlaps = [each.overlap for each in compared]
-    differing = sorted((each for each in compared if each.overlap < 1), key=lambda each: (each.overlap, each.key))
+    diffs = [_compare(key, query, *lists) for (key, _, query), *lists in zip(sample, *answers, strict=True)]
+    overlaps = [each.overlap for each in diffs]
+    differing = sorted((each for each in diffs if each.overlap < 1), key=lambda each: (each.overlap, each.key))
     return ReleaseDiff(
         a=one,
         b=other,
         k=k,
-        queries=len(compared),
+        queries=len(diffs),
         overlap=sum(overlaps) / len(overlaps) if overlaps else None,
         same=sum(first == second for first, second in zip(*answers, strict=True)),
-        most_changed=differing[:_NAMED],
+        most_changed=differing[:_MAX_QUERIES],
         metrics=_changed_metrics(one, other),
         products=_products(*products),
     )
@@ -114,12 +114,12 @@ def _compare(key: str, query: str, first: list[str], second: list[str]) -> Query
 
 
 def _changed_metrics(a: Release, b: Release) -> dict[str, tuple[Any, Any]]:
-    first, second = (dict(_leaves(_measured(each))) for each in (a, b))
+    first, second = (dict(_leaves(_model_metrics(each))) for each in (a, b))
     names = dict.fromkeys((*first, *second))
     return {name: (first.get(name), second.get(name)) for name in names if first.get(name) != second.get(name)}
 
 
-def _measured(release: Release) -> dict[str, Any]:
+def _model_metrics(release: Release) -> dict[str, Any]:
     metrics = json.loads(release.metrics)
     by_ranker = metrics.get("rankers") or metrics.get("systems") or {}  # the name in homes of format 2
     return dict(by_ranker.get("model", {}))

@@ -1,4 +1,4 @@
-"""The folds: the recipe of a build trained k times, each time without the queries that it is then measured on."""
+"""Cross-validation: trains a build's recipe k times, each time without the queries of its evaluation."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,14 +22,14 @@ from warehouse.operations.scratch_home import recomputed_home
 
 
 def evaluate_folds(run_context: RunContext, folds: int) -> dict[str, Any]:
-    """Divide all queries in folds; measure on each a model that was trained on the others, over the full catalog.
+    """Divide all queries into folds; measure on each fold a model trained on the others, over the full catalog.
 
-    A fold is one run of the very assets that a build runs, from `training.queries` to the model, in a lake of its own:
-    the vocabulary, the features' scales and validation come of the fold's train queries alone. All judgements of a
-    held-out query count. What was measured goes to `evaluation.folds`; models and tables of the folds are forgotten.
+    Each fold runs the same assets as a build, from `training.queries` to the model, in a scratch lake: the vocabulary, the
+    features' scales and the validation split come from the fold's train queries alone. All judgements of a held-out query
+    count. The metrics go to `evaluation.folds`; models and tables of the folds are discarded.
 
     Returns:
-        Plain values: of all folds pooled what `summarise` returns and `locale_leads` (locale to metric to interval), and
+        Plain values: the result of `summarise` and `locale_leads` (locale to metric to interval) for all folds pooled, and
         `by_fold`, the same for each fold.
 
     Raises:
@@ -37,33 +37,34 @@ def evaluate_folds(run_context: RunContext, folds: int) -> dict[str, Any]:
     """
     home = run_context.home
     home.lake.require()
-    measured: list[Evaluation] = []
+    evaluations: list[Evaluation] = []
     with run_lock(home):
-        past = point(home.lake)
-        with recomputed_home(home, past.snapshot) as given:
-            own = division.FoldHome(given.root, given.settings, given.feature_views, given.scratch)
-            derive(replace(run_context, home=own), "training_inputs")
+        checkpoint = point(home.lake)
+        with recomputed_home(home, checkpoint.snapshot) as recomputed:
+            fold_home = division.FoldHome(
+                recomputed.root, recomputed.settings, recomputed.feature_views, recomputed.scratch
+            )
+            derive(replace(run_context, home=fold_home), "training_inputs")
             bar = run_context.progress("folds", total=folds)
             for fold in range(1, folds + 1):
-                named = _named(run_context, f"fold {fold} of {folds}: ")
-                measured.append(
-                    _measure(replace(run_context, home=own, show_progress=named), fold, folds, past.snapshot)
-                )
+                show_progress = _prefix_progress(run_context, f"fold {fold} of {folds}: ")
+                fold_context = replace(run_context, home=fold_home, show_progress=show_progress)
+                evaluations.append(_measure(fold_context, fold, folds, checkpoint.snapshot))
                 bar(fold)
-        pooled = pool(measured)
-        told = {"seed": run_context.training.seed, "min_queries": run_context.release.min_queries}
+        pooled = pool(evaluations)
+        options = {"seed": run_context.training.seed, "min_queries": run_context.release.min_queries}
         parts = [
-            long_metrics(replace(one, slices=one.slices.clear()), "model", BASELINES, **told)
+            long_metrics(replace(each, slices=each.slices.clear()), "model", BASELINES, **options)
             .drop("slice", "part")
             .with_columns(fold=pl.lit(fold))
-            for fold, one in enumerate([pooled, *measured])
+            for fold, each in enumerate([pooled, *evaluations])
         ]
-        division.record(home.lake, pl.concat(parts), folds, past.snapshot)
+        division.record(home.lake, pl.concat(parts), folds, checkpoint.snapshot)
     return {
-        **_told(pooled, told),
-        "snapshot": past.snapshot,
+        **_summary(pooled, options),
+        "snapshot": checkpoint.snapshot,
         "folds": folds,
-        "by_fold": [_told(one, told) for one in measured],
+        "by_fold": [_summary(each, options) for each in evaluations],
     }
 
 
@@ -80,14 +81,14 @@ def _measure(run_context: RunContext, fold: int, folds: int, snapshot: int) -> E
     return measure(run_context, EvaluationTarget(model_id), judgements, cached=True)
 
 
-def _told(evaluation: Evaluation, told: dict[str, int]) -> dict[str, Any]:
+def _summary(evaluation: Evaluation, options: dict[str, int]) -> dict[str, Any]:
     by_locale = {
-        locale: compare(replace(evaluation, rows=evaluation.rows.filter(locale=locale)), "model", "encoder", **told)
+        locale: compare(replace(evaluation, rows=evaluation.rows.filter(locale=locale)), "model", "encoder", **options)
         for locale in sorted(evaluation.products)
     }
-    return {**summarise(evaluation, **told), "locale_leads": by_locale}
+    return {**summarise(evaluation, **options), "locale_leads": by_locale}
 
 
-def _named(run_context: RunContext, name: str) -> Callable[[str, int | None], Callable[[int], None]]:
-    """Return what announces a task under the name of its fold."""
-    return lambda task, total: run_context.show_progress(f"{name}{task}", total)
+def _prefix_progress(run_context: RunContext, prefix: str) -> Callable[[str, int | None], Callable[[int], None]]:
+    """Return the context's progress function with a prefix before each task's name."""
+    return lambda task, total: run_context.show_progress(f"{prefix}{task}", total)

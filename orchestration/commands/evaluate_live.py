@@ -1,4 +1,4 @@
-"""The evaluator: the live release measured again, on the test split or on judgements of one's own."""
+"""Evaluation of the live release, on the test split or on the user's own judgements."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from warehouse.serving.release_log import Release
 
 
 def evaluate_live(run_context: RunContext, examples: Path | None = None) -> dict[str, Any]:
-    """Measure the live release beside encoder, BM25 and chance, over the catalog of its own snapshot.
+    """Measure the live release, its encoder, BM25 and random order over the catalog of the release's snapshot.
 
     Returns:
         Plain values: `rankers`, `model_minus_encoder`, `locales`, counts; with `examples` also `missing_products` (count
@@ -33,10 +33,10 @@ def evaluate_live(run_context: RunContext, examples: Path | None = None) -> dict
     if examples is None:
         judgements = datasets.task1_judgements(home.lake, release.snapshot)
     else:
-        read = read_examples(examples, datasets.products(home.lake, release.snapshot)["key"])
-        judgements = read.judgements
-        extra["missing_products"] = {"count": len(read.missing), "products": read.missing}
-        extra["refused_rows"] = read.refused
+        example_set = read_examples(examples, datasets.products(home.lake, release.snapshot)["key"])
+        judgements = example_set.judgements
+        extra["missing_products"] = {"count": len(example_set.missing), "products": example_set.missing}
+        extra["refused_rows"] = example_set.refused
     if judgements.is_empty():
         if examples is not None:
             raise WarehouseError(
@@ -47,8 +47,11 @@ def evaluate_live(run_context: RunContext, examples: Path | None = None) -> dict
             "name judgements of your own: --examples FILE; or hold out each query once: --folds 5",
         )
     extra["queries_trained_on"] = trained_on(run_context, release.snapshot, judgements)
-    measured = measure(run_context, target, judgements, cached=examples is None)
-    return {**summarise(measured, seed=run_context.training.seed, min_queries=run_context.release.min_queries), **extra}
+    evaluation = measure(run_context, target, judgements, cached=examples is None)
+    return {
+        **summarise(evaluation, seed=run_context.training.seed, min_queries=run_context.release.min_queries),
+        **extra,
+    }
 
 
 def live_release(run_context: RunContext) -> Release:
@@ -69,8 +72,8 @@ def live_release(run_context: RunContext) -> Release:
 
 
 def trained_on(run_context: RunContext, snapshot: int, judgements: pl.DataFrame) -> int:
-    """Count the judged queries that the model has seen in training: on them it looks better than it is."""
-    asked = judgements.select("locale", pl.col("query").str.to_lowercase()).unique()
-    return asked.join(
+    """Count the judged queries that are in the training data: on them the model looks better than it is."""
+    queries = judgements.select("locale", pl.col("query").str.to_lowercase()).unique()
+    return queries.join(
         datasets.trained_queries(run_context.home.lake, snapshot), on=["locale", "query"], how="semi"
     ).height

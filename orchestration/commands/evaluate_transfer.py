@@ -1,4 +1,4 @@
-"""The transfer: the live model on another catalog, whose products and queries it never saw."""
+"""Transfer evaluation: measures the live model on another catalog, whose products and queries it never saw."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +21,9 @@ from warehouse.operations.scratch_home import scratch_home
 def evaluate_transfer(run_context: RunContext, raw: Path) -> dict[str, Any]:
     """Measure the live model on the test split of an ESCI folder, over that folder's own catalog.
 
-    The folder is cleaned and laid out by the assets of a build, in a lake that is forgotten; nothing is learnt of it: the
-    vocabulary and every fitted value are those that the model keeps. Time-series features are missing there. Texts are encoded
-    into the home's embedding cache.
+    The assets of a build clean and transform the folder in a scratch lake. Nothing is learned from it: the vocabulary and
+    every fitted value are the model's own. Time-series features are missing there. Texts are encoded into the home's
+    embedding cache.
 
     Returns:
         What `evaluate_live` returns.
@@ -37,18 +37,18 @@ def evaluate_transfer(run_context: RunContext, raw: Path) -> dict[str, Any]:
     with run_lock(home), scratch_home(home, home.feature_views) as other:
         ingest(other.lake, raw)
         with other.lake.writing() as connection:
-            for table in home.feature_views:  # there, and without a row
+            for table in home.feature_views:  # an empty table for each
                 tables.ensure(connection, table.contract)
-        elsewhere = replace(run_context, home=other)
-        derive(elsewhere, "training_inputs")
+        transfer_context = replace(run_context, home=other)
+        derive(transfer_context, "training_inputs")
         judgements = datasets.task1_judgements(other.lake)
         if judgements.is_empty():
             raise WarehouseError(
                 f"no test query of task 1 in {raw}", "give a folder with small_version 1 and split test"
             )
-        measured = measure(elsewhere, EvaluationTarget(release.model_id), judgements, cached=True)
+        evaluation = measure(transfer_context, EvaluationTarget(release.model_id), judgements, cached=True)
     return {
-        **summarise(measured, seed=run_context.training.seed, min_queries=run_context.release.min_queries),
+        **summarise(evaluation, seed=run_context.training.seed, min_queries=run_context.release.min_queries),
         "release": release.release,
         "model": release.model_id,
         "queries_trained_on": trained_on(run_context, release.snapshot, judgements),

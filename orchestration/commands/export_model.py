@@ -1,4 +1,4 @@
-"""The exporter: the live release's model as a folder that stock sentence-transformers loads, with a card beside it."""
+"""The export: the live release's model as a folder that stock sentence-transformers loads, with a model card."""
 
 import json
 import shutil
@@ -25,16 +25,16 @@ from warehouse.errors import WarehouseError
 from warehouse.features import datasets
 from warehouse.serving.release_log import Release
 
-_COMPARED = 32
+_COMPARED_TEXTS = 32
 FACTS_FILE = "stockroom.json"
 
 
 @dataclass(frozen=True)
 class ExportReport:
-    """Tell where the export is and how far it can be trusted.
+    """Report where the export is and how exact it is.
 
-    `largest_difference` is that of a component between its vectors and the towers' own, both in f32, over the texts compared;
-    `relevance` holds the test split's metrics of export, model and encoder, None where nothing is judged.
+    `largest_difference` is the largest difference of a vector component between export and towers, both in f32, over the
+    compared texts. `relevance` holds the test split's metrics of export, model and encoder; None if nothing is judged.
     """
 
     directory: str
@@ -49,17 +49,17 @@ class ExportReport:
 def export_release(run_context: RunContext, directory: Path, *, force: bool = False) -> ExportReport:
     """Write the live release's encoder and towers to a folder, which appears whole or not at all.
 
-    Features cannot be computed by stock modules, so a text stands for itself: in their place is the mean of what they add
-    over the release's rows. What that costs is measured and told in the card.
+    Stock modules cannot compute features, so the export encodes the text alone: the features' mean contribution over the
+    release's rows replaces them. The model card gives the measured cost.
 
     Args:
         run_context: The home, and the settings of its encoder.
-        directory: Where to.
-        force: Replace what is there.
+        directory: The folder to write.
+        force: Replace an existing folder.
 
     Raises:
-        WarehouseError: There is no release, it was made with another encoder, or the folder is there and not empty.
-        ModelError: What was written does not give the towers' vectors.
+        WarehouseError: There is no release, it was made with another encoder, or the folder exists and is not empty.
+        ModelError: The export does not give the towers' vectors.
     """
     release = live_release(run_context)
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())) and not force:
@@ -72,8 +72,8 @@ def export_release(run_context: RunContext, directory: Path, *, force: bool = Fa
         "product": ProductTower.load(checkpoint).without_features(products),
     }
     texts: dict[Side, list[str]] = {
-        "query": query_texts(queries.head(_COMPARED)),
-        "product": product_texts(products.head(_COMPARED)),
+        "query": query_texts(queries.head(_COMPARED_TEXTS)),
+        "product": product_texts(products.head(_COMPARED_TEXTS)),
     }
     relevance = _relevance(ServingModel(run_context, release.model_id), release, products, towers)
     target = directory.absolute()
@@ -116,7 +116,7 @@ def _write(
     towers: dict[Side, ServingTower],
     texts: dict[Side, list[str]],
 ) -> float:
-    """Write the folder, load it as anybody would, and return the largest difference to the towers' own vectors."""
+    """Write the folder, load it as a user would, and return the largest difference from the towers' vectors."""
     from models.encoder.torch_backend import TorchEncoder
     from models.export.sentence_transformer import TOLERANCE, encode_side, load_export, save_sentence_transformer
 
@@ -125,8 +125,8 @@ def _write(
     folder.chmod(0o755)
     encoder, stock = TorchEncoder(f32), load_export(folder)
     differences = [
-        np.abs(encode_side(stock, asked, side) - towers[side](encoder.encode(asked))).max(initial=0.0)
-        for side, asked in texts.items()
+        np.abs(encode_side(stock, side_texts, side) - towers[side](encoder.encode(side_texts))).max(initial=0.0)
+        for side, side_texts in texts.items()
     ]
     largest = float(max(differences))
     if not largest <= TOLERANCE:
@@ -140,23 +140,24 @@ def _write(
 def _relevance(
     serving: ServingModel, release: Release, products: pl.DataFrame, towers: dict[Side, ServingTower]
 ) -> dict[str, Any] | None:
-    """Measure the model, its export and its encoder on the test split; None where nothing is judged."""
+    """Measure the model, its export and its encoder on the test split; None if nothing is judged."""
     judgements = datasets.task1_judgements(serving.run_context.home.lake, release.snapshot)
     if judgements.is_empty():
         return None
     catalog = Catalog(products.select("locale", "product_id"))
     judged = JudgedSet.from_frame(judgements, catalog)
     queries = judged.queries.with_columns(key=pl.format("{}:{}", "locale", "query_id"))
-    asked, offered = serving.text_vectors(query_texts(queries)), serving.text_vectors(product_texts(products))
+    query_vectors = serving.text_vectors(query_texts(queries))
+    product_vectors = serving.text_vectors(product_texts(products))
     rankers = {
         "model": DenseRanker(
-            serving.query_vectors(queries, asked, release.snapshot), serving.product_vectors(products)
+            serving.query_vectors(queries, query_vectors, release.snapshot), serving.product_vectors(products)
         ),
-        "export": DenseRanker(towers["query"](asked), towers["product"](offered)),
-        "encoder": DenseRanker(asked, offered),
+        "export": DenseRanker(towers["query"](query_vectors), towers["product"](product_vectors)),
+        "encoder": DenseRanker(query_vectors, product_vectors),
     }
-    measured: dict[str, Any] = summarise(evaluate(judged, catalog, rankers))["rankers"]
-    return measured
+    metrics: dict[str, Any] = summarise(evaluate(judged, catalog, rankers))["rankers"]
+    return metrics
 
 
 def _facts(run_context: RunContext, release: Release, products: pl.DataFrame) -> dict[str, Any]:

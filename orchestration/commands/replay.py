@@ -1,4 +1,4 @@
-"""Replay: the lake and the live model's vectors made again from the files that came in, and held against what is there."""
+"""Replay: recomputes the lake and the live model's vectors from the archived input files, and corrects differences."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReplayReport:
-    """Tell what was replayed, what of it differed from what was there, and what the run that followed came to.
+    """Report the replayed files, the differences from the lake, and the run that followed.
 
-    `files` names the last full file of each table, `deltas` counts those brought in again and `superseded` those that a
-    full file had replaced. `differing` holds, for each table that was not what the replay came to, its rows inserted,
-    updated and deleted; `vectors` likewise how many were written and deleted.
+    `files` names the last full file of each table. `deltas` counts the replayed deltas, and `superseded` those that a full
+    file had replaced. `differing` maps each table that differed to its rows inserted, updated and deleted; `vectors` counts
+    the vectors written and deleted.
     """
 
     files: dict[str, str]
@@ -34,42 +34,42 @@ class ReplayReport:
 
     @property
     def agrees(self) -> bool:
-        """Tell whether the replay ended in what was there already."""
+        """Tell whether the replay gave the same tables and vectors."""
         return not (self.differing or any(self.vectors.values()))
 
 
 def replay(run_context: RunContext) -> ReplayReport:
-    """Replay the files that came in under the live model, and bring lake and vectors in line with what comes of it.
+    """Replay the input files under the live model, and correct lake and vectors by the result.
 
-    Raw tables and all that follows from them are made in a lake of their own. What differs is then taken over in one
-    transaction, every vector is made again from the cached texts, and a release is published if anything differed. Killed
-    before that transaction it leaves nothing behind; killed after it, any later run goes on from there.
+    Raw and derived tables are made in a scratch lake. One transaction then applies the differences, every vector is made
+    again from the cached texts, and a release is published if anything differed. If killed before that transaction, a
+    replay leaves nothing behind; if killed after it, any later run completes the work.
 
     Raises:
-        WarehouseError: A file is not kept any more or its copy is damaged, or no live model is there to go on with:
-            nothing was written. Or a blocking check failed: nothing that depends on its table was made.
+        WarehouseError: A file is no longer archived or its copy is damaged, or there is no live model: nothing was
+            written. Or a blocking check failed: nothing that depends on its table was made.
     """
     home = run_context.home
     require_raw(home.lake)
     with run_lock(home):
-        from assets.services.serving_model import pin_live_model  # Dagster comes with them, which takes seconds
+        from assets.services.serving_model import pin_live_model  # imports Dagster, which takes seconds
         from orchestration.commands.build import run_job
         from orchestration.runs.derive import derive
 
-        held = pin_live_model(replace(run_context, raw=None, deltas=(), reembed_all=True))
+        live_model_context = pin_live_model(replace(run_context, raw=None, deltas=(), reembed_all=True))
         check_files(home.lake, home.root, home.feature_views, datetime.now(UTC))
         with scratch_home(home, home.feature_views) as scratch:
-            done = replay_into(home, scratch)
+            inputs = replay_into(home, scratch)
             copy_feature_views(home, scratch)
-            derive(replace(held, home=scratch), "derived_tables")
-            changed = sync(home.lake, scratch.lake)
-        report = run_job(held, "apply")
+            derive(replace(live_model_context, home=scratch), "derived_tables")
+            changes = sync(home.lake, scratch.lake)
+        report = run_job(live_model_context, "apply")
         vectors = home.journal.run(report.run_id)["vectors.products"]
     return ReplayReport(
-        files={file.table: file.name for file in done.snapshots},
-        deltas=sum(not delta.superseded for delta in done.deltas),
-        superseded=sum(delta.superseded for delta in done.deltas),
-        differing={table: written._asdict() for table, written in changed.items()},
+        files={file.table: file.name for file in inputs.snapshots},
+        deltas=sum(not delta.superseded for delta in inputs.deltas),
+        superseded=sum(delta.superseded for delta in inputs.deltas),
+        differing={table: counts._asdict() for table, counts in changes.items()},
         vectors={name: int(vectors[name]) for name in ("upserted", "deleted")},
         run=report,
     )

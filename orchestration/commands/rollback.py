@@ -1,4 +1,4 @@
-"""The rollback: an earlier release made live again, once it is seen that it can answer."""
+"""The rollback: makes an earlier release live again, after a check that it can answer."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from warehouse.serving.release_log import Release
 
 @dataclass(frozen=True)
 class RollbackReport:
-    """Name the release that was live, the one that it was gone back to, and the new one that says so and is live now."""
+    """Name the release that was live before, the restored release, and the new live release that repeats it."""
 
     before: Release
     back_to: Release
@@ -23,33 +23,33 @@ class RollbackReport:
 
 
 def roll_back(home: Home, encoder: EncoderSettings, to: int | None = None) -> RollbackReport:
-    """Go back to release `to`, by default the one that served before what is live.
+    """Go back to release `to`, by default the one that served before the live one.
 
-    Model, vectors and looked-up features are those of then, to the bit. The lake stays as it is: the next run that finds
-    something changed goes on from it, under the model gone back to.
+    Model, vectors and online features are those of that release, to the bit. The lake stays as it is: the next run that
+    finds a change continues from the lake, under the restored model.
 
     Raises:
-        WarehouseError: There is no such release, or what it needs was cleaned up: nothing was written.
+        WarehouseError: There is no such release, or data that it needs was cleaned up: nothing was written.
     """
     home.lake.require()
     with run_lock(home):
         releases = home.releases.all()
         back_to = rollback.target(releases, to)
-        _see_that_it_answers(home, encoder, back_to)
-        done = rollback.roll_back(home, back_to, datetime.now(UTC))
-    return RollbackReport(releases[-1], back_to, done.release)
+        _check_answers(home, encoder, back_to)
+        result = rollback.roll_back(home, back_to, datetime.now(UTC))
+    return RollbackReport(releases[-1], back_to, result.release)
 
 
-def _see_that_it_answers(home: Home, encoder: EncoderSettings, release: Release) -> None:
-    """Open what a search of the release opens.
+def _check_answers(home: Home, encoder: EncoderSettings, release: Release) -> None:
+    """Open every part of the release that a search opens.
 
     Raises:
-        WarehouseError: Something of it is gone or damaged.
+        WarehouseError: A part of the release is missing or damaged.
     """
     hint = "go back to another; stockroom releases lists them and what they lack"
-    why = rollback.unservable_reason(home, release)
-    if why is not None:
-        raise WarehouseError(f"release {release.release} cannot come back: {why}", hint)
+    reason = rollback.unservable_reason(home, release)
+    if reason is not None:
+        raise WarehouseError(f"release {release.release} cannot come back: {reason}", hint)
     try:
         Searcher(home, encoder, release)
     except ModelError as error:

@@ -1,4 +1,4 @@
-"""The trainer: a model made again from the raw tables as of a snapshot, without publishing it."""
+"""The trainer: trains a model again from the raw tables as of a snapshot, without publishing it."""
 
 from dataclasses import dataclass, replace
 
@@ -21,12 +21,11 @@ PAIRS, POINT_IN_TIME = "training.pairs", "training.point_in_time"
 
 @dataclass(frozen=True)
 class TrainReport:
-    """Tell what was recomputed as of a snapshot, and what came of it.
+    """Report the recomputed tables as of a snapshot, and the model.
 
-    `trained` is false where the model of these very inputs was there already. `release` and `release_model` name the
-    release that was made from the snapshot, if one was; `same_model` says whether it used this model.
-    `feature_view_fingerprint` is that of training.point_in_time, which event each pair sees, recomputed and, where it was
-    recorded, the same as then.
+    `trained` is false if a model of the same inputs existed already. `release` and `release_model` name the release that
+    was made from the snapshot, if any; `same_model` says whether it used this model. `feature_view_fingerprint` is that of
+    the recomputed training.point_in_time (the event that each pair sees); it equals the recorded one, if there is one.
     """
 
     snapshot: int
@@ -46,84 +45,86 @@ class TrainReport:
 def train(run_context: RunContext, as_of: str | None = None) -> TrainReport:
     """Recompute the training table from raw as of a point (default: the newest) and train on it.
 
-    The derived tables are made anew by their own assets in a lake of their own. Texts come from the home's embedding
-    cache, unseen ones are encoded into it; the checkpoint goes to the home's models. The home's lake is only read, and no
+    The derived tables are recomputed by their own assets in a scratch lake. Text vectors come from the home's embedding
+    cache; new texts are encoded into it. The checkpoint goes to the home's models. The home's lake is only read, and no
     release is made.
 
     Raises:
-        WarehouseError: There is no such point, or the recomputed table is not the one that was recorded there.
+        WarehouseError: There is no such point, or a recomputed table differs from the one that was recorded there.
     """
     home = run_context.home
     home.lake.require()
     with run_lock(home):
-        past = _point(home, as_of)
-        recorded = _fingerprint(home, PAIRS, past)
+        checkpoint = _point(home, as_of)
+        recorded = _fingerprint(home, PAIRS, checkpoint)
         if recorded is None:
             raise WarehouseError(
-                f"no training table was recorded at snapshot {past}",
+                f"no training table was recorded at snapshot {checkpoint}",
                 "train as of another; list them with: stockroom snapshots",
             )
-        with recomputed_home(home, past.snapshot) as recomputed:
+        with recomputed_home(home, checkpoint.snapshot) as recomputed:
             scratch = replace(run_context, home=recomputed)
             derive(scratch, "training_inputs")
-            found = pairs_fingerprint(scratch)
-            if found != recorded:
-                raise _differs(home, recomputed, past, PAIRS, recorded, found)
+            pairs = pairs_fingerprint(scratch)
+            if pairs != recorded:
+                raise _mismatch(home, recomputed, checkpoint, PAIRS, recorded, pairs)
             with recomputed.lake.reading() as connection:
-                seen = tables.fingerprint(connection, CONTRACTS[POINT_IN_TIME])
-            seen_then = _fingerprint(home, POINT_IN_TIME, past)
-            if seen_then not in (None, seen):  # None: no pair has ever seen an event
-                raise _differs(home, recomputed, past, POINT_IN_TIME, str(seen_then), seen)
+                events = tables.fingerprint(connection, CONTRACTS[POINT_IN_TIME])
+            recorded_events = _fingerprint(home, POINT_IN_TIME, checkpoint)
+            if recorded_events not in (None, events):  # None: no pair had an event yet
+                raise _mismatch(home, recomputed, checkpoint, POINT_IN_TIME, str(recorded_events), events)
             model_id = model_name(scratch)
             directory = home.models / model_id
             is_new = not (directory / MANIFEST_FILE).exists()
             if is_new:
-                train_model(scratch, model_id, past.snapshot)
+                train_model(scratch, model_id, checkpoint.snapshot)
             with recomputed.lake.reading() as connection:
                 rows = tables.count(connection, PAIRS)
-    made = [release for release in releases_at(home, past) if release.snapshot == past.snapshot]
-    used = made[-1] if made else None
+    releases = [release for release in releases_at(home, checkpoint) if release.snapshot == checkpoint.snapshot]
+    newest = releases[-1] if releases else None
     return TrainReport(
-        snapshot=past.snapshot,
-        ended_at=past.ended_at.isoformat(),
+        snapshot=checkpoint.snapshot,
+        ended_at=checkpoint.ended_at.isoformat(),
         training_rows=rows,
         recorded_fingerprint=recorded,
-        recomputed_fingerprint=found,
-        feature_view_fingerprint=seen,
+        recomputed_fingerprint=pairs,
+        feature_view_fingerprint=events,
         model=model_id,
         trained=is_new,
         weights_sha256=read_manifest(directory)["weights_sha256"],
-        release=used.release if used else None,
-        release_model=used.model_id if used else None,
-        same_model=used is not None and used.model_id == model_id,
+        release=newest.release if newest else None,
+        release_model=newest.model_id if newest else None,
+        same_model=newest is not None and newest.model_id == model_id,
     )
 
 
 def _point(home: Home, as_of: str | None) -> Point:
-    """Return the as-of point that is meant; the snapshot that a checkpoint names stands for the first point after it."""
+    """Return the requested as-of point; for a snapshot that a model's manifest names, the first point from there on."""
     if as_of is not None and as_of.strip().isdigit():
-        named = int(as_of)
+        snapshot = int(as_of)
         manifests = [read_manifest(path.parent)["metadata"] for path in sorted(home.models.glob(f"*/{MANIFEST_FILE}"))]
-        pairs = {manifest.get("training_pairs") for manifest in manifests if manifest["snapshot"] == named}
-        later = next((each for each in points(home.lake) if each.snapshot >= named), None) if pairs else None
+        pairs = {manifest.get("training_pairs") for manifest in manifests if manifest["snapshot"] == snapshot}
+        later = next((each for each in points(home.lake) if each.snapshot >= snapshot), None) if pairs else None
         if later and _fingerprint(home, PAIRS, later) in pairs:
             return later
     return point(home.lake, as_of)
 
 
-def _fingerprint(home: Home, table: str, past: Point) -> str | None:
-    """Return the data version that a table had at an as-of point; None if it was not there."""
-    with home.lake.reading(past.snapshot) as connection:
+def _fingerprint(home: Home, table: str, checkpoint: Point) -> str | None:
+    """Return a table's data version at an as-of point; None if the table did not exist."""
+    with home.lake.reading(checkpoint.snapshot) as connection:
         return tables.fingerprint(connection, CONTRACTS[table]) if tables.exists(connection, table) else None
 
 
-def _differs(home: Home, recomputed: Home, past: Point, table: str, recorded: str, found: str) -> WarehouseError:
-    """Return the error for a training table that is not what it was, with the number of its rows that differ."""
+def _mismatch(
+    home: Home, recomputed: Home, checkpoint: Point, table: str, recorded: str, fingerprint: str
+) -> WarehouseError:
+    """Return the error for a recomputed training table that differs from the recorded one, with row counts."""
     contract = CONTRACTS[table]
-    with home.lake.reading(past.snapshot) as then, recomputed.lake.reading() as now:
-        change = plan(tables.hashes(now, contract), tables.hashes(then, contract)).counts
+    with home.lake.reading(checkpoint.snapshot) as old, recomputed.lake.reading() as new:
+        change = plan(tables.hashes(new, contract), tables.hashes(old, contract)).counts
     return WarehouseError(
-        f"{table} recomputed from raw as of snapshot {past} is not the one recorded there: fingerprint {found}, "
+        f"{table} recomputed from raw as of snapshot {checkpoint} is not the one recorded there: fingerprint {fingerprint}, "
         f"recorded {recorded}; {change['updated']:,} rows differ, {change['inserted']:,} are new, {change['deleted']:,} missing",
         "the SQL, the cleaning or the settings (warehouse.judged_at, warehouse.validation_percent) are not those of that run: "
         "take the version and the settings that made it",

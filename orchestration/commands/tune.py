@@ -1,4 +1,4 @@
-"""The tuner: settings of the towers and their training, searched for by what they come to on the validation split."""
+"""The tuner: searches tower and training settings by their quality on the validation split."""
 
 import json
 from collections.abc import Iterator
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from models.training.dataset import TrainingData
 
 DIGITS = 3
-"""Significant digits of the numbers tried, so that a line of `stockroom.toml` says just what was tried."""
+"""Significant digits of tried numbers, so that a line of `stockroom.toml` gives exactly the tried value."""
 
 
 @dataclass(frozen=True)
 class SearchDimension:
-    """Name a setting that is searched, and the range that it is searched in; `log`: evenly by its logarithm."""
+    """Name a searched setting and its range; `log`: sampled evenly by logarithm."""
 
     section: str
     name: str
@@ -61,19 +61,19 @@ SEARCH_SPACE = (
 
 
 def tune(run_context: RunContext, count: int) -> dict[str, Any]:
-    """Try `count` more settings on the training data of the last build, and record what all trials came to.
+    """Try `count` more settings on the training data of the last build, and record the results of all trials.
 
-    The study lies in `tuning.sqlite` in the home, under a name that stands for the training data and for every setting that
-    is not searched: equal data goes on with it, other data begins another. The first trial is the settings in force. Trial
-    n depends on the seed and on the trials before it alone: two calls of three trials come to the same as one of six. The
-    test split has no part in it.
+    The study is stored in `tuning.sqlite` in the home. Its name stands for the training data and for every setting that is
+    not searched: equal data continues the study, other data begins another. The first trial uses the current settings.
+    Trial n depends only on the seed and the trials before it: two calls of three trials give the same as one call of six.
+    The test split is not used.
 
     Returns:
         Plain values: `study`, `ran` (trials of this call), `trials` (of the study), `best` (a row of `evaluation.trials`),
         `first` (the row of the first trial) and `settings` (section to name to value, of the best).
 
     Raises:
-        WarehouseError: No build has ended in this home, or it has no pair or no query to learn and to choose by.
+        WarehouseError: No build has ended in this home, or it has no pair to train on or no query to validate on.
     """
     home = run_context.home
     home.lake.require()
@@ -82,9 +82,9 @@ def tune(run_context: RunContext, count: int) -> dict[str, Any]:
         data = _data(run_context)
         with _study(run_context, study_name) as study:
             bar = run_context.progress("trials", total=count)
-            for done in range(1, count + 1):
+            for number in range(1, count + 1):
                 _try(run_context, study, data)
-                bar(done)
+                bar(number)
             rows = _rows(study.trials)
         tuning_trials.record(home.lake, study_name, rows)
     best = rows.filter("is_best").row(0, named=True)
@@ -104,13 +104,13 @@ def tune(run_context: RunContext, count: int) -> dict[str, Any]:
 
 
 def _study_name(run_context: RunContext) -> str:
-    """Return the id that the model would have if what is searched stood at its defaults."""
+    """Return the id that the model would have with all searched settings at their defaults."""
     tower, training = TowerSettings(), TrainingSettings()
-    plain = {
+    defaults = {
         dimension: getattr(tower if dimension.section == "tower" else training, dimension.name)
         for dimension in SEARCH_SPACE
     }
-    return model_name(_with(run_context, {dimension.key: value for dimension, value in plain.items()}))
+    return model_name(_with(run_context, {dimension.key: value for dimension, value in defaults.items()}))
 
 
 def _with(run_context: RunContext, values: dict[str, Any]) -> RunContext:
@@ -141,7 +141,7 @@ def _specs(run_context: RunContext) -> tuple[FeatureSpec, FeatureSpec]:
 
 @contextmanager
 def _study(run_context: RunContext, name: str) -> Iterator["Study"]:
-    """Open the study, or begin it with the settings in force; a trial that was broken off counts as failed."""
+    """Open the study, or begin it with the current settings; an interrupted trial counts as failed."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -165,10 +165,10 @@ def _try(run_context: RunContext, study: "Study", data: "TrainingData") -> None:
 
     from models.training.trainer import quality
 
-    # A sampler of its own for each trial: what it draws does not hang on how many calls the trials were spread over.
+    # One sampler per trial: its draws do not depend on how the trials are spread over calls.
     study.sampler = optuna.samplers.TPESampler(seed=run_context.training.seed + len(study.trials))
     trial = study.ask(_distributions())
-    values = {dimension.key: _rounded(trial.params[dimension.key]) for dimension in SEARCH_SPACE}
+    values = {dimension.key: _round(trial.params[dimension.key]) for dimension in SEARCH_SPACE}
     model = _train(_with(run_context, values), data)
     best = model.history[model.best_epoch]
     if best.recall_at_10 is None or best.mrr is None or len(model.history) == 1:
@@ -176,8 +176,8 @@ def _try(run_context: RunContext, study: "Study", data: "TrainingData") -> None:
         raise WarehouseError(
             "there is nothing to tune", "; ".join(model.notes) or "let training run at least one epoch"
         )
-    found = {"recall_at_10": best.recall_at_10, "mrr": best.mrr, "best_epoch": model.best_epoch, "alpha": best.alpha}
-    for name, value in {**found, "settings": values}.items():
+    metrics = {"recall_at_10": best.recall_at_10, "mrr": best.mrr, "best_epoch": model.best_epoch, "alpha": best.alpha}
+    for name, value in {**metrics, "settings": values}.items():
         trial.set_user_attr(name, value)
     study.tell(trial, quality(best))
 
@@ -201,15 +201,15 @@ def _distributions() -> "dict[str, BaseDistribution]":
     }
 
 
-def _rounded(value: float) -> float:
+def _round(value: float) -> float:
     return value if isinstance(value, int) else float(f"{value:.{DIGITS}g}")
 
 
-def _rows(found: "list[FrozenTrial]") -> pl.DataFrame:
-    """Return the rows of evaluation.trials, of those trials that came to an end."""
+def _rows(trials: "list[FrozenTrial]") -> pl.DataFrame:
+    """Return the completed trials as rows of evaluation.trials."""
     rows = [
         {"trial": trial.number, "score": trial.value, **trial.user_attrs}
-        for trial in found
+        for trial in trials
         if trial.state.name == "COMPLETE"
     ]
     best = max(rows, key=lambda row: (row["score"], -row["trial"]))

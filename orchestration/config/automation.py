@@ -1,4 +1,4 @@
-"""Settings of the automation: how `stockroom ui` watches the folder of delta files, when it trains, what counts as stale."""
+"""Settings of the automation: how `stockroom ui` watches incoming/, when it trains and vacuums, what counts as stale."""
 
 import re
 
@@ -9,7 +9,7 @@ _CRON_PART = re.compile(r"(\*|(?P<first>\d{1,2})(-(?P<last>\d{1,2}))?)(/[1-9]\d?
 
 
 class AutomationSettings(BaseModel):
-    """Say when a run is started by itself, and after how long without one tables and release are shown as stale."""
+    """Set when runs start automatically, and after how long without a run tables and release count as stale."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,9 +59,9 @@ class AutomationSettings(BaseModel):
 
 
 def _fits(field: str, bounds: tuple[int, int]) -> bool:
-    """Tell whether a field of cron is a list of `*`, numbers or ranges within the bounds, each with a step or without."""
+    """Tell whether a cron field is a list of `*`, numbers or ranges within the bounds, each with or without a step."""
     return all(
-        (found := _CRON_PART.fullmatch(part))
-        and all(bounds[0] <= int(number) <= bounds[1] for number in found.group("first", "last") if number)
+        (match := _CRON_PART.fullmatch(part))
+        and all(bounds[0] <= int(number) <= bounds[1] for number in match.group("first", "last") if number)
         for part in field.split(",")
     )

@@ -1,4 +1,4 @@
-"""How settings become the run context that assets and commands work with."""
+"""The run context of assets and commands, opened from the settings."""
 
 from assets.run_context import RunContext
 from orchestration.config.open_home import open_home as open_home

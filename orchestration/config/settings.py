@@ -1,4 +1,4 @@
-"""All settings in one place: composed of what each package declares for itself."""
+"""All settings in one place, composed of each package's own settings."""
 
 import os
 import tomllib
@@ -26,8 +26,8 @@ from warehouse.settings import MonitoringSettings, ReleaseSettings, SqlSettings,
 
 PREFIX = "STOCKROOM_"
 FILE_NAME = "stockroom.toml"
-_SHOWN_CHARS = 80
-_DEBUG = "debug"  # STOCKROOM_DEBUG is the command line's own
+_MAX_VALUE_CHARS = 80
+_DEBUG = "debug"  # STOCKROOM_DEBUG is an option of the command line
 
 
 class Settings(BaseSettings):
@@ -72,9 +72,11 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read what the caller gives, then the environment, then the home's file."""
-        given: dict[str, Any] = init_settings()
-        home = expanded(Path(given.get("home") or os.environ.get(f"{PREFIX}HOME") or cls.model_fields["home"].default))
+        """Read the caller's arguments, then the environment, then the home's file."""
+        arguments: dict[str, Any] = init_settings()
+        home = expanded(
+            Path(arguments.get("home") or os.environ.get(f"{PREFIX}HOME") or cls.model_fields["home"].default)
+        )
         check_home(home)
         file_settings = TomlConfigSettingsSource(settings_cls, home / FILE_NAME)
         if "home" in file_settings():
@@ -84,23 +86,23 @@ class Settings(BaseSettings):
         return init_settings, env_settings, file_settings
 
 
-def load_settings(home: Path | None = None, **given: Any) -> Settings:
+def load_settings(home: Path | None = None, **arguments: Any) -> Settings:
     """Return the settings that hold for `home` (default: `STOCKROOM_HOME`, else `.stockroom`).
 
     Raises:
-        WarehouseError: The home's path can be no home's. Or a key is unknown or a value is wrong; it names key, value and
-            mend.
+        WarehouseError: The path cannot be a home, a key is unknown or a value is wrong; the message names key, value and
+            fix.
     """
     if home is not None:
-        given["home"] = home
+        arguments["home"] = home
     _refuse_unknown_variables()
     try:
-        return Settings(**given)
+        return Settings(**arguments)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise WarehouseError(
-            f"setting {name}: {first['msg']}, not {repr(first.get('input'))[:_SHOWN_CHARS]}", _place(first["loc"])
+            f"setting {name}: {first['msg']}, not {repr(first.get('input'))[:_MAX_VALUE_CHARS]}", _place(first["loc"])
         ) from error
     except SettingsError as error:
         raise WarehouseError(
@@ -113,7 +115,7 @@ def load_settings(home: Path | None = None, **given: Any) -> Settings:
 
 
 def _place(path: Sequence[str | int]) -> str:
-    """Return where a setting is to be mended: what stands in a list has a name in the file alone."""
+    """Return where to correct a setting; an item of a list can be set only in the file."""
     if any(isinstance(part, int) for part in path):
         return f"correct [[{path[0]}]] in {FILE_NAME} of the home"
     variable = PREFIX + "__".join(map(str, path)).upper()
@@ -121,10 +123,10 @@ def _place(path: Sequence[str | int]) -> str:
 
 
 def _refuse_unknown_variables() -> None:
-    """Refuse environment variables that look like settings and are none: a typing error would else go unnoticed."""
+    """Refuse environment variables that look like settings but are not, so that a typing error is noticed."""
     for variable in os.environ:
         if variable.startswith(PREFIX):
             section = variable.removeprefix(PREFIX).lower().split("__")[0]
             if section not in (*Settings.model_fields, _DEBUG):
-                known = ", ".join(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)
-                raise WarehouseError(f"{variable} is no setting", f"those there are begin with: {known}")
+                variables = ", ".join(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)
+                raise WarehouseError(f"{variable} is no setting", f"those there are begin with: {variables}")

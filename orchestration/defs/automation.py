@@ -1,22 +1,22 @@
-"""Automation: what starts runs by itself while `stockroom ui` serves a home, and how old a table may be.
+"""Automation: what starts runs while `stockroom ui` serves a home, and when a table counts as stale.
 
 Exactly one thing starts a run for a given change:
 
 | what changed | what starts a run | which run |
 | --- | --- | --- |
-| a delta file lies whole in incoming/ | the sensor `incoming` | one run of the job `apply` for all the files that wait |
-| a week (a setting) went by and the lake is not as the last build left it | the schedule `retrain` | one run of `build` |
-| a night went by (a setting) | the schedule `vacuum` | one run of `vacuum`: it changes nothing that searchers see |
-| anything else (raw folder, time-series file, setting) | a person: UI or command line | that one |
+| a complete delta file lies in incoming/ | the sensor `incoming` | one run of the job `apply` for all waiting files |
+| a week (a setting) passed and the lake changed since the last build | the schedule `retrain` | one run of `build` |
+| a night (a setting) passed | the schedule `vacuum` | one run of `vacuum`, which changes nothing that searchers see |
+| anything else (raw folder, time-series file, setting) | a person: UI or command line | the run of their choice |
 
 No asset has an automation condition. A run of `apply` makes all that a delta changes, so a condition on one of its assets
-would find nothing left to do; one on an asset that `apply` leaves out (evaluation, monitoring, registry) would start a second
-run for the same change, and one that ends without a release, so that its snapshot is no as-of point.
+would find nothing left to do. A condition on an asset that `apply` leaves out (evaluation, monitoring, registry) would start a
+second run for the same change. That run would end without a release, so that its snapshot is no as-of point.
 
-The sensor keeps no cursor: what a run has brought in stands in raw.deltas by name and hash, and what was asked for in the
-runs' tags. So nothing is lost when a cursor is reset, a tick is killed, or the home is moved. A tick has a minute at most, and
-files may be large: it goes by their names, sizes and times, and reads and moves none. The run that it starts does: before its
-first step it checks each file and puts aside what is no delta, and after its last it moves what is published to done/.
+The sensor keeps no cursor: raw.deltas records the applied files by name and hash, and the runs' tags record the requested
+files. So nothing is lost when a cursor is reset, a tick is killed, or the home is moved. A tick has a minute at most, and files
+may be large: the sensor looks at names, sizes and times, and reads and moves no file. The run does both: before its first step
+it checks each file and moves those that are no delta to failed/, and after its last step it moves published files to done/.
 """
 
 import time
@@ -39,7 +39,7 @@ from warehouse.home import Home
 from warehouse.operations.inbox import Dropped, Waiting, waiting
 
 BATCH, FILES = "stockroom/batch", "stockroom/files"
-"""Tags of the sensor's runs: the digest of the files that a run was started for, and their names."""
+"""Tags of the sensor's runs: the digest of the files that started a run, and their names."""
 
 IN_PROGRESS = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -49,11 +49,11 @@ IN_PROGRESS = [
     dg.DagsterRunStatus.CANCELING,
 ]
 WEEKLY, NIGHTLY = "0 3 * * 0", "0 2 * * *"
-_NAMED = 5
+_MAX_NAMES = 5
 
 
 def incoming_sensor(settings: AutomationSettings) -> dg.SensorDefinition:
-    """Return the sensor that has delta files brought in: on from the start, one run for all the files that wait."""
+    """Return the sensor that starts one run for all waiting delta files; it is on by default."""
 
     @dg.sensor(
         name="incoming",
@@ -71,7 +71,7 @@ def incoming_sensor(settings: AutomationSettings) -> dg.SensorDefinition:
 
 
 def next_step(home: Home, instance: dg.DagsterInstance, settings: AutomationSettings) -> dg.RunRequest | dg.SkipReason:
-    """Return the run that the files of incoming/ want, or why none is started now."""
+    """Return the run that the files of incoming/ need, or why none starts now."""
     files = waiting(home.incoming, settings.settle_s)
     if files == Waiting():
         return dg.SkipReason("No file waits in incoming/.")
@@ -84,9 +84,9 @@ def next_step(home: Home, instance: dg.DagsterInstance, settings: AutomationSett
         except WarehouseError:
             return dg.SkipReason("A command is changing this home: incoming/ is looked at when it has ended.")
     if not files.whole:
-        return dg.SkipReason(_told(files))
+        return dg.SkipReason(_describe(files))
     if not (home.lake.exists and points(home.lake)):
-        return dg.SkipReason(f"{_told(files)} They wait for the first release: stockroom build --raw DIR.")
+        return dg.SkipReason(f"{_describe(files)} They wait for the first release: stockroom build --raw DIR.")
     return _run_or_wait(files, instance, settings)
 
 
@@ -99,12 +99,12 @@ def _run_or_wait(
         ended = f"Run {newest.run_id[:8]} of them ended as {newest.status.value}."
         if newest.status == dg.DagsterRunStatus.CANCELED or len(before) >= settings.attempts:
             return dg.SkipReason(
-                f"{_told(files)} {ended} They stay in incoming/ until another file joins them: drop one that mends what "
+                f"{_describe(files)} {ended} They stay in incoming/ until another file joins them: drop one that mends what "
                 "the run complains of, or see what stockroom apply --incoming says."
             )
         pause_s = (before[0].end_time or 0.0) + settings.retry_s * 2 ** (len(before) - 1) - time.time()
         if pause_s > 0:
-            return dg.SkipReason(f"{_told(files)} {ended} They are tried again in {pause_s:.0f} s.")
+            return dg.SkipReason(f"{_describe(files)} {ended} They are tried again in {pause_s:.0f} s.")
     return dg.RunRequest(
         run_key=f"{files.digest}-{len(before) + 1}",
         run_config={"resources": {"run_context": {"config": {"incoming": True, "pin_live_model": True}}}},
@@ -112,20 +112,20 @@ def _run_or_wait(
     )
 
 
-def _told(files: Waiting) -> str:
-    """Return which files wait, in a few words for the page of the sensor."""
+def _describe(files: Waiting) -> str:
+    """Return a short description of the waiting files, for the sensor's page."""
     parts = [(files.unsettled, "Not whole yet, or just written"), (files.whole, "Waiting")]
-    return " ".join(f"{what}: {_names(some)}." for some, what in parts if some)
+    return " ".join(f"{label}: {_names(group)}." for group, label in parts if group)
 
 
 def _names(files: Sequence[Dropped]) -> str:
     names = [file.path.name for file in files]
-    first, rest = names[:_NAMED], names[_NAMED:]
+    first, rest = names[:_MAX_NAMES], names[_MAX_NAMES:]
     return ", ".join(first) + (f" and {len(rest)} more" if rest else "")
 
 
 def retrain_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
-    """Return the schedule that trains anew: at the times of the settings, else weekly once a person turns it on."""
+    """Return the schedule that retrains: at the times in the settings, else weekly once a person turns it on."""
 
     @dg.schedule(
         name="retrain",
@@ -144,7 +144,7 @@ def retrain_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
 
 
 def vacuum_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
-    """Return the schedule that cleans up: at the times of the settings, else nightly once a person turns it on."""
+    """Return the schedule that vacuums: at the times in the settings, else nightly once a person turns it on."""
     return dg.ScheduleDefinition(
         name="vacuum",
         job=vacuum_job,
@@ -160,11 +160,11 @@ def why_not_train(settings: Settings) -> str | None:
     """Return why a scheduled build would do nothing; None if there may be something to learn."""
     home = open_home(settings)
     if settings.raw is not None or (home.lake.exists and home.feature_views):
-        return None  # files outside of the lake may have changed: a build that finds them unchanged does nothing
-    known = points(home.lake) if home.lake.exists else []
-    if not known:
+        return None  # files outside the lake may have changed; a build that finds no change does nothing
+    checkpoints = points(home.lake) if home.lake.exists else []
+    if not checkpoints:
         return "There is nothing to train on yet: stockroom build --raw DIR."
-    newest = known[-1]
+    newest = checkpoints[-1]
     if newest.snapshot == content_snapshot(home.lake) and home.journal.has_ended_since(
         newest.run_id, "evaluation.metrics"
     ):
@@ -173,13 +173,13 @@ def why_not_train(settings: Settings) -> str | None:
 
 
 def with_freshness(assets: Iterable[Any], settings: AutomationSettings) -> list[Any]:
-    """Return the assets, with raw tables and release shown as stale where no run has looked at them for long."""
+    """Return the assets; raw tables and release become stale if no run has read them for long."""
     policy = dg.FreshnessPolicy.time_window(
         fail_window=timedelta(hours=settings.stale_fail_h), warn_window=timedelta(hours=settings.stale_warn_h)
     )
 
     def add(spec: dg.AssetSpec) -> dg.AssetSpec:
-        is_looked_at = spec.key.path[0] in ("raw", "releases")
-        return spec.replace_attributes(freshness_policy=policy) if is_looked_at else spec
+        has_policy = spec.key.path[0] in ("raw", "releases")
+        return spec.replace_attributes(freshness_policy=policy) if has_policy else spec
 
     return list(dg.map_asset_specs(add, assets))

@@ -1,4 +1,4 @@
-"""The definitions put together: all assets, checks, jobs, what starts them by itself, and the resource that opens the home."""
+"""Assembly of the definitions: assets, checks, jobs, sensors, schedules, and the resource that opens the home."""
 
 import dagster as dg
 
@@ -41,7 +41,7 @@ ASSET_MODULES = [
 
 
 def assemble(feature_views: FeatureViews = (), automation: AutomationSettings | None = None) -> dg.Definitions:
-    """Return the definitions for a home that declares these tables of time-series features, automated as the settings say."""
+    """Return the definitions for a home with these feature views and automation settings."""
     automation = automation or AutomationSettings()
     assets = with_freshness(
         [*dg.load_assets_from_modules(ASSET_MODULES), *feature_view_assets(feature_views)], automation

@@ -25,7 +25,7 @@ apply_job = dg.define_asset_job(
 
 training_inputs_job = dg.define_asset_job(
     "training_inputs",
-    # A table that is made together with one of them is made too.
+    # A multi-asset runs whole: the tables that it makes beside these are included.
     selection=dg.AssetSelection.assets("model/two_tower").upstream(include_self=False).required_multi_asset_neighbors()
     - dg.AssetSelection.groups("raw", "timeseries"),
     description="Everything between the raw tables and the model: what `stockroom train` makes anew beside the lake.",
@@ -45,13 +45,13 @@ fold_inputs_job = dg.define_asset_job(
     "fold_inputs",
     selection=dg.AssetSelection.assets("training/queries").downstream()
     & dg.AssetSelection.assets("model/two_tower").upstream(include_self=False).required_multi_asset_neighbors(),
-    description="What hangs on which queries are held out: `stockroom evaluate --folds` makes it anew for each fold.",
+    description="Everything that depends on the held-out queries: `stockroom evaluate --folds` makes it again for each fold.",
 )
 
 
 @dg.op(name="vacuum_home", description="Takes out what no kept release, as-of point or model needs, step by step.")
 def vacuum(context: dg.OpExecutionContext, run_context: dg.ResourceParam[RunContext]) -> None:
-    """Clean the home, whose run lock the run context holds."""
+    """Vacuum the home, whose run lock the run context holds."""
     report = vacuum_locked(run_context.home, run_context.vacuum, encoder_fingerprint(run_context.encoder))
     context.add_output_metadata(asdict(report))
 

@@ -42,34 +42,34 @@ _LOG_EVERY_S = 5.0
 @contextmanager
 def run_context_resource(context: dg.InitResourceContext) -> Iterator[RunContext]:
     """Yield the run context while holding the run lock."""
-    told = context.resource_config
+    config = context.resource_config
     log = context.log or dg.get_dagster_logger()
-    settings = load_settings(Path(told["home"]) if told["home"] else None)
-    deltas = tuple(Path(file) for file in told["deltas"])
+    settings = load_settings(Path(config["home"]) if config["home"] else None)
+    deltas = tuple(Path(file) for file in config["deltas"])
     run_context = replace(
-        open_run_context(settings), show_progress=_progress_of(log), force=told["force"], deltas=deltas
+        open_run_context(settings), show_progress=_progress_of(log), force=config["force"], deltas=deltas
     )
-    run_context = replace(run_context, allow_loss=told["allow_loss"])
-    if deltas or told["incoming"]:
+    run_context = replace(run_context, allow_loss=config["allow_loss"])
+    if deltas or config["incoming"]:
         run_context = replace(
             run_context, raw=None
         )  # as `stockroom apply`: a setting must not bring a full snapshot in too
     run_context.home.lake.is_to_be_written = True
     with run_lock(run_context.home):
-        if told["pin_live_model"]:
+        if config["pin_live_model"]:
             run_context = pin_live_model(run_context)
-        if not told["incoming"]:
+        if not config["incoming"]:
             with run_end.written_down(run_context):
                 yield run_context
             return
-        dropped = _sorted(run_context, settings.automation.settle_s, log)
+        dropped = _sort_and_log(run_context, settings.automation.settle_s, log)
         with run_end.written_down(run_context):
             yield replace(run_context, deltas=(*deltas, *(file.path for file in dropped.batch)))
-        _sorted(run_context, settings.automation.settle_s, log)  # the run has published: its files are done
+        _sort_and_log(run_context, settings.automation.settle_s, log)  # the run has published: its files go to done/
 
 
-def _sorted(run_context: RunContext, settle_s: float, log: logging.Logger) -> Sorting:
-    """Put the files of incoming/ where they belong, tell of it in the run's log, and return those that are to come in."""
+def _sort_and_log(run_context: RunContext, settle_s: float, log: logging.Logger) -> Sorting:
+    """Move the files of incoming/ where they belong and log each move; the result names the files to bring in."""
     sorting = sort_incoming(run_context.home, settle_s)
     for name in sorting.done:
         log.info(f"incoming/{name} is in and published: it went to incoming/done/")
@@ -79,17 +79,17 @@ def _sorted(run_context: RunContext, settle_s: float, log: logging.Logger) -> So
 
 
 def _progress_of(log: logging.Logger) -> Callable[[str, int | None], Callable[[int], None]]:
-    """Return what writes the progress of long tasks into the run's log, every few seconds."""
+    """Return a function that logs the progress of long tasks, every few seconds."""
 
     def announce(task: str, total: int | None) -> Callable[[int], None]:
-        told = time.monotonic()
+        logged_at = time.monotonic()
 
-        def tell(done: int) -> None:
-            nonlocal told
-            if time.monotonic() - told > _LOG_EVERY_S:
-                told = time.monotonic()
-                log.info(f"{task}: {done}" + (f" of {total}" if total else ""))
+        def log_progress(count: int) -> None:
+            nonlocal logged_at
+            if time.monotonic() - logged_at > _LOG_EVERY_S:
+                logged_at = time.monotonic()
+                log.info(f"{task}: {count}" + (f" of {total}" if total else ""))
 
-        return tell
+        return log_progress
 
     return announce

@@ -1,4 +1,4 @@
-"""The locks of a home: for its runs, one at a time, for the files of incoming/, and for the one server of its UI."""
+"""The locks of a home: one for runs, one for the files of incoming/, and one for the server of the UI."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +11,10 @@ from warehouse.lake.lake import exclusive_lock
 
 @contextmanager
 def run_lock(home: Home, timeout_s: float | None = None) -> Iterator[None]:
-    """Hold the home's run lock, waiting for the run that holds it: `timeout_s` seconds, or as the settings say.
+    """Hold the home's run lock, waiting for another run up to `timeout_s` seconds, by default as the settings say.
 
     Raises:
-        WarehouseError: Another run still held it then.
+        WarehouseError: Another run still holds the lock after that time.
     """
     with exclusive_lock(home.root / "run.lock", home.settings.lock_timeout_s if timeout_s is None else timeout_s):
         home_format.claim(home.root)
@@ -23,9 +23,9 @@ def run_lock(home: Home, timeout_s: float | None = None) -> Iterator[None]:
 
 @contextmanager
 def in_progress(home: Home) -> Iterator[None]:
-    """Leave a mark in the home until the run is over: one that is still there was left by a process that was killed.
+    """Mark the home until the run has ended. A mark without a run shows that its process was killed.
 
-    To be called under the run lock.
+    The caller holds the run lock.
     """
     mark = _mark(home)
     mark.touch()
@@ -36,7 +36,7 @@ def in_progress(home: Home) -> Iterator[None]:
 
 
 def was_killed(home: Home) -> bool:
-    """Tell whether the last run of the command line was killed before it was over. To be called under the run lock."""
+    """Tell whether the last run of the command line was killed before its end. The caller holds the run lock."""
     return _mark(home).exists()
 
 
@@ -46,10 +46,10 @@ def _mark(home: Home) -> Path:
 
 @contextmanager
 def incoming_lock(home: Home, timeout_s: float) -> Iterator[None]:
-    """Hold the right to bring in the files of incoming/, so that one change starts one run.
+    """Hold the lock for applying the files of incoming/, so that one change starts one run.
 
     Raises:
-        WarehouseError: Another process still held it after `timeout_s` seconds.
+        WarehouseError: Another process still holds the lock after `timeout_s` seconds.
     """
     with exclusive_lock(home.root / "incoming.lock", timeout_s):
         yield
@@ -60,7 +60,7 @@ def server_lock(home: Home) -> Iterator[None]:
     """Hold the lock of the one server that a home may have.
 
     Raises:
-        WarehouseError: There is one.
+        WarehouseError: A server runs already.
     """
     with exclusive_lock(home.root / "ui.lock", timeout_s=0):
         yield

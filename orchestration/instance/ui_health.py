@@ -1,4 +1,4 @@
-"""Health of the UI: what its web server says of itself, of the definitions that it shows, and of the daemon."""
+"""Health of the UI: the state of its web server, its definitions and its daemon."""
 
 import http.client
 import json
@@ -19,12 +19,12 @@ _QUESTION = """{
 
 @dataclass(frozen=True)
 class Health:
-    """Tell how the server is.
+    """Report the state of the server.
 
     Attributes:
-        is_loading: Whether the definitions are still being loaded.
-        load_error: Why they cannot be loaded, in one line; empty where they can.
-        sick_daemons: The daemons that ought to run and have given no sign of life for long, or none yet.
+        is_loading: Whether the definitions are still loading.
+        load_error: Why the definitions cannot be loaded, in one line; empty if they can.
+        sick_daemons: Required daemons that gave no sign of life recently, or none yet.
     """
 
     is_loading: bool
@@ -33,7 +33,7 @@ class Health:
 
 
 def ask(host: str, port: int) -> Health | None:
-    """Ask the web server by its GraphQL address; None where nothing answers.
+    """Ask the web server over GraphQL; return None without a valid answer.
 
     Raises:
         ConnectionRefusedError: Nothing listens on the port.
@@ -52,9 +52,9 @@ def ask(host: str, port: int) -> Health | None:
         connection.close()
 
 
-def health(told: dict[str, Any]) -> Health:
-    """Return what the answer to the question says."""
-    workspace = told["workspaceOrError"]
+def health(answer: dict[str, Any]) -> Health:
+    """Return the health that an answer to the question reports."""
+    workspace = answer["workspaceOrError"]
     entries = workspace.get("locationEntries", [])
     errors = [error for error in (workspace, *(entry["locationOrLoadError"] for entry in entries)) if error]
     return Health(
@@ -62,13 +62,13 @@ def health(told: dict[str, Any]) -> Health:
         load_error=next((_reason(error) for error in errors if "message" in error), ""),
         sick_daemons=tuple(
             daemon["daemonType"]
-            for daemon in told["instance"]["daemonHealth"]["allDaemonStatuses"]
+            for daemon in answer["instance"]["daemonHealth"]["allDaemonStatuses"]
             if daemon["required"] and not daemon["healthy"]
         ),
     )
 
 
 def _reason(error: dict[str, Any]) -> str:
-    """Return the first line of what our own code raised; Dagster's error, which it is the cause of, says less."""
-    messages = [str(told["message"]) for told in (*error["causes"], error)]
+    """Return the first line of our own code's error; Dagster's error, which it caused, says less."""
+    messages = [str(each["message"]) for each in (*error["causes"], error)]
     return next((line.strip() for message in messages for line in message.splitlines() if line.strip()), "unknown")

@@ -1,4 +1,4 @@
-"""The server of the UI: Dagster's web server, daemon and code server, started together and stopped together."""
+"""The server of the UI: starts and stops Dagster's web server, daemon and code server together."""
 
 import os
 import signal
@@ -21,30 +21,30 @@ from warehouse.paths import private_folder, require_writable
 _POLL_S = 0.2
 _ASK_EVERY_S = 5.0
 _REFUSED_S = 15.0  # how long nothing may listen on the port
-_PATIENCE_S = 60.0  # how long an answer may fail to come, or say that something is wrong
-_GRACE_S = 60.0  # a step that is deep in native code hears of the end only when it comes back
+_PATIENCE_S = 60.0  # how long answers may be missing or report a fault
+_GRACE_S = 60.0  # a step in native code notices the stop only when it returns
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Stopped(BaseException):
-    """Someone asked the server to stop: Ctrl-C, SIGTERM, or a terminal that was closed."""
+    """A stop was requested: Ctrl-C, SIGTERM, or a closed terminal."""
 
 
 def serve(
     home: Home, host: str, port: int, on_ready: Callable[[str], None], environment: Mapping[str, str] | None = None
 ) -> None:
-    """Serve the UI of a home until someone stops it; runs that it started and that are not over fail then.
+    """Serve the UI of a home until someone stops it; its unfinished runs then fail.
 
     Args:
-        home: The home to show, whose runs use it and no other.
+        home: The home to show; the server's runs use no other.
         host: Address to listen on.
         port: Port to listen on.
-        on_ready: Is told the address of the asset graph once a browser can open it and its assets are there.
-        environment: Variables that the server's processes get besides those of this one.
+        on_ready: Called with the asset graph's address once a browser can open it and its assets are loaded.
+        environment: Variables for the server's processes in addition to this process's.
 
     Raises:
-        WarehouseError: The home may not be written, the port is not to be had, the home is served already, the
-            definitions cannot be loaded, or the web server or the daemon has died.
+        WarehouseError: The home is not writable, the port is not available, the home is served already, the definitions
+            cannot be loaded, or the web server or the daemon has died.
     """
     require_writable(home.root)
     _check_port(host, port)
@@ -57,14 +57,14 @@ def _serve(home: Home, host: str, port: int, on_ready: Callable[[str], None], en
     process = _start(home, host, port, environment)
     try:
         _wait_until_ready(process, host, port)
-        shown = f"[{host}]" if ":" in host else host
-        on_ready(f"http://{shown}:{port}/asset-groups")
+        url_host = f"[{host}]" if ":" in host else host
+        on_ready(f"http://{url_host}:{port}/asset-groups")
         _watch(process, host, port)
     except _Stopped:
         pass
     finally:
         for each in _SIGNALS:
-            signal.signal(each, signal.SIG_IGN)  # a second Ctrl-C must not leave half of the processes behind
+            signal.signal(each, signal.SIG_IGN)  # a second Ctrl-C must not leave processes behind
         _end(process)
         for each, handler in before.items():
             signal.signal(each, handler)
@@ -87,7 +87,7 @@ def _check_port(host: str, port: int) -> None:
 
 @contextmanager
 def _only_server(home: Home) -> Iterator[None]:
-    """Hold the lock of the one server that a home may have, and clear away what one that was killed left behind."""
+    """Hold the server lock of the home, and fail the runs of a killed server."""
     with ExitStack() as stack:
         try:
             stack.enter_context(server_lock(home))
@@ -100,31 +100,31 @@ def _only_server(home: Home) -> Iterator[None]:
 
 def _start(home: Home, host: str, port: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     directory = prepare_instance(home)
-    home.incoming.mkdir(exist_ok=True)  # so that people find where to drop files
-    own = {"STOCKROOM_HOME": str(home.root), "DAGSTER_HOME": str(directory), **_python_path()}
+    home.incoming.mkdir(exist_ok=True)  # so that users find where to drop files
+    home_variables = {"STOCKROOM_HOME": str(home.root), "DAGSTER_HOME": str(directory), **_python_path()}
     command = ["-W", "ignore:Function `dev_command`", "-m", "dagster", "dev", "--log-level", "warning"]
-    where = ["-w", str(directory / "workspace.yaml"), "-h", host, "-p", str(port)]
+    options = ["-w", str(directory / "workspace.yaml"), "-h", host, "-p", str(port)]
     return subprocess.Popen(
-        [sys.executable, *command, *where],
-        env={**os.environ, **environment, **own},
-        cwd=private_folder(),  # Dagster heeds a .env, dagster.yaml and pyproject.toml where it is started
-        start_new_session=True,  # Ctrl-C reaches this process alone, which then ends all of them in order
+        [sys.executable, *command, *options],
+        env={**os.environ, **environment, **home_variables},
+        cwd=private_folder(),  # Dagster reads .env, dagster.yaml and pyproject.toml from its working directory
+        start_new_session=True,  # Ctrl-C reaches only this process, which then ends the others in order
     )
 
 
 def _python_path() -> dict[str, str]:
-    """Return the variables by which the server's processes find the modules that this one finds, and no others.
+    """Return the variables that give the server's processes the import path of this process.
 
-    Python's -m would put the folder that it is started in first on the path, where another `models` may lie. Dagster takes
-    what is first on the path away before it loads definitions: an empty folder is.
+    Python's -m would put the working directory first on the path, where another `models` may lie. Dagster removes the first
+    entry of the path before it loads definitions, so that entry is an empty folder.
     """
-    given = os.environ.get("PYTHONPATH")
-    places = [] if given is None else [os.path.abspath(place) for place in given.split(os.pathsep)]
+    path = os.environ.get("PYTHONPATH")
+    places = [] if path is None else [os.path.abspath(place) for place in path.split(os.pathsep)]
     return {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join([str(private_folder()), *places])}
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], host: str, port: int) -> None:
-    """Wait until the pages are there, the definitions are loaded and the daemon has given a sign of life."""
+    """Wait until the pages answer, the definitions are loaded and the daemon has given a sign of life."""
     while True:
         _require_alive(process)
         with suppress(ConnectionRefusedError):
@@ -137,10 +137,10 @@ def _wait_until_ready(process: subprocess.Popen[bytes], host: str, port: int) ->
 
 
 def _watch(process: subprocess.Popen[bytes], host: str, port: int) -> NoReturn:
-    """Look after the server until a part of it has died.
+    """Monitor the server until a part of it has died.
 
     Raises:
-        WarehouseError: It names the part.
+        WarehouseError: A part has died; the message names it.
     """
     well_at = asked_at = time.monotonic()
     while True:
@@ -160,7 +160,7 @@ def _watch(process: subprocess.Popen[bytes], host: str, port: int) -> NoReturn:
 
 
 def _require_alive(process: subprocess.Popen[bytes]) -> None:
-    """Dagster's own process ends within seconds when its web server or its daemon has."""
+    """Check Dagster's own process, which ends within seconds after its web server or its daemon."""
     if process.poll() is not None:
         raise WarehouseError(
             "Dagster ended by itself, or a part of it did", "see what it wrote above, and start it again"
@@ -188,11 +188,11 @@ def _not_loaded(reason: str) -> WarehouseError:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End all processes of the server, those of running runs too."""
+    """End all processes of the server, including those of its runs."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
         process.wait(_GRACE_S)
     with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # nothing is left by now, unless it hangs
+        os.killpg(process.pid, signal.SIGKILL)  # only a hanging process is left by now
     process.wait()

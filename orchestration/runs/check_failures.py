@@ -1,4 +1,4 @@
-"""Failed checks: what stopped a run, in the one line that people and programs are told."""
+"""Failed checks: the one-line error that says why a run stopped."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,38 +9,38 @@ from warehouse.errors import WarehouseError
 
 
 @contextmanager
-def told_of_checks(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
-    """Turn Dagster's complaint about a blocking check into what the check found.
+def explain_failed_checks(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
+    """Replace Dagster's error about a blocking check by one that describes the failure.
 
     Raises:
         WarehouseError: A blocking check of the run failed; the message names the table, the broken rules and some keys. Or
-            Dagster complained of something else; the message is its own.
+            Dagster raised another error; the message is Dagster's.
     """
     try:
         yield
     except dg.DagsterError as error:
-        failed = _failed(instance, run_id)
-        if not failed:
-            # The UI has no scratch runs.
-            seen = "" if instance.is_ephemeral else f"see run {run_id[:8]} in stockroom ui"
-            raise WarehouseError(f"the run stopped: {' '.join(str(error).split())}", seen) from error
+        failures = _failed_checks(instance, run_id)
+        if not failures:
+            # The UI does not show runs of an ephemeral instance.
+            hint = "" if instance.is_ephemeral else f"see run {run_id[:8]} in stockroom ui"
+            raise WarehouseError(f"the run stopped: {' '.join(str(error).split())}", hint) from error
         hint = "what depends on it was not made, and searches answer as before"
-        if any(one.asset_key.path[0] != "vectors" for one in failed):  # those say themselves what mends them
+        if any(one.asset_key.path[0] != "vectors" for one in failures):  # vector checks name their own fix
             hint += (
                 "; look at the rows with stockroom sql, bring better ones in with stockroom build --raw DIR or "
                 "stockroom apply FILE"
             )
-        raise WarehouseError(f"the run stopped: {'; '.join(map(_line, failed))}", hint) from error
+        raise WarehouseError(f"the run stopped: {'; '.join(map(_line, failures))}", hint) from error
 
 
-def _failed(instance: dg.DagsterInstance, run_id: str) -> list[dg.AssetCheckEvaluation]:
-    """Return what the blocking checks of a run found that failed."""
+def _failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[dg.AssetCheckEvaluation]:
+    """Return the evaluations of the run's failed blocking checks."""
     events = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     evaluations = [entry.get_dagster_event().asset_check_evaluation_data for entry in events]
     return [one for one in evaluations if one.blocking and not one.passed]
 
 
-def _line(found: dg.AssetCheckEvaluation) -> str:
-    """Return table, check, and what it found."""
-    told = f": {found.description}" if found.description else ""
-    return f"{'.'.join(found.asset_key.path)} fails the check {found.check_name}{told}"
+def _line(evaluation: dg.AssetCheckEvaluation) -> str:
+    """Return the table, the check and its description of the failure."""
+    description = f": {evaluation.description}" if evaluation.description else ""
+    return f"{'.'.join(evaluation.asset_key.path)} fails the check {evaluation.check_name}{description}"

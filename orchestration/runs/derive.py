@@ -1,4 +1,4 @@
-"""Derivation: a job's assets run on a scratch home, in a Dagster instance that is forgotten."""
+"""Derivation: runs a job's assets on a scratch home, in an ephemeral Dagster instance."""
 
 import dagster as dg
 
@@ -10,7 +10,7 @@ def derive(run_context: RunContext, job: str) -> None:
     """Run every asset and check of a job, one after another.
 
     Raises:
-        WarehouseError: A blocking check failed; the message says of what table and why.
+        WarehouseError: A blocking check failed; the message names the table and the reason.
     """
     with dg.DagsterInstance.ephemeral() as instance:
         execute(run_context, job, instance)

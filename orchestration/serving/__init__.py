@@ -1,6 +1,6 @@
 """Answers from the live release: search and lookup.
 
-`from orchestration.serving import Searcher, Lookup` loads each of them when it is first asked for.
+`from orchestration.serving import Searcher, Lookup` imports each class on its first use.
 """
 
 from importlib import import_module

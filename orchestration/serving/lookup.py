@@ -1,4 +1,4 @@
-"""The lookup: keys in, features out, as the live release was built with them. It needs neither Dagster nor torch."""
+"""The lookup: returns by key the features that the live release was built with. It needs neither Dagster nor torch."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,14 +15,14 @@ from warehouse.features.offline_store import Entity
 from warehouse.home import Home
 from warehouse.serving.release_log import Release
 
-_NAMED = 3
+_MAX_NAMES = 3
 _TABLES = {"product": "features.products", "query": "features.queries"}
 
 
 class Lookup:
-    """Answer from the release that was live when it was opened or last refreshed. Threads may share it.
+    """Look up features in the release that was live at opening or at the last refresh. Threads may share a lookup.
 
-    The home is given by its path, with the settings that hold for it, or as an open one.
+    `home` is a path, opened with the settings that hold for it, or an open home.
 
     Raises:
         WarehouseError: There is no release yet.
@@ -40,11 +40,11 @@ class Lookup:
     def products(self, keys: Sequence[str], at: datetime | None = None) -> list[dict[str, Any]]:
         """Return title, brand, color and all features of products, in the order of their keys (`locale:product_id`).
 
-        time-series features stand as `table.column`; they are those in force at the release's as-of time, unless a time `at` is
-        given: then the lake is asked for them, which takes a good deal longer.
+        Time-series features are named `table.column`. They are those in force at the release's as-of time, or at time `at`:
+        then they are read from the lake, which takes much longer.
 
         Raises:
-            WarehouseError: The release has no such product, or a time is given and no feature view of products is declared.
+            WarehouseError: The release has no such product, or `at` is given and no feature view of products is declared.
         """
         return self.features("product", keys, at)
 
@@ -55,11 +55,11 @@ class Lookup:
     def features(self, entity: Entity, keys: Sequence[str], at: datetime | None = None) -> list[dict[str, Any]]:
         """Return the features of products or of queries, by key."""
         release = self.release
-        found = self._home.online.rows(entity, release.snapshot, keys)
-        there = [row for row in found if row is not None]
-        if len(there) < len(found):
-            raise self._unknown(entity, release, [key for key, row in zip(keys, found, strict=True) if row is None])
-        return there if at is None else self._at(entity, release, there, at)
+        rows = self._home.online.rows(entity, release.snapshot, keys)
+        existing_rows = [row for row in rows if row is not None]
+        if len(existing_rows) < len(rows):
+            raise self._unknown(entity, release, [key for key, row in zip(keys, rows, strict=True) if row is None])
+        return existing_rows if at is None else self._at(entity, release, existing_rows, at)
 
     def _at(self, entity: Entity, release: Release, rows: list[dict[str, Any]], at: datetime) -> list[dict[str, Any]]:
         keys = pl.DataFrame({"key": [row["key"] for row in rows]}, schema={"key": pl.String})
@@ -71,14 +71,15 @@ class Lookup:
                 f"release {release.release} has no time-series {entity} features that a time could change",
                 "look up without a time, or declare such features and build",
             )
-        return [row | then for row, then in zip(rows, frame.iter_rows(named=True), strict=True)]
+        return [row | features for row, features in zip(rows, frame.iter_rows(named=True), strict=True)]
 
     def _unknown(self, entity: Entity, release: Release, keys: list[str]) -> WarehouseError:
-        named = ", ".join(repr(key) for key in keys[:_NAMED]) + (
-            f" and {len(keys) - _NAMED} more" * (len(keys) > _NAMED)
+        names = ", ".join(repr(key) for key in keys[:_MAX_NAMES]) + (
+            f" and {len(keys) - _MAX_NAMES} more" * (len(keys) > _MAX_NAMES)
         )
-        near = self._home.online.near(entity, release.snapshot, keys[0])
-        ask = f'list keys with: stockroom sql "SELECT key FROM {_TABLES[entity]} LIMIT 10"'
+        near_keys = self._home.online.near(entity, release.snapshot, keys[0])
+        hint = f'list keys with: stockroom sql "SELECT key FROM {_TABLES[entity]} LIMIT 10"'
         return WarehouseError(
-            f"release {release.release} has no {entity} {named}", f"did you mean {', '.join(near)}?" if near else ask
+            f"release {release.release} has no {entity} {names}",
+            f"did you mean {', '.join(near_keys)}?" if near_keys else hint,
         )

@@ -1,4 +1,4 @@
-"""The searcher: a query in, products out, from exactly one release. It needs neither Dagster nor torch."""
+"""The searcher: returns products for a query, from exactly one release. It needs neither Dagster nor torch."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -22,12 +22,12 @@ from warehouse.home import Home
 from warehouse.serving.release_log import Release
 from warehouse.transform.text_cleaning import clean_text
 
-_ASKED = dict.fromkeys(KNOWN_AT_SEARCH, pl.String)
+_QUERY_SCHEMA = dict.fromkeys(KNOWN_AT_SEARCH, pl.String)
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One product found: rank from 1, score the cosine of query and product vector."""
+    """One product of a search result: rank from 1, score is the cosine of query and product vector."""
 
     rank: int
     key: str
@@ -42,13 +42,13 @@ class Hit:
 
 
 class Searcher:
-    """Answer queries from the release that was live when it was opened or last refreshed, or from another that is given.
+    """Answer queries from one release: the one that was live at opening or at the last refresh, or `release`.
 
-    It stays with that release whatever is published, rolled back or written meanwhile. The home is given by its path, with
-    the settings that hold for it, its encoder's too, or as an open one.
+    A searcher keeps its release whatever is published, rolled back or written meanwhile. `home` is a path, opened with the
+    settings that hold for it, the encoder's included, or an open home.
 
     Raises:
-        WarehouseError: There is no release yet, or something of the release is gone.
+        WarehouseError: There is no release yet, or a part of the release was deleted.
     """
 
     def __init__(
@@ -71,11 +71,11 @@ class Searcher:
         return release
 
     def move_to(self, release: Release) -> None:
-        """Answer from a release that is given, live or not, from now on."""
+        """Answer from this release from now on, whether it is live or not."""
         directory = self._home.models / release.model_id
         encoder, tower = self._open_encoder(release), QueryTower.load(directory)
         features = QueryFeatures(pl.read_parquet(read_file(directory, read_manifest(directory), VOCABULARY_FILE)))
-        # none of them without the others
+        # set together: an error above leaves the searcher at its old release
         self.release, self._encoder, self._tower, self._features = release, encoder, tower, features
 
     def search(
@@ -87,33 +87,33 @@ class Searcher:
         context: str | None = None,
         at: datetime | None = None,
     ) -> list[Hit]:
-        """Return the `k` products nearest to the query, best first; of all locales when none is given.
+        """Return the `k` products nearest to the query, best first; from all locales if `locale` is None.
 
-        time-series features of the query and of the `context` that it is asked in are those in force at the time `at`, by
-        default at the release's as-of time, which product vectors always keep to.
+        Time-series features of the query and of its `context` are those in force at time `at`, by default at the release's
+        as-of time. Product vectors always use the as-of time.
 
         Raises:
-            WarehouseError: Nothing is left of the query once it is cleaned, the locale has no products, the context is
-                unknown, or context or time are given and the model reads nothing that they could change.
+            WarehouseError: The cleaned query is empty, the locale has no products, the context is unknown, or context or
+                time are given and the model reads no features that they could change.
         """
         text = clean_text(query)
         if text is None:
             raise WarehouseError("the query is blank", "type some words to search for")
         features = self._features_of(text, locale, context, at)
         vector = self._tower(self._encoder.encode([query_text(text)]), features)[0]  # (dim,)
-        found = self._home.vectors.search(self.release.vector_table, self.release.vector_version, vector, k, locale)
-        if found.is_empty():
+        matches = self._home.vectors.search(self.release.vector_table, self.release.vector_version, vector, k, locale)
+        if matches.is_empty():
             raise WarehouseError(
                 f"release {self.release.release} has no products" + (f" of locale {locale!r}" if locale else ""),
                 "search without a locale, or list those there are: SELECT DISTINCT locale FROM vectors.products",
             )
-        return [Hit(**row) for row in found.iter_rows(named=True)]
+        return [Hit(**row) for row in matches.iter_rows(named=True)]
 
     def _features_of(self, text: str, locale: str | None, context: str | None, at: datetime | None) -> pl.DataFrame:
-        """Return what the query tower reads of one cleaned query besides its vector."""
-        features = self._features(pl.DataFrame([("query", locale, text)], schema=_ASKED, orient="row"))
+        """Return the query tower's features of one cleaned query."""
+        features = self._features(pl.DataFrame([("query", locale, text)], schema=_QUERY_SCHEMA, orient="row"))
         if set(self._tower.features.spec.columns) <= set(features.columns):
-            # No time-series ones: the lake need not be opened.
+            # No time-series features: the lake need not be opened.
             if context is not None or at is not None:
                 raise WarehouseError(
                     f"release {self.release.release} reads no time-series features of queries or contexts",
@@ -127,7 +127,7 @@ class Searcher:
             return point_in_time.add_asked_features(connection, features, [key], context, at)
 
     def _open_encoder(self, release: Release) -> Encoder:
-        """Return the encoder that the release was made with: the one at hand, the exported one, else by the settings."""
+        """Return the release's encoder: the open one, else the exported one, else the one that the settings name."""
         if hasattr(self, "release") and self.release.encoder_fingerprint == release.encoder_fingerprint:
             return self._encoder
         folder = self._home.encoders / release.encoder_fingerprint

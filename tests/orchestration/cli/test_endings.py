@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from models.errors import ModelError
-from orchestration.cli.endings import run, told
+from orchestration.cli.endings import error_line, run
 from warehouse.errors import WarehouseError
 
 
@@ -29,7 +29,7 @@ def test_an_exit_keeps_its_status_and_says_no_more(code, status, capsys):
 def test_our_own_errors_are_told_by_problem_and_hint(kind, capsys):
     assert run(ends(kind("it is gone", "bring it back"))) == 1
     assert capsys.readouterr().err == "error: it is gone; bring it back\n"
-    assert told(kind("it is gone")) == "error: it is gone"
+    assert error_line(kind("it is gone")) == "error: it is gone"
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_our_own_errors_are_told_by_problem_and_hint(kind, capsys):
     ],
 )
 def test_what_the_machine_refuses_is_no_fault_of_the_program(error, line):
-    assert told(error) == line
+    assert error_line(error) == line
 
 
 def test_any_other_error_is_one_line_however_many_it_has(capsys):

@@ -7,7 +7,7 @@ from sqlalchemy.exc import OperationalError
 from orchestration.config.open_context import open_home
 from orchestration.config.settings import load_settings
 from orchestration.instance.dagster_instance import open_instance, prepare_instance
-from orchestration.instance.event_log import KeptEventLog
+from orchestration.instance.event_log import PooledEventLog
 
 RUN = "7b4f5c1e-0000-4000-8000-000000000002"
 
@@ -34,8 +34,8 @@ def run(instance, run_id=RUN):
 
 def test_a_reader_of_dagsters_own_sees_what_is_written_while_the_writer_is_open(home):
     with open_instance(home) as instance, dg.DagsterInstance.from_config(str(home.dagster)) as ui:
-        assert isinstance(instance.event_log_storage, KeptEventLog)
-        assert not isinstance(ui.event_log_storage, KeptEventLog)
+        assert isinstance(instance.event_log_storage, PooledEventLog)
+        assert not isinstance(ui.event_log_storage, PooledEventLog)
         run(instance)
         assert [each.dagster_event_type for each in ui.all_logs(RUN)] == [
             each.dagster_event_type for each in instance.all_logs(RUN)
@@ -52,11 +52,11 @@ def test_many_runs_keep_few_files_open(home):
     with open_instance(home) as instance:
         for each in runs:
             run(instance, each)
-        assert len(instance.event_log_storage._kept) <= 4
+        assert len(instance.event_log_storage._connections) <= 4
         for each in runs:
             assert instance.get_latest_materialization_event(products.key).run_id == runs[-1]
             assert len(instance.all_logs(each)) == len(instance.all_logs(runs[0]))
-    assert not instance.event_log_storage._kept
+    assert not instance.event_log_storage._connections
 
 
 def test_what_failed_is_undone_and_the_next_event_is_written(home):

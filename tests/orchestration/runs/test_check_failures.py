@@ -3,7 +3,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from orchestration.runs.check_failures import told_of_checks
+from orchestration.runs.check_failures import explain_failed_checks
 from warehouse.errors import WarehouseError
 
 RUN = "7b4f5c1e-0000-4000-8000-000000000001"
@@ -40,7 +40,7 @@ def stopped_by(asset: dg.AssetsDefinition, *checks: dg.AssetChecksDefinition) ->
     with (
         dg.DagsterInstance.ephemeral() as instance,
         pytest.raises(WarehouseError) as stopped,
-        told_of_checks(instance, RUN),
+        explain_failed_checks(instance, RUN),
     ):
         job.execute_in_process(instance=instance, run_id=RUN)
     return stopped.value
@@ -61,11 +61,15 @@ def test_no_better_rows_are_asked_for_where_it_is_the_index_that_fails() -> None
 def test_other_complaints_of_dagster_are_passed_on_and_point_to_a_run_that_the_ui_has(tmp_path: Path) -> None:
     for instance in (dg.DagsterInstance.local_temp(str(tmp_path)), dg.DagsterInstance.ephemeral()):
         stopped = pytest.raises(WarehouseError, match="the run stopped: no such thing")
-        with instance, stopped as complaint, told_of_checks(instance, RUN):
+        with instance, stopped as complaint, explain_failed_checks(instance, RUN):
             raise dg.DagsterInvariantViolationError("no such\n thing")
         assert complaint.value.hint == ("" if instance.is_ephemeral else f"see run {RUN[:8]} in stockroom ui")
 
 
 def test_an_error_of_an_asset_is_left_as_it_is() -> None:
-    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(ZeroDivisionError), told_of_checks(instance, RUN):
+    with (
+        dg.DagsterInstance.ephemeral() as instance,
+        pytest.raises(ZeroDivisionError),
+        explain_failed_checks(instance, RUN),
+    ):
         raise ZeroDivisionError
