@@ -152,7 +152,7 @@ def vacuum_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING if settings.vacuum_cron else dg.DefaultScheduleStatus.STOPPED,
         description="Takes out what no kept release, as-of point or model needs: old versions of vectors, cached embeddings of "
-        "texts that are gone, snapshots of the lake. STOCKROOM_AUTOMATION__CLEAN_CRON turns it on.",
+        "texts that are gone, snapshots of the lake. STOCKROOM_AUTOMATION__VACUUM_CRON turns it on.",
     )
 
 
