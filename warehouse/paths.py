@@ -102,34 +102,34 @@ def check_home(root: Path) -> None:
     Raises:
         WarehouseError: It names the path and says what is wrong with it.
     """
-    whole = root.absolute()
-    name = check_text(str(whole))
-    if len(os.fsencode(whole)) > _LONGEST_BYTES:
+    absolute = root.absolute()
+    name = check_text(str(absolute))
+    if len(os.fsencode(absolute)) > _LONGEST_BYTES:
         raise WarehouseError(
             f"the home's path is longer than {_LONGEST_BYTES:,} bytes: {name[:80]}…", "name a shorter one: --home DIR"
         )
     try:
-        is_directory, is_there = whole.is_dir(), os.path.lexists(whole)
-        blocking = next((parent for parent in whole.parents if os.path.lexists(parent)), whole)
-        if is_there and not is_directory:
-            os.stat(whole)  # a link to nowhere, or in a circle, fails here
+        is_directory, exists = absolute.is_dir(), os.path.lexists(absolute)
+        blocking = next((parent for parent in absolute.parents if os.path.lexists(parent)), absolute)
+        if exists and not is_directory:
+            os.stat(absolute)  # a link to nowhere, or in a circle, fails here
             raise WarehouseError(f"{name} is a file, and a home is a directory", "name a directory: --home DIR")
-        if not is_there and not blocking.is_dir():
+        if not exists and not blocking.is_dir():
             raise WarehouseError(
                 f"{name} cannot be a home: {blocking} is no directory", "name another directory: --home DIR"
             )
-        os.stat(whole if is_there else blocking)
-        os.lstat(whole)
+        os.stat(absolute if exists else blocking)
+        os.lstat(absolute)
     except FileNotFoundError:
-        if os.path.islink(whole):
+        if os.path.islink(absolute):
             raise WarehouseError(
-                f"{name} is a link to {os.readlink(whole)}, which is not there",
+                f"{name} is a link to {os.readlink(absolute)}, which is not there",
                 "make that directory, or correct the link",
             ) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise WarehouseError(f"{name[:200]} cannot be a home: {reason}", "name another directory: --home DIR") from None
-    if is_directory and not os.access(whole, os.R_OK | os.X_OK):
+    if is_directory and not os.access(absolute, os.R_OK | os.X_OK):
         raise WarehouseError(f"{name} may not be read", "become a user who may, or name another home: --home DIR")
 
 
@@ -142,6 +142,6 @@ def check_text(name: str) -> str:
     try:
         name.encode()
     except UnicodeEncodeError:
-        shown = os.fsencode(name).decode(errors="backslashreplace")
-        raise WarehouseError(f"{shown} is not UTF-8", "give the file or directory a name in UTF-8") from None
+        escaped = os.fsencode(name).decode(errors="backslashreplace")
+        raise WarehouseError(f"{escaped} is not UTF-8", "give the file or directory a name in UTF-8") from None
     return name

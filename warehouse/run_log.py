@@ -63,14 +63,14 @@ class Journal:
         The file is replaced as a whole: who reads it meanwhile reads the old one to its end.
         """
         runs = dict.fromkeys(line["run_id"] for line in self._newest_first())
-        kept = {*list(runs)[:keep], *also}
-        gone = len(runs.keys() - kept)
-        if gone and not dry_run:
-            whole = [line for line in self._newest_first() if line["run_id"] in kept]
-            beside = self.path.with_name(f"{self.path.name}.tmp")
-            beside.write_text("".join(f"{_json(line)}\n" for line in reversed(whole)), encoding="utf-8")
-            beside.replace(self.path)
-        return gone
+        kept_runs = {*list(runs)[:keep], *also}
+        removed_count = len(runs.keys() - kept_runs)
+        if removed_count and not dry_run:
+            kept_lines = [line for line in self._newest_first() if line["run_id"] in kept_runs]
+            draft = self.path.with_name(f"{self.path.name}.tmp")
+            draft.write_text("".join(f"{_json(line)}\n" for line in reversed(kept_lines)), encoding="utf-8")
+            draft.replace(self.path)
+        return removed_count
 
     def _newest_first(self) -> Iterator[dict[str, Any]]:
         """Yield the lines from the end of the file on, of which no more is read than is asked for."""

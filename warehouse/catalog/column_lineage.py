@@ -111,8 +111,8 @@ def steps(table: str) -> tuple[Step, ...]:
 
 def time_series_steps(declared: FeatureViews) -> list[Step]:
     """Return the steps to the time-series features: from the columns of their files, and on to what judged pairs see of them."""
-    found = (step for table in declared for step in (*_from_time_series_file(table), *_to_training(table)))
-    return list(dict.fromkeys(found))  # each table leads to the keys of training.point_in_time in the same way
+    all_steps = (step for table in declared for step in (*_from_time_series_file(table), *_to_training(table)))
+    return list(dict.fromkeys(all_steps))  # each table leads to the keys of training.point_in_time in the same way
 
 
 def vector_steps(columns: Iterable[str], text: Iterable[str], feature_views: FeatureViews = ()) -> list[Step]:
@@ -136,14 +136,14 @@ def vector_steps(columns: Iterable[str], text: Iterable[str], feature_views: Fea
 
 def recorded(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Step]]:
     """Return by table the steps to its columns that registry.lineage holds, in the order of its keys."""
-    found: dict[str, list[Step]] = {}
+    steps_by_table: dict[str, list[Step]] = {}
     if tables.exists(connection, "registry.lineage"):
         rows = connection.execute(
             "SELECT table_name, column_name, source_table, source_column, made_by FROM registry.lineage ORDER BY key"
         )
         for row in rows.fetchall():
-            found.setdefault(row[0], []).append(Step(*row))
-    return found
+            steps_by_table.setdefault(row[0], []).append(Step(*row))
+    return steps_by_table
 
 
 def frame(steps: Iterable[Step]) -> pl.DataFrame:
@@ -159,10 +159,10 @@ def _from_file(source_spec: SourceSpec) -> list[Step]:
     """Return the steps from a file's columns: each is taken as it is, and the key is put together from several."""
     made_by = "sources"
     key = [source for _, source in _sources(f"SELECT {source_spec.key_sql} AS key FROM {source_spec.table}")["key"]]
-    found = [Step(source_spec.table, "key", source_spec.file_name, column, made_by) for column in key]
-    found += [Step(source_spec.table, column, source_spec.file_name, column, made_by) for column in source_spec.columns]
+    steps = [Step(source_spec.table, "key", source_spec.file_name, column, made_by) for column in key]
+    steps += [Step(source_spec.table, column, source_spec.file_name, column, made_by) for column in source_spec.columns]
     return [
-        *found,
+        *steps,
         *(
             Step(source_spec.table, INPUT_HASH, source_spec.file_name, column, made_by)
             for column in source_spec.columns
@@ -178,8 +178,8 @@ def _from_time_series_file(table: FeatureView) -> list[Step]:
         [("key", column) for column in (*table.key_columns, "event_time")] + entity + [("event_time", "event_time")]
     )
     sources += [(column.name, column.name) for column in table.columns]
-    found = [Step(contract.table, column, Path(table.file).name, source, made_by) for column, source in sources]
-    return found + _hashed(contract)
+    steps = [Step(contract.table, column, Path(table.file).name, source, made_by) for column, source in sources]
+    return steps + _hashed(contract)
 
 
 def _to_training(table: FeatureView) -> list[Step]:
@@ -190,16 +190,16 @@ def _to_training(table: FeatureView) -> list[Step]:
 
 
 def _from_sql(contract: Contract) -> list[Step]:
-    found_sources, made_by = _sources(tables.sql(contract.table)), f"sql/{contract.table.replace('.', '/')}.sql"
-    missing = [column for column in contract.columns if column not in found_sources]
+    column_sources, made_by = _sources(tables.sql(contract.table)), f"sql/{contract.table.replace('.', '/')}.sql"
+    missing = [column for column in contract.columns if column not in column_sources]
     if missing:
         raise WarehouseError(f"the SQL file has no column {', '.join(missing)}", f"select it in {made_by}")
-    found = [
+    steps = [
         Step(contract.table, column, *source, made_by)
         for column in contract.columns
-        for source in found_sources[column]
+        for source in column_sources[column]
     ]
-    return found + _hashed(contract)
+    return steps + _hashed(contract)
 
 
 def _hashed(contract: Contract) -> list[Step]:

@@ -91,33 +91,33 @@ def features(lake: Lake) -> pl.DataFrame:
         return connection.sql(f"SELECT {columns} FROM registry.features ORDER BY feature").pl()
 
 
-def find(known: pl.DataFrame, name: str) -> dict[str, Any]:
+def find(features: pl.DataFrame, name: str) -> dict[str, Any]:
     """Return the row of the feature called `name`: schema.table.column, table.column, or the column alone if that is enough.
 
     Raises:
         WarehouseError: There is no such feature, or there are several; it names those that are meant or near.
     """
-    names = known["feature"].to_list()
-    meant = [each for each in names if f".{each}".endswith(f".{name}")]
-    if not meant:
-        near = get_close_matches(name.split(".")[-1], known["column_name"].unique().sort().to_list(), cutoff=0.5)
+    names = features["feature"].to_list()
+    matches = [each for each in names if f".{each}".endswith(f".{name}")]
+    if not matches:
+        near = get_close_matches(name.split(".")[-1], features["column_name"].unique().sort().to_list(), cutoff=0.5)
         hint = f"near to it: {', '.join(near)}; " if near else ""
         raise WarehouseError(f"there is no feature {name}", f"{hint}list them all with: stockroom features")
-    if len(meant) > 1:
-        raise WarehouseError(f"{name} is {len(meant)} features", f"name one: {', '.join(meant)}")
-    return known.row(by_predicate=pl.col("feature") == meant[0], named=True)
+    if len(matches) > 1:
+        raise WarehouseError(f"{name} is {len(matches)} features", f"name one: {', '.join(matches)}")
+    return features.row(by_predicate=pl.col("feature") == matches[0], named=True)
 
 
 def values(lake: Lake, table: str, column: str) -> dict[str, Any]:
     """Return what the lake holds of a feature: rows, nulls, distinct values, and the most frequent ones as examples."""
     with lake.reading() as connection:
-        counted = connection.execute(
+        counts = connection.execute(
             f'SELECT count(*), count(*) - count("{column}"), count(DISTINCT "{column}") FROM {table}'
         ).fetchone()
         examples = connection.execute(
             f'SELECT "{column}" FROM {table} WHERE "{column}" IS NOT NULL GROUP BY ALL ORDER BY count(*) DESC, 1 LIMIT {EXAMPLES}'
         ).pl()
-    rows, nulls, distinct = counted or (0, 0, 0)
+    rows, nulls, distinct = counts or (0, 0, 0)
     return {
         "rows": rows,
         "nulls": nulls,

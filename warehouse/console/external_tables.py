@@ -43,13 +43,13 @@ class LazyDataset(ds.Dataset):  # type: ignore[misc]
 
     def scanner(self, columns: Sequence[str] | None = None, filter: Any = None, **_: object) -> ds.Scanner:
         """Load `columns` and keep the rows that `filter` wants."""
-        wanted = self._schema.names if columns is None else list(columns)
+        names = self._schema.names if columns is None else list(columns)
         try:
-            loaded = self._table.load(wanted)
+            loaded = self._table.load(names)
         except WarehouseError as error:
             self.failure = error
             raise
-        return ds.dataset(loaded).scanner(columns=wanted, filter=filter)
+        return ds.dataset(loaded).scanner(columns=names, filter=filter)
 
 
 def attach_outside(connection: duckdb.DuckDBPyConnection, name: str, table: OutsideTable) -> LazyDataset:

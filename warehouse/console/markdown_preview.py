@@ -12,8 +12,8 @@ def preview(connection: duckdb.DuckDBPyConnection, table: str, since: int | None
 
     With `since`, of those that were written after that snapshot of the lake: no older file is opened.
     """
-    written = "" if since is None else f"WHERE snapshot_id > {since} "
-    cursor = connection.execute(f"SELECT * FROM {table} {written}LIMIT {_ROWS}")
+    condition = "" if since is None else f"WHERE snapshot_id > {since} "
+    cursor = connection.execute(f"SELECT * FROM {table} {condition}LIMIT {_ROWS}")
     return markdown_table([column[0] for column in cursor.description], cursor.fetchall())
 
 

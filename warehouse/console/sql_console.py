@@ -77,8 +77,8 @@ def query(
             ) from error
         except duckdb.IOException as error:
             failed = next((table.failure for table in opened if table.failure), None)
-            lost = "a file of the lake is lost or damaged: put a copy of the home in its place"
-            raise failed or WarehouseError(_one_line(error), lost) from error
+            hint = "a file of the lake is lost or damaged: put a copy of the home in its place"
+            raise failed or WarehouseError(_one_line(error), hint) from error
         except duckdb.Error as error:
             failed = next((table.failure for table in opened if table.failure), None)
             raise failed or WarehouseError(
@@ -124,12 +124,12 @@ def _time_limit(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterat
     Raises:
         WarehouseError: The time was over.
     """
-    done, late = threading.Event(), threading.Event()
+    ended, expired = threading.Event(), threading.Event()
 
     def watch() -> None:
-        if not done.wait(seconds):
-            late.set()
-            while not done.wait(_WAIT_S):  # again and again: an interrupt between two statements is forgotten
+        if not ended.wait(seconds):
+            expired.set()
+            while not ended.wait(_WAIT_S):  # again and again: an interrupt between two statements is forgotten
                 connection.interrupt()
 
     watcher = threading.Thread(target=watch, name="sql-time-limit", daemon=True)
@@ -137,13 +137,13 @@ def _time_limit(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterat
     try:
         yield
     except duckdb.InterruptException as error:
-        if not late.is_set():
+        if not expired.is_set():
             raise
         raise WarehouseError(
             f"the query ran longer than {seconds:g} s", "make it smaller, or raise the setting sql.timeout_s"
         ) from error
     finally:
-        done.set()
+        ended.set()
         watcher.join()
 
 
@@ -158,8 +158,8 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str |
 def _describe(connection: duckdb.DuckDBPyConnection, outside: Mapping[str, OutsideTable]) -> pl.DataFrame:
     tables = _tables(connection)
     counts = " UNION ALL ".join(f'SELECT count(*) FROM "{schema}"."{name}"' for schema, name, _ in tables)
-    counted = [count for (count,) in connection.execute(counts).fetchall()] if tables else []
-    rows = [(f"{schema}.{name}", count, text) for (schema, name, text), count in zip(tables, counted, strict=True)]
+    row_counts = [count for (count,) in connection.execute(counts).fetchall()] if tables else []
+    rows = [(f"{schema}.{name}", count, text) for (schema, name, text), count in zip(tables, row_counts, strict=True)]
     rows += [(name, table.rows(), table.description) for name, table in outside.items()]
     return pl.DataFrame(rows, {"table": pl.String, "rows": pl.Int64, "description": pl.String}, orient="row")
 

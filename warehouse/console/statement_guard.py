@@ -35,7 +35,7 @@ SYSTEM_VIEWS = frozenset(
     {("information_schema", view) for view in ("tables", "columns", "schemata")}
     | {(view,) for view in ("duckdb_tables", "duckdb_columns", "duckdb_views", "duckdb_schemas", "duckdb_types")}
 )
-_SHOWN = frozenset({"tables", "databases", "schemas", "variables", "__show_tables_expanded"})
+_LISTINGS = frozenset({"tables", "databases", "schemas", "variables", "__show_tables_expanded"})
 _PLAIN = re.compile(r"[\w $-]+")  # a name that cannot be a file's: DuckDB would read 'x.parquet' as one
 _GAP = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)"
 _EXPLAIN = re.compile(
@@ -83,8 +83,8 @@ def parse(sql: str) -> Statement:
     for node in nodes:
         _check(node)
     own = {entry["key"].lower() for node in nodes for entry in node.get("cte_map", {}).get("map", ())}
-    named = {_name(node) for node in nodes if node.get("type") == "BASE_TABLE"}
-    for name in named:
+    table_names = {_name(node) for node in nodes if node.get("type") == "BASE_TABLE"}
+    for name in table_names:
         if not all(_PLAIN.fullmatch(part) for part in name):
             raise WarehouseError(
                 f"{'.'.join(name)} is a file's name or address, and stockroom sql reads tables alone",
@@ -94,7 +94,7 @@ def parse(sql: str) -> Statement:
         sql=text,
         explains=options is not None,
         lists_tables=options is None and _shows_tables(tree),
-        tables=frozenset(name for name in named if len(name) > 1 or name[0] not in own),
+        tables=frozenset(name for name in table_names if len(name) > 1 or name[0] not in own),
     )
 
 
@@ -158,9 +158,9 @@ def _check(node: dict[str, Any]) -> None:
                 f"allowed are: {', '.join(sorted(TABLE_FUNCTIONS))}",
             )
     elif kind == "SHOW_REF" and "query" not in node and node.get("show_type") != "SHOW_FROM":
-        shown = str(node.get("table_name", "")).strip('"').lower()
-        if shown not in _SHOWN:
-            raise WarehouseError(f"SHOW {shown} is not allowed in stockroom sql", "see the tables with: SHOW TABLES")
+        listing = str(node.get("table_name", "")).strip('"').lower()
+        if listing not in _LISTINGS:
+            raise WarehouseError(f"SHOW {listing} is not allowed in stockroom sql", "see the tables with: SHOW TABLES")
     elif "function_name" in node:
         function = str(node["function_name"]).lower()
         if function in REFUSED_FUNCTIONS or function.startswith(_INTERNAL_PREFIX):

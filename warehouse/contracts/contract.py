@@ -140,11 +140,11 @@ def _split_rows(contract: Contract, frame: pl.DataFrame) -> tuple[pl.DataFrame, 
 def as_json(contract: Contract) -> pl.Expr:
     """Return the declared columns but the key as one JSON text; a time that no calendar has is null in it."""
     return pl.struct(
-        _shown(name, column) for name, column in contract.columns.items() if name != contract.key
+        _finite(name, column) for name, column in contract.columns.items() if name != contract.key
     ).struct.json_encode()
 
 
-def _shown(name: str, column: dy.Column) -> pl.Expr:
+def _finite(name: str, column: dy.Column) -> pl.Expr:
     if not isinstance(column, dy.Datetime):
         return pl.col(name)
     return pl.when(pl.col(name).is_between(FIRST_TIME, LAST_TIME)).then(name)  # Polars cannot write the infinities

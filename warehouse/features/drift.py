@@ -50,7 +50,7 @@ def record(connection: duckdb.DuckDBPyConnection, contract: Contract, settings: 
         tables.refresh_from(connection, VERSIONS, pl.DataFrame([row]), f"key = {quote(str(row['key']))}")
     if stats(connection, contract.table, version).is_empty():
         with _value_counts(connection, contract):
-            found = connection.execute(
+            rows = connection.execute(
                 tables.sql(STATS.table),
                 {
                     "table_name": contract.table,
@@ -59,7 +59,7 @@ def record(connection: duckdb.DuckDBPyConnection, contract: Contract, settings: 
                     "top_values": settings.top_values,
                 },
             ).pl()
-        tables.refresh_from(connection, STATS, found, _rows_of(contract.table, version))
+        tables.refresh_from(connection, STATS, rows, _rows_of(contract.table, version))
     return stats(connection, contract.table, version)
 
 
@@ -73,7 +73,7 @@ def measure_drift(lake: Lake, trained: Mapping[str, Mapping[str, str]]) -> int:
     Returns:
         The number of comparisons made: those in monitoring.drift already, and a version with itself, are none.
     """
-    made = 0
+    comparisons = 0
     with lake.writing() as connection:
         for table, contract in _watched(connection).items():
             history = versions(connection, table)
@@ -89,8 +89,8 @@ def measure_drift(lake: Lake, trained: Mapping[str, Mapping[str, str]]) -> int:
             if new:
                 with _value_counts(connection, contract):
                     for reference in new:
-                        made += _measure(connection, table, history[-1], reference)
-    return made
+                        comparisons += _measure(connection, table, history[-1], reference)
+    return comparisons
 
 
 def versions(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
@@ -126,12 +126,14 @@ def drifted(drift: pl.DataFrame, settings: MonitoringSettings, threshold: float)
 
 def _watched(connection: duckdb.DuckDBPyConnection) -> dict[str, Contract]:
     """Return the contracts of the tables that are watched in the state of the lake that the connection sees."""
-    known = point_in_time.contracts(connection)
-    return {table: contract for table, contract in known.items() if table in WATCHED or table.startswith("timeseries.")}
+    contracts = point_in_time.contracts(connection)
+    return {
+        table: contract for table, contract in contracts.items() if table in WATCHED or table.startswith("timeseries.")
+    }
 
 
 def _measure(connection: duckdb.DuckDBPyConnection, table: str, version: str, reference: Reference) -> int:
-    found = connection.execute(
+    rows = connection.execute(
         tables.sql(DRIFT.table),
         {
             "table_name": table,
@@ -141,8 +143,8 @@ def _measure(connection: duckdb.DuckDBPyConnection, table: str, version: str, re
             "model_id": reference.model_id,
         },
     ).pl()
-    tables.refresh_from(connection, DRIFT, found, _compared(table, version, reference))
-    return int(found.height > 0)
+    tables.refresh_from(connection, DRIFT, rows, _compared(table, version, reference))
+    return int(rows.height > 0)
 
 
 def _is_measured(connection: duckdb.DuckDBPyConnection, table: str, version: str, reference: Reference) -> bool:

@@ -18,10 +18,10 @@ def queries(lake: Lake, most: int) -> pl.DataFrame:
         return connection.execute(tables.sql("read.mining_queries"), {"queries": most}).pl()
 
 
-def judgements(lake: Lake, asked: pl.DataFrame) -> pl.DataFrame:
+def judgements(lake: Lake, queries: pl.DataFrame) -> pl.DataFrame:
     """Return what is judged of these queries, also under another id of the same text: query_key, product_key, label."""
     with lake.reading() as connection:
-        connection.register("asked", asked)
+        connection.register("mined_queries", queries)
         return connection.sql(tables.sql("read.mining_judgements")).pl()
 
 
@@ -43,8 +43,8 @@ def mined_from(lake: Lake) -> str | None:
     with lake.reading() as connection:
         if not all(tables.exists(connection, contract.table) for contract in (NEGATIVES, MINING)):
             return None
-        found = connection.sql("SELECT inputs FROM training.mining").fetchone()
-    return str(found[0]) if found else None
+        row = connection.sql("SELECT inputs FROM training.mining").fetchone()
+    return str(row[0]) if row else None
 
 
 def write(lake: Lake, negatives: pl.DataFrame, mining: pl.DataFrame) -> dict[str, Mapping[str, int]]:

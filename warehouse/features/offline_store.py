@@ -60,8 +60,8 @@ def rows(
     )
     for start in range(0, max(1, scalar(connection, "SELECT count(*) FROM rows_wanted")), batch_rows):
         part = f"FROM rows_wanted WHERE place BETWEEN {start + 1} AND {start + batch_rows} ORDER BY place"
-        wanted = connection.sql(f"SELECT * EXCLUDE place {part}").pl()
-        yield point_in_time.add_features(connection, wanted, {entity: "key"})
+        batch = connection.sql(f"SELECT * EXCLUDE place {part}").pl()
+        yield point_in_time.add_features(connection, batch, {entity: "key"})
     connection.execute("DROP TABLE rows_wanted")
 
 
@@ -75,13 +75,13 @@ def encoded(
     for part in rows(connection, entity, keys, batch_rows):
         connection.register("part", part)
         listed = ", ".join('"' + name.replace('"', '""') + '"' for name in part.columns)
-        written = connection.execute(
+        rows_as_json = connection.execute(
             'SELECT key, "values", md5(concat(?::VARCHAR, "values"))[:16] AS input_hash '
             f'FROM (SELECT key, json_array({listed})::VARCHAR AS "values" FROM part)',
             [json.dumps(part.columns)],
         ).pl()
         connection.unregister("part")
-        yield part.columns, written
+        yield part.columns, rows_as_json
 
 
 def decoded(connection: duckdb.DuckDBPyConnection, entity: Entity, keys: pl.DataFrame) -> dict[str, dict[str, Any]]:

@@ -54,11 +54,11 @@ def mark(lake: Lake, run_id: str, ended_at: datetime, snapshot: int | None = Non
         snapshot: The snapshot that the run took for the lake's content before it ended; None: that of now.
     """
     snapshot = content_snapshot(lake) if snapshot is None else snapshot
-    known = points(lake)
-    if any(point.snapshot == snapshot for point in known):
+    marked = points(lake)
+    if any(point.snapshot == snapshot for point in marked):
         return snapshot
-    before = known[-1].snapshot if known else 0
-    changed = table_diff.written(lake, before, BOOKKEEPING)
+    previous = marked[-1].snapshot if marked else 0
+    changes = table_diff.written(lake, previous, BOOKKEEPING)
     with lake.writing() as connection:
         tables.ensure(connection, POINTS)
         connection.execute(
@@ -74,7 +74,7 @@ def mark(lake: Lake, run_id: str, ended_at: datetime, snapshot: int | None = Non
                 "rows": present.get(table, 0),
                 **count._asdict(),
             }
-            for table, count in changed.items()
+            for table, count in changes.items()
         ]
         schema = dict.fromkeys(CHANGES.columns, pl.Int64) | dict.fromkeys(("key", "table"), pl.String)
         tables.refresh_from(connection, CHANGES, pl.DataFrame(rows, schema=schema), f"snapshot = {snapshot}")
@@ -86,14 +86,14 @@ def content_snapshot(lake: Lake) -> int:
 
     Bookkeeping does not count.
     """
-    known = points(lake) if lake.exists else []
-    if not known:
+    marked = points(lake) if lake.exists else []
+    if not marked:
         return lake.snapshot()
     with lake.reading() as connection:
         last = change_feed.last_changes(connection)
         newest = snapshot_id(connection)
-    written = [table for table, snapshot in last.items() if snapshot > known[-1].snapshot]
-    return known[-1].snapshot if set(written) <= set(BOOKKEEPING) else newest
+    changed = [table for table, snapshot in last.items() if snapshot > marked[-1].snapshot]
+    return marked[-1].snapshot if set(changed) <= set(BOOKKEEPING) else newest
 
 
 def points(lake: Lake) -> list[Point]:
@@ -119,39 +119,39 @@ def point(lake: Lake, as_of: str | None = None) -> Point:
     Raises:
         WarehouseError: There is no such point; it names those there are, the nearest few where they are many.
     """
-    known = points(lake)
-    if not known:
+    marked = points(lake)
+    if not marked:
         raise WarehouseError(f"no run has ended in {lake.root.parent} yet", "end one with: stockroom build --raw DIR")
     if as_of is None:
-        return known[-1]
+        return marked[-1]
     if re.fullmatch(r"[+-]?\d+", as_of.strip()):
         snapshot = int(as_of)
-        found = [each for each in known if each.snapshot == snapshot]
-        near = sorted(known, key=lambda each: abs(each.snapshot - snapshot))
+        matches = [each for each in marked if each.snapshot == snapshot]
+        near = sorted(marked, key=lambda each: abs(each.snapshot - snapshot))
         problem = f"snapshot {snapshot} is no as-of point: no successful run ended with it, or it was cleaned up"
     else:
         moment = _moment(as_of)
-        found = [each for each in known if each.ended_at <= moment]
-        near = known
+        matches = [each for each in marked if each.ended_at <= moment]
+        near = marked
         problem = f"no run had ended at {utc(moment)}"
-    if not found:
-        named = sorted(near[:_NAMED], key=lambda each: each.snapshot)
-        more = f" and {len(known) - _NAMED} more (list them with: stockroom snapshots)" if len(known) > _NAMED else ""
-        raise WarehouseError(problem, f"there are {', '.join(map(str, named))}{more}")
-    return found[-1]
+    if not matches:
+        nearest = sorted(near[:_NAMED], key=lambda each: each.snapshot)
+        more = f" and {len(marked) - _NAMED} more (list them with: stockroom snapshots)" if len(marked) > _NAMED else ""
+        raise WarehouseError(problem, f"there are {', '.join(map(str, nearest))}{more}")
+    return matches[-1]
 
 
 def history(lake: Lake) -> dict[int, dict[str, Written]]:
     """Return what changed at each as-of point since the one before it, by snapshot and table."""
-    found: dict[int, dict[str, Written]] = {}
+    changes: dict[int, dict[str, Written]] = {}
     with lake.reading() as connection:
         if tables.exists(connection, CHANGES.table):
             rows = connection.execute(
                 f'SELECT snapshot, "table", inserted, updated, deleted FROM {CHANGES.table} ORDER BY key'
             )
             for snapshot, table, *counts in rows.fetchall():
-                found.setdefault(snapshot, {})[table] = Written(*counts)
-    return found
+                changes.setdefault(snapshot, {})[table] = Written(*counts)
+    return changes
 
 
 def snapshots(lake: Lake) -> list[int]:
@@ -174,10 +174,10 @@ def expire(lake: Lake, versions: Sequence[int], sources: Callable[[str], Iterabl
             listed = ", ".join(str(int(version)) for version in versions)
             connection.execute(f"CALL ducklake_expire_snapshots('lake', versions => [{listed}])")
     with lake.writing() as connection:
-        gone = connection.execute("CALL ducklake_cleanup_old_files('lake', cleanup_all => true)").fetchall()
+        files = connection.execute("CALL ducklake_cleanup_old_files('lake', cleanup_all => true)").fetchall()
         # What killed transactions wrote. The write lock is held: nobody is about to commit a file.
-        gone += connection.execute("CALL ducklake_delete_orphaned_files('lake', cleanup_all => true)").fetchall()
-    return len(gone)
+        files += connection.execute("CALL ducklake_delete_orphaned_files('lake', cleanup_all => true)").fetchall()
+    return len(files)
 
 
 def is_kept(lake: Lake, snapshot: int) -> bool:

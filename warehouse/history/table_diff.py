@@ -66,24 +66,24 @@ def difference(lake: Lake, table: str, before: int, after: int, limit: int = 20)
         WarehouseError: There is no such table, or no such snapshot.
     """
     with lake.comparing(before, after) as connection:
-        known = _contracts(connection)
-        if table not in known:
-            raise _unknown(table, known)
-        comparison = _Comparison(connection, known[table], _columns(connection))
+        contracts = _contracts(connection)
+        if table not in contracts:
+            raise _unknown(table, contracts)
+        comparison = _Comparison(connection, contracts[table], _columns(connection))
         if not (comparison.old or comparison.new):
             raise WarehouseError(
                 f"neither snapshot {before} nor snapshot {after} has the table {table}",
                 "see which tables changed when with: stockroom snapshots",
             )
-        written = comparison.counts()
-        by_column = comparison.by_column() if written.updated else {}
+        counts = comparison.counts()
+        by_column = comparison.by_column() if counts.updated else {}
         return Difference(
             table=table,
             before=before,
             after=after,
-            added=written.inserted,
-            removed=written.deleted,
-            changed=written.updated,
+            added=counts.inserted,
+            removed=counts.deleted,
+            changed=counts.updated,
             columns={name: rows for name, rows in by_column.items() if rows},
             columns_added=[name for name in comparison.new if name not in comparison.old and comparison.old],
             columns_removed=[name for name in comparison.old if name not in comparison.new and comparison.new],
@@ -104,8 +104,8 @@ def written(lake: Lake, before: int, without: Collection[str] = ()) -> dict[str,
         for table in changed:
             content = content_sql() if table in CLEANED else INPUT_HASH
             counts[table] = change_feed.count_changes(connection, contracts[table], before, content)
-        newest, dropped = snapshot_id(connection), _dropped(connection, before)
-    compared = {table for table, count in counts.items() if count is None} | (dropped - set(without))
+        newest, dropped_tables = snapshot_id(connection), _dropped_tables(connection, before)
+    compared = {table for table, count in counts.items() if count is None} | (dropped_tables - set(without))
     if compared:
         with lake.comparing(before, newest) as connection:
             columns, contracts = _columns(connection), _contracts(connection)
@@ -114,7 +114,7 @@ def written(lake: Lake, before: int, without: Collection[str] = ()) -> dict[str,
     return {table: count for table in contracts if (count := counts.get(table)) and any(count)}
 
 
-def _dropped(connection: duckdb.DuckDBPyConnection, since: int) -> set[str]:
+def _dropped_tables(connection: duckdb.DuckDBPyConnection, since: int) -> set[str]:
     """Return the tables that were there at a snapshot and are not there any more."""
     rows = connection.execute(
         f"SELECT schema_name || '.' || table_name FROM {_CATALOG}.ducklake_table AS tables "
@@ -161,8 +161,8 @@ class _Comparison:
             if not scalar(self._connection, "SELECT count(*) FROM same"):
                 return
             differ = " OR ".join(self._differs(name) for name in names)
-            found = f'SELECT "{self._key}" FROM {self._both("same")} AND ({differ})'
-            self._connection.execute(f"DELETE FROM same WHERE key IN ({found})")
+            differing_keys = f'SELECT "{self._key}" FROM {self._both("same")} AND ({differ})'
+            self._connection.execute(f"DELETE FROM same WHERE key IN ({differing_keys})")
         if self._shared:
             self._connection.execute("DELETE FROM touched WHERE change = 'changed' AND key IN (FROM same)")
 
@@ -171,8 +171,8 @@ class _Comparison:
         self._connection.execute(
             "CREATE OR REPLACE TEMP TABLE chosen AS SELECT key FROM touched WHERE change = 'changed'"
         )
-        counted = ", ".join(f"count(*) FILTER ({self._differs(name)})" for name in self._shared)
-        row = self._connection.execute(f"SELECT {counted} FROM {self._both('chosen')}").fetchone() or ()
+        counts = ", ".join(f"count(*) FILTER ({self._differs(name)})" for name in self._shared)
+        row = self._connection.execute(f"SELECT {counts} FROM {self._both('chosen')}").fetchone() or ()
         return dict(zip(self._shared, row, strict=True))
 
     def rows(self, limit: int) -> list[RowChange]:
@@ -232,14 +232,14 @@ class _Comparison:
 
 def _columns(connection: duckdb.DuckDBPyConnection) -> Columns:
     """Return the columns of every table in both catalogs and their types, without the input hash."""
-    found: Columns = {}
+    types: Columns = {}
     for catalog, table, name, kind in connection.execute(
         "SELECT database_name, schema_name || '.' || table_name, column_name, data_type FROM duckdb_columns() "
         "WHERE database_name IN ('earlier', 'lake') AND column_name <> ? ORDER BY column_index",
         [INPUT_HASH],
     ).fetchall():
-        found.setdefault((catalog, table), {})[name] = kind
-    return found
+        types.setdefault((catalog, table), {})[name] = kind
+    return types
 
 
 def _contracts(connection: duckdb.DuckDBPyConnection) -> dict[str, Contract]:
@@ -247,11 +247,11 @@ def _contracts(connection: duckdb.DuckDBPyConnection) -> dict[str, Contract]:
     return point_in_time.contracts(connection, "earlier") | point_in_time.contracts(connection)
 
 
-def _unknown(table: str, known: Iterable[str]) -> WarehouseError:
-    near = difflib.get_close_matches(table.lower(), known, n=3, cutoff=0.5)
-    same = [name for name in known if name.split(".")[1] == table.lower().split(".")[-1]]
+def _unknown(table: str, names: Iterable[str]) -> WarehouseError:
+    near = difflib.get_close_matches(table.lower(), names, n=3, cutoff=0.5)
+    same = [name for name in names if name.split(".")[1] == table.lower().split(".")[-1]]
     likely = ", ".join(dict.fromkeys([*near, *same]))
     return WarehouseError(
         f"there is no table {table} to compare",
-        f"did you mean {likely}?" if likely else f"those there are: {', '.join(known)}",
+        f"did you mean {likely}?" if likely else f"those there are: {', '.join(names)}",
     )

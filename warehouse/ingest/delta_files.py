@@ -17,7 +17,7 @@ from warehouse.ingest.sources import (
     SOURCE_SPECS,
     SourceSpec,
     parquet_columns,
-    refuse_alike,
+    refuse_ambiguous_columns,
     refuse_type,
     sha256,
     unreadable,
@@ -118,12 +118,12 @@ class DeltaFile:
         """Return the SQL that names the columns whose value is of another type; those of parquet were refused as a whole."""
         if _is_parquet(self.path):
             return "''"
-        told = (
+        cases = (
             f"CASE WHEN json_type(json, {_place(name)}) NOT IN {('NULL', *_JSON_TYPES[kind])} THEN '{name}' END"
             for name, kind in kinds.items()
             if name in self.columns
         )
-        return f"concat_ws(',', {', '.join(told)})"
+        return f"concat_ws(',', {', '.join(cases)})"
 
 
 def check_deltas(paths: Sequence[Path], now: datetime | None = None) -> list[DeltaFile]:
@@ -148,20 +148,20 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path, now: datetime) -> 
     try:
         kinds = _kinds(connection, path)
         names = parquet_columns(connection, path) if _is_parquet(path) else list(kinds)
-        refuse_alike(path, names, dict.fromkeys((*_PRODUCTS.columns, *_JUDGEMENTS.columns, *_ORDER)))
+        refuse_ambiguous_columns(path, names, dict.fromkeys((*_PRODUCTS.columns, *_JUDGEMENTS.columns, *_ORDER)))
         source_spec = _source_spec(path, kinds)
         _check_columns(connection, path, source_spec, kinds)
     except duckdb.Error as error:
         raise unreadable(path, error) from error
-    known = {*source_spec.columns, *_ORDER}
+    declared = {*source_spec.columns, *_ORDER}
     return DeltaFile(
         path,
         source_spec,
         sha256(path),
         path.stat().st_size,
         now,
-        columns=tuple(name for name in kinds if name in known),
-        new_columns=tuple(name for name in kinds if name not in known and not PANDAS_INDEX.fullmatch(name)),
+        columns=tuple(name for name in kinds if name in declared),
+        new_columns=tuple(name for name in kinds if name not in declared and not PANDAS_INDEX.fullmatch(name)),
     )
 
 
@@ -229,17 +229,17 @@ def _check_columns(
     connection: duckdb.DuckDBPyConnection, path: Path, source_spec: SourceSpec, kinds: dict[str, str]
 ) -> None:
     """Refuse a column of another type, and a file that puts rows in without a column that such a row cannot do without."""
-    wanted = {name: source_spec.contract.sql_type(name) for name in source_spec.columns} | _ORDER
+    types = {name: source_spec.contract.sql_type(name) for name in source_spec.columns} | _ORDER
     for name, kind in kinds.items():
-        if name in wanted and kind != "JSON":
-            refuse_type(connection, path, name, kind, wanted[name])
+        if name in types and kind != "JSON":
+            refuse_type(connection, path, name, kind, types[name])
     missing = [name for name in source_spec.columns if name not in kinds and name not in _OPTIONAL[source_spec.table]]
     if missing:
         op = f"TRY_CAST({_column(path, 'op')} AS VARCHAR)"
-        found = connection.execute(
+        upserts = connection.execute(
             f"SELECT count(*) FROM {_source(path)} WHERE {op} = 'upsert'", {"path": str(plain_path(path))}
         ).fetchone()
-        if found and found[0]:
+        if upserts and upserts[0]:
             raise WarehouseError(
                 f"{path} has upserts and no column {missing[0]}",
                 f"it has {', '.join(kinds)}; an upsert is a whole row: "

@@ -13,7 +13,7 @@ from warehouse.ingest.delta_files import DeltaFile
 from warehouse.ingest.input_rules import arrival_rules
 from warehouse.ingest.sources import unreadable, wrong_type
 from warehouse.lake.lake import connect
-from warehouse.lake.loss_guard import rule_counts, told_rules
+from warehouse.lake.loss_guard import rule_counts, rule_summary
 from warehouse.paths import plain_path
 
 
@@ -48,19 +48,19 @@ def check_rows(file: DeltaFile, batch_rows: int, memory_gb: float) -> None:
     Raises:
         WarehouseError: It names the file, and the rules that all of its rows break.
     """
-    found, violations = 0, [pl.DataFrame(schema=VIOLATION_SCHEMA)]
+    good_count, violations = 0, [pl.DataFrame(schema=VIOLATION_SCHEMA)]
     with connect(memory_gb) as connection:
         for batch in batches(connection, file, batch_rows):
-            found += batch.puts_in.height + batch.takes_out.height
-            violations = violations[:1] if found else [*violations, batch.violations]
-    if not found:
-        raise no_row_left(file, rule_counts(pl.concat(violations)))
+            good_count += batch.puts_in.height + batch.takes_out.height
+            violations = violations[:1] if good_count else [*violations, batch.violations]
+    if not good_count:
+        raise all_rows_refused(file, rule_counts(pl.concat(violations)))
 
 
-def no_row_left(file: DeltaFile, rules: dict[str, int]) -> WarehouseError:
+def all_rows_refused(file: DeltaFile, rules: dict[str, int]) -> WarehouseError:
     """Return the error for a file of which every row breaks a rule, given how many times each was broken."""
     return WarehouseError(
-        f"{file.path}: every row was refused: {told_rules(rules)}",
+        f"{file.path}: every row was refused: {rule_summary(rules)}",
         "nothing was written, and the file is not known: bring it in again once its rows are right",
     )
 

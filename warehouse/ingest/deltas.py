@@ -11,7 +11,7 @@ from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.ingest import late_events
 from warehouse.ingest.delta_files import DeltaFile
-from warehouse.ingest.delta_rows import batches, no_row_left
+from warehouse.ingest.delta_rows import all_rows_refused, batches
 from warehouse.lake import quarantine, tables
 from warehouse.lake.lake import Lake, snapshot_id
 from warehouse.lake.loss_guard import Losses, rule_counts
@@ -84,25 +84,25 @@ def apply_deltas(
     with lake.writing() as connection:
         ensure(connection)
         snapshot = snapshot_id(connection) + 1  # this very commit's: there is one writer at a time
-        done = []
+        applied = []
         losses = Losses(connection)
         for file in files:
             if file.identity in arrived:
-                done.append(passed_over(file, arrived[file.identity]))
+                applied.append(passed_over(file, arrived[file.identity]))
             else:
                 arrived[file.identity] = len(arrived) + 1
-                done.append(_take_in(lake, connection, file, arrived[file.identity], snapshot, losses))
-                if done[-1].refused == done[-1].rows and not is_replay:
-                    raise no_row_left(file, done[-1].rules)
+                applied.append(_take_in(lake, connection, file, arrived[file.identity], snapshot, losses))
+                if applied[-1].refused == applied[-1].rows and not is_replay:
+                    raise all_rows_refused(file, applied[-1].rules)
         if not is_replay:
-            names = {table: _names(files, done, table) for table in losses.tables}
+            names = {table: _names(files, applied, table) for table in losses.tables}
             losses.refuse(names, lake.settings.max_loss_share, allow_loss)
-        return done
+        return applied
 
 
-def _names(files: Sequence[DeltaFile], done: Sequence[Applied], table: str) -> str:
+def _names(files: Sequence[DeltaFile], applied: Sequence[Applied], table: str) -> str:
     """Return the names of the new files that speak of a table."""
-    new = (file.path for file, one in zip(files, done, strict=True) if one.is_new and one.table == table)
+    new = (file.path for file, one in zip(files, applied, strict=True) if one.is_new and one.table == table)
     return ", ".join(map(str, new))
 
 
@@ -143,17 +143,17 @@ def _take_in(
         known = late_events.known(connection, table, changes.select("key").unique())
         resolved = late_events.resolve(changes, known, late_events.watermark(connection, table))
         last = resolved.filter("is_last").join(known.select("key", "present"), on="key")
-        is_there, is_upsert = pl.col("present").is_not_null(), pl.col("op") == "upsert"
+        is_present, is_upsert = pl.col("present").is_not_null(), pl.col("op") == "upsert"
         change = Plan(
-            insert=last.filter(is_upsert & ~is_there).select("key"),
-            update=last.filter(is_upsert & is_there & (pl.col(INPUT_HASH) != pl.col("present"))).select("key"),
-            delete=last.filter(~is_upsert & is_there).select("key"),
+            insert=last.filter(is_upsert & ~is_present).select("key"),
+            update=last.filter(is_upsert & is_present & (pl.col(INPUT_HASH) != pl.col("present"))).select("key"),
+            delete=last.filter(~is_upsert & is_present).select("key"),
         )
         rows = last.filter(is_upsert).join(change.upsert, on="key", how="semi").select("row")
         losses.follow(table, change)
         current = known.drop_nulls("present").select("key", pl.col("present").alias(INPUT_HASH))
-        kept = _upserts(store, rows, lake.settings.batch_rows)
-        written = tables.write(connection, contract, change, current, kept)
+        upserts = _upserts(store, rows, lake.settings.batch_rows)
+        row_counts = tables.write(connection, contract, change, current, upserts)
     late_events.record(connection, table, last, arrival)
     quarantine.add(connection, table, violations, settled=last.select("key"))
     counts = {
@@ -161,9 +161,9 @@ def _take_in(
         "upserts": changes.filter(is_upsert).height,
         "deletes": changes.filter(~is_upsert).height,
         "refused": refused,
-        **written._asdict(),
+        **row_counts._asdict(),
         "unchanged": last.filter(is_upsert).height - change.upsert.height,
-        "unknown": last.filter(~is_upsert & ~is_there).height,
+        "unknown": last.filter(~is_upsert & ~is_present).height,
         "superseded": resolved.filter(~pl.col("is_late") & ~pl.col("is_last")).height,
         "late": resolved.filter("is_late").height,
     }
@@ -205,8 +205,8 @@ def _read(store: duckdb.DuckDBPyConnection, file: DeltaFile, batch_rows: int) ->
 def _upserts(store: duckdb.DuckDBPyConnection, rows: pl.DataFrame, batch_rows: int) -> Iterator[pl.DataFrame]:
     """Yield the kept rows of the given numbers, in batches."""
     if rows.height:
-        store.register("wanted", rows)
-        query = "SELECT * FROM upserts WHERE row IN (FROM wanted)"
+        store.register("row_numbers", rows)
+        query = "SELECT * FROM upserts WHERE row IN (FROM row_numbers)"
         yield from map(pl.DataFrame, store.execute(query).to_arrow_reader(batch_rows))
 
 

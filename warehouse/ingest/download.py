@@ -60,7 +60,7 @@ class Download:
         self,
         folder: Path,
         files: Sequence[RemoteFile] = FILES,
-        on_progress: OnProgress = lambda _file, _done: None,
+        on_progress: OnProgress = lambda _file, _bytes: None,
         on_note: OnNote = lambda _text: None,
     ) -> list[Fetched]:
         """Bring files into a folder. What is there and right is kept; what was begun (`NAME.part`) is gone on with.
@@ -80,7 +80,7 @@ class Download:
             raise WarehouseError(
                 f"{folder} cannot be made a folder: {error.strerror}", "give another: --out DIR"
             ) from error
-        missing = [file for file in files if not _is_there(folder / file.name, file, on_note)]
+        missing = [file for file in files if not _is_complete(folder / file.name, file, on_note)]
         _check_room(folder, missing)
         return [
             self._fetch(folder / file.name, file, on_progress, on_note)
@@ -107,10 +107,10 @@ class Download:
                 os.fsync(opened.fileno())
                 part.rename(path)
         except OSError as error:
-            kept = part.stat().st_size if part.exists() else 0
+            part_bytes = part.stat().st_size if part.exists() else 0
             reason = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror
             raise WarehouseError(
-                f"{part} cannot be written: {reason}; {kept:,} of {file.size_bytes:,} bytes are kept",
+                f"{part} cannot be written: {reason}; {part_bytes:,} of {file.size_bytes:,} bytes are kept",
                 "correct that, then run the same command again: it goes on from there",
             ) from error
         return Fetched(file.name, file.size_bytes, file.sha256, "resumed" if begun.reused else "fetched", came)
@@ -185,7 +185,7 @@ def part_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
-def _is_there(path: Path, file: RemoteFile, on_note: OnNote) -> bool:
+def _is_complete(path: Path, file: RemoteFile, on_note: OnNote) -> bool:
     """Tell whether the right file is there; refuse to write over another."""
     if not path.exists():
         return False
@@ -203,11 +203,11 @@ def _is_there(path: Path, file: RemoteFile, on_note: OnNote) -> bool:
 def _check_room(folder: Path, files: Sequence[RemoteFile]) -> None:
     """Refuse to begin what the disk has no room for."""
     parts = [(file, part_of(folder / file.name)) for file in files]
-    needed = sum(max(0, file.size_bytes - (part.stat().st_size if part.exists() else 0)) for file, part in parts)
+    missing_bytes = sum(max(0, file.size_bytes - (part.stat().st_size if part.exists() else 0)) for file, part in parts)
     free = shutil.disk_usage(folder).free
-    if needed > free:
+    if missing_bytes > free:
         raise WarehouseError(
-            f"{folder} has room for {free / 1e6:,.0f} MB, and {needed / 1e6:,.0f} MB are to come",
+            f"{folder} has room for {free / 1e6:,.0f} MB, and {missing_bytes / 1e6:,.0f} MB are to come",
             "make room, or give a folder on another disk: --out DIR",
         )
 

@@ -21,9 +21,9 @@ def advice(path: Path) -> str:
             head = file.read(_HEAD_BYTES)
     except OSError:
         return "put the file there, and let this user read it"
-    for beginning, told in _KINDS.items():
+    for beginning, remedy in _KINDS.items():
         if head.startswith(beginning):
-            return told
+            return remedy
     if not head or 0 in head:
         every_other = abs(len(head) - 2 * head.count(0)) <= 2  # byte of Latin text in UTF-16
         return _KINDS[b"\xff\xfe"] if head and every_other else _BROKEN

@@ -40,12 +40,12 @@ class FileArchive:
         try:
             with path.open("rb") as source, draft.open("wb") as target:
                 with pa.CompressedOutputStream(pa.PythonFile(target, mode="w"), "zstd") as packed:
-                    found = _copy(source.read, packed.write)
+                    digest = _copy(source.read, packed.write)
                     packed.flush()
-                if found != sha256:
+                if digest != sha256:
                     raise WarehouseError(f"{path} changed while it was read", "wait until it is written, and run again")
-            with draft.open("rb") as written:
-                os.fsync(written.fileno())
+            with draft.open("rb") as draft_file:
+                os.fsync(draft_file.fileno())
             draft.rename(self._path(sha256))
         finally:
             draft.unlink(missing_ok=True)
@@ -57,28 +57,28 @@ class FileArchive:
         Raises:
             WarehouseError: It is not kept, or its copy is damaged.
         """
-        kept = self._path(sha256)
+        copy_path = self._path(sha256)
         hint = "bring a full snapshot in, from which a replay can start: stockroom build --raw DIR"
-        if not kept.exists():
-            raise WarehouseError(f"{kept} is missing", hint)
+        if not copy_path.exists():
+            raise WarehouseError(f"{copy_path} is missing", hint)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with pa.CompressedInputStream(pa.OSFile(str(kept)), "zstd") as packed, path.open("wb") as target:
-                found = _copy(packed.read, target.write)
+            with pa.CompressedInputStream(pa.OSFile(str(copy_path)), "zstd") as packed, path.open("wb") as target:
+                digest = _copy(packed.read, target.write)
         except OSError as error:
-            raise WarehouseError(f"{kept} cannot be read: {error}", hint) from error
-        if found != sha256:
-            raise WarehouseError(f"{kept} is damaged: it holds other bytes than its name says", hint)
+            raise WarehouseError(f"{copy_path} cannot be read: {error}", hint) from error
+        if digest != sha256:
+            raise WarehouseError(f"{copy_path} is damaged: it holds other bytes than its name says", hint)
 
-    def prune(self, needed: Set[str]) -> int:
+    def prune(self, hashes: Set[str]) -> int:
         """Take away every copy but those of the hashes in `needed`, and drafts of killed processes; return how many went."""
-        gone = 0
+        removed_count = 0
         for path in self._files():
-            if path.name.removesuffix(_ENDING) not in needed:
+            if path.name.removesuffix(_ENDING) not in hashes:
                 with suppress(FileNotFoundError):
                     path.unlink()
-                    gone += 1
-        return gone
+                    removed_count += 1
+        return removed_count
 
     def _files(self) -> Iterable[Path]:
         return sorted(self.root.iterdir()) if self.root.is_dir() else []

@@ -48,13 +48,13 @@ class FileRows:
         """
         self._reader, self._file, self._batch_rows = reader, file, batch_rows
         self._aside = f"aside_{file.source_spec.table.replace('.', '_')}"
-        self._held = pl.DataFrame(schema={"row": pl.Int64})
+        self._aside_rows = pl.DataFrame(schema={"row": pl.Int64})
         self.gone = pl.DataFrame(schema={"key": pl.String})
         with _reading(file):
             if present.height:
                 self._compare(present)
             else:
-                self.rows = self._looked_at()
+                self.rows = self._read_all()
                 self.height = self.rows.height
 
     def first_good(self, doubtful: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -75,31 +75,31 @@ class FileRows:
         refused.append(ranked.filter(~is_first).select("key", rule=pl.lit("duplicate_key"), row="json"))
         return ranked.filter(is_first).drop("json"), pl.concat(refused)
 
-    def put_in(self, connection: duckdb.DuckDBPyConnection, wanted: pl.DataFrame) -> None:
+    def insert(self, connection: duckdb.DuckDBPyConnection, rows: pl.DataFrame) -> None:
         """Put the rows named in `wanted` (row, key, input_hash) into the table."""
         insert = f"INSERT INTO {self._file.source_spec.table} BY NAME SELECT * EXCLUDE (row) FROM"
-        if self._holds(wanted):
-            for batch in self._batches(wanted):
+        if self._holds(rows):
+            for batch in self._batches(rows):
                 if batch.height:
                     connection.execute(f"{insert} batch")
         else:
-            with _joined(connection, wanted, self._source()) as query:
+            with _selected(connection, rows, self._source()) as query:
                 connection.execute(f"{insert} ({query})", {"path": str(plain_path(self._file.path))})
 
-    def _batches(self, wanted: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    def _batches(self, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
         """Yield the rows named in `wanted` with the declared columns, and with row, key and input_hash."""
-        if wanted.is_empty():
+        if rows.is_empty():
             return
-        if self._holds(wanted):
+        if self._holds(rows):
             source, parameters = f"SELECT row, unnest(content) FROM {self._aside} WHERE content IS NOT NULL", None
         else:
             source, parameters = self._source(), {"path": str(plain_path(self._file.path))}
-        with _joined(self._reader, wanted, source) as query, _reading(self._file):
+        with _selected(self._reader, rows, source) as query, _reading(self._file):
             yield from map(pl.DataFrame, self._reader.execute(query, parameters).to_arrow_reader(self._batch_rows))
 
-    def _holds(self, wanted: pl.DataFrame) -> bool:
+    def _holds(self, rows: pl.DataFrame) -> bool:
         """Tell whether all of the rows were set aside."""
-        return self._held.height > 0 and wanted.join(self._held, on="row", how="anti").is_empty()
+        return self._aside_rows.height > 0 and rows.join(self._aside_rows, on="row", how="anti").is_empty()
 
     def _source(self, *more: str) -> str:
         source_spec = self._file.source_spec
@@ -115,13 +115,13 @@ class FileRows:
     def _bound(self) -> dict[str, str]:
         return {"path": str(plain_path(self._file.path)), "version": self._file.source_spec.contract.version}
 
-    def _looked_at(self) -> pl.DataFrame:
+    def _read_all(self) -> pl.DataFrame:
         """Return (row, key, input_hash, is_good) of every row, read in batches with those columns that a rule looks at."""
         keeps, columns = self._rules()
-        found = [pl.DataFrame(schema=_ROWS)]
+        frames = [pl.DataFrame(schema=_ROWS)]
         for batch in self._reader.execute(self._hashed(columns), self._bound).to_arrow_reader(self._batch_rows):
-            found.append(pl.DataFrame(batch).select("row", "key", INPUT_HASH, is_good=keeps))
-        return pl.concat(found)
+            frames.append(pl.DataFrame(batch).select("row", "key", INPUT_HASH, is_good=keeps))
+        return pl.concat(frames)
 
     def _compare(self, present: pl.DataFrame) -> None:
         """Set aside what is not present, and take down what may change the table."""
@@ -139,16 +139,16 @@ class FileRows:
         self._reader.unregister("present")
         self.height = scalar(self._reader, f"SELECT count(*) FROM {self._aside}")
         keeps, columns = self._rules()
-        held = [pl.DataFrame(schema={"row": pl.Int64, "is_good": pl.Boolean})]
+        frames = [pl.DataFrame(schema={"row": pl.Int64, "is_good": pl.Boolean})]
         query = f"SELECT row, key, {columns} FROM (SELECT row, key, unnest(content) FROM {self._aside} WHERE content IS NOT NULL)"
         for batch in self._reader.execute(query).to_arrow_reader(self._batch_rows):
-            held.append(pl.DataFrame(batch).select("row", is_good=keeps))
-        aside = pl.concat(held)
+            frames.append(pl.DataFrame(batch).select("row", is_good=keeps))
+        aside = pl.concat(frames)
         rows = self._reader.sql(
             f"SELECT row, key, {INPUT_HASH} FROM {self._aside} WHERE content IS NOT NULL "
             f"OR key IN (SELECT key FROM {self._aside} GROUP BY key HAVING count(*) > 1)"
         ).pl()
-        self._held = aside.select("row")
+        self._aside_rows = aside.select("row")
         self.rows = rows.join(aside, on="row", how="left").with_columns(pl.col("is_good").fill_null(True))
 
     def _rules(self) -> tuple[pl.Expr, str]:
@@ -163,13 +163,13 @@ class FileRows:
 
 
 @contextmanager
-def _joined(connection: duckdb.DuckDBPyConnection, wanted: pl.DataFrame, source: str) -> Iterator[str]:
+def _selected(connection: duckdb.DuckDBPyConnection, rows: pl.DataFrame, source: str) -> Iterator[str]:
     """Yield the query of the rows of a source (row and others) that are named in `wanted`, with key and input_hash."""
-    connection.register("wanted", wanted.select("row", "key", INPUT_HASH))
+    connection.register("selection", rows.select("row", "key", INPUT_HASH))
     connection.execute(_HOLD_THE_RIGHT_SIDE)
-    yield f"SELECT wanted.*, source.* EXCLUDE (row) FROM ({source}) AS source JOIN wanted USING (row)"
+    yield f"SELECT selection.*, source.* EXCLUDE (row) FROM ({source}) AS source JOIN selection USING (row)"
     connection.execute("RESET disabled_optimizers")
-    connection.unregister("wanted")
+    connection.unregister("selection")
 
 
 @contextmanager

@@ -122,10 +122,10 @@ class Server:
 
 def _content_range(answer: "requests.Response") -> tuple[int | None, int | None]:
     """Return the first byte of the range that the answer brings and the size of the whole file, where it says so."""
-    found = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", answer.headers.get("Content-Range", "").strip())
-    if found is None:
+    match = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", answer.headers.get("Content-Range", "").strip())
+    if match is None:
         return None, None
-    first, size = found.groups()
+    first, size = match.groups()
     return (None if first is None else int(first)), (None if size == "*" else int(size))
 
 
@@ -145,11 +145,11 @@ def _reason(error: Exception) -> str:
         return "its certificate or its TLS is not accepted"
     text = str(error)
     if isinstance(error, requests.exceptions.ConnectionError) and "Read timed out" not in text:
-        for known, words in {
+        for fragment, words in {
             "NameResolutionError": "its name is not known here",
             "Connection refused": "nothing listens there",
             "unreachable": "the network does not reach it",
         }.items():
-            if known in text:
+            if fragment in text:
                 return words
     return "it fell silent" if "timed out" in text else "it broke off"

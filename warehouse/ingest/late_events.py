@@ -30,8 +30,8 @@ def forget(connection: duckdb.DuckDBPyConnection, table: str) -> datetime | None
     """Clear the change log of a table when a full file arrives, and return the newest event time that it had."""
     newest = watermark(connection, table)
     if tables.exists(connection, EVENTS.table):
-        told = connection.execute(f'SELECT max(event_time) FROM {EVENTS.table} WHERE "table" = ?', [table]).fetchone()
-        newest = max((time for time in (newest, told[0] if told else None) if time is not None), default=None)
+        row = connection.execute(f'SELECT max(event_time) FROM {EVENTS.table} WHERE "table" = ?', [table]).fetchone()
+        newest = max((time for time in (newest, row[0] if row else None) if time is not None), default=None)
         condition = f'"table" = {quote(table)}'
         connection.execute(f"DELETE FROM {EVENTS.table} WHERE {condition}")
     return newest
@@ -84,15 +84,15 @@ def time_type() -> pl.Datetime:
 
 def known(connection: duckdb.DuckDBPyConnection, table: str, keys: pl.DataFrame) -> pl.DataFrame:
     """Return what is known of the keys: (key, event_time, present), `present` being the input hash of the row that is there."""
-    connection.register("asked_keys", keys)
-    found = connection.execute(
-        f"SELECT asked_keys.key, events.event_time, present.{INPUT_HASH} AS present FROM asked_keys "
-        f"LEFT JOIN {table} AS present ON present.key = asked_keys.key "
-        f'LEFT JOIN {EVENTS.table} AS events ON events."table" = $table AND row_key = asked_keys.key',
+    connection.register("lookup_keys", keys)
+    states = connection.execute(
+        f"SELECT lookup_keys.key, events.event_time, present.{INPUT_HASH} AS present FROM lookup_keys "
+        f"LEFT JOIN {table} AS present ON present.key = lookup_keys.key "
+        f'LEFT JOIN {EVENTS.table} AS events ON events."table" = $table AND row_key = lookup_keys.key',
         {"table": table},
     ).pl()
-    connection.unregister("asked_keys")
-    return found.cast({"event_time": time_type()})
+    connection.unregister("lookup_keys")
+    return states.cast({"event_time": time_type()})
 
 
 def record(connection: duckdb.DuckDBPyConnection, table: str, last: pl.DataFrame, arrival: int) -> None:

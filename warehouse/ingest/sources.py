@@ -49,8 +49,8 @@ class SourceSpec:
         Each value comes with its length in bytes, a missing one with -1, so that no two rows read alike.
         """
         texts = (f'"{name}"::VARCHAR' for name in self.columns)
-        told = ", ".join(f"':', coalesce(strlen({text}), -1), ':', {text}" for text in texts)
-        return f"md5(concat($version, {told}))"
+        lengths_and_texts = ", ".join(f"':', coalesce(strlen({text}), -1), ':', {text}" for text in texts)
+        return f"md5(concat($version, {lengths_and_texts}))"
 
     @property
     def source_sql(self) -> str:
@@ -132,15 +132,15 @@ def check_folder(folder: Path) -> list[tuple[SourceSpec, Path, tuple[str, ...]]]
     """
     if not folder.is_dir():
         raise WarehouseError(f"{folder} is not a folder", "give the folder with ESCI's parquet files: --raw DIR")
-    found = []
+    files = []
     with connect(1.0) as connection:
         for source_spec in SOURCE_SPECS:
             path = folder / source_spec.file_name
             if path.is_file():
-                found.append((source_spec, path, _check(connection, path, source_spec)))
+                files.append((source_spec, path, _check(connection, path, source_spec)))
             elif source_spec.required:
                 raise WarehouseError(f"{path} is missing", f"a raw folder holds {' and '.join(required_files())}")
-    return found
+    return files
 
 
 def required_files() -> list[str]:
@@ -165,7 +165,9 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path, source_spec: Sourc
     if is_csv:
         refuse_encoding(path)
     try:
-        refuse_alike(path, _csv_header(path) if is_csv else parquet_columns(connection, path), source_spec.columns)
+        refuse_ambiguous_columns(
+            path, _csv_header(path) if is_csv else parquet_columns(connection, path), source_spec.columns
+        )
         source = source_spec.source_sql if is_csv else _PARQUET  # as it is, before optional columns are added
         described = connection.execute(f"DESCRIBE SELECT * FROM {source}", {"path": str(plain_path(path))}).fetchall()
     except duckdb.Error as error:
@@ -184,29 +186,29 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path, source_spec: Sourc
     return tuple(name for name in present if name not in source_spec.columns and not PANDAS_INDEX.fullmatch(name))
 
 
-def refuse_alike(path: Path, names: Sequence[str], declared: Iterable[str]) -> None:
+def refuse_ambiguous_columns(path: Path, names: Sequence[str], declared: Iterable[str]) -> None:
     """Refuse names of columns that stand twice, or that are a declared one but for case and blanks around it.
 
     Raises:
         WarehouseError: It names the file and the columns.
     """
     for name in declared:
-        alike = [each for each in names if each.strip().casefold() == name.casefold()]
-        if len(alike) > 1:
-            raise WarehouseError(f"{path} has the column {name} twice: {', '.join(alike)}", "keep one of them")
-        if alike not in ([], [name]):
-            raise WarehouseError(f"{path} has a column {alike[0]!r}, not {name!r}", f"rename it to {name}")
+        matches = [each for each in names if each.strip().casefold() == name.casefold()]
+        if len(matches) > 1:
+            raise WarehouseError(f"{path} has the column {name} twice: {', '.join(matches)}", "keep one of them")
+        if matches not in ([], [name]):
+            raise WarehouseError(f"{path} has a column {matches[0]!r}, not {name!r}", f"rename it to {name}")
 
 
-def refuse_type(connection: duckdb.DuckDBPyConnection, path: Path, name: str, kind: str, wanted: str) -> None:
+def refuse_type(connection: duckdb.DuckDBPyConnection, path: Path, name: str, kind: str, sql_type: str) -> None:
     """Refuse a column of a parquet file whose type is another than the wanted one, unless it holds nothing.
 
     Raises:
         WarehouseError: It names the file, the column, both types and the rule.
     """
-    if not (fits(kind, wanted) or is_all_null(connection, path, name)):
+    if not (fits(kind, sql_type) or is_all_null(connection, path, name)):
         raise WarehouseError(
-            f"{path}: column {name} is {kind}, not {wanted} ({wrong_type(name)})", f"cast it to {wanted}"
+            f"{path}: column {name} is {kind}, not {sql_type} ({wrong_type(name)})", f"cast it to {sql_type}"
         )
 
 
@@ -247,14 +249,14 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def fits(kind: str, wanted: str) -> bool:
+def fits(kind: str, sql_type: str) -> bool:
     """Tell whether every value of a file's column can be one of the wanted type."""
     integers = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "BOOLEAN"}
     return (
-        kind == wanted
-        or (wanted.startswith("TIMESTAMP") and kind.startswith(("TIMESTAMP", "DATE")))
-        or (wanted == "BIGINT" and kind in integers)
-        or (wanted == "VARCHAR" and kind.startswith("ENUM"))
+        kind == sql_type
+        or (sql_type.startswith("TIMESTAMP") and kind.startswith(("TIMESTAMP", "DATE")))
+        or (sql_type == "BIGINT" and kind in integers)
+        or (sql_type == "VARCHAR" and kind.startswith("ENUM"))
     )
 
 

@@ -13,7 +13,7 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.time_series import FeatureView
 from warehouse.errors import WarehouseError
 from warehouse.ingest.file_bytes import refuse_bytes
-from warehouse.ingest.sources import parquet_columns, refuse_alike, sha256, unreadable, wrong_type
+from warehouse.ingest.sources import parquet_columns, refuse_ambiguous_columns, sha256, unreadable, wrong_type
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake, quote
 from warehouse.paths import plain_path
@@ -109,9 +109,9 @@ def _kinds(connection: duckdb.DuckDBPyConnection, path: Path, table: FeatureView
         "DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(plain_path(path))}
     ).fetchall()
     kinds = {str(name): str(kind) for name, kind, *_ in described}
-    read = (*table.key_columns, "event_time", *(column.name for column in table.columns))
-    refuse_alike(path, parquet_columns(connection, path), read)
-    for name in read:
+    names = (*table.key_columns, "event_time", *(column.name for column in table.columns))
+    refuse_ambiguous_columns(path, parquet_columns(connection, path), names)
+    for name in names:
         if name not in kinds:
             raise WarehouseError(
                 f"{path} has no column {name}",
@@ -164,14 +164,14 @@ def _refuse_first(
     parameters: dict[str, object] = {"path": str(plain_path(path))}
     if "$now" in condition:
         parameters["now"] = now.astimezone(UTC)
-    found = connection.execute(
+    row = connection.execute(
         f'SELECT file_row_number + 1, "{column}"::VARCHAR FROM read_parquet($path, file_row_number = true) '
         f"WHERE {condition} ORDER BY file_row_number LIMIT 1",
         parameters,
     ).fetchone()
-    if found:
+    if row:
         raise WarehouseError(
-            f"{path}: column {column}, row {found[0]}: {fault}: {_shown(found[1])} ({rule})",
+            f"{path}: column {column}, row {row[0]}: {fault}: {_preview(row[1])} ({rule})",
             "correct the file (rows are counted from 1), then run again; nothing was written",
         )
 
@@ -179,14 +179,14 @@ def _refuse_first(
 def _refuse_repeated(
     connection: duckdb.DuckDBPyConnection, path: Path, table: FeatureView, kinds: dict[str, str]
 ) -> None:
-    found = connection.execute(
+    repeated = connection.execute(
         "SELECT row, first, entity_key, event_time::VARCHAR FROM ("
         "SELECT row, entity_key, event_time, min(row) OVER (PARTITION BY entity_key, event_time) AS first "
         f"FROM ({_rows(table, kinds)})) WHERE row <> first ORDER BY row LIMIT 1",
         {"path": str(plain_path(path))},
     ).fetchone()
-    if found:
-        row, first, key, time = found
+    if repeated:
+        row, first, key, time = repeated
         raise WarehouseError(
             f"{path}: columns {', '.join(table.key_columns)} and event_time, row {row}: key {key!r} and time {time} "
             f"stand in row {first} already",
@@ -220,7 +220,7 @@ def _fits(kind: str, holds: str) -> bool:
     return kind == "BOOLEAN" if holds == "flag" else kind == "VARCHAR" or kind.startswith("ENUM")
 
 
-def _shown(value: str | None) -> str:
+def _preview(value: str | None) -> str:
     return "nothing" if value is None else repr(value[:80])
 
 
@@ -244,5 +244,7 @@ def _is_known(lake: Lake, table: FeatureView, input_hash: str) -> bool:
     with lake.reading() as connection:
         if not (tables.exists(connection, FILES.table) and tables.exists(connection, table.contract.table)):
             return False
-        known = connection.execute(f"SELECT {INPUT_HASH} FROM {FILES.table} WHERE key = ?", [table.contract.table])
-        return known.fetchone() == (input_hash,)
+        input_hashes = connection.execute(
+            f"SELECT {INPUT_HASH} FROM {FILES.table} WHERE key = ?", [table.contract.table]
+        )
+        return input_hashes.fetchone() == (input_hash,)

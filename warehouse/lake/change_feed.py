@@ -26,15 +26,15 @@ def data_version(connection: duckdb.DuckDBPyConnection, table: str) -> str:
     Equal versions of a lake's table have equal content; to say more would be to read it.
     """
     schema, name = table.split(".")
-    found = connection.execute(tables.sql("ducklake.table_state"), {"schema": schema, "name": name}).fetchone()
-    rows, last_change = found or (0, 0)
+    state = connection.execute(tables.sql("ducklake.table_state"), {"schema": schema, "name": name}).fetchone()
+    rows, last_change = state or (0, 0)
     return f"{rows}-{last_change}"
 
 
 def is_readable(connection: duckdb.DuckDBPyConnection, snapshot: int) -> bool:
     """Tell whether the lake can still be read as of a snapshot, so that the feed from it is whole."""
-    known = "SELECT count(*) FROM __ducklake_metadata_lake.ducklake_snapshot WHERE snapshot_id = ?"
-    return scalar(connection, known, [snapshot]) > 0
+    query = "SELECT count(*) FROM __ducklake_metadata_lake.ducklake_snapshot WHERE snapshot_id = ?"
+    return scalar(connection, query, [snapshot]) > 0
 
 
 def is_followed(connection: duckdb.DuckDBPyConnection, names: Iterable[str], since: int) -> bool:
@@ -43,8 +43,8 @@ def is_followed(connection: duckdb.DuckDBPyConnection, names: Iterable[str], sin
     They do not where the snapshot was expired, or a table was made after it, since it may stand in the place of another. Nor
     where it was given a column: every row is another then.
     """
-    made = dict(connection.execute(tables.sql("ducklake.made_at")).fetchall())
-    return is_readable(connection, since) and all(made.get(name, 0) <= since for name in names)
+    created_at = dict(connection.execute(tables.sql("ducklake.made_at")).fetchall())
+    return is_readable(connection, since) and all(created_at.get(name, 0) <= since for name in names)
 
 
 def changed_rows(connection: duckdb.DuckDBPyConnection, table: str, since: int, columns: str = "key") -> str:
@@ -60,11 +60,11 @@ def changed_keys(
     connection: duckdb.DuckDBPyConnection, contracts: Iterable[Contract], since: int
 ) -> pl.DataFrame | None:
     """Return the keys of the rows of some tables that changed after a snapshot, a frame (key); None: it cannot be told."""
-    named = {contract.table: contract for contract in contracts}
-    if not is_followed(connection, named, since):
+    by_table = {contract.table: contract for contract in contracts}
+    if not is_followed(connection, by_table, since):
         return None
-    written = [table for table, last in last_changes(connection).items() if table in named and last > since]
-    queries = [changed_rows(connection, table, since, f'"{named[table].key}" AS key') for table in written]
+    changed_tables = [table for table, last in last_changes(connection).items() if table in by_table and last > since]
+    queries = [changed_rows(connection, table, since, f'"{by_table[table].key}" AS key') for table in changed_tables]
     if not queries:
         return pl.DataFrame(schema={"key": pl.String})
     return connection.sql(f"SELECT DISTINCT key FROM ({' UNION ALL '.join(queries)})").pl()
@@ -84,14 +84,14 @@ def count_changes(
     if not is_followed(connection, [contract.table], since):
         return None
     columns = f'"{contract.key}" AS key, {content} AS content'
-    now = snapshot_id(connection)
-    if now <= since:
+    newest = snapshot_id(connection)
+    if newest <= since:
         return Written(0, 0, 0)
     # Both feeds are read before they are filtered: DuckLake holds a condition on the snapshots of deletions against those in
     # which the deleted rows were written. Its feed of changes joins the two, and takes twice as long as both.
-    came, went = (
+    inserted, deleted = (
         connection.sql(
-            f"SELECT {columns}, rowid, snapshot_id FROM {_feed(connection, kind, contract.table, since, now)}"
+            f"SELECT {columns}, rowid, snapshot_id FROM {_feed(connection, kind, contract.table, since, newest)}"
         )
         .pl()
         .filter(pl.col("snapshot_id") > since)
@@ -100,18 +100,20 @@ def count_changes(
         for kind in ("insertions", "deletions")
     )
     # Of the rows that went, the snapshot showed those that had not come after it; a row is replaced in one snapshot.
-    had_come = came.join(went, on="rowid", suffix="_gone").filter(pl.col("snapshot_id") < pl.col("snapshot_id_gone"))
-    was = went.join(had_come, on="rowid", how="anti").select("key", "content")
-    is_now = connection.sql(f"SELECT {columns} FROM {contract.table} WHERE snapshot_id > {since}").pl()
-    change = plan(is_now, was, input_hash="content")
+    transient = inserted.join(deleted, on="rowid", suffix="_gone").filter(
+        pl.col("snapshot_id") < pl.col("snapshot_id_gone")
+    )
+    previous = deleted.join(transient, on="rowid", how="anti").select("key", "content")
+    current = connection.sql(f"SELECT {columns} FROM {contract.table} WHERE snapshot_id > {since}").pl()
+    change = plan(current, previous, input_hash="content")
     return Written(change.insert.height, change.update.height, change.delete.height)
 
 
 def _removed(connection: duckdb.DuckDBPyConnection, table: str, since: int) -> str:
-    now = snapshot_id(connection)
-    if now <= since:  # the feed has no such stretch, and nothing happened in it
+    newest = snapshot_id(connection)
+    if newest <= since:  # the feed has no such stretch, and nothing happened in it
         return f"(FROM {table} LIMIT 0)"
-    return _feed(connection, "deletions", table, since, now)
+    return _feed(connection, "deletions", table, since, newest)
 
 
 def _feed(connection: duckdb.DuckDBPyConnection, kind: str, table: str, since: int, until: int) -> str:

@@ -47,7 +47,7 @@ class Databases:
     @contextmanager
     def attached(
         self,
-        wanted: Attachment,
+        attachment: Attachment,
         create: Callable[[], Connection],
         attach: Callable[[Connection], None],
         rather: Attachment | None = None,
@@ -59,26 +59,26 @@ class Databases:
         """
         database = None if rather is None else self._take(rather)
         if database is not None and rather is not None:
-            wanted = rather
+            attachment = rather
         else:
-            database = self._take(wanted) or self._reused(wanted, attach) or _made(create, attach)
+            database = self._take(attachment) or self._reused(attachment, attach) or _create_attached(create, attach)
         try:
-            with database.cursor() as connection, _ended_at_once(connection):
+            with database.cursor() as connection, _interrupted_on_error(connection):
                 yield connection
             locked = database.execute("SELECT current_setting('lock_configuration')").fetchone()
         except BaseException:
             database.close()
             raise
         if locked == (False,):
-            self._keep(wanted, database)
+            self._keep(attachment, database)
         else:
             database.close()
 
-    def _take(self, wanted: Attachment) -> Connection | None:
+    def _take(self, attachment: Attachment) -> Connection | None:
         """Return a database to which this very thing is attached."""
         with self._lock:
-            for place, (attachment, _) in enumerate(self._idle):
-                if attachment == wanted:
+            for place, (idle, _) in enumerate(self._idle):
+                if idle == attachment:
                     return self._idle.pop(place)[1]
         return None
 
@@ -89,19 +89,19 @@ class Databases:
             database.execute("DETACH lake")
             self._keep(attachment._replace(lake=_NONE), database)
 
-    def _reused(self, wanted: Attachment, attach: Callable[[Connection], None]) -> Connection | None:
+    def _reused(self, attachment: Attachment, attach: Callable[[Connection], None]) -> Connection | None:
         """Return a database with the lake attached that had none, or where many are kept, the longest unused one."""
         with self._lock:
-            alike = [each for each in self._idle if each[0].settings == wanted.settings]
+            alike = [each for each in self._idle if each[0].settings == attachment.settings]
             free = [each for each in alike if each[0].lake == _NONE]
             if not alike or not (free or len(self._idle) >= _KEPT):
                 return None
-            attachment, database = (free or alike)[0]
-            self._idle.remove((attachment, database))
+            previous, database = (free or alike)[0]
+            self._idle.remove((previous, database))
         with suppress(duckdb.Error):  # it may not leave the disk of a lake for which it ran out of memory
-            if attachment.lake != _NONE:
+            if previous.lake != _NONE:
                 database.execute("DETACH lake")
-            return _made(lambda: database, attach)
+            return _create_attached(lambda: database, attach)
         database.close()
         return None
 
@@ -115,7 +115,7 @@ class Databases:
 
 
 @contextmanager
-def _ended_at_once(connection: Connection) -> Iterator[None]:
+def _interrupted_on_error(connection: Connection) -> Iterator[None]:
     """Interrupt what DuckDB's threads still work on after an error, such as Ctrl-C: to close would wait for its end."""
     try:
         yield
@@ -124,7 +124,7 @@ def _ended_at_once(connection: Connection) -> Iterator[None]:
         raise
 
 
-def _made(create: Callable[[], Connection], attach: Callable[[Connection], None]) -> Connection:
+def _create_attached(create: Callable[[], Connection], attach: Callable[[Connection], None]) -> Connection:
     database = create()
     try:
         attach(database)

@@ -23,8 +23,8 @@ class Broken:
     keys: tuple[str, ...]
 
     def __str__(self) -> str:
-        named = ", ".join(self.keys) + (", …" if self.rows > len(self.keys) else "")
-        return f"{self.rule}: {self.rows:,} {'row' if self.rows == 1 else 'rows'} ({named})"
+        names = ", ".join(self.keys) + (", …" if self.rows > len(self.keys) else "")
+        return f"{self.rule}: {self.rows:,} {'row' if self.rows == 1 else 'rows'} ({names})"
 
 
 def verify(
@@ -43,9 +43,9 @@ def verify(
     table = among = contract.table
     if since is not None:
         key = _quoted(contract.key)
-        needed = {contract.key, *(rule_column for rule in rules(contract) for rule_column in rule.columns)}
+        columns = {contract.key, *(rule_column for rule in rules(contract) for rule_column in rule.columns)}
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE verified AS SELECT {', '.join(map(_quoted, sorted(needed)))} FROM {table} "
+            f"CREATE OR REPLACE TEMP TABLE verified AS SELECT {', '.join(map(_quoted, sorted(columns)))} FROM {table} "
             f"WHERE snapshot_id > {since}"
         )
         among = f"(SELECT {key} FROM {table} WHERE {key} IN (SELECT {key} FROM verified))"
@@ -53,7 +53,7 @@ def verify(
     broken = [
         *_repeated(connection, contract, among),
         *_missing(connection, contract, table),
-        *_looked_at(connection, contract, table, batch_rows),
+        *_row_rule_violations(connection, contract, table, batch_rows),
     ]
     if since is not None:
         connection.execute("DROP TABLE verified")
@@ -85,7 +85,9 @@ def _distinct(key: str, table: str, condition: str) -> str:
     return f"SELECT DISTINCT {key} FROM {table} WHERE {condition}"
 
 
-def _looked_at(connection: duckdb.DuckDBPyConnection, contract: Contract, table: str, batch_rows: int) -> list[Broken]:
+def _row_rule_violations(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, table: str, batch_rows: int
+) -> list[Broken]:
     """Hold batch after batch against the rules that SQL does not answer, and add up what breaks them."""
     schema = row_schema(contract)
     if schema is None:
@@ -96,8 +98,8 @@ def _looked_at(connection: duckdb.DuckDBPyConnection, contract: Contract, table:
         _, failure = schema.filter(_frame(batch))
         for rule, count in failure.counts().items():
             rows, keys = broken.get(rule, (0, pl.Series(dtype=pl.String)))
-            here = failure.details().filter(pl.col(rule) == "invalid")[contract.key].cast(pl.String)
-            broken[rule] = rows + count, pl.concat([keys, here]).sort().head(SHOWN_KEYS)
+            invalid_keys = failure.details().filter(pl.col(rule) == "invalid")[contract.key].cast(pl.String)
+            broken[rule] = rows + count, pl.concat([keys, invalid_keys]).sort().head(SHOWN_KEYS)
     return [Broken(rule, rows, tuple(map(str, keys))) for rule, (rows, keys) in broken.items()]
 
 

@@ -96,14 +96,14 @@ def following(
         whole: Compare all rows, whatever the watermark says.
     """
     snapshot = snapshot_id(connection)
-    found = pending(connection, derivation, made_by, marks)
+    pending_rows = pending(connection, derivation, made_by, marks)
     if whole:
-        found = Pending(None, is_behind=found.is_behind)
-    yield found
+        pending_rows = Pending(None, is_behind=pending_rows.is_behind)
+    yield pending_rows
     mark = Watermark(snapshot, made_by)
-    if found.is_behind and marks is not None:
+    if pending_rows.is_behind and marks is not None:
         marks.move(derivation.table, mark)
-    elif found.is_behind:
+    elif pending_rows.is_behind:
         watermarks.write(connection, {derivation.table: mark})
 
 
@@ -170,26 +170,26 @@ def refresh(
     values = parameters(derivation, settings)
     change = Plan.empty()
     tables.ensure(connection, contract)
-    with following(connection, derivation, made_by(derivation, settings), marks, whole=whole) as found:
-        if not found.is_nothing:
-            source = restricted(connection, derivation, tables.sql(table), found)
-            where = "true" if found.keys is None else f'"{derivation.target}" IN (FROM dirty_keys)'
+    with following(connection, derivation, made_by(derivation, settings), marks, whole=whole) as pending_rows:
+        if not pending_rows.is_nothing:
+            source = restricted(connection, derivation, tables.sql(table), pending_rows)
+            where = "true" if pending_rows.keys is None else f'"{derivation.target}" IN (FROM dirty_keys)'
             change = tables.refresh_by(connection, contract, source, values, where)
             if derivation.refuses:
                 # To look for what is left out takes more than the base's own rows: a text may stand in any query.
                 refused = tables.sql(_refusals(derivation))
-                if found.keys is not None:
-                    refused = restrict(connection, refused, {derivation.base: found.base_rows(derivation.key)})
-                quarantine.replace(connection, table, connection.sql(refused).pl(), found.keys)
+                if pending_rows.keys is not None:
+                    refused = restrict(connection, refused, {derivation.base: pending_rows.base_rows(derivation.key)})
+                quarantine.replace(connection, table, connection.sql(refused).pl(), pending_rows.keys)
     return change, quarantine.count(connection, table) if derivation.refuses else 0
 
 
-def restricted(connection: duckdb.DuckDBPyConnection, derivation: Derivation, sql: str, found: Pending) -> str:
+def restricted(connection: duckdb.DuckDBPyConnection, derivation: Derivation, sql: str, pending_rows: Pending) -> str:
     """Return a query of a table's rows so that it reads no more of the sources than the pending rows are made of."""
-    if found.keys is None:
+    if pending_rows.keys is None:
         return sql
-    connection.register("dirty_keys", found.keys)
-    conditions = {derivation.base: found.base_rows(derivation.key)}
+    connection.register("dirty_keys", pending_rows.keys)
+    conditions = {derivation.base: pending_rows.base_rows(derivation.key)}
     for source, expression in derivation.lookups.items():
         if source in tables_read(sql):
             key = CONTRACTS[source].key
@@ -212,11 +212,11 @@ def _dirty(connection: duckdb.DuckDBPyConnection, derivation: Derivation, since:
             queries.append(f"SELECT {key} AS key FROM {base} WHERE {derivation.peers} IN ({peers})")
     for source, expression in derivation.lookups.items():
         if source in changed:
-            read = change_feed.changed_rows(connection, source, since, f'"{CONTRACTS[source].key}" AS key')
-            queries.append(f"SELECT {key} AS key FROM {base} WHERE {expression} IN ({read})")
+            lookup_keys = change_feed.changed_rows(connection, source, since, f'"{CONTRACTS[source].key}" AS key')
+            queries.append(f"SELECT {key} AS key FROM {base} WHERE {expression} IN ({lookup_keys})")
     for source in set(changed) & set(derivation.members):
-        written = change_feed.count_changes(connection, CONTRACTS[source], since)
-        if written is None or written.inserted or written.deleted:
+        counts = change_feed.count_changes(connection, CONTRACTS[source], since)
+        if counts is None or counts.inserted or counts.deleted:
             return Pending(None)
     if not queries:
         return Pending(_NO_KEYS, since)

@@ -144,17 +144,17 @@ class Lake:
         """
         catalog = self._readable_catalog() if read_only else self.catalog
         inode = catalog.stat().st_ino
-        wanted = Attachment(self._limits, str(self.catalog.absolute()), inode, read_only, snapshot)
-        rather = None if snapshot is not None or is_sealed else wanted._replace(is_read_only=False)
-        if rather is not None and self.is_to_be_written:
-            wanted = rather
+        attachment = Attachment(self._limits, str(self.catalog.absolute()), inode, read_only, snapshot)
+        shared = None if snapshot is not None or is_sealed else attachment._replace(is_read_only=False)
+        if shared is not None and self.is_to_be_written:
+            attachment = shared
 
         def attach_here(database: duckdb.DuckDBPyConnection) -> None:
             self._spill_here(database)
-            options = ("READ_ONLY",) if wanted.is_read_only else ()
+            options = ("READ_ONLY",) if attachment.is_read_only else ()
             attach(database, catalog, self.data, *options, snapshot=snapshot)
 
-        with _DATABASES.attached(wanted, lambda: connect(*self._limits), attach_here, rather) as connection:
+        with _DATABASES.attached(attachment, lambda: connect(*self._limits), attach_here, shared) as connection:
             connection.execute(f"BEGIN TRANSACTION{' READ ONLY' if read_only and not is_sealed else ''}")
             connection.execute("USE lake")
             yield connection
@@ -169,10 +169,10 @@ class Lake:
         draft = self.root / "draft.sqlite"
         for leftover in self.root.glob(f"{draft.name}*"):
             leftover.unlink()
-        wanted = Attachment(self._limits, str(self.catalog.absolute()), 0, is_read_only=False, snapshot=None)
-        with _DATABASES.attached(wanted, lambda: connect(*self._limits), lambda it: attach(it, draft, self.data)):
+        attachment = Attachment(self._limits, str(self.catalog.absolute()), 0, is_read_only=False, snapshot=None)
+        with _DATABASES.attached(attachment, lambda: connect(*self._limits), lambda it: attach(it, draft, self.data)):
             pass
-        _DATABASES.detach(wanted)
+        _DATABASES.detach(attachment)
         draft.rename(self.catalog)
 
 
@@ -255,7 +255,7 @@ def exclusive_lock(path: Path, timeout_s: float) -> Iterator[None]:
     """
     require_writable(path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
-    began, is_told = time.monotonic(), False
+    began, was_logged = time.monotonic(), False
     with path.open("a+") as file:
         while True:
             try:
@@ -268,8 +268,8 @@ def exclusive_lock(path: Path, timeout_s: float) -> Iterator[None]:
                         f"{path} is held by another process for more than {timeout_s:g} s: {_holder(file)}",
                         "wait for its run to end",
                     ) from None
-                if waited > _TELL_AFTER_S and not is_told:
-                    is_told = True
+                if waited > _TELL_AFTER_S and not was_logged:
+                    was_logged = True
                     _LOG.warning("waiting for %s, which holds %s; at most %s s", _holder(file), path, f"{timeout_s:g}")
                 time.sleep(_POLL_S)
         file.truncate(0)
@@ -299,8 +299,8 @@ def _extension(name: str) -> str:
     """Return the path of an extension that its PyPI package carries, or the bare name of one that DuckDB installed."""
     spec = importlib.util.find_spec(f"duckdb_extension_{name}")
     if spec is not None and spec.submodule_search_locations:
-        found = next(Path(spec.submodule_search_locations[0]).rglob(f"{name}.duckdb_extension"), None)
-        if found is not None:
-            return str(found)
+        path = next(Path(spec.submodule_search_locations[0]).rglob(f"{name}.duckdb_extension"), None)
+        if path is not None:
+            return str(path)
     duckdb.install_extension(name)
     return name

@@ -47,7 +47,7 @@ def refuse_empty(loss: Loss) -> None:
     if loss.table in GUARDED and not loss.after:
         had = f"none of the {loss.before:,} rows of {loss.table}" if loss.before else f"{loss.table} without a row"
         raise WarehouseError(
-            f"{loss.cause} would leave {had}{_told(loss)}",
+            f"{loss.cause} would leave {had}{_refusal_note(loss)}",
             f"{_NEEDED[loss.table]}, so this is always refused; bring a file with rows that keep the rules",
         )
 
@@ -61,14 +61,14 @@ def refuse_loss(loss: Loss, max_share: float, allowed: bool = False) -> None:
     refuse_empty(loss)
     if loss.table in GUARDED and loss.gone > max_share * loss.before and not allowed:
         raise WarehouseError(
-            f"{loss.cause} would take {loss.gone:,} of the {loss.before:,} rows out of {loss.table}{_told(loss)}",
+            f"{loss.cause} would take {loss.gone:,} of the {loss.before:,} rows out of {loss.table}{_refusal_note(loss)}",
             f"more than the share {max_share:g} (setting warehouse.max_loss_share) goes only with --allow-loss "
             "(in the UI: allow_loss: true)",
         )
 
 
-def _told(loss: Loss) -> str:
-    return f"; rows refused: {told_rules(loss.rules)}" if loss.rules else ""
+def _refusal_note(loss: Loss) -> str:
+    return f"; rows refused: {rule_summary(loss.rules)}" if loss.rules else ""
 
 
 def require_judged_products(
@@ -102,9 +102,9 @@ def require_judgements(connection: duckdb.DuckDBPyConnection) -> None:
         "SELECT rule, count(*) FROM quarantine.rows WHERE \"table\" IN ('raw.judgements', 'staging.queries', "
         "'staging.judgements') GROUP BY rule"
     ).fetchall()
-    told = f"; rows refused: {told_rules(dict(refused))}" if refused else ""
+    note = f"; rows refused: {rule_summary(dict(refused))}" if refused else ""
     raise WarehouseError(
-        f"none of the {raw:,} rows of raw.judgements can be used{told}",
+        f"none of the {raw:,} rows of raw.judgements can be used{note}",
         "without judgements nothing can be trained or measured; bring in judgements of products that are there",
     )
 
@@ -129,12 +129,12 @@ class Losses:
         if table not in self._before:
             self._before[table] = tables.count(self._connection, table)
         none = change.delete.clear()
-        gone, new = self._gone.get(table, none), self._new.get(table, none)
+        removed, new = self._gone.get(table, none), self._new.get(table, none)
         deleted, inserted = change.delete, change.insert
-        self._gone[table] = pl.concat([gone, deleted.join(new, on="key", how="anti")]).join(
+        self._gone[table] = pl.concat([removed, deleted.join(new, on="key", how="anti")]).join(
             inserted, on="key", how="anti"
         )
-        self._new[table] = pl.concat([new, inserted.join(gone, on="key", how="anti")]).join(
+        self._new[table] = pl.concat([new, inserted.join(removed, on="key", how="anti")]).join(
             deleted, on="key", how="anti"
         )
 
@@ -145,9 +145,9 @@ class Losses:
             WarehouseError: As `refuse_loss`.
         """
         for table, before in self._before.items():
-            if gone := self._gone[table].height:
+            if removed := self._gone[table].height:
                 after = tables.count(self._connection, table)
-                refuse_loss(Loss(table, causes[table], before, gone, after), max_share, allowed)
+                refuse_loss(Loss(table, causes[table], before, removed, after), max_share, allowed)
 
 
 def rule_counts(violations: pl.DataFrame) -> dict[str, int]:
@@ -155,6 +155,6 @@ def rule_counts(violations: pl.DataFrame) -> dict[str, int]:
     return dict(sorted(violations["rule"].value_counts().iter_rows()))
 
 
-def told_rules(rules: Mapping[str, int]) -> str:
+def rule_summary(rules: Mapping[str, int]) -> str:
     """Return the rules that were broken and how often, most often first."""
     return ", ".join(f"{rule} {rows:,}" for rule, rows in sorted(rules.items(), key=lambda item: (-item[1], item[0])))

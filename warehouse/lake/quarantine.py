@@ -58,17 +58,20 @@ def add(
     What it holds under the keys of `settled`, on which a good row has had the last word, goes.
     """
     tables.ensure(connection, CONTRACT)
-    spoken = pl.concat([violations.select("key"), settled.select("key")]).unique()
-    connection.register("spoken", spoken)
-    found = connection.execute(
-        f'SELECT key, rule, row, {INPUT_HASH} FROM {CONTRACT.table} WHERE "table" = ? AND key IN (FROM spoken)', [table]
+    affected_keys = pl.concat([violations.select("key"), settled.select("key")]).unique()
+    connection.register("affected_keys", affected_keys)
+    existing = connection.execute(
+        f'SELECT key, rule, row, {INPUT_HASH} FROM {CONTRACT.table} WHERE "table" = ? AND key IN (FROM affected_keys)',
+        [table],
     ).pl()
-    connection.unregister("spoken")
-    kept = found.join(settled, on="key", how="anti")
+    connection.unregister("affected_keys")
+    remaining = existing.join(settled, on="key", how="anti")
     new = (
-        violations.with_columns(pl.lit("").alias(INPUT_HASH)).join(kept, on=["key", "rule", "row"], how="anti").unique()
+        violations.with_columns(pl.lit("").alias(INPUT_HASH))
+        .join(remaining, on=["key", "rule", "row"], how="anti")
+        .unique()
     )
-    return replace(connection, table, pl.concat([kept, new.select(kept.columns)]), stale=spoken)
+    return replace(connection, table, pl.concat([remaining, new.select(remaining.columns)]), stale=affected_keys)
 
 
 def hashes(connection: duckdb.DuckDBPyConnection, table: str) -> pl.DataFrame:

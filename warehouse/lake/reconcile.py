@@ -49,8 +49,8 @@ def plan(desired: pl.DataFrame, current: pl.DataFrame, key: str = "key", input_h
     """
     wanted = desired.select(key=key, wanted=input_hash)
     present = current.select(key=key, present=input_hash)
-    both = wanted.join(present, on="key", how="full", coalesce=True)
+    joined = wanted.join(present, on="key", how="full", coalesce=True)
     new, gone = pl.col("present").is_null(), pl.col("wanted").is_null()
     changed = pl.col("wanted") != pl.col("present")
-    insert, update, delete = (both.lazy().filter(mask).select("key") for mask in (new, changed, gone))
+    insert, update, delete = (joined.lazy().filter(mask).select("key") for mask in (new, changed, gone))
     return Plan(*pl.collect_all([insert, update, delete]))

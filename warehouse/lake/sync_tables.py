@@ -40,9 +40,9 @@ def sync(lake: Lake, rebuilt: Lake, names: Iterable[str] = (*RAW_TABLES, *DERIVE
     with rebuilt.reading() as source, lake.writing() as connection:
         for contract in map(CONTRACTS.__getitem__, names):
             if tables.exists(source, contract.table):
-                written = _sync(source, connection, contract, lake.settings.batch_rows)
-                if any(written):
-                    changed[contract.table] = written
+                counts = _sync(source, connection, contract, lake.settings.batch_rows)
+                if any(counts):
+                    changed[contract.table] = counts
     return changed
 
 

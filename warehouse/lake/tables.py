@@ -62,45 +62,45 @@ def ensure(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
         WarehouseError: A value of a table that is not derived cannot be converted.
     """
     schema = contract.table.split(".")[0]
-    wanted = _wanted(contract)
-    found = _renamed(connection, contract.table, wanted, _found(connection, contract.table))
-    present = {column: kind for column, kind, _ in found}
-    other = [column for column, kind in wanted.items() if present.get(column, kind) != kind]
+    declared = _declared_types(contract)
+    columns_found = _rename_columns(connection, contract.table, declared, _present_columns(connection, contract.table))
+    present = {column: kind for column, kind, _ in columns_found}
+    other = [column for column, kind in declared.items() if present.get(column, kind) != kind]
     if other and is_derived(contract.table):
         connection.execute(f"DROP TABLE {contract.table}")
         present = {}
     elif other:
-        _convert(connection, contract, {column: wanted[column] for column in other})
+        _convert(connection, contract, {column: declared[column] for column in other})
     if not present:
-        columns = ", ".join(f'"{column}" {kind}' for column, kind in wanted.items())
+        columns = ", ".join(f'"{column}" {kind}' for column, kind in declared.items())
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         connection.execute(f"CREATE TABLE {contract.table} ({columns})")
         connection.execute(f"COMMENT ON TABLE {contract.table} IS {quote(contract.description)}")
-    comments = {column: comment for column, _, comment in found if column in present and column not in other}
-    for column, kind in wanted.items():
+    comments = {column: comment for column, _, comment in columns_found if column in present and column not in other}
+    for column, kind in declared.items():
         if present and column not in present:
             connection.execute(f'ALTER TABLE {contract.table} ADD COLUMN "{column}" {kind}')
         meaning = _INPUT_HASH_MEANING if column == INPUT_HASH else contract.meaning(column)
         if comments.get(column) != meaning:
             connection.execute(f'COMMENT ON COLUMN {contract.table}."{column}" IS {quote(meaning)}')
     if is_derived(contract.table):
-        for column in present.keys() - wanted.keys():
+        for column in present.keys() - declared.keys():
             connection.execute(f'ALTER TABLE {contract.table} DROP COLUMN "{column}"')
 
 
-def _renamed(
+def _rename_columns(
     connection: duckdb.DuckDBPyConnection,
     table: str,
-    wanted: Mapping[str, str],
-    found: list[tuple[str, str, str | None]],
+    declared: Mapping[str, str],
+    present: list[tuple[str, str, str | None]],
 ) -> list[tuple[str, str, str | None]]:
     """Give columns of an earlier format their present name, and return the table's columns."""
-    names = {column for column, _, _ in found}
+    names = {column for column, _, _ in present}
     for old, new in _RENAMED.items():
-        if old in names and new in wanted and new not in names:
+        if old in names and new in declared and new not in names:
             connection.execute(f'ALTER TABLE {table} RENAME COLUMN "{old}" TO "{new}"')
-            found = [(new if column == old else column, kind, comment) for column, kind, comment in found]
-    return found
+            present = [(new if column == old else column, kind, comment) for column, kind, comment in present]
+    return present
 
 
 def is_derived(table: str) -> bool:
@@ -111,8 +111,8 @@ def is_derived(table: str) -> bool:
 def _convert(connection: duckdb.DuckDBPyConnection, contract: Contract, types: Mapping[str, str]) -> None:
     """Give columns of a table other types, and its rows with them."""
     for column, kind in types.items():
-        lost = f'"{column}" IS NOT NULL AND TRY_CAST("{column}" AS {kind}) IS NULL'
-        rows = scalar(connection, f"SELECT count(*) FROM {contract.table} WHERE {lost}")
+        is_inconvertible = f'"{column}" IS NOT NULL AND TRY_CAST("{column}" AS {kind}) IS NULL'
+        rows = scalar(connection, f"SELECT count(*) FROM {contract.table} WHERE {is_inconvertible}")
         if rows:
             raise WarehouseError(
                 f"{rows:,} values of {contract.table}.{column} in this home cannot become {kind}, as this version keeps them",
@@ -131,11 +131,11 @@ def no_rows(contract: Contract) -> pl.DataFrame:
     return pl.DataFrame(schema=dict.fromkeys(contract.columns, pl.Null))
 
 
-def _wanted(contract: Contract) -> dict[str, str]:
+def _declared_types(contract: Contract) -> dict[str, str]:
     return {column: contract.sql_type(column) for column in contract.columns} | {INPUT_HASH: "VARCHAR"}
 
 
-def _found(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, str, str | None]]:
+def _present_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, str, str | None]]:
     """Return name, type and comment of each column that a table has."""
     return connection.execute(
         "SELECT column_name, data_type, comment FROM duckdb_columns() "
@@ -147,18 +147,18 @@ def _found(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str,
 def exists(connection: duckdb.DuckDBPyConnection, table: str, catalog: str = "lake") -> bool:
     """Tell whether the lake, or the catalog of that name, has the table."""
     # Not duckdb_tables(), which counts the rows of every table.
-    found = "SELECT count(*) FROM duckdb_columns() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
-    return scalar(connection, found, [catalog, *table.split(".")]) > 0
+    query = "SELECT count(*) FROM duckdb_columns() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
+    return scalar(connection, query, [catalog, *table.split(".")]) > 0
 
 
 def columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     """Return the columns that a table of the lake has, none if it is not there."""
     schema, name = table.split(".")
-    found = (
+    query = (
         "SELECT column_name FROM duckdb_columns() WHERE database_name = 'lake' AND schema_name = ? AND table_name = ? "
         "ORDER BY column_index"
     )
-    return [column for (column,) in connection.execute(found, [schema, name]).fetchall()]
+    return [column for (column,) in connection.execute(query, [schema, name]).fetchall()]
 
 
 def hashes(connection: duckdb.DuckDBPyConnection, contract: Contract, where: str = "true") -> pl.DataFrame:
@@ -177,27 +177,27 @@ def write(
 
     `current` (key, input_hash) are the rows that the table has, or those of them that may be stale.
     """
-    gone = take_out(connection, contract, change.stale, current)
-    written = updated = 0
+    removed = take_out(connection, contract, change.stale, current)
+    row_count = update_count = 0
     columns = ", ".join(f'"{column}"' for column in (*contract.columns, INPUT_HASH))
     for batch in batches:
         if batch.height:  # named, not registered: a registered frame would stay in memory until the transaction ends
             connection.execute(f"INSERT INTO {contract.table} BY NAME SELECT {columns} FROM batch")
-            written += batch.height
-            updated += batch.join(gone, left_on=contract.key, right_on="key", how="semi").height
-    return Written(written - updated, updated, gone.height - updated)
+            row_count += batch.height
+            update_count += batch.join(removed, left_on=contract.key, right_on="key", how="semi").height
+    return Written(row_count - update_count, update_count, removed.height - update_count)
 
 
 def take_out(
     connection: duckdb.DuckDBPyConnection, contract: Contract, stale: pl.DataFrame, current: pl.DataFrame
 ) -> pl.DataFrame:
     """Take out the rows under some keys (a frame, key), and return which of `current` (key, input_hash) they were."""
-    gone = current.join(stale, on="key", how="semi")
-    if gone.height:
-        connection.register("stale_keys", gone)
+    removed = current.join(stale, on="key", how="semi")
+    if removed.height:
+        connection.register("stale_keys", removed)
         connection.execute(f'DELETE FROM {contract.table} WHERE "{contract.key}" IN (SELECT key FROM stale_keys)')
         connection.unregister("stale_keys")
-    return gone
+    return removed
 
 
 def refresh(

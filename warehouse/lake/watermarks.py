@@ -107,12 +107,12 @@ def write(connection: duckdb.DuckDBPyConnection, marks: Mapping[str, Watermark])
         return
     tables.ensure(connection, WATERMARKS)
     connection.register("new_marks", pl.DataFrame([(key, *mark) for key, mark in marks.items()], _SCHEMA, orient="row"))
-    moved = scalar(
+    updated_count = scalar(
         connection,
         f"UPDATE {WATERMARKS.table} AS marks SET snapshot = new_marks.snapshot, made_by = new_marks.made_by, "
         f"{INPUT_HASH} = new_marks.made_by FROM new_marks WHERE marks.key = new_marks.key",
     )
-    if moved < len(marks):
+    if updated_count < len(marks):
         connection.execute(
             f"INSERT INTO {WATERMARKS.table} BY NAME SELECT *, made_by AS {INPUT_HASH} FROM new_marks "
             f"WHERE key NOT IN (SELECT key FROM {WATERMARKS.table})"
@@ -132,7 +132,7 @@ def lift(
         sources: Returns the tables that a key follows.
         expired: The snapshots that expire.
     """
-    kept = [
+    remaining = [
         int(snapshot)
         for (snapshot,) in connection.execute("SELECT snapshot_id FROM ducklake_snapshots('lake')").fetchall()
         if snapshot not in expired
@@ -141,7 +141,7 @@ def lift(
     for key, mark in progress.marks.items():
         followed = tuple(sources(key))
         if mark.snapshot in expired and followed and progress.is_current(key, followed, mark.made_by):
-            higher = min((each for each in kept if each >= mark.snapshot), default=None)
+            higher = min((each for each in remaining if each >= mark.snapshot), default=None)
             if higher is not None:
                 lifted[key] = mark._replace(snapshot=higher)
     write(connection, lifted)

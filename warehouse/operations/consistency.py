@@ -35,13 +35,13 @@ def catalog_differences(
             connection, "features.products"
         ):
             connection.register("keys_among", among)
-            wanted = connection.sql("SELECT key FROM features.products WHERE key IN (FROM keys_among)").pl()
-            stored = home.vectors.current(vector_table, among, version=version).select("key")
+            product_keys = connection.sql("SELECT key FROM features.products WHERE key IN (FROM keys_among)").pl()
+            vector_keys = home.vectors.current(vector_table, among, version=version).select("key")
         else:
-            wanted = connection.sql("SELECT key FROM features.products").pl()
-            stored = pl.DataFrame({"key": pl.Series(home.vectors.read(vector_table, version, ["key"])["key"])})
-    missing = wanted.join(stored, on="key", how="anti").height
-    return missing, stored.join(wanted, on="key", how="anti").height
+            product_keys = connection.sql("SELECT key FROM features.products").pl()
+            vector_keys = pl.DataFrame({"key": pl.Series(home.vectors.read(vector_table, version, ["key"])["key"])})
+    missing_count = product_keys.join(vector_keys, on="key", how="anti").height
+    return missing_count, vector_keys.join(product_keys, on="key", how="anti").height
 
 
 def online_differences(home: Home, release: Release) -> dict[str, list[str]]:
@@ -49,14 +49,14 @@ def online_differences(home: Home, release: Release) -> dict[str, list[str]]:
 
     Compares the number of keys, and all features of a sample of them, which the snapshot decides: other ones for another.
     """
-    found: dict[str, list[str]] = {}
+    differences: dict[str, list[str]] = {}
     with home.lake.reading(release.snapshot) as connection:
         for entity in offline_store.ENTITIES:
-            wanted, keys = offline_store.counted_sample(connection, entity, _SAMPLE, release.snapshot)
+            expected_count, keys = offline_store.counted_sample(connection, entity, _SAMPLE, release.snapshot)
             expected = offline_store.decoded(connection, entity, keys)
             stored = home.online.rows(entity, release.snapshot, keys["key"].to_list())
-            found[entity] = [key for key, row in zip(keys["key"], stored, strict=True) if row != expected[key]]
-            there = home.online.count(entity, release.snapshot)
-            if there != wanted:
-                found[entity].append(f"{there} keys, not {wanted}")
-    return found
+            differences[entity] = [key for key, row in zip(keys["key"], stored, strict=True) if row != expected[key]]
+            count = home.online.count(entity, release.snapshot)
+            if count != expected_count:
+                differences[entity].append(f"{count} keys, not {expected_count}")
+    return differences

@@ -54,8 +54,8 @@ class Waiting:
     @property
     def digest(self) -> str:
         """Return a short name of the whole files: 16 hex digits of the hash of their names, sizes and times, in order."""
-        told = [(file.path.name, *file.state, file.changed_ns) for file in self.whole]
-        return sha256(repr(told).encode()).hexdigest()[:16]
+        states = [(file.path.name, *file.state, file.changed_ns) for file in self.whole]
+        return sha256(repr(states).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -77,20 +77,20 @@ def candidates(folder: Path) -> list[Dropped]:
 
     Hidden files, temporary names and folders are none.
     """
-    found = []
+    files = []
     with suppress(FileNotFoundError):
         for path in folder.iterdir():
             if path.name.startswith(".") or path.name.endswith(UNFINISHED):
                 continue
             with suppress(FileNotFoundError):  # taken away meanwhile, or a link to nothing
-                told = path.stat()
-                if S_ISREG(told.st_mode):
-                    found.append(Dropped(path, _state(told), told.st_ctime_ns))
-    return sorted(found, key=lambda file: (file.state.mtime_ns, file.path.name))
+                stat = path.stat()
+                if S_ISREG(stat.st_mode):
+                    files.append(Dropped(path, _state(stat), stat.st_ctime_ns))
+    return sorted(files, key=lambda file: (file.state.mtime_ns, file.path.name))
 
 
-def _state(told: os.stat_result) -> _State:
-    return _State(told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns)
+def _state(stat: os.stat_result) -> _State:
+    return _State(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
 
 def waiting(folder: Path, settle_s: float) -> Waiting:
@@ -102,11 +102,11 @@ def waiting(folder: Path, settle_s: float) -> Waiting:
     dropped = candidates(folder)
     if not dropped:
         return Waiting()
-    now, written = _now_ns(folder), _open_for_writing({(file.state.device, file.state.inode) for file in dropped})
+    now_ns, open_files = _now_ns(folder), _open_for_writing({(file.state.device, file.state.inode) for file in dropped})
     whole = tuple(
         file
         for file in dropped
-        if (now - file.changed_ns) / 1e9 >= settle_s and (file.state.device, file.state.inode) not in written
+        if (now_ns - file.changed_ns) / 1e9 >= settle_s and (file.state.device, file.state.inode) not in open_files
     )
     return Waiting(whole, tuple(file for file in dropped if file not in whole))
 
@@ -152,15 +152,15 @@ def _now_ns(folder: Path) -> int:
 
 def _open_for_writing(files: set[tuple[int, int]]) -> set[tuple[int, int]]:
     """Return which of the files (device, inode) a process has open for writing; those of other users stay unseen."""
-    found = set()
+    open_files = set()
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it ended, or is not ours to look into
             for number in os.listdir(process / "fd"):
                 with suppress(OSError):
-                    told = os.stat(process / "fd" / number)
-                    if (told.st_dev, told.st_ino) in files and _is_written(process / "fdinfo" / number):
-                        found.add((told.st_dev, told.st_ino))
-    return found
+                    stat = os.stat(process / "fd" / number)
+                    if (stat.st_dev, stat.st_ino) in files and _is_written(process / "fdinfo" / number):
+                        open_files.add((stat.st_dev, stat.st_ino))
+    return open_files
 
 
 def _is_written(info: Path) -> bool:

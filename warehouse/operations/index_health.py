@@ -65,28 +65,28 @@ def table_health(home: Home, name: str, sampled: list[str]) -> TableHealth:
     """Count a vector table's rows, and look its sampled rows up in the catalog and the newest deletes up in it."""
     with home.lake.reading() as connection:
         catalog_rows = tables.count(connection, "features.products")
-        wanted = pl.DataFrame({"key": sampled}, schema={"key": pl.String})
-        connection.register("sampled", wanted)
-        there = {
+        sampled_keys = pl.DataFrame({"key": sampled}, schema={"key": pl.String})
+        connection.register("sampled", sampled_keys)
+        known_keys = {
             key
             for (key,) in connection.sql("SELECT key FROM features.products SEMI JOIN sampled USING (key)").fetchall()
         }
-        gone: list[str] = []
+        deleted_keys: list[str] = []
         if tables.exists(connection, EVENTS.table):
             tombstones = f'SELECT row_key AS key FROM {EVENTS.table} WHERE "table" = ? AND op = ?'
             tombstones += " ORDER BY arrival DESC, key LIMIT ?"
-            found = connection.execute(
+            rows = connection.execute(
                 f"FROM ({tombstones}) ANTI JOIN features.products USING (key)", ["raw.products", "delete", _DELETES]
             )
-            gone = [key for (key,) in found.fetchall()]
+            deleted_keys = [key for (key,) in rows.fetchall()]
     status = home.vectors.index_status(name)
     return TableHealth(
         rows=status.rows,
         catalog_rows=catalog_rows,
         unindexed_share=status.unindexed_share,
         sampled=sampled,
-        unknown=sorted(set(sampled) - there),
-        deleted=home.vectors.held(name, gone),
+        unknown=sorted(set(sampled) - known_keys),
+        deleted=home.vectors.present_keys(name, deleted_keys),
     )
 
 
@@ -116,12 +116,12 @@ def index_recall(store: VectorStore, name: str, *, seed: int, queries: int, exac
         return Recall(0, 0)
     part = store.part(name, exact_rows, seed)
     keys, vectors = part[KEY].to_pylist(), to_matrix(part["vector"])  # (rows, dim)
-    version, found, relevant = store.version(name), 0, 0
+    version, hit_count, relevant_count = store.version(name), 0, 0
     for place in np.random.default_rng(seed).permutation(len(keys))[:queries]:
         hits = store.search(name, version, vectors[place], _CUT + 1)
         names = set(hits["key"]) - {keys[place]}
         scores = vectors @ vectors[place]  # (rows,)
         near = {keys[each] for each in np.flatnonzero(scores > hits["score"][-1] + 1e-6)} - {keys[place]}
-        relevant += len(near)
-        found += len(near & names)
-    return Recall(found, relevant)
+        relevant_count += len(near)
+        hit_count += len(near & names)
+    return Recall(hit_count, relevant_count)

@@ -75,7 +75,7 @@ def past(lake: Lake) -> Past:
     with lake.reading() as connection:
         files = connection.sql(f"FROM {FILES.table}").pl() if tables.exists(connection, FILES.table) else pl.DataFrame()
         has_deltas = tables.exists(connection, DELTAS.table)
-        came = connection.sql(f"FROM {DELTAS.table} ORDER BY arrival").pl() if has_deltas else pl.DataFrame()
+        rows = connection.sql(f"FROM {DELTAS.table} ORDER BY arrival").pl() if has_deltas else pl.DataFrame()
     snapshots = tuple(
         Snapshot(
             row["key"],
@@ -99,7 +99,7 @@ def past(lake: Lake) -> Past:
             superseded=row["arrival"] <= starts.get(row["table"], 0),
             checked_at=row.get("checked_at"),
         )
-        for row in came.iter_rows(named=True)
+        for row in rows.iter_rows(named=True)
     )
     return Past(snapshots, tuple(deltas))
 
@@ -145,31 +145,31 @@ def replay(home: Home, into: Home) -> Past:
         WarehouseError: A file is not kept, or its copy is damaged, or a table's file came in before the lake noted which
             deltas had come before it; nothing of the home was written.
     """
-    done, folder = past(home.lake), into.lake.root.parent / "arrived"
-    for file in done.snapshots:
-        if file.after_arrival is None and any(delta.table == file.table for delta in done.deltas):
+    history, folder = past(home.lake), into.lake.root.parent / "arrived"
+    for file in history.snapshots:
+        if file.after_arrival is None and any(delta.table == file.table for delta in history.deltas):
             raise WarehouseError(
                 f"{file.table} was filled before the lake noted which deltas had come in by then",
                 "bring another full snapshot in: stockroom build --raw DIR",
             )
-    for file in done.snapshots:
+    for file in history.snapshots:
         home.arrived.restore(file.sha256, folder / "raw" / file.name)
-    times = {file.table: file.checked_at for file in done.snapshots}
-    files = [_checked_then(file, times.get(file.source_spec.table)) for file in arrivals(folder / "raw")]
+    times = {file.table: file.checked_at for file in history.snapshots}
+    files = [_with_check_time(file, times.get(file.source_spec.table)) for file in arrivals(folder / "raw")]
     ingest(into.lake, folder / "raw", files, is_replay=True)
     with into.lake.writing() as connection:
         ensure(connection)
-        for file in done.snapshots:
+        for file in history.snapshots:
             connection.execute(
                 f"UPDATE {FILES.table} SET as_of = ?, after_arrival = ?, checked_at = ? WHERE key = ?",
                 [file.as_of, file.after_arrival or 0, file.checked_at, file.table],
             )
-    for superseded, deltas in groupby(done.deltas, key=lambda delta: delta.superseded):
+    for superseded, deltas in groupby(history.deltas, key=lambda delta: delta.superseded):
         if superseded:
             _copy_journal(home.lake, into.lake, [delta.arrival for delta in deltas])
         else:
             _bring_in(home, into.lake, folder, list(deltas))
-    return done
+    return history
 
 
 def _bring_in(home: Home, lake: Lake, folder: Path, deltas: list[Delta]) -> None:
@@ -178,7 +178,7 @@ def _bring_in(home: Home, lake: Lake, folder: Path, deltas: list[Delta]) -> None
     for delta, path in zip(deltas, paths, strict=True):
         home.arrived.restore(delta.sha256, path)
     files = zip(check_deltas(paths), deltas, strict=True)
-    apply_deltas(lake, [_checked_then(file, delta.checked_at) for file, delta in files], is_replay=True)
+    apply_deltas(lake, [_with_check_time(file, delta.checked_at) for file, delta in files], is_replay=True)
     with lake.writing() as connection:
         for delta in deltas:
             connection.execute(
@@ -187,7 +187,7 @@ def _bring_in(home: Home, lake: Lake, folder: Path, deltas: list[Delta]) -> None
             )
 
 
-def _checked_then(file: File, checked_at: datetime | None) -> File:
+def _with_check_time(file: File, checked_at: datetime | None) -> File:
     """Return the file as it was checked when it first came in: what lay in the future then was refused."""
     return replace(file, checked_at=checked_at or file.checked_at)
 
@@ -195,12 +195,12 @@ def _checked_then(file: File, checked_at: datetime | None) -> File:
 def _copy_journal(lake: Lake, into: Lake, arrivals: list[int]) -> None:
     """Copy what the journal tells of deltas that a full file has replaced."""
     with lake.reading() as connection:
-        there = tables.columns(connection, DELTAS.table)  # a lake of before has not all of them
-        columns = ", ".join(f'"{name}"' for name in (*DELTAS.columns, INPUT_HASH) if name in there)
-        told: Any = connection.execute(
+        columns_present = tables.columns(connection, DELTAS.table)  # a lake of before has not all of them
+        columns = ", ".join(f'"{name}"' for name in (*DELTAS.columns, INPUT_HASH) if name in columns_present)
+        journal_rows: Any = connection.execute(
             f"SELECT {columns} FROM {DELTAS.table} WHERE arrival IN (SELECT unnest(?))", [arrivals]
         ).pl()
     with into.writing() as connection:
-        connection.register("told", told)
-        connection.execute(f"INSERT INTO {DELTAS.table} BY NAME FROM told")
-        connection.unregister("told")
+        connection.register("journal_rows", journal_rows)
+        connection.execute(f"INSERT INTO {DELTAS.table} BY NAME FROM journal_rows")
+        connection.unregister("journal_rows")

@@ -43,27 +43,29 @@ def retained(home: Home, settings: VacuumSettings, now: datetime, made_from: Seq
     for release in releases:
         vectors.setdefault(release.vector_table, set()).add(release.vector_version)
     points = checkpoints.points(home.lake)
-    needed = {release.snapshot for release in releases}
-    needed |= {point.snapshot for point in points[-settings.keep_points :]}
-    needed |= {point.snapshot for point in points if point.ended_at >= young}
+    needed_snapshots = {release.snapshot for release in releases}
+    needed_snapshots |= {point.snapshot for point in points[-settings.keep_points :]}
+    needed_snapshots |= {point.snapshot for point in points if point.ended_at >= young}
     # What the lake was when the live release was published tells how long a rollback stays.
     for release in releases[-1:]:
-        needed |= {point.snapshot for point in [each for each in points if each.ended_at <= release.published_at][-1:]}
+        needed_snapshots |= {
+            point.snapshot for point in [each for each in points if each.ended_at <= release.published_at][-1:]
+        }
     for snapshot in made_from:
-        needed |= {point.snapshot for point in [each for each in points if each.snapshot >= snapshot][:1]}
+        needed_snapshots |= {point.snapshot for point in [each for each in points if each.snapshot >= snapshot][:1]}
     newest = points[-1].snapshot if points else 0
     return Retained(
         releases=releases,
         vectors=vectors,
-        points=[point.snapshot for point in points if point.snapshot in needed],
-        expired=[each for each in checkpoints.snapshots(home.lake) if each < newest and each not in needed],
+        points=[point.snapshot for point in points if point.snapshot in needed_snapshots],
+        expired=[each for each in checkpoints.snapshots(home.lake) if each < newest and each not in needed_snapshots],
     )
 
 
 def _releases(releases: Sequence[Release], count: int, young: datetime) -> list[Release]:
     """Return the newest releases, of those that show the same the newest, and all that are young; oldest first."""
-    shown: dict[tuple[str, str, int], Release] = {}
+    newest_by_content: dict[tuple[str, str, int], Release] = {}
     for release in reversed(releases):
-        shown.setdefault(release.shows, release)
-    newest = list(shown.values())[:count]
+        newest_by_content.setdefault(release.shows, release)
+    newest = list(newest_by_content.values())[:count]
     return [release for release in releases if release in newest or release.published_at >= young]

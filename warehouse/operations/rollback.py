@@ -46,16 +46,16 @@ def target(releases: Sequence[Release], to: int | None = None) -> Release:
                 "name a release to go to: stockroom rollback N; list them with: stockroom releases",
             )
         return origin(releases, earlier[-1])
-    found = [each for each in releases if each.release == to]
-    if not found:
+    matches = [each for each in releases if each.release == to]
+    if not matches:
         raise WarehouseError(
             f"there is no release {to}", f"there are 1 to {releases[-1].release}; list them with: stockroom releases"
         )
-    if found[0].serves_as(live):
+    if matches[0].serves_as(live):
         raise WarehouseError(
             f"searches answer with release {to} already", "name another; list them with: stockroom releases"
         )
-    return origin(releases, found[0])
+    return origin(releases, matches[0])
 
 
 def origin(releases: Sequence[Release], release: Release) -> Release:
@@ -86,15 +86,15 @@ def held(home: Home, model_id: str) -> str | None:
     releases = home.releases.all()
     if not releases or releases[-1].kind != "rollback":
         return None
-    live, before = releases[-1], releases[-2]
-    if model_id != live.model_id != before.model_id:
+    live, previous = releases[-1], releases[-2]
+    if model_id != live.model_id != previous.model_id:
         return None
     points = [point.snapshot for point in checkpoints.points(home.lake) if point.ended_at <= live.published_at]
-    changed = checkpoints.changed_tables(home.lake, points[-1] if points else 0)
-    if any(table.split(".")[0] in _SEEN or table == "registry.feature_views" for table in changed):
+    changed_tables = checkpoints.changed_tables(home.lake, points[-1] if points else 0)
+    if any(table.split(".")[0] in _SEEN or table == "registry.feature_views" for table in changed_tables):
         return None
     return (
-        f"release {live.release} stays: it went back from release {before.release} ({live.note}), and catalog, judgements "
+        f"release {live.release} stays: it went back from release {previous.release} ({live.note}), and catalog, judgements "
         "and time-series features are as they were then; stockroom build --force or stockroom rollback N ends it"
     )
 

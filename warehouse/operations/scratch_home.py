@@ -72,22 +72,22 @@ def copy_feature_views(home: Home, into: RecomputedHome) -> None:
     _copy(home.lake, home.lake.snapshot(), into, (_TIME_SERIES,))
     files = into.contracts["raw.files"]
     with home.lake.reading() as source, into.lake.writing() as connection:
-        found = source.execute(f"FROM {files.table} WHERE starts_with(key, ?)", [_TIME_SERIES]).pl()
-        time_series_files = found.select(name for name in (*files.columns, INPUT_HASH) if name in found.columns)
+        rows = source.execute(f"FROM {files.table} WHERE starts_with(key, ?)", [_TIME_SERIES]).pl()
+        time_series_files = rows.select(name for name in (*files.columns, INPUT_HASH) if name in rows.columns)
         if time_series_files.height:
             connection.execute(f"INSERT INTO {files.table} BY NAME FROM time_series_files")
 
 
-def _copy(lake: Lake, snapshot: int, into: RecomputedHome, given: tuple[str, ...]) -> None:
+def _copy(lake: Lake, snapshot: int, into: RecomputedHome, prefixes: tuple[str, ...]) -> None:
     """Copy tables as of a snapshot: rows and input hashes, in the columns of each one's contract of today."""
     with lake.reading(snapshot) as source, into.lake.writing() as connection:
         for table, contract in into.contracts.items():
-            if table.startswith(given):
+            if table.startswith(prefixes):
                 tables.ensure(connection, contract)
-            if table.startswith(given) and tables.exists(source, table):
+            if table.startswith(prefixes) and tables.exists(source, table):
                 batches = source.sql(f"FROM {table}").to_arrow_reader(lake.settings.batch_rows)
-                wanted = [name for name in (*contract.columns, INPUT_HASH) if name in batches.schema.names]
+                names = [name for name in (*contract.columns, INPUT_HASH) if name in batches.schema.names]
                 for batch in batches:
-                    connection.register("rows_then", pl.DataFrame(batch).select(wanted))
+                    connection.register("rows_then", pl.DataFrame(batch).select(names))
                     connection.execute(f"INSERT INTO {table} BY NAME FROM rows_then")
                     connection.unregister("rows_then")

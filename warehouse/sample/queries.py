@@ -70,9 +70,9 @@ def draw_queries(codes: Catalog, seed: int, brand_seed: int) -> Iterator[Query]:
     by_brand = np.lexsort((codes.brand, codes.locale))
     shelves = _Shelves(codes, order, starts, by_brand)
     for locale in range(len(LOCALES)):
-        seen: set[str] = set()
+        texts: set[str] = set()
         for type_code in range(len(product_types())):
-            yield from _draw_group(shelves, locale, type_code, seen, seed, brand_seed)
+            yield from _draw_group(shelves, locale, type_code, texts, seed, brand_seed)
 
 
 class _Shelves:
@@ -98,17 +98,17 @@ class _Shelves:
 
 
 def _draw_group(
-    shelves: _Shelves, locale: int, type_code: int, seen: set[str], seed: int, brand_seed: int
+    shelves: _Shelves, locale: int, type_code: int, texts: set[str], seed: int, brand_seed: int
 ) -> Iterator[Query]:
     rng = np.random.default_rng([seed, 2, locale, type_code])
     shelf = shelves.of_type(locale, type_code)
-    wanted = int(rng.poisson(len(shelf) / _PRODUCTS_PER_QUERY))
-    if not len(shelf) or not wanted:
+    query_count = int(rng.poisson(len(shelf) / _PRODUCTS_PER_QUERY))
+    if not len(shelf) or not query_count:
         return
     values = np.stack([getattr(shelves.codes, name)[shelf] for name in ASKED], axis=1)  # (shelf, 4)
-    made = 0
-    for _ in range(6 * wanted):
-        if made == wanted:
+    drawn_count = 0
+    for _ in range(6 * query_count):
+        if drawn_count == query_count:
             return
         target = values[rng.integers(len(shelf))]
         mask = _MASKS[rng.choice(len(_MASKS), p=_MASK_SHARES)] & (target >= 0)
@@ -121,10 +121,10 @@ def _draw_group(
             continue
         asked = tuple(np.where(mask, target, -1).tolist())
         text = _wording(locale, type_code, asked, rng, brand_seed)
-        if text.casefold() in seen:
+        if text.casefold() in texts:
             continue
-        seen.add(text.casefold())
-        made += 1
+        texts.add(text.casefold())
+        drawn_count += 1
         small = int(rng.random() >= _LARGE_ONLY_SHARE)
         rows, labels = _judge(shelves, locale, type_code, asked, exact, shelf[off == 1], small, rng)
         source = _SOURCES[rng.choice(len(_SOURCES), p=_SOURCE_SHARES)]
@@ -160,9 +160,9 @@ def _judge(
     others = [row for row in dict.fromkeys(pool.tolist()) if shelves.codes.type[row] not in kin][:i_count]
 
     substitutes = rng.choice(near, size=s_count, replace=False).tolist() if s_count else []
-    chosen = rng.choice(complements, size=c_count, replace=False).tolist() if c_count else []
-    rows = [*exact.tolist(), *substitutes, *chosen, *others]
-    labels = "E" * len(exact) + "S" * len(substitutes) + "C" * len(chosen) + "I" * len(others)
+    drawn_complements = rng.choice(complements, size=c_count, replace=False).tolist() if c_count else []
+    rows = [*exact.tolist(), *substitutes, *drawn_complements, *others]
+    labels = "E" * len(exact) + "S" * len(substitutes) + "C" * len(drawn_complements) + "I" * len(others)
     shuffled = rng.permutation(len(rows)).tolist()
     return tuple(rows[at] for at in shuffled), "".join(labels[at] for at in shuffled)
 

@@ -16,6 +16,6 @@ def ahead(items: Iterable[T]) -> Iterator[T]:
     coming = iter(items)
     with ThreadPoolExecutor(1) as pool:
         item = pool.submit(next, coming, _END)
-        while (made := item.result()) is not _END:
+        while (result := item.result()) is not _END:
             item = pool.submit(next, coming, _END)
-            yield cast(T, made)
+            yield cast(T, result)

@@ -75,16 +75,16 @@ def _reclean(
         reader.execute("USE lake")
         reader.execute(WIDE_STREAM)
         tables.ensure(writer, contract)
-        with following(writer, derivation, made_by(derivation, lake.settings), marks, whole=whole) as found:
-            if found.is_nothing:
+        with following(writer, derivation, made_by(derivation, lake.settings), marks, whole=whole) as pending_rows:
+            if pending_rows.is_nothing:
                 return Cleaned(0, 0, 0, 0, quarantined=0)
-            before = tables.count(writer, table) if table in GUARDED else 0
+            rows_before = tables.count(writer, table) if table in GUARDED else 0
             where, refused_before = "true", quarantine.hashes(writer, table)
-            source = restricted(reader, derivation, source, found)
-            if found.keys is not None:
+            source = restricted(reader, derivation, source, pending_rows)
+            if pending_rows.keys is not None:
                 where = "key IN (FROM dirty_keys)"
-                writer.register("dirty_keys", found.keys)
-                refused_before = refused_before.join(found.keys, on="key", how="semi")
+                writer.register("dirty_keys", pending_rows.keys)
+                refused_before = refused_before.join(pending_rows.keys, on="key", how="semi")
             desired = reader.sql(
                 f"SELECT key, concat({INPUT_HASH}, ':', '{rules}') AS {INPUT_HASH} FROM ({source})"
             ).pl()
@@ -109,8 +109,8 @@ def _reclean(
             counts = tables.write(writer, contract, change, current, ahead(batches()))
             violations = pl.concat(refused)
             if table in GUARDED:
-                after, broken = tables.count(writer, table), rule_counts(violations)
-                loss = Loss(table, "cleaning of raw.products", before, counts.deleted, after, broken)
+                rows_after, broken = tables.count(writer, table), rule_counts(violations)
+                loss = Loss(table, "cleaning of raw.products", rows_before, counts.deleted, rows_after, broken)
                 refuse_loss(loss, lake.settings.max_loss_share, allow_loss)
             quarantine.replace(writer, table, violations, change.stale)
     return Cleaned(change.upsert.height, *counts, quarantined=violations["key"].n_unique())

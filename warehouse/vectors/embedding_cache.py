@@ -48,8 +48,8 @@ class _Filled(NamedTuple):
         """Tell whether it is known of all of these texts, in the table as it now is."""
         if (self.table, self.version) != (table.name, table.version):
             return False
-        is_there = pc.or_(*(pc.is_in(hashes, value_set=each[KEY]) for each in (self.known, self.encoded)))
-        return bool(pc.all(is_there).as_py())
+        is_covered = pc.or_(*(pc.is_in(hashes, value_set=each[KEY]) for each in (self.known, self.encoded)))
+        return bool(pc.all(is_covered).as_py())
 
 
 @dataclass(frozen=True)
@@ -95,24 +95,24 @@ class EmbeddingCache:
             WarehouseError: `encode` returned another shape or values that are not finite.
         """
         by_hash = {text_hash(text): text for text in texts}
-        known = self._known(list(by_hash), fingerprint)
-        seen = set(known[KEY].to_pylist())
-        unseen = [each for each in by_hash if each not in seen]
+        cached = self._cached_rows(list(by_hash), fingerprint)
+        cached_hashes = set(cached[KEY].to_pylist())
+        new_hashes = [each for each in by_hash if each not in cached_hashes]
         self._filled = None
-        if on_start and unseen:
-            on_start(len(unseen))
-        for start in range(0, len(unseen), commit_texts):
-            hashes = unseen[start : start + commit_texts]
+        if on_start and new_hashes:
+            on_start(len(new_hashes))
+        for start in range(0, len(new_hashes), commit_texts):
+            hashes = new_hashes[start : start + commit_texts]
             vectors = _checked(encode([by_hash[each] for each in hashes]), len(hashes), fingerprint)
             schema = pa.schema([key_field(KEY, pa.string()), pa.field("vector", vector_type(vectors.shape[1]))])
             rows = pa.table([pa.array(hashes, pa.string()), to_vectors(vectors)], schema=schema)
             table = self._directory.create(_table_name(fingerprint), schema)
             merge(table, rows, update=False)
-            if len(by_hash) <= _REMEMBERED and len(unseen) <= commit_texts:
-                self._filled = _Filled(table.name, table.version, known, rows)
+            if len(by_hash) <= _REMEMBERED and len(new_hashes) <= commit_texts:
+                self._filled = _Filled(table.name, table.version, cached, rows)
             if on_progress:
-                on_progress(start + len(hashes), len(unseen))
-        return FillResult(len(by_hash), len(unseen))
+                on_progress(start + len(hashes), len(new_hashes))
+        return FillResult(len(by_hash), len(new_hashes))
 
     def vectors(self, texts: Sequence[str], fingerprint: str) -> Matrix:
         """Return the cached vectors (texts, dim) in the order of the texts.
@@ -127,14 +127,14 @@ class EmbeddingCache:
         hashes = pa.array([text_hash(text) for text in texts], pa.string())
         table = self._directory.open(_table_name(fingerprint))
         if table is None:
-            raise _missing(len(hashes), len(hashes), fingerprint)
+            raise _missing_error(len(hashes), len(hashes), fingerprint)
         if self._filled is not None and self._filled.covers(table, hashes):
-            return _put_together(table, hashes, self._filled.known, self._filled.encoded)
-        stored = _among(scan(table, [KEY], row_id=True, among=hashes.to_pylist()), hashes)
-        positions = pc.index_in(hashes, value_set=stored[KEY])
+            return _assemble(table, hashes, self._filled.known, self._filled.encoded)
+        cached = _among(scan(table, [KEY], row_id=True, among=hashes.to_pylist()), hashes)
+        positions = pc.index_in(hashes, value_set=cached[KEY])
         if positions.null_count:
-            raise _missing(positions.null_count, len(hashes), fingerprint)
-        return _take(table, stored["_rowid"].to_numpy()[positions.to_numpy()])
+            raise _missing_error(positions.null_count, len(hashes), fingerprint)
+        return _take(table, cached["_rowid"].to_numpy()[positions.to_numpy()])
 
     def count(self, fingerprint: str) -> int:
         """Return how many texts are cached for an encoder."""
@@ -161,7 +161,7 @@ class EmbeddingCache:
             delete_keys(table, unused)
             prune(table, (), before)
 
-    def _known(self, hashes: list[str], fingerprint: str) -> pa.Table:
+    def _cached_rows(self, hashes: list[str], fingerprint: str) -> pa.Table:
         """Return key and row id of those of the texts that are cached."""
         table = self._directory.open(_table_name(fingerprint))
         if table is None or not hashes:
@@ -174,15 +174,15 @@ def _among(rows: pa.Table, keys: pa.Array) -> pa.Table:
     return rows.filter(pc.is_in(rows[KEY], value_set=keys))
 
 
-def _put_together(table: Any, hashes: pa.Array, known: pa.Table, encoded: pa.Table) -> Matrix:
+def _assemble(table: Any, hashes: pa.Array, cached: pa.Table, encoded: pa.Table) -> Matrix:
     """Return the vectors of texts, (len(hashes), dim), from memory where they are in `encoded`, else by their row ids."""
     fresh = pc.index_in(hashes, value_set=encoded[KEY])
     is_fresh = fresh.is_valid().to_numpy(zero_copy_only=False)
     vectors = np.empty((len(hashes), encoded["vector"].type.list_size), np.float32)
     vectors[is_fresh] = to_matrix(encoded["vector"])[fresh.drop_null().to_numpy()]
     if not is_fresh.all():
-        places = pc.index_in(hashes.filter(pa.array(~is_fresh)), value_set=known[KEY]).to_numpy()
-        vectors[~is_fresh] = _take(table, known["_rowid"].to_numpy()[places])
+        places = pc.index_in(hashes.filter(pa.array(~is_fresh)), value_set=cached[KEY]).to_numpy()
+        vectors[~is_fresh] = _take(table, cached["_rowid"].to_numpy()[places])
     return vectors
 
 
@@ -192,10 +192,10 @@ def _take(table: Any, row_ids: npt.NDArray[np.uint64]) -> Matrix:
     order = np.argsort(row_ids, kind="stable")
     for start in range(0, len(order), _TAKE_ROWS):
         places = order[start : start + _TAKE_ROWS]
-        wanted, where = np.unique(row_ids[places], return_inverse=True)
-        rows = table.take_row_ids(wanted.tolist()).select(["vector"]).with_row_id().to_arrow()
-        as_wanted = np.argsort(rows["_rowid"].to_numpy())  # both ascending
-        result[places] = to_matrix(rows["vector"])[as_wanted][where]
+        unique_ids, where = np.unique(row_ids[places], return_inverse=True)
+        rows = table.take_row_ids(unique_ids.tolist()).select(["vector"]).with_row_id().to_arrow()
+        order_by_id = np.argsort(rows["_rowid"].to_numpy())  # both ascending
+        result[places] = to_matrix(rows["vector"])[order_by_id][where]
     return result
 
 
@@ -208,9 +208,9 @@ def _checked(vectors: Matrix, rows: int, fingerprint: str) -> Matrix:
     return vectors
 
 
-def _missing(missing: int, asked: int, fingerprint: str) -> WarehouseError:
+def _missing_error(count: int, total: int, fingerprint: str) -> WarehouseError:
     return WarehouseError(
-        f"{missing} of {asked} texts have no cached vector of encoder {fingerprint}",
+        f"{count} of {total} texts have no cached vector of encoder {fingerprint}",
         "encode them with: stockroom build",
     )
 

@@ -89,9 +89,9 @@ class LanceDirectory:
 
     def drop(self, name: str) -> None:
         """Remove a table at once, and what killed removals left."""
-        gone = self.root / f".dropped-{check_name(name)}"
-        shutil.rmtree(gone, ignore_errors=True)
-        (self.root / f"{name}.lance").rename(gone)
+        trash = self.root / f".dropped-{check_name(name)}"
+        shutil.rmtree(trash, ignore_errors=True)
+        (self.root / f"{name}.lance").rename(trash)
         for leftover in self.root.glob(".dropped-*"):
             shutil.rmtree(leftover, ignore_errors=True)
 
@@ -191,25 +191,25 @@ def delete_keys(table: Any, keys: Sequence[str]) -> int:
     """Delete the rows with these keys, and return how many there were. Writes no version when there are none."""
     from lancedb.expr import col, lit
 
-    wanted = list(dict.fromkeys(keys))
+    unique_keys = list(dict.fromkeys(keys))
     deleted = 0
-    for start in range(0, len(wanted), _DELETE_KEYS):
-        among = col(KEY).isin([lit(key) for key in wanted[start : start + _DELETE_KEYS]])
+    for start in range(0, len(unique_keys), _DELETE_KEYS):
+        among = col(KEY).isin([lit(key) for key in unique_keys[start : start + _DELETE_KEYS]])
         if table.search().where(among).select([KEY]).limit(1).to_arrow().num_rows:
             deleted += int(table.delete(among).num_deleted_rows)
     return deleted
 
 
-def held_keys(table: Any, keys: Sequence[str]) -> list[str]:
+def present_keys(table: Any, keys: Sequence[str]) -> list[str]:
     """Return those of the keys that the table has a row of, sorted."""
     from lancedb.expr import col, lit
 
-    found: set[str] = set()
-    wanted = list(dict.fromkeys(keys))
-    for start in range(0, len(wanted), _DELETE_KEYS):
-        among = col(KEY).isin([lit(key) for key in wanted[start : start + _DELETE_KEYS]])
-        found |= set(table.search().where(among).select([KEY]).limit(None).to_arrow()[KEY].to_pylist())
-    return sorted(found)
+    present: set[str] = set()
+    unique_keys = list(dict.fromkeys(keys))
+    for start in range(0, len(unique_keys), _DELETE_KEYS):
+        among = col(KEY).isin([lit(key) for key in unique_keys[start : start + _DELETE_KEYS]])
+        present |= set(table.search().where(among).select([KEY]).limit(None).to_arrow()[KEY].to_pylist())
+    return sorted(present)
 
 
 def versions(table: Any) -> dict[int, datetime]:
@@ -231,11 +231,11 @@ def prune(table: Any, keep: Collection[int], before: datetime) -> int:
     Returns:
         How many versions went.
     """
-    there = versions(table)
-    if not prunable(there, keep, before):
+    timestamps = versions(table)
+    if not prunable(timestamps, keep, before):
         return 0
     table.optimize(cleanup_older_than=KEEP_ALL_VERSIONS)  # joins files, which may take long: ages are counted after it
-    bound = _bound(there, keep, before)
+    bound = _bound(timestamps, keep, before)
     for margin in _MARGINS:
         try:
             table.optimize(cleanup_older_than=max(datetime.now(UTC) - bound + margin, timedelta(milliseconds=1)))
@@ -243,18 +243,18 @@ def prune(table: Any, keep: Collection[int], before: datetime) -> int:
         except RuntimeError as error:
             if "tagged version" not in str(error) or margin == _MARGINS[-1]:
                 raise
-    return len(there.keys() - versions(table).keys())
+    return len(timestamps.keys() - versions(table).keys())
 
 
-def prunable(there: Mapping[int, datetime], keep: Collection[int], before: datetime) -> list[int]:
+def prunable(timestamps: Mapping[int, datetime], keep: Collection[int], before: datetime) -> list[int]:
     """Return the versions that `prune` would remove of those that are there."""
-    bound = _bound(there, keep, before) - _MARGINS[0]
-    return [version for version, moment in there.items() if moment < bound]
+    bound = _bound(timestamps, keep, before) - _MARGINS[0]
+    return [version for version, moment in timestamps.items() if moment < bound]
 
 
-def _bound(there: Mapping[int, datetime], keep: Collection[int], before: datetime) -> datetime:
-    newest = max(there)
-    return min([before, *(moment for version, moment in there.items() if version in keep or version == newest)])
+def _bound(timestamps: Mapping[int, datetime], keep: Collection[int], before: datetime) -> datetime:
+    newest = max(timestamps)
+    return min([before, *(moment for version, moment in timestamps.items() if version in keep or version == newest)])
 
 
 def scan(table: Any, columns: Sequence[str], *, row_id: bool = False, among: Sequence[str] | None = None) -> pa.Table:

@@ -23,9 +23,9 @@ from warehouse.vectors.lance_tables import (
     at_version,
     check_schema,
     delete_keys,
-    held_keys,
     key_field,
     merge,
+    present_keys,
     prunable,
     prune,
     scan,
@@ -125,12 +125,14 @@ class VectorStore:
     def differing(self, name: str, pieces: Iterable[Rows]) -> Iterator[pa.Table]:
         """Yield of each piece, which has the columns of the table, the rows that the newest version does not hold to the bit."""
         table = self._directory.open(name)
-        stored: dict[str, bytes] = {}
+        stored_digests: dict[str, bytes] = {}
         for batch in () if table is None else scan_batches(table, COLUMNS, 32_768):
-            stored.update(_digests(pa.table(batch)))
+            stored_digests.update(_digests(pa.table(batch)))
         for piece in pieces:
             rows = (piece.to_arrow() if isinstance(piece, pl.DataFrame) else pa.table(piece)).select(COLUMNS)
-            yield rows.filter(pa.array([stored.get(key) != digest for key, digest in _digests(rows)], pa.bool_()))
+            yield rows.filter(
+                pa.array([stored_digests.get(key) != digest for key, digest in _digests(rows)], pa.bool_())
+            )
 
     def refresh_index(
         self,
@@ -173,12 +175,12 @@ class VectorStore:
         if count <= rows:
             return scan(table, [KEY, "vector"])
         starts = random.Random(seed).sample(range(count // length), stretches)
-        read = table.search().select([KEY, "vector"])
-        return pa.concat_tables(read.offset(start * length).limit(length).to_arrow() for start in sorted(starts))
+        query = table.search().select([KEY, "vector"])
+        return pa.concat_tables(query.offset(start * length).limit(length).to_arrow() for start in sorted(starts))
 
-    def held(self, name: str, keys: Sequence[str]) -> list[str]:
+    def present_keys(self, name: str, keys: Sequence[str]) -> list[str]:
         """Return those of the keys that the newest version has a row of."""
-        return held_keys(self._open(name), keys)
+        return present_keys(self._open(name), keys)
 
     def search(
         self,
@@ -223,11 +225,11 @@ class VectorStore:
                 builder = builder.where(col("locale") == lit(locale))
             if exact:
                 builder = builder.bypass_vector_index()
-            found = answer(builder.select([KEY, "product_id", "locale", "title", "_distance"]).to_arrow())
-            distances = np.sort(found["_distance"].to_numpy())
+            hits = answer(builder.select([KEY, "product_id", "locale", "title", "_distance"]).to_arrow())
+            distances = np.sort(hits["_distance"].to_numpy())
             # Only past the last row that ties with the k-th is it known which of them come first.
             if len(distances) < limit or distances[-1] > distances[k - 1]:
-                return _ranked(found, k)
+                return _ranked(hits, k)
             limit, refine_factor = limit * 16, max(2, refine_factor // 4)  # more candidates, though fewer a row
 
     def read(self, name: str, version: int | None = None, columns: Sequence[str] = COLUMNS) -> pa.Table:
@@ -284,8 +286,8 @@ class VectorStore:
         A version that joins the files may come of it, with the same rows and a whole index.
         """
         table = self._open(name)
-        for tag, held in table.tags.list().items():
-            if held["version"] not in keep:
+        for tag, reference in table.tags.list().items():
+            if reference["version"] not in keep:
                 table.tags.delete(tag)
         return prune(table, keep, before)
 
@@ -336,9 +338,9 @@ def _commits(pieces: Iterable[Rows], schema: pa.Schema, commit_rows: int) -> Ite
     for piece in pieces:
         waiting.append(_conform(piece, schema))
         while sum(table.num_rows for table in waiting) >= commit_rows:
-            together = pa.concat_tables(waiting)
-            yield _unique(together.slice(0, commit_rows))
-            waiting = [together.slice(commit_rows)]
+            joined = pa.concat_tables(waiting)
+            yield _unique(joined.slice(0, commit_rows))
+            waiting = [joined.slice(commit_rows)]
     if any(table.num_rows for table in waiting):
         yield _unique(pa.concat_tables(waiting))
 
@@ -363,9 +365,9 @@ def _unique(rows: pa.Table) -> pa.Table:
     return rows if len(last) == rows.num_rows else rows.take(last.to_arrow())
 
 
-def _ranked(found: pa.Table, k: int) -> pl.DataFrame:
+def _ranked(hits: pa.Table, k: int) -> pl.DataFrame:
     # As lists: so few rows are ranked sooner than Polars plans how to.
-    columns = (found[name].to_pylist() for name in ("_distance", "product_id", KEY, "locale", "title"))
+    columns = (hits[name].to_pylist() for name in ("_distance", "product_id", KEY, "locale", "title"))
     best = sorted(zip(*columns, strict=True), key=lambda row: (-(1.0 - row[0]), row[1], row[2]))[:k]
     rows = [
         (rank, key, product_id, locale, title, 1.0 - distance)
