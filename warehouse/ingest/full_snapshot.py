@@ -1,4 +1,4 @@
-"""Ingest: bring a full snapshot of the raw files into the lake, whole or not at all."""
+"""Full ingest: load a full snapshot of the raw files into the lake, atomically."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ FILES = CONTRACTS["raw.files"]
 
 @dataclass(frozen=True)
 class Ingested:
-    """Count what one file brought: rows in it, how the raw table changed, rows refused; name what it has beyond its contract."""
+    """Count the rows of one file, the changes of its raw table and the refused rows; name the undeclared columns."""
 
     table: str
     rows: int
@@ -37,7 +37,7 @@ class Ingested:
 
     @property
     def warning(self) -> str:
-        """Return what a person should hear of the file, or nothing."""
+        """Return the warning about undeclared columns; empty if there are none."""
         if not self.new_columns:
             return ""
         return f"{self.table}: left out what its contract does not declare: {', '.join(self.new_columns)}"
@@ -45,9 +45,9 @@ class Ingested:
 
 @dataclass(frozen=True)
 class _Prepared:
-    """Hold what a file makes of its table: its rows, those that the table is to have of them, and what the others violate.
+    """Hold a file's rows, the desired ones (row, key, input_hash), and the violations of the refused ones.
 
-    `keys` are those that the table will have, a frame (key). The rows are (row, key, input_hash).
+    `keys` are the keys that the table will have, a frame (key).
     """
 
     read: FileRows
@@ -64,21 +64,21 @@ def ingest(
     allow_loss: bool = False,
     is_replay: bool = False,
 ) -> list[Ingested]:
-    """Make the raw tables equal to the files in `folder`; a file whose bytes were the last to come in is not read again.
+    """Make the raw tables equal to the files in `folder`; a file equal to the last ingested one is not read again.
 
-    Of several rows with one key the first good one in the file stays. An optional file that is not there empties its table.
-    A file comes after every delta that came in before it: it replaces what they said, and forgets their tombstones.
+    The first valid row of a key in the file counts. A missing optional file empties its table. A file supersedes every
+    delta that arrived before it, tombstones included.
 
     Args:
         lake: The lake.
         folder: The folder with the files.
-        checked: What `arrivals` says of the folder, where that was asked before: it reads every byte for its hash.
-        allow_loss: Whether a file may take more rows out of its table than the setting max_loss_share lets it.
-        is_replay: Whether the files came in before, elsewhere: what was let in then is not judged again.
+        checked: The result of `arrivals` for the folder, if known; it hashes every byte.
+        allow_loss: Whether a file may remove more rows from its table than the setting max_loss_share allows.
+        is_replay: Whether the files were ingested before, elsewhere; then the loss checks are skipped.
 
     Raises:
-        WarehouseError: A file is missing, broken or of the wrong shape, would leave its table without a row or take too
-            many out of it, or no judged product is there; nothing was written.
+        WarehouseError: A file is missing, broken or of the wrong shape, would remove all or too many rows of its table, or
+            no judgement is of a known product; nothing was written.
     """
     files = {file.source_spec.table: file for file in checked or arrivals(folder)}
     results = _ingest(lake, files, allow_loss=allow_loss, is_replay=is_replay)
@@ -138,7 +138,7 @@ def _ingest(lake: Lake, files: dict[str, InputFile], *, allow_loss: bool, is_rep
 
 
 def require_raw(lake: Lake) -> None:
-    """Refuse to go on from a lake into which nothing was ever brought.
+    """Refuse a lake without raw data.
 
     Raises:
         WarehouseError: The raw tables are missing.
@@ -148,9 +148,9 @@ def require_raw(lake: Lake) -> None:
 
 
 def _is_known(known: tuple[str, int] | None, file: InputFile, has_deltas: bool) -> bool:
-    """Tell whether a file is the last one that came in by its source.
+    """Tell whether a file equals the last ingested one of its table.
 
-    Where deltas came after it, its bytes alone decide: to hold them against a new contract would undo the deltas.
+    If deltas arrived since, its bytes alone decide: ingesting them under a new contract would undo the deltas.
     """
     if known is None:
         return False
@@ -158,7 +158,7 @@ def _is_known(known: tuple[str, int] | None, file: InputFile, has_deltas: bool) 
 
 
 def _known_files(lake: Lake) -> dict[str, tuple[str, int]] | None:
-    """Return input hash and rows of the file behind each raw table; None before the first ingest."""
+    """Return the input hash and row count of the last file of each raw table; None before the first ingest."""
     if not lake.exists:
         return None
     with lake.reading() as connection:
@@ -171,9 +171,9 @@ def _known_files(lake: Lake) -> dict[str, tuple[str, int]] | None:
 
 
 def _present(lake: Lake, names: Iterable[str]) -> tuple[int, dict[str, pl.DataFrame]]:
-    """Return the lake's snapshot, and the (key, input_hash) of the rows that raw tables have in it.
+    """Return the lake's snapshot, and the (key, input_hash) of the rows of raw tables in it.
 
-    The hash is null under keys of which rows were refused: these likely come again.
+    The hash is null for keys with refused rows, since these rows likely arrive again.
     """
     nothing = pl.DataFrame(schema=tables.HASHES)
     if not lake.exists:
@@ -190,7 +190,7 @@ def _present(lake: Lake, names: Iterable[str]) -> tuple[int, dict[str, pl.DataFr
 
 
 def _prepare(reader: duckdb.DuckDBPyConnection, file: InputFile, batch_rows: int, present: pl.DataFrame) -> _Prepared:
-    """Read a file and say which of its rows its table, whose (key, input_hash) are given, is to have."""
+    """Read a file and choose the rows that its table, with the present rows (key, input_hash), should have."""
     file_rows = FileRows(reader, file, batch_rows, present)
     is_plain = pl.col("is_good") & ~pl.col("key").is_duplicated()
     chosen, refused = file_rows.first_good(file_rows.rows.filter(~is_plain))
@@ -208,7 +208,7 @@ def _loss(file: InputFile, present: pl.DataFrame, prepared: _Prepared) -> Loss:
 
 
 def _take_in(lake: Lake, connection: duckdb.DuckDBPyConnection, file: InputFile, prepared: _Prepared) -> Ingested:
-    """Reconcile a raw table with its file, whose rows were read."""
+    """Reconcile a raw table with its prepared file."""
     contract, file_rows, desired = file.source_spec.contract, prepared.read, prepared.desired
     tables.ensure(connection, contract)
     connection.register("in_question", pl.concat([file_rows.rows.select("key"), file_rows.gone]))
@@ -233,7 +233,7 @@ def _take_in(lake: Lake, connection: duckdb.DuckDBPyConnection, file: InputFile,
 
 
 def _empty(lake: Lake, connection: duckdb.DuckDBPyConnection, source_spec: SourceSpec) -> Ingested:
-    """Reconcile a raw table with a file that is not there."""
+    """Empty the raw table of a missing file."""
     tables.ensure(connection, source_spec.contract)
     nothing = pl.DataFrame(schema=tables.HASHES)
     current = tables.hashes(connection, source_spec.contract)
@@ -244,7 +244,7 @@ def _empty(lake: Lake, connection: duckdb.DuckDBPyConnection, source_spec: Sourc
 
 
 def _record(connection: duckdb.DuckDBPyConnection, file: InputFile, rows: int, as_of: datetime | None) -> None:
-    """Say of the table's file when and how it came in, in place of what was said of the one before."""
+    """Replace the table's row in raw.files."""
     connection.execute(f"DELETE FROM {FILES.table} WHERE key = ?", [file.source_spec.table])
     connection.execute(
         f"INSERT INTO {FILES.table} BY NAME "
