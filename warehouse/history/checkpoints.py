@@ -1,4 +1,4 @@
-"""As-of points: the snapshots that ended a successful run, and what had changed at each."""
+"""Checkpoints: the snapshots that ended a successful run, and the changes at each."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -24,34 +24,34 @@ BOOKKEEPING = (
     "evaluation.folds",
     "evaluation.trials",
 )
-"""What runs and commands write about their work: the lake's content is the same before and after."""
+"""Tables in which runs and commands record their work; they are no part of the lake's content."""
 _NAMED = 5
 
 
 @dataclass(frozen=True)
 class Point:
-    """Name an as-of point: a snapshot, the run that ended with it, and when (UTC)."""
+    """Name a checkpoint: a snapshot, the run that ended with it, and when (UTC)."""
 
     snapshot: int
     run_id: str
     ended_at: datetime
 
     def __str__(self) -> str:
-        """Return number and time as a person may type them after `--as-of`."""
+        """Return the number and the time, each valid for `--as-of`."""
         return f"{self.snapshot} ({utc(self.ended_at)})"
 
 
 def mark(lake: Lake, run_id: str, ended_at: datetime, snapshot: int | None = None) -> int:
-    """Make the lake's content an as-of point, as a run that has now ended left it, and return its snapshot.
+    """Mark the lake's content at the end of a run as a checkpoint, and return its snapshot.
 
-    Nothing is written if it is one. What changed since the point before is recorded with it, in a snapshot after it. The
-    caller holds the run lock: nothing else writes meanwhile.
+    Nothing is written if it is a checkpoint already. The changes since the previous checkpoint are recorded with it, in a
+    later snapshot. The caller holds the run lock, so that nothing else writes meanwhile.
 
     Args:
         lake: The lake.
         run_id: The run that ended.
-        ended_at: When it did.
-        snapshot: The snapshot that the run took for the lake's content before it ended; None: that of now.
+        ended_at: The end of the run.
+        snapshot: The run's snapshot of the lake's content; None: the present one.
     """
     snapshot = content_snapshot(lake) if snapshot is None else snapshot
     marked = points(lake)
@@ -82,10 +82,7 @@ def mark(lake: Lake, run_id: str, ended_at: datetime, snapshot: int | None = Non
 
 
 def content_snapshot(lake: Lake) -> int:
-    """Return the snapshot that names the lake's present content: the newest point where nothing was written since.
-
-    Bookkeeping does not count.
-    """
+    """Return the snapshot of the lake's present content: the newest checkpoint if nothing but bookkeeping was written since."""
     marked = points(lake) if lake.exists else []
     if not marked:
         return lake.snapshot()
@@ -97,7 +94,7 @@ def content_snapshot(lake: Lake) -> int:
 
 
 def points(lake: Lake) -> list[Point]:
-    """Return the as-of points that were not cleaned up, oldest first."""
+    """Return the existing checkpoints, oldest first."""
     with lake.reading() as connection:
         if not tables.exists(connection, POINTS.table):
             return []
@@ -110,14 +107,14 @@ def points(lake: Lake) -> list[Point]:
 
 
 def point(lake: Lake, as_of: str | None = None) -> Point:
-    """Return the as-of point that a person means: the newest one, by number, or the newest at or before a time.
+    """Return the checkpoint for a user's `as_of`: by number, the newest at or before a time, or the newest of all.
 
     Args:
         lake: The lake.
-        as_of: A snapshot's number, or a time in ISO 8601 (UTC where it names no zone); None: the newest point.
+        as_of: A snapshot number, or a time in ISO 8601 (UTC if it has no zone); None: the newest checkpoint.
 
     Raises:
-        WarehouseError: There is no such point; it names those there are, the nearest few where they are many.
+        WarehouseError: There is no such checkpoint; the message names the nearest few.
     """
     marked = points(lake)
     if not marked:
@@ -142,7 +139,7 @@ def point(lake: Lake, as_of: str | None = None) -> Point:
 
 
 def history(lake: Lake) -> dict[int, dict[str, Written]]:
-    """Return what changed at each as-of point since the one before it, by snapshot and table."""
+    """Return the changes at each checkpoint since the previous one, by snapshot and table."""
     changes: dict[int, dict[str, Written]] = {}
     with lake.reading() as connection:
         if tables.exists(connection, CHANGES.table):
@@ -155,18 +152,18 @@ def history(lake: Lake) -> dict[int, dict[str, Written]]:
 
 
 def snapshots(lake: Lake) -> list[int]:
-    """Return every snapshot of the lake that can still be read, oldest first."""
+    """Return every readable snapshot of the lake, oldest first."""
     with lake.reading() as connection:
         rows = connection.execute("SELECT snapshot_id FROM ducklake_snapshots('lake') ORDER BY snapshot_id").fetchall()
     return [int(snapshot) for (snapshot,) in rows]
 
 
 def expire(lake: Lake, versions: Sequence[int], sources: Callable[[str], Iterable[str]]) -> int:
-    """Let these snapshots go, and with them the files that no other snapshot needs; return how many files went.
+    """Expire these snapshots and remove the files that no other snapshot needs; return the number of removed files.
 
-    `sources` returns the tables that a watermark follows: one at a snapshot that goes is lifted.
+    `sources` returns the tables that a watermark follows, since watermarks at expired snapshots are lifted.
 
-    Files are removed after it is committed that nothing needs them: a killed process leaves some for the next call.
+    Files are removed after the expiration is committed. A killed process leaves some for the next call.
     """
     with lake.writing() as connection:
         if versions:
@@ -175,7 +172,7 @@ def expire(lake: Lake, versions: Sequence[int], sources: Callable[[str], Iterabl
             connection.execute(f"CALL ducklake_expire_snapshots('lake', versions => [{listed}])")
     with lake.writing() as connection:
         files = connection.execute("CALL ducklake_cleanup_old_files('lake', cleanup_all => true)").fetchall()
-        # What killed transactions wrote. The write lock is held: nobody is about to commit a file.
+        # Files of killed transactions. Under the write lock nobody is about to commit a file.
         files += connection.execute("CALL ducklake_delete_orphaned_files('lake', cleanup_all => true)").fetchall()
     return len(files)
 
@@ -187,13 +184,13 @@ def is_kept(lake: Lake, snapshot: int) -> bool:
 
 
 def changed_tables(lake: Lake, after: int) -> set[str]:
-    """Return the tables that were written to after a snapshot."""
+    """Return the tables that changed after a snapshot."""
     with lake.reading() as connection:
         return {table for table, last in change_feed.last_changes(connection).items() if last > after}
 
 
 def utc(moment: datetime) -> str:
-    """Return a time in ISO 8601, UTC, to the microsecond: what is shown can be typed back."""
+    """Return a time in ISO 8601, UTC, to the microsecond, so that it can be typed back."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

@@ -1,4 +1,4 @@
-"""Changes: what became of a table between two snapshots, by key and by column."""
+"""Table diff: the differences of a table between two snapshots, by key and by column."""
 
 import difflib
 from collections.abc import Collection, Iterable
@@ -24,7 +24,7 @@ Columns = dict[tuple[str, str], dict[str, str]]
 
 
 class Value(NamedTuple):
-    """Hold what a column held before and after, as values that JSON can hold; None on a side that has no such row."""
+    """Hold the values of a column before and after, as JSON values; None on a side without the row."""
 
     old: Any
     new: Any
@@ -32,7 +32,7 @@ class Value(NamedTuple):
 
 @dataclass(frozen=True)
 class RowChange:
-    """Name a row that is not what it was, and the columns in which it differs."""
+    """Name a changed row, and the columns in which it differs."""
 
     key: str
     change: Change
@@ -41,10 +41,10 @@ class RowChange:
 
 @dataclass(frozen=True)
 class Difference:
-    """Say what became of a table between two snapshots.
+    """Count the differences of a table between two snapshots.
 
-    A changed row is one under the same key with another value in a column that both snapshots have. `columns` counts the
-    changed rows by column. Columns that only one of the two has are named and compared no further.
+    A changed row has the same key and another value in a column of both snapshots. `columns` counts the changed rows by
+    column. Columns of only one snapshot are named and not compared.
     """
 
     table: str
@@ -60,7 +60,7 @@ class Difference:
 
 
 def difference(lake: Lake, table: str, before: int, after: int, limit: int = 20) -> Difference:
-    """Compare a table as of two snapshots, and name at most `limit` of the rows that differ, by key.
+    """Compare a table as of two snapshots, and list the first `limit` differing rows by key.
 
     Raises:
         WarehouseError: There is no such table, or no such snapshot.
@@ -92,10 +92,9 @@ def difference(lake: Lake, table: str, before: int, after: int, limit: int = 20)
 
 
 def written(lake: Lake, before: int, without: Collection[str] = ()) -> dict[str, Written]:
-    """Return what became of each table that has a contract and changed after a snapshot.
+    """Count the changes after a snapshot in each changed table that has a contract.
 
-    Tables that nothing was written to since are not looked at, and of the others only the rows that the change feed names,
-    where it can name them.
+    Tables without writes since are not read. Of the others only the rows in the change feed are read, if it is complete.
     """
     with lake.reading() as connection:
         last, contracts = change_feed.last_changes(connection), point_in_time.contracts(connection)
@@ -115,7 +114,7 @@ def written(lake: Lake, before: int, without: Collection[str] = ()) -> dict[str,
 
 
 def _dropped_tables(connection: duckdb.DuckDBPyConnection, since: int) -> set[str]:
-    """Return the tables that were there at a snapshot and are not there any more."""
+    """Return the tables that were dropped after a snapshot."""
     rows = connection.execute(
         f"SELECT schema_name || '.' || table_name FROM {_CATALOG}.ducklake_table AS tables "
         f"JOIN {_CATALOG}.ducklake_schema USING (schema_id) WHERE tables.end_snapshot > ? "
@@ -150,9 +149,9 @@ class _Comparison:
         return Written(counts.get("added", 0), counts.get("changed", 0), counts.get("removed", 0))
 
     def _forget_equal(self) -> None:
-        """Forget changed rows of equal content: those made anew from another input, or by other rules, often come out so.
+        """Drop changed rows of equal content, which other inputs or other rules often produce.
 
-        Long texts are read last, and only if rows are left that differ in nothing else.
+        Wide columns are compared last, and only if some rows differ in nothing else.
         """
         self._connection.execute(
             "CREATE OR REPLACE TEMP TABLE same AS SELECT key FROM touched WHERE change = 'changed'"
@@ -167,7 +166,7 @@ class _Comparison:
             self._connection.execute("DELETE FROM touched WHERE change = 'changed' AND key IN (FROM same)")
 
     def by_column(self) -> dict[str, int]:
-        """Return of the changed rows that `counts` found how many differ in each column."""
+        """Return the number of changed rows by column, after `counts`."""
         self._connection.execute(
             "CREATE OR REPLACE TEMP TABLE chosen AS SELECT key FROM touched WHERE change = 'changed'"
         )
@@ -176,7 +175,7 @@ class _Comparison:
         return dict(zip(self._shared, row, strict=True))
 
     def rows(self, limit: int) -> list[RowChange]:
-        """Return the first rows by key of what `counts` found, with their values."""
+        """Return the first differing rows by key with their values, after `counts`."""
         self._connection.execute("CREATE OR REPLACE TEMP TABLE chosen AS FROM touched ORDER BY key LIMIT ?", [limit])
         listed: list[tuple[str, Change]] = self._connection.execute("FROM chosen ORDER BY key").fetchall()
         old, new = self._values("earlier", self.old), self._values("lake", self.new)
@@ -204,14 +203,14 @@ class _Comparison:
         return f'SELECT "{self._key}" AS key, {INPUT_HASH} AS {name} FROM {catalog}.{self._table}'
 
     def _both(self, keys: str) -> str:
-        """Return the tables of a query of the rows under the keys of a temporary table, as they were and as they are."""
+        """Return the FROM and WHERE clauses that pair the old and new rows with the keys of a temporary table."""
         return (
             f'earlier.{self._table} AS old JOIN lake.{self._table} AS new USING ("{self._key}") '
             f'WHERE "{self._key}" IN (SELECT key FROM {keys})'
         )
 
     def _by_width(self) -> tuple[list[str], list[str]]:
-        """Return the shared columns that take no more than the average of what all take on disk, and the others."""
+        """Return the shared columns with at most the average size on disk, and the others."""
         sizes = dict(
             self._connection.execute(
                 f"SELECT column_name, sum(column_size_bytes) FROM {_CATALOG}.ducklake_file_column_stats "
@@ -231,7 +230,7 @@ class _Comparison:
 
 
 def _columns(connection: duckdb.DuckDBPyConnection) -> Columns:
-    """Return the columns of every table in both catalogs and their types, without the input hash."""
+    """Return the column types of every table in both catalogs, without the input hash."""
     types: Columns = {}
     for catalog, table, name, kind in connection.execute(
         "SELECT database_name, schema_name || '.' || table_name, column_name, data_type FROM duckdb_columns() "
@@ -243,7 +242,7 @@ def _columns(connection: duckdb.DuckDBPyConnection) -> Columns:
 
 
 def _contracts(connection: duckdb.DuckDBPyConnection) -> dict[str, Contract]:
-    """Return the contracts of either snapshot: time-series features that only one of them declares can be compared too."""
+    """Return the contracts of both snapshots, including time-series tables that only one of them declares."""
     return point_in_time.contracts(connection, "earlier") | point_in_time.contracts(connection)
 
 

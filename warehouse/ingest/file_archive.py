@@ -1,4 +1,4 @@
-"""Kept files: what came in, byte by byte, named by its hash, so that it can be brought in again."""
+"""File archive: exact copies of the ingested files, named by their hash, for a replay."""
 
 import hashlib
 import os
@@ -15,23 +15,23 @@ _CHUNK_BYTES = 1 << 20
 
 
 class FileArchive:
-    """Keep copies of files under one directory, compressed (zstd), each content once whatever its name was.
+    """Keep copies of files in one directory, compressed (zstd), each content once whatever its name.
 
-    A copy appears whole or not at all, and is on the disk before anything that names it.
+    A copy appears atomically, and is on disk before anything names it.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def has(self, sha256: str) -> bool:
-        """Tell whether the content with this hash is kept."""
+        """Tell whether the archive has the content with this hash."""
         return self._path(sha256).exists()
 
     def keep(self, path: Path, sha256: str) -> bool:
-        """Keep a file whose hash is known, and tell whether it was not kept before.
+        """Archive a file with a known hash, and tell whether it is new.
 
         Raises:
-            WarehouseError: The file's bytes are no longer those of the hash.
+            WarehouseError: The file's bytes no longer match the hash.
         """
         if self.has(sha256):
             return False
@@ -55,7 +55,7 @@ class FileArchive:
         """Write the content with this hash to a path.
 
         Raises:
-            WarehouseError: It is not kept, or its copy is damaged.
+            WarehouseError: The archive has no copy, or a damaged one.
         """
         copy_path = self._path(sha256)
         hint = "bring a full snapshot in, from which a replay can start: stockroom build --raw DIR"
@@ -71,7 +71,7 @@ class FileArchive:
             raise WarehouseError(f"{copy_path} is damaged: it holds other bytes than its name says", hint)
 
     def prune(self, hashes: Set[str]) -> int:
-        """Take away every copy but those of the hashes in `needed`, and drafts of killed processes; return how many went."""
+        """Remove drafts of killed processes and every copy but those of `hashes`; return the number of removed files."""
         removed_count = 0
         for path in self._files():
             if path.name.removesuffix(_ENDING) not in hashes:
@@ -88,7 +88,7 @@ class FileArchive:
 
 
 def _copy(read: Callable[[int], bytes], write: Callable[[bytes], object]) -> str:
-    """Copy in pieces, and return the SHA-256 of the bytes, in hex."""
+    """Copy in chunks, and return the SHA-256 of the bytes, in hex."""
     digest = hashlib.sha256()
     while piece := read(_CHUNK_BYTES):
         digest.update(piece)

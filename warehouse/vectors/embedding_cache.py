@@ -1,4 +1,4 @@
-"""The embedding cache: no text is ever encoded twice by the same encoder."""
+"""The embedding cache: an encoder encodes no text twice."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence, Set
@@ -27,7 +27,7 @@ from warehouse.vectors.lance_tables import (
 )
 
 Matrix = npt.NDArray[np.float32]
-_REMEMBERED = 32_768  # texts at most of which a fill is remembered: 50 MB at 384 dimensions
+_REMEMBERED = 32_768  # maximum texts of a remembered fill: 50 MB at 384 dimensions
 _TAKE_ROWS = 32_768  # vectors in memory beside the result: 50 MB at 384 dimensions
 
 
@@ -37,7 +37,7 @@ def text_hash(text: str) -> str:
 
 
 class _Filled(NamedTuple):
-    """Hold what the last fill learnt of its texts, soon asked for: where the known ones are, and the others' vectors."""
+    """Remember the last fill for the next read: the row ids of the cached texts, and the vectors of the new ones."""
 
     table: str
     version: int
@@ -45,7 +45,7 @@ class _Filled(NamedTuple):
     encoded: pa.Table
 
     def covers(self, table: Any, hashes: pa.Array) -> bool:
-        """Tell whether it is known of all of these texts, in the table as it now is."""
+        """Tell whether the fill has all of these texts, in the table's present version."""
         if (self.table, self.version) != (table.name, table.version):
             return False
         is_covered = pc.or_(*(pc.is_in(hashes, value_set=each[KEY]) for each in (self.known, self.encoded)))
@@ -54,7 +54,7 @@ class _Filled(NamedTuple):
 
 @dataclass(frozen=True)
 class FillResult:
-    """Say how many distinct texts were asked for and how many of them had to be encoded."""
+    """Count the distinct texts of a fill and those that had to be encoded."""
 
     distinct: int
     encoded: int
@@ -63,8 +63,8 @@ class FillResult:
 class EmbeddingCache:
     """Keep text vectors by encoder and exact text.
 
-    One Lance table an encoder, `embeddings_<fingerprint>`, one row per distinct text: `key` (hash of the text) and
-    `vector`. The fingerprint must cover all that changes a vector: weights, pooling, length, precision, template.
+    Each encoder has a Lance table `embeddings_<fingerprint>` with one row per distinct text: `key` (hash of the text) and
+    `vector`. The fingerprint must cover everything that affects a vector: weights, pooling, length, precision, template.
     """
 
     def __init__(self, root: Path) -> None:
@@ -81,15 +81,15 @@ class EmbeddingCache:
         on_start: Callable[[int], None] | None = None,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> FillResult:
-        """Encode the texts that this encoder has not seen, each once, and write nothing when there are none.
+        """Encode the texts that are not cached for this encoder, each once; write nothing if there are none.
 
         Args:
             texts: Texts in any order and number, repeated or not.
-            encode: Returns one row a text, (texts, dim); gets at most `commit_texts` texts.
+            encode: Returns one row per text, (texts, dim); receives at most `commit_texts` texts.
             fingerprint: Names the encoder.
-            commit_texts: Texts encoded between two commits: what a killed run loses at most.
-            on_start: Told, before the first is encoded, how many texts there are to encode, unless there are none.
-            on_progress: Told after each commit how many texts are encoded, and of how many.
+            commit_texts: Texts encoded between two commits, the most that a killed run loses.
+            on_start: Receives the number of texts to encode before the first, unless it is 0.
+            on_progress: Receives the number of encoded texts and the total after each commit.
 
         Raises:
             WarehouseError: `encode` returned another shape or values that are not finite.
@@ -117,7 +117,7 @@ class EmbeddingCache:
     def vectors(self, texts: Sequence[str], fingerprint: str) -> Matrix:
         """Return the cached vectors (texts, dim) in the order of the texts.
 
-        Every call looks through all keys, 0.3 to 0.7 s for a million: ask for many texts at a time. For no texts: (0, 0).
+        Every call scans all keys, 0.3 to 0.7 s for a million, so request many texts at a time. For no texts: (0, 0).
 
         Raises:
             WarehouseError: A text has no cached vector.
@@ -137,16 +137,16 @@ class EmbeddingCache:
         return _take(table, cached["_rowid"].to_numpy()[positions.to_numpy()])
 
     def count(self, fingerprint: str) -> int:
-        """Return how many texts are cached for an encoder."""
+        """Return the number of texts cached for an encoder."""
         table = self._directory.open(_table_name(fingerprint))
         return 0 if table is None else int(table.count_rows())
 
     def encoders(self) -> list[str]:
-        """Return the fingerprints of the encoders that texts are cached for."""
+        """Return the fingerprints of the encoders with cached texts."""
         return [name.removeprefix(_table_name("")) for name in self._directory.names(_table_name(""))]
 
     def forget(self, fingerprint: str) -> None:
-        """Remove all that is cached for an encoder."""
+        """Remove the cache of an encoder."""
         self._directory.drop(_table_name(fingerprint))
 
     def unused(self, fingerprint: str, used: Set[str]) -> list[str]:
@@ -155,14 +155,14 @@ class EmbeddingCache:
         return [] if table is None else [key for key in scan(table, [KEY])[KEY].to_pylist() if key not in used]
 
     def prune(self, fingerprint: str, unused: Sequence[str], before: datetime) -> None:
-        """Forget the texts with these hashes, and remove what only versions older than a time have of them."""
+        """Delete the texts with these hashes, and prune the versions older than a time."""
         table = self._directory.open(_table_name(fingerprint))
         if table is not None:
             delete_keys(table, unused)
             prune(table, (), before)
 
     def _cached_rows(self, hashes: list[str], fingerprint: str) -> pa.Table:
-        """Return key and row id of those of the texts that are cached."""
+        """Return the key and row id of the cached texts."""
         table = self._directory.open(_table_name(fingerprint))
         if table is None or not hashes:
             return pa.table({KEY: pa.array([], pa.string()), "_rowid": pa.array([], pa.uint64())})
@@ -170,12 +170,12 @@ class EmbeddingCache:
 
 
 def _among(rows: pa.Table, keys: pa.Array) -> pa.Table:
-    """Return the rows of some keys: a set of the few is made sooner than one of the many."""
+    """Return the rows of some keys, by a hash set of the few keys, which is faster than one of all rows."""
     return rows.filter(pc.is_in(rows[KEY], value_set=keys))
 
 
 def _assemble(table: Any, hashes: pa.Array, cached: pa.Table, encoded: pa.Table) -> Matrix:
-    """Return the vectors of texts, (len(hashes), dim), from memory where they are in `encoded`, else by their row ids."""
+    """Return the vectors of texts, (len(hashes), dim): from `encoded` if they are in it, else by their row ids in `cached`."""
     fresh = pc.index_in(hashes, value_set=encoded[KEY])
     is_fresh = fresh.is_valid().to_numpy(zero_copy_only=False)
     vectors = np.empty((len(hashes), encoded["vector"].type.list_size), np.float32)
@@ -187,7 +187,7 @@ def _assemble(table: Any, hashes: pa.Array, cached: pa.Table, encoded: pa.Table)
 
 
 def _take(table: Any, row_ids: npt.NDArray[np.uint64]) -> Matrix:
-    """Read vectors by address, (len(row_ids), dim), a slice of the table at a time in the order of the file."""
+    """Read vectors by row id, (len(row_ids), dim), in slices and in the order of the file."""
     result = np.empty((len(row_ids), table.schema.field("vector").type.list_size), np.float32)
     order = np.argsort(row_ids, kind="stable")
     for start in range(0, len(order), _TAKE_ROWS):
