@@ -1,4 +1,4 @@
-"""The declared: what the contracts say of every table and feature, as tables that SQL and `stockroom features` read."""
+"""The data dictionary: the contracts of all tables and features, as tables for SQL and `stockroom features`."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -17,12 +17,12 @@ from warehouse.lake.lake import Lake
 from warehouse.lake.reconcile import Plan
 
 FEATURES = ("features.", "timeseries.")
-"""What the names of feature tables begin with."""
+"""The name prefixes of feature tables."""
 
-_NO_FEATURES = ("entity_key", "event_time")  # whom a time-series row speaks of, and when
+_NO_FEATURES = ("entity_key", "event_time")  # the entity and time of a time-series row
 
 EXAMPLES = 5
-"""How many values of a feature are shown."""
+"""The number of example values per feature."""
 
 
 def refresh(connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract] = CONTRACTS) -> dict[str, Plan]:
@@ -51,7 +51,7 @@ def table_rows(contracts: Mapping[str, Contract]) -> pl.DataFrame:
 
 
 def feature_rows(contracts: Mapping[str, Contract]) -> pl.DataFrame:
-    """Return the rows of registry.features: all columns of the feature tables but their keys."""
+    """Return the rows of registry.features: all columns of the feature tables except keys and times."""
     return _frame(
         "registry.features",
         [
@@ -92,10 +92,10 @@ def features(lake: Lake) -> pl.DataFrame:
 
 
 def find(features: pl.DataFrame, name: str) -> dict[str, Any]:
-    """Return the row of the feature called `name`: schema.table.column, table.column, or the column alone if that is enough.
+    """Return the row of the feature `name`: schema.table.column, table.column, or the column alone if unambiguous.
 
     Raises:
-        WarehouseError: There is no such feature, or there are several; it names those that are meant or near.
+        WarehouseError: There is no such feature, or there are several; the message names the matches or similar ones.
     """
     names = features["feature"].to_list()
     matches = [each for each in names if f".{each}".endswith(f".{name}")]
@@ -109,7 +109,7 @@ def find(features: pl.DataFrame, name: str) -> dict[str, Any]:
 
 
 def values(lake: Lake, table: str, column: str) -> dict[str, Any]:
-    """Return what the lake holds of a feature: rows, nulls, distinct values, and the most frequent ones as examples."""
+    """Return statistics of a feature in the lake: rows, nulls, distinct values, and the most frequent ones as examples."""
     with lake.reading() as connection:
         counts = connection.execute(
             f'SELECT count(*), count(*) - count("{column}"), count(DISTINCT "{column}") FROM {table}'

@@ -1,9 +1,9 @@
-"""The rules of the SQL sandbox: which statement is one that only reads the lake, decided on DuckDB's own parse tree.
+"""The rules of the SQL sandbox: admit only statements that read the lake, by DuckDB's own parse tree.
 
 DuckDB's settings alone do not keep a query from writing: with external access off, COPY may still write into an allowed
-directory, and `sqlite_scan` reads the catalog that is attached. So a statement is read before it runs.
-`json_serialize_sql` yields a tree for SELECT, DESCRIBE, SHOW and SUMMARIZE and for nothing else; in that tree every
-table must be one that is known, and every table function one that is listed here.
+directory, and `sqlite_scan` reads the attached catalog. A statement is therefore checked before it runs.
+`json_serialize_sql` yields a tree only for SELECT, DESCRIBE, SHOW and SUMMARIZE. In that tree every table must be known,
+and every table function must be listed here.
 """
 
 import difflib
@@ -30,7 +30,7 @@ TABLE_FUNCTIONS = frozenset(
 )
 # Scalar functions of DuckDB 1.5.5 that do more than compute: bind SQL given as text, write, wait, move a sequence.
 REFUSED_FUNCTIONS = frozenset({"json_serialize_plan", "write_log", "sleep_ms", "pg_sleep", "nextval", "currval"})
-_INTERNAL_PREFIX = "__internal"  # what the optimiser puts in, trusting its own arguments
+_INTERNAL_PREFIX = "__internal"  # functions that the optimizer inserts, without checks of their arguments
 SYSTEM_VIEWS = frozenset(
     {("information_schema", view) for view in ("tables", "columns", "schemata")}
     | {(view,) for view in ("duckdb_tables", "duckdb_columns", "duckdb_views", "duckdb_schemas", "duckdb_types")}
@@ -47,11 +47,11 @@ _HINT = "give one SELECT, EXPLAIN, DESCRIBE, SHOW or SUMMARIZE: stockroom sql on
 
 @dataclass(frozen=True)
 class Statement:
-    """Hold one statement that only reads, and what it reads.
+    """Hold one read-only statement and the tables that it reads.
 
     Attributes:
         sql: The text to run.
-        explains: Whether it is an EXPLAIN: DuckDB answers it with a plan, and not with a relation.
+        explains: Whether it is an EXPLAIN, for which DuckDB returns a plan instead of a relation.
         lists_tables: Whether it is SHOW TABLES.
         tables: The tables that it names, without its own common table expressions.
     """
@@ -63,7 +63,7 @@ class Statement:
 
 
 def parse(sql: str) -> Statement:
-    """Read a statement without running it, and without the lake: what is refused here never comes near it.
+    """Parse a statement without running it, and without access to the lake.
 
     Raises:
         WarehouseError: It is not one statement that only reads, or it calls a function that is not allowed.
@@ -75,7 +75,7 @@ def parse(sql: str) -> Statement:
         tree = _tree(connection, sql)
         if tree is None and (match := _EXPLAIN.fullmatch(sql)):
             options = match["options"] or ""
-            text = f"EXPLAIN {options} {match['inner']}"  # built anew: what runs is what was read
+            text = f"EXPLAIN {options} {match['inner']}"  # rebuilt from its parts, so that only parsed text runs
             tree = _tree(connection, match["inner"])
     if tree is None:
         raise _refusal(sql)
@@ -116,7 +116,7 @@ def check_tables(statement: Statement, tables: Collection[Name], catalog: str) -
 
 
 def _tree(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any] | None:
-    """Return the parse tree of one SELECT, or None where the text is something else."""
+    """Return the parse tree of one SELECT, or None if the text is something else."""
     row = connection.execute(
         "SELECT json_serialize_sql(?, skip_null := true, skip_empty := true, skip_default := true)::VARCHAR", [sql]
     ).fetchone()

@@ -1,4 +1,4 @@
-"""Deltas: bring files of upserts and deletes into the raw tables, whole or not at all, each file once."""
+"""Deltas: apply files of upserts and deletes to the raw tables, atomically, each file once."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -29,9 +29,9 @@ _WORDS: dict[str, pl.DataType | type[pl.DataType]] = {
 
 @dataclass(frozen=True)
 class Applied:
-    """Tell what a delta file did: see the columns of raw.deltas. `is_new` is false for a file that came in before.
+    """Count the effects of a delta file: see the columns of raw.deltas. `is_new` is false for a file applied before.
 
-    `rules` says how many times each rule was broken.
+    `rules` counts the violations by rule.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Applied:
 
     @property
     def warning(self) -> str:
-        """Return what a person should hear of the file, or nothing."""
+        """Return the warning about undeclared columns; empty if there are none."""
         if not (self.is_new and self.new_columns):
             return ""
         return f"{self.name}: left out what {self.table} does not declare: {', '.join(self.new_columns)}"
@@ -63,20 +63,20 @@ class Applied:
 def apply_deltas(
     lake: Lake, files: Sequence[DeltaFile], *, allow_loss: bool = False, is_replay: bool = False
 ) -> list[Applied]:
-    """Bring delta files into the raw tables, one after another in one transaction; those that came in before are passed over.
+    """Apply delta files to the raw tables in order, in one transaction; files applied before are skipped.
 
-    Of several changes on one row the one with the newest event_time stays; at equal times, and without a time, the one
-    that came last. A row without event_time takes its place by its arrival: after all that came before it.
+    Of several changes to one row the newest event_time wins; at equal times, and without a time, the last to arrive. A row
+    without event_time is ordered by arrival, after everything that arrived before it.
 
     Args:
         lake: The lake.
         files: The files, in the order of their arrival.
-        allow_loss: Whether the files may together take out more rows than the setting max_loss_share lets them.
-        is_replay: Whether the files came in before, elsewhere: what was let in then is not resolved again.
+        allow_loss: Whether the files together may remove more rows than the setting max_loss_share allows.
+        is_replay: Whether the files were applied before, elsewhere; then refusals and losses are not checked again.
 
     Raises:
-        WarehouseError: A file turned out to be broken, all rows of a file break rules, or the files would take too many rows
-            out of a table; nothing was written.
+        WarehouseError: A file is broken, all rows of a file break rules, or the files would remove too many rows of a table;
+            nothing was written.
     """
     arrived = arrivals(lake)
     if all(file.identity in arrived for file in files):
@@ -101,13 +101,13 @@ def apply_deltas(
 
 
 def _names(files: Sequence[DeltaFile], applied: Sequence[Applied], table: str) -> str:
-    """Return the names of the new files that speak of a table."""
+    """Return the paths of the new files of a table."""
     new = (file.path for file, one in zip(files, applied, strict=True) if one.is_new and one.table == table)
     return ", ".join(map(str, new))
 
 
 def arrivals(lake: Lake) -> dict[tuple[str, str], int]:
-    """Return the arrival of every delta file that came in, by name and hash."""
+    """Return the arrival number of every applied delta file, by name and hash."""
     if not lake.exists:
         return {}
     with lake.reading() as connection:
@@ -118,13 +118,13 @@ def arrivals(lake: Lake) -> dict[tuple[str, str], int]:
 
 
 def ensure(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the tables that deltas are kept in, where they are not there yet."""
+    """Create the bookkeeping tables of deltas if they do not exist."""
     for contract in (DELTAS, late_events.EVENTS, late_events.FILES):
         tables.ensure(connection, contract)
 
 
 def passed_over(file: DeltaFile, arrival: int) -> Applied:
-    """Return what is told of a file that came in before."""
+    """Return the result for a file applied before."""
     return Applied(file.path.name, file.source_spec.table, arrival, is_new=False)
 
 
@@ -180,10 +180,10 @@ def _take_in(
 
 
 def _read(store: duckdb.DuckDBPyConnection, file: DeltaFile, batch_rows: int) -> tuple[pl.DataFrame, int, pl.DataFrame]:
-    """Read a file batch by batch; rows to put in go to the table `upserts` of `store`, which may spill them to disk.
+    """Read a file in batches; its upserts go to the table `upserts` of `store`, which may spill them to disk.
 
     Returns:
-        The well-formed changes (row, key, op, event_time, input_hash), the number of refused rows, and what they violate.
+        The valid changes (row, key, op, event_time, input_hash), the number of refused rows, and their violations.
     """
     changes, violations, refused, is_first = (
         [pl.DataFrame(schema=_WORDS)],
@@ -203,7 +203,7 @@ def _read(store: duckdb.DuckDBPyConnection, file: DeltaFile, batch_rows: int) ->
 
 
 def _upserts(store: duckdb.DuckDBPyConnection, rows: pl.DataFrame, batch_rows: int) -> Iterator[pl.DataFrame]:
-    """Yield the kept rows of the given numbers, in batches."""
+    """Yield the rows of the table `upserts` with the numbers in `rows` (row), in batches."""
     if rows.height:
         store.register("row_numbers", rows)
         query = "SELECT * FROM upserts WHERE row IN (FROM row_numbers)"

@@ -1,4 +1,4 @@
-"""File advice: what to do about a file that cannot be read, told by its first bytes."""
+"""File advice: the remedy for an unreadable file, judged by its first bytes."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ _KINDS = {
 
 
 def advice(path: Path) -> str:
-    """Return what mends a file that cannot be read: another encoding or format, or another copy of it."""
+    """Return the remedy for an unreadable file: another encoding or format, or a new copy."""
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)

@@ -1,4 +1,4 @@
-"""Late events: which delta file changed a row last, and when that change happened."""
+"""Late events: the last change of each row by a delta file, and the resolution of later changes against it."""
 
 from datetime import datetime
 
@@ -17,7 +17,7 @@ DELTAS = CONTRACTS["raw.deltas"]
 
 
 def tables_of(lake: Lake) -> set[str]:
-    """Return the raw tables that deltas changed since their files came in."""
+    """Return the raw tables that deltas changed since their last full file."""
     if not lake.exists:
         return set()
     with lake.reading() as connection:
@@ -38,13 +38,13 @@ def forget(connection: duckdb.DuckDBPyConnection, table: str) -> datetime | None
 
 
 def watermark(connection: duckdb.DuckDBPyConnection, table: str) -> datetime | None:
-    """Return the watermark of a table: its file stands for all events before that time. None if it has none."""
+    """Return the watermark of a table: its full file covers all events before that time. None if it has none."""
     row = connection.execute(f"SELECT as_of FROM {FILES.table} WHERE key = ?", [table]).fetchone()
     return row[0] if row else None
 
 
 def last_arrival(connection: duckdb.DuckDBPyConnection) -> int:
-    """Return the number of the delta file that came in last, 0 before the first."""
+    """Return the arrival number of the last delta file; 0 before the first."""
     if not tables.exists(connection, DELTAS.table):
         return 0
     return scalar(connection, f"SELECT coalesce(max(arrival), 0) FROM {DELTAS.table}")
@@ -53,8 +53,8 @@ def last_arrival(connection: duckdb.DuckDBPyConnection) -> int:
 def resolve(changes: pl.DataFrame, known: pl.DataFrame, watermark: datetime | None) -> pl.DataFrame:
     """Resolve the changes (row, key, op, event_time) of one file: which of them count.
 
-    A change is late, and does not count, if its event_time is before the newest one that is known of its key, before the
-    watermark, or before that of an earlier row of the same file. At equal times, and without a time, the later row counts.
+    A change is late, and does not count, if its event_time is before the newest known one of its key, before the watermark,
+    or before that of an earlier row of the same file. At equal times, and without a time, the later row counts.
     Of the changes of one key that count, the last one is applied; it supersedes the others.
 
     Returns:
@@ -83,7 +83,7 @@ def time_type() -> pl.Datetime:
 
 
 def known(connection: duckdb.DuckDBPyConnection, table: str, keys: pl.DataFrame) -> pl.DataFrame:
-    """Return what is known of the keys: (key, event_time, present), `present` being the input hash of the row that is there."""
+    """Return the state of some keys: (key, event_time, present); `present` is the input hash of the existing row."""
     connection.register("lookup_keys", keys)
     states = connection.execute(
         f"SELECT lookup_keys.key, events.event_time, present.{INPUT_HASH} AS present FROM lookup_keys "
@@ -96,7 +96,7 @@ def known(connection: duckdb.DuckDBPyConnection, table: str, keys: pl.DataFrame)
 
 
 def record(connection: duckdb.DuckDBPyConnection, table: str, last: pl.DataFrame, arrival: int) -> None:
-    """Keep the last changes (key, op, newest) of a delta on the rows of a table."""
+    """Record the last changes (key, op, newest) of a delta to the rows of a table."""
     rows = last.select(
         pl.format("{} {}", pl.lit(table), "key").alias("key"),
         pl.lit(table).alias("table"),

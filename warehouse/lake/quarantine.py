@@ -1,4 +1,4 @@
-"""The quarantine: what each table refused, reconciled like any other table."""
+"""The quarantine: the refused rows of each table, reconciled like any other table."""
 
 import duckdb
 import polars as pl
@@ -18,9 +18,9 @@ def replace(
     violations: pl.DataFrame,
     stale: pl.DataFrame | None = None,
 ) -> Plan:
-    """Make the quarantine of `table` hold the violations (key, rule, row), one row for each violated rule.
+    """Replace the quarantined rows of `table` by the violations (key, rule, row), one row per violated rule.
 
-    With `stale` (a column key) only what is there under these keys gives way; without it, all of the table's rows do.
+    With `stale` (a column key) only the rows with these keys are replaced, without it all of the table's rows.
     """
     tables.ensure(connection, CONTRACT)
     current = connection.execute(
@@ -53,9 +53,9 @@ def add(
     violations: pl.DataFrame,
     settled: pl.DataFrame,
 ) -> Plan:
-    """Put violations (key, rule, row) beside what the quarantine of `table` holds, each once.
+    """Add violations (key, rule, row) to the quarantine of `table`, each once.
 
-    What it holds under the keys of `settled`, on which a good row has had the last word, goes.
+    Rows with the keys in `settled`, which now have a valid row, are removed.
     """
     tables.ensure(connection, CONTRACT)
     affected_keys = pl.concat([violations.select("key"), settled.select("key")]).unique()
