@@ -1,4 +1,4 @@
-"""Digests: of versions, and of code, equal for code that does the same whatever its comments, docstrings and line breaks."""
+"""Digests of versions, and of code independent of its comments, docstrings and formatting."""
 
 import ast
 import hashlib
@@ -15,8 +15,8 @@ def code_digest(*sources: Source, forget: Callable[[ast.Call], ast.Call] = lambd
     """Return 16 hex digits that change when the code of modules, classes or functions does.
 
     Args:
-        sources: What is looked at; not what it imports.
-        forget: Returns a call without what does not matter of it.
+        sources: The modules, classes or functions; their imports do not count.
+        forget: Returns a call without its irrelevant parts.
     """
     trees = [_WithoutWords(forget).visit(ast.parse(textwrap.dedent(inspect.getsource(each)))) for each in sources]
     return digest(*map(ast.unparse, trees))
@@ -28,7 +28,7 @@ def digest(*parts: str) -> str:
 
 
 class _WithoutWords(ast.NodeTransformer):
-    """Take out docstrings; the parser has dropped comments already."""
+    """Remove docstrings; the parser has dropped comments already."""
 
     def __init__(self, forget: Callable[[ast.Call], ast.Call]) -> None:
         self._forget = forget

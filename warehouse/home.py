@@ -36,12 +36,12 @@ class Home:
 
     @cached_property
     def contracts(self) -> dict[str, Contract]:
-        """Return the contracts of all tables, those of the time-series features that this home declares among them."""
+        """Return the contracts of all tables, including the time-series tables that this home declares."""
         return CONTRACTS | {table.contract.table: table.contract for table in self.feature_views}
 
     @cached_property
     def derivations(self) -> dict[str, Derivation]:
-        """Return how the derived tables follow from others, in the order in which they are made."""
+        """Return the derivations of all derived tables, in build order."""
         return derivations(table.contract.table for table in self.feature_views)
 
     @cached_property
@@ -76,17 +76,17 @@ class Home:
 
     @cached_property
     def arrived(self) -> FileArchive:
-        """Return the copies of the files that came in, from which a replay starts."""
+        """Return the archive of the ingested files, from which a replay starts."""
         return FileArchive(self.root / "arrived")
 
     @property
     def models(self) -> Path:
-        """Return the directory of the checkpoints, one folder a model."""
+        """Return the directory of the models, one folder each."""
         return self.root / "models"
 
     @property
     def encoders(self) -> Path:
-        """Return the directory of the exported encoders, one folder a fingerprint."""
+        """Return the directory of the exported encoders, one folder per fingerprint."""
         return self.models / "encoders"
 
     @property

@@ -1,11 +1,11 @@
-"""The format of a home: a number that says which versions of Stockroom can go on with it."""
+"""The format of a home: a number that determines which versions of Stockroom can use it."""
 
 from pathlib import Path
 
 from warehouse.errors import WarehouseError
 
 FORMAT = 2
-"""The format that this version writes. It reads all earlier ones, and a run brings a home to this one.
+"""The format that this version writes. It reads all earlier ones, and a run upgrades a home to this one.
 
 1: Homes without a number. 2: Derived tables keep watermarks.
 """
@@ -17,7 +17,7 @@ def require(root: Path) -> None:
     """Refuse a home that a later version has written.
 
     Raises:
-        WarehouseError: It is of a later format, or its number cannot be read.
+        WarehouseError: The home has a later format, or an unreadable format number.
     """
     path = root / _FILE
     if not path.is_file():
@@ -32,7 +32,7 @@ def require(root: Path) -> None:
 
 
 def claim(root: Path) -> None:
-    """Write down that this version has written to a home. The caller holds the run lock."""
+    """Record this version's format in a home. The caller holds the run lock."""
     path = root / _FILE
     if not path.is_file() or path.read_text(encoding="utf-8").strip() != str(FORMAT):
         path.write_text(f"{FORMAT}\n", encoding="utf-8")

@@ -1,7 +1,7 @@
-"""Paths: any name that a file system allows, brought to libraries that do not understand all of them.
+"""Paths: give any valid path to libraries that do not accept all characters.
 
-Lance percent-encodes a part of its addresses and so writes beside the directory that it was given; DuckDB takes stars and
-brackets for patterns, and what is no UTF-8 for an error; SQLAlchemy lets parameters begin at a question mark.
+Lance percent-encodes parts of its addresses, and so writes to another directory. DuckDB takes stars and brackets for
+patterns, and refuses names that are not UTF-8. SQLAlchemy takes a question mark as the start of parameters.
 """
 
 import atexit
@@ -19,18 +19,18 @@ from warehouse.errors import WarehouseError
 _PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
 _ENDING = re.compile(r"(\.[A-Za-z0-9]+)+$")
 _COMMON_PLACES = ("/tmp", "/var/tmp", "/dev/shm")
-_LONGEST_BYTES = 3800  # Linux takes 4,095, and a home's own files lie some 200 deeper
+_LONGEST_BYTES = 3800  # Linux allows 4,095, and paths inside a home are some 200 longer
 
 _lock = threading.Lock()
 _links: dict[Path, Path] = {}
 
 
 def plain_path(path: Path) -> Path:
-    """Return an absolute path of letters, digits and `_./-` alone that leads to the same file or directory.
+    """Return an absolute path of letters, digits and `_./-` only that leads to the same file or directory.
 
-    A path with other characters is reached through a symbolic link in a private directory, which goes when the process ends;
-    until then the processes that it starts may use the link too. No library can make a directory through its link: make it
-    before.
+    A path with other characters is reached through a symbolic link in a private directory, which is removed when the process
+    ends; until then child processes may use it too. Create a directory before its link is used: no library can create it
+    through the link.
 
     Raises:
         WarehouseError: A link is needed, and no temporary directory has a plain path itself.
@@ -40,7 +40,7 @@ def plain_path(path: Path) -> Path:
         return whole
     with _lock:
         if whole not in _links:
-            ending = _ENDING.search(whole.name)  # by it DuckDB knows what is compressed
+            ending = _ENDING.search(whole.name)  # DuckDB detects compression by it
             _links[whole] = private_folder() / f"link-{len(_links)}{ending.group() if ending else ''}"
         link = _links[whole]
         if not link.is_symlink():
@@ -51,7 +51,7 @@ def plain_path(path: Path) -> Path:
 
 @functools.cache
 def private_folder() -> Path:
-    """Return a directory of this process alone, of a plain path; it goes when the process ends.
+    """Return a private directory of this process with a plain path; it is removed when the process ends.
 
     Raises:
         WarehouseError: No temporary directory can be used.
@@ -59,7 +59,7 @@ def private_folder() -> Path:
     for place in (tempfile.gettempdir(), *_COMMON_PLACES):
         if _PLAIN.fullmatch(place) and is_writable(Path(place)):
             folder = tempfile.mkdtemp(prefix="stockroom-", dir=place)
-            # What takes old files out of temporary directories leaves a locked one alone: systemd-tmpfiles asks for the lock.
+            # systemd-tmpfiles, which cleans up temporary directories, skips a locked one.
             fcntl.flock(os.open(folder, os.O_RDONLY | os.O_CLOEXEC), fcntl.LOCK_SH)
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
             return Path(folder)
@@ -70,20 +70,20 @@ def private_folder() -> Path:
 
 
 def expanded(path: Path) -> Path:
-    """Return a path whose first part `~` is the user's own directory, where no shell has replaced it already."""
+    """Return a path with a leading `~` expanded to the user's home directory, in case no shell did."""
     return path.expanduser() if path.parts[:1] == ("~",) else path
 
 
 def is_writable(directory: Path) -> bool:
-    """Tell whether this process may make and replace files in a directory that is there."""
+    """Tell whether this process may create and replace files in an existing directory."""
     return os.access(directory, os.W_OK | os.X_OK)
 
 
 def require_writable(directory: Path) -> None:
-    """Refuse a directory in which nothing may be written, or that may not be made.
+    """Refuse a directory that cannot be written to or created.
 
     Raises:
-        WarehouseError: It names the directory that stands in the way.
+        WarehouseError: The message names the nearest existing directory.
     """
     nearest = directory.absolute()
     while not nearest.exists() and nearest != nearest.parent:
@@ -97,51 +97,51 @@ def require_writable(directory: Path) -> None:
 
 
 def check_home(root: Path) -> None:
-    """Refuse a path that no home can have: a file, a link to nowhere, a name that the file system does not allow.
+    """Refuse a path that cannot be a home: a file, a broken link, or a name that the file system does not allow.
 
     Raises:
-        WarehouseError: It names the path and says what is wrong with it.
+        WarehouseError: The message names the path and the reason.
     """
-    whole = root.absolute()
-    name = check_text(str(whole))
-    if len(os.fsencode(whole)) > _LONGEST_BYTES:
+    absolute = root.absolute()
+    name = check_text(str(absolute))
+    if len(os.fsencode(absolute)) > _LONGEST_BYTES:
         raise WarehouseError(
             f"the home's path is longer than {_LONGEST_BYTES:,} bytes: {name[:80]}…", "name a shorter one: --home DIR"
         )
     try:
-        is_directory, is_there = whole.is_dir(), os.path.lexists(whole)
-        blocking = next((parent for parent in whole.parents if os.path.lexists(parent)), whole)
-        if is_there and not is_directory:
-            os.stat(whole)  # a link to nowhere, or in a circle, fails here
+        is_directory, exists = absolute.is_dir(), os.path.lexists(absolute)
+        blocking = next((parent for parent in absolute.parents if os.path.lexists(parent)), absolute)
+        if exists and not is_directory:
+            os.stat(absolute)  # a broken or circular link fails here
             raise WarehouseError(f"{name} is a file, and a home is a directory", "name a directory: --home DIR")
-        if not is_there and not blocking.is_dir():
+        if not exists and not blocking.is_dir():
             raise WarehouseError(
                 f"{name} cannot be a home: {blocking} is no directory", "name another directory: --home DIR"
             )
-        os.stat(whole if is_there else blocking)
-        os.lstat(whole)
+        os.stat(absolute if exists else blocking)
+        os.lstat(absolute)
     except FileNotFoundError:
-        if os.path.islink(whole):
+        if os.path.islink(absolute):
             raise WarehouseError(
-                f"{name} is a link to {os.readlink(whole)}, which is not there",
+                f"{name} is a link to {os.readlink(absolute)}, which is not there",
                 "make that directory, or correct the link",
             ) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise WarehouseError(f"{name[:200]} cannot be a home: {reason}", "name another directory: --home DIR") from None
-    if is_directory and not os.access(whole, os.R_OK | os.X_OK):
+    if is_directory and not os.access(absolute, os.R_OK | os.X_OK):
         raise WarehouseError(f"{name} may not be read", "become a user who may, or name another home: --home DIR")
 
 
 def check_text(name: str) -> str:
-    """Return a name as it is, or refuse one that is no text: bytes that are not UTF-8 cannot be stored, logged or shown.
+    """Return a name unchanged, or refuse one that is not UTF-8, since it cannot be stored, logged or printed.
 
     Raises:
-        WarehouseError: It shows the name with its odd bytes escaped.
+        WarehouseError: The message shows the name with the invalid bytes escaped.
     """
     try:
         name.encode()
     except UnicodeEncodeError:
-        shown = os.fsencode(name).decode(errors="backslashreplace")
-        raise WarehouseError(f"{shown} is not UTF-8", "give the file or directory a name in UTF-8") from None
+        escaped = os.fsencode(name).decode(errors="backslashreplace")
+        raise WarehouseError(f"{escaped} is not UTF-8", "give the file or directory a name in UTF-8") from None
     return name

@@ -1,4 +1,4 @@
-"""The run journal: what each asset of each run did, one JSON line each, appended and read from the end."""
+"""The run journal: one JSON line per asset and run, appended, and read from the end."""
 
 import json
 import os
@@ -11,16 +11,16 @@ _BLOCK_BYTES = 65_536
 
 
 class Journal:
-    """Append facts about runs, and read back those of a run or of the last one.
+    """Append facts about runs, and read those of one run.
 
-    It stands beside the lake, so that a run in which nothing changed can say so without writing a snapshot.
+    The journal is outside the lake, so that a run without changes can be recorded without a snapshot.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def append(self, run_id: str, asset: str, facts: dict[str, Any]) -> None:
-        """Add what an asset did in a run."""
+        """Append the facts of an asset in a run."""
         line = _json({"run_id": run_id, "asset": asset, **facts})
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a+b") as file:
@@ -36,16 +36,16 @@ class Journal:
             if line["run_id"] == run_id:
                 lines.append(line)
             elif lines:
-                break  # runs come one after another, so that the lines of each stand together
+                break  # runs do not overlap, so the lines of each are contiguous
         return {line["asset"]: line for line in reversed(lines)}
 
     def last(self) -> dict[str, dict[str, Any]]:
-        """Return the facts of the run that wrote last, by asset; empty before the first run."""
+        """Return the facts of the last run by asset; empty before the first run."""
         newest = next(self._newest_first(), None)
         return self.run(newest["run_id"]) if newest else {}
 
     def has_ended_since(self, run_id: str, asset: str) -> bool:
-        """Tell whether a run came to `asset` by itself, or another did after it: one that was killed is gone on with."""
+        """Tell whether a run reached `asset`, or a later run did, since later runs complete killed ones."""
         is_later = True
         for line in self._newest_first():
             is_of_run = line["run_id"] == run_id
@@ -58,22 +58,22 @@ class Journal:
         return False
 
     def prune(self, keep: int, also: Collection[str] = (), *, dry_run: bool = False) -> int:
-        """Forget all runs but the newest and those named, and return how many went, or would. No run may write meanwhile.
+        """Delete all runs but the newest `keep` and those in `also`; return their number, also with `dry_run`.
 
-        The file is replaced as a whole: who reads it meanwhile reads the old one to its end.
+        No run may write meanwhile. The file is replaced atomically; concurrent readers read the old one to its end.
         """
         runs = dict.fromkeys(line["run_id"] for line in self._newest_first())
-        kept = {*list(runs)[:keep], *also}
-        gone = len(runs.keys() - kept)
-        if gone and not dry_run:
-            whole = [line for line in self._newest_first() if line["run_id"] in kept]
-            beside = self.path.with_name(f"{self.path.name}.tmp")
-            beside.write_text("".join(f"{_json(line)}\n" for line in reversed(whole)), encoding="utf-8")
-            beside.replace(self.path)
-        return gone
+        kept_runs = {*list(runs)[:keep], *also}
+        removed_count = len(runs.keys() - kept_runs)
+        if removed_count and not dry_run:
+            kept_lines = [line for line in self._newest_first() if line["run_id"] in kept_runs]
+            draft = self.path.with_name(f"{self.path.name}.tmp")
+            draft.write_text("".join(f"{_json(line)}\n" for line in reversed(kept_lines)), encoding="utf-8")
+            draft.replace(self.path)
+        return removed_count
 
     def _newest_first(self) -> Iterator[dict[str, Any]]:
-        """Yield the lines from the end of the file on, of which no more is read than is asked for."""
+        """Yield the lines from the last to the first, and read the file only as far as needed."""
         if not self.path.exists():
             return
         with self.path.open("rb") as file:

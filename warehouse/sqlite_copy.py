@@ -1,4 +1,4 @@
-"""Copies of SQLite databases, read where SQLite may not make the files that readers and writers share beside a database."""
+"""Copies of SQLite databases, for read-only directories in which SQLite cannot create the shared files it needs to read."""
 
 import shutil
 import tempfile
@@ -10,23 +10,23 @@ from warehouse.errors import WarehouseError
 from warehouse.paths import private_folder
 
 _ATTEMPTS = 20
-_KEPT = 8  # who has opened an older one may still be reading it
+_KEPT = 8  # an older copy may still have readers
 
 _lock = threading.Lock()
 _copies: dict[tuple[Path, object], Path] = {}
 
 
 def sqlite_copy(database: Path) -> Path:
-    """Return a copy of a database as it now stands; the last one, if no one has written to the database since.
+    """Return a copy of a database in its present state; the last copy is reused if the database is unchanged.
 
-    The copy takes what is in the write-ahead log with it. It goes when the process ends.
+    The copy includes the write-ahead log. It is removed when the process ends.
 
     Raises:
-        WarehouseError: Someone wrote to the database each time that it was copied.
+        WarehouseError: The database changed during each attempt to copy it.
     """
     with _lock:
         for _ in range(_ATTEMPTS):
-            with suppress(FileNotFoundError):  # its last user took the log away meanwhile
+            with suppress(FileNotFoundError):  # its last user removed the log meanwhile
                 state = _state(database)
                 if (database, state) in _copies:
                     return _copies[database, state]
@@ -47,6 +47,6 @@ def _files(database: Path) -> list[Path]:
 
 
 def _state(database: Path) -> tuple[tuple[int, int, int], ...]:
-    """Return what changes with every write: inode, size and time of the files."""
+    """Return the inode, size and time of the files, which change with every write."""
     stats = [path.stat() for path in _files(database)]
     return tuple((each.st_ino, each.st_size, each.st_mtime_ns) for each in stats)

@@ -1,6 +1,6 @@
-"""Lineage: for every column the columns that it is made from, read from the SQL files, the sources and the declarations.
+"""Column lineage: the source columns of every column, read from the SQL files, the sources and the declarations.
 
-What decides whether a row is there at all (a join, a filter) is no part of it, only what its values are made from.
+The lineage covers only the values of a row, not the joins and filters that determine whether the row exists.
 """
 
 import functools
@@ -56,13 +56,13 @@ _MINED: Mapping[str, tuple[Column, ...]] = {
 _NAMES = frozenset({"key", "model_id", "system", "metric", "inputs", "epoch", "learning_rate", "is_best", "slice"})
 _NAMES |= {"live_model_id", "baseline", "margin"}
 FROM_FILES = frozenset({"sources", "time_series_files"})
-"""What makes columns from those of a file: the source of such a step is a file, and no table."""
+"""The values of `made_by` of steps whose source is a file instead of a table."""
 
 _FROM_SQL = ("staging", "training", "fitted", "features")
 
 
 class Step(NamedTuple):
-    """Say that a column is made from another one, and by what."""
+    """Name a column, one of its source columns, and the code between them."""
 
     table: str
     column: str
@@ -73,7 +73,7 @@ class Step(NamedTuple):
 
 @functools.cache
 def steps(table: str) -> tuple[Step, ...]:
-    """Return the steps that lead to the columns of one table of the lake; none for tables that tell about tables.
+    """Return the steps to the columns of one lake table; none for tables about tables.
 
     Raises:
         WarehouseError: The table's SQL file cannot be read.
@@ -110,15 +110,15 @@ def steps(table: str) -> tuple[Step, ...]:
 
 
 def time_series_steps(declared: FeatureViews) -> list[Step]:
-    """Return the steps to the time-series features: from the columns of their files, and on to what judged pairs see of them."""
-    found = (step for table in declared for step in (*_from_time_series_file(table), *_to_training(table)))
-    return list(dict.fromkeys(found))  # each table leads to the keys of training.point_in_time in the same way
+    """Return the steps from the columns of time-series files to their features, and on to training.point_in_time."""
+    all_steps = (step for table in declared for step in (*_from_time_series_file(table), *_to_training(table)))
+    return list(dict.fromkeys(all_steps))  # each table leads to the keys of training.point_in_time in the same way
 
 
 def vector_steps(columns: Iterable[str], text: Iterable[str], feature_views: FeatureViews = ()) -> list[Step]:
-    """Return the steps to a product's vector: from its text's parts in staging and from the features that the towers read.
+    """Return the steps to a product's vector, from its text columns in staging and from the features of the towers.
 
-    `columns` are those of features.products; of the time-series features, those of products that enter the towers count.
+    `columns` are those of features.products. Of the time-series features, the tower inputs of products count.
     """
     made_by, table = "models.towers.numpy_inference", "vectors.products"
     copied = [(column, ("staging.products", column)) for column in ("key", "product_id", "locale", "title")]
@@ -135,15 +135,15 @@ def vector_steps(columns: Iterable[str], text: Iterable[str], feature_views: Fea
 
 
 def recorded(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Step]]:
-    """Return by table the steps to its columns that registry.lineage holds, in the order of its keys."""
-    found: dict[str, list[Step]] = {}
+    """Return the steps in registry.lineage by table, in the order of its keys."""
+    steps_by_table: dict[str, list[Step]] = {}
     if tables.exists(connection, "registry.lineage"):
         rows = connection.execute(
             "SELECT table_name, column_name, source_table, source_column, made_by FROM registry.lineage ORDER BY key"
         )
         for row in rows.fetchall():
-            found.setdefault(row[0], []).append(Step(*row))
-    return found
+            steps_by_table.setdefault(row[0], []).append(Step(*row))
+    return steps_by_table
 
 
 def frame(steps: Iterable[Step]) -> pl.DataFrame:
@@ -156,13 +156,13 @@ def frame(steps: Iterable[Step]) -> pl.DataFrame:
 
 
 def _from_file(source_spec: SourceSpec) -> list[Step]:
-    """Return the steps from a file's columns: each is taken as it is, and the key is put together from several."""
+    """Return the steps from a file's columns: each is copied, and the key is composed of several."""
     made_by = "sources"
     key = [source for _, source in _sources(f"SELECT {source_spec.key_sql} AS key FROM {source_spec.table}")["key"]]
-    found = [Step(source_spec.table, "key", source_spec.file_name, column, made_by) for column in key]
-    found += [Step(source_spec.table, column, source_spec.file_name, column, made_by) for column in source_spec.columns]
+    steps = [Step(source_spec.table, "key", source_spec.file_name, column, made_by) for column in key]
+    steps += [Step(source_spec.table, column, source_spec.file_name, column, made_by) for column in source_spec.columns]
     return [
-        *found,
+        *steps,
         *(
             Step(source_spec.table, INPUT_HASH, source_spec.file_name, column, made_by)
             for column in source_spec.columns
@@ -171,15 +171,15 @@ def _from_file(source_spec: SourceSpec) -> list[Step]:
 
 
 def _from_time_series_file(table: FeatureView) -> list[Step]:
-    """Return the steps from a file of time-series features; a row's key is put together from its entity's and its time."""
+    """Return the steps from a file of time-series features; a row's key is composed of its entity's key and its time."""
     contract, made_by = table.contract, "time_series_files"
     entity = [("entity_key", column) for column in table.key_columns]
     sources = (
         [("key", column) for column in (*table.key_columns, "event_time")] + entity + [("event_time", "event_time")]
     )
     sources += [(column.name, column.name) for column in table.columns]
-    found = [Step(contract.table, column, Path(table.file).name, source, made_by) for column, source in sources]
-    return found + _hashed(contract)
+    steps = [Step(contract.table, column, Path(table.file).name, source, made_by) for column, source in sources]
+    return steps + _hashed(contract)
 
 
 def _to_training(table: FeatureView) -> list[Step]:
@@ -190,20 +190,20 @@ def _to_training(table: FeatureView) -> list[Step]:
 
 
 def _from_sql(contract: Contract) -> list[Step]:
-    found_sources, made_by = _sources(tables.sql(contract.table)), f"sql/{contract.table.replace('.', '/')}.sql"
-    missing = [column for column in contract.columns if column not in found_sources]
+    column_sources, made_by = _sources(tables.sql(contract.table)), f"sql/{contract.table.replace('.', '/')}.sql"
+    missing = [column for column in contract.columns if column not in column_sources]
     if missing:
         raise WarehouseError(f"the SQL file has no column {', '.join(missing)}", f"select it in {made_by}")
-    found = [
+    steps = [
         Step(contract.table, column, *source, made_by)
         for column in contract.columns
-        for source in found_sources[column]
+        for source in column_sources[column]
     ]
-    return found + _hashed(contract)
+    return steps + _hashed(contract)
 
 
 def _hashed(contract: Contract) -> list[Step]:
-    """Return the steps to the hash of a row's content, by which a row is known and which other tables may read."""
+    """Return the steps to the hash of a row's content, which other tables may read."""
     return [Step(contract.table, INPUT_HASH, contract.table, column, "reconcile") for column in contract.columns]
 
 
@@ -213,7 +213,7 @@ def _has_sql(table: str) -> bool:
 
 
 def _sources(sql: str) -> dict[str, list[Column]]:
-    """Return for each column of a query the columns of tables that it is made from."""
+    """Return the source columns of each column of a query."""
     from sqlglot import exp, lineage
     from sqlglot.errors import SqlglotError
 
@@ -235,7 +235,7 @@ def _sources(sql: str) -> dict[str, list[Column]]:
 
 @functools.cache
 def _schema() -> dict[str, dict[str, dict[str, str]]]:
-    """Return the types of all columns by schema and table, without which no star can be told apart."""
+    """Return the types of all columns by schema and table, which sqlglot needs to expand a star."""
     schemas: dict[str, dict[str, dict[str, str]]] = {}
     for contract in CONTRACTS.values():
         schema, name = contract.table.split(".")

@@ -1,4 +1,4 @@
-"""The declared: what the contracts say of every table and feature, as tables that SQL and `stockroom features` read."""
+"""The data dictionary: the contracts of all tables and features, as tables for SQL and `stockroom features`."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -17,12 +17,12 @@ from warehouse.lake.lake import Lake
 from warehouse.lake.reconcile import Plan
 
 FEATURES = ("features.", "timeseries.")
-"""What the names of feature tables begin with."""
+"""The name prefixes of feature tables."""
 
-_NO_FEATURES = ("entity_key", "event_time")  # whom a time-series row speaks of, and when
+_NO_FEATURES = ("entity_key", "event_time")  # the entity and time of a time-series row
 
 EXAMPLES = 5
-"""How many values of a feature are shown."""
+"""The number of example values per feature."""
 
 
 def refresh(connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract] = CONTRACTS) -> dict[str, Plan]:
@@ -51,7 +51,7 @@ def table_rows(contracts: Mapping[str, Contract]) -> pl.DataFrame:
 
 
 def feature_rows(contracts: Mapping[str, Contract]) -> pl.DataFrame:
-    """Return the rows of registry.features: all columns of the feature tables but their keys."""
+    """Return the rows of registry.features: all columns of the feature tables except keys and times."""
     return _frame(
         "registry.features",
         [
@@ -91,33 +91,33 @@ def features(lake: Lake) -> pl.DataFrame:
         return connection.sql(f"SELECT {columns} FROM registry.features ORDER BY feature").pl()
 
 
-def find(known: pl.DataFrame, name: str) -> dict[str, Any]:
-    """Return the row of the feature called `name`: schema.table.column, table.column, or the column alone if that is enough.
+def find(features: pl.DataFrame, name: str) -> dict[str, Any]:
+    """Return the row of the feature `name`: schema.table.column, table.column, or the column alone if unambiguous.
 
     Raises:
-        WarehouseError: There is no such feature, or there are several; it names those that are meant or near.
+        WarehouseError: There is no such feature, or there are several; the message names the matches or similar ones.
     """
-    names = known["feature"].to_list()
-    meant = [each for each in names if f".{each}".endswith(f".{name}")]
-    if not meant:
-        near = get_close_matches(name.split(".")[-1], known["column_name"].unique().sort().to_list(), cutoff=0.5)
+    names = features["feature"].to_list()
+    matches = [each for each in names if f".{each}".endswith(f".{name}")]
+    if not matches:
+        near = get_close_matches(name.split(".")[-1], features["column_name"].unique().sort().to_list(), cutoff=0.5)
         hint = f"near to it: {', '.join(near)}; " if near else ""
         raise WarehouseError(f"there is no feature {name}", f"{hint}list them all with: stockroom features")
-    if len(meant) > 1:
-        raise WarehouseError(f"{name} is {len(meant)} features", f"name one: {', '.join(meant)}")
-    return known.row(by_predicate=pl.col("feature") == meant[0], named=True)
+    if len(matches) > 1:
+        raise WarehouseError(f"{name} is {len(matches)} features", f"name one: {', '.join(matches)}")
+    return features.row(by_predicate=pl.col("feature") == matches[0], named=True)
 
 
 def values(lake: Lake, table: str, column: str) -> dict[str, Any]:
-    """Return what the lake holds of a feature: rows, nulls, distinct values, and the most frequent ones as examples."""
+    """Return statistics of a feature in the lake: rows, nulls, distinct values, and the most frequent ones as examples."""
     with lake.reading() as connection:
-        counted = connection.execute(
+        counts = connection.execute(
             f'SELECT count(*), count(*) - count("{column}"), count(DISTINCT "{column}") FROM {table}'
         ).fetchone()
         examples = connection.execute(
             f'SELECT "{column}" FROM {table} WHERE "{column}" IS NOT NULL GROUP BY ALL ORDER BY count(*) DESC, 1 LIMIT {EXAMPLES}'
         ).pl()
-    rows, nulls, distinct = counted or (0, 0, 0)
+    rows, nulls, distinct = counts or (0, 0, 0)
     return {
         "rows": rows,
         "nulls": nulls,

@@ -1,4 +1,4 @@
-"""Tables that lie outside the lake and join its tables in SQL: Lance tables, read only as far as a query needs them."""
+"""External tables: Lance tables that SQL can join with the lake's tables, read only as far as a query needs them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from warehouse.errors import WarehouseError
 
 @dataclass(frozen=True)
 class OutsideTable:
-    """Name a table that lies outside the lake and is read only when a query asks for it.
+    """Describe a table outside the lake that is read only if a query needs it.
 
     Attributes:
-        description: What one row is, for people.
+        description: The meaning of one row, for users.
         rows: Counts the rows.
-        schema: Gives the columns and their types.
-        load: Reads the columns that it is given, of every row.
+        schema: Returns the columns and their types.
+        load: Reads some columns of every row.
     """
 
     description: str
@@ -29,7 +29,7 @@ class OutsideTable:
 
 
 class LazyDataset(ds.Dataset):  # type: ignore[misc]
-    """Let DuckDB ask an outside table for what it needs, as it asks any Arrow dataset: columns and a filter."""
+    """Present an external table to DuckDB as an Arrow dataset, with projection and filter."""
 
     def __init__(self, table: OutsideTable) -> None:
         self._table = table
@@ -42,18 +42,18 @@ class LazyDataset(ds.Dataset):  # type: ignore[misc]
         return self._schema
 
     def scanner(self, columns: Sequence[str] | None = None, filter: Any = None, **_: object) -> ds.Scanner:
-        """Load `columns` and keep the rows that `filter` wants."""
-        wanted = self._schema.names if columns is None else list(columns)
+        """Load `columns` of the rows that match `filter`."""
+        names = self._schema.names if columns is None else list(columns)
         try:
-            loaded = self._table.load(wanted)
+            loaded = self._table.load(names)
         except WarehouseError as error:
             self.failure = error
             raise
-        return ds.dataset(loaded).scanner(columns=wanted, filter=filter)
+        return ds.dataset(loaded).scanner(columns=names, filter=filter)
 
 
 def attach_outside(connection: duckdb.DuckDBPyConnection, name: str, table: OutsideTable) -> LazyDataset:
-    """Make `table` known to the connection as `name`, such as `vectors.products`. Loads nothing yet."""
+    """Register `table` with the connection as `name`, such as `vectors.products`, without loading it."""
     catalog, view = parts(name)
     dataset = LazyDataset(table)
     connection.register(f"{catalog}_{view}", dataset)

@@ -1,4 +1,4 @@
-"""Previews: the first rows of a table as a Markdown table, for people."""
+"""Previews: the first rows of a table as a Markdown table."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,10 +10,10 @@ _ROWS, _CHARS = 5, 60
 def preview(connection: duckdb.DuckDBPyConnection, table: str, since: int | None = None) -> str:
     """Return the first five rows of a table as Markdown; long values are cut at 60 characters.
 
-    With `since`, of those that were written after that snapshot of the lake: no older file is opened.
+    With `since`, only rows written after that snapshot of the lake count, so that no older file is opened.
     """
-    written = "" if since is None else f"WHERE snapshot_id > {since} "
-    cursor = connection.execute(f"SELECT * FROM {table} {written}LIMIT {_ROWS}")
+    condition = "" if since is None else f"WHERE snapshot_id > {since} "
+    cursor = connection.execute(f"SELECT * FROM {table} {condition}LIMIT {_ROWS}")
     return markdown_table([column[0] for column in cursor.description], cursor.fetchall())
 
 

@@ -1,4 +1,4 @@
-"""Named queries: ready-made SQL files that look into the lake, under `sql/inspect/`."""
+"""Named queries: ready-made SQL files that inspect the lake, in `sql/inspect/`."""
 
 from importlib.resources import files
 from typing import NamedTuple
@@ -8,7 +8,7 @@ _COLUMNS = "-- Columns:"
 
 
 class NamedQuery(NamedTuple):
-    """Hold a ready-made query: its name, what it answers, the columns of its answer, and its SQL."""
+    """Hold a ready-made query: its name, its question, the columns of its result, and its SQL."""
 
     name: str
     answers: str
@@ -23,7 +23,7 @@ def named_queries() -> dict[str, NamedQuery]:
 
 
 def _read(name: str) -> NamedQuery:
-    """Read one file: its first line says what it answers, its second which columns it has."""
+    """Read one file: the first line is its question, the second lists its columns."""
     sql = _FOLDER.joinpath(f"{name}.sql").read_text(encoding="utf-8")
     answers, columns, *_ = sql.splitlines()
     listed = columns.removeprefix(_COLUMNS).split(",")

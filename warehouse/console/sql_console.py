@@ -25,7 +25,7 @@ _WAIT_S = 0.05
 
 
 class Answer(NamedTuple):
-    """Hold what a query answered with, and whether rows beyond the limit were left out."""
+    """Hold a query's result, and whether it was cut at the row limit."""
 
     frame: pl.DataFrame
     truncated: bool
@@ -44,10 +44,10 @@ def query(
     Args:
         lake: The lake; its tables are `schema.table`.
         sql: The statement, in DuckDB's SQL.
-        settings: The bounds; a longer answer is cut at `max_rows`.
-        snapshot: Look at the lake as of this snapshot, not at the newest.
-        extra: Tables from elsewhere by `catalog.table`, such as `vectors.products`. DuckDB asks each for the columns
-            that the statement needs, and does not touch those that it does not name.
+        settings: The bounds; a longer result is cut at `max_rows`.
+        snapshot: The snapshot of the lake to read; default: the newest.
+        extra: External tables by `catalog.table`, such as `vectors.products`. DuckDB loads only the columns that the
+            statement needs, and only of tables that it names.
 
     Raises:
         WarehouseError: The statement is refused or wrong, or needs more memory or time than it may use.
@@ -77,8 +77,8 @@ def query(
             ) from error
         except duckdb.IOException as error:
             failed = next((table.failure for table in opened if table.failure), None)
-            lost = "a file of the lake is lost or damaged: put a copy of the home in its place"
-            raise failed or WarehouseError(_one_line(error), lost) from error
+            hint = "a file of the lake is lost or damaged: put a copy of the home in its place"
+            raise failed or WarehouseError(_one_line(error), hint) from error
         except duckdb.Error as error:
             failed = next((table.failure for table in opened if table.failure), None)
             raise failed or WarehouseError(
@@ -107,7 +107,7 @@ def json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def lock(connection: duckdb.DuckDBPyConnection, lake: Lake, settings: SqlSettings) -> None:
-    """Shut every way out of the lake for a connection that has it attached: its catalog could not be opened later."""
+    """Cut off a connection from everything but the attached lake; attach before, since the catalog cannot be opened later."""
     connection.execute(f"SET memory_limit = '{settings.memory_gb}GB'")
     connection.execute("SET temp_directory = ''")  # no spilling: a query can fill memory up to its limit, never a disk
     connection.execute("SET python_enable_replacements = false")
@@ -119,17 +119,17 @@ def lock(connection: duckdb.DuckDBPyConnection, lake: Lake, settings: SqlSetting
 
 @contextmanager
 def _time_limit(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    """Interrupt what the connection does when the time is over.
+    """Interrupt the connection's statement after a time limit.
 
     Raises:
-        WarehouseError: The time was over.
+        WarehouseError: The statement exceeded the limit.
     """
-    done, late = threading.Event(), threading.Event()
+    ended, expired = threading.Event(), threading.Event()
 
     def watch() -> None:
-        if not done.wait(seconds):
-            late.set()
-            while not done.wait(_WAIT_S):  # again and again: an interrupt between two statements is forgotten
+        if not ended.wait(seconds):
+            expired.set()
+            while not ended.wait(_WAIT_S):  # repeatedly, since an interrupt between two statements has no effect
                 connection.interrupt()
 
     watcher = threading.Thread(target=watch, name="sql-time-limit", daemon=True)
@@ -137,13 +137,13 @@ def _time_limit(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterat
     try:
         yield
     except duckdb.InterruptException as error:
-        if not late.is_set():
+        if not expired.is_set():
             raise
         raise WarehouseError(
             f"the query ran longer than {seconds:g} s", "make it smaller, or raise the setting sql.timeout_s"
         ) from error
     finally:
-        done.set()
+        ended.set()
         watcher.join()
 
 
@@ -158,14 +158,14 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str |
 def _describe(connection: duckdb.DuckDBPyConnection, outside: Mapping[str, OutsideTable]) -> pl.DataFrame:
     tables = _tables(connection)
     counts = " UNION ALL ".join(f'SELECT count(*) FROM "{schema}"."{name}"' for schema, name, _ in tables)
-    counted = [count for (count,) in connection.execute(counts).fetchall()] if tables else []
-    rows = [(f"{schema}.{name}", count, text) for (schema, name, text), count in zip(tables, counted, strict=True)]
+    row_counts = [count for (count,) in connection.execute(counts).fetchall()] if tables else []
+    rows = [(f"{schema}.{name}", count, text) for (schema, name, text), count in zip(tables, row_counts, strict=True)]
     rows += [(name, table.rows(), table.description) for name, table in outside.items()]
     return pl.DataFrame(rows, {"table": pl.String, "rows": pl.Int64, "description": pl.String}, orient="row")
 
 
 def _portable(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
-    """Turn the columns of types that Polars does not have into text."""
+    """Cast columns of types that Polars lacks to text."""
     texts = [_needs_text(kind) for kind in relation.types]
     if not any(texts):
         return relation
@@ -203,7 +203,7 @@ def _json(value: object) -> object:
 
 
 def _one_line(error: duckdb.Error) -> str:
-    """Return an error of DuckDB without its kind and without the picture of the place."""
+    """Return the message of a DuckDB error without its kind and without the excerpt of the query."""
     text = str(error).split("\nLINE ")[0].split("\n\nAt:")[0]
     kind, colon, rest = text.partition(": ")
     return " ".join((rest if colon and kind.endswith("Error") else text).split())

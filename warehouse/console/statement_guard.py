@@ -1,9 +1,9 @@
-"""The rules of the SQL sandbox: which statement is one that only reads the lake, decided on DuckDB's own parse tree.
+"""The rules of the SQL sandbox: admit only statements that read the lake, by DuckDB's own parse tree.
 
 DuckDB's settings alone do not keep a query from writing: with external access off, COPY may still write into an allowed
-directory, and `sqlite_scan` reads the catalog that is attached. So a statement is read before it runs.
-`json_serialize_sql` yields a tree for SELECT, DESCRIBE, SHOW and SUMMARIZE and for nothing else; in that tree every
-table must be one that is known, and every table function one that is listed here.
+directory, and `sqlite_scan` reads the attached catalog. A statement is therefore checked before it runs.
+`json_serialize_sql` yields a tree only for SELECT, DESCRIBE, SHOW and SUMMARIZE. In that tree every table must be known,
+and every table function must be listed here.
 """
 
 import difflib
@@ -30,12 +30,12 @@ TABLE_FUNCTIONS = frozenset(
 )
 # Scalar functions of DuckDB 1.5.5 that do more than compute: bind SQL given as text, write, wait, move a sequence.
 REFUSED_FUNCTIONS = frozenset({"json_serialize_plan", "write_log", "sleep_ms", "pg_sleep", "nextval", "currval"})
-_INTERNAL_PREFIX = "__internal"  # what the optimiser puts in, trusting its own arguments
+_INTERNAL_PREFIX = "__internal"  # functions that the optimizer inserts, without checks of their arguments
 SYSTEM_VIEWS = frozenset(
     {("information_schema", view) for view in ("tables", "columns", "schemata")}
     | {(view,) for view in ("duckdb_tables", "duckdb_columns", "duckdb_views", "duckdb_schemas", "duckdb_types")}
 )
-_SHOWN = frozenset({"tables", "databases", "schemas", "variables", "__show_tables_expanded"})
+_LISTINGS = frozenset({"tables", "databases", "schemas", "variables", "__show_tables_expanded"})
 _PLAIN = re.compile(r"[\w $-]+")  # a name that cannot be a file's: DuckDB would read 'x.parquet' as one
 _GAP = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)"
 _EXPLAIN = re.compile(
@@ -47,11 +47,11 @@ _HINT = "give one SELECT, EXPLAIN, DESCRIBE, SHOW or SUMMARIZE: stockroom sql on
 
 @dataclass(frozen=True)
 class Statement:
-    """Hold one statement that only reads, and what it reads.
+    """Hold one read-only statement and the tables that it reads.
 
     Attributes:
         sql: The text to run.
-        explains: Whether it is an EXPLAIN: DuckDB answers it with a plan, and not with a relation.
+        explains: Whether it is an EXPLAIN, for which DuckDB returns a plan instead of a relation.
         lists_tables: Whether it is SHOW TABLES.
         tables: The tables that it names, without its own common table expressions.
     """
@@ -63,7 +63,7 @@ class Statement:
 
 
 def parse(sql: str) -> Statement:
-    """Read a statement without running it, and without the lake: what is refused here never comes near it.
+    """Parse a statement without running it, and without access to the lake.
 
     Raises:
         WarehouseError: It is not one statement that only reads, or it calls a function that is not allowed.
@@ -75,7 +75,7 @@ def parse(sql: str) -> Statement:
         tree = _tree(connection, sql)
         if tree is None and (match := _EXPLAIN.fullmatch(sql)):
             options = match["options"] or ""
-            text = f"EXPLAIN {options} {match['inner']}"  # built anew: what runs is what was read
+            text = f"EXPLAIN {options} {match['inner']}"  # rebuilt from its parts, so that only parsed text runs
             tree = _tree(connection, match["inner"])
     if tree is None:
         raise _refusal(sql)
@@ -83,8 +83,8 @@ def parse(sql: str) -> Statement:
     for node in nodes:
         _check(node)
     own = {entry["key"].lower() for node in nodes for entry in node.get("cte_map", {}).get("map", ())}
-    named = {_name(node) for node in nodes if node.get("type") == "BASE_TABLE"}
-    for name in named:
+    table_names = {_name(node) for node in nodes if node.get("type") == "BASE_TABLE"}
+    for name in table_names:
         if not all(_PLAIN.fullmatch(part) for part in name):
             raise WarehouseError(
                 f"{'.'.join(name)} is a file's name or address, and stockroom sql reads tables alone",
@@ -94,7 +94,7 @@ def parse(sql: str) -> Statement:
         sql=text,
         explains=options is not None,
         lists_tables=options is None and _shows_tables(tree),
-        tables=frozenset(name for name in named if len(name) > 1 or name[0] not in own),
+        tables=frozenset(name for name in table_names if len(name) > 1 or name[0] not in own),
     )
 
 
@@ -116,7 +116,7 @@ def check_tables(statement: Statement, tables: Collection[Name], catalog: str) -
 
 
 def _tree(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any] | None:
-    """Return the parse tree of one SELECT, or None where the text is something else."""
+    """Return the parse tree of one SELECT, or None if the text is something else."""
     row = connection.execute(
         "SELECT json_serialize_sql(?, skip_null := true, skip_empty := true, skip_default := true)::VARCHAR", [sql]
     ).fetchone()
@@ -158,9 +158,9 @@ def _check(node: dict[str, Any]) -> None:
                 f"allowed are: {', '.join(sorted(TABLE_FUNCTIONS))}",
             )
     elif kind == "SHOW_REF" and "query" not in node and node.get("show_type") != "SHOW_FROM":
-        shown = str(node.get("table_name", "")).strip('"').lower()
-        if shown not in _SHOWN:
-            raise WarehouseError(f"SHOW {shown} is not allowed in stockroom sql", "see the tables with: SHOW TABLES")
+        listing = str(node.get("table_name", "")).strip('"').lower()
+        if listing not in _LISTINGS:
+            raise WarehouseError(f"SHOW {listing} is not allowed in stockroom sql", "see the tables with: SHOW TABLES")
     elif "function_name" in node:
         function = str(node["function_name"]).lower()
         if function in REFUSED_FUNCTIONS or function.startswith(_INTERNAL_PREFIX):

@@ -1,4 +1,4 @@
-"""What a contract is: a dataframely schema, the table it speaks of, and what derives from the two."""
+"""Contracts: a dataframely schema, the name of its table, and everything derived from the two."""
 
 import ast
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ import polars as pl
 from warehouse.code_digest import code_digest
 
 INPUT_HASH = "input_hash"
-"""The column that ends every table: the hash of the inputs that a row was made from."""
+"""The last column of every table: the hash of a row's inputs."""
 
 FIRST_TIME, LAST_TIME = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-"""Between these a time can be shown and compared everywhere; the infinities lie outside."""
+"""The range of times that every library can print and compare; the infinities are outside."""
 
 _DUCKDB_TYPES: dict[pl.DataType | type[pl.DataType], str] = {
     pl.String: "VARCHAR",
@@ -32,7 +32,7 @@ _DUCKDB_TYPES: dict[pl.DataType | type[pl.DataType], str] = {
 
 
 def about(meaning: str, tower: Literal["numeric", "categorical"] | None = None) -> dict[str, Any]:
-    """Return a column's metadata: what it means, and how it enters the towers if it does."""
+    """Return a column's metadata: its meaning, and how it enters the towers, if it does."""
     return {"meaning": meaning, "tower": tower}
 
 
@@ -53,12 +53,12 @@ class Contract:
 
     @property
     def grain(self) -> str:
-        """Return what one row stands for."""
+        """Return the grain: the meaning of one row."""
         return (self.schema.__doc__ or "").strip().splitlines()[0]
 
     @property
     def description(self) -> str:
-        """Return the whole of what the declaration says about the table."""
+        """Return the table's description, the schema's whole docstring."""
         return "\n".join(line.strip() for line in (self.schema.__doc__ or "").strip().splitlines())
 
     @cached_property
@@ -73,15 +73,15 @@ class Contract:
 
     @cached_property
     def version(self) -> str:
-        """Return a digest of columns and rules: when it changes, rows that passed are to be looked at again.
+        """Return a digest of columns and rules; when it changes, valid rows have to be checked again.
 
-        What the declaration says in words counts for nothing.
+        Meanings and docstrings do not count.
         """
         schemas = [each for each in self.schema.__mro__ if issubclass(each, dy.Schema) and each is not dy.Schema]
         return code_digest(*schemas, forget=_without_meaning)[:8]
 
     def meaning(self, column: str) -> str:
-        """Return what a column means."""
+        """Return the meaning of a column."""
         return str((self.columns[column].metadata or {}).get("meaning", ""))
 
     def sql_type(self, column: str) -> str:
@@ -94,7 +94,7 @@ class Contract:
 
 
 def _without_meaning(call: ast.Call) -> ast.Call:
-    """Return a call without the sentence that says what a column means."""
+    """Return a call without the meaning of the column."""
     is_named = isinstance(call.func, ast.Name) and call.func.id in (about.__name__, key_column.__name__)
     return ast.Call(call.func, call.args[1:], call.keywords) if is_named else call
 
@@ -102,15 +102,15 @@ def _without_meaning(call: ast.Call) -> ast.Call:
 def split_rows(
     contract: Contract, frame: pl.DataFrame, also: Mapping[str, pl.Expr] | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Divide a frame into the rows that keep the contract and what the others violate.
+    """Split a frame into the valid rows and the violations of the others.
 
     Args:
         contract: The contract.
         frame: The rows.
-        also: Rules beside the contract's own, by name: expressions that are true, or null, for a good row.
+        also: Additional rules by name: expressions that are true, or null, for a valid row.
 
     Returns:
-        The good rows, and the violations: a frame (key, rule, row) with one row for each violated rule, `row` being the
+        The valid rows, and the violations: a frame (key, rule, row) with one row per violated rule, where `row` is the
         declared columns as JSON. Columns that the contract does not declare pass through. Keys need not be unique.
     """
     good, violations = _split_rows(contract, frame)
@@ -138,13 +138,13 @@ def _split_rows(contract: Contract, frame: pl.DataFrame) -> tuple[pl.DataFrame, 
 
 
 def as_json(contract: Contract) -> pl.Expr:
-    """Return the declared columns but the key as one JSON text; a time that no calendar has is null in it."""
+    """Return the declared columns except the key as one JSON text; times out of range are null in it."""
     return pl.struct(
-        _shown(name, column) for name, column in contract.columns.items() if name != contract.key
+        _finite(name, column) for name, column in contract.columns.items() if name != contract.key
     ).struct.json_encode()
 
 
-def _shown(name: str, column: dy.Column) -> pl.Expr:
+def _finite(name: str, column: dy.Column) -> pl.Expr:
     if not isinstance(column, dy.Datetime):
         return pl.col(name)
     return pl.when(pl.col(name).is_between(FIRST_TIME, LAST_TIME)).then(name)  # Polars cannot write the infinities
@@ -154,7 +154,7 @@ VIOLATION_SCHEMA = {"key": pl.String, "rule": pl.String, "row": pl.String}
 
 
 def rule_name(rule: str) -> str:
-    """Return the name under which a violated rule is shown: `product_id|nullability` becomes `product_id_missing`."""
+    """Return the display name of a rule: `product_id|nullability` becomes `product_id_missing`."""
     column, bar, check = rule.partition("|")
     if not bar:
         return column

@@ -1,4 +1,4 @@
-"""The list of all contracts: a person finds any table by its name."""
+"""The list of all contracts, by table name."""
 
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.data_dictionary import RegistryFeatures, RegistryLineage, RegistryTables

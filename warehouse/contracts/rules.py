@@ -1,4 +1,4 @@
-"""The rules of a contract, taken from its one declaration: what the checks verify and the registry lists."""
+"""The rules of a contract, derived from its schema: the checks verify them and the registry lists them."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -9,14 +9,14 @@ import polars as pl
 from warehouse.contracts.contract import Contract, rule_name
 
 UNIQUE = "duplicate_key"
-"""The rule that every contract has beside those of its schema: no two rows have one key."""
+"""The rule that every contract has in addition to those of its schema: keys are unique."""
 
 _NOT_NULL = "|nullability"
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Name a rule as the quarantine does, the columns it looks at, and the expression that is true for a good row."""
+    """Hold a rule's name as in the quarantine, its columns, and the expression that is true for a valid row."""
 
     name: str
     columns: tuple[str, ...]
@@ -33,20 +33,20 @@ def rules(contract: Contract) -> tuple[Rule, ...]:
 
 
 def rule_names(contract: Contract, column: str | None = None) -> list[str]:
-    """Return the names of all rules of a contract, or of those that look at one column, in alphabetical order."""
-    named = [rule.name for rule in rules(contract) if column is None or column in rule.columns]
-    return sorted([*named, UNIQUE] if column in (None, contract.key) else named)
+    """Return the names of all rules of a contract, or of those on one column, in alphabetical order."""
+    names = [rule.name for rule in rules(contract) if column is None or column in rule.columns]
+    return sorted([*names, UNIQUE] if column in (None, contract.key) else names)
 
 
 def keeps_rules(contract: Contract) -> pl.Expr:
-    """Return the expression that is true for a row that keeps all rules; what a rule cannot tell of a missing value is kept."""
+    """Return the expression that is true for a row that satisfies all rules; a rule that yields null counts as satisfied."""
     return pl.all_horizontal(rule.holds.fill_null(True) for rule in rules(contract))
 
 
 def row_schema(contract: Contract) -> type[dy.Schema] | None:
-    """Return a schema of the rules that need a look into the rows, and of the key and the columns that they look at.
+    """Return a schema of the rules that need each row's values, with the key and the columns of these rules.
 
-    What SQL answers by counting, nulls and equal keys, is left out. None: nothing is left.
+    Nulls and repeated keys are left out, since SQL counts them. None: no such rule.
     """
     checked = [rule for rule in rules(contract) if not rule.is_not_null]
     if not checked:

@@ -1,4 +1,4 @@
-"""Frames: the few reads with which the model and the index meet the lake, each an SQL file under `sql/read/`."""
+"""Datasets: the frames that the model and the index read from the lake, each by an SQL file in `sql/read/`."""
 
 from collections.abc import Sequence
 
@@ -14,8 +14,8 @@ from warehouse.lake.sql_tree import restrict
 def products(lake: Lake, snapshot: int | None = None, keys: pl.DataFrame | None = None) -> pl.DataFrame:
     """Return every product: key, product_id, locale, title, brand, color, its features and feature_hash; by locale and id.
 
-    time-series features are those in force at the lake's as-of time. With `keys` (a frame with that one column, `key`) only the
-    products under them are read.
+    Time-series features are those in force at the lake's as-of time. With `keys` (a frame with the column `key`) only those
+    products are read.
     """
     with lake.reading(snapshot) as connection:
         frame = connection.sql(among(connection, "read.products", keys)).pl()
@@ -65,7 +65,7 @@ def vocabulary(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
 
 
 def metrics(lake: Lake, model_id: str) -> pl.DataFrame:
-    """Return what was measured of a model, the columns of evaluation.metrics without key; empty if nothing was."""
+    """Return the metrics of a model, the columns of evaluation.metrics without key; empty if it was not evaluated."""
     with lake.reading() as connection:
         if "slice" not in tables.columns(connection, "evaluation.metrics"):  # not there yet, or an older version's
             return pl.DataFrame(schema={"inputs": pl.String})
@@ -73,7 +73,7 @@ def metrics(lake: Lake, model_id: str) -> pl.DataFrame:
 
 
 def compared_queries(lake: Lake, model_id: str) -> pl.DataFrame:
-    """Return each test query that a model was measured on, with what model and encoder made of it: ndcg and first Exact rank."""
+    """Return each evaluated test query of a model with the NDCG and first Exact rank of model and encoder."""
     with lake.reading() as connection:
         return connection.execute(tables.sql("read.compared_queries"), {"model_id": model_id}).pl()
 
@@ -85,9 +85,9 @@ def sampled_queries(lake: Lake, queries: int, seed: int, snapshot: int | None = 
 
 
 def distinct_texts(lake: Lake, snapshots: Sequence[int]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return what is encoded of products (title, brand, color) and of queries (query), each distinct row once.
+    """Return the distinct encoded texts of products (title, brand, color) and of queries (query).
 
-    Rows are those of the newest state and of the states as of the snapshots, in no order.
+    The rows are those of the newest state and of the states as of the snapshots, in no particular order.
     """
     with lake.reading() as connection:
         return (
@@ -103,13 +103,13 @@ def _ever(connection: duckdb.DuckDBPyConnection, select: str, snapshots: Sequenc
 
 
 def read(lake: Lake, name: str, snapshot: int | None = None) -> pl.DataFrame:
-    """Return what the file `sql/read/<name>.sql` answers with."""
+    """Return the result of the file `sql/read/<name>.sql`."""
     with lake.reading(snapshot) as connection:
         return connection.sql(tables.sql(f"read.{name}")).pl()
 
 
 def among(connection: duckdb.DuckDBPyConnection, name: str, keys: pl.DataFrame | None) -> str:
-    """Return `read.products` or `read.queries` so that it reads the rows under some keys (a frame, key) alone; None: all."""
+    """Return the SQL of `read.products` or `read.queries`, restricted to some keys (a frame, key); None: all."""
     if keys is None:
         return tables.sql(name)
     connection.register("keys_among", keys.select("key"))

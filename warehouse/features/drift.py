@@ -1,4 +1,4 @@
-"""Monitoring: what the features were in each version of their table, and how far they moved."""
+"""Drift monitoring: the statistics of the features in each version of their table, and their drift."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from warehouse.lake.lake import Lake, quote, snapshot_id
 from warehouse.settings import MonitoringSettings
 
 WATCHED = ("features.products", "features.queries", "features.pairs")
-"""The feature tables of the house that are watched, as are all time-series features. Their keys begin with the locale."""
+"""The built-in feature tables under watch, in addition to all time-series tables. Their keys begin with the locale."""
 
 VERSIONS, STATS, DRIFT = (CONTRACTS[f"monitoring.{name}"] for name in ("versions", "feature_stats", "drift"))
 _IDENTIFIERS = frozenset(
@@ -26,7 +26,7 @@ _NUMBERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUB
 
 
 class Reference(NamedTuple):
-    """Name what a table is held against: the version before it, or the one that a model was trained on."""
+    """Name the reference of a comparison: the previous version of a table, or the one that a model was trained on."""
 
     name: str
     version: str
@@ -37,7 +37,7 @@ def record(connection: duckdb.DuckDBPyConnection, contract: Contract, settings: 
     """Write the table's version and statistics if they are new, within the transaction that filled it.
 
     Returns:
-        The statistics of the table as it now stands: rows of monitoring.feature_stats.
+        The statistics of the present table: rows of monitoring.feature_stats.
     """
     version = tables.fingerprint(connection, contract)
     for each in (VERSIONS, STATS, DRIFT):
@@ -50,7 +50,7 @@ def record(connection: duckdb.DuckDBPyConnection, contract: Contract, settings: 
         tables.refresh_from(connection, VERSIONS, pl.DataFrame([row]), f"key = {quote(str(row['key']))}")
     if stats(connection, contract.table, version).is_empty():
         with _value_counts(connection, contract):
-            found = connection.execute(
+            rows = connection.execute(
                 tables.sql(STATS.table),
                 {
                     "table_name": contract.table,
@@ -59,21 +59,21 @@ def record(connection: duckdb.DuckDBPyConnection, contract: Contract, settings: 
                     "top_values": settings.top_values,
                 },
             ).pl()
-        tables.refresh_from(connection, STATS, found, _rows_of(contract.table, version))
+        tables.refresh_from(connection, STATS, rows, _rows_of(contract.table, version))
     return stats(connection, contract.table, version)
 
 
 def measure_drift(lake: Lake, trained: Mapping[str, Mapping[str, str]]) -> int:
-    """Hold every feature table against its previous version, and against those that the given models were trained on.
+    """Compare every feature table with its previous version, and with the versions that some models were trained on.
 
     Args:
-        lake: The lake, its features recorded.
-        trained: For each model the versions of the tables that it was trained on, by table.
+        lake: The lake, with its features recorded.
+        trained: The training versions by model and table.
 
     Returns:
-        The number of comparisons made: those in monitoring.drift already, and a version with itself, are none.
+        The number of new comparisons, without those in monitoring.drift already and those of a version with itself.
     """
-    made = 0
+    comparisons = 0
     with lake.writing() as connection:
         for table, contract in _watched(connection).items():
             history = versions(connection, table)
@@ -89,8 +89,8 @@ def measure_drift(lake: Lake, trained: Mapping[str, Mapping[str, str]]) -> int:
             if new:
                 with _value_counts(connection, contract):
                     for reference in new:
-                        made += _measure(connection, table, history[-1], reference)
-    return made
+                        comparisons += _measure(connection, table, history[-1], reference)
+    return comparisons
 
 
 def versions(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
@@ -106,7 +106,7 @@ def stats(connection: duckdb.DuckDBPyConnection, table: str, version: str) -> pl
 
 
 def drift(lake: Lake, models: list[str]) -> pl.DataFrame:
-    """Return the drift of the newest version of every table watched: from the one before, and from the models' training."""
+    """Return the drift of the newest version of every watched table from the previous one and from the models' training."""
     columns = ", ".join(DRIFT.columns)
     with lake.reading() as connection:
         return connection.execute(
@@ -119,19 +119,21 @@ def drift(lake: Lake, models: list[str]) -> pl.DataFrame:
 
 
 def drifted(drift: pl.DataFrame, settings: MonitoringSettings, threshold: float) -> pl.DataFrame:
-    """Return the rows of a drift frame with a PSI of at least `threshold`, measured on enough rows to say so."""
+    """Return the rows of a drift frame with a PSI of at least `threshold` on at least `drift_min_rows` rows on both sides."""
     enough = pl.min_horizontal("rows", "reference_rows") >= settings.drift_min_rows
     return drift.filter(enough, pl.col("psi") >= threshold)
 
 
 def _watched(connection: duckdb.DuckDBPyConnection) -> dict[str, Contract]:
-    """Return the contracts of the tables that are watched in the state of the lake that the connection sees."""
-    known = point_in_time.contracts(connection)
-    return {table: contract for table, contract in known.items() if table in WATCHED or table.startswith("timeseries.")}
+    """Return the contracts of the watched tables in the state of the lake that the connection sees."""
+    contracts = point_in_time.contracts(connection)
+    return {
+        table: contract for table, contract in contracts.items() if table in WATCHED or table.startswith("timeseries.")
+    }
 
 
 def _measure(connection: duckdb.DuckDBPyConnection, table: str, version: str, reference: Reference) -> int:
-    found = connection.execute(
+    rows = connection.execute(
         tables.sql(DRIFT.table),
         {
             "table_name": table,
@@ -141,8 +143,8 @@ def _measure(connection: duckdb.DuckDBPyConnection, table: str, version: str, re
             "model_id": reference.model_id,
         },
     ).pl()
-    tables.refresh_from(connection, DRIFT, found, _compared(table, version, reference))
-    return int(found.height > 0)
+    tables.refresh_from(connection, DRIFT, rows, _compared(table, version, reference))
+    return int(rows.height > 0)
 
 
 def _is_measured(connection: duckdb.DuckDBPyConnection, table: str, version: str, reference: Reference) -> bool:
@@ -166,7 +168,7 @@ def _value_counts(connection: duckdb.DuckDBPyConnection, contract: Contract) -> 
     features = [column for column in contract.columns if column not in _IDENTIFIERS]
     sets = ", ".join(f'(marketplace, "{column}")' for column in features)
     cases = " ".join(f'WHEN grouping("{column}") = 0 THEN {_feature(contract, column)}' for column in features)
-    # The key of a context has no locale, nor has one that names nothing in the catalog: such rows count in all of them.
+    # Keys of contexts and keys outside the catalog have no locale; their rows count in all locales.
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW counted AS SELECT marketplace AS locale, CASE {cases} END AS feature, count(*) AS n FROM "
         f"(SELECT nullif(regexp_extract(\"{contract.key}\", '{_LOCALE}', 1), '') AS marketplace, * FROM {contract.table}"
@@ -180,7 +182,7 @@ def _value_counts(connection: duckdb.DuckDBPyConnection, contract: Contract) -> 
 
 
 def _feature(contract: Contract, column: str) -> str:
-    """Return a feature as SQL: its name, kind, value as a number where it is one, and value as text."""
+    """Return the SQL of a struct with a feature's name, kind, numeric value if it has one, and value as text."""
     sql_type = contract.sql_type(column)
     if sql_type in _NUMBERS:
         kind, number = "numeric", f'"{column}"::DOUBLE'

@@ -1,4 +1,4 @@
-"""Hard negatives: what mining reads of the lake, what it leaves there, and what they were mined from."""
+"""Hard negatives in the lake: the inputs of mining, its results, and the digest of its inputs."""
 
 from collections.abc import Mapping
 
@@ -13,15 +13,15 @@ NEGATIVES, MINING = CONTRACTS["training.negatives"], CONTRACTS["training.mining"
 
 
 def queries(lake: Lake, most: int) -> pl.DataFrame:
-    """Return the train queries with an Exact product, at most so many, drawn by hash: key, locale, query; by key."""
+    """Return up to `most` train queries with an Exact product, drawn by hash and sorted by key: key, locale, query."""
     with lake.reading() as connection:
         return connection.execute(tables.sql("read.mining_queries"), {"queries": most}).pl()
 
 
-def judgements(lake: Lake, asked: pl.DataFrame) -> pl.DataFrame:
-    """Return what is judged of these queries, also under another id of the same text: query_key, product_key, label."""
+def judgements(lake: Lake, queries: pl.DataFrame) -> pl.DataFrame:
+    """Return the judgements of queries, including those of other ids with the same text: query_key, product_key, label."""
     with lake.reading() as connection:
-        connection.register("asked", asked)
+        connection.register("mined_queries", queries)
         return connection.sql(tables.sql("read.mining_judgements")).pl()
 
 
@@ -32,23 +32,23 @@ def products(lake: Lake) -> pl.DataFrame:
 
 
 def versions(lake: Lake) -> tuple[str, str]:
-    """Return the data versions of what mining reads: the pairs outside test, and the products."""
+    """Return the data versions of the inputs of mining: the pairs outside the test split, and the products."""
     with lake.reading() as connection:
         pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"], "split IN ('train', 'validation')")
         return pairs, tables.fingerprint(connection, CONTRACTS["staging.products"])
 
 
 def mined_from(lake: Lake) -> str | None:
-    """Return the digest of what the negatives were last mined from; None: never."""
+    """Return the digest of the last mining's inputs; None if there was none."""
     with lake.reading() as connection:
         if not all(tables.exists(connection, contract.table) for contract in (NEGATIVES, MINING)):
             return None
-        found = connection.sql("SELECT inputs FROM training.mining").fetchone()
-    return str(found[0]) if found else None
+        row = connection.sql("SELECT inputs FROM training.mining").fetchone()
+    return str(row[0]) if row else None
 
 
 def write(lake: Lake, negatives: pl.DataFrame, mining: pl.DataFrame) -> dict[str, Mapping[str, int]]:
-    """Reconcile both tables with these rows, in one transaction; return what changed in each."""
+    """Reconcile both tables with these rows in one transaction; return the counts of changes by table."""
     with lake.writing() as connection:
         return {
             contract.table: tables.refresh_from(connection, contract, frame).counts

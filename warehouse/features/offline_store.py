@@ -1,4 +1,4 @@
-"""What the lake says of products and queries at its as-of time: the rows that the online table holds and is held against."""
+"""The offline store: the features of products and queries in the lake, to fill the online table and to compare it with."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ Entity = Literal["product", "query"]
 ENTITIES: tuple[Entity, ...] = ("product", "query")
 
 _TABLES = {"product": "features.products", "query": "features.queries"}
-"""The tables with a row for each of them."""
+"""The feature table of each entity."""
 _HIDDEN = "feature_hash"
 _MADE_OF: dict[Entity, tuple[str, ...]] = {
     "product": ("staging.products", "features.products"),
@@ -29,9 +29,9 @@ def keys(connection: duckdb.DuckDBPyConnection, entity: Entity) -> pl.DataFrame:
 
 
 def changed_keys(connection: duckdb.DuckDBPyConnection, entity: Entity, since: int) -> pl.DataFrame | None:
-    """Return the keys of the rows that may be others than as of an earlier snapshot, a frame (key); None: all may be.
+    """Return the keys of the rows that may differ from an earlier snapshot, a frame (key); None: all rows may.
 
-    All may be where time-series features changed: a time moves on for every row.
+    All rows may differ if time-series features changed, since the as-of time moves for every row.
     """
     contracts = point_in_time.contracts(connection)
     everywhere = ["registry.feature_views", *(name for name in contracts if name.startswith("timeseries."))]
@@ -44,13 +44,13 @@ def changed_keys(connection: duckdb.DuckDBPyConnection, entity: Entity, since: i
 def rows(
     connection: duckdb.DuckDBPyConnection, entity: Entity, keys: pl.DataFrame | None, batch_rows: int = 50_000
 ) -> Iterator[pl.DataFrame]:
-    """Yield the rows of some keys, by key, time-series features among them; at least one frame, be it empty.
+    """Yield the rows of some keys with their time-series features, sorted by key; at least one frame, maybe empty.
 
     Args:
         connection: To the lake.
-        entity: Whose rows.
-        keys: The keys, one column `key`; None: all of them.
-        batch_rows: Rows in a frame at most.
+        entity: The kind of rows.
+        keys: The keys, one column `key`; None: all keys.
+        batch_rows: The maximum rows in a frame.
     """
     name = f"read.{_TABLES[entity].split('.')[1]}"
     source = datasets.among(connection, name, keys)
@@ -60,32 +60,32 @@ def rows(
     )
     for start in range(0, max(1, scalar(connection, "SELECT count(*) FROM rows_wanted")), batch_rows):
         part = f"FROM rows_wanted WHERE place BETWEEN {start + 1} AND {start + batch_rows} ORDER BY place"
-        wanted = connection.sql(f"SELECT * EXCLUDE place {part}").pl()
-        yield point_in_time.add_features(connection, wanted, {entity: "key"})
+        batch = connection.sql(f"SELECT * EXCLUDE place {part}").pl()
+        yield point_in_time.add_features(connection, batch, {entity: "key"})
     connection.execute("DROP TABLE rows_wanted")
 
 
 def encoded(
     connection: duckdb.DuckDBPyConnection, entity: Entity, keys: pl.DataFrame | None, batch_rows: int = 50_000
 ) -> Iterator[tuple[list[str], pl.DataFrame]]:
-    """Yield like `rows`, but the names of the columns, and a frame of key, `values`, a JSON array, and `input_hash`.
+    """Yield the rows of `rows` encoded: the column names, and a frame of `key`, `values` (a JSON array) and `input_hash`.
 
-    The hash is the start of the MD5 of names and values, 16 hex digits.
+    The hash is the first 16 hex digits of the MD5 of names and values.
     """
     for part in rows(connection, entity, keys, batch_rows):
         connection.register("part", part)
         listed = ", ".join('"' + name.replace('"', '""') + '"' for name in part.columns)
-        written = connection.execute(
+        rows_as_json = connection.execute(
             'SELECT key, "values", md5(concat(?::VARCHAR, "values"))[:16] AS input_hash '
             f'FROM (SELECT key, json_array({listed})::VARCHAR AS "values" FROM part)',
             [json.dumps(part.columns)],
         ).pl()
         connection.unregister("part")
-        yield part.columns, written
+        yield part.columns, rows_as_json
 
 
 def decoded(connection: duckdb.DuckDBPyConnection, entity: Entity, keys: pl.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return the rows of some keys by key, as they read in JSON."""
+    """Return the rows of some keys by key, as JSON values."""
     return {
         key: dict(zip(names, json.loads(values), strict=True))
         for names, part in encoded(connection, entity, keys)
@@ -96,7 +96,7 @@ def decoded(connection: duckdb.DuckDBPyConnection, entity: Entity, keys: pl.Data
 def counted_sample(
     connection: duckdb.DuckDBPyConnection, entity: Entity, rows: int, seed: int
 ) -> tuple[int, pl.DataFrame]:
-    """Return how many rows there are, and the keys of some, column `key`: the same for the same seed and keys."""
+    """Return the row count, and a sample of keys, column `key`, that depends only on the seed and the keys."""
     drawn = f"SELECT count(*), arg_min(key, md5(concat(?::VARCHAR, ' ', key)), ?) FROM {_TABLES[entity]}"
     count, keys = connection.execute(drawn, [seed, rows]).fetchone() or (0, None)
     return int(count), pl.DataFrame({"key": keys or []}, schema={"key": pl.String})

@@ -1,4 +1,4 @@
-"""time-series features looked up: as of a time, never from after it, never older than their maximum age."""
+"""Point-in-time lookup of time-series features: never from after the time, never older than their maximum age."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ _PAIR_COLUMNS: dict[Entity, str] = {"product": "product_key", "query": "query_ke
 
 
 class Declared(NamedTuple):
-    """Hold a declaration as the lake knows it, and the time as of which lookups without a time of their own read it."""
+    """Hold a feature view as declared in the lake, and the default as-of time of its lookups."""
 
     table: FeatureView
     as_of: datetime
@@ -39,9 +39,9 @@ class Declared(NamedTuple):
 def register(
     connection: duckdb.DuckDBPyConnection, declared: Sequence[FeatureView], settings: WarehouseSettings
 ) -> Plan:
-    """Write down the declarations, and drop the tables that are declared no more.
+    """Write the declarations to the lake, and drop the tables that are no longer declared.
 
-    Without the setting `as_of` the time of the newest judgement is the lake's as-of time.
+    The lake's as-of time is the setting `as_of`, else the time of the newest judgement.
     """
     time = as_of(connection, settings)
     rows = [
@@ -67,19 +67,19 @@ def register(
 
 
 def as_of(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings) -> datetime:
-    """Return the time as of which product vectors and searches look features up: the setting, else the newest judgement."""
+    """Return the as-of time of product vectors and searches: the setting, else the time of the newest judgement."""
     row = connection.execute("SELECT max(judged_at) FROM staging.judgements").fetchone()
     return _utc(settings.as_of or (row[0] if row and row[0] else settings.judged_at))
 
 
 def fingerprints(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Return what tells one state of the time-series features from another: their declarations' and tables' fingerprints."""
+    """Return the fingerprints of the declarations and tables of the time-series features, which identify their state."""
     contracts = [REGISTRY, *(table.contract for table, _ in declarations(connection))]
     return [tables.fingerprint(connection, each) for each in contracts if tables.exists(connection, each.table)]
 
 
 def declarations(connection: duckdb.DuckDBPyConnection, catalog: str = "lake") -> list[Declared]:
-    """Return the declarations that hold in the state of the lake that the connection sees under the catalog's name."""
+    """Return the declarations in the state of the lake that the connection has attached as `catalog`."""
     if REGISTRY.table not in tables.ever_filled(connection, catalog) or not tables.exists(
         connection, REGISTRY.table, catalog
     ):
@@ -89,20 +89,20 @@ def declarations(connection: duckdb.DuckDBPyConnection, catalog: str = "lake") -
 
 
 def contracts(connection: duckdb.DuckDBPyConnection, catalog: str = "lake") -> dict[str, Contract]:
-    """Return the contracts of all tables that the state of the lake may hold, those declared in it among them."""
+    """Return the contracts of all tables in the state of the lake, including the time-series tables declared in it."""
     return CONTRACTS | {table.contract.table: table.contract for table, _ in declarations(connection, catalog)}
 
 
 def add_features(
     connection: duckdb.DuckDBPyConnection, frame: pl.DataFrame, keys: Mapping[Entity, str], at: pl.Expr | None = None
 ) -> pl.DataFrame:
-    """Add the features that were in force, one column `table.column` each; null where there were none.
+    """Add the features in force, one column `table.column` each; null if there is none.
 
     Args:
         connection: To the lake.
-        frame: The rows to add them to.
-        keys: For each entity to look up the column of `frame` that holds its key.
-        at: The time of each row; without one the lake's own as-of time counts.
+        frame: The rows to extend.
+        keys: The key column in `frame` of each entity to look up.
+        at: The time of each row; default: the lake's as-of time.
     """
     for declared in declarations(connection):
         table = declared.table
@@ -120,14 +120,14 @@ def add_asked_features(
     context: str | None = None,
     at: datetime | None = None,
 ) -> pl.DataFrame:
-    """Add to the features of queries that are asked (not judged) their time-series features and those of the context.
+    """Add the time-series features of queries and their context to the features of searches.
 
     Args:
         connection: To the lake.
-        features: One row for each query.
-        query_keys: Their keys in staging.queries; None for one that the lake does not know.
-        context: Key of the context in which all of them are asked.
-        at: When they are asked; without it the lake's own as-of time counts.
+        features: One row per query.
+        query_keys: The keys of the queries in staging.queries; None for an unknown one.
+        context: The key of the context of all queries.
+        at: The time of the searches; default: the lake's as-of time.
     """
     keys: dict[Entity, str] = {"query": "asked.query", "context": "asked.context"}
     frame = features.with_columns(
@@ -137,7 +137,7 @@ def add_asked_features(
 
 
 def known_query(connection: duckdb.DuckDBPyConnection, query: str, locale: str | None) -> str | None:
-    """Return the key of the query of this locale with this cleaned text, whatever its case; the first key of several."""
+    """Return the smallest key of the queries with this locale and cleaned text, ignoring case; None if there is none."""
     row = connection.execute(
         "SELECT min(key) FROM staging.queries WHERE locale = ? AND lower(query) = lower(?)", [locale, query]
     ).fetchone()
@@ -145,7 +145,7 @@ def known_query(connection: duckdb.DuckDBPyConnection, query: str, locale: str |
 
 
 def check_context(connection: duckdb.DuckDBPyConnection, context: str) -> None:
-    """Refuse a context that no time-series table knows at any time: it would be read as one without features.
+    """Refuse a context key that occurs in no time-series table; it would silently have no features.
 
     Raises:
         WarehouseError: There is no such key.
@@ -163,7 +163,7 @@ def look_up(connection: duckdb.DuckDBPyConnection, table: FeatureView, points: p
     """Return the features of one table in force at each point (entity_key, as_of), in the order of the points."""
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
     connection.register("points", points)
-    # A search asks for a few entities, training for most of them.
+    # A search looks up a few entities, training most of them.
     asked = "WHERE entity_key IN (SELECT entity_key FROM points)" if points.height < _FEW_POINTS else ""
     events = connection.sql(f"SELECT entity_key, event_time, {columns} FROM timeseries.{table.name} {asked}").pl()
     connection.unregister("points")
@@ -172,10 +172,10 @@ def look_up(connection: duckdb.DuckDBPyConnection, table: FeatureView, points: p
 
 
 def as_of_join(table: FeatureView, points: str) -> str:
-    """Return the SQL that finds for each row of `points` (row, entity_key, as_of) the event in force, if there is one.
+    """Return the SQL that finds the event in force for each row of `points` (row, entity_key, as_of), if there is one.
 
-    That is the newest event at or before `as_of`, and it counts as long as it is no older than the maximum age. An event
-    without a value in a column says that there is none from then on: no earlier event speaks in its place.
+    That is the newest event at or before `as_of`, unless it is older than the maximum age. A null in an event means that the
+    feature has no value from then on; no earlier event replaces it.
     """
     return (
         f"SELECT points.row, points.as_of, events.* FROM {points} AS points ASOF JOIN timeseries.{table.name} AS events "
@@ -191,7 +191,7 @@ def refresh_training(
     *,
     whole: bool = False,
 ) -> Plan:
-    """Bring training.point_in_time up to date: which event each judged pair sees."""
+    """Refresh training.point_in_time: the event in force for each judged pair."""
     declared = declarations(connection)
     derivation = derivations(f"timeseries.{table.name}" for table, _ in declared)[TRAINING.table]
     tables.ensure(connection, TRAINING)
@@ -202,7 +202,7 @@ def refresh_training(
 
 
 def match_pairs(connection: duckdb.DuckDBPyConnection, keys: pl.DataFrame | None = None) -> Plan:
-    """Write which event each judged pair sees, of the pairs under some keys (a frame, key) or of all."""
+    """Write the event in force for each judged pair, of the pairs with some keys (a frame, key) or of all."""
     where, among = "true", ""
     if keys is not None:
         connection.register("dirty_keys", keys)
@@ -219,7 +219,7 @@ def match_pairs(connection: duckdb.DuckDBPyConnection, keys: pl.DataFrame | None
 
 
 def add_training_features(connection: duckdb.DuckDBPyConnection, pairs: pl.DataFrame) -> pl.DataFrame:
-    """Add to pairs (key, …) the features that training.point_in_time says they see, one column `table.column` each."""
+    """Add the features of the events in training.point_in_time to pairs (key, …), one column `table.column` each."""
     for table, _ in declarations(connection):
         found = connection.execute(
             f"SELECT pair_key AS row, events.* FROM {TRAINING.table} JOIN timeseries.{table.name} AS events "
@@ -231,7 +231,7 @@ def add_training_features(connection: duckdb.DuckDBPyConnection, pairs: pl.DataF
 
 
 def pairs_with_values(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Return how many pairs see a value, by time-series table."""
+    """Return the number of pairs with an event, by time-series table."""
     names = [f"timeseries.{table.name}" for table, _ in declarations(connection)]
     counted = f'SELECT "table", count(*) FROM {TRAINING.table} GROUP BY ALL'
     seen = dict(connection.execute(counted).fetchall()) if names else {}
@@ -239,7 +239,7 @@ def pairs_with_values(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def broken_pairs(connection: duckdb.DuckDBPyConnection) -> int:
-    """Count the rows of training.point_in_time whose event lies after the judgement or is too old for it."""
+    """Count the rows of training.point_in_time whose event is after the judgement or too old for it."""
     return scalar(
         connection,
         f"SELECT count(*) FROM {TRAINING.table} "

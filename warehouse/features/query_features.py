@@ -1,4 +1,4 @@
-"""The features of queries that no table holds: the very SQL that fills features.queries, on the rows at hand."""
+"""Query features at search time, computed by the same SQL that fills features.queries."""
 
 import threading
 from collections.abc import Iterator
@@ -14,27 +14,27 @@ from warehouse.lake.lake import connect
 
 CONTRACT = CONTRACTS["features.queries"]
 KNOWN_AT_SEARCH = ("key", "locale", "query")
-"""The columns of staging.queries that a search has; what else its rows hold cannot be a feature."""
+"""The columns of staging.queries that are known at search time; only these can become features."""
 
 VOCABULARY_FILE = "vocabulary.parquet"
-"""Name of the file beside a model's weights that holds the fitted.vocabulary it was trained with."""
+"""Name of the file next to a model's weights with the fitted.vocabulary of its training."""
 
 
 class QueryFeatures:
-    """Compute query features over one vocabulary; the database in memory stays open between calls, which threads may share."""
+    """Compute query features with one vocabulary, in an in-memory database that threads may share."""
 
     def __init__(self, vocabulary: pl.DataFrame) -> None:
-        """Take in the rows of fitted.vocabulary that the model was trained with.
+        """Load the rows of fitted.vocabulary that the model was trained with.
 
         Raises:
-            WarehouseError: The SQL file reads what is not known at search.
+            WarehouseError: The SQL file reads data that is unknown at search time.
         """
         self._lock = threading.Lock()
         self._connection = _database()
         with self._connection.cursor() as cursor:
-            cursor.register("given", vocabulary)
-            cursor.execute("INSERT INTO fitted.vocabulary BY NAME SELECT * FROM given ORDER BY key")
-        # Prepared once: to plan the query takes longer than to run it.
+            cursor.register("vocabulary_rows", vocabulary)
+            cursor.execute("INSERT INTO fitted.vocabulary BY NAME SELECT * FROM vocabulary_rows ORDER BY key")
+        # Prepared once, since planning the query takes longer than running it.
         self._connection.execute(f"PREPARE features AS {_select()}")
         self._schema = self._connection.execute("EXECUTE features").pl().schema
 
@@ -46,26 +46,26 @@ class QueryFeatures:
         """
         with self._lock, self._holding(queries) as connection:
             answered = connection.execute("EXECUTE features")
-            if queries.height == 1:  # what a search asks for: DuckDB makes a row sooner than a frame
+            if queries.height == 1:  # a search: DuckDB returns a row faster than a frame
                 return pl.DataFrame(answered.fetchall(), schema=self._schema, orient="row")
             answer = answered.pl()
         return queries.select(pl.col("key").cast(pl.String)).join(answer, on="key", how="left", maintain_order="left")
 
     @contextmanager
     def _holding(self, queries: pl.DataFrame) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Give the connection while staging.queries holds these rows; afterwards it is as if they had never been there."""
+        """Yield the connection with these rows in staging.queries, and roll them back afterwards."""
         self._connection.begin()
         try:
             if queries.height == 1:
                 row = [queries[name][0] for name in KNOWN_AT_SEARCH]
                 self._connection.execute("INSERT INTO staging.queries VALUES (?, ?, ?)", row)
             else:
-                self._connection.register("given", queries.select(pl.col(KNOWN_AT_SEARCH).cast(pl.String)))
-                self._connection.execute("INSERT INTO staging.queries FROM given")
+                self._connection.register("query_rows", queries.select(pl.col(KNOWN_AT_SEARCH).cast(pl.String)))
+                self._connection.execute("INSERT INTO staging.queries FROM query_rows")
             yield self._connection
         finally:
             self._connection.rollback()
-            self._connection.unregister("given")
+            self._connection.unregister("query_rows")
 
 
 def check_tower_inputs() -> None:
@@ -85,8 +85,8 @@ def check_tower_inputs() -> None:
 
 
 def _database() -> duckdb.DuckDBPyConnection:
-    """Return a database with the tables that a search has, which hold no row yet."""
-    connection = connect(memory_gb=1.0, threads=1)  # a query is one row: to share the work costs more than it is
+    """Return a database with the empty tables that a search can fill."""
+    connection = connect(memory_gb=1.0, threads=1)  # for one row, more threads cost more than they save
     for table, names in (("fitted.vocabulary", None), ("staging.queries", KNOWN_AT_SEARCH)):
         contract = CONTRACTS[table]
         columns = ", ".join(f'"{name}" {contract.sql_type(name)}' for name in names or contract.columns)

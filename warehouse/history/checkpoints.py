@@ -1,4 +1,4 @@
-"""As-of points: the snapshots that ended a successful run, and what had changed at each."""
+"""Checkpoints: the snapshots that ended a successful run, and the changes at each."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -24,41 +24,41 @@ BOOKKEEPING = (
     "evaluation.folds",
     "evaluation.trials",
 )
-"""What runs and commands write about their work: the lake's content is the same before and after."""
+"""Tables in which runs and commands record their work; they are no part of the lake's content."""
 _NAMED = 5
 
 
 @dataclass(frozen=True)
 class Point:
-    """Name an as-of point: a snapshot, the run that ended with it, and when (UTC)."""
+    """Name a checkpoint: a snapshot, the run that ended with it, and when (UTC)."""
 
     snapshot: int
     run_id: str
     ended_at: datetime
 
     def __str__(self) -> str:
-        """Return number and time as a person may type them after `--as-of`."""
+        """Return the number and the time, each valid for `--as-of`."""
         return f"{self.snapshot} ({utc(self.ended_at)})"
 
 
 def mark(lake: Lake, run_id: str, ended_at: datetime, snapshot: int | None = None) -> int:
-    """Make the lake's content an as-of point, as a run that has now ended left it, and return its snapshot.
+    """Mark the lake's content at the end of a run as a checkpoint, and return its snapshot.
 
-    Nothing is written if it is one. What changed since the point before is recorded with it, in a snapshot after it. The
-    caller holds the run lock: nothing else writes meanwhile.
+    Nothing is written if it is a checkpoint already. The changes since the previous checkpoint are recorded with it, in a
+    later snapshot. The caller holds the run lock, so that nothing else writes meanwhile.
 
     Args:
         lake: The lake.
         run_id: The run that ended.
-        ended_at: When it did.
-        snapshot: The snapshot that the run took for the lake's content before it ended; None: that of now.
+        ended_at: The end of the run.
+        snapshot: The run's snapshot of the lake's content; None: the present one.
     """
     snapshot = content_snapshot(lake) if snapshot is None else snapshot
-    known = points(lake)
-    if any(point.snapshot == snapshot for point in known):
+    marked = points(lake)
+    if any(point.snapshot == snapshot for point in marked):
         return snapshot
-    before = known[-1].snapshot if known else 0
-    changed = table_diff.written(lake, before, BOOKKEEPING)
+    previous = marked[-1].snapshot if marked else 0
+    changes = table_diff.written(lake, previous, BOOKKEEPING)
     with lake.writing() as connection:
         tables.ensure(connection, POINTS)
         connection.execute(
@@ -74,7 +74,7 @@ def mark(lake: Lake, run_id: str, ended_at: datetime, snapshot: int | None = Non
                 "rows": present.get(table, 0),
                 **count._asdict(),
             }
-            for table, count in changed.items()
+            for table, count in changes.items()
         ]
         schema = dict.fromkeys(CHANGES.columns, pl.Int64) | dict.fromkeys(("key", "table"), pl.String)
         tables.refresh_from(connection, CHANGES, pl.DataFrame(rows, schema=schema), f"snapshot = {snapshot}")
@@ -82,22 +82,19 @@ def mark(lake: Lake, run_id: str, ended_at: datetime, snapshot: int | None = Non
 
 
 def content_snapshot(lake: Lake) -> int:
-    """Return the snapshot that names the lake's present content: the newest point where nothing was written since.
-
-    Bookkeeping does not count.
-    """
-    known = points(lake) if lake.exists else []
-    if not known:
+    """Return the snapshot of the lake's present content: the newest checkpoint if nothing but bookkeeping was written since."""
+    marked = points(lake) if lake.exists else []
+    if not marked:
         return lake.snapshot()
     with lake.reading() as connection:
         last = change_feed.last_changes(connection)
         newest = snapshot_id(connection)
-    written = [table for table, snapshot in last.items() if snapshot > known[-1].snapshot]
-    return known[-1].snapshot if set(written) <= set(BOOKKEEPING) else newest
+    changed = [table for table, snapshot in last.items() if snapshot > marked[-1].snapshot]
+    return marked[-1].snapshot if set(changed) <= set(BOOKKEEPING) else newest
 
 
 def points(lake: Lake) -> list[Point]:
-    """Return the as-of points that were not cleaned up, oldest first."""
+    """Return the existing checkpoints, oldest first."""
     with lake.reading() as connection:
         if not tables.exists(connection, POINTS.table):
             return []
@@ -110,63 +107,63 @@ def points(lake: Lake) -> list[Point]:
 
 
 def point(lake: Lake, as_of: str | None = None) -> Point:
-    """Return the as-of point that a person means: the newest one, by number, or the newest at or before a time.
+    """Return the checkpoint for a user's `as_of`: by number, the newest at or before a time, or the newest of all.
 
     Args:
         lake: The lake.
-        as_of: A snapshot's number, or a time in ISO 8601 (UTC where it names no zone); None: the newest point.
+        as_of: A snapshot number, or a time in ISO 8601 (UTC if it has no zone); None: the newest checkpoint.
 
     Raises:
-        WarehouseError: There is no such point; it names those there are, the nearest few where they are many.
+        WarehouseError: There is no such checkpoint; the message names the nearest few.
     """
-    known = points(lake)
-    if not known:
+    marked = points(lake)
+    if not marked:
         raise WarehouseError(f"no run has ended in {lake.root.parent} yet", "end one with: stockroom build --raw DIR")
     if as_of is None:
-        return known[-1]
+        return marked[-1]
     if re.fullmatch(r"[+-]?\d+", as_of.strip()):
         snapshot = int(as_of)
-        found = [each for each in known if each.snapshot == snapshot]
-        near = sorted(known, key=lambda each: abs(each.snapshot - snapshot))
+        matches = [each for each in marked if each.snapshot == snapshot]
+        near = sorted(marked, key=lambda each: abs(each.snapshot - snapshot))
         problem = f"snapshot {snapshot} is no as-of point: no successful run ended with it, or it was cleaned up"
     else:
         moment = _moment(as_of)
-        found = [each for each in known if each.ended_at <= moment]
-        near = known
+        matches = [each for each in marked if each.ended_at <= moment]
+        near = marked
         problem = f"no run had ended at {utc(moment)}"
-    if not found:
-        named = sorted(near[:_NAMED], key=lambda each: each.snapshot)
-        more = f" and {len(known) - _NAMED} more (list them with: stockroom snapshots)" if len(known) > _NAMED else ""
-        raise WarehouseError(problem, f"there are {', '.join(map(str, named))}{more}")
-    return found[-1]
+    if not matches:
+        nearest = sorted(near[:_NAMED], key=lambda each: each.snapshot)
+        more = f" and {len(marked) - _NAMED} more (list them with: stockroom snapshots)" if len(marked) > _NAMED else ""
+        raise WarehouseError(problem, f"there are {', '.join(map(str, nearest))}{more}")
+    return matches[-1]
 
 
 def history(lake: Lake) -> dict[int, dict[str, Written]]:
-    """Return what changed at each as-of point since the one before it, by snapshot and table."""
-    found: dict[int, dict[str, Written]] = {}
+    """Return the changes at each checkpoint since the previous one, by snapshot and table."""
+    changes: dict[int, dict[str, Written]] = {}
     with lake.reading() as connection:
         if tables.exists(connection, CHANGES.table):
             rows = connection.execute(
                 f'SELECT snapshot, "table", inserted, updated, deleted FROM {CHANGES.table} ORDER BY key'
             )
             for snapshot, table, *counts in rows.fetchall():
-                found.setdefault(snapshot, {})[table] = Written(*counts)
-    return found
+                changes.setdefault(snapshot, {})[table] = Written(*counts)
+    return changes
 
 
 def snapshots(lake: Lake) -> list[int]:
-    """Return every snapshot of the lake that can still be read, oldest first."""
+    """Return every readable snapshot of the lake, oldest first."""
     with lake.reading() as connection:
         rows = connection.execute("SELECT snapshot_id FROM ducklake_snapshots('lake') ORDER BY snapshot_id").fetchall()
     return [int(snapshot) for (snapshot,) in rows]
 
 
 def expire(lake: Lake, versions: Sequence[int], sources: Callable[[str], Iterable[str]]) -> int:
-    """Let these snapshots go, and with them the files that no other snapshot needs; return how many files went.
+    """Expire these snapshots and remove the files that no other snapshot needs; return the number of removed files.
 
-    `sources` returns the tables that a watermark follows: one at a snapshot that goes is lifted.
+    `sources` returns the tables that a watermark follows, since watermarks at expired snapshots are lifted.
 
-    Files are removed after it is committed that nothing needs them: a killed process leaves some for the next call.
+    Files are removed after the expiration is committed. A killed process leaves some for the next call.
     """
     with lake.writing() as connection:
         if versions:
@@ -174,10 +171,10 @@ def expire(lake: Lake, versions: Sequence[int], sources: Callable[[str], Iterabl
             listed = ", ".join(str(int(version)) for version in versions)
             connection.execute(f"CALL ducklake_expire_snapshots('lake', versions => [{listed}])")
     with lake.writing() as connection:
-        gone = connection.execute("CALL ducklake_cleanup_old_files('lake', cleanup_all => true)").fetchall()
-        # What killed transactions wrote. The write lock is held: nobody is about to commit a file.
-        gone += connection.execute("CALL ducklake_delete_orphaned_files('lake', cleanup_all => true)").fetchall()
-    return len(gone)
+        files = connection.execute("CALL ducklake_cleanup_old_files('lake', cleanup_all => true)").fetchall()
+        # Files of killed transactions. Under the write lock nobody is about to commit a file.
+        files += connection.execute("CALL ducklake_delete_orphaned_files('lake', cleanup_all => true)").fetchall()
+    return len(files)
 
 
 def is_kept(lake: Lake, snapshot: int) -> bool:
@@ -187,13 +184,13 @@ def is_kept(lake: Lake, snapshot: int) -> bool:
 
 
 def changed_tables(lake: Lake, after: int) -> set[str]:
-    """Return the tables that were written to after a snapshot."""
+    """Return the tables that changed after a snapshot."""
     with lake.reading() as connection:
         return {table for table, last in change_feed.last_changes(connection).items() if last > after}
 
 
 def utc(moment: datetime) -> str:
-    """Return a time in ISO 8601, UTC, to the microsecond: what is shown can be typed back."""
+    """Return a time in ISO 8601, UTC, to the microsecond, so that it can be typed back."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

@@ -1,4 +1,4 @@
-"""Changes: what became of a table between two snapshots, by key and by column."""
+"""Table diff: the differences of a table between two snapshots, by key and by column."""
 
 import difflib
 from collections.abc import Collection, Iterable
@@ -24,7 +24,7 @@ Columns = dict[tuple[str, str], dict[str, str]]
 
 
 class Value(NamedTuple):
-    """Hold what a column held before and after, as values that JSON can hold; None on a side that has no such row."""
+    """Hold the values of a column before and after, as JSON values; None on a side without the row."""
 
     old: Any
     new: Any
@@ -32,7 +32,7 @@ class Value(NamedTuple):
 
 @dataclass(frozen=True)
 class RowChange:
-    """Name a row that is not what it was, and the columns in which it differs."""
+    """Name a changed row, and the columns in which it differs."""
 
     key: str
     change: Change
@@ -41,10 +41,10 @@ class RowChange:
 
 @dataclass(frozen=True)
 class Difference:
-    """Say what became of a table between two snapshots.
+    """Count the differences of a table between two snapshots.
 
-    A changed row is one under the same key with another value in a column that both snapshots have. `columns` counts the
-    changed rows by column. Columns that only one of the two has are named and compared no further.
+    A changed row has the same key and another value in a column of both snapshots. `columns` counts the changed rows by
+    column. Columns of only one snapshot are named and not compared.
     """
 
     table: str
@@ -60,30 +60,30 @@ class Difference:
 
 
 def difference(lake: Lake, table: str, before: int, after: int, limit: int = 20) -> Difference:
-    """Compare a table as of two snapshots, and name at most `limit` of the rows that differ, by key.
+    """Compare a table as of two snapshots, and list the first `limit` differing rows by key.
 
     Raises:
         WarehouseError: There is no such table, or no such snapshot.
     """
     with lake.comparing(before, after) as connection:
-        known = _contracts(connection)
-        if table not in known:
-            raise _unknown(table, known)
-        comparison = _Comparison(connection, known[table], _columns(connection))
+        contracts = _contracts(connection)
+        if table not in contracts:
+            raise _unknown(table, contracts)
+        comparison = _Comparison(connection, contracts[table], _columns(connection))
         if not (comparison.old or comparison.new):
             raise WarehouseError(
                 f"neither snapshot {before} nor snapshot {after} has the table {table}",
                 "see which tables changed when with: stockroom snapshots",
             )
-        written = comparison.counts()
-        by_column = comparison.by_column() if written.updated else {}
+        counts = comparison.counts()
+        by_column = comparison.by_column() if counts.updated else {}
         return Difference(
             table=table,
             before=before,
             after=after,
-            added=written.inserted,
-            removed=written.deleted,
-            changed=written.updated,
+            added=counts.inserted,
+            removed=counts.deleted,
+            changed=counts.updated,
             columns={name: rows for name, rows in by_column.items() if rows},
             columns_added=[name for name in comparison.new if name not in comparison.old and comparison.old],
             columns_removed=[name for name in comparison.old if name not in comparison.new and comparison.new],
@@ -92,10 +92,9 @@ def difference(lake: Lake, table: str, before: int, after: int, limit: int = 20)
 
 
 def written(lake: Lake, before: int, without: Collection[str] = ()) -> dict[str, Written]:
-    """Return what became of each table that has a contract and changed after a snapshot.
+    """Count the changes after a snapshot in each changed table that has a contract.
 
-    Tables that nothing was written to since are not looked at, and of the others only the rows that the change feed names,
-    where it can name them.
+    Tables without writes since are not read. Of the others only the rows in the change feed are read, if it is complete.
     """
     with lake.reading() as connection:
         last, contracts = change_feed.last_changes(connection), point_in_time.contracts(connection)
@@ -104,8 +103,8 @@ def written(lake: Lake, before: int, without: Collection[str] = ()) -> dict[str,
         for table in changed:
             content = content_sql() if table in CLEANED else INPUT_HASH
             counts[table] = change_feed.count_changes(connection, contracts[table], before, content)
-        newest, dropped = snapshot_id(connection), _dropped(connection, before)
-    compared = {table for table, count in counts.items() if count is None} | (dropped - set(without))
+        newest, dropped_tables = snapshot_id(connection), _dropped_tables(connection, before)
+    compared = {table for table, count in counts.items() if count is None} | (dropped_tables - set(without))
     if compared:
         with lake.comparing(before, newest) as connection:
             columns, contracts = _columns(connection), _contracts(connection)
@@ -114,8 +113,8 @@ def written(lake: Lake, before: int, without: Collection[str] = ()) -> dict[str,
     return {table: count for table in contracts if (count := counts.get(table)) and any(count)}
 
 
-def _dropped(connection: duckdb.DuckDBPyConnection, since: int) -> set[str]:
-    """Return the tables that were there at a snapshot and are not there any more."""
+def _dropped_tables(connection: duckdb.DuckDBPyConnection, since: int) -> set[str]:
+    """Return the tables that were dropped after a snapshot."""
     rows = connection.execute(
         f"SELECT schema_name || '.' || table_name FROM {_CATALOG}.ducklake_table AS tables "
         f"JOIN {_CATALOG}.ducklake_schema USING (schema_id) WHERE tables.end_snapshot > ? "
@@ -150,9 +149,9 @@ class _Comparison:
         return Written(counts.get("added", 0), counts.get("changed", 0), counts.get("removed", 0))
 
     def _forget_equal(self) -> None:
-        """Forget changed rows of equal content: those made anew from another input, or by other rules, often come out so.
+        """Drop changed rows of equal content, which other inputs or other rules often produce.
 
-        Long texts are read last, and only if rows are left that differ in nothing else.
+        Wide columns are compared last, and only if some rows differ in nothing else.
         """
         self._connection.execute(
             "CREATE OR REPLACE TEMP TABLE same AS SELECT key FROM touched WHERE change = 'changed'"
@@ -161,22 +160,22 @@ class _Comparison:
             if not scalar(self._connection, "SELECT count(*) FROM same"):
                 return
             differ = " OR ".join(self._differs(name) for name in names)
-            found = f'SELECT "{self._key}" FROM {self._both("same")} AND ({differ})'
-            self._connection.execute(f"DELETE FROM same WHERE key IN ({found})")
+            differing_keys = f'SELECT "{self._key}" FROM {self._both("same")} AND ({differ})'
+            self._connection.execute(f"DELETE FROM same WHERE key IN ({differing_keys})")
         if self._shared:
             self._connection.execute("DELETE FROM touched WHERE change = 'changed' AND key IN (FROM same)")
 
     def by_column(self) -> dict[str, int]:
-        """Return of the changed rows that `counts` found how many differ in each column."""
+        """Return the number of changed rows by column, after `counts`."""
         self._connection.execute(
             "CREATE OR REPLACE TEMP TABLE chosen AS SELECT key FROM touched WHERE change = 'changed'"
         )
-        counted = ", ".join(f"count(*) FILTER ({self._differs(name)})" for name in self._shared)
-        row = self._connection.execute(f"SELECT {counted} FROM {self._both('chosen')}").fetchone() or ()
+        counts = ", ".join(f"count(*) FILTER ({self._differs(name)})" for name in self._shared)
+        row = self._connection.execute(f"SELECT {counts} FROM {self._both('chosen')}").fetchone() or ()
         return dict(zip(self._shared, row, strict=True))
 
     def rows(self, limit: int) -> list[RowChange]:
-        """Return the first rows by key of what `counts` found, with their values."""
+        """Return the first differing rows by key with their values, after `counts`."""
         self._connection.execute("CREATE OR REPLACE TEMP TABLE chosen AS FROM touched ORDER BY key LIMIT ?", [limit])
         listed: list[tuple[str, Change]] = self._connection.execute("FROM chosen ORDER BY key").fetchall()
         old, new = self._values("earlier", self.old), self._values("lake", self.new)
@@ -204,14 +203,14 @@ class _Comparison:
         return f'SELECT "{self._key}" AS key, {INPUT_HASH} AS {name} FROM {catalog}.{self._table}'
 
     def _both(self, keys: str) -> str:
-        """Return the tables of a query of the rows under the keys of a temporary table, as they were and as they are."""
+        """Return the FROM and WHERE clauses that pair the old and new rows with the keys of a temporary table."""
         return (
             f'earlier.{self._table} AS old JOIN lake.{self._table} AS new USING ("{self._key}") '
             f'WHERE "{self._key}" IN (SELECT key FROM {keys})'
         )
 
     def _by_width(self) -> tuple[list[str], list[str]]:
-        """Return the shared columns that take no more than the average of what all take on disk, and the others."""
+        """Return the shared columns with at most the average size on disk, and the others."""
         sizes = dict(
             self._connection.execute(
                 f"SELECT column_name, sum(column_size_bytes) FROM {_CATALOG}.ducklake_file_column_stats "
@@ -231,27 +230,27 @@ class _Comparison:
 
 
 def _columns(connection: duckdb.DuckDBPyConnection) -> Columns:
-    """Return the columns of every table in both catalogs and their types, without the input hash."""
-    found: Columns = {}
+    """Return the column types of every table in both catalogs, without the input hash."""
+    types: Columns = {}
     for catalog, table, name, kind in connection.execute(
         "SELECT database_name, schema_name || '.' || table_name, column_name, data_type FROM duckdb_columns() "
         "WHERE database_name IN ('earlier', 'lake') AND column_name <> ? ORDER BY column_index",
         [INPUT_HASH],
     ).fetchall():
-        found.setdefault((catalog, table), {})[name] = kind
-    return found
+        types.setdefault((catalog, table), {})[name] = kind
+    return types
 
 
 def _contracts(connection: duckdb.DuckDBPyConnection) -> dict[str, Contract]:
-    """Return the contracts of either snapshot: time-series features that only one of them declares can be compared too."""
+    """Return the contracts of both snapshots, including time-series tables that only one of them declares."""
     return point_in_time.contracts(connection, "earlier") | point_in_time.contracts(connection)
 
 
-def _unknown(table: str, known: Iterable[str]) -> WarehouseError:
-    near = difflib.get_close_matches(table.lower(), known, n=3, cutoff=0.5)
-    same = [name for name in known if name.split(".")[1] == table.lower().split(".")[-1]]
+def _unknown(table: str, names: Iterable[str]) -> WarehouseError:
+    near = difflib.get_close_matches(table.lower(), names, n=3, cutoff=0.5)
+    same = [name for name in names if name.split(".")[1] == table.lower().split(".")[-1]]
     likely = ", ".join(dict.fromkeys([*near, *same]))
     return WarehouseError(
         f"there is no table {table} to compare",
-        f"did you mean {likely}?" if likely else f"those there are: {', '.join(known)}",
+        f"did you mean {likely}?" if likely else f"those there are: {', '.join(names)}",
     )

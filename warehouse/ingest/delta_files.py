@@ -1,4 +1,4 @@
-"""Delta files: parquet or JSON lines with an `op` in each row, recognised by their columns and checked before all else."""
+"""Delta files: parquet or JSON lines with an `op` in each row, recognized by their columns and checked first."""
 
 import json
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from warehouse.ingest.sources import (
     SOURCE_SPECS,
     SourceSpec,
     parquet_columns,
-    refuse_alike,
+    refuse_ambiguous_columns,
     refuse_type,
     sha256,
     unreadable,
@@ -45,7 +45,7 @@ _OPTIONAL = {
 _ORDER = {"op": "VARCHAR", "event_time": "TIMESTAMP WITH TIME ZONE"}
 _HINT = "a delta has op (upsert, delete), product_locale, product_id and the columns of products, or those of examples"
 _PARQUET = b"PAR1"
-# Lines as they are: chr(1) may stand in no JSON, so that nothing is divided.
+# Whole lines: chr(1) cannot occur in JSON, so it never splits one.
 _LINES = (
     "read_csv($path, columns = {'line': 'VARCHAR'}, delim = chr(1), quote = '', escape = '', comment = '', header = false, "
     "skip = 0, auto_detect = false, strict_mode = false, max_line_size = 16777216, parallel = false)"
@@ -55,12 +55,12 @@ _JSON_TYPES = {
     "TIMESTAMP WITH TIME ZONE": ("VARCHAR",),
     "BIGINT": ("BIGINT", "UBIGINT", "BOOLEAN"),
 }
-"""What a value in JSON may be for a column of each type."""
+"""The JSON types that a column of each SQL type accepts."""
 
 
 @dataclass(frozen=True)
 class DeltaFile:
-    """A checked delta file: the raw table that it speaks of, when it was checked, its columns, and those beyond the table's."""
+    """A checked delta file: its raw table, the time of the check, its declared columns, and the undeclared ones."""
 
     path: Path
     source_spec: SourceSpec
@@ -72,26 +72,26 @@ class DeltaFile:
 
     @property
     def identity(self) -> tuple[str, str]:
-        """Return what a file is known by: its name and the hash of its bytes together."""
+        """Return the identity of a file: its name and the hash of its bytes."""
         return self.path.name, self.sha256
 
     @property
     def upsert(self) -> Contract:
-        """Return what a row that is put in must be."""
+        """Return the contract of an upserted row."""
         return _UPSERTS[self.source_spec.table]
 
     @property
     def delete(self) -> Contract:
-        """Return what a row that is taken out must be."""
+        """Return the contract of a deleted row."""
         return _DELETES[self.source_spec.table]
 
     @property
     def rows_sql(self) -> str:
         """Return the SQL that reads the rows (path bound as `$path`, the contract's version as `$version`).
 
-        They come with row (from 0), key, op, event_time, event_time_text and the hash that a full file would give them.
-        What cannot be read as its column's type is null, so that a rule meets it; `mistyped` names, with a comma between them,
-        the columns whose value in JSON is of another type.
+        They have row (from 0), key, op, event_time, event_time_text and the same hash as in a full file. A value that cannot
+        be cast to its column's type is null, which a rule refuses. `mistyped` names the columns whose JSON value has another
+        type, separated by commas.
         """
         source = _source(self.path)
         kinds = {name: self.source_spec.contract.sql_type(name) for name in self.source_spec.columns} | _ORDER
@@ -110,29 +110,29 @@ class DeltaFile:
         if name not in self.columns:
             return f"NULL::{kind}"
         value = _column(self.path, name)
-        if kind == "BIGINT" and not _is_parquet(self.path):  # as parquet's true and false are read
+        if kind == "BIGINT" and not _is_parquet(self.path):  # as for the booleans of parquet
             value = f"CASE {value} WHEN 'true' THEN '1' WHEN 'false' THEN '0' ELSE {value} END"
         return f"TRY_CAST({value} AS {kind})"
 
     def _mistyped(self, kinds: dict[str, str]) -> str:
-        """Return the SQL that names the columns whose value is of another type; those of parquet were refused as a whole."""
+        """Return the SQL that names the columns whose value has another type; for parquet none, since the file is refused."""
         if _is_parquet(self.path):
             return "''"
-        told = (
+        cases = (
             f"CASE WHEN json_type(json, {_place(name)}) NOT IN {('NULL', *_JSON_TYPES[kind])} THEN '{name}' END"
             for name, kind in kinds.items()
             if name in self.columns
         )
-        return f"concat_ws(',', {', '.join(told)})"
+        return f"concat_ws(',', {', '.join(cases)})"
 
 
 def check_deltas(paths: Sequence[Path], now: datetime | None = None) -> list[DeltaFile]:
-    """Return the delta files, once each is known to be whole and of a kind that there is.
+    """Check delta files, and return their facts for ingestion.
 
     A row with an event_time later than `now` (None: the clock's time) will be refused.
 
     Raises:
-        WarehouseError: A file is missing, half-written or no delta; it names the file and the hint.
+        WarehouseError: A file is missing, incomplete or no delta; the message names the file and the hint.
     """
     with connect(1.0) as connection:
         return [_check(connection, path, now or datetime.now(UTC)) for path in paths]
@@ -148,25 +148,25 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path, now: datetime) -> 
     try:
         kinds = _kinds(connection, path)
         names = parquet_columns(connection, path) if _is_parquet(path) else list(kinds)
-        refuse_alike(path, names, dict.fromkeys((*_PRODUCTS.columns, *_JUDGEMENTS.columns, *_ORDER)))
+        refuse_ambiguous_columns(path, names, dict.fromkeys((*_PRODUCTS.columns, *_JUDGEMENTS.columns, *_ORDER)))
         source_spec = _source_spec(path, kinds)
         _check_columns(connection, path, source_spec, kinds)
     except duckdb.Error as error:
         raise unreadable(path, error) from error
-    known = {*source_spec.columns, *_ORDER}
+    declared = {*source_spec.columns, *_ORDER}
     return DeltaFile(
         path,
         source_spec,
         sha256(path),
         path.stat().st_size,
         now,
-        columns=tuple(name for name in kinds if name in known),
-        new_columns=tuple(name for name in kinds if name not in known and not PANDAS_INDEX.fullmatch(name)),
+        columns=tuple(name for name in kinds if name in declared),
+        new_columns=tuple(name for name in kinds if name not in declared and not PANDAS_INDEX.fullmatch(name)),
     )
 
 
 def _kinds(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
-    """Return the file's columns with their types; those of JSON are whatever its lines name, and read as text."""
+    """Return the file's columns with their types; the columns of JSON are all names in its lines, with the type JSON."""
     if _is_parquet(path):
         (rows,) = connection.execute(
             "SELECT count(*) FROM read_parquet($path)", {"path": str(plain_path(path))}
@@ -207,7 +207,7 @@ def _refuse_rowless(path: Path, rows: int) -> None:
 
 
 def _source_spec(path: Path, kinds: dict[str, str]) -> SourceSpec:
-    """Return the source of the raw table that the columns belong to."""
+    """Return the source that the columns belong to."""
     present = ", ".join(kinds)
     if "op" not in kinds:
         raise WarehouseError(f"{path} is no delta: it has no column op", f"it has {present}; {_HINT}")
@@ -228,18 +228,18 @@ def _source_spec(path: Path, kinds: dict[str, str]) -> SourceSpec:
 def _check_columns(
     connection: duckdb.DuckDBPyConnection, path: Path, source_spec: SourceSpec, kinds: dict[str, str]
 ) -> None:
-    """Refuse a column of another type, and a file that puts rows in without a column that such a row cannot do without."""
-    wanted = {name: source_spec.contract.sql_type(name) for name in source_spec.columns} | _ORDER
+    """Refuse a column of another type, and a file with upserts that lacks a required column."""
+    types = {name: source_spec.contract.sql_type(name) for name in source_spec.columns} | _ORDER
     for name, kind in kinds.items():
-        if name in wanted and kind != "JSON":
-            refuse_type(connection, path, name, kind, wanted[name])
+        if name in types and kind != "JSON":
+            refuse_type(connection, path, name, kind, types[name])
     missing = [name for name in source_spec.columns if name not in kinds and name not in _OPTIONAL[source_spec.table]]
     if missing:
         op = f"TRY_CAST({_column(path, 'op')} AS VARCHAR)"
-        found = connection.execute(
+        upserts = connection.execute(
             f"SELECT count(*) FROM {_source(path)} WHERE {op} = 'upsert'", {"path": str(plain_path(path))}
         ).fetchone()
-        if found and found[0]:
+        if upserts and upserts[0]:
             raise WarehouseError(
                 f"{path} has upserts and no column {missing[0]}",
                 f"it has {', '.join(kinds)}; an upsert is a whole row: "
@@ -260,7 +260,7 @@ def _source(path: Path) -> str:
 
 
 def _texts() -> str:
-    """Return the FROM clause that reads the lines of a text that hold something, with row numbers."""
+    """Return the FROM clause that reads the non-blank lines of a text, with row numbers."""
     is_row = "trim(line, concat(' ', chr(9), chr(13))) <> ''"
     return f"(SELECT row_number() OVER () - 1 AS row, line AS json FROM (SELECT line FROM {_LINES} WHERE {is_row}))"
 

@@ -1,4 +1,4 @@
-"""Delta rows: read from a delta file in batches, and divided into those that can be taken in and those that break a rule."""
+"""Delta rows: read from a delta file in batches, and split into valid rows and those that break a rule."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -13,12 +13,12 @@ from warehouse.ingest.delta_files import DeltaFile
 from warehouse.ingest.input_rules import arrival_rules
 from warehouse.ingest.sources import unreadable, wrong_type
 from warehouse.lake.lake import connect
-from warehouse.lake.loss_guard import rule_counts, told_rules
+from warehouse.lake.loss_guard import rule_counts, rule_summary
 from warehouse.paths import plain_path
 
 
 class Batch(NamedTuple):
-    """Some rows of a file: those to put in, those to take out, and what the `refused` others violate (key, rule, row)."""
+    """Some rows of a file: upserts, deletes, and the violations (key, rule, row) of the `refused` others."""
 
     puts_in: pl.DataFrame
     takes_out: pl.DataFrame
@@ -30,7 +30,7 @@ def batches(connection: duckdb.DuckDBPyConnection, file: DeltaFile, batch_rows: 
     """Yield the rows of a file.
 
     Raises:
-        WarehouseError: The file turned out to be broken.
+        WarehouseError: The file is broken.
     """
     parameters = {"path": str(plain_path(file.path)), "version": file.source_spec.contract.version}
     try:
@@ -43,30 +43,30 @@ def batches(connection: duckdb.DuckDBPyConnection, file: DeltaFile, batch_rows: 
 
 
 def check_rows(file: DeltaFile, batch_rows: int, memory_gb: float) -> None:
-    """Refuse a file that turns out to be broken on the way to its end, or of which no row can be taken in.
+    """Read a file to its end, and refuse it if it is broken or has no valid row.
 
     Raises:
-        WarehouseError: It names the file, and the rules that all of its rows break.
+        WarehouseError: The message names the file, and the rules that its rows break.
     """
-    found, violations = 0, [pl.DataFrame(schema=VIOLATION_SCHEMA)]
+    good_count, violations = 0, [pl.DataFrame(schema=VIOLATION_SCHEMA)]
     with connect(memory_gb) as connection:
         for batch in batches(connection, file, batch_rows):
-            found += batch.puts_in.height + batch.takes_out.height
-            violations = violations[:1] if found else [*violations, batch.violations]
-    if not found:
-        raise no_row_left(file, rule_counts(pl.concat(violations)))
+            good_count += batch.puts_in.height + batch.takes_out.height
+            violations = violations[:1] if good_count else [*violations, batch.violations]
+    if not good_count:
+        raise all_rows_refused(file, rule_counts(pl.concat(violations)))
 
 
-def no_row_left(file: DeltaFile, rules: dict[str, int]) -> WarehouseError:
-    """Return the error for a file of which every row breaks a rule, given how many times each was broken."""
+def all_rows_refused(file: DeltaFile, rules: dict[str, int]) -> WarehouseError:
+    """Return the error for a file of which every row breaks a rule, given the number of violations by rule."""
     return WarehouseError(
-        f"{file.path}: every row was refused: {told_rules(rules)}",
+        f"{file.path}: every row was refused: {rule_summary(rules)}",
         "nothing was written, and the file is not known: bring it in again once its rows are right",
     )
 
 
 def _divided(file: DeltaFile, frame: pl.DataFrame) -> Batch:
-    # As in parquet, where a type refuses the whole file, a row with a value of another type is looked at no further.
+    # A row with a value of another type is not checked further; in parquet, a wrong type refuses the whole file.
     is_typed = pl.col("mistyped") == ""
     typed, other = frame.filter(is_typed), frame.filter(~is_typed)
     is_delete = (pl.col("op") == "delete").fill_null(False)

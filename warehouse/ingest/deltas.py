@@ -1,4 +1,4 @@
-"""Deltas: bring files of upserts and deletes into the raw tables, whole or not at all, each file once."""
+"""Deltas: apply files of upserts and deletes to the raw tables, atomically, each file once."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.ingest import late_events
 from warehouse.ingest.delta_files import DeltaFile
-from warehouse.ingest.delta_rows import batches, no_row_left
+from warehouse.ingest.delta_rows import all_rows_refused, batches
 from warehouse.lake import quarantine, tables
 from warehouse.lake.lake import Lake, snapshot_id
 from warehouse.lake.loss_guard import Losses, rule_counts
@@ -29,9 +29,9 @@ _WORDS: dict[str, pl.DataType | type[pl.DataType]] = {
 
 @dataclass(frozen=True)
 class Applied:
-    """Tell what a delta file did: see the columns of raw.deltas. `is_new` is false for a file that came in before.
+    """Count the effects of a delta file: see the columns of raw.deltas. `is_new` is false for a file applied before.
 
-    `rules` says how many times each rule was broken.
+    `rules` counts the violations by rule.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Applied:
 
     @property
     def warning(self) -> str:
-        """Return what a person should hear of the file, or nothing."""
+        """Return the warning about undeclared columns; empty if there are none."""
         if not (self.is_new and self.new_columns):
             return ""
         return f"{self.name}: left out what {self.table} does not declare: {', '.join(self.new_columns)}"
@@ -63,20 +63,20 @@ class Applied:
 def apply_deltas(
     lake: Lake, files: Sequence[DeltaFile], *, allow_loss: bool = False, is_replay: bool = False
 ) -> list[Applied]:
-    """Bring delta files into the raw tables, one after another in one transaction; those that came in before are passed over.
+    """Apply delta files to the raw tables in order, in one transaction; files applied before are skipped.
 
-    Of several changes on one row the one with the newest event_time stays; at equal times, and without a time, the one
-    that came last. A row without event_time takes its place by its arrival: after all that came before it.
+    Of several changes to one row the newest event_time wins; at equal times, and without a time, the last to arrive. A row
+    without event_time is ordered by arrival, after everything that arrived before it.
 
     Args:
         lake: The lake.
         files: The files, in the order of their arrival.
-        allow_loss: Whether the files may together take out more rows than the setting max_loss_share lets them.
-        is_replay: Whether the files came in before, elsewhere: what was let in then is not resolved again.
+        allow_loss: Whether the files together may remove more rows than the setting max_loss_share allows.
+        is_replay: Whether the files were applied before, elsewhere; then refusals and losses are not checked again.
 
     Raises:
-        WarehouseError: A file turned out to be broken, all rows of a file break rules, or the files would take too many rows
-            out of a table; nothing was written.
+        WarehouseError: A file is broken, all rows of a file break rules, or the files would remove too many rows of a table;
+            nothing was written.
     """
     arrived = arrivals(lake)
     if all(file.identity in arrived for file in files):
@@ -84,30 +84,30 @@ def apply_deltas(
     with lake.writing() as connection:
         ensure(connection)
         snapshot = snapshot_id(connection) + 1  # this very commit's: there is one writer at a time
-        done = []
+        applied = []
         losses = Losses(connection)
         for file in files:
             if file.identity in arrived:
-                done.append(passed_over(file, arrived[file.identity]))
+                applied.append(passed_over(file, arrived[file.identity]))
             else:
                 arrived[file.identity] = len(arrived) + 1
-                done.append(_take_in(lake, connection, file, arrived[file.identity], snapshot, losses))
-                if done[-1].refused == done[-1].rows and not is_replay:
-                    raise no_row_left(file, done[-1].rules)
+                applied.append(_take_in(lake, connection, file, arrived[file.identity], snapshot, losses))
+                if applied[-1].refused == applied[-1].rows and not is_replay:
+                    raise all_rows_refused(file, applied[-1].rules)
         if not is_replay:
-            names = {table: _names(files, done, table) for table in losses.tables}
+            names = {table: _names(files, applied, table) for table in losses.tables}
             losses.refuse(names, lake.settings.max_loss_share, allow_loss)
-        return done
+        return applied
 
 
-def _names(files: Sequence[DeltaFile], done: Sequence[Applied], table: str) -> str:
-    """Return the names of the new files that speak of a table."""
-    new = (file.path for file, one in zip(files, done, strict=True) if one.is_new and one.table == table)
+def _names(files: Sequence[DeltaFile], applied: Sequence[Applied], table: str) -> str:
+    """Return the paths of the new files of a table."""
+    new = (file.path for file, one in zip(files, applied, strict=True) if one.is_new and one.table == table)
     return ", ".join(map(str, new))
 
 
 def arrivals(lake: Lake) -> dict[tuple[str, str], int]:
-    """Return the arrival of every delta file that came in, by name and hash."""
+    """Return the arrival number of every applied delta file, by name and hash."""
     if not lake.exists:
         return {}
     with lake.reading() as connection:
@@ -118,13 +118,13 @@ def arrivals(lake: Lake) -> dict[tuple[str, str], int]:
 
 
 def ensure(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the tables that deltas are kept in, where they are not there yet."""
+    """Create the bookkeeping tables of deltas if they do not exist."""
     for contract in (DELTAS, late_events.EVENTS, late_events.FILES):
         tables.ensure(connection, contract)
 
 
 def passed_over(file: DeltaFile, arrival: int) -> Applied:
-    """Return what is told of a file that came in before."""
+    """Return the result for a file applied before."""
     return Applied(file.path.name, file.source_spec.table, arrival, is_new=False)
 
 
@@ -143,17 +143,17 @@ def _take_in(
         known = late_events.known(connection, table, changes.select("key").unique())
         resolved = late_events.resolve(changes, known, late_events.watermark(connection, table))
         last = resolved.filter("is_last").join(known.select("key", "present"), on="key")
-        is_there, is_upsert = pl.col("present").is_not_null(), pl.col("op") == "upsert"
+        is_present, is_upsert = pl.col("present").is_not_null(), pl.col("op") == "upsert"
         change = Plan(
-            insert=last.filter(is_upsert & ~is_there).select("key"),
-            update=last.filter(is_upsert & is_there & (pl.col(INPUT_HASH) != pl.col("present"))).select("key"),
-            delete=last.filter(~is_upsert & is_there).select("key"),
+            insert=last.filter(is_upsert & ~is_present).select("key"),
+            update=last.filter(is_upsert & is_present & (pl.col(INPUT_HASH) != pl.col("present"))).select("key"),
+            delete=last.filter(~is_upsert & is_present).select("key"),
         )
         rows = last.filter(is_upsert).join(change.upsert, on="key", how="semi").select("row")
         losses.follow(table, change)
         current = known.drop_nulls("present").select("key", pl.col("present").alias(INPUT_HASH))
-        kept = _upserts(store, rows, lake.settings.batch_rows)
-        written = tables.write(connection, contract, change, current, kept)
+        upserts = _upserts(store, rows, lake.settings.batch_rows)
+        row_counts = tables.write(connection, contract, change, current, upserts)
     late_events.record(connection, table, last, arrival)
     quarantine.add(connection, table, violations, settled=last.select("key"))
     counts = {
@@ -161,9 +161,9 @@ def _take_in(
         "upserts": changes.filter(is_upsert).height,
         "deletes": changes.filter(~is_upsert).height,
         "refused": refused,
-        **written._asdict(),
+        **row_counts._asdict(),
         "unchanged": last.filter(is_upsert).height - change.upsert.height,
-        "unknown": last.filter(~is_upsert & ~is_there).height,
+        "unknown": last.filter(~is_upsert & ~is_present).height,
         "superseded": resolved.filter(~pl.col("is_late") & ~pl.col("is_last")).height,
         "late": resolved.filter("is_late").height,
     }
@@ -180,10 +180,10 @@ def _take_in(
 
 
 def _read(store: duckdb.DuckDBPyConnection, file: DeltaFile, batch_rows: int) -> tuple[pl.DataFrame, int, pl.DataFrame]:
-    """Read a file batch by batch; rows to put in go to the table `upserts` of `store`, which may spill them to disk.
+    """Read a file in batches; its upserts go to the table `upserts` of `store`, which may spill them to disk.
 
     Returns:
-        The well-formed changes (row, key, op, event_time, input_hash), the number of refused rows, and what they violate.
+        The valid changes (row, key, op, event_time, input_hash), the number of refused rows, and their violations.
     """
     changes, violations, refused, is_first = (
         [pl.DataFrame(schema=_WORDS)],
@@ -203,10 +203,10 @@ def _read(store: duckdb.DuckDBPyConnection, file: DeltaFile, batch_rows: int) ->
 
 
 def _upserts(store: duckdb.DuckDBPyConnection, rows: pl.DataFrame, batch_rows: int) -> Iterator[pl.DataFrame]:
-    """Yield the kept rows of the given numbers, in batches."""
+    """Yield the rows of the table `upserts` with the numbers in `rows` (row), in batches."""
     if rows.height:
-        store.register("wanted", rows)
-        query = "SELECT * FROM upserts WHERE row IN (FROM wanted)"
+        store.register("row_numbers", rows)
+        query = "SELECT * FROM upserts WHERE row IN (FROM row_numbers)"
         yield from map(pl.DataFrame, store.execute(query).to_arrow_reader(batch_rows))
 
 

@@ -1,4 +1,4 @@
-"""Download: the data set's own files, of which none gets its name before its size and its SHA-256 are right."""
+"""Download: fetch the data set's files; a file gets its name once its size and SHA-256 are correct."""
 
 import errno
 import fcntl
@@ -35,7 +35,7 @@ OnNote = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Fetched:
-    """Say what became of one file: `outcome` is `kept` (it was there), `fetched`, or `resumed`; and the bytes that came."""
+    """Describe one file: `outcome` is `kept` (it existed), `fetched` or `resumed`; `bytes_fetched` counts the new bytes."""
 
     name: str
     size_bytes: int
@@ -48,8 +48,8 @@ class Fetched:
 class Download:
     """Fetch files from a server.
 
-    `attempts` is how often in a row it may fail without a further byte; between two of them pass `wait_s`, twice that,
-    four times that, … seconds.
+    `attempts` bounds the consecutive failures without progress. The wait between them is `wait_s`, then twice, four times,
+    … as many seconds.
     """
 
     server: Server = field(default_factory=Server)
@@ -60,19 +60,19 @@ class Download:
         self,
         folder: Path,
         files: Sequence[RemoteFile] = FILES,
-        on_progress: OnProgress = lambda _file, _done: None,
+        on_progress: OnProgress = lambda _file, _bytes: None,
         on_note: OnNote = lambda _text: None,
     ) -> list[Fetched]:
-        """Bring files into a folder. What is there and right is kept; what was begun (`NAME.part`) is gone on with.
+        """Fetch files into a folder; keep correct files, and resume partial ones (`NAME.part`).
 
         Args:
-            folder: Where to; made if it is not there.
-            files: Which, with their sizes and hashes.
-            on_progress: Told of a file and how many of its bytes are there.
-            on_note: Told in a sentence what a person may want to know.
+            folder: The target; created if missing.
+            files: The files, with their sizes and hashes.
+            on_progress: Receives a file and the number of its bytes on disk.
+            on_note: Receives notes for the user, one sentence each.
 
         Raises:
-            WarehouseError: Another file lies in the way, the disk is full, the server is gone, or what it has is wrong.
+            WarehouseError: Another file has the name, the disk is full, the server is down, or its content is wrong.
         """
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ class Download:
             raise WarehouseError(
                 f"{folder} cannot be made a folder: {error.strerror}", "give another: --out DIR"
             ) from error
-        missing = [file for file in files if not _is_there(folder / file.name, file, on_note)]
+        missing = [file for file in files if not _is_complete(folder / file.name, file, on_note)]
         _check_room(folder, missing)
         return [
             self._fetch(folder / file.name, file, on_progress, on_note)
@@ -107,16 +107,16 @@ class Download:
                 os.fsync(opened.fileno())
                 part.rename(path)
         except OSError as error:
-            kept = part.stat().st_size if part.exists() else 0
+            part_bytes = part.stat().st_size if part.exists() else 0
             reason = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror
             raise WarehouseError(
-                f"{part} cannot be written: {reason}; {kept:,} of {file.size_bytes:,} bytes are kept",
+                f"{part} cannot be written: {reason}; {part_bytes:,} of {file.size_bytes:,} bytes are kept",
                 "correct that, then run the same command again: it goes on from there",
             ) from error
         return Fetched(file.name, file.size_bytes, file.sha256, "resumed" if begun.reused else "fetched", came)
 
     def _complete(self, part: "_Part", file: RemoteFile, on_progress: OnProgress) -> int:
-        """Fetch what a part lacks; return how many bytes came."""
+        """Fetch the missing bytes of a partial file, and return their number."""
         on_progress(file, part.size)
         came, furthest, failures = 0, part.size, 0
         while part.size < file.size_bytes:
@@ -153,7 +153,7 @@ class Download:
 
 
 class _Part:
-    """The bytes of a file that are there so far, how many of them an earlier run left, and their hash."""
+    """A partial file, its hash, and the number of bytes from an earlier run."""
 
     def __init__(self, opened: BinaryIO, on_note: OnNote) -> None:
         self._file, self._on_note, self._hash = opened, on_note, hashlib.sha256()
@@ -181,12 +181,12 @@ class _Part:
 
 
 def part_of(path: Path) -> Path:
-    """Return the name that a file has until it is whole and right."""
+    """Return the path of a file's partial download."""
     return path.with_name(f"{path.name}.part")
 
 
-def _is_there(path: Path, file: RemoteFile, on_note: OnNote) -> bool:
-    """Tell whether the right file is there; refuse to write over another."""
+def _is_complete(path: Path, file: RemoteFile, on_note: OnNote) -> bool:
+    """Tell whether the correct file exists; refuse to overwrite another."""
     if not path.exists():
         return False
     if path.is_file() and is_pointer(path):
@@ -201,13 +201,13 @@ def _is_there(path: Path, file: RemoteFile, on_note: OnNote) -> bool:
 
 
 def _check_room(folder: Path, files: Sequence[RemoteFile]) -> None:
-    """Refuse to begin what the disk has no room for."""
+    """Refuse a download that the disk has no room for."""
     parts = [(file, part_of(folder / file.name)) for file in files]
-    needed = sum(max(0, file.size_bytes - (part.stat().st_size if part.exists() else 0)) for file, part in parts)
+    missing_bytes = sum(max(0, file.size_bytes - (part.stat().st_size if part.exists() else 0)) for file, part in parts)
     free = shutil.disk_usage(folder).free
-    if needed > free:
+    if missing_bytes > free:
         raise WarehouseError(
-            f"{folder} has room for {free / 1e6:,.0f} MB, and {needed / 1e6:,.0f} MB are to come",
+            f"{folder} has room for {free / 1e6:,.0f} MB, and {missing_bytes / 1e6:,.0f} MB are to come",
             "make room, or give a folder on another disk: --out DIR",
         )
 

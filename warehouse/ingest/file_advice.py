@@ -1,4 +1,4 @@
-"""File advice: what to do about a file that cannot be read, told by its first bytes."""
+"""File advice: the remedy for an unreadable file, judged by its first bytes."""
 
 from pathlib import Path
 
@@ -15,15 +15,15 @@ _KINDS = {
 
 
 def advice(path: Path) -> str:
-    """Return what mends a file that cannot be read: another encoding or format, or another copy of it."""
+    """Return the remedy for an unreadable file: another encoding or format, or a new copy."""
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
     except OSError:
         return "put the file there, and let this user read it"
-    for beginning, told in _KINDS.items():
+    for beginning, remedy in _KINDS.items():
         if head.startswith(beginning):
-            return told
+            return remedy
     if not head or 0 in head:
         every_other = abs(len(head) - 2 * head.count(0)) <= 2  # byte of Latin text in UTF-16
         return _KINDS[b"\xff\xfe"] if head and every_other else _BROKEN

@@ -1,4 +1,4 @@
-"""Kept files: what came in, byte by byte, named by its hash, so that it can be brought in again."""
+"""File archive: exact copies of the ingested files, named by their hash, for a replay."""
 
 import hashlib
 import os
@@ -15,23 +15,23 @@ _CHUNK_BYTES = 1 << 20
 
 
 class FileArchive:
-    """Keep copies of files under one directory, compressed (zstd), each content once whatever its name was.
+    """Keep copies of files in one directory, compressed (zstd), each content once whatever its name.
 
-    A copy appears whole or not at all, and is on the disk before anything that names it.
+    A copy appears atomically, and is on disk before anything names it.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def has(self, sha256: str) -> bool:
-        """Tell whether the content with this hash is kept."""
+        """Tell whether the archive has the content with this hash."""
         return self._path(sha256).exists()
 
     def keep(self, path: Path, sha256: str) -> bool:
-        """Keep a file whose hash is known, and tell whether it was not kept before.
+        """Archive a file with a known hash, and tell whether it is new.
 
         Raises:
-            WarehouseError: The file's bytes are no longer those of the hash.
+            WarehouseError: The file's bytes no longer match the hash.
         """
         if self.has(sha256):
             return False
@@ -40,12 +40,12 @@ class FileArchive:
         try:
             with path.open("rb") as source, draft.open("wb") as target:
                 with pa.CompressedOutputStream(pa.PythonFile(target, mode="w"), "zstd") as packed:
-                    found = _copy(source.read, packed.write)
+                    digest = _copy(source.read, packed.write)
                     packed.flush()
-                if found != sha256:
+                if digest != sha256:
                     raise WarehouseError(f"{path} changed while it was read", "wait until it is written, and run again")
-            with draft.open("rb") as written:
-                os.fsync(written.fileno())
+            with draft.open("rb") as draft_file:
+                os.fsync(draft_file.fileno())
             draft.rename(self._path(sha256))
         finally:
             draft.unlink(missing_ok=True)
@@ -55,30 +55,30 @@ class FileArchive:
         """Write the content with this hash to a path.
 
         Raises:
-            WarehouseError: It is not kept, or its copy is damaged.
+            WarehouseError: The archive has no copy, or a damaged one.
         """
-        kept = self._path(sha256)
+        copy_path = self._path(sha256)
         hint = "bring a full snapshot in, from which a replay can start: stockroom build --raw DIR"
-        if not kept.exists():
-            raise WarehouseError(f"{kept} is missing", hint)
+        if not copy_path.exists():
+            raise WarehouseError(f"{copy_path} is missing", hint)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with pa.CompressedInputStream(pa.OSFile(str(kept)), "zstd") as packed, path.open("wb") as target:
-                found = _copy(packed.read, target.write)
+            with pa.CompressedInputStream(pa.OSFile(str(copy_path)), "zstd") as packed, path.open("wb") as target:
+                digest = _copy(packed.read, target.write)
         except OSError as error:
-            raise WarehouseError(f"{kept} cannot be read: {error}", hint) from error
-        if found != sha256:
-            raise WarehouseError(f"{kept} is damaged: it holds other bytes than its name says", hint)
+            raise WarehouseError(f"{copy_path} cannot be read: {error}", hint) from error
+        if digest != sha256:
+            raise WarehouseError(f"{copy_path} is damaged: it holds other bytes than its name says", hint)
 
-    def prune(self, needed: Set[str]) -> int:
-        """Take away every copy but those of the hashes in `needed`, and drafts of killed processes; return how many went."""
-        gone = 0
+    def prune(self, hashes: Set[str]) -> int:
+        """Remove drafts of killed processes and every copy but those of `hashes`; return the number of removed files."""
+        removed_count = 0
         for path in self._files():
-            if path.name.removesuffix(_ENDING) not in needed:
+            if path.name.removesuffix(_ENDING) not in hashes:
                 with suppress(FileNotFoundError):
                     path.unlink()
-                    gone += 1
-        return gone
+                    removed_count += 1
+        return removed_count
 
     def _files(self) -> Iterable[Path]:
         return sorted(self.root.iterdir()) if self.root.is_dir() else []
@@ -88,7 +88,7 @@ class FileArchive:
 
 
 def _copy(read: Callable[[int], bytes], write: Callable[[bytes], object]) -> str:
-    """Copy in pieces, and return the SHA-256 of the bytes, in hex."""
+    """Copy in chunks, and return the SHA-256 of the bytes, in hex."""
     digest = hashlib.sha256()
     while piece := read(_CHUNK_BYTES):
         digest.update(piece)

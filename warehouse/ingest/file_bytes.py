@@ -1,4 +1,4 @@
-"""File bytes: what the bytes of a file say before anyone reads rows from it, and where in a text a row stands."""
+"""File bytes: checks of a file's bytes before its rows are read, and the line numbers of rows in a text."""
 
 import codecs
 import gzip
@@ -20,15 +20,15 @@ _CHUNK = 1 << 20
 
 
 def is_pointer(path: Path) -> bool:
-    """Tell whether a file is what git-lfs leaves in the place of one that was not fetched."""
+    """Tell whether a file is a git-lfs pointer instead of its content."""
     return _first(path).startswith(POINTER)
 
 
 def refuse_bytes(path: Path) -> None:
-    """Refuse a git-lfs pointer, and a file that is compressed without a name that says so.
+    """Refuse a git-lfs pointer, and a gzip file without the ending `.gz`.
 
     Raises:
-        WarehouseError: It names the file and what it is.
+        WarehouseError: The message names the file and its format.
     """
     first = _first(path)
     if first.startswith(POINTER):
@@ -43,10 +43,10 @@ def refuse_bytes(path: Path) -> None:
 
 
 def refuse_encoding(path: Path) -> None:
-    """Refuse a text that is not UTF-8, wherever in it that shows. A byte order mark of UTF-8 is fine.
+    """Refuse a text that is not entirely UTF-8. A byte order mark of UTF-8 is fine.
 
     Raises:
-        WarehouseError: It names the file, the encoding where that is known, and else the line.
+        WarehouseError: The message names the file, and the encoding or else the line.
     """
     line = 1
     decoder = codecs.getincrementaldecoder("utf-8")()
@@ -76,7 +76,7 @@ def refuse_encoding(path: Path) -> None:
 
 
 def line_of(path: Path, row: int) -> int:
-    """Return the number of the line, from 1, in which the row of that number, from 0, stands: blank lines hold none."""
+    """Return the line number, from 1, of a row number, from 0; blank lines are no rows."""
     with _opened(path) as file:
         text = codecs.getreader("utf-8-sig")(file)
         rows = (number for number, line in enumerate(text, 1) if line.strip())

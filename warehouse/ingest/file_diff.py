@@ -1,4 +1,4 @@
-"""The rows of a raw file: what each is known by, told in one reading, and whole those that a table does not have."""
+"""File diff: compare the rows of a raw file with a table in one pass, and read whole rows only where they differ."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,22 +14,22 @@ from warehouse.lake.lake import scalar
 from warehouse.paths import plain_path
 
 _ROWS = {"row": pl.Int64, "key": pl.String, INPUT_HASH: pl.String, "is_good": pl.Boolean}
-# The text side of a join is never held: without these optimizers, the right side is.
+# DuckDB builds a join's hash table from the right side if these optimizers are off, so the wide left side streams.
 _HOLD_THE_RIGHT_SIDE = "SET disabled_optimizers = 'join_order,build_side_probe_side'"
 
 
 class FileRows:
-    """Tell the rows of a file apart by key and hash, and hand out whole ones.
+    """Identify the rows of a file by key and hash, and read whole rows on request.
 
-    A row that the table has is good, as its hash covers the contract too: it is counted, and neither looked at nor read any
-    further. What else is in the file is set aside in the same reading, where DuckDB may spill it to disk. With no table to
-    compare with, that would be all of it: then whole rows are read from the file again.
+    A row that the table already has is good, since its hash covers the contract: it is counted and not read further. All
+    other rows are set aside in the same pass, in a table that DuckDB may spill to disk. If the table is empty, those would
+    be all rows, so nothing is set aside and whole rows are read from the file again.
 
     Attributes:
-        height: How many rows are in the file.
-        rows: The (row, key, input_hash, is_good) of those that may change the table: all but the rows that it has under keys
-            that stand once in the file.
-        gone: The keys that the table has and the file has not, a frame (key).
+        height: The number of rows in the file.
+        rows: The (row, key, input_hash, is_good) of the rows that may change the table: all but those that the table has,
+            under keys that occur once in the file.
+        gone: The keys that are in the table and not in the file, a frame (key).
     """
 
     def __init__(
@@ -38,30 +38,30 @@ class FileRows:
         """Read every page of the file.
 
         Args:
-            reader: A connection beside the lake, which keeps what is set aside.
+            reader: A scratch connection, which stores the rows set aside.
             file: The file.
-            batch_rows: How many rows are held at a time.
-            present: The (key, input_hash) of the table's rows; a null hash sets every row under the key aside.
+            batch_rows: The number of rows in memory at a time.
+            present: The (key, input_hash) of the table's rows; a null hash sets aside every row with the key.
 
         Raises:
             WarehouseError: The file is broken.
         """
         self._reader, self._file, self._batch_rows = reader, file, batch_rows
         self._aside = f"aside_{file.source_spec.table.replace('.', '_')}"
-        self._held = pl.DataFrame(schema={"row": pl.Int64})
+        self._aside_rows = pl.DataFrame(schema={"row": pl.Int64})
         self.gone = pl.DataFrame(schema={"key": pl.String})
         with _reading(file):
             if present.height:
                 self._compare(present)
             else:
-                self.rows = self._looked_at()
+                self.rows = self._read_all()
                 self.height = self.rows.height
 
     def first_good(self, doubtful: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Choose of rows that are bad, or share a key with others, the first one of each key that keeps the contract.
+        """Choose the first valid row of each key, among rows that are bad or share a key.
 
         Returns:
-            The chosen (row, key, input_hash), and what the others violate (key, rule, row).
+            The chosen rows (row, key, input_hash), and the violations of the others (key, rule, row).
         """
         contract = self._file.source_spec.contract
         refused = [pl.DataFrame(schema=VIOLATION_SCHEMA)]
@@ -75,31 +75,31 @@ class FileRows:
         refused.append(ranked.filter(~is_first).select("key", rule=pl.lit("duplicate_key"), row="json"))
         return ranked.filter(is_first).drop("json"), pl.concat(refused)
 
-    def put_in(self, connection: duckdb.DuckDBPyConnection, wanted: pl.DataFrame) -> None:
-        """Put the rows named in `wanted` (row, key, input_hash) into the table."""
+    def insert(self, connection: duckdb.DuckDBPyConnection, rows: pl.DataFrame) -> None:
+        """Insert the rows named in `rows` (row, key, input_hash) into the table."""
         insert = f"INSERT INTO {self._file.source_spec.table} BY NAME SELECT * EXCLUDE (row) FROM"
-        if self._holds(wanted):
-            for batch in self._batches(wanted):
+        if self._holds(rows):
+            for batch in self._batches(rows):
                 if batch.height:
                     connection.execute(f"{insert} batch")
         else:
-            with _joined(connection, wanted, self._source()) as query:
+            with _selected(connection, rows, self._source()) as query:
                 connection.execute(f"{insert} ({query})", {"path": str(plain_path(self._file.path))})
 
-    def _batches(self, wanted: pl.DataFrame) -> Iterator[pl.DataFrame]:
-        """Yield the rows named in `wanted` with the declared columns, and with row, key and input_hash."""
-        if wanted.is_empty():
+    def _batches(self, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """Yield the rows named in `rows` with the declared columns, and with row, key and input_hash."""
+        if rows.is_empty():
             return
-        if self._holds(wanted):
+        if self._holds(rows):
             source, parameters = f"SELECT row, unnest(content) FROM {self._aside} WHERE content IS NOT NULL", None
         else:
             source, parameters = self._source(), {"path": str(plain_path(self._file.path))}
-        with _joined(self._reader, wanted, source) as query, _reading(self._file):
+        with _selected(self._reader, rows, source) as query, _reading(self._file):
             yield from map(pl.DataFrame, self._reader.execute(query, parameters).to_arrow_reader(self._batch_rows))
 
-    def _holds(self, wanted: pl.DataFrame) -> bool:
+    def _holds(self, rows: pl.DataFrame) -> bool:
         """Tell whether all of the rows were set aside."""
-        return self._held.height > 0 and wanted.join(self._held, on="row", how="anti").is_empty()
+        return self._aside_rows.height > 0 and rows.join(self._aside_rows, on="row", how="anti").is_empty()
 
     def _source(self, *more: str) -> str:
         source_spec = self._file.source_spec
@@ -115,16 +115,16 @@ class FileRows:
     def _bound(self) -> dict[str, str]:
         return {"path": str(plain_path(self._file.path)), "version": self._file.source_spec.contract.version}
 
-    def _looked_at(self) -> pl.DataFrame:
-        """Return (row, key, input_hash, is_good) of every row, read in batches with those columns that a rule looks at."""
+    def _read_all(self) -> pl.DataFrame:
+        """Return (row, key, input_hash, is_good) of every row, read in batches with the columns that the rules need."""
         keeps, columns = self._rules()
-        found = [pl.DataFrame(schema=_ROWS)]
+        frames = [pl.DataFrame(schema=_ROWS)]
         for batch in self._reader.execute(self._hashed(columns), self._bound).to_arrow_reader(self._batch_rows):
-            found.append(pl.DataFrame(batch).select("row", "key", INPUT_HASH, is_good=keeps))
-        return pl.concat(found)
+            frames.append(pl.DataFrame(batch).select("row", "key", INPUT_HASH, is_good=keeps))
+        return pl.concat(frames)
 
     def _compare(self, present: pl.DataFrame) -> None:
-        """Set aside what is not present, and take down what may change the table."""
+        """Set aside the rows that the table lacks, and find the rows that may change the table."""
         hashed = self._hashed(f"struct_pack({', '.join(self._file.source_spec.columns)}) AS content")
         self._reader.register("present", present)
         self._reader.execute(_HOLD_THE_RIGHT_SIDE)
@@ -139,20 +139,20 @@ class FileRows:
         self._reader.unregister("present")
         self.height = scalar(self._reader, f"SELECT count(*) FROM {self._aside}")
         keeps, columns = self._rules()
-        held = [pl.DataFrame(schema={"row": pl.Int64, "is_good": pl.Boolean})]
+        frames = [pl.DataFrame(schema={"row": pl.Int64, "is_good": pl.Boolean})]
         query = f"SELECT row, key, {columns} FROM (SELECT row, key, unnest(content) FROM {self._aside} WHERE content IS NOT NULL)"
         for batch in self._reader.execute(query).to_arrow_reader(self._batch_rows):
-            held.append(pl.DataFrame(batch).select("row", is_good=keeps))
-        aside = pl.concat(held)
+            frames.append(pl.DataFrame(batch).select("row", is_good=keeps))
+        aside = pl.concat(frames)
         rows = self._reader.sql(
             f"SELECT row, key, {INPUT_HASH} FROM {self._aside} WHERE content IS NOT NULL "
             f"OR key IN (SELECT key FROM {self._aside} GROUP BY key HAVING count(*) > 1)"
         ).pl()
-        self._held = aside.select("row")
+        self._aside_rows = aside.select("row")
         self.rows = rows.join(aside, on="row", how="left").with_columns(pl.col("is_good").fill_null(True))
 
     def _rules(self) -> tuple[pl.Expr, str]:
-        """Return what tells whether a row keeps the contract's rules, and the columns besides the key that it looks at."""
+        """Return the expression that is true for a valid row, and the columns besides the key that it needs."""
         own = (rule.fill_null(True) for rule in self._arrival_rules.values())
         keeps = pl.all_horizontal(keeps_rules(self._file.source_spec.contract), *own)
         return keeps, ", ".join(f'"{name}"' for name in dict.fromkeys(keeps.meta.root_names()) if name != "key")
@@ -163,18 +163,18 @@ class FileRows:
 
 
 @contextmanager
-def _joined(connection: duckdb.DuckDBPyConnection, wanted: pl.DataFrame, source: str) -> Iterator[str]:
-    """Yield the query of the rows of a source (row and others) that are named in `wanted`, with key and input_hash."""
-    connection.register("wanted", wanted.select("row", "key", INPUT_HASH))
+def _selected(connection: duckdb.DuckDBPyConnection, rows: pl.DataFrame, source: str) -> Iterator[str]:
+    """Yield the query of the source rows (row and others) that are named in `rows`, with key and input_hash."""
+    connection.register("selection", rows.select("row", "key", INPUT_HASH))
     connection.execute(_HOLD_THE_RIGHT_SIDE)
-    yield f"SELECT wanted.*, source.* EXCLUDE (row) FROM ({source}) AS source JOIN wanted USING (row)"
+    yield f"SELECT selection.*, source.* EXCLUDE (row) FROM ({source}) AS source JOIN selection USING (row)"
     connection.execute("RESET disabled_optimizers")
-    connection.unregister("wanted")
+    connection.unregister("selection")
 
 
 @contextmanager
 def _reading(file: InputFile) -> Iterator[None]:
-    """Turn what DuckDB says about a file's bytes into the one error that names the file."""
+    """Turn DuckDB's errors about a file into the error that names the file."""
     try:
         yield
     except duckdb.OutOfMemoryException:

@@ -1,4 +1,4 @@
-"""Ingest: bring a full snapshot of the raw files into the lake, whole or not at all."""
+"""Full ingest: load a full snapshot of the raw files into the lake, atomically."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ FILES = CONTRACTS["raw.files"]
 
 @dataclass(frozen=True)
 class Ingested:
-    """Count what one file brought: rows in it, how the raw table changed, rows refused; name what it has beyond its contract."""
+    """Count the rows of one file, the changes of its raw table and the refused rows; name the undeclared columns."""
 
     table: str
     rows: int
@@ -37,7 +37,7 @@ class Ingested:
 
     @property
     def warning(self) -> str:
-        """Return what a person should hear of the file, or nothing."""
+        """Return the warning about undeclared columns; empty if there are none."""
         if not self.new_columns:
             return ""
         return f"{self.table}: left out what its contract does not declare: {', '.join(self.new_columns)}"
@@ -45,9 +45,9 @@ class Ingested:
 
 @dataclass(frozen=True)
 class _Prepared:
-    """Hold what a file makes of its table: its rows, those that the table is to have of them, and what the others violate.
+    """Hold a file's rows, the desired ones (row, key, input_hash), and the violations of the refused ones.
 
-    `keys` are those that the table will have, a frame (key). The rows are (row, key, input_hash).
+    `keys` are the keys that the table will have, a frame (key).
     """
 
     read: FileRows
@@ -64,50 +64,54 @@ def ingest(
     allow_loss: bool = False,
     is_replay: bool = False,
 ) -> list[Ingested]:
-    """Make the raw tables equal to the files in `folder`; a file whose bytes were the last to come in is not read again.
+    """Make the raw tables equal to the files in `folder`; a file equal to the last ingested one is not read again.
 
-    Of several rows with one key the first good one in the file stays. An optional file that is not there empties its table.
-    A file comes after every delta that came in before it: it replaces what they said, and forgets their tombstones.
+    The first valid row of a key in the file counts. A missing optional file empties its table. A file supersedes every
+    delta that arrived before it, tombstones included.
 
     Args:
         lake: The lake.
         folder: The folder with the files.
-        checked: What `arrivals` says of the folder, where that was asked before: it reads every byte for its hash.
-        allow_loss: Whether a file may take more rows out of its table than the setting max_loss_share lets it.
-        is_replay: Whether the files came in before, elsewhere: what was let in then is not judged again.
+        checked: The result of `arrivals` for the folder, if known; it hashes every byte.
+        allow_loss: Whether a file may remove more rows from its table than the setting max_loss_share allows.
+        is_replay: Whether the files were ingested before, elsewhere; then the loss checks are skipped.
 
     Raises:
-        WarehouseError: A file is missing, broken or of the wrong shape, would leave its table without a row or take too
-            many out of it, or no judged product is there; nothing was written.
+        WarehouseError: A file is missing, broken or of the wrong shape, would remove all or too many rows of its table, or
+            no judgement is of a known product; nothing was written.
     """
     files = {file.source_spec.table: file for file in checked or arrivals(folder)}
-    done = _ingest(lake, files, allow_loss=allow_loss, is_replay=is_replay)
-    return [replace(one, new_columns=files[one.table].new_columns) if one.table in files else one for one in done]
+    results = _ingest(lake, files, allow_loss=allow_loss, is_replay=is_replay)
+    return [
+        replace(result, new_columns=files[result.table].new_columns) if result.table in files else result
+        for result in results
+    ]
 
 
 def _ingest(lake: Lake, files: dict[str, InputFile], *, allow_loss: bool, is_replay: bool) -> list[Ingested]:
-    known, changed_since = _known_files(lake) or {}, late_events.tables_of(lake)
+    previous_files, tables_with_deltas = _known_files(lake) or {}, late_events.tables_of(lake)
     is_known = {
-        table: _is_known(known.get(table), file, has_deltas=table in changed_since) for table, file in files.items()
+        table: _is_known(previous_files.get(table), file, has_deltas=table in tables_with_deltas)
+        for table, file in files.items()
     }
-    if known.keys() == files.keys() and all(is_known.values()):
+    if previous_files.keys() == files.keys() and all(is_known.values()):
         return [
-            Ingested(source_spec.table, known.get(source_spec.table, ("", 0))[1], unchanged_file=True)
+            Ingested(source_spec.table, previous_files.get(source_spec.table, ("", 0))[1], unchanged_file=True)
             for source_spec in SOURCE_SPECS
         ]
     with lake.scratch() as reader:
         reader.execute(WIDE_STREAM)
-        seen, present = _present(lake, [table for table in files if table in GUARDED or not is_known[table]])
-        changed = {  # decodes every page, so that a broken file is found before anything is written
+        base_snapshot, present = _present(lake, [table for table in files if table in GUARDED or not is_known[table]])
+        prepared_files = {  # decodes every page, so that a broken file is found before anything is written
             table: _prepare(reader, files[table], lake.settings.batch_rows, rows)
             for table, rows in present.items()
             if not is_known[table]
         }
         if not is_replay:
-            losses = [_loss(files[table], present[table], prepared) for table, prepared in changed.items()]
+            losses = [_loss(files[table], present[table], prepared) for table, prepared in prepared_files.items()]
             for loss in losses:
                 refuse_empty(loss)
-            keys = present | {table: prepared.keys for table, prepared in changed.items()}
+            keys = present | {table: prepared.keys for table, prepared in prepared_files.items()}
             require_judged_products(
                 files["raw.products"].path, keys["raw.products"], files["raw.judgements"].path, keys["raw.judgements"]
             )
@@ -115,22 +119,26 @@ def _ingest(lake: Lake, files: dict[str, InputFile], *, allow_loss: bool, is_rep
                 refuse_loss(loss, lake.settings.max_loss_share, allow_loss)
         del present
         with lake.writing() as connection:
-            if seen and snapshot_id(connection) != seen:
+            if base_snapshot and snapshot_id(connection) != base_snapshot:
                 raise WarehouseError(f"another process wrote to {lake.root} while the files were read", "run again")
             tables.ensure(connection, FILES)
-            done = []
+            results = []
             for source_spec in SOURCE_SPECS:
-                if source_spec.table in changed:
-                    done.append(_take_in(lake, connection, files[source_spec.table], changed.pop(source_spec.table)))
+                if source_spec.table in prepared_files:
+                    results.append(
+                        _take_in(lake, connection, files[source_spec.table], prepared_files.pop(source_spec.table))
+                    )
                 elif source_spec.table in files:
-                    done.append(Ingested(source_spec.table, known[source_spec.table][1], unchanged_file=True))
+                    results.append(
+                        Ingested(source_spec.table, previous_files[source_spec.table][1], unchanged_file=True)
+                    )
                 else:
-                    done.append(_empty(lake, connection, source_spec))
-            return done
+                    results.append(_empty(lake, connection, source_spec))
+            return results
 
 
 def require_raw(lake: Lake) -> None:
-    """Refuse to go on from a lake into which nothing was ever brought.
+    """Refuse a lake without raw data.
 
     Raises:
         WarehouseError: The raw tables are missing.
@@ -140,9 +148,9 @@ def require_raw(lake: Lake) -> None:
 
 
 def _is_known(known: tuple[str, int] | None, file: InputFile, has_deltas: bool) -> bool:
-    """Tell whether a file is the last one that came in by its source.
+    """Tell whether a file equals the last ingested one of its table.
 
-    Where deltas came after it, its bytes alone decide: to hold them against a new contract would undo the deltas.
+    If deltas arrived since, its bytes alone decide: ingesting them under a new contract would undo the deltas.
     """
     if known is None:
         return False
@@ -150,80 +158,82 @@ def _is_known(known: tuple[str, int] | None, file: InputFile, has_deltas: bool) 
 
 
 def _known_files(lake: Lake) -> dict[str, tuple[str, int]] | None:
-    """Return input hash and rows of the file behind each raw table; None before the first ingest."""
+    """Return the input hash and row count of the last file of each raw table; None before the first ingest."""
     if not lake.exists:
         return None
     with lake.reading() as connection:
         if not tables.exists(connection, FILES.table):
             return None
-        known = connection.execute(
+        files = connection.execute(
             f"SELECT key, {INPUT_HASH}, rows FROM {FILES.table} WHERE key LIKE 'raw.%'"
         ).fetchall()
-        return {table: (input_hash, rows) for table, input_hash, rows in known}
+        return {table: (input_hash, rows) for table, input_hash, rows in files}
 
 
-def _present(lake: Lake, tables_asked: Iterable[str]) -> tuple[int, dict[str, pl.DataFrame]]:
-    """Return the lake's snapshot, and the (key, input_hash) of the rows that raw tables have in it.
+def _present(lake: Lake, names: Iterable[str]) -> tuple[int, dict[str, pl.DataFrame]]:
+    """Return the lake's snapshot, and the (key, input_hash) of the rows of raw tables in it.
 
-    The hash is null under keys of which rows were refused: these likely come again.
+    The hash is null for keys with refused rows, since these rows likely arrive again.
     """
     nothing = pl.DataFrame(schema=tables.HASHES)
     if not lake.exists:
-        return 0, dict.fromkeys(tables_asked, nothing)
-    found = {}
+        return 0, dict.fromkeys(names, nothing)
+    hashes_by_table = {}
     with lake.reading() as connection:
-        for table in tables_asked:
+        for table in names:
             contract = CONTRACTS[table]
             rows = tables.hashes(connection, contract) if tables.exists(connection, table) else nothing
             refused = quarantine.keys(connection, table)["key"]
-            known = pl.when(~pl.col("key").is_in(refused.implode())).then(INPUT_HASH)
-            found[table] = rows.with_columns(known.alias(INPUT_HASH))
-        return snapshot_id(connection), found
+            known_hash = pl.when(~pl.col("key").is_in(refused.implode())).then(INPUT_HASH)
+            hashes_by_table[table] = rows.with_columns(known_hash.alias(INPUT_HASH))
+        return snapshot_id(connection), hashes_by_table
 
 
 def _prepare(reader: duckdb.DuckDBPyConnection, file: InputFile, batch_rows: int, present: pl.DataFrame) -> _Prepared:
-    """Read a file and say which of its rows its table, whose (key, input_hash) are given, is to have."""
-    read = FileRows(reader, file, batch_rows, present)
+    """Read a file and choose the rows that its table, with the present rows (key, input_hash), should have."""
+    file_rows = FileRows(reader, file, batch_rows, present)
     is_plain = pl.col("is_good") & ~pl.col("key").is_duplicated()
-    chosen, refused = read.first_good(read.rows.filter(~is_plain))
-    desired = pl.concat([read.rows.filter(is_plain).select("row", "key", INPUT_HASH), chosen])
-    untouched = present.select("key").join(pl.concat([read.rows.select("key"), read.gone]), on="key", how="anti")
-    return _Prepared(read, desired, refused, pl.concat([untouched, desired.select("key")]))
+    chosen, refused = file_rows.first_good(file_rows.rows.filter(~is_plain))
+    desired = pl.concat([file_rows.rows.filter(is_plain).select("row", "key", INPUT_HASH), chosen])
+    untouched = present.select("key").join(
+        pl.concat([file_rows.rows.select("key"), file_rows.gone]), on="key", how="anti"
+    )
+    return _Prepared(file_rows, desired, refused, pl.concat([untouched, desired.select("key")]))
 
 
 def _loss(file: InputFile, present: pl.DataFrame, prepared: _Prepared) -> Loss:
-    gone = present.join(prepared.keys, on="key", how="anti").height
+    removed_count = present.join(prepared.keys, on="key", how="anti").height
     rules = rule_counts(prepared.refused)
-    return Loss(file.source_spec.table, str(file.path), present.height, gone, prepared.keys.height, rules)
+    return Loss(file.source_spec.table, str(file.path), present.height, removed_count, prepared.keys.height, rules)
 
 
 def _take_in(lake: Lake, connection: duckdb.DuckDBPyConnection, file: InputFile, prepared: _Prepared) -> Ingested:
-    """Reconcile a raw table with its file, whose rows were read."""
-    contract, read, desired = file.source_spec.contract, prepared.read, prepared.desired
+    """Reconcile a raw table with its prepared file."""
+    contract, file_rows, desired = file.source_spec.contract, prepared.read, prepared.desired
     tables.ensure(connection, contract)
-    connection.register("in_question", pl.concat([read.rows.select("key"), read.gone]))
+    connection.register("in_question", pl.concat([file_rows.rows.select("key"), file_rows.gone]))
     current = tables.hashes(connection, contract, "key IN (FROM in_question)")
     change = plan(desired, current)
     connection.unregister("in_question")
     as_of = late_events.forget(connection, contract.table)
-    wanted = desired.join(change.upsert, on="key", how="semi")
+    new_rows = desired.join(change.upsert, on="key", how="semi")
     tables.take_out(connection, contract, change.stale, current)
-    if wanted.height:
-        read.put_in(connection, wanted)
+    if new_rows.height:
+        file_rows.insert(connection, new_rows)
     quarantine.replace(connection, contract.table, prepared.refused)
-    _record(connection, file, read.height, as_of)
+    _record(connection, file, file_rows.height, as_of)
     return Ingested(
         contract.table,
-        read.height,
+        file_rows.height,
         change.insert.height,
         change.update.height,
         change.delete.height,
-        quarantined=read.rows.height - desired.height,
+        quarantined=file_rows.rows.height - desired.height,
     )
 
 
 def _empty(lake: Lake, connection: duckdb.DuckDBPyConnection, source_spec: SourceSpec) -> Ingested:
-    """Reconcile a raw table with a file that is not there."""
+    """Empty the raw table of a missing file."""
     tables.ensure(connection, source_spec.contract)
     nothing = pl.DataFrame(schema=tables.HASHES)
     current = tables.hashes(connection, source_spec.contract)
@@ -234,7 +244,7 @@ def _empty(lake: Lake, connection: duckdb.DuckDBPyConnection, source_spec: Sourc
 
 
 def _record(connection: duckdb.DuckDBPyConnection, file: InputFile, rows: int, as_of: datetime | None) -> None:
-    """Say of the table's file when and how it came in, in place of what was said of the one before."""
+    """Replace the table's row in raw.files."""
     connection.execute(f"DELETE FROM {FILES.table} WHERE key = ?", [file.source_spec.table])
     connection.execute(
         f"INSERT INTO {FILES.table} BY NAME "

@@ -1,4 +1,4 @@
-"""Download server: where the data set's files are, and a file's bytes from any byte on."""
+"""Download server: the address of the data set's files, and a file's bytes from an offset on."""
 
 import re
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 ADDRESS = "https://github.com/amazon-science/esci-data/raw/main/shopping_queries_dataset"
 CHUNK_BYTES = 1 << 16  # what a broken connection loses at most
-PASSING = {408, 425, 429, 500, 502, 503, 504}  # answers of a server that may do better a moment later
+PASSING = {408, 425, 429, 500, 502, 503, 504}  # transient errors
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file as it must arrive: its name under the address, its size, and its SHA-256 in hex."""
+    """An expected file: its name under the address, its size, and its SHA-256 in hex."""
 
     name: str
     size_bytes: int
@@ -27,18 +27,18 @@ class RemoteFile:
 
 
 class BrokenOffError(Exception):
-    """Say why no more bytes came; asking again may help."""
+    """Report why the transfer stopped; a retry may help."""
 
 
 class CannotResumeError(Exception):
-    """Say that the server answered with other bytes than those asked for."""
+    """Report that the server sent another range than requested."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """Answer with files under one address.
+    """Serve files under one address.
 
-    `connect_s` and `silence_s` are how long a server may take to be reached and to send its next bytes, in seconds.
+    `connect_s` and `silence_s` are the timeouts for the connection and for the next bytes, in seconds.
     """
 
     address: str = ADDRESS
@@ -51,18 +51,18 @@ class Server:
 
     @contextmanager
     def body(self, file: RemoteFile, start: int) -> Iterator[tuple[int, Iterator[bytes]]]:
-        """Ask for the file from a byte on; yield the byte that the answer begins with, and its bytes.
+        """Request the file from an offset on; yield the offset of the response, and its bytes.
 
-        A server that knows no ranges answers with the whole file: it then begins with byte 0.
+        A server without range support sends the whole file, from offset 0.
 
         Raises:
             BrokenOffError: The server cannot be reached, or stopped in the middle.
-            CannotResumeError: It sent another range than was asked for.
-            WarehouseError: It has no such file, one of another size, or a git-lfs pointer in its place.
+            CannotResumeError: The server sent another range than requested.
+            WarehouseError: The server has no such file, one of another size, or a git-lfs pointer in its place.
         """
         import requests
 
-        # identity: a compressed answer could not be gone on with, and its length would not be the file's
+        # identity: a compressed response cannot be resumed, and its length differs from the file's
         headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
         timeout = (self.connect_s, self.silence_s)
         try:
@@ -76,7 +76,7 @@ class Server:
             raise BrokenOffError(_reason(error)) from error
 
     def _begin(self, file: RemoteFile, start: int, answer: "requests.Response") -> int:
-        """Return the first byte that the answer brings, once it can be the right file."""
+        """Check the response, and return the offset of its first byte."""
         url, status = self.url(file), answer.status_code
         if status in PASSING:
             raise BrokenOffError(f"it answered {status} {answer.reason}")
@@ -121,11 +121,11 @@ class Server:
 
 
 def _content_range(answer: "requests.Response") -> tuple[int | None, int | None]:
-    """Return the first byte of the range that the answer brings and the size of the whole file, where it says so."""
-    found = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", answer.headers.get("Content-Range", "").strip())
-    if found is None:
+    """Return the range's first offset and the size of the whole file; None for what the response does not state."""
+    match = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", answer.headers.get("Content-Range", "").strip())
+    if match is None:
         return None, None
-    first, size = found.groups()
+    first, size = match.groups()
     return (None if first is None else int(first)), (None if size == "*" else int(size))
 
 
@@ -136,7 +136,7 @@ def _no_address() -> tuple[type[Exception], ...]:
 
 
 def _reason(error: Exception) -> str:
-    """Return in a few words why a connection failed."""
+    """Return a short reason for a connection failure."""
     import requests
 
     if isinstance(error, requests.exceptions.ConnectTimeout):
@@ -145,11 +145,11 @@ def _reason(error: Exception) -> str:
         return "its certificate or its TLS is not accepted"
     text = str(error)
     if isinstance(error, requests.exceptions.ConnectionError) and "Read timed out" not in text:
-        for known, words in {
+        for fragment, words in {
             "NameResolutionError": "its name is not known here",
             "Connection refused": "nothing listens there",
             "unreachable": "the network does not reach it",
         }.items():
-            if known in text:
+            if fragment in text:
                 return words
     return "it fell silent" if "timed out" in text else "it broke off"

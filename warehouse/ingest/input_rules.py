@@ -1,4 +1,4 @@
-"""Input rules: what a row has to keep only when it comes in, beside the rules of its table's contract."""
+"""Input rules: rules that apply only when a row is ingested, in addition to its table's contract."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -10,15 +10,15 @@ from warehouse.contracts.raw import IN_FUTURE
 from warehouse.transform.text_cleaning import is_blank_when_cleaned
 
 TITLE_BLANK = "product_title_blank_when_cleaned"
-"""The rule that something is left of a title without its markup: such a product could not be shown, and would be lost later."""
+"""The rule that a title is not blank after cleaning, since staging would drop the product later."""
 
 
 def arrival_rules(columns: Collection[str], checked_at: datetime) -> dict[str, pl.Expr]:
-    """Return the rules of rows with these columns by name: expressions that are true, or null, for a good row."""
+    """Return the rules for rows with these columns by name: expressions that are true, or null, for a valid row."""
     rules = {}
     if "event_time" in columns:
         time = pl.col("event_time")
-        rules[IN_FUTURE] = (time <= checked_at) | (time > LAST_TIME)  # what is later than that is malformed
+        rules[IN_FUTURE] = (time <= checked_at) | (time > LAST_TIME)  # a later time is malformed
     if "product_title" in columns:
         is_plainly_blank = (
             pl.col("product_title").str.strip_chars().str.len_bytes() == 0

@@ -1,4 +1,4 @@
-"""Late events: which delta file changed a row last, and when that change happened."""
+"""Late events: the last change of each row by a delta file, and the resolution of later changes against it."""
 
 from datetime import datetime
 
@@ -17,7 +17,7 @@ DELTAS = CONTRACTS["raw.deltas"]
 
 
 def tables_of(lake: Lake) -> set[str]:
-    """Return the raw tables that deltas changed since their files came in."""
+    """Return the raw tables that deltas changed since their last full file."""
     if not lake.exists:
         return set()
     with lake.reading() as connection:
@@ -30,21 +30,21 @@ def forget(connection: duckdb.DuckDBPyConnection, table: str) -> datetime | None
     """Clear the change log of a table when a full file arrives, and return the newest event time that it had."""
     newest = watermark(connection, table)
     if tables.exists(connection, EVENTS.table):
-        told = connection.execute(f'SELECT max(event_time) FROM {EVENTS.table} WHERE "table" = ?', [table]).fetchone()
-        newest = max((time for time in (newest, told[0] if told else None) if time is not None), default=None)
+        row = connection.execute(f'SELECT max(event_time) FROM {EVENTS.table} WHERE "table" = ?', [table]).fetchone()
+        newest = max((time for time in (newest, row[0] if row else None) if time is not None), default=None)
         condition = f'"table" = {quote(table)}'
         connection.execute(f"DELETE FROM {EVENTS.table} WHERE {condition}")
     return newest
 
 
 def watermark(connection: duckdb.DuckDBPyConnection, table: str) -> datetime | None:
-    """Return the watermark of a table: its file stands for all events before that time. None if it has none."""
+    """Return the watermark of a table: its full file covers all events before that time. None if it has none."""
     row = connection.execute(f"SELECT as_of FROM {FILES.table} WHERE key = ?", [table]).fetchone()
     return row[0] if row else None
 
 
 def last_arrival(connection: duckdb.DuckDBPyConnection) -> int:
-    """Return the number of the delta file that came in last, 0 before the first."""
+    """Return the arrival number of the last delta file; 0 before the first."""
     if not tables.exists(connection, DELTAS.table):
         return 0
     return scalar(connection, f"SELECT coalesce(max(arrival), 0) FROM {DELTAS.table}")
@@ -53,8 +53,8 @@ def last_arrival(connection: duckdb.DuckDBPyConnection) -> int:
 def resolve(changes: pl.DataFrame, known: pl.DataFrame, watermark: datetime | None) -> pl.DataFrame:
     """Resolve the changes (row, key, op, event_time) of one file: which of them count.
 
-    A change is late, and does not count, if its event_time is before the newest one that is known of its key, before the
-    watermark, or before that of an earlier row of the same file. At equal times, and without a time, the later row counts.
+    A change is late, and does not count, if its event_time is before the newest known one of its key, before the watermark,
+    or before that of an earlier row of the same file. At equal times, and without a time, the later row counts.
     Of the changes of one key that count, the last one is applied; it supersedes the others.
 
     Returns:
@@ -83,20 +83,20 @@ def time_type() -> pl.Datetime:
 
 
 def known(connection: duckdb.DuckDBPyConnection, table: str, keys: pl.DataFrame) -> pl.DataFrame:
-    """Return what is known of the keys: (key, event_time, present), `present` being the input hash of the row that is there."""
-    connection.register("asked_keys", keys)
-    found = connection.execute(
-        f"SELECT asked_keys.key, events.event_time, present.{INPUT_HASH} AS present FROM asked_keys "
-        f"LEFT JOIN {table} AS present ON present.key = asked_keys.key "
-        f'LEFT JOIN {EVENTS.table} AS events ON events."table" = $table AND row_key = asked_keys.key',
+    """Return the state of some keys: (key, event_time, present); `present` is the input hash of the existing row."""
+    connection.register("lookup_keys", keys)
+    states = connection.execute(
+        f"SELECT lookup_keys.key, events.event_time, present.{INPUT_HASH} AS present FROM lookup_keys "
+        f"LEFT JOIN {table} AS present ON present.key = lookup_keys.key "
+        f'LEFT JOIN {EVENTS.table} AS events ON events."table" = $table AND row_key = lookup_keys.key',
         {"table": table},
     ).pl()
-    connection.unregister("asked_keys")
-    return found.cast({"event_time": time_type()})
+    connection.unregister("lookup_keys")
+    return states.cast({"event_time": time_type()})
 
 
 def record(connection: duckdb.DuckDBPyConnection, table: str, last: pl.DataFrame, arrival: int) -> None:
-    """Keep the last changes (key, op, newest) of a delta on the rows of a table."""
+    """Record the last changes (key, op, newest) of a delta to the rows of a table."""
     rows = last.select(
         pl.format("{} {}", pl.lit(table), "key").alias("key"),
         pl.lit(table).alias("table"),

@@ -1,4 +1,4 @@
-"""The sources of the lake: the files of an ESCI folder, recognised and checked before anything is written."""
+"""The sources of the lake: the files of an ESCI folder, recognized and checked before anything is written."""
 
 import csv
 import hashlib
@@ -24,7 +24,7 @@ PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 @dataclass(frozen=True)
 class SourceSpec:
-    """Say which file fills which raw table, and how a row's key is put together in SQL from the file's columns."""
+    """Map a file to its raw table, with the SQL of a row's key over the file's columns."""
 
     table: str
     file_name: str
@@ -39,24 +39,24 @@ class SourceSpec:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return the columns that are read: those that the file must have, and the optional ones."""
+        """Return the columns to read, required and optional."""
         return tuple(name for name in self.contract.columns if name != self.contract.key)
 
     @property
     def hash_sql(self) -> str:
-        """Return a row's hash in SQL: of the contract, its version bound as `$version`, and of all columns.
+        """Return the SQL of a row's hash over the contract's version, bound as `$version`, and all columns.
 
-        Each value comes with its length in bytes, a missing one with -1, so that no two rows read alike.
+        Each value is prefixed by its length in bytes, -1 for null, so that different rows give different texts.
         """
         texts = (f'"{name}"::VARCHAR' for name in self.columns)
-        told = ", ".join(f"':', coalesce(strlen({text}), -1), ':', {text}" for text in texts)
-        return f"md5(concat($version, {told}))"
+        lengths_and_texts = ", ".join(f"':', coalesce(strlen({text}), -1), ':', {text}" for text in texts)
+        return f"md5(concat($version, {lengths_and_texts}))"
 
     @property
     def source_sql(self) -> str:
         """Return the FROM clause that reads the file, its path bound as `$path`."""
         if self.file_name.endswith(".csv"):
-            # nothing is guessed: with a guessed dialect DuckDB may take a ragged file for an empty one
+            # no sniffing: with a guessed dialect DuckDB may read a ragged file as empty
             options = "header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"', skip = 0, null_padding = true"
             return f"(SELECT *, row_number() OVER () - 1 AS file_row_number FROM read_csv($path, {options}, parallel = false))"
         if self.optional_columns:  # a column that the file does not have is read as null
@@ -66,7 +66,7 @@ class SourceSpec:
 
     @property
     def columns_sql(self) -> str:
-        """Return the file's columns cast to the contract's types; what cannot be cast becomes null, so that a rule meets it."""
+        """Return the file's columns cast to the contract's types; a failed cast gives null, which a rule refuses."""
         return ", ".join(f'TRY_CAST("{name}" AS {self.contract.sql_type(name)}) AS "{name}"' for name in self.columns)
 
 
@@ -93,7 +93,7 @@ SOURCE_SPECS = (
 
 @dataclass(frozen=True)
 class InputFile:
-    """A checked file of a source, when it was checked, and the columns in it that the source's contract does not declare."""
+    """A checked file of a source, with the time of the check and the columns that the contract does not declare."""
 
     source_spec: SourceSpec
     path: Path
@@ -104,12 +104,12 @@ class InputFile:
 
     @property
     def input_hash(self) -> str:
-        """Return the hash of the bytes and of the contract that they are held against."""
+        """Return the hash of the bytes and the contract's version."""
         return f"{self.sha256}:{self.source_spec.contract.version}"
 
 
 def arrivals(folder: Path, now: datetime | None = None) -> list[InputFile]:
-    """Return the checked files of an ESCI folder, in the order in which they are to be taken in.
+    """Return the checked files of an ESCI folder, in the order of ingestion.
 
     A row with an event_time later than `now` (None: the clock's time) will be refused.
 
@@ -124,7 +124,7 @@ def arrivals(folder: Path, now: datetime | None = None) -> list[InputFile]:
 
 
 def check_folder(folder: Path) -> list[tuple[SourceSpec, Path, tuple[str, ...]]]:
-    """Return the files of an ESCI folder with their sources and undeclared columns, once each is known to be readable.
+    """Check the files of an ESCI folder, and return them with their sources and undeclared columns.
 
     Raises:
         WarehouseError: The folder or a required file is missing, or a file is a git-lfs pointer, broken, or lacks a
@@ -132,19 +132,19 @@ def check_folder(folder: Path) -> list[tuple[SourceSpec, Path, tuple[str, ...]]]
     """
     if not folder.is_dir():
         raise WarehouseError(f"{folder} is not a folder", "give the folder with ESCI's parquet files: --raw DIR")
-    found = []
+    files = []
     with connect(1.0) as connection:
         for source_spec in SOURCE_SPECS:
             path = folder / source_spec.file_name
             if path.is_file():
-                found.append((source_spec, path, _check(connection, path, source_spec)))
+                files.append((source_spec, path, _check(connection, path, source_spec)))
             elif source_spec.required:
                 raise WarehouseError(f"{path} is missing", f"a raw folder holds {' and '.join(required_files())}")
-    return found
+    return files
 
 
 def required_files() -> list[str]:
-    """Return the names of the files without which a folder cannot be taken in."""
+    """Return the names of the files that a folder must have."""
     return [source_spec.file_name for source_spec in SOURCE_SPECS if source_spec.required]
 
 
@@ -159,13 +159,15 @@ def check(path: Path, source_spec: SourceSpec) -> None:
 
 
 def _check(connection: duckdb.DuckDBPyConnection, path: Path, source_spec: SourceSpec) -> tuple[str, ...]:
-    """Return the file's columns that the contract does not declare; the index that pandas leaves in a file is none."""
+    """Check a file, and return the columns that the contract does not declare, except for a pandas index."""
     refuse_bytes(path)
     is_csv = path.suffix == ".csv"
     if is_csv:
         refuse_encoding(path)
     try:
-        refuse_alike(path, _csv_header(path) if is_csv else parquet_columns(connection, path), source_spec.columns)
+        refuse_ambiguous_columns(
+            path, _csv_header(path) if is_csv else parquet_columns(connection, path), source_spec.columns
+        )
         source = source_spec.source_sql if is_csv else _PARQUET  # as it is, before optional columns are added
         described = connection.execute(f"DESCRIBE SELECT * FROM {source}", {"path": str(plain_path(path))}).fetchall()
     except duckdb.Error as error:
@@ -184,39 +186,39 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path, source_spec: Sourc
     return tuple(name for name in present if name not in source_spec.columns and not PANDAS_INDEX.fullmatch(name))
 
 
-def refuse_alike(path: Path, names: Sequence[str], declared: Iterable[str]) -> None:
-    """Refuse names of columns that stand twice, or that are a declared one but for case and blanks around it.
+def refuse_ambiguous_columns(path: Path, names: Sequence[str], declared: Iterable[str]) -> None:
+    """Refuse column names that repeat, or that equal a declared name except for case and surrounding blanks.
 
     Raises:
-        WarehouseError: It names the file and the columns.
+        WarehouseError: A name is ambiguous; the message names the file and the columns.
     """
     for name in declared:
-        alike = [each for each in names if each.strip().casefold() == name.casefold()]
-        if len(alike) > 1:
-            raise WarehouseError(f"{path} has the column {name} twice: {', '.join(alike)}", "keep one of them")
-        if alike not in ([], [name]):
-            raise WarehouseError(f"{path} has a column {alike[0]!r}, not {name!r}", f"rename it to {name}")
+        matches = [each for each in names if each.strip().casefold() == name.casefold()]
+        if len(matches) > 1:
+            raise WarehouseError(f"{path} has the column {name} twice: {', '.join(matches)}", "keep one of them")
+        if matches not in ([], [name]):
+            raise WarehouseError(f"{path} has a column {matches[0]!r}, not {name!r}", f"rename it to {name}")
 
 
-def refuse_type(connection: duckdb.DuckDBPyConnection, path: Path, name: str, kind: str, wanted: str) -> None:
-    """Refuse a column of a parquet file whose type is another than the wanted one, unless it holds nothing.
+def refuse_type(connection: duckdb.DuckDBPyConnection, path: Path, name: str, kind: str, sql_type: str) -> None:
+    """Refuse a column of a parquet file that does not fit an SQL type, unless all its values are null.
 
     Raises:
-        WarehouseError: It names the file, the column, both types and the rule.
+        WarehouseError: The type does not fit; the message names the file, the column, both types and the rule.
     """
-    if not (fits(kind, wanted) or is_all_null(connection, path, name)):
+    if not (fits(kind, sql_type) or is_all_null(connection, path, name)):
         raise WarehouseError(
-            f"{path}: column {name} is {kind}, not {wanted} ({wrong_type(name)})", f"cast it to {wanted}"
+            f"{path}: column {name} is {kind}, not {sql_type} ({wrong_type(name)})", f"cast it to {sql_type}"
         )
 
 
 def wrong_type(column: str) -> str:
-    """Return the name of the rule that a column's values are of its type."""
+    """Return the name of the rule that a column's values have its type."""
     return f"{column}_wrong_type"
 
 
 def parquet_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
-    """Return the names of a parquet file's columns as they stand in it: DuckDB renames those that are alike."""
+    """Return the column names of a parquet file as written; DuckDB itself renames repeated ones."""
     rows = connection.execute(
         "SELECT name, num_children FROM parquet_schema($path)", {"path": str(plain_path(path))}
     ).fetchall()
@@ -234,7 +236,7 @@ def _csv_header(path: Path) -> list[str]:
 
 
 def unreadable(path: Path, error: Exception) -> WarehouseError:
-    """Return the error for a file whose bytes are not what its name says."""
+    """Return the error for a file that cannot be parsed."""
     reason = first_line(error).removeprefix("Invalid Input Error: ").replace(str(plain_path(path)), str(path))
     is_text = re.search("encod|unicode|utf-?8", reason, re.IGNORECASE)  # a value of it, in a file that is whole
     hint = "write its text as UTF-8" if is_text and path.suffix == ".parquet" else advice(path)
@@ -247,18 +249,18 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def fits(kind: str, wanted: str) -> bool:
-    """Tell whether every value of a file's column can be one of the wanted type."""
+def fits(kind: str, sql_type: str) -> bool:
+    """Tell whether every value of a column type can be converted to an SQL type."""
     integers = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "BOOLEAN"}
     return (
-        kind == wanted
-        or (wanted.startswith("TIMESTAMP") and kind.startswith(("TIMESTAMP", "DATE")))
-        or (wanted == "BIGINT" and kind in integers)
-        or (wanted == "VARCHAR" and kind.startswith("ENUM"))
+        kind == sql_type
+        or (sql_type.startswith("TIMESTAMP") and kind.startswith(("TIMESTAMP", "DATE")))
+        or (sql_type == "BIGINT" and kind in integers)
+        or (sql_type == "VARCHAR" and kind.startswith("ENUM"))
     )
 
 
 def is_all_null(connection: duckdb.DuckDBPyConnection, path: Path, column: str) -> bool:
-    """Tell whether a column holds nothing at all: its type then says nothing."""
+    """Tell whether a column has only nulls, so that its type does not matter."""
     row = connection.execute(f'SELECT count("{column}") FROM read_parquet(?)', [str(plain_path(path))]).fetchone()
     return row is not None and row[0] == 0

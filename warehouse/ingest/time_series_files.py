@@ -1,4 +1,4 @@
-"""The sources of time-series features: a file of the user's own, checked whole before anything is written, then reconciled."""
+"""Time-series files: the user's files of time-series features, fully checked before anything is written, then reconciled."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.time_series import FeatureView
 from warehouse.errors import WarehouseError
 from warehouse.ingest.file_bytes import refuse_bytes
-from warehouse.ingest.sources import parquet_columns, refuse_alike, sha256, unreadable, wrong_type
+from warehouse.ingest.sources import parquet_columns, refuse_ambiguous_columns, sha256, unreadable, wrong_type
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake, quote
 from warehouse.paths import plain_path
@@ -28,7 +28,7 @@ _TIMES = ("TIMESTAMP", "DATE")
 
 @dataclass(frozen=True)
 class TimeSeriesIngested:
-    """Count what one file brought: how its table changed, or that its bytes were the last to come in."""
+    """Count the changes that one file made in its table; `unchanged_file` means that it equals the last ingested one."""
 
     inserted: int = 0
     updated: int = 0
@@ -37,7 +37,7 @@ class TimeSeriesIngested:
 
 
 def check_files(lake: Lake, home: Path, declared: Sequence[FeatureView], now: datetime) -> None:
-    """Refuse the first file that cannot be taken in whole; files that the lake already holds are not read again.
+    """Refuse the first invalid file; files already in the lake are not read again.
 
     Raises:
         WarehouseError: As `take_in`.
@@ -50,11 +50,11 @@ def check_files(lake: Lake, home: Path, declared: Sequence[FeatureView], now: da
 
 
 def take_in(lake: Lake, home: Path, table: FeatureView, now: datetime) -> TimeSeriesIngested:
-    """Make a time-series table equal to its file; a file whose bytes were the last to come in is not read again.
+    """Make a time-series table equal to its file; a file equal to the last ingested one is not read again.
 
     Raises:
         WarehouseError: The file is missing or broken, a column is missing or of another type, or a row has no key, no
-            event_time, one later than `now`, or the key and time of another row. It names file, column and row.
+            event_time, one later than `now`, or the key and time of another row. The message names file, column and row.
     """
     path = _path(home, table)
     input_hash = _input_hash(path, table)
@@ -64,7 +64,7 @@ def take_in(lake: Lake, home: Path, table: FeatureView, now: datetime) -> TimeSe
     with lake.scratch() as connection:
         kinds = check_file(connection, path, table, now)
     with lake.writing() as connection:
-        # Sorted, so that a look-up neither sorts nor hashes, and reads little where few entities are asked for.
+        # Sorted, so that a lookup neither sorts nor hashes, and reads little for few entities.
         source = (
             "SELECT concat(entity_key, '@', event_time::VARCHAR) AS key, * EXCLUDE (row) "
             f"FROM ({_rows(table, kinds)}) ORDER BY entity_key, event_time"
@@ -88,7 +88,7 @@ def take_in(lake: Lake, home: Path, table: FeatureView, now: datetime) -> TimeSe
 
 
 def check_file(connection: duckdb.DuckDBPyConnection, path: Path, table: FeatureView, now: datetime) -> dict[str, str]:
-    """Return the types of the file's columns once every row of it is known to be good.
+    """Check every row of a file, and return the types of its columns.
 
     Raises:
         WarehouseError: As `take_in`.
@@ -109,9 +109,9 @@ def _kinds(connection: duckdb.DuckDBPyConnection, path: Path, table: FeatureView
         "DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(plain_path(path))}
     ).fetchall()
     kinds = {str(name): str(kind) for name, kind, *_ in described}
-    read = (*table.key_columns, "event_time", *(column.name for column in table.columns))
-    refuse_alike(path, parquet_columns(connection, path), read)
-    for name in read:
+    names = (*table.key_columns, "event_time", *(column.name for column in table.columns))
+    refuse_ambiguous_columns(path, parquet_columns(connection, path), names)
+    for name in names:
         if name not in kinds:
             raise WarehouseError(
                 f"{path} has no column {name}",
@@ -121,9 +121,9 @@ def _kinds(connection: duckdb.DuckDBPyConnection, path: Path, table: FeatureView
 
 
 def _faults(table: FeatureView, kinds: dict[str, str]) -> Iterator[tuple[str, str, str, str]]:
-    """Yield what may be wrong: the column, the fault in words, its rule, and the SQL condition that a bad row meets.
+    """Yield the possible faults: the column, the fault in words, its rule, and the SQL condition of a bad row.
 
-    Keys and times keep the rules of the raw tables, under the same names.
+    Keys and times have the rules of the raw tables, under the same names.
     """
     for name in table.key_columns:
         kind, text = kinds[name], f'"{name}"::VARCHAR'
@@ -146,7 +146,7 @@ def _faults(table: FeatureView, kinds: dict[str, str]) -> Iterator[tuple[str, st
         if not _fits(kinds[column.name], column.holds):
             fault = f"it is {kinds[column.name]}, and {table.contract.table} holds {_HELD[column.holds]} in it"
             kind = table.contract.sql_type(column.name)
-            # The first row that cannot be read as the type says most; if all can, the first that has a value.
+            # The most telling row is the first that cannot be cast to the type; if all can, the first with a value.
             bad = f'"{column.name}" IS NOT NULL AND TRY_CAST("{column.name}"::VARCHAR AS {kind}) IS NULL'
             yield column.name, fault, wrong_type(column.name), bad
             yield column.name, fault, wrong_type(column.name), f'"{column.name}" IS NOT NULL'
@@ -164,14 +164,14 @@ def _refuse_first(
     parameters: dict[str, object] = {"path": str(plain_path(path))}
     if "$now" in condition:
         parameters["now"] = now.astimezone(UTC)
-    found = connection.execute(
+    row = connection.execute(
         f'SELECT file_row_number + 1, "{column}"::VARCHAR FROM read_parquet($path, file_row_number = true) '
         f"WHERE {condition} ORDER BY file_row_number LIMIT 1",
         parameters,
     ).fetchone()
-    if found:
+    if row:
         raise WarehouseError(
-            f"{path}: column {column}, row {found[0]}: {fault}: {_shown(found[1])} ({rule})",
+            f"{path}: column {column}, row {row[0]}: {fault}: {_preview(row[1])} ({rule})",
             "correct the file (rows are counted from 1), then run again; nothing was written",
         )
 
@@ -179,14 +179,14 @@ def _refuse_first(
 def _refuse_repeated(
     connection: duckdb.DuckDBPyConnection, path: Path, table: FeatureView, kinds: dict[str, str]
 ) -> None:
-    found = connection.execute(
+    repeated = connection.execute(
         "SELECT row, first, entity_key, event_time::VARCHAR FROM ("
         "SELECT row, entity_key, event_time, min(row) OVER (PARTITION BY entity_key, event_time) AS first "
         f"FROM ({_rows(table, kinds)})) WHERE row <> first ORDER BY row LIMIT 1",
         {"path": str(plain_path(path))},
     ).fetchone()
-    if found:
-        row, first, key, time = found
+    if repeated:
+        row, first, key, time = repeated
         raise WarehouseError(
             f"{path}: columns {', '.join(table.key_columns)} and event_time, row {row}: key {key!r} and time {time} "
             f"stand in row {first} already",
@@ -202,13 +202,13 @@ def _rows(table: FeatureView, kinds: dict[str, str]) -> str:
         kind = table.contract.sql_type(column.name)
         value = f'"{column.name}"::{kind}'
         if kind == "DOUBLE":
-            value = f"CASE WHEN isfinite({value}) THEN {value} END"  # NaN and the infinities are no values
+            value = f"CASE WHEN isfinite({value}) THEN {value} END"  # NaN and the infinities become null
         columns.append(f'{value} AS "{column.name}"')
     return f"SELECT {', '.join(columns)} FROM read_parquet($path, file_row_number = true)"
 
 
 def _time(kinds: dict[str, str]) -> str:
-    """Return event_time in microseconds, UTC where the file names no zone; fractions are rounded up, never into the past."""
+    """Return the SQL of event_time in microseconds, UTC if the file has no zone; fractions round up, never into the past."""
     if kinds["event_time"] == "TIMESTAMP_NS":
         return "make_timestamp((epoch_ns(event_time) + 999) // 1000)::TIMESTAMP WITH TIME ZONE"
     return "event_time::TIMESTAMP WITH TIME ZONE"
@@ -220,7 +220,7 @@ def _fits(kind: str, holds: str) -> bool:
     return kind == "BOOLEAN" if holds == "flag" else kind == "VARCHAR" or kind.startswith("ENUM")
 
 
-def _shown(value: str | None) -> str:
+def _preview(value: str | None) -> str:
     return "nothing" if value is None else repr(value[:80])
 
 
@@ -244,5 +244,7 @@ def _is_known(lake: Lake, table: FeatureView, input_hash: str) -> bool:
     with lake.reading() as connection:
         if not (tables.exists(connection, FILES.table) and tables.exists(connection, table.contract.table)):
             return False
-        known = connection.execute(f"SELECT {INPUT_HASH} FROM {FILES.table} WHERE key = ?", [table.contract.table])
-        return known.fetchone() == (input_hash,)
+        input_hashes = connection.execute(
+            f"SELECT {INPUT_HASH} FROM {FILES.table} WHERE key = ?", [table.contract.table]
+        )
+        return input_hashes.fetchone() == (input_hash,)

@@ -1,4 +1,4 @@
-"""The change feed: which rows of a table of the lake were written or removed after a snapshot, as DuckLake recorded it."""
+"""The change feed: the rows of a lake table that were written or deleted after a snapshot, as recorded by DuckLake."""
 
 from collections.abc import Iterable
 
@@ -13,44 +13,44 @@ from warehouse.lake.tables import Written
 
 
 def last_changes(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Return for each table the last snapshot that wrote or removed rows of it, or made it.
+    """Return for each table the last snapshot that wrote or deleted rows of it, or created it.
 
-    The catalog knows: no table is read. What the present transaction did counts for nothing.
+    Reads the catalog only, without the changes of the present transaction.
     """
     return dict(connection.execute(tables.sql("ducklake.last_changes")).fetchall())
 
 
 def data_version(connection: duckdb.DuckDBPyConnection, table: str) -> str:
-    """Return the data version of a table for Dagster: its rows, and the snapshot that changed it last.
+    """Return the data version of a table for Dagster: its row count, and the snapshot that changed it last.
 
-    Equal versions of a lake's table have equal content; to say more would be to read it.
+    Equal versions of a table have equal content. Different versions may too: the table is not read.
     """
     schema, name = table.split(".")
-    found = connection.execute(tables.sql("ducklake.table_state"), {"schema": schema, "name": name}).fetchone()
-    rows, last_change = found or (0, 0)
+    state = connection.execute(tables.sql("ducklake.table_state"), {"schema": schema, "name": name}).fetchone()
+    rows, last_change = state or (0, 0)
     return f"{rows}-{last_change}"
 
 
 def is_readable(connection: duckdb.DuckDBPyConnection, snapshot: int) -> bool:
-    """Tell whether the lake can still be read as of a snapshot, so that the feed from it is whole."""
-    known = "SELECT count(*) FROM __ducklake_metadata_lake.ducklake_snapshot WHERE snapshot_id = ?"
-    return scalar(connection, known, [snapshot]) > 0
+    """Tell whether the lake can still be read as of a snapshot, so that the feed from it is complete."""
+    query = "SELECT count(*) FROM __ducklake_metadata_lake.ducklake_snapshot WHERE snapshot_id = ?"
+    return scalar(connection, query, [snapshot]) > 0
 
 
 def is_followed(connection: duckdb.DuckDBPyConnection, names: Iterable[str], since: int) -> bool:
-    """Tell whether the feeds of some tables tell all that happened to them after a snapshot.
+    """Tell whether the feeds of some tables are complete after a snapshot.
 
-    They do not where the snapshot was expired, or a table was made after it, since it may stand in the place of another. Nor
-    where it was given a column: every row is another then.
+    They are not if the snapshot has expired, or if a table was created after it, perhaps in place of another. Nor are they
+    if a table gained a column, which changes every row.
     """
-    made = dict(connection.execute(tables.sql("ducklake.made_at")).fetchall())
-    return is_readable(connection, since) and all(made.get(name, 0) <= since for name in names)
+    created_at = dict(connection.execute(tables.sql("ducklake.made_at")).fetchall())
+    return is_readable(connection, since) and all(created_at.get(name, 0) <= since for name in names)
 
 
 def changed_rows(connection: duckdb.DuckDBPyConnection, table: str, since: int, columns: str = "key") -> str:
-    """Return the query of some columns of every row that was written after a snapshot, or has been removed since.
+    """Return the query of some columns of every row that was written or deleted after a snapshot.
 
-    A row that was replaced stands in it as it was and as it is.
+    A replaced row occurs in its old and its new state.
     """
     removed = _removed(connection, table, since)
     return f"SELECT {columns} FROM {table} WHERE snapshot_id > {since} UNION ALL SELECT {columns} FROM {removed}"
@@ -59,12 +59,12 @@ def changed_rows(connection: duckdb.DuckDBPyConnection, table: str, since: int, 
 def changed_keys(
     connection: duckdb.DuckDBPyConnection, contracts: Iterable[Contract], since: int
 ) -> pl.DataFrame | None:
-    """Return the keys of the rows of some tables that changed after a snapshot, a frame (key); None: it cannot be told."""
-    named = {contract.table: contract for contract in contracts}
-    if not is_followed(connection, named, since):
+    """Return the keys of the rows of some tables that changed after a snapshot, a frame (key); None: unknown."""
+    by_table = {contract.table: contract for contract in contracts}
+    if not is_followed(connection, by_table, since):
         return None
-    written = [table for table, last in last_changes(connection).items() if table in named and last > since]
-    queries = [changed_rows(connection, table, since, f'"{named[table].key}" AS key') for table in written]
+    changed_tables = [table for table, last in last_changes(connection).items() if table in by_table and last > since]
+    queries = [changed_rows(connection, table, since, f'"{by_table[table].key}" AS key') for table in changed_tables]
     if not queries:
         return pl.DataFrame(schema={"key": pl.String})
     return connection.sql(f"SELECT DISTINCT key FROM ({' UNION ALL '.join(queries)})").pl()
@@ -73,25 +73,25 @@ def changed_keys(
 def count_changes(
     connection: duckdb.DuckDBPyConnection, contract: Contract, since: int, content: str = INPUT_HASH
 ) -> Written | None:
-    """Count what became of a table's rows after a snapshot; None: the feed cannot tell.
+    """Count a table's inserted, updated and deleted rows after a snapshot; None: unknown.
 
     Args:
         connection: To the lake.
-        contract: The table's.
+        contract: The table's contract.
         since: The snapshot.
-        content: SQL over the input hash: rows are equal where it is. A row that comes and goes counts for nothing.
+        content: SQL over the input hash; rows with equal values are equal. A row both inserted and deleted does not count.
     """
     if not is_followed(connection, [contract.table], since):
         return None
     columns = f'"{contract.key}" AS key, {content} AS content'
-    now = snapshot_id(connection)
-    if now <= since:
+    newest = snapshot_id(connection)
+    if newest <= since:
         return Written(0, 0, 0)
-    # Both feeds are read before they are filtered: DuckLake holds a condition on the snapshots of deletions against those in
-    # which the deleted rows were written. Its feed of changes joins the two, and takes twice as long as both.
-    came, went = (
+    # Both feeds are filtered after reading: DuckLake applies a snapshot condition on deletions to the snapshots in which the
+    # deleted rows were written. Its feed of changes joins the two, and takes twice as long as both.
+    inserted, deleted = (
         connection.sql(
-            f"SELECT {columns}, rowid, snapshot_id FROM {_feed(connection, kind, contract.table, since, now)}"
+            f"SELECT {columns}, rowid, snapshot_id FROM {_feed(connection, kind, contract.table, since, newest)}"
         )
         .pl()
         .filter(pl.col("snapshot_id") > since)
@@ -99,23 +99,25 @@ def count_changes(
         .unique("rowid", keep="first")
         for kind in ("insertions", "deletions")
     )
-    # Of the rows that went, the snapshot showed those that had not come after it; a row is replaced in one snapshot.
-    had_come = came.join(went, on="rowid", suffix="_gone").filter(pl.col("snapshot_id") < pl.col("snapshot_id_gone"))
-    was = went.join(had_come, on="rowid", how="anti").select("key", "content")
-    is_now = connection.sql(f"SELECT {columns} FROM {contract.table} WHERE snapshot_id > {since}").pl()
-    change = plan(is_now, was, input_hash="content")
+    # Of the deleted rows, the old state had those that were not inserted after it. A row is replaced within one snapshot.
+    transient = inserted.join(deleted, on="rowid", suffix="_gone").filter(
+        pl.col("snapshot_id") < pl.col("snapshot_id_gone")
+    )
+    previous = deleted.join(transient, on="rowid", how="anti").select("key", "content")
+    current = connection.sql(f"SELECT {columns} FROM {contract.table} WHERE snapshot_id > {since}").pl()
+    change = plan(current, previous, input_hash="content")
     return Written(change.insert.height, change.update.height, change.delete.height)
 
 
 def _removed(connection: duckdb.DuckDBPyConnection, table: str, since: int) -> str:
-    now = snapshot_id(connection)
-    if now <= since:  # the feed has no such stretch, and nothing happened in it
+    newest = snapshot_id(connection)
+    if newest <= since:  # the feed has no empty range
         return f"(FROM {table} LIMIT 0)"
-    return _feed(connection, "deletions", table, since, now)
+    return _feed(connection, "deletions", table, since, newest)
 
 
 def _feed(connection: duckdb.DuckDBPyConnection, kind: str, table: str, since: int, until: int) -> str:
     schema, name = table.split(".")
-    # It must begin at a snapshot that is there; what the watermark's own snapshot changed is told once more where it has to.
+    # The range must begin at an existing snapshot; if need be it includes the changes of `since` itself again.
     first = since + 1 if is_readable(connection, since + 1) else since
     return f"ducklake_table_{kind}('lake', {quote(schema)}, {quote(name)}, {first}, {until})"

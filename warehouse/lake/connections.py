@@ -1,6 +1,6 @@
-"""Databases: DuckDB databases kept open, with the lake that was attached to them, from one use to the next.
+"""A pool of open DuckDB databases with an attached lake.
 
-To load DuckDB's extensions and a lake's schema takes longer than most reads do.
+Loading DuckDB's extensions and a lake's schema takes longer than most reads.
 """
 
 import threading
@@ -13,21 +13,21 @@ import duckdb
 Connection = duckdb.DuckDBPyConnection
 
 _KEPT = 6
-"""How many stay open in a process: for a home and one beside it a writer, a reader, and a reader of an earlier snapshot."""
+"""Open databases in a process: for two homes a writer, a reader, and a reader of an earlier snapshot each."""
 
 
 _NONE = ""
 
 
 class Attachment(NamedTuple):
-    """Say what is attached to a database.
+    """Identify the lake attached to a database.
 
     Attributes:
         settings: Memory in GB and threads of the database.
         lake: The path of the lake's catalog; empty for none.
-        inode: That of the lake's catalog, as another file may come to lie in its place.
-        is_read_only: Whether it is for reading alone.
-        snapshot: As of when; None: as it now stands.
+        inode: The inode of the catalog, since another file may replace it.
+        is_read_only: Whether it is attached read-only.
+        snapshot: The snapshot to read; None: the newest state.
     """
 
     settings: tuple[float, int]
@@ -38,7 +38,7 @@ class Attachment(NamedTuple):
 
 
 class Databases:
-    """Hand out databases that no one else uses meanwhile."""
+    """Lend out databases, each to one user at a time."""
 
     def __init__(self) -> None:
         self._idle: list[tuple[Attachment, Connection]] = []  # longest unused first
@@ -47,61 +47,61 @@ class Databases:
     @contextmanager
     def attached(
         self,
-        wanted: Attachment,
+        attachment: Attachment,
         create: Callable[[], Connection],
         attach: Callable[[Connection], None],
         rather: Attachment | None = None,
     ) -> Iterator[Connection]:
-        """Yield a cursor of a database with the lake attached as `lake`. Its transaction is undone unless it was committed.
+        """Yield a cursor of a database with the lake attached as `lake`. Its transaction is rolled back unless committed.
 
-        A database with `rather` attached that stands idle serves as well. The database is kept for the next one to come, but
-        not after an error, nor once its configuration was locked.
+        An idle database with `rather` attached is preferred. The database returns to the pool, except after an error or once
+        its configuration is locked.
         """
         database = None if rather is None else self._take(rather)
         if database is not None and rather is not None:
-            wanted = rather
+            attachment = rather
         else:
-            database = self._take(wanted) or self._reused(wanted, attach) or _made(create, attach)
+            database = self._take(attachment) or self._reused(attachment, attach) or _create_attached(create, attach)
         try:
-            with database.cursor() as connection, _ended_at_once(connection):
+            with database.cursor() as connection, _interrupted_on_error(connection):
                 yield connection
             locked = database.execute("SELECT current_setting('lock_configuration')").fetchone()
         except BaseException:
             database.close()
             raise
         if locked == (False,):
-            self._keep(wanted, database)
+            self._keep(attachment, database)
         else:
             database.close()
 
-    def _take(self, wanted: Attachment) -> Connection | None:
-        """Return a database to which this very thing is attached."""
+    def _take(self, attachment: Attachment) -> Connection | None:
+        """Take an idle database with exactly this attachment from the pool."""
         with self._lock:
-            for place, (attachment, _) in enumerate(self._idle):
-                if attachment == wanted:
+            for place, (idle, _) in enumerate(self._idle):
+                if idle == attachment:
                     return self._idle.pop(place)[1]
         return None
 
     def detach(self, attachment: Attachment) -> None:
-        """Detach a lake from the database that was kept with it, as its catalog is to be moved."""
+        """Detach a lake from its idle database, since its catalog is about to be moved."""
         database = self._take(attachment)
         if database is not None:
             database.execute("DETACH lake")
             self._keep(attachment._replace(lake=_NONE), database)
 
-    def _reused(self, wanted: Attachment, attach: Callable[[Connection], None]) -> Connection | None:
-        """Return a database with the lake attached that had none, or where many are kept, the longest unused one."""
+    def _reused(self, attachment: Attachment, attach: Callable[[Connection], None]) -> Connection | None:
+        """Attach the lake to an idle database without one, or in a full pool to the least recently used one."""
         with self._lock:
-            alike = [each for each in self._idle if each[0].settings == wanted.settings]
+            alike = [each for each in self._idle if each[0].settings == attachment.settings]
             free = [each for each in alike if each[0].lake == _NONE]
             if not alike or not (free or len(self._idle) >= _KEPT):
                 return None
-            attachment, database = (free or alike)[0]
-            self._idle.remove((attachment, database))
-        with suppress(duckdb.Error):  # it may not leave the disk of a lake for which it ran out of memory
-            if attachment.lake != _NONE:
+            previous, database = (free or alike)[0]
+            self._idle.remove((previous, database))
+        with suppress(duckdb.Error):  # the detach may fail if the database ran out of memory
+            if previous.lake != _NONE:
                 database.execute("DETACH lake")
-            return _made(lambda: database, attach)
+            return _create_attached(lambda: database, attach)
         database.close()
         return None
 
@@ -115,8 +115,8 @@ class Databases:
 
 
 @contextmanager
-def _ended_at_once(connection: Connection) -> Iterator[None]:
-    """Interrupt what DuckDB's threads still work on after an error, such as Ctrl-C: to close would wait for its end."""
+def _interrupted_on_error(connection: Connection) -> Iterator[None]:
+    """Interrupt DuckDB's threads after an error such as Ctrl-C, since closing would wait for them."""
     try:
         yield
     except BaseException:
@@ -124,7 +124,7 @@ def _ended_at_once(connection: Connection) -> Iterator[None]:
         raise
 
 
-def _made(create: Callable[[], Connection], attach: Callable[[Connection], None]) -> Connection:
+def _create_attached(create: Callable[[], Connection], attach: Callable[[Connection], None]) -> Connection:
     database = create()
     try:
         attach(database)

@@ -1,4 +1,4 @@
-"""Verification: hold a table of the lake against every rule of its contract, in memory that does not grow with the table."""
+"""Contract check: verify every rule of a table's contract, in memory that does not grow with the table."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,20 +11,20 @@ from warehouse.contracts.rules import UNIQUE, row_schema, rules
 from warehouse.lake.lake import scalar
 
 SHOWN_KEYS = 5
-"""How many of the rows that break a rule are named."""
+"""The number of rows named per violated rule."""
 
 
 @dataclass(frozen=True)
 class Broken:
-    """Tell which rule is broken, by how many rows, and the keys of some of them."""
+    """Hold a violated rule, the number of rows that break it, and some of their keys."""
 
     rule: str
     rows: int
     keys: tuple[str, ...]
 
     def __str__(self) -> str:
-        named = ", ".join(self.keys) + (", …" if self.rows > len(self.keys) else "")
-        return f"{self.rule}: {self.rows:,} {'row' if self.rows == 1 else 'rows'} ({named})"
+        names = ", ".join(self.keys) + (", …" if self.rows > len(self.keys) else "")
+        return f"{self.rule}: {self.rows:,} {'row' if self.rows == 1 else 'rows'} ({names})"
 
 
 def verify(
@@ -33,19 +33,19 @@ def verify(
     batch_rows: int,
     since: int | None = None,
 ) -> list[Broken]:
-    """Return the rules that rows of the contract's table break; none is the healthy answer.
+    """Return the rules that rows of the contract's table break; none if the table is healthy.
 
-    With `since` only rows that were written after that snapshot of the lake: of older files no more than the keys is read.
+    With `since`, only rows written after that snapshot are checked; of older files only the keys are read.
 
-    Nulls and equal keys are counted by SQL, which reads no column twice and spills to disk; all other rules are looked at by
-    dataframely, `batch_rows` rows at a time, with only those columns that the rules need.
+    SQL counts nulls and repeated keys; it reads no column twice and can spill to disk. Dataframely checks all other rules,
+    `batch_rows` rows at a time, with only the columns that the rules need.
     """
     table = among = contract.table
     if since is not None:
         key = _quoted(contract.key)
-        needed = {contract.key, *(rule_column for rule in rules(contract) for rule_column in rule.columns)}
+        columns = {contract.key, *(rule_column for rule in rules(contract) for rule_column in rule.columns)}
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE verified AS SELECT {', '.join(map(_quoted, sorted(needed)))} FROM {table} "
+            f"CREATE OR REPLACE TEMP TABLE verified AS SELECT {', '.join(map(_quoted, sorted(columns)))} FROM {table} "
             f"WHERE snapshot_id > {since}"
         )
         among = f"(SELECT {key} FROM {table} WHERE {key} IN (SELECT {key} FROM verified))"
@@ -53,7 +53,7 @@ def verify(
     broken = [
         *_repeated(connection, contract, among),
         *_missing(connection, contract, table),
-        *_looked_at(connection, contract, table, batch_rows),
+        *_row_rule_violations(connection, contract, table, batch_rows),
     ]
     if since is not None:
         connection.execute("DROP TABLE verified")
@@ -61,7 +61,7 @@ def verify(
 
 
 def _repeated(connection: duckdb.DuckDBPyConnection, contract: Contract, table: str) -> list[Broken]:
-    """Count keys that stand more than once: of n rows with one key, n - 1 are too many."""
+    """Count repeated keys: of n rows with one key, n - 1 are too many."""
     key = _quoted(contract.key)
     count = scalar(connection, f"SELECT count({key}) - count(DISTINCT {key}) FROM {table}")
     repeated = f"{key} IN (SELECT {key} FROM {table} GROUP BY ALL HAVING count(*) > 1)"
@@ -85,8 +85,10 @@ def _distinct(key: str, table: str, condition: str) -> str:
     return f"SELECT DISTINCT {key} FROM {table} WHERE {condition}"
 
 
-def _looked_at(connection: duckdb.DuckDBPyConnection, contract: Contract, table: str, batch_rows: int) -> list[Broken]:
-    """Hold batch after batch against the rules that SQL does not answer, and add up what breaks them."""
+def _row_rule_violations(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, table: str, batch_rows: int
+) -> list[Broken]:
+    """Check the rules that SQL does not cover, batch by batch, and add up the violations."""
     schema = row_schema(contract)
     if schema is None:
         return []
@@ -96,8 +98,8 @@ def _looked_at(connection: duckdb.DuckDBPyConnection, contract: Contract, table:
         _, failure = schema.filter(_frame(batch))
         for rule, count in failure.counts().items():
             rows, keys = broken.get(rule, (0, pl.Series(dtype=pl.String)))
-            here = failure.details().filter(pl.col(rule) == "invalid")[contract.key].cast(pl.String)
-            broken[rule] = rows + count, pl.concat([keys, here]).sort().head(SHOWN_KEYS)
+            invalid_keys = failure.details().filter(pl.col(rule) == "invalid")[contract.key].cast(pl.String)
+            broken[rule] = rows + count, pl.concat([keys, invalid_keys]).sort().head(SHOWN_KEYS)
     return [Broken(rule, rows, tuple(map(str, keys))) for rule, (rows, keys) in broken.items()]
 
 

@@ -1,7 +1,7 @@
-"""The dependencies: of which sources each derived table is made, and which of its rows a changed row of a source reaches.
+"""Dependencies: the sources of each derived table, and which of its rows a changed source row affects.
 
-It is the one place that says so. What follows from it: the rows that a refresh looks at, the part of its sources that a
-table's SQL file reads, the assets' `deps`, and the order in which tables are made.
+This is their only declaration. It determines the rows that a refresh compares, the source rows that a table's SQL file
+reads, the assets' `deps`, and the build order of the tables.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,24 +10,24 @@ from dataclasses import dataclass, field, replace
 
 @dataclass(frozen=True)
 class Derivation:
-    """Say of which rows of its sources each row of a derived table is made.
+    """Map the rows of a derived table to the source rows that they are computed from.
 
-    A table has one base: a row of the table is made of one row of the base, or of several. The base's rows lead to the rows
-    of other sources that are read for them.
+    A table has one base: each row of the table is computed from one or more rows of the base. The base rows lead to the rows
+    of the other sources.
 
     Attributes:
         table: The derived table.
-        base: The source whose rows make the table's rows.
-        key: SQL over a row of the base: the key of the row that it makes, or has a part in.
-        lookups: For each further source SQL over a row of the base: the key of the row of the source that is read for it.
-        peers: SQL over a row of the base: rows of equal value are made together, None: each by itself.
-        members: Sources of which the set of keys counts for every row: one that comes or goes reaches all of them.
-        everywhere: Sources of which any changed row reaches all rows.
-        is_fitted: Whether every row is made of all of the base: a change that reaches one row reaches all.
-        target: The column of the table that `key` gives.
-        parameters: The settings of the warehouse that the table's SQL file is given.
-        transform: The module whose code has a part in the rows, beside the table's SQL file if it has one.
-        refuses: Whether rows of the base that are left out go to quarantine, found by the SQL file of `sql/quarantine/`.
+        base: The source whose rows yield the table's rows.
+        key: SQL over a base row: the key of the row that it yields or contributes to.
+        lookups: By further source, SQL over a base row: the key of the source row that is looked up.
+        peers: SQL over a base row: rows of equal value are computed together; None: each on its own.
+        members: Sources whose set of keys affects every row: an added or deleted key affects all rows.
+        everywhere: Sources of which any changed row affects all rows.
+        is_fitted: Whether every row depends on the whole base, so that any change affects all rows.
+        target: The column of the table that holds `key`.
+        parameters: The warehouse settings that the table's SQL file takes.
+        transform: The module that computes rows in Python, in addition to the SQL file if there is one.
+        refuses: Whether the base rows left out are quarantined, by the SQL file in `sql/quarantine/`.
     """
 
     table: str
@@ -45,12 +45,12 @@ class Derivation:
 
     @property
     def is_one_to_one(self) -> bool:
-        """Tell whether `key` is the base's own key, so that each row is made of one row of the base."""
+        """Tell whether `key` is the base's own key, so that each row comes from one base row."""
         return self.key == "key"
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Return all tables that the table is made of, the base first."""
+        """Return all source tables, the base first."""
         return (self.base, *self.lookups, *self.members, *self.everywhere)
 
 
@@ -115,10 +115,10 @@ DERIVATIONS = {
         ),
     )
 }
-"""Every derived table of the lake, in an order in which they can be made."""
+"""Every derived table of the lake, in a valid build order."""
 
 
 def derivations(feature_views: Iterable[str] = ()) -> dict[str, Derivation]:
-    """Return the derivations in a lake with some tables of time-series features, named as `timeseries.prices`."""
+    """Return the derivations in a lake with some time-series tables, with names such as `timeseries.prices`."""
     pairs = DERIVATIONS["training.point_in_time"]
     return DERIVATIONS | {pairs.table: replace(pairs, everywhere=(*pairs.everywhere, *sorted(feature_views)))}

@@ -1,7 +1,7 @@
-"""Incremental refresh: which rows of a derived table its sources may have changed since its watermark, and only those.
+"""Incremental refresh: recompute only the rows of a derived table that its sources may have changed since its watermark.
 
-A table's watermark moves in the transaction that writes its rows. So what a refresh still has to do follows from the lake
-alone, whoever wrote to it, in whatever order, and whenever a process was killed.
+A table's watermark moves in the transaction that writes its rows. The lake alone therefore determines the pending rows,
+independent of who wrote to it, in which order, and when a process was killed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,23 +24,23 @@ from warehouse.lake.watermarks import Progress, RunMarks, Watermark
 from warehouse.settings import WarehouseSettings
 
 MOST_DIRTY, FEW = 0.3, 1_000
-"""The largest share of a table's rows that are looked at one by one, if they are not few: beyond it to compare all is faster."""
+"""Above this share of a table's rows, and this count, a comparison of all rows is faster than one by key."""
 
 CONTRACT = "contract"
-"""The name of the check that each table of the lake has: every row keeps its contract."""
+"""The name of the check that every lake table has: every row satisfies the contract."""
 
-_MECHANISM = "1"  # to be raised when rows are hashed or compared in another way
+_MECHANISM = "1"  # raise it when the hashing or comparison of rows changes
 
 
 @dataclass(frozen=True)
 class Pending:
-    """Say which rows of a derived table have to be made again.
+    """Name the rows of a derived table that have to be recomputed.
 
     Attributes:
-        keys: Their keys, a frame (key); None: those of all rows.
-        since: The snapshot up to which the sources were followed; None where all rows are looked at.
-        is_own: Whether a row of the base that has to be read was itself written after that snapshot.
-        is_behind: Whether anything was written to the sources since, or the code is another: the watermark has to move.
+        keys: The keys of the rows, a frame (key); None: all rows.
+        since: The snapshot up to which the sources were followed; None if all rows are compared.
+        is_own: Whether every base row to read was written after that snapshot.
+        is_behind: Whether the sources or the code changed since, so that the watermark has to move.
     """
 
     keys: pl.DataFrame | None
@@ -50,19 +50,19 @@ class Pending:
 
     @property
     def is_nothing(self) -> bool:
-        """Tell whether no row has to be made again."""
+        """Tell whether no row has to be recomputed."""
         return self.keys is not None and self.keys.is_empty()
 
     def base_rows(self, key: str) -> str:
-        """Return the SQL condition of the base's rows that the pending rows are made of."""
+        """Return the SQL condition that selects the base rows behind the pending rows."""
         if self.keys is None:
             return "true"
-        # Rows written since a snapshot lie in files of their own: no older file is opened.
+        # Rows written since a snapshot are in separate files, so that no older file is opened.
         return f"snapshot_id > {self.since}" if self.is_own else f"{key} IN (FROM dirty_keys)"
 
 
 def made_by(derivation: Derivation, settings: WarehouseSettings) -> str:
-    """Return the digest of all that decides a table's rows, given its sources: code, contract, settings, versions."""
+    """Return the digest of everything but the sources that determines a table's rows: code, contract, settings, versions."""
     parts = [repr(derivation), CONTRACTS[derivation.table].version, _MECHANISM, duckdb.__version__]
     names = [name for name in (derivation.table, _refusals(derivation)) if tables.source_file(name)]
     parts += [sql_digest(tables.sql(name)) for name in names]
@@ -73,7 +73,7 @@ def made_by(derivation: Derivation, settings: WarehouseSettings) -> str:
 
 
 def parameters(derivation: Derivation, settings: WarehouseSettings) -> dict[str, object]:
-    """Return the settings that a table's SQL file is given, by name."""
+    """Return the settings that a table's SQL file takes as parameters, by name."""
     return {name: getattr(settings, name) for name in derivation.parameters}
 
 
@@ -86,31 +86,31 @@ def following(
     *,
     whole: bool = False,
 ) -> Iterator[Pending]:
-    """Yield what of a table is pending, and move its watermark once that was written.
+    """Yield the pending rows of a table, and move its watermark once they are written.
 
     Args:
-        connection: To the lake, in the transaction that is to write the rows; nothing was written in it yet.
+        connection: To the lake, in the transaction that will write the rows, before its first write.
         derivation: The table.
-        made_by: The digest of what decides its rows.
-        marks: The watermarks of the run, whose transaction it is; None: that of the table is written with its rows.
+        made_by: The digest that `made_by` returns.
+        marks: The watermarks of the run that owns the transaction; None: the table's watermark is written with its rows.
         whole: Compare all rows, whatever the watermark says.
     """
     snapshot = snapshot_id(connection)
-    found = pending(connection, derivation, made_by, marks)
+    pending_rows = pending(connection, derivation, made_by, marks)
     if whole:
-        found = Pending(None, is_behind=found.is_behind)
-    yield found
+        pending_rows = Pending(None, is_behind=pending_rows.is_behind)
+    yield pending_rows
     mark = Watermark(snapshot, made_by)
-    if found.is_behind and marks is not None:
+    if pending_rows.is_behind and marks is not None:
         marks.move(derivation.table, mark)
-    elif found.is_behind:
+    elif pending_rows.is_behind:
         watermarks.write(connection, {derivation.table: mark})
 
 
 def pending(
     connection: duckdb.DuckDBPyConnection, derivation: Derivation, made_by: str, marks: RunMarks | None = None
 ) -> Pending:
-    """Return what of a table its sources may have changed since its watermark."""
+    """Return the rows of a table that its sources may have changed since its watermark."""
     progress = Progress.read(connection, marks)
     mark = progress.marks.get(derivation.table)
     if mark is None or mark.made_by != made_by:
@@ -133,12 +133,12 @@ def lagging(progress: Progress, derivations: Mapping[str, Derivation], settings:
 
 
 def check_key(table: str, check: str) -> str:
-    """Return the key of the watermark of a check: a check that passed has followed the table that it looks at."""
+    """Return the watermark key of a check: a check that passed has followed its table."""
     return f"{table} {check}"
 
 
 def checked_until(connection: duckdb.DuckDBPyConnection, progress: Progress, contract: Contract) -> int | None:
-    """Return the snapshot up to which every row of a table was seen to keep its contract; None where that is not known."""
+    """Return the snapshot up to which every row of a table satisfies its contract; None if unknown."""
     mark = progress.marks.get(check_key(contract.table, CONTRACT))
     if mark is None or mark.made_by != contract.version:
         return None
@@ -146,7 +146,7 @@ def checked_until(connection: duckdb.DuckDBPyConnection, progress: Progress, con
 
 
 def sources_of(key: str, derivations: Mapping[str, Derivation]) -> tuple[str, ...]:
-    """Return the tables whose rows the watermark of a key follows; none for a check of more than a table's own rows."""
+    """Return the tables that the watermark of a key follows; none for a check of more than a table's own rows."""
     if key in derivations:
         return derivations[key].sources
     table, _, check = key.partition(" ")
@@ -161,35 +161,35 @@ def refresh(
     *,
     whole: bool = False,
 ) -> tuple[Plan, int]:
-    """Bring a table up to date by its SQL file, with what of its base goes to quarantine.
+    """Refresh a table by its SQL file, and quarantine the refused rows of its base.
 
     Returns:
-        What was written, and how many rows the table now has in quarantine.
+        The changes, and the number of the table's rows now in quarantine.
     """
     derivation, contract = DERIVATIONS[table], CONTRACTS[table]
     values = parameters(derivation, settings)
     change = Plan.empty()
     tables.ensure(connection, contract)
-    with following(connection, derivation, made_by(derivation, settings), marks, whole=whole) as found:
-        if not found.is_nothing:
-            source = restricted(connection, derivation, tables.sql(table), found)
-            where = "true" if found.keys is None else f'"{derivation.target}" IN (FROM dirty_keys)'
+    with following(connection, derivation, made_by(derivation, settings), marks, whole=whole) as pending_rows:
+        if not pending_rows.is_nothing:
+            source = restricted(connection, derivation, tables.sql(table), pending_rows)
+            where = "true" if pending_rows.keys is None else f'"{derivation.target}" IN (FROM dirty_keys)'
             change = tables.refresh_by(connection, contract, source, values, where)
             if derivation.refuses:
-                # To look for what is left out takes more than the base's own rows: a text may stand in any query.
+                # The search for refused rows needs more than the base's own rows: any query may have the same text.
                 refused = tables.sql(_refusals(derivation))
-                if found.keys is not None:
-                    refused = restrict(connection, refused, {derivation.base: found.base_rows(derivation.key)})
-                quarantine.replace(connection, table, connection.sql(refused).pl(), found.keys)
+                if pending_rows.keys is not None:
+                    refused = restrict(connection, refused, {derivation.base: pending_rows.base_rows(derivation.key)})
+                quarantine.replace(connection, table, connection.sql(refused).pl(), pending_rows.keys)
     return change, quarantine.count(connection, table) if derivation.refuses else 0
 
 
-def restricted(connection: duckdb.DuckDBPyConnection, derivation: Derivation, sql: str, found: Pending) -> str:
-    """Return a query of a table's rows so that it reads no more of the sources than the pending rows are made of."""
-    if found.keys is None:
+def restricted(connection: duckdb.DuckDBPyConnection, derivation: Derivation, sql: str, pending_rows: Pending) -> str:
+    """Restrict a query of a table's rows to the source rows behind the pending rows."""
+    if pending_rows.keys is None:
         return sql
-    connection.register("dirty_keys", found.keys)
-    conditions = {derivation.base: found.base_rows(derivation.key)}
+    connection.register("dirty_keys", pending_rows.keys)
+    conditions = {derivation.base: pending_rows.base_rows(derivation.key)}
     for source, expression in derivation.lookups.items():
         if source in tables_read(sql):
             key = CONTRACTS[source].key
@@ -202,7 +202,7 @@ def _refusals(derivation: Derivation) -> str:
 
 
 def _dirty(connection: duckdb.DuckDBPyConnection, derivation: Derivation, since: int, changed: list[str]) -> Pending:
-    """Return the rows that the changed sources reach."""
+    """Return the rows that the changed sources affect."""
     base, key = derivation.base, derivation.key
     queries = []
     if base in changed:
@@ -212,11 +212,11 @@ def _dirty(connection: duckdb.DuckDBPyConnection, derivation: Derivation, since:
             queries.append(f"SELECT {key} AS key FROM {base} WHERE {derivation.peers} IN ({peers})")
     for source, expression in derivation.lookups.items():
         if source in changed:
-            read = change_feed.changed_rows(connection, source, since, f'"{CONTRACTS[source].key}" AS key')
-            queries.append(f"SELECT {key} AS key FROM {base} WHERE {expression} IN ({read})")
+            lookup_keys = change_feed.changed_rows(connection, source, since, f'"{CONTRACTS[source].key}" AS key')
+            queries.append(f"SELECT {key} AS key FROM {base} WHERE {expression} IN ({lookup_keys})")
     for source in set(changed) & set(derivation.members):
-        written = change_feed.count_changes(connection, CONTRACTS[source], since)
-        if written is None or written.inserted or written.deleted:
+        counts = change_feed.count_changes(connection, CONTRACTS[source], since)
+        if counts is None or counts.inserted or counts.deleted:
             return Pending(None)
     if not queries:
         return Pending(_NO_KEYS, since)

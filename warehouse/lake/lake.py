@@ -29,12 +29,12 @@ _NAME_CHARS = 60
 _LOG = logging.getLogger("stockroom")
 _BUSY_S = 60.0
 WIDE_STREAM = "SET streaming_buffer_size = '64MB'"
-"""What lets a connection's threads read on while the one that fetches deals with a batch: by default they soon wait for it."""
+"""Lets DuckDB's threads read ahead while the caller processes a batch; with the default buffer they soon wait for it."""
 _DATABASES = Databases()
 
 
 class Lake:
-    """Open the lake for reading (any number at once, never waiting) or for writing (one at a time)."""
+    """Open the lake for reading (concurrently, without waiting) or for writing (one writer at a time)."""
 
     def __init__(self, root: Path, settings: WarehouseSettings | None = None) -> None:
         self.root = root
@@ -46,24 +46,24 @@ class Lake:
 
     @property
     def exists(self) -> bool:
-        """Tell whether there is a lake here: its catalog appears whole or not at all."""
+        """Tell whether the lake exists; its catalog is created atomically."""
         return self.catalog.exists()
 
     def require(self) -> None:
-        """Refuse to go on where no lake is.
+        """Refuse a missing lake.
 
         Raises:
-            WarehouseError: Nothing was ever written here.
+            WarehouseError: The lake does not exist.
         """
         if not self.exists:
             raise WarehouseError(f"no data in {self.root.parent}", "bring some in with: stockroom build --raw DIR")
 
     @contextmanager
     def reading(self, snapshot: int | None = None, *, is_sealed: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Yield a connection to the newest state, or to the state as of `snapshot`; it cannot write.
+        """Yield a read-only connection to the newest state, or to the state as of `snapshot`.
 
-        All its statements see one state, whatever is written meanwhile. A sealed connection has a database of
-        its own, with the lake attached for reading alone, as statements that are not our own need it.
+        All its statements see one state, whatever is written meanwhile. A sealed connection is for statements from users: it
+        has its own database, with the lake attached read-only.
 
         Raises:
             WarehouseError: The lake is empty, or has no such snapshot.
@@ -79,7 +79,7 @@ class Lake:
 
     @contextmanager
     def comparing(self, before: int, after: int) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Yield a read-only connection to the state as of `after`; that as of `before` stands beside it as `earlier`.
+        """Yield a read-only connection to the state as of `after`, with the state as of `before` attached as `earlier`.
 
         Raises:
             WarehouseError: The lake is empty, or has no such snapshot.
@@ -91,10 +91,10 @@ class Lake:
 
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Yield a connection inside one transaction: committed as a whole at the end, or rolled back on any error.
+        """Yield a connection in one transaction, which is committed at the end or rolled back on any error.
 
-        An exclusive lock is held from before the transaction begins, since concurrent DuckLake writers corrupt catalogs.
-        A transaction that changes nothing writes no snapshot.
+        An exclusive lock covers the whole transaction, since concurrent DuckLake writers corrupt catalogs. A transaction
+        without changes writes no snapshot.
         """
         with exclusive_lock(self.root / "write.lock", self.settings.lock_timeout_s):
             self.data.mkdir(exist_ok=True)
@@ -111,17 +111,17 @@ class Lake:
                     raise
 
     def snapshot(self) -> int:
-        """Return the id of the newest snapshot, 0 for an empty lake."""
+        """Return the id of the newest snapshot; 0 for an empty lake."""
         if not self.exists:
             return 0
-        # By SQLite itself, in a tenth of the time that DuckLake's own function takes.
+        # A direct SQLite query takes a tenth of the time of DuckLake's function.
         address = f"{self._readable_catalog().absolute().as_uri()}?mode=rw"
         with closing(sqlite3.connect(address, timeout=_BUSY_S, uri=True)) as catalog:
             ((newest,),) = catalog.execute("SELECT max(snapshot_id) FROM ducklake_snapshot")
         return int(newest)
 
     def scratch(self) -> duckdb.DuckDBPyConnection:
-        """Return a connection beside the lake, for work on other files: the lake's settings, nothing attached."""
+        """Return a connection with the lake's settings and nothing attached, for work on other files."""
         connection = connect(*self._limits)
         self._spill_here(connection)
         return connection
@@ -138,52 +138,52 @@ class Lake:
     def _attached(
         self, *, read_only: bool = False, snapshot: int | None = None, is_sealed: bool = False
     ) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Yield a connection to the lake inside a transaction, from a database that no one else uses meanwhile.
+        """Yield a connection to the lake in a transaction, from a database without other users.
 
-        One that can write serves for reading too, unless it has to be sealed: it knows the lake's schema already.
+        A writable database is reused for reading unless it has to be sealed, since it has already loaded the lake's schema.
         """
         catalog = self._readable_catalog() if read_only else self.catalog
         inode = catalog.stat().st_ino
-        wanted = Attachment(self._limits, str(self.catalog.absolute()), inode, read_only, snapshot)
-        rather = None if snapshot is not None or is_sealed else wanted._replace(is_read_only=False)
-        if rather is not None and self.is_to_be_written:
-            wanted = rather
+        attachment = Attachment(self._limits, str(self.catalog.absolute()), inode, read_only, snapshot)
+        shared = None if snapshot is not None or is_sealed else attachment._replace(is_read_only=False)
+        if shared is not None and self.is_to_be_written:
+            attachment = shared
 
         def attach_here(database: duckdb.DuckDBPyConnection) -> None:
             self._spill_here(database)
-            options = ("READ_ONLY",) if wanted.is_read_only else ()
+            options = ("READ_ONLY",) if attachment.is_read_only else ()
             attach(database, catalog, self.data, *options, snapshot=snapshot)
 
-        with _DATABASES.attached(wanted, lambda: connect(*self._limits), attach_here, rather) as connection:
+        with _DATABASES.attached(attachment, lambda: connect(*self._limits), attach_here, shared) as connection:
             connection.execute(f"BEGIN TRANSACTION{' READ ONLY' if read_only and not is_sealed else ''}")
             connection.execute("USE lake")
             yield connection
 
     def _readable_catalog(self) -> Path:
-        """Return the catalog, or a copy where nothing may be written: even a reader of SQLite makes files beside it."""
+        """Return the catalog, or a copy if the directory is read-only: even a reader of SQLite creates files next to it."""
         is_ours = is_writable(self.root) and os.access(self.catalog, os.W_OK)
         return self.catalog if is_ours else sqlite_copy(self.catalog)
 
     def _create(self) -> None:
-        """Make the catalog under another name first: who is killed meanwhile leaves no half-made one."""
+        """Create the catalog under another name and rename it, so that a killed process leaves no partial one."""
         draft = self.root / "draft.sqlite"
         for leftover in self.root.glob(f"{draft.name}*"):
             leftover.unlink()
-        wanted = Attachment(self._limits, str(self.catalog.absolute()), 0, is_read_only=False, snapshot=None)
-        with _DATABASES.attached(wanted, lambda: connect(*self._limits), lambda it: attach(it, draft, self.data)):
+        attachment = Attachment(self._limits, str(self.catalog.absolute()), 0, is_read_only=False, snapshot=None)
+        with _DATABASES.attached(attachment, lambda: connect(*self._limits), lambda it: attach(it, draft, self.data)):
             pass
-        _DATABASES.detach(wanted)
+        _DATABASES.detach(attachment)
         draft.rename(self.catalog)
 
 
 def connect(memory_gb: float, threads: int = 0) -> duckdb.DuckDBPyConnection:
-    """Return an in-memory connection; `threads` 0 means one for each core. It can open lakes once `attach` was called."""
+    """Return a connection to a new in-memory database; `threads` 0 means one per core. Call `attach` to open a lake."""
     connection = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
     connection.execute(f"SET memory_limit = '{memory_gb}GB'")
-    # GLOBAL, as what is set for a session is not set for its cursors.
+    # GLOBAL, since cursors do not inherit session settings.
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
     connection.execute("SET enable_progress_bar = false")
-    # DuckDB takes frames and tables of this very transaction for small, and would compare every point with every event.
+    # DuckDB underestimates frames and tables of the current transaction, and would compare every point with every event.
     connection.execute("SET GLOBAL asof_loop_join_threshold = 0")
     if threads:
         connection.execute(f"SET threads = {threads}")
@@ -198,10 +198,10 @@ def attach(
     snapshot: int | None = None,
     name: str = "lake",
 ) -> None:
-    """Attach a lake under a name, reading its files from `data` wherever the catalog thinks they are.
+    """Attach a lake under a name, with its files in `data`, whatever path the catalog records.
 
     Raises:
-        WarehouseError: It has no such snapshot.
+        WarehouseError: The lake has no such snapshot.
     """
     for extension in _EXTENSIONS:
         connection.execute(f"LOAD {quote(_extension(extension))}")
@@ -232,7 +232,7 @@ def snapshot_id(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def scalar(connection: duckdb.DuckDBPyConnection, sql: str, parameters: object = None) -> int:
-    """Return the one integer that a query answers with."""
+    """Return the single integer in a query's result."""
     row = connection.execute(sql, parameters).fetchone()
     if row is None:
         raise WarehouseError(f"the query answered with no row: {sql}")
@@ -240,22 +240,22 @@ def scalar(connection: duckdb.DuckDBPyConnection, sql: str, parameters: object =
 
 
 def quote(text: str) -> str:
-    """Return `text` as an SQL string literal, for the statements that take no bound values."""
+    """Return `text` as an SQL string literal, for statements that take no bound values."""
     return "'" + text.replace("'", "''") + "'"
 
 
 @contextmanager
 def exclusive_lock(path: Path, timeout_s: float) -> Iterator[None]:
-    """Hold an exclusive lock on a file; the kernel frees it when the process ends, however it ends.
+    """Hold an exclusive lock on a file; the kernel releases it when the process ends for any reason.
 
-    The file names the process that holds it. Who waits for longer than a second logs once for whom.
+    The file names the process with the lock. A process that waits longer than a second logs that name once.
 
     Raises:
-        WarehouseError: Another process still held it after `timeout_s` seconds, or the file may not be written.
+        WarehouseError: Another process still has the lock after `timeout_s` seconds, or the file may not be written.
     """
     require_writable(path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
-    began, is_told = time.monotonic(), False
+    began, was_logged = time.monotonic(), False
     with path.open("a+") as file:
         while True:
             try:
@@ -268,8 +268,8 @@ def exclusive_lock(path: Path, timeout_s: float) -> Iterator[None]:
                         f"{path} is held by another process for more than {timeout_s:g} s: {_holder(file)}",
                         "wait for its run to end",
                     ) from None
-                if waited > _TELL_AFTER_S and not is_told:
-                    is_told = True
+                if waited > _TELL_AFTER_S and not was_logged:
+                    was_logged = True
                     _LOG.warning("waiting for %s, which holds %s; at most %s s", _holder(file), path, f"{timeout_s:g}")
                 time.sleep(_POLL_S)
         file.truncate(0)
@@ -279,7 +279,7 @@ def exclusive_lock(path: Path, timeout_s: float) -> Iterator[None]:
 
 
 def _holder(file: TextIO) -> str:
-    """Return which process holds a lock, as it wrote itself into the file."""
+    """Return the name of the process with the lock, as recorded in the file."""
     file.seek(0)
     return file.read().strip() or "another process"
 
@@ -296,11 +296,11 @@ def _no_snapshot(snapshot: int) -> WarehouseError:
 
 @functools.cache
 def _extension(name: str) -> str:
-    """Return the path of an extension that its PyPI package carries, or the bare name of one that DuckDB installed."""
+    """Return the path of an extension from its PyPI package, or else install it and return its name."""
     spec = importlib.util.find_spec(f"duckdb_extension_{name}")
     if spec is not None and spec.submodule_search_locations:
-        found = next(Path(spec.submodule_search_locations[0]).rglob(f"{name}.duckdb_extension"), None)
-        if found is not None:
-            return str(found)
+        path = next(Path(spec.submodule_search_locations[0]).rglob(f"{name}.duckdb_extension"), None)
+        if path is not None:
+            return str(path)
     duckdb.install_extension(name)
     return name

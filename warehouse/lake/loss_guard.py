@@ -1,4 +1,4 @@
-"""Losses: what a run may take out of a table, refused beyond a share of it."""
+"""Loss guard: refuse a run that would remove too large a share of a table's rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,17 +17,17 @@ _NEEDED = {
     "staging.products": "without products there is nothing to search",
 }
 GUARDED = tuple(_NEEDED)
-"""The tables that no run may empty, nor take most of away without being asked to.
+"""The tables that no run may empty, nor remove most rows from without permission.
 
-Sources are a note on queries that nothing rests on, so that raw.sources may be emptied.
+Nothing depends on raw.sources, so it may be emptied.
 """
 
 
 @dataclass(frozen=True)
 class Loss:
-    """Tell what would become of a table: how many rows it has, how many of them would go, and how many it would have.
+    """Count a table's rows before a run, those that the run would remove, and those after it.
 
-    `cause` names the files, or the step. `rules` says how many rows broke each rule.
+    `cause` names the files or the step. `rules` counts the rows that broke each rule.
     """
 
     table: str
@@ -39,45 +39,45 @@ class Loss:
 
 
 def refuse_empty(loss: Loss) -> None:
-    """Refuse to leave a guarded table without a row, whatever is allowed: no run could end in a release.
+    """Refuse to empty a guarded table, even if losses are allowed: no release would be possible.
 
     Raises:
-        WarehouseError: It names the cause, the rows that the table has, and the rules that refused rows.
+        WarehouseError: The table would be empty; the message names the cause, the row count and the violated rules.
     """
     if loss.table in GUARDED and not loss.after:
         had = f"none of the {loss.before:,} rows of {loss.table}" if loss.before else f"{loss.table} without a row"
         raise WarehouseError(
-            f"{loss.cause} would leave {had}{_told(loss)}",
+            f"{loss.cause} would leave {had}{_refusal_note(loss)}",
             f"{_NEEDED[loss.table]}, so this is always refused; bring a file with rows that keep the rules",
         )
 
 
 def refuse_loss(loss: Loss, max_share: float, allowed: bool = False) -> None:
-    """Refuse to take more than a share of its rows from a guarded table unless that is `allowed`, and to leave it empty.
+    """Refuse to remove more than a share of a guarded table's rows unless `allowed`, and always refuse to empty it.
 
     Raises:
-        WarehouseError: It names the cause, the rows, the rules that refused rows, and the way through.
+        WarehouseError: Too many rows would go; the message names the cause, the counts, the violated rules and the override.
     """
     refuse_empty(loss)
     if loss.table in GUARDED and loss.gone > max_share * loss.before and not allowed:
         raise WarehouseError(
-            f"{loss.cause} would take {loss.gone:,} of the {loss.before:,} rows out of {loss.table}{_told(loss)}",
+            f"{loss.cause} would take {loss.gone:,} of the {loss.before:,} rows out of {loss.table}{_refusal_note(loss)}",
             f"more than the share {max_share:g} (setting warehouse.max_loss_share) goes only with --allow-loss "
             "(in the UI: allow_loss: true)",
         )
 
 
-def _told(loss: Loss) -> str:
-    return f"; rows refused: {told_rules(loss.rules)}" if loss.rules else ""
+def _refusal_note(loss: Loss) -> str:
+    return f"; rows refused: {rule_summary(loss.rules)}" if loss.rules else ""
 
 
 def require_judged_products(
     products_file: Path, products: pl.DataFrame, judgements_file: Path, judgements: pl.DataFrame
 ) -> None:
-    """Refuse judgements of which none is of a product that is there, given the (key) of both tables as they will be.
+    """Refuse judgements that are all of unknown products; both frames hold the (key) of a table after the run.
 
     Raises:
-        WarehouseError: It names both files, and a product of each.
+        WarehouseError: No judged product is known; the message names both files, and a product of each.
     """
     judged = judgements.select(key=pl.col("key").str.replace(":[^:]*:", ":"))  # locale:query_id:product_id
     if judged.join(products, on="key", how="semi").is_empty():
@@ -90,10 +90,10 @@ def require_judged_products(
 
 
 def require_judgements(connection: duckdb.DuckDBPyConnection) -> None:
-    """Refuse to go on to a model without a judgement that can be used.
+    """Refuse to train a model without judgements.
 
     Raises:
-        WarehouseError: staging.judgements has no row; it says what became of those that came in.
+        WarehouseError: staging.judgements is empty; the message counts the raw rows and the violated rules.
     """
     if tables.count(connection, "staging.judgements"):
         return
@@ -102,18 +102,18 @@ def require_judgements(connection: duckdb.DuckDBPyConnection) -> None:
         "SELECT rule, count(*) FROM quarantine.rows WHERE \"table\" IN ('raw.judgements', 'staging.queries', "
         "'staging.judgements') GROUP BY rule"
     ).fetchall()
-    told = f"; rows refused: {told_rules(dict(refused))}" if refused else ""
+    note = f"; rows refused: {rule_summary(dict(refused))}" if refused else ""
     raise WarehouseError(
-        f"none of the {raw:,} rows of raw.judgements can be used{told}",
+        f"none of the {raw:,} rows of raw.judgements can be used{note}",
         "without judgements nothing can be trained or measured; bring in judgements of products that are there",
     )
 
 
 class Losses:
-    """Follow which rows that tables had when a transaction began are gone, whatever several files did to them since."""
+    """Track which rows that tables had at the start of a transaction are gone, over the changes of several files."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Follow what the connection's transaction does."""
+        """Track the transaction of a connection."""
         self._connection = connection
         self._before: dict[str, int] = {}
         self._gone: dict[str, pl.DataFrame] = {}
@@ -121,40 +121,40 @@ class Losses:
 
     @property
     def tables(self) -> list[str]:
-        """Return the tables that were followed."""
+        """Return the tracked tables."""
         return list(self._before)
 
     def follow(self, table: str, change: Plan) -> None:
-        """Take into account what is about to be done to a table."""
+        """Record the changes that are about to be made to a table."""
         if table not in self._before:
             self._before[table] = tables.count(self._connection, table)
         none = change.delete.clear()
-        gone, new = self._gone.get(table, none), self._new.get(table, none)
+        removed, new = self._gone.get(table, none), self._new.get(table, none)
         deleted, inserted = change.delete, change.insert
-        self._gone[table] = pl.concat([gone, deleted.join(new, on="key", how="anti")]).join(
+        self._gone[table] = pl.concat([removed, deleted.join(new, on="key", how="anti")]).join(
             inserted, on="key", how="anti"
         )
-        self._new[table] = pl.concat([new, inserted.join(gone, on="key", how="anti")]).join(
+        self._new[table] = pl.concat([new, inserted.join(removed, on="key", how="anti")]).join(
             deleted, on="key", how="anti"
         )
 
     def refuse(self, causes: Mapping[str, str], max_share: float, allowed: bool) -> None:
-        """Refuse what is gone of a table by now if that is too much; `causes` names for each table what took it out.
+        """Refuse the losses of each tracked table, as `refuse_loss` does; `causes` names the cause by table.
 
         Raises:
             WarehouseError: As `refuse_loss`.
         """
         for table, before in self._before.items():
-            if gone := self._gone[table].height:
+            if removed := self._gone[table].height:
                 after = tables.count(self._connection, table)
-                refuse_loss(Loss(table, causes[table], before, gone, after), max_share, allowed)
+                refuse_loss(Loss(table, causes[table], before, removed, after), max_share, allowed)
 
 
 def rule_counts(violations: pl.DataFrame) -> dict[str, int]:
-    """Return how many times each rule was broken, by name, of violations (key, rule, row)."""
+    """Return the number of violations (key, rule, row) by rule name."""
     return dict(sorted(violations["rule"].value_counts().iter_rows()))
 
 
-def told_rules(rules: Mapping[str, int]) -> str:
-    """Return the rules that were broken and how often, most often first."""
+def rule_summary(rules: Mapping[str, int]) -> str:
+    """Return the violated rules with their counts as text, the most frequent first."""
     return ", ".join(f"{rule} {rows:,}" for rule, rows in sorted(rules.items(), key=lambda item: (-item[1], item[0])))

@@ -1,4 +1,4 @@
-"""The quarantine: what each table refused, reconciled like any other table."""
+"""The quarantine: the refused rows of each table, reconciled like any other table."""
 
 import duckdb
 import polars as pl
@@ -18,9 +18,9 @@ def replace(
     violations: pl.DataFrame,
     stale: pl.DataFrame | None = None,
 ) -> Plan:
-    """Make the quarantine of `table` hold the violations (key, rule, row), one row for each violated rule.
+    """Replace the quarantined rows of `table` by the violations (key, rule, row), one row per violated rule.
 
-    With `stale` (a column key) only what is there under these keys gives way; without it, all of the table's rows do.
+    With `stale` (a column key) only the rows with these keys are replaced, without it all of the table's rows.
     """
     tables.ensure(connection, CONTRACT)
     current = connection.execute(
@@ -53,22 +53,25 @@ def add(
     violations: pl.DataFrame,
     settled: pl.DataFrame,
 ) -> Plan:
-    """Put violations (key, rule, row) beside what the quarantine of `table` holds, each once.
+    """Add violations (key, rule, row) to the quarantine of `table`, each once.
 
-    What it holds under the keys of `settled`, on which a good row has had the last word, goes.
+    Rows with the keys in `settled`, which now have a valid row, are removed.
     """
     tables.ensure(connection, CONTRACT)
-    spoken = pl.concat([violations.select("key"), settled.select("key")]).unique()
-    connection.register("spoken", spoken)
-    found = connection.execute(
-        f'SELECT key, rule, row, {INPUT_HASH} FROM {CONTRACT.table} WHERE "table" = ? AND key IN (FROM spoken)', [table]
+    affected_keys = pl.concat([violations.select("key"), settled.select("key")]).unique()
+    connection.register("affected_keys", affected_keys)
+    existing = connection.execute(
+        f'SELECT key, rule, row, {INPUT_HASH} FROM {CONTRACT.table} WHERE "table" = ? AND key IN (FROM affected_keys)',
+        [table],
     ).pl()
-    connection.unregister("spoken")
-    kept = found.join(settled, on="key", how="anti")
+    connection.unregister("affected_keys")
+    remaining = existing.join(settled, on="key", how="anti")
     new = (
-        violations.with_columns(pl.lit("").alias(INPUT_HASH)).join(kept, on=["key", "rule", "row"], how="anti").unique()
+        violations.with_columns(pl.lit("").alias(INPUT_HASH))
+        .join(remaining, on=["key", "rule", "row"], how="anti")
+        .unique()
     )
-    return replace(connection, table, pl.concat([kept, new.select(kept.columns)]), stale=spoken)
+    return replace(connection, table, pl.concat([remaining, new.select(remaining.columns)]), stale=affected_keys)
 
 
 def hashes(connection: duckdb.DuckDBPyConnection, table: str) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Reconciliation: the one mechanism that moves change from an input to what is derived from it."""
+"""Reconciliation: the one mechanism that carries changes from inputs to derived rows."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ import polars as pl
 
 @dataclass(frozen=True)
 class Plan:
-    """Name what has to happen so that the current rows become the desired ones.
+    """Name the changes that turn the current rows into the desired ones.
 
-    Each frame has one column, `key`; no key stands in two of them.
+    Each frame has one column, `key`; no key is in two of them.
     """
 
     insert: pl.DataFrame
@@ -18,22 +18,22 @@ class Plan:
 
     @classmethod
     def empty(cls) -> "Plan":
-        """Return the plan by which nothing happens."""
+        """Return the plan without changes."""
         return cls(*(pl.DataFrame(schema={"key": pl.String}) for _ in range(3)))
 
     @property
     def upsert(self) -> pl.DataFrame:
-        """Return the keys whose rows must be made anew."""
+        """Return the keys whose rows must be written."""
         return pl.concat([self.insert, self.update])
 
     @property
     def stale(self) -> pl.DataFrame:
-        """Return the keys whose present rows must go: those to update and those to delete."""
+        """Return the keys whose present rows must be removed: those to update and those to delete."""
         return pl.concat([self.update, self.delete])
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether nothing has to happen."""
+        """Tell whether there are no changes."""
         return not (self.insert.height or self.update.height or self.delete.height)
 
     @property
@@ -43,14 +43,14 @@ class Plan:
 
 
 def plan(desired: pl.DataFrame, current: pl.DataFrame, key: str = "key", input_hash: str = "input_hash") -> Plan:
-    """Compare what should be with what is, by key and by the hash of the inputs that a row was made from.
+    """Compare the desired with the current rows, by key and by input hash.
 
-    It keeps no state: after a crash the same comparison finds what is left to do. Both frames need unique, non-null keys.
+    The comparison has no state: after a crash it finds the remaining changes. Both frames need unique, non-null keys.
     """
-    wanted = desired.select(key=key, wanted=input_hash)
-    present = current.select(key=key, present=input_hash)
-    both = wanted.join(present, on="key", how="full", coalesce=True)
-    new, gone = pl.col("present").is_null(), pl.col("wanted").is_null()
-    changed = pl.col("wanted") != pl.col("present")
-    insert, update, delete = (both.lazy().filter(mask).select("key") for mask in (new, changed, gone))
+    desired_hashes = desired.select(key=key, desired=input_hash)
+    current_hashes = current.select(key=key, current=input_hash)
+    joined = desired_hashes.join(current_hashes, on="key", how="full", coalesce=True)
+    is_new, is_stale = pl.col("current").is_null(), pl.col("desired").is_null()
+    is_changed = pl.col("desired") != pl.col("current")
+    insert, update, delete = (joined.lazy().filter(mask).select("key") for mask in (is_new, is_changed, is_stale))
     return Plan(*pl.collect_all([insert, update, delete]))

@@ -1,4 +1,4 @@
-"""SQL as DuckDB's own parser reads it: where a query names a table, and what of its text matters."""
+"""SQL parse trees from DuckDB's own parser: the tables in a query, and a digest without comments and formatting."""
 
 import functools
 import hashlib
@@ -14,10 +14,10 @@ _PLACES = ("query_location",)
 
 
 def restrict(connection: duckdb.DuckDBPyConnection, sql: str, conditions: Mapping[str, str]) -> str:
-    """Return a query so that it reads of some tables only the rows for which a condition holds.
+    """Return a query restricted to the rows of some tables for which a condition holds.
 
-    For each table a temporary view of those rows is made, and the query names the view where it named the table. The view
-    is `temp."schema.table"`: the condition of a later table may ask it.
+    Each table gets a temporary view of those rows, `temp."schema.table"`, which replaces the table in the query. The
+    conditions of later tables may use the view.
 
     Raises:
         WarehouseError: The query does not read one of the tables.
@@ -41,14 +41,14 @@ def tables_read(sql: str) -> set[str]:
 
 @functools.cache
 def sql_digest(sql: str) -> str:
-    """Return 16 hex digits that change when a query does, whatever its comments and line breaks."""
+    """Return 16 hex digits that identify a query, independent of comments and line breaks."""
     parsed = json.dumps(_without_places(_parsed(sql)), sort_keys=True)
     return hashlib.sha256(parsed.encode()).hexdigest()[:16]
 
 
 @functools.cache
 def _tables(sql: str) -> frozenset[tuple[int, str]]:
-    """Return the byte at which each table stands in a query, with its name."""
+    """Return the byte offset and the name of each table in a query."""
     return frozenset(
         (node["query_location"], f"{node['schema_name']}.{node['table_name']}")
         for node in _nodes(_parsed(sql))

@@ -1,4 +1,4 @@
-"""The takeover: tables of one lake made equal to those of another, row by row and whatever their hashes say."""
+"""Table sync: make tables of one lake equal to those of another, by their full content, whatever their hashes say."""
 
 from collections.abc import Iterable, Iterator
 
@@ -13,7 +13,7 @@ from warehouse.lake.reconcile import plan
 from warehouse.lake.tables import Written
 
 RAW_TABLES = ("raw.products", "raw.judgements", "raw.sources", "raw.files", "raw.deltas", "raw.events")
-"""What a replay fills from files."""
+"""The tables that a replay fills from files."""
 
 DERIVED_TABLES = (
     "quarantine.rows",
@@ -28,21 +28,21 @@ DERIVED_TABLES = (
     "features.queries",
     "features.pairs",
 )
-"""What follows from it."""
+"""The tables that are derived from them."""
 
 
 def sync(lake: Lake, rebuilt: Lake, names: Iterable[str] = (*RAW_TABLES, *DERIVED_TABLES)) -> dict[str, Written]:
-    """Make tables equal to those of a rebuilt lake in one transaction; return how each that differed was changed.
+    """Make tables equal to those of a rebuilt lake in one transaction; return the counts of changes by changed table.
 
-    Rows are compared by their whole content. Where none differs nothing is written.
+    Rows are compared by their full content. Without differences nothing is written.
     """
     changed = {}
     with rebuilt.reading() as source, lake.writing() as connection:
         for contract in map(CONTRACTS.__getitem__, names):
             if tables.exists(source, contract.table):
-                written = _sync(source, connection, contract, lake.settings.batch_rows)
-                if any(written):
-                    changed[contract.table] = written
+                counts = _sync(source, connection, contract, lake.settings.batch_rows)
+                if any(counts):
+                    changed[contract.table] = counts
     return changed
 
 
@@ -63,7 +63,7 @@ def _sync(
 
 
 def _contents(connection: duckdb.DuckDBPyConnection, contract: Contract) -> pl.DataFrame:
-    """Return (key, input_hash) by key, the hash being that of all that stands in the row; where a key has two rows, none."""
+    """Return (key, input_hash); the hash covers the row's full content, and is empty for a repeated key."""
     columns = ", ".join(f'"{name}"' for name in (*contract.columns, INPUT_HASH))
     return connection.sql(
         f"SELECT key, CASE WHEN count(*) = 1 THEN any_value(md5(to_json(content)::VARCHAR)) ELSE '' END AS {INPUT_HASH} "

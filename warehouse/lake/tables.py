@@ -1,4 +1,4 @@
-"""Tables of the lake: made from their contract, filled by reconciliation, known by a fingerprint of their content."""
+"""Lake tables: created from their contract, filled by reconciliation, identified by a fingerprint of their content."""
 
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
@@ -14,11 +14,11 @@ from warehouse.lake.reconcile import Plan, plan
 
 _INPUT_HASH_MEANING = "hash of the inputs that the row was made from"
 HASHES = {"key": pl.String, INPUT_HASH: pl.String}
-"""The columns of a frame that says of rows what they were made from."""
+"""Schema of a frame that maps row keys to input hashes."""
 
 
 _KEPT = ("raw", "quarantine", "evaluation", "monitoring", "registry.snapshots", "registry.changes")
-"""Schemas and tables that are not derived: what came in, what was refused, what was measured, and the history."""
+"""Schemas and tables that are not derived: raw input, quarantine, measurements and history."""
 
 
 _RENAMED = {
@@ -27,7 +27,7 @@ _RENAMED = {
     "stale": "late",
     **{f"{name}_catalogue_rank": f"{name}_catalog_rank" for name in ("model", "encoder", "bm25", "random", "previous")},
 }
-"""Columns of homes of format 2 by their name of then."""
+"""Present column names by their name in homes of format 2."""
 
 
 class Written(NamedTuple):
@@ -39,12 +39,12 @@ class Written(NamedTuple):
 
 
 def data_version(rows: int, total: int) -> str:
-    """Return the data version of a table of so many rows whose hashes add up to `total`, which is taken modulo 2^128."""
+    """Return the data version for a row count and a sum of row hashes, which is taken modulo 2^128."""
     return f"{rows}-{total % (1 << 128):032x}"
 
 
 def rows_of(version: str) -> int:
-    """Return the number of rows that a table of this data version has."""
+    """Return the row count in a data version."""
     return int(version.split("-")[0])
 
 
@@ -53,66 +53,66 @@ EMPTY = data_version(0, 0)
 
 
 def ensure(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
-    """Create the contract's table, with its meanings as comments, or bring its columns in line with the contract.
+    """Create the contract's table, with its meanings as comments, or align the table's columns with the contract.
 
-    A derived table is dropped where a column has another type: it is made again. The rows of any other table are converted,
-    and columns that the contract no longer has stay.
+    If a column type differs, a derived table is dropped and recreated, and the rows of any other table are converted.
+    Columns that the contract no longer declares are dropped from derived tables only.
 
     Raises:
         WarehouseError: A value of a table that is not derived cannot be converted.
     """
     schema = contract.table.split(".")[0]
-    wanted = _wanted(contract)
-    found = _renamed(connection, contract.table, wanted, _found(connection, contract.table))
-    present = {column: kind for column, kind, _ in found}
-    other = [column for column, kind in wanted.items() if present.get(column, kind) != kind]
+    declared = _declared_types(contract)
+    columns_found = _rename_columns(connection, contract.table, declared, _present_columns(connection, contract.table))
+    present = {column: kind for column, kind, _ in columns_found}
+    other = [column for column, kind in declared.items() if present.get(column, kind) != kind]
     if other and is_derived(contract.table):
         connection.execute(f"DROP TABLE {contract.table}")
         present = {}
     elif other:
-        _convert(connection, contract, {column: wanted[column] for column in other})
+        _convert(connection, contract, {column: declared[column] for column in other})
     if not present:
-        columns = ", ".join(f'"{column}" {kind}' for column, kind in wanted.items())
+        columns = ", ".join(f'"{column}" {kind}' for column, kind in declared.items())
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         connection.execute(f"CREATE TABLE {contract.table} ({columns})")
         connection.execute(f"COMMENT ON TABLE {contract.table} IS {quote(contract.description)}")
-    comments = {column: comment for column, _, comment in found if column in present and column not in other}
-    for column, kind in wanted.items():
+    comments = {column: comment for column, _, comment in columns_found if column in present and column not in other}
+    for column, kind in declared.items():
         if present and column not in present:
             connection.execute(f'ALTER TABLE {contract.table} ADD COLUMN "{column}" {kind}')
         meaning = _INPUT_HASH_MEANING if column == INPUT_HASH else contract.meaning(column)
         if comments.get(column) != meaning:
             connection.execute(f'COMMENT ON COLUMN {contract.table}."{column}" IS {quote(meaning)}')
     if is_derived(contract.table):
-        for column in present.keys() - wanted.keys():
+        for column in present.keys() - declared.keys():
             connection.execute(f'ALTER TABLE {contract.table} DROP COLUMN "{column}"')
 
 
-def _renamed(
+def _rename_columns(
     connection: duckdb.DuckDBPyConnection,
     table: str,
-    wanted: Mapping[str, str],
-    found: list[tuple[str, str, str | None]],
+    declared: Mapping[str, str],
+    present: list[tuple[str, str, str | None]],
 ) -> list[tuple[str, str, str | None]]:
-    """Give columns of an earlier format their present name, and return the table's columns."""
-    names = {column for column, _, _ in found}
+    """Rename the columns of an earlier format, and return the table's columns."""
+    names = {column for column, _, _ in present}
     for old, new in _RENAMED.items():
-        if old in names and new in wanted and new not in names:
+        if old in names and new in declared and new not in names:
             connection.execute(f'ALTER TABLE {table} RENAME COLUMN "{old}" TO "{new}"')
-            found = [(new if column == old else column, kind, comment) for column, kind, comment in found]
-    return found
+            present = [(new if column == old else column, kind, comment) for column, kind, comment in present]
+    return present
 
 
 def is_derived(table: str) -> bool:
-    """Tell whether a table can be made again from others or from files at hand; what came in or was measured cannot."""
+    """Tell whether a table can be rebuilt from other tables or local files; raw input and measurements cannot."""
     return table.split(".")[0] not in _KEPT and table not in _KEPT
 
 
 def _convert(connection: duckdb.DuckDBPyConnection, contract: Contract, types: Mapping[str, str]) -> None:
-    """Give columns of a table other types, and its rows with them."""
+    """Convert columns of a table to other types."""
     for column, kind in types.items():
-        lost = f'"{column}" IS NOT NULL AND TRY_CAST("{column}" AS {kind}) IS NULL'
-        rows = scalar(connection, f"SELECT count(*) FROM {contract.table} WHERE {lost}")
+        is_inconvertible = f'"{column}" IS NOT NULL AND TRY_CAST("{column}" AS {kind}) IS NULL'
+        rows = scalar(connection, f"SELECT count(*) FROM {contract.table} WHERE {is_inconvertible}")
         if rows:
             raise WarehouseError(
                 f"{rows:,} values of {contract.table}.{column} in this home cannot become {kind}, as this version keeps them",
@@ -127,16 +127,16 @@ def _convert(connection: duckdb.DuckDBPyConnection, contract: Contract, types: M
 
 
 def no_rows(contract: Contract) -> pl.DataFrame:
-    """Return a frame of the contract's columns without a row, which may stand for any of their types."""
+    """Return an empty frame of the contract's columns, typed null so that it casts to any type."""
     return pl.DataFrame(schema=dict.fromkeys(contract.columns, pl.Null))
 
 
-def _wanted(contract: Contract) -> dict[str, str]:
+def _declared_types(contract: Contract) -> dict[str, str]:
     return {column: contract.sql_type(column) for column in contract.columns} | {INPUT_HASH: "VARCHAR"}
 
 
-def _found(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, str, str | None]]:
-    """Return name, type and comment of each column that a table has."""
+def _present_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, str, str | None]]:
+    """Return the name, type and comment of each column of a table."""
     return connection.execute(
         "SELECT column_name, data_type, comment FROM duckdb_columns() "
         "WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?",
@@ -145,20 +145,20 @@ def _found(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str,
 
 
 def exists(connection: duckdb.DuckDBPyConnection, table: str, catalog: str = "lake") -> bool:
-    """Tell whether the lake, or the catalog of that name, has the table."""
+    """Tell whether a catalog, by default the lake, has the table."""
     # Not duckdb_tables(), which counts the rows of every table.
-    found = "SELECT count(*) FROM duckdb_columns() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
-    return scalar(connection, found, [catalog, *table.split(".")]) > 0
+    query = "SELECT count(*) FROM duckdb_columns() WHERE database_name = ? AND schema_name = ? AND table_name = ?"
+    return scalar(connection, query, [catalog, *table.split(".")]) > 0
 
 
 def columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
-    """Return the columns that a table of the lake has, none if it is not there."""
+    """Return the columns of a lake table; empty if the table does not exist."""
     schema, name = table.split(".")
-    found = (
+    query = (
         "SELECT column_name FROM duckdb_columns() WHERE database_name = 'lake' AND schema_name = ? AND table_name = ? "
         "ORDER BY column_index"
     )
-    return [column for (column,) in connection.execute(found, [schema, name]).fetchall()]
+    return [column for (column,) in connection.execute(query, [schema, name]).fetchall()]
 
 
 def hashes(connection: duckdb.DuckDBPyConnection, contract: Contract, where: str = "true") -> pl.DataFrame:
@@ -173,31 +173,31 @@ def write(
     current: pl.DataFrame,
     batches: Iterable[pl.DataFrame],
 ) -> Written:
-    """Take out the stale rows and put in the batches, which hold the rows of `change.upsert` (or fewer: refused ones).
+    """Delete the stale rows and insert the batches: the rows of `change.upsert`, without refused ones.
 
-    `current` (key, input_hash) are the rows that the table has, or those of them that may be stale.
+    `current` (key, input_hash) holds the table's rows, or at least those that may be stale.
     """
-    gone = take_out(connection, contract, change.stale, current)
-    written = updated = 0
+    removed = take_out(connection, contract, change.stale, current)
+    row_count = update_count = 0
     columns = ", ".join(f'"{column}"' for column in (*contract.columns, INPUT_HASH))
     for batch in batches:
         if batch.height:  # named, not registered: a registered frame would stay in memory until the transaction ends
             connection.execute(f"INSERT INTO {contract.table} BY NAME SELECT {columns} FROM batch")
-            written += batch.height
-            updated += batch.join(gone, left_on=contract.key, right_on="key", how="semi").height
-    return Written(written - updated, updated, gone.height - updated)
+            row_count += batch.height
+            update_count += batch.join(removed, left_on=contract.key, right_on="key", how="semi").height
+    return Written(row_count - update_count, update_count, removed.height - update_count)
 
 
 def take_out(
     connection: duckdb.DuckDBPyConnection, contract: Contract, stale: pl.DataFrame, current: pl.DataFrame
 ) -> pl.DataFrame:
-    """Take out the rows under some keys (a frame, key), and return which of `current` (key, input_hash) they were."""
-    gone = current.join(stale, on="key", how="semi")
-    if gone.height:
-        connection.register("stale_keys", gone)
+    """Delete the rows with the keys in `stale` (key), and return the rows of `current` (key, input_hash) that were deleted."""
+    removed = current.join(stale, on="key", how="semi")
+    if removed.height:
+        connection.register("stale_keys", removed)
         connection.execute(f'DELETE FROM {contract.table} WHERE "{contract.key}" IN (SELECT key FROM stale_keys)')
         connection.unregister("stale_keys")
-    return gone
+    return removed
 
 
 def refresh(
@@ -205,7 +205,7 @@ def refresh(
     contract: Contract,
     parameters: Mapping[str, object] | None = None,
 ) -> Plan:
-    """Run the table's SQL file and reconcile the table with its answer; a row's input hash is the hash of its content."""
+    """Run the table's SQL file and reconcile the table with its result; a row's input hash is the hash of its content."""
     return _reconcile(connection, contract, sql(contract.table), parameters)
 
 
@@ -216,7 +216,7 @@ def refresh_by(
     parameters: Mapping[str, object] | None = None,
     where: str = "true",
 ) -> Plan:
-    """Reconcile the rows for which `where` holds with what a query of the table's columns answers with."""
+    """Reconcile the rows for which `where` holds with the result of a query of the table's columns."""
     return _reconcile(connection, contract, source, parameters, where)
 
 
@@ -227,9 +227,9 @@ def refresh_from(
     where: str = "true",
 ) -> Plan:
     """Reconcile the rows of the table for which the SQL condition `where` holds with a frame of its columns."""
-    connection.register("given", frame)
-    change = _reconcile(connection, contract, "SELECT * FROM given", None, where)
-    connection.unregister("given")
+    connection.register("frame_rows", frame)
+    change = _reconcile(connection, contract, "SELECT * FROM frame_rows", None, where)
+    connection.unregister("frame_rows")
     return change
 
 
@@ -245,7 +245,7 @@ def _reconcile(
     answer = f"WITH typed AS (SELECT {columns} FROM ({source})) SELECT *, md5(to_json(typed)::VARCHAR) AS {INPUT_HASH} FROM typed"
     bound = dict(parameters or {}) or None
     current = hashes(connection, contract, where)
-    if where == "true" and current.is_empty():  # the first time there is nothing to compare with: no row is held
+    if where == "true" and current.is_empty():  # an empty table needs no comparison, so no row is kept in memory
         connection.execute(f"INSERT INTO {contract.table} BY NAME {answer}", bound)
         desired = hashes(connection, contract)
         change = plan(desired, current)
@@ -273,7 +273,7 @@ def sql(table: str) -> str:
 
 
 def source_file(table: str) -> str | None:
-    """Return the path of a table's SQL file in the source, None for a table that no SQL file makes."""
+    """Return the path of a table's SQL file in the source tree; None if the table has none."""
     path = _sql_path(table)
     return "/".join(("warehouse", *path)) if files("warehouse").joinpath(*path).is_file() else None
 
@@ -284,14 +284,13 @@ def _sql_path(table: str) -> tuple[str, str, str]:
 
 
 def fingerprint(connection: duckdb.DuckDBPyConnection, contract: Contract, where: str = "true") -> str:
-    """Return the data version of a table, or of those rows for which `where` holds, in hex.
+    """Return the data version of a table, or of the rows for which `where` holds, in hex.
 
-    It is the row count and the sum of the rows' MD5 hashes modulo 2^128.
-
-    A row's hash is that of "key input_hash", read as a little-endian number. Equal content gives the equal fingerprint
-    whatever the order of rows, the snapshot or the version of DuckDB.
+    The version is the row count and the sum of the rows' MD5 hashes modulo 2^128. A row's hash is the MD5 of
+    "key input_hash", read as a little-endian number. Equal content gives an equal fingerprint, independent of row order,
+    snapshot and DuckDB version.
     """
-    rows, high, low = connection.execute(  # the halves are summed apart, as the sum of whole hashes has no type
+    rows, high, low = connection.execute(  # the halves are summed separately: no type holds the sum of whole hashes
         "SELECT count(*), coalesce(sum((hash >> 64)::HUGEINT), 0), coalesce(sum((hash & $half)::HUGEINT), 0) FROM "
         f"(SELECT md5_number(concat(\"{contract.key}\", ' ', {INPUT_HASH})) AS hash FROM {contract.table} WHERE {where})",
         {"half": (1 << 64) - 1},
@@ -305,17 +304,14 @@ def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
 
 
 def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Return the number of rows of every table in the lake, by name, as its newest snapshot has them.
-
-    The catalog knows them: no table is asked.
-    """
+    """Return the row count of every lake table in the newest snapshot, by name; read from the catalog alone."""
     return dict(connection.execute(sql("ducklake.row_counts")).fetchall())
 
 
 def ever_filled(connection: duckdb.DuckDBPyConnection, catalog: str = "lake") -> set[str]:
-    """Return the tables that ever had a row; what the present transaction did counts for nothing.
+    """Return the tables that ever had a row, without the changes of the present transaction.
 
-    The others are empty. To ask them takes DuckLake, which has no statistics of them, three times as long as to ask a full one.
+    All other tables are empty. DuckLake has no statistics of them, so a query of one takes three times as long.
     """
     rows = connection.execute(sql("ducklake.ever_filled").replace("_metadata_lake", f"_metadata_{catalog}"))
     return {name for (name,) in rows.fetchall()}

@@ -1,4 +1,4 @@
-"""Integrity: counts of what must not be there; zero everywhere is the healthy answer."""
+"""Consistency: counts of violations across stores; all are zero in a healthy home."""
 
 import duckdb
 import polars as pl
@@ -13,7 +13,7 @@ _SAMPLE = 100  # products, and queries, that are compared
 
 
 def leaked_queries(connection: duckdb.DuckDBPyConnection) -> int:
-    """Count the distinct query strings that stand both in test and outside of it, in one locale."""
+    """Count the distinct query texts that occur both in the test split and outside it, in the same locale."""
     return scalar(connection, tables.sql("integrity.leaked_queries"))
 
 
@@ -27,36 +27,36 @@ def catalog_differences(
 ) -> tuple[int, int]:
     """Count the products of a snapshot without a vector in a version of a table, and the vectors without a product.
 
-    Where all other keys were the same before, those `among` a frame (key) are enough to look at, if there are as many
-    vectors as products.
+    If all other keys matched before, only the keys in `among` (key) are compared, provided that there are as many vectors
+    as products.
     """
     with home.lake.reading(snapshot) as connection:
         if among is not None and home.vectors.count(vector_table, version) == tables.count(
             connection, "features.products"
         ):
             connection.register("keys_among", among)
-            wanted = connection.sql("SELECT key FROM features.products WHERE key IN (FROM keys_among)").pl()
-            stored = home.vectors.current(vector_table, among, version=version).select("key")
+            product_keys = connection.sql("SELECT key FROM features.products WHERE key IN (FROM keys_among)").pl()
+            vector_keys = home.vectors.current(vector_table, among, version=version).select("key")
         else:
-            wanted = connection.sql("SELECT key FROM features.products").pl()
-            stored = pl.DataFrame({"key": pl.Series(home.vectors.read(vector_table, version, ["key"])["key"])})
-    missing = wanted.join(stored, on="key", how="anti").height
-    return missing, stored.join(wanted, on="key", how="anti").height
+            product_keys = connection.sql("SELECT key FROM features.products").pl()
+            vector_keys = pl.DataFrame({"key": pl.Series(home.vectors.read(vector_table, version, ["key"])["key"])})
+    missing_count = product_keys.join(vector_keys, on="key", how="anti").height
+    return missing_count, vector_keys.join(product_keys, on="key", how="anti").height
 
 
 def online_differences(home: Home, release: Release) -> dict[str, list[str]]:
-    """Return, by entity, what the online table says otherwise than the lake does at the release's snapshot.
+    """Return, by entity, the differences between the online table and the lake at the release's snapshot.
 
-    Compares the number of keys, and all features of a sample of them, which the snapshot decides: other ones for another.
+    Compares the number of keys, and all features of a sample of keys, drawn with the snapshot as the seed.
     """
-    found: dict[str, list[str]] = {}
+    differences: dict[str, list[str]] = {}
     with home.lake.reading(release.snapshot) as connection:
         for entity in offline_store.ENTITIES:
-            wanted, keys = offline_store.counted_sample(connection, entity, _SAMPLE, release.snapshot)
+            expected_count, keys = offline_store.counted_sample(connection, entity, _SAMPLE, release.snapshot)
             expected = offline_store.decoded(connection, entity, keys)
             stored = home.online.rows(entity, release.snapshot, keys["key"].to_list())
-            found[entity] = [key for key, row in zip(keys["key"], stored, strict=True) if row != expected[key]]
-            there = home.online.count(entity, release.snapshot)
-            if there != wanted:
-                found[entity].append(f"{there} keys, not {wanted}")
-    return found
+            differences[entity] = [key for key, row in zip(keys["key"], stored, strict=True) if row != expected[key]]
+            count = home.online.count(entity, release.snapshot)
+            if count != expected_count:
+                differences[entity].append(f"{count} keys, not {expected_count}")
+    return differences

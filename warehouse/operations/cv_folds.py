@@ -16,7 +16,7 @@ TABLE = CONTRACTS["evaluation.folds"]
 
 @dataclass(frozen=True)
 class FoldHome(RecomputedHome):
-    """A recomputed home that keeps its models to itself: a fold's model answers no search."""
+    """A recomputed home with its own models: a fold's model answers no search."""
 
     @property
     def models(self) -> Path:
@@ -32,7 +32,8 @@ class FoldHome(RecomputedHome):
 def hold_out(lake: Lake, fold: int, folds: int) -> None:
     """Make the queries of one fold (from 1) the test split of `staging.queries`, and all others train.
 
-    The hash is of locale and folded text, so that equal texts are held out together; its other half carves validation.
+    The folds are by a hash of locale and folded text, so that equal texts are held out together. The other half of the hash
+    selects the validation queries.
 
     Raises:
         WarehouseError: There are fewer than two folds, or this one is not among them.
@@ -44,13 +45,13 @@ def hold_out(lake: Lake, fold: int, folds: int) -> None:
 
 
 def record(lake: Lake, measured: pl.DataFrame, folds: int, snapshot: int) -> None:
-    """Keep what the folds came to, in place of what an earlier call kept.
+    """Replace the recorded metrics of the folds.
 
     Args:
-        lake: the home's lake; nothing is written if the numbers are those that it holds.
+        lake: The home's lake; nothing is written if the metrics are equal.
         measured: fold (0: pooled), locale, ranker, metric, value, low, high, queries.
-        folds: in how many parts the queries were divided.
-        snapshot: the as-of point whose raw tables were divided.
+        folds: The number of folds.
+        snapshot: The checkpoint whose raw tables were divided.
     """
     key = pl.format("{}:{}:{}:{}", "fold", "locale", "ranker", "metric")
     rows = measured.with_columns(key=key, folds=pl.lit(folds), snapshot=pl.lit(snapshot)).select(*TABLE.columns)

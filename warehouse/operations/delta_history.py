@@ -1,4 +1,4 @@
-"""The delta history: every delta file that came in, and what searchers and SQL saw of it."""
+"""The delta history: every applied delta file, and since when SQL and searches show it."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from warehouse.lake import tables
 
 
 def delta_history(home: Home) -> list[dict[str, Any]]:
-    """Return the journal of deltas, oldest first: the columns of raw.deltas, and what searchers and SQL saw of each file.
+    """Return the journal of deltas, oldest first: the columns of raw.deltas, and `as_of` and `release` of each file.
 
-    `as_of` is the as-of point at which a run first ended with the file in the lake, None before that; `release` the first
-    release made from it or after it, None where searchers see no difference yet.
+    `as_of` is the first checkpoint with the file in the lake, None before that. `release` is the first release with the
+    file, None before that.
     """
     if not home.lake.exists:
         return []

@@ -1,4 +1,4 @@
-"""Incoming: the folder that delta files are dropped into, and what becomes of each file there."""
+"""Inbox: sort the delta files in the incoming folder."""
 
 import os
 from contextlib import suppress
@@ -20,14 +20,14 @@ from warehouse.lake.tables import exists
 DONE, FAILED = "done", "failed"
 REASON = ".reason.txt"
 UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".swp", "~")
-"""Endings of names under which programs write what they rename when it is whole; so is a dot at the beginning."""
+"""Name endings of unfinished files, which programs rename once they are complete; a leading dot marks one too."""
 
 _CHECK_MEMORY_GB = 1.0
 _CHECK_ROWS = 10_000
 
 
 class _State(NamedTuple):
-    """What tells one content of a path from another and that a move to a folder beside it does not change."""
+    """Identify the content of a path; a move within the file system does not change it."""
 
     device: int
     inode: int
@@ -37,7 +37,7 @@ class _State(NamedTuple):
 
 @dataclass(frozen=True)
 class Dropped:
-    """A file in the folder, as it was when it was looked at; `changed_ns` is set by the kernel at any change."""
+    """A file in the folder at the time of listing; the kernel sets `changed_ns` at any change."""
 
     path: Path
     state: _State
@@ -46,24 +46,24 @@ class Dropped:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Tell which files wait in the folder: those that are `whole`, in the order in which they come in, and the others."""
+    """List the files in the folder: the `whole` ones in order of ingestion, and the others."""
 
     whole: tuple[Dropped, ...] = ()
     unsettled: tuple[Dropped, ...] = ()
 
     @property
     def digest(self) -> str:
-        """Return a short name of the whole files: 16 hex digits of the hash of their names, sizes and times, in order."""
-        told = [(file.path.name, *file.state, file.changed_ns) for file in self.whole]
-        return sha256(repr(told).encode()).hexdigest()[:16]
+        """Return 16 hex digits of the hash of the names, sizes and times of the whole files, in order."""
+        states = [(file.path.name, *file.state, file.changed_ns) for file in self.whole]
+        return sha256(repr(states).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class Sorting:
-    """Tell what became of the files in the folder.
+    """Hold the files in the folder by outcome.
 
-    `batch` are those that a run has to bring in, in order. `done` and `failed` (name: reason) have been moved there,
-    `unsettled` may still be written. All but `batch` by name.
+    `batch` are the files to ingest, in order. `done` and `failed` (reason by name) were moved to those folders. `unsettled`
+    may still be written to. All but `batch` are names.
     """
 
     batch: tuple[DeltaFile, ...] = ()
@@ -73,51 +73,51 @@ class Sorting:
 
 
 def candidates(folder: Path) -> list[Dropped]:
-    """Return the files that were dropped, in the order in which they come in: last written first to last, then by name.
+    """Return the files in order of ingestion, by modification time, then by name.
 
-    Hidden files, temporary names and folders are none.
+    Hidden files, temporary names and folders are excluded.
     """
-    found = []
+    files = []
     with suppress(FileNotFoundError):
         for path in folder.iterdir():
             if path.name.startswith(".") or path.name.endswith(UNFINISHED):
                 continue
-            with suppress(FileNotFoundError):  # taken away meanwhile, or a link to nothing
-                told = path.stat()
-                if S_ISREG(told.st_mode):
-                    found.append(Dropped(path, _state(told), told.st_ctime_ns))
-    return sorted(found, key=lambda file: (file.state.mtime_ns, file.path.name))
+            with suppress(FileNotFoundError):  # removed meanwhile, or a broken link
+                stat = path.stat()
+                if S_ISREG(stat.st_mode):
+                    files.append(Dropped(path, _state(stat), stat.st_ctime_ns))
+    return sorted(files, key=lambda file: (file.state.mtime_ns, file.path.name))
 
 
-def _state(told: os.stat_result) -> _State:
-    return _State(told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns)
+def _state(stat: os.stat_result) -> _State:
+    return _State(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
 
 def waiting(folder: Path, settle_s: float) -> Waiting:
-    """Return the files that wait, by their names, sizes and times alone: none is read.
+    """Return the waiting files, by their names, sizes and times alone, without reading them.
 
-    A file is whole when it has been untouched for `settle_s` seconds by the clock of its own file system (its change
-    time, which no program can set back), and is open for writing in no process that may be looked into.
+    A file is whole if its change time, which no program can set back, is at least `settle_s` seconds old by the clock of
+    its own file system, and if no visible process has it open for writing.
     """
     dropped = candidates(folder)
     if not dropped:
         return Waiting()
-    now, written = _now_ns(folder), _open_for_writing({(file.state.device, file.state.inode) for file in dropped})
+    now_ns, open_files = _now_ns(folder), _open_for_writing({(file.state.device, file.state.inode) for file in dropped})
     whole = tuple(
         file
         for file in dropped
-        if (now - file.changed_ns) / 1e9 >= settle_s and (file.state.device, file.state.inode) not in written
+        if (now_ns - file.changed_ns) / 1e9 >= settle_s and (file.state.device, file.state.inode) not in open_files
     )
     return Waiting(whole, tuple(file for file in dropped if file not in whole))
 
 
 def sort_incoming(home: Home, settle_s: float) -> Sorting:
-    """Move what came in before to done/ and what is no delta to failed/, and tell what a run has to bring in.
+    """Move ingested files to done/ and invalid ones to failed/, and return the files to ingest.
 
-    A file is left until it is whole: see `waiting`. Each is checked by itself and read to its end. One that came in before,
-    by name and hash, is done once a run that had it has published.
+    Only whole files are sorted: see `waiting`. Each is checked by itself and read to its end. A file is done once a run that
+    ingested it, by name and hash, has published.
 
-    The caller keeps other runs and other callers away meanwhile.
+    The caller excludes other runs and other callers meanwhile.
     """
     files = waiting(home.incoming, settle_s)
     published = _published(home) if files.whole else set()
@@ -143,7 +143,7 @@ def sort_incoming(home: Home, settle_s: float) -> Sorting:
 
 
 def _now_ns(folder: Path) -> int:
-    """Return the time by the folder's own clock, which may be a file server's, in nanoseconds."""
+    """Return the time by the clock of the folder's file system, maybe a file server's, in nanoseconds."""
     probe = folder / ".clock"
     probe.touch()
     os.utime(probe)
@@ -151,16 +151,16 @@ def _now_ns(folder: Path) -> int:
 
 
 def _open_for_writing(files: set[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Return which of the files (device, inode) a process has open for writing; those of other users stay unseen."""
-    found = set()
+    """Return the files (device, inode) that a process has open for writing; processes of other users are invisible."""
+    open_files = set()
     for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it ended, or is not ours to look into
+        with suppress(OSError):  # it ended, or belongs to another user
             for number in os.listdir(process / "fd"):
                 with suppress(OSError):
-                    told = os.stat(process / "fd" / number)
-                    if (told.st_dev, told.st_ino) in files and _is_written(process / "fdinfo" / number):
-                        found.add((told.st_dev, told.st_ino))
-    return found
+                    stat = os.stat(process / "fd" / number)
+                    if (stat.st_dev, stat.st_ino) in files and _is_written(process / "fdinfo" / number):
+                        open_files.add((stat.st_dev, stat.st_ino))
+    return open_files
 
 
 def _is_written(info: Path) -> bool:
@@ -168,12 +168,12 @@ def _is_written(info: Path) -> bool:
     return bool(int(flags, 8) & os.O_ACCMODE)
 
 
-@lru_cache(maxsize=1024)  # files may wait for long, and are looked at every few seconds
+@lru_cache(maxsize=1024)  # files may wait for long, and are checked every few seconds
 def _checked(file: Dropped) -> DeltaFile:
-    """Return the delta file once it is known to be one, to be readable to its end, and to have a row that can be taken in.
+    """Return the delta file after a check that it is a delta, readable to its end, and has at least one valid row.
 
     Raises:
-        WarehouseError: It is not; names the file and the hint.
+        WarehouseError: The check failed; the message names the file and the hint.
     """
     (delta,) = check_deltas([file.path])
     check_rows(delta, _CHECK_ROWS, _CHECK_MEMORY_GB)
@@ -181,10 +181,10 @@ def _checked(file: Dropped) -> DeltaFile:
 
 
 def _published(home: Home) -> set[tuple[str, str]]:
-    """Return name and hash of every delta file that a run has brought in and published, or seen to change nothing."""
+    """Return the name and hash of every delta file whose run has published, or has ended without a change."""
     if not home.lake.exists:
         return set()
-    # A point is older than its release by a moment, and the run may have been killed in it.
+    # A checkpoint is slightly older than its release, and the run may have been killed in between.
     ended = (point for point in points(home.lake)[::-1] if home.journal.has_ended_since(point.run_id, "releases.live"))
     newest = next(ended, None)
     with home.lake.reading() as connection:
@@ -195,7 +195,7 @@ def _published(home: Home) -> set[tuple[str, str]]:
 
 
 def move(file: Dropped, place: str, reason: str = "") -> bool:
-    """Move a file and put the reason beside it; leave it, and return False, where its path holds something else by now."""
+    """Move a file and write the reason next to it; return False, without a move, if the path has other content by now."""
     folder = file.path.parent / place
     folder.mkdir(exist_ok=True)
     target = _free(folder, file.path.name)
@@ -209,12 +209,12 @@ def move(file: Dropped, place: str, reason: str = "") -> bool:
         return False
     if _state(target.stat()) == file.state:
         return True
-    target.rename(file.path)  # what was dropped under this name a moment ago has its own turn
+    target.rename(file.path)  # a newer file under this name waits for the next pass
     return False
 
 
 def _free(folder: Path, name: str) -> Path:
-    """Return a path for a name that nothing in the folder has: `a.jsonl`, then `a.2.jsonl` and so on."""
+    """Return an unused path in the folder for a name: `a.jsonl`, then `a.2.jsonl` and so on."""
     target, number = folder / name, 1
     while target.exists():
         number += 1

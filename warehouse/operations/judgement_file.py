@@ -19,10 +19,10 @@ from warehouse.transform.text_cleaning import clean_queries
 
 @dataclass(frozen=True)
 class Examples:
-    """Judgements to measure by, and what of the file could not be used.
+    """The usable judgements of an examples file, and the unusable rest.
 
-    `judgements` has locale, query_id, query (cleaned), product_id and label; `missing` names the judged products that the
-    catalog does not have (key), `refused` counts rows by the rule that they broke.
+    `judgements` has locale, query_id, query (cleaned), product_id and label. `missing` names the judged products that are
+    not in the catalog (key). `refused` counts rows by the rule that they broke.
     """
 
     judgements: pl.DataFrame

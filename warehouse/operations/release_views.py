@@ -15,9 +15,9 @@ from warehouse.vectors.product_vectors import COLUMNS
 
 
 def published_tables(home: Home, point: Point | None = None) -> dict[str, OutsideTable]:
-    """Return `vectors.products` and `vectors.releases` for `inspection.query`, as of a point or as they are now.
+    """Return `vectors.products` and `vectors.releases` for SQL queries, as of a checkpoint or the present ones.
 
-    Without a release there is only the latter; as of a point before the first release, the former says so when it is read.
+    Without a release only the latter exists. As of a checkpoint before the first release, reading the former raises an error.
     """
     releases = releases_at(home, point)
     tables = {
@@ -36,9 +36,9 @@ def published_tables(home: Home, point: Point | None = None) -> dict[str, Outsid
 
 
 def releases_at(home: Home, point: Point | None = None) -> list[Release]:
-    """Return the releases that were there at a point (default: now), oldest first; the last one was live.
+    """Return the releases that existed at a checkpoint (default: now), oldest first; the last one was live.
 
-    A release is published from an as-of point just after that was marked; a rollback goes back to an old one later.
+    A release is published right after its checkpoint; a rollback names an old checkpoint later.
     """
     return [
         release

@@ -1,4 +1,4 @@
-"""The replay: the raw tables made again from the files that came in, in the order of their arrival."""
+"""The replay: rebuild the raw tables from the ingested files, in the order of their arrival."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,9 +28,9 @@ FILES, DELTAS = CONTRACTS["raw.files"], CONTRACTS["raw.deltas"]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Name the last full file of a raw table, the deltas that it replaced, and the time before which it has the last word.
+    """Name the last full file of a raw table, the deltas that it superseded, and its watermark `as_of`.
 
-    `after_arrival` is the last delta before it, None where the lake did not note that at the time.
+    `after_arrival` is the last delta before it; None if the lake did not record that at the time.
     """
 
     table: str
@@ -43,7 +43,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Delta:
-    """Name a delta file in the journal; `superseded` says that a full file came in after it, so that it has no say any more."""
+    """Name a delta file in the journal; `superseded` means that a later full file replaced its effects."""
 
     arrival: int
     name: str
@@ -56,7 +56,7 @@ class Delta:
 
 @dataclass(frozen=True)
 class Past:
-    """Hold what came in, in the order of arrival: the last full file of each table, and every delta."""
+    """Hold the ingested files in order of arrival: the last full file of each table, and every delta."""
 
     snapshots: tuple[Snapshot, ...]
     deltas: tuple[Delta, ...]
@@ -68,14 +68,14 @@ class Past:
 
 
 def past(lake: Lake) -> Past:
-    """Return what the lake says of the files that came in; a delta of which it is not known is not superseded."""
+    """Return the lake's record of the ingested files; a delta counts as superseded only if the record says so."""
     if not lake.exists:
         return Past((), ())
     source_specs = {source_spec.table for source_spec in SOURCE_SPECS}
     with lake.reading() as connection:
         files = connection.sql(f"FROM {FILES.table}").pl() if tables.exists(connection, FILES.table) else pl.DataFrame()
         has_deltas = tables.exists(connection, DELTAS.table)
-        came = connection.sql(f"FROM {DELTAS.table} ORDER BY arrival").pl() if has_deltas else pl.DataFrame()
+        rows = connection.sql(f"FROM {DELTAS.table} ORDER BY arrival").pl() if has_deltas else pl.DataFrame()
     snapshots = tuple(
         Snapshot(
             row["key"],
@@ -99,13 +99,13 @@ def past(lake: Lake) -> Past:
             superseded=row["arrival"] <= starts.get(row["table"], 0),
             checked_at=row.get("checked_at"),
         )
-        for row in came.iter_rows(named=True)
+        for row in rows.iter_rows(named=True)
     )
     return Past(snapshots, tuple(deltas))
 
 
 def keep(home: Home, files: Sequence[InputFile | DeltaFile]) -> None:
-    """Keep copies of the files that are about to come in, before a commit names them.
+    """Archive copies of the files to be ingested, before a commit names them.
 
     Raises:
         WarehouseError: A file changed while it was read.
@@ -117,7 +117,7 @@ def keep(home: Home, files: Sequence[InputFile | DeltaFile]) -> None:
 
 @contextmanager
 def keeping(home: Home, files: Sequence[InputFile | DeltaFile]) -> Iterator[None]:
-    """Keep copies of the files that come in during the block; where they are refused, the copies go again.
+    """Archive copies of the files that the block ingests; remove the copies if the files are refused.
 
     Raises:
         WarehouseError: As `keep`.
@@ -131,54 +131,54 @@ def keeping(home: Home, files: Sequence[InputFile | DeltaFile]) -> Iterator[None
 
 
 def forget_superseded(home: Home) -> int:
-    """Take away the copies that no replay reads any more, and return how many there were."""
+    """Remove the copies that no replay needs any more, and return their number."""
     return home.arrived.prune(past(home.lake).needed if home.settings.keep_files else set())
 
 
 def replay(home: Home, into: Home) -> Past:
-    """Fill the empty lake of `into` with the raw tables that the home's files make, and return what those were.
+    """Rebuild the raw tables from the home's files in the empty lake of `into`, and return the record of those files.
 
-    It starts from the last full file of each table, whatever came before it: of that only the time counts before which
-    the file has the last word. The files are written beside the lake of `into` for the time being.
+    The replay starts from the last full file of each table. Of everything before it only the file's watermark counts. The
+    files are extracted temporarily next to the lake of `into`.
 
     Raises:
-        WarehouseError: A file is not kept, or its copy is damaged, or a table's file came in before the lake noted which
-            deltas had come before it; nothing of the home was written.
+        WarehouseError: A file has no copy or a damaged one, or a table's file is older than the record of the deltas before
+            it; nothing was written to the home.
     """
-    done, folder = past(home.lake), into.lake.root.parent / "arrived"
-    for file in done.snapshots:
-        if file.after_arrival is None and any(delta.table == file.table for delta in done.deltas):
+    history, folder = past(home.lake), into.lake.root.parent / "arrived"
+    for file in history.snapshots:
+        if file.after_arrival is None and any(delta.table == file.table for delta in history.deltas):
             raise WarehouseError(
                 f"{file.table} was filled before the lake noted which deltas had come in by then",
                 "bring another full snapshot in: stockroom build --raw DIR",
             )
-    for file in done.snapshots:
+    for file in history.snapshots:
         home.arrived.restore(file.sha256, folder / "raw" / file.name)
-    times = {file.table: file.checked_at for file in done.snapshots}
-    files = [_checked_then(file, times.get(file.source_spec.table)) for file in arrivals(folder / "raw")]
+    times = {file.table: file.checked_at for file in history.snapshots}
+    files = [_with_check_time(file, times.get(file.source_spec.table)) for file in arrivals(folder / "raw")]
     ingest(into.lake, folder / "raw", files, is_replay=True)
     with into.lake.writing() as connection:
         ensure(connection)
-        for file in done.snapshots:
+        for file in history.snapshots:
             connection.execute(
                 f"UPDATE {FILES.table} SET as_of = ?, after_arrival = ?, checked_at = ? WHERE key = ?",
                 [file.as_of, file.after_arrival or 0, file.checked_at, file.table],
             )
-    for superseded, deltas in groupby(done.deltas, key=lambda delta: delta.superseded):
+    for superseded, deltas in groupby(history.deltas, key=lambda delta: delta.superseded):
         if superseded:
             _copy_journal(home.lake, into.lake, [delta.arrival for delta in deltas])
         else:
             _bring_in(home, into.lake, folder, list(deltas))
-    return done
+    return history
 
 
 def _bring_in(home: Home, lake: Lake, folder: Path, deltas: list[Delta]) -> None:
-    """Bring deltas in under their own names; they are of those snapshots of the home that first brought them in."""
+    """Ingest deltas under their own names, and record the home's snapshots that first ingested them."""
     paths = [folder / str(delta.arrival) / delta.name for delta in deltas]
     for delta, path in zip(deltas, paths, strict=True):
         home.arrived.restore(delta.sha256, path)
     files = zip(check_deltas(paths), deltas, strict=True)
-    apply_deltas(lake, [_checked_then(file, delta.checked_at) for file, delta in files], is_replay=True)
+    apply_deltas(lake, [_with_check_time(file, delta.checked_at) for file, delta in files], is_replay=True)
     with lake.writing() as connection:
         for delta in deltas:
             connection.execute(
@@ -187,20 +187,20 @@ def _bring_in(home: Home, lake: Lake, folder: Path, deltas: list[Delta]) -> None
             )
 
 
-def _checked_then(file: File, checked_at: datetime | None) -> File:
-    """Return the file as it was checked when it first came in: what lay in the future then was refused."""
+def _with_check_time(file: File, checked_at: datetime | None) -> File:
+    """Return the file with its first check time, since rows then in the future were refused."""
     return replace(file, checked_at=checked_at or file.checked_at)
 
 
 def _copy_journal(lake: Lake, into: Lake, arrivals: list[int]) -> None:
-    """Copy what the journal tells of deltas that a full file has replaced."""
+    """Copy the journal rows of superseded deltas."""
     with lake.reading() as connection:
-        there = tables.columns(connection, DELTAS.table)  # a lake of before has not all of them
-        columns = ", ".join(f'"{name}"' for name in (*DELTAS.columns, INPUT_HASH) if name in there)
-        told: Any = connection.execute(
+        columns_present = tables.columns(connection, DELTAS.table)  # a lake of an earlier version lacks some
+        columns = ", ".join(f'"{name}"' for name in (*DELTAS.columns, INPUT_HASH) if name in columns_present)
+        journal_rows: Any = connection.execute(
             f"SELECT {columns} FROM {DELTAS.table} WHERE arrival IN (SELECT unnest(?))", [arrivals]
         ).pl()
     with into.writing() as connection:
-        connection.register("told", told)
-        connection.execute(f"INSERT INTO {DELTAS.table} BY NAME FROM told")
-        connection.unregister("told")
+        connection.register("journal_rows", journal_rows)
+        connection.execute(f"INSERT INTO {DELTAS.table} BY NAME FROM journal_rows")
+        connection.unregister("journal_rows")

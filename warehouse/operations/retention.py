@@ -1,4 +1,4 @@
-"""Retention: what housekeeping must keep, told from the releases, the as-of points and the models that are there."""
+"""Retention: the releases, vectors and checkpoints that a vacuum must keep."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from warehouse.settings import VacuumSettings
 
 @dataclass(frozen=True)
 class Retained:
-    """Say what stays.
+    """Name what stays.
 
     Attributes:
-        releases: The releases that searches can answer with and that can be gone back to, oldest first.
-        vectors: For each vector table the versions that those releases name.
-        points: The as-of points that stay: those of the releases and of the models, the newest, and the young ones.
-        expired: The lake's snapshots that nothing needs: as-of points of earlier, and what lies between two points.
+        releases: The live release and the possible targets of a rollback, oldest first.
+        vectors: By vector table, the versions that those releases name.
+        points: The checkpoints that stay: those of the releases and the models, the newest, and the young ones.
+        expired: The snapshots of the lake that nothing needs: older checkpoints, and snapshots between two checkpoints.
     """
 
     releases: list[Release]
@@ -32,10 +32,10 @@ def retained(home: Home, settings: VacuumSettings, now: datetime, made_from: Seq
 
     Args:
         home: The home.
-        settings: How much is kept, and how long.
-        now: What ages are counted up to.
-        made_from: The snapshots that the home's models were made from. The first as-of point at or after each stays, so that
-            the model can be made again.
+        settings: The counts and ages to keep.
+        now: The reference time of ages.
+        made_from: The snapshots that the home's models were trained on. The first checkpoint at or after each stays, so that
+            the model can be reproduced.
     """
     young = now - timedelta(hours=settings.keep_hours)
     releases = _releases(home.releases.all(), settings.keep_releases, young)
@@ -43,27 +43,29 @@ def retained(home: Home, settings: VacuumSettings, now: datetime, made_from: Seq
     for release in releases:
         vectors.setdefault(release.vector_table, set()).add(release.vector_version)
     points = checkpoints.points(home.lake)
-    needed = {release.snapshot for release in releases}
-    needed |= {point.snapshot for point in points[-settings.keep_points :]}
-    needed |= {point.snapshot for point in points if point.ended_at >= young}
-    # What the lake was when the live release was published tells how long a rollback stays.
+    needed_snapshots = {release.snapshot for release in releases}
+    needed_snapshots |= {point.snapshot for point in points[-settings.keep_points :]}
+    needed_snapshots |= {point.snapshot for point in points if point.ended_at >= young}
+    # A rollback stays until the lake differs from the checkpoint at its publication.
     for release in releases[-1:]:
-        needed |= {point.snapshot for point in [each for each in points if each.ended_at <= release.published_at][-1:]}
+        needed_snapshots |= {
+            point.snapshot for point in [each for each in points if each.ended_at <= release.published_at][-1:]
+        }
     for snapshot in made_from:
-        needed |= {point.snapshot for point in [each for each in points if each.snapshot >= snapshot][:1]}
+        needed_snapshots |= {point.snapshot for point in [each for each in points if each.snapshot >= snapshot][:1]}
     newest = points[-1].snapshot if points else 0
     return Retained(
         releases=releases,
         vectors=vectors,
-        points=[point.snapshot for point in points if point.snapshot in needed],
-        expired=[each for each in checkpoints.snapshots(home.lake) if each < newest and each not in needed],
+        points=[point.snapshot for point in points if point.snapshot in needed_snapshots],
+        expired=[each for each in checkpoints.snapshots(home.lake) if each < newest and each not in needed_snapshots],
     )
 
 
 def _releases(releases: Sequence[Release], count: int, young: datetime) -> list[Release]:
-    """Return the newest releases, of those that show the same the newest, and all that are young; oldest first."""
-    shown: dict[tuple[str, str, int], Release] = {}
+    """Return the newest `count` releases of distinct content and all young ones, oldest first."""
+    newest_by_content: dict[tuple[str, str, int], Release] = {}
     for release in reversed(releases):
-        shown.setdefault(release.shows, release)
-    newest = list(shown.values())[:count]
+        newest_by_content.setdefault(release.shows, release)
+    newest = list(newest_by_content.values())[:count]
     return [release for release in releases if release in newest or release.published_at >= young]

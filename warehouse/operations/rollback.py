@@ -1,12 +1,11 @@
-"""Rollback: the way back to an earlier release, what may stand in its way, and how long it stays.
+"""Rollback: make an earlier release live again, and keep the rollback from being undone by accident.
 
-A rollback changes what searchers see and nothing else. The lake and the newest vectors stay as they are, so that the
-release after it goes on from there, under the model that the rollback went back to. Two rules keep it from being undone
-by accident:
+A rollback changes only what searches see. The lake and the newest vectors stay as they are, so that the next release
+continues from there, under the model of the rollback's target. Two rules protect a rollback:
 
-- It stays until a run finds that the catalog, the judgements or the time-series features changed since: what was gone back from
-  is not published again while it is as it was.
-- A model that a rollback took away from searches is not let in again by the gate. Another model is, at once.
+- It stays until a run finds a change of the catalog, the judgements or the time-series features. The release before it is not
+  published again while these are unchanged.
+- The gate does not admit a model that a rollback took away from searches. It admits another model at once.
 
 Force and another rollback end both.
 """
@@ -20,20 +19,20 @@ from warehouse.home import Home
 from warehouse.serving.release_log import Publication, Release
 
 _SEEN = ("staging", "training", "fitted", "features", "timeseries")
-"""The schemas of what searches, lookups and models are made from."""
+"""The schemas that searches, lookups and models are derived from."""
 
 
 def target(releases: Sequence[Release], to: int | None = None) -> Release:
-    """Return the release that a rollback goes back to: number `to`, else the one that served before what is live.
+    """Return the target release of a rollback: number `to`, by default the one that served before the live one.
 
-    Several rollbacks go back step by step. Where the target is a rollback itself, it is the release that this went back to.
+    Repeated rollbacks go back step by step. A rollback as the target stands for the release that it restored.
 
     Args:
-        releases: All of them, oldest first.
+        releases: All releases, oldest first.
         to: The number of a release.
 
     Raises:
-        WarehouseError: There is no such release, nothing before the live one, or the live one is meant.
+        WarehouseError: There is no such release, none before the live one, or the target is live already.
     """
     if not releases:
         raise WarehouseError("there is no release", "make one with: stockroom build --raw DIR")
@@ -46,20 +45,20 @@ def target(releases: Sequence[Release], to: int | None = None) -> Release:
                 "name a release to go to: stockroom rollback N; list them with: stockroom releases",
             )
         return origin(releases, earlier[-1])
-    found = [each for each in releases if each.release == to]
-    if not found:
+    matches = [each for each in releases if each.release == to]
+    if not matches:
         raise WarehouseError(
             f"there is no release {to}", f"there are 1 to {releases[-1].release}; list them with: stockroom releases"
         )
-    if found[0].serves_as(live):
+    if matches[0].serves_as(live):
         raise WarehouseError(
             f"searches answer with release {to} already", "name another; list them with: stockroom releases"
         )
-    return origin(releases, found[0])
+    return origin(releases, matches[0])
 
 
 def origin(releases: Sequence[Release], release: Release) -> Release:
-    """Return the release that a rollback went back to; of any other kind the release itself."""
+    """Return the release that a rollback restored; for any other kind, the release itself."""
     if release.kind != "rollback":
         return release
     return next(
@@ -70,7 +69,7 @@ def origin(releases: Sequence[Release], release: Release) -> Release:
 
 
 def demoted_by(releases: Sequence[Release], model_id: str) -> Release | None:
-    """Return the rollback that took a model away from searches; None if it was never live, or later came back."""
+    """Return the rollback that took a model away from searches; None if the model was never live, or came back later."""
     last = next((place for place in reversed(range(len(releases))) if releases[place].model_id == model_id), None)
     if last is None or last + 1 == len(releases) or releases[last + 1].kind != "rollback":
         return None
@@ -78,31 +77,31 @@ def demoted_by(releases: Sequence[Release], model_id: str) -> Release | None:
 
 
 def held(home: Home, model_id: str) -> str | None:
-    """Return why a model may not be published on the lake as it is, in words; None if nothing speaks against it.
+    """Return the reason why a rollback blocks the publication of a model on the present lake; None if none does.
 
-    After a rollback that left the model as it was, no model may be while the lake is as it was; after one that changed the
-    model, only others than that which was gone back to.
+    A rollback that kept the model blocks every model while the lake is unchanged. One that changed the model blocks only
+    the restored model.
     """
     releases = home.releases.all()
     if not releases or releases[-1].kind != "rollback":
         return None
-    live, before = releases[-1], releases[-2]
-    if model_id != live.model_id != before.model_id:
+    live, previous = releases[-1], releases[-2]
+    if model_id != live.model_id != previous.model_id:
         return None
     points = [point.snapshot for point in checkpoints.points(home.lake) if point.ended_at <= live.published_at]
-    changed = checkpoints.changed_tables(home.lake, points[-1] if points else 0)
-    if any(table.split(".")[0] in _SEEN or table == "registry.feature_views" for table in changed):
+    changed_tables = checkpoints.changed_tables(home.lake, points[-1] if points else 0)
+    if any(table.split(".")[0] in _SEEN or table == "registry.feature_views" for table in changed_tables):
         return None
     return (
-        f"release {live.release} stays: it went back from release {before.release} ({live.note}), and catalog, judgements "
+        f"release {live.release} stays: it went back from release {previous.release} ({live.note}), and catalog, judgements "
         "and time-series features are as they were then; stockroom build --force or stockroom rollback N ends it"
     )
 
 
 def unservable_reason(home: Home, release: Release) -> str | None:
-    """Return why searches could not answer with a release: what of it was cleaned up; None if all is there.
+    """Return why searches could not answer with a release: which part of it was cleaned up; None if it is complete.
 
-    A model's own files are for those to see who can read them.
+    The contents of the model's directory are not checked.
     """
     if not home.vectors.has(release.vector_table, release.vector_version):
         return f"version {release.vector_version} of its vectors {release.vector_table} is gone"
@@ -114,12 +113,12 @@ def unservable_reason(home: Home, release: Release) -> str | None:
 
 
 def roll_back(home: Home, to: Release, now: datetime) -> Publication:
-    """Make an earlier release live again, with the features that belong to it, as a new release.
+    """Make an earlier release live again, with its features, as a new release.
 
-    The caller holds the run lock, and has seen that the release can answer.
+    The caller holds the run lock, and has checked that the release can answer.
     """
     releases = home.releases.all()
-    # Never before what it goes back from: by its time it is told which as-of points were there.
+    # Never earlier than the replaced release or a checkpoint: its time tells which checkpoints existed.
     times = [releases[-1].published_at, *(point.ended_at for point in checkpoints.points(home.lake))]
     home.online.restore(home.lake, to.snapshot, [each.snapshot for each in releases])
     return home.releases.roll_back(to.release, published_at=max(now, *times))

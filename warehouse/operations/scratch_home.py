@@ -1,4 +1,4 @@
-"""Recomputation: a home whose lake starts from the raw tables of an old snapshot alone."""
+"""Scratch homes: homes with a temporary lake, empty or with the raw tables of an old snapshot."""
 
 import shutil
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ from warehouse.lake import tables
 from warehouse.lake.lake import Lake
 from warehouse.run_log import Journal
 
-_RAW, _TIME_SERIES = "raw.", "timeseries."  # what came in from outside, and is not derived
+_RAW, _TIME_SERIES = "raw.", "timeseries."  # ingested, not derived
 
 
 @dataclass(frozen=True)
 class RecomputedHome(Home):
-    """A home that shares embeddings and models with the one it stands in, and has a lake and a journal of its own."""
+    """A home within another one that shares its embeddings and models, and has its own lake and journal."""
 
     scratch: Path = Path()
 
@@ -33,21 +33,21 @@ class RecomputedHome(Home):
 
     @cached_property
     def journal(self) -> Journal:
-        """Return a journal that no one else reads."""
+        """Return the scratch journal."""
         return Journal(self.scratch / "runs.jsonl")
 
 
 @contextmanager
 def recomputed_home(home: Home, snapshot: int) -> Iterator[RecomputedHome]:
-    """Yield a home whose lake holds the raw tables as of a snapshot and nothing that was derived from them.
+    """Yield a home whose lake has the raw tables as of a snapshot, and no derived ones.
 
-    Derived tables are made anew in it by running their assets. Its files lie in the home while the block runs; the caller
-    holds the run lock, so that there is one at a time.
+    A run of their assets recomputes the derived tables in it. Its files are in the home during the block; the caller holds
+    the run lock, so that there is only one.
     """
     with home.lake.reading(snapshot) as connection:
         declared = tuple(
             table for table, _ in point_in_time.declarations(connection)
-        )  # those of then, whatever is declared now
+        )  # as declared at the snapshot, not now
     with scratch_home(home, declared) as recomputed:
         _copy(home.lake, snapshot, recomputed, (_RAW, _TIME_SERIES))
         yield recomputed
@@ -55,12 +55,12 @@ def recomputed_home(home: Home, snapshot: int) -> Iterator[RecomputedHome]:
 
 @contextmanager
 def scratch_home(home: Home, declared: FeatureViews = ()) -> Iterator[RecomputedHome]:
-    """Yield a home with an empty lake of its own, forgotten afterwards, that shares embeddings and models with this one.
+    """Yield a home with its own empty lake that shares this one's embeddings and models, and delete the lake afterwards.
 
-    The caller holds the run lock, so that there is one at a time.
+    The caller holds the run lock, so that there is only one.
     """
     scratch = home.root / "recompute"
-    shutil.rmtree(scratch, ignore_errors=True)  # what a killed process left
+    shutil.rmtree(scratch, ignore_errors=True)  # the remains of a killed process
     try:
         yield RecomputedHome(home.root, home.settings, declared, scratch)
     finally:
@@ -68,26 +68,26 @@ def scratch_home(home: Home, declared: FeatureViews = ()) -> Iterator[Recomputed
 
 
 def copy_feature_views(home: Home, into: RecomputedHome) -> None:
-    """Copy the tables of time-series features as they now are, with what is known of their files."""
+    """Copy the present time-series tables, with the rows of their files in raw.files."""
     _copy(home.lake, home.lake.snapshot(), into, (_TIME_SERIES,))
     files = into.contracts["raw.files"]
     with home.lake.reading() as source, into.lake.writing() as connection:
-        found = source.execute(f"FROM {files.table} WHERE starts_with(key, ?)", [_TIME_SERIES]).pl()
-        time_series_files = found.select(name for name in (*files.columns, INPUT_HASH) if name in found.columns)
+        rows = source.execute(f"FROM {files.table} WHERE starts_with(key, ?)", [_TIME_SERIES]).pl()
+        time_series_files = rows.select(name for name in (*files.columns, INPUT_HASH) if name in rows.columns)
         if time_series_files.height:
             connection.execute(f"INSERT INTO {files.table} BY NAME FROM time_series_files")
 
 
-def _copy(lake: Lake, snapshot: int, into: RecomputedHome, given: tuple[str, ...]) -> None:
-    """Copy tables as of a snapshot: rows and input hashes, in the columns of each one's contract of today."""
+def _copy(lake: Lake, snapshot: int, into: RecomputedHome, prefixes: tuple[str, ...]) -> None:
+    """Copy tables as of a snapshot: rows and input hashes, with the columns of their present contracts."""
     with lake.reading(snapshot) as source, into.lake.writing() as connection:
         for table, contract in into.contracts.items():
-            if table.startswith(given):
+            if table.startswith(prefixes):
                 tables.ensure(connection, contract)
-            if table.startswith(given) and tables.exists(source, table):
+            if table.startswith(prefixes) and tables.exists(source, table):
                 batches = source.sql(f"FROM {table}").to_arrow_reader(lake.settings.batch_rows)
-                wanted = [name for name in (*contract.columns, INPUT_HASH) if name in batches.schema.names]
+                names = [name for name in (*contract.columns, INPUT_HASH) if name in batches.schema.names]
                 for batch in batches:
-                    connection.register("rows_then", pl.DataFrame(batch).select(wanted))
+                    connection.register("rows_then", pl.DataFrame(batch).select(names))
                     connection.execute(f"INSERT INTO {table} BY NAME FROM rows_then")
                     connection.unregister("rows_then")

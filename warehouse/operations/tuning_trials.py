@@ -1,4 +1,4 @@
-"""Trials: what tuning tried, kept as a table."""
+"""Trials: the table of tuning trials."""
 
 import polars as pl
 
@@ -10,11 +10,11 @@ TABLE = CONTRACTS["evaluation.trials"]
 
 
 def record(lake: Lake, study: str, tried: pl.DataFrame) -> None:
-    """Bring one study's rows in line with what it holds; nothing is written if they are.
+    """Reconcile the rows of one study; nothing is written if they are equal.
 
     Args:
-        lake: the home's lake.
-        study: name of the study; it holds no quote.
+        lake: The home's lake.
+        study: The name of the study, without quotes.
         tried: trial, score, recall_at_10, mrr, best_epoch, alpha, settings, is_best.
     """
     rows = tried.with_columns(key=pl.format("{}:{}", pl.lit(study), "trial"), study=pl.lit(study)).select(

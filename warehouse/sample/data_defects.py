@@ -46,15 +46,15 @@ def soil_products(rows: list[Row], rng: np.random.Generator) -> tuple[list[Row],
     surplus: list[Row] = []
     for kind, share in PRODUCT_DIRT.items():
         suits = _SUITS.get(kind, _any)
-        taken = list(islice((at for at in free if suits(rows[at])), ceil(share * len(rows))))
-        gone = set(taken)
-        free = [at for at in free if at not in gone]
-        for number, at in enumerate(taken):
+        picks = list(islice((at for at in free if suits(rows[at])), ceil(share * len(rows))))
+        picked = set(picks)
+        free = [at for at in free if at not in picked]
+        for number, at in enumerate(picks):
             if kind in _SPOIL:
                 _SPOIL[kind](rows[at], number)
             else:
                 surplus.append(_SURPLUS[kind](rows[at]))
-        planted[kind] += len(taken)
+        planted[kind] += len(picks)
     return rows + surplus, planted
 
 
@@ -64,8 +64,8 @@ def soil_judgements(rows: list[Judgement], rng: np.random.Generator) -> tuple[li
     free = [at for at in rng.permutation(len(rows)).tolist() if rows[at]["esci_label"] != "E"]
     surplus: list[Judgement] = []
     for kind, share in JUDGEMENT_DIRT.items():
-        taken, free = free[: ceil(share * len(rows))], free[ceil(share * len(rows)) :]
-        for number, at in enumerate(taken):
+        picks, free = free[: ceil(share * len(rows))], free[ceil(share * len(rows)) :]
+        for number, at in enumerate(picks):
             if kind == "unknown_label":
                 rows[at]["esci_label"] = ("X", "", "exact")[number % 3]
             elif kind == "judgement_without_product":
@@ -75,7 +75,7 @@ def soil_judgements(rows: list[Judgement], rng: np.random.Generator) -> tuple[li
                 surplus.append(rows[at] | {"product_id": ""})
             else:
                 surplus.append(dict(rows[at]))
-        planted[kind] += len(taken)
+        planted[kind] += len(picks)
     return rows + surplus, planted
 
 

@@ -87,11 +87,13 @@ def lengthen(rows: list[Row], rng: np.random.Generator) -> None:
     """Go on, in place, where the rows' descriptions and bullet points end, up to lengths drawn for each."""
     for column, medians in MEDIAN_CHARS.items():
         for code, locale in enumerate(LOCALES):
-            here = [row for row in rows if row[column] is not None and row["product_locale"] == locale]
-            if here:
-                chars = np.minimum(rng.lognormal(np.log(medians[code]), _SPREAD[code], len(here)), _MOST_CHARS)
+            rows_of_locale = [row for row in rows if row[column] is not None and row["product_locale"] == locale]
+            if rows_of_locale:
+                chars = np.minimum(
+                    rng.lognormal(np.log(medians[code]), _SPREAD[code], len(rows_of_locale)), _MOST_CHARS
+                )
                 sentences = np.maximum(chars / _SENTENCE_CHARS[code], 1).round().astype(np.int64)
-                for row, text in zip(here, _texts(column, locale, sentences, rng), strict=True):
+                for row, text in zip(rows_of_locale, _texts(column, locale, sentences, rng), strict=True):
                     row[column] = f"{row[column]}{text}"
 
 
@@ -119,9 +121,9 @@ def _texts(column: str, locale: str, sentences: Ints, rng: np.random.Generator) 
             "text": text,
         }
     )
-    told = pl.when("is_told").then(pl.concat_str(pl.lit(_BEFORE_NUMBER[locale]), "number", pl.lit(" "), "unit"))
+    quantity = pl.when("is_told").then(pl.concat_str(pl.lit(_BEFORE_NUMBER[locale]), "number", pl.lit(" "), "unit"))
     lead = pl.when("is_parted").then("break").otherwise(pl.lit(" "))
-    sentence = pl.concat_str(lead, *_sentence(locale), told.fill_null(""), pl.lit(_STOPS[locale]))
+    sentence = pl.concat_str(lead, *_sentence(locale), quantity.fill_null(""), pl.lit(_STOPS[locale]))
     texts = (
         words.select("text", sentence=sentence).group_by("text", maintain_order=True).agg(pl.col("sentence").str.join())
     )

@@ -1,13 +1,13 @@
-"""The searches and their judgements: what shoppers ask for, and which products meet it.
+"""The sample's queries and judgements.
 
-A search names a type and one to three of its askable fields. Labels follow from the codes alone:
+A query names a product type and one to three of its queryable fields. Labels follow from the codes alone:
 
-- E: the type, and every asked field met;
-- S: the type, exactly one asked field off;
-- C: an accessory of the type that fits the asked maker or states none;
-- I: another type that is neither an accessory of it nor what it is an accessory of.
+- E: the type, with every requested field equal;
+- S: the type, with exactly one requested field different;
+- C: an accessory of the type that fits the requested maker or states none;
+- I: another type that is neither an accessory of it nor its host.
 
-The type with two or more fields off is not judged. Every product that is E is judged; S, C and I are sampled.
+Products of the type with two or more different fields are not judged. Every E product is judged; S, C and I are sampled.
 """
 
 import hashlib
@@ -23,10 +23,10 @@ from warehouse.sample.catalog import Catalog
 from warehouse.sample.phrases import PHRASES
 from warehouse.sample.product_types import product_types
 
-ASKED = ("maker", "colour", "first", "second")
+QUERYABLE_FIELDS = ("maker", "colour", "first", "second")
 MAX_EXACT = 10
 _PRODUCTS_PER_QUERY = 6.5
-# Which fields a search asks, and how often such a search is tried; the broad ones suit small shelves alone.
+# The fields that a query requests, with the share of such draws; broad queries suit only small shelves.
 _ASKS = {
     "1000": 0.12, "0100": 0.07, "0010": 0.07, "0001": 0.07, "1100": 0.06, "1010": 0.06, "1001": 0.06,
     "0110": 0.14, "0101": 0.14, "0011": 0.14, "0111": 0.05, "1011": 0.02,
@@ -43,12 +43,12 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Query:
-    """Hold a search, what it asks (codes in `ASKED`'s order, -1 for not asked) and its judged rows of the catalog."""
+    """Hold a query, its requested codes (in the order of `QUERYABLE_FIELDS`, -1 for none) and its judged rows of the catalog."""
 
     text: str
     locale: int
     type: int
-    asked: tuple[int, int, int, int]
+    field_codes: tuple[int, int, int, int]
     split: str
     small: int
     source: str
@@ -56,27 +56,27 @@ class Query:
     labels: str
 
 
-def split_of(type_code: int, asked: tuple[int, ...], seed: int) -> str:
-    """Put a combination of type and asked values into train or test, whatever its wording and locale."""
-    digest = hashlib.md5(repr((seed, type_code, asked)).encode(), usedforsecurity=False).digest()
+def split_of(type_code: int, field_codes: tuple[int, ...], seed: int) -> str:
+    """Assign a combination of type and requested values to train or test, whatever its wording and locale."""
+    digest = hashlib.md5(repr((seed, type_code, field_codes)).encode(), usedforsecurity=False).digest()
     return "test" if int.from_bytes(digest[:4], "big") < _TEST_SHARE * 2**32 else "train"
 
 
 def draw_queries(codes: Catalog, seed: int, brand_seed: int) -> Iterator[Query]:
-    """Draw the searches of each locale and type in turn; no text is asked twice in a locale."""
+    """Draw the queries of each locale and type in turn; texts are unique in a locale."""
     group = codes.locale * len(product_types()) + codes.type
     order = np.argsort(group, kind="stable")
     starts = np.searchsorted(group[order], np.arange(len(LOCALES) * len(product_types()) + 1))
     by_brand = np.lexsort((codes.brand, codes.locale))
     shelves = _Shelves(codes, order, starts, by_brand)
     for locale in range(len(LOCALES)):
-        seen: set[str] = set()
+        texts: set[str] = set()
         for type_code in range(len(product_types())):
-            yield from _draw_group(shelves, locale, type_code, seen, seed, brand_seed)
+            yield from _draw_group(shelves, locale, type_code, texts, seed, brand_seed)
 
 
 class _Shelves:
-    """Find rows by locale and type, and by locale and brand, without a Python object a product."""
+    """Find rows by locale and type, and by locale and brand, without a Python object per product."""
 
     def __init__(self, codes: Catalog, order: Ints, starts: Ints, by_brand: Ints) -> None:
         self.codes = codes
@@ -98,17 +98,17 @@ class _Shelves:
 
 
 def _draw_group(
-    shelves: _Shelves, locale: int, type_code: int, seen: set[str], seed: int, brand_seed: int
+    shelves: _Shelves, locale: int, type_code: int, texts: set[str], seed: int, brand_seed: int
 ) -> Iterator[Query]:
     rng = np.random.default_rng([seed, 2, locale, type_code])
     shelf = shelves.of_type(locale, type_code)
-    wanted = int(rng.poisson(len(shelf) / _PRODUCTS_PER_QUERY))
-    if not len(shelf) or not wanted:
+    query_count = int(rng.poisson(len(shelf) / _PRODUCTS_PER_QUERY))
+    if not len(shelf) or not query_count:
         return
-    values = np.stack([getattr(shelves.codes, name)[shelf] for name in ASKED], axis=1)  # (shelf, 4)
-    made = 0
-    for _ in range(6 * wanted):
-        if made == wanted:
+    values = np.stack([getattr(shelves.codes, name)[shelf] for name in QUERYABLE_FIELDS], axis=1)  # (shelf, 4)
+    drawn_count = 0
+    for _ in range(6 * query_count):
+        if drawn_count == query_count:
             return
         target = values[rng.integers(len(shelf))]
         mask = _MASKS[rng.choice(len(_MASKS), p=_MASK_SHARES)] & (target >= 0)
@@ -116,61 +116,63 @@ def _draw_group(
             continue
         off = (values[:, mask] != target[mask]).sum(axis=1)
         exact = shelf[off == 0]
-        # Searches with several answers are kept more often: they make up most of a judged list's E.
+        # Queries with several exact products are accepted more often: they yield most of the E labels.
         if len(exact) > MAX_EXACT or rng.random() > 0.15 + 0.15 * len(exact):
             continue
-        asked = tuple(np.where(mask, target, -1).tolist())
-        text = _wording(locale, type_code, asked, rng, brand_seed)
-        if text.casefold() in seen:
+        field_codes = tuple(np.where(mask, target, -1).tolist())
+        text = _wording(locale, type_code, field_codes, rng, brand_seed)
+        if text.casefold() in texts:
             continue
-        seen.add(text.casefold())
-        made += 1
+        texts.add(text.casefold())
+        drawn_count += 1
         small = int(rng.random() >= _LARGE_ONLY_SHARE)
-        rows, labels = _judge(shelves, locale, type_code, asked, exact, shelf[off == 1], small, rng)
+        rows, labels = _judge(shelves, locale, type_code, field_codes, exact, shelf[off == 1], small, rng)
         source = _SOURCES[rng.choice(len(_SOURCES), p=_SOURCE_SHARES)]
-        yield Query(text, locale, type_code, asked, split_of(type_code, asked, seed), small, source, rows, labels)
+        yield Query(
+            text, locale, type_code, field_codes, split_of(type_code, field_codes, seed), small, source, rows, labels
+        )
 
 
 def _judge(
     shelves: _Shelves,
     locale: int,
     type_code: int,
-    asked: tuple[int, ...],
+    field_codes: tuple[int, ...],
     exact: Ints,
     near: Ints,
     small: int,
     rng: np.random.Generator,
 ) -> tuple[tuple[int, ...], str]:
-    """Fill the judged list around the exact products, in the mix of the small or the large version of ESCI."""
+    """Draw the other judged products to the exact ones, in the label mix of the small or the large version of ESCI."""
     types = product_types()
     length = int(np.clip(len(exact) / (0.46 if small else 0.75) * rng.uniform(0.8, 1.25), 8 if small else 5, 22))
     rest = max(length - len(exact), 1)
     accessories = [at for at, kind in enumerate(types) if kind.accessory_of == type_code]
     complements = np.concatenate([np.empty(0, dtype=np.int64), *(shelves.of_type(locale, at) for at in accessories)])
-    if asked[0] >= 0:
-        complements = complements[np.isin(shelves.codes.maker[complements], (-1, asked[0]))]
+    if field_codes[0] >= 0:
+        complements = complements[np.isin(shelves.codes.maker[complements], (-1, field_codes[0]))]
     c_count = min(len(complements), int(rng.poisson(0.28 * rest)))
     i_count = int(rng.poisson(0.30 * rest))
     s_count = min(len(near), max(rest - c_count - i_count, 0))
 
     kin = {type_code, types[type_code].accessory_of, *accessories}
     pool = rng.choice(shelves.of_locale(locale), size=3 * i_count + 6)
-    if asked[0] >= 0:  # the maker's other goods are what a search for the maker brings up wrongly
-        pool = np.concatenate([shelves.of_brand(locale, asked[0])[: i_count // 2 + 8], pool])
+    if field_codes[0] >= 0:  # the maker's other products are typical wrong results
+        pool = np.concatenate([shelves.of_brand(locale, field_codes[0])[: i_count // 2 + 8], pool])
     others = [row for row in dict.fromkeys(pool.tolist()) if shelves.codes.type[row] not in kin][:i_count]
 
     substitutes = rng.choice(near, size=s_count, replace=False).tolist() if s_count else []
-    chosen = rng.choice(complements, size=c_count, replace=False).tolist() if c_count else []
-    rows = [*exact.tolist(), *substitutes, *chosen, *others]
-    labels = "E" * len(exact) + "S" * len(substitutes) + "C" * len(chosen) + "I" * len(others)
+    drawn_complements = rng.choice(complements, size=c_count, replace=False).tolist() if c_count else []
+    rows = [*exact.tolist(), *substitutes, *drawn_complements, *others]
+    labels = "E" * len(exact) + "S" * len(substitutes) + "C" * len(drawn_complements) + "I" * len(others)
     shuffled = rng.permutation(len(rows)).tolist()
     return tuple(rows[at] for at in shuffled), "".join(labels[at] for at in shuffled)
 
 
 def _wording(
-    locale_code: int, type_code: int, asked: tuple[int, ...], rng: np.random.Generator, brand_seed: int
+    locale_code: int, type_code: int, field_codes: tuple[int, ...], rng: np.random.Generator, brand_seed: int
 ) -> str:
-    """Say it as a shopper would: mostly the plain word, sometimes another."""
+    """Return the query's text as a shopper would write it: mostly the plain word, sometimes a synonym."""
     locale = LOCALES[locale_code]
     kind, phrases = product_types()[type_code], PHRASES[locale]
 
@@ -178,7 +180,7 @@ def _wording(
         return options[0] if rng.random() < 0.7 else options[rng.integers(len(options))]
 
     name = say(kind.names[locale])
-    maker, colour, first, second = asked
+    maker, colour, first, second = field_codes
     facts = [say(forms("colour", locale)[colour])] if colour >= 0 else []
     facts += [say(forms(a, locale)[v]) for a, v in zip(kind.attributes, (first, second), strict=True) if v >= 0]
     if maker >= 0 and kind.accessory_of >= 0:

@@ -1,4 +1,4 @@
-"""The online table: the features that releases were built with, read by key in far less than a millisecond."""
+"""The online table: the features of releases, read by key in far less than a millisecond."""
 
 import json
 import os
@@ -24,7 +24,7 @@ _SNAPSHOTS = (
     "(entity TEXT, snapshot INTEGER, columns TEXT, rows INTEGER, PRIMARY KEY (entity, snapshot))"
 )
 _BUSY_S = 60.0
-_REFUSED = (  # by the machine, which says nothing of the file
+_REFUSED = (  # by the operating system; the file is not damaged
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_READONLY,
@@ -35,18 +35,19 @@ _REFUSED = (  # by the machine, which says nothing of the file
 
 
 class OnlineWrite(NamedTuple):
-    """Count the rows that a write brought in and took out."""
+    """Count the rows that a write upserted and deleted."""
 
     upserted: int
     deleted: int
 
 
 class OnlineTable:
-    """Keep rows of features under a key and the lake's snapshot since which they hold, in one SQLite file.
+    """Keep feature rows by key and by the lake snapshot from which they are valid, in one SQLite file.
 
-    A row is a JSON array of values; the columns stand once a snapshot. A row that changes is written anew beside the old
-    one and one that goes leaves a row without values, so that each snapshot that was written can be read for ever, and to
-    write a snapshot costs what has changed. Threads may share a table; readers and a writer do not wait for one another.
+    A row is a JSON array of values; the column names are stored once per snapshot. A changed row is added next to the old
+    one, and a deleted row leaves a tombstone without values. Every snapshot that was written therefore stays readable, and
+    the cost of a write is proportional to the changes. Threads may share a table; readers and a writer do not block each
+    other.
     """
 
     def __init__(self, path: Path) -> None:
@@ -55,58 +56,58 @@ class OnlineTable:
         self._columns: dict[tuple[Entity, int], tuple[str, ...]] = {}
 
     def holds(self, entity: Entity, snapshot: int) -> bool:
-        """Tell whether the rows of a snapshot were written: all of them, or none."""
+        """Tell whether the rows of a snapshot were written; a write is atomic."""
         return bool(self._columns_at(entity, snapshot))
 
     def write(self, lake: Lake, snapshot: int) -> OnlineWrite:
-        """Bring in the lake's features as of a snapshot, in one transaction; write nothing if they are there already.
+        """Write the lake's features as of a snapshot in one transaction; write nothing if the table has the snapshot.
 
-        Only the rows are looked at that changed since the snapshot that was written last, where the lake can tell them. The
-        caller holds the run lock, and writes a snapshot before it publishes the release that names it.
+        Where the lake can name them, only the rows changed since the newest written snapshot are read. The caller holds the
+        run lock, and writes a snapshot before it publishes the release that names it.
         """
-        missing = [entity for entity in offline_store.ENTITIES if not self.holds(entity, snapshot)]
-        done = OnlineWrite(0, 0)
-        if missing:
+        pending_entities = [entity for entity in offline_store.ENTITIES if not self.holds(entity, snapshot)]
+        total = OnlineWrite(0, 0)
+        if pending_entities:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self._mendable(), closing(_connect(self.path, "rwc")) as database:
+            with self._describing_damage(), closing(_connect(self.path, "rwc")) as database:
                 database.execute("PRAGMA journal_mode = WAL")
                 database.execute("BEGIN IMMEDIATE")
                 for table in (_SNAPSHOTS, *map(_ROWS.format, offline_store.ENTITIES)):
                     database.execute(f"{table} WITHOUT ROWID")
-                for entity in missing:
-                    written = _write(database, lake, entity, snapshot)
-                    done = OnlineWrite(done.upserted + written.upserted, done.deleted + written.deleted)
+                for entity in pending_entities:
+                    counts = _write(database, lake, entity, snapshot)
+                    total = OnlineWrite(total.upserted + counts.upserted, total.deleted + counts.deleted)
                 database.execute("COMMIT")
-        return done
+        return total
 
     def restore(self, lake: Lake, snapshot: int, later: Iterable[int]) -> None:
-        """Bring in a snapshot that may be older than others, and with it those in `later` that it would else take away."""
+        """Write a snapshot that may be older than others, then rewrite those in `later` that the write removes."""
         if all(self.holds(entity, snapshot) for entity in offline_store.ENTITIES):
             return
-        held = [each for each in sorted(set(later)) if each > snapshot and self.holds("product", each)]
+        later_snapshots = [each for each in sorted(set(later)) if each > snapshot and self.holds("product", each)]
         self._columns.clear()
-        for each in (snapshot, *held):
+        for each in (snapshot, *later_snapshots):
             self.write(lake, each)
 
     def forget(self, keep: Iterable[int], *, dry_run: bool = False) -> int:
-        """Forget the rows that none of some snapshots shows; return how many went, or with `dry_run` how many would.
+        """Delete the rows that are visible in none of the snapshots to keep; return their number, also with `dry_run`.
 
-        The newest snapshot stays too: the next one is compared with it.
+        The newest snapshot stays too, since the next write is compared with it.
         """
         if not self.path.exists():
             return 0
         self._columns.clear()
-        with self._mendable(), closing(_connect(self.path, "rw")) as database:
+        with self._describing_damage(), closing(_connect(self.path, "rw")) as database:
             database.execute("BEGIN IMMEDIATE")
-            gone = sum(_forget(database, entity, keep) for entity in offline_store.ENTITIES)
+            row_count = sum(_forget(database, entity, keep) for entity in offline_store.ENTITIES)
             database.execute("ROLLBACK" if dry_run else "COMMIT")
-            if gone and not dry_run:
+            if row_count and not dry_run:
                 database.execute("VACUUM")
                 database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return gone
+        return row_count
 
     def rows(self, entity: Entity, snapshot: int, keys: Sequence[str]) -> list[dict[str, Any] | None]:
-        """Return the features of each key as of a snapshot that was written; None for one that is not there.
+        """Return the features of each key as of a written snapshot; None for an unknown key.
 
         Raises:
             WarehouseError: The snapshot was never written.
@@ -117,51 +118,51 @@ class OnlineTable:
                 f"{self.path} has no features as of snapshot {snapshot}",
                 f'write them with: stockroom build; or ask the lake: stockroom sql --as-of {snapshot} "SELECT …"',
             )
-        found = self._read(
-            f'SELECT (SELECT "values" FROM {entity} WHERE {entity}.key = asked.value AND since <= ? '
-            "ORDER BY since DESC LIMIT 1) FROM json_each(?) AS asked ORDER BY asked.key",
+        rows = self._read(
+            f'SELECT (SELECT "values" FROM {entity} WHERE {entity}.key = requested.value AND since <= ? '
+            "ORDER BY since DESC LIMIT 1) FROM json_each(?) AS requested ORDER BY requested.key",
             (snapshot, json.dumps(list(keys))),
         )
-        return [None if values is None else dict(zip(columns, json.loads(values), strict=True)) for (values,) in found]
+        return [None if values is None else dict(zip(columns, json.loads(values), strict=True)) for (values,) in rows]
 
     def count(self, entity: Entity, snapshot: int) -> int:
-        """Return how many keys there are as of a snapshot that was written."""
+        """Return the number of keys as of a written snapshot."""
         ((rows,),) = self._read("SELECT rows FROM snapshots WHERE entity = ? AND snapshot = ?", (entity, snapshot))
         return int(rows)
 
     def near(self, entity: Entity, snapshot: int, key: str) -> list[str]:
-        """Return a few keys as of a snapshot that look like one that is not there, the most alike first."""
+        """Return a few keys as of a snapshot that resemble an unknown key, the most similar first."""
 
-        def beside(after: str, order: Literal["ASC", "DESC"], limit: int) -> list[str]:
+        def neighbors(bound: str, order: Literal["ASC", "DESC"], limit: int) -> list[str]:
             side = ">=" if order == "ASC" else "<"
-            found = self._read(
-                f"SELECT DISTINCT key FROM {entity} WHERE key {side} ? ORDER BY key {order} LIMIT ?", (after, limit)
+            rows = self._read(
+                f"SELECT DISTINCT key FROM {entity} WHERE key {side} ? ORDER BY key {order} LIMIT ?", (bound, limit)
             )
-            return [each for (each,) in found]
+            return [each for (each,) in rows]
 
-        candidates = near_keys(key.encode(errors="replace").decode(), beside)
-        there = self.rows(entity, snapshot, candidates)
-        return [each for each, row in zip(candidates, there, strict=True) if row is not None]
+        candidates = near_keys(key.encode(errors="replace").decode(), neighbors)
+        features = self.rows(entity, snapshot, candidates)
+        return [each for each, row in zip(candidates, features, strict=True) if row is not None]
 
     def _columns_at(self, entity: Entity, snapshot: int) -> tuple[str, ...]:
-        """Return the names of a snapshot's columns; none where it was not written."""
+        """Return the column names of a snapshot; none if the snapshot was not written."""
         if (entity, snapshot) not in self._columns and self.path.exists():
-            self._reader = None  # the file may be another one by now
+            self._reader = None  # the file may have been replaced
             if self._read("SELECT 1 FROM sqlite_master WHERE name = 'snapshots'", ()):
-                written = "SELECT columns FROM snapshots WHERE entity = ? AND snapshot = ?"
-                for (columns,) in self._read(written, (entity, snapshot)):
+                query = "SELECT columns FROM snapshots WHERE entity = ? AND snapshot = ?"
+                for (columns,) in self._read(query, (entity, snapshot)):
                     self._columns[entity, snapshot] = tuple(json.loads(columns))
         return self._columns.get((entity, snapshot), ())
 
     def _read(self, sql: str, values: Sequence[object]) -> list[Any]:
-        with self._mendable():
+        with self._describing_damage():
             reader = self._reader
             if reader is None or reader.is_outdated():
                 reader = self._reader = _Reader(self.path)
             return reader.read(sql, values)
 
     @contextmanager
-    def _mendable(self) -> Iterator[None]:
+    def _describing_damage(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.DatabaseError as error:
@@ -173,20 +174,20 @@ class OnlineTable:
 
 
 class _Reader:
-    """Hold a connection that reads, and close it once no thread uses it any more."""
+    """Keep a read connection open until no thread uses it any more."""
 
     def __init__(self, path: Path) -> None:
-        # Opened for writing: a reader too must make the files beside the database that readers and writer share.
+        # Opened for writing, since a reader must also create the shared files next to the database.
         is_ours = is_writable(path.parent) and os.access(path, os.W_OK)
         self._path, self._written_ns = path, None if is_ours else path.stat().st_mtime_ns
-        self._database = _connect(path, "rw") if is_ours else _opened_read_only(path)
+        self._database = _connect(path, "rw") if is_ours else _open_read_only(path)
         self._database.execute("PRAGMA query_only = ON")
 
     def read(self, sql: str, values: Sequence[object]) -> list[Any]:
         return self._database.execute(sql, values).fetchall()
 
     def is_outdated(self) -> bool:
-        """Tell whether a file that is not ours to write was written by its owner: SQLite may not notice."""
+        """Tell whether the owner of a file that we may not write has changed it; SQLite may not notice."""
         return self._written_ns is not None and self._path.stat().st_mtime_ns != self._written_ns
 
     def __del__(self) -> None:
@@ -194,11 +195,11 @@ class _Reader:
             self._database.close()
 
 
-def _opened_read_only(path: Path) -> sqlite3.Connection:
-    """Open a database beside which nothing may be written.
+def _open_read_only(path: Path) -> sqlite3.Connection:
+    """Open a database in a directory that may not be written.
 
-    Without a log no one writes to it, and all is in it. A log is read, and its writer heeded, by way of the file with the
-    log's index; where that is missing, as in a backup, SQLite would have to make it.
+    Without a write-ahead log the database is complete and has no writer. With a log, SQLite needs the log's index to read it
+    and to respect its writer. If the index is missing, as in a backup, SQLite would have to create it, so a copy is opened.
     """
     log, index = (path.with_name(f"{path.name}{ending}") for ending in ("-wal", "-shm"))
     if not log.exists() or not log.stat().st_size:
@@ -212,7 +213,7 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def _write(database: sqlite3.Connection, lake: Lake, entity: Entity, snapshot: int) -> OnlineWrite:
-    # A lake that was set back makes its later snapshots anew: what they held before must not shine through.
+    # A lake that was reset reuses the numbers of its later snapshots, so their old rows must go.
     if _newest(database, entity) > snapshot:
         database.execute(f"DELETE FROM {entity} WHERE since > ?", (snapshot,))
         database.execute("DELETE FROM snapshots WHERE entity = ? AND snapshot > ?", (entity, snapshot))
@@ -223,37 +224,37 @@ def _write(database: sqlite3.Connection, lake: Lake, entity: Entity, snapshot: i
     if keys is not None and keys.is_empty():
         _carry_on(database, entity, snapshot)
         return OnlineWrite(0, 0)
-    current = _present(database, entity, keys)
+    current = _present_rows(database, entity, keys)
     columns: list[str] = []
-    there, upserted = [current.select("key").clear()], 0
+    key_batches, upserted = [current.select("key").clear()], 0
     with lake.reading(snapshot) as connection:
         for names, batch in offline_store.encoded(connection, entity, keys, lake.settings.batch_rows):
             columns = names
-            there.append(batch.select("key"))
+            key_batches.append(batch.select("key"))
             new = batch.join(current, on=["key", "input_hash"], how="anti", maintain_order="left")
             database.executemany(
                 f"INSERT OR REPLACE INTO {entity} VALUES (?, ?, ?, ?)",
                 new.select("key", pl.lit(snapshot), "input_hash", "values").iter_rows(),
             )
             upserted += new.height
-    desired = pl.concat(there)
-    gone = current.join(desired, on="key", how="anti")
-    tombstones = ((key, snapshot) for key in gone["key"])
+    desired = pl.concat(key_batches)
+    deleted = current.join(desired, on="key", how="anti")
+    tombstones = ((key, snapshot) for key in deleted["key"])
     database.executemany(f"INSERT OR REPLACE INTO {entity} VALUES (?, ?, NULL, NULL)", tombstones)
     total = desired.height
     if is_narrow:
-        ((before,),) = database.execute(
+        ((previous_total,),) = database.execute(
             "SELECT rows FROM snapshots WHERE entity = ? AND snapshot = ?", (entity, _newest(database, entity))
         )
-        total += before - current.height
+        total += previous_total - current.height
     database.execute(
         "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)", (entity, snapshot, json.dumps(columns), total)
     )
-    return OnlineWrite(upserted, gone.height)
+    return OnlineWrite(upserted, deleted.height)
 
 
 def _carry_on(database: sqlite3.Connection, entity: Entity, snapshot: int) -> None:
-    """Say of a snapshot that it has the rows of the one that was written last."""
+    """Record a snapshot with the rows of the newest written one."""
     database.execute(
         "INSERT INTO snapshots SELECT entity, ?, columns, rows FROM snapshots WHERE entity = ? AND snapshot = ?",
         (snapshot, entity, _newest(database, entity)),
@@ -261,13 +262,13 @@ def _carry_on(database: sqlite3.Connection, entity: Entity, snapshot: int) -> No
 
 
 def _newest(database: sqlite3.Connection, entity: Entity) -> int:
-    """Return the newest snapshot that was written, -1 before the first."""
+    """Return the newest written snapshot; -1 before the first."""
     ((newest,),) = database.execute("SELECT coalesce(max(snapshot), -1) FROM snapshots WHERE entity = ?", (entity,))
     return int(newest)
 
 
-def _present(database: sqlite3.Connection, entity: Entity, keys: pl.DataFrame | None) -> pl.DataFrame:
-    """Return (key, input_hash) of the rows that are there, or of those under some keys."""
+def _present_rows(database: sqlite3.Connection, entity: Entity, keys: pl.DataFrame | None) -> pl.DataFrame:
+    """Return (key, input_hash) of the present rows, or of those with some keys."""
     among = "" if keys is None else "WHERE key IN (SELECT value FROM json_each(?)) "
     present = database.execute(  # SQLite takes the other columns from the row with the maximum
         f'SELECT key, hash FROM (SELECT key, hash, "values", max(since) FROM {entity} {among}GROUP BY key) '
@@ -278,25 +279,25 @@ def _present(database: sqlite3.Connection, entity: Entity, keys: pl.DataFrame | 
 
 
 def _forget(database: sqlite3.Connection, entity: Entity, keep: Iterable[int]) -> int:
-    """Delete the snapshots that are not to be kept, and the rows that are the newest of their key in no snapshot left."""
-    written = database.execute(
+    """Delete the snapshots not in `keep`, and the rows that are the newest of their key in no remaining snapshot."""
+    snapshots = database.execute(
         "SELECT snapshot FROM snapshots WHERE entity = ? ORDER BY snapshot", (entity,)
     ).fetchall()
-    left = sorted({snapshot for (snapshot,) in written} & {*keep, *written[-1]} if written else ())
+    kept_snapshots = sorted({snapshot for (snapshot,) in snapshots} & {*keep, *snapshots[-1]} if snapshots else ())
     database.execute(
         "DELETE FROM snapshots WHERE entity = ? AND snapshot NOT IN (SELECT value FROM json_each(?))",
-        (entity, json.dumps(left)),
+        (entity, json.dumps(kept_snapshots)),
     )
-    # A row counts in the snapshots from `since` up to the next row of its key.
-    gone = database.execute(
+    # A row is valid from `since` up to the next row of its key.
+    row_count = database.execute(
         f"DELETE FROM {entity} WHERE (key, since) IN (SELECT key, since FROM "
         f"(SELECT key, since, lead(since) OVER (PARTITION BY key ORDER BY since) AS next FROM {entity}) "
         "WHERE NOT EXISTS (SELECT 1 FROM json_each(?) WHERE value >= since AND (next IS NULL OR value < next)))",
-        (json.dumps(left),),
+        (json.dumps(kept_snapshots),),
     ).rowcount
     return (
-        gone
-        + database.execute(  # what says that a key is gone says nothing where no older row is left
+        row_count
+        + database.execute(  # a tombstone without an older row is redundant
             f'DELETE FROM {entity} WHERE "values" IS NULL AND NOT EXISTS '
             f"(SELECT 1 FROM {entity} AS older WHERE older.key = {entity}.key AND older.since < {entity}.since)"
         ).rowcount

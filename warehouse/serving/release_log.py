@@ -1,4 +1,4 @@
-"""Releases: what searchers see. One row names a model, its vectors and the lake they were made from."""
+"""The release log: one row per release names a model, its vectors and the lake snapshot behind them."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -37,14 +37,14 @@ class Release:
     Attributes:
         release: Number from 1 on, without gaps; the highest is live.
         published_at: When it was published, UTC.
-        kind: `model` for a new model, `catalog` for other products under the same one, `rollback` for going back.
+        kind: `model` for a new model, `catalog` for other products with the same model, `rollback` for an earlier release.
         model_id: The model; its query side answers together with these vectors.
         encoder_fingerprint: The text encoder that the model was trained on.
         vector_table: The table with the product vectors, relative to the directory.
         vector_version: That table's version.
-        snapshot: The lake's snapshot that the vectors were made from.
-        metrics: What was measured before publishing, as JSON.
-        note: Why, in a person's words.
+        snapshot: The lake's snapshot that the vectors were computed from.
+        metrics: The metrics at publication, as JSON.
+        note: The reason, in words.
     """
 
     release: int
@@ -59,23 +59,23 @@ class Release:
     note: str
 
     def serves_as(self, other: "Release") -> bool:
-        """Tell whether searchers could not tell the two apart: same model, same vectors, same snapshot."""
+        """Tell whether two releases are the same for searches: same model, same vectors, same snapshot."""
         mine = (self.model_id, self.vector_table, self.vector_version, self.snapshot)
         return mine == (other.model_id, other.vector_table, other.vector_version, other.snapshot)
 
     @property
     def shows(self) -> tuple[str, str, int]:
-        """Return what tells the contents of releases apart.
+        """Return the identity of a release's content.
 
-        Vectors of one model and snapshot are the same in every version of its table, however its files lie.
+        The vectors of one model and snapshot are the same in every version of its table, whatever the file layout.
         """
         return self.model_id, self.vector_table, self.snapshot
 
     @property
     def tag(self) -> str:
-        """Return the tag that keeps the vector table's version from being cleaned up.
+        """Return the tag that protects the vector table's version from cleanup.
 
-        It names the version too: whoever loses a race for a number leaves a tag of its own and moves nobody else's.
+        The tag includes the version, so that the loser of a race for a release number moves no other tag.
         """
         return f"release-{self.release}-v{self.vector_version}"
 
@@ -89,11 +89,11 @@ class Publication:
 
 
 class Releases:
-    """Keep the releases, an append-only Lance table beside the vectors. A release's row is the only commit point."""
+    """Keep the releases in an append-only Lance table next to the vectors. The commit of a release is its row."""
 
     def __init__(self, root: Path) -> None:
         self._directory = LanceDirectory(root)
-        self._read: tuple[int, list[Release]] = 0, []  # the table's version, and what it holds
+        self._read: tuple[int, list[Release]] = 0, []  # the table's version and content
 
     def all(self) -> list[Release]:
         """Return every release, oldest first."""
@@ -145,10 +145,10 @@ class Releases:
         metrics: str = "{}",
         note: str = "",
     ) -> Publication:
-        """Make a model and a version of its vectors live; write nothing if the live release serves just the same.
+        """Make a model and a version of its vectors live; write nothing if the live release serves the same.
 
         Raises:
-            WarehouseError: The vectors are not there in that version, or another run published at the same moment.
+            WarehouseError: The vectors have no such version, or another run published concurrently.
         """
         challenger = Release(
             release=0,
@@ -186,14 +186,14 @@ class Releases:
         )
 
     def vectors_since(self, vector_table: str, version: int) -> int:
-        """Return the version since which a table has held the rows of this one: an older one where only files were joined."""
+        """Return the first version with the same rows as this one; it is older if files were merely compacted since."""
         for each in self.all():
             if (each.vector_table, each.vector_version) == (vector_table, version):
                 return int(json.loads(each.metrics).get("vectors_since", version))
         return version
 
     def pin(self, release: Release) -> None:
-        """Tag the release's vectors. May be repeated: a run killed before `append` leaves the tag and nothing else."""
+        """Tag the release's vectors. May be repeated, since a run killed before `append` leaves only the tag."""
         table = self._directory.open(release.vector_table)
         if table is None:
             raise WarehouseError(f"there is no vector table {release.vector_table}", "make it with: stockroom build")
@@ -208,7 +208,7 @@ class Releases:
             ) from error
 
     def append(self, release: Release) -> None:
-        """Append the release's row: from now on it is live."""
+        """Append the release's row, which makes it live."""
         rows = pa.Table.from_pylist([asdict(release)], schema=SCHEMA)
         if not merge(self._directory.create(_TABLE, SCHEMA), rows, on="release", update=False):
             raise WarehouseError(

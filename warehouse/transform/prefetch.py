@@ -1,4 +1,4 @@
-"""Ahead: the next item of an iterator made in another thread while the last one is dealt with."""
+"""Prefetch: compute the next item of an iterator in another thread while the caller processes the last one."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,13 +9,13 @@ _END = object()
 
 
 def ahead(items: Iterable[T]) -> Iterator[T]:
-    """Yield the items in order, at most one of them made before it is asked for.
+    """Yield the items in order, with at most one computed in advance.
 
-    What making an item raises is raised where that item is asked for.
+    An exception from the computation of an item is raised when that item is requested.
     """
     coming = iter(items)
     with ThreadPoolExecutor(1) as pool:
         item = pool.submit(next, coming, _END)
-        while (made := item.result()) is not _END:
+        while (result := item.result()) is not _END:
             item = pool.submit(next, coming, _END)
-            yield cast(T, made)
+            yield cast(T, result)

@@ -1,4 +1,4 @@
-"""Staging: bring the cleaned tables up to date with the raw ones, cleaning only the rows whose input is new."""
+"""Staging: refresh the cleaned tables from the raw ones, cleaning only the rows with new input."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ Cleaner = Callable[[pl.LazyFrame], pl.LazyFrame]
 
 @dataclass(frozen=True)
 class Cleaned:
-    """Count what a refresh of a cleaned table did: rows cleaned, how the table changed, cleaned rows refused."""
+    """Count the cleaned rows of a refresh, the changes of the table, and the refused rows."""
 
     cleaned: int
     inserted: int
@@ -34,11 +34,11 @@ class Cleaned:
 def refresh_products(
     lake: Lake, marks: RunMarks | None = None, *, whole: bool = False, allow_loss: bool = False
 ) -> Cleaned:
-    """Bring staging.products up to date with raw.products; `whole` compares every row, whatever the watermark says.
+    """Refresh staging.products from raw.products; `whole` compares every row, whatever the watermark says.
 
     Raises:
-        WarehouseError: No product is left once titles are cleaned, or too many would go and that is not allowed: the table
-            is as it was.
+        WarehouseError: No product is left after cleaning, or too many would be removed without permission; the table is
+            unchanged.
     """
     source = "SELECT * FROM raw.products"
     return _reclean(
@@ -47,7 +47,7 @@ def refresh_products(
 
 
 def refresh_queries(lake: Lake, marks: RunMarks | None = None, *, whole: bool = False) -> Cleaned:
-    """Bring staging.queries up to date with raw.judgements, raw.sources and staging.products."""
+    """Refresh staging.queries from raw.judgements, raw.sources and staging.products."""
     source = f"SELECT *, md5(to_json(q)::VARCHAR) AS {INPUT_HASH} FROM ({tables.sql('staging.queries')}) AS q"
     return _reclean(lake, "staging.queries", source, text_cleaning.clean_queries, marks, whole=whole)
 
@@ -64,27 +64,27 @@ def _reclean(
 ) -> Cleaned:
     """Clean the rows of `source` (an SQL query with key and input_hash) that are new or changed, in batches.
 
-    Without `whole`, only those are looked at that a change of the sources since the table's watermark may have reached.
+    Without `whole`, only the rows are compared that a source change since the table's watermark may affect.
     """
     contract, derivation = CONTRACTS[table], DERIVATIONS[table]
     rules = f"{text_cleaning.version()}:{contract.version}"
     refused = [pl.DataFrame(schema=VIOLATION_SCHEMA | {INPUT_HASH: pl.String})]
     lake.require()
-    # The second cursor sees the committed state, and streams.
+    # The second cursor sees the committed state, and streams its results.
     with (marks or lake).writing() as writer, writer.cursor() as reader, writer.cursor() as hasher:
         reader.execute("USE lake")
         reader.execute(WIDE_STREAM)
         tables.ensure(writer, contract)
-        with following(writer, derivation, made_by(derivation, lake.settings), marks, whole=whole) as found:
-            if found.is_nothing:
+        with following(writer, derivation, made_by(derivation, lake.settings), marks, whole=whole) as pending_rows:
+            if pending_rows.is_nothing:
                 return Cleaned(0, 0, 0, 0, quarantined=0)
-            before = tables.count(writer, table) if table in GUARDED else 0
+            rows_before = tables.count(writer, table) if table in GUARDED else 0
             where, refused_before = "true", quarantine.hashes(writer, table)
-            source = restricted(reader, derivation, source, found)
-            if found.keys is not None:
+            source = restricted(reader, derivation, source, pending_rows)
+            if pending_rows.keys is not None:
                 where = "key IN (FROM dirty_keys)"
-                writer.register("dirty_keys", found.keys)
-                refused_before = refused_before.join(found.keys, on="key", how="semi")
+                writer.register("dirty_keys", pending_rows.keys)
+                refused_before = refused_before.join(pending_rows.keys, on="key", how="semi")
             desired = reader.sql(
                 f"SELECT key, concat({INPUT_HASH}, ':', '{rules}') AS {INPUT_HASH} FROM ({source})"
             ).pl()
@@ -105,12 +105,12 @@ def _reclean(
                     refused.append(violations.join(frame.select("key", INPUT_HASH), on="key"))
                     yield content_hash.with_content(hasher, contract, good)
 
-            # Cleaned while the last are written.
+            # The next batch is cleaned while the last is written.
             counts = tables.write(writer, contract, change, current, ahead(batches()))
             violations = pl.concat(refused)
             if table in GUARDED:
-                after, broken = tables.count(writer, table), rule_counts(violations)
-                loss = Loss(table, "cleaning of raw.products", before, counts.deleted, after, broken)
+                rows_after, broken = tables.count(writer, table), rule_counts(violations)
+                loss = Loss(table, "cleaning of raw.products", rows_before, counts.deleted, rows_after, broken)
                 refuse_loss(loss, lake.settings.max_loss_share, allow_loss)
             quarantine.replace(writer, table, violations, change.stale)
     return Cleaned(change.upsert.height, *counts, quarantined=violations["key"].n_unique())

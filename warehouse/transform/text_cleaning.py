@@ -23,14 +23,14 @@ _MARKUP = rf"{_TAG}|&[^\s<&;]"
 _INVISIBLE = (
     r"[\u{AD}\u{200B}-\u{200F}\u{202A}-\u{202E}\u{2060}-\u{2064}\u{2066}-\u{2069}\u{FEFF}\u{FFFD}]|[\p{Cc}&&\S]"
 )
-# Beside visible ASCII and white space: letters, kana, Han, Hangul syllables and signs that Unicode's NFKC leaves alone, whatever
-# stands before them. Text of nothing else needs neither NFKC nor a look for invisible characters; most text is such.
+# Visible ASCII, white space, and letters, kana, Han, Hangul syllables and signs that Unicode's NFKC never changes, whatever
+# precedes them. Text of these alone, which most is, needs neither NFKC nor a search for invisible characters.
 SETTLED = (
     r"\t-\r -~¡-§©«¬®°±¶·»¿-\u{131}\u{134}-\u{13E}\u{141}-\u{148}\u{14A}-\u{17E}\u{2010}\u{2012}-\u{2016}\u{2018}-\u{2023}"
     r"\u{20AC}\u{2190}-\u{21FF}\u{2500}-\u{27BF}\u{3001}-\u{3029}\u{3041}-\u{3096}\u{309D}\u{309E}\u{30A0}-\u{30FE}\u{4E00}-\u{9FFF}"
     r"\u{AC00}-\u{D7A3}"
 )
-# A text that this is not found in is a clean line already.
+# A text without a match is a clean line already.
 _UNCLEAN = rf"[^{SETTLED}]|[<&]|\s\s|[^\S ]|^\s|\s$"
 _PARENTHESISED_END = r"\s*\([^()]*\)\s*$"
 
@@ -47,11 +47,11 @@ PRODUCT_SOURCES = {
     "color": ("product_color",),
     "color_key": ("product_color",),
 }
-"""For each column that `clean_products` returns, the columns of raw.products that it is made from."""
+"""For each column that `clean_products` returns, its source columns in raw.products."""
 
 
 def clean_products(raw: pl.LazyFrame) -> pl.LazyFrame:
-    """Return staging.products made from raw.products, row by row."""
+    """Return the rows of staging.products, computed row by row from raw.products."""
     return raw.select(
         "key",
         "product_id",
@@ -73,7 +73,7 @@ def clean_queries(raw: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def clean_line(column: str) -> pl.Expr:
-    """Return the column's text on one line, as people would read it.
+    """Return the column's text as one line of plain text.
 
     No HTML, entities or invisible characters; Unicode NFKC; white space folded; blank is null. Cleaning twice changes nothing.
     """
@@ -81,7 +81,7 @@ def clean_line(column: str) -> pl.Expr:
 
 
 def is_blank_when_cleaned(column: str) -> pl.Expr:
-    """Return whether nothing is left of the column's text once it is cleaned; null where there is no text."""
+    """Return whether the column's text is blank after cleaning; null if there is no text."""
 
     def find(text: pl.Series) -> pl.Series:
         is_blank = text.is_null() & text.is_not_null()  # false, as any text with a letter and no markup is
@@ -104,7 +104,7 @@ def clean_lines(column: str) -> pl.Expr:
 
 
 def fold(text: pl.Expr) -> pl.Expr:
-    """Return text for comparing: lower case, letters and digits only; nothing left is null."""
+    """Return text for comparison: lower case, letters and digits only; empty is null."""
     return _null_if_blank(text.str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]+", ""))
 
 
@@ -123,9 +123,9 @@ def _as_line(text: pl.Series) -> pl.Series:
 
 
 def _strip_markup(text: pl.Series) -> pl.Series:
-    """Take out tags and decode entities until none is left: sellers write entities of entities, and tags as entities."""
+    """Remove tags and decode entities until none is left: sellers write entities of entities, and tags as entities."""
     text = _normalize(text)
-    rows = _rows_with(text, "[<&]")  # to find one of two characters is many times faster than to find markup
+    rows = _rows_with(text, "[<&]")  # a search for two characters is many times faster than one for markup
     if rows.len():
         rows = rows.filter(text.gather(rows).str.contains(_MARKUP))
     while rows.len():
@@ -141,7 +141,7 @@ def _unescape(text: pl.Series) -> pl.Series:
 
 
 def _normalize(text: pl.Series) -> pl.Series:
-    """Take out invisible characters and bring the rest into Unicode's NFKC."""
+    """Remove invisible characters and normalize the rest to Unicode's NFKC."""
     return _where(f"[^{SETTLED}]", text, lambda some: some.str.replace_all(_INVISIBLE, "").str.normalize("NFKC"))
 
 
@@ -161,7 +161,7 @@ def _replaced(text: pl.Series, pattern: str, value: str) -> pl.Series:
 
 
 def _where(pattern: str, text: pl.Series, change: Callable[[pl.Series], pl.Series]) -> pl.Series:
-    """Change only the texts that a pattern is found in: to look is cheap, to write text anew is not."""
+    """Change only the texts that match a pattern, since searching is cheap and rewriting is not."""
     rows = _rows_with(text, pattern)
     return text.clone().scatter(rows, change(text.gather(rows))) if rows.len() else text  # scatter changes in place
 

@@ -1,4 +1,4 @@
-"""The embedding cache: no text is ever encoded twice by the same encoder."""
+"""The embedding cache: an encoder encodes no text twice."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence, Set
@@ -27,7 +27,7 @@ from warehouse.vectors.lance_tables import (
 )
 
 Matrix = npt.NDArray[np.float32]
-_REMEMBERED = 32_768  # texts at most of which a fill is remembered: 50 MB at 384 dimensions
+_REMEMBERED = 32_768  # maximum texts of a remembered fill: 50 MB at 384 dimensions
 _TAKE_ROWS = 32_768  # vectors in memory beside the result: 50 MB at 384 dimensions
 
 
@@ -37,7 +37,7 @@ def text_hash(text: str) -> str:
 
 
 class _Filled(NamedTuple):
-    """Hold what the last fill learnt of its texts, soon asked for: where the known ones are, and the others' vectors."""
+    """Remember the last fill for the next read: the row ids of the cached texts, and the vectors of the new ones."""
 
     table: str
     version: int
@@ -45,16 +45,16 @@ class _Filled(NamedTuple):
     encoded: pa.Table
 
     def covers(self, table: Any, hashes: pa.Array) -> bool:
-        """Tell whether it is known of all of these texts, in the table as it now is."""
+        """Tell whether the fill has all of these texts, in the table's present version."""
         if (self.table, self.version) != (table.name, table.version):
             return False
-        is_there = pc.or_(*(pc.is_in(hashes, value_set=each[KEY]) for each in (self.known, self.encoded)))
-        return bool(pc.all(is_there).as_py())
+        is_covered = pc.or_(*(pc.is_in(hashes, value_set=each[KEY]) for each in (self.known, self.encoded)))
+        return bool(pc.all(is_covered).as_py())
 
 
 @dataclass(frozen=True)
 class FillResult:
-    """Say how many distinct texts were asked for and how many of them had to be encoded."""
+    """Count the distinct texts of a fill and those that had to be encoded."""
 
     distinct: int
     encoded: int
@@ -63,8 +63,8 @@ class FillResult:
 class EmbeddingCache:
     """Keep text vectors by encoder and exact text.
 
-    One Lance table an encoder, `embeddings_<fingerprint>`, one row per distinct text: `key` (hash of the text) and
-    `vector`. The fingerprint must cover all that changes a vector: weights, pooling, length, precision, template.
+    Each encoder has a Lance table `embeddings_<fingerprint>` with one row per distinct text: `key` (hash of the text) and
+    `vector`. The fingerprint must cover everything that affects a vector: weights, pooling, length, precision, template.
     """
 
     def __init__(self, root: Path) -> None:
@@ -81,43 +81,43 @@ class EmbeddingCache:
         on_start: Callable[[int], None] | None = None,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> FillResult:
-        """Encode the texts that this encoder has not seen, each once, and write nothing when there are none.
+        """Encode the texts that are not cached for this encoder, each once; write nothing if there are none.
 
         Args:
             texts: Texts in any order and number, repeated or not.
-            encode: Returns one row a text, (texts, dim); gets at most `commit_texts` texts.
+            encode: Returns one row per text, (texts, dim); receives at most `commit_texts` texts.
             fingerprint: Names the encoder.
-            commit_texts: Texts encoded between two commits: what a killed run loses at most.
-            on_start: Told, before the first is encoded, how many texts there are to encode, unless there are none.
-            on_progress: Told after each commit how many texts are encoded, and of how many.
+            commit_texts: Texts encoded between two commits, the most that a killed run loses.
+            on_start: Receives the number of texts to encode before the first, unless it is 0.
+            on_progress: Receives the number of encoded texts and the total after each commit.
 
         Raises:
             WarehouseError: `encode` returned another shape or values that are not finite.
         """
         by_hash = {text_hash(text): text for text in texts}
-        known = self._known(list(by_hash), fingerprint)
-        seen = set(known[KEY].to_pylist())
-        unseen = [each for each in by_hash if each not in seen]
+        cached = self._cached_rows(list(by_hash), fingerprint)
+        cached_hashes = set(cached[KEY].to_pylist())
+        new_hashes = [each for each in by_hash if each not in cached_hashes]
         self._filled = None
-        if on_start and unseen:
-            on_start(len(unseen))
-        for start in range(0, len(unseen), commit_texts):
-            hashes = unseen[start : start + commit_texts]
+        if on_start and new_hashes:
+            on_start(len(new_hashes))
+        for start in range(0, len(new_hashes), commit_texts):
+            hashes = new_hashes[start : start + commit_texts]
             vectors = _checked(encode([by_hash[each] for each in hashes]), len(hashes), fingerprint)
             schema = pa.schema([key_field(KEY, pa.string()), pa.field("vector", vector_type(vectors.shape[1]))])
             rows = pa.table([pa.array(hashes, pa.string()), to_vectors(vectors)], schema=schema)
             table = self._directory.create(_table_name(fingerprint), schema)
             merge(table, rows, update=False)
-            if len(by_hash) <= _REMEMBERED and len(unseen) <= commit_texts:
-                self._filled = _Filled(table.name, table.version, known, rows)
+            if len(by_hash) <= _REMEMBERED and len(new_hashes) <= commit_texts:
+                self._filled = _Filled(table.name, table.version, cached, rows)
             if on_progress:
-                on_progress(start + len(hashes), len(unseen))
-        return FillResult(len(by_hash), len(unseen))
+                on_progress(start + len(hashes), len(new_hashes))
+        return FillResult(len(by_hash), len(new_hashes))
 
     def vectors(self, texts: Sequence[str], fingerprint: str) -> Matrix:
         """Return the cached vectors (texts, dim) in the order of the texts.
 
-        Every call looks through all keys, 0.3 to 0.7 s for a million: ask for many texts at a time. For no texts: (0, 0).
+        Every call scans all keys, 0.3 to 0.7 s for a million, so request many texts at a time. For no texts: (0, 0).
 
         Raises:
             WarehouseError: A text has no cached vector.
@@ -127,26 +127,26 @@ class EmbeddingCache:
         hashes = pa.array([text_hash(text) for text in texts], pa.string())
         table = self._directory.open(_table_name(fingerprint))
         if table is None:
-            raise _missing(len(hashes), len(hashes), fingerprint)
+            raise _missing_error(len(hashes), len(hashes), fingerprint)
         if self._filled is not None and self._filled.covers(table, hashes):
-            return _put_together(table, hashes, self._filled.known, self._filled.encoded)
-        stored = _among(scan(table, [KEY], row_id=True, among=hashes.to_pylist()), hashes)
-        positions = pc.index_in(hashes, value_set=stored[KEY])
+            return _assemble(table, hashes, self._filled.known, self._filled.encoded)
+        cached = _among(scan(table, [KEY], row_id=True, among=hashes.to_pylist()), hashes)
+        positions = pc.index_in(hashes, value_set=cached[KEY])
         if positions.null_count:
-            raise _missing(positions.null_count, len(hashes), fingerprint)
-        return _take(table, stored["_rowid"].to_numpy()[positions.to_numpy()])
+            raise _missing_error(positions.null_count, len(hashes), fingerprint)
+        return _take(table, cached["_rowid"].to_numpy()[positions.to_numpy()])
 
     def count(self, fingerprint: str) -> int:
-        """Return how many texts are cached for an encoder."""
+        """Return the number of texts cached for an encoder."""
         table = self._directory.open(_table_name(fingerprint))
         return 0 if table is None else int(table.count_rows())
 
     def encoders(self) -> list[str]:
-        """Return the fingerprints of the encoders that texts are cached for."""
+        """Return the fingerprints of the encoders with cached texts."""
         return [name.removeprefix(_table_name("")) for name in self._directory.names(_table_name(""))]
 
     def forget(self, fingerprint: str) -> None:
-        """Remove all that is cached for an encoder."""
+        """Remove the cache of an encoder."""
         self._directory.drop(_table_name(fingerprint))
 
     def unused(self, fingerprint: str, used: Set[str]) -> list[str]:
@@ -155,14 +155,14 @@ class EmbeddingCache:
         return [] if table is None else [key for key in scan(table, [KEY])[KEY].to_pylist() if key not in used]
 
     def prune(self, fingerprint: str, unused: Sequence[str], before: datetime) -> None:
-        """Forget the texts with these hashes, and remove what only versions older than a time have of them."""
+        """Delete the texts with these hashes, and prune the versions older than a time."""
         table = self._directory.open(_table_name(fingerprint))
         if table is not None:
             delete_keys(table, unused)
             prune(table, (), before)
 
-    def _known(self, hashes: list[str], fingerprint: str) -> pa.Table:
-        """Return key and row id of those of the texts that are cached."""
+    def _cached_rows(self, hashes: list[str], fingerprint: str) -> pa.Table:
+        """Return the key and row id of the cached texts."""
         table = self._directory.open(_table_name(fingerprint))
         if table is None or not hashes:
             return pa.table({KEY: pa.array([], pa.string()), "_rowid": pa.array([], pa.uint64())})
@@ -170,32 +170,32 @@ class EmbeddingCache:
 
 
 def _among(rows: pa.Table, keys: pa.Array) -> pa.Table:
-    """Return the rows of some keys: a set of the few is made sooner than one of the many."""
+    """Return the rows of some keys, by a hash set of the few keys, which is faster than one of all rows."""
     return rows.filter(pc.is_in(rows[KEY], value_set=keys))
 
 
-def _put_together(table: Any, hashes: pa.Array, known: pa.Table, encoded: pa.Table) -> Matrix:
-    """Return the vectors of texts, (len(hashes), dim), from memory where they are in `encoded`, else by their row ids."""
+def _assemble(table: Any, hashes: pa.Array, cached: pa.Table, encoded: pa.Table) -> Matrix:
+    """Return the vectors of texts, (len(hashes), dim): from `encoded` if they are in it, else by their row ids in `cached`."""
     fresh = pc.index_in(hashes, value_set=encoded[KEY])
     is_fresh = fresh.is_valid().to_numpy(zero_copy_only=False)
     vectors = np.empty((len(hashes), encoded["vector"].type.list_size), np.float32)
     vectors[is_fresh] = to_matrix(encoded["vector"])[fresh.drop_null().to_numpy()]
     if not is_fresh.all():
-        places = pc.index_in(hashes.filter(pa.array(~is_fresh)), value_set=known[KEY]).to_numpy()
-        vectors[~is_fresh] = _take(table, known["_rowid"].to_numpy()[places])
+        places = pc.index_in(hashes.filter(pa.array(~is_fresh)), value_set=cached[KEY]).to_numpy()
+        vectors[~is_fresh] = _take(table, cached["_rowid"].to_numpy()[places])
     return vectors
 
 
 def _take(table: Any, row_ids: npt.NDArray[np.uint64]) -> Matrix:
-    """Read vectors by address, (len(row_ids), dim), a slice of the table at a time in the order of the file."""
+    """Read vectors by row id, (len(row_ids), dim), in slices and in the order of the file."""
     result = np.empty((len(row_ids), table.schema.field("vector").type.list_size), np.float32)
     order = np.argsort(row_ids, kind="stable")
     for start in range(0, len(order), _TAKE_ROWS):
         places = order[start : start + _TAKE_ROWS]
-        wanted, where = np.unique(row_ids[places], return_inverse=True)
-        rows = table.take_row_ids(wanted.tolist()).select(["vector"]).with_row_id().to_arrow()
-        as_wanted = np.argsort(rows["_rowid"].to_numpy())  # both ascending
-        result[places] = to_matrix(rows["vector"])[as_wanted][where]
+        unique_ids, where = np.unique(row_ids[places], return_inverse=True)
+        rows = table.take_row_ids(unique_ids.tolist()).select(["vector"]).with_row_id().to_arrow()
+        order_by_id = np.argsort(rows["_rowid"].to_numpy())  # both ascending
+        result[places] = to_matrix(rows["vector"])[order_by_id][where]
     return result
 
 
@@ -208,9 +208,9 @@ def _checked(vectors: Matrix, rows: int, fingerprint: str) -> Matrix:
     return vectors
 
 
-def _missing(missing: int, asked: int, fingerprint: str) -> WarehouseError:
+def _missing_error(count: int, total: int, fingerprint: str) -> WarehouseError:
     return WarehouseError(
-        f"{missing} of {asked} texts have no cached vector of encoder {fingerprint}",
+        f"{count} of {total} texts have no cached vector of encoder {fingerprint}",
         "encode them with: stockroom build",
     )
 

@@ -33,20 +33,20 @@ T = TypeVar("T")
 KEY = "key"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _DELETE_KEYS = 10_000  # keys in one filter
-# Lance counts ages from a moment later than ours. A version that would be too old by then is tagged, and Lance refuses.
+# Lance computes ages at a later moment than this module, so a tagged version may become too old, and Lance then refuses.
 _MARGINS = (timedelta(seconds=0.2), timedelta(seconds=5), timedelta(seconds=60))
 
 KEEP_ALL_VERSIONS = timedelta(days=36_500)
-"""An age that no version has: with it, joining files and refreshing an index removes nothing."""
+"""An age that no version has, so that compaction and index refreshes remove no version."""
 
 
 def key_field(name: str, kind: pa.DataType) -> pa.Field:
-    """Return the first field of a table with a key: never null, and the primary key from version 1 on."""
+    """Return the key field of a table: not nullable, and the primary key from version 1 on."""
     return pa.field(name, kind, nullable=False, metadata={"lance-schema:unenforced-primary-key:position": "1"})
 
 
 class LanceDirectory:
-    """Hold one directory of Lance tables. Nothing in it names the directory: it can be copied and moved."""
+    """Manage one directory of Lance tables. No file in it names the directory, so that it can be copied and moved."""
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
@@ -54,15 +54,15 @@ class LanceDirectory:
         self._short: Any = None
 
     def open(self, name: str) -> Any | None:
-        """Open the newest version of a table, or return None where there is no such table. Creates nothing."""
+        """Open the newest version of a table, or return None if the table does not exist. Creates nothing."""
         if not _has_version(self.root / f"{check_name(name)}.lance"):
             return None
         return self._connect().open_table(name)
 
     def open_version(self, name: str, version: int) -> Any:
-        """Open a version of a table that is there, for many short questions: coroutines, each to be run by `answer`.
+        """Open a version of an existing table for many short queries: coroutines, each to be run by `answer`.
 
-        The tables of `open` run several one after another for one question, which takes a quarter of a search's time.
+        A table from `open` runs several coroutines in sequence per query, which takes a quarter of a search's time.
         """
         if self._short is None:
             self._short = answer(_lancedb().connect_async(plain_path(self.root)))
@@ -71,10 +71,10 @@ class LanceDirectory:
         return table
 
     def create(self, name: str, schema: pa.Schema) -> Any:
-        """Create a table, or open the one that another run has created already.
+        """Create a table, or open the existing one.
 
         Raises:
-            WarehouseError: The table is there with other columns or another dimension.
+            WarehouseError: The existing table has other columns or another dimension.
         """
         table = self.open(name)
         if table is None:
@@ -84,14 +84,14 @@ class LanceDirectory:
         return table
 
     def names(self, prefix: str) -> list[str]:
-        """Return the names of the tables that begin so, sorted."""
+        """Return the table names with a prefix, sorted."""
         return sorted(path.stem for path in self.root.glob(f"{prefix}*.lance") if _has_version(path))
 
     def drop(self, name: str) -> None:
-        """Remove a table at once, and what killed removals left."""
-        gone = self.root / f".dropped-{check_name(name)}"
-        shutil.rmtree(gone, ignore_errors=True)
-        (self.root / f"{name}.lance").rename(gone)
+        """Remove a table atomically, along with the remains of killed removals."""
+        trash = self.root / f".dropped-{check_name(name)}"
+        shutil.rmtree(trash, ignore_errors=True)
+        (self.root / f"{name}.lance").rename(trash)
         for leftover in self.root.glob(".dropped-*"):
             shutil.rmtree(leftover, ignore_errors=True)
 
@@ -103,11 +103,10 @@ class LanceDirectory:
 
 @functools.cache
 def _lancedb() -> Any:
-    """Import LanceDB without what takes two thirds of its import, and is not for tables in a directory.
+    """Import LanceDB without its remote catalog client and override checks, which take two thirds of the import time.
 
-    That is the client of a remote catalog: of its package only the types that LanceDB reads are imported, each built when
-    it is first used; once they are, the package is as good as new. And checks that LanceDB's methods override others, which it
-    has itself given up from Python 3.12 on.
+    Local tables do not need the client. Of its package only the types that LanceDB reads are imported, each built on first
+    use; the package itself stays usable. LanceDB itself dropped the override checks from Python 3.12 on.
     """
     client = "lance_namespace_urllib3_client"
     spec = None if {client, "lancedb"} & sys.modules.keys() else importlib.util.find_spec(client)
@@ -115,7 +114,7 @@ def _lancedb() -> Any:
     if sys.version_info < (3, 12) and "overrides" not in sys.modules:
         absent["overrides"] = ModuleType("overrides")
         absent["overrides"].__dict__.update(override=lambda method: method, EnforceOverrides=object)
-    os.environ.setdefault("LANCEDB_LOG", "error")  # it warns of what is as it should be, on people's terminals
+    os.environ.setdefault("LANCEDB_LOG", "error")  # else it prints irrelevant warnings to the terminal
     config = BaseModel.model_config
     sys.modules.update(absent)
     try:
@@ -129,19 +128,19 @@ def _lancedb() -> Any:
 
 
 def _has_version(directory: Path) -> bool:
-    """Tell whether a table's first version was written: a process may end between its directory and its manifest."""
+    """Tell whether a table's first version is complete: a killed process may leave a directory without a manifest."""
     return any(directory.glob("_versions/*.manifest"))
 
 
 def answer(question: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine of LanceDB in the loop that its blocking tables use, and wait for what it gives."""
+    """Run a coroutine of LanceDB in the event loop of its blocking tables, and return its result."""
     from lancedb.background_loop import LOOP
 
     return cast(T, LOOP.run(question))
 
 
 def check_name(name: str) -> str:
-    """Return a table name as it is, or refuse one that could not be a directory's name everywhere."""
+    """Return a table name unchanged, or refuse one that is not a portable directory name."""
     if not _NAME.fullmatch(name):
         raise WarehouseError(
             f"{name!r} cannot name a table", "use letters, digits, '_', '-' and '.', and start with a letter or digit"
@@ -150,7 +149,7 @@ def check_name(name: str) -> str:
 
 
 def check_schema(table: Any, schema: pa.Schema) -> None:
-    """Refuse a table with other columns or another dimension than is about to be written."""
+    """Refuse a table whose columns or vector dimension differ from the schema to be written."""
     if table.schema.names != schema.names or table.schema.types != schema.types:
         raise WarehouseError(
             f"the table {table.name} has other columns than this run writes: "
@@ -160,7 +159,7 @@ def check_schema(table: Any, schema: pa.Schema) -> None:
 
 
 def at_version(table: Any, version: int) -> Any:
-    """Pin an opened table to one of its versions; it stays there whatever is written meanwhile."""
+    """Pin an open table to one of its versions, unaffected by later writes."""
     try:
         table.checkout(version)
     except ValueError as error:
@@ -172,13 +171,13 @@ def at_version(table: Any, version: int) -> Any:
 
 
 def merge(table: Any, rows: pa.Table, *, on: str = KEY, update: bool = True) -> int:
-    """Write rows whose keys are unique, in one version. Return how many were inserted or updated.
+    """Write rows with unique keys as one version, and return the number of inserted and updated rows.
 
     Args:
-        table: The table to write, opened with its newest version.
+        table: The table to write, opened at its newest version.
         rows: Rows of the table's schema; the key column may not be nullable.
         on: The key column.
-        update: Whether a row that is there already is replaced; otherwise it is left alone.
+        update: Whether an existing row is replaced; otherwise it is left unchanged.
     """
     builder = table.merge_insert(on).use_index(False).when_not_matched_insert_all()
     if update:
@@ -188,54 +187,54 @@ def merge(table: Any, rows: pa.Table, *, on: str = KEY, update: bool = True) -> 
 
 
 def delete_keys(table: Any, keys: Sequence[str]) -> int:
-    """Delete the rows with these keys, and return how many there were. Writes no version when there are none."""
+    """Delete the rows with these keys, and return their number. Writes no version if there are none."""
     from lancedb.expr import col, lit
 
-    wanted = list(dict.fromkeys(keys))
+    unique_keys = list(dict.fromkeys(keys))
     deleted = 0
-    for start in range(0, len(wanted), _DELETE_KEYS):
-        among = col(KEY).isin([lit(key) for key in wanted[start : start + _DELETE_KEYS]])
+    for start in range(0, len(unique_keys), _DELETE_KEYS):
+        among = col(KEY).isin([lit(key) for key in unique_keys[start : start + _DELETE_KEYS]])
         if table.search().where(among).select([KEY]).limit(1).to_arrow().num_rows:
             deleted += int(table.delete(among).num_deleted_rows)
     return deleted
 
 
-def held_keys(table: Any, keys: Sequence[str]) -> list[str]:
-    """Return those of the keys that the table has a row of, sorted."""
+def present_keys(table: Any, keys: Sequence[str]) -> list[str]:
+    """Return the keys that have a row in the table, sorted."""
     from lancedb.expr import col, lit
 
-    found: set[str] = set()
-    wanted = list(dict.fromkeys(keys))
-    for start in range(0, len(wanted), _DELETE_KEYS):
-        among = col(KEY).isin([lit(key) for key in wanted[start : start + _DELETE_KEYS]])
-        found |= set(table.search().where(among).select([KEY]).limit(None).to_arrow()[KEY].to_pylist())
-    return sorted(found)
+    present: set[str] = set()
+    unique_keys = list(dict.fromkeys(keys))
+    for start in range(0, len(unique_keys), _DELETE_KEYS):
+        among = col(KEY).isin([lit(key) for key in unique_keys[start : start + _DELETE_KEYS]])
+        present |= set(table.search().where(among).select([KEY]).limit(None).to_arrow()[KEY].to_pylist())
+    return sorted(present)
 
 
 def versions(table: Any) -> dict[int, datetime]:
-    """Return the versions of a table that are there, oldest first, and when each was written."""
+    """Return the time of each existing version of a table (UTC), oldest first."""
     return {int(each["version"]): each["timestamp"].astimezone(UTC) for each in table.list_versions()}
 
 
 def prune(table: Any, keep: Collection[int], before: datetime) -> int:
-    """Remove the versions older than the oldest to keep and than a time, with the files that only they need.
+    """Remove the versions older than both the oldest to keep and a time, with the files that only they need.
 
-    Lance has one call for this and for joining files, so that a new version may come of it, with the same rows. The newest
-    version always stays. Where nothing can go, nothing is written.
+    Lance has one call for cleanup and compaction, so a new version with the same rows may appear. The newest version always
+    stays. If no version can be removed, nothing is written.
 
     Args:
-        table: The table, opened with its newest version.
-        keep: Versions that must stay; tagged ones are among them.
+        table: The table, opened at its newest version.
+        keep: Versions that must stay, the tagged ones included.
         before: Versions written later than this stay.
 
     Returns:
-        How many versions went.
+        The number of removed versions.
     """
-    there = versions(table)
-    if not prunable(there, keep, before):
+    timestamps = versions(table)
+    if not prunable(timestamps, keep, before):
         return 0
-    table.optimize(cleanup_older_than=KEEP_ALL_VERSIONS)  # joins files, which may take long: ages are counted after it
-    bound = _bound(there, keep, before)
+    table.optimize(cleanup_older_than=KEEP_ALL_VERSIONS)  # compaction may take long, so ages are computed after it
+    bound = _bound(timestamps, keep, before)
     for margin in _MARGINS:
         try:
             table.optimize(cleanup_older_than=max(datetime.now(UTC) - bound + margin, timedelta(milliseconds=1)))
@@ -243,27 +242,27 @@ def prune(table: Any, keep: Collection[int], before: datetime) -> int:
         except RuntimeError as error:
             if "tagged version" not in str(error) or margin == _MARGINS[-1]:
                 raise
-    return len(there.keys() - versions(table).keys())
+    return len(timestamps.keys() - versions(table).keys())
 
 
-def prunable(there: Mapping[int, datetime], keep: Collection[int], before: datetime) -> list[int]:
-    """Return the versions that `prune` would remove of those that are there."""
-    bound = _bound(there, keep, before) - _MARGINS[0]
-    return [version for version, moment in there.items() if moment < bound]
+def prunable(timestamps: Mapping[int, datetime], keep: Collection[int], before: datetime) -> list[int]:
+    """Return the versions that `prune` would remove, given the time of each version."""
+    bound = _bound(timestamps, keep, before) - _MARGINS[0]
+    return [version for version, moment in timestamps.items() if moment < bound]
 
 
-def _bound(there: Mapping[int, datetime], keep: Collection[int], before: datetime) -> datetime:
-    newest = max(there)
-    return min([before, *(moment for version, moment in there.items() if version in keep or version == newest)])
+def _bound(timestamps: Mapping[int, datetime], keep: Collection[int], before: datetime) -> datetime:
+    newest = max(timestamps)
+    return min([before, *(moment for version, moment in timestamps.items() if version in keep or version == newest)])
 
 
 def scan(table: Any, columns: Sequence[str], *, row_id: bool = False, among: Sequence[str] | None = None) -> pa.Table:
-    """Read columns of every row, in no particular order; of many, those of few keys `among` them alone.
+    """Read columns of every row, in no particular order; with few keys in `among`, possibly of their rows alone.
 
-    `row_id` adds Lance's own address as `_rowid`.
+    `row_id` adds Lance's row address as `_rowid`.
     """
     query = table.search()
-    # A key in the filter costs as much as a thousand rows that are handed over.
+    # A key in the filter costs as much as the transfer of a thousand rows.
     if among is not None and len(among) * 1000 <= table.count_rows():
         from lancedb.expr import col, lit
 
@@ -282,7 +281,7 @@ def vector_type(dim: int) -> pa.DataType:
 
 
 def to_matrix(column: pa.ChunkedArray | pa.FixedSizeListArray) -> npt.NDArray[np.float32]:
-    """Return a vector column as a matrix (rows, dim), without a copy where it lies in one piece."""
+    """Return a vector column as a matrix (rows, dim), without a copy if it has a single chunk."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     flat = array.flatten().to_numpy(zero_copy_only=False)
     return cast(npt.NDArray[np.float32], flat.reshape(len(array), array.type.list_size))

@@ -1,4 +1,4 @@
-"""Product vectors: one table for each product side, written by key, read and searched at exact versions."""
+"""Product vectors: one table per product side, written by key, read and searched at exact versions."""
 
 import hashlib
 import random
@@ -23,9 +23,9 @@ from warehouse.vectors.lance_tables import (
     at_version,
     check_schema,
     delete_keys,
-    held_keys,
     key_field,
     merge,
+    present_keys,
     prunable,
     prune,
     scan,
@@ -55,7 +55,7 @@ def table_name(product_side: str) -> str:
 
 @dataclass(frozen=True)
 class VectorWrite:
-    """Say what a write did; `version` is the table's newest version afterwards, 0 where there is no table."""
+    """Count the rows of a write; `version` is the table's newest version afterwards, 0 if there is no table."""
 
     version: int
     upserted: int
@@ -63,7 +63,7 @@ class VectorWrite:
 
 
 class _Pinned(NamedTuple):
-    """Hold an opened version, once to read and once to search, and what every search asks of it: dimensions and rows."""
+    """Hold an open version, one handle to read and one to search, with its dimension and row count."""
 
     table: Any
     searched: Any
@@ -72,7 +72,7 @@ class _Pinned(NamedTuple):
 
 
 class VectorStore:
-    """Keep the vectors of products, one row per product and locale, in tables that models with one product side share.
+    """Keep product vectors, one row per product and locale, in tables shared by the models with the same product side.
 
     Columns: `key` (`locale:product_id`), `product_id`, `locale`, `title`, `vector` (float32), `input_hash`.
     """
@@ -82,9 +82,9 @@ class VectorStore:
         self._pinned: OrderedDict[tuple[str, int], _Pinned] = OrderedDict()
 
     def current(self, name: str, keys: pl.DataFrame | None = None, *, version: int | None = None) -> pl.DataFrame:
-        """Return `key` and `input_hash` of a version's rows (default: the newest), or of those under `keys`, if there is a table.
+        """Return `key` and `input_hash` of a version's rows (default: the newest), or of the rows with `keys`.
 
-        It is what reconciliation needs.
+        Reconciliation compares these. The frame is empty if there is no table.
         """
         table = self._directory.open(name) if version is None else self._at(name, version)
         if table is None or (keys is not None and keys.is_empty()):
@@ -95,15 +95,15 @@ class VectorStore:
     def apply(
         self, name: str, upserts: Iterable[Rows], deletes: Sequence[str], dim: int, *, commit_rows: int = 65_536
     ) -> VectorWrite:
-        """Delete rows by key, then insert or replace rows by key; write no version when nothing comes of it.
+        """Delete rows by key, then upsert rows by key; write no version if nothing changes.
 
-        A key that comes twice keeps its last row; one that is deleted and upserted is there afterwards. Commits every
-        `commit_rows` rows: a killed run is gone on with by reconciling again.
+        The last row of a repeated key wins. A key both deleted and upserted is present afterwards. Commits every
+        `commit_rows` rows; another reconciliation completes a killed run.
 
         Args:
-            name: The table, as `table_name` and releases have it.
-            upserts: Pieces with the columns of the table, in any order, the vectors as lists of `dim` numbers.
-            deletes: Keys to delete; those not there are passed over.
+            name: The table name, as from `table_name` or a release.
+            upserts: Batches with the columns of the table, in any order, the vectors as lists of `dim` numbers.
+            deletes: Keys to delete; unknown ones are ignored.
             dim: Length of a vector.
             commit_rows: Rows between two commits; bounds the memory.
 
@@ -123,14 +123,16 @@ class VectorStore:
         return VectorWrite(int(table.version) if table is not None else 0, upserted, deleted)
 
     def differing(self, name: str, pieces: Iterable[Rows]) -> Iterator[pa.Table]:
-        """Yield of each piece, which has the columns of the table, the rows that the newest version does not hold to the bit."""
+        """Yield the rows of each batch, with the columns of the table, that are not bitwise equal in the newest version."""
         table = self._directory.open(name)
-        stored: dict[str, bytes] = {}
+        stored_digests: dict[str, bytes] = {}
         for batch in () if table is None else scan_batches(table, COLUMNS, 32_768):
-            stored.update(_digests(pa.table(batch)))
+            stored_digests.update(_digests(pa.table(batch)))
         for piece in pieces:
             rows = (piece.to_arrow() if isinstance(piece, pl.DataFrame) else pa.table(piece)).select(COLUMNS)
-            yield rows.filter(pa.array([stored.get(key) != digest for key, digest in _digests(rows)], pa.bool_()))
+            yield rows.filter(
+                pa.array([stored_digests.get(key) != digest for key, digest in _digests(rows)], pa.bool_())
+            )
 
     def refresh_index(
         self,
@@ -140,24 +142,24 @@ class VectorStore:
         compact_above: int = 64,
         unindexed_share: float = 0.0,
     ) -> int:
-        """Bring the vector index up to date and return the table's version: a new one only if there was need.
+        """Bring the vector index up to date and return the table's version, a new one only if needed.
 
         Args:
-            name: The table, as `table_name` and releases have it.
-            index_above: Rows from which on there is an approximate index; below, search is exact.
-            compact_above: Files from which on they are joined.
-            unindexed_share: Rows that may stay outside the index, 0 to 1 of all, if they are few.
+            name: The table name, as from `table_name` or a release.
+            index_above: Row count from which on there is an approximate index; below, search is exact.
+            compact_above: File count above which files are compacted.
+            unindexed_share: Share of rows, 0 to 1, that may stay outside the index, if they are few.
         """
         table = self._open(name)
         refresh_index(table, index_above=index_above, compact_above=compact_above, unindexed_share=unindexed_share)
         return int(table.version)
 
     def index_status(self, name: str) -> IndexStatus:
-        """Return how many rows the newest version has, and how many its index covers."""
+        """Return the row count and the index coverage of the newest version."""
         return index_status(self._open(name))
 
     def sample(self, name: str, rows: int, seed: int) -> pa.Table:
-        """Return some rows of the newest version whole: the half of them that was written last, and others drawn by `seed`."""
+        """Return a sample of whole rows of the newest version: half of them the latest written, the others drawn by `seed`."""
         table = self._open(name)
         count, newest = int(table.count_rows()), rows // 2
         drawn = random.Random(seed).sample(range(count), min(rows - newest, count))
@@ -167,18 +169,18 @@ class VectorStore:
         return table.take_offsets(offsets).select(list(COLUMNS)).to_arrow()
 
     def part(self, name: str, rows: int, seed: int, *, stretches: int = 10) -> pa.Table:
-        """Return key and vector of about so many rows of the newest version, in stretches drawn by `seed`; of few rows all."""
+        """Return key and vector of about `rows` rows of the newest version, in ranges drawn by `seed`; of few rows all."""
         table = self._open(name)
         count, length = int(table.count_rows()), max(1, rows // stretches)
         if count <= rows:
             return scan(table, [KEY, "vector"])
         starts = random.Random(seed).sample(range(count // length), stretches)
-        read = table.search().select([KEY, "vector"])
-        return pa.concat_tables(read.offset(start * length).limit(length).to_arrow() for start in sorted(starts))
+        query = table.search().select([KEY, "vector"])
+        return pa.concat_tables(query.offset(start * length).limit(length).to_arrow() for start in sorted(starts))
 
-    def held(self, name: str, keys: Sequence[str]) -> list[str]:
-        """Return those of the keys that the newest version has a row of."""
-        return held_keys(self._open(name), keys)
+    def present_keys(self, name: str, keys: Sequence[str]) -> list[str]:
+        """Return the keys that have a row in the newest version, sorted."""
+        return present_keys(self._open(name), keys)
 
     def search(
         self,
@@ -194,17 +196,17 @@ class VectorStore:
     ) -> pl.DataFrame:
         """Return the k nearest products of one version: rank (from 1), key, product_id, locale, title, score.
 
-        The score is the cosine, descending; ties go by product id, then key, also where they meet the end of the list.
+        The score is the cosine, descending. Ties are ordered by product id, then key, also at the end of the list.
 
         Args:
-            name: The table, as `table_name` and releases have it.
+            name: The table name, as from `table_name` or a release.
             version: The table's version, as a release names it.
             vector: The query's vector (dim,), not zero.
-            k: Rows wanted, at least 1.
+            k: Number of result rows, at least 1.
             locale: Only products of this locale.
-            exact: Compare with every vector, even where there is an index.
-            nprobes: Index partitions looked at, a count; without it as many as the table's size asks for.
-            refine_factor: Candidates a result row that are compared by their true vectors, a count.
+            exact: Compare with every vector, even if there is an index.
+            nprobes: Index partitions to search, a count; default: by table size.
+            refine_factor: Candidates per result row that are compared by their true vectors, a count.
         """
         _, table, dim, rows = self._pin(name, version)
         query = np.asarray(vector, np.float32)
@@ -223,12 +225,12 @@ class VectorStore:
                 builder = builder.where(col("locale") == lit(locale))
             if exact:
                 builder = builder.bypass_vector_index()
-            found = answer(builder.select([KEY, "product_id", "locale", "title", "_distance"]).to_arrow())
-            distances = np.sort(found["_distance"].to_numpy())
-            # Only past the last row that ties with the k-th is it known which of them come first.
+            hits = answer(builder.select([KEY, "product_id", "locale", "title", "_distance"]).to_arrow())
+            distances = np.sort(hits["_distance"].to_numpy())
+            # The order of the rows that tie with the k-th is known only once all of them are among the hits.
             if len(distances) < limit or distances[-1] > distances[k - 1]:
-                return _ranked(found, k)
-            limit, refine_factor = limit * 16, max(2, refine_factor // 4)  # more candidates, though fewer a row
+                return _ranked(hits, k)
+            limit, refine_factor = limit * 16, max(2, refine_factor // 4)  # more candidates, though fewer per row
 
     def read(self, name: str, version: int | None = None, columns: Sequence[str] = COLUMNS) -> pa.Table:
         """Read columns of every row of a version (default: the newest), in no particular order."""
@@ -243,7 +245,7 @@ class VectorStore:
         return int(self._at(name, version).count_rows())
 
     def has(self, name: str, version: int) -> bool:
-        """Tell whether a version of a table is there."""
+        """Tell whether a version of a table exists."""
         try:
             self._pin(name, version)
         except WarehouseError:
@@ -251,7 +253,7 @@ class VectorStore:
         return True
 
     def version(self, name: str) -> int:
-        """Return the table's newest version, 0 where there is no table."""
+        """Return the table's newest version; 0 if there is no table."""
         table = self._directory.open(name)
         return 0 if table is None else int(table.version)
 
@@ -261,7 +263,7 @@ class VectorStore:
         return self._directory.root
 
     def names(self) -> list[str]:
-        """Return the names of the tables there are."""
+        """Return the names of all vector tables."""
         return self._directory.names(table_name(""))
 
     def written_at(self, name: str) -> datetime:
@@ -275,17 +277,17 @@ class VectorStore:
         self._directory.drop(name)
 
     def prunable(self, name: str, keep: Collection[int], before: datetime) -> int:
-        """Return how many versions `prune` would remove."""
+        """Return the number of versions that `prune` would remove."""
         return len(prunable(versions(self._open(name)), keep, before))
 
     def prune(self, name: str, keep: Collection[int], before: datetime) -> int:
-        """Remove the versions older than the oldest to keep and than a time; return how many went.
+        """Remove the versions older than both the oldest to keep and a time; return their number.
 
-        A version that joins the files may come of it, with the same rows and a whole index.
+        A compacted version may be added, with the same rows and a whole index.
         """
         table = self._open(name)
-        for tag, held in table.tags.list().items():
-            if held["version"] not in keep:
+        for tag, reference in table.tags.list().items():
+            if reference["version"] not in keep:
                 table.tags.delete(tag)
         return prune(table, keep, before)
 
@@ -324,21 +326,21 @@ def _schema(dim: int) -> pa.Schema:
 
 
 def _digests(rows: pa.Table) -> Iterator[tuple[str, bytes]]:
-    """Yield the key of each row and a hash of its content to the bit, in the order of the rows."""
+    """Yield the key and a hash of the exact content of each row, in the order of the rows."""
     texts = zip(*(rows[name].to_pylist() for name in COLUMNS if name != "vector"), strict=True)
     for text, vector in zip(texts, to_matrix(rows["vector"]), strict=True):
         yield text[0], hashlib.blake2b(repr(text).encode() + vector.tobytes(), digest_size=16).digest()
 
 
 def _commits(pieces: Iterable[Rows], schema: pa.Schema, commit_rows: int) -> Iterator[pa.Table]:
-    """Cut the pieces anew into tables of `commit_rows` rows, each with unique keys."""
+    """Regroup the batches into tables of `commit_rows` rows, each with unique keys."""
     waiting: list[pa.Table] = []
     for piece in pieces:
         waiting.append(_conform(piece, schema))
         while sum(table.num_rows for table in waiting) >= commit_rows:
-            together = pa.concat_tables(waiting)
-            yield _unique(together.slice(0, commit_rows))
-            waiting = [together.slice(commit_rows)]
+            joined = pa.concat_tables(waiting)
+            yield _unique(joined.slice(0, commit_rows))
+            waiting = [joined.slice(commit_rows)]
     if any(table.num_rows for table in waiting):
         yield _unique(pa.concat_tables(waiting))
 
@@ -363,9 +365,9 @@ def _unique(rows: pa.Table) -> pa.Table:
     return rows if len(last) == rows.num_rows else rows.take(last.to_arrow())
 
 
-def _ranked(found: pa.Table, k: int) -> pl.DataFrame:
-    # As lists: so few rows are ranked sooner than Polars plans how to.
-    columns = (found[name].to_pylist() for name in ("_distance", "product_id", KEY, "locale", "title"))
+def _ranked(hits: pa.Table, k: int) -> pl.DataFrame:
+    # As lists: ranking so few rows takes less time than a Polars query plan.
+    columns = (hits[name].to_pylist() for name in ("_distance", "product_id", KEY, "locale", "title"))
     best = sorted(zip(*columns, strict=True), key=lambda row: (-(1.0 - row[0]), row[1], row[2]))[:k]
     rows = [
         (rank, key, product_id, locale, title, 1.0 - distance)

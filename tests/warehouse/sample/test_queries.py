@@ -11,7 +11,7 @@ import pytest
 from warehouse.sample import write_sample
 from warehouse.sample.catalog import Catalog, draw_catalog, product_id
 from warehouse.sample.product_types import product_types
-from warehouse.sample.queries import ASKED, MAX_EXACT, Query, draw_queries, split_of
+from warehouse.sample.queries import MAX_EXACT, QUERYABLE_FIELDS, Query, draw_queries, split_of
 from warehouse.sample.writer import EXAMPLES, PRODUCTS
 
 PRODUCT_COUNT, SEED = 2_000, 7
@@ -33,13 +33,15 @@ def relation(codes: Catalog, query: Query, row: int) -> str:
     types = product_types()
     kind = int(codes.type[row])
     wrong = [
-        name for name, want in zip(ASKED, query.asked, strict=True) if want >= 0 and getattr(codes, name)[row] != want
+        name
+        for name, want in zip(QUERYABLE_FIELDS, query.field_codes, strict=True)
+        if want >= 0 and getattr(codes, name)[row] != want
     ]
     if kind == query.type:
         return {0: "E", 1: "S"}.get(len(wrong), "-")
     if types[kind].accessory_of == query.type:
         stated = int(codes.maker[row])
-        return "-" if query.asked[0] >= 0 and stated not in (-1, query.asked[0]) else "C"
+        return "-" if query.field_codes[0] >= 0 and stated not in (-1, query.field_codes[0]) else "C"
     return "-" if types[query.type].accessory_of == kind else "I"
 
 
@@ -74,7 +76,7 @@ def test_no_product_is_judged_twice_or_in_another_locale(drawn: Drawn) -> None:
 def test_no_combination_of_the_test_split_is_trained_on(drawn: Drawn) -> None:
     splits = defaultdict(set)
     for query in drawn.queries:
-        splits[query.type, query.asked].add(query.split)
+        splits[query.type, query.field_codes].add(query.split)
     assert {frozenset(found) for found in splits.values()} == {frozenset({"train"}), frozenset({"test"})}
     share = sum(query.split == "test" for query in drawn.queries) / len(drawn.queries)
     assert 0.12 < share < 0.28

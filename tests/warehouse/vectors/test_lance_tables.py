@@ -13,9 +13,9 @@ from warehouse.vectors.lance_tables import (
     LanceDirectory,
     at_version,
     delete_keys,
-    held_keys,
     key_field,
     merge,
+    present_keys,
     prune,
     scan,
     versions,
@@ -171,11 +171,11 @@ def test_a_dropped_table_is_gone_and_so_is_what_a_killed_drop_left(directory: La
     assert content(directory, "stays") == [("a", 1)]
 
 
-def test_held_keys_are_those_with_a_row(directory: LanceDirectory) -> None:
+def test_present_keys_are_those_with_a_row(directory: LanceDirectory) -> None:
     table = directory.create("t", SCHEMA)
     merge(table, rows(("a", 1), ("b", 2), ("x' OR 1=1 --", 3)))
-    assert held_keys(table, ["b", "c", "x' OR 1=1 --", "b"]) == ["b", "x' OR 1=1 --"]
-    assert held_keys(table, []) == []
+    assert present_keys(table, ["b", "c", "x' OR 1=1 --", "b"]) == ["b", "x' OR 1=1 --"]
+    assert present_keys(table, []) == []
 
 
 def test_the_packages_of_which_lancedb_brings_a_part_are_whole_afterwards(tmp_path: Path) -> None:

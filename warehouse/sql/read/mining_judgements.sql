@@ -1,5 +1,5 @@
--- What is judged of the queries in `asked`, also where the same text was asked under another id.
-select asked.key as query_key, pairs.product_key, pairs.label
-from asked
-join training.pairs as pairs on pairs.locale = asked.locale and lower(pairs.query) = lower(asked.query)
+-- The judgements of the queries in `mined_queries`, including those under another id of the same text.
+select mined_queries.key as query_key, pairs.product_key, pairs.label
+from mined_queries
+join training.pairs as pairs on pairs.locale = mined_queries.locale and lower(pairs.query) = lower(mined_queries.query)
 where pairs.split in ('train', 'validation')
