@@ -102,7 +102,11 @@ def esci_like(queries: int, seed: int) -> tuple[Catalog, JudgedSet]:
     shares = random.dirichlet(3 * np.array([0.44, 0.34, 0.05, 0.17]), size=queries)
     lists = {
         (("es", "us")[query % 2], query): dict(
-            zip(random.permutation(300)[:20].tolist(), random.choice(LABELS[::-1], size=20, p=shares[query]), strict=True)
+            zip(
+                random.permutation(300)[:20].tolist(),
+                random.choice(LABELS[::-1], size=20, p=shares[query]),
+                strict=True,
+            )
         )
         for query in range(queries)
     }
