@@ -53,7 +53,7 @@ _MINED: Mapping[str, tuple[Column, ...]] = {
     "positive_score": (*_MINED_SCORE, ("training.pairs", "label")),
     "label": (("training.pairs", "label"),),
 }
-_NAMES = frozenset({"key", "model_id", "system", "metric", "inputs", "epoch", "learning_rate", "is_best", "slice"})
+_NAMES = frozenset({"key", "model_id", "ranker", "metric", "inputs", "epoch", "learning_rate", "is_best", "slice"})
 _NAMES |= {"live_model_id", "baseline", "margin"}
 FROM_FILES = frozenset({"sources", "time_series_files"})
 """The values of `made_by` of steps whose source is a file instead of a table."""

@@ -145,7 +145,7 @@ def test_without_any_point_it_is_said_how_to_make_one(filled: Lake) -> None:
 def test_what_folds_came_to_owes_no_point(lake, change):
     change(lake, "one")
     marked = checkpoints.mark(lake, "run", NOON)
-    row = {"fold": 0, "locale": "all", "system": "model", "metric": "mrr", "low": None, "high": None, "queries": 3}
+    row = {"fold": 0, "locale": "all", "ranker": "model", "metric": "mrr", "low": None, "high": None, "queries": 3}
     for value in (0.5, 0.5, 0.6):
         cv_folds.record(lake, pl.DataFrame([row | {"value": value}]), folds=2, snapshot=marked)
         assert lake.snapshot() > marked
