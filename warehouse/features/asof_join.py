@@ -42,7 +42,7 @@ def newest_events(events: pl.DataFrame, points: pl.DataFrame, ttl_us: int) -> pl
         by=by,
         strategy="backward",
         tolerance=age,
-        check_sortedness=False,  # it is sorted, which cannot be checked beside `by`
+        check_sortedness=False,  # the frames are sorted; Polars cannot check it together with `by`
     )
     place = np.full(points.height, -1, dtype=np.int64)
     place[matches["point"].to_numpy()] = matches["event"].fill_null(-1).to_numpy()

@@ -46,7 +46,7 @@ _PRODUCT_SCHEMA = pa.schema({f"product_{name}": pa.string() for name in _PRODUCT
 
 @dataclass(frozen=True)
 class SampleSummary:
-    """Say what was written: rows by file, judgements by label, queries by split, planted dirt by kind."""
+    """Count the written rows by file, judgements by label, queries by split, and planted dirt by kind."""
 
     rows: dict[str, int]
     labels: dict[str, int]
@@ -154,7 +154,7 @@ def _judgements(query: Query, query_id: int, codes: Catalog) -> list[Judgement]:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """Give a path beside the real one that takes its place when all went well, so that no reader sees half a file."""
+    """Yield a temporary path that replaces the real one on success, so that no reader sees a partial file."""
     part = path.with_name(f".{path.name}.part")
     try:
         yield part

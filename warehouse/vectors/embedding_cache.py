@@ -28,7 +28,7 @@ from warehouse.vectors.lance_tables import (
 
 Matrix = npt.NDArray[np.float32]
 _REMEMBERED = 32_768  # maximum texts of a remembered fill: 50 MB at 384 dimensions
-_TAKE_ROWS = 32_768  # vectors in memory beside the result: 50 MB at 384 dimensions
+_TAKE_ROWS = 32_768  # vectors in memory besides the result: 50 MB at 384 dimensions
 
 
 def text_hash(text: str) -> str:
