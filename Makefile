@@ -19,7 +19,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 demo: setup ## Make an invented catalog of 10,000 products, run the whole pipeline on it, and search.
-	$(BIN)/stockroom sample --products 10000 --seed 7 --out $(DEMO)/esci
+	$(BIN)/stockroom sample --products 10000 --seed 7 --out $(DEMO)/esci --overwrite
 	$(BIN)/stockroom build --raw $(DEMO)/esci --home $(DEMO)/home
 	@tools/demo_searches $(BIN)/stockroom $(DEMO)/home
 

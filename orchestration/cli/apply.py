@@ -76,6 +76,8 @@ def apply(
         show_incoming(incoming_report)
     elif report is not None:
         show(report)
+    if incoming_report is not None and incoming_report.failed:
+        raise typer.Exit(1)
 
 
 def show_incoming(report: "IncomingReport") -> None:
@@ -89,7 +91,9 @@ def show_incoming(report: "IncomingReport") -> None:
     elif report.apply is not None:
         show(report.apply)
     else:
-        console.print("No new file waits in incoming/." if report.done else "No file waits in incoming/.")
+        console.print(
+            "No file is left in incoming/." if report.done or report.failed else "No file waits in incoming/."
+        )
     for name in report.done:
         console.print(f"done         {name}", markup=False)
 

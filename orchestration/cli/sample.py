@@ -23,6 +23,9 @@ def sample(
     brand_seed: Annotated[
         int | None, typer.Option("--brand-seed", min=0, help="Other brand names in the same catalog.")
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the files of a folder that has some.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write an ESCI-shaped data set: an invented catalog, queries and judgements, with dirt as in life.
@@ -30,8 +33,13 @@ def sample(
     The labels follow from the products' attributes. Exact: all that the query names; Substitute: one attribute differs;
     Complement: an accessory; Irrelevant: another type of product.
     """
+    from warehouse.errors import WarehouseError
+    from warehouse.ingest.sources import SOURCE_SPECS
     from warehouse.sample import write_sample
 
+    names = [spec.file_name for spec in SOURCE_SPECS if (out / spec.file_name).exists()]
+    if names and not overwrite:
+        raise WarehouseError(f"{out} already has {', '.join(names)}", "name another folder, or give --overwrite")
     with progress() as announce:
         bar = announce("writing products", products)
         summary = write_sample(out, products, seed, brand_seed=brand_seed, on_progress=lambda count, _total: bar(count))

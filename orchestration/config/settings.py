@@ -78,7 +78,7 @@ class Settings(BaseSettings):
             Path(arguments.get("home") or os.environ.get(f"{PREFIX}HOME") or cls.model_fields["home"].default)
         )
         check_home(home)
-        file_settings = TomlConfigSettingsSource(settings_cls, home / FILE_NAME)
+        file_settings = TomlConfigSettingsSource(settings_cls, home.absolute() / FILE_NAME)
         if "home" in file_settings():
             raise WarehouseError(
                 f"{home / FILE_NAME} names a home", "take the line out: the file counts for the home that it stands in"

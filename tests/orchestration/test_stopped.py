@@ -32,7 +32,8 @@ SELECT count(*) FROM raw.products a, raw.products b, raw.products c, raw.product
 def start(*arguments):
     environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
     command = [*STOCKROOM, *map(str, arguments)]
-    return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, env=environment, text=True, start_new_session=True, **pipes)
 
 
 def wait_until(process, has_come):
@@ -51,8 +52,8 @@ def wait_until_it_runs(process, root):
 
 
 def stop(process, number):
-    """Stop a process, and return its exit status and the lines of its standard error."""
-    process.send_signal(number)
+    """Stop a process and its children as a terminal does, and return its exit status and the lines of its standard error."""
+    os.killpg(process.pid, number)
     _, told = process.communicate(timeout=DEADLINE_S)
     return process.returncode, told.splitlines()
 
@@ -122,7 +123,8 @@ def test_sigterm_stops_what_runs_in_the_background_of_a_script(built, tmp_path):
         "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); from orchestration.cli import main; main()"
     )
     command = [sys.executable, "-c", in_background, "build", "--raw", str(built.raw), "--home", str(root)]
-    process = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(command, text=True, start_new_session=True, **pipes)
     # By then Dagster has put its own handlers in place of others, and has put those back.
     wait_until(process, lambda: any(root.glob("lake/data/staging/products/*.parquet")))
     process.send_signal(signal.SIGINT)

@@ -11,6 +11,7 @@ import duckdb
 from warehouse.contracts.contract import FIRST_TIME, INPUT_HASH, LAST_TIME, Contract
 from warehouse.contracts.deltas import JudgementDelete, JudgementUpsert, ProductDelete, ProductUpsert
 from warehouse.errors import WarehouseError
+from warehouse.ingest.file_advice import advice
 from warehouse.ingest.file_bytes import line_of, refuse_bytes, refuse_encoding
 from warehouse.ingest.sources import (
     PANDAS_INDEX,
@@ -186,7 +187,7 @@ def _kinds(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
     if broken is not None:
         raise WarehouseError(
             f"{path} cannot be read: line {line_of(path, broken)} is no JSON",
-            "it is truncated or broken; copy or download it again",
+            "a delta is JSON lines or parquet: write it so" if broken == 1 else advice(path),
         )
     if other is not None:
         raise WarehouseError(

@@ -19,6 +19,14 @@ def test_people_are_told_how_to_go_on(stockroom, tmp_path):
     assert "Now: stockroom build --raw" in shown
 
 
+def test_files_that_are_there_are_not_written_over(stockroom, tmp_path):
+    assert stockroom("sample", "--products", 100, "--out", tmp_path / "esci").status == 0
+    again = stockroom("sample", "--products", 100, "--out", tmp_path / "esci")
+    assert again.status == 1
+    assert "already has shopping_queries_dataset_products.parquet" in again.err.replace("\n", "")
+    assert stockroom("sample", "--products", 100, "--out", tmp_path / "esci", "--overwrite").status == 0
+
+
 def test_too_few_products_are_wrong_usage(stockroom, tmp_path):
     assert stockroom("sample", "--products", 1, "--out", tmp_path / "esci").status == 2
     assert not list(tmp_path.iterdir())
