@@ -91,9 +91,8 @@ def require_writable(directory: Path) -> None:
     if not is_writable(nearest):
         which = "" if nearest == directory.absolute() else f", so that {directory} cannot be made"
         is_mounted_read_only = bool(os.statvfs(nearest).f_flag & os.ST_RDONLY)
-        hint = "name a home" if is_mounted_read_only else "become a user who may write there, or name another home"
-        why = ": it is mounted read-only" if is_mounted_read_only else which
-        raise WarehouseError(f"{nearest} may not be written{why}", f"{hint}: --home DIR")
+        hint = "its disk is mounted read-only:" if is_mounted_read_only else "become a user who may write there, or"
+        raise WarehouseError(f"{nearest} may not be written{which}", f"{hint} name another home: --home DIR")
 
 
 def check_home(root: Path) -> None:

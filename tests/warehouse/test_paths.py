@@ -210,7 +210,7 @@ def test_a_delta_whose_name_is_no_text_is_refused(tmp_path):
 
 def test_a_directory_that_may_not_be_written_is_named_and_none_is_made(tmp_path, read_only):
     read_only(tmp_path)
-    with pytest.raises(WarehouseError, match=f"^{tmp_path} may not be written(: it is mounted read-only)?\n"):
+    with pytest.raises(WarehouseError, match=f"^{tmp_path} may not be written\n"):
         require_writable(tmp_path)
     with pytest.raises(WarehouseError, match=f"{tmp_path} may not be written, so that {tmp_path}/a/b cannot be made"):
         require_writable(tmp_path / "a" / "b")
