@@ -83,6 +83,7 @@ def build(home: Path, raw: Path) -> dict[str, float]:
     """
     import dagster as dg
 
+    from assets.run_end import written_down
     from orchestration.config.open_context import open_run_context
     from orchestration.config.settings import load_settings
     from orchestration.defs.build_definitions import assemble
@@ -96,11 +97,12 @@ def build(home: Path, raw: Path) -> dict[str, float]:
     definitions = dg.Definitions.merge(assemble(), dg.Definitions(jobs=[job]))
     with open_instance(run_context.home) as instance:
         started = time.perf_counter()
-        done = definitions.resolve_job_def("to_pairs").execute_in_process(
-            instance=instance,
-            resources={"run_context": run_context},
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        )
+        with written_down(run_context):
+            done = definitions.resolve_job_def("to_pairs").execute_in_process(
+                instance=instance,
+                resources={"run_context": run_context},
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
         spent = {"run": time.perf_counter() - started}
         for step in instance.get_run_step_stats(done.run_id):
             if step.start_time is not None and step.end_time is not None:
