@@ -9,6 +9,7 @@ from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.time_series import FeatureViews
 from warehouse.ingest.file_archive import FileArchive
+from warehouse.lake import tables
 from warehouse.lake.dependencies import Derivation, derivations
 from warehouse.lake.lake import Lake
 from warehouse.run_log import Journal
@@ -33,6 +34,23 @@ class Home:
 
     def __post_init__(self) -> None:
         home_format.require(self.root)
+
+    def upgrade(self) -> None:
+        """Give a home of an earlier format this version's columns and format. The caller holds the run lock.
+
+        Only tables that cannot be made again are altered: a run makes the derived ones.
+
+        Raises:
+            WarehouseError: A value cannot become of its column's present type; nothing was changed.
+        """
+        if home_format.is_current(self.root):
+            return
+        if self.lake.exists:
+            with self.lake.writing() as connection:
+                for contract in CONTRACTS.values():
+                    if not tables.is_derived(contract.table) and tables.exists(connection, contract.table):
+                        tables.ensure(connection, contract)
+        home_format.claim(self.root)
 
     @cached_property
     def contracts(self) -> dict[str, Contract]:

@@ -1,13 +1,17 @@
 """The format of a home: a number that determines which versions of Stockroom can use it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import duckdb
 
 from warehouse.errors import WarehouseError
 
-FORMAT = 2
+FORMAT = 3
 """The format that this version writes. It reads all earlier ones, and a run upgrades a home to this one.
 
-1: Homes without a number. 2: Derived tables keep watermarks.
+1: Homes without a number. 2: Derived tables keep watermarks. 3: Columns have their present names.
 """
 
 _FILE = "format"
@@ -31,8 +35,31 @@ def require(root: Path) -> None:
         )
 
 
+def is_current(root: Path) -> bool:
+    """Tell whether a home has this version's format."""
+    path = root / _FILE
+    return path.is_file() and path.read_text(encoding="utf-8").strip() == str(FORMAT)
+
+
+@contextmanager
+def reading(root: Path) -> Iterator[None]:
+    """Name an earlier format as the cause where a query of Stockroom's own fails on the tables of a home.
+
+    Raises:
+        WarehouseError: The query failed, and the home has an earlier format.
+    """
+    try:
+        yield
+    except (WarehouseError, duckdb.BinderException) as error:
+        if is_current(root):
+            raise
+        raise WarehouseError(
+            f"{root} was written by an earlier version, whose tables have other columns",
+            "upgrade it first: stockroom build",
+        ) from error
+
+
 def claim(root: Path) -> None:
     """Record this version's format in a home. The caller holds the run lock."""
-    path = root / _FILE
-    if not path.is_file() or path.read_text(encoding="utf-8").strip() != str(FORMAT):
-        path.write_text(f"{FORMAT}\n", encoding="utf-8")
+    if not is_current(root):
+        (root / _FILE).write_text(f"{FORMAT}\n", encoding="utf-8")

@@ -24,11 +24,13 @@ def history(
 ) -> None:
     """Show the journal of delta files: what each brought, and the snapshot and the release that first had it."""
     from orchestration.config.open_context import open_home
+    from warehouse import home_format
     from warehouse.operations.delta_history import delta_history
 
     opened = open_home(settings_for(home))
     opened.lake.require()
-    deltas = delta_history(opened)
+    with home_format.reading(opened.root):
+        deltas = delta_history(opened)
     if as_json:
         write_json(deltas)
         return

@@ -1,5 +1,6 @@
 """`stockroom sql`: the lake, the vectors and the releases in DuckDB's SQL."""
 
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -41,6 +42,7 @@ def sql(
     the release that was live then.
     """
     from orchestration.config.open_context import open_home
+    from warehouse import home_format
     from warehouse.console.sql_console import json_rows
     from warehouse.console.sql_console import query as ask
     from warehouse.history.checkpoints import point
@@ -54,7 +56,8 @@ def sql(
     opened = open_home(settings)
     past = None if as_of is None else point(opened.lake, as_of)
     snapshot = past.snapshot if past else None
-    answer = ask(opened.lake, text, settings.sql, snapshot=snapshot, extra=published_tables(opened, past))
+    with home_format.reading(opened.root) if named else nullcontext():
+        answer = ask(opened.lake, text, settings.sql, snapshot=snapshot, extra=published_tables(opened, past))
     if as_json:
         write_json(json_rows(answer.frame))
     else:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from warehouse import home_format
 from warehouse.home import Home
 from warehouse.lake.lake import exclusive_lock
 
@@ -17,7 +16,7 @@ def run_lock(home: Home, timeout_s: float | None = None) -> Iterator[None]:
         WarehouseError: Another run still holds the lock after that time.
     """
     with exclusive_lock(home.root / "run.lock", home.settings.lock_timeout_s if timeout_s is None else timeout_s):
-        home_format.claim(home.root)
+        home.upgrade()
         yield
 
 

@@ -13,6 +13,7 @@ from warehouse.home import Home
 from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.deltas import apply_deltas
 from warehouse.lake import tables
+from warehouse.operations.delta_history import delta_history
 from warehouse.settings import WarehouseSettings
 
 FORMAT_1 = (Path(__file__).parent / "format_1.sql").read_text(encoding="utf-8")
@@ -137,7 +138,7 @@ def test_a_derived_table_of_another_type_is_made_again(home, derive):
 
 def test_a_home_of_a_later_format_is_refused(home):
     (home.root / "format").write_text(f"{home_format.FORMAT + 1}\n")
-    with pytest.raises(WarehouseError, match=r"is of format 3, and this version reads up to 2"):
+    with pytest.raises(WarehouseError, match=r"is of format 4, and this version reads up to 3"):
         Home(home.root)
     (home.root / "format").write_text("new")
     with pytest.raises(WarehouseError, match="holds no format number"):
@@ -147,5 +148,29 @@ def test_a_home_of_a_later_format_is_refused(home):
 def test_a_run_writes_the_format_once(home):
     for _ in range(2):
         home_format.claim(home.root)
-        assert (home.root / "format").read_text() == "2\n"
+        assert (home.root / "format").read_text() == "3\n"
     Home(home.root)
+
+
+def test_a_run_upgrades_the_tables_that_cannot_be_made_again_and_only_once(home):
+    home.upgrade()
+    newest = home.lake.snapshot()
+    with home.lake.reading() as connection:
+        assert connection.sql("SELECT key, ranker, value FROM evaluation.metrics").fetchall() == [("m", None, 0.5)]
+        assert {"late", "superseded", "checked_at"} <= set(tables.columns(connection, "raw.deltas"))
+        assert "bm25_catalog_rank" in tables.columns(connection, "evaluation.rankings")
+        for contract in CONTRACTS.values():
+            assert tables.is_derived(contract.table) or set(contract.columns) <= set(
+                tables.columns(connection, contract.table) or contract.columns
+            )
+    assert [row["late"] for row in delta_history(home)] == [0]
+    home.upgrade()
+    assert home.lake.snapshot() == newest
+
+
+def test_before_that_the_earlier_format_is_named_where_a_query_fails(home):
+    with pytest.raises(WarehouseError, match="written by an earlier version"), home_format.reading(home.root):
+        delta_history(home)
+    home.upgrade()
+    with pytest.raises(WarehouseError, match="a fault"), home_format.reading(home.root):
+        raise WarehouseError("a fault", "")

@@ -5,6 +5,9 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestration.cli.app import app
+from orchestration.config.open_context import open_home
+from orchestration.config.settings import load_settings
+from orchestration.instance.locks import run_lock
 from warehouse.console.named_queries import named_queries
 from warehouse.home import Home
 
@@ -48,3 +51,16 @@ def test_wrong_usage_exits_with_2_and_says_what_to_give(home: Path, arguments: l
     answer = RUN.invoke(app, ["sql", *arguments, "--home", str(home)])
     assert answer.exit_code == 2
     assert said in answer.output
+
+
+def test_in_a_home_of_an_earlier_format_the_upgrade_is_named(copy_home, stockroom):
+    home = open_home(load_settings(copy_home()))
+    with home.lake.writing() as connection:
+        connection.execute("ALTER TABLE evaluation.metrics RENAME COLUMN ranker TO system")
+    (home.root / "format").write_text("2\n")
+    refused = stockroom("sql", "--named", "slices", "--home", home.root)
+    assert refused.status == 1
+    assert "was written by an earlier version" in refused.err.replace("\n", " ")
+    with run_lock(home):
+        pass
+    assert stockroom("sql", "--named", "slices", "--home", home.root).status == 0
