@@ -48,10 +48,6 @@ def rows_of(version: str) -> int:
     return int(version.split("-")[0])
 
 
-EMPTY = data_version(0, 0)
-"""The data version of a table without rows."""
-
-
 def ensure(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
     """Create the contract's table, with its meanings as comments, or align the table's columns with the contract.
 

@@ -146,7 +146,7 @@ def test_a_table_counts_as_filled_once_it_had_a_row(lake: Lake) -> None:
         connection.execute("DELETE FROM shop.mugs")
     assert filled() == {"shop.mugs"}
     with lake.reading() as connection:
-        assert tables.fingerprint(connection, MUGS) == tables.EMPTY
+        assert tables.fingerprint(connection, MUGS) == f"0-{0:032x}"
 
 
 def test_tells_which_tables_exist(connection: duckdb.DuckDBPyConnection) -> None:
