@@ -10,14 +10,16 @@ import pyarrow as pa
 
 from warehouse.errors import WarehouseError
 
-_ENDING = ".zst"
+_PACKED, _PLAIN = ".zst", ".parquet"
+_PARQUET = b"PAR1"  # the first bytes of every parquet file
 _CHUNK_BYTES = 1 << 20
 
 
 class FileArchive:
-    """Keep copies of files in one directory, compressed (zstd), each content once whatever its name.
+    """Keep copies of files in one directory, each content once whatever its name.
 
-    A copy appears atomically, and is on disk before anything names it.
+    Copies are compressed (zstd), but for parquet files, which are compressed already. A copy appears atomically, and is on
+    disk before anything names it.
     """
 
     def __init__(self, root: Path) -> None:
@@ -25,7 +27,7 @@ class FileArchive:
 
     def has(self, sha256: str) -> bool:
         """Tell whether the archive has the content with this hash."""
-        return self._path(sha256).exists()
+        return any(path.exists() for path in self._paths(sha256))
 
     def keep(self, path: Path, sha256: str) -> bool:
         """Archive a file with a known hash, and tell whether it is new.
@@ -39,14 +41,20 @@ class FileArchive:
         draft = self.root / f"draft-{os.getpid()}"
         try:
             with path.open("rb") as source, draft.open("wb") as target:
-                with pa.CompressedOutputStream(pa.PythonFile(target, mode="w"), "zstd") as packed:
-                    digest = _copy(source.read, packed.write)
-                    packed.flush()
+                is_parquet = source.read(len(_PARQUET)) == _PARQUET
+                source.seek(0)
+                if is_parquet:
+                    digest = _copy(source.read, target.write)
+                else:
+                    with pa.CompressedOutputStream(pa.PythonFile(target, mode="w"), "zstd") as packed:
+                        digest = _copy(source.read, packed.write)
+                        packed.flush()
                 if digest != sha256:
                     raise WarehouseError(f"{path} changed while it was read", "wait until it is written, and run again")
             with draft.open("rb") as draft_file:
                 os.fsync(draft_file.fileno())
-            draft.rename(self._path(sha256))
+            packed_path, plain_path = self._paths(sha256)
+            draft.rename(plain_path if is_parquet else packed_path)
         finally:
             draft.unlink(missing_ok=True)
         return True
@@ -57,13 +65,15 @@ class FileArchive:
         Raises:
             WarehouseError: The archive has no copy, or a damaged one.
         """
-        copy_path = self._path(sha256)
         hint = "bring a full snapshot in, from which a replay can start: stockroom build --raw DIR"
+        packed_path, plain_path = self._paths(sha256)
+        copy_path = plain_path if plain_path.exists() else packed_path
         if not copy_path.exists():
-            raise WarehouseError(f"{copy_path} is missing", hint)
+            raise WarehouseError(f"{self.root} has no copy of the file with the SHA-256 {sha256}", hint)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with pa.CompressedInputStream(pa.OSFile(str(copy_path)), "zstd") as packed, path.open("wb") as target:
+            with copy_path.open("rb") as source, path.open("wb") as target:
+                packed = pa.CompressedInputStream(source, "zstd") if copy_path == packed_path else source
                 digest = _copy(packed.read, target.write)
         except OSError as error:
             raise WarehouseError(f"{copy_path} cannot be read: {error}", hint) from error
@@ -74,7 +84,7 @@ class FileArchive:
         """Remove drafts of killed processes and every copy but those of `hashes`; return the number of removed files."""
         removed_count = 0
         for path in self._files():
-            if path.name.removesuffix(_ENDING) not in hashes:
+            if path.name.removesuffix(_PACKED).removesuffix(_PLAIN) not in hashes:
                 with suppress(FileNotFoundError):
                     path.unlink()
                     removed_count += 1
@@ -83,8 +93,9 @@ class FileArchive:
     def _files(self) -> Iterable[Path]:
         return sorted(self.root.iterdir()) if self.root.is_dir() else []
 
-    def _path(self, sha256: str) -> Path:
-        return self.root / f"{sha256}{_ENDING}"
+    def _paths(self, sha256: str) -> tuple[Path, Path]:
+        """Return the paths of a compressed and of a plain copy."""
+        return self.root / f"{sha256}{_PACKED}", self.root / f"{sha256}{_PLAIN}"
 
 
 def _copy(read: Callable[[int], bytes], write: Callable[[bytes], object]) -> str:

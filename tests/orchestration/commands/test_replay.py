@@ -137,7 +137,7 @@ def test_what_is_not_kept_is_named_and_nothing_is_written(chain, stockroom):
     copy.unlink()
     answer = stockroom("replay", "--home", home.root)
     assert answer.status == 1
-    assert f"{sha256}.zst is missing" in answer.err.replace("\n", "")
+    assert f"no copy of the file with the SHA-256 {sha256}" in answer.err.replace("\n", " ")
     assert _contents(home) == contents
     copy.write_bytes(lost)
 
