@@ -102,7 +102,7 @@ def test_without_the_setting_nothing_is_kept(tmp_path: Path, write: Write, besid
     home = Home(tmp_path / "home", SETTINGS.model_copy(update={"keep_files": False}))
     bring_in(home, write())
     assert not home.arrived.root.exists()
-    with pytest.raises(WarehouseError, match="is missing"):
+    with pytest.raises(WarehouseError, match="has no copy of the file"):
         replay(home, beside)
     assert not beside.lake.exists
 
