@@ -38,7 +38,7 @@ class Home:
     def upgrade(self) -> None:
         """Give a home of an earlier format this version's columns and format. The caller holds the run lock.
 
-        Only tables that cannot be made again are altered: a run makes the derived ones.
+        Tables that cannot be derived are altered, and derived tables under an earlier name dropped: a run makes the others.
 
         Raises:
             WarehouseError: A value cannot become of its column's present type; nothing was changed.
@@ -50,6 +50,9 @@ class Home:
                 for contract in CONTRACTS.values():
                     if not tables.is_derived(contract.table) and tables.exists(connection, contract.table):
                         tables.ensure(connection, contract)
+                for table in tables.REPLACED:
+                    if tables.exists(connection, table):
+                        connection.execute(f"DROP TABLE {table}")
         home_format.claim(self.root)
 
     @cached_property

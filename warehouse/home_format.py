@@ -8,10 +8,11 @@ import duckdb
 
 from warehouse.errors import WarehouseError
 
-FORMAT = 3
+FORMAT = 4
 """The format that this version writes. It reads all earlier ones, and a run upgrades a home to this one.
 
-1: Homes without a number. 2: Derived tables keep watermarks. 3: Columns have their present names.
+1: Homes without a number. 2: Derived tables keep watermarks. 3: Columns have their present names. 4: The split of
+the queries is `splits.queries`, no longer `training.queries`.
 """
 
 _FILE = "format"

@@ -1,4 +1,4 @@
-"""The training tables: queries with their split, and their graded pairs."""
+"""The training pairs: the graded judgements of the queries that have a split."""
 
 from typing import Any
 
@@ -9,17 +9,6 @@ from assets.core.table_check import table_check
 from assets.run_context import RunContext
 from warehouse.lake.incremental import refresh
 from warehouse.operations import consistency
-
-
-@dg.asset(**table_asset("training.queries"))
-def training_queries(
-    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
-) -> dg.MaterializeResult[Any]:
-    """Split validation off train, and keep test queries out of train."""
-    lake, marks = run_context.home.lake, run_context.marks
-    with marks.writing() as connection:
-        change, _ = refresh(connection, "training.queries", lake.settings, marks, whole=run_context.compares_whole)
-    return table_result(context, run_context, "training.queries", change.counts)
 
 
 @dg.asset(**table_asset("training.pairs"))

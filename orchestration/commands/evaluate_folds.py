@@ -24,7 +24,7 @@ from warehouse.operations.scratch_home import recomputed_home
 def evaluate_folds(run_context: RunContext, folds: int) -> dict[str, Any]:
     """Divide all queries into folds; measure on each fold a model trained on the others, over the full catalog.
 
-    Each fold runs the same assets as a build, from `training.queries` to the model, in a scratch lake: the vocabulary, the
+    Each fold runs the same assets as a build, from `splits.queries` to the model, in a scratch lake: the vocabulary, the
     features' scales and the validation split come from the fold's train queries alone. All judgements of a held-out query
     count. The metrics go to `evaluation.folds`; models and tables of the folds are discarded.
 

@@ -6,7 +6,7 @@ from assets.checks import check_steps
 from assets.checks.vector_index_checks import index_checks
 from assets.model import embeddings, hard_negatives, two_tower
 from assets.release import drift, evaluation, live_release, product_vectors, promotion_gate
-from assets.tables import features, fitted, quarantine, raw, registry, staging, training
+from assets.tables import features, fitted, quarantine, raw, registry, splits, staging, training
 from assets.tables.time_series import feature_view_assets
 from orchestration.config.automation import AutomationSettings
 from orchestration.defs.automation import incoming_sensor, retrain_schedule, vacuum_schedule, with_freshness
@@ -24,9 +24,10 @@ from warehouse.contracts.time_series import FeatureViews
 ASSET_MODULES = [
     raw,
     staging,
-    training,
+    splits,
     fitted,
     features,
+    training,
     quarantine,
     embeddings,
     hard_negatives,

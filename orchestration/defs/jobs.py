@@ -34,7 +34,7 @@ training_inputs_job = dg.define_asset_job(
 derived_tables_job = dg.define_asset_job(
     "derived_tables",
     selection=(
-        dg.AssetSelection.groups("staging", "training", "fitted", "features", "quarantine")
+        dg.AssetSelection.groups("staging", "splits", "fitted", "features", "training", "quarantine")
         | dg.AssetSelection.assets("registry/feature_views")
     )
     - dg.AssetSelection.assets("training/negatives", "training/mining"),
@@ -43,7 +43,7 @@ derived_tables_job = dg.define_asset_job(
 
 fold_inputs_job = dg.define_asset_job(
     "fold_inputs",
-    selection=dg.AssetSelection.assets("training/queries").downstream()
+    selection=dg.AssetSelection.assets("splits/queries").downstream()
     & dg.AssetSelection.assets("model/two_tower").upstream(include_self=False).required_multi_asset_neighbors(),
     description="Everything that depends on the held-out queries: `stockroom evaluate --folds` makes it again for each fold.",
 )

@@ -82,7 +82,7 @@ def make_home(folder: Path, products: int) -> tuple[Home, float]:
     with home.lake.writing() as connection:
         judged = {"judged_at": home.settings.judged_at}
         tables.refresh(connection, CONTRACTS["staging.judgements"], judged)
-        tables.refresh(connection, CONTRACTS["training.queries"], {"validation_percent": 0})
+        tables.refresh(connection, CONTRACTS["splits.queries"], {"validation_percent": 0})
         for table in ("fitted.vocabulary", "features.products", "features.queries"):
             tables.refresh(connection, CONTRACTS[table])
     with home.lake.reading() as connection:

@@ -48,7 +48,7 @@ STAGES = {
     "staging.products": (),
     "staging.queries": (),
     "staging.judgements": (),
-    "training.queries": (),
+    "splits.queries": (),
     "fitted.vocabulary": (),
     "features.products": (),
     "features.queries": (),

@@ -22,14 +22,14 @@ GRAPH = {
     "staging.products": ({"raw.products"}, {"polars"}),
     "staging.queries": ({"raw.judgements", "raw.sources", "staging.products"}, {"polars"}),
     "staging.judgements": ({"raw.judgements", "staging.products", "staging.queries"}, {"duckdb"}),
-    "training.queries": ({"staging.queries"}, {"duckdb"}),
-    "fitted.vocabulary": ({"training.queries", "staging.judgements", "staging.products"}, {"duckdb"}),
+    "splits.queries": ({"staging.queries"}, {"duckdb"}),
+    "fitted.vocabulary": ({"splits.queries", "staging.judgements", "staging.products"}, {"duckdb"}),
     "features.products": ({"staging.products"}, {"duckdb"}),
     "features.queries": ({"staging.queries", "fitted.vocabulary"}, {"duckdb"}),
     "features.pairs": ({"staging.judgements", "staging.queries", "staging.products"}, {"duckdb"}),
     "training.pairs": (
         {
-            "training.queries",
+            "splits.queries",
             "staging.judgements",
             "staging.queries",
             "staging.products",
@@ -212,7 +212,7 @@ def test_definitions_load_without_the_heavy_libraries():
 def test_a_fold_makes_anew_what_hangs_on_the_split_and_nothing_before_it():
     keys = defs.resolve_job_def("fold_inputs").asset_layer.executable_asset_keys
     assert {".".join(key.path) for key in keys} == {
-        "training.queries",
+        "splits.queries",
         "fitted.vocabulary",
         "features.queries",
         "training.pairs",

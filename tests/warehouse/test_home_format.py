@@ -137,8 +137,9 @@ def test_a_derived_table_of_another_type_is_made_again(home, derive):
 
 
 def test_a_home_of_a_later_format_is_refused(home):
-    (home.root / "format").write_text(f"{home_format.FORMAT + 1}\n")
-    with pytest.raises(WarehouseError, match=r"is of format 4, and this version reads up to 3"):
+    later = home_format.FORMAT + 1
+    (home.root / "format").write_text(f"{later}\n")
+    with pytest.raises(WarehouseError, match=f"is of format {later}, and this version reads up to {later - 1}"):
         Home(home.root)
     (home.root / "format").write_text("new")
     with pytest.raises(WarehouseError, match="holds no format number"):
@@ -148,7 +149,7 @@ def test_a_home_of_a_later_format_is_refused(home):
 def test_a_run_writes_the_format_once(home):
     for _ in range(2):
         home_format.claim(home.root)
-        assert (home.root / "format").read_text() == "3\n"
+        assert (home.root / "format").read_text() == f"{home_format.FORMAT}\n"
     Home(home.root)
 
 
@@ -159,6 +160,7 @@ def test_a_run_upgrades_the_tables_that_cannot_be_made_again_and_only_once(home)
         assert connection.sql("SELECT key, ranker, value FROM evaluation.metrics").fetchall() == [("m", None, 0.5)]
         assert {"late", "superseded", "checked_at"} <= set(tables.columns(connection, "raw.deltas"))
         assert "bm25_catalog_rank" in tables.columns(connection, "evaluation.rankings")
+        assert not any(tables.exists(connection, table) for table in tables.REPLACED)
         for contract in CONTRACTS.values():
             assert tables.is_derived(contract.table) or set(contract.columns) <= set(
                 tables.columns(connection, contract.table) or contract.columns

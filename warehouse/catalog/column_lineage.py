@@ -58,7 +58,7 @@ _NAMES |= {"live_model_id", "baseline", "margin"}
 FROM_FILES = frozenset({"sources", "time_series_files"})
 """The values of `made_by` of steps whose source is a file instead of a table."""
 
-_FROM_SQL = ("staging", "training", "fitted", "features")
+_FROM_SQL = ("staging", "splits", "fitted", "features", "training")
 
 
 class Step(NamedTuple):

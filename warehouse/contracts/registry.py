@@ -19,7 +19,7 @@ from warehouse.contracts.quarantine import QuarantineRows
 from warehouse.contracts.raw import RawFiles, RawJudgements, RawProducts, RawSources
 from warehouse.contracts.staging import StagingJudgements, StagingProducts, StagingQueries
 from warehouse.contracts.time_series import RegistryFeatureViews, TrainingPointInTime
-from warehouse.contracts.training import TrainingMining, TrainingNegatives, TrainingPairs, TrainingQueries
+from warehouse.contracts.training import SplitsQueries, TrainingMining, TrainingNegatives, TrainingPairs
 
 CONTRACTS = {
     contract.table: contract
@@ -34,7 +34,7 @@ CONTRACTS = {
         Contract("staging.products", StagingProducts),
         Contract("staging.queries", StagingQueries),
         Contract("staging.judgements", StagingJudgements),
-        Contract("training.queries", TrainingQueries),
+        Contract("splits.queries", SplitsQueries),
         Contract("fitted.vocabulary", FittedVocabulary),
         Contract("features.products", FeatureProducts),
         Contract("features.queries", FeatureQueries),

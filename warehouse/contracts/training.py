@@ -1,11 +1,11 @@
-"""Contracts of the training tables."""
+"""Contracts of the split and of the training tables."""
 
 import dataframely as dy
 
 from warehouse.contracts.contract import about, key_column
 
 
-class TrainingQueries(dy.Schema):
+class SplitsQueries(dy.Schema):
     """One row per query that is trained on or measured on, with its split.
 
     A train query whose text also stands in test of its locale is left out, so that no test query was ever trained on.
@@ -20,7 +20,7 @@ class TrainingQueries(dy.Schema):
 class TrainingPairs(dy.Schema):
     """One row per judged query and product, graded and split; what the model learns from and is measured on.
 
-    The judgements of the queries in training.queries.
+    The judgements of the queries in splits.queries.
     """
 
     key = key_column("locale:query_id:product_id")
@@ -46,7 +46,7 @@ class TrainingNegatives(dy.Schema):
     """
 
     key = key_column("query_key:product_key")
-    query_key = dy.String(nullable=False, metadata=about("key in training.queries"))
+    query_key = dy.String(nullable=False, metadata=about("key in splits.queries"))
     product_key = dy.String(nullable=False, metadata=about("key in staging.products"))
     rank = dy.Int64(nullable=False, min=1, metadata=about("the product's rank in the locale's catalog by the encoder"))
     score = dy.Float64(nullable=False, metadata=about("cosine of query and product by the encoder"))

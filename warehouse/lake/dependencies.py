@@ -76,7 +76,7 @@ DERIVATIONS = {
             refuses=True,
         ),
         Derivation(
-            "training.queries",
+            "splits.queries",
             base="staging.queries",
             peers="concat(locale, ':', lower(query))",
             parameters=("validation_percent",),
@@ -84,7 +84,7 @@ DERIVATIONS = {
         Derivation(
             "fitted.vocabulary",
             base="staging.judgements",
-            lookups={"training.queries": "query_key", "staging.products": "product_key"},
+            lookups={"splits.queries": "query_key", "staging.products": "product_key"},
             is_fitted=True,
         ),
         Derivation("features.products", base="staging.products"),
@@ -99,7 +99,7 @@ DERIVATIONS = {
             base="staging.judgements",
             lookups={
                 "staging.queries": "query_key",  # whose text the refused rows show
-                "training.queries": "query_key",
+                "splits.queries": "query_key",
                 "features.queries": "query_key",
                 "staging.products": "product_key",
                 "features.products": "product_key",

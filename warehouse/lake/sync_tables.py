@@ -20,7 +20,7 @@ DERIVED_TABLES = (
     "staging.products",
     "staging.queries",
     "staging.judgements",
-    "training.queries",
+    "splits.queries",
     "training.pairs",
     "training.point_in_time",
     "fitted.vocabulary",

@@ -30,6 +30,10 @@ _RENAMED = {
 """Present column names by their name in homes of format 2."""
 
 
+REPLACED = ("training.queries",)
+"""Derived tables of earlier formats that have another name now."""
+
+
 class Written(NamedTuple):
     """Count the rows of a table that were inserted, updated (another row under the same key) and deleted."""
 

@@ -18,7 +18,7 @@ from warehouse.history import checkpoints
 from warehouse.home import Home
 from warehouse.serving.release_log import Publication, Release
 
-_SEEN = ("staging", "training", "fitted", "features", "timeseries")
+_SEEN = ("staging", "splits", "fitted", "features", "training", "timeseries")
 """The schemas that searches, lookups and models are derived from."""
 
 

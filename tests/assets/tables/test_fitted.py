@@ -92,13 +92,13 @@ def fitted(rows: list[dict[str, Any]], lake_in_memory: Callable[[], Any]) -> dic
             connection.register("given_rows", pl.DataFrame([row[table] for row in rows], schema=schema))
             connection.execute(f"INSERT INTO {table} BY NAME FROM given_rows")
         for table in (
-            "training.queries",
+            "splits.queries",
             "fitted.vocabulary",
             "features.products",
             "features.queries",
             "training.pairs",
         ):
-            tables.refresh(connection, CONTRACTS[table], VALIDATION if table == "training.queries" else None)
+            tables.refresh(connection, CONTRACTS[table], VALIDATION if table == "splits.queries" else None)
         vocabulary = connection.sql(tables.sql("read.vocabulary")).pl()
         trained_on = tables.fingerprint(connection, CONTRACTS["training.pairs"], TRAIN)
         run_context = RunContext(Home(Path("nowhere")))

@@ -44,7 +44,7 @@ def folded(copy_home):
 
     def watched(scratch, model_id, snapshot):
         with scratch.home.lake.reading() as connection:
-            tables = ("training.queries", "training.pairs", "fitted.vocabulary", "staging.products", "features.queries")
+            tables = ("splits.queries", "training.pairs", "fitted.vocabulary", "staging.products", "features.queries")
             seen.append({table: connection.sql(f"FROM {table}").pl() for table in tables})
         train(scratch, model_id, snapshot)
 
@@ -66,7 +66,7 @@ def test_every_query_is_held_out_once(folded):
 
 def test_a_fold_is_trained_and_fitted_on_the_others_alone(folded):
     for one in folded.seen:
-        queries, pairs = one["training.queries"], one["training.pairs"]
+        queries, pairs = one["splits.queries"], one["training.pairs"]
         texts = {
             split: set(own.select("locale", pl.col("query").str.to_lowercase()).iter_rows())
             for (split,), own in queries.group_by("split")

@@ -17,7 +17,7 @@ BOUND = {"judged_at": "2022-06-14 00:00:00+00", "validation_percent": 20}
 SQL_TABLES = [
     "staging.queries",
     "staging.judgements",
-    "training.queries",
+    "splits.queries",
     "fitted.vocabulary",
     "features.products",
     "features.queries",

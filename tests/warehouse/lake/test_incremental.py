@@ -91,7 +91,7 @@ def test_where_nothing_changed_nothing_is_written(built, derive):
                 "fitted.vocabulary": None,
             },
         ),
-        ("DELETE FROM training.queries WHERE key = 'es:3'", {"training.pairs": ["es:3:P1"], "fitted.vocabulary": None}),
+        ("DELETE FROM splits.queries WHERE key = 'es:3'", {"training.pairs": ["es:3:P1"], "fitted.vocabulary": None}),
         ("DELETE FROM fitted.vocabulary WHERE kind = 'brand'", {"features.queries": None}),
         ("UPDATE fitted.vocabulary SET share = 0, input_hash = 'x'", {"features.queries": []}),
         (
@@ -108,12 +108,12 @@ def test_a_changed_row_reaches_what_is_made_of_it(built, statement, reached):
 
 def test_queries_of_one_text_are_made_together(built):
     write(built, "UPDATE staging.queries SET query = 'MUG without handle', split = 'train' WHERE key = 'us:1'")
-    assert dirty(built, "training.queries") == ["us:1", "us:2"]
+    assert dirty(built, "splits.queries") == ["us:1", "us:2"]
 
 
 def test_under_another_setting_or_rule_all_rows_are_looked_at(built, monkeypatch):
     other = Lake(built.root, built.settings.model_copy(update={"validation_percent": 7}))
-    assert (dirty(other, "training.queries"), dirty(other, FEATURES)) == (None, [])
+    assert (dirty(other, "splits.queries"), dirty(other, FEATURES)) == (None, [])
     monkeypatch.setattr(incremental, "_MECHANISM", "other")
     assert dirty(built, FEATURES) is None
 

@@ -289,7 +289,7 @@ def judged(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 
 
 def splits(connection: duckdb.DuckDBPyConnection, percent: int) -> dict[str, str]:
-    tables.refresh(connection, CONTRACTS["training.queries"], {"validation_percent": percent})
+    tables.refresh(connection, CONTRACTS["splits.queries"], {"validation_percent": percent})
     tables.refresh(connection, CONTRACTS["training.pairs"])
     return dict(connection.sql("SELECT query_key, split FROM training.pairs").fetchall())
 

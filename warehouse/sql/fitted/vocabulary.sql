@@ -3,7 +3,7 @@ with
 trained as (
     select distinct judgements.product_key as key
     from staging.judgements as judgements
-    join training.queries as queries on queries.key = judgements.query_key
+    join splits.queries as queries on queries.key = judgements.query_key
     where queries.split = 'train'
 ),
 products as (

@@ -25,6 +25,6 @@ select
     -- times
     judgements.judged_at
 from staging.judgements as judgements
-join training.queries as queries on queries.key = judgements.query_key
+join splits.queries as queries on queries.key = judgements.query_key
 join products on products.key = judgements.product_key
 join features.queries as query_features on query_features.key = judgements.query_key
