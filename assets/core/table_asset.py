@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from assets.core.column_lineage import lineage_metadata, recorded_lineage
+from assets.core.contract_checks import check_results, contract_spec
+from assets.core.table_check import TableCheck
 from assets.keys import asset_key
 from assets.run_context import RunContext
 from warehouse.console.markdown_preview import markdown_table, preview
@@ -18,11 +19,37 @@ from warehouse.lake.dependencies import DERIVATIONS
 _KINDS = {"raw": {"parquet", "duckdb"}, "staging": {"polars"}, "evaluation": {"numpy"}}
 
 
-def table_asset(table: str | Contract, deps: tuple[str, ...] = (), kinds: set[str] | None = None) -> dict[str, Any]:
-    """Return the arguments of `dg.asset` (and `dg.AssetSpec`) that follow from the table's contract and its sources.
+def table_asset(
+    table: str | Contract,
+    deps: tuple[str, ...] = (),
+    kinds: set[str] | None = None,
+    checks: Sequence[TableCheck] = (),
+) -> dict[str, Any]:
+    """Return the arguments of `dg.asset` that follow from the table's contract and its sources.
 
-    `deps` are the sources of a table that the warehouse alone does not derive.
+    `deps` are the sources of a table that the warehouse alone does not derive. The asset runs the contract check and
+    `checks`: `table_result` yields their results.
     """
+    return {**_spec(table, deps, kinds), "check_specs": _check_specs([table], checks)}
+
+
+def table_assets(
+    tables: Sequence[str],
+    deps: tuple[str, ...] = (),
+    kinds: set[str] | None = None,
+    checks: Sequence[TableCheck] = (),
+    others: Sequence[dg.AssetSpec] = (),
+) -> dict[str, Any]:
+    """Return the arguments of `dg.multi_asset` for tables that one function fills, beside other assets of the function."""
+    specs = [dg.AssetSpec(**_spec(table, deps, kinds)) for table in tables]
+    return {"specs": [*others, *specs], "check_specs": _check_specs(tables, checks)}
+
+
+def _check_specs(tables: Sequence[str | Contract], checks: Sequence[TableCheck]) -> list[dg.AssetCheckSpec]:
+    return [*(contract_spec(_contract(table)) for table in tables), *(check.spec for check in checks)]
+
+
+def _spec(table: str | Contract, deps: tuple[str, ...], kinds: set[str] | None) -> dict[str, Any]:
     contract = _contract(table)
     table = contract.table
     if table in DERIVATIONS:
@@ -73,15 +100,14 @@ def table_result(
     table: str | Contract,
     facts: Mapping[str, Any],
     extra_metadata: Mapping[str, Any] | None = None,
-) -> dg.MaterializeResult[Any]:
-    """Report a table's current row count, preview and data version, the facts of the run, and further metadata."""
+    checks: Iterable[TableCheck] = (),
+) -> dg.MaterializeResult:
+    """Check a table; report its row count, preview and data version, the facts of the run, and further metadata."""
     contract = _contract(table)
     table = contract.table
     with run_context.home.lake.reading() as connection:
         version = change_feed.data_version(connection, table)
-        table_preview = _previous_preview(context, table, version) or dg.MarkdownMetadataValue(
-            preview(connection, table)
-        )
+        table_preview = dg.MarkdownMetadataValue(preview(connection, table))
     metadata = {
         "dagster/row_count": tables.rows_of(version),
         "preview": table_preview,
@@ -92,7 +118,8 @@ def table_result(
         ),
         **(extra_metadata or {}),
     }
-    return result(context, run_context, table, version, metadata, facts)
+    results = check_results(run_context, contract, checks)
+    return result(context, run_context, table, version, metadata, facts, results)
 
 
 def result(
@@ -102,22 +129,19 @@ def result(
     version: str,
     metadata: Mapping[str, Any],
     facts: Mapping[str, Any],
-) -> dg.MaterializeResult[Any]:
-    """Return a materialization with its data version; write its facts to the run journal and show them in the UI."""
+    checks: Iterable[dg.AssetCheckResult] = (),
+) -> dg.MaterializeResult:
+    """Return a materialization with its data version and check results.
+
+    Its facts are written to the run journal and shown in the UI.
+    """
     run_context.home.journal.append(context.run.run_id, name, dict(facts))
     return dg.MaterializeResult(
-        asset_key=asset_key(name), metadata={**metadata, **facts}, data_version=dg.DataVersion(version)
+        asset_key=asset_key(name),
+        metadata={**metadata, **facts},
+        data_version=dg.DataVersion(version),
+        check_results=list(checks),
     )
-
-
-def _previous_preview(context: dg.AssetExecutionContext, table: str, version: str) -> dg.MetadataValue[Any] | None:
-    """Return the preview of the latest materialization if it has the same data version, else None."""
-    event = context.instance.get_latest_materialization_event(asset_key(table))
-    materialization = event.asset_materialization if event else None
-    if materialization is None or (materialization.tags or {}).get(DATA_VERSION_TAG) != version:
-        return None
-    table_preview: dg.MetadataValue[Any] | None = materialization.metadata.get("preview")
-    return table_preview
 
 
 def _contract(table: str | Contract) -> Contract:

@@ -1,7 +1,6 @@
 """The text embeddings: the frozen encoder's vector of every distinct text of catalog and queries."""
 
 from functools import partial
-from typing import Any
 
 import dagster as dg
 
@@ -31,7 +30,7 @@ _READ = ("staging.products", "staging.queries")
 )
 def embeddings_texts(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
-) -> dg.MaterializeResult[Any]:
+) -> dg.MaterializeResult:
     """Encode the texts that are not cached; with a pinned model, only those that changed since the release."""
     lake, pinned_model = run_context.home.lake, run_context.pinned_model
     model = ServingModel.of(run_context, pinned_model) if pinned_model else None

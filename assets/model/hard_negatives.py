@@ -8,7 +8,7 @@ import dagster as dg
 import numpy as np
 import polars as pl
 
-from assets.core.table_asset import table_asset, table_result
+from assets.core.table_asset import table_assets, table_result
 from assets.core.table_check import table_check
 from assets.run_context import RunContext
 from assets.services.text_vectors import Matrix, TextVectors, product_texts, query_texts
@@ -23,16 +23,31 @@ from warehouse.lake import tables
 _COUNTS = ("looked_at", "relevant", "skipped", "too_close")
 
 
+@table_check(
+    "training.negatives",
+    "No hard negative is judged E, S or C for its query.",
+    is_blocking=True,
+    beside=("staging.queries", "staging.judgements"),
+)
+def negatives_are_not_relevant(run_context: RunContext) -> dg.AssetCheckResult:
+    """Assert that training never pushes a query away from a relevant product."""
+    with run_context.home.lake.reading() as connection:
+        relevant = stored.relevant(connection)
+    return dg.AssetCheckResult(passed=relevant == 0, metadata={"relevant_negatives": relevant})
+
+
 @dg.multi_asset(
     name="negatives",
-    specs=[
-        dg.AssetSpec(**table_asset(contract.table, deps=("training.pairs", "embeddings.texts"), kinds={"numpy"}))
-        for contract in (NEGATIVES, MINING)
-    ],
+    **table_assets(
+        (NEGATIVES.table, MINING.table),
+        deps=("training.pairs", "embeddings.texts"),
+        kinds={"numpy"},
+        checks=[negatives_are_not_relevant],
+    ),
 )
 def negatives(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
-) -> Iterator[dg.MaterializeResult[Any]]:
+) -> Iterator[dg.MaterializeResult]:
     """Mine hard negatives, unless these pairs and products were mined before with this encoder and these settings.
 
     The frozen encoder mines them, not the live model. Otherwise each release would change the negatives and the next
@@ -53,7 +68,8 @@ def negatives(
             rows, counts = mine_negatives(run_context)
             changes = stored.write(lake, rows, pl.DataFrame({"key": "negatives", "inputs": inputs, **counts}))
     for contract in (NEGATIVES, MINING):
-        yield table_result(context, run_context, contract.table, changes.get(contract.table, {}))
+        checks = [negatives_are_not_relevant] if contract is NEGATIVES else []
+        yield table_result(context, run_context, contract.table, changes.get(contract.table, {}), checks=checks)
 
 
 def mine_negatives(run_context: RunContext) -> tuple[pl.DataFrame, dict[str, int]]:
@@ -120,16 +136,3 @@ class _Part:
 def fingerprint(run_context: RunContext) -> str:
     """Return the digest of the query-product pairs that training uses as hard negatives."""
     return digest(*stored.pairs(run_context.home.lake)["key"])
-
-
-@table_check(
-    "training.negatives",
-    "No hard negative is judged E, S or C for its query.",
-    is_blocking=True,
-    beside=("staging.queries", "staging.judgements"),
-)
-def negatives_are_not_relevant(run_context: RunContext) -> dg.AssetCheckResult:
-    """Assert that training never pushes a query away from a relevant product."""
-    with run_context.home.lake.reading() as connection:
-        relevant = stored.relevant(connection)
-    return dg.AssetCheckResult(passed=relevant == 0, metadata={"relevant_negatives": relevant})

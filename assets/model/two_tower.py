@@ -7,11 +7,10 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets.core.table_asset import result, table_asset, table_result
+from assets.core.table_asset import result, table_assets, table_result
 from assets.keys import asset_key
 from assets.model import hard_negatives
 from assets.reporting import plots
-from assets.reporting.pictures import picture_metadata
 from assets.run_context import RunContext
 from assets.services.text_vectors import TextVectors
 from assets.services.training_arrays import training_data
@@ -32,25 +31,29 @@ _TRAINING_ROWS = "split IN ('train', 'validation')"
 
 @dg.multi_asset(
     name="two_tower",
-    specs=[
-        dg.AssetSpec(
-            key=asset_key("model.two_tower"),
-            deps=[
-                asset_key(name)
-                for name in (
-                    "training.pairs",
-                    "training.point_in_time",
-                    "training.negatives",
-                    "fitted.vocabulary",
-                    "embeddings.texts",
-                )
-            ],
-            group_name="model",
-            kinds={"pytorch"},
-            description="The towers' weights and fitted features, named by a hash of all that they were made from.",
-        ),
-        dg.AssetSpec(**table_asset("evaluation.training_log", deps=("model.two_tower",), kinds={"duckdb"})),
-    ],
+    **table_assets(
+        [LOG.table],
+        deps=("model.two_tower",),
+        kinds={"duckdb"},
+        others=[
+            dg.AssetSpec(
+                key=asset_key("model.two_tower"),
+                deps=[
+                    asset_key(name)
+                    for name in (
+                        "training.pairs",
+                        "training.point_in_time",
+                        "training.negatives",
+                        "fitted.vocabulary",
+                        "embeddings.texts",
+                    )
+                ],
+                group_name="model",
+                kinds={"pytorch"},
+                description="The towers' weights and fitted features, named by a hash of all that they were made from.",
+            )
+        ],
+    ),
 )
 def two_tower(context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]) -> Any:
     """Train, unless the model of the same pairs, texts and settings exists already, or the run pins a model."""
@@ -63,8 +66,7 @@ def two_tower(context: dg.AssetExecutionContext, run_context: dg.ResourceParam[R
     log = training_log(model_id, manifest["metadata"]["history"], manifest["best_epoch"])
     with run_context.home.lake.writing() as connection:
         change = tables.refresh_from(connection, LOG, log, f"model_id = '{model_id}'")
-    curves = picture_metadata(context, "model.two_tower", ["curves"], [log], lambda: [plots.training_curves(log)])
-    metadata = {**curves, "notes": "; ".join(manifest["notes"]), "alpha": manifest["alpha"]}
+    metadata = {"curves": plots.training_curves(log), "notes": "; ".join(manifest["notes"]), "alpha": manifest["alpha"]}
     facts = {"model": model_id, "trained": is_new} | (failed_training_warning(manifest["notes"]) if is_new else {})
     yield result(context, run_context, "model.two_tower", model_id, metadata, facts)
     yield table_result(context, run_context, LOG.table, change.counts)

@@ -6,10 +6,10 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets.core.table_asset import table_asset, table_result
+from assets.core.table_asset import table_assets, table_result
+from assets.core.table_check import table_check
 from assets.model.two_tower import model_name
 from assets.reporting import plots
-from assets.reporting.pictures import picture_metadata
 from assets.run_context import RunContext
 from models.towers.checkpoint_files import MANIFEST_FILE, read_manifest
 from warehouse.features import drift as monitoring
@@ -17,16 +17,33 @@ from warehouse.features import drift as monitoring
 TABLES = ("monitoring.versions", "monitoring.feature_stats", "monitoring.drift")
 
 
+@table_check(
+    "monitoring.drift", "No feature moved far from the version before, nor from what the model was trained on (PSI)."
+)
+def features_are_steady(run_context: RunContext) -> dg.AssetCheckResult:
+    """Warn of features whose PSI reaches the setting drift_warning, over all locales or in one."""
+    settings = run_context.monitoring
+    drift = monitoring.drift(run_context.home.lake, watched_models(run_context))
+    drifted_rows = monitoring.drifted(drift, settings, settings.drift_warning)
+    names = sorted(
+        {f"{table}.{column}" for table, column in drifted_rows.select("table_name", "column_name").iter_rows()}
+    )
+    return dg.AssetCheckResult(
+        passed=drifted_rows.is_empty(),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"drifted_columns": names, "drift": drift_table(drifted_rows), "threshold": settings.drift_warning},
+    )
+
+
 @dg.multi_asset(
     name="monitoring",
-    specs=[
-        dg.AssetSpec(**table_asset(table, deps=(*monitoring.WATCHED, "model.two_tower"), kinds={"duckdb"}))
-        for table in TABLES
-    ],
+    **table_assets(
+        TABLES, deps=(*monitoring.WATCHED, "model.two_tower"), kinds={"duckdb"}, checks=[features_are_steady]
+    ),
 )
 def monitoring_tables(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
-) -> Iterator[dg.MaterializeResult[Any]]:
+) -> Iterator[dg.MaterializeResult]:
     """Measure missing drift. The transactions of the feature tables already wrote versions and statistics."""
     lake, models = run_context.home.lake, watched_models(run_context)
     comparisons = monitoring.measure_drift(lake, {model: training_versions(run_context, model) for model in models})
@@ -35,17 +52,12 @@ def monitoring_tables(
     metadata: dict[str, Any] = {"moved": drift_table(notable)}
     if drift.height:
         bounds = run_context.monitoring.drift_notable, run_context.monitoring.drift_warning
-        metadata |= picture_metadata(
-            context,
-            "monitoring.drift",
-            ["psi", "distributions"],
-            [drift, bounds],
-            lambda: [plots.psi_bars(drift, *bounds), plots.moved_distributions(drift)],
-        )
+        metadata |= {"psi": plots.psi_bars(drift, *bounds), "distributions": plots.moved_distributions(drift)}
     for table in TABLES:
         is_drift = table == "monitoring.drift"
         facts = {"comparisons": comparisons} if is_drift else {}
-        yield table_result(context, run_context, table, facts, metadata if is_drift else {})
+        checks = [features_are_steady] if is_drift else []
+        yield table_result(context, run_context, table, facts, metadata if is_drift else {}, checks)
 
 
 def watched_models(run_context: RunContext) -> list[str]:

@@ -6,11 +6,10 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets.core.table_asset import table_asset, table_result
+from assets.core.table_asset import table_assets, table_result
 from assets.model.two_tower import model_name
 from assets.release.promotion_gate import current_gate_result, winner
 from assets.reporting.evaluation_report import report
-from assets.reporting.pictures import picture_metadata
 from assets.run_context import RunContext
 from assets.services.offline_evaluation import BASELINES, EvaluationTarget, measure, previous_model
 from assets.services.serving_model import ServingModel
@@ -27,15 +26,11 @@ _RANKED = ("model", "encoder", "bm25", "random", "previous")
 
 
 @dg.multi_asset(
-    name="evaluation",
-    specs=[
-        dg.AssetSpec(**table_asset(table, deps=("vectors.products", "training.pairs", "evaluation.gate")))
-        for table in TABLES
-    ],
+    name="evaluation", **table_assets(TABLES, deps=("vectors.products", "training.pairs", "evaluation.gate"))
 )
 def evaluation(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
-) -> Iterator[dg.MaterializeResult[Any]]:
+) -> Iterator[dg.MaterializeResult]:
     """Measure the models' stored vectors on the test queries, unless the same vectors were measured before.
 
     The models are the new one, and also the live one if the gate keeps it live.
@@ -51,9 +46,7 @@ def evaluation(
     pictures = {}
     if metrics.height:
         queries = datasets.compared_queries(run_context.home.lake, challenger)
-        pictures = picture_metadata(
-            context, "evaluation.metrics", ["report"], [metrics, queries], lambda: [report(metrics, queries)]
-        )
+        pictures = {"report": report(metrics, queries)}
     for table in TABLES:
         yield table_result(context, run_context, table, {}, pictures if table == "evaluation.metrics" else {})
 

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
 from assets import run_end
 from assets.core.table_asset import first_rows, outside_schema, result
@@ -14,6 +13,7 @@ from assets.keys import asset_key
 from assets.release.evaluation import summary
 from assets.release.promotion_gate import current_gate_result, gate_metadata, winner
 from assets.release.readiness import unfinished
+from assets.release.release_checks import CHECKS, key_differences
 from assets.run_context import RunContext
 from assets.services.serving_model import ServingModel, unservable_reason
 from warehouse.contracts.registry import CONTRACTS
@@ -21,7 +21,7 @@ from warehouse.errors import WarehouseError
 from warehouse.features import datasets, point_in_time
 from warehouse.history import checkpoints
 from warehouse.lake import change_feed
-from warehouse.operations import consistency, rollback
+from warehouse.operations import rollback
 from warehouse.serving.release_log import Publication, Release
 
 _PREVIEW_COLUMNS = ("release", "published_at", "kind", "model_id", "vector_version", "snapshot", "note")
@@ -61,10 +61,9 @@ _PREVIEW_COLUMNS = ("release", "published_at", "kind", "model_id", "vector_versi
         }
     ),
     description="The model, the version of its vectors and the lake's snapshot that searches answer with.",
+    check_specs=[check.spec for check in CHECKS],
 )
-def releases_live(
-    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
-) -> dg.MaterializeResult[Any]:
+def releases_live(context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]) -> dg.MaterializeResult:
     """Publish the lake's state and mark it as an as-of point; write nothing if searchers would see no difference.
 
     A new model goes live if the gate lets it through. Otherwise the live model stays, and gets a new release if the catalog or
@@ -111,10 +110,11 @@ def releases_live(
         facts["gate"] = gate_facts
     if hold_reason:
         facts["warning"] = hold_reason
-    return result(context, run_context, "releases.live", f"release-{release.release}", metadata, facts)
+    checks = [check(run_context) for check in CHECKS]
+    return result(context, run_context, "releases.live", f"release-{release.release}", metadata, facts, checks)
 
 
-def _stay(context: dg.AssetExecutionContext, run_context: RunContext, reason: str) -> dg.MaterializeResult[Any]:
+def _stay(context: dg.AssetExecutionContext, run_context: RunContext, reason: str) -> dg.MaterializeResult:
     """Report that the live release stays.
 
     Raises:
@@ -127,7 +127,8 @@ def _stay(context: dg.AssetExecutionContext, run_context: RunContext, reason: st
     context.log.warning(warning)
     facts = {"release": live.release, "is_new": False, "snapshot": live.snapshot, "model": live.model_id}
     facts |= {"online_upserted": 0, "online_deleted": 0, "warning": warning}
-    return result(context, run_context, "releases.live", f"release-{live.release}", {"kind": live.kind}, facts)
+    checks = [check(run_context) for check in CHECKS]
+    return result(context, run_context, "releases.live", f"release-{live.release}", {"kind": live.kind}, facts, checks)
 
 
 def _is_current(run_context: RunContext, live: Release) -> bool:
@@ -142,20 +143,6 @@ def _is_current(run_context: RunContext, live: Release) -> bool:
     with home.lake.reading(live.snapshot) as at_release, home.lake.reading() as at_present:
         same_features = point_in_time.fingerprints(at_release) == point_in_time.fingerprints(at_present)
     return same_features and (live.vector_table, live.vector_version) == (table, home.vectors.version(table))
-
-
-def key_differences(
-    run_context: RunContext, vector_table: str, version: int, snapshot: int, among: pl.DataFrame | None = None
-) -> tuple[int, int]:
-    """Count the products of a snapshot without a vector in a version of a table, and the vectors without a product.
-
-    A version and a snapshot never change, so a run compares them once. With `among`, only the keys of that frame are
-    compared: all other keys were compared before.
-    """
-    return run_context.cached(
-        f"key differences {vector_table} {version} {snapshot}",
-        lambda: consistency.catalog_differences(run_context.home, vector_table, version, snapshot, among),
-    )
 
 
 def _publish(model: ServingModel, *, snapshot: int, **fields: Any) -> Publication:

@@ -1,7 +1,6 @@
 """The product vectors: the catalog through the product tower, reconciled row by row."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -11,6 +10,7 @@ from assets.core.column_lineage import lineage_metadata
 from assets.core.table_asset import first_rows, outside_schema, result
 from assets.keys import asset_key
 from assets.model.two_tower import model_name
+from assets.release.vector_index_checks import SPECS, index_checks
 from assets.run_context import RunContext
 from assets.services.serving_model import ServingModel, live_champion
 from warehouse.code_digest import digest
@@ -44,10 +44,11 @@ _ROWS = 50_000  # products embedded at a time: 150 MB at 384 dimensions
         }
     ),
     description="One vector per product, made by a model's product tower; models with an equal product side share a table.",
+    check_specs=SPECS,
 )
 def vectors_products(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
-) -> dg.MaterializeResult[Any]:
+) -> dg.MaterializeResult:
     """Embed the products whose text or features are new to this model; delete the vectors of products that left the catalog.
 
     If the live model is another one, its vectors are updated too: it stays live if the gate refuses the new model.
@@ -75,6 +76,7 @@ def vectors_products(
             **first_rows(_PREVIEW_COLUMNS, products.select(_PREVIEW_COLUMNS).head(5).iter_rows()),
         },
         {"upserted": vector_write.upserted, "deleted": vector_write.deleted},
+        index_checks(run_context),
     )
 
 

@@ -34,7 +34,7 @@ GateResult = dict[str, Any]
 @dg.asset(**table_asset("evaluation.gate", deps=("vectors.products", "training.pairs"), kinds={"numpy"}))
 def evaluation_gate(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
-) -> dg.MaterializeResult[Any]:
+) -> dg.MaterializeResult:
     """Compare the new model with the live one, unless the same two were compared on the same data before."""
     pair = _Pair.of(run_context)
     with run_context.home.lake.writing() as connection:

@@ -1,20 +1,17 @@
 """Readiness: whether lake and vectors are in the state that a complete run leaves, so that a release may use them."""
 
-from assets.core.table_check import TableCheck
+from assets.core.contract_checks import has_passed, keeps_contract
 from assets.run_context import RunContext
 from assets.services.serving_model import ServingModel
 from assets.tables.time_series import pairs_see_no_future
 from assets.tables.training import train_is_apart_from_test
-from warehouse.contracts.contract import Contract
 from warehouse.lake import incremental
-from warehouse.lake.incremental import CONTRACT, check_key
+from warehouse.lake.incremental import check_key
 from warehouse.lake.sync_tables import DERIVED_TABLES, RAW_TABLES
 from warehouse.lake.watermarks import Progress
 
 _BLOCKING = (train_is_apart_from_test, pairs_see_no_future)
 """The blocking checks, beyond the contracts, of the tables that a release uses."""
-
-UNVERSIONED = ""  # such a check runs again when its tables change, not when its code changes
 
 
 def unfinished(run_context: RunContext, model_id: str) -> str | None:
@@ -46,16 +43,6 @@ def _unchecked_tables(run_context: RunContext) -> list[str]:
         if not keeps_contract(progress, contract)
     }
     return sorted(unchecked | {check.table for check in _BLOCKING if not has_passed(progress, check)})
-
-
-def keeps_contract(progress: Progress, contract: Contract) -> bool:
-    """Tell whether every row of the current table passed the check of its current contract."""
-    return progress.is_current(check_key(contract.table, CONTRACT), [contract.table], contract.version)
-
-
-def has_passed(progress: Progress, check: TableCheck) -> bool:
-    """Tell whether a check passed on the current state of the tables that it reads."""
-    return progress.is_current(check_key(check.table, check.name), check.reads, UNVERSIONED)
 
 
 def _is_healthy(run_context: RunContext, table: str) -> bool:

@@ -1,12 +1,9 @@
 """The feature tables: one SQL file each, recomputed and compared."""
 
-from typing import Any
-
 import dagster as dg
 
 from assets.core.table_asset import table_asset, table_result
 from assets.reporting import plots
-from assets.reporting.pictures import picture_metadata
 from assets.run_context import RunContext
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import drift
@@ -17,9 +14,7 @@ from warehouse.lake.incremental import refresh
 def feature_asset(table: str) -> dg.AssetsDefinition:
     """Return the asset that refreshes a feature table from its SQL file."""
 
-    def features(
-        context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
-    ) -> dg.MaterializeResult[Any]:
+    def features(context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]) -> dg.MaterializeResult:
         lake, marks, pictures = run_context.home.lake, run_context.marks, {}
         run_context.cached("tower inputs", check_tower_inputs)
         with marks.writing() as connection:
@@ -28,9 +23,7 @@ def feature_asset(table: str) -> dg.AssetsDefinition:
             if not run_context.pinned_model:
                 stats = drift.record(connection, CONTRACTS[table], run_context.monitoring)
                 if stats.height:
-                    pictures = picture_metadata(
-                        context, table, ["distributions"], [stats], lambda: [plots.distributions(stats)]
-                    )
+                    pictures = {"distributions": plots.distributions(stats)}
         return table_result(context, run_context, table, change.counts, pictures)
 
     definition: dg.AssetsDefinition = dg.asset(**table_asset(table))(features)

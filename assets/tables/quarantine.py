@@ -1,7 +1,5 @@
 """The quarantine asset: the rows that other tables refused, and the reasons."""
 
-from typing import Any
-
 import dagster as dg
 
 from assets.core.table_asset import table_asset, table_result
@@ -25,7 +23,7 @@ from warehouse.lake import quarantine
 )
 def quarantine_rows(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
-) -> dg.MaterializeResult[Any]:
+) -> dg.MaterializeResult:
     """Report the quarantine. The tables that refused the rows already wrote them in their own transactions."""
     with run_context.home.lake.reading() as connection:
         counts = quarantine.counts(connection)

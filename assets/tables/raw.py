@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.core.table_asset import table_asset, table_result
+from assets.core.table_asset import table_assets, table_result
 from assets.run_context import RunContext
 from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.deltas import apply_deltas, ensure
@@ -23,10 +23,10 @@ class RawConfig(dg.Config):
     folder: str = ""
 
 
-@dg.multi_asset(specs=[dg.AssetSpec(**table_asset(table)) for table in RAW_TABLES], name="raw")
+@dg.multi_asset(name="raw", **table_assets(RAW_TABLES))
 def raw_tables(
     context: dg.AssetExecutionContext, config: RawConfig, run_context: dg.ResourceParam[RunContext]
-) -> Iterator[dg.MaterializeResult[Any]]:
+) -> Iterator[dg.MaterializeResult]:
     """Ingest the files of an ESCI folder, then delta files; move bad rows to quarantine."""
     home, folder = run_context.home, Path(config.folder) if config.folder else run_context.raw
     if folder is None:

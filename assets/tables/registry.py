@@ -1,12 +1,11 @@
 """The registry: the contracts of the lake's tables and the lineage of their columns, as tables for SQL."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import dagster as dg
 
 from assets.core.column_lineage import product_vector_steps
-from assets.core.table_asset import table_asset, table_result
+from assets.core.table_asset import table_asset, table_assets, table_result
 from assets.run_context import RunContext
 from warehouse.catalog import column_lineage, data_dictionary
 from warehouse.contracts.registry import CONTRACTS
@@ -14,13 +13,10 @@ from warehouse.errors import WarehouseError
 from warehouse.lake import tables
 
 
-@dg.multi_asset(
-    name="registry",
-    specs=[dg.AssetSpec(**table_asset(table)) for table in ("registry.tables", "registry.features")],
-)
+@dg.multi_asset(name="registry", **table_assets(("registry.tables", "registry.features")))
 def registry(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
-) -> Iterator[dg.MaterializeResult[Any]]:
+) -> Iterator[dg.MaterializeResult]:
     """Write the declarations of the contracts."""
     with run_context.home.lake.writing() as connection:
         changes = data_dictionary.refresh(connection, run_context.home.contracts)
@@ -31,7 +27,7 @@ def registry(
 @dg.asset(**table_asset("registry.lineage"))
 def registry_lineage(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
-) -> dg.MaterializeResult[Any]:
+) -> dg.MaterializeResult:
     """Write the lineage of every column; skip a table whose SQL cannot be parsed, with a warning."""
     feature_views = run_context.home.feature_views
     steps = product_vector_steps(feature_views) + column_lineage.time_series_steps(feature_views)

@@ -1,7 +1,5 @@
 """The split of the queries into train, validation and test, before any feature is fitted."""
 
-from typing import Any
-
 import dagster as dg
 
 from assets.core.table_asset import table_asset, table_result
@@ -12,7 +10,7 @@ from warehouse.lake.incremental import refresh
 @dg.asset(**table_asset("splits.queries"))
 def splits_queries(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
-) -> dg.MaterializeResult[Any]:
+) -> dg.MaterializeResult:
     """Split validation off train, and keep test queries out of train."""
     lake, marks = run_context.home.lake, run_context.marks
     with marks.writing() as connection:

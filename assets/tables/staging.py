@@ -1,7 +1,6 @@
 """The staging tables: cleaned by Polars, row by row, only where the raw row is new or changed."""
 
 from dataclasses import asdict
-from typing import Any
 
 import dagster as dg
 
@@ -15,7 +14,7 @@ from warehouse.transform.staging import refresh_products, refresh_queries
 @dg.asset(**table_asset("staging.products"))
 def staging_products(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
-) -> dg.MaterializeResult[Any]:
+) -> dg.MaterializeResult:
     """Clean the products whose raw row is new or changed."""
     change = refresh_products(
         run_context.home.lake, run_context.marks, whole=run_context.compares_whole, allow_loss=run_context.allow_loss
@@ -26,7 +25,7 @@ def staging_products(
 @dg.asset(**table_asset("staging.queries"))
 def staging_queries(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
-) -> dg.MaterializeResult[Any]:
+) -> dg.MaterializeResult:
     """Clean the queries of judged products whose raw rows are new or changed."""
     change = refresh_queries(run_context.home.lake, run_context.marks, whole=run_context.compares_whole)
     return table_result(context, run_context, "staging.queries", asdict(change))
@@ -35,7 +34,7 @@ def staging_queries(
 @dg.asset(**table_asset("staging.judgements", kinds={"duckdb"}))
 def staging_judgements(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
-) -> dg.MaterializeResult[Any]:
+) -> dg.MaterializeResult:
     """Join judgements to their products; move those without a product to quarantine."""
     lake, marks = run_context.home.lake, run_context.marks
     with marks.writing() as connection:

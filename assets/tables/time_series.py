@@ -25,7 +25,7 @@ def feature_view_assets(declared: Sequence[FeatureView]) -> list[dg.AssetsDefini
 def _file_asset(table: FeatureView) -> dg.AssetsDefinition:
     def time_series_table(
         context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
-    ) -> dg.MaterializeResult[Any]:
+    ) -> dg.MaterializeResult:
         # The clock only serves to refuse rows; no table stores it.
         lake = run_context.home.lake
         ingested = take_in(lake, run_context.home.root, table, datetime.now(UTC))
@@ -45,7 +45,7 @@ def _file_asset(table: FeatureView) -> dg.AssetsDefinition:
 def _registry_asset(names: tuple[str, ...]) -> dg.AssetsDefinition:
     def registry_feature_views(
         context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
-    ) -> dg.MaterializeResult[Any]:
+    ) -> dg.MaterializeResult:
         home = run_context.home
         with home.lake.writing() as connection:
             change = point_in_time.register(connection, home.feature_views, home.settings)
@@ -56,25 +56,6 @@ def _registry_asset(names: tuple[str, ...]) -> dg.AssetsDefinition:
         registry_feature_views
     )
     return definition
-
-
-@dg.asset(**table_asset("training.point_in_time"))
-def training_point_in_time(
-    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
-) -> dg.MaterializeResult[Any]:
-    """Find the event that each judged pair sees: the newest at its time, if it is not too old."""
-    lake, marks = run_context.home.lake, run_context.marks
-    with marks.writing() as connection:
-        change = point_in_time.refresh_training(connection, lake.settings, marks, whole=run_context.compares_whole)
-        pairs_by_feature = point_in_time.pairs_with_values(connection)
-    facts: dict[str, Any] = dict(change.counts)
-    unused = [name for name, pairs in pairs_by_feature.items() if not pairs]
-    if unused:
-        facts["warning"] = (
-            f"no judged pair sees a value of {', '.join(unused)}: the keys are others, or every event lies after the "
-            "judgements or further back than ttl_days"
-        )
-    return table_result(context, run_context, "training.point_in_time", facts, {"pairs_with_values": pairs_by_feature})
 
 
 @table_check(
@@ -88,3 +69,23 @@ def pairs_see_no_future(run_context: RunContext) -> dg.AssetCheckResult:
     with run_context.home.lake.reading() as connection:
         broken = point_in_time.broken_pairs(connection)
     return dg.AssetCheckResult(passed=broken == 0, metadata={"broken_pairs": broken})
+
+
+@dg.asset(**table_asset("training.point_in_time", checks=[pairs_see_no_future]))
+def training_point_in_time(
+    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
+) -> dg.MaterializeResult:
+    """Find the event that each judged pair sees: the newest at its time, if it is not too old."""
+    lake, marks = run_context.home.lake, run_context.marks
+    with marks.writing() as connection:
+        change = point_in_time.refresh_training(connection, lake.settings, marks, whole=run_context.compares_whole)
+        pairs_by_feature = point_in_time.pairs_with_values(connection)
+    facts: dict[str, Any] = dict(change.counts)
+    unused = [name for name, pairs in pairs_by_feature.items() if not pairs]
+    if unused:
+        facts["warning"] = (
+            f"no judged pair sees a value of {', '.join(unused)}: the keys are others, or every event lies after the "
+            "judgements or further back than ttl_days"
+        )
+    metadata = {"pairs_with_values": pairs_by_feature}
+    return table_result(context, run_context, "training.point_in_time", facts, metadata, [pairs_see_no_future])

@@ -1,7 +1,5 @@
 """The training pairs: the graded judgements of the queries that have a split."""
 
-from typing import Any
-
 import dagster as dg
 
 from assets.core.table_asset import table_asset, table_result
@@ -9,19 +7,6 @@ from assets.core.table_check import table_check
 from assets.run_context import RunContext
 from warehouse.lake.incremental import refresh
 from warehouse.operations import consistency
-
-
-@dg.asset(**table_asset("training.pairs"))
-def training_pairs(
-    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
-) -> dg.MaterializeResult[Any]:
-    """Grade the judged pairs of the queries that have a split."""
-    lake, marks = run_context.home.lake, run_context.marks
-    with marks.writing() as connection:
-        change, refused_rows = refresh(
-            connection, "training.pairs", lake.settings, marks, whole=run_context.compares_whole
-        )
-    return table_result(context, run_context, "training.pairs", {**change.counts, "quarantined": refused_rows})
 
 
 @table_check(
@@ -32,3 +17,17 @@ def train_is_apart_from_test(run_context: RunContext) -> dg.AssetCheckResult:
     with run_context.home.lake.reading() as connection:
         leaked = consistency.leaked_queries(connection)
     return dg.AssetCheckResult(passed=leaked == 0, metadata={"leaked_queries": leaked})
+
+
+@dg.asset(**table_asset("training.pairs", checks=[train_is_apart_from_test]))
+def training_pairs(
+    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
+) -> dg.MaterializeResult:
+    """Grade the judged pairs of the queries that have a split."""
+    lake, marks = run_context.home.lake, run_context.marks
+    with marks.writing() as connection:
+        change, refused_rows = refresh(
+            connection, "training.pairs", lake.settings, marks, whole=run_context.compares_whole
+        )
+    facts = {**change.counts, "quarantined": refused_rows}
+    return table_result(context, run_context, "training.pairs", facts, checks=[train_is_apart_from_test])

@@ -2,8 +2,6 @@
 
 import dagster as dg
 
-from assets.checks import check_steps
-from assets.checks.vector_index_checks import index_checks
 from assets.model import embeddings, hard_negatives, two_tower
 from assets.release import drift, evaluation, live_release, product_vectors, promotion_gate
 from assets.tables import features, fitted, quarantine, raw, registry, splits, staging, training
@@ -18,7 +16,7 @@ from orchestration.defs.jobs import (
     training_inputs_job,
     vacuum_job,
 )
-from orchestration.defs.resources import run_context_resource
+from orchestration.defs.resources import RunContextResource
 from warehouse.contracts.time_series import FeatureViews
 
 ASSET_MODULES = [
@@ -49,11 +47,10 @@ def assemble(feature_views: FeatureViews = (), automation: AutomationSettings | 
     )
     return dg.Definitions(
         assets=assets,
-        asset_checks=[*check_steps.check_steps(assets, feature_views), index_checks],
         jobs=[build_job, apply_job, vacuum_job, training_inputs_job, derived_tables_job, fold_inputs_job],
         sensors=[incoming_sensor(automation)],
         schedules=[retrain_schedule(automation), vacuum_schedule(automation)],
-        resources={"run_context": run_context_resource},
+        resources={"run_context": RunContextResource()},
         # One process: ten empty assets take seconds, where a process for each takes most of a minute.
         executor=dg.in_process_executor,
     )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
+from pydantic import Field
 
 from assets import run_end
 from assets.run_context import RunContext
@@ -20,52 +21,58 @@ from warehouse.operations.inbox import Sorting, sort_incoming
 _LOG_EVERY_S = 5.0
 
 
-@dg.resource(
-    description="The home and the settings of this run; holds the home's run lock, so that runs come one after another.",
-    config_schema={
-        "home": dg.Field(str, default_value="", description="Directory of the home; empty: STOCKROOM_HOME."),
-        "deltas": dg.Field([str], default_value=[], description="Delta files to bring in, in order of arrival."),
-        "incoming": dg.Field(
-            bool,
-            default_value=False,
-            description="Bring in the files of incoming/ that are whole, and put them where they belong afterwards.",
-        ),
-        "pin_live_model": dg.Field(bool, default_value=False, description="Go on with the live model: train none."),
-        "force": dg.Field(bool, default_value=False, description="Publish a new model even if the gate refuses it."),
-        "allow_loss": dg.Field(
-            bool,
-            default_value=False,
-            description="Let files take more rows out of the catalog than the setting warehouse.max_loss_share.",
-        ),
-    },
-)
-@contextmanager
-def run_context_resource(context: dg.InitResourceContext) -> Iterator[RunContext]:
-    """Yield the run context while holding the run lock."""
-    config = context.resource_config
-    log = context.log or dg.get_dagster_logger()
-    settings = load_settings(Path(config["home"]) if config["home"] else None)
-    deltas = tuple(Path(file) for file in config["deltas"])
-    run_context = replace(
-        open_run_context(settings), show_progress=_progress_of(log), force=config["force"], deltas=deltas
+class RunContextResource(dg.ConfigurableResource[RunContext]):
+    """Open the home with the settings of this run, and hold its run lock, so that runs come one after another."""
+
+    home: str = Field(default="", description="Directory of the home; empty: STOCKROOM_HOME.")
+    deltas: list[str] = Field(default=[], description="Delta files to bring in, in this order.")
+    incoming: bool = Field(
+        default=False,
+        description="Bring in the files of incoming/ that are whole, and put them where they belong afterwards.",
     )
-    run_context = replace(run_context, allow_loss=config["allow_loss"])
-    if deltas or config["incoming"]:
+    pin_live_model: bool = Field(default=False, description="Go on with the live model: train none.")
+    force: bool = Field(default=False, description="Publish a new model even if the gate refuses it.")
+    allow_loss: bool = Field(
+        default=False,
+        description="Let files take more rows out of the catalog than the setting warehouse.max_loss_share.",
+    )
+
+    def create_resource(self, context: dg.InitResourceContext) -> RunContext:
+        """Return the run context of these fields; the run lock is not held yet."""
+        settings = load_settings(Path(self.home) if self.home else None)
         run_context = replace(
-            run_context, raw=None
-        )  # as `stockroom apply`: a setting must not bring a full snapshot in too
-    run_context.home.lake.is_to_be_written = True
-    with run_lock(run_context.home):
-        if config["pin_live_model"]:
-            run_context = pin_live_model(run_context)
-        if not config["incoming"]:
+            open_run_context(settings),
+            show_progress=_progress_of(_log(context)),
+            force=self.force,
+            allow_loss=self.allow_loss,
+            deltas=tuple(map(Path, self.deltas)),
+        )
+        if self.deltas or self.incoming:  # as `stockroom apply`: a setting must not bring a full snapshot in too
+            run_context = replace(run_context, raw=None)
+        run_context.home.lake.is_to_be_written = True
+        return run_context
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[RunContext]:
+        """Yield the run context while the run lock is held, and make the writes of the run's end."""
+        run_context, log = self.create_resource(context), _log(context)
+        with run_lock(run_context.home):
+            if self.pin_live_model:
+                run_context = pin_live_model(run_context)
+            if not self.incoming:
+                with run_end.written_down(run_context):
+                    yield run_context
+                return
+            settle_s = load_settings(run_context.home.root).automation.settle_s
+            dropped = _sort_and_log(run_context, settle_s, log)
             with run_end.written_down(run_context):
-                yield run_context
-            return
-        dropped = _sort_and_log(run_context, settings.automation.settle_s, log)
-        with run_end.written_down(run_context):
-            yield replace(run_context, deltas=(*deltas, *(file.path for file in dropped.batch)))
-        _sort_and_log(run_context, settings.automation.settle_s, log)  # the run has published: its files go to done/
+                deltas = (*run_context.deltas, *(file.path for file in dropped.batch))
+                yield replace(run_context, deltas=deltas)
+            _sort_and_log(run_context, settle_s, log)  # the run has published: its files go to done/
+
+
+def _log(context: dg.InitResourceContext) -> logging.Logger:
+    return context.log or dg.get_dagster_logger()
 
 
 def _sort_and_log(run_context: RunContext, settle_s: float, log: logging.Logger) -> Sorting:

@@ -8,7 +8,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from assets.checks.check_steps import the_gate_let_the_model_through
+from assets.release.release_checks import the_gate_let_the_model_through
 from models.training.retrieval_validation import RetrievalCheck, RetrievalScores
 from orchestration.commands.build import build
 from orchestration.config.open_context import open_run_context

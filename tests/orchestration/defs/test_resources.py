@@ -8,7 +8,7 @@ import pytest
 
 from orchestration.config.open_context import open_home
 from orchestration.config.settings import load_settings
-from orchestration.defs.resources import run_context_resource
+from orchestration.defs.resources import RunContextResource
 from orchestration.instance.locks import run_lock
 from warehouse.errors import WarehouseError
 from warehouse.history.checkpoints import mark
@@ -31,7 +31,7 @@ def test_a_run_of_deltas_takes_in_nothing_else(tmp_path, monkeypatch):
     seen = []
     for deltas in ([], ["a.jsonl", "b.jsonl"]):
         config = {"home": str(tmp_path), "deltas": deltas}
-        with dg.build_resources({"run_context": run_context_resource.configured(config)}) as resources:
+        with dg.build_resources({"run_context": RunContextResource(**config)}) as resources:
             seen.append((resources.run_context.raw, resources.run_context.deltas))
     assert seen == [(Path("a-folder"), ()), (None, (Path("a.jsonl"), Path("b.jsonl")))]
 
@@ -39,7 +39,7 @@ def test_a_run_of_deltas_takes_in_nothing_else(tmp_path, monkeypatch):
 @pytest.mark.parametrize("flag", ["force", "allow_loss"])
 def test_what_the_launchpad_allows_the_run_may_do(tmp_path, flag):
     for config in ({"home": str(tmp_path)}, {"home": str(tmp_path), flag: True}):
-        with dg.build_resources({"run_context": run_context_resource.configured(config)}) as resources:
+        with dg.build_resources({"run_context": RunContextResource(**config)}) as resources:
             assert getattr(resources.run_context, flag) is (flag in config)
 
 
@@ -52,11 +52,11 @@ def test_a_run_of_what_was_dropped_takes_it_up_and_moves_it_once_it_is_published
     good.write_text('{"op": "delete", "product_locale": "us", "product_id": "N0"}\n')
     bad.write_text("no delta\n")
     config = {"home": str(home.root), "incoming": True}
-    with dg.build_resources({"run_context": run_context_resource.configured(config)}) as resources:  # a run that fails
+    with dg.build_resources({"run_context": RunContextResource(**config)}) as resources:  # a run that fails
         assert (resources.run_context.raw, resources.run_context.deltas) == (None, (good,))
         assert not bad.exists()
     assert good.exists()
-    with dg.build_resources({"run_context": run_context_resource.configured(config)}) as resources:
+    with dg.build_resources({"run_context": RunContextResource(**config)}) as resources:
         apply_deltas(home.lake, check_deltas(resources.run_context.deltas))
         home.journal.append("run", "releases.live", {})
         mark(home.lake, "run", datetime.now(UTC))
@@ -68,7 +68,7 @@ def test_a_run_that_holds_the_live_model_wants_one(tmp_path):
     config = {"home": str(tmp_path), "pin_live_model": True}
     with (
         pytest.raises(dg.DagsterResourceFunctionError) as failed,
-        dg.build_resources({"run_context": run_context_resource.configured(config)}),
+        dg.build_resources({"run_context": RunContextResource(**config)}),
     ):
         pass
     assert "there is no live model to go on with" in str(failed.value.__cause__)
@@ -87,7 +87,7 @@ def test_a_run_has_the_home_it_is_told_and_holds_its_lock(tmp_path, monkeypatch,
         seen.append((run_context.home.root, run_context.training.epochs, _held(home)))
         run_context.progress("counting", 3)(1)
 
-    @dg.job(resource_defs={"run_context": run_context_resource})
+    @dg.job(resource_defs={"run_context": RunContextResource()})
     def looking():
         look()
 

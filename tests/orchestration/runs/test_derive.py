@@ -2,7 +2,7 @@
 
 import pytest
 
-from assets.checks import contract_checks
+from assets.core import contract_checks
 from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.runs.derive import derive

@@ -8,7 +8,6 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from assets.checks.check_steps import check_steps
 from assets.run_context import RunContext
 from assets.tables.raw import raw_tables
 from assets.tables.staging import staging_products
@@ -41,14 +40,11 @@ def built(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     return home, run(home, folder)
 
 
-def run(
-    home: Path, folder: Path | None = None, selection: dg.AssetSelection | None = None
-) -> dg.ExecuteInProcessResult:
+def run(home: Path, folder: Path | None = None) -> dg.ExecuteInProcessResult:
     assets = [raw_tables, staging_products]
     defs = dg.Definitions(
         assets=assets,
-        asset_checks=list(check_steps(assets)),
-        jobs=[dg.define_asset_job("some", selection=selection or dg.AssetSelection.assets(*assets))],
+        jobs=[dg.define_asset_job("some", selection=dg.AssetSelection.assets(*assets))],
         executor=dg.in_process_executor,
         resources={"run_context": RunContext(Home(home), raw=folder)},
     )
@@ -120,14 +116,3 @@ def test_all_that_is_broken_is_named_of_tables_that_one_function_makes(
     evaluations = found(run(home))
     assert {table for table, one in evaluations.items() if not one.passed} == {"raw.files", "raw.products"}
     assert evaluations.keys() == RAW
-
-
-def test_a_check_can_be_run_alone(built: tuple[Path, dg.ExecuteInProcessResult], tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    shutil.copytree(built[0], home)
-    with Home(home).lake.writing() as connection:
-        connection.execute("UPDATE raw.products SET product_title = ' '")
-    key = dg.AssetCheckKey(dg.AssetKey(["raw", "judgements"]), "contract")
-    result = run(home, selection=dg.AssetSelection.checks(key))
-    assert result.success
-    assert found(result).keys() == {"raw.judgements"}

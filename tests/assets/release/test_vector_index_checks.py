@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from assets.checks.vector_index_checks import CHECKS, index_checks
+from assets.release.vector_index_checks import CHECKS, index_checks
 from orchestration.commands.apply import apply
 from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings

@@ -42,6 +42,11 @@ CHECKS = {
 }
 """The rule of each check, by its name."""
 
+SPECS = [
+    dg.AssetCheckSpec(name, asset=_VECTORS, description=description, blocking=True)
+    for name, description in CHECKS.items()
+]
+
 
 @dataclass(frozen=True)
 class _TableFindings:
@@ -53,14 +58,7 @@ class _TableFindings:
     differing: list[str]
 
 
-@dg.multi_asset_check(
-    name="index_health",
-    specs=[
-        dg.AssetCheckSpec(name, asset=_VECTORS, description=description, blocking=True)
-        for name, description in CHECKS.items()
-    ],
-)
-def index_checks(run_context: dg.ResourceParam[RunContext]) -> Iterator[dg.AssetCheckResult]:
+def index_checks(run_context: RunContext) -> Iterator[dg.AssetCheckResult]:
     """Measure the tables that the release may name, and yield the result of each check."""
     challenger = ServingModel.of(run_context, model_name(run_context))
     champion = live_champion(run_context, challenger.model_id)

@@ -1,1 +1,0 @@
-"""The asset checks, and the steps that run them."""

@@ -1,0 +1,75 @@
+"""The checks of a lake table: its contract, and further rules; each asset runs the checks of its tables."""
+
+from collections.abc import Iterable, Iterator
+
+import dagster as dg
+
+from assets.core.table_check import TableCheck
+from assets.keys import asset_key
+from assets.run_context import RunContext
+from warehouse.contracts.contract import Contract
+from warehouse.contracts.rules import rule_names
+from warehouse.lake.contract_check import Broken, verify
+from warehouse.lake.incremental import CONTRACT, check_key, checked_until
+from warehouse.lake.lake import snapshot_id
+from warehouse.lake.watermarks import Progress, Watermark
+
+UNVERSIONED = ""  # such a check runs again when its tables change, not when its code changes
+
+
+def contract_spec(contract: Contract) -> dg.AssetCheckSpec:
+    """Return Dagster's specification of the contract check of a table."""
+    return dg.AssetCheckSpec(
+        CONTRACT,
+        asset=asset_key(contract.table),
+        description=f"{contract.grain} It holds: {', '.join(rule_names(contract))}.",
+        blocking=True,
+    )
+
+
+def check_results(
+    run_context: RunContext, contract: Contract, checks: Iterable[TableCheck] = ()
+) -> Iterator[dg.AssetCheckResult]:
+    """Yield the result of a table's contract check, then the results of the further checks.
+
+    The contract check reads only the rows that were written since the table last passed it. A further check that passed on
+    the current tables does not run again.
+    """
+    broken: list[Broken] = []
+    lake = run_context.home.lake
+    with lake.reading() as connection:
+        snapshot, progress = snapshot_id(connection), Progress.read(connection, run_context.marks)
+        if not keeps_contract(progress, contract):
+            since = checked_until(connection, progress, contract)
+            broken = verify(connection, contract, lake.settings.batch_rows, since)
+            if not broken:
+                mark = Watermark(snapshot, contract.version)
+                run_context.marks.settle({check_key(contract.table, CONTRACT): mark})
+    yield dg.AssetCheckResult(
+        asset_key=asset_key(contract.table),
+        check_name=CONTRACT,
+        passed=not broken,
+        description="; ".join(map(str, broken)) or None,
+        metadata={
+            "rules": len(rule_names(contract)),
+            **{one.rule: {"rows": one.rows, "keys": one.keys} for one in broken},
+        },
+    )
+    for check in checks:
+        if check.is_blocking and has_passed(progress, check):
+            yield dg.AssetCheckResult(passed=True, asset_key=asset_key(check.table), check_name=check.name)
+        else:
+            result = check(run_context)
+            if result.passed and check.is_blocking:
+                run_context.marks.settle({check_key(check.table, check.name): Watermark(snapshot, UNVERSIONED)})
+            yield result
+
+
+def keeps_contract(progress: Progress, contract: Contract) -> bool:
+    """Tell whether every row of the current table passed the check of its current contract."""
+    return progress.is_current(check_key(contract.table, CONTRACT), [contract.table], contract.version)
+
+
+def has_passed(progress: Progress, check: TableCheck) -> bool:
+    """Tell whether a check passed on the current state of the tables that it reads."""
+    return progress.is_current(check_key(check.table, check.name), check.reads, UNVERSIONED)
