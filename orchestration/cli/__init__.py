@@ -1,6 +1,5 @@
 """The command line: `stockroom`, one file per command."""
 
-import atexit
 import gc
 import os
 import sys
@@ -12,10 +11,8 @@ def main() -> None:
     """Run the command line; exit with 0, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C, 143 after SIGTERM."""
     from orchestration.cli.endings import STOPPED, run
 
-    # Imports make hundreds of thousands of objects and no garbage: collections among them, at Python's rate and once more
-    # at exit, take a second of each command.
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 2, 100)
-    atexit.register(gc.freeze)
+    # Imports make hundreds of thousands of objects and no garbage: at Python's rate, looking for some takes a second.
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     status = run(_run)
     if status in STOPPED:
         # Threads in native code cannot be stopped: a wait for them may take long, and some crash if the interpreter ends

@@ -3,13 +3,9 @@
 import os
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
-from dagster._core.instance.ref import InstanceRef
-from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
-from orchestration.instance.event_log import PooledStorage
 from orchestration.instance.locks import server_lock
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
@@ -26,29 +22,12 @@ INCOMING = {"stockroom/started_by": "incoming/"}
 
 _IN_PROGRESS = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 _CREATED = dg.DagsterRunStatus.NOT_STARTED  # the status of a run whose process was killed at once
-_NO_CAPTURE = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
 _SETTINGS_FILES = ("dagster.yaml", "workspace.yaml")
 
 
 def open_instance(home: Home) -> dg.DagsterInstance:
-    """Return the instance that the UI of this home shows, for a run in this process.
-
-    What such a run prints is on the terminal, and is not captured: Dagster's capture starts processes of its own, which meet
-    Ctrl-C with a traceback each.
-    """
-    folder = str(prepare_instance(home))
-    overrides: dict[str, Any] = {"compute_logs": _NO_CAPTURE}
-    ref = InstanceRef.from_dir(folder)
-    if (
-        ref.storage_data and ref.storage_data.class_name == DagsterSqliteStorage.__name__
-    ):  # dagster.yaml names no other storage
-        storage = {
-            "module": PooledStorage.__module__,
-            "class": PooledStorage.__name__,
-            "config": ref.storage_data.config_dict,
-        }
-        overrides["storage"] = {"custom": storage}
-    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(folder, overrides=overrides))
+    """Return the instance that the UI of this home shows, for a run in this process."""
+    return dg.DagsterInstance.from_config(str(prepare_instance(home)))
 
 
 def fail_orphaned_runs(instance: dg.DagsterInstance) -> None:

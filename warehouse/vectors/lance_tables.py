@@ -8,22 +8,17 @@ Two facts of lancedb 0.40, both under test, shape this file:
 - `delete` writes a new version even when no row matches. So look before deleting.
 """
 
-import functools
-import importlib.util
 import os
 import re
 import shutil
-import sys
 from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pydantic import BaseModel
 
 from warehouse.errors import WarehouseError
 from warehouse.paths import plain_path
@@ -101,29 +96,10 @@ class LanceDirectory:
         return self._connection
 
 
-@functools.cache
 def _lancedb() -> Any:
-    """Import LanceDB without its remote catalog client and override checks, which take two thirds of the import time.
-
-    Local tables do not need the client. Of its package only the types that LanceDB reads are imported, each built on first
-    use; the package itself stays usable. LanceDB itself dropped the override checks from Python 3.12 on.
-    """
-    client = "lance_namespace_urllib3_client"
-    spec = None if {client, "lancedb"} & sys.modules.keys() else importlib.util.find_spec(client)
-    absent = {} if spec is None else {client: importlib.util.module_from_spec(spec)}
-    if sys.version_info < (3, 12) and "overrides" not in sys.modules:
-        absent["overrides"] = ModuleType("overrides")
-        absent["overrides"].__dict__.update(override=lambda method: method, EnforceOverrides=object)
     os.environ.setdefault("LANCEDB_LOG", "error")  # else it prints irrelevant warnings to the terminal
-    config = BaseModel.model_config
-    sys.modules.update(absent)
-    try:
-        BaseModel.model_config = {**config, "defer_build": True}
-        import lancedb
-    finally:
-        BaseModel.model_config = config
-        for name in absent:
-            del sys.modules[name]
+    import lancedb
+
     return lancedb
 
 

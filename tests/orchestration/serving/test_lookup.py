@@ -86,7 +86,7 @@ sys.argv = ["stockroom", "lookup", "product", sys.argv[2], "--json", "--home", s
 try:
     main()
 finally:
-    heavy = {"torch", "dagster", "sqlalchemy", "sentence_transformers", "transformers", "openvino", "matplotlib"}
+    heavy = {"torch", "dagster", "sentence_transformers", "transformers", "openvino", "matplotlib"}
     print(sorted(heavy & {name.split(".")[0] for name in sys.modules}), file=sys.stderr)
 """
 

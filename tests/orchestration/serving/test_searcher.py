@@ -183,7 +183,7 @@ sys.argv = ["stockroom", "search", "black tent", "-k", "3", "--json", "--home", 
 try:
     main()
 finally:
-    heavy = {"torch", "dagster", "sqlalchemy", "sentence_transformers", "transformers", "matplotlib", "bm25s"}
+    heavy = {"torch", "dagster", "sentence_transformers", "transformers", "matplotlib", "bm25s"}
     print(sorted(heavy & {name.split(".")[0] for name in sys.modules}), file=sys.stderr)
 """
 

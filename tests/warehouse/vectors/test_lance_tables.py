@@ -1,5 +1,3 @@
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -176,31 +174,3 @@ def test_present_keys_are_those_with_a_row(directory: LanceDirectory) -> None:
     merge(table, rows(("a", 1), ("b", 2), ("x' OR 1=1 --", 3)))
     assert present_keys(table, ["b", "c", "x' OR 1=1 --", "b"]) == ["b", "x' OR 1=1 --"]
     assert present_keys(table, []) == []
-
-
-def test_the_packages_of_which_lancedb_brings_a_part_are_whole_afterwards(tmp_path: Path) -> None:
-    program = """
-import sys
-from pathlib import Path
-import pyarrow as pa
-from warehouse.vectors.lance_tables import LanceDirectory, key_field
-
-LanceDirectory(Path(sys.argv[1])).create("t", pa.schema([key_field("key", pa.string())]))
-assert "lancedb" in sys.modules and "overrides" not in sys.modules
-import lancedb
-from overrides import EnforceOverrides, override
-from pydantic import BaseModel
-from lance_namespace_urllib3_client import ApiClient, models
-
-assert BaseModel.model_config == {}
-assert EnforceOverrides is not object and isinstance(ApiClient, type)
-for name in models.__dict__.copy():
-    if isinstance(kind := getattr(models, name), type) and issubclass(kind, BaseModel):
-        kind.model_rebuild(raise_errors=True)
-        kind.model_json_schema()
-request = models.CreateTableIndexRequest.from_json('{"column": "vector", "index_type": "IVF_PQ"}')
-assert request.column == "vector"
-assert lancedb.connect(sys.argv[1]).list_namespaces().namespaces == []
-"""
-    (tmp_path / "t").mkdir()
-    subprocess.run([sys.executable, "-W", "error", "-c", program, str(tmp_path / "t")], check=True)
