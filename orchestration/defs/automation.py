@@ -48,6 +48,9 @@ IN_PROGRESS = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+RETRY_ONCE = {"dagster/max_retries": "1"}
+"""The tag of scheduled runs: Dagster starts a run again if its process died."""
+
 WEEKLY, NIGHTLY = "0 3 * * 0", "0 2 * * *"
 _MAX_NAMES = 5
 
@@ -130,6 +133,7 @@ def retrain_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
     @dg.schedule(
         name="retrain",
         job=build_job,
+        tags=RETRY_ONCE,
         cron_schedule=settings.retrain_cron or WEEKLY,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING if settings.retrain_cron else dg.DefaultScheduleStatus.STOPPED,
@@ -148,6 +152,7 @@ def vacuum_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
     return dg.ScheduleDefinition(
         name="vacuum",
         job=vacuum_job,
+        tags=RETRY_ONCE,
         cron_schedule=settings.vacuum_cron or NIGHTLY,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING if settings.vacuum_cron else dg.DefaultScheduleStatus.STOPPED,
