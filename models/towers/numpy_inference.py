@@ -123,13 +123,12 @@ class ServingTower:
             return None
         total = np.zeros(len(self._feature_part.scale))
         for start in range(0, features.height, CHUNK_ROWS):
-            total += self._features_of(features[start : start + CHUNK_ROWS]).sum(axis=0)
+            total += self._apply(self._feature_part, features[start : start + CHUNK_ROWS]).sum(axis=0)
         return total / max(features.height, 1)
 
-    def _features_of(self, features: pl.DataFrame) -> Floats:
-        assert self._feature_part is not None
+    def _apply(self, feature_part: FeaturePart, features: pl.DataFrame) -> Floats:
         numeric, categorical = self.features.transform(features)
-        return self._feature_part(numeric.astype(np.float64), categorical)
+        return feature_part(numeric.astype(np.float64), categorical)
 
     def _build(self, weights: dict[str, Floats], trunk: str, layers: int) -> None:
         self.layer_names = (*(f"{trunk}.dense.{layer}" for layer in range(layers)), f"{trunk}.last")
@@ -174,7 +173,7 @@ class ServingTower:
             if position == 0 and self.constant is not None:
                 hidden = hidden + self.constant
             elif position == 0 and self._feature_part is not None and features is not None:
-                hidden = hidden + self._features_of(features)
+                hidden = hidden + self._apply(self._feature_part, features)
             hidden = _silu(hidden)
         return _normalize(vectors + self.alpha * self._last(hidden))
 

@@ -10,6 +10,7 @@ from assets.run_context import RunContext
 from orchestration.instance.dagster_instance import CODE_LOCATION, COMMAND_LINE, fail_orphaned_runs, open_instance
 from orchestration.instance.locks import in_progress, run_lock
 from orchestration.runs.execute import execute
+from warehouse.errors import WarehouseError
 from warehouse.features import datasets
 from warehouse.history.checkpoints import content_snapshot
 from warehouse.home import Home
@@ -94,7 +95,8 @@ def run_job(run_context: RunContext, name: str = "build") -> BuildReport:
 def _report(home: Home, run_id: str, before: State, seconds: dict[str, float]) -> BuildReport:
     after, facts = _state(home), home.journal.run(run_id)
     release = after.release
-    assert release is not None
+    if release is None:
+        raise WarehouseError(f"run {run_id[:8]} ended and published no release", "run again: stockroom build")
     same_vectors = before.release is not None and _vectors(before.release) == _vectors(release)
     with home.lake.reading() as connection:
         rows = tables.row_counts(connection)

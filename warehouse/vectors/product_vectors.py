@@ -89,7 +89,7 @@ class VectorStore:
         table = self._directory.open(name) if version is None else self._at(name, version)
         if table is None or (keys is not None and keys.is_empty()):
             return pl.DataFrame(schema={KEY: pl.String, "input_hash": pl.String})
-        rows = _frame(scan(table, [KEY, "input_hash"], among=None if keys is None else keys[KEY].to_list()))
+        rows = pl.DataFrame(scan(table, [KEY, "input_hash"], among=None if keys is None else keys[KEY].to_list()))
         return rows if keys is None else rows.join(keys, on=KEY, how="semi")
 
     def apply(
@@ -360,7 +360,7 @@ def _conform(piece: Rows, schema: pa.Schema) -> pa.Table:
 
 
 def _unique(rows: pa.Table) -> pa.Table:
-    keys = _frame(rows.select([KEY])).with_row_index("row")
+    keys = pl.DataFrame(rows.select([KEY])).with_row_index("row")
     last = keys.unique(KEY, keep="last", maintain_order=True)["row"]
     return rows if len(last) == rows.num_rows else rows.take(last.to_arrow())
 
@@ -374,9 +374,3 @@ def _ranked(hits: pa.Table, k: int) -> pl.DataFrame:
         for rank, (distance, product_id, key, locale, title) in enumerate(best, 1)
     ]
     return pl.DataFrame(rows, schema=_RANKED, orient="row")
-
-
-def _frame(table: pa.Table) -> pl.DataFrame:
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    return frame
