@@ -10,7 +10,7 @@ from models.evaluation.bm25 import Bm25Settings
 from models.settings import EncoderSettings, TowerSettings, TrainingSettings
 from models.training.hard_negative_mining import MiningSettings
 from warehouse.home import Home
-from warehouse.lake.watermarks import RunMarks
+from warehouse.lake.watermarks import RunWatermarks
 from warehouse.settings import MonitoringSettings, ReleaseSettings, VacuumSettings
 
 T = TypeVar("T")
@@ -63,11 +63,11 @@ class RunContext:
         return self.raw is None and not self.deltas and self.pinned_model is None
 
     @property
-    def marks(self) -> RunMarks:
+    def marks(self) -> RunWatermarks:
         """Return the watermarks of this run."""
-        return self.cached(_MARKS, lambda: RunMarks(self.home.lake))
+        return self.cached(_MARKS, lambda: RunWatermarks(self.home.lake))
 
-    def read_marks(self) -> RunMarks:
+    def read_marks(self) -> RunWatermarks:
         """Read the watermarks again, as a run that starts now."""
         self.shared.pop((self.home.root, _MARKS), None)
         return self.marks

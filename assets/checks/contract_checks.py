@@ -43,8 +43,8 @@ def blocking_results(
                 since = checked_until(connection, progress, contract)
                 broken[contract.table] = verify(connection, contract, lake.settings.batch_rows, since)
                 if not broken[contract.table]:
-                    mark = Watermark(snapshot, contract.version)
-                    run_context.marks.settle({check_key(contract.table, CONTRACT): mark})
+                    watermark = Watermark(snapshot, contract.version)
+                    run_context.marks.settle({check_key(contract.table, CONTRACT): watermark})
     for contract in contracts:
         violations = broken.get(contract.table, [])
         yield dg.AssetCheckResult(

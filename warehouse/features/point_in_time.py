@@ -17,7 +17,7 @@ from warehouse.lake.dependencies import derivations
 from warehouse.lake.incremental import following, made_by
 from warehouse.lake.lake import scalar
 from warehouse.lake.reconcile import Plan
-from warehouse.lake.watermarks import RunMarks
+from warehouse.lake.watermarks import RunWatermarks
 from warehouse.settings import WarehouseSettings
 
 REGISTRY = CONTRACTS["registry.feature_views"]
@@ -187,7 +187,7 @@ def as_of_join(table: FeatureView, points: str) -> str:
 def refresh_training(
     connection: duckdb.DuckDBPyConnection,
     settings: WarehouseSettings,
-    marks: RunMarks | None = None,
+    run_watermarks: RunWatermarks | None = None,
     *,
     whole: bool = False,
 ) -> Plan:
@@ -195,7 +195,7 @@ def refresh_training(
     declared = declarations(connection)
     derivation = derivations(f"timeseries.{table.name}" for table, _ in declared)[TRAINING.table]
     tables.ensure(connection, TRAINING)
-    with following(connection, derivation, made_by(derivation, settings), marks, whole=whole) as found:
+    with following(connection, derivation, made_by(derivation, settings), run_watermarks, whole=whole) as found:
         if found.is_nothing or (not declared and TRAINING.table not in tables.ever_filled(connection)):
             return Plan.empty()
         return match_pairs(connection, found.keys)

@@ -213,5 +213,5 @@ def _upserts(store: duckdb.DuckDBPyConnection, rows: pl.DataFrame, batch_rows: i
 def _write_journal(connection: duckdb.DuckDBPyConnection, file: DeltaFile, facts: dict[str, Any]) -> None:
     facts |= {"key": str(facts["arrival"]), "name": file.path.name, "sha256": file.sha256}
     facts |= {"size_bytes": file.size_bytes, "checked_at": file.checked_at, INPUT_HASH: file.sha256}
-    marks = ", ".join(f'? AS "{name}"' for name in facts)
-    connection.execute(f"INSERT INTO {DELTAS.table} BY NAME SELECT {marks}", list(facts.values()))
+    values = ", ".join(f'? AS "{name}"' for name in facts)
+    connection.execute(f"INSERT INTO {DELTAS.table} BY NAME SELECT {values}", list(facts.values()))

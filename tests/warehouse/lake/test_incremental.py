@@ -148,9 +148,9 @@ def test_a_watermark_moves_only_with_its_rows(built):
 
 def test_an_expired_watermark_is_lifted_where_it_stays_true(built):
     with built.reading() as connection:
-        marks = watermarks.read(connection)
+        stored = watermarks.read(connection)
     write(built, "UPDATE staging.queries SET query = 'other' WHERE key = 'us:1'")
-    expired = sorted({mark.snapshot for mark in marks.values()})
+    expired = sorted({watermark.snapshot for watermark in stored.values()})
     checkpoints.expire(built, expired, lambda key: DERIVATIONS[key].sources)
     assert dirty(built, FEATURES) == []  # its sources have not changed since
     assert dirty(built, "features.queries") is None
@@ -211,8 +211,8 @@ def apply_change(connection, kind, number, value):
     connection.execute(f"DELETE FROM {table} WHERE key = ?", [key])
     if value is not None:
         row |= {"input_hash": repr((kind, number, value))}
-        marks = ", ".join(f'? AS "{name}"' for name in row)
-        connection.execute(f"INSERT INTO {table} BY NAME SELECT {marks}", list(row.values()))
+        values = ", ".join(f'? AS "{name}"' for name in row)
+        connection.execute(f"INSERT INTO {table} BY NAME SELECT {values}", list(row.values()))
 
 
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
