@@ -19,13 +19,13 @@ def at_end(run_context: RunContext, write: Callable[[], object]) -> None:
 def written_down(run_context: RunContext) -> Iterator[None]:
     """Make the registered writes once the run has ended; write only the watermarks if it ends in an error."""
     run_context.at_end.clear()
-    marks = run_context.read_marks()
+    watermarks = run_context.read_watermarks()
     try:
         yield
     except Exception:
         with suppress(Exception):  # report the first error
-            marks.write()
+            watermarks.write()
         raise
     for write in run_context.at_end:
         write()
-    marks.write()
+    watermarks.write()

@@ -37,14 +37,14 @@ def blocking_results(
     lake = run_context.home.lake
     broken: dict[str, list[Broken]] = {}
     with lake.reading() as connection:
-        snapshot, progress = snapshot_id(connection), Progress.read(connection, run_context.marks)
+        snapshot, progress = snapshot_id(connection), Progress.read(connection, run_context.watermarks)
         for contract in contracts:
             if not keeps_contract(progress, contract):
                 since = checked_until(connection, progress, contract)
                 broken[contract.table] = verify(connection, contract, lake.settings.batch_rows, since)
                 if not broken[contract.table]:
                     watermark = Watermark(snapshot, contract.version)
-                    run_context.marks.settle({check_key(contract.table, CONTRACT): watermark})
+                    run_context.watermarks.settle({check_key(contract.table, CONTRACT): watermark})
     for contract in contracts:
         violations = broken.get(contract.table, [])
         yield dg.AssetCheckResult(
@@ -64,5 +64,5 @@ def blocking_results(
         else:
             result = check(run_context)
             if result.passed:
-                run_context.marks.settle({check_key(check.table, check.name): Watermark(snapshot, UNVERSIONED)})
+                run_context.watermarks.settle({check_key(check.table, check.name): Watermark(snapshot, UNVERSIONED)})
             yield result

@@ -80,11 +80,11 @@ def index_checks(run_context: dg.ResourceParam[RunContext]) -> Iterator[dg.Asset
         has_failed |= {table for table, (complaint, _) in results.items() if complaint}
     lake = run_context.home.lake
     with lake.reading() as connection:
-        snapshot, progress = snapshot_id(connection), Progress.read(connection, run_context.marks)
+        snapshot, progress = snapshot_id(connection), Progress.read(connection, run_context.watermarks)
     for table in set(findings) - has_failed:
         version = str(run_context.home.vectors.version(table))
         if not progress.is_current(index_key(table), (), version):
-            run_context.marks.settle({index_key(table): Watermark(snapshot, version)})
+            run_context.watermarks.settle({index_key(table): Watermark(snapshot, version)})
 
 
 def _look(run_context: RunContext, model: ServingModel) -> _TableFindings:

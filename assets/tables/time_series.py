@@ -63,9 +63,9 @@ def training_point_in_time(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
     """Find the event that each judged pair sees: the newest at its time, if it is not too old."""
-    lake, marks = run_context.home.lake, run_context.marks
-    with marks.writing() as connection:
-        change = point_in_time.refresh_training(connection, lake.settings, marks, whole=run_context.compares_whole)
+    lake, watermarks = run_context.home.lake, run_context.watermarks
+    with watermarks.writing() as connection:
+        change = point_in_time.refresh_training(connection, lake.settings, watermarks, whole=run_context.compares_whole)
         pairs_by_feature = point_in_time.pairs_with_values(connection)
     facts: dict[str, Any] = dict(change.counts)
     unused = [name for name, pairs in pairs_by_feature.items() if not pairs]

@@ -16,9 +16,9 @@ def training_queries(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
     """Split validation off train, and keep test queries out of train."""
-    lake, marks = run_context.home.lake, run_context.marks
-    with marks.writing() as connection:
-        change, _ = refresh(connection, "training.queries", lake.settings, marks, whole=run_context.compares_whole)
+    lake, watermarks = run_context.home.lake, run_context.watermarks
+    with watermarks.writing() as connection:
+        change, _ = refresh(connection, "training.queries", lake.settings, watermarks, whole=run_context.compares_whole)
     return table_result(context, run_context, "training.queries", change.counts)
 
 
@@ -27,10 +27,10 @@ def training_pairs(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
     """Grade the judged pairs of the queries that have a split."""
-    lake, marks = run_context.home.lake, run_context.marks
-    with marks.writing() as connection:
+    lake, watermarks = run_context.home.lake, run_context.watermarks
+    with watermarks.writing() as connection:
         change, refused_rows = refresh(
-            connection, "training.pairs", lake.settings, marks, whole=run_context.compares_whole
+            connection, "training.pairs", lake.settings, watermarks, whole=run_context.compares_whole
         )
     return table_result(context, run_context, "training.pairs", {**change.counts, "quarantined": refused_rows})
 
