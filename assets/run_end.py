@@ -1,6 +1,6 @@
 """The end of a run: the writes that wait until the run has ended.
 
-They are the advanced watermarks of tables and of passed checks, in one commit, and the as-of point. The next run repeats
+They are the advanced watermarks of tables and of passed checks, in one commit, and the checkpoint. The next run repeats
 the writes that a killed run left out.
 """
 

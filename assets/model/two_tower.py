@@ -138,8 +138,8 @@ def training_log(model_id: str, history: list[dict[str, Any]], best_epoch: int) 
 def train_model(run_context: RunContext, model_id: str, snapshot: int) -> None:
     """Train on the current lake and save the checkpoint, which names the snapshot and the training table's data version.
 
-    A run's as-of point comes after its model, and the model's inputs do not change in between. So the training table can be
-    recomputed from the first as-of point at or after the snapshot, where its data version is the same.
+    The lake's checkpoint of a run comes after its model, and the model's inputs do not change in between. So the training
+    table can be recomputed from the first checkpoint at or after the snapshot, where its data version is the same.
     """
     from dataclasses import asdict
 

@@ -65,7 +65,7 @@ _PREVIEW_COLUMNS = ("release", "published_at", "kind", "model_id", "vector_versi
 def releases_live(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult[Any]:
-    """Publish the lake's state and mark it as an as-of point; write nothing if searchers would see no difference.
+    """Publish the lake's state and create a checkpoint of it; write nothing if searchers would see no difference.
 
     A new model goes live if the gate lets it through. Otherwise the live model stays, and gets a new release if the catalog or
     the time-series features changed. A rollback stays until something changes. The live release also stays if a table lags
@@ -101,7 +101,7 @@ def releases_live(
             note=f"forced: {gate['reason']}" if gate and gate["decision"] == "forced" and not is_same_model else "",
         )
         release, is_new = published.release, published.is_new
-    run_end.at_end(run_context, partial(checkpoints.mark, home.lake, context.run.run_id, now, snapshot))
+    run_end.at_end(run_context, partial(checkpoints.create, home.lake, context.run.run_id, now, snapshot))
     facts = {"release": release.release, "is_new": is_new, "snapshot": release.snapshot, "model": release.model_id}
     facts |= {"online_upserted": online.upserted, "online_deleted": online.deleted}
     newest = home.releases.all()[::-1]

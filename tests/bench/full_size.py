@@ -79,7 +79,7 @@ def copy_table(home: Path, table: str) -> None:
 def build(home: Path, raw: Path) -> dict[str, float]:
     """Run the assets from the raw tables to the training pairs, with their checks, and return the seconds of each step.
 
-    Then the lake's state is made an as-of point, as at the end of every run: the next one goes on from there.
+    Then a checkpoint of the lake is created, as at the end of every run: the next run starts from it.
     """
     import dagster as dg
 
@@ -88,7 +88,7 @@ def build(home: Path, raw: Path) -> dict[str, float]:
     from orchestration.config.settings import load_settings
     from orchestration.defs.build_definitions import assemble
     from orchestration.instance.dagster_instance import open_instance
-    from warehouse.history.checkpoints import mark
+    from warehouse.history import checkpoints
 
     home.mkdir(exist_ok=True)
     run_context = replace(open_run_context(load_settings(home)), raw=raw)
@@ -109,8 +109,8 @@ def build(home: Path, raw: Path) -> dict[str, float]:
                 stage = _stage_of(step.step_key)
                 spent[stage] = spent.get(stage, 0.0) + step.end_time - step.start_time
         started = time.perf_counter()
-        mark(run_context.home.lake, done.run_id, datetime.now(UTC))
-        spent["as-of point"] = time.perf_counter() - started
+        checkpoints.create(run_context.home.lake, done.run_id, datetime.now(UTC))
+        spent["checkpoint"] = time.perf_counter() - started
     return spent
 
 
@@ -177,8 +177,8 @@ def run(name: str, home: Path, raw: Path, *more: object) -> dict[str, Any]:
 
 
 def whole(told: dict[str, Any]) -> float:
-    """Return the seconds of a run of the assets until its state is an as-of point."""
-    return float(told["steps"]["run"] + told["steps"]["as-of point"])
+    """Return the seconds of a run of the assets, including the creation of its checkpoint."""
+    return float(told["steps"]["run"] + told["steps"]["checkpoint"])
 
 
 def middle(rounds: list[dict[str, Any]], what: Callable[[dict[str, Any]], float]) -> float:
@@ -226,7 +226,7 @@ def measure(products: int, rounds: int, raw: Path, folder: Path, bench: Bench) -
         again.append(run("build", home, folder / "next"))
         shutil.rmtree(folder / "next")
     bench.add(
-        "another snapshot, 1 % changed, until its as-of point",
+        "another snapshot, 1 % changed, until its checkpoint",
         middle(again, whole),
         "s",
         beside="the first",

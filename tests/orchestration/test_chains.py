@@ -154,7 +154,7 @@ class Chain:
     def end(self):
         """End a run."""
         lake = self.home.lake
-        point = checkpoints.mark(lake, f"run {lake.snapshot()}", NOW)
+        point = checkpoints.create(lake, f"run {lake.snapshot()}", NOW)
         self.home.online.write(lake, point)
         with lake.reading(point) as connection:
             for entity in offline_store.ENTITIES:

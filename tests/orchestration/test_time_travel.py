@@ -179,7 +179,7 @@ def test_an_unknown_snapshot_is_answered_with_those_there_are(
 ) -> None:
     answer = stockroom(*command)
     assert answer.status == 1
-    assert "is no as-of point" in answer.err
+    assert "is no checkpoint" in answer.err
     assert f"{past.first.snapshot} (" in answer.err
     assert f"{past.second.snapshot} (" in answer.err
 

@@ -92,7 +92,7 @@ def test_points_and_their_history_go_on(home, derive):
     assert [point.snapshot for point in checkpoints.points(home.lake)] == [2]
     assert checkpoints.content_snapshot(home.lake) == 2
     derive(home.lake)
-    assert checkpoints.mark(home.lake, "run-2", checkpoints.points(home.lake)[0].ended_at) > 2
+    assert checkpoints.create(home.lake, "run-2", checkpoints.points(home.lake)[0].ended_at) > 2
     assert sorted(checkpoints.history(home.lake)) == [point.snapshot for point in checkpoints.points(home.lake)]
 
 

@@ -70,7 +70,7 @@ def run(home: Home, raw: Path | None) -> dict[str, str]:
         for event in done.get_asset_materialization_events()
         if event.asset_key is not None
     }
-    checkpoints.mark(home.lake, done.run_id, NOON)
+    checkpoints.create(home.lake, done.run_id, NOON)
     return told
 
 
@@ -79,7 +79,7 @@ def spoil(home: Home, key: str) -> None:
         connection.execute(
             f"UPDATE {FEATURES.table} SET title_chars = 0, input_hash = 'spoilt' WHERE key = {quote(key)}"
         )
-    checkpoints.mark(home.lake, "spoilt", NOON)
+    checkpoints.create(home.lake, "spoilt", NOON)
 
 
 def title_chars(home: Home) -> dict[str, int]:

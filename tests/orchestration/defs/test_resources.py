@@ -11,7 +11,7 @@ from orchestration.config.settings import load_settings
 from orchestration.defs.resources import run_context_resource
 from orchestration.instance.locks import run_lock
 from warehouse.errors import WarehouseError
-from warehouse.history.checkpoints import mark
+from warehouse.history import checkpoints
 from warehouse.home import Home
 from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.deltas import apply_deltas
@@ -59,7 +59,7 @@ def test_a_run_of_what_was_dropped_takes_it_up_and_moves_it_once_it_is_published
     with dg.build_resources({"run_context": run_context_resource.configured(config)}) as resources:
         apply_deltas(home.lake, check_deltas(resources.run_context.deltas))
         home.journal.append("run", "releases.live", {})
-        mark(home.lake, "run", datetime.now(UTC))
+        checkpoints.create(home.lake, "run", datetime.now(UTC))
     assert not good.exists()
     assert (home.incoming / "done" / "good.jsonl").exists()
 

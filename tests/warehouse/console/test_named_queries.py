@@ -89,7 +89,7 @@ def test_coverage_is_that_of_the_newest_version(home: Home) -> None:
     assert ask(home, "feature_coverage")["coverage"].to_list() == [0.75]
 
 
-def test_history_gives_each_as_of_point_the_version_that_it_saw(home: Home) -> None:
+def test_history_gives_each_checkpoint_the_version_that_it_saw(home: Home) -> None:
     put(home, "registry.snapshots", [{"key": str(n), "snapshot": n} for n in (5, 8, 11)])
     put(
         home,

@@ -294,7 +294,7 @@ def test_history_tells_of_every_file_and_the_point_that_first_had_it(
     home = Home(raw_lake.root.parent, raw_lake.settings)
     assert delta_history(home) == []
     bring_in(raw_lake, delta(delete("P1"), name="a.jsonl"))
-    point = checkpoints.mark(raw_lake, "run", datetime(2026, 1, 1, tzinfo=UTC))
+    point = checkpoints.create(raw_lake, "run", datetime(2026, 1, 1, tzinfo=UTC))
     bring_in(raw_lake, delta(upsert(None, "x"), delete("P0"), name="b.jsonl"))
     told = [(row["arrival"], row["name"], row["deleted"], row["refused"], row["as_of"]) for row in delta_history(home)]
     assert told == [(1, "a.jsonl", 1, 0, point), (2, "b.jsonl", 0, 1, None)]

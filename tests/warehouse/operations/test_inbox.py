@@ -58,7 +58,7 @@ def bring_in(home: Home, sorting: Sorting, run_id: str = "run", *, publish: bool
     apply_deltas(home.lake, sorting.batch)
     home.journal.append(run_id, "raw.deltas", {})
     if publish:
-        checkpoints.mark(home.lake, run_id, datetime.now(UTC))
+        checkpoints.create(home.lake, run_id, datetime.now(UTC))
         home.journal.append(run_id, "releases.live", {})
 
 
@@ -182,7 +182,7 @@ def test_what_a_killed_run_had_brought_in_waits_for_a_run_that_goes_on(raw_home:
 def test_a_run_killed_between_its_point_and_its_release_is_gone_on_with(raw_home: Home, drop: Drop) -> None:
     drop("a.jsonl", "Lamp")
     bring_in(raw_home, sort_incoming(raw_home, 0), "killed", publish=False)
-    checkpoints.mark(raw_home.lake, "killed", datetime.now(UTC))
+    checkpoints.create(raw_home.lake, "killed", datetime.now(UTC))
     assert names(sort_incoming(raw_home, 0)) == ["a.jsonl"]
     bring_in(raw_home, sort_incoming(raw_home, 0), "next")  # finds the point there already, under the other's name
     assert sort_incoming(raw_home, 0).done == ("a.jsonl",)

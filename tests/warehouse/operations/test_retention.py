@@ -24,7 +24,7 @@ def home(built: Lake) -> Home:
 
 @pytest.fixture
 def run(home: Home) -> Callable[[str], int]:
-    """Return what ends a run an hour after the one before: an as-of point, and a release if a model is named."""
+    """Return a function that ends a run an hour after the last: it creates a checkpoint, and a release if a model is named."""
     done = 0
 
     def end(model_id: str = "") -> int:
@@ -34,7 +34,7 @@ def run(home: Home) -> Callable[[str], int]:
             connection.execute(
                 f"UPDATE staging.products SET title = 't{done}', input_hash = '{done}' WHERE key = 'us:P2'"
             )
-        snapshot = checkpoints.mark(home.lake, f"run{done}", moment)
+        snapshot = checkpoints.create(home.lake, f"run{done}", moment)
         if model_id:
             row = {"key": [f"us:{done}"], "product_id": [str(done)], "locale": ["us"], "title": ["t"]}
             vectors = pl.DataFrame(row | {"vector": [[1.0, 0.0]], "input_hash": ["h"]})

@@ -103,14 +103,14 @@ def home(built: Lake) -> Home:
 
 @pytest.fixture
 def publish(home: Home) -> Callable[[str], Release]:
-    """Return what ends a run: it marks an as-of point and publishes a model with vectors of its own."""
+    """Return a function that ends a run: it creates a checkpoint and publishes a model with its own vectors."""
 
     def run(model_id: str) -> Release:
         count = len(home.releases.all())
         row: dict[str, Any] = {"key": [f"us:{count}"], "product_id": [str(count)], "locale": ["us"], "title": ["t"]}
         vectors = pl.DataFrame(row | {"vector": [[1.0, 0.0]], "input_hash": ["h"]})
         moment = NOON + timedelta(hours=count)
-        snapshot = checkpoints.mark(home.lake, f"run{count}", moment)
+        snapshot = checkpoints.create(home.lake, f"run{count}", moment)
         home.online.write(home.lake, snapshot)
         published = home.releases.publish(
             kind="model",
@@ -130,7 +130,7 @@ def change(home: Home, sql: str) -> int:
     """Change the lake and end a run without a release."""
     with home.lake.writing() as connection:
         connection.execute(sql)
-    return checkpoints.mark(home.lake, sql, NOON + timedelta(days=1, seconds=home.lake.snapshot()))
+    return checkpoints.create(home.lake, sql, NOON + timedelta(days=1, seconds=home.lake.snapshot()))
 
 
 RETITLE = "UPDATE staging.products SET title = 'Other', input_hash = 'other' WHERE key = 'us:P2'"

@@ -1,4 +1,4 @@
--- What every feature was at each as-of point: its statistics in each snapshot that ended a successful run.
+-- The statistics of every feature at each checkpoint, a snapshot that ended a successful run.
 -- Columns: snapshot, ended_at, table_name, column_name, rows, null_share, mean, deviation, q50, distinct_count
 with
 tables as (
