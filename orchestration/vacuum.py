@@ -100,13 +100,13 @@ def vacuum_locked(home: Home, settings: VacuumSettings, encoder: str, *, dry_run
     for fingerprint in home.embeddings.encoders():
         if fingerprint in encoders:
             if not dry_run:
-                home.embeddings.forget(fingerprint)
+                home.embeddings.drop(fingerprint)
             continue
         unused = home.embeddings.unused(fingerprint, used)
         embeddings += len(unused)
         if not dry_run:
             home.embeddings.prune(fingerprint, unused, grace)
-    online_rows = home.online.forget({each.snapshot for each in retention.releases}, dry_run=dry_run)
+    online_rows = home.online.prune({each.snapshot for each in retention.releases}, dry_run=dry_run)
     newest = [point.run_id for point in checkpoints.points(home.lake)[-1:]]  # the log must still tell whether it ended
     runs = home.journal.prune(settings.keep_runs, newest, dry_run=dry_run)
     sources = partial(sources_of, derivations=home.derivations)

@@ -8,10 +8,11 @@ import duckdb
 
 from warehouse.errors import WarehouseError
 
-FORMAT = 3
+FORMAT = 4
 """The format that this version writes. It reads all earlier ones, and a run upgrades a home to this one.
 
-1: Homes without a number. 2: Derived tables keep watermarks. 3: Columns have their present names.
+1: The home has no format file. 2: Derived tables have watermarks. 3: Rankers, superseded and late rows and catalog ranks have
+these names. 4: Delta files have sequence numbers, and the archive of input files is `archive/`.
 """
 
 _FILE = "format"
@@ -31,7 +32,8 @@ def require(root: Path) -> None:
         raise WarehouseError(f"{path} holds no format number: {text[:20]!r}", f"write {FORMAT} into it, or take it out")
     if int(text) > FORMAT:
         raise WarehouseError(
-            f"{root} is of format {text}, and this version reads up to {FORMAT}", "use the newer version of Stockroom"
+            f"{root} has format {text}, and this version reads formats up to {FORMAT}",
+            "use the newer version of Stockroom",
         )
 
 

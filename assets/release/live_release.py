@@ -84,7 +84,7 @@ def releases_live(
     online = home.online.write(home.lake, snapshot)  # before a release names the snapshot
     with home.lake.reading() as connection:
         as_of = point_in_time.as_of(connection, home.settings)
-    hold_reason = None if run_context.force else rollback.held(home, model_id)
+    hold_reason = None if run_context.force else rollback.hold_reason(home, model_id)
     is_refused = live is not None and gate_facts is not None and model_id == live.model_id
     if live is not None and (hold_reason or (is_refused and _is_current(run_context, live))):
         release, is_new = live, False

@@ -13,7 +13,7 @@ from assets.reporting import plots
 from assets.run_context import RunContext
 from warehouse.contracts.time_series import FeatureView
 from warehouse.features import drift, point_in_time
-from warehouse.ingest.time_series_files import take_in
+from warehouse.ingest.time_series_files import ingest_file
 
 
 def feature_view_assets(declared: Sequence[FeatureView]) -> list[dg.AssetsDefinition]:
@@ -28,7 +28,7 @@ def _file_asset(table: FeatureView) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[Any]:
         # The clock only serves to refuse rows; no table stores it.
         lake = run_context.home.lake
-        ingested = take_in(lake, run_context.home.root, table, datetime.now(UTC))
+        ingested = ingest_file(lake, run_context.home.root, table, datetime.now(UTC))
         with lake.writing() as connection:
             stats = drift.record(connection, table.contract, run_context.monitoring)
         pictures = (

@@ -24,7 +24,7 @@ _LOG_EVERY_S = 5.0
     description="The home and the settings of this run; holds the home's run lock, so that runs come one after another.",
     config_schema={
         "home": dg.Field(str, default_value="", description="Directory of the home; empty: STOCKROOM_HOME."),
-        "deltas": dg.Field([str], default_value=[], description="Delta files to bring in, in order of arrival."),
+        "deltas": dg.Field([str], default_value=[], description="Delta files to apply, in this order."),
         "incoming": dg.Field(
             bool,
             default_value=False,

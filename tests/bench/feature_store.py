@@ -33,7 +33,7 @@ from warehouse.contracts.time_series import FeatureView
 from warehouse.features import offline_store, point_in_time
 from warehouse.home import Home
 from warehouse.ingest.full_snapshot import ingest
-from warehouse.ingest.time_series_files import take_in
+from warehouse.ingest.time_series_files import ingest_file
 from warehouse.lake import tables
 from warehouse.lake.lake import connect, snapshot_id
 from warehouse.transform.staging import refresh_products, refresh_queries
@@ -119,7 +119,7 @@ def our_joins(home: Home, folder: Path, events: int, entities: int) -> tuple[lis
         given = {"rows": events, "entities": entities}
         connection.execute(EVENTS.format(path=folder / "events.parquet"), given)
         connection.execute(POINTS.format(path=folder / "points.parquet"), given)
-    take_in(home.lake, folder, PRICES, datetime.now(UTC))
+    ingest_file(home.lake, folder, PRICES, datetime.now(UTC))
     points, seconds = pl.read_parquet(folder / "points.parquet"), []
     with home.lake.reading() as connection:
         for _ in range(ROUNDS):

@@ -23,9 +23,9 @@ from warehouse.home import Home
 from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.deltas import apply_deltas, ensure
 from warehouse.ingest.full_snapshot import ingest
-from warehouse.ingest.sources import arrivals
+from warehouse.ingest.sources import input_files
 from warehouse.lake.sync_tables import DERIVED_TABLES, RAW_TABLES, sync
-from warehouse.operations.replay import forget_superseded, keep, replay
+from warehouse.operations.replay import archive_files, prune_archive, replay
 from warehouse.settings import WarehouseSettings
 
 EXAMPLES = int(os.environ.get("TRIALS", "2"))  # besides those that are written out
@@ -125,15 +125,15 @@ class Chain:
     def bring_in(self, folder=None, deltas=()):
         lake, known = self.home.lake, checkpoints.points(self.home.lake) if self.home.lake.exists else []
         if folder:
-            files = arrivals(folder, NOW)
-            keep(self.home, files)
+            files = input_files(folder, NOW)
+            archive_files(self.home, files)
             ingest(lake, folder, files, is_replay=True)  # chains take away more than a run may
         checked = check_deltas(deltas, NOW)
-        keep(self.home, checked)
+        archive_files(self.home, checked)
         apply_deltas(lake, checked, is_replay=True)
         with lake.writing() as connection:
             ensure(connection)
-        forget_superseded(self.home)
+        prune_archive(self.home)
         self.derive(lake)
         keys = None
         if known:

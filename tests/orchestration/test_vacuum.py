@@ -222,7 +222,7 @@ def test_the_model_can_still_be_made_again(grown, cleaned):
         "warehouse.vectors.product_vectors.VectorStore.prune",
         "warehouse.serving.release_log.Releases.publish",
         "warehouse.vectors.embedding_cache.EmbeddingCache.prune",
-        "warehouse.serving.online_store.OnlineTable.forget",
+        "warehouse.serving.online_store.OnlineTable.prune",
         "warehouse.history.checkpoints.expire",
     ],
 )

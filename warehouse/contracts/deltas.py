@@ -8,13 +8,13 @@ from warehouse.contracts.raw import RawJudgements, RawProducts, checked_at
 
 
 class RawDeltas(dy.Schema):
-    """One row per delta file, in the order of arrival: the journal.
+    """One row per delta file, in the order of sequence_number: the journal.
 
     Every well-formed row is one of inserted, updated, deleted, unchanged, unknown, superseded and late.
     """
 
-    key = key_column("the arrival as text")
-    arrival = dy.Int64(
+    key = key_column("the sequence_number as text")
+    sequence_number = dy.Int64(
         nullable=False, metadata=about("number of the file, from 1 on, in the order in which files came in")
     )
     name = dy.String(nullable=False, metadata=about("file name; with the hash it says whether a file came in before"))
@@ -60,7 +60,7 @@ class RawEvents(dy.Schema):
         time_zone="UTC",
         metadata=about("newest time that a delta gave for the row; what is older comes too late"),
     )
-    arrival = dy.Int64(nullable=False, metadata=about("the delta file that changed the row last"))
+    sequence_number = dy.Int64(nullable=False, metadata=about("the delta file that changed the row last"))
 
     @dy.rule()
     def unknown_op(cls) -> pl.Expr:

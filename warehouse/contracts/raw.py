@@ -122,7 +122,7 @@ class RawFiles(dy.Schema):
         time_zone="UTC",
         metadata=about("newest event_time of the deltas before it: what happened earlier and comes later is stale"),
     )
-    after_arrival = dy.Int64(
+    after_delta = dy.Int64(
         nullable=True,
         metadata=about(
             "the last delta that had come in before it, 0 for none: a replay starts from the file and goes on after it"

@@ -29,7 +29,7 @@ class FileArchive:
         """Tell whether the archive has the content with this hash."""
         return any(path.exists() for path in self._paths(sha256))
 
-    def keep(self, path: Path, sha256: str) -> bool:
+    def add(self, path: Path, sha256: str) -> bool:
         """Archive a file with a known hash, and tell whether it is new.
 
         Raises:

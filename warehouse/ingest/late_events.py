@@ -26,8 +26,8 @@ def tables_of(lake: Lake) -> set[str]:
         return {table for (table,) in connection.sql(f'SELECT DISTINCT "table" FROM {EVENTS.table}').fetchall()}
 
 
-def forget(connection: duckdb.DuckDBPyConnection, table: str) -> datetime | None:
-    """Clear the change log of a table when a full file arrives, and return the newest event time that it had."""
+def clear(connection: duckdb.DuckDBPyConnection, table: str) -> datetime | None:
+    """Clear the change log of a table when a full file replaces it, and return the newest event time in the log."""
     newest = watermark(connection, table)
     if tables.exists(connection, EVENTS.table):
         row = connection.execute(f'SELECT max(event_time) FROM {EVENTS.table} WHERE "table" = ?', [table]).fetchone()
@@ -43,11 +43,11 @@ def watermark(connection: duckdb.DuckDBPyConnection, table: str) -> datetime | N
     return row[0] if row else None
 
 
-def last_arrival(connection: duckdb.DuckDBPyConnection) -> int:
-    """Return the arrival number of the last delta file; 0 before the first."""
+def last_sequence_number(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return the sequence number of the last delta file; 0 before the first."""
     if not tables.exists(connection, DELTAS.table):
         return 0
-    return scalar(connection, f"SELECT coalesce(max(arrival), 0) FROM {DELTAS.table}")
+    return scalar(connection, f"SELECT coalesce(max(sequence_number), 0) FROM {DELTAS.table}")
 
 
 def resolve(changes: pl.DataFrame, known: pl.DataFrame, watermark: datetime | None) -> pl.DataFrame:
@@ -95,7 +95,7 @@ def known(connection: duckdb.DuckDBPyConnection, table: str, keys: pl.DataFrame)
     return states.cast({"event_time": time_type()})
 
 
-def record(connection: duckdb.DuckDBPyConnection, table: str, last: pl.DataFrame, arrival: int) -> None:
+def record(connection: duckdb.DuckDBPyConnection, table: str, last: pl.DataFrame, sequence_number: int) -> None:
     """Record the last changes (key, op, newest) of a delta to the rows of a table."""
     rows = last.select(
         pl.format("{} {}", pl.lit(table), "key").alias("key"),
@@ -103,8 +103,8 @@ def record(connection: duckdb.DuckDBPyConnection, table: str, last: pl.DataFrame
         pl.col("key").alias("row_key"),
         "op",
         pl.col("newest").alias("event_time"),
-        pl.lit(arrival, pl.Int64).alias("arrival"),
-        pl.lit(str(arrival)).alias(INPUT_HASH),
+        pl.lit(sequence_number, pl.Int64).alias("sequence_number"),
+        pl.lit(str(sequence_number)).alias(INPUT_HASH),
     )
     connection.register("changed_keys", rows.select("key"))
     current = tables.hashes(connection, EVENTS, "key IN (FROM changed_keys)")

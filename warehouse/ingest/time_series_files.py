@@ -40,7 +40,7 @@ def check_files(lake: Lake, home: Path, declared: Sequence[FeatureView], now: da
     """Refuse the first invalid file; files already in the lake are not read again.
 
     Raises:
-        WarehouseError: As `take_in`.
+        WarehouseError: As `ingest_file`.
     """
     for table in declared:
         path = _path(home, table)
@@ -49,7 +49,7 @@ def check_files(lake: Lake, home: Path, declared: Sequence[FeatureView], now: da
                 check_file(connection, path, table, now)
 
 
-def take_in(lake: Lake, home: Path, table: FeatureView, now: datetime) -> TimeSeriesIngested:
+def ingest_file(lake: Lake, home: Path, table: FeatureView, now: datetime) -> TimeSeriesIngested:
     """Make a time-series table equal to its file; a file equal to the last ingested one is not read again.
 
     Raises:
@@ -91,7 +91,7 @@ def check_file(connection: duckdb.DuckDBPyConnection, path: Path, table: Feature
     """Check every row of a file, and return the types of its columns.
 
     Raises:
-        WarehouseError: As `take_in`.
+        WarehouseError: As `ingest_file`.
     """
     refuse_bytes(path)
     try:

@@ -26,8 +26,10 @@ _RENAMED = {
     "overruled": "superseded",
     "stale": "late",
     **{f"{name}_catalogue_rank": f"{name}_catalog_rank" for name in ("model", "encoder", "bm25", "random", "previous")},
+    "arrival": "sequence_number",
+    "after_arrival": "after_delta",
 }
-"""Present column names by their name in homes of format 2."""
+"""The present name of each renamed column, by its name in an earlier format."""
 
 
 class Written(NamedTuple):
@@ -173,7 +175,7 @@ def write(
 
     `current` (key, input_hash) holds the table's rows, or at least those that may be stale.
     """
-    removed = take_out(connection, contract, change.stale, current)
+    removed = delete_rows(connection, contract, change.stale, current)
     row_count = update_count = 0
     columns = ", ".join(f'"{column}"' for column in (*contract.columns, INPUT_HASH))
     for batch in batches:
@@ -184,7 +186,7 @@ def write(
     return Written(row_count - update_count, update_count, removed.height - update_count)
 
 
-def take_out(
+def delete_rows(
     connection: duckdb.DuckDBPyConnection, contract: Contract, stale: pl.DataFrame, current: pl.DataFrame
 ) -> pl.DataFrame:
     """Delete the rows with the keys in `stale` (key), and return the rows of `current` (key, input_hash) that were deleted."""
@@ -249,7 +251,7 @@ def _reconcile(
         connection.execute(f"CREATE OR REPLACE TEMP TABLE desired AS {answer}", bound)
         desired = connection.sql(f'SELECT "{contract.key}" AS key, {INPUT_HASH} FROM desired').pl()
         change = plan(desired, current)
-        take_out(connection, contract, change.stale, current)
+        delete_rows(connection, contract, change.stale, current)
         if change.upsert.height == desired.height:  # in the order of the source, which a semi join would lose
             connection.execute(f"INSERT INTO {contract.table} BY NAME SELECT * FROM desired")
         elif change.upsert.height:

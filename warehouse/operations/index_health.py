@@ -74,7 +74,7 @@ def table_health(home: Home, name: str, sampled: list[str]) -> TableHealth:
         deleted_keys: list[str] = []
         if tables.exists(connection, EVENTS.table):
             tombstones = f'SELECT row_key AS key FROM {EVENTS.table} WHERE "table" = ? AND op = ?'
-            tombstones += " ORDER BY arrival DESC, key LIMIT ?"
+            tombstones += " ORDER BY sequence_number DESC, key LIMIT ?"
             rows = connection.execute(
                 f"FROM ({tombstones}) ANTI JOIN features.products USING (key)", ["raw.products", "delete", _DELETES]
             )

@@ -76,7 +76,7 @@ def demoted_by(releases: Sequence[Release], model_id: str) -> Release | None:
     return releases[last + 1]
 
 
-def held(home: Home, model_id: str) -> str | None:
+def hold_reason(home: Home, model_id: str) -> str | None:
     """Return the reason why a rollback blocks the publication of a model on the present lake; None if none does.
 
     A rollback that kept the model blocks every model while the lake is unchanged. One that changed the model blocks only

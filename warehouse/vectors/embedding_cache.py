@@ -145,7 +145,7 @@ class EmbeddingCache:
         """Return the fingerprints of the encoders with cached texts."""
         return [name.removeprefix(_table_name("")) for name in self._directory.names(_table_name(""))]
 
-    def forget(self, fingerprint: str) -> None:
+    def drop(self, fingerprint: str) -> None:
         """Remove the cache of an encoder."""
         self._directory.drop(_table_name(fingerprint))
 

@@ -179,4 +179,4 @@ def test_a_delta_of_which_every_row_is_refused_publishes_nothing_and_says_so(sto
 
 
 def _files(home):
-    return sorted(path.name for path in home.arrived.root.iterdir())
+    return sorted(path.name for path in home.archive.root.iterdir())

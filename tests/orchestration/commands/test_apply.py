@@ -110,7 +110,7 @@ def test_history_is_for_people_and_for_programs(applied, stockroom):
     run_context, *_ = applied
     (row,) = json.loads(stockroom("history", "--json", "--home", run_context.home.root).out)
     release = run_context.home.releases.live()
-    assert (row["arrival"], row["name"], row["as_of"], row["release"]) == (
+    assert (row["sequence_number"], row["name"], row["as_of"], row["release"]) == (
         1,
         "monday.jsonl",
         release.snapshot,

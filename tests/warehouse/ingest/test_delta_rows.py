@@ -14,7 +14,7 @@ from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.delta_rows import check_rows
 from warehouse.ingest.deltas import apply_deltas
 from warehouse.ingest.full_snapshot import ingest
-from warehouse.ingest.sources import SOURCE_SPECS, arrivals
+from warehouse.ingest.sources import SOURCE_SPECS, input_files
 from warehouse.lake.lake import Lake
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -94,7 +94,7 @@ def full(folder: Path, table: str, row: Row) -> None:
     rows = {**TABLES, table: row}
     for source_spec, (name, each) in zip(SOURCE_SPECS, rows.items(), strict=False):
         frame(each, TABLES[name]).write_parquet(folder / source_spec.file_name)
-    ingest(Lake(folder / "lake"), folder, arrivals(folder, NOW))
+    ingest(Lake(folder / "lake"), folder, input_files(folder, NOW))
 
 
 def delta_parquet(folder: Path, table: str, row: Row) -> None:
@@ -152,7 +152,7 @@ def test_every_door_takes_a_good_value(
     if table == "product" and source_spec is full:
         frame({**JUDGEMENT, "product_id": value}, JUDGEMENT).write_parquet(tmp_path / SOURCE_SPECS[1].file_name)
         frame(rows, PRODUCT).write_parquet(tmp_path / SOURCE_SPECS[0].file_name)
-        ingest(Lake(tmp_path / "lake"), tmp_path, arrivals(tmp_path, NOW))
+        ingest(Lake(tmp_path / "lake"), tmp_path, input_files(tmp_path, NOW))
     else:
         source_spec(tmp_path, table, rows)
 
@@ -191,4 +191,4 @@ def test_a_delta_of_which_every_row_is_refused_stays_unknown_and_takes_the_other
     assert filled.snapshot() == before
     bad.write_text('{"op": "upsert", "product_locale": "us", "product_id": "N1", "product_title": "Lamp"}\n')
     (done,) = apply_deltas(filled, check_deltas([bad], NOW))
-    assert (done.is_new, done.arrival, done.inserted) == (True, 1, 1)
+    assert (done.is_new, done.sequence_number, done.inserted) == (True, 1, 1)

@@ -19,7 +19,7 @@ from warehouse.home import Home
 from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.deltas import Applied, apply_deltas
 from warehouse.ingest.full_snapshot import ingest
-from warehouse.ingest.sources import arrivals
+from warehouse.ingest.sources import input_files
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake
 from warehouse.operations.delta_history import delta_history
@@ -86,7 +86,7 @@ def test_upserts_and_deletes_change_what_they_name_and_nothing_else(raw_lake: La
     (done,) = bring_in(raw_lake, delta(upsert("P1", "Boots"), upsert("P9", "Lamp"), delete("P2")))
     assert titles(raw_lake) == {"us:P1": "Boots", "us:P9": "Lamp"}
     assert counts(done) == {"inserted": 1, "updated": 1, "deleted": 1}
-    assert (done.rows, done.upserts, done.deletes, done.arrival, done.is_new) == (3, 2, 1, 1, True)
+    assert (done.rows, done.upserts, done.deletes, done.sequence_number, done.is_new) == (3, 2, 1, 1, True)
 
 
 def test_an_upsert_is_a_whole_row(raw_lake: Lake, delta: Write) -> None:
@@ -207,10 +207,10 @@ def test_the_same_file_comes_in_once_and_the_same_bytes_under_another_name_again
     bring_in(raw_lake, first, delta(upsert("P1", "B"), name="tuesday.jsonl"))
     before = raw_lake.snapshot()
     (again,) = bring_in(raw_lake, first)
-    assert (again.is_new, again.arrival) == (False, 1)
+    assert (again.is_new, again.sequence_number) == (False, 1)
     assert (raw_lake.snapshot(), titles(raw_lake)["us:P1"]) == (before, "B")
     (third,) = bring_in(raw_lake, delta(upsert("P1", "A"), name="wednesday.jsonl"))
-    assert (third.is_new, third.arrival, titles(raw_lake)["us:P1"]) == (True, 3, "A")
+    assert (third.is_new, third.sequence_number, titles(raw_lake)["us:P1"]) == (True, 3, "A")
 
 
 BAD = {
@@ -296,7 +296,10 @@ def test_history_tells_of_every_file_and_the_point_that_first_had_it(
     bring_in(raw_lake, delta(delete("P1"), name="a.jsonl"))
     point = checkpoints.create(raw_lake, "run", datetime(2026, 1, 1, tzinfo=UTC))
     bring_in(raw_lake, delta(upsert(None, "x"), delete("P0"), name="b.jsonl"))
-    told = [(row["arrival"], row["name"], row["deleted"], row["refused"], row["as_of"]) for row in delta_history(home)]
+    told = [
+        (row["sequence_number"], row["name"], row["deleted"], row["refused"], row["as_of"])
+        for row in delta_history(home)
+    ]
     assert told == [(1, "a.jsonl", 1, 0, point), (2, "b.jsonl", 0, 1, None)]
 
 
@@ -358,7 +361,7 @@ def test_one_by_one_and_in_batches_end_in_the_same_tables(
             bring_in(lakes[1], *waiting, is_replay=True)
             waiting = []
             for lake in lakes:
-                ingest(lake, raw, arrivals(raw, NOW), is_replay=True)
+                ingest(lake, raw, input_files(raw, NOW), is_replay=True)
             continue
         path = folder / f"{number}.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in step), encoding="utf-8")

@@ -14,7 +14,7 @@ from warehouse.errors import WarehouseError
 from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.delta_rows import check_rows
 from warehouse.ingest.file_bytes import line_of, refuse_encoding
-from warehouse.ingest.sources import arrivals
+from warehouse.ingest.sources import input_files
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PRODUCTS = "shopping_queries_dataset_products.parquet"
@@ -48,7 +48,7 @@ def test_utf8_is_taken_with_or_without_a_mark_and_packed_or_not(
 def test_a_mark_of_utf8_is_taken_in_the_sources_too(write: Callable[..., Path]) -> None:
     folder = write()
     (folder / SOURCES).write_text("query_id,source\n1,a\n", encoding="utf-8-sig")
-    assert len(arrivals(folder, NOW)) == 3
+    assert len(input_files(folder, NOW)) == 3
 
 
 ENCODINGS = {
@@ -78,7 +78,7 @@ def test_another_encoding_of_the_sources_is_named_in_the_same_words(write: Calla
     folder = write()
     (folder / SOURCES).write_bytes("query_id,source\n1,cafe\n2,café\n".encode(encoding))
     with pytest.raises(WarehouseError) as refused:
-        arrivals(folder, NOW)
+        input_files(folder, NOW)
     assert ENCODINGS[encoding] in str(refused.value)
 
 
@@ -150,7 +150,7 @@ def test_a_full_file_that_is_packed_is_named_in_the_same_words(write: Callable[.
     folder = write()
     (folder / PRODUCTS).write_bytes(gzip.compress((folder / PRODUCTS).read_bytes()))
     with pytest.raises(WarehouseError, match="is compressed with gzip"):
-        arrivals(folder, NOW)
+        input_files(folder, NOW)
 
 
 def test_a_packed_file_cut_short_is_refused(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_columns_that_are_alike_are_refused_at_every_door(tmp_path: Path, write:
     folder = write()
     parquet(folder / PRODUCTS, names)
     with pytest.raises(WarehouseError) as refused:
-        arrivals(folder, NOW)
+        input_files(folder, NOW)
     assert said in refused.value.message
     if len(set(names)) == len(names):
         lines = [{name: value for name, value in ROW.items() if name != "product_id"} | {each: "P9"} for each in names]

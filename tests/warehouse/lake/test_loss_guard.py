@@ -15,7 +15,7 @@ from warehouse.ingest.deltas import apply_deltas
 from warehouse.ingest.full_snapshot import ingest
 from warehouse.lake.lake import Lake
 from warehouse.lake.loss_guard import require_judgements
-from warehouse.operations.replay import forget_superseded, keeping
+from warehouse.operations.replay import archiving, prune_archive
 from warehouse.settings import WarehouseSettings
 from warehouse.transform import staging
 
@@ -242,15 +242,15 @@ def test_copies_of_refused_files_are_not_kept(tmp_path: Path, write: Write, file
     home = Home(tmp_path / "kept", WarehouseSettings(threads=1))
 
     def bring_in(folder: Path) -> None:
-        from warehouse.ingest.sources import arrivals
+        from warehouse.ingest.sources import input_files
 
-        checked = arrivals(folder)
-        with keeping(home, checked):
+        checked = input_files(folder)
+        with archiving(home, checked):
             ingest(home.lake, folder, checked)
-        forget_superseded(home)
+        prune_archive(home)
 
     bring_in(write())
-    before = sorted(home.arrived.root.iterdir())
+    before = sorted(home.archive.root.iterdir())
     with pytest.raises(WarehouseError):
         bring_in(files("one product"))
-    assert sorted(home.arrived.root.iterdir()) == before
+    assert sorted(home.archive.root.iterdir()) == before

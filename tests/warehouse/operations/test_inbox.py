@@ -12,7 +12,7 @@ import pytest
 
 from warehouse.history import checkpoints
 from warehouse.home import Home
-from warehouse.ingest.deltas import apply_deltas, arrivals
+from warehouse.ingest.deltas import applied_files, apply_deltas
 from warehouse.ingest.full_snapshot import ingest
 from warehouse.operations.inbox import DONE, FAILED, Sorting, candidates, move, sort_incoming, waiting
 from warehouse.settings import WarehouseSettings
@@ -176,7 +176,7 @@ def test_what_a_killed_run_had_brought_in_waits_for_a_run_that_goes_on(raw_home:
     assert names(sorting) == ["a.jsonl"]
     bring_in(raw_home, sorting, "next")
     assert sort_incoming(raw_home, 0).done == ("a.jsonl",)
-    assert len(arrivals(raw_home.lake)) == 1
+    assert len(applied_files(raw_home.lake)) == 1
 
 
 def test_a_run_killed_between_its_point_and_its_release_is_gone_on_with(raw_home: Home, drop: Drop) -> None:
@@ -207,7 +207,7 @@ def test_the_same_bytes_again_are_done_without_a_run(raw_home: Home, drop: Drop)
     drop("a.jsonl", "Lamp")
     sorting = sort_incoming(raw_home, 0)
     assert (names(sorting), sorting.done) == ([], ("a.jsonl",))
-    assert len(arrivals(raw_home.lake)) == 1
+    assert len(applied_files(raw_home.lake)) == 1
 
 
 def test_a_file_replaced_after_it_was_looked_at_is_not_moved(home: Home, drop: Drop) -> None:

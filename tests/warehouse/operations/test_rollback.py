@@ -12,7 +12,7 @@ from warehouse.errors import WarehouseError
 from warehouse.history import checkpoints
 from warehouse.home import Home
 from warehouse.lake.lake import Lake
-from warehouse.operations.rollback import demoted_by, held, origin, roll_back, target, unservable_reason
+from warehouse.operations.rollback import demoted_by, hold_reason, origin, roll_back, target, unservable_reason
 from warehouse.serving.release_log import Release
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -141,25 +141,25 @@ MEASURE = "CREATE SCHEMA monitoring; CREATE TABLE monitoring.versions AS SELECT 
 def test_a_rollback_of_the_catalog_stays_until_the_catalog_changes(home: Home, publish: Any) -> None:
     publish("A")
     change(home, RETITLE)
-    assert held(home, "A") is None
+    assert hold_reason(home, "A") is None
     publish("A")
     back = roll_back(home, target(home.releases.all()), NOON + timedelta(hours=9)).release
     for model_id in ("A", "B"):  # the old model, and one that would be made of that very catalog
-        told = held(home, model_id)
+        told = hold_reason(home, model_id)
         assert told is not None
         assert told.startswith(f"release {back.release} stays: it went back from release 2 (back to release 1)")
     change(home, MEASURE)
-    assert held(home, "A") is not None  # no searcher sees that
+    assert hold_reason(home, "A") is not None  # no searcher sees that
     change(home, HINT)
-    assert (held(home, "A"), held(home, "B")) == (None, None)
+    assert (hold_reason(home, "A"), hold_reason(home, "B")) == (None, None)
 
 
 def test_a_rollback_of_the_model_lets_another_one_in_at_once(home: Home, publish: Any) -> None:
     publish("A")
     publish("B")
     roll_back(home, target(home.releases.all()), NOON + timedelta(hours=9))
-    assert held(home, "A") is not None
-    assert held(home, "C") is None
+    assert hold_reason(home, "A") is not None
+    assert hold_reason(home, "C") is None
 
 
 def test_a_rollback_is_never_older_than_what_it_goes_back_from(home: Home, publish: Any) -> None:
@@ -170,7 +170,7 @@ def test_a_rollback_is_never_older_than_what_it_goes_back_from(home: Home, publi
         home, target(home.releases.all()), NOON - timedelta(days=30)
     ).release  # by a clock that was set back
     assert back.published_at >= max(last.published_at, *(point.ended_at for point in checkpoints.points(home.lake)))
-    assert held(home, "A") is not None
+    assert hold_reason(home, "A") is not None
 
 
 def test_looked_up_features_come_back_with_a_release_whatever_became_of_their_file(home: Home, publish: Any) -> None:

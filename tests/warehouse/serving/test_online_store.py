@@ -206,11 +206,11 @@ def test_rows_that_no_kept_snapshot_shows_are_forgotten_and_the_others_answer_as
     online.write(built, fourth)
     keys = ["us:P1", "us:P2", "es:P1", "jp:P3"]
     before = {snapshot: online.rows("product", snapshot, keys) for snapshot in (first, third, fourth)}
-    assert online.forget([third], dry_run=True) == 4
+    assert online.prune([third], dry_run=True) == 4
     assert online.rows("product", first, keys) == before[first]
     # us:P1 of the first and the second, and jp:P3 with what said that it was gone; the newest snapshot stays by itself
     size = online.path.stat().st_size
-    assert online.forget([third]) == 4
+    assert online.prune([third]) == 4
     assert online.path.stat().st_size <= size
     for snapshot in (third, fourth):
         assert online.rows("product", snapshot, keys) == before[snapshot]
@@ -219,7 +219,7 @@ def test_rows_that_no_kept_snapshot_shows_are_forgotten_and_the_others_answer_as
     with pytest.raises(WarehouseError, match="has no features as of snapshot"):
         OnlineTable(online.path).rows("product", second, keys)
     assert [key for key, _ in stored(online)] == ["es:P1", "us:P1", "us:P2", "us:P2"]
-    assert online.forget([third]) == 0
+    assert online.prune([third]) == 0
     fifth = change(built, "UPDATE staging.products SET title = 'fifth' WHERE key = 'es:P1'")
     assert online.write(built, fifth) == OnlineWrite(1, 0)
 

@@ -201,6 +201,6 @@ def test_texts_that_nothing_has_are_forgotten_and_only_they_are_encoded_again(ca
     assert again.texts == ["b"]
     assert cache.vectors(["b", "a"], "enc").tolist() == [fake_vector("b"), fake_vector("a")]
     assert cache.encoders() == ["enc", "other"]
-    cache.forget("other")
+    cache.drop("other")
     assert cache.encoders() == ["enc"]
     assert cache.unused("none", set()) == []
