@@ -72,7 +72,7 @@ def two_tower(context: dg.AssetExecutionContext, run_context: dg.ResourceParam[R
 
 def failed_training_warning(notes: Sequence[str]) -> dict[str, str]:
     """Return the warning that a new model learned nothing, with its notes on the reasons; empty without notes."""
-    return {"warning": f"the new model learnt nothing: {'; '.join(notes)}"} if notes else {}
+    return {"warning": f"the new model learned nothing: {'; '.join(notes)}"} if notes else {}
 
 
 def model_name(run_context: RunContext) -> str:

@@ -177,7 +177,7 @@ def compare(
     return differences
 
 
-def summarise(
+def summarize(
     evaluation: Evaluation, *, samples: int = 2000, seed: int = 0, level: float = 0.95, min_queries: int = 1
 ) -> dict[str, Any]:
     """Summarize an evaluation as plain data that can be written as JSON.

@@ -138,7 +138,7 @@ class RandomRanker:
             yield self._mix(query, products)[None]  # (1, products): larger blocks gain nothing
 
     def _mix(self, queries: NDArray[np.uint64] | np.uint64, products: NDArray[np.uint64]) -> NDArray[np.float64]:
-        # The finaliser of SplitMix64 (Steele et al., 2014) over both keys; 53 bits make a float in 0 to 1.
+        # The finalizer of SplitMix64 (Steele et al., 2014) over both keys; 53 bits make a float in 0 to 1.
         salt = int.from_bytes(hashlib.md5(str(self.seed).encode(), usedforsecurity=False).digest()[:8], "little")
         mixed = products ^ queries ^ np.uint64(salt)
         mixed ^= mixed >> np.uint64(30)

@@ -41,7 +41,7 @@ products = model.encode_document(["True Wireless Earbuds with Charging Case Acme
 print(model.similarity(queries, products))
 ```
 
-A product's text is its cleaned title, brand and colour, with one space between them; vectors have length 1.
+A product's text is its cleaned title, brand and color, with one space between them; vectors have length 1.
 
 ## Data
 
@@ -61,7 +61,7 @@ alpha {training["alpha"]:g}, seed {training["seed"]}.{"".join(f" {note[0].upper(
 ## Limits
 
 - {_features(features)}
-- The texts and labels that it learnt from are those of one catalog; other wares, languages and ways of asking were not
+- The texts and labels that it learned from are those of one catalog; other wares, languages and ways of asking were not
   measured. Texts beyond {facts["encoder"]["max_tokens"]} tokens are cut off.
 - Vectors are f32. Beside the towers of the release, on the same f32 encoder, the largest difference of a component was
   {facts["largest_difference"]:.1e} over {facts["texts_compared"]} texts. A home whose encoder runs in bf16 differs by about 1e-3.

@@ -39,7 +39,7 @@ COPY (
         '<p>' || repeat(concat_ws(' ', pattern, title, i, '&amp; more. '), 12) || '</p>' AS product_description,
         repeat(concat_ws(' ', 'Feature', i, title, chr(10)), 10) AS product_bullet_point,
         'Brand ' || (i % 20000) AS product_brand,
-        CASE WHEN i % 3 > 0 THEN 'Colour ' || (i % 50) END AS product_color,
+        CASE WHEN i % 3 > 0 THEN 'Color ' || (i % 50) END AS product_color,
         CASE i % 6 WHEN 0 THEN 'es' WHEN 1 THEN 'jp' ELSE 'us' END AS product_locale
     FROM (SELECT range AS i, md5(range::VARCHAR) AS title, md5((range % 977)::VARCHAR)[:20] AS pattern FROM range($rows))
 ) TO '{path}' (COMPRESSION zstd, ROW_GROUP_SIZE 122880)

@@ -144,7 +144,7 @@ def our_lookups(home: Home, asked: dict[str, list[list[str]]]) -> tuple[dict[str
     return milliseconds, answers
 
 
-def summarise(joins: list[float], lookups: dict[str, list[float]]) -> dict[str, Any]:
+def summarize(joins: list[float], lookups: dict[str, list[float]]) -> dict[str, Any]:
     """Return the figures of one system: the join in seconds, lookups in milliseconds."""
 
     def quantiles(name: str) -> dict[str, float]:
@@ -164,7 +164,7 @@ def feast(python: str, folder: Path, joined: pl.DataFrame, answers: dict[str, ob
     looked_up = json.loads((folder / "feast_looked_up.json").read_text())
     assert {key: answers[key] for key in looked_up} == looked_up, "the lookups differ"
     measured = json.loads((folder / "feast.json").read_text())
-    return {**summarise(measured["joins"], measured["lookups"]), "online_write_s": round(measured["write"], 1)}
+    return {**summarize(measured["joins"], measured["lookups"]), "online_write_s": round(measured["write"], 1)}
 
 
 def main() -> None:
@@ -192,7 +192,7 @@ def main() -> None:
         (folder / "keys.json").write_text(json.dumps(asked))
         joins, joined = our_joins(home, folder, options.events, options.entities)
         lookups, answers = our_lookups(home, asked)
-        ours = summarise(joins, lookups) | {"online_write_s": round(written, 1)}
+        ours = summarize(joins, lookups) | {"online_write_s": round(written, 1)}
         theirs = feast(options.feast, folder, joined, answers) if options.feast else None
     if theirs is None:
         print("Feast is left out: name the python of its environment with --feast")

@@ -1,6 +1,6 @@
 """Full size: raw files to training pairs, as the job makes them, beside DuckDB copying the same files to zstd parquet.
 
-It invents a catalog of the size of ESCI, materialises every asset from the raw tables to the training pairs with the
+It invents a catalog of the size of ESCI, materializes every asset from the raw tables to the training pairs with the
 in-process executor, brings in further snapshots in each of which one product in a hundred has another title than in the one
 before, and puts a straightforward pandas version of a tenth of the rows beside a build of the same tenth, with the same values
 checked. Each step runs in a process of its own, so that its peak memory is its own; what is told is the median of --rounds.

@@ -4,7 +4,7 @@ Run it with: python tests/bench/vector_index.py [--rows 1000000] [--raw DIR] [--
 
 The vectors have the structure of real embeddings: titles and queries of an ESCI folder (the real slice beside the checkout
 where there is one, else an invented catalog) go through the encoder; then each vector grows into many, by moving it some
-way towards one of its nearest neighbours and adding noise that lies in the directions in which its neighbours differ from
+way toward one of its nearest neighbors and adding noise that lies in the directions in which its neighbors differ from
 it. Queries are those of the folder, and are not grown. Exact search by NumPy on the same vectors is what recall is measured
 against; FAISS, where its Python is named, is searched at the least effort that reaches the recall asked for. Every search
 runs on one core (CPU affinity), without encoding. At last a hundredth of the rows is written again, ten times over, as ten
@@ -38,8 +38,8 @@ CHANGES = 10
 UNINDEXED_SHARE = 0.05  # the setting's default
 RECALL = 0.98
 REAL = Path(__file__).parents[3] / "shared" / "esci"
-NEIGHBOURS = 10
-NOISE = 0.5  # of the spread between a vector and its neighbours
+NEIGHBORS = 10
+NOISE = 0.5  # of the spread between a vector and its neighbors
 BATCH = 50_000
 TABLE = "products_bench"
 
@@ -69,15 +69,13 @@ def prepare(folder: Path, raw: Path | None, rows: int, queries: int, seed: int) 
 
 def grow(seeds: Matrix, rows: int, rng: np.random.Generator) -> Iterator[Matrix]:
     """Yield unit vectors around the seeds, in batches: first the seeds themselves."""
-    near = np.concatenate(
-        [_nearest(part @ seeds.T, NEIGHBOURS + 1) for part in np.array_split(seeds, 20)]
-    )  # self first
+    near = np.concatenate([_nearest(part @ seeds.T, NEIGHBORS + 1) for part in np.array_split(seeds, 20)])  # self first
     yield seeds[:rows]
     for start in range(len(seeds), rows, BATCH):
         many = min(BATCH, rows - start)
         own = rng.integers(0, len(seeds), many)
-        pick = rng.integers(1, NEIGHBOURS + 1, (4, many))
-        steps = seeds[near[own, pick]] - seeds[own]  # (4, many, dim): directions in which neighbours differ
+        pick = rng.integers(1, NEIGHBORS + 1, (4, many))
+        steps = seeds[near[own, pick]] - seeds[own]  # (4, many, dim): directions in which neighbors differ
         weights = np.concatenate([rng.random((1, many)), NOISE * rng.normal(size=(3, many)) / np.sqrt(3)])
         grown = seeds[own] + np.einsum("nm,nmd->md", weights.astype(np.float32), steps)
         yield grown / np.linalg.norm(grown, axis=1, keepdims=True)
@@ -150,7 +148,7 @@ def change(folder: Path) -> dict[str, object]:
 
 
 def search(folder: Path) -> dict[str, object]:
-    """Ask every query of the store on one core; return the milliseconds of each and the share of true neighbours found."""
+    """Ask every query of the store on one core; return the milliseconds of each and the share of true neighbors found."""
     queries, right = np.load(folder / "queries.npy"), np.load(folder / "exact.npy")
     store, version = VectorStore(folder / "store"), int((folder / "version").read_text())
     for query in queries[:20]:

@@ -113,7 +113,7 @@ class EvaluationTrials(dy.Schema):
         nullable=False, min=0, metadata=about("number of the trial; the first one may be the settings in force")
     )
     score = dy.Float64(
-        nullable=False, metadata=about("what is maximised: validation recall@10 + mrr at the best epoch")
+        nullable=False, metadata=about("what is maximized: validation recall@10 + mrr at the best epoch")
     )
     recall_at_10 = dy.Float64(nullable=False, metadata=about("validation recall@10 at the best epoch, full catalog"))
     mrr = dy.Float64(nullable=False, metadata=about("validation mean reciprocal rank at the best epoch"))

@@ -69,7 +69,7 @@ class QueryFeatures:
 
 
 def check_tower_inputs() -> None:
-    """Refuse declarations that no search could honour.
+    """Refuse declarations that no search could honor.
 
     Raises:
         WarehouseError: The SQL of features.queries reads more than key, locale and query of its row and the fitted

@@ -1,4 +1,4 @@
-"""ESCI-shaped data to try everything on: invented, deterministic, and labelled by what the products are."""
+"""ESCI-shaped data to try everything on: invented, deterministic, and labeled by what the products are."""
 
 from warehouse.sample.writer import SampleSummary, write_sample
 

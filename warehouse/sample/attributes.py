@@ -10,7 +10,7 @@ from functools import cache
 LOCALES = ("us", "es", "jp")
 
 _VALUES = {
-    "colour": """
+    "color": """
         black, jet black, onyx, BLK | negro, azabache, ónix | ブラック, 黒, オニキス
         white, ivory, snow, WHT | blanco, marfil, nieve | ホワイト, 白, アイボリー
         red, crimson, scarlet, ruby | rojo, carmesí, rubí | レッド, 赤, ルビー

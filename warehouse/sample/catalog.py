@@ -31,7 +31,7 @@ Codes = npt.NDArray[np.int32]
 class Catalog:
     """Hold one code a product in each array; -1 means "has none".
 
-    A search can name `maker` (the brand, or for an accessory the brand it fits), `colour`, `first` and `second` (the
+    A search can name `maker` (the brand, or for an accessory the brand it fits), `color`, `first` and `second` (the
     type's own two attributes). `item` is what locales share: it makes the product id.
     """
 
@@ -40,7 +40,7 @@ class Catalog:
     type: Codes
     brand: Codes
     maker: Codes
-    colour: Codes
+    color: Codes
     first: Codes
     second: Codes
     family: Codes
@@ -86,7 +86,7 @@ def _draw_chunk(size: int, start: int, brands: int, seed: list[int]) -> Catalog:
     window = max(8, brands * _TYPES_PER_BRAND // len(types))
 
     def brand_of(type_codes: npt.NDArray[np.int64], draws: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-        # A type is sold by a run of neighbouring brands, so a brand sells a handful of types; the first of a run most.
+        # A type is sold by a run of neighboring brands, so a brand sells a handful of types; the first of a run most.
         return (type_codes * brands // len(types) + (draws**1.5 * window).astype(np.int64)) % brands
 
     brand = brand_of(type_, rng.random(size)[family])
@@ -94,8 +94,8 @@ def _draw_chunk(size: int, start: int, brands: int, seed: list[int]) -> Catalog:
     universal = rng.random(size)[family] < _UNIVERSAL_SHARE
     fits = np.where(universal, -1, brand_of(np.maximum(main, 0), rng.random(size)[family]))
     brand = np.where((rng.random(size) < _UNBRANDED_SHARE) & (main < 0), -1, brand)
-    coloured = np.array([t.coloured for t in types])[type_]
-    colour = np.where(coloured, (rng.random(size) ** 1.5 * value_count("colour")).astype(np.int64), -1)
+    colored = np.array([t.colored for t in types])[type_]
+    color = np.where(colored, (rng.random(size) ** 1.5 * value_count("color")).astype(np.int64), -1)
     counts = np.array([[value_count(name) for name in t.attributes] for t in types])[type_]  # (size, 2)
     first = (rng.random(size) * counts[:, 0]).astype(np.int64)
     second = (rng.random(size)[family] * counts[:, 1]).astype(np.int64)
@@ -109,6 +109,6 @@ def _draw_chunk(size: int, start: int, brands: int, seed: list[int]) -> Catalog:
         source[abroad[:sharing]] = rng.choice(at_home, size=sharing, replace=False)
 
     maker = np.where(main < 0, brand, fits)
-    facts = [column[source] for column in (type_, brand, maker, colour, first, second)]
+    facts = [column[source] for column in (type_, brand, maker, color, first, second)]
     columns = [source + start, locale, *facts, family[source] + start]
     return Catalog(*[column.astype(np.int32) for column in columns])

@@ -1,4 +1,4 @@
-"""What a seller writes about a product: title, description, bullets, brand and colour, made from its codes."""
+"""What a seller writes about a product: title, description, bullets, brand and color, made from its codes."""
 
 from dataclasses import fields
 
@@ -56,14 +56,14 @@ def write_listings(codes: Catalog, seed: list[int], brand_seed: int) -> list[Row
 
 def _write(codes: list[int], dice: _Dice, brand_seed: int) -> Row:
     """Write one product; `codes` in the order of `Catalog`'s fields."""
-    item, locale_code, type_code, brand, maker, colour, first, second, family = codes
+    item, locale_code, type_code, brand, maker, color, first, second, family = codes
     kind = product_types()[type_code]
     locale = LOCALES[locale_code]
     phrases = PHRASES[locale]
     name = dice.pick(kind.names[locale])
     maker_name = brand_name(brand, brand_seed) if brand >= 0 else None
     one, two = (dice.pick(forms(a, locale)[v]) for a, v in zip(kind.attributes, (first, second), strict=True))
-    shade = dice.pick(forms("colour", locale)[colour]) if colour >= 0 else None
+    shade = dice.pick(forms("color", locale)[color]) if color >= 0 else None
     if kind.accessory_of >= 0:
         thing = dice.pick(product_types()[kind.accessory_of].names[locale])
         fitted = f"{brand_name(maker, brand_seed)} {thing}" if maker >= 0 else thing
@@ -74,7 +74,7 @@ def _write(codes: list[int], dice: _Dice, brand_seed: int) -> Row:
     if shade is not None and (not shade_in_column or dice.chance(0.4)):
         facts.append(shade)
     title = _title(name, maker_name, facts, f"{_LINES[family % len(_LINES)]}-{family % 89 + 10}", phrases, dice)
-    words = {"type": name, "brand": maker_name or name, "first": one, "second": two, "colour": shade or one}
+    words = {"type": name, "brand": maker_name or name, "first": one, "second": two, "color": shade or one}
     start = dice.below(len(phrases.sentences))
     sentences = [phrases.sentences[(start + k) % len(phrases.sentences)].format(**words) for k in range(2)]
     bullets = [phrases.bullets[(start + k) % len(phrases.bullets)].format(**words) for k in range(3)]

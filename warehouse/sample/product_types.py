@@ -1,7 +1,7 @@
 """The kinds of thing the sample's catalog sells, named in three languages.
 
 One line a type: `key | us names | es names | jp names | first attribute, second attribute | marks`. Names within a
-language are synonyms, parted by commas, the commonest first. Marks: `plain` has no colour, `for KEY` makes it an
+language are synonyms, parted by commas, the commonest first. Marks: `plain` has no color, `for KEY` makes it an
 accessory of that type.
 """
 
@@ -84,7 +84,7 @@ class ProductType:
     key: str
     names: dict[str, tuple[str, ...]]
     attributes: tuple[str, str]
-    coloured: bool
+    colored: bool
     accessory_of: int
     """Position of the main type in `product_types()`, -1 for a type that is no accessory."""
 

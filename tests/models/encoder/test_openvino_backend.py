@@ -80,7 +80,7 @@ def test_bf16_stays_close_to_sentence_transformers(bf16_folder, reference):
 
 
 @pytest.mark.parametrize("precision", ["f32", "bf16"])
-def test_a_vector_is_equal_to_the_bit_whatever_its_neighbours(folder, bf16_folder, precision):
+def test_a_vector_is_equal_to_the_bit_whatever_its_neighbors(folder, bf16_folder, precision):
     if precision == "bf16" and not cpu_has_bf16():
         pytest.skip("this CPU has no bf16")
     chosen = folder if precision == "f32" else bf16_folder

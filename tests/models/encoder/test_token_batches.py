@@ -46,7 +46,7 @@ TEXTS = [
 def test_texts_that_are_tokenised_in_portions_get_the_same_vectors(monkeypatch, at_once):
     expected = np.array([[text.split().count(word) for word in WORDS] for text in TEXTS], dtype=np.float64)
     expected /= np.maximum(np.linalg.norm(expected, axis=1, keepdims=True), 1e-12)
-    monkeypatch.setattr(module, "TOKENISED_AT_ONCE", at_once)
+    monkeypatch.setattr(module, "TOKENIZED_AT_ONCE", at_once)
     told = []
     np.testing.assert_allclose(encode(TEXTS, told.append), expected, atol=1e-7)
     assert told == sorted(told)
@@ -54,7 +54,7 @@ def test_texts_that_are_tokenised_in_portions_get_the_same_vectors(monkeypatch, 
 
 
 def test_an_error_between_portions_comes_through(monkeypatch):
-    monkeypatch.setattr(module, "TOKENISED_AT_ONCE", 2)
+    monkeypatch.setattr(module, "TOKENIZED_AT_ONCE", 2)
 
     def stop(done):
         raise KeyboardInterrupt

@@ -76,7 +76,7 @@ def test_mined_negatives_change_what_is_learnt_and_only_where_batches_draw_them(
 
 
 def test_no_epoch_is_logged_below_the_encoder():
-    # alpha 1 and a rate far too high: what is learnt is harmful, and alpha 0 is left
+    # alpha 1 and a rate far too high: what is learned is harmful, and alpha 0 is left
     data = rotated()
     noise = np.random.default_rng(1).permutation(data.product_index)
     data = TrainingData(**{**vars(data), "product_index": np.where(data.split == "train", noise, data.product_index)})

@@ -37,7 +37,7 @@ def test_without_files_and_without_a_lake_there_is_nothing_to_build(stockroom, t
 
 @pytest.fixture
 def broken(built, tmp_path):
-    """Return a maker of a raw folder in which one file is spoilt in the given way."""
+    """Return a maker of a raw folder in which one file is spoiled in the given way."""
 
     def make(how: str):
         folder = tmp_path / "esci"

@@ -207,7 +207,7 @@ def test_known_tables_are_read_by_every_spelling(sql: str) -> None:
     check_tables(parse(sql), {("raw", "products"), ("main", "notes")}, "lake")
 
 
-def test_an_unknown_table_is_told_its_neighbours() -> None:
+def test_an_unknown_table_is_told_its_neighbors() -> None:
     tables = {("raw", "products"), ("staging", "products"), ("raw", "files")}
     with pytest.raises(WarehouseError) as other_schema:
         check_tables(parse("FROM features.products"), tables, "lake")

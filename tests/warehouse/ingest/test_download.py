@@ -16,7 +16,7 @@ from warehouse.ingest.http_source import CHUNK_BYTES, RemoteFile, Server
 
 CONTENT = random.Random(5).randbytes(3_000_017)  # more than one chunk
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4a735b693b4a424a6f\nsize 51286808\n"
-Behaviour = Callable[["Handler", int], None]
+Behavior = Callable[["Handler", int], None]
 
 
 def remote(name: str, content: bytes = CONTENT) -> RemoteFile:
@@ -27,13 +27,13 @@ A, B = remote("a.parquet"), remote("b.parquet", b"few bytes")
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answer the n-th request as the server's behaviour says; remember what was asked."""
+    """Answer the n-th request as the server's behavior says; remember what was asked."""
 
     server: "FileServer"
 
     def do_GET(self) -> None:
         self.server.asked.append((self.path, self.headers.get("Range")))
-        self.server.behaviour(self, len(self.server.asked))
+        self.server.behavior(self, len(self.server.asked))
 
     def send(self, body: bytes, status: int = 200, length: int | None = None, **headers: str) -> None:
         self.send_response(status)
@@ -54,7 +54,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class FileServer(ThreadingHTTPServer):
-    behaviour: Behaviour
+    behavior: Behavior
     asked: list[tuple[str, str | None]]
 
 
@@ -71,7 +71,7 @@ def with_ranges(handler: Handler, _count: int, content: bytes = CONTENT, most: i
 def server() -> Iterator[FileServer]:
     """A file server on this machine."""
     with FileServer(("127.0.0.1", 0), Handler) as running:
-        running.behaviour, running.asked = with_ranges, []
+        running.behavior, running.asked = with_ranges, []
         threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}).start()
         yield running
         running.shutdown()
@@ -118,7 +118,7 @@ def test_progress_runs_from_what_is_there_to_the_whole_file(server: FileServer, 
 
 
 def test_a_server_that_breaks_off_is_asked_for_the_rest(server: FileServer, tmp_path: Path) -> None:
-    server.behaviour = lambda handler, count: with_ranges(
+    server.behavior = lambda handler, count: with_ranges(
         handler, count, most=None if count == 3 else 15 * CHUNK_BYTES + 5
     )
     (fetched,) = fetch(server, tmp_path)
@@ -128,11 +128,11 @@ def test_a_server_that_breaks_off_is_asked_for_the_rest(server: FileServer, tmp_
 
 
 def test_a_later_run_goes_on_where_one_broke_off(server: FileServer, tmp_path: Path) -> None:
-    server.behaviour = lambda handler, count: with_ranges(handler, count, most=23 * CHUNK_BYTES if count == 1 else 0)
+    server.behavior = lambda handler, count: with_ranges(handler, count, most=23 * CHUNK_BYTES if count == 1 else 0)
     with pytest.raises(WarehouseError, match=r"broke off, 3 times; 1,507,328 of 3,000,017 bytes are kept.*\n.*again"):
         fetch(server, tmp_path)
     assert names(tmp_path) == [f"{A.name}.part"]
-    server.behaviour = with_ranges
+    server.behavior = with_ranges
     (fetched,) = fetch(server, tmp_path)
     assert (fetched.outcome, fetched.bytes_fetched) == ("resumed", len(CONTENT) - 23 * CHUNK_BYTES)
     assert (tmp_path / A.name).read_bytes() == CONTENT
@@ -152,9 +152,9 @@ def test_a_later_run_goes_on_where_one_broke_off(server: FileServer, tmp_path: P
     ids=["whole", "whole, no length", "another range", "a range that is not said"],
 )
 def test_a_server_that_knows_no_ranges_sends_all_of_it_anew(
-    server: FileServer, tmp_path: Path, ignorant: Behaviour
+    server: FileServer, tmp_path: Path, ignorant: Behavior
 ) -> None:
-    server.behaviour = ignorant
+    server.behavior = ignorant
     part_of(tmp_path / A.name).write_bytes(CONTENT[:1_000_000])
     notes: list[str] = []
     fetch(server, tmp_path, notes=notes)
@@ -184,7 +184,7 @@ def test_a_part_that_cannot_be_the_beginning_is_dropped_with_words(
 @pytest.mark.parametrize("begun", [0, 2_000_000])
 def test_a_wrong_byte_gets_no_name_and_leaves_nothing(server: FileServer, tmp_path: Path, begun: int) -> None:
     wrong = CONTENT[:2_500_000] + bytes([CONTENT[2_500_000] ^ 1]) + CONTENT[2_500_001:]
-    server.behaviour = lambda handler, count: with_ranges(handler, count, wrong)
+    server.behavior = lambda handler, count: with_ranges(handler, count, wrong)
     if begun:
         part_of(tmp_path / A.name).write_bytes(CONTENT[:begun])
     with pytest.raises(WarehouseError, match=f"came with SHA-256 {hashlib.sha256(wrong).hexdigest()}, not {A.sha256}"):
@@ -213,8 +213,8 @@ def test_a_wrong_byte_gets_no_name_and_leaves_nothing(server: FileServer, tmp_pa
         (lambda handler, _: handler.send(POINTER, length=-1), "is a git-lfs pointer, not the data"),
     ],
 )
-def test_what_the_server_does_wrong_is_said(server: FileServer, tmp_path: Path, lie: Behaviour, message: str) -> None:
-    server.behaviour = lie
+def test_what_the_server_does_wrong_is_said(server: FileServer, tmp_path: Path, lie: Behavior, message: str) -> None:
+    server.behavior = lie
     with pytest.raises(WarehouseError) as raised:
         fetch(server, tmp_path)
     assert message in raised.value.message
@@ -224,7 +224,7 @@ def test_what_the_server_does_wrong_is_said(server: FileServer, tmp_path: Path, 
 
 
 def test_a_server_that_is_busy_for_a_moment_is_asked_again(server: FileServer, tmp_path: Path) -> None:
-    server.behaviour = lambda handler, count: with_ranges(handler, count) if count > 2 else handler.send(b"", 503)
+    server.behavior = lambda handler, count: with_ranges(handler, count) if count > 2 else handler.send(b"", 503)
     fetch(server, tmp_path)
     assert (tmp_path / A.name).read_bytes() == CONTENT
 
@@ -236,7 +236,7 @@ def test_a_redirect_is_followed_and_the_range_goes_with_it(server: FileServer, t
         else:
             with_ranges(handler, count)
 
-    server.behaviour = elsewhere
+    server.behavior = elsewhere
     part_of(tmp_path / A.name).write_bytes(CONTENT[:7])
     fetch(server, tmp_path)
     assert (tmp_path / A.name).read_bytes() == CONTENT
@@ -303,7 +303,7 @@ def test_two_downloads_do_not_write_into_one_file(server: FileServer, tmp_path: 
         second.wait(10)
         with_ranges(handler, count)
 
-    server.behaviour = slowly
+    server.behavior = slowly
     running = threading.Thread(target=fetch, args=(server, tmp_path))
     running.start()
     first.wait(10)

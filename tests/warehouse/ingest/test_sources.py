@@ -74,7 +74,7 @@ def test_a_file_that_is_not_there_is_named(folder: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [PRODUCTS, EXAMPLES, SOURCES])
-def test_a_git_lfs_pointer_is_recognised(folder: Path, name: str) -> None:
+def test_a_git_lfs_pointer_is_recognized(folder: Path, name: str) -> None:
     (folder / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4a73\nsize 51286808\n")
     text = complaint(folder)
     assert f"{folder / name} is a git-lfs pointer" in text

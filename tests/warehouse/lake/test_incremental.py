@@ -46,7 +46,7 @@ def contents(lake):
 def test_only_rows_that_a_change_reaches_are_looked_at(built):
     write(
         built,
-        f"UPDATE {FEATURES} SET title_chars = 0, input_hash = 'spoilt'",
+        f"UPDATE {FEATURES} SET title_chars = 0, input_hash = 'spoiled'",
         "UPDATE staging.products SET title = 'Longer mug', input_hash = 'new' WHERE key = 'us:P2'",
     )
     assert dirty(built, FEATURES) == ["us:P2"]

@@ -27,7 +27,7 @@ class Mug(dy.Schema):
 
 
 class MugWithMore(dy.Schema):
-    """One row per mug, with a weight and no colour."""
+    """One row per mug, with a weight and no color."""
 
     id = key_column("name of the mug")
     volume_ml = dy.Int64(nullable=True, metadata=about("what it holds"))

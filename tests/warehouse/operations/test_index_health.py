@@ -120,7 +120,7 @@ def indexed(tmp_path: Path) -> VectorStore:
 
 
 @pytest.mark.parametrize("exact_rows", [10_000, 200])
-def test_a_good_index_finds_the_neighbours(indexed: VectorStore, exact_rows: int) -> None:
+def test_a_good_index_finds_the_neighbors(indexed: VectorStore, exact_rows: int) -> None:
     found = index_recall(indexed, TABLE, seed=1, queries=16, exact_rows=exact_rows)
     assert found.relevant > 16 * 10 * min(1, exact_rows / 600) * 0.5
     assert found.share is not None

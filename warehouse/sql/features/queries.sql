@@ -13,7 +13,7 @@ words as (
         end as words
     from queries
 ),
-phrases as (  -- every one to four neighbouring words, written as one: brands and colours are folded so
+phrases as (  -- every one to four neighboring words, written as one: brands and colors are folded so
     select
         key,
         unnest(flatten([[array_to_string(words[first:first + more], '') for more in range(4)] for first in range(1, len(words) + 1)]))
