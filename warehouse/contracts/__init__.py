@@ -1,11 +1,11 @@
-"""The contracts: what every table promises, declared once. Checks, quarantine, column schemas and DDL derive from them."""
+"""The contracts: the columns and rules of every table, declared once. Checks, quarantine and DDL are derived from them."""
 
 import sys
 from typing import Any, cast
 
 _MODULES = cast(dict[str, Any], sys.modules)
 
-# Where dataframely finds SQLAlchemy, it imports it and two of its dialects, for databases that no contract is written for.
+# If SQLAlchemy is installed, dataframely imports it and two of its dialects, which no contract uses.
 if not {"sqlalchemy", "dataframely"} & _MODULES.keys():
     _MODULES["sqlalchemy"] = None
     try:
