@@ -45,11 +45,11 @@ HOME = "my-home"
 
 def steps(page: Path) -> list[tuple[str, str]]:
     """Return what a page has run, in order: (sh or python, code)."""
-    found: list[tuple[str, str]] = []
+    steps_found: list[tuple[str, str]] = []
     for kind, code in BLOCK.findall(page.read_text(encoding="utf-8")):
         is_one = kind == "python" or ASSIGNS.search(code)
-        found += [(kind, part) for part in ([code] if is_one else COMMAND.findall(code))]
-    return found
+        steps_found += [(kind, part) for part in ([code] if is_one else COMMAND.findall(code))]
+    return steps_found
 
 
 def is_run(code: str) -> bool:
@@ -188,8 +188,8 @@ def test_the_readme_has_every_command() -> None:
 
     group: Any = typer.main.get_command(app)
     inner = {f"{name} {below}" for name, each in group.commands.items() for below in getattr(each, "commands", {})}
-    told = re.findall(r"^\| `stockroom ([a-z ]+)` \|", README.read_text(encoding="utf-8"), re.MULTILINE)
-    assert sorted(told) == sorted({*group.commands} | inner)
+    listed = re.findall(r"^\| `stockroom ([a-z ]+)` \|", README.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted({*group.commands} | inner)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -132,8 +132,8 @@ def _check_result(run_context: RunContext, name: str, findings: _TableFindings) 
     if name == "the_index_finds_what_exact_search_finds":
         wrong = recall.is_surely_below(settings.min_recall)
         return (
-            f"it found {recall.found} of {recall.relevant}" if wrong else None,
-            {"recall_at_10": recall.share, "found": recall.found, "relevant": recall.relevant},
+            f"it found {recall.hits} of {recall.relevant}" if wrong else None,
+            {"recall_at_10": recall.share, "found": recall.hits, "relevant": recall.relevant},
         )
     keys, fault = {
         "no_vector_of_a_deleted_product": (

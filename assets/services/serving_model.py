@@ -114,7 +114,7 @@ class ServingModel:
         """Return the features of queries (key, locale, query) as a search computes them, with the model's own vocabulary."""
         features = QueryFeatures(self.vocabulary)(queries)
         with self.run_context.home.lake.reading(snapshot) as connection:
-            return point_in_time.add_asked_features(connection, features, queries["key"].to_list())
+            return point_in_time.add_search_features(connection, features, queries["key"].to_list())
 
     @cached_property
     def vocabulary(self) -> pl.DataFrame:

@@ -164,8 +164,8 @@ def _known_columns(judgements: Judgements, queries: Rows, candidates: Rows) -> t
     is_known = judgements.label[judged] != IRRELEVANT
     products = judgements.product_row[candidates]
     order = np.argsort(products, kind="stable")
-    known = judgements.product_row[judgements.product[judged[is_known]]]
-    first, last = (np.searchsorted(products[order], known, side) for side in ("left", "right"))
+    relevant = judgements.product_row[judgements.product[judged[is_known]]]
+    first, last = (np.searchsorted(products[order], relevant, side) for side in ("left", "right"))
     place, column = _expand(first, last)
     return row[is_known][place], order[column]
 

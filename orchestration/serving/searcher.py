@@ -124,7 +124,7 @@ class Searcher:
             if context is not None:
                 point_in_time.check_context(connection, context)
             key = point_in_time.known_query(connection, text, locale)
-            return point_in_time.add_asked_features(connection, features, [key], context, at)
+            return point_in_time.add_search_features(connection, features, [key], context, at)
 
     def _open_encoder(self, release: Release) -> Encoder:
         """Return the release's encoder: the open one, else the exported one, else the one that the settings name."""

@@ -124,17 +124,19 @@ def our_joins(home: Home, folder: Path, events: int, entities: int) -> tuple[lis
     with home.lake.reading() as connection:
         for _ in range(ROUNDS):
             started = time.perf_counter()
-            found = point_in_time.look_up(connection, PRICES, points.select("entity_key", "as_of"))
+            values = point_in_time.look_up(connection, PRICES, points.select("entity_key", "as_of"))
             seconds.append(time.perf_counter() - started)
-    return seconds, points.select("place").hstack(found.rename(lambda name: name.split(".")[1]))
+    return seconds, points.select("place").hstack(values.rename(lambda name: name.split(".")[1]))
 
 
-def our_lookups(home: Home, asked: dict[str, list[list[str]]]) -> tuple[dict[str, list[float]], dict[str, object]]:
+def our_lookups(
+    home: Home, keys_by_name: dict[str, list[list[str]]]
+) -> tuple[dict[str, list[float]], dict[str, object]]:
     """Return the milliseconds of each lookup, and what each key was answered with."""
     lookup = Lookup(home)
     milliseconds: dict[str, list[float]] = {}
     answers: dict[str, object] = {}
-    for name, batches in asked.items():
+    for name, batches in keys_by_name.items():
         milliseconds[name] = []
         for keys in batches:
             started = time.perf_counter()
@@ -184,14 +186,14 @@ def main() -> None:
         keys = export(home, folder / "products.parquet")
         random.Random(0).shuffle(keys)
         single, batches = keys[: WARM + SINGLE], keys[WARM + SINGLE :]
-        asked = {
+        keys_by_name = {
             "warm": [[key] for key in single[:WARM]],
             "one": [[key] for key in single[WARM:]],
             "hundred": [batches[100 * place :][:100] for place in range(min(BATCHES, len(batches) // 100))],
         }
-        (folder / "keys.json").write_text(json.dumps(asked))
+        (folder / "keys.json").write_text(json.dumps(keys_by_name))
         joins, joined = our_joins(home, folder, options.events, options.entities)
-        lookups, answers = our_lookups(home, asked)
+        lookups, answers = our_lookups(home, keys_by_name)
         ours = summarize(joins, lookups) | {"online_write_s": round(written, 1)}
         theirs = feast(options.feast, folder, joined, answers) if options.feast else None
     if theirs is None:

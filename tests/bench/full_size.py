@@ -167,18 +167,18 @@ def step(options: argparse.Namespace) -> None:
 
 def run(name: str, home: Path, raw: Path, *more: object) -> dict[str, Any]:
     """Run a step in a process of its own, and say how it went."""
-    told = in_own_process(__file__, "--step", name, "--home", home, "--raw", raw, *more)
+    report = in_own_process(__file__, "--step", name, "--home", home, "--raw", raw, *more)
     print(
-        f"{' '.join(map(str, (name, *more)))}: {told['seconds']:.1f} s, {told['processor_s']:.1f} s of processors, "
-        f"{told['peak_mb']:,} MB",
+        f"{' '.join(map(str, (name, *more)))}: {report['seconds']:.1f} s, {report['processor_s']:.1f} s of processors, "
+        f"{report['peak_mb']:,} MB",
         flush=True,
     )
-    return told
+    return report
 
 
-def whole(told: dict[str, Any]) -> float:
+def whole(report: dict[str, Any]) -> float:
     """Return the seconds of a run of the assets, including the creation of its checkpoint."""
-    return float(told["steps"]["run"] + told["steps"]["checkpoint"])
+    return float(report["steps"]["run"] + report["steps"]["checkpoint"])
 
 
 def middle(rounds: list[dict[str, Any]], what: Callable[[dict[str, Any]], float]) -> float:
@@ -202,22 +202,22 @@ def measure(products: int, rounds: int, raw: Path, folder: Path, bench: Bench) -
         first.append(run("build", home, raw))
     for stage, tables in STAGES.items():
         copied = sum(run("table", home, raw, "--table", table)["seconds"] for table in tables or (stage,))
-        spent = middle(first, lambda told, stage=stage: told["steps"][stage])  # type: ignore[misc]
+        spent = middle(first, lambda report, stage=stage: report["steps"][stage])  # type: ignore[misc]
         bench.add(stage, spent, "s", beside="DuckDB copies what it writes", reference=copied)
     bench.add(
         "raw to training pairs",
-        middle(first, lambda told: told["steps"]["run"]),
+        middle(first, lambda report: report["steps"]["run"]),
         "s",
         beside="DuckDB copies the raw files",
-        reference=middle(copies, lambda told: told["seconds"]),
+        reference=middle(copies, lambda report: report["seconds"]),
         at_most=MOST_TIMES_A_COPY,
     )
     bench.add(  # whatever else the machine does meanwhile
         "raw to training pairs: processor time",
-        middle(first, lambda told: told["processor_s"]),
+        middle(first, lambda report: report["processor_s"]),
         "s",
         beside="DuckDB copies the raw files",
-        reference=middle(copies, lambda told: told["processor_s"]),
+        reference=middle(copies, lambda report: report["processor_s"]),
     )
     bench.add("raw to training pairs: peak memory", max(map(_peak, first)), "MB", at_most=MOST_MEMORY_MB)
     again = []
@@ -235,25 +235,25 @@ def measure(products: int, rounds: int, raw: Path, folder: Path, bench: Bench) -
     )
     bench.add(
         "another snapshot: processor time",
-        middle(again, lambda told: told["processor_s"]),
+        middle(again, lambda report: report["processor_s"]),
         "s",
         beside="the first",
-        reference=middle(first, lambda told: told["processor_s"]),
+        reference=middle(first, lambda report: report["processor_s"]),
     )
     bench.add("another snapshot: peak memory", max(map(_peak, again)), "MB", at_most=MOST_MEMORY_MB)
     bench.facts |= {
         "products": products,
         "raw_bytes": {path.name: path.stat().st_size for path in sorted(raw.iterdir())},
         "seconds_of_steps": {
-            "first": [told["steps"] for told in first],
-            "another": [told["steps"] for told in again],
+            "first": [report["steps"] for report in first],
+            "another": [report["steps"] for report in again],
         },
     }
     shutil.rmtree(home)
 
 
-def _peak(told: dict[str, Any]) -> int:
-    return int(told["peak_mb"])
+def _peak(report: dict[str, Any]) -> int:
+    return int(report["peak_mb"])
 
 
 def beside_pandas(python: str, products: int, folder: Path, bench: Bench) -> list[Figure]:

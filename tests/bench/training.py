@@ -185,8 +185,8 @@ def reference(python: str, threads: int) -> dict[str, object]:
     """Return the figures of a sentence-transformers trainer on the same encoder, from an environment of its own."""
     folder = model_folder(EncoderSettings())
     script = Path(__file__).parent / "reference" / "trainer.py"
-    told = subprocess.run([python, script, folder, str(threads)], check=True, capture_output=True, text=True).stdout
-    measured = json.loads(told.splitlines()[-1])
+    output = subprocess.run([python, script, folder, str(threads)], check=True, capture_output=True, text=True).stdout
+    measured = json.loads(output.splitlines()[-1])
     return {name: _rates(one["pairs"], one["wall"], one["cpu"]) for name, one in measured.items()}
 
 

@@ -123,7 +123,7 @@ class Chain:
         self.model = ServingModel(self.run_context, built.report["model"])
 
     def bring_in(self, folder=None, deltas=()):
-        lake, known = self.home.lake, checkpoints.points(self.home.lake) if self.home.lake.exists else []
+        lake, checkpoints_before = self.home.lake, checkpoints.points(self.home.lake) if self.home.lake.exists else []
         if folder:
             files = input_files(folder, NOW)
             archive_files(self.home, files)
@@ -136,20 +136,20 @@ class Chain:
         prune_archive(self.home)
         self.derive(lake)
         keys = None
-        if known:
+        if checkpoints_before:
             with lake.reading() as connection:
-                keys = offline_store.changed_keys(connection, "product", known[-1].snapshot)
-            self.agrees_with_a_comparison(known[-1].snapshot)
+                keys = offline_store.changed_keys(connection, "product", checkpoints_before[-1].snapshot)
+            self.agrees_with_a_comparison(checkpoints_before[-1].snapshot)
         self.embed(keys)
         self.end()
 
     def agrees_with_a_comparison(self, before):
         """Hold what the change feed counts against a comparison of whole tables."""
-        lake, told = self.home.lake, table_diff.written(self.home.lake, before)
+        lake, changes = self.home.lake, table_diff.written(self.home.lake, before)
         newest = lake.snapshot()
         for table in (*RAW_TABLES, *DERIVED_TABLES):
-            found = table_diff.difference(lake, table, before, newest)
-            assert told.get(table, (0, 0, 0)) == (found.added, found.changed, found.removed), table
+            difference = table_diff.difference(lake, table, before, newest)
+            assert changes.get(table, (0, 0, 0)) == (difference.added, difference.changed, difference.removed), table
 
     def end(self):
         """End a run."""
@@ -171,12 +171,12 @@ class Chain:
 
     def tables(self):
         """Return every row of every table, but for the snapshot that brought a delta in: batches share one."""
-        found = {}
+        content = {}
         with self.home.lake.reading() as connection:
             for table in (*RAW_TABLES, *DERIVED_TABLES):
                 without = " EXCLUDE (snapshot)" if table == "raw.deltas" else ""
-                found[table] = connection.sql(f"SELECT *{without} FROM {table} ORDER BY ALL").fetchall()
-        return found
+                content[table] = connection.sql(f"SELECT *{without} FROM {table} ORDER BY ALL").fetchall()
+        return content
 
     def vectors(self):
         """Return every row of the vector table, the vectors to the bit."""

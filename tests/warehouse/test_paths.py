@@ -92,8 +92,8 @@ def test_a_file_is_read_and_not_those_that_its_name_would_be_a_pattern_for(tmp_p
         (tmp_path / each).mkdir()
         (tmp_path / each / f"{each}.jsonl").write_text(json.dumps(_delta(key)), encoding="utf-8")
         pl.DataFrame([_delta(key)]).write_parquet(tmp_path / each / f"{each}.parquet")
-    found = [*check_deltas([tmp_path / name / f"{name}.jsonl", tmp_path / name / f"{name}.parquet"])]
-    assert [_keys_of(delta) for delta in found] == [["right"], ["right"]]
+    deltas = [*check_deltas([tmp_path / name / f"{name}.jsonl", tmp_path / name / f"{name}.parquet"])]
+    assert [_keys_of(delta) for delta in deltas] == [["right"], ["right"]]
 
 
 def test_a_broken_file_is_refused_under_its_own_name(tmp_path):

@@ -140,9 +140,9 @@ def _apply_file(
     with lake.scratch() as store:
         changes, refused, violations = _read(store, file, lake.settings.batch_rows)
         tables.ensure(connection, contract)
-        known = late_events.known(connection, table, changes.select("key").unique())
-        resolved = late_events.resolve(changes, known, late_events.watermark(connection, table))
-        last = resolved.filter("is_last").join(known.select("key", "present"), on="key")
+        key_states = late_events.key_states(connection, table, changes.select("key").unique())
+        resolved = late_events.resolve(changes, key_states, late_events.watermark(connection, table))
+        last = resolved.filter("is_last").join(key_states.select("key", "present"), on="key")
         is_present, is_upsert = pl.col("present").is_not_null(), pl.col("op") == "upsert"
         change = Plan(
             insert=last.filter(is_upsert & ~is_present).select("key"),
@@ -151,7 +151,7 @@ def _apply_file(
         )
         rows = last.filter(is_upsert).join(change.upsert, on="key", how="semi").select("row")
         losses.follow(table, change)
-        current = known.drop_nulls("present").select("key", pl.col("present").alias(INPUT_HASH))
+        current = key_states.drop_nulls("present").select("key", pl.col("present").alias(INPUT_HASH))
         upserts = _upserts(store, rows, lake.settings.batch_rows)
         row_counts = tables.write(connection, contract, change, current, upserts)
     late_events.record(connection, table, last, sequence_number)

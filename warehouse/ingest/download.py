@@ -97,7 +97,7 @@ class Download:
                 begun = _Part(opened, on_note)
                 if begun.size > file.size_bytes or (begun.size == file.size_bytes and begun.sha256 != file.sha256):
                     begun.empty(f"{part} did not hold the file's beginning: it is fetched anew")
-                came = self._complete(begun, file, on_progress)
+                fetched_bytes = self._complete(begun, file, on_progress)
                 if begun.sha256 != file.sha256:
                     part.unlink()
                     raise WarehouseError(
@@ -113,12 +113,12 @@ class Download:
                 f"{part} cannot be written: {reason}; {part_bytes:,} of {file.size_bytes:,} bytes are kept",
                 "correct that, then run the same command again: it goes on from there",
             ) from error
-        return Fetched(file.name, file.size_bytes, file.sha256, "resumed" if begun.reused else "fetched", came)
+        return Fetched(file.name, file.size_bytes, file.sha256, "resumed" if begun.reused else "fetched", fetched_bytes)
 
     def _complete(self, part: "_Part", file: RemoteFile, on_progress: OnProgress) -> int:
         """Fetch the missing bytes of a partial file, and return their number."""
         on_progress(file, part.size)
-        came, furthest, failures = 0, part.size, 0
+        fetched_bytes, furthest, failures = 0, part.size, 0
         while part.size < file.size_bytes:
             reason = "it sent less than the file"
             try:
@@ -133,7 +133,7 @@ class Download:
                                 "give the address of the data set itself: --url BASE",
                             )
                         part.write(chunk)
-                        came += len(chunk)
+                        fetched_bytes += len(chunk)
                         on_progress(file, part.size)
             except BrokenOffError as error:
                 reason = str(error)
@@ -149,7 +149,7 @@ class Download:
                     "run the same command again later: it goes on from there",
                 )
             time.sleep(self.wait_s * 2**failures)
-        return came
+        return fetched_bytes
 
 
 class _Part:

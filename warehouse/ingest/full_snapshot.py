@@ -147,15 +147,15 @@ def require_raw(lake: Lake) -> None:
         raise WarehouseError(f"no raw data in {lake.root.parent}", "bring some in with: stockroom build --raw DIR")
 
 
-def _is_known(known: tuple[str, int] | None, file: InputFile, has_deltas: bool) -> bool:
+def _is_known(last_file: tuple[str, int] | None, file: InputFile, has_deltas: bool) -> bool:
     """Tell whether a file equals the last ingested one of its table.
 
     If deltas were ingested since, only the bytes are compared: ingesting the file again under a new contract would undo the
     deltas.
     """
-    if known is None:
+    if last_file is None:
         return False
-    return known[0] == file.input_hash or (has_deltas and known[0].split(":")[0] == file.sha256)
+    return last_file[0] == file.input_hash or (has_deltas and last_file[0].split(":")[0] == file.sha256)
 
 
 def _known_files(lake: Lake) -> dict[str, tuple[str, int]] | None:
@@ -196,10 +196,10 @@ def _prepare(reader: duckdb.DuckDBPyConnection, file: InputFile, batch_rows: int
     is_plain = pl.col("is_good") & ~pl.col("key").is_duplicated()
     chosen, refused = file_rows.first_good(file_rows.rows.filter(~is_plain))
     desired = pl.concat([file_rows.rows.filter(is_plain).select("row", "key", INPUT_HASH), chosen])
-    untouched = present.select("key").join(
+    unchanged_keys = present.select("key").join(
         pl.concat([file_rows.rows.select("key"), file_rows.gone]), on="key", how="anti"
     )
-    return _Prepared(file_rows, desired, refused, pl.concat([untouched, desired.select("key")]))
+    return _Prepared(file_rows, desired, refused, pl.concat([unchanged_keys, desired.select("key")]))
 
 
 def _loss(file: InputFile, present: pl.DataFrame, prepared: _Prepared) -> Loss:
@@ -212,10 +212,10 @@ def _load_file(lake: Lake, connection: duckdb.DuckDBPyConnection, file: InputFil
     """Reconcile a raw table with its prepared file."""
     contract, file_rows, desired = file.source_spec.contract, prepared.read, prepared.desired
     tables.ensure(connection, contract)
-    connection.register("in_question", pl.concat([file_rows.rows.select("key"), file_rows.gone]))
-    current = tables.hashes(connection, contract, "key IN (FROM in_question)")
+    connection.register("keys_to_compare", pl.concat([file_rows.rows.select("key"), file_rows.gone]))
+    current = tables.hashes(connection, contract, "key IN (FROM keys_to_compare)")
     change = plan(desired, current)
-    connection.unregister("in_question")
+    connection.unregister("keys_to_compare")
     as_of = late_events.clear(connection, contract.table)
     new_rows = desired.join(change.upsert, on="key", how="semi")
     tables.delete_rows(connection, contract, change.stale, current)

@@ -50,7 +50,7 @@ def last_sequence_number(connection: duckdb.DuckDBPyConnection) -> int:
     return scalar(connection, f"SELECT coalesce(max(sequence_number), 0) FROM {DELTAS.table}")
 
 
-def resolve(changes: pl.DataFrame, known: pl.DataFrame, watermark: datetime | None) -> pl.DataFrame:
+def resolve(changes: pl.DataFrame, states: pl.DataFrame, watermark: datetime | None) -> pl.DataFrame:
     """Resolve the changes (row, key, op, event_time) of one file: which of them count.
 
     A change is late, and does not count, if its event_time is before the newest known one of its key, before the watermark,
@@ -62,7 +62,7 @@ def resolve(changes: pl.DataFrame, known: pl.DataFrame, watermark: datetime | No
     """
     time = pl.col("event_time")
     ordered = changes.sort("row").join(
-        known.select("key", before="event_time"), on="key", how="left", maintain_order="left"
+        states.select("key", before="event_time"), on="key", how="left", maintain_order="left"
     )
     ordered = ordered.with_columns(
         reached=pl.max_horizontal(
@@ -82,7 +82,7 @@ def time_type() -> pl.Datetime:
     return pl.Datetime("us", "UTC")
 
 
-def known(connection: duckdb.DuckDBPyConnection, table: str, keys: pl.DataFrame) -> pl.DataFrame:
+def key_states(connection: duckdb.DuckDBPyConnection, table: str, keys: pl.DataFrame) -> pl.DataFrame:
     """Return the state of some keys: (key, event_time, present); `present` is the input hash of the existing row."""
     connection.register("lookup_keys", keys)
     states = connection.execute(

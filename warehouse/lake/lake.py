@@ -24,7 +24,7 @@ from warehouse.sqlite_copy import sqlite_copy
 _EXTENSIONS = ("sqlite_scanner", "ducklake")
 _MAX_SNAPSHOT = 2**63 - 1
 _POLL_S = 0.05
-_TELL_AFTER_S = 1.0
+_LOG_AFTER_S = 1.0
 _NAME_CHARS = 60
 _LOG = logging.getLogger("stockroom")
 _BUSY_S = 60.0
@@ -268,7 +268,7 @@ def exclusive_lock(path: Path, timeout_s: float) -> Iterator[None]:
                         f"{path} is held by another process for more than {timeout_s:g} s: {_holder(file)}",
                         "wait for its run to end",
                     ) from None
-                if waited > _TELL_AFTER_S and not was_logged:
+                if waited > _LOG_AFTER_S and not was_logged:
                     was_logged = True
                     _LOG.warning("waiting for %s, which holds %s; at most %s s", _holder(file), path, f"{timeout_s:g}")
                 time.sleep(_POLL_S)

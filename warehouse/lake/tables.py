@@ -17,7 +17,7 @@ HASHES = {"key": pl.String, INPUT_HASH: pl.String}
 """Schema of a frame that maps row keys to input hashes."""
 
 
-_KEPT = ("raw", "quarantine", "evaluation", "monitoring", "registry.snapshots", "registry.changes")
+_PERMANENT = ("raw", "quarantine", "evaluation", "monitoring", "registry.snapshots", "registry.changes")
 """Schemas and tables that are not derived: raw input, quarantine, measurements and history."""
 
 
@@ -103,7 +103,7 @@ def _rename_columns(
 
 def is_derived(table: str) -> bool:
     """Tell whether a table can be rebuilt from other tables or local files; raw input and measurements cannot."""
-    return table.split(".")[0] not in _KEPT and table not in _KEPT
+    return table.split(".")[0] not in _PERMANENT and table not in _PERMANENT
 
 
 def _convert(connection: duckdb.DuckDBPyConnection, contract: Contract, types: Mapping[str, str]) -> None:

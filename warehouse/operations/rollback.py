@@ -18,7 +18,7 @@ from warehouse.history import checkpoints
 from warehouse.home import Home
 from warehouse.serving.release_log import Publication, Release
 
-_SEEN = ("staging", "training", "fitted", "features", "timeseries")
+_SERVED_SCHEMAS = ("staging", "training", "fitted", "features", "timeseries")
 """The schemas that searches, lookups and models are derived from."""
 
 
@@ -90,7 +90,7 @@ def hold_reason(home: Home, model_id: str) -> str | None:
         return None
     points = [point.snapshot for point in checkpoints.points(home.lake) if point.ended_at <= live.published_at]
     changed_tables = checkpoints.changed_tables(home.lake, points[-1] if points else 0)
-    if any(table.split(".")[0] in _SEEN or table == "registry.feature_views" for table in changed_tables):
+    if any(table.split(".")[0] in _SERVED_SCHEMAS or table == "registry.feature_views" for table in changed_tables):
         return None
     return (
         f"release {live.release} stays: it went back from release {previous.release} ({live.note}), and catalog, judgements "

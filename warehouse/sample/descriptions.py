@@ -20,9 +20,9 @@ MEDIAN_CHARS = {"product_description": (750, 1_000, 200), "product_bullet_point"
 _SPREAD = (0.8, 0.8, 1.1)
 _MOST_CHARS = 2_000
 _SENTENCE_CHARS = (72, 72, 27)
-_TOLD_SHARE = 0.35
+_NUMBER_SHARE = 0.35
 """Part of the sentences that end in a number."""
-_PARTED_SHARE = {"product_description": 0.35, "product_bullet_point": 0.2}
+_BREAK_SHARE = {"product_description": 0.35, "product_bullet_point": 0.2}
 """Part of the sentences that a line break, or what stands for one, comes before."""
 
 _QUALITIES = {
@@ -115,14 +115,14 @@ def _texts(column: str, locale: str, sentences: Ints, rng: np.random.Generator) 
             "time": drawn(_list(_TIMES[locale])),
             "unit": drawn(_list(_UNITS[locale])),
             "number": rng.integers(2, 999, size=total),
-            "is_told": rng.random(total) < _TOLD_SHARE,
-            "is_parted": rng.random(total) < _PARTED_SHARE[column],
+            "has_number": rng.random(total) < _NUMBER_SHARE,
+            "has_break": rng.random(total) < _BREAK_SHARE[column],
             "break": pl.Series(_BREAKS[column]).gather(rng.integers(len(_BREAKS[column]), size=len(sentences))[text]),
             "text": text,
         }
     )
-    quantity = pl.when("is_told").then(pl.concat_str(pl.lit(_BEFORE_NUMBER[locale]), "number", pl.lit(" "), "unit"))
-    lead = pl.when("is_parted").then("break").otherwise(pl.lit(" "))
+    quantity = pl.when("has_number").then(pl.concat_str(pl.lit(_BEFORE_NUMBER[locale]), "number", pl.lit(" "), "unit"))
+    lead = pl.when("has_break").then("break").otherwise(pl.lit(" "))
     sentence = pl.concat_str(lead, *_sentence(locale), quantity.fill_null(""), pl.lit(_STOPS[locale]))
     texts = (
         words.select("text", sentence=sentence).group_by("text", maintain_order=True).agg(pl.col("sentence").str.join())

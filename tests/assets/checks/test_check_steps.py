@@ -64,8 +64,8 @@ def test_the_contract_check_counts_rows_under_one_key(spoiled):
     }
     results = blocking_results(run_context, [CONTRACTS[table] for table in expected], [])
     for result, broken in zip(results, expected.values(), strict=True):
-        found = {rule: fact.value["rows"] for rule, fact in result.metadata.items() if rule != "rules"}
-        assert (result.passed, found) == (not broken, broken)
+        broken_rows = {rule: fact.value["rows"] for rule, fact in result.metadata.items() if rule != "rules"}
+        assert (result.passed, broken_rows) == (not broken, broken)
 
 
 def test_a_train_query_that_stands_in_test_is_found_whatever_its_case(spoiled):

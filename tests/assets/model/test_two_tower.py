@@ -95,7 +95,7 @@ def test_the_stored_log_is_that_of_the_model(run_context, built):
 
 
 @pytest.mark.parametrize(
-    ("notes", "told"), [([], {}), (["a", "b"], {"warning": "the new model learned nothing: a; b"})]
+    ("notes", "facts"), [([], {}), (["a", "b"], {"warning": "the new model learned nothing: a; b"})]
 )
-def test_a_model_that_learnt_nothing_is_a_warning_of_the_build(notes, told):
-    assert failed_training_warning(notes) == told
+def test_a_model_that_learnt_nothing_is_a_warning_of_the_build(notes, facts):
+    assert failed_training_warning(notes) == facts

@@ -8,7 +8,7 @@ from assets.reporting.pictures import picture_metadata
 
 def test_a_picture_stays_until_what_it_shows_changes():
     made = []
-    shown = {"bound": 0.1, "rows": pl.DataFrame({"a": [1, 2]})}
+    inputs = {"bound": 0.1, "rows": pl.DataFrame({"a": [1, 2]})}
 
     @dg.asset(key=["features", "products"])
     def products(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
@@ -17,7 +17,7 @@ def test_a_picture_stays_until_what_it_shows_changes():
             return [dg.MarkdownMetadataValue(made[-1])]
 
         return dg.MaterializeResult(
-            metadata=picture_metadata(context, "features.products", ["plot"], list(shown.values()), draw)
+            metadata=picture_metadata(context, "features.products", ["plot"], list(inputs.values()), draw)
         )
 
     def plot():
@@ -26,7 +26,7 @@ def test_a_picture_stays_until_what_it_shows_changes():
 
     with dg.DagsterInstance.ephemeral() as instance:
         assert [plot(), plot()] == ["picture 1"] * 2
-        shown["rows"] = pl.DataFrame({"a": [1, 3]})
+        inputs["rows"] = pl.DataFrame({"a": [1, 3]})
         assert [plot(), plot()] == ["picture 2"] * 2
-        shown["bound"] = 0.2
+        inputs["bound"] = 0.2
         assert plot() == "picture 3"

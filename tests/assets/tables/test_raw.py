@@ -65,13 +65,13 @@ def run(home: Home, raw: Path | None) -> dict[str, str]:
     run_context = RunContext(home, raw=raw)
     with written_down(run_context):
         done = dg.materialize(chosen, resources={"run_context": run_context})
-    told = {
+    facts = {
         ".".join(event.asset_key.path): event.materialization.tags["dagster/data_version"]
         for event in done.get_asset_materialization_events()
         if event.asset_key is not None
     }
     checkpoints.create(home.lake, done.run_id, NOON)
-    return told
+    return facts
 
 
 def spoil(home: Home, key: str) -> None:

@@ -110,10 +110,12 @@ def test_no_texts_give_no_vectors(encoder):
 
 
 def test_progress_counts_texts_up_to_all_of_them_copies_too(encoder):
-    seen: list[int] = []
-    encoder.encode(["lamp", "desk", "lamp", "a much longer text about lamps and desks"] * 2, on_progress=seen.append)
-    assert seen == sorted(seen)
-    assert seen[-1] == 8
+    progress: list[int] = []
+    encoder.encode(
+        ["lamp", "desk", "lamp", "a much longer text about lamps and desks"] * 2, on_progress=progress.append
+    )
+    assert progress == sorted(progress)
+    assert progress[-1] == 8
 
 
 def test_an_error_in_progress_leaves_the_encoder_usable(encoder, vectors):

@@ -60,8 +60,8 @@ def test_every_group_has_the_means_of_its_own_queries():
         ("all", "brand", "unseen"): (0.5, 1),
         ("es", "brand", "seen"): (1.0, 1),
     }
-    found = set(metrics.select("locale", "slice", "part").iter_rows())
-    assert found == set(expected)  # es has no unseen brand: no row says 0 of it
+    groups = set(metrics.select("locale", "slice", "part").iter_rows())
+    assert groups == set(expected)  # es has no unseen brand: no row says 0 of it
     for place, (mean, queries) in expected.items():
         one = value(metrics, *place, "model")
         assert (one["value"], one["queries"], one["low"]) == (pytest.approx(mean), queries, None)

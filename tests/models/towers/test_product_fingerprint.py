@@ -73,8 +73,8 @@ def test_whatever_changes_a_vector_changes_the_side(side, mode):
         model(mode, alpha=0.25),
         model(mode, rows=FEATURES.with_columns(words=pl.Series([1, 2, 9]))),
     ):
-        found, made = side(other)
-        assert found.fingerprint != own.fingerprint
+        changed_side, made = side(other)
+        assert changed_side.fingerprint != own.fingerprint
         assert (made != vectors).any()
 
 

@@ -30,7 +30,7 @@ def rotated(seed=0, keep=None):
     split = np.where(np.arange(QUERIES) % 4 == 0, "validation", "train")
     pair = np.concatenate([np.arange(QUERIES), np.arange(QUERIES)])
     label = np.repeat(np.array([EXACT, IRRELEVANT], dtype=np.int8), QUERIES)
-    kept = np.ones(len(pair), dtype=bool) if keep is None else keep(split[pair], label)
+    is_used = np.ones(len(pair), dtype=bool) if keep is None else keep(split[pair], label)
     return TrainingData(
         query_vectors=queries,
         product_vectors=products,
@@ -38,10 +38,10 @@ def rotated(seed=0, keep=None):
         product_features=pl.DataFrame({"kind": ["x", None] * (PRODUCTS // 2)}),
         query_locale=np.array(["us"] * QUERIES),
         product_locale=np.array(["us"] * PRODUCTS),
-        query_index=pair[kept],
-        product_index=np.concatenate([product, (product + 1) % PRODUCTS])[kept],
-        label=label[kept],
-        split=split[pair][kept],
+        query_index=pair[is_used],
+        product_index=np.concatenate([product, (product + 1) % PRODUCTS])[is_used],
+        label=label[is_used],
+        split=split[pair][is_used],
     )
 
 

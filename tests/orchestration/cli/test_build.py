@@ -141,9 +141,9 @@ def test_files_that_take_most_of_the_catalog_away_leave_a_home_as_it_was(stockro
 
     assert answer.status == 1
     assert _is_one_line(answer.err)
-    told = "195 of the 200 rows out of raw.products" if rows else "none of the 200 rows of raw.products"
+    message = "195 of the 200 rows out of raw.products" if rows else "none of the 200 rows of raw.products"
     assert f"{folder / PRODUCTS} would " in answer.err
-    assert told in answer.err
+    assert message in answer.err
     assert ("--allow-loss" in answer.err) is bool(rows)
     assert (home.lake.snapshot(), home.releases.live(), _files(home)) == before
 

@@ -28,12 +28,12 @@ def _held(home: Home) -> bool:
 
 def test_a_run_of_deltas_takes_in_nothing_else(tmp_path, monkeypatch):
     monkeypatch.setenv("STOCKROOM_RAW", "a-folder")
-    seen = []
+    runs = []
     for deltas in ([], ["a.jsonl", "b.jsonl"]):
         config = {"home": str(tmp_path), "deltas": deltas}
         with dg.build_resources({"run_context": run_context_resource.configured(config)}) as resources:
-            seen.append((resources.run_context.raw, resources.run_context.deltas))
-    assert seen == [(Path("a-folder"), ()), (None, (Path("a.jsonl"), Path("b.jsonl")))]
+            runs.append((resources.run_context.raw, resources.run_context.deltas))
+    assert runs == [(Path("a-folder"), ()), (None, (Path("a.jsonl"), Path("b.jsonl")))]
 
 
 @pytest.mark.parametrize("flag", ["force", "allow_loss"])
@@ -84,16 +84,16 @@ def test_a_run_has_the_home_it_is_told_and_holds_its_lock(tmp_path, monkeypatch,
     @dg.op(required_resource_keys={"run_context"}, out={})
     def look(context):
         run_context = context.resources.run_context
-        seen.append((run_context.home.root, run_context.training.epochs, _held(home)))
+        contexts.append((run_context.home.root, run_context.training.epochs, _held(home)))
         run_context.progress("counting", 3)(1)
 
     @dg.job(resource_defs={"run_context": run_context_resource})
     def looking():
         look()
 
-    seen: list[tuple] = []
+    contexts: list[tuple] = []
     config = {"resources": {"run_context": {"config": {"home": str(tmp_path)}}}} if by == "configuration" else {}
     with dg.instance_for_test() as instance:
         assert looking.execute_in_process(run_config=config, instance=instance).success
-    assert seen == [(tmp_path, 5, True)]
+    assert contexts == [(tmp_path, 5, True)]
     assert not _held(home)

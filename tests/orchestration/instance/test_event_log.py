@@ -40,8 +40,8 @@ def test_a_reader_of_dagsters_own_sees_what_is_written_while_the_writer_is_open(
         assert [each.dagster_event_type for each in ui.all_logs(RUN)] == [
             each.dagster_event_type for each in instance.all_logs(RUN)
         ]
-        seen = ui.get_latest_materialization_event(products.key)
-        assert seen.asset_materialization.metadata["rows"].value == 3
+        event = ui.get_latest_materialization_event(products.key)
+        assert event.asset_materialization.metadata["rows"].value == 3
         assert ui.get_run_by_id(RUN).is_success
         checked = ui.event_log_storage.get_latest_asset_check_execution_by_key([contract.check_key])
         assert checked[contract.check_key].status.value == "SUCCEEDED"

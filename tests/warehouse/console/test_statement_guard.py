@@ -245,7 +245,7 @@ def test_every_function_that_sounds_of_more_than_computing_has_been_reviewed() -
         *("json_serialize_sql", "json_deserialize_sql"),  # they parse, and do not bind
         "pg_conf_load_time",
     }
-    found = (
+    functions = (
         connect(memory_gb=1)
         .sql(
             "SELECT DISTINCT function_name FROM duckdb_functions() "
@@ -253,5 +253,5 @@ def test_every_function_that_sounds_of_more_than_computing_has_been_reviewed() -
         )
         .fetchall()
     )
-    assert {name for (name,) in found} - harmless == REFUSED_FUNCTIONS
-    assert not TABLE_FUNCTIONS & {name for (name,) in found}
+    assert {name for (name,) in functions} - harmless == REFUSED_FUNCTIONS
+    assert not TABLE_FUNCTIONS & {name for (name,) in functions}

@@ -130,9 +130,9 @@ def test_what_happens_after_the_last_point_changes_nothing(lake, history, price)
     late = [(entity, after, price) for entity in ("us:A", "us:B", "jp:A")]
     frame = pl.DataFrame(points, schema={"entity_key": pl.String, "as_of": TIME}, orient="row")
     answers = []
-    for known in ([event for event in events if event[1] < after], [e for e in events if e[1] < after] + late):
+    for earlier_events in ([event for event in events if event[1] < after], [e for e in events if e[1] < after] + late):
         with undone(lake):
-            fill(lake, table, known)
+            fill(lake, table, earlier_events)
             answers.append(point_in_time.look_up(lake, table, frame))
     assert answers[0].equals(answers[1])
 
@@ -213,8 +213,8 @@ def test_pairs_see_the_features_of_their_query_and_of_their_context(lake) -> Non
     resolve(lake, [("p1", "us:A", "young", START), ("p2", "us:A", None, START)])
     register(lake, visits, groups)
     point_in_time.match_pairs(lake)
-    seen = point_in_time.add_training_features(lake, pl.DataFrame({"key": ["p1", "p2"]}))
-    assert seen.rows() == [("p1", 2.0, 1.0), ("p2", None, None)]
+    features = point_in_time.add_training_features(lake, pl.DataFrame({"key": ["p1", "p2"]}))
+    assert features.rows() == [("p1", 2.0, 1.0), ("p2", None, None)]
     assert point_in_time.pairs_with_values(lake) == {"timeseries.groups": 1, "timeseries.visits": 1}
 
 
@@ -231,12 +231,12 @@ def test_a_search_looks_up_the_query_and_the_context_at_its_time(lake) -> None:
     assert point_in_time.known_query(lake, "red mug", "jp") is None
     assert point_in_time.known_query(lake, "red mug", None) is None
 
-    asked = pl.DataFrame({"query_words": [2]})
-    plain = point_in_time.add_asked_features(lake, asked, ["us:7"])
+    searches = pl.DataFrame({"query_words": [2]})
+    plain = point_in_time.add_search_features(lake, searches, ["us:7"])
     assert plain.to_dicts() == [{"query_words": 2, "groups.price": None, "visits.price": 1.0}]
-    later = point_in_time.add_asked_features(lake, asked, ["us:7"], "young", START + day)
+    later = point_in_time.add_search_features(lake, searches, ["us:7"], "young", START + day)
     assert later.to_dicts() == [{"query_words": 2, "groups.price": 2.0, "visits.price": 7.0}]
-    unknown = point_in_time.add_asked_features(lake, asked, [None], "nobody", START + day)
+    unknown = point_in_time.add_search_features(lake, searches, [None], "nobody", START + day)
     assert unknown.to_dicts() == [{"query_words": 2, "groups.price": None, "visits.price": None}]
 
 

@@ -106,9 +106,9 @@ def delta_parquet(folder: Path, table: str, row: Row) -> None:
 
 def delta_json(folder: Path, table: str, row: Row) -> None:
     """Check a delta of JSON lines that puts this row in."""
-    told = {name: json_value(value) for name, value in row.items()}
+    values = {name: json_value(value) for name, value in row.items()}
     path = folder / "delta.jsonl"
-    path.write_text(json.dumps({"op": "upsert", **told}) + "\n", encoding="utf-8")
+    path.write_text(json.dumps({"op": "upsert", **values}) + "\n", encoding="utf-8")
     check(path)
 
 

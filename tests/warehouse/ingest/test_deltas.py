@@ -296,11 +296,11 @@ def test_history_tells_of_every_file_and_the_point_that_first_had_it(
     bring_in(raw_lake, delta(delete("P1"), name="a.jsonl"))
     point = checkpoints.create(raw_lake, "run", datetime(2026, 1, 1, tzinfo=UTC))
     bring_in(raw_lake, delta(upsert(None, "x"), delete("P0"), name="b.jsonl"))
-    told = [
+    entries = [
         (row["sequence_number"], row["name"], row["deleted"], row["refused"], row["as_of"])
         for row in delta_history(home)
     ]
-    assert told == [(1, "a.jsonl", 1, 0, point), (2, "b.jsonl", 0, 1, None)]
+    assert entries == [(1, "a.jsonl", 1, 0, point), (2, "b.jsonl", 0, 1, None)]
 
 
 def fingerprint(lake: Lake, table: str) -> str:
@@ -310,13 +310,13 @@ def fingerprint(lake: Lake, table: str) -> str:
 
 def content(lake: Lake) -> dict[str, list[Any]]:
     """Return the raw tables but for the snapshots' own numbers, which batches share."""
-    found = {}
+    content_by_table = {}
     with lake.reading() as connection:
         for table in RAW:
             if tables.exists(connection, table):
                 without = "EXCLUDE (snapshot)" if table == "raw.deltas" else ""
-                found[table] = connection.sql(f"SELECT * {without} FROM {table} ORDER BY ALL").fetchall()
-    return {table: rows for table, rows in found.items() if rows}
+                content_by_table[table] = connection.sql(f"SELECT * {without} FROM {table} ORDER BY ALL").fetchall()
+    return {table: rows for table, rows in content_by_table.items() if rows}
 
 
 WORDS = st.builds(

@@ -32,8 +32,8 @@ class Handler(BaseHTTPRequestHandler):
     server: "FileServer"
 
     def do_GET(self) -> None:
-        self.server.asked.append((self.path, self.headers.get("Range")))
-        self.server.behavior(self, len(self.server.asked))
+        self.server.requests.append((self.path, self.headers.get("Range")))
+        self.server.behavior(self, len(self.server.requests))
 
     def send(self, body: bytes, status: int = 200, length: int | None = None, **headers: str) -> None:
         self.send_response(status)
@@ -45,9 +45,9 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def first(self) -> int:
-        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "bytes=0-"))
-        assert asked
-        return int(asked[1])
+        match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "bytes=0-"))
+        assert match
+        return int(match[1])
 
     def log_message(self, *_: object) -> None:
         pass
@@ -55,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
 
 class FileServer(ThreadingHTTPServer):
     behavior: Behavior
-    asked: list[tuple[str, str | None]]
+    requests: list[tuple[str, str | None]]
 
 
 def with_ranges(handler: Handler, _count: int, content: bytes = CONTENT, most: int | None = None) -> None:
@@ -63,15 +63,15 @@ def with_ranges(handler: Handler, _count: int, content: bytes = CONTENT, most: i
     content = {f"/data/{B.name}": b"few bytes"}.get(handler.path, content)
     first = handler.first()
     rest = content[first:]
-    told = {"Content_Range": f"bytes {first}-{len(content) - 1}/{len(content)}"} if first else {}
-    handler.send(rest[:most], 206 if first else 200, len(rest), **told)
+    headers = {"Content_Range": f"bytes {first}-{len(content) - 1}/{len(content)}"} if first else {}
+    handler.send(rest[:most], 206 if first else 200, len(rest), **headers)
 
 
 @pytest.fixture
 def server() -> Iterator[FileServer]:
     """A file server on this machine."""
     with FileServer(("127.0.0.1", 0), Handler) as running:
-        running.behavior, running.asked = with_ranges, []
+        running.behavior, running.requests = with_ranges, []
         threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}).start()
         yield running
         running.shutdown()
@@ -103,16 +103,16 @@ def test_files_arrive_and_are_then_kept(server: FileServer, tmp_path: Path) -> N
     assert (tmp_path / "new" / "esci" / A.name).read_bytes() == CONTENT
     assert names(tmp_path / "new" / "esci") == [A.name, B.name]
     assert [file.outcome for file in fetch(server, tmp_path / "new" / "esci", A, B)] == ["kept", "kept"]
-    assert server.asked == [(f"/data/{A.name}", None), (f"/data/{B.name}", None)]
+    assert server.requests == [(f"/data/{A.name}", None), (f"/data/{B.name}", None)]
 
 
 def test_progress_runs_from_what_is_there_to_the_whole_file(server: FileServer, tmp_path: Path) -> None:
     part_of(tmp_path / A.name).write_bytes(CONTENT[:1000])
-    seen: list[tuple[str, int]] = []
+    progress: list[tuple[str, int]] = []
     address = f"http://127.0.0.1:{server.server_port}/data"
-    Download(Server(address)).fetch(tmp_path, [A], lambda file, done: seen.append((file.name, done)))
-    assert {name for name, _ in seen} == {A.name}
-    done = [bytes_ for _, bytes_ in seen]
+    Download(Server(address)).fetch(tmp_path, [A], lambda file, done: progress.append((file.name, done)))
+    assert {name for name, _ in progress} == {A.name}
+    done = [bytes_ for _, bytes_ in progress]
     assert done == sorted(done)
     assert (done[0], done[-1]) == (1000, len(CONTENT))
 
@@ -124,7 +124,7 @@ def test_a_server_that_breaks_off_is_asked_for_the_rest(server: FileServer, tmp_
     (fetched,) = fetch(server, tmp_path)
     assert (fetched.outcome, fetched.bytes_fetched) == ("fetched", len(CONTENT))
     assert (tmp_path / A.name).read_bytes() == CONTENT
-    assert [asked for _, asked in server.asked] == [None, *(f"bytes={part * CHUNK_BYTES}-" for part in (15, 30))]
+    assert [offset for _, offset in server.requests] == [None, *(f"bytes={part * CHUNK_BYTES}-" for part in (15, 30))]
 
 
 def test_a_later_run_goes_on_where_one_broke_off(server: FileServer, tmp_path: Path) -> None:
@@ -159,14 +159,14 @@ def test_a_server_that_knows_no_ranges_sends_all_of_it_anew(
     notes: list[str] = []
     fetch(server, tmp_path, notes=notes)
     assert (tmp_path / A.name).read_bytes() == CONTENT
-    assert server.asked[0][1] == "bytes=1000000-"
+    assert server.requests[0][1] == "bytes=1000000-"
     assert [note.split(": ")[-1] for note in notes] == ["it is fetched from its beginning"]
 
 
 def test_a_whole_part_only_gets_its_name(server: FileServer, tmp_path: Path) -> None:
     part_of(tmp_path / A.name).write_bytes(CONTENT)
     assert [(file.outcome, file.bytes_fetched) for file in fetch(server, tmp_path)] == [("resumed", 0)]
-    assert server.asked == []
+    assert server.requests == []
     assert names(tmp_path) == [A.name]
 
 
@@ -240,7 +240,7 @@ def test_a_redirect_is_followed_and_the_range_goes_with_it(server: FileServer, t
     part_of(tmp_path / A.name).write_bytes(CONTENT[:7])
     fetch(server, tmp_path)
     assert (tmp_path / A.name).read_bytes() == CONTENT
-    assert server.asked == [(f"/data/{A.name}", "bytes=7-"), (f"/media/{A.name}", "bytes=7-")]
+    assert server.requests == [(f"/data/{A.name}", "bytes=7-"), (f"/media/{A.name}", "bytes=7-")]
 
 
 def test_a_server_that_is_gone_is_named(server: FileServer, tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_another_file_of_that_name_is_left_alone(server: FileServer, tmp_path: P
     with pytest.raises(WarehouseError, match="is there and is not the data set's file"):
         fetch(server, tmp_path, B, A)
     assert mine is None or (tmp_path / A.name).read_bytes() == mine
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_a_folder_that_cannot_be_made_is_named(server: FileServer, tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ def test_what_the_disk_has_no_room_for_is_not_begun(server: FileServer, tmp_path
     huge = RemoteFile("huge.parquet", 10**18, A.sha256)
     with pytest.raises(WarehouseError, match=r"has room for [\d,]+ MB, and 1,000,000,000,\d{3} MB are to come"):
         fetch(server, tmp_path, huge, A)
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_a_disk_that_fills_up_is_named(server: FileServer, tmp_path: Path) -> None:

@@ -30,15 +30,15 @@ def complaint(folder: Path) -> str:
 
 
 def test_a_good_folder_has_an_arrival_for_each_door(folder: Path) -> None:
-    found = input_files(folder)
+    files = input_files(folder)
     assert (
-        [file.source_spec.table for file in found]
+        [file.source_spec.table for file in files]
         == ["raw.products", "raw.judgements", "raw.sources"]
         == [d.table for d in SOURCE_SPECS]
     )
-    assert [file.path for file in found] == [folder / PRODUCTS, folder / EXAMPLES, folder / SOURCES]
-    assert found[0].size_bytes == (folder / PRODUCTS).stat().st_size
-    assert found[0].sha256 == sha256(folder / PRODUCTS)
+    assert [file.path for file in files] == [folder / PRODUCTS, folder / EXAMPLES, folder / SOURCES]
+    assert files[0].size_bytes == (folder / PRODUCTS).stat().st_size
+    assert files[0].sha256 == sha256(folder / PRODUCTS)
 
 
 def test_the_input_hash_follows_the_bytes_and_the_contract(folder: Path) -> None:

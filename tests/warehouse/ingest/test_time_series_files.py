@@ -56,7 +56,7 @@ def write(tmp_path):
     return write
 
 
-def held(lake, what="entity_key, event_time, price, seller, in_stock"):
+def stored(lake, what="entity_key, event_time, price, seller, in_stock"):
     with lake.reading() as connection:
         return connection.execute(f"SELECT {what} FROM timeseries.offers ORDER BY key").fetchall()
 
@@ -64,7 +64,7 @@ def held(lake, what="entity_key, event_time, price, seller, in_stock"):
 def test_a_file_becomes_a_table_and_is_not_read_twice(lake, write, tmp_path) -> None:
     write(rows())
     assert ingest_file(lake, tmp_path, TABLE, NOW) == TimeSeriesIngested(inserted=3)
-    assert held(lake, "entity_key, price, seller, in_stock") == [
+    assert stored(lake, "entity_key, price, seller, in_stock") == [
         ("us:A", 1.5, "Ann", True),
         ("us:A", 2.5, None, False),
         ("us:B", None, "Ben", None),
@@ -97,7 +97,7 @@ def test_the_key_may_be_put_together_from_columns(lake, write, tmp_path) -> None
     columns = rows(product_key=None) | {"product_locale": ["us", "us", "jp"], "product_id": ["A", "B", "A"]}
     write(columns)
     ingest_file(lake, tmp_path, table, NOW)
-    assert {key for (key,) in held(lake, "entity_key")} == {"us:A", "us:B", "jp:A"}
+    assert {key for (key,) in stored(lake, "entity_key")} == {"us:A", "us:B", "jp:A"}
 
 
 @pytest.mark.parametrize(
@@ -111,13 +111,13 @@ def test_the_key_may_be_put_together_from_columns(lake, write, tmp_path) -> None
 def test_times_without_a_zone_are_utc_and_are_never_moved_into_the_past(lake, write, tmp_path, times, expected) -> None:
     write(rows(event_time=times))
     ingest_file(lake, tmp_path, TABLE, NOW)
-    assert min(time for (time,) in held(lake, "event_time")) == expected
+    assert min(time for (time,) in stored(lake, "event_time")) == expected
 
 
 def test_what_is_not_finite_is_no_number(lake, write, tmp_path) -> None:
     write(rows(price=[float("nan"), float("inf"), 3.0]))
     ingest_file(lake, tmp_path, TABLE, NOW)
-    assert held(lake, "price") == [(None,), (None,), (3.0,)]
+    assert stored(lake, "price") == [(None,), (None,), (3.0,)]
 
 
 BAD = {
@@ -193,7 +193,7 @@ BAD = {
 def test_a_wrong_file_is_refused_by_file_column_and_row_and_writes_nothing(lake, write, tmp_path, fault) -> None:
     write(rows())
     ingest_file(lake, tmp_path, TABLE, NOW)
-    before, snapshot = held(lake), lake.snapshot()
+    before, snapshot = stored(lake), lake.snapshot()
     columns, message = BAD[fault]
     path = write(columns)
     for refuse in (lambda: ingest_file(lake, tmp_path, TABLE, NOW), lambda: check_files(lake, tmp_path, [TABLE], NOW)):
@@ -203,7 +203,7 @@ def test_a_wrong_file_is_refused_by_file_column_and_row_and_writes_nothing(lake,
         assert message in caught.value.message
         assert "\n" not in caught.value.message
         assert caught.value.hint
-    assert (held(lake), lake.snapshot()) == (before, snapshot)
+    assert (stored(lake), lake.snapshot()) == (before, snapshot)
 
 
 def test_a_column_of_nothing_may_have_any_type(lake, write, tmp_path) -> None:

@@ -37,8 +37,8 @@ def remove(*keys):
 
 def keys(lake, since):
     with lake.reading() as connection:
-        found = change_feed.changed_keys(connection, [SOURCES], since)
-    return None if found is None else sorted(found["key"])
+        changed = change_feed.changed_keys(connection, [SOURCES], since)
+    return None if changed is None else sorted(changed["key"])
 
 
 def counts(lake, since):

@@ -25,8 +25,8 @@ def dirty(lake, table):
     """Return the keys that are pending of a table, None for all of them."""
     with lake.reading() as connection:
         derivation = DERIVATIONS[table]
-        found = pending(connection, derivation, incremental.made_by(derivation, lake.settings))
-    return None if found.keys is None else sorted(found.keys["key"])
+        pending_rows = pending(connection, derivation, incremental.made_by(derivation, lake.settings))
+    return None if pending_rows.keys is None else sorted(pending_rows.keys["key"])
 
 
 def write(lake, *statements):
@@ -231,8 +231,8 @@ def test_any_subset_of_refreshes_in_any_order_ends_where_all_of_them_do(derive, 
         if kind == "refresh":
             derive(lake, first)
         elif kind == "expire":
-            there = checkpoints.snapshots(lake)[:-1]
-            chosen = random.Random(first).sample(there, len(there) // 2)
+            existing_snapshots = checkpoints.snapshots(lake)[:-1]
+            chosen = random.Random(first).sample(existing_snapshots, len(existing_snapshots) // 2)
             checkpoints.expire(lake, chosen, lambda key: DERIVATIONS[key].sources)
         else:
             with lake.writing() as connection:

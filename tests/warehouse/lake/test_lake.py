@@ -214,7 +214,7 @@ def test_an_as_of_join_never_compares_every_row_with_every_other(lake):
 
 
 def test_who_waits_for_a_lock_says_once_for_whom_and_names_it_at_the_end_too(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("warehouse.lake.lake._TELL_AFTER_S", 0.05)
+    monkeypatch.setattr("warehouse.lake.lake._LOG_AFTER_S", 0.05)
     monkeypatch.setattr("sys.argv", ["/somewhere/bin/stockroom", "build", "--raw", "esci"])
     me = f"process {os.getpid()} (stockroom build --raw esci)"
     with exclusive_lock(tmp_path / "lock", 1.0):

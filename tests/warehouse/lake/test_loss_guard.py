@@ -78,11 +78,11 @@ EMPTY = {
 def test_a_first_file_that_leaves_no_row_is_refused_whatever_is_allowed(
     lake: Lake, files: Callable[[str], Path], how: str, allow_loss: bool
 ) -> None:
-    name, table, told = EMPTY[how]
+    name, table, message = EMPTY[how]
     folder = files(how)
     with pytest.raises(WarehouseError) as refused:
         ingest(lake, folder, allow_loss=allow_loss)
-    assert refused.value.message == f"{folder / name} would leave {table} without a row{told}"
+    assert refused.value.message == f"{folder / name} would leave {table} without a row{message}"
     assert "--allow-loss" not in refused.value.hint
     assert not lake.root.exists()
 
@@ -92,12 +92,12 @@ def test_a_first_file_that_leaves_no_row_is_refused_whatever_is_allowed(
 def test_a_file_that_empties_its_table_is_refused_whatever_is_allowed(
     filled: Lake, files: Callable[[str], Path], how: str, allow_loss: bool
 ) -> None:
-    name, table, told = EMPTY[how]
+    name, table, message = EMPTY[how]
     folder, before = files(how), filled.snapshot()
     with pytest.raises(WarehouseError) as refused:
         ingest(filled, folder, allow_loss=allow_loss)
     rows = {"raw.products": 4, "raw.judgements": 5}[table]
-    assert refused.value.message == f"{folder / name} would leave none of the {rows} rows of {table}{told}"
+    assert refused.value.message == f"{folder / name} would leave none of the {rows} rows of {table}{message}"
     assert filled.snapshot() == before
 
 
@@ -112,16 +112,16 @@ MOST = {
 def test_a_file_that_takes_most_rows_away_is_refused_until_that_is_allowed(
     filled: Lake, files: Callable[[str], Path], refused: Callable[[Lake], Any], how: str
 ) -> None:
-    name, told = MOST[how]
+    name, message = MOST[how]
     folder, before = files(how), filled.snapshot()
     with pytest.raises(WarehouseError) as error:
         ingest(filled, folder)
-    assert error.value.message == f"{folder / name} would take {told}"
+    assert error.value.message == f"{folder / name} would take {message}"
     assert "--allow-loss" in error.value.hint
     assert "warehouse.max_loss_share" in error.value.hint
     assert (filled.snapshot(), refused(filled)) == (before, set())
     done = ingest(filled, folder, allow_loss=True)
-    assert sum(one.deleted for one in done) == int(told[0])
+    assert sum(one.deleted for one in done) == int(message[0])
 
 
 @pytest.mark.parametrize(("share", "is_refused"), [(0.75, False), (0.74, True), (0.0, True), (1.0, False)])
@@ -207,13 +207,13 @@ def test_deltas_that_leave_no_product_are_refused_whatever_is_allowed(
     assert filled.snapshot() == before
 
 
-@pytest.mark.parametrize("kept", [0, 1])
+@pytest.mark.parametrize("remaining", [0, 1])
 def test_titles_of_nothing_but_markup_are_refused_at_the_door(
-    built: Lake, write: Write, products: list[Row], kept: int
+    built: Lake, write: Write, products: list[Row], remaining: int
 ) -> None:
     before = built.snapshot()
-    rows = [*products[:kept], *(row | {"product_title": "<br>"} for row in products[kept:])]
-    with pytest.raises(WarehouseError, match=rf"rows refused: product_title_blank_when_cleaned {4 - kept}"):
+    rows = [*products[:remaining], *(row | {"product_title": "<br>"} for row in products[remaining:])]
+    with pytest.raises(WarehouseError, match=rf"rows refused: product_title_blank_when_cleaned {4 - remaining}"):
         ingest(built, write(products=rows))
     assert built.snapshot() == before
 
@@ -233,8 +233,10 @@ def test_without_a_usable_judgement_there_is_one_sentence(
     lake: Lake, write: Write, build: Callable[[Lake, Path], object], judgements: list[Row]
 ) -> None:
     build(lake, write(judgements=[row | {"query": "<br>"} for row in judgements]))
-    told = "none of the 5 rows of raw.judgements can be used; rows refused: judgement_without_query 5, query_missing 4"
-    with lake.reading() as connection, pytest.raises(WarehouseError, match=re.escape(told)):
+    message = (
+        "none of the 5 rows of raw.judgements can be used; rows refused: judgement_without_query 5, query_missing 4"
+    )
+    with lake.reading() as connection, pytest.raises(WarehouseError, match=re.escape(message)):
         require_judgements(connection)
 
 

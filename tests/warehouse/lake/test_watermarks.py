@@ -73,11 +73,11 @@ def test_those_of_a_killed_run_lag_behind_and_cost_no_more_than_another_look(bui
 
 
 def test_new_and_known_keys_are_written_together(built):
-    known = next(iter(stored(built)))
+    existing_key = next(iter(stored(built)))
     with built.writing() as connection:
-        watermarks.write(connection, {known: Watermark(7, "other"), "new check": Watermark(8, "x")})
+        watermarks.write(connection, {existing_key: Watermark(7, "other"), "new check": Watermark(8, "x")})
     after = stored(built)
-    assert (after[known], after["new check"]) == (Watermark(7, "other"), Watermark(8, "x"))
+    assert (after[existing_key], after["new check"]) == (Watermark(7, "other"), Watermark(8, "x"))
     with built.reading() as connection:
         rows = connection.execute("SELECT count(*), count(DISTINCT key) FROM registry.watermarks").fetchone()
         assert rows == (len(after), len(after))

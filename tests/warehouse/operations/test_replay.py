@@ -68,14 +68,14 @@ def test_deltas_of_one_table_outlive_the_full_file_of_another(
     for path in (before, label, after):
         path.unlink()
 
-    known = ingest_history(home.lake)
-    assert [(each.name, each.superseded) for each in known.deltas] == [
+    ingested = ingest_history(home.lake)
+    assert [(each.name, each.superseded) for each in ingested.deltas] == [
         ("before.jsonl", True),
         ("label.jsonl", False),
         ("after.jsonl", False),
     ]
-    assert {path.stem for path in home.archive.root.iterdir()} == known.needed
-    assert len(known.needed) == 5
+    assert {path.stem for path in home.archive.root.iterdir()} == ingested.needed
+    assert len(ingested.needed) == 5
     replay(home, beside)
     with beside.lake.reading() as connection:  # after.jsonl is older than what the full file replaced
         assert connection.sql("SELECT late FROM raw.deltas ORDER BY sequence_number").fetchall() == [(0,), (0,), (1,)]

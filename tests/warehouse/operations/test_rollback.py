@@ -20,18 +20,18 @@ NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 def history(*served: str) -> list[Release]:
     """Return releases, oldest first; `A1` is model A with vectors version 1, `<1` a rollback to release 1."""
-    found: list[Release] = []
+    releases: list[Release] = []
     for number, each in enumerate(served, start=1):
         moment = NOON + timedelta(hours=number)
         if each.startswith("<"):
-            back = found[int(each[1:]) - 1]
+            back = releases[int(each[1:]) - 1]
             kind, model_id, version = "rollback", back.model_id, back.vector_version
         else:
             kind, model_id, version = "model", each[0], int(each[1:])
-        found.append(
+        releases.append(
             Release(number, moment, kind, model_id, "enc", f"products_{model_id}", version, version, "{}", "")  # type: ignore[arg-type]
         )
-    return found
+    return releases
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ def test_a_rollback_comes_from_the_release_that_it_went_back_to() -> None:
 def test_a_model_that_a_rollback_took_away_is_withdrawn(
     served: tuple[str, ...], model_id: str, expected: int | None
 ) -> None:
-    found = demoted_by(history(*served), model_id)
-    assert (found and found.release) == expected
+    rollback = demoted_by(history(*served), model_id)
+    assert (rollback and rollback.release) == expected
 
 
 @pytest.fixture
@@ -145,9 +145,9 @@ def test_a_rollback_of_the_catalog_stays_until_the_catalog_changes(home: Home, p
     publish("A")
     back = roll_back(home, target(home.releases.all()), NOON + timedelta(hours=9)).release
     for model_id in ("A", "B"):  # the old model, and one that would be made of that very catalog
-        told = hold_reason(home, model_id)
-        assert told is not None
-        assert told.startswith(f"release {back.release} stays: it went back from release 2 (back to release 1)")
+        reason = hold_reason(home, model_id)
+        assert reason is not None
+        assert reason.startswith(f"release {back.release} stays: it went back from release 2 (back to release 1)")
     change(home, MEASURE)
     assert hold_reason(home, "A") is not None  # no searcher sees that
     change(home, HINT)

@@ -34,9 +34,9 @@ def test_every_kind_is_planted_in_small_measure(sample: Sample) -> None:
 )
 def test_text_dirt_is_found_as_counted(sample: Sample, kind: str, pattern: str) -> None:
     summary, products, _ = sample
-    found = products.unique(KEY, keep="first").filter(pl.col("product_id") != "")
+    dirty_rows = products.unique(KEY, keep="first").filter(pl.col("product_id") != "")
     # A row that was copied with an empty id or twice keeps its clean or dirty title: only its first copy counts.
-    assert found["product_title"].str.contains(pattern).sum() == summary.dirt[kind]
+    assert dirty_rows["product_title"].str.contains(pattern).sum() == summary.dirt[kind]
 
 
 def test_blank_text_and_missing_brands_are_found_as_counted(sample: Sample) -> None:

@@ -77,7 +77,7 @@ def test_no_combination_of_the_test_split_is_trained_on(drawn: Drawn) -> None:
     splits = defaultdict(set)
     for query in drawn.queries:
         splits[query.type, query.field_codes].add(query.split)
-    assert {frozenset(found) for found in splits.values()} == {frozenset({"train"}), frozenset({"test"})}
+    assert {frozenset(split_set) for split_set in splits.values()} == {frozenset({"train"}), frozenset({"test"})}
     share = sum(query.split == "test" for query in drawn.queries) / len(drawn.queries)
     assert 0.12 < share < 0.28
 

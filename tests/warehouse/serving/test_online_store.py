@@ -181,14 +181,14 @@ def test_a_write_that_fails_leaves_nothing(built, online, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("asked", "near"),
+    ("unknown_key", "near"),
     [("P3", ["jp:P3"]), ("us:p2", ["us:P2"]), ("es:P2", ["us:P2", "es:P1"]), ("us:P\udcff", []), ("xyz", []), ("", [])],
 )
-def test_keys_near_one_that_is_not_there_are_found(built, online, asked, near):
+def test_keys_near_one_that_is_not_there_are_found(built, online, unknown_key, near):
     snapshot = built.snapshot()
     online.write(built, snapshot)
-    assert online.rows("product", snapshot, [asked]) == [None]
-    assert online.near("product", snapshot, asked)[: len(near)] == near
+    assert online.rows("product", snapshot, [unknown_key]) == [None]
+    assert online.near("product", snapshot, unknown_key)[: len(near)] == near
 
 
 def test_rows_that_no_kept_snapshot_shows_are_forgotten_and_the_others_answer_as_before(built, online):

@@ -4,7 +4,7 @@ with
 tables as (
     select distinct table_name from monitoring.versions
 ),
-seen as (
+versions_at_checkpoints as (
     select snapshots.snapshot, snapshots.ended_at, versions.table_name, versions.version
     from (select * from registry.snapshots cross join tables) as snapshots
     asof join monitoring.versions as versions
@@ -21,7 +21,7 @@ select
     deviation,
     q50,
     distinct_count
-from seen
+from versions_at_checkpoints
 join monitoring.feature_stats using (table_name, version)
 where locale = 'all'
 order by table_name, column_name, snapshot
