@@ -29,7 +29,9 @@ def require(root: Path) -> None:
         return
     text = path.read_text(encoding="utf-8", errors="replace").strip()
     if not text.isdecimal():
-        raise WarehouseError(f"{path} holds no format number: {text[:20]!r}", f"write {FORMAT} into it, or take it out")
+        raise WarehouseError(
+            f"{path} has no format number: {text[:20]!r}", f"write {FORMAT} into the file, or remove it"
+        )
     if int(text) > FORMAT:
         raise WarehouseError(
             f"{root} has format {text}, and this version reads formats up to {FORMAT}",

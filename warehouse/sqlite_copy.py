@@ -38,7 +38,9 @@ def sqlite_copy(database: Path) -> Path:
                     for key in list(_copies)[:-_MAX_COPIES]:
                         shutil.rmtree(_copies.pop(key).parent)
                     return copy
-    raise WarehouseError(f"{database} is written to all the time, and may not be written by you", "ask again later")
+    raise WarehouseError(
+        f"{database} changed during every attempt to copy it, and you may not write to it", "try again later"
+    )
 
 
 def _files(database: Path) -> list[Path]:

@@ -122,7 +122,7 @@ def _stay(context: dg.AssetExecutionContext, run_context: RunContext, reason: st
     """
     live = run_context.home.releases.live()
     if live is None:
-        raise WarehouseError(f"nothing can be published yet: {reason}", "run the whole: stockroom build")
+        raise WarehouseError(f"nothing can be published yet: {reason}", "run the whole job: stockroom build")
     warning = f"release {live.release} stays: {reason}; run the whole: stockroom build, or the job apply"
     context.log.warning(warning)
     facts = {"release": live.release, "is_new": False, "snapshot": live.snapshot, "model": live.model_id}

@@ -150,7 +150,7 @@ def pin_live_model(run_context: RunContext) -> RunContext:
     """
     live = run_context.home.releases.live()
     if live is None:
-        raise WarehouseError("there is no live model to go on with", "train the first with: stockroom build")
+        raise WarehouseError("no model is live", "train the first with: stockroom build")
     reason = unservable_reason(run_context, live.model_id)
     if reason:
         raise WarehouseError(

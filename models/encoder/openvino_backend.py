@@ -143,7 +143,7 @@ class OpenVinoEncoder:
         if missing:
             raise ModelError(
                 f"{directory} is not an exported encoder: {', '.join(missing)} is missing",
-                "remove that folder, then make it anew with: stockroom build",
+                "remove the folder, then create it again with: stockroom build",
             )
         self._config = json.loads((directory / "encoder.json").read_text(encoding="utf-8"))
         self.fingerprint: str = self._config["fingerprint"]

@@ -44,7 +44,9 @@ class Catalog:
         """
         rows = self.products.select("locale", "product_id")
         if not rows.equals(rows.unique().sort("locale", "product_id")):
-            raise ModelError("catalog rows are out of order or twice", "sort by locale and product_id, one row each")
+            raise ModelError(
+                "catalog rows are out of order or repeated", "sort by locale and product_id, and keep one row for each"
+            )
 
     def __len__(self) -> int:
         return self.products.height
@@ -85,7 +87,7 @@ class JudgedSet:
             ModelError: A label is unknown, a pair is judged twice, a product is not in the catalog, or none is left.
         """
         if judgements.is_empty():
-            raise ModelError("there is nothing to judge by", "give at least one judgement")
+            raise ModelError("there are no judgements", "give at least one judgement")
         unknown = judgements.filter(~pl.col("label").is_in(LABELS) | pl.col("label").is_null())
         if not unknown.is_empty():
             raise ModelError(f"unknown label {unknown['label'][0]!r}", f"labels are {', '.join(reversed(LABELS))}")

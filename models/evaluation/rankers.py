@@ -82,7 +82,9 @@ class DenseRanker:
     def _check(self, judged: JudgedSet, catalog: Catalog) -> None:
         if (len(self.query_vectors), len(self.product_vectors)) != (len(judged), len(catalog)):
             sizes = f"{len(self.query_vectors)} query and {len(self.product_vectors)} product vectors"
-            raise ModelError(f"{sizes} for {len(judged)} queries and {len(catalog)} products", "encode them again")
+            raise ModelError(
+                f"there are {sizes} for {len(judged)} queries and {len(catalog)} products", "encode them again"
+            )
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Bm25Ranker:
             ModelError: There are more or fewer texts than products.
         """
         if len(texts) != len(catalog):
-            raise ModelError(f"{len(texts)} texts for {len(catalog)} products", "give one text per product")
+            raise ModelError(f"there are {len(texts)} texts for {len(catalog)} products", "give one text per product")
         return cls({name: Bm25Index.build(texts[rows], settings) for name, rows in catalog.slices.items()})
 
     def judged_scores(self, judged: JudgedSet, catalog: Catalog) -> Scores:

@@ -100,7 +100,7 @@ class ServingTower:
         if needs_features and (features is None or features.height != len(x)):
             raise ModelError(
                 f"the {self.side} tower needs one row of features for each vector: {self.features.spec.columns}",
-                "give it the feature table's rows in the order of the vectors",
+                "give the tower the rows of the feature table, in the order of the vectors",
             )
         out = np.empty(x.shape, dtype=np.float32)
         for start in range(0, len(x), CHUNK_ROWS):

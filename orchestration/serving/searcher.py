@@ -105,7 +105,7 @@ class Searcher:
         if matches.is_empty():
             raise WarehouseError(
                 f"release {self.release.release} has no products" + (f" of locale {locale!r}" if locale else ""),
-                "search without a locale, or list those there are: SELECT DISTINCT locale FROM vectors.products",
+                "search without a locale, or list the locales: SELECT DISTINCT locale FROM vectors.products",
             )
         return [Hit(**row) for row in matches.iter_rows(named=True)]
 
@@ -117,7 +117,7 @@ class Searcher:
             if context is not None or at is not None:
                 raise WarehouseError(
                     f"release {self.release.release} reads no time-series features of queries or contexts",
-                    "search without context and time, or declare such features and build",
+                    "search without context and time, or declare them as feature views, then build",
                 )
             return features
         with self._home.lake.reading(self.release.snapshot) as connection:

@@ -22,7 +22,7 @@ def main() -> None:
     options = parser.parse_args()
     unknown = sorted(set(options.names) - set(names))
     if unknown:
-        parser.error(f"no benchmark {', '.join(unknown)}; those there are: {', '.join(names)}")
+        parser.error(f"no benchmark {', '.join(unknown)}; the benchmarks are: {', '.join(names)}")
     options.out.mkdir(parents=True, exist_ok=True)
     failed, missed = [], []
     for name in options.names or names:

@@ -123,7 +123,7 @@ def test_what_cannot_be_converted_is_refused_and_stays(home):
             tables.ensure(connection, CONTRACTS["raw.events"])
 
     with pytest.raises(
-        WarehouseError, match=r"1 values of raw\.events\.sequence_number in this home cannot become BIGINT"
+        WarehouseError, match=r"1 values of raw\.events\.sequence_number in this home cannot be converted to BIGINT"
     ):
         ensure()
     assert count(home, "raw.events") == 1
@@ -144,7 +144,7 @@ def test_a_home_of_a_later_format_is_refused(home):
     with pytest.raises(WarehouseError, match=r"has format 5, and this version reads formats up to 4"):
         Home(home.root)
     (home.root / "format").write_text("new")
-    with pytest.raises(WarehouseError, match="holds no format number"):
+    with pytest.raises(WarehouseError, match="has no format number"):
         Home(home.root)
 
 

@@ -156,7 +156,7 @@ def check_context(connection: duckdb.DuckDBPyConnection, context: str) -> None:
     ]
     if not any(row and row[0] for row in event_counts):
         ask = f'stockroom sql "SELECT DISTINCT entity_key FROM {named[0]}"' if named else "declare one and build"
-        raise WarehouseError(f"no time-series features are known of the context {context!r}", f"those there are: {ask}")
+        raise WarehouseError(f"no time-series table has the context {context!r}", f"those there are: {ask}")
 
 
 def look_up(connection: duckdb.DuckDBPyConnection, table: FeatureView, points: pl.DataFrame) -> pl.DataFrame:

@@ -118,7 +118,7 @@ def point(lake: Lake, as_of: str | None = None) -> Point:
     """
     existing = points(lake)
     if not existing:
-        raise WarehouseError(f"no run has ended in {lake.root.parent} yet", "end one with: stockroom build --raw DIR")
+        raise WarehouseError(f"no run has ended in {lake.root.parent} yet", "run one with: stockroom build --raw DIR")
     if as_of is None:
         return existing[-1]
     if re.fullmatch(r"[+-]?\d+", as_of.strip()):
@@ -140,7 +140,7 @@ def point(lake: Lake, as_of: str | None = None) -> Point:
             if len(existing) > _NAMED
             else ""
         )
-        raise WarehouseError(problem, f"there are {', '.join(map(str, nearest))}{more}")
+        raise WarehouseError(problem, f"the nearest are {', '.join(map(str, nearest))}{more}")
     return matches[-1]
 
 

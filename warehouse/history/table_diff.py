@@ -73,7 +73,7 @@ def difference(lake: Lake, table: str, before: int, after: int, limit: int = 20)
         if not (comparison.old or comparison.new):
             raise WarehouseError(
                 f"neither snapshot {before} nor snapshot {after} has the table {table}",
-                "see which tables changed when with: stockroom snapshots",
+                "list the changed tables with: stockroom snapshots",
             )
         counts = comparison.counts()
         by_column = comparison.by_column() if counts.updated else {}
@@ -254,5 +254,5 @@ def _unknown(table: str, names: Iterable[str]) -> WarehouseError:
     likely = ", ".join(dict.fromkeys([*near, *same]))
     return WarehouseError(
         f"there is no table {table} to compare",
-        f"did you mean {likely}?" if likely else f"those there are: {', '.join(names)}",
+        f"did you mean {likely}?" if likely else f"the tables are: {', '.join(names)}",
     )

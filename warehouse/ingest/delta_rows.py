@@ -61,7 +61,7 @@ def all_rows_refused(file: DeltaFile, rules: dict[str, int]) -> WarehouseError:
     """Return the error for a file of which every row breaks a rule, given the number of violations by rule."""
     return WarehouseError(
         f"{file.path}: every row was refused: {rule_summary(rules)}",
-        "nothing was written, and the file is not known: bring it in again once its rows are right",
+        "nothing was written; correct the rows, then apply the file again",
     )
 
 

@@ -144,7 +144,7 @@ def require_raw(lake: Lake) -> None:
         WarehouseError: The raw tables are missing.
     """
     if _known_files(lake) is None:
-        raise WarehouseError(f"no raw data in {lake.root.parent}", "bring some in with: stockroom build --raw DIR")
+        raise WarehouseError(f"no raw data in {lake.root.parent}", "ingest data with: stockroom build --raw DIR")
 
 
 def _is_known(last_file: tuple[str, int] | None, file: InputFile, has_deltas: bool) -> bool:

@@ -131,7 +131,7 @@ def _faults(table: FeatureView, kinds: dict[str, str]) -> Iterator[tuple[str, st
             yield name, f"it is {kind}, not text or a whole number", wrong_type(name), f'"{name}" IS NOT NULL'
         yield name, f"the {table.entity} has no key", f"{name}_missing", f'"{name}" IS NULL'
         yield name, f"the {table.entity} has no key", f"{name}_empty", f"{text} = ''"
-        yield name, "it is no id", f"{name}_malformed", f"NOT regexp_full_match({text}, {quote(ID)})"
+        yield name, "it is not a valid id", f"{name}_malformed", f"NOT regexp_full_match({text}, {quote(ID)})"
         yield name, "the id is too long", f"{name}_too_long", f"length({text}) > {MAX_ID_LENGTH}"
     if not kinds["event_time"].startswith(_TIMES):
         kind = kinds["event_time"]
@@ -140,7 +140,12 @@ def _faults(table: FeatureView, kinds: dict[str, str]) -> Iterator[tuple[str, st
     time, malformed = _time(kinds), "event_time_malformed"
     yield "event_time", "the row has no time", "event_time_missing", "event_time IS NULL"
     yield "event_time", "the time is infinite", malformed, "NOT isfinite(event_time)"
-    yield "event_time", "no calendar has the time", malformed, f"{time} NOT BETWEEN '{FIRST_TIME}' AND '{LAST_TIME}'"
+    yield (
+        "event_time",
+        "the time lies outside the years 1 to 9999",
+        malformed,
+        f"{time} NOT BETWEEN '{FIRST_TIME}' AND '{LAST_TIME}'",
+    )
     yield "event_time", "the time lies in the future", IN_FUTURE, f"{time} > $now"
     for column in table.columns:
         if not _fits(kinds[column.name], column.holds):
@@ -188,8 +193,8 @@ def _refuse_repeated(
     if repeated:
         row, first, key, time = repeated
         raise WarehouseError(
-            f"{path}: columns {', '.join(table.key_columns)} and event_time, row {row}: key {key!r} and time {time} "
-            f"stand in row {first} already",
+            f"{path}: columns {', '.join(table.key_columns)} and event_time, row {row}: row {first} "
+            f"already has the key {key!r} and the time {time}",
             "keep one row for each key and time (rows are counted from 1), then run again; nothing was written",
         )
 

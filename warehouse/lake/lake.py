@@ -56,7 +56,7 @@ class Lake:
             WarehouseError: The lake does not exist.
         """
         if not self.exists:
-            raise WarehouseError(f"no data in {self.root.parent}", "bring some in with: stockroom build --raw DIR")
+            raise WarehouseError(f"no data in {self.root.parent}", "ingest data with: stockroom build --raw DIR")
 
     @contextmanager
     def reading(self, snapshot: int | None = None, *, is_sealed: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -235,7 +235,7 @@ def scalar(connection: duckdb.DuckDBPyConnection, sql: str, parameters: object =
     """Return the single integer in a query's result."""
     row = connection.execute(sql, parameters).fetchone()
     if row is None:
-        raise WarehouseError(f"the query answered with no row: {sql}")
+        raise WarehouseError(f"the query returned no row: {sql}")
     return int(row[0])
 
 
@@ -265,7 +265,7 @@ def exclusive_lock(path: Path, timeout_s: float) -> Iterator[None]:
                 waited = time.monotonic() - began
                 if waited > timeout_s:
                     raise WarehouseError(
-                        f"{path} is held by another process for more than {timeout_s:g} s: {_holder(file)}",
+                        f"{path} has been locked by another process for more than {timeout_s:g} s: {_holder(file)}",
                         "wait for its run to end",
                     ) from None
                 if waited > _LOG_AFTER_S and not was_logged:
@@ -291,7 +291,7 @@ def _own_name() -> str:
 
 
 def _no_snapshot(snapshot: int) -> WarehouseError:
-    return WarehouseError(f"the lake has no snapshot {snapshot}", "list those there are with: stockroom snapshots")
+    return WarehouseError(f"the lake has no snapshot {snapshot}", "list the snapshots with: stockroom snapshots")
 
 
 @functools.cache

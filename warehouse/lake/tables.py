@@ -113,8 +113,8 @@ def _convert(connection: duckdb.DuckDBPyConnection, contract: Contract, types: M
         rows = scalar(connection, f"SELECT count(*) FROM {contract.table} WHERE {is_inconvertible}")
         if rows:
             raise WarehouseError(
-                f"{rows:,} values of {contract.table}.{column} in this home cannot become {kind}, as this version keeps them",
-                "go on with the version that made the home",
+                f"{rows:,} values of {contract.table}.{column} in this home cannot be converted to {kind}, their present type",
+                "use the version of Stockroom that made the home",
             )
     replaced = ", ".join(f'CAST("{column}" AS {kind}) AS "{column}"' for column, kind in types.items())
     connection.execute(f"CREATE OR REPLACE TEMP TABLE converted AS SELECT * REPLACE ({replaced}) FROM {contract.table}")

@@ -72,7 +72,7 @@ def _no_vectors(home: Home, point: Point) -> OutsideTable:
             f"no release was live as of snapshot {point}",
             f"release {first.release} of {utc(first.published_at)} was the first, made from snapshot {first.snapshot}"
             if first
-            else "make one with: stockroom build",
+            else "publish one with: stockroom build",
         )
 
     return OutsideTable(

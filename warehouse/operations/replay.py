@@ -150,8 +150,8 @@ def replay(home: Home, into: Home) -> IngestHistory:
     for file in history.snapshots:
         if file.after_delta is None and any(delta.table == file.table for delta in history.deltas):
             raise WarehouseError(
-                f"{file.table} was filled before the lake noted which deltas had come in by then",
-                "bring another full snapshot in: stockroom build --raw DIR",
+                f"{file.table} was ingested by an earlier version, which did not record the deltas before it",
+                "ingest a full snapshot again: stockroom build --raw DIR",
             )
     for file in history.snapshots:
         home.archive.restore(file.sha256, folder / "raw" / file.name)

@@ -35,25 +35,24 @@ def target(releases: Sequence[Release], to: int | None = None) -> Release:
         WarehouseError: There is no such release, none before the live one, or the target is live already.
     """
     if not releases:
-        raise WarehouseError("there is no release", "make one with: stockroom build --raw DIR")
+        raise WarehouseError("there is no release", "publish one with: stockroom build --raw DIR")
     live = origin(releases, releases[-1])
     if to is None:
         earlier = [each for each in releases if each.release < live.release and each.shows != live.shows]
         if not earlier:
             raise WarehouseError(
                 f"nothing was live before release {live.release}",
-                "name a release to go to: stockroom rollback N; list them with: stockroom releases",
+                "give the number of a release: stockroom rollback N; list them with: stockroom releases",
             )
         return origin(releases, earlier[-1])
     matches = [each for each in releases if each.release == to]
     if not matches:
         raise WarehouseError(
-            f"there is no release {to}", f"there are 1 to {releases[-1].release}; list them with: stockroom releases"
+            f"there is no release {to}",
+            f"the releases are 1 to {releases[-1].release}; list them with: stockroom releases",
         )
     if matches[0].serves_as(live):
-        raise WarehouseError(
-            f"searches answer with release {to} already", "name another; list them with: stockroom releases"
-        )
+        raise WarehouseError(f"searches use release {to} already", "name another; list them with: stockroom releases")
     return origin(releases, matches[0])
 
 
@@ -93,8 +92,8 @@ def hold_reason(home: Home, model_id: str) -> str | None:
     if any(table.split(".")[0] in _SERVED_SCHEMAS or table == "registry.feature_views" for table in changed_tables):
         return None
     return (
-        f"release {live.release} stays: it went back from release {previous.release} ({live.note}), and catalog, judgements "
-        "and time-series features are as they were then; stockroom build --force or stockroom rollback N ends it"
+        f"release {live.release} stays live: it is a rollback from release {previous.release} ({live.note}), and catalog, "
+        "judgements and time-series features have not changed since; end it with stockroom build --force or stockroom rollback N"
     )
 
 

@@ -116,7 +116,7 @@ class OnlineTable:
         if not columns:
             raise WarehouseError(
                 f"{self.path} has no features as of snapshot {snapshot}",
-                f'write them with: stockroom build; or ask the lake: stockroom sql --as-of {snapshot} "SELECT …"',
+                f'write them with: stockroom build; or query the lake: stockroom sql --as-of {snapshot} "SELECT …"',
             )
         rows = self._read(
             f'SELECT (SELECT "values" FROM {entity} WHERE {entity}.key = requested.value AND since <= ? '
@@ -168,7 +168,9 @@ class OnlineTable:
         except sqlite3.DatabaseError as error:
             is_damaged = error.sqlite_errorcode & 0xFF not in _REFUSED
             hint = (
-                "remove it, then write it anew with: stockroom build" if is_damaged else "correct that, then run again"
+                "remove the file, then write it again with: stockroom build"
+                if is_damaged
+                else "correct the cause, then run again"
             )
             raise WarehouseError(f"{self.path} cannot be used: {error}", hint) from error
 

@@ -143,7 +143,8 @@ def check_name(name: str) -> str:
     """Return a table name unchanged, or refuse one that is not a portable directory name."""
     if not _NAME.fullmatch(name):
         raise WarehouseError(
-            f"{name!r} cannot name a table", "use letters, digits, '_', '-' and '.', and start with a letter or digit"
+            f"{name!r} is not a valid table name",
+            "use letters, digits, '_', '-' and '.', and start with a letter or digit",
         )
     return name
 
@@ -164,8 +165,8 @@ def at_version(table: Any, version: int) -> Any:
         table.checkout(version)
     except ValueError as error:
         raise WarehouseError(
-            f"version {version} of the table {table.name} is not there",
-            "it was cleaned up or never written; publish the one that is there: stockroom build",
+            f"version {version} of the table {table.name} does not exist",
+            "it was cleaned up or never written; publish the present version: stockroom build",
         ) from error
     return table
 

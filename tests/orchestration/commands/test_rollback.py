@@ -123,7 +123,7 @@ def test_a_model_that_was_gone_back_from_is_not_let_in_again(story):
     assert "it was live before, and release 6 went back from it (back to release 4)" in demoted.gate["reason"]
     assert (demoted.release, demoted.new_release) == (6, False)
     (warning,) = demoted.warnings
-    assert warning.startswith("release 6 stays: it went back from release 5 (back to release 4)")
+    assert warning.startswith("release 6 stays live: it is a rollback from release 5 (back to release 4)")
 
 
 def test_the_list_is_newest_first_and_marks_what_is_live(story, stockroom):

@@ -71,7 +71,7 @@ def test_a_run_that_holds_the_live_model_wants_one(tmp_path):
         dg.build_resources({"run_context": run_context_resource.configured(config)}),
     ):
         pass
-    assert "there is no live model to go on with" in str(failed.value.__cause__)
+    assert "no model is live" in str(failed.value.__cause__)
 
 
 @pytest.mark.parametrize("by", ["configuration", "environment"])

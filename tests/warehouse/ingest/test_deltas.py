@@ -215,8 +215,8 @@ def test_the_same_file_comes_in_once_and_the_same_bytes_under_another_name_again
 
 BAD = {
     "half-written": ('{"op": "delete", "product_locale": "us", "product_id": "P1"}\n{"op": "upse', "cannot be read"),
-    "no object": ('{"op": "delete", "product_locale": "us", "product_id": "P1"}\n42\n', "line 2 is no JSON object"),
-    "empty": ("", "holds no row"),
+    "no object": ('{"op": "delete", "product_locale": "us", "product_id": "P1"}\n42\n', "line 2 is not a JSON object"),
+    "empty": ("", "has no rows"),
     "no op": ('{"product_locale": "us", "product_id": "P1"}\n', "has no column op"),
     "no key": ('{"op": "delete", "product_id": "P1"}\n', "has no column product_locale"),
     "both": (

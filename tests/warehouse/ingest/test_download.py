@@ -129,7 +129,9 @@ def test_a_server_that_breaks_off_is_asked_for_the_rest(server: FileServer, tmp_
 
 def test_a_later_run_goes_on_where_one_broke_off(server: FileServer, tmp_path: Path) -> None:
     server.behavior = lambda handler, count: with_ranges(handler, count, most=23 * CHUNK_BYTES if count == 1 else 0)
-    with pytest.raises(WarehouseError, match=r"broke off, 3 times; 1,507,328 of 3,000,017 bytes are kept.*\n.*again"):
+    with pytest.raises(
+        WarehouseError, match=r"the connection broke, 3 times; 1,507,328 of 3,000,017 bytes are kept.*\n.*again"
+    ):
         fetch(server, tmp_path)
     assert names(tmp_path) == [f"{A.name}.part"]
     server.behavior = with_ranges
@@ -178,7 +180,7 @@ def test_a_part_that_cannot_be_the_beginning_is_dropped_with_words(
     notes: list[str] = []
     fetch(server, tmp_path, notes=notes)
     assert (tmp_path / A.name).read_bytes() == CONTENT
-    assert notes == [f"{tmp_path / A.name}.part did not hold the file's beginning: it is fetched anew"]
+    assert notes == [f"{tmp_path / A.name}.part did not hold the file's beginning: it is fetched again from the start"]
 
 
 @pytest.mark.parametrize("begun", [0, 2_000_000])
@@ -187,7 +189,7 @@ def test_a_wrong_byte_gets_no_name_and_leaves_nothing(server: FileServer, tmp_pa
     server.behavior = lambda handler, count: with_ranges(handler, count, wrong)
     if begun:
         part_of(tmp_path / A.name).write_bytes(CONTENT[:begun])
-    with pytest.raises(WarehouseError, match=f"came with SHA-256 {hashlib.sha256(wrong).hexdigest()}, not {A.sha256}"):
+    with pytest.raises(WarehouseError, match=f"has the SHA-256 {hashlib.sha256(wrong).hexdigest()}, not {A.sha256}"):
         fetch(server, tmp_path)
     assert names(tmp_path) == []
 
@@ -251,7 +253,7 @@ def test_a_server_that_is_gone_is_named(server: FileServer, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("address", ["esci.example", "ftp://esci.example", "http://"])
 def test_what_is_no_address_is_refused(tmp_path: Path, address: str) -> None:
-    with pytest.raises(WarehouseError, match=f"{address} is no address"):
+    with pytest.raises(WarehouseError, match=f"{address} is not a valid URL"):
         Download(Server(address)).fetch(tmp_path, [A])
 
 
@@ -266,7 +268,7 @@ def test_a_pointer_in_the_folder_gives_way_to_the_data(server: FileServer, tmp_p
 @pytest.mark.parametrize("mine", [b"my own file", b"!" + CONTENT[1:], None], ids=["size", "bytes", "folder"])
 def test_another_file_of_that_name_is_left_alone(server: FileServer, tmp_path: Path, mine: bytes | None) -> None:
     (tmp_path / A.name).mkdir() if mine is None else (tmp_path / A.name).write_bytes(mine)
-    with pytest.raises(WarehouseError, match="is there and is not the data set's file"):
+    with pytest.raises(WarehouseError, match="exists and is not the data set's file"):
         fetch(server, tmp_path, B, A)
     assert mine is None or (tmp_path / A.name).read_bytes() == mine
     assert server.requests == []
@@ -275,7 +277,7 @@ def test_another_file_of_that_name_is_left_alone(server: FileServer, tmp_path: P
 def test_a_folder_that_cannot_be_made_is_named(server: FileServer, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     for folder in (tmp_path / "taken", tmp_path / "taken" / "below"):
-        with pytest.raises(WarehouseError, match=f"{folder} cannot be made a folder"):
+        with pytest.raises(WarehouseError, match=f"{folder} cannot be created"):
             fetch(server, folder)
 
 

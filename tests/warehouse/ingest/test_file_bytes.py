@@ -105,9 +105,9 @@ def test_a_character_that_two_chunks_share_is_no_fault(tmp_path: Path, monkeypat
 
 
 BROKEN = {
-    '{"op": "upse': "cannot be read: line 4 is no JSON",
-    "42": "line 4 is no JSON object",
-    "[]": "line 4 is no JSON object",
+    '{"op": "upse': "cannot be read: line 4 is not JSON",
+    "42": "line 4 is not a JSON object",
+    "[]": "line 4 is not a JSON object",
     '{"op": "delete", "op": "upsert"}': "line 4 names a column twice",
 }
 
@@ -131,13 +131,13 @@ def test_the_lines_of_rows_are_counted_with_the_blank_ones(tmp_path: Path) -> No
 def test_json_lines_without_a_row_are_refused(tmp_path: Path, content: str, packed: bool) -> None:
     path = tmp_path / ("delta.jsonl.gz" if packed else "delta.jsonl")
     path.write_bytes(gzip.compress(content.encode()) if packed else content.encode())
-    assert "holds no row" in complaint(path)
+    assert "has no rows" in complaint(path)
 
 
 def test_parquet_without_a_row_is_refused_in_the_same_words(tmp_path: Path) -> None:
     path = tmp_path / "delta.parquet"
     pl.DataFrame([ROW]).clear().write_parquet(path)
-    assert "holds no row" in complaint(path)
+    assert "has no rows" in complaint(path)
 
 
 @pytest.mark.parametrize("name", ["delta.jsonl", "delta.parquet"])

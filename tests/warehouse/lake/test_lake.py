@@ -147,7 +147,7 @@ def test_a_second_process_waits_for_the_lock_and_readers_do_not(lake: Lake) -> N
     process = spawn(lake)
     assert process.stdin is not None
     impatient = Lake(lake.root, WarehouseSettings(lock_timeout_s=0.1))
-    with pytest.raises(WarehouseError, match=r"write.lock is held by another process for more than 0.1 s"):
+    with pytest.raises(WarehouseError, match=r"write.lock has been locked by another process for more than 0.1 s"):
         add(impatient, 2)
     assert numbers(lake) == [-1]
     release = threading.Timer(0.3, process.stdin.close)

@@ -102,9 +102,9 @@ def test_a_file_that_empties_its_table_is_refused_whatever_is_allowed(
 
 
 MOST = {
-    "one product": (PRODUCTS, "3 of the 4 rows out of raw.products"),
-    "one title": (PRODUCTS, "3 of the 4 rows out of raw.products; rows refused: product_title_blank 3"),
-    "one judgement": (EXAMPLES, "4 of the 5 rows out of raw.judgements"),
+    "one product": (PRODUCTS, "3 of the 4 rows of raw.products"),
+    "one title": (PRODUCTS, "3 of the 4 rows of raw.products; rows refused: product_title_blank 3"),
+    "one judgement": (EXAMPLES, "4 of the 5 rows of raw.judgements"),
 }
 
 
@@ -116,7 +116,7 @@ def test_a_file_that_takes_most_rows_away_is_refused_until_that_is_allowed(
     folder, before = files(how), filled.snapshot()
     with pytest.raises(WarehouseError) as error:
         ingest(filled, folder)
-    assert error.value.message == f"{folder / name} would take {message}"
+    assert error.value.message == f"{folder / name} would remove {message}"
     assert "--allow-loss" in error.value.hint
     assert "warehouse.max_loss_share" in error.value.hint
     assert (filled.snapshot(), refused(filled)) == (before, set())
@@ -179,7 +179,7 @@ def test_deltas_that_together_take_most_products_away_are_refused_until_that_is_
     before = filled.snapshot()
     with pytest.raises(WarehouseError) as refused:
         apply_deltas(filled, check_deltas(files))
-    assert refused.value.message == f"{files[0]}, {files[1]} would take 3 of the 4 rows out of raw.products"
+    assert refused.value.message == f"{files[0]}, {files[1]} would remove 3 of the 4 rows of raw.products"
     assert "--allow-loss" in refused.value.hint
     assert filled.snapshot() == before
     assert sum(one.deleted for one in apply_deltas(filled, check_deltas(files), allow_loss=True)) == 3
@@ -222,7 +222,7 @@ def test_what_staging_would_lose_it_keeps(built: Lake, fingerprints: Callable[..
     before = fingerprints(built, "staging", "quarantine")
     with built.writing() as connection:  # as no source lets it through
         connection.execute("UPDATE raw.products SET product_title = '<br>', input_hash = 'br' WHERE key <> 'us:P1'")
-    with pytest.raises(WarehouseError, match=r"cleaning of raw\.products would take 3 of the 4 rows") as refused:
+    with pytest.raises(WarehouseError, match=r"cleaning of raw\.products would remove 3 of the 4 rows") as refused:
         staging.refresh_products(built)
     assert "--allow-loss" in refused.value.hint
     assert fingerprints(built, "staging", "quarantine") == before

@@ -158,5 +158,5 @@ def test_before_the_first_release_everything_else_can_be_asked(history: Home) ->
 
 
 def test_before_any_release_at_all_the_vectors_of_a_point_say_so(home):
-    with pytest.raises(WarehouseError, match="make one with: stockroom build"):
+    with pytest.raises(WarehouseError, match="publish one with: stockroom build"):
         published_tables(home, point(5, 0))["vectors.products"].schema()

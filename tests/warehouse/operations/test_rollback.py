@@ -147,7 +147,9 @@ def test_a_rollback_of_the_catalog_stays_until_the_catalog_changes(home: Home, p
     for model_id in ("A", "B"):  # the old model, and one that would be made of that very catalog
         reason = hold_reason(home, model_id)
         assert reason is not None
-        assert reason.startswith(f"release {back.release} stays: it went back from release 2 (back to release 1)")
+        assert reason.startswith(
+            f"release {back.release} stays live: it is a rollback from release 2 (back to release 1)"
+        )
     change(home, MEASURE)
     assert hold_reason(home, "A") is not None  # no searcher sees that
     change(home, HINT)

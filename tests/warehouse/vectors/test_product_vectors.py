@@ -107,7 +107,7 @@ def test_a_version_answers_as_it_was_whatever_is_written_later(store: VectorStor
         assert reader.search(TABLE, first, query(1), 1)["product_id"].to_list() == ["A"]
         assert reader.search(TABLE, second, query(1), 1)["product_id"].to_list() == ["C"]
         assert (reader.count(TABLE, first), reader.count(TABLE)) == (2, 2)
-    with pytest.raises(WarehouseError, match="version 99 of the table products_m1 is not there"):
+    with pytest.raises(WarehouseError, match="version 99 of the table products_m1 does not exist"):
         store.search(TABLE, 99, query(1), 1)
 
 
@@ -180,7 +180,7 @@ def test_another_dimension_is_refused(store: VectorStore) -> None:
 
 
 def test_a_model_id_cannot_leave_the_directory(store: VectorStore) -> None:
-    with pytest.raises(WarehouseError, match="cannot name a table"):
+    with pytest.raises(WarehouseError, match="is not a valid table name"):
         store.apply("../elsewhere", [frame(("A", one_hot(0)))], [], DIM)
 
 
