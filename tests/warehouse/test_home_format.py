@@ -86,6 +86,7 @@ def test_journal_and_tombstones_continue(home, tmp_path):
     }
     path = tmp_path / "late.jsonl"
     path.write_text(json.dumps(late) + "\n")
+    home.upgrade()
     (done,) = apply_deltas(home.lake, check_deltas([path]))
     assert (done.sequence_number, done.late, done.inserted) == (2, 1, 0)
     assert count(home, "raw.deltas") == 2

@@ -69,7 +69,7 @@ class TrainingNegatives(dy.Schema):
 
 
 class TrainingMining(dy.Schema):
-    """One row: the last mining of training.negatives, with the number of products that each rule excluded."""
+    """One row per mining of training.negatives, of which only the last is stored: the products that each rule excluded."""
 
     key = key_column("always negatives")
     inputs = dy.String(nullable=False, metadata=about("digest of the pairs, products, encoder and settings"))

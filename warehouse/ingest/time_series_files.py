@@ -149,7 +149,7 @@ def _faults(table: FeatureView, kinds: dict[str, str]) -> Iterator[tuple[str, st
     yield "event_time", "the time lies in the future", IN_FUTURE, f"{time} > $now"
     for column in table.columns:
         if not _fits(kinds[column.name], column.holds):
-            fault = f"it is {kinds[column.name]}, and {table.contract.table} holds {_TYPE_NAMES[column.holds]} in it"
+            fault = f"it is {kinds[column.name]} and must hold {_TYPE_NAMES[column.holds]}"
             kind = table.contract.sql_type(column.name)
             # The most telling row is the first that cannot be cast to the type; if all can, the first with a value.
             bad = f'"{column.name}" IS NOT NULL AND TRY_CAST("{column.name}"::VARCHAR AS {kind}) IS NULL'

@@ -114,7 +114,7 @@ def test_a_snapshot_that_ended_no_run_is_answered_with_the_nearest_points(lake: 
         checkpoints.point(lake, str(torn))
     assert f"snapshot {torn} is no checkpoint" in raised.value.message
     assert f"{created[5]} (2024-05-01T17:00:00Z)" in raised.value.hint
-    assert f"there are {created[2]} (" in raised.value.hint
+    assert f"the nearest are {created[2]} (" in raised.value.hint
     assert "and 2 more" in raised.value.hint
 
 
@@ -128,7 +128,7 @@ def test_a_time_before_the_first_point_names_the_first_points(lake: Lake, create
     with pytest.raises(WarehouseError) as raised:
         checkpoints.point(lake, "2024-05-01T11:59:59Z")
     assert raised.value.message == "no run had ended at 2024-05-01T11:59:59Z"
-    assert f"there are {created[0]} (2024-05-01T12:00:00Z)" in raised.value.hint
+    assert f"the nearest are {created[0]} (2024-05-01T12:00:00Z)" in raised.value.hint
 
 
 def test_what_is_neither_snapshot_nor_time_is_refused(lake: Lake, created: list[int]) -> None:

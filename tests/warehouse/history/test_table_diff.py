@@ -115,7 +115,7 @@ def test_an_unknown_table_is_answered_with_near_names(lake: Lake) -> None:
     snapshot = put(lake, {"1": "web"})
     with pytest.raises(WarehouseError, match=r"no table staging\.product.*\n.*staging\.products"):
         difference(lake, "staging.product", snapshot, snapshot)
-    with pytest.raises(WarehouseError, match=r"no table zzzz.*\n.*those there are: raw\.files"):
+    with pytest.raises(WarehouseError, match=r"no table zzzz.*\n.*the tables are: raw\.files"):
         difference(lake, "zzzz", snapshot, snapshot)
 
 

@@ -221,7 +221,7 @@ BAD = {
     "no key": ('{"op": "delete", "product_id": "P1"}\n', "has no column product_locale"),
     "both": (
         '{"op": "delete", "product_locale": "us", "product_id": "P1", "query_id": 1, "product_title": "x"}\n',
-        "neither a delta of products nor of judgements",
+        "a delta file neither of products nor of judgements",
     ),
     "no title": ('{"op": "upsert", "product_locale": "us", "product_id": "P1"}\n', "no column product_title"),
     "pointer": ("version https://git-lfs.github.com/spec/v1\n", "git-lfs pointer"),

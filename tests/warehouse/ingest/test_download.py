@@ -201,7 +201,10 @@ def test_a_wrong_byte_gets_no_name_and_leaves_nothing(server: FileServer, tmp_pa
         (lambda handler, _: handler.send(CONTENT, length=3_000_016), "has 3,000,016 bytes, not 3,000,017"),
         (lambda handler, _: handler.send(CONTENT[:-1]), "has 3,000,016 bytes, not 3,000,017"),
         (lambda handler, _: handler.send(CONTENT + b"!", length=-1), "sends more than 3,000,017 bytes"),
-        (lambda handler, _: handler.send(CONTENT[:9], length=len(CONTENT)), "it broke off, 3 times; 0 of 3,000,017"),
+        (
+            lambda handler, _: handler.send(CONTENT[:9], length=len(CONTENT)),
+            "the connection broke, 3 times; 0 of 3,000,017",
+        ),
         (
             lambda handler, _: handler.send(CONTENT[:9], length=-1),
             "it sent less than the file, 3 times; 9 of 3,000,017",
@@ -283,7 +286,7 @@ def test_a_folder_that_cannot_be_made_is_named(server: FileServer, tmp_path: Pat
 
 def test_what_the_disk_has_no_room_for_is_not_begun(server: FileServer, tmp_path: Path) -> None:
     huge = RemoteFile("huge.parquet", 10**18, A.sha256)
-    with pytest.raises(WarehouseError, match=r"has room for [\d,]+ MB, and 1,000,000,000,\d{3} MB are to come"):
+    with pytest.raises(WarehouseError, match=r"has [\d,]+ MB free, and the download needs 1,000,000,000,\d{3} MB"):
         fetch(server, tmp_path, huge, A)
     assert server.requests == []
 

@@ -147,7 +147,7 @@ BAD = {
     ),
     "a key with a blank at its end": (
         rows(product_key=["us:A", "us:B ", "us:C"]),
-        "offers.parquet: column product_key, row 2: it is no id: 'us:B ' (product_key_malformed)",
+        "offers.parquet: column product_key, row 2: it is not a valid id: 'us:B ' (product_key_malformed)",
     ),
     "a key that is too long": (
         rows(product_key=["us:A", "us:B", "x" * 257]),
@@ -168,23 +168,24 @@ BAD = {
     ),
     "a key and time twice": (
         rows(product_key=["us:A", "us:B", "us:A"], event_time=[NOW, NOW, NOW]),
-        "offers.parquet: columns product_key and event_time, row 3: key 'us:A' and time 2026-01-01 00:00:00+00 stand in row 1",
+        "offers.parquet: columns product_key and event_time, row 3: row 1 already has the key 'us:A' and the time "
+        "2026-01-01 00:00:00+00",
     ),
     "text among numbers": (
         rows(price=["1", "2", "n/a"]),
-        "offers.parquet: column price, row 3: it is VARCHAR, and timeseries.offers holds numbers in it: 'n/a'",
+        "offers.parquet: column price, row 3: it is VARCHAR and must hold numbers: 'n/a'",
     ),
     "numbers written as text": (
         rows(price=[None, "2", "3"]),
-        "offers.parquet: column price, row 2: it is VARCHAR, and timeseries.offers holds numbers in it: '2'",
+        "offers.parquet: column price, row 2: it is VARCHAR and must hold numbers: '2'",
     ),
     "numbers instead of text": (
         rows(seller=[None, 7, 8]),
-        "offers.parquet: column seller, row 2: it is BIGINT, and timeseries.offers holds text in it: '7'",
+        "offers.parquet: column seller, row 2: it is BIGINT and must hold text: '7'",
     ),
     "numbers instead of a flag": (
         rows(in_stock=[0, 1, 2]),
-        "offers.parquet: column in_stock, row 3: it is BIGINT, and timeseries.offers holds true or false in it: '2'",
+        "offers.parquet: column in_stock, row 3: it is BIGINT and must hold true or false: '2'",
     ),
 }
 
