@@ -1,4 +1,4 @@
-"""What a seller writes about a product: title, description, bullets, brand and color, made from its codes."""
+"""Listings: the title, description, bullet points, brand and color of a product, made from its codes."""
 
 from dataclasses import fields
 
@@ -32,7 +32,7 @@ _LINES = (
 
 
 class _Dice:
-    """Hand out one row's random numbers in order: drawing them for a whole chunk at once is what makes text cheap."""
+    """Return the random numbers of one row in order; they are drawn for a whole chunk at once, which is faster."""
 
     def __init__(self, draws: npt.NDArray[np.int64]) -> None:
         self._draws = iter(draws.tolist())
@@ -48,14 +48,14 @@ class _Dice:
 
 
 def write_listings(codes: Catalog, seed: list[int], brand_seed: int) -> list[Row]:
-    """Write the products' rows, in order, in upstream's columns."""
+    """Return the rows of the products, in order, with the columns of ESCI."""
     draws = np.random.default_rng(seed).integers(2**40, size=(len(codes), _DRAWS))
     table = np.stack([getattr(codes, field.name) for field in fields(codes)], axis=1)  # (row, field)
     return [_write(row.tolist(), _Dice(dice), brand_seed) for row, dice in zip(table, draws, strict=True)]
 
 
 def _write(codes: list[int], dice: _Dice, brand_seed: int) -> Row:
-    """Write one product; `codes` in the order of `Catalog`'s fields."""
+    """Return the row of one product; `codes` has the order of the fields of `Catalog`."""
     item, locale_code, type_code, brand, maker, color, first, second, family = codes
     kind = product_types()[type_code]
     locale = LOCALES[locale_code]
@@ -90,7 +90,7 @@ def _write(codes: list[int], dice: _Dice, brand_seed: int) -> Row:
 
 
 def _title(name: str, brand: str | None, facts: list[str], line: str, phrases: Phrases, dice: _Dice) -> str:
-    """Mix facts and slogans: the facts stand before and behind the name, in an order that says nothing."""
+    """Return a title of facts and slogans, with the facts in random order before and after the name."""
     turn = dice.below(len(facts))
     facts = facts[turn:] + facts[:turn]
     before = dice.below(len(facts) + 1)

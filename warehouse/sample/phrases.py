@@ -1,19 +1,19 @@
-"""What sellers and shoppers write around the facts: slogans, boilerplate, sentences, and the words of a search."""
+"""The phrases of listings and searches besides the facts: slogans, sentences, bullet points and search templates."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Phrases:
-    """Hold one locale's wording; `{…}` are slots."""
+    """Hold the phrases of one locale; `{…}` are slots."""
 
     slogans: tuple[str, ...]
     compatible: str
-    """How an accessory says what it fits; slots `thing` (the main type, with its maker where stated)."""
+    """The phrase of an accessory for the product that it fits; slot `thing` (the main type, with its maker if stated)."""
     sentences: tuple[str, ...]
     bullets: tuple[str, ...]
     wishes: tuple[str, ...]
-    """Searches; slots `head` (type, maybe with one fact before it) and `tail` (the other facts)."""
+    """Templates of searches; slots `head` (the type, maybe after some facts) and `tail` (the other facts)."""
     accessory_wish: str
 
 

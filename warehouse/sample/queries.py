@@ -4,7 +4,7 @@ A query names a product type and one to three of its queryable fields. Labels fo
 
 - E: the type, with every requested field equal;
 - S: the type, with exactly one requested field different;
-- C: an accessory of the type that fits the requested maker or states none;
+- C: an accessory of the type that fits the requested maker, or every maker;
 - I: another type that is neither an accessory of it nor its host.
 
 Products of the type with two or more different fields are not judged. Every E product is judged; S, C and I are sampled.
