@@ -51,7 +51,7 @@ def plain_path(path: Path) -> Path:
 
 @functools.cache
 def private_folder() -> Path:
-    """Return a private directory of this process with a plain path; it is removed when the process ends.
+    """Return a private directory of this process, with a path that every library accepts. It is removed when the process ends.
 
     Raises:
         WarehouseError: No temporary directory can be used.

@@ -45,7 +45,7 @@ class Evaluation:
 
     @property
     def metrics(self) -> list[str]:
-        """Names of the metrics' columns in ``rows``."""
+        """Return the names of the metrics' columns in ``rows``."""
         between = slice(self.rows.columns.index("ndcg"), self.rows.columns.index("reciprocal_rank") + 1)
         return self.rows.columns[between]
 

@@ -53,12 +53,12 @@ class Catalog:
 
     @cached_property
     def slices(self) -> dict[str, slice]:
-        """Rows of each locale."""
+        """Return the slice of each locale's rows."""
         return _slices(self.products["locale"])
 
     @cached_property
     def fingerprints(self) -> NDArray[np.uint64]:
-        """64 bits of MD5 of each product's key: (products,)."""
+        """Return 64 bits of the MD5 of each product's key: (products,)."""
         keys = self.products.select("locale", "product_id").iter_rows()
         return _fingerprints(f"{locale}:{product}" for locale, product in keys)
 
@@ -115,21 +115,21 @@ class JudgedSet:
 
     @cached_property
     def slices(self) -> dict[str, slice]:
-        """Queries of each locale."""
+        """Return the slice of each locale's queries."""
         return _slices(self.queries["locale"])
 
     @cached_property
     def exact(self) -> NDArray[np.int64]:
-        """Judgements with the label Exact: (positives,) positions in ``products``, ascending."""
+        """Return the positions in ``products`` of the judgements with the label Exact, ascending: (positives,)."""
         return np.flatnonzero(self.labels == EXACT)
 
     @cached_property
     def exact_offsets(self) -> NDArray[np.int64]:
-        """Start of each query's Exact judgements: (queries + 1,) into ``exact``."""
+        """Return the start of each query's Exact judgements in ``exact``: (queries + 1,)."""
         return np.searchsorted(self.exact, self.offsets)
 
     @cached_property
     def fingerprints(self) -> NDArray[np.uint64]:
-        """64 bits of MD5 of each query's key: (queries,)."""
+        """Return 64 bits of the MD5 of each query's key: (queries,)."""
         keys = self.queries.select("locale", "query_id").iter_rows()
         return _fingerprints(f"{locale}:{query}" for locale, query in keys)

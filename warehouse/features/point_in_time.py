@@ -1,4 +1,4 @@
-"""Point-in-time lookup of time-series features: never from after the time, never older than their maximum age."""
+"""Point-in-time lookup of time-series features: the newest event at or before a time, and not older than its TTL."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime

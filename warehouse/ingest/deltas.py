@@ -29,7 +29,7 @@ _CHANGE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 
 @dataclass(frozen=True)
 class Applied:
-    """Count the effects of a delta file: see the columns of raw.deltas. `is_new` is false for a file applied before.
+    """Count the rows of a delta file by effect, as in the columns of raw.deltas. `is_new` is false for a file applied before.
 
     `rules` counts the violations by rule.
     """

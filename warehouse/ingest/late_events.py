@@ -58,7 +58,7 @@ def resolve(changes: pl.DataFrame, states: pl.DataFrame, watermark: datetime | N
     Of the changes of one key that count, the last one is applied; it supersedes the others.
 
     Returns:
-        The changes with `is_late`, `is_last`, and `newest`, the newest time known of the key once they are taken in.
+        The changes with `is_late`, `is_last`, and `newest`, the newest time of the key after the file.
     """
     time = pl.col("event_time")
     ordered = changes.sort("row").join(

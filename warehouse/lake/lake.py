@@ -140,7 +140,7 @@ class Lake:
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield a connection to the lake in a transaction, from a database without other users.
 
-        A writable database is reused for reading unless it has to be sealed, since it has already loaded the lake's schema.
+        Unless the connection is sealed, a writable database is reused for reading, since it has already loaded the lake's schema.
         """
         catalog = self._readable_catalog() if read_only else self.catalog
         inode = catalog.stat().st_ino

@@ -41,7 +41,7 @@ KEEP_ALL_VERSIONS = timedelta(days=36_500)
 
 
 def key_field(name: str, kind: pa.DataType) -> pa.Field:
-    """Return the key field of a table: not nullable, and the primary key from version 1 on."""
+    """Return the key field of a table's schema: not nullable, and declared as the primary key."""
     return pa.field(name, kind, nullable=False, metadata={"lance-schema:unenforced-primary-key:position": "1"})
 
 

@@ -63,7 +63,7 @@ class VectorWrite:
 
 
 class _Pinned(NamedTuple):
-    """Hold an open version, one handle to read and one to search, with its dimension and row count."""
+    """Hold an open version of a table: a handle for reading, one for searching, the vectors' dimension and the row count."""
 
     table: Any
     searched: Any

@@ -1,4 +1,4 @@
--- Brands that the model mixes up: a product of the wrong brand, not Exact, ranked above an Exact one of the right brand.
+-- Brands that the model confuses: a product of another brand that is not Exact ranks above an Exact product of the brand.
 -- Columns: brand, ranked_above_it, confusions, queries, example_query
 with
 ranked as (
@@ -10,7 +10,7 @@ ranked as (
     join staging.products as products
         on products.locale = rankings.locale and products.product_id = rankings.product_id
     where products.brand_key is not null
-        -- the live model's rankings alone
+        -- only the rankings of the live model
         and rankings.model_id = (select arg_max(model_id, release) from vectors.releases)
 )
 select

@@ -1,4 +1,4 @@
--- Hard negatives that are judged E, S or C for their query, or for one of the same text: there must be none.
+-- The number of hard negatives that are judged E, S or C for their query, or for one with the same text; it must be 0.
 select count(distinct negatives.key)
 from training.negatives as negatives
 join staging.queries as mined on mined.key = negatives.query_key

@@ -1,5 +1,5 @@
--- How far each feature in the table of value counts moved from the reference version, over the reference's own bins.
--- A share is taken as at least 0.0001, so that a bin which only one side fills counts, and counts finitely.
+-- The drift of each feature in the table of value counts from the reference version, over the bins of the reference.
+-- A share counts as at least 0.0001, so that a bin with values of only one version adds a finite amount.
 with
 reference_stats as (
     select
