@@ -1,4 +1,4 @@
-"""Paths of any name: reached by every library, and nothing written beside them; or refused by name."""
+"""Paths with any valid name work in every library, and nothing is written elsewhere; other names are refused."""
 
 import json
 import os

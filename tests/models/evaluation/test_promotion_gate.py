@@ -1,4 +1,4 @@
-"""The gate compares what two rankers find, and lets through what is surely not worse by more than the margin."""
+"""The gate compares two rankers, and passes one whose loss is significantly smaller than the margin."""
 
 import numpy as np
 import polars as pl
@@ -19,7 +19,7 @@ def catalog():
 
 
 def judged(catalog, exact):
-    """One query for each product named, which is its one Exact answer; query 9 has none."""
+    """Return one query per named product, its only Exact product; query 9 has none."""
     rows = [("us", query, f"query {query}", product, "E") for query, product in enumerate(exact)]
     rows.append(("us", 9, "query 9", "P00", "I"))
     columns = ["locale", "query_id", "query", "product_id", "label"]

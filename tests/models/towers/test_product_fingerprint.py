@@ -1,4 +1,4 @@
-"""Models share a product side exactly where they would make the same vectors of the same products."""
+"""Models have the same product fingerprint exactly if they compute the same product vectors."""
 
 import dataclasses
 
@@ -35,7 +35,7 @@ def model(mode, seed=0, alpha=0.5, rows=FEATURES):
 
 @pytest.fixture
 def side(tmp_path):
-    """Return what saves a model and reads its product side and the vectors that it makes."""
+    """Return a function that saves a model, and returns its product side and its vectors."""
     number = iter(range(100))
 
     def read(trained, encoder="enc"):

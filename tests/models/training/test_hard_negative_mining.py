@@ -1,4 +1,4 @@
-"""Hard negatives are near, never relevant, never too near, and the same however the catalog is cut."""
+"""Hard negatives are near, never judged relevant, never too near, and the same for any size of the blocks."""
 
 import numpy as np
 import pytest

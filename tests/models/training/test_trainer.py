@@ -21,7 +21,7 @@ TRAINING = TrainingSettings(epochs=8, batch_pairs=32, learning_rate=5e-3, thread
 
 
 def rotated(seed=0, keep=None):
-    """Return a world in which a query's product is found exactly, once the queries' space is turned back."""
+    """Return data in which each query vector is a rotation of its product's vector."""
     rng = np.random.default_rng(seed)
     products = rng.normal(size=(PRODUCTS, DIM)).astype(np.float32)
     turn = np.linalg.qr(np.eye(DIM) + 0.35 * rng.normal(size=(DIM, DIM)))[0]

@@ -71,7 +71,7 @@ NUMBERS = ["-{0}", "{0} + 1000"]
 
 @pytest.fixture
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Fill every table up to training.pairs from ROWS, with the very SQL and cleaning that fill the lake."""
+    """Fill every table up to training.pairs from ROWS, with the SQL files and the cleaning of the lake."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for table, rows in ROWS.items():
@@ -163,13 +163,13 @@ def _answer(connection: duckdb.DuckDBPyConnection, table: str) -> pl.DataFrame:
 
 
 def _changed(before: pl.DataFrame, after: pl.DataFrame) -> set[str]:
-    """Return the columns whose values differ under keys that are on both sides."""
+    """Return the columns whose values differ for keys of both sides."""
     both = before.join(after, on="key", suffix="_after")
     return {name for name in before.columns if name != "key" and not both[name].equals(both[f"{name}_after"])}
 
 
 def _joined(steps: set[tuple[str, str, str, str]]) -> set[tuple[str, str, str, str]]:
-    """Return the steps from columns that rows are joined by: perturbed, their rows are gone."""
+    """Return the steps from join columns: if such a column is perturbed, its rows disappear."""
     by = {"product_locale", "query_id", "product_id", "locale"}
     return {step for step in steps if step[3] in by}
 

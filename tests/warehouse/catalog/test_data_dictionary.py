@@ -10,7 +10,7 @@ from warehouse.lake.lake import Lake
 
 @pytest.fixture
 def described(lake: Lake) -> Lake:
-    """Return a lake whose registry is filled, and its features.products with three rows."""
+    """Return a lake with a data dictionary, and three rows in features.products."""
     with lake.writing() as connection:
         data_dictionary.refresh(connection)
         connection.execute("CREATE SCHEMA features")

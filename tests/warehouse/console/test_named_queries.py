@@ -17,7 +17,7 @@ NAMED = named_queries()
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """Return a home with every table and no row in any."""
+    """Return a home with all tables, without rows."""
     home = Home(tmp_path_factory.mktemp("home"), WarehouseSettings(threads=1))
     with home.lake.writing() as connection:
         for contract in CONTRACTS.values():
@@ -35,7 +35,7 @@ def home(tmp_path: Path) -> Home:
 
 
 def put(home: Home, table: str, rows: list[dict[str, object]]) -> None:
-    """Add rows to a table; columns that a row does not name stay null."""
+    """Add rows to a table; columns that a row lacks are null."""
     frame = pl.DataFrame(rows).with_columns(pl.lit("hash").alias(INPUT_HASH))
     columns = ", ".join(f'"{name}"' for name in frame.columns)
     with home.lake.writing() as connection:

@@ -35,7 +35,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 @pytest.fixture
 def unchanged(lake: Lake) -> Iterator[None]:
-    """Assert that a test leaves every file as it was; SQLite's `-shm` holds the readers' marks, an empty `-wal` nothing."""
+    """Assert that a test changes no file, except for SQLite's `-shm` with the readers' locks and an empty `-wal`."""
 
     def digests() -> dict[Path, str]:
         files = [path for path in lake.root.rglob("*") if path.is_file() and not path.name.endswith("-shm")]

@@ -1,4 +1,4 @@
-"""What the newest event at a time is, compared with looking at every event."""
+"""The newest event at a time, compared with a loop over all events."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -33,7 +33,7 @@ def by_looking_at_all(event_list, point_list, ttl):
 
 @st.composite
 def histories(draw):
-    """Return events, points and an age, on days of the years around 2022 or on microseconds, so that many of them tie."""
+    """Return events, points and a maximum age, on a grid of days or of microseconds, so that many times are equal."""
     step = draw(st.sampled_from([timedelta(microseconds=1), DAY, 100 * DAY]))
     entities = st.sampled_from(["us:A", "us:B", "jp:A", "jp:Ä"])
     moments = st.integers(0, 12).map(lambda steps: START + steps * step)

@@ -1,4 +1,4 @@
-"""Frames are what the model and the index read of the lake."""
+"""Datasets: the frames that the model and the index read from the lake."""
 
 import polars as pl
 import pytest

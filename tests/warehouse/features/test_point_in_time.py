@@ -1,4 +1,4 @@
-"""What a judged pair, a product vector and a search may see of time-series features: never the future, never the stale."""
+"""Judged pairs, product vectors and searches never use a time-series feature from the future or one past its TTL."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +37,7 @@ def lake(lake_in_memory) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @contextmanager
 def undone(connection):
-    """Undo an example: the next one finds the lake empty, and none has to be made for it."""
+    """Undo an example, so that the next one starts with an empty lake."""
     connection.begin()
     try:
         yield
@@ -70,7 +70,7 @@ def register(connection, *declared, **settings):
 
 @st.composite
 def histories(draw):
-    """Return events, points and a maximum age on a grid of steps so narrow that times tie and ages meet their limit."""
+    """Return events, points and a maximum age on a narrow grid, so that times are equal and ages meet the limit."""
     step = timedelta(microseconds=draw(st.sampled_from([1, 60_000_000, 86_400_000_000])))
     entities = st.sampled_from(["us:A", "us:B", "jp:A"])
     time = st.integers(0, 12)
@@ -91,7 +91,7 @@ def histories(draw):
 
 
 def in_force(events, entity, time, ttl):
-    """Return the price in force, found by looking at every event."""
+    """Return the valid price by a loop over all events."""
     past = [(at, price) for key, at, price in events if key == entity and at <= time]
     if not past:
         return None

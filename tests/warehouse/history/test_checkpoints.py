@@ -17,7 +17,7 @@ NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 @pytest.fixture
 def created(lake: Lake) -> list[int]:
-    """Mark seven points, an hour apart, with a torn snapshot before each; return their numbers."""
+    """Create seven checkpoints, an hour apart, with another snapshot before each; return their snapshots."""
     made = []
     for hour in range(7):
         with lake.writing() as connection:

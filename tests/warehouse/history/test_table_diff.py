@@ -14,7 +14,7 @@ SOURCES = CONTRACTS["raw.sources"]
 
 
 def put(lake: Lake, rows: dict[str, str]) -> int:
-    """Make raw.sources hold these sources by key, and return the snapshot."""
+    """Fill raw.sources with these sources by key, and return the snapshot."""
     frame = pl.DataFrame(
         {"key": list(rows), "source": list(rows.values())}, schema={"key": pl.String, "source": pl.String}
     )

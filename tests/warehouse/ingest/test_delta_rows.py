@@ -1,4 +1,4 @@
-"""What one source refuses every source refuses, by the same rule: a full file, a delta in parquet, and one of JSON lines."""
+"""Full files, parquet deltas and JSON-lines deltas refuse the same rows, by the same rules."""
 
 import json
 from collections.abc import Callable
@@ -76,7 +76,7 @@ IDS = [f"{column}={str(value)[:12]!r}" for _, column, value, _ in BAD]
 
 
 def column(name: str, value: Any, of: Row) -> pl.Series:
-    """Return a column of one value, of the type that a writer of parquet would give it."""
+    """Return a column with one value, of the type that a parquet writer would choose."""
     if value == INFINITE:  # as parquet has an infinite time
         return pl.Series(name, [2**63 - 1]).cast(pl.Datetime("us", "UTC"))
     dtype = pl.UInt64 if isinstance(value, int) and value > 2**62 else None
@@ -90,7 +90,7 @@ def frame(row: Row, of: Row) -> pl.DataFrame:
 
 
 def full(folder: Path, table: str, row: Row) -> None:
-    """Bring a folder in, of whose two tables one has this row alone."""
+    """Ingest a folder in which one of the two files has only this row."""
     rows = {**TABLES, table: row}
     for source_spec, (name, each) in zip(SOURCE_SPECS, rows.items(), strict=False):
         frame(each, TABLES[name]).write_parquet(folder / source_spec.file_name)
@@ -98,14 +98,14 @@ def full(folder: Path, table: str, row: Row) -> None:
 
 
 def delta_parquet(folder: Path, table: str, row: Row) -> None:
-    """Check a delta in parquet that puts this row in."""
+    """Check a parquet delta that upserts this row."""
     path = folder / "delta.parquet"
     frame({"op": "upsert", **row}, TABLES[table]).write_parquet(path)
     check(path)
 
 
 def delta_json(folder: Path, table: str, row: Row) -> None:
-    """Check a delta of JSON lines that puts this row in."""
+    """Check a JSON-lines delta that upserts this row."""
     values = {name: json_value(value) for name, value in row.items()}
     path = folder / "delta.jsonl"
     path.write_text(json.dumps({"op": "upsert", **values}) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Delta files come in whole or not at all, each once; the newest word on a row stays, whatever the order and the batch."""
+"""Delta files are applied completely or not at all, each once; the newest change of a row wins in any order and batch."""
 
 import json
 import shutil
@@ -44,7 +44,7 @@ def delete(product_id: str | None, event_time: str | None = None) -> Row:
 
 @pytest.fixture
 def delta(tmp_path: Path) -> Callable[..., Path]:
-    """Return a writer of delta files of JSON lines; each call makes a new one unless it is named."""
+    """Return a function that writes a JSON-lines delta file, by default under a new name."""
     made = 0
 
     def make(*rows: Row, name: str | None = None) -> Path:
@@ -309,7 +309,7 @@ def fingerprint(lake: Lake, table: str) -> str:
 
 
 def content(lake: Lake) -> dict[str, list[Any]]:
-    """Return the raw tables but for the snapshots' own numbers, which batches share."""
+    """Return the content of the raw tables without snapshot ids, which depend on the batches."""
     content_by_table = {}
     with lake.reading() as connection:
         for table in RAW:
@@ -333,7 +333,7 @@ STEPS = st.lists(
 
 @pytest.fixture
 def begun(tmp_path: Path, judgement: Callable[..., Row], product: Callable[..., Row]) -> Lake:
-    """Return a lake into which a first snapshot came, to be copied."""
+    """Return a lake after a first full snapshot, to be copied."""
     lake = Lake(tmp_path / "begun", WarehouseSettings(threads=1))
     ingest(lake, _writer(tmp_path, judgement, product)(0, ("P1", "P2", "P3")))
     return lake
@@ -391,7 +391,7 @@ def _writer(folder: Path, judgement: Callable[..., Row], product: Callable[..., 
 
 
 def _expected(steps: list[Any]) -> dict[str, str]:
-    """Work out the titles word by word, without a table."""
+    """Return the expected titles, computed change by change without tables."""
     present: dict[str, str] = {}
     times: dict[str, str] = {}
     newest, last = "", None

@@ -1,4 +1,4 @@
-"""A download ends with the right bytes under the right name, or says what is wrong and goes on from there."""
+"""A download ends with the right bytes under the right name, or names the problem and can be resumed."""
 
 import hashlib
 import random
@@ -27,7 +27,7 @@ A, B = remote("a.parquet"), remote("b.parquet", b"few bytes")
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answer the n-th request as the server's behavior says; remember what was asked."""
+    """Answer the n-th request by the server's behavior, and record the request."""
 
     server: "FileServer"
 
@@ -59,7 +59,7 @@ class FileServer(ThreadingHTTPServer):
 
 
 def with_ranges(handler: Handler, _count: int, content: bytes = CONTENT, most: int | None = None) -> None:
-    """Serve as a good server does, or no more than `most` bytes of what the length promises."""
+    """Serve the requested range, or at most `most` bytes of it."""
     content = {f"/data/{B.name}": b"few bytes"}.get(handler.path, content)
     first = handler.first()
     rest = content[first:]

@@ -1,4 +1,4 @@
-"""What is advised about a file that cannot be read fits what the file is."""
+"""The advice for an unreadable file fits its format."""
 
 import gzip
 

@@ -1,4 +1,4 @@
-"""Kept files come back to the byte, or not at all."""
+"""Archived files are restored byte by byte, or refused."""
 
 import hashlib
 import os

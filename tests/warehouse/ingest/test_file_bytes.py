@@ -1,4 +1,4 @@
-"""What the bytes of a file are is said by name, in the same words at every source, and lines are counted as an editor does."""
+"""Every source names the format of a wrong file in the same words, and counts lines as an editor does."""
 
 import gzip
 import json
@@ -24,7 +24,7 @@ LINE = json.dumps(ROW, ensure_ascii=False)
 
 
 def complaint(path: Path) -> str:
-    """Return what is said of a delta file, an empty text if it is fine."""
+    """Return the error message for a delta file; empty if it is valid."""
     try:
         (file,) = check_deltas([path], NOW)
         check_rows(file, batch_rows=10, memory_gb=1.0)
@@ -168,7 +168,7 @@ ALIKE = {
 
 
 def parquet(path: Path, names: list[str]) -> None:
-    """Write a parquet file with these columns in the place of product_id."""
+    """Write a parquet file with these columns instead of product_id."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

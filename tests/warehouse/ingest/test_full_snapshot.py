@@ -22,7 +22,7 @@ Write = Callable[..., Path]
 
 
 def refusals(lake: Lake, table: str) -> list[tuple[str, str, Row]]:
-    """Return (key, rule, row) of what a table refused."""
+    """Return the (key, rule, row) of the rows that a table refused."""
     with lake.reading() as connection:
         rows = connection.execute(
             'SELECT key, rule, row FROM quarantine.rows WHERE "table" = ? ORDER BY ALL', [table]
@@ -298,7 +298,7 @@ def test_a_time_of_another_type_is_refused(lake: Lake, write: Write, event_time:
 
 
 def break_in_the_middle(path: Path) -> None:
-    """Flip bytes of the data and leave the footer as it is: the file can be described, and fails when it is read."""
+    """Change bytes of the data but not of the footer, so that only reading the rows fails."""
     frame = pl.read_parquet(path)
     frame.write_parquet(path, compression="zstd")
     data = bytearray(path.read_bytes())

@@ -21,7 +21,7 @@ def rewrite(path: Path, change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
 
 
 def complaint(folder: Path) -> str:
-    """Return the error's message, which is one line, and its hint, which is another."""
+    """Return the error's message and its hint, each in one line."""
     with pytest.raises(WarehouseError) as caught:
         input_files(folder)
     assert "\n" not in caught.value.message

@@ -1,4 +1,4 @@
-"""A file of time-series features is taken in whole or not at all; a wrong one is refused with file, column and row."""
+"""A time-series file is ingested completely or not at all; an invalid one is refused with its file, column and row."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -30,7 +30,7 @@ TABLE = FeatureView.model_validate(
 
 
 def rows(**changes):
-    """Return the columns of a good file of three rows, some of them changed."""
+    """Return the columns of a valid file of three rows, with some columns replaced."""
     columns = {
         "product_key": ["us:A", "us:A", "us:B"],
         "event_time": [NOW - 2 * DAY, NOW - DAY, NOW],

@@ -1,4 +1,4 @@
-"""Databases stay open from one use to the next, and show nothing of what was there before."""
+"""Databases stay open between uses, and show nothing of an earlier use."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def opened() -> list[duckdb.DuckDBPyConnection]:
 
 
 def names(databases: Databases, attachment: Attachment, opened: list[duckdb.DuckDBPyConnection]) -> str:
-    """Use a database with `wanted` attached as an empty database that bears its name as a schema; return that name."""
+    """Use a database with an empty attached database that has a schema of the attachment's name; return that name."""
 
     def create() -> duckdb.DuckDBPyConnection:
         opened.append(duckdb.connect())

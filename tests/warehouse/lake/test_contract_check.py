@@ -15,7 +15,7 @@ PRODUCTS = CONTRACTS["raw.products"]
 
 @pytest.fixture
 def raw(connection: duckdb.DuckDBPyConnection, product: Callable[..., dict[str, Any]]) -> duckdb.DuckDBPyConnection:
-    """Return a connection to raw.products with ten good rows: us:P0 to us:P9."""
+    """Return a connection to raw.products with ten valid rows: us:P0 to us:P9."""
     rows = [{"key": f"us:P{n}", **product(f"P{n}", "us", f"Mug {n}"), "input_hash": ""} for n in range(10)]
     frame = pl.DataFrame(rows, schema=dict.fromkeys(rows[0], pl.String))
     tables.ensure(connection, PRODUCTS)

@@ -1,4 +1,4 @@
-"""A refresh looks at the rows that a change reaches, whoever made it, and at all rows where it cannot be told."""
+"""A refresh compares the rows that a change affects, or all rows if those are unknown."""
 
 import os
 import random
@@ -22,7 +22,7 @@ FEATURES = "features.products"
 
 
 def dirty(lake, table):
-    """Return the keys that are pending of a table, None for all of them."""
+    """Return the pending keys of a table; None: all."""
     with lake.reading() as connection:
         derivation = DERIVATIONS[table]
         pending_rows = pending(connection, derivation, incremental.made_by(derivation, lake.settings))
@@ -182,7 +182,7 @@ TEXTS = ("red mug", "RED mug", "nike socks", "socks")
 
 
 def apply_change(connection, kind, number, value):
-    """Change one raw row as a delta would: take it out, and put in another unless there is none."""
+    """Change one raw row as a delta would: delete it, and insert the new row if there is one."""
     if kind == "product":
         key = f"us:P{number}"
         row = {

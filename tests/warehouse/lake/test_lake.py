@@ -26,7 +26,7 @@ with Lake(Path(sys.argv[1])).writing() as connection:
 
 
 def spawn(lake: Lake) -> subprocess.Popen[str]:
-    """Start a process that holds the lake in the middle of a write until its standard input closes."""
+    """Start a process that keeps the lake in the middle of a write until its standard input closes."""
     process = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(lake.root)],
         stdin=subprocess.PIPE,

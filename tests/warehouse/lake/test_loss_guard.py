@@ -1,4 +1,4 @@
-"""What would empty the catalog or take most of it away is refused before anything is written, with the way through."""
+"""A file that would empty the catalog or remove most of it is refused before anything is written, with the override."""
 
 import json
 import re
@@ -27,7 +27,7 @@ EXAMPLES = "shopping_queries_dataset_examples.parquet"
 
 @pytest.fixture
 def files(tmp_path: Path, write: Write, products: list[Row], judgements: list[Row]) -> Callable[[str], Path]:
-    """Return a maker of folders of which one file takes something away."""
+    """Return a function that writes a folder in which one file removes rows."""
 
     def blank(name: str, rows: list[Row]) -> list[Row]:
         return [row | {name: " "} for row in rows]

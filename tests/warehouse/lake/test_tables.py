@@ -36,7 +36,7 @@ class MugWithMore(dy.Schema):
 
 
 class MugReworded(dy.Schema):
-    """One row per mug, of which something else is said."""
+    """One row per mug, with another description."""
 
     id = key_column("name of the mug")
     volume_ml = dy.Int64(nullable=True, metadata=about("its volume in ml"))
@@ -45,7 +45,7 @@ class MugReworded(dy.Schema):
 
 
 class MugRetyped(dy.Schema):
-    """One row per mug, with its volume in words."""
+    """One row per mug, with its volume as text."""
 
     id = key_column("name of the mug")
     volume_ml = dy.String(nullable=True, metadata=about("what it holds"))

@@ -1,4 +1,4 @@
-"""Integrity counts what must not be there."""
+"""Consistency counts the violations across stores."""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Dropped files: whole ones come in, in order, once; bad ones go aside with a reason; none is touched while it is written."""
+"""The inbox ingests complete files in order, each once, moves invalid ones aside with a reason, and leaves unfinished ones."""
 
 import json
 import os
@@ -22,7 +22,7 @@ Drop = Callable[..., Path]
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    """Return a home with nothing but the empty folder."""
+    """Return a home with only the empty folder incoming/."""
     home = Home(tmp_path / "home", WarehouseSettings(threads=1))
     home.incoming.mkdir(parents=True)
     return home
@@ -30,14 +30,14 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def raw_home(home: Home, write: Callable[..., Path]) -> Home:
-    """Return the same home with raw tables."""
+    """Return the home with raw tables."""
     ingest(home.lake, write())
     return home
 
 
 @pytest.fixture
 def drop(home: Home) -> Drop:
-    """Return what puts a file of upserts into the folder, last written at a second of the clock if one is given."""
+    """Return a function that writes a file of upserts into the folder, with a modification time if one is given."""
 
     def put(name: str, *titles: str, second: int | None = None) -> Path:
         rows = [
@@ -54,7 +54,7 @@ def drop(home: Home) -> Drop:
 
 
 def bring_in(home: Home, sorting: Sorting, run_id: str = "run", *, publish: bool = True) -> None:
-    """Do what a run does with a batch, as far as the journal of runs and the lake can tell; or be killed before the end."""
+    """Change the lake and the run log as a run of a batch does, or as one that is killed before its end."""
     apply_deltas(home.lake, sorting.batch)
     home.journal.append(run_id, "raw.deltas", {})
     if publish:

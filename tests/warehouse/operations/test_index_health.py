@@ -1,4 +1,4 @@
-"""Each sign of an unhealthy index is seen on a table that has it, and on no other."""
+"""Each defect of an index is reported for a table that has it, and for no other."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ def rows(keys: list[str], vectors: np.ndarray | None = None) -> pa.Table:
 
 @pytest.fixture
 def home(built: Lake) -> Home:
-    """Return a home whose vectors are those of its four products."""
+    """Return a home with vectors of its four products."""
     home = Home(built.root.parent, built.settings)
     with home.lake.reading() as connection:
         keys = [key for (key,) in connection.sql("SELECT key FROM features.products ORDER BY key").fetchall()]
@@ -110,7 +110,7 @@ def test_a_small_table_needs_no_index_and_a_large_one_does(status: IndexStatus, 
 
 @pytest.fixture
 def indexed(tmp_path: Path) -> VectorStore:
-    """Return vectors with an index of the usual kind."""
+    """Return vectors with an index as in production."""
     store = VectorStore(tmp_path / "vectors")
     drawn = np.random.default_rng(0).normal(size=(600, DIM))
     vectors = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)

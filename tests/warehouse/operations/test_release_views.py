@@ -1,4 +1,4 @@
-"""What is published can be asked for in SQL, in exactly the live version."""
+"""SQL reads the releases, and the vectors of exactly the live version."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -103,7 +103,7 @@ def point(snapshot: int, hour: int) -> Point:
 
 @pytest.fixture
 def history(tmp_path: Path) -> Home:
-    """Return a home with release 1 from snapshot 11, 2 from 20, 3 going back to 1, 4 from 30; each made with a product more."""
+    """Return a home with release 1 from snapshot 11, 2 from 20, 3 a rollback to 1, 4 from 30; each has one more product."""
     home = Home(tmp_path / "history", WarehouseSettings(threads=1))
     for place, (snapshot, hour) in enumerate([(11, 0), (20, 1), (30, 4)]):
         row = {"key": [f"us:P{place}"], "product_id": [f"P{place}"], "locale": ["us"], "title": ["t"]}

@@ -1,4 +1,4 @@
-"""A replay starts from the last full files, goes on with the deltas after them, and ends in the tables that are there."""
+"""A replay ingests the last full files and the deltas after them, and ends with equal tables."""
 
 import json
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def beside(tmp_path: Path) -> Home:
 
 
 def bring_in(home: Home, folder: Path | None = None, *deltas: Path) -> None:
-    """Bring files in as the asset of the raw tables does."""
+    """Ingest files as the asset of the raw tables does."""
     files, full = check_deltas(deltas, NOW), input_files(folder, NOW) if folder else []
     archive_files(home, [*full, *files])
     if folder:

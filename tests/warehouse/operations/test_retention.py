@@ -1,4 +1,4 @@
-"""What stays when a home is cleaned, told from releases, points and models."""
+"""The releases, checkpoints and vectors that a vacuum keeps."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Where a rollback leads, and what it keeps from coming back, told from literal histories."""
+"""The target of a rollback, and the models that it demotes, for literal histories of releases."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -95,7 +95,7 @@ def test_a_model_that_a_rollback_took_away_is_withdrawn(
 
 @pytest.fixture
 def home(built: Lake) -> Home:
-    """Return a home with a lake that was built, and the folder of the model A."""
+    """Return a home with a built lake and the folder of the model A."""
     home = Home(built.root.parent, built.settings)
     (home.models / "A").mkdir(parents=True)
     return home

@@ -1,4 +1,4 @@
-"""Labels are re-derived here pair by pair from the truth, without the generator's array work."""
+"""The labels, derived again pair by pair from the codes of the catalog."""
 
 import re
 from collections import defaultdict
@@ -29,7 +29,7 @@ def drawn() -> Drawn:
 
 
 def relation(codes: Catalog, query: Query, row: int) -> str:
-    """Tell a product's label for a search from the rule in words; "-" where the rule says it is not judged."""
+    """Return a product's label for a query by the documented rule; "-" if the pair is not judged."""
     types = product_types()
     kind = int(codes.type[row])
     wrong = [

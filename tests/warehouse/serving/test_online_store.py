@@ -1,4 +1,4 @@
-"""The online table answers for every snapshot that was written what the lake answers there, and writes only what changed."""
+"""The online table has the features of the lake for every written snapshot, and writes only changes."""
 
 import shutil
 import sqlite3

@@ -16,7 +16,7 @@ Rows = list[tuple[Any, ...]]
 
 
 def fill(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> None:
-    """Put rows into a table made from its contract; what a row leaves out is null, and its hash is its key."""
+    """Insert rows into a table of a contract; missing values are null, and the input hash is the key."""
     tables.ensure(connection, CONTRACTS[table])
     types = {name: column.dtype for name, column in CONTRACTS[table].columns.items()}
     frame = pl.DataFrame(rows, schema=types | {"input_hash": pl.String}).with_columns(input_hash="key")
@@ -270,7 +270,7 @@ def test_staging_judgements_are_those_whose_query_and_product_are_there(connecti
 
 @pytest.fixture
 def judged(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """Fill what training.pairs reads: 40 train queries, each text twice, and one in test."""
+    """Fill the sources of training.pairs: 40 train queries, each text twice, and one test query."""
     trained = [query("us", number, f"text {number // 2}") for number in range(40)]
     shouted = query("us", 40, "TEXT 3")
     in_test = [query("us", 50, "secret", "test"), query("us", 51, "Secret"), query("es", 52, "secret")]

@@ -15,7 +15,7 @@ DIM = 8
 
 
 def fake_vector(text: str) -> list[float]:
-    """A vector that the text alone decides."""
+    """Return a vector that depends only on the text."""
     return [float(byte) for byte in bytes.fromhex(text_hash(text))[:DIM]]
 
 
@@ -161,7 +161,7 @@ def test_a_copied_directory_answers_alike_without_the_old_one(cache: EmbeddingCa
 
 
 def fill_in_step(root: Path, barrier: Any) -> None:
-    """Run in a process of its own: encode the texts that another process encodes at the same moment."""
+    """Encode the same texts as another process at the same time; runs in its own process."""
 
     def encode(texts: list[str]) -> np.ndarray:
         barrier.wait(60)  # both have looked, neither has written

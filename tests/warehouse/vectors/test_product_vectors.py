@@ -24,7 +24,7 @@ def one_hot(at: int, length: float = 1.0) -> list[float]:
 
 
 def frame(*rows: tuple[str, list[float]], locale: str = "us", input_hash: str = "h") -> pl.DataFrame:
-    """Rows of (product id, vector)."""
+    """Return rows of (product id, vector)."""
     return pl.DataFrame(
         {
             "key": [f"{locale}:{product}" for product, _ in rows],
