@@ -10,11 +10,11 @@ from models.evaluation.bm25 import Bm25Settings
 from models.settings import EncoderSettings, TowerSettings, TrainingSettings
 from models.training.hard_negative_mining import MiningSettings
 from warehouse.home import Home
-from warehouse.lake.watermarks import RunMarks
+from warehouse.lake.watermarks import RunWatermarks
 from warehouse.settings import MonitoringSettings, ReleaseSettings, VacuumSettings
 
 T = TypeVar("T")
-_MARKS = "watermarks"
+_WATERMARKS = "watermarks"
 
 
 def silent(_task: str, _total: int | None) -> Callable[[int], None]:
@@ -63,14 +63,14 @@ class RunContext:
         return self.raw is None and not self.deltas and self.pinned_model is None
 
     @property
-    def marks(self) -> RunMarks:
+    def watermarks(self) -> RunWatermarks:
         """Return the watermarks of this run."""
-        return self.cached(_MARKS, lambda: RunMarks(self.home.lake))
+        return self.cached(_WATERMARKS, lambda: RunWatermarks(self.home.lake))
 
-    def read_marks(self) -> RunMarks:
+    def read_watermarks(self) -> RunWatermarks:
         """Read the watermarks again, as a run that starts now."""
-        self.shared.pop((self.home.root, _MARKS), None)
-        return self.marks
+        self.shared.pop((self.home.root, _WATERMARKS), None)
+        return self.watermarks
 
     def progress(self, task: str, total: int | None = None) -> Callable[[int], None]:
         """Announce a long task; return a function that takes the amount of finished work."""

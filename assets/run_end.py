@@ -1,6 +1,6 @@
 """The end of a run: the writes that wait until the run has ended.
 
-They are the advanced watermarks of tables and of passed checks, in one commit, and the as-of point. The next run repeats
+They are the advanced watermarks of tables and of passed checks, in one commit, and the checkpoint. The next run repeats
 the writes that a killed run left out.
 """
 
@@ -19,13 +19,13 @@ def at_end(run_context: RunContext, write: Callable[[], object]) -> None:
 def written_down(run_context: RunContext) -> Iterator[None]:
     """Make the registered writes once the run has ended; write only the watermarks if it ends in an error."""
     run_context.at_end.clear()
-    marks = run_context.read_marks()
+    watermarks = run_context.read_watermarks()
     try:
         yield
     except Exception:
         with suppress(Exception):  # report the first error
-            marks.write()
+            watermarks.write()
         raise
     for write in run_context.at_end:
         write()
-    marks.write()
+    watermarks.write()

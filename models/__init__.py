@@ -1,4 +1,4 @@
-"""The model: encoder, towers, losses, training and metrics. The only package that imports torch."""
+"""The model: encoder, towers, losses, training and metrics. No other package imports torch."""
 
 import os
 

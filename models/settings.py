@@ -20,32 +20,32 @@ class EncoderSettings(BaseModel):
     )
     backend: Literal["auto", "openvino", "torch"] = Field(
         "auto",
-        description="What runs the encoder; `auto` is openvino on CPUs with avx2, and torch elsewhere and where `device` is "
-        "cuda.",
+        description="Library that runs the encoder; `auto` is openvino on CPUs with avx2, else torch; with `device` cuda it is "
+        "torch.",
     )
     precision: Literal["auto", "f32", "bf16", "int8"] = Field(
         "auto",
         description="Arithmetic of the openvino backend; `auto` is bf16 where the CPU computes in it (avx512_bf16 or "
-        "amx_bf16) and f32 elsewhere. `int8` pays on CPUs without bf16 that have avx512_vnni or avx_vnni, and a build takes "
-        "it only where it finds what f32 finds (`int8_loss`). The torch backend always computes in f32.",
+        "amx_bf16) and f32 elsewhere. `int8` is faster on CPUs without bf16 that have avx512_vnni or avx_vnni; a build "
+        "uses it only if its loss of recall is small (`int8_loss`). The torch backend always computes in f32.",
     )
     int8_loss: float = Field(
-        0.002, ge=0, description="Most recall@10 on validation queries that int8 may lose against f32, 0 to 1."
+        0.002, ge=0, description="Largest loss of recall@10 on validation queries by int8 against f32, 0 to 1."
     )
     int8_products: int = Field(
         20_000,
         ge=100,
-        description="Products among which int8 is measured, in products: the judged ones, and drawn ones.",
+        description="Number of products in the measurement of int8: the judged ones, filled up with random ones.",
     )
     max_tokens: int = Field(
-        256, ge=8, multiple_of=8, description="Longest text, in tokens, a multiple of 8; what lies beyond is cut off."
+        256, ge=8, multiple_of=8, description="Longest text, in tokens, a multiple of 8; longer texts are truncated."
     )
-    batch_texts: int = Field(32, ge=1, description="Texts encoded at once, in texts.")
+    batch_texts: int = Field(32, ge=1, description="Number of texts that are encoded at once.")
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto",
         description="Where the encoder runs; `auto` is the cpu, and for the torch backend a GPU if there is one.",
     )
-    threads: int = Field(0, ge=0, description="CPU threads of the encoder, in threads; 0 takes every core there is.")
+    threads: int = Field(0, ge=0, description="Number of CPU threads of the encoder; 0: one per core.")
 
 
 class TowerSettings(BaseModel):
@@ -56,21 +56,27 @@ class TowerSettings(BaseModel):
     mode: Literal["tied", "separate", "query_only"] = Field(
         "separate",
         description="Which towers learn: `tied` shares one network between both sides, `separate` gives each side its "
-        "own, `query_only` leaves products as the encoder has them, so that nothing needs indexing anew.",
+        "own, `query_only` leaves the vectors of products unchanged, so that a new model needs no new index.",
     )
     width: int = Field(512, ge=1, description="Width of the hidden layers, in units.")
-    layers: int = Field(1, ge=1, description="Hidden layers, in layers.")
-    dropout: float = Field(0.1, ge=0, lt=1, description="Share of hidden units dropped while training, 0 to 1.")
+    layers: int = Field(1, ge=1, description="Number of hidden layers.")
+    dropout: float = Field(
+        0.1, ge=0, lt=1, description="Share of the hidden units that are dropped in training, 0 to 1."
+    )
     input_dropout: float = Field(
-        0.5, ge=0, lt=1, description="Share of the encoder's dimensions dropped while training, 0 to 1."
+        0.5, ge=0, lt=1, description="Share of the encoder's dimensions that are dropped in training, 0 to 1."
     )
     embedding_width: int = Field(16, ge=1, description="Width of a categorical feature's embedding, in units.")
-    vocabulary_size: int = Field(2000, ge=1, description="Most values kept of a categorical feature, in values.")
+    vocabulary_size: int = Field(
+        2000, ge=1, description="Largest number of values in the vocabulary of a categorical feature."
+    )
     vocabulary_minimum: int = Field(
-        3, ge=1, description="Rows of the train split that must hold a categorical value for it to be kept, in rows."
+        3,
+        ge=1,
+        description="Number of rows of the train split from which on a categorical value enters the vocabulary.",
     )
     numeric_limit: float = Field(
-        6.0, gt=0, description="Where a normalized numeric feature is cut off, in standard deviations from the mean."
+        6.0, gt=0, description="Largest absolute value of a normalized numeric feature, in standard deviations."
     )
 
 
@@ -79,52 +85,64 @@ class TrainingSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: int = Field(16, ge=0, description="Most passes over the Exact training pairs, in epochs.")
+    epochs: int = Field(16, ge=0, description="Largest number of passes over the Exact training pairs, in epochs.")
     patience: int = Field(
-        5, ge=1, description="Epochs without a better validation score after which training stops, in epochs."
+        5, ge=1, description="Number of epochs without a better validation score after which training stops."
     )
-    batch_pairs: int = Field(256, ge=2, description="Exact pairs in a training batch, in pairs.")
+    batch_pairs: int = Field(256, ge=2, description="Number of Exact pairs in a training batch.")
     irrelevant_per_query: int = Field(
-        2, ge=0, description="Irrelevant products of a pair's query that join its batch, in products."
+        2, ge=0, description="Number of Irrelevant products of each query that are negatives in its batch."
     )
     catalog_negatives: int = Field(
-        0, ge=0, description="Random products of the batch's locale that join it as negatives, in products."
+        0, ge=0, description="Number of random products of the batch's locale that are negatives in the batch."
     )
     mined_per_query: int = Field(
         0,
         ge=0,
-        description="Hard negatives of a pair's query (`mining`) that join its batch, in products; with them, a catalog "
-        "that changes what is mined makes another model.",
+        description="Number of hard negatives of each query (`mining`) that are negatives in its batch. If it is not 0, a "
+        "change of the mined negatives leads to a new model.",
     )
     learning_rate: float = Field(1e-4, gt=0, le=1000, description="Peak learning rate of AdamW, per step.")
     warmup_share: float = Field(
-        0.1, ge=0, le=1, description="Share of all steps in which the learning rate rises linearly, 0 to 1."
+        0.1, ge=0, le=1, description="Share of all steps during which the learning rate rises linearly, 0 to 1."
     )
     weight_decay: float = Field(0.1, ge=0, description="Decoupled weight decay of AdamW, per unit of learning rate.")
     average_decay: float = Field(
         0.97,
         ge=0,
         lt=1,
-        description="What the scored and kept weights, a moving mean over steps, keep of themselves at a step, 0 to 1; 0 "
-        "takes the last step's weights.",
+        description="Decay per step of the exponential moving average of the weights, which is validated and saved, 0 to 1; "
+        "0: the weights of the last step.",
     )
-    gradient_limit: float = Field(1.0, gt=0, description="Largest norm of a step's gradient; longer ones are cut.")
-    temperature: float = Field(0.05, gt=0, description="Temperature of both losses, in units of cosine.")
+    gradient_limit: float = Field(
+        1.0, gt=0, description="Largest norm of a step's gradient; a larger gradient is scaled down."
+    )
+    temperature: float = Field(0.05, gt=0, description="Temperature by which both losses divide cosines.")
     graded_weight: float = Field(
-        0.1, ge=0, description="Weight of the graded loss beside the contrastive loss, as a factor; 0 leaves it out."
+        0.1,
+        ge=0,
+        description="Weight of the graded loss in the sum with the contrastive loss, as a factor; 0: no graded loss.",
     )
     alphas: tuple[float, ...] = Field(
         (0.25, 0.5, 0.75, 1.0, 1.25),
         min_length=1,
-        description="Strengths of the towers' change tried on validation after every epoch, as factors; 0, which is "
-        "the encoder, is always tried.",
+        description="Factors of the towers' change that are compared on validation after every epoch; 0, which is the "
+        "encoder alone, is always included.",
     )
     validation_queries: int = Field(
-        2000, ge=1, description="Most validation queries scored after an epoch, in queries; drawn by the seed."
+        2000,
+        ge=1,
+        description="Largest number of validation queries that are scored after an epoch; drawn by the seed.",
     )
-    product_rows: int = Field(16384, ge=1, description="Products scored at once on validation, in rows.")
+    product_rows: int = Field(
+        16384, ge=1, description="Number of products that are scored at once on validation; bounds memory."
+    )
     seed: int = Field(0, ge=0, description="Seed of weights, dropout, batches and drawn validation queries.")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where towers train; `auto` is cuda if there.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where the towers train; `auto` is cuda if there is a GPU."
+    )
     threads: int = Field(
-        2, ge=1, description="CPU threads while training, in threads; other numbers may change weights' last bits."
+        2,
+        ge=1,
+        description="Number of CPU threads in training; another number may change the last bits of the weights.",
     )

@@ -1,4 +1,4 @@
-"""The vacuum: deletes from a home, step by step, the data that no kept release, as-of point or model needs."""
+"""The vacuum: deletes from a home, step by step, the data that no kept release, checkpoint or model needs."""
 
 import json
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ class VacuumReport:
     Attributes:
         dry_run: Whether nothing was deleted.
         releases: Numbers of the kept releases, which a rollback can restore.
-        points: The kept as-of points.
-        snapshots_expired: Expired snapshots of the lake: older as-of points, and snapshots between two points.
+        points: The kept checkpoints.
+        snapshots_expired: Expired snapshots of the lake: older checkpoints, and snapshots between two points.
         lake_files: Deleted files of the lake; 0 in a dry run, which cannot know it.
         vector_tables: Dropped vector tables: those that no kept release names, such as a refused model's.
         vector_versions: Deleted versions of the other vector tables.
@@ -100,13 +100,13 @@ def vacuum_locked(home: Home, settings: VacuumSettings, encoder: str, *, dry_run
     for fingerprint in home.embeddings.encoders():
         if fingerprint in encoders:
             if not dry_run:
-                home.embeddings.forget(fingerprint)
+                home.embeddings.drop(fingerprint)
             continue
         unused = home.embeddings.unused(fingerprint, used)
         embeddings += len(unused)
         if not dry_run:
             home.embeddings.prune(fingerprint, unused, grace)
-    online_rows = home.online.forget({each.snapshot for each in retention.releases}, dry_run=dry_run)
+    online_rows = home.online.prune({each.snapshot for each in retention.releases}, dry_run=dry_run)
     newest = [point.run_id for point in checkpoints.points(home.lake)[-1:]]  # the log must still tell whether it ended
     runs = home.journal.prune(settings.keep_runs, newest, dry_run=dry_run)
     sources = partial(sources_of, derivations=home.derivations)
@@ -179,7 +179,7 @@ def _publish_again(home: Home, live: Release, version: int, now: datetime) -> No
 
 
 def _texts(home: Home, retention: Retained) -> set[str]:
-    """Return the hashes of all texts in the lake now and at every kept release or as-of point."""
+    """Return the hashes of all texts in the lake now and at every kept release or checkpoint."""
     products, queries = datasets.distinct_texts(home.lake, retention.points)
     used = set(map(text_hash, products.select(product_text()).to_series()))
     used.update(text_hash(query_text(query)) for query in queries["query"])

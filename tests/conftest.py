@@ -1,4 +1,4 @@
-"""One small real home, built once for all test processes; tests that change things copy it."""
+"""A small home with a real encoder, built once for all test processes; tests that change it use a copy."""
 
 import json
 import os
@@ -114,7 +114,7 @@ CREATE VIEW __ducklake_metadata_lake.ducklake_table_stats AS SELECT table_id FRO
 
 @pytest.fixture(scope="session")
 def lake_in_memory() -> "Callable[[], DuckDBPyConnection]":
-    """Return a maker of databases that look like the lake to SQL, without files: with its catalog, and no table yet."""
+    """Return a function that creates an in-memory database with an empty catalog named lake."""
     from warehouse.lake.lake import connect
 
     def make() -> "DuckDBPyConnection":
@@ -128,9 +128,9 @@ def lake_in_memory() -> "Callable[[], DuckDBPyConnection]":
 
 @pytest.fixture
 def read_only() -> Iterator[Callable[[Path], None]]:
-    """Return what makes a directory one that may only be read, until the test is over.
+    """Return a function that makes a directory read-only until the end of the test.
 
-    By its modes; for root, whom they do not bind, by a mount.
+    It changes the modes; for root, who ignores them, it mounts the directory read-only.
     """
     mounted: list[Path] = []
     closed: list[tuple[Path, int]] = []
@@ -156,7 +156,7 @@ def read_only() -> Iterator[Callable[[Path], None]]:
 
 @pytest.fixture(scope="module")
 def copy_home(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Path]]:
-    """Return a maker of copies of the built home, which are taken away in the end."""
+    """Return a function that copies the built home; the copies are deleted at the end."""
     made: list[Path] = []
 
     def make() -> Path:
@@ -170,15 +170,15 @@ def copy_home(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def _copy_or_link(source: str, target: str) -> None:
-    """Copy a file; of the encoder's weights, 90 MB that nothing writes to, make a link."""
+    """Copy a file, or link it if it has the encoder's weights, 90 MB that nothing changes."""
     (os.link if Path(source).name == "encoder.bin" else shutil.copy2)(source, target)
 
 
 @pytest.fixture(scope="session")
 def derive() -> "Callable[..., None]":
-    """Return what brings every derived table of a lake up to date, in order, as a run's assets do one by one.
+    """Return a function that refreshes the derived tables of a lake in build order, as the assets of a run do.
 
-    `names` restricts it to some tables; `whole` compares all rows, whatever the watermarks say.
+    `names` restricts it to some tables; `whole` compares all rows and ignores the watermarks.
     """
     from warehouse.features import point_in_time
     from warehouse.lake.dependencies import DERIVATIONS

@@ -1,4 +1,4 @@
-"""README and guides are true: their commands run, in order, and so does their Python; their links lead somewhere."""
+"""The commands and the Python code of README and the guides run in order, and their links have targets."""
 
 import importlib.util
 import io
@@ -44,21 +44,21 @@ HOME = "my-home"
 
 
 def steps(page: Path) -> list[tuple[str, str]]:
-    """Return what a page has run, in order: (sh or python, code)."""
-    found: list[tuple[str, str]] = []
+    """Return the code blocks of a page in order: (sh or python, code)."""
+    steps_found: list[tuple[str, str]] = []
     for kind, code in BLOCK.findall(page.read_text(encoding="utf-8")):
         is_one = kind == "python" or ASSIGNS.search(code)
-        found += [(kind, part) for part in ([code] if is_one else COMMAND.findall(code))]
-    return found
+        steps_found += [(kind, part) for part in ([code] if is_one else COMMAND.findall(code))]
+    return steps_found
 
 
 def is_run(code: str) -> bool:
-    """Tell whether a command is one of those that run one after another."""
+    """Tell whether the test runs a command."""
     return not code.startswith((*SHELL_ONLY, "make ")) and code != SERVES
 
 
 class Shop:
-    """Hold a folder in which README's commands for one's own catalog have run, and copies of it, one for each guide."""
+    """Hold a folder in which the README's commands for a catalog were run, and a copy of it for each guide."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -80,7 +80,7 @@ class Shop:
         return folder
 
     def follow(self, page: Path, folder: Path) -> dict[str, str]:
-        """Run what a page says as a person who reads it from top to bottom would; return the output of each command."""
+        """Run the code blocks of a page from top to bottom, and return the output of each command."""
         return {code: self._run(kind, code, folder) for kind, code in steps(page) if is_run(code)}
 
     def _run(self, kind: str, code: str, folder: Path) -> str:
@@ -94,7 +94,7 @@ class Shop:
         return said
 
     def _in_process(self, command: str, folder: Path) -> str:
-        """Run it as the installed command does, without a new process, which takes longer to start than most to answer."""
+        """Run the command in this process, since starting a process takes longer than most commands."""
         with pytest.MonkeyPatch.context() as patch:
             for variable in [name for name in os.environ if name.startswith("STOCKROOM_")]:
                 patch.delenv(variable)
@@ -127,7 +127,7 @@ class Shop:
 
     @staticmethod
     def _extensions(user: Path) -> None:
-        """Put where DuckDB looks for them what INSTALL would fetch, from the wheels."""
+        """Copy the extensions from the wheels to the folder in which INSTALL would put them."""
         for name in ("ducklake", "sqlite_scanner"):
             spec = importlib.util.find_spec(f"duckdb_extension_{name}")
             assert spec is not None
@@ -188,8 +188,8 @@ def test_the_readme_has_every_command() -> None:
 
     group: Any = typer.main.get_command(app)
     inner = {f"{name} {below}" for name, each in group.commands.items() for below in getattr(each, "commands", {})}
-    told = re.findall(r"^\| `stockroom ([a-z ]+)` \|", README.read_text(encoding="utf-8"), re.MULTILINE)
-    assert sorted(told) == sorted({*group.commands} | inner)
+    listed = re.findall(r"^\| `stockroom ([a-z ]+)` \|", README.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted({*group.commands} | inner)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -204,7 +204,7 @@ def test_the_links_lead_somewhere(page: Path) -> None:
 
 
 def _places(page: Path) -> set[str]:
-    """Return the names under which a page's headings can be linked to."""
+    """Return the anchors of a page's headings."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 

@@ -1,4 +1,4 @@
-"""Every error that people can meet is worded alike: problem; hint, in one line, without a period at the end of either."""
+"""Every error for users has the same form: a problem and a hint, each in one line and without a final period."""
 
 import ast
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ FILLED = "…"
 
 
 def _texts(node: ast.AST, named: dict[str, list[ast.expr]]) -> Iterator[str]:
-    """Yield every text that an argument may be, with a dot-free stand-in for what is filled in."""
+    """Yield every text that an argument may have, with a placeholder without dots for each inserted value."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, ast.JoinedStr):
@@ -34,7 +34,7 @@ def _texts(node: ast.AST, named: dict[str, list[ast.expr]]) -> Iterator[str]:
 
 
 def _sites() -> Iterator[tuple[str, list[str]]]:
-    """Yield where each error is made, and every text that its problem or hint may be."""
+    """Yield the place of each error in the code, and the possible texts of its problem and hint."""
     for path in sorted(file for package in PACKAGES for file in (ROOT / package).rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         named: dict[str, list[ast.expr]] = {}

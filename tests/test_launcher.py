@@ -1,4 +1,4 @@
-"""The launcher: a user's own files beside the program's packages harm nothing, or are named in one line."""
+"""The launcher: a user's files with the names of the program's packages do no harm, or are named in an error."""
 
 import os
 import subprocess
@@ -56,7 +56,7 @@ def _put(folder: Path, name: str) -> Path:
 
 
 def _run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run code as an installed command does: the program's folder comes last on the path, the user's before it."""
+    """Run code as an installed command does, with the program's folder last on the path and the user's before it."""
     environment["PYTHONPATH"] = f"{environment['PYTHONPATH']}{os.pathsep}{ROOT}"
     own = os.environ | environment | {"PYTHONSAFEPATH": "1"}
     return subprocess.run([sys.executable, "-c", code], env=own, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""The pages of docs/reference are those that the code gives."""
+"""The pages of docs/reference are up to date."""
 
 import subprocess
 import sys

@@ -11,14 +11,14 @@ from typing import Any
 Source = ModuleType | type[Any] | Callable[..., Any]
 
 
-def code_digest(*sources: Source, forget: Callable[[ast.Call], ast.Call] = lambda call: call) -> str:
+def code_digest(*sources: Source, simplify: Callable[[ast.Call], ast.Call] = lambda call: call) -> str:
     """Return 16 hex digits that change when the code of modules, classes or functions does.
 
     Args:
         sources: The modules, classes or functions; their imports do not count.
-        forget: Returns a call without its irrelevant parts.
+        simplify: Returns a call without the parts that do not count.
     """
-    trees = [_WithoutWords(forget).visit(ast.parse(textwrap.dedent(inspect.getsource(each)))) for each in sources]
+    trees = [_WithoutWords(simplify).visit(ast.parse(textwrap.dedent(inspect.getsource(each)))) for each in sources]
     return digest(*map(ast.unparse, trees))
 
 
@@ -30,12 +30,12 @@ def digest(*parts: str) -> str:
 class _WithoutWords(ast.NodeTransformer):
     """Remove docstrings; the parser has dropped comments already."""
 
-    def __init__(self, forget: Callable[[ast.Call], ast.Call]) -> None:
-        self._forget = forget
+    def __init__(self, simplify: Callable[[ast.Call], ast.Call]) -> None:
+        self._simplify = simplify
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         return ast.Pass() if is_text else self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        return self.generic_visit(self._forget(node))
+        return self.generic_visit(self._simplify(node))

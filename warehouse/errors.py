@@ -1,8 +1,8 @@
-"""The one error that the warehouse raises for what a user can correct."""
+"""The error that the warehouse raises for problems that a user can correct."""
 
 
 class WarehouseError(Exception):
-    """Say in one line what is wrong and how to correct it: neither part ends with a period, they are joined by a semicolon."""
+    """State a problem and its remedy in one line: a semicolon joins the two parts, and neither ends with a period."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(f"{message}\n  {hint}" if hint else message)

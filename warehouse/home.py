@@ -19,6 +19,9 @@ from warehouse.settings import WarehouseSettings
 from warehouse.vectors.embedding_cache import EmbeddingCache
 from warehouse.vectors.product_vectors import VectorStore
 
+_FORMER_ARCHIVE = "arrived"
+"""The name of the archive's directory up to format 3."""
+
 
 @dataclass(frozen=True)
 class Home:
@@ -36,12 +39,12 @@ class Home:
         home_format.require(self.root)
 
     def upgrade(self) -> None:
-        """Give a home of an earlier format this version's columns and format. The caller holds the run lock.
+        """Upgrade a home of an earlier format to this version's columns and directories. The caller holds the run lock.
 
-        Tables that cannot be derived are altered, and derived tables under an earlier name dropped: a run makes the others.
+        Tables that no run can rebuild are altered, and tables under a former name are dropped; a run rebuilds the others.
 
         Raises:
-            WarehouseError: A value cannot become of its column's present type; nothing was changed.
+            WarehouseError: A value cannot be converted to its column's present type; nothing was changed.
         """
         if home_format.is_current(self.root):
             return
@@ -53,6 +56,9 @@ class Home:
                 for table in tables.REPLACED:
                     if tables.exists(connection, table):
                         connection.execute(f"DROP TABLE {table}")
+        former_archive = self.root / _FORMER_ARCHIVE
+        if former_archive.is_dir() and not self.archive.root.exists():
+            former_archive.rename(self.archive.root)
         home_format.claim(self.root)
 
     @cached_property
@@ -96,9 +102,9 @@ class Home:
         return Journal(self.root / "runs.jsonl")
 
     @cached_property
-    def arrived(self) -> FileArchive:
+    def archive(self) -> FileArchive:
         """Return the archive of the ingested files, from which a replay starts."""
-        return FileArchive(self.root / "arrived")
+        return FileArchive(self.root / "archive")
 
     @property
     def models(self) -> Path:

@@ -11,8 +11,9 @@ from warehouse.errors import WarehouseError
 FORMAT = 4
 """The format that this version writes. It reads all earlier ones, and a run upgrades a home to this one.
 
-1: Homes without a number. 2: Derived tables keep watermarks. 3: Columns have their present names. 4: The split of
-the queries is `splits.queries`, no longer `training.queries`.
+1: The home has no format file. 2: Derived tables have watermarks. 3: Rankers, superseded and late rows and catalog ranks have
+these names. 4: Delta files have sequence numbers, and the archive of input files is
+`archive/`. The split of the queries is `splits.queries`, before `training.queries`.
 """
 
 _FILE = "format"
@@ -29,10 +30,13 @@ def require(root: Path) -> None:
         return
     text = path.read_text(encoding="utf-8", errors="replace").strip()
     if not text.isdecimal():
-        raise WarehouseError(f"{path} holds no format number: {text[:20]!r}", f"write {FORMAT} into it, or take it out")
+        raise WarehouseError(
+            f"{path} has no format number: {text[:20]!r}", f"write {FORMAT} into the file, or remove it"
+        )
     if int(text) > FORMAT:
         raise WarehouseError(
-            f"{root} is of format {text}, and this version reads up to {FORMAT}", "use the newer version of Stockroom"
+            f"{root} has format {text}, and this version reads formats up to {FORMAT}",
+            "use the newer version of Stockroom",
         )
 
 

@@ -51,7 +51,7 @@ def plain_path(path: Path) -> Path:
 
 @functools.cache
 def private_folder() -> Path:
-    """Return a private directory of this process with a plain path; it is removed when the process ends.
+    """Return a private directory of this process, with a path that every library accepts. It is removed when the process ends.
 
     Raises:
         WarehouseError: No temporary directory can be used.
@@ -64,8 +64,8 @@ def private_folder() -> Path:
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
             return Path(folder)
     raise WarehouseError(
-        f"no temporary directory can be used, {tempfile.gettempdir()} neither",
-        "set TMPDIR to a directory that may be written, whose path has letters, digits and _./- alone",
+        f"no temporary directory can be used, not even {tempfile.gettempdir()}",
+        "set TMPDIR to a writable directory whose path has only letters, digits and _./-",
     )
 
 
@@ -89,9 +89,9 @@ def require_writable(directory: Path) -> None:
     while not nearest.exists() and nearest != nearest.parent:
         nearest = nearest.parent
     if not is_writable(nearest):
-        which = "" if nearest == directory.absolute() else f", so that {directory} cannot be made"
+        which = "" if nearest == directory.absolute() else f", so that {directory} cannot be created"
         is_mounted_read_only = bool(os.statvfs(nearest).f_flag & os.ST_RDONLY)
-        hint = "its disk is mounted read-only:" if is_mounted_read_only else "become a user who may write there, or"
+        hint = "its disk is mounted read-only:" if is_mounted_read_only else "run as a user who may write there, or"
         raise WarehouseError(f"{nearest} may not be written{which}", f"{hint} name another home: --home DIR")
 
 
@@ -115,21 +115,21 @@ def check_home(root: Path) -> None:
             raise WarehouseError(f"{name} is a file, and a home is a directory", "name a directory: --home DIR")
         if not exists and not blocking.is_dir():
             raise WarehouseError(
-                f"{name} cannot be a home: {blocking} is no directory", "name another directory: --home DIR"
+                f"{name} cannot be a home: {blocking} is not a directory", "name another directory: --home DIR"
             )
         os.stat(absolute if exists else blocking)
         os.lstat(absolute)
     except FileNotFoundError:
         if os.path.islink(absolute):
             raise WarehouseError(
-                f"{name} is a link to {os.readlink(absolute)}, which is not there",
-                "make that directory, or correct the link",
+                f"{name} is a link to {os.readlink(absolute)}, which does not exist",
+                "create that directory, or correct the link",
             ) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise WarehouseError(f"{name[:200]} cannot be a home: {reason}", "name another directory: --home DIR") from None
     if is_directory and not os.access(absolute, os.R_OK | os.X_OK):
-        raise WarehouseError(f"{name} may not be read", "become a user who may, or name another home: --home DIR")
+        raise WarehouseError(f"{name} may not be read", "run as a user who may, or name another home: --home DIR")
 
 
 def check_text(name: str) -> str:

@@ -10,7 +10,7 @@ from warehouse.errors import WarehouseError
 from warehouse.paths import private_folder
 
 _ATTEMPTS = 20
-_KEPT = 8  # an older copy may still have readers
+_MAX_COPIES = 8  # an older copy may still have readers
 
 _lock = threading.Lock()
 _copies: dict[tuple[Path, object], Path] = {}
@@ -35,10 +35,12 @@ def sqlite_copy(database: Path) -> Path:
                     shutil.copyfile(source, f"{copy}{source.name.removeprefix(database.name)}")
                 if _state(database) == state:
                     _copies[database, state] = copy
-                    for key in list(_copies)[:-_KEPT]:
+                    for key in list(_copies)[:-_MAX_COPIES]:
                         shutil.rmtree(_copies.pop(key).parent)
                     return copy
-    raise WarehouseError(f"{database} is written to all the time, and may not be written by you", "ask again later")
+    raise WarehouseError(
+        f"{database} changed during every attempt to copy it, and you may not write to it", "try again later"
+    )
 
 
 def _files(database: Path) -> list[Path]:

@@ -38,13 +38,13 @@ def check_results(
     broken: list[Broken] = []
     lake = run_context.home.lake
     with lake.reading() as connection:
-        snapshot, progress = snapshot_id(connection), Progress.read(connection, run_context.marks)
+        snapshot, progress = snapshot_id(connection), Progress.read(connection, run_context.watermarks)
         if not keeps_contract(progress, contract):
             since = checked_until(connection, progress, contract)
             broken = verify(connection, contract, lake.settings.batch_rows, since)
             if not broken:
-                mark = Watermark(snapshot, contract.version)
-                run_context.marks.settle({check_key(contract.table, CONTRACT): mark})
+                watermark = Watermark(snapshot, contract.version)
+                run_context.watermarks.settle({check_key(contract.table, CONTRACT): watermark})
     yield dg.AssetCheckResult(
         asset_key=asset_key(contract.table),
         check_name=CONTRACT,
@@ -61,7 +61,7 @@ def check_results(
         else:
             result = check(run_context)
             if result.passed and check.is_blocking:
-                run_context.marks.settle({check_key(check.table, check.name): Watermark(snapshot, UNVERSIONED)})
+                run_context.watermarks.settle({check_key(check.table, check.name): Watermark(snapshot, UNVERSIONED)})
             yield result
 
 

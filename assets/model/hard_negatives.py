@@ -56,7 +56,7 @@ def negatives(
     lake, settings = run_context.home.lake, run_context.mining
     if run_context.training.mined_per_query and not settings.per_query:
         raise WarehouseError(
-            "training is to draw hard negatives (training.mined_per_query), but none are mined (mining.per_query is 0)",
+            "training needs hard negatives (training.mined_per_query), but none are mined (mining.per_query is 0)",
             "set both, or neither",
         )
     changes: dict[str, Any] = {}

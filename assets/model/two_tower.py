@@ -74,7 +74,7 @@ def two_tower(context: dg.AssetExecutionContext, run_context: dg.ResourceParam[R
 
 def failed_training_warning(notes: Sequence[str]) -> dict[str, str]:
     """Return the warning that a new model learned nothing, with its notes on the reasons; empty without notes."""
-    return {"warning": f"the new model learnt nothing: {'; '.join(notes)}"} if notes else {}
+    return {"warning": f"the new model learned nothing: {'; '.join(notes)}"} if notes else {}
 
 
 def model_name(run_context: RunContext) -> str:
@@ -140,8 +140,8 @@ def training_log(model_id: str, history: list[dict[str, Any]], best_epoch: int) 
 def train_model(run_context: RunContext, model_id: str, snapshot: int) -> None:
     """Train on the current lake and save the checkpoint, which names the snapshot and the training table's data version.
 
-    A run's as-of point comes after its model, and the model's inputs do not change in between. So the training table can be
-    recomputed from the first as-of point at or after the snapshot, where its data version is the same.
+    The lake's checkpoint of a run comes after its model, and the model's inputs do not change in between. So the training
+    table can be recomputed from the first checkpoint at or after the snapshot, where its data version is the same.
     """
     from dataclasses import asdict
 

@@ -64,7 +64,7 @@ _PREVIEW_COLUMNS = ("release", "published_at", "kind", "model_id", "vector_versi
     check_specs=[check.spec for check in CHECKS],
 )
 def releases_live(context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]) -> dg.MaterializeResult:
-    """Publish the lake's state and mark it as an as-of point; write nothing if searchers would see no difference.
+    """Publish the lake's state and create a checkpoint of it; write nothing if searchers would see no difference.
 
     A new model goes live if the gate lets it through. Otherwise the live model stays, and gets a new release if the catalog or
     the time-series features changed. A rollback stays until something changes. The live release also stays if a table lags
@@ -83,7 +83,7 @@ def releases_live(context: dg.AssetExecutionContext, run_context: dg.ResourcePar
     online = home.online.write(home.lake, snapshot)  # before a release names the snapshot
     with home.lake.reading() as connection:
         as_of = point_in_time.as_of(connection, home.settings)
-    hold_reason = None if run_context.force else rollback.held(home, model_id)
+    hold_reason = None if run_context.force else rollback.hold_reason(home, model_id)
     is_refused = live is not None and gate_facts is not None and model_id == live.model_id
     if live is not None and (hold_reason or (is_refused and _is_current(run_context, live))):
         release, is_new = live, False
@@ -100,7 +100,7 @@ def releases_live(context: dg.AssetExecutionContext, run_context: dg.ResourcePar
             note=f"forced: {gate['reason']}" if gate and gate["decision"] == "forced" and not is_same_model else "",
         )
         release, is_new = published.release, published.is_new
-    run_end.at_end(run_context, partial(checkpoints.mark, home.lake, context.run.run_id, now, snapshot))
+    run_end.at_end(run_context, partial(checkpoints.create, home.lake, context.run.run_id, now, snapshot))
     facts = {"release": release.release, "is_new": is_new, "snapshot": release.snapshot, "model": release.model_id}
     facts |= {"online_upserted": online.upserted, "online_deleted": online.deleted}
     newest = home.releases.all()[::-1]
@@ -122,7 +122,7 @@ def _stay(context: dg.AssetExecutionContext, run_context: RunContext, reason: st
     """
     live = run_context.home.releases.live()
     if live is None:
-        raise WarehouseError(f"nothing can be published yet: {reason}", "run the whole: stockroom build")
+        raise WarehouseError(f"nothing can be published yet: {reason}", "run the whole job: stockroom build")
     warning = f"release {live.release} stays: {reason}; run the whole: stockroom build, or the job apply"
     context.log.warning(warning)
     facts = {"release": live.release, "is_new": False, "snapshot": live.snapshot, "model": live.model_id}

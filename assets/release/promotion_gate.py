@@ -63,8 +63,8 @@ def current_gate_result(run_context: RunContext) -> GateResult | None:
     known = pair.known()
     if known is None:
         raise WarehouseError(
-            f"model {pair.challenger.model_id} was not yet held against the live one on this data",
-            "materialize evaluation/gate first, or run the whole: stockroom build",
+            f"model {pair.challenger.model_id} was not yet compared with the live model on this data",
+            "materialize evaluation/gate first, or run the whole job: stockroom build",
         )
     return pair.gate_result(_comparison(known))
 

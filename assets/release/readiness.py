@@ -18,7 +18,7 @@ def unfinished(run_context: RunContext, model_id: str) -> str | None:
     """Return which tables or vectors lack a step of a complete run, in words; None if none does."""
     home = run_context.home
     with home.lake.reading() as connection:
-        progress = Progress.read(connection, run_context.marks)
+        progress = Progress.read(connection, run_context.watermarks)
     behind = incremental.lagging(progress, home.derivations, home.settings)
     if behind:
         return f"{', '.join(behind)} {'has' if len(behind) == 1 else 'have'} not followed what changed before"
@@ -35,7 +35,7 @@ def unfinished(run_context: RunContext, model_id: str) -> str | None:
 def _unchecked_tables(run_context: RunContext) -> list[str]:
     """Return the tables that a release uses and that did not pass all their checks in their current state."""
     with run_context.home.lake.reading() as connection:
-        progress = Progress.read(connection, run_context.marks)
+        progress = Progress.read(connection, run_context.watermarks)
     unchecked = {
         table
         for table, contract in run_context.home.contracts.items()
@@ -51,7 +51,7 @@ def _is_healthy(run_context: RunContext, table: str) -> bool:
     if live is not None and (live.vector_table, live.vector_version) == (table, version):
         return True
     with run_context.home.lake.reading() as connection:
-        return Progress.read(connection, run_context.marks).is_current(index_key(table), (), str(version))
+        return Progress.read(connection, run_context.watermarks).is_current(index_key(table), (), str(version))
 
 
 def index_key(table: str) -> str:

@@ -78,11 +78,11 @@ def index_checks(run_context: RunContext) -> Iterator[dg.AssetCheckResult]:
         has_failed |= {table for table, (complaint, _) in results.items() if complaint}
     lake = run_context.home.lake
     with lake.reading() as connection:
-        snapshot, progress = snapshot_id(connection), Progress.read(connection, run_context.marks)
+        snapshot, progress = snapshot_id(connection), Progress.read(connection, run_context.watermarks)
     for table in set(findings) - has_failed:
         version = str(run_context.home.vectors.version(table))
         if not progress.is_current(index_key(table), (), version):
-            run_context.marks.settle({index_key(table): Watermark(snapshot, version)})
+            run_context.watermarks.settle({index_key(table): Watermark(snapshot, version)})
 
 
 def _look(run_context: RunContext, model: ServingModel) -> _TableFindings:
@@ -130,8 +130,8 @@ def _check_result(run_context: RunContext, name: str, findings: _TableFindings) 
     if name == "the_index_finds_what_exact_search_finds":
         wrong = recall.is_surely_below(settings.min_recall)
         return (
-            f"it found {recall.found} of {recall.relevant}" if wrong else None,
-            {"recall_at_10": recall.share, "found": recall.found, "relevant": recall.relevant},
+            f"it found {recall.hits} of {recall.relevant}" if wrong else None,
+            {"recall_at_10": recall.share, "found": recall.hits, "relevant": recall.relevant},
         )
     keys, fault = {
         "no_vector_of_a_deleted_product": (

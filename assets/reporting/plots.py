@@ -25,7 +25,7 @@ def training_curves(log: pl.DataFrame) -> dg.MarkdownMetadataValue:
     for name in ("recall_at_10", "recall_at_100", "mrr"):
         recall.plot(epochs, log[name].cast(pl.Float64).to_list(), marker="o", label=name)
     for axes, title in ((loss, "loss"), (recall, "validation, full catalog")):
-        axes.axvline(log.filter("is_best")["epoch"].to_list()[0], color="grey", linestyle=":")
+        axes.axvline(log.filter("is_best")["epoch"].to_list()[0], color="gray", linestyle=":")
         axes.set(title=title, xlabel="epoch (0 is the encoder)")
         axes.legend()
     return _markdown(figure, "training curves")
@@ -71,7 +71,7 @@ def slice_differences(metrics: pl.DataFrame) -> dg.MarkdownMetadataValue:
             for part_names in parts.iter_rows()
         ]
         axes.set_yticks(range(parts.height), names, fontsize=8)
-        axes.axvline(0, color="grey", linestyle=":")
+        axes.axvline(0, color="gray", linestyle=":")
         axes.set(title=f"difference in {metric}, 95 % interval", ylim=(-0.6, parts.height - 0.4))
         if rankers:
             axes.legend(fontsize=7)
@@ -137,7 +137,7 @@ def psi_bars(drift: pl.DataFrame, notable: float, warning: float) -> dg.Markdown
     axes.barh(range(rows.height), rows["psi"].to_list())
     axes.set_yticks(range(rows.height), names, parse_math=False)
     for threshold in (notable, warning):
-        axes.axvline(threshold, color="grey", linestyle=":")
+        axes.axvline(threshold, color="gray", linestyle=":")
     axes.tick_params(axis="y", labelsize=7)
     axes.set(title="population stability index, all locales", xlabel="PSI")
     return _markdown(figure, "population stability index")

@@ -112,6 +112,6 @@ def _refuse_batch_dependence(vectors: TextVectors, texts: list[str]) -> None:
     single_vectors = np.concatenate([vectors.encoded([text]) for text in texts])
     if not np.array_equal(single_vectors, vectors.cached(texts)):
         raise ModelError(
-            "int8 on this CPU gives a text a vector that depends on the texts beside it",
+            "int8 on this CPU gives a text a vector that depends on the other texts in its batch",
             "set STOCKROOM_ENCODER__PRECISION=auto",
         )

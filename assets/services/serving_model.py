@@ -114,7 +114,7 @@ class ServingModel:
         """Return the features of queries (key, locale, query) as a search computes them, with the model's own vocabulary."""
         features = QueryFeatures(self.vocabulary)(queries)
         with self.run_context.home.lake.reading(snapshot) as connection:
-            return point_in_time.add_asked_features(connection, features, queries["key"].to_list())
+            return point_in_time.add_search_features(connection, features, queries["key"].to_list())
 
     @cached_property
     def vocabulary(self) -> pl.DataFrame:
@@ -150,7 +150,7 @@ def pin_live_model(run_context: RunContext) -> RunContext:
     """
     live = run_context.home.releases.live()
     if live is None:
-        raise WarehouseError("there is no live model to go on with", "train the first with: stockroom build")
+        raise WarehouseError("no model is live", "train the first with: stockroom build")
     reason = unservable_reason(run_context, live.model_id)
     if reason:
         raise WarehouseError(

@@ -15,10 +15,10 @@ def feature_asset(table: str) -> dg.AssetsDefinition:
     """Return the asset that refreshes a feature table from its SQL file."""
 
     def features(context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]) -> dg.MaterializeResult:
-        lake, marks, pictures = run_context.home.lake, run_context.marks, {}
+        lake, watermarks, pictures = run_context.home.lake, run_context.watermarks, {}
         run_context.cached("tower inputs", check_tower_inputs)
-        with marks.writing() as connection:
-            change, _ = refresh(connection, table, lake.settings, marks, whole=run_context.compares_whole)
+        with watermarks.writing() as connection:
+            change, _ = refresh(connection, table, lake.settings, watermarks, whole=run_context.compares_whole)
             # Statistics read the whole table: an apply leaves them to the next build.
             if not run_context.pinned_model:
                 stats = drift.record(connection, CONTRACTS[table], run_context.monitoring)

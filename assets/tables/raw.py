@@ -12,9 +12,9 @@ from assets.run_context import RunContext
 from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.deltas import apply_deltas, ensure
 from warehouse.ingest.full_snapshot import Ingested, ingest, require_raw
-from warehouse.ingest.sources import arrivals
+from warehouse.ingest.sources import input_files
 from warehouse.lake.sync_tables import RAW_TABLES
-from warehouse.operations.replay import forget_superseded, keeping
+from warehouse.operations.replay import archiving, prune_archive
 
 
 class RawConfig(dg.Config):
@@ -31,15 +31,15 @@ def raw_tables(
     home, folder = run_context.home, Path(config.folder) if config.folder else run_context.raw
     if folder is None:
         require_raw(home.lake)
-    deltas, files = check_deltas(run_context.deltas), arrivals(folder) if folder else []
+    deltas, files = check_deltas(run_context.deltas), input_files(folder) if folder else []
     allow_loss = run_context.allow_loss
-    with keeping(home, [*files, *deltas]):
+    with archiving(home, [*files, *deltas]):
         ingested = ingest(home.lake, folder, files, allow_loss=allow_loss) if folder else []
         delta_results = apply_deltas(home.lake, deltas, allow_loss=allow_loss)
     facts_by_table = {one.table: _facts(one) for one in ingested}
     with home.lake.writing() as connection:
         ensure(connection)
-    forget_superseded(home)
+    prune_archive(home)
     facts_by_table["raw.deltas"] = {"files": [asdict(one) for one in delta_results]}
     warnings = [one.warning for one in delta_results if one.warning]
     if warnings:

@@ -12,7 +12,7 @@ def splits_queries(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult:
     """Split validation off train, and keep test queries out of train."""
-    lake, marks = run_context.home.lake, run_context.marks
-    with marks.writing() as connection:
-        change, _ = refresh(connection, "splits.queries", lake.settings, marks, whole=run_context.compares_whole)
+    lake, watermarks = run_context.home.lake, run_context.watermarks
+    with watermarks.writing() as connection:
+        change, _ = refresh(connection, "splits.queries", lake.settings, watermarks, whole=run_context.compares_whole)
     return table_result(context, run_context, "splits.queries", change.counts)

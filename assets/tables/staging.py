@@ -17,7 +17,10 @@ def staging_products(
 ) -> dg.MaterializeResult:
     """Clean the products whose raw row is new or changed."""
     change = refresh_products(
-        run_context.home.lake, run_context.marks, whole=run_context.compares_whole, allow_loss=run_context.allow_loss
+        run_context.home.lake,
+        run_context.watermarks,
+        whole=run_context.compares_whole,
+        allow_loss=run_context.allow_loss,
     )
     return table_result(context, run_context, "staging.products", asdict(change))
 
@@ -27,7 +30,7 @@ def staging_queries(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult:
     """Clean the queries of judged products whose raw rows are new or changed."""
-    change = refresh_queries(run_context.home.lake, run_context.marks, whole=run_context.compares_whole)
+    change = refresh_queries(run_context.home.lake, run_context.watermarks, whole=run_context.compares_whole)
     return table_result(context, run_context, "staging.queries", asdict(change))
 
 
@@ -36,10 +39,10 @@ def staging_judgements(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult:
     """Join judgements to their products; move those without a product to quarantine."""
-    lake, marks = run_context.home.lake, run_context.marks
-    with marks.writing() as connection:
+    lake, watermarks = run_context.home.lake, run_context.watermarks
+    with watermarks.writing() as connection:
         change, refused_rows = refresh(
-            connection, "staging.judgements", lake.settings, marks, whole=run_context.compares_whole
+            connection, "staging.judgements", lake.settings, watermarks, whole=run_context.compares_whole
         )
         if run_context.pinned_model is None:
             require_judgements(connection)

@@ -13,7 +13,7 @@ from assets.reporting import plots
 from assets.run_context import RunContext
 from warehouse.contracts.time_series import FeatureView
 from warehouse.features import drift, point_in_time
-from warehouse.ingest.time_series_files import take_in
+from warehouse.ingest.time_series_files import ingest_file
 
 
 def feature_view_assets(declared: Sequence[FeatureView]) -> list[dg.AssetsDefinition]:
@@ -28,7 +28,7 @@ def _file_asset(table: FeatureView) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         # The clock only serves to refuse rows; no table stores it.
         lake = run_context.home.lake
-        ingested = take_in(lake, run_context.home.root, table, datetime.now(UTC))
+        ingested = ingest_file(lake, run_context.home.root, table, datetime.now(UTC))
         with lake.writing() as connection:
             stats = drift.record(connection, table.contract, run_context.monitoring)
         pictures = (
@@ -76,9 +76,9 @@ def training_point_in_time(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult:
     """Find the event that each judged pair sees: the newest at its time, if it is not too old."""
-    lake, marks = run_context.home.lake, run_context.marks
-    with marks.writing() as connection:
-        change = point_in_time.refresh_training(connection, lake.settings, marks, whole=run_context.compares_whole)
+    lake, watermarks = run_context.home.lake, run_context.watermarks
+    with watermarks.writing() as connection:
+        change = point_in_time.refresh_training(connection, lake.settings, watermarks, whole=run_context.compares_whole)
         pairs_by_feature = point_in_time.pairs_with_values(connection)
     facts: dict[str, Any] = dict(change.counts)
     unused = [name for name, pairs in pairs_by_feature.items() if not pairs]

@@ -24,10 +24,10 @@ def training_pairs(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult:
     """Grade the judged pairs of the queries that have a split."""
-    lake, marks = run_context.home.lake, run_context.marks
-    with marks.writing() as connection:
+    lake, watermarks = run_context.home.lake, run_context.watermarks
+    with watermarks.writing() as connection:
         change, refused_rows = refresh(
-            connection, "training.pairs", lake.settings, marks, whole=run_context.compares_whole
+            connection, "training.pairs", lake.settings, watermarks, whole=run_context.compares_whole
         )
     facts = {**change.counts, "quarantined": refused_rows}
     return table_result(context, run_context, "training.pairs", facts, checks=[train_is_apart_from_test])

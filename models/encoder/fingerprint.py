@@ -94,7 +94,7 @@ def resolve_precision(settings: EncoderSettings) -> str:
     if settings.precision == "int8":
         if not (is_openvino and cpu_has_int8()):
             raise ModelError(
-                "the encoder cannot compute in int8 here: that takes the openvino backend and a CPU with avx512_vnni, "
+                "the encoder cannot compute in int8 here: int8 needs the openvino backend and a CPU with avx512_vnni, "
                 "avx_vnni or amx_int8",
                 "set STOCKROOM_ENCODER__PRECISION=auto",
             )
@@ -102,7 +102,7 @@ def resolve_precision(settings: EncoderSettings) -> str:
     possible = is_openvino and cpu_has_bf16()
     if settings.precision == "bf16" and not possible:
         raise ModelError(
-            "the encoder cannot compute in bf16 here: that takes the openvino backend and a CPU with avx512_bf16 "
+            "the encoder cannot compute in bf16 here: bf16 needs the openvino backend and a CPU with avx512_bf16 "
             "or amx_bf16",
             "set STOCKROOM_ENCODER__PRECISION=auto",
         )

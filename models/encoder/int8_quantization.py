@@ -8,7 +8,7 @@ GROUP_SIZE = 32
 """Activations of a token that share a scale when OpenVINO rounds them, in values; larger groups are faster, less exact."""
 
 
-def quantise_weights(model: Any) -> int:
+def quantize_weights(model: Any) -> int:
     """Round every weight matrix to int8, in place, with one scale per output; return the number of matrices.
 
     Activations stay in floating point here. OpenVINO rounds them at run time, in groups within one token, so that a text's
@@ -27,14 +27,14 @@ def quantise_weights(model: Any) -> int:
         if constant.get_type_name() != "Constant" or constant.data.ndim != 2:
             continue
         inputs_axis = 1 if node.get_attributes()["transpose_b"] else 0
-        scale, rounded = quantise(constant.data, inputs_axis)
+        scale, rounded = quantize(constant.data, inputs_axis)
         restored = ops.multiply(ops.convert(ops.constant(rounded), "f32"), ops.constant(scale))
         node.input(1).replace_source_output(restored.output(0))
         count += 1
     return count
 
 
-def quantise(
+def quantize(
     weights: np.ndarray[Any, np.dtype[np.float32]], axis: int
 ) -> tuple[np.ndarray[Any, np.dtype[np.float32]], np.ndarray[Any, np.dtype[np.int8]]]:
     """Return scales, and int8 weights that times the scales differ from the weights by at most half a scale.

@@ -74,7 +74,7 @@ def open_encoder(settings: EncoderSettings, cache_dir: Path, fingerprint: str) -
     if not can_open(settings, cache_dir, fingerprint):
         raise ModelError(
             f"the encoder {fingerprint} is not in {cache_dir}",
-            "set encoder.model back to what it was, or train with this one: stockroom build",
+            "set encoder.model to the former encoder, or train with the present one: stockroom build",
         )
     from models.encoder.openvino_backend import OpenVinoEncoder
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from models.encoder.fingerprint import cpu_has_bf16, encoder_identity, fingerprint_of, resolve_precision
-from models.encoder.int8_quantization import GROUP_SIZE, quantise_weights
+from models.encoder.int8_quantization import GROUP_SIZE, quantize_weights
 from models.encoder.token_batches import TokenBatch, Vectors, encode_texts
 from models.errors import ModelError, first_line
 from models.settings import EncoderSettings
@@ -109,7 +109,7 @@ def _convert(settings: EncoderSettings, folder: Path) -> dict[str, Any]:
                 "set STOCKROOM_ENCODER__BACKEND=torch",
             ) from error
     if resolve_precision(settings) == "int8":
-        quantise_weights(openvino_model)
+        quantize_weights(openvino_model)
     openvino.save_model(openvino_model, folder / "encoder.xml", compress_to_fp16=False)
     truncating_tokenizer(model, settings.max_tokens).save(str(folder / "tokenizer.json"))
     return {"dim": int(model.get_embedding_dimension()), "pad_id": int(model.tokenizer.pad_token_id)}
@@ -143,7 +143,7 @@ class OpenVinoEncoder:
         if missing:
             raise ModelError(
                 f"{directory} is not an exported encoder: {', '.join(missing)} is missing",
-                "remove that folder, then make it anew with: stockroom build",
+                "remove the folder, then create it again with: stockroom build",
             )
         self._config = json.loads((directory / "encoder.json").read_text(encoding="utf-8"))
         self.fingerprint: str = self._config["fingerprint"]

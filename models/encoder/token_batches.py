@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 PADDING_TOKENS = 8
-TOKENISED_AT_ONCE = 2048  # the tokenizer's own objects take kilobytes per text, an array of ids some hundred bytes
+TOKENIZED_AT_ONCE = 2048  # the tokenizer's own objects take kilobytes per text, an array of ids some hundred bytes
 
 IntArray = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 Vectors = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
@@ -92,20 +92,20 @@ def encode_texts(
 
 def _batches(tokenizer: "Tokenizer", texts: list[str], pad_id: int, batch_texts: int) -> Iterator[TokenBatch]:
     """Yield the batches of all texts, portion by portion; a thread tokenizes the next portion during computation."""
-    portions = [texts[start : start + TOKENISED_AT_ONCE] for start in range(0, len(texts), TOKENISED_AT_ONCE)]
+    portions = [texts[start : start + TOKENIZED_AT_ONCE] for start in range(0, len(texts), TOKENIZED_AT_ONCE)]
     if len(portions) <= 1:  # the single query of a search needs no thread
-        yield from token_batches(_tokenise(tokenizer, texts, pad_id), pad_id, batch_texts)
+        yield from token_batches(_tokenize(tokenizer, texts, pad_id), pad_id, batch_texts)
         return
     with ThreadPoolExecutor(1) as executor:
-        pending = [executor.submit(_tokenise, tokenizer, portions[0], pad_id)]
+        pending = [executor.submit(_tokenize, tokenizer, portions[0], pad_id)]
         for position in range(len(portions)):
             token_ids = pending.pop().result()
             if position + 1 < len(portions):
-                pending.append(executor.submit(_tokenise, tokenizer, portions[position + 1], pad_id))
+                pending.append(executor.submit(_tokenize, tokenizer, portions[position + 1], pad_id))
             for batch in token_batches(token_ids, pad_id, batch_texts):
-                yield batch._replace(rows=batch.rows + position * TOKENISED_AT_ONCE)
+                yield batch._replace(rows=batch.rows + position * TOKENIZED_AT_ONCE)
 
 
-def _tokenise(tokenizer: "Tokenizer", texts: list[str], pad_id: int) -> list[IntArray]:
+def _tokenize(tokenizer: "Tokenizer", texts: list[str], pad_id: int) -> list[IntArray]:
     # Without start and end marks the empty text has no token: a padding token represents it.
     return [np.array(encoding.ids or [pad_id], dtype=np.int32) for encoding in tokenizer.encode_batch_fast(texts)]

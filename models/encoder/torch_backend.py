@@ -81,8 +81,8 @@ def truncating_tokenizer(model: "SentenceTransformer", max_tokens: int) -> Any:
     backend = getattr(model.tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise ModelError(
-            f"the encoder's tokeniser {type(model.tokenizer).__name__} has no tokenizer.json",
-            "set STOCKROOM_ENCODER__MODEL to a model with a fast tokeniser",
+            f"the encoder's tokenizer {type(model.tokenizer).__name__} has no tokenizer.json",
+            "set STOCKROOM_ENCODER__MODEL to a model with a fast tokenizer",
         )
     # A copy: sentence-transformers turns padding on again in its own tokenizer whenever it encodes.
     tokenizer = Tokenizer.from_str(backend.to_str())

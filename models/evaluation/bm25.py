@@ -33,7 +33,7 @@ class Bm25Settings(BaseModel):
     )
 
 
-def tokenise(text: str) -> list[str]:
+def tokenize(text: str) -> list[str]:
     """Split a text into words: NFKC, case folded, runs of word characters, no stop words.
 
     A run of kana, kanji or hangul becomes its overlapping character pairs; a single such character stays itself.
@@ -76,7 +76,7 @@ class Bm25Index:
     def build(cls, texts: Sequence[str], settings: Bm25Settings) -> "Bm25Index":
         """Index the texts, preferably in product id order, because ties go to the earlier row."""
         vocabulary: dict[str, int] = {}
-        documents = [[vocabulary.setdefault(word, len(vocabulary)) for word in tokenise(text)] for text in texts]
+        documents = [[vocabulary.setdefault(word, len(vocabulary)) for word in tokenize(text)] for text in texts]
         if not vocabulary:  # bm25s would divide by a mean length of 0
             nothing = np.zeros(0, dtype=np.int32)
             return cls({}, np.zeros(1, dtype=np.int64), nothing, nothing.astype(np.float32), len(texts))
@@ -107,5 +107,5 @@ class Bm25Index:
         return scores
 
     def _postings(self, query: str) -> list[tuple[int, int]]:
-        words = (self.vocabulary[word] for word in tokenise(query) if word in self.vocabulary)
+        words = (self.vocabulary[word] for word in tokenize(query) if word in self.vocabulary)
         return [(int(self.starts[word]), int(self.starts[word + 1])) for word in words]

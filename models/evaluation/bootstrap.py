@@ -40,16 +40,17 @@ def paired_bootstrap(a: ArrayLike, b: ArrayLike, *, samples: int = 2000, seed: i
     """
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if first.shape != second.shape or first.ndim != 1:
-        raise ModelError(f"a pair needs two equal rows of queries, not {first.shape} and {second.shape}")
+        raise ModelError(f"both rankers need one value per query, not the shapes {first.shape} and {second.shape}")
     if samples < 1 or not 0 < level < 1:
         raise ModelError(
-            f"cannot bootstrap {samples} samples at level {level}", "samples from 1, level between 0 and 1"
+            f"cannot bootstrap {samples} samples at level {level}",
+            "give at least 1 sample, and a level between 0 and 1",
         )
     difference = first - second
     difference = difference[~np.isnan(difference)]
     count = len(difference)
     if count == 0:
-        raise ModelError("no query has a value in both rankers", "judge at least one query with an Exact product")
+        raise ModelError("no query has a value for both rankers", "judge at least one query with an Exact product")
     random = np.random.default_rng(seed)
     means = np.empty(samples)
     step = max(1, _CHUNK // count)

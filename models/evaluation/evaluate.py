@@ -45,7 +45,7 @@ class Evaluation:
 
     @property
     def metrics(self) -> list[str]:
-        """Names of the metrics' columns in ``rows``."""
+        """Return the names of the metrics' columns in ``rows``."""
         between = slice(self.rows.columns.index("ndcg"), self.rows.columns.index("reciprocal_rank") + 1)
         return self.rows.columns[between]
 
@@ -79,7 +79,7 @@ def catalog_ranks(
                 product = judged.products[judgement] - products.start
                 score = row[product]
                 if np.isnan(score):
-                    raise ModelError("a ranker scored a product NaN", "look for an overflow in its vectors")
+                    raise ModelError("a ranker gave a product the score NaN", "look for an overflow in its vectors")
                 ties = np.count_nonzero(row[:product] == score)  # rows are in product id order
                 ranks[judgement] = 1 + np.count_nonzero(row > score) + ties
     return ranks
@@ -137,7 +137,7 @@ def evaluate(
         rows.append(queries.select(pl.lit(name).alias("ranker"), pl.all()).with_columns(*metric_columns, *counts))
         rank_columns += [pl.Series(f"{name}_rank", ranks), pl.Series(f"{name}_catalog_rank", ranks_in_catalog)]
     if not rows:
-        raise ModelError("no ranker was given to evaluate", "name at least one")
+        raise ModelError("no ranker was given to evaluate", "give at least one")
     sizes = {locale: part.stop - part.start for locale, part in catalog.slices.items() if locale in judged.slices}
     return Evaluation(pl.concat(rows), pairs.with_columns(rank_columns), sizes)
 
@@ -177,7 +177,7 @@ def compare(
     return differences
 
 
-def summarise(
+def summarize(
     evaluation: Evaluation, *, samples: int = 2000, seed: int = 0, level: float = 0.95, min_queries: int = 1
 ) -> dict[str, Any]:
     """Summarize an evaluation as plain data that can be written as JSON.

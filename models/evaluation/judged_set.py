@@ -44,19 +44,21 @@ class Catalog:
         """
         rows = self.products.select("locale", "product_id")
         if not rows.equals(rows.unique().sort("locale", "product_id")):
-            raise ModelError("catalog rows are out of order or twice", "sort by locale and product_id, one row each")
+            raise ModelError(
+                "catalog rows are out of order or repeated", "sort by locale and product_id, and keep one row for each"
+            )
 
     def __len__(self) -> int:
         return self.products.height
 
     @cached_property
     def slices(self) -> dict[str, slice]:
-        """Rows of each locale."""
+        """Return the slice of each locale's rows."""
         return _slices(self.products["locale"])
 
     @cached_property
     def fingerprints(self) -> NDArray[np.uint64]:
-        """64 bits of MD5 of each product's key: (products,)."""
+        """Return 64 bits of the MD5 of each product's key: (products,)."""
         keys = self.products.select("locale", "product_id").iter_rows()
         return _fingerprints(f"{locale}:{product}" for locale, product in keys)
 
@@ -85,7 +87,7 @@ class JudgedSet:
             ModelError: A label is unknown, a pair is judged twice, a product is not in the catalog, or none is left.
         """
         if judgements.is_empty():
-            raise ModelError("there is nothing to judge by", "give at least one judgement")
+            raise ModelError("there are no judgements", "give at least one judgement")
         unknown = judgements.filter(~pl.col("label").is_in(LABELS) | pl.col("label").is_null())
         if not unknown.is_empty():
             raise ModelError(f"unknown label {unknown['label'][0]!r}", f"labels are {', '.join(reversed(LABELS))}")
@@ -113,21 +115,21 @@ class JudgedSet:
 
     @cached_property
     def slices(self) -> dict[str, slice]:
-        """Queries of each locale."""
+        """Return the slice of each locale's queries."""
         return _slices(self.queries["locale"])
 
     @cached_property
     def exact(self) -> NDArray[np.int64]:
-        """Judgements with the label Exact: (positives,) positions in ``products``, ascending."""
+        """Return the positions in ``products`` of the judgements with the label Exact, ascending: (positives,)."""
         return np.flatnonzero(self.labels == EXACT)
 
     @cached_property
     def exact_offsets(self) -> NDArray[np.int64]:
-        """Start of each query's Exact judgements: (queries + 1,) into ``exact``."""
+        """Return the start of each query's Exact judgements in ``exact``: (queries + 1,)."""
         return np.searchsorted(self.exact, self.offsets)
 
     @cached_property
     def fingerprints(self) -> NDArray[np.uint64]:
-        """64 bits of MD5 of each query's key: (queries,)."""
+        """Return 64 bits of the MD5 of each query's key: (queries,)."""
         keys = self.queries.select("locale", "query_id").iter_rows()
         return _fingerprints(f"{locale}:{query}" for locale, query in keys)

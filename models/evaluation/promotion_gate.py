@@ -13,7 +13,7 @@ from models.evaluation.rankers import Ranker
 
 Decision = Literal["passed", "refused", "undecided", "forced", "first"]
 PUBLISHED: tuple[Decision, ...] = ("passed", "forced", "first")
-"""The decisions with which a model goes live."""
+"""The decisions after which a model goes live."""
 
 _CUT = 10
 
@@ -39,10 +39,10 @@ def compare_recall(
     With fewer than `min_queries` queries the difference is None: if a model happens to change none of a handful of queries,
     their interval has width 0.
     """
-    rows = evaluate(judged, catalog, {"candidate": challenger, "baseline": baseline}, ks=(_CUT,)).rows
+    rows = evaluate(judged, catalog, {"challenger": challenger, "baseline": baseline}, ks=(_CUT,)).rows
     challenger_recall, baseline_recall = (
         rows.filter(pl.col("ranker") == name)[f"recall@{_CUT}"].drop_nulls().to_numpy()
-        for name in ("candidate", "baseline")
+        for name in ("challenger", "baseline")
     )
     if not len(challenger_recall):
         return Comparison(0)
@@ -61,8 +61,8 @@ def decide(
 ) -> Decision:
     """Decide by the lower end of the difference's interval: it must lie above minus the margin.
 
-    The first model passes whatever its score: without it there is nothing to search. A model without an interval (None) is
-    undecided and does not go live. A model that was withdrawn after it had been live is refused. Force publishes either.
+    The first model passes with any score, since without it there is nothing to search. A model without an interval (None) is
+    undecided and does not go live. A demoted model, which a rollback replaced, is refused. Force publishes either.
 
     Raises:
         ModelError: The margin is negative: not even an equal model could pass.

@@ -82,7 +82,9 @@ class DenseRanker:
     def _check(self, judged: JudgedSet, catalog: Catalog) -> None:
         if (len(self.query_vectors), len(self.product_vectors)) != (len(judged), len(catalog)):
             sizes = f"{len(self.query_vectors)} query and {len(self.product_vectors)} product vectors"
-            raise ModelError(f"{sizes} for {len(judged)} queries and {len(catalog)} products", "encode them again")
+            raise ModelError(
+                f"there are {sizes} for {len(judged)} queries and {len(catalog)} products", "encode them again"
+            )
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Bm25Ranker:
             ModelError: There are more or fewer texts than products.
         """
         if len(texts) != len(catalog):
-            raise ModelError(f"{len(texts)} texts for {len(catalog)} products", "give one text per product")
+            raise ModelError(f"there are {len(texts)} texts for {len(catalog)} products", "give one text per product")
         return cls({name: Bm25Index.build(texts[rows], settings) for name, rows in catalog.slices.items()})
 
     def judged_scores(self, judged: JudgedSet, catalog: Catalog) -> Scores:
@@ -138,7 +140,7 @@ class RandomRanker:
             yield self._mix(query, products)[None]  # (1, products): larger blocks gain nothing
 
     def _mix(self, queries: NDArray[np.uint64] | np.uint64, products: NDArray[np.uint64]) -> NDArray[np.float64]:
-        # The finaliser of SplitMix64 (Steele et al., 2014) over both keys; 53 bits make a float in 0 to 1.
+        # The finalizer of SplitMix64 (Steele et al., 2014) over both keys; 53 bits make a float in 0 to 1.
         salt = int.from_bytes(hashlib.md5(str(self.seed).encode(), usedforsecurity=False).digest()[:8], "little")
         mixed = products ^ queries ^ np.uint64(salt)
         mixed ^= mixed >> np.uint64(30)

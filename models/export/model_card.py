@@ -29,8 +29,8 @@ tags: [product-search, two-tower]
 
 # Two-tower model {facts["model"]}
 
-A text encoder ({facts["encoder"]["model"]}) with two small residual towers behind it, one for queries and one for products,
-made by Stockroom. It is release {facts["release"]} of its home.
+A text encoder ({facts["encoder"]["model"]}) followed by two small residual towers, one for queries and one for products,
+trained by Stockroom. It is the model of release {facts["release"]} of its home.
 
 ```python
 from sentence_transformers import SentenceTransformer
@@ -41,7 +41,7 @@ products = model.encode_document(["True Wireless Earbuds with Charging Case Acme
 print(model.similarity(queries, products))
 ```
 
-A product's text is its cleaned title, brand and colour, with one space between them; vectors have length 1.
+A product's text is its cleaned title, brand and color, with one space between them; vectors have length 1.
 
 ## Data
 
@@ -61,9 +61,9 @@ alpha {training["alpha"]:g}, seed {training["seed"]}.{"".join(f" {note[0].upper(
 ## Limits
 
 - {_features(features)}
-- The texts and labels that it learnt from are those of one catalog; other wares, languages and ways of asking were not
-  measured. Texts beyond {facts["encoder"]["max_tokens"]} tokens are cut off.
-- Vectors are f32. Beside the towers of the release, on the same f32 encoder, the largest difference of a component was
+- The model was trained on the texts and labels of one catalog. Other products, languages and kinds of queries were not
+  measured. Texts beyond {facts["encoder"]["max_tokens"]} tokens are truncated.
+- Vectors are f32. Compared with the towers of the release on the same f32 encoder, the largest difference of a component was
   {facts["largest_difference"]:.1e} over {facts["texts_compared"]} texts. A home whose encoder runs in bf16 differs by about 1e-3.
 """
 
@@ -89,8 +89,9 @@ def _number(value: float | None) -> str:
 def _features(features: Mapping[str, list[str]]) -> str:
     sides = [f"of {_PLURAL[side]} {', '.join(names)}" for side, names in features.items() if names]
     if not sides:
-        return "The model reads texts alone: a text's vector here is the one that the release has."
+        return "The model reads texts alone: the vectors of texts equal those of the release."
     return (
-        f"The release's model also reads features ({'; '.join(sides)}). A text alone has none: here their mean part over the "
-        "release's rows stands in for them, so vectors differ from the release's, and an index holds the one kind or the other."
+        f"The release's model also reads features ({'; '.join(sides)}). A text alone has none, so this export uses the "
+        "mean contribution of the features over the release's rows. Its vectors differ from the release's: do not mix the two in "
+        "an index."
     )

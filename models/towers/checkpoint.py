@@ -82,7 +82,7 @@ def load(directory: Path) -> tuple[TrainedModel, dict[str, Any]]:
     except RuntimeError as error:
         raise ModelError(
             f"the weights in {directory / WEIGHTS_FILE} do not fit {MANIFEST_FILE}",
-            f"remove the folder {directory}, then make it anew with: stockroom build",
+            f"remove the folder {directory}, then create it again with: stockroom build",
         ) from error
     towers.alpha = manifest["alpha"]
     model = TrainedModel(

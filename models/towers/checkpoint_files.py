@@ -18,7 +18,7 @@ MANIFEST_FILE = "model.json"
 
 
 def _hint(directory: Path) -> str:
-    return f"remove the folder {directory}, then make it anew with: stockroom build; or copy the whole folder back"
+    return f"remove the folder {directory}, then create it again with: stockroom build; or copy the whole folder back"
 
 
 def read_manifest(directory: Path) -> dict[str, Any]:

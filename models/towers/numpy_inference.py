@@ -71,8 +71,8 @@ class ServingTower:
         settings = manifest["towers"]
         weights = {name: tensor.astype(np.float64) for name, tensor in tensors.items()}
         self.layer_names: tuple[str, ...] = ()
-        self._learnt = learns(manifest, self.side)
-        if self._learnt:
+        self._learned = learns(manifest, self.side)
+        if self._learned:
             self._build(weights, f"trunks.{'shared' if settings['mode'] == 'tied' else self.side}", settings["layers"])
 
     @classmethod
@@ -96,11 +96,11 @@ class ServingTower:
                 f"the {self.side} tower reads vectors of width {self.dim}, and got shape {x.shape}",
                 "encode with the encoder that the model was trained on",
             )
-        needs_features = self._learnt and self.features.spec.columns and self.constant is None
+        needs_features = self._learned and self.features.spec.columns and self.constant is None
         if needs_features and (features is None or features.height != len(x)):
             raise ModelError(
                 f"the {self.side} tower needs one row of features for each vector: {self.features.spec.columns}",
-                "give it the feature table's rows in the order of the vectors",
+                "give the tower the rows of the feature table, in the order of the vectors",
             )
         out = np.empty(x.shape, dtype=np.float32)
         for start in range(0, len(x), CHUNK_ROWS):
@@ -119,7 +119,7 @@ class ServingTower:
 
     def mean_part(self, features: pl.DataFrame) -> Floats | None:
         """Return the mean feature part of the hidden units over the rows (width,); None for a tower without features."""
-        if not self._learnt or self._feature_part is None:
+        if not self._learned or self._feature_part is None:
             return None
         total = np.zeros(len(self._feature_part.scale))
         for start in range(0, features.height, CHUNK_ROWS):
@@ -165,7 +165,7 @@ class ServingTower:
 
     def _embed(self, x: npt.NDArray[np.float32], features: pl.DataFrame | None) -> Floats:
         vectors = _normalize(x.astype(np.float64))
-        if not self._learnt:
+        if not self._learned:
             return vectors
         hidden = math.sqrt(self.dim) * vectors
         for position, dense in enumerate(self._hidden):

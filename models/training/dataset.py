@@ -65,9 +65,9 @@ class TrainingData:
             == len(self.product_index)
             == len(self.label)
             == len(self.split),
-            "every pair points at a query that is there": _within(self.query_index, queries),
-            "every pair points at a product that is there": _within(self.product_index, products),
-            "query groups ascend, one a query row": len(self.query_groups) == queries
+            "every pair has an existing query": _within(self.query_index, queries),
+            "every pair has an existing product": _within(self.product_index, products),
+            "query groups ascend, one per query row": len(self.query_groups) == queries
             and bool((np.diff(self.query_groups) >= 0).all()),
             "every product row names a row of the catalog": len(self.catalog_rows) == products
             and _within(self.catalog_rows, products)
@@ -82,7 +82,7 @@ class TrainingData:
         for rule, holds in checks.items():
             if not holds:
                 raise ModelError(
-                    f"the training data breaks the rule that {rule}", "make the training pairs anew: stockroom build"
+                    f"the training data breaks the rule that {rule}", "rebuild the training pairs: stockroom build"
                 )
 
     @property

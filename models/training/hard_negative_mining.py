@@ -29,19 +29,23 @@ class MiningSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    per_query: int = Field(0, ge=0, description="Most negatives kept of a query, in products; 0 mines none.")
-    depth: int = Field(100, ge=1, description="Nearest products of the query's locale looked at, in products.")
+    per_query: int = Field(0, ge=0, description="Largest number of hard negatives of a query; 0: no mining.")
+    depth: int = Field(100, ge=1, description="Number of nearest products of the query's locale that are considered.")
     skip: int = Field(
-        0, ge=0, description="Nearest products that are left out, in ranks: the likeliest to be relevant."
+        0,
+        ge=0,
+        description="Number of nearest products that are excluded, since they are the most likely to be relevant.",
     )
     positive_share: float = Field(
         0.95,
         gt=0,
         le=1,
-        description="Highest score of a negative, as a share of that of the query's best Exact product.",
+        description="Highest score of a negative, as a share of the score of the query's best Exact product.",
     )
-    queries: int = Field(20_000, ge=1, description="Most train queries mined for, in queries; drawn by hash.")
-    product_rows: int = Field(131_072, ge=1, description="Products whose vectors are in memory at once, in rows.")
+    queries: int = Field(
+        20_000, ge=1, description="Largest number of train queries with mined negatives; drawn by hash."
+    )
+    product_rows: int = Field(131_072, ge=1, description="Number of products whose vectors are in memory at once.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -95,7 +95,7 @@ def _expand(start: Rows, end: Rows) -> tuple[Rows, Rows]:
 
 @dataclasses.dataclass(frozen=True)
 class _BatchDraw:
-    """Hold the random choices of a batch: rows of Exact judgements, and rival products."""
+    """Hold the random choices of a batch: rows of Exact judgements, and products that are negatives."""
 
     pairs: Rows
     others: Rows
@@ -117,10 +117,10 @@ def contrastive_batches(
 ) -> Iterator[ContrastiveBatch]:
     """Draw every Exact pair once, in batches of one locale, in random order.
 
-    The rivals of a query's product are the other products of its batch and random draws from three sources: products judged
+    The negatives of a query are the other products of its batch and random draws from three sources: products judged
     Irrelevant for the batch's queries, hard negatives mined for them, and the whole catalog, which a search has to rank.
 
-    A batch has one locale because a search does. A product of another locale is never a rival: masking it would leave a
+    A batch has one locale because a search does. A product of another locale is never a negative: masking it would leave a
     small locale with few negatives, and keeping it would teach languages rather than relevance.
 
     The call makes all random choices, as row numbers; the far larger masks are made as batches are consumed.
@@ -136,15 +136,15 @@ def contrastive_batches(
     draws = []
     for position in rng.permutation(len(batches)):
         part, catalog = batches[position]
-        rivals = [rng.choice(catalog, min(catalog_negatives, len(catalog)), replace=False)]
+        negatives = [rng.choice(catalog, min(catalog_negatives, len(catalog)), replace=False)]
         if mined_per_query:
             row, mined = judgements.expand_mined(judgements.query[part])
-            rivals.append(judgements.mined_product[mined[_draw(row, mined_per_query, rng)]])
+            negatives.append(judgements.mined_product[mined[_draw(row, mined_per_query, rng)]])
         row, judged = judgements.expand(judgements.query[part])
         is_irrelevant = judgements.label[judged] == IRRELEVANT
         drawn = _draw(row[is_irrelevant], irrelevant_per_query, rng)
-        rivals.append(judgements.product[judged[is_irrelevant][drawn]])
-        draws.append(_BatchDraw(part, np.concatenate(rivals)))
+        negatives.append(judgements.product[judged[is_irrelevant][drawn]])
+        draws.append(_BatchDraw(part, np.concatenate(negatives)))
     return (_contrastive_batch(judgements, one) for one in draws)
 
 
@@ -164,8 +164,8 @@ def _known_columns(judgements: Judgements, queries: Rows, candidates: Rows) -> t
     is_known = judgements.label[judged] != IRRELEVANT
     products = judgements.product_row[candidates]
     order = np.argsort(products, kind="stable")
-    known = judgements.product_row[judgements.product[judged[is_known]]]
-    first, last = (np.searchsorted(products[order], known, side) for side in ("left", "right"))
+    relevant = judgements.product_row[judgements.product[judged[is_known]]]
+    first, last = (np.searchsorted(products[order], relevant, side) for side in ("left", "right"))
     place, column = _expand(first, last)
     return row[is_known][place], order[column]
 

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 def apply(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="FILE…", help="Delta files, parquet or JSON lines, in the order of arrival."),
+        typer.Argument(metavar="FILE…", help="Delta files, parquet or JSON lines, in the order to apply them."),
     ] = None,
     incoming: Annotated[
         bool,
@@ -102,10 +102,12 @@ def show(report: "ApplyReport") -> None:
     """Print what each file did, and the release."""
     for file in report.files:
         if not file["is_new"]:
-            console.print(f"known        {file['name']}: it came in before, as delta {file['arrival']}", markup=False)
+            console.print(
+                f"known        {file['name']}: it came in before, as delta {file['sequence_number']}", markup=False
+            )
             continue
         counts = ", ".join(f"{file[name]:,} {name}" for name in _COUNTS if file[name]) or "no row"
-        console.print(f"delta {file['arrival']:<6} {file['name']}: {counts} in {file['table']}", markup=False)
+        console.print(f"delta {file['sequence_number']:<6} {file['name']}: {counts} in {file['table']}", markup=False)
         for rule, rows in file["rules"].items():
             console.print(f"quarantined  {rows:,} × {file['table']}: {rule}", markup=False)
     if report.run is not None:

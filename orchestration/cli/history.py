@@ -9,7 +9,7 @@ from rich.text import Text
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, write_json
 
-_COLUMNS = ("arrival", "name", "table", "upserts", "deletes", "refused", "late", "as_of", "release")
+_COLUMNS = ("sequence_number", "name", "table", "upserts", "deletes", "refused", "late", "as_of", "release")
 
 
 def register(app: typer.Typer) -> None:

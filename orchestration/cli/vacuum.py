@@ -71,7 +71,7 @@ def show(report: "VacuumReport") -> None:
     elif not any(counts.values()):
         console.print("Nothing is there that can go.")
     console.print(f"kept      releases {', '.join(map(str, report.releases)) or 'none'}", highlight=False)
-    console.print(f"kept      as-of points {', '.join(map(str, report.points)) or 'none'}", highlight=False)
+    console.print(f"kept      checkpoints {', '.join(map(str, report.points)) or 'none'}", highlight=False)
     if not report.dry_run:
         freed = report.bytes_before - report.bytes_after
         change = f"{abs(freed) / 1e6:,.1f} MB {'less' if freed >= 0 else 'more: what was joined stays as it was too'}"

@@ -12,12 +12,12 @@ from orchestration.instance.locks import in_progress, run_lock, was_killed
 from warehouse.history.checkpoints import content_snapshot, points
 from warehouse.home import Home
 from warehouse.ingest.delta_files import DeltaFile, check_deltas
-from warehouse.ingest.deltas import arrivals, passed_over
+from warehouse.ingest.deltas import already_applied, applied_files
 from warehouse.ingest.full_snapshot import require_raw
 from warehouse.ingest.time_series_files import check_files
 from warehouse.lake.incremental import lagging
 from warehouse.lake.watermarks import Progress
-from warehouse.operations.replay import keep
+from warehouse.operations.replay import archive_files
 
 if TYPE_CHECKING:
     from orchestration.commands.build import BuildReport
@@ -56,7 +56,7 @@ def apply(run_context: RunContext, files: Sequence[Path], *, retrain: bool = Fal
         earlier_entries = _earlier_entries(home, delta_files)
         live = home.releases.live()
         if not retrain and live is not None and earlier_entries is not None and _is_finished(home):
-            keep(home, delta_files)  # archive files that were applied before archives existed
+            archive_files(home, delta_files)  # archive files that were applied before archives existed
             if was_killed(home):
                 _fail_orphaned(home)
             return ApplyReport(
@@ -86,10 +86,10 @@ def _fail_orphaned(home: Home) -> None:
 
 def _earlier_entries(home: Home, files: Sequence[DeltaFile]) -> list[dict[str, Any]] | None:
     """Return the report entries of the files if all of them were applied before, else None."""
-    numbers = arrivals(home.lake)
+    numbers = applied_files(home.lake)
     if any(file.identity not in numbers for file in files):
         return None
-    return [asdict(passed_over(file, numbers[file.identity])) for file in files]
+    return [asdict(already_applied(file, numbers[file.identity])) for file in files]
 
 
 def _is_finished(home: Home) -> bool:

@@ -10,7 +10,7 @@ from assets.model.two_tower import model_name, train_model
 from assets.run_context import RunContext
 from assets.services.offline_evaluation import BASELINES, EvaluationTarget, measure
 from models.evaluation.breakdown import long_metrics
-from models.evaluation.evaluate import Evaluation, compare, summarise
+from models.evaluation.evaluate import Evaluation, compare, summarize
 from models.evaluation.pooling import pool
 from orchestration.instance.locks import run_lock
 from orchestration.runs.derive import derive
@@ -29,7 +29,7 @@ def evaluate_folds(run_context: RunContext, folds: int) -> dict[str, Any]:
     count. The metrics go to `evaluation.folds`; models and tables of the folds are discarded.
 
     Returns:
-        Plain values: the result of `summarise` and `locale_leads` (locale to metric to interval) for all folds pooled, and
+        Plain values: the result of `summarize` and `locale_leads` (locale to metric to interval) for all folds pooled, and
         `by_fold`, the same for each fold.
 
     Raises:
@@ -86,7 +86,7 @@ def _summary(evaluation: Evaluation, options: dict[str, int]) -> dict[str, Any]:
         locale: compare(replace(evaluation, rows=evaluation.rows.filter(locale=locale)), "model", "encoder", **options)
         for locale in sorted(evaluation.products)
     }
-    return {**summarise(evaluation, **options), "locale_leads": by_locale}
+    return {**summarize(evaluation, **options), "locale_leads": by_locale}
 
 
 def _prefix_progress(run_context: RunContext, prefix: str) -> Callable[[str, int | None], Callable[[int], None]]:

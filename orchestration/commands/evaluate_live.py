@@ -8,7 +8,7 @@ import polars as pl
 from assets.run_context import RunContext
 from assets.services.offline_evaluation import EvaluationTarget, measure, previous_model
 from models.encoder.loading import encoder_fingerprint
-from models.evaluation.evaluate import summarise
+from models.evaluation.evaluate import summarize
 from warehouse.errors import WarehouseError
 from warehouse.features import datasets
 from warehouse.operations.judgement_file import read_examples
@@ -49,7 +49,7 @@ def evaluate_live(run_context: RunContext, examples: Path | None = None) -> dict
     extra["queries_trained_on"] = trained_on(run_context, release.snapshot, judgements)
     evaluation = measure(run_context, target, judgements, cached=examples is None)
     return {
-        **summarise(evaluation, seed=run_context.training.seed, min_queries=run_context.release.min_queries),
+        **summarize(evaluation, seed=run_context.training.seed, min_queries=run_context.release.min_queries),
         **extra,
     }
 

@@ -14,7 +14,7 @@ from assets.run_context import RunContext
 from assets.services.serving_model import ServingModel
 from assets.services.text_vectors import product_texts, query_texts
 from models.errors import ModelError
-from models.evaluation.evaluate import evaluate, summarise
+from models.evaluation.evaluate import evaluate, summarize
 from models.evaluation.judged_set import Catalog, JudgedSet
 from models.evaluation.rankers import DenseRanker
 from models.export.model_card import model_card
@@ -156,7 +156,7 @@ def _relevance(
         "export": DenseRanker(towers["query"](query_vectors), towers["product"](product_vectors)),
         "encoder": DenseRanker(query_vectors, product_vectors),
     }
-    metrics: dict[str, Any] = summarise(evaluate(judged, catalog, rankers))["rankers"]
+    metrics: dict[str, Any] = summarize(evaluate(judged, catalog, rankers))["rankers"]
     return metrics
 
 

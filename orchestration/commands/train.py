@@ -99,7 +99,7 @@ def train(run_context: RunContext, as_of: str | None = None) -> TrainReport:
 
 
 def _point(home: Home, as_of: str | None) -> Point:
-    """Return the requested as-of point; for a snapshot that a model's manifest names, the first point from there on."""
+    """Return the requested checkpoint; for a snapshot that a model's manifest names, the first point from there on."""
     if as_of is not None and as_of.strip().isdigit():
         snapshot = int(as_of)
         manifests = [read_manifest(path.parent)["metadata"] for path in sorted(home.models.glob(f"*/{MANIFEST_FILE}"))]
@@ -111,7 +111,7 @@ def _point(home: Home, as_of: str | None) -> Point:
 
 
 def _fingerprint(home: Home, table: str, checkpoint: Point) -> str | None:
-    """Return a table's data version at an as-of point; None if the table did not exist."""
+    """Return a table's data version at a checkpoint; None if the table did not exist."""
     with home.lake.reading(checkpoint.snapshot) as connection:
         return tables.fingerprint(connection, CONTRACTS[table]) if tables.exists(connection, table) else None
 

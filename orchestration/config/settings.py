@@ -81,7 +81,7 @@ class Settings(BaseSettings):
         file_settings = TomlConfigSettingsSource(settings_cls, home.absolute() / FILE_NAME)
         if "home" in file_settings():
             raise WarehouseError(
-                f"{home / FILE_NAME} names a home", "take the line out: the file counts for the home that it stands in"
+                f"{home / FILE_NAME} names a home", "remove the line: the file applies to the home that contains it"
             )
         return init_settings, env_settings, file_settings
 
@@ -129,4 +129,4 @@ def _refuse_unknown_variables() -> None:
             section = variable.removeprefix(PREFIX).lower().split("__")[0]
             if section not in (*Settings.model_fields, _DEBUG):
                 variables = ", ".join(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)
-                raise WarehouseError(f"{variable} is no setting", f"those there are begin with: {variables}")
+                raise WarehouseError(f"{variable} is no setting", f"settings begin with: {variables}")

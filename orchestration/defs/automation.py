@@ -11,7 +11,7 @@ Exactly one thing starts a run for a given change:
 
 No asset has an automation condition. A run of `apply` makes all that a delta changes, so a condition on one of its assets
 would find nothing left to do. A condition on an asset that `apply` leaves out (evaluation, monitoring, registry) would start a
-second run for the same change. That run would end without a release, so that its snapshot is no as-of point.
+second run for the same change. That run would end without a release, so that its snapshot is no checkpoint.
 
 The sensor keeps no cursor: raw.deltas records the applied files by name and hash, and the runs' tags record the requested
 files. So nothing is lost when a cursor is reset, a tick is killed, or the home is moved. A tick has a minute at most, and files
@@ -156,7 +156,7 @@ def vacuum_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
         cron_schedule=settings.vacuum_cron or NIGHTLY,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING if settings.vacuum_cron else dg.DefaultScheduleStatus.STOPPED,
-        description="Takes out what no kept release, as-of point or model needs: old versions of vectors, cached embeddings of "
+        description="Takes out what no kept release, checkpoint or model needs: old versions of vectors, cached embeddings of "
         "texts that are gone, snapshots of the lake. STOCKROOM_AUTOMATION__VACUUM_CRON turns it on.",
     )
 

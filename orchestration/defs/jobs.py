@@ -49,7 +49,7 @@ fold_inputs_job = dg.define_asset_job(
 )
 
 
-@dg.op(name="vacuum_home", description="Takes out what no kept release, as-of point or model needs, step by step.")
+@dg.op(name="vacuum_home", description="Takes out what no kept release, checkpoint or model needs, step by step.")
 def vacuum(context: dg.OpExecutionContext, run_context: dg.ResourceParam[RunContext]) -> None:
     """Vacuum the home, whose run lock the run context holds."""
     report = vacuum_locked(run_context.home, run_context.vacuum, encoder_fingerprint(run_context.encoder))

@@ -25,7 +25,7 @@ class RunContextResource(dg.ConfigurableResource[RunContext]):
     """Open the home with the settings of this run, and hold its run lock, so that runs come one after another."""
 
     home: str = Field(default="", description="Directory of the home; empty: STOCKROOM_HOME.")
-    deltas: list[str] = Field(default=[], description="Delta files to bring in, in this order.")
+    deltas: list[str] = Field(default=[], description="Delta files to apply, in this order.")
     incoming: bool = Field(
         default=False,
         description="Bring in the files of incoming/ that are whole, and put them where they belong afterwards.",

@@ -69,7 +69,7 @@ class Lookup:
         if frame.width == 1:
             raise WarehouseError(
                 f"release {release.release} has no time-series {entity} features that a time could change",
-                "look up without a time, or declare such features and build",
+                "look up without a time, or declare them as feature views, then build",
             )
         return [row | features for row, features in zip(rows, frame.iter_rows(named=True), strict=True)]
 

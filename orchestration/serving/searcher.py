@@ -105,7 +105,7 @@ class Searcher:
         if matches.is_empty():
             raise WarehouseError(
                 f"release {self.release.release} has no products" + (f" of locale {locale!r}" if locale else ""),
-                "search without a locale, or list those there are: SELECT DISTINCT locale FROM vectors.products",
+                "search without a locale, or list the locales: SELECT DISTINCT locale FROM vectors.products",
             )
         return [Hit(**row) for row in matches.iter_rows(named=True)]
 
@@ -117,14 +117,14 @@ class Searcher:
             if context is not None or at is not None:
                 raise WarehouseError(
                     f"release {self.release.release} reads no time-series features of queries or contexts",
-                    "search without context and time, or declare such features and build",
+                    "search without context and time, or declare them as feature views, then build",
                 )
             return features
         with self._home.lake.reading(self.release.snapshot) as connection:
             if context is not None:
                 point_in_time.check_context(connection, context)
             key = point_in_time.known_query(connection, text, locale)
-            return point_in_time.add_asked_features(connection, features, [key], context, at)
+            return point_in_time.add_search_features(connection, features, [key], context, at)
 
     def _open_encoder(self, release: Release) -> Encoder:
         """Return the release's encoder: the open one, else the exported one, else the one that the settings name."""

@@ -47,19 +47,19 @@ def test_vectors_and_scores_are_the_encoders(sides, mode, layers, tmp_path):
     assert towers.alpha == 1.0  # nothing is scaled away: the change itself is none
     checkpoint.save(tmp_path / "model", TrainedModel(towers, encoders["query"], encoders["product"]), {})
     served = {"query": QueryTower.load(tmp_path / "model"), "product": ProductTower.load(tmp_path / "model")}
-    found = {}
+    served_vectors = {}
     for side, (base, rows, spec) in sides.items():
         plain = base / np.linalg.norm(base, axis=1, keepdims=True)
         with torch.no_grad():
             numbers = [torch.from_numpy(part) for part in encoders[side].transform(rows)]
             trained = towers(side, torch.from_numpy(base), *numbers).numpy()
-        found[side] = served[side](base, rows.select(spec.columns))
+        served_vectors[side] = served[side](base, rows.select(spec.columns))
         assert np.abs(trained - plain).max() <= 1e-6
-        assert np.abs(found[side] - plain).max() <= 1e-6
+        assert np.abs(served_vectors[side] - plain).max() <= 1e-6
     scores, expected = (
         queries @ products.T
         for queries, products in (
-            found.values(),
+            served_vectors.values(),
             [base / np.linalg.norm(base, axis=1, keepdims=True) for base, *_ in sides.values()],
         )
     )

@@ -39,7 +39,7 @@ COPY (
         '<p>' || repeat(concat_ws(' ', pattern, title, i, '&amp; more. '), 12) || '</p>' AS product_description,
         repeat(concat_ws(' ', 'Feature', i, title, chr(10)), 10) AS product_bullet_point,
         'Brand ' || (i % 20000) AS product_brand,
-        CASE WHEN i % 3 > 0 THEN 'Colour ' || (i % 50) END AS product_color,
+        CASE WHEN i % 3 > 0 THEN 'Color ' || (i % 50) END AS product_color,
         CASE i % 6 WHEN 0 THEN 'es' WHEN 1 THEN 'jp' ELSE 'us' END AS product_locale
     FROM (SELECT range AS i, md5(range::VARCHAR) AS title, md5((range % 977)::VARCHAR)[:20] AS pattern FROM range($rows))
 ) TO '{path}' (COMPRESSION zstd, ROW_GROUP_SIZE 122880)
@@ -89,13 +89,13 @@ def measure(folder: Path, rows: int, bench: Bench) -> None:
     """Measure every step in a process of its own and add what it took to the benchmark's figures."""
     bench.facts |= {"rows": rows, **prepare(folder, rows)}
     for name, what in STEPS.items():
-        told: dict[str, Any] = in_own_process(__file__, "--step", name, "--folder", folder)
-        bench.add(what, told["seconds"], "s")
+        report: dict[str, Any] = in_own_process(__file__, "--step", name, "--folder", folder)
+        bench.add(what, report["seconds"], "s")
         # The bound is the contracts' own; the other steps hold DuckDB's buffers besides, up to its memory limit.
         bound = MOST_BEYOND_START_MB if name == "verify" else None
-        bench.add(f"{what}: memory beyond start", told["beyond_start_mb"], "MB", at_most=bound)
+        bench.add(f"{what}: memory beyond start", report["beyond_start_mb"], "MB", at_most=bound)
         if name == "verify":
-            bench.add("rules found broken", sum(map(len, told["broken"].values())), "rules", at_most=0)
+            bench.add("rules found broken", sum(map(len, report["broken"].values())), "rules", at_most=0)
 
 
 def main() -> None:

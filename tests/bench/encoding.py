@@ -52,18 +52,18 @@ def shuffled(titles: list[str], seed: int) -> list[str]:
 def step(name: str, folder: Path, seed: int) -> dict[str, Any]:
     """Encode the titles in a round's order with one encoder; keep its vectors in the titles' own order."""
     titles = json.loads((folder / "titles.json").read_text(encoding="utf-8"))
-    asked = shuffled(titles, seed)
+    shuffled_titles = shuffled(titles, seed)
     if name == "sentence-transformers":
         from models.encoder.torch_backend import load_sentence_transformer
 
         encode = load_sentence_transformer(EncoderSettings(), "cpu").encode
     else:
         encode = load_encoder(EncoderSettings(precision=name), folder / "encoders").encode
-    encode(asked[:WARM_TEXTS])
+    encode(shuffled_titles[:WARM_TEXTS])
     started, cpu = time.perf_counter(), time.process_time()
-    vectors = encode(asked)
+    vectors = encode(shuffled_titles)
     wall, cpu = time.perf_counter() - started, time.process_time() - cpu
-    places = {title: place for place, title in enumerate(asked)}
+    places = {title: place for place, title in enumerate(shuffled_titles)}
     vectors = np.ascontiguousarray(vectors[[places[title] for title in titles]])
     np.save(folder / f"{name}.npy", vectors)
     digest = hashlib.sha256(vectors.tobytes()).hexdigest()
@@ -89,26 +89,26 @@ def measure(bench: Bench, folder: Path, rounds: int, precisions: list[str]) -> N
     """Measure every encoder in every round, and add the figures."""
     chosen = resolve_precision(EncoderSettings())
     names = ["sentence-transformers", *precisions]
-    told: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    reports: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for name in precisions:  # the conversion takes torch and some seconds: not in any round
         load_encoder(EncoderSettings(precision=name), folder / "encoders")
     for turn in range(rounds):
         for name in random.Random(turn).sample(names, len(names)):
-            told[name].append(in_own_process(__file__, "--step", name, "--folder", folder, "--seed", turn))
+            reports[name].append(in_own_process(__file__, "--step", name, "--folder", folder, "--seed", turn))
     theirs = np.load(folder / "sentence-transformers.npy")
-    reference = median(each["texts_per_s"] for each in told["sentence-transformers"])
+    reference = median(each["texts_per_s"] for each in reports["sentence-transformers"])
     for name in precisions:
-        rates = [each["texts_per_s"] for each in told[name]]
+        rates = [each["texts_per_s"] for each in reports[name]]
         cosines = (np.load(folder / f"{name}.npy") * theirs).sum(axis=1)
-        same = len({each["vectors"] for each in told[name]}) == 1 and is_bit_equal(name, folder)
+        same = len({each["vectors"] for each in reports[name]}) == 1 and is_bit_equal(name, folder)
         bound, words = (name == chosen), {"beside": "SentenceTransformer.encode", "reference": reference}
         bench.add(f"encoding, {name}", median(rates), "texts/s", **words, at_least=3.0 if bound else None)
-        cpu = {side: median(each["cpu_s"] for each in told[side]) for side in (name, names[0])}
+        cpu = {side: median(each["cpu_s"] for each in reports[side]) for side in (name, names[0])}
         bench.add(f"CPU time, {name}", cpu[name], "s", beside=words["beside"], reference=cpu[names[0]])
         bench.add(f"lowest cosine, {name}", float(cosines.min()), "", at_least=0.999 if bound else None)
         bench.add(f"equal to the bit whatever the batch, {name}", float(same), "", at_least=1.0)
-        bench.add(f"most memory, {name}", median(each["peak_mb"] for each in told[name]), "MB")
-    bench.facts["rounds"] = told
+        bench.add(f"most memory, {name}", median(each["peak_mb"] for each in reports[name]), "MB")
+    bench.facts["rounds"] = reports
 
 
 def main() -> None:

@@ -33,7 +33,7 @@ from warehouse.contracts.time_series import FeatureView
 from warehouse.features import offline_store, point_in_time
 from warehouse.home import Home
 from warehouse.ingest.full_snapshot import ingest
-from warehouse.ingest.time_series_files import take_in
+from warehouse.ingest.time_series_files import ingest_file
 from warehouse.lake import tables
 from warehouse.lake.lake import connect, snapshot_id
 from warehouse.transform.staging import refresh_products, refresh_queries
@@ -119,22 +119,24 @@ def our_joins(home: Home, folder: Path, events: int, entities: int) -> tuple[lis
         given = {"rows": events, "entities": entities}
         connection.execute(EVENTS.format(path=folder / "events.parquet"), given)
         connection.execute(POINTS.format(path=folder / "points.parquet"), given)
-    take_in(home.lake, folder, PRICES, datetime.now(UTC))
+    ingest_file(home.lake, folder, PRICES, datetime.now(UTC))
     points, seconds = pl.read_parquet(folder / "points.parquet"), []
     with home.lake.reading() as connection:
         for _ in range(ROUNDS):
             started = time.perf_counter()
-            found = point_in_time.look_up(connection, PRICES, points.select("entity_key", "as_of"))
+            values = point_in_time.look_up(connection, PRICES, points.select("entity_key", "as_of"))
             seconds.append(time.perf_counter() - started)
-    return seconds, points.select("place").hstack(found.rename(lambda name: name.split(".")[1]))
+    return seconds, points.select("place").hstack(values.rename(lambda name: name.split(".")[1]))
 
 
-def our_lookups(home: Home, asked: dict[str, list[list[str]]]) -> tuple[dict[str, list[float]], dict[str, object]]:
+def our_lookups(
+    home: Home, keys_by_name: dict[str, list[list[str]]]
+) -> tuple[dict[str, list[float]], dict[str, object]]:
     """Return the milliseconds of each lookup, and what each key was answered with."""
     lookup = Lookup(home)
     milliseconds: dict[str, list[float]] = {}
     answers: dict[str, object] = {}
-    for name, batches in asked.items():
+    for name, batches in keys_by_name.items():
         milliseconds[name] = []
         for keys in batches:
             started = time.perf_counter()
@@ -144,7 +146,7 @@ def our_lookups(home: Home, asked: dict[str, list[list[str]]]) -> tuple[dict[str
     return milliseconds, answers
 
 
-def summarise(joins: list[float], lookups: dict[str, list[float]]) -> dict[str, Any]:
+def summarize(joins: list[float], lookups: dict[str, list[float]]) -> dict[str, Any]:
     """Return the figures of one system: the join in seconds, lookups in milliseconds."""
 
     def quantiles(name: str) -> dict[str, float]:
@@ -164,7 +166,7 @@ def feast(python: str, folder: Path, joined: pl.DataFrame, answers: dict[str, ob
     looked_up = json.loads((folder / "feast_looked_up.json").read_text())
     assert {key: answers[key] for key in looked_up} == looked_up, "the lookups differ"
     measured = json.loads((folder / "feast.json").read_text())
-    return {**summarise(measured["joins"], measured["lookups"]), "online_write_s": round(measured["write"], 1)}
+    return {**summarize(measured["joins"], measured["lookups"]), "online_write_s": round(measured["write"], 1)}
 
 
 def main() -> None:
@@ -184,15 +186,15 @@ def main() -> None:
         keys = export(home, folder / "products.parquet")
         random.Random(0).shuffle(keys)
         single, batches = keys[: WARM + SINGLE], keys[WARM + SINGLE :]
-        asked = {
+        keys_by_name = {
             "warm": [[key] for key in single[:WARM]],
             "one": [[key] for key in single[WARM:]],
             "hundred": [batches[100 * place :][:100] for place in range(min(BATCHES, len(batches) // 100))],
         }
-        (folder / "keys.json").write_text(json.dumps(asked))
+        (folder / "keys.json").write_text(json.dumps(keys_by_name))
         joins, joined = our_joins(home, folder, options.events, options.entities)
-        lookups, answers = our_lookups(home, asked)
-        ours = summarise(joins, lookups) | {"online_write_s": round(written, 1)}
+        lookups, answers = our_lookups(home, keys_by_name)
+        ours = summarize(joins, lookups) | {"online_write_s": round(written, 1)}
         theirs = feast(options.feast, folder, joined, answers) if options.feast else None
     if theirs is None:
         print("Feast is left out: name the python of its environment with --feast")

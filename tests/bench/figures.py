@@ -48,8 +48,10 @@ class Figure:
         """Tell whether the figure keeps its bounds; None where it has none."""
         if self.at_least is None and self.at_most is None:
             return None
-        held = self.value if self.ratio is None else self.ratio
-        return (self.at_least is None or held >= self.at_least) and (self.at_most is None or held <= self.at_most)
+        compared_value = self.value if self.ratio is None else self.ratio
+        return (self.at_least is None or compared_value >= self.at_least) and (
+            self.at_most is None or compared_value <= self.at_most
+        )
 
 
 @dataclass
@@ -69,9 +71,9 @@ class Bench:
         """Print the table, and write it to `json_file` if there is one."""
         show(self.title, self.figures)
         if json_file:
-            told = [asdict(each) | {"ratio": each.ratio, "is_met": each.is_met} for each in self.figures]
+            rows = [asdict(each) | {"ratio": each.ratio, "is_met": each.is_met} for each in self.figures]
             machine = {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)}
-            report = {"title": self.title, "machine": machine, "facts": self.facts, "figures": told}
+            report = {"title": self.title, "machine": machine, "facts": self.facts, "figures": rows}
             json_file.parent.mkdir(parents=True, exist_ok=True)
             json_file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
@@ -117,8 +119,8 @@ def in_own_process(script: str, *options: object, environment: Mapping[str, str]
     run = subprocess.run(
         command, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}
     )
-    told: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
-    return told
+    report: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return report
 
 
 def peak_mb() -> int:

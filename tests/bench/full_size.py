@@ -1,6 +1,6 @@
 """Full size: raw files to training pairs, as the job makes them, beside DuckDB copying the same files to zstd parquet.
 
-It invents a catalog of the size of ESCI, materialises every asset from the raw tables to the training pairs with the
+It invents a catalog of the size of ESCI, materializes every asset from the raw tables to the training pairs with the
 in-process executor, brings in further snapshots in each of which one product in a hundred has another title than in the one
 before, and puts a straightforward pandas version of a tenth of the rows beside a build of the same tenth, with the same values
 checked. Each step runs in a process of its own, so that its peak memory is its own; what is told is the median of --rounds.
@@ -79,7 +79,7 @@ def copy_table(home: Path, table: str) -> None:
 def build(home: Path, raw: Path) -> dict[str, float]:
     """Run the assets from the raw tables to the training pairs, with their checks, and return the seconds of each step.
 
-    Then the lake's state is made an as-of point, as at the end of every run: the next one goes on from there.
+    Then a checkpoint of the lake is created, as at the end of every run: the next run starts from it.
     """
     import dagster as dg
 
@@ -88,7 +88,7 @@ def build(home: Path, raw: Path) -> dict[str, float]:
     from orchestration.config.settings import load_settings
     from orchestration.defs.build_definitions import assemble
     from orchestration.instance.dagster_instance import open_instance
-    from warehouse.history.checkpoints import mark
+    from warehouse.history import checkpoints
 
     home.mkdir(exist_ok=True)
     run_context = replace(open_run_context(load_settings(home)), raw=raw)
@@ -109,8 +109,8 @@ def build(home: Path, raw: Path) -> dict[str, float]:
                 stage = _stage_of(step.step_key)
                 spent[stage] = spent.get(stage, 0.0) + step.end_time - step.start_time
         started = time.perf_counter()
-        mark(run_context.home.lake, done.run_id, datetime.now(UTC))
-        spent["as-of point"] = time.perf_counter() - started
+        checkpoints.create(run_context.home.lake, done.run_id, datetime.now(UTC))
+        spent["checkpoint"] = time.perf_counter() - started
     return spent
 
 
@@ -164,18 +164,18 @@ def step(options: argparse.Namespace) -> None:
 
 def run(name: str, home: Path, raw: Path, *more: object) -> dict[str, Any]:
     """Run a step in a process of its own, and say how it went."""
-    told = in_own_process(__file__, "--step", name, "--home", home, "--raw", raw, *more)
+    report = in_own_process(__file__, "--step", name, "--home", home, "--raw", raw, *more)
     print(
-        f"{' '.join(map(str, (name, *more)))}: {told['seconds']:.1f} s, {told['processor_s']:.1f} s of processors, "
-        f"{told['peak_mb']:,} MB",
+        f"{' '.join(map(str, (name, *more)))}: {report['seconds']:.1f} s, {report['processor_s']:.1f} s of processors, "
+        f"{report['peak_mb']:,} MB",
         flush=True,
     )
-    return told
+    return report
 
 
-def whole(told: dict[str, Any]) -> float:
-    """Return the seconds of a run of the assets until its state is an as-of point."""
-    return float(told["steps"]["run"] + told["steps"]["as-of point"])
+def whole(report: dict[str, Any]) -> float:
+    """Return the seconds of a run of the assets, including the creation of its checkpoint."""
+    return float(report["steps"]["run"] + report["steps"]["checkpoint"])
 
 
 def middle(rounds: list[dict[str, Any]], what: Callable[[dict[str, Any]], float]) -> float:
@@ -199,22 +199,22 @@ def measure(products: int, rounds: int, raw: Path, folder: Path, bench: Bench) -
         first.append(run("build", home, raw))
     for stage, tables in STAGES.items():
         copied = sum(run("table", home, raw, "--table", table)["seconds"] for table in tables or (stage,))
-        spent = middle(first, lambda told, stage=stage: told["steps"][stage])  # type: ignore[misc]
+        spent = middle(first, lambda report, stage=stage: report["steps"][stage])  # type: ignore[misc]
         bench.add(stage, spent, "s", beside="DuckDB copies what it writes", reference=copied)
     bench.add(
         "raw to training pairs",
-        middle(first, lambda told: told["steps"]["run"]),
+        middle(first, lambda report: report["steps"]["run"]),
         "s",
         beside="DuckDB copies the raw files",
-        reference=middle(copies, lambda told: told["seconds"]),
+        reference=middle(copies, lambda report: report["seconds"]),
         at_most=MOST_TIMES_A_COPY,
     )
     bench.add(  # whatever else the machine does meanwhile
         "raw to training pairs: processor time",
-        middle(first, lambda told: told["processor_s"]),
+        middle(first, lambda report: report["processor_s"]),
         "s",
         beside="DuckDB copies the raw files",
-        reference=middle(copies, lambda told: told["processor_s"]),
+        reference=middle(copies, lambda report: report["processor_s"]),
     )
     bench.add("raw to training pairs: peak memory", max(map(_peak, first)), "MB", at_most=MOST_MEMORY_MB)
     again = []
@@ -223,7 +223,7 @@ def measure(products: int, rounds: int, raw: Path, folder: Path, bench: Bench) -
         again.append(run("build", home, folder / "next"))
         shutil.rmtree(folder / "next")
     bench.add(
-        "another snapshot, 1 % changed, until its as-of point",
+        "another snapshot, 1 % changed, until its checkpoint",
         middle(again, whole),
         "s",
         beside="the first",
@@ -232,25 +232,25 @@ def measure(products: int, rounds: int, raw: Path, folder: Path, bench: Bench) -
     )
     bench.add(
         "another snapshot: processor time",
-        middle(again, lambda told: told["processor_s"]),
+        middle(again, lambda report: report["processor_s"]),
         "s",
         beside="the first",
-        reference=middle(first, lambda told: told["processor_s"]),
+        reference=middle(first, lambda report: report["processor_s"]),
     )
     bench.add("another snapshot: peak memory", max(map(_peak, again)), "MB", at_most=MOST_MEMORY_MB)
     bench.facts |= {
         "products": products,
         "raw_bytes": {path.name: path.stat().st_size for path in sorted(raw.iterdir())},
         "seconds_of_steps": {
-            "first": [told["steps"] for told in first],
-            "another": [told["steps"] for told in again],
+            "first": [report["steps"] for report in first],
+            "another": [report["steps"] for report in again],
         },
     }
     shutil.rmtree(home)
 
 
-def _peak(told: dict[str, Any]) -> int:
-    return int(told["peak_mb"])
+def _peak(report: dict[str, Any]) -> int:
+    return int(report["peak_mb"])
 
 
 def beside_pandas(python: str, products: int, folder: Path, bench: Bench) -> list[Figure]:

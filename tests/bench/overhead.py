@@ -56,9 +56,9 @@ def measure(bench: Bench, folder: Path, products: int, rounds: int) -> None:
         home = folder / f"home{number}"
         home.mkdir()
         (home / "stockroom.toml").write_text(_SETTINGS, encoding="utf-8")
-        told: Any = in_own_process(__file__, "--builds", home, "--raw", raw)
-        first.append(told[0])
-        second.append(told[1])
+        report: Any = in_own_process(__file__, "--builds", home, "--raw", raw)
+        first.append(report[0])
+        second.append(report[1])
     bench.facts |= {"rounds": rounds, "first": first, "second": second}
 
     for name, builds in (("first build", first), ("build of nothing new", second)):
@@ -72,10 +72,10 @@ def measure(bench: Bench, folder: Path, products: int, rounds: int) -> None:
 
     changes = changed_products(raw, folder, rounds)
     applied = [took("apply", change, "--home", home) for change in changes]
-    known = [took("apply", changes[-1], "--home", home) for _ in range(rounds)]
+    unchanged = [took("apply", changes[-1], "--home", home) for _ in range(rounds)]
     took("build", "--home", home)  # measures the model on what changed
     built = [took("build", "--home", home) for _ in range(rounds)]
-    bench.add("stockroom apply, file known", median(known), "s", at_most=COMMAND_S)
+    bench.add("stockroom apply, file known", median(unchanged), "s", at_most=COMMAND_S)
     bench.add("stockroom build, nothing new", median(built), "s", at_most=COMMAND_S)
     bench.add("stockroom apply, one product changed", median(applied), "s", at_most=SEARCHABLE_S)
 
@@ -104,10 +104,10 @@ def build(home: Path, raw: Path | None) -> dict[str, float]:
     inside, steps = 0.0, 0
     invoke = compute_generator.invoke_compute_fn
 
-    def timed(*told: Any, **named: Any) -> Any:
+    def timed(*arguments: Any, **named: Any) -> Any:
         nonlocal inside, steps
         started = time.perf_counter()
-        result = invoke(*told, **named)
+        result = invoke(*arguments, **named)
         inside += time.perf_counter() - started
         steps += 1
         return timed_rows(result) if isinstance(result, Iterator) else result
@@ -134,15 +134,15 @@ def build(home: Path, raw: Path | None) -> dict[str, float]:
     return {"job_s": job_s, "inside_s": inside, "steps": steps, "assets": assets}
 
 
-def took(*told: object) -> float:
+def took(*arguments: object) -> float:
     """Return the seconds of a command from a cold start."""
-    return seconds(lambda: command(*told))
+    return seconds(lambda: command(*arguments))
 
 
-def command(*told: object) -> None:
+def command(*arguments: object) -> None:
     """Run a command of the house in a process of its own."""
     subprocess.run(
-        [sys.executable, "-c", "from orchestration.cli import main; main()", *map(str, told)],
+        [sys.executable, "-c", "from orchestration.cli import main; main()", *map(str, arguments)],
         check=True,
         stdout=subprocess.DEVNULL,
     )

@@ -99,7 +99,7 @@ def command(options: argparse.Namespace) -> None:
     assets.services.text_vectors.open_encoder = open_encoder  # type: ignore[assignment]
     from orchestration.cli import main as stockroom
 
-    told: dict[str, Any] = {}
+    report: dict[str, Any] = {}
     for words in _split(options.command):
         opened.clear()
         sys.argv, said, started = ["stockroom", *words, "--json"], io.StringIO(), time.perf_counter()
@@ -109,9 +109,9 @@ def command(options: argparse.Namespace) -> None:
         except SystemExit as end:
             if end.code:
                 raise
-        told = {"inside_s": time.perf_counter() - started, "report": json.loads(said.getvalue())}
-        told["encoding_s"] = sum(each.seconds for each in opened)
-    print(json.dumps(told))
+        report = {"inside_s": time.perf_counter() - started, "report": json.loads(said.getvalue())}
+        report["encoding_s"] = sum(each.seconds for each in opened)
+    print(json.dumps(report))
 
 
 def _split(words: list[str]) -> list[list[str]]:
@@ -130,8 +130,8 @@ def run(*words: object, faked: bool, epochs: int | None = None) -> dict[str, Any
     environment = {} if epochs is None else {"STOCKROOM_TRAINING__EPOCHS": str(epochs)}
     started = time.perf_counter()
     fake = ["--fake"] if faked else []
-    told = in_own_process(__file__, *fake, "--command", *words, environment=environment)
-    return told | {"seconds": time.perf_counter() - started}
+    report = in_own_process(__file__, *fake, "--command", *words, environment=environment)
+    return report | {"seconds": time.perf_counter() - started}
 
 
 def write_delta(catalog: pl.DataFrame, rows: int, seed: int, path: Path) -> int:
@@ -192,34 +192,41 @@ def measure(bench: Bench, products: int, folder: Path, faked: bool) -> None:
         .filter(pl.col("product_id") != "", pl.col("product_title").str.strip_chars() != "")
         .unique(["product_locale", "product_id"], keep="none", maintain_order=True)
     )
-    found: dict[str, list[float]] = {"percent": [], "beyond": [], "encoding": [], "warm": [], "one": [], "none": []}
+    seconds_by_step: dict[str, list[float]] = {
+        "percent": [],
+        "beyond": [],
+        "encoding": [],
+        "warm": [],
+        "one": [],
+        "none": [],
+    }
     encoded = unseen = 0
     first = time.time_ns() // 1_000_000_000
     for seed in range(first, first + ROUNDS):
         delta = folder / f"percent-{seed}.parquet"
         texts = write_delta(catalog, products // 100, seed, delta)
-        told = run("apply", delta, "--home", home, faked=faked)
-        found["percent"].append(told["seconds"])
-        found["encoding"].append(told["encoding_s"])
-        found["beyond"].append(told["seconds"] - told["encoding_s"])
-        encoded, unseen = encoded + told["report"]["run"]["texts_encoded"], unseen + texts
+        report = run("apply", delta, "--home", home, faked=faked)
+        seconds_by_step["percent"].append(report["seconds"])
+        seconds_by_step["encoding"].append(report["encoding_s"])
+        seconds_by_step["beyond"].append(report["seconds"] - report["encoding_s"])
+        encoded, unseen = encoded + report["report"]["run"]["texts_encoded"], unseen + texts
         one = folder / f"one-{seed}.parquet"
         title = write_one(catalog, seed, one)
         started = time.perf_counter()
         run("apply", one, "--home", home, faked=faked)
         assert is_found(home, title, faked), f"{title} is not found"
-        found["one"].append(time.perf_counter() - started)
+        seconds_by_step["one"].append(time.perf_counter() - started)
         again = run("apply", one, "--home", home, faked=faked)
         assert again["report"]["run"] is None
         assert not again["report"]["changed"]
-        found["none"].append(again["seconds"])
+        seconds_by_step["none"].append(again["seconds"])
         before, warm = folder / f"before-{seed}.parquet", folder / f"warm-{seed}.parquet"
         write_one(catalog, seed + 1_000, before)
         unseen += write_delta(catalog, products // 100, seed + 1_000, warm)
-        told = run("apply", before, "--home", home, THEN, "apply", warm, "--home", home, faked=faked)
-        encoded += told["report"]["run"]["texts_encoded"]
-        found["warm"].append(told["inside_s"] - told["encoding_s"])
-    middle = {what: median(values) for what, values in found.items()}
+        report = run("apply", before, "--home", home, THEN, "apply", warm, "--home", home, faked=faked)
+        encoded += report["report"]["run"]["texts_encoded"]
+        seconds_by_step["warm"].append(report["inside_s"] - report["encoding_s"])
+    middle = {what: median(values) for what, values in seconds_by_step.items()}
     bench.add(f"{name}: full build", built["seconds"], "s")
     bench.add(
         f"{name}: 1 % changed", middle["percent"], "s", beside="full build", reference=built["seconds"], at_most=0.05

@@ -22,16 +22,16 @@ def main() -> None:
     options = parser.parse_args()
     unknown = sorted(set(options.names) - set(names))
     if unknown:
-        parser.error(f"no benchmark {', '.join(unknown)}; those there are: {', '.join(names)}")
+        parser.error(f"no benchmark {', '.join(unknown)}; the benchmarks are: {', '.join(names)}")
     options.out.mkdir(parents=True, exist_ok=True)
     failed, missed = [], []
     for name in options.names or names:
         print(f"── {name}", flush=True)
-        told = options.out / f"{name}.json"
-        if subprocess.run([sys.executable, FOLDER / f"{name}.py", "--json", told]).returncode:
+        json_path = options.out / f"{name}.json"
+        if subprocess.run([sys.executable, FOLDER / f"{name}.py", "--json", json_path]).returncode:
             failed.append(name)
             continue
-        figures = json.loads(told.read_text(encoding="utf-8"))["figures"]
+        figures = json.loads(json_path.read_text(encoding="utf-8"))["figures"]
         missed += [f"{name}: {each['name']}" for each in figures if each["is_met"] is False]
     print(f"figures: {options.out}/*.json")
     print(f"bounds missed: {'; '.join(missed) or 'none'}")

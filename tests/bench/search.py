@@ -111,22 +111,22 @@ def warm(folder: Path) -> dict[str, Any]:
     queries = json.loads((folder / "queries.json").read_text(encoding="utf-8"))
     for query in queries[:WARM_QUERIES]:
         searcher.search(query)
-    told: dict[str, list[float]] = {"whole": [], "encoding": [], "vectors": []}
-    asked = queries[WARM_QUERIES:]
-    whole, apart = asked[: len(asked) // 2], asked[len(asked) // 2 :]
+    milliseconds: dict[str, list[float]] = {"whole": [], "encoding": [], "vectors": []}
+    timed_queries = queries[WARM_QUERIES:]
+    whole, apart = timed_queries[: len(timed_queries) // 2], timed_queries[len(timed_queries) // 2 :]
     for query in whole:
         started = time.perf_counter()
         searcher.search(query)
-        told["whole"].append(1000 * (time.perf_counter() - started))
+        milliseconds["whole"].append(1000 * (time.perf_counter() - started))
     release, encoder = searcher.release, searcher._encoder
     for query in apart:
         started = time.perf_counter()
         vector = encoder.encode([query_text(query)])[0]
         between = time.perf_counter()
         home.vectors.search(release.vector_table, release.vector_version, vector, 10, None)
-        told["encoding"].append(1000 * (between - started))
-        told["vectors"].append(1000 * (time.perf_counter() - between))
-    return {**told, "peak_mb": peak_mb()}
+        milliseconds["encoding"].append(1000 * (between - started))
+        milliseconds["vectors"].append(1000 * (time.perf_counter() - between))
+    return {**milliseconds, "peak_mb": peak_mb()}
 
 
 def main() -> None:

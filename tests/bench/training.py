@@ -62,13 +62,13 @@ def draw(folder: Path, pairs: int) -> dict[str, int]:
     """Write the vectors of queries and products: noisy members of clusters, queries turned away from their products."""
     rng = np.random.default_rng(0)
     queries, products = pairs // EXACT_PER_QUERY, 4 * pairs // EXACT_PER_QUERY
-    centres = rng.normal(size=(CLUSTERS, DIM)).astype(np.float32)
+    centers = rng.normal(size=(CLUSTERS, DIM)).astype(np.float32)
     turn = np.linalg.qr(np.eye(DIM) + 0.05 * rng.normal(size=(DIM, DIM)))[0].astype(np.float32)
     for name, rows in (("queries", queries), ("products", products)):
         file = np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=np.float32, shape=(rows, DIM))
         for start in range(0, rows, 50_000):
             part = np.arange(start, min(start + 50_000, rows))
-            vectors = centres[part % CLUSTERS] + rng.standard_normal((len(part), DIM), dtype=np.float32)
+            vectors = centers[part % CLUSTERS] + rng.standard_normal((len(part), DIM), dtype=np.float32)
             vectors = vectors @ turn if name == "queries" else vectors
             file[part] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return {"pairs": queries * EXACT_PER_QUERY, "judgements": queries * len(LABELS), "products": products}
@@ -133,7 +133,7 @@ def training(folder: Path, settings: TrainingSettings) -> dict[str, object]:
 
 
 def bare(folder: Path, settings: TrainingSettings) -> dict[str, object]:
-    """Return the figures of passes over tensors that are there: forward and backward, and with the optimiser's step."""
+    """Return the figures of passes over tensors that are there: forward and backward, and with the optimizer's step."""
     import torch
 
     from models.towers.network import FeatureSizes, TwoTower
@@ -185,8 +185,8 @@ def reference(python: str, threads: int) -> dict[str, object]:
     """Return the figures of a sentence-transformers trainer on the same encoder, from an environment of its own."""
     folder = model_folder(EncoderSettings())
     script = Path(__file__).parent / "reference" / "trainer.py"
-    told = subprocess.run([python, script, folder, str(threads)], check=True, capture_output=True, text=True).stdout
-    measured = json.loads(told.splitlines()[-1])
+    output = subprocess.run([python, script, folder, str(threads)], check=True, capture_output=True, text=True).stdout
+    measured = json.loads(output.splitlines()[-1])
     return {name: _rates(one["pairs"], one["wall"], one["cpu"]) for name, one in measured.items()}
 
 

@@ -4,7 +4,7 @@ Run it with: python tests/bench/vector_index.py [--rows 1000000] [--raw DIR] [--
 
 The vectors have the structure of real embeddings: titles and queries of an ESCI folder (the real slice beside the checkout
 where there is one, else an invented catalog) go through the encoder; then each vector grows into many, by moving it some
-way towards one of its nearest neighbours and adding noise that lies in the directions in which its neighbours differ from
+way toward one of its nearest neighbors and adding noise that lies in the directions in which its neighbors differ from
 it. Queries are those of the folder, and are not grown. Exact search by NumPy on the same vectors is what recall is measured
 against; FAISS, where its Python is named, is searched at the least effort that reaches the recall asked for. Every search
 runs on one core (CPU affinity), without encoding. At last a hundredth of the rows is written again, ten times over, as ten
@@ -38,8 +38,8 @@ CHANGES = 10
 UNINDEXED_SHARE = 0.05  # the setting's default
 RECALL = 0.98
 REAL = Path(__file__).parents[3] / "shared" / "esci"
-NEIGHBOURS = 10
-NOISE = 0.5  # of the spread between a vector and its neighbours
+NEIGHBORS = 10
+NOISE = 0.5  # of the spread between a vector and its neighbors
 BATCH = 50_000
 TABLE = "products_bench"
 
@@ -52,32 +52,32 @@ def prepare(folder: Path, raw: Path | None, rows: int, queries: int, seed: int) 
         raw = folder / "sample"
         write_sample(raw, 10_000, seed=7)
     titles = pl.read_parquet(raw / "shopping_queries_dataset_products.parquet")["product_title"].drop_nulls().unique()
-    asked = pl.read_parquet(raw / "shopping_queries_dataset_examples.parquet")["query"].drop_nulls().unique().sort()
+    query_texts = (
+        pl.read_parquet(raw / "shopping_queries_dataset_examples.parquet")["query"].drop_nulls().unique().sort()
+    )
     encoder = load_encoder(EncoderSettings(), folder / "encoder")
     seeds = encoder.encode(titles.sort().to_list())
-    wanted = encoder.encode(asked.sample(min(queries, len(asked)), seed=seed).to_list())
+    query_vectors = encoder.encode(query_texts.sample(min(queries, len(query_texts)), seed=seed).to_list())
     vectors = np.lib.format.open_memmap(folder / "vectors.npy", "w+", np.float32, (rows, seeds.shape[1]))
     start = 0
     for batch in grow(seeds, rows, np.random.default_rng(seed)):
         vectors[start : start + len(batch)] = batch
         start += len(batch)
     vectors.flush()
-    np.save(folder / "queries.npy", wanted)
-    np.save(folder / "exact.npy", exact(vectors, wanted))
-    return {"seeds": len(seeds), "rows": rows, "queries": len(wanted), "from": raw.name}
+    np.save(folder / "queries.npy", query_vectors)
+    np.save(folder / "exact.npy", exact(vectors, query_vectors))
+    return {"seeds": len(seeds), "rows": rows, "queries": len(query_vectors), "from": raw.name}
 
 
 def grow(seeds: Matrix, rows: int, rng: np.random.Generator) -> Iterator[Matrix]:
     """Yield unit vectors around the seeds, in batches: first the seeds themselves."""
-    near = np.concatenate(
-        [_nearest(part @ seeds.T, NEIGHBOURS + 1) for part in np.array_split(seeds, 20)]
-    )  # self first
+    near = np.concatenate([_nearest(part @ seeds.T, NEIGHBORS + 1) for part in np.array_split(seeds, 20)])  # self first
     yield seeds[:rows]
     for start in range(len(seeds), rows, BATCH):
         many = min(BATCH, rows - start)
         own = rng.integers(0, len(seeds), many)
-        pick = rng.integers(1, NEIGHBOURS + 1, (4, many))
-        steps = seeds[near[own, pick]] - seeds[own]  # (4, many, dim): directions in which neighbours differ
+        pick = rng.integers(1, NEIGHBORS + 1, (4, many))
+        steps = seeds[near[own, pick]] - seeds[own]  # (4, many, dim): directions in which neighbors differ
         weights = np.concatenate([rng.random((1, many)), NOISE * rng.normal(size=(3, many)) / np.sqrt(3)])
         grown = seeds[own] + np.einsum("nm,nmd->md", weights.astype(np.float32), steps)
         yield grown / np.linalg.norm(grown, axis=1, keepdims=True)
@@ -92,8 +92,8 @@ def exact(vectors: Matrix, queries: Matrix) -> npt.NDArray[np.int64]:
         place = _nearest(scores, K)
         merged = np.concatenate([best, np.take_along_axis(scores, place, 1)], 1)
         named = np.concatenate([rows, place + start], 1)
-        kept = _nearest(merged, K)
-        best, rows = np.take_along_axis(merged, kept, 1), np.take_along_axis(named, kept, 1)
+        nearest = _nearest(merged, K)
+        best, rows = np.take_along_axis(merged, nearest, 1), np.take_along_axis(named, nearest, 1)
     return rows
 
 
@@ -150,7 +150,7 @@ def change(folder: Path) -> dict[str, object]:
 
 
 def search(folder: Path) -> dict[str, object]:
-    """Ask every query of the store on one core; return the milliseconds of each and the share of true neighbours found."""
+    """Ask every query of the store on one core; return the milliseconds of each and the share of true neighbors found."""
     queries, right = np.load(folder / "queries.npy"), np.load(folder / "exact.npy")
     store, version = VectorStore(folder / "store"), int((folder / "version").read_text())
     for query in queries[:20]:
@@ -158,9 +158,9 @@ def search(folder: Path) -> dict[str, object]:
     milliseconds, hits = [], 0
     for query, rows in zip(queries, right, strict=True):
         started = time.perf_counter()
-        found = store.search(TABLE, version, query, K)
+        result = store.search(TABLE, version, query, K)
         milliseconds.append((time.perf_counter() - started) * 1000)
-        hits += len(set(map(int, found["product_id"])) & set(rows.tolist()))
+        hits += len(set(map(int, result["product_id"])) & set(rows.tolist()))
     return {"ms": milliseconds, "recall": hits / right.size, "peak_mb": peak_mb()}
 
 
@@ -224,11 +224,11 @@ def main() -> None:
         bench.add(f"recall@{K} after ten changes", later["recall"], "share", at_least=RECALL)
         bench.add("search p50 after ten changes", _quantile(later, 50), "ms")
         bench.add("search p99 after ten changes", _quantile(later, 99), "ms", at_most=60)
-        for kind, told in _faiss(options.faiss, folder, options.faiss_kinds).items():
-            name = f"FAISS {kind.upper()} at effort {told['effort']}, recall {told['recall']:.3f}"
-            bench.add(f"index built, {kind}", built["index_s"], "s", beside=name, reference=told["build_s"])
+        for kind, figures in _faiss(options.faiss, folder, options.faiss_kinds).items():
+            name = f"FAISS {kind.upper()} at effort {figures['effort']}, recall {figures['recall']:.3f}"
+            bench.add(f"index built, {kind}", built["index_s"], "s", beside=name, reference=figures["build_s"])
             for percent in (50, 99):
-                ours, theirs = _quantile(searched, percent), _quantile(told, percent)
+                ours, theirs = _quantile(searched, percent), _quantile(figures, percent)
                 bench.add(f"search p{percent}, {kind}", ours, "ms", beside=name, reference=theirs)
         bench.finish(options.json)
     finally:
@@ -241,12 +241,12 @@ def _faiss(python: str | None, folder: Path, kinds: list[str]) -> dict[str, dict
         print("without FAISS: name its Python with --faiss or FAISS_PYTHON (see tests/bench/faiss/requirements.txt)")
         return {}
     command = [python, str(Path(__file__).parent / "faiss" / "index.py"), str(folder), str(RECALL), *kinds]
-    told: dict[str, dict[str, float]] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    return told
+    figures: dict[str, dict[str, float]] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return figures
 
 
-def _quantile(told: dict[str, object], percent: int) -> float:
-    return float(np.percentile(np.array(told["ms"]), percent))
+def _quantile(figures: dict[str, object], percent: int) -> float:
+    return float(np.percentile(np.array(figures["ms"]), percent))
 
 
 if __name__ == "__main__":

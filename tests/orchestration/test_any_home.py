@@ -98,7 +98,7 @@ def test_a_home_whose_parent_may_not_be_written_is_refused_and_leaves_nothing(st
     read_only(tmp_path)
     answer = stockroom("build", "--raw", built.raw, "--home", tmp_path / "new")
     assert (answer.status, answer.err.count("\n")) == (1, 1)
-    assert f"{tmp_path} may not be written, so that {tmp_path}/new cannot be made" in answer.err
+    assert f"{tmp_path} may not be written, so that {tmp_path}/new cannot be created" in answer.err
     answer = stockroom("sample", "--products", 100, "--out", tmp_path / "new")
     assert (answer.status, answer.err.count("\n")) == (1, 1)
     assert str(tmp_path / "new") in answer.err

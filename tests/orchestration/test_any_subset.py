@@ -55,12 +55,12 @@ class Life:
 
     def materialize(self, names, raw=None, deltas=(), stop_after=None):
         """Materialize some assets as a run of the UI does, under the live model; it stops after so many steps."""
-        told = {
+        facts = {
             "home": str(self.run_context.home.root),
             "pin_live_model": True,
             "deltas": [str(path) for path in deltas],
         }
-        config = {"resources": {"run_context": {"config": told}}}
+        config = {"resources": {"run_context": {"config": facts}}}
         if raw:
             config["ops"] = {"raw": {"config": {"folder": str(raw)}}}
         chosen = [dg.AssetKey(name.split(".")) for name in names]
@@ -76,9 +76,13 @@ class Life:
         draw, path = random.Random(number), self.folder / f"delta-{number}-{len(self.files)}.jsonl"
         products = pl.read_parquet(self.raw / PRODUCTS).filter(pl.col("product_id") != "")
         ids = draw.sample(products.select("product_locale", "product_id").rows(), 3)
-        told = [{"op": "delete"}, *({"op": "upsert", "product_title": f"Title {number} {place}"} for place in (1, 2))]
+        changes = [
+            {"op": "delete"},
+            *({"op": "upsert", "product_title": f"Title {number} {place}"} for place in (1, 2)),
+        ]
         rows = [
-            {**each, "product_locale": locale, "product_id": key} for each, (locale, key) in zip(told, ids, strict=True)
+            {**each, "product_locale": locale, "product_id": key}
+            for each, (locale, key) in zip(changes, ids, strict=True)
         ]
         rows.append(
             {"op": "upsert", "product_locale": "us", "product_id": f"NEW{number}", "product_title": "New thing"}
@@ -105,12 +109,12 @@ def _stop(patch, after):
     """Stop a run once it has written so many tables, between the commit and the report."""
     from assets.core import table_asset
 
-    told, original = 0, table_asset.result
+    calls, original = 0, table_asset.result
 
     def result(*given, **named):
-        nonlocal told
-        told += 1
-        if told >= after:
+        nonlocal calls
+        calls += 1
+        if calls >= after:
             raise Stopped
         return original(*given, **named)
 

@@ -23,9 +23,9 @@ from warehouse.home import Home
 from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.deltas import apply_deltas, ensure
 from warehouse.ingest.full_snapshot import ingest
-from warehouse.ingest.sources import arrivals
+from warehouse.ingest.sources import input_files
 from warehouse.lake.sync_tables import DERIVED_TABLES, RAW_TABLES, sync
-from warehouse.operations.replay import forget_superseded, keep, replay
+from warehouse.operations.replay import archive_files, prune_archive, replay
 from warehouse.settings import WarehouseSettings
 
 EXAMPLES = int(os.environ.get("TRIALS", "2"))  # besides those that are written out
@@ -123,38 +123,38 @@ class Chain:
         self.model = ServingModel(self.run_context, built.report["model"])
 
     def bring_in(self, folder=None, deltas=()):
-        lake, known = self.home.lake, checkpoints.points(self.home.lake) if self.home.lake.exists else []
+        lake, checkpoints_before = self.home.lake, checkpoints.points(self.home.lake) if self.home.lake.exists else []
         if folder:
-            files = arrivals(folder, NOW)
-            keep(self.home, files)
+            files = input_files(folder, NOW)
+            archive_files(self.home, files)
             ingest(lake, folder, files, is_replay=True)  # chains take away more than a run may
         checked = check_deltas(deltas, NOW)
-        keep(self.home, checked)
+        archive_files(self.home, checked)
         apply_deltas(lake, checked, is_replay=True)
         with lake.writing() as connection:
             ensure(connection)
-        forget_superseded(self.home)
+        prune_archive(self.home)
         self.derive(lake)
         keys = None
-        if known:
+        if checkpoints_before:
             with lake.reading() as connection:
-                keys = offline_store.changed_keys(connection, "product", known[-1].snapshot)
-            self.agrees_with_a_comparison(known[-1].snapshot)
+                keys = offline_store.changed_keys(connection, "product", checkpoints_before[-1].snapshot)
+            self.agrees_with_a_comparison(checkpoints_before[-1].snapshot)
         self.embed(keys)
         self.end()
 
     def agrees_with_a_comparison(self, before):
         """Hold what the change feed counts against a comparison of whole tables."""
-        lake, told = self.home.lake, table_diff.written(self.home.lake, before)
+        lake, changes = self.home.lake, table_diff.written(self.home.lake, before)
         newest = lake.snapshot()
         for table in (*RAW_TABLES, *DERIVED_TABLES):
-            found = table_diff.difference(lake, table, before, newest)
-            assert told.get(table, (0, 0, 0)) == (found.added, found.changed, found.removed), table
+            difference = table_diff.difference(lake, table, before, newest)
+            assert changes.get(table, (0, 0, 0)) == (difference.added, difference.changed, difference.removed), table
 
     def end(self):
         """End a run."""
         lake = self.home.lake
-        point = checkpoints.mark(lake, f"run {lake.snapshot()}", NOW)
+        point = checkpoints.create(lake, f"run {lake.snapshot()}", NOW)
         self.home.online.write(lake, point)
         with lake.reading(point) as connection:
             for entity in offline_store.ENTITIES:
@@ -171,12 +171,12 @@ class Chain:
 
     def tables(self):
         """Return every row of every table, but for the snapshot that brought a delta in: batches share one."""
-        found = {}
+        content = {}
         with self.home.lake.reading() as connection:
             for table in (*RAW_TABLES, *DERIVED_TABLES):
                 without = " EXCLUDE (snapshot)" if table == "raw.deltas" else ""
-                found[table] = connection.sql(f"SELECT *{without} FROM {table} ORDER BY ALL").fetchall()
-        return found
+                content[table] = connection.sql(f"SELECT *{without} FROM {table} ORDER BY ALL").fetchall()
+        return content
 
     def vectors(self):
         """Return every row of the vector table, the vectors to the bit."""

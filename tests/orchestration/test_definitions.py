@@ -117,8 +117,8 @@ def nodes(graph):
 
 
 def test_the_graph_is_the_one_that_people_know(nodes):
-    found = {name: ({".".join(key.path) for key in node.parent_keys}, set(node.kinds)) for name, node in nodes.items()}
-    assert found == GRAPH
+    graph = {name: ({".".join(key.path) for key in node.parent_keys}, set(node.kinds)) for name, node in nodes.items()}
+    assert graph == GRAPH
 
 
 def test_every_asset_says_what_it_is_in_the_group_of_its_name(nodes):

@@ -78,11 +78,11 @@ def test_a_declaration_becomes_tower_inputs(home: Path) -> None:
         ('name = "price"', 'name = "event_time"', "the name event_time is taken"),
         ('name = "price"', 'name = "seller"', "a column is declared twice"),
         ('name = "price"', 'name = "price; DROP TABLE x"', "feature_view.0.columns.0.name"),
-        ('name = "groups"', 'name = "prices"', "two tables have one name"),
+        ('name = "groups"', 'name = "prices"', "two feature views have the same name"),
         ('entity = "context"', 'entity = "basket"', "feature_view.1.entity"),
         ("ttl_days = 30", "ttl_days = 0", "feature_view.0.ttl_days"),
         ('meaning = "price in USD"', 'meaning = ""', "feature_view.0.columns.0.meaning"),
-        ('type = "text"', 'type = "text"\ntower = "numeric"', "text cannot enter the towers as a number"),
+        ('type = "text"', 'type = "text"\ntower = "numeric"', "a text column cannot be numeric for the towers"),
         ("ttl_days = 30", "ttl = 30", "feature_view.0.ttl"),
     ],
 )

@@ -204,5 +204,5 @@ def test_status_shows_what_the_gate_said(stockroom, history):
     run_context, reports, *_ = history
     facts = json.loads(stockroom("status", "--json", "--home", run_context.home.root).out)
     assert facts["gate"] == reports["forced"].gate
-    shown = " ".join(stockroom("status", "--home", run_context.home.root).out.split())
-    assert f"forced: {facts['gate']['reason']}" in shown
+    output = " ".join(stockroom("status", "--home", run_context.home.root).out.split())
+    assert f"forced: {facts['gate']['reason']}" in output

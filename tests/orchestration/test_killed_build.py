@@ -75,8 +75,8 @@ def test_the_old_release_answers_and_the_next_build_ends_right(built, changed_ra
     assert report.release == 2
     assert report.model == built.report["model"]
     home = open_home(settings)
-    found = Searcher(home, settings.encoder).search("quite new thing", 5)
-    assert all("Quite new thing" in hit.title for hit in found[:3])
+    hits = Searcher(home, settings.encoder).search("quite new thing", 5)
+    assert all("Quite new thing" in hit.title for hit in hits[:3])
     assert consistency.key_differences(home, home.releases.live()) == (0, 0)
     assert home.journal.last()["releases.live"]["release"] == 2
     with open_instance(home) as instance:

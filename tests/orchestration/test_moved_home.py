@@ -43,9 +43,9 @@ def moved(built, copy_home, tmp_path_factory):
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: " ".join(question[:2]))
 def test_it_answers_as_the_first_home_does(stockroom, built, moved, question):
-    here, there = stockroom(*question, "--home", built.home), stockroom(*question, "--home", moved)
+    here, moved_answer = stockroom(*question, "--home", built.home), stockroom(*question, "--home", moved)
     assert here.status == 0
-    assert there == here
+    assert moved_answer == here
 
 
 def test_nothing_in_a_home_names_its_place_but_the_catalog_whose_word_is_not_taken(built):
@@ -61,9 +61,9 @@ def test_two_builds_started_together_there_both_find_that_nothing_changed(built,
         subprocess.Popen([*command, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
         for more in ([], ["--raw", built.raw, "--json"])
     ]
-    (shown, first_errors), (report, second_errors) = (process.communicate(timeout=400) for process in started)
+    (first_output, first_errors), (report, second_errors) = (process.communicate(timeout=400) for process in started)
     assert [process.returncode for process in started] == [0, 0], first_errors + second_errors
-    assert "Nothing changed: 0 texts encoded" in " ".join(shown.split())
+    assert "Nothing changed: 0 texts encoded" in " ".join(first_output.split())
     assert json.loads(report)["changed"] is False
     assert sorted(error[:11] for error in (first_errors, second_errors)) in (["", ""], ["", "waiting for"])
     snapshot, release, runs = _state(moved)

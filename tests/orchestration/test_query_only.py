@@ -15,7 +15,7 @@ QUERIES = ["black tent", "wireless earbuds", "office chair"]
 def history(copy_home):
     """Build with query-only towers twice, the second time by another seed."""
     root = copy_home()
-    told = []
+    epochs = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", "")
         for name, value in MODE.items():
@@ -25,8 +25,8 @@ def history(copy_home):
             run_context = open_run_context(load_settings(root))
             report = build(run_context)
             searcher = Searcher(run_context.home, run_context.encoder)
-            told.append((report, searcher.release, [searcher.search(query, 5) for query in QUERIES]))
-        return run_context.home, told
+            epochs.append((report, searcher.release, [searcher.search(query, 5) for query in QUERIES]))
+        return run_context.home, epochs
 
 
 def test_retraining_publishes_a_new_model(history):

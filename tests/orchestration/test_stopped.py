@@ -54,8 +54,8 @@ def wait_until_it_runs(process, root):
 def stop(process, number):
     """Stop a process and its children as a terminal does, and return its exit status and the lines of its standard error."""
     os.killpg(process.pid, number)
-    _, told = process.communicate(timeout=DEADLINE_S)
-    return process.returncode, told.splitlines()
+    _, message = process.communicate(timeout=DEADLINE_S)
+    return process.returncode, message.splitlines()
 
 
 def test_a_build_is_stopped_anywhere_and_the_next_one_goes_on(built, tmp_path):
@@ -133,5 +133,5 @@ def test_sigterm_stops_what_runs_in_the_background_of_a_script(built, tmp_path):
 
 def test_a_signal_that_the_parent_had_ignored_stays_ignored(built):
     ignoring = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
-    told = "from orchestration.cli.endings import run; import os; run(lambda: os.kill(os.getpid(), signal.SIGINT))"
-    assert subprocess.run([sys.executable, "-c", ignoring + told], check=False, capture_output=True).stderr == b""
+    code = "from orchestration.cli.endings import run; import os; run(lambda: os.kill(os.getpid(), signal.SIGINT))"
+    assert subprocess.run([sys.executable, "-c", ignoring + code], check=False, capture_output=True).stderr == b""

@@ -157,16 +157,16 @@ def changed_products(past: Past) -> int:
 
 
 def test_sql_as_of_sees_tables_vectors_and_releases_of_then(past: Past, stockroom: Stockroom) -> None:
-    asked = (
+    query = (
         "SELECT (SELECT count(*) FROM staging.products WHERE title LIKE '% improved') AS improved, "
         "(SELECT count(*) FROM vectors.products WHERE title LIKE '% improved') AS embedded, "
         "(SELECT max(release) FROM vectors.releases) AS release"
     )
     ended = json.loads(stockroom("snapshots", "--json").out)[0]["ended_at"]
     for as_of in (past.first.snapshot, ended):
-        then = json.loads(stockroom("sql", "--as-of", as_of, asked, "--json").out)
+        then = json.loads(stockroom("sql", "--as-of", as_of, query, "--json").out)
         assert then == [{"improved": 0, "embedded": 0, "release": 1}]
-    now = json.loads(stockroom("sql", asked, "--json").out)[0]
+    now = json.loads(stockroom("sql", query, "--json").out)[0]
     assert now["improved"] == now["embedded"] >= CHANGED - 20
     assert now["release"] == 2
 
@@ -179,22 +179,22 @@ def test_an_unknown_snapshot_is_answered_with_those_there_are(
 ) -> None:
     answer = stockroom(*command)
     assert answer.status == 1
-    assert "is no as-of point" in answer.err
+    assert "is no checkpoint" in answer.err
     assert f"{past.first.snapshot} (" in answer.err
     assert f"{past.second.snapshot} (" in answer.err
 
 
 def test_diff_tells_what_changed_by_key(past: Past, stockroom: Stockroom) -> None:
     points = (past.first.snapshot, past.second.snapshot)
-    found = json.loads(stockroom("diff", *points, "staging.products", "--limit", 2, "--json").out)
-    assert (found["added"], found["removed"], found["changed"]) == (0, 0, changed_products(past))
-    assert found["columns"] == {"title": found["changed"]}
-    assert len(found["rows"]) == 2
-    title = found["rows"][0]["columns"]["title"]
+    report = json.loads(stockroom("diff", *points, "staging.products", "--limit", 2, "--json").out)
+    assert (report["added"], report["removed"], report["changed"]) == (0, 0, changed_products(past))
+    assert report["columns"] == {"title": report["changed"]}
+    assert len(report["rows"]) == 2
+    title = report["rows"][0]["columns"]["title"]
     assert title["new"] == title["old"] + " improved"
     for_people = stockroom("diff", *points, "staging.products", "--limit", 2)
-    assert f"0 added, 0 removed, {found['changed']} changed (title in {found['changed']})" in for_people.out
-    assert f"and {found['changed'] - 2} more rows" in for_people.out
+    assert f"0 added, 0 removed, {report['changed']} changed (title in {report['changed']})" in for_people.out
+    assert f"and {report['changed'] - 2} more rows" in for_people.out
     assert stockroom("diff", *points, "staging.producs").status == 1
 
 
@@ -256,9 +256,9 @@ def test_hard_negatives_follow_the_catalog_and_are_mined_again_as_of_then(
     past: Past, stockroom: Stockroom, remade: dict[str, Any]
 ) -> None:
     points = (past.first.snapshot, past.second.snapshot)
-    found = json.loads(stockroom("diff", *points, "training.negatives", "--json").out)
-    assert found["added"] > 0
-    assert found["removed"] > 0
+    report = json.loads(stockroom("diff", *points, "training.negatives", "--json").out)
+    assert report["added"] > 0
+    assert report["removed"] > 0
     assert remade["model"] == past.first.model != past.second.model
 
 
@@ -279,9 +279,9 @@ def test_prices_that_came_later_are_not_seen_as_of_then(
 
 def test_diff_and_snapshots_tell_what_became_of_time_series_features(past: Past, stockroom: Stockroom) -> None:
     points = (past.first.snapshot, past.second.snapshot)
-    found = json.loads(stockroom("diff", *points, "timeseries.prices", "--json", "--limit", 99).out)
-    assert (found["added"], found["removed"], found["changed"], found["columns"]) == (20, 0, 1, {"price": 1})
-    assert [row["columns"] for row in found["rows"] if row["change"] == "changed"] == [
+    report = json.loads(stockroom("diff", *points, "timeseries.prices", "--json", "--limit", 99).out)
+    assert (report["added"], report["removed"], report["changed"], report["columns"]) == (20, 0, 1, {"price": 1})
+    assert [row["columns"] for row in report["rows"] if row["change"] == "changed"] == [
         {"price": {"old": 0.99, "new": 7.5}}
     ]
     assert stockroom("diff", *points, "timeseries.price").err.count("timeseries.prices") == 1
@@ -298,11 +298,11 @@ def test_a_time_series_feature_is_listed_watched_and_led_back_to_its_file(past: 
     )
     way = "vectors.products.vector < timeseries.prices.price < prices.parquet.price"
     assert way in [row["way"] for row in json.loads(stockroom("sql", "--named", "vector_lineage", "--json").out)]
-    asked = (
+    query = (
         "SELECT number, rows FROM monitoring.versions JOIN monitoring.feature_stats USING (table_name, version) "
         "WHERE table_name = 'timeseries.prices' AND locale = 'all' ORDER BY number"
     )
-    first, second = json.loads(stockroom("sql", asked, "--json").out)
+    first, second = json.loads(stockroom("sql", query, "--json").out)
     assert second["rows"] == first["rows"] + 20
     drift = "SELECT DISTINCT reference FROM monitoring.drift WHERE table_name = 'timeseries.prices'"
     assert {row["reference"] for row in json.loads(stockroom("sql", drift, "--json").out)} == {"previous", "training"}

@@ -157,9 +157,9 @@ def test_killed_at_any_moment_an_apply_leaves_one_release_or_the_next_and_ends_r
     time.sleep(case.seconds * (trial + chance.random()) / TRIALS)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
-    seen = _state(home, case.queries, case.keys)
-    assert seen == (case.before if seen.release == case.before.release else case.after)
-    assert process.returncode == -signal.SIGKILL or seen == case.after
+    state = _state(home, case.queries, case.keys)
+    assert state == (case.before if state.release == case.before.release else case.after)
+    assert process.returncode == -signal.SIGKILL or state == case.after
 
     run_context = open_run_context(load_settings(home))
     apply(run_context, [case.delta])
@@ -168,7 +168,7 @@ def test_killed_at_any_moment_an_apply_leaves_one_release_or_the_next_and_ends_r
     with open_instance(run_context.home) as instance:
         statuses = [run.status.value for run in instance.get_runs()]  # newest first
     # Killed once it had published, the run leaves nothing to be done but to be marked as failed.
-    assert statuses[0] == "SUCCESS" or seen == case.after
+    assert statuses[0] == "SUCCESS" or state == case.after
     assert set(statuses) <= {"SUCCESS", "FAILURE"}
 
 
@@ -189,12 +189,12 @@ def test_two_applies_and_a_build_at_once_all_succeed_and_searches_go_on(copy_hom
         _start(root, "apply", deltas[1], "--json"),
         _start(root, "build", "--json"),
     ]
-    seen: dict[tuple[int, str], list[Any]] = {}
+    answers: dict[tuple[int, str], list[Any]] = {}
     searches = 0
     while searches < SEARCHES or any(process.poll() is None for process in processes):
         query = queries[searches % len(queries)]
         hits = searcher.search(query, 5)
-        assert seen.setdefault((searcher.release.release, query), hits) == hits
+        assert answers.setdefault((searcher.release.release, query), hits) == hits
         searches += 1
         if searches % 10 == 0:
             searcher.refresh()
@@ -213,15 +213,15 @@ def test_two_applies_and_a_build_at_once_all_succeed_and_searches_go_on(copy_hom
         names = connection.sql("SELECT name FROM raw.deltas ORDER BY name").fetchall()
     assert names == [("a.jsonl",), ("b.jsonl",)]
     # One run after another: each release has the whole of what came in before it, and of no other file a part.
-    found = []
+    problems = []
     for release in home.releases.all():
         assert consistency.key_differences(home, release) == (0, 0)
         with home.lake.reading(release.snapshot) as connection:
-            found.append(
+            problems.append(
                 {*connection.sql("SELECT name FROM raw.deltas").fetchall()} if release.release > first else set()
             )
             new = connection.sql("SELECT key FROM features.products WHERE key IN ('us:N1', 'us:N2')").fetchall()
-        assert len(new) == len(found[-1])
-    assert all(len(now - then) <= 1 and not then - now for then, now in pairwise(found))
+        assert len(new) == len(problems[-1])
+    assert all(len(now - then) <= 1 and not then - now for then, now in pairwise(problems))
     with open_instance(home) as instance:
         assert {run.status.value for run in instance.get_runs()} == {"SUCCESS"}

@@ -91,13 +91,13 @@ def served(copy_home) -> Iterator[Served]:
         [sys.executable, *command], stderr=subprocess.PIPE, text=True, env=environment, cwd=beside
     )
     assert process.stderr is not None
-    told = ""
+    message = ""
     for line in process.stderr:
-        told += line
+        message += line
         if f"Open http://127.0.0.1:{port}/asset-groups" in line:
             break
     else:
-        pytest.fail(f"the server ended: {told}")
+        pytest.fail(f"the server ended: {message}")
     drain = threading.Thread(target=process.stderr.read)
     drain.start()
     try:
@@ -203,10 +203,10 @@ def test_materialize_all_makes_one_run_that_succeeds_in_this_home(page, served, 
             event = instance.get_latest_materialization_event(dg.AssetKey(asset.split("/")))
             assert event is not None, asset
             assert event.run_id == run_id, asset
-    told = served.home.journal.last()
-    assert told == served.home.journal.run(run_id)
-    assert told["embeddings.texts"]["texts_encoded"] == 0
-    assert told["releases.live"]["is_new"] is False
+    facts = served.home.journal.last()
+    assert facts == served.home.journal.run(run_id)
+    assert facts["embeddings.texts"]["texts_encoded"] == 0
+    assert facts["releases.live"]["is_new"] is False
 
 
 def test_a_file_dropped_into_incoming_leads_by_itself_to_one_run_and_a_new_release(page, served):
@@ -315,8 +315,8 @@ def test_no_address_is_told_while_the_definitions_cannot_be_loaded(stand_in):
 )
 def test_a_part_that_dies_later_ends_the_server_and_is_named(stand_in, fault, message):
     sick = replace(WELL, sick_daemons=("SENSOR",))  # not yet begun
-    told, addresses = stand_in(LASTING, sick, WELL, WELL, fault)
-    assert re.search(message, told)
+    output, addresses = stand_in(LASTING, sick, WELL, WELL, fault)
+    assert re.search(message, output)
     assert len(addresses) == 1
 
 
@@ -324,11 +324,11 @@ def test_the_reason_told_is_that_of_our_own_code():
     error = {"message": "DagsterImportError: …", "causes": [{"message": "WarehouseError: setting x\n  correct it\n"}]}
     entry = {"loadStatus": "LOADED", "locationOrLoadError": error}
     daemons = [{"daemonType": name, "required": name != "C", "healthy": name == "A"} for name in "ABC"]
-    told = {
+    messages = {
         "workspaceOrError": {"locationEntries": [entry]},
         "instance": {"daemonHealth": {"allDaemonStatuses": daemons}},
     }
-    assert health(told) == Health(is_loading=False, load_error="WarehouseError: setting x", sick_daemons=("B",))
+    assert health(messages) == Health(is_loading=False, load_error="WarehouseError: setting x", sick_daemons=("B",))
 
 
 def test_a_server_whose_definitions_cannot_be_loaded_says_why_and_ends(tmp_path):

@@ -77,10 +77,10 @@ def grown(copy_home, tmp_path_factory):
         run_context = open_run_context(load_settings(copy_home()))
         home, folder = run_context.home, tmp_path_factory.mktemp("deltas")
         with home.lake.reading() as connection:
-            known = connection.sql(
+            existing_keys = connection.sql(
                 "SELECT product_locale, product_id, product_title FROM raw.products ORDER BY key LIMIT 100"
             ).pl()
-        rows = known.to_dicts()
+        rows = existing_keys.to_dicts()
         deltas = {
             "monday": [row | {"op": "upsert", "product_title": f"Gone {row['product_title']}"} for row in rows],
             "tuesday": [row | {"op": "upsert", "product_title": f"New {row['product_title']}"} for row in rows],
@@ -204,8 +204,8 @@ def test_a_clean_finds_nothing_after_a_clean(cleaned, stockroom):
     job = assemble().resolve_job_def("vacuum")
     assert job.execute_in_process(resources={"run_context": replace(_open(run_context.home), vacuum=SETTINGS)}).success
     assert (run_context.home.lake.snapshot(), run_context.home.releases.all()) == before
-    shown = stockroom("vacuum", "--dry-run", "--keep", "2", "--home", run_context.home.root).out
-    assert "Nothing is there that can go." in shown
+    output = stockroom("vacuum", "--dry-run", "--keep", "2", "--home", run_context.home.root).out
+    assert "Nothing is there that can go." in output
 
 
 def test_the_model_can_still_be_made_again(grown, cleaned):
@@ -222,7 +222,7 @@ def test_the_model_can_still_be_made_again(grown, cleaned):
         "warehouse.vectors.product_vectors.VectorStore.prune",
         "warehouse.serving.release_log.Releases.publish",
         "warehouse.vectors.embedding_cache.EmbeddingCache.prune",
-        "warehouse.serving.online_store.OnlineTable.forget",
+        "warehouse.serving.online_store.OnlineTable.prune",
         "warehouse.history.checkpoints.expire",
     ],
 )
@@ -268,15 +268,15 @@ def test_the_live_index_is_made_whole_and_goes_live_with_the_same_rows(grown, tm
     store.refresh_index(live.vector_table, index_above=1)
     again = store.read(live.vector_table).slice(0, 1)
     version = store.apply(live.vector_table, [again], [], again.schema.field("vector").type.list_size).version
-    told = {
+    facts = {
         name: getattr(live, name) for name in ("model_id", "encoder_fingerprint", "vector_table", "snapshot", "metrics")
     }
     now = live.published_at + timedelta(seconds=1)
-    before = home.releases.publish(kind="catalog", vector_version=version, published_at=now, **told).release
+    before = home.releases.publish(kind="catalog", vector_version=version, published_at=now, **facts).release
     rows = _answers(open_run_context(load_settings(root)), before)
 
-    shown = stockroom("vacuum", "--dry-run", "--home", root).out
-    assert "would index       1 rows that lay outside the vector index" in shown
+    output = stockroom("vacuum", "--dry-run", "--home", root).out
+    assert "would index       1 rows that lay outside the vector index" in output
     assert json.loads(stockroom("vacuum", "--json", "--home", root).out)["rows_indexed"] == 1
     run_context = open_run_context(load_settings(root))
     after = run_context.home.releases.live()

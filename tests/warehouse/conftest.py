@@ -1,4 +1,4 @@
-"""Small literal ESCI data, and a lake in a temporary home."""
+"""Small literal ESCI data, and lakes in temporary homes."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def product() -> Callable[..., Row]:
-    """Return a maker of rows of the products file."""
+    """Return a function that makes rows of the products file."""
 
     def make(product_id: str | None, locale: str | None, title: str | None, **others: str | None) -> Row:
         return {
@@ -43,7 +43,7 @@ def product() -> Callable[..., Row]:
 
 @pytest.fixture
 def judgement() -> Callable[..., Row]:
-    """Return a maker of rows of the examples file."""
+    """Return a function that makes rows of the examples file."""
 
     def make(
         example_id: int, query: str | None, query_id: int, product_id: str, locale: str, label: str | None, split: str
@@ -65,7 +65,7 @@ def judgement() -> Callable[..., Row]:
 
 @pytest.fixture
 def products(product: Callable[..., Row]) -> list[Row]:
-    """Return four good products in three locales; P1 is the id of two of them."""
+    """Return four valid products in three locales; two of them have the id P1."""
     shoe = {"description": "<p>Light &amp; fast</p>", "bullets": "Mesh\nFoam", "brand": "Nike", "color": "Red"}
     return [
         product("P1", "us", "Nike <b>Running</b> Shoes 42", **shoe),
@@ -77,7 +77,7 @@ def products(product: Callable[..., Row]) -> list[Row]:
 
 @pytest.fixture
 def judgements(judgement: Callable[..., Row]) -> list[Row]:
-    """Return five good judgements of four queries."""
+    """Return five valid judgements of four queries."""
     return [
         judgement(1, "running shoes", 1, "P1", "us", "E", "train"),
         judgement(2, "running shoes", 1, "P2", "us", "I", "train"),
@@ -89,7 +89,7 @@ def judgements(judgement: Callable[..., Row]) -> list[Row]:
 
 @pytest.fixture
 def write(tmp_path: Path, products: list[Row], judgements: list[Row]) -> Write:
-    """Return a writer of an ESCI folder; each call makes a new one, of the good rows unless others are given."""
+    """Return a function that writes a new ESCI folder, by default with the valid rows."""
     made = 0
 
     def make(
@@ -114,26 +114,26 @@ def write(tmp_path: Path, products: list[Row], judgements: list[Row]) -> Write:
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    """Return a lake where nothing is yet; it works in batches of three rows."""
+    """Return an empty lake with batches of three rows."""
     lake = Lake(tmp_path / "home" / "lake", WarehouseSettings(threads=1, batch_rows=3, validation_percent=50))
     return lake
 
 
 @pytest.fixture
 def filled(lake: Lake, write: Write, templates: Path) -> Lake:
-    """Return the lake with the good rows in its raw tables: a copy, since to ingest them for every test takes longer."""
+    """Return a lake with the valid rows in its raw tables: a copy, since ingesting them for every test takes longer."""
     return _copied(templates / "filled", lake, lambda: ingest(lake, write()))
 
 
 @pytest.fixture
 def built(lake: Lake, write: Write, templates: Path, build: Callable[[Lake, Path], object]) -> Lake:
-    """Return the lake after a build of the good rows: a copy too."""
+    """Return a lake after a build of the valid rows: a copy too."""
     return _copied(templates / "built", lake, lambda: build(lake, write()))
 
 
 @pytest.fixture(scope="session")
 def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of the lakes that are copied."""
+    """Return the folder of the lakes that the fixtures copy."""
     return tmp_path_factory.mktemp("templates")
 
 
@@ -148,7 +148,7 @@ def _copied(template: Path, lake: Lake, fill: Callable[[], object]) -> Lake:
 
 @pytest.fixture
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield a database called lake in memory: the tables' mechanics without DuckLake."""
+    """Yield an in-memory database named lake, for tests of tables without DuckLake."""
     with connect(memory_gb=1.0, threads=1) as connection:
         connection.execute("ATTACH ':memory:' AS lake")
         connection.execute("USE lake")
@@ -157,7 +157,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 @pytest.fixture
 def build(derive: Callable[..., None]) -> Callable[[Lake, Path], list[Ingested]]:
-    """Return what a build does with data: ingest, staging, features, training pairs."""
+    """Return a function that ingests data and refreshes all derived tables."""
 
     def run(lake: Lake, folder: Path) -> list[Ingested]:
         done = ingest(lake, folder)
@@ -169,7 +169,7 @@ def build(derive: Callable[..., None]) -> Callable[[Lake, Path], list[Ingested]]
 
 @pytest.fixture
 def fingerprints() -> Callable[..., dict[str, str]]:
-    """Return a reader of the fingerprints of all tables in the given schemas."""
+    """Return a function that returns the fingerprints of all tables in some schemas."""
 
     def read(lake: Lake, *schemas: str) -> dict[str, str]:
         with lake.reading() as connection:
@@ -184,7 +184,7 @@ def fingerprints() -> Callable[..., dict[str, str]]:
 
 @pytest.fixture
 def refused() -> Callable[[Lake], set[tuple[str, str, str]]]:
-    """Return a reader of the quarantine: (table, key, rule)."""
+    """Return a function that returns the rows in quarantine: (table, key, rule)."""
 
     def read(lake: Lake) -> set[tuple[str, str, str]]:
         with lake.reading() as connection:

@@ -1,4 +1,4 @@
-"""The digest of code is that of what it does."""
+"""The digest of code depends on its behavior, not on its text."""
 
 import importlib.util
 import sys
@@ -22,7 +22,7 @@ def take(rows):
 
 @pytest.fixture
 def module(tmp_path, monkeypatch):
-    """Return what makes a module of some source."""
+    """Return a function that makes a module from source code."""
     made = 0
 
     def make(source):

@@ -1,4 +1,4 @@
-"""A home of an earlier format is gone on with and loses nothing; one of a later format is refused."""
+"""A home of an earlier format is upgraded and loses nothing; a home of a later format is refused."""
 
 import json
 from pathlib import Path
@@ -12,8 +12,11 @@ from warehouse.history import checkpoints
 from warehouse.home import Home
 from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.deltas import apply_deltas
+from warehouse.ingest.file_archive import FileArchive
+from warehouse.ingest.sources import sha256
 from warehouse.lake import tables
 from warehouse.operations.delta_history import delta_history
+from warehouse.operations.replay import ingest_history
 from warehouse.settings import WarehouseSettings
 
 FORMAT_1 = (Path(__file__).parent / "format_1.sql").read_text(encoding="utf-8")
@@ -44,7 +47,7 @@ INSERT INTO registry.changes VALUES ('2:raw.products', 2, 'raw.products', 2, 2, 
 
 @pytest.fixture
 def home(tmp_path):
-    """Return a home as the last version of format 1 left it."""
+    """Return a home as written by the last version of format 1."""
     home = Home(tmp_path / "home", WarehouseSettings(threads=1))
     with home.lake.writing() as connection:
         connection.execute(FORMAT_1)
@@ -58,22 +61,22 @@ def count(home, table):
         return tables.count(connection, table)
 
 
-def test_derived_tables_are_made_again_and_the_others_are_kept(home, derive):
-    kept = [table for table in CONTRACTS if not tables.is_derived(table)]
+def test_derived_tables_are_rebuilt_and_the_others_stay(home, derive):
+    permanent = [table for table in CONTRACTS if not tables.is_derived(table)]
     with home.lake.reading() as connection:
-        before = {table: tables.count(connection, table) for table in kept}
+        before = {table: tables.count(connection, table) for table in permanent}
     with home.lake.writing() as connection:
         for contract in CONTRACTS.values():
             tables.ensure(connection, contract)
     derive(home.lake)
-    assert {table: count(home, table) for table in kept} == before
+    assert {table: count(home, table) for table in permanent} == before
     assert sum(before.values()) == 9
     assert count(home, "staging.products") == count(home, "features.products") == 2
     with home.lake.reading() as connection:
         assert connection.sql("SELECT fingerprint FROM registry.changes").fetchall() == [("2-ff",)]
 
 
-def test_journal_and_tombstones_go_on(home, tmp_path):
+def test_journal_and_tombstones_continue(home, tmp_path):
     late = {
         "op": "upsert",
         "product_locale": "us",
@@ -83,21 +86,22 @@ def test_journal_and_tombstones_go_on(home, tmp_path):
     }
     path = tmp_path / "late.jsonl"
     path.write_text(json.dumps(late) + "\n")
+    home.upgrade()
     (done,) = apply_deltas(home.lake, check_deltas([path]))
-    assert (done.arrival, done.late, done.inserted) == (2, 1, 0)
+    assert (done.sequence_number, done.late, done.inserted) == (2, 1, 0)
     assert count(home, "raw.deltas") == 2
 
 
-def test_points_and_their_history_go_on(home, derive):
+def test_checkpoints_and_their_history_continue(home, derive):
     assert [point.snapshot for point in checkpoints.points(home.lake)] == [2]
     assert checkpoints.content_snapshot(home.lake) == 2
     derive(home.lake)
-    assert checkpoints.mark(home.lake, "run-2", checkpoints.points(home.lake)[0].ended_at) > 2
+    assert checkpoints.create(home.lake, "run-2", checkpoints.points(home.lake)[0].ended_at) > 2
     assert sorted(checkpoints.history(home.lake)) == [point.snapshot for point in checkpoints.points(home.lake)]
 
 
 @pytest.mark.parametrize(("kind", "value"), [("VARCHAR", "'7'"), ("INTEGER", "7"), ("DOUBLE", "7.0")])
-def test_a_kept_table_of_other_types_is_converted(home, kind, value):
+def test_a_permanent_table_of_other_types_is_converted(home, kind, value):
     with home.lake.writing() as connection:
         connection.execute(
             f"DROP TABLE raw.events; CREATE TABLE raw.events (key VARCHAR, arrival {kind}, more VARCHAR)"
@@ -106,11 +110,9 @@ def test_a_kept_table_of_other_types_is_converted(home, kind, value):
     with home.lake.writing() as connection:
         tables.ensure(connection, CONTRACTS["raw.events"])
     with home.lake.reading() as connection:
-        assert connection.sql("SELECT key, arrival, more FROM raw.events").fetchall() == [("k", 7, "of mine")]
-        assert (
-            dict(connection.sql("SELECT column_name, column_type FROM (DESCRIBE raw.events)").fetchall())["arrival"]
-            == "BIGINT"
-        )
+        assert connection.sql("SELECT key, sequence_number, more FROM raw.events").fetchall() == [("k", 7, "of mine")]
+        types = dict(connection.sql("SELECT column_name, column_type FROM (DESCRIBE raw.events)").fetchall())
+        assert types["sequence_number"] == "BIGINT"
 
 
 def test_what_cannot_be_converted_is_refused_and_stays(home):
@@ -121,12 +123,14 @@ def test_what_cannot_be_converted_is_refused_and_stays(home):
         with home.lake.writing() as connection:
             tables.ensure(connection, CONTRACTS["raw.events"])
 
-    with pytest.raises(WarehouseError, match=r"1 values of raw\.events\.arrival in this home cannot become BIGINT"):
+    with pytest.raises(
+        WarehouseError, match=r"1 values of raw\.events\.sequence_number in this home cannot be converted to BIGINT"
+    ):
         ensure()
     assert count(home, "raw.events") == 1
 
 
-def test_a_derived_table_of_another_type_is_made_again(home, derive):
+def test_a_derived_table_of_another_type_is_rebuilt(home, derive):
     derive(home.lake)
     with home.lake.writing() as connection:
         connection.execute("ALTER TABLE features.products DROP COLUMN title_chars")
@@ -139,10 +143,10 @@ def test_a_derived_table_of_another_type_is_made_again(home, derive):
 def test_a_home_of_a_later_format_is_refused(home):
     later = home_format.FORMAT + 1
     (home.root / "format").write_text(f"{later}\n")
-    with pytest.raises(WarehouseError, match=f"is of format {later}, and this version reads up to {later - 1}"):
+    with pytest.raises(WarehouseError, match=f"has format {later}, and this version reads formats up to {later - 1}"):
         Home(home.root)
     (home.root / "format").write_text("new")
-    with pytest.raises(WarehouseError, match="holds no format number"):
+    with pytest.raises(WarehouseError, match="has no format number"):
         Home(home.root)
 
 
@@ -153,12 +157,18 @@ def test_a_run_writes_the_format_once(home):
     Home(home.root)
 
 
-def test_a_run_upgrades_the_tables_that_cannot_be_made_again_and_only_once(home):
+def test_a_run_upgrades_the_tables_that_no_run_rebuilds_and_only_once(home):
     home.upgrade()
     newest = home.lake.snapshot()
     with home.lake.reading() as connection:
         assert connection.sql("SELECT key, ranker, value FROM evaluation.metrics").fetchall() == [("m", None, 0.5)]
         assert {"late", "superseded", "checked_at"} <= set(tables.columns(connection, "raw.deltas"))
+        for table in ("raw.deltas", "raw.events"):
+            assert connection.sql(f"SELECT sequence_number FROM {table}").fetchall() == [(1,)]
+        assert connection.sql("SELECT after_delta FROM raw.files").fetchall() == [(0,)]
+        assert not {"arrival", "after_arrival"} & {
+            name for table in CONTRACTS for name in tables.columns(connection, table)
+        }
         assert "bm25_catalog_rank" in tables.columns(connection, "evaluation.rankings")
         assert not any(tables.exists(connection, table) for table in tables.REPLACED)
         for contract in CONTRACTS.values():
@@ -170,7 +180,31 @@ def test_a_run_upgrades_the_tables_that_cannot_be_made_again_and_only_once(home)
     assert home.lake.snapshot() == newest
 
 
-def test_before_that_the_earlier_format_is_named_where_a_query_fails(home):
+def test_the_upgrade_renames_the_archive(home):
+    former = FileArchive(home.root / "arrived")
+    file = home.root / "d.jsonl"
+    file.write_text("{}")
+    former.add(file, sha256(file))
+    home.upgrade()
+    assert home.archive.has(sha256(file))
+    assert not former.root.exists()
+
+
+def test_a_home_of_format_3_is_upgraded(home):
+    home.upgrade()
+    with home.lake.writing() as connection:
+        connection.execute("ALTER TABLE raw.deltas RENAME COLUMN sequence_number TO arrival")
+        connection.execute("ALTER TABLE raw.events RENAME COLUMN sequence_number TO arrival")
+        connection.execute("ALTER TABLE raw.files RENAME COLUMN after_delta TO after_arrival")
+    (home.root / "format").write_text("3\n")
+    Home(home.root).upgrade()
+    assert [row["sequence_number"] for row in delta_history(home)] == [1]
+    history = ingest_history(home.lake)
+    assert [file.after_delta for file in history.snapshots] == [0]
+    assert [delta.sequence_number for delta in history.deltas] == [1]
+
+
+def test_before_the_upgrade_a_failed_query_names_the_earlier_format(home):
     with pytest.raises(WarehouseError, match="written by an earlier version"), home_format.reading(home.root):
         delta_history(home)
     home.upgrade()

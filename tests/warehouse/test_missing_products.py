@@ -1,4 +1,4 @@
-"""Real judgements whose product is in no file: what a catalog with missing rows looks like."""
+"""Judgements of products that no file has, as in a catalog with missing rows."""
 
 import shutil
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Paths of any name: reached by every library, and nothing written beside them; or refused by name."""
+"""Paths with any valid name work in every library, and nothing is written elsewhere; other names are refused."""
 
 import json
 import os
@@ -92,8 +92,8 @@ def test_a_file_is_read_and_not_those_that_its_name_would_be_a_pattern_for(tmp_p
         (tmp_path / each).mkdir()
         (tmp_path / each / f"{each}.jsonl").write_text(json.dumps(_delta(key)), encoding="utf-8")
         pl.DataFrame([_delta(key)]).write_parquet(tmp_path / each / f"{each}.parquet")
-    found = [*check_deltas([tmp_path / name / f"{name}.jsonl", tmp_path / name / f"{name}.parquet"])]
-    assert [_keys_of(delta) for delta in found] == [["right"], ["right"]]
+    deltas = [*check_deltas([tmp_path / name / f"{name}.jsonl", tmp_path / name / f"{name}.parquet"])]
+    assert [_keys_of(delta) for delta in deltas] == [["right"], ["right"]]
 
 
 def test_a_broken_file_is_refused_under_its_own_name(tmp_path):
@@ -181,7 +181,7 @@ def test_a_home_may_be_new_relative_or_a_link_to_a_directory(tmp_path, monkeypat
         ("file", "file is a file, and a home is a directory"),
         ("file/home", "file/home cannot be a home: .*file is no directory"),
         ("file/home/below", "file is no directory"),
-        ("nowhere", "nowhere is a link to .*gone, which is not there"),
+        ("nowhere", "nowhere is a link to .*gone, which does not exist"),
         ("circle", "circle cannot be a home: Too many levels of symbolic links"),
         ("circle/home", "circle/home cannot be a home: "),
         ("x" * 256, "cannot be a home: File name too long"),
@@ -212,7 +212,9 @@ def test_a_directory_that_may_not_be_written_is_named_and_none_is_made(tmp_path,
     read_only(tmp_path)
     with pytest.raises(WarehouseError, match=f"^{tmp_path} may not be written\n"):
         require_writable(tmp_path)
-    with pytest.raises(WarehouseError, match=f"{tmp_path} may not be written, so that {tmp_path}/a/b cannot be made"):
+    with pytest.raises(
+        WarehouseError, match=f"{tmp_path} may not be written, so that {tmp_path}/a/b cannot be created"
+    ):
         require_writable(tmp_path / "a" / "b")
     with (
         pytest.raises(WarehouseError, match=f"{tmp_path} may not be written"),

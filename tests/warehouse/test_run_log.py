@@ -1,4 +1,4 @@
-"""The run journal keeps what runs did, also when one of them is killed while it writes."""
+"""The run log keeps the facts of all runs, even if a run is killed while it writes."""
 
 import json
 from datetime import UTC, datetime
@@ -110,7 +110,7 @@ def test_pruning_an_empty_log_makes_nothing(journal, tmp_path):
 
 
 def test_what_the_end_tells_is_told_without_reading_the_beginning(journal):
-    """A log that grew for years is asked at every tick of the sensor."""
+    """The sensor reads the log at every tick, and the log may be large."""
     journal.path.parent.mkdir()
     journal.path.write_text("{}\n" + "\n" * 200_000)  # whoever reads the first line fails, as it has no run
     journal.append("r0", "release", {})

@@ -1,4 +1,4 @@
-"""Copies of SQLite databases: whole, made once, and made anew when the database has changed."""
+"""Copies of SQLite databases are complete, and made again only after a change."""
 
 import os
 import sqlite3

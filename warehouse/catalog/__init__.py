@@ -1,1 +1,1 @@
-"""What is known about the tables: meanings of columns, and where each comes from."""
+"""Data dictionary and column lineage of the tables."""

@@ -220,7 +220,9 @@ def _sources(sql: str) -> dict[str, list[Column]]:
     try:
         roots = lineage.lineage(None, sql, schema=_schema(), dialect="duckdb", trim_selects=False)
     except SqlglotError as error:
-        raise WarehouseError(f"cannot tell where the columns come from: {error}", "write it plainer") from error
+        raise WarehouseError(
+            f"cannot determine the lineage of the columns: {error}", "simplify the SQL file"
+        ) from error
     return {
         column: sorted(
             {

@@ -86,7 +86,7 @@ def features(lake: Lake) -> pl.DataFrame:
     """
     with lake.reading() as connection:
         if not tables.exists(connection, "registry.features"):
-            raise WarehouseError("the lake does not describe its features yet", "build once more: stockroom build")
+            raise WarehouseError("the lake does not describe its features yet", "run a build: stockroom build")
         columns = ", ".join(CONTRACTS["registry.features"].columns)
         return connection.sql(f"SELECT {columns} FROM registry.features ORDER BY feature").pl()
 
@@ -104,7 +104,7 @@ def find(features: pl.DataFrame, name: str) -> dict[str, Any]:
         hint = f"near to it: {', '.join(near)}; " if near else ""
         raise WarehouseError(f"there is no feature {name}", f"{hint}list them all with: stockroom features")
     if len(matches) > 1:
-        raise WarehouseError(f"{name} is {len(matches)} features", f"name one: {', '.join(matches)}")
+        raise WarehouseError(f"{len(matches)} features have the name {name}", f"give one of: {', '.join(matches)}")
     return features.row(by_predicate=pl.col("feature") == matches[0], named=True)
 
 

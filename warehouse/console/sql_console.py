@@ -57,8 +57,8 @@ def query(
     with lake.reading(snapshot, is_sealed=True) as connection:
         if statement.lists_tables:
             return Answer(_describe(connection, outside), truncated=False)
-        known = {(schema.lower(), name.lower()) for schema, name, _ in _tables(connection)}
-        check_tables(statement, known | {parts(name) for name in outside}, catalog="lake")
+        lake_tables = {(schema.lower(), name.lower()) for schema, name, _ in _tables(connection)}
+        check_tables(statement, lake_tables | {parts(name) for name in outside}, catalog="lake")
         opened = [
             attach_outside(connection, name, table)
             for name, table in outside.items()

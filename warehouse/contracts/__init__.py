@@ -1,1 +1,1 @@
-"""The contracts: what every table promises, declared once. Checks, quarantine, column schemas and DDL derive from them."""
+"""The contracts: the columns and rules of every table, declared once. Checks, quarantine and DDL are derived from them."""

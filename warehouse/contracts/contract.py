@@ -78,7 +78,7 @@ class Contract:
         Meanings and docstrings do not count.
         """
         schemas = [each for each in self.schema.__mro__ if issubclass(each, dy.Schema) and each is not dy.Schema]
-        return code_digest(*schemas, forget=_without_meaning)[:8]
+        return code_digest(*schemas, simplify=_without_meaning)[:8]
 
     def meaning(self, column: str) -> str:
         """Return the meaning of a column."""

@@ -1,4 +1,4 @@
-"""Contracts of change: the journal of delta files, the last change of each row, and what a row of a delta must be."""
+"""Contracts of deltas: the log of applied delta files, the last change of each row, and the rules for rows of a delta file."""
 
 import dataframely as dy
 import polars as pl
@@ -8,95 +8,93 @@ from warehouse.contracts.raw import RawJudgements, RawProducts, checked_at
 
 
 class RawDeltas(dy.Schema):
-    """One row per delta file, in the order of arrival: the journal.
+    """One row per applied delta file: the number of rows with each effect.
 
-    Every well-formed row is one of inserted, updated, deleted, unchanged, unknown, superseded and late.
+    Every valid row of a file counts once: as inserted, updated, deleted, unchanged, unknown, superseded or late.
     """
 
-    key = key_column("the arrival as text")
-    arrival = dy.Int64(
-        nullable=False, metadata=about("number of the file, from 1 on, in the order in which files came in")
-    )
-    name = dy.String(nullable=False, metadata=about("file name; with the hash it says whether a file came in before"))
-    sha256 = dy.String(nullable=False, regex="^[0-9a-f]{64}$", metadata=about("hash of the file's bytes"))
+    key = key_column("sequence_number as text")
+    sequence_number = dy.Int64(nullable=False, metadata=about("number of the file in the order of ingestion, from 1"))
+    name = dy.String(nullable=False, metadata=about("file name; a file with the same name and hash is applied once"))
+    sha256 = dy.String(nullable=False, regex="^[0-9a-f]{64}$", metadata=about("SHA-256 of the file's bytes"))
     size_bytes = dy.Int64(nullable=False, metadata=about("size of the file, in bytes"))
-    table = dy.String(nullable=False, metadata=about("the raw table that it speaks of"))
-    rows = dy.Int64(nullable=False, metadata=about("rows in the file: upserts, deletes and refused"))
-    upserts = dy.Int64(
-        nullable=False, metadata=about("well-formed rows that put a whole row in the place of the one before")
-    )
-    deletes = dy.Int64(nullable=False, metadata=about("well-formed rows that take a row out"))
-    refused = dy.Int64(nullable=False, metadata=about("rows that broke a rule: they are in quarantine.rows"))
-    inserted = dy.Int64(nullable=False, metadata=about("rows that were not there before"))
-    updated = dy.Int64(nullable=False, metadata=about("rows that were there with another content"))
-    deleted = dy.Int64(nullable=False, metadata=about("rows that were there and are gone"))
-    unchanged = dy.Int64(nullable=False, metadata=about("upserts of what was there already"))
+    table = dy.String(nullable=False, metadata=about("raw table that the file changes"))
+    rows = dy.Int64(nullable=False, metadata=about("number of rows in the file: upserts, deletes and refused rows"))
+    upserts = dy.Int64(nullable=False, metadata=about("number of valid upserts; each replaces a whole row"))
+    deletes = dy.Int64(nullable=False, metadata=about("number of valid deletes"))
+    refused = dy.Int64(nullable=False, metadata=about("number of rows that break a rule; they are in quarantine.rows"))
+    inserted = dy.Int64(nullable=False, metadata=about("number of rows added to the table"))
+    updated = dy.Int64(nullable=False, metadata=about("number of rows replaced by a different row"))
+    deleted = dy.Int64(nullable=False, metadata=about("number of rows removed from the table"))
+    unchanged = dy.Int64(nullable=False, metadata=about("number of upserts equal to the existing row"))
     unknown = dy.Int64(
-        nullable=False, metadata=about("deletes of what was not there: each leaves a tombstone all the same")
+        nullable=False, metadata=about("number of deletes of a key without a row; each leaves a tombstone")
     )
     superseded = dy.Int64(
-        nullable=False, metadata=about("rows after which the same file says something else of the same key")
+        nullable=False, metadata=about("number of rows replaced by a later row of the same file with the same key")
     )
     late = dy.Int64(
-        nullable=False, metadata=about("rows older than what was there: they came too late to change anything")
+        nullable=False, metadata=about("number of rows older than the last change of their key; they have no effect")
     )
-    snapshot = dy.Int64(nullable=False, metadata=about("the lake's snapshot that brought the file in"))
+    snapshot = dy.Int64(
+        nullable=False, metadata=about("id of the lake snapshot that first contains the file's changes")
+    )
     checked_at = checked_at()
 
 
 class RawEvents(dy.Schema):
-    """One row per key of a raw table that a delta file changed last since the table's file came in.
+    """One row per key that delta files changed since the last full file of its raw table: the newest change.
 
-    A delete's row is a tombstone: an older upsert that comes later does not bring the row back.
+    The row of a delete is a tombstone: an older upsert that is ingested later does not restore the product or judgement.
     """
 
-    key = key_column("the table, a space, the row's key")
-    table = dy.String(nullable=False, metadata=about("the raw table"))
-    row_key = dy.String(nullable=False, metadata=about("the row's key in it"))
+    key = key_column("table, a space, and row_key")
+    table = dy.String(nullable=False, metadata=about("name of the raw table"))
+    row_key = dy.String(nullable=False, metadata=about("key in the raw table"))
     op = dy.String(nullable=False, metadata=about("upsert, or delete for a tombstone"))
     event_time = dy.Datetime(
         nullable=True,
         time_unit="us",
         time_zone="UTC",
-        metadata=about("newest time that a delta gave for the row; what is older comes too late"),
+        metadata=about("newest event_time of a change to the key; an older change is late"),
     )
-    arrival = dy.Int64(nullable=False, metadata=about("the delta file that changed the row last"))
+    sequence_number = dy.Int64(nullable=False, metadata=about("sequence number of the delta file with the last change"))
 
     @dy.rule()
     def unknown_op(cls) -> pl.Expr:
-        """A row is put in or taken out."""
+        """The op is upsert or delete."""
         return pl.col("op").is_in(["upsert", "delete"])
 
 
 def _event_time() -> dy.Datetime:
-    return dy.Datetime(nullable=True, time_unit="us", time_zone="UTC", metadata=about("when it happened"))
+    return dy.Datetime(nullable=True, time_unit="us", time_zone="UTC", metadata=about("time of the change"))
 
 
 class DeltaRow(dy.Schema):
-    """One row of a delta file: what is the same for all of them."""
+    """One row of a delta file: the columns that all delta files share."""
 
     op = dy.String(nullable=True, metadata=about("upsert or delete"))
-    event_time_text = dy.String(nullable=True, metadata=about("when it happened, as the file has it"))
+    event_time_text = dy.String(nullable=True, metadata=about("time of the change, as text in the file"))
 
     @dy.rule()
     def unknown_op(cls) -> pl.Expr:
-        """A row is put in or taken out."""
+        """The op is upsert or delete."""
         return pl.col("op").is_in(["upsert", "delete"]).fill_null(False)
 
     @dy.rule()
     def event_time_malformed(cls) -> pl.Expr:
-        """A time that is given can be read as one."""
+        """An event_time in the file is a valid time."""
         return pl.col("event_time").is_not_null() | pl.col("event_time_text").is_null()
 
 
 class ProductUpsert(RawProducts, DeltaRow):
-    """One row per product that a delta puts in, whole: a column that is not given is null from then on."""
+    """One row per upserted product. An upsert replaces the whole row: a column that the file lacks becomes null."""
 
     event_time = _event_time()
 
 
 class ProductDelete(DeltaRow):
-    """One row per product that a delta takes out, of which only the key counts."""
+    """One row per deleted product; only the key is read."""
 
     key = key_column("product_locale:product_id")
     product_id = RawProducts.product_id
@@ -105,11 +103,11 @@ class ProductDelete(DeltaRow):
 
 
 class JudgementUpsert(RawJudgements, DeltaRow):
-    """One row per judgement that a delta puts in, whole: a column that is not given is null from then on."""
+    """One row per upserted judgement. An upsert replaces the whole row: a column that the file lacks becomes null."""
 
 
 class JudgementDelete(DeltaRow):
-    """One row per judgement that a delta takes out, of which only the key counts."""
+    """One row per deleted judgement; only the key is read."""
 
     key = key_column("product_locale:query_id:product_id")
     query_id = RawJudgements.query_id

@@ -1,4 +1,4 @@
-"""Contracts of the evaluation tables: what was measured, by ranker, by query and by epoch."""
+"""Contracts of the evaluation tables: metrics by ranker, query, fold, tuning trial and epoch."""
 
 import dataframely as dy
 
@@ -6,172 +6,228 @@ from warehouse.contracts.contract import about, key_column
 
 
 class EvaluationMetrics(dy.Schema):
-    """One row per model, locale, slice of queries, ranker and metric, over the test split of task 1."""
+    """One row per model, locale, part of a slice, ranker and metric, over the test queries of ESCI task 1."""
 
     key = key_column("model_id:locale:slice:part:ranker:metric")
-    model_id = dy.String(nullable=False, metadata=about("the model that was measured"))
-    locale = dy.String(nullable=False, metadata=about("marketplace, or all"))
+    model_id = dy.String(nullable=False, metadata=about("id of the evaluated model"))
+    locale = dy.String(nullable=False, metadata=about("marketplace, such as us; all: every marketplace"))
     slice = dy.String(
-        nullable=False, metadata=about("what queries are told apart by: all, brand, length, negation or number")
+        nullable=False, metadata=about("property that groups the queries: all, brand, length, negation or number")
     )
     part = dy.String(
         nullable=False,
-        metadata=about("all; brand in train: seen, unseen, none; words: 1-2, 3-4, 5+; the others: yes, no"),
+        metadata=about(
+            "group within the slice. all: all; brand: seen, unseen or none, by the train split; length: 1-2, 3-4 or 5+ words; "
+            "negation and number: yes or no"
+        ),
     )
     ranker = dy.String(
         nullable=False,
         metadata=about(
-            "model, encoder, bm25, random, previous (the model of the release before), or model_minus_ one of them"
+            "model, encoder, bm25, random, previous (the model of the previous release), or the difference model_minus_<ranker>"
         ),
     )
     metric = dy.String(
         nullable=False,
-        metadata=about("ndcg, ndcg_official, ndcg_two_gains (lists whose order matters), recall@10, recall@100 or mrr"),
+        metadata=about(
+            "ndcg, ndcg_official, ndcg_two_gains (only queries with two or more distinct gains), recall@10, recall@100 or mrr"
+        ),
     )
-    value = dy.Float64(nullable=True, metadata=about("mean over the queries, 0 to 1; for a difference its mean"))
-    low = dy.Float64(nullable=True, metadata=about("lower end of a difference's 95 % interval; null: too few queries"))
-    high = dy.Float64(nullable=True, metadata=about("upper end of a difference's 95 % interval; null: too few queries"))
+    value = dy.Float64(nullable=True, metadata=about("mean over the queries, 0 to 1; for a difference -1 to 1"))
+    low = dy.Float64(
+        nullable=True,
+        metadata=about("lower bound of a difference's 95 % interval; null: no difference, or too few queries"),
+    )
+    high = dy.Float64(
+        nullable=True,
+        metadata=about("upper bound of a difference's 95 % interval; null: no difference, or too few queries"),
+    )
     queries = dy.Int64(
-        nullable=False, metadata=about("judged queries behind the mean; for a difference those with a value in both")
+        nullable=False,
+        metadata=about("number of queries in the mean; for a difference, of queries with a value for both rankers"),
     )
-    inputs = dy.String(nullable=False, metadata=about("digest of model, vectors and judgements: what was measured"))
+    inputs = dy.String(nullable=False, metadata=about("digest of the model, its vectors and the judgements"))
 
 
 class EvaluationQueries(dy.Schema):
-    """One row per model, ranker and test query."""
+    """One row per model, ranker and test query of ESCI task 1."""
 
     key = key_column("model_id:ranker:locale:query_id")
-    model_id = dy.String(nullable=False, metadata=about("the model that was measured"))
+    model_id = dy.String(nullable=False, metadata=about("id of the evaluated model"))
     ranker = dy.String(nullable=False, metadata=about("model, encoder, bm25, random or previous"))
-    locale = dy.String(nullable=False, metadata=about("marketplace"))
-    query_id = dy.Int64(nullable=False, metadata=about("the dataset's id of the query"))
-    query = dy.String(nullable=False, metadata=about("the cleaned query"))
-    ndcg = dy.Float64(nullable=False, metadata=about("nDCG of the judged list with the paper's gains, 0 to 1"))
-    ndcg_official = dy.Float64(nullable=False, metadata=about("nDCG with the official code's gains, 0 to 1"))
-    recall_at_10 = dy.Float64(nullable=True, metadata=about("share of Exact products in the first 10 of the catalog"))
-    recall_at_100 = dy.Float64(nullable=True, metadata=about("share of Exact products in the first 100 of the catalog"))
-    reciprocal_rank = dy.Float64(nullable=True, metadata=about("1 / rank of the first Exact product in the catalog"))
-    judgements = dy.Int64(nullable=False, metadata=about("judged products of the query"))
-    distinct_gains = dy.Int64(nullable=False, metadata=about("distinct gains among them; with one, nDCG says nothing"))
+    locale = dy.String(nullable=False, metadata=about("marketplace, such as us"))
+    query_id = dy.Int64(nullable=False, metadata=about("id of the query in the dataset"))
+    query = dy.String(nullable=False, metadata=about("cleaned text of the query"))
+    ndcg = dy.Float64(
+        nullable=False, metadata=about("nDCG of the judged products with the gains of the ESCI paper, 0 to 1")
+    )
+    ndcg_official = dy.Float64(
+        nullable=False, metadata=about("nDCG of the judged products with the gains of the ESCI code, 0 to 1")
+    )
+    recall_at_10 = dy.Float64(
+        nullable=True, metadata=about("share of the query's Exact products in the top 10 of the catalog, 0 to 1")
+    )
+    recall_at_100 = dy.Float64(
+        nullable=True, metadata=about("share of the query's Exact products in the top 100 of the catalog, 0 to 1")
+    )
+    reciprocal_rank = dy.Float64(nullable=True, metadata=about("1 / catalog rank of the first Exact product, 0 to 1"))
+    judgements = dy.Int64(nullable=False, metadata=about("number of judged products of the query"))
+    distinct_gains = dy.Int64(
+        nullable=False, metadata=about("number of distinct gains among them; with one, every order has the same nDCG")
+    )
 
 
 class EvaluationRankings(dy.Schema):
-    """One row per model and judged test pair: where every ranker ranks the product."""
+    """One row per model and judged pair of a test query of ESCI task 1: the rank of the product by every ranker."""
 
     key = key_column("model_id:locale:query_id:product_id")
-    model_id = dy.String(nullable=False, metadata=about("the model that was measured"))
-    locale = dy.String(nullable=False, metadata=about("marketplace"))
-    query_id = dy.Int64(nullable=False, metadata=about("the dataset's id of the query"))
-    query = dy.String(nullable=False, metadata=about("the cleaned query"))
-    product_id = dy.String(nullable=False, metadata=about("the judged product"))
+    model_id = dy.String(nullable=False, metadata=about("id of the evaluated model"))
+    locale = dy.String(nullable=False, metadata=about("marketplace, such as us"))
+    query_id = dy.Int64(nullable=False, metadata=about("id of the query in the dataset"))
+    query = dy.String(nullable=False, metadata=about("cleaned text of the query"))
+    product_id = dy.String(nullable=False, metadata=about("id of the judged product"))
     label = dy.String(nullable=False, metadata=about("E exact, S substitute, C complement, I irrelevant"))
-    model_rank = dy.Int64(nullable=False, metadata=about("rank in the judged list by the model, from 1"))
-    encoder_rank = dy.Int64(nullable=False, metadata=about("rank in the judged list by the untrained encoder"))
-    bm25_rank = dy.Int64(nullable=False, metadata=about("rank in the judged list by BM25"))
-    random_rank = dy.Int64(nullable=False, metadata=about("rank in the judged list at random"))
-    previous_rank = dy.Int64(
-        nullable=True, metadata=about("rank in the judged list by the model of the release before, if there was one")
+    model_rank = dy.Int64(nullable=False, metadata=about("rank among the query's judged products by the model, from 1"))
+    encoder_rank = dy.Int64(
+        nullable=False, metadata=about("rank among the query's judged products by the encoder without towers, from 1")
     )
-    model_catalog_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalog by the model"))
-    encoder_catalog_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalog by the encoder"))
-    bm25_catalog_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalog by BM25"))
-    random_catalog_rank = dy.Int64(nullable=False, metadata=about("rank in its locale's catalog at random"))
+    bm25_rank = dy.Int64(nullable=False, metadata=about("rank among the query's judged products by BM25, from 1"))
+    random_rank = dy.Int64(
+        nullable=False, metadata=about("rank among the query's judged products in random order, from 1")
+    )
+    previous_rank = dy.Int64(
+        nullable=True,
+        metadata=about(
+            "rank among the query's judged products by the previous release's model, from 1; null if there was none"
+        ),
+    )
+    model_catalog_rank = dy.Int64(
+        nullable=False, metadata=about("rank among all products of the locale by the model, from 1")
+    )
+    encoder_catalog_rank = dy.Int64(
+        nullable=False, metadata=about("rank among all products of the locale by the encoder, from 1")
+    )
+    bm25_catalog_rank = dy.Int64(
+        nullable=False, metadata=about("rank among all products of the locale by BM25, from 1")
+    )
+    random_catalog_rank = dy.Int64(
+        nullable=False, metadata=about("rank among all products of the locale in random order, from 1")
+    )
     previous_catalog_rank = dy.Int64(
-        nullable=True, metadata=about("rank in its locale's catalog by the model of the release before")
+        nullable=True,
+        metadata=about(
+            "rank among all products of the locale by the previous release's model, from 1; null if there was none"
+        ),
     )
 
 
 class EvaluationFolds(dy.Schema):
-    """One row per fold, locale, ranker and metric of the last `stockroom evaluate --folds`; fold 0 is all of them pooled."""
+    """One row per fold, locale, ranker and metric of the last `stockroom evaluate --folds`; fold 0 pools all folds."""
 
     key = key_column("fold:locale:ranker:metric")
-    fold = dy.Int64(
-        nullable=False, min=0, metadata=about("which part of the queries was held out, from 1; 0: each once")
+    fold = dy.Int64(nullable=False, min=0, metadata=about("number of the held-out fold, from 1; 0: all folds pooled"))
+    folds = dy.Int64(nullable=False, min=2, metadata=about("number of folds"))
+    locale = dy.String(nullable=False, metadata=about("marketplace, such as us; all: every marketplace"))
+    ranker = dy.String(
+        nullable=False, metadata=about("model, encoder, bm25, random, or the difference model_minus_<ranker>")
     )
-    folds = dy.Int64(nullable=False, min=2, metadata=about("in how many parts the queries were divided"))
-    locale = dy.String(nullable=False, metadata=about("marketplace, or all"))
-    ranker = dy.String(nullable=False, metadata=about("model, encoder, bm25, random, or model_minus_ one of them"))
     metric = dy.String(
         nullable=False,
-        metadata=about("ndcg, ndcg_official, ndcg_two_gains (lists whose order matters), recall@10, recall@100 or mrr"),
+        metadata=about(
+            "ndcg, ndcg_official, ndcg_two_gains (only queries with two or more distinct gains), recall@10, recall@100 or mrr"
+        ),
     )
-    value = dy.Float64(nullable=True, metadata=about("mean over the held-out queries; for a difference its mean"))
-    low = dy.Float64(nullable=True, metadata=about("lower end of a difference's 95 % interval; null: too few queries"))
-    high = dy.Float64(nullable=True, metadata=about("upper end of a difference's 95 % interval; null: too few queries"))
-    queries = dy.Int64(nullable=False, metadata=about("held-out queries behind the mean"))
-    snapshot = dy.Int64(nullable=False, metadata=about("the checkpoint whose raw tables were divided"))
+    value = dy.Float64(
+        nullable=True, metadata=about("mean over the held-out queries, 0 to 1; for a difference -1 to 1")
+    )
+    low = dy.Float64(
+        nullable=True,
+        metadata=about("lower bound of a difference's 95 % interval; null: no difference, or too few queries"),
+    )
+    high = dy.Float64(
+        nullable=True,
+        metadata=about("upper bound of a difference's 95 % interval; null: no difference, or too few queries"),
+    )
+    queries = dy.Int64(nullable=False, metadata=about("number of held-out queries in the mean"))
+    snapshot = dy.Int64(
+        nullable=False, metadata=about("snapshot id of the checkpoint whose queries were divided into folds")
+    )
 
 
 class EvaluationTrials(dy.Schema):
-    """One row per study and trial of `stockroom tune`: settings tried, and what they came to on the validation split."""
+    """One row per study and trial of `stockroom tune`: the settings of the trial, and its metrics on the validation split."""
 
     key = key_column("study:trial")
-    study = dy.String(
-        nullable=False, metadata=about("digest of the training data and of the settings that stay as they are")
-    )
+    study = dy.String(nullable=False, metadata=about("digest of the training data and of the fixed settings"))
     trial = dy.Int64(
-        nullable=False, min=0, metadata=about("number of the trial; the first one may be the settings in force")
+        nullable=False, min=0, metadata=about("number of the trial, from 0; trial 0 may have the current settings")
     )
     score = dy.Float64(
-        nullable=False, metadata=about("what is maximised: validation recall@10 + mrr at the best epoch")
+        nullable=False, metadata=about("objective to maximize: validation recall@10 + mrr at the best epoch, 0 to 2")
     )
-    recall_at_10 = dy.Float64(nullable=False, metadata=about("validation recall@10 at the best epoch, full catalog"))
-    mrr = dy.Float64(nullable=False, metadata=about("validation mean reciprocal rank at the best epoch"))
-    best_epoch = dy.Int64(nullable=False, metadata=about("the epoch with the best score; 0 is the encoder"))
-    alpha = dy.Float64(nullable=False, metadata=about("strength of the towers' change at that epoch"))
-    settings = dy.String(nullable=False, metadata=about("the settings tried, JSON: section.name to value"))
+    recall_at_10 = dy.Float64(
+        nullable=False, metadata=about("validation recall@10 over the full catalog at the best epoch, 0 to 1")
+    )
+    mrr = dy.Float64(nullable=False, metadata=about("validation mean reciprocal rank at the best epoch, 0 to 1"))
+    best_epoch = dy.Int64(nullable=False, metadata=about("epoch with the best score; 0 is the encoder before training"))
+    alpha = dy.Float64(nullable=False, metadata=about("factor of the towers' change at that epoch; 0 is the encoder"))
+    settings = dy.String(
+        nullable=False, metadata=about("settings of the trial as a JSON object: section.name to value")
+    )
     is_best = dy.Bool(
         nullable=False,
-        metadata=about(
-            "whether no trial of the study came before it with as high a score, nor after with a higher one"
-        ),
+        metadata=about("whether this is the first trial with the highest score of the study"),
     )
 
 
 class EvaluationTrainingLog(dy.Schema):
-    """One row per model and epoch; epoch 0 is the encoder before any training."""
+    """One row per model and training epoch; epoch 0 is the encoder before training."""
 
     key = key_column("model_id:epoch")
-    model_id = dy.String(nullable=False, metadata=about("the model that was trained"))
-    epoch = dy.Int64(nullable=False, metadata=about("passes over the Exact training pairs so far"))
-    train_loss = dy.Float64(nullable=True, metadata=about("mean loss over the epoch's training pairs"))
+    model_id = dy.String(nullable=False, metadata=about("id of the trained model"))
+    epoch = dy.Int64(nullable=False, metadata=about("number of completed passes over the Exact training pairs"))
+    train_loss = dy.Float64(nullable=True, metadata=about("mean loss over the training pairs"))
     val_loss = dy.Float64(nullable=True, metadata=about("mean loss over the validation pairs"))
     recall_at_10 = dy.Float64(nullable=True, metadata=about("validation recall@10 over the full catalog, 0 to 1"))
     recall_at_100 = dy.Float64(nullable=True, metadata=about("validation recall@100 over the full catalog, 0 to 1"))
-    mrr = dy.Float64(nullable=True, metadata=about("validation mean reciprocal rank"))
+    mrr = dy.Float64(nullable=True, metadata=about("validation mean reciprocal rank, 0 to 1"))
     learning_rate = dy.Float64(nullable=False, metadata=about("learning rate at the epoch's last step"))
-    is_best = dy.Bool(nullable=False, metadata=about("whether the model kept this epoch's weights"))
+    is_best = dy.Bool(nullable=False, metadata=about("whether the model has the weights of this epoch"))
 
 
 class EvaluationGate(dy.Schema):
-    """One row per new model and live model that it was held against, and whether it may go live in its place.
+    """One row per new model and the live model at that time: the gate's decision whether the new model may go live.
 
-    Both answer the validation queries over the full catalog of the lake as it was then. Where nothing was live, or
-    what was can no longer be applied, the model's own encoder stands in.
+    Both models search the full catalog for the validation queries. The new model is compared with its own encoder if no
+    model was live, or if the live model can no longer be loaded.
     """
 
     key = key_column("model_id:live_model_id, or model_id:first")
-    model_id = dy.String(nullable=False, metadata=about("the new model"))
-    live_model_id = dy.String(nullable=True, metadata=about("the model that was live; null where none was"))
+    model_id = dy.String(nullable=False, metadata=about("id of the new model"))
+    live_model_id = dy.String(nullable=True, metadata=about("id of the live model; null if no model was live"))
     decision = dy.String(
         nullable=False,
         metadata=about(
-            "passed, refused, undecided (too few queries), forced (not let through, and published), or first"
+            "passed, refused, undecided (too few queries), forced (not passed, but published with --force), or first "
+            "(no model was live)"
         ),
     )
-    baseline = dy.String(nullable=False, metadata=about("what it was held against: live or encoder"))
+    baseline = dy.String(nullable=False, metadata=about("what the new model was compared with: live or encoder"))
     recall_at_10 = dy.Float64(nullable=True, metadata=about("validation recall@10 of the new model, 0 to 1"))
     baseline_recall_at_10 = dy.Float64(nullable=True, metadata=about("validation recall@10 of the baseline, 0 to 1"))
     difference = dy.Float64(
-        nullable=True, metadata=about("the new model's minus the baseline's, mean over the queries")
+        nullable=True, metadata=about("recall@10 of the new model minus that of the baseline, -1 to 1")
     )
     low = dy.Float64(
-        nullable=True, metadata=about("lower end of the difference's 95 % interval; null: too few queries")
+        nullable=True, metadata=about("lower bound of the difference's 95 % interval; null: too few queries")
     )
     high = dy.Float64(
-        nullable=True, metadata=about("upper end of the difference's 95 % interval; null: too few queries")
+        nullable=True, metadata=about("upper bound of the difference's 95 % interval; null: too few queries")
     )
-    queries = dy.Int64(nullable=False, metadata=about("validation queries with an Exact product"))
-    margin = dy.Float64(nullable=False, metadata=about("low must lie above minus this"))
-    reason = dy.String(nullable=False, metadata=about("the decision in words"))
-    inputs = dy.String(nullable=False, metadata=about("digest of models, vectors and judgements: what was measured"))
+    queries = dy.Int64(nullable=False, metadata=about("number of validation queries with an Exact product"))
+    margin = dy.Float64(
+        nullable=False,
+        metadata=about("recall@10 that the new model may lose: it passes if low is above minus the margin"),
+    )
+    reason = dy.String(nullable=False, metadata=about("explanation of the decision"))
+    inputs = dy.String(nullable=False, metadata=about("digest of the models, their vectors and the judgements"))

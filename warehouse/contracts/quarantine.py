@@ -1,4 +1,4 @@
-"""Contract of the quarantine: rows that broke a rule, kept with the reason."""
+"""Contract of the quarantine: refused rows with the rules that they break."""
 
 import dataframely as dy
 
@@ -6,10 +6,10 @@ from warehouse.contracts.contract import about, key_column
 
 
 class QuarantineRows(dy.Schema):
-    """One row per rejected row and violated rule."""
+    """One row per refused row and violated rule."""
 
-    id = key_column("md5 of table, key, rule, row and occurrence")
-    table = dy.String(nullable=False, metadata=about("the table that refused the row"))
-    key = dy.String(nullable=False, metadata=about("key of the row in that table"))
+    id = key_column("MD5 of table, key, rule, row and the number of the repetition")
+    table = dy.String(nullable=False, metadata=about("name of the table that refused the row"))
+    key = dy.String(nullable=False, metadata=about("key that the row would have in that table"))
     rule = dy.String(nullable=False, metadata=about("name of the violated rule"))
-    row = dy.String(nullable=False, metadata=about("the row as JSON"))
+    row = dy.String(nullable=False, metadata=about("the refused row as JSON"))

@@ -1,4 +1,4 @@
-"""Contracts of the staging tables: cleaned text, one name for each thing, keys that join."""
+"""Contracts of the staging tables: cleaned text, with uniform column names and keys."""
 
 import dataframely as dy
 
@@ -6,54 +6,57 @@ from warehouse.contracts.contract import about, key_column
 
 
 class StagingProducts(dy.Schema):
-    """One row per product and locale, cleaned.
-
-    Of several rows with one key the first in the file stays; the others are in quarantine.
-    """
+    """One row per product and locale, with cleaned text."""
 
     key = key_column("locale:product_id")
-    product_id = dy.String(nullable=False, metadata=about("the catalog's id; repeats across locales"))
+    product_id = dy.String(
+        nullable=False, metadata=about("product id in the catalog; several locales may have the same id")
+    )
     locale = dy.String(nullable=False, metadata=about("marketplace: us, es, jp, …"))
-    title = dy.String(nullable=False, metadata=about("title without HTML, entities and odd white space; NFKC"))
+    title = dy.String(
+        nullable=False, metadata=about("title without HTML, entities and repeated white space, in Unicode NFKC")
+    )
     description = dy.String(nullable=True, metadata=about("description, cleaned like the title"))
-    bullet_points = dy.String(nullable=True, metadata=about("bullet points, cleaned, one a line"))
-    brand = dy.String(nullable=True, metadata=about("brand, cleaned, as people write it"))
-    brand_key = dy.String(nullable=True, metadata=about("brand folded to compare: lower case, letters and digits only"))
-    color = dy.String(nullable=True, metadata=about("color, cleaned, as people write it"))
-    color_key = dy.String(nullable=True, metadata=about("color folded to compare: lower case, letters and digits only"))
+    bullet_points = dy.String(nullable=True, metadata=about("bullet points, cleaned like the title, one per line"))
+    brand = dy.String(nullable=True, metadata=about("brand, cleaned like the title"))
+    brand_key = dy.String(nullable=True, metadata=about("brand in lower case, letters and digits only, for comparison"))
+    color = dy.String(nullable=True, metadata=about("color, cleaned like the title"))
+    color_key = dy.String(nullable=True, metadata=about("color in lower case, letters and digits only, for comparison"))
 
 
 class StagingQueries(dy.Schema):
-    """One row per query and locale of which a product in staging is judged, cleaned.
+    """One row per query and locale with at least one judged product in staging.products.
 
-    Where judgements of one query differ in text or split, the one with the smallest example_id speaks. Judgements of products
-    that are not there have no say: a query that has no others is not here, and is not encoded.
+    Judgements of products that are not in staging.products are ignored. If the others differ in text or split, the judgement
+    with the smallest example_id decides.
     """
 
     key = key_column("locale:query_id")
-    query_id = dy.Int64(nullable=False, metadata=about("the dataset's id of the query"))
+    query_id = dy.Int64(nullable=False, metadata=about("id of the query in the dataset"))
     locale = dy.String(nullable=False, metadata=about("marketplace: us, es, jp, …"))
-    query = dy.String(nullable=False, metadata=about("what the shopper typed; NFKC, white space folded"))
+    query = dy.String(nullable=False, metadata=about("text of the query, cleaned like a title"))
     split = dy.String(nullable=False, metadata=about("train or test"))
-    source = dy.String(nullable=True, metadata=about("how the query was sampled, where known"))
+    source = dy.String(nullable=True, metadata=about("method by which the query was sampled; null if unknown"))
 
 
 class StagingJudgements(dy.Schema):
-    """One row per judged query and product that are both in staging."""
+    """One row per judged query and product, if staging.queries and staging.products have both."""
 
     key = key_column("locale:query_id:product_id")
     query_key = dy.String(nullable=False, metadata=about("key in staging.queries"))
     product_key = dy.String(nullable=False, metadata=about("key in staging.products"))
     locale = dy.String(nullable=False, metadata=about("marketplace of query and product"))
-    query_id = dy.Int64(nullable=False, metadata=about("the dataset's id of the query"))
-    product_id = dy.String(nullable=False, metadata=about("the judged product"))
+    query_id = dy.Int64(nullable=False, metadata=about("id of the query in the dataset"))
+    product_id = dy.String(nullable=False, metadata=about("id of the judged product"))
     label = dy.String(nullable=False, metadata=about("E exact, S substitute, C complement, I irrelevant"))
-    split = dy.String(nullable=False, metadata=about("train or test: that of the query"))
-    small_version = dy.Bool(nullable=False, metadata=about("whether it belongs to the reduced, harder set (task 1)"))
-    context_key = dy.String(nullable=True, metadata=about("in which context it was made, where it says so"))
+    split = dy.String(nullable=False, metadata=about("train or test, as in staging.queries"))
+    small_version = dy.Bool(
+        nullable=False, metadata=about("whether the judgement is in the reduced set of harder queries (ESCI task 1)")
+    )
+    context_key = dy.String(nullable=True, metadata=about("key of the context of the judgement; null if it has none"))
     judged_at = dy.Datetime(
         nullable=False,
         time_unit="us",
         time_zone="UTC",
-        metadata=about("time of the judgement: its event_time, else the setting judged_at"),
+        metadata=about("time of the judgement: its event_time, or the setting warehouse.judged_at if it has none"),
     )

@@ -1,4 +1,4 @@
-"""time-series features of the user's own: how they are declared, and the contract of each table that follows from it."""
+"""Feature views: the declaration of a user's time-series features, and the contract of the table derived from it."""
 
 import hashlib
 from dataclasses import dataclass
@@ -23,45 +23,45 @@ class FeatureViewColumn(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=_NAME, description="Column of the file.")
-    meaning: str = Field(min_length=1, description="What it means, with its unit.")
+    meaning: str = Field(min_length=1, description="Meaning of the column, with its unit.")
     tower: Literal["numeric", "categorical"] | None = Field(
-        None, description="How it enters the towers; none: it can be queried and no more."
+        None, description="How the towers read the column; default: no tower reads it."
     )
     type: Literal["number", "text", "flag"] | None = Field(
-        None, description="What it holds; default: text for a categorical column, a number for any other."
+        None, description="Type of the values; default: text for a categorical column, else number."
     )
 
     @property
     def holds(self) -> Literal["number", "text", "flag"]:
-        """Return what the column holds."""
+        """Return the type of the column's values."""
         return self.type or ("text" if self.tower == "categorical" else "number")
 
     @model_validator(mode="after")
     def _check(self) -> "FeatureViewColumn":
         if self.name in _OWN:
-            raise ValueError(f"the name {self.name} is taken by the table itself")
+            raise ValueError(f"the table has a column {self.name} of its own")
         if self.tower == "numeric" and self.type == "text":
-            raise ValueError("text cannot enter the towers as a number")
+            raise ValueError("a text column cannot be numeric for the towers")
         return self
 
 
 class FeatureView(BaseModel):
-    """Declare a parquet file of time-series features: whom they are of, and how long a value counts."""
+    """Declare a parquet file of time-series features: their entity, and how long a value is valid."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=_NAME, description="The lake table is timeseries.<name>.")
-    file: str = Field(min_length=1, description="Parquet file; a relative path is one in the home.")
-    entity: Entity = Field(description="Whom a row speaks of.")
+    name: str = Field(pattern=_NAME, description="Name of the lake table, without its schema timeseries.")
+    file: str = Field(min_length=1, description="Path of the parquet file; a relative path starts at the home.")
+    entity: Entity = Field(description="Kind of thing that a row describes.")
     key: str | tuple[str, ...] | None = Field(
-        None, description="Column with the entity's key, or those that make it up; default: <entity>_key."
+        None, description="Column with the entity's key, or the columns that form it; default: <entity>_key."
     )
-    ttl_days: float = Field(gt=0, le=36_500, description="How long a value counts after its event_time, in days.")
-    columns: tuple[FeatureViewColumn, ...] = Field(min_length=1, description="The file's features.")
+    ttl_days: float = Field(gt=0, le=36_500, description="How long a value is valid after its event_time, in days.")
+    columns: tuple[FeatureViewColumn, ...] = Field(min_length=1, description="Features in the file.")
 
     @property
     def key_columns(self) -> tuple[str, ...]:
-        """Return the columns of the file that make up the entity's key, joined by a colon."""
+        """Return the columns of the file whose values, joined by a colon, form the entity's key."""
         return (self.key,) if isinstance(self.key, str) else self.key or (f"{self.entity}_key",)
 
     @property
@@ -74,12 +74,12 @@ class FeatureView(BaseModel):
         """Return the contract of the lake table."""
         days = f"{self.ttl_days:g} day{'' if self.ttl_days == 1 else 's'}"
         members: dict[str, object] = {
-            "__doc__": f"One row per {self.entity} and event_time; a value counts for {days} from then on.",
+            "__doc__": f"One row per {self.entity} and event_time; a value is valid for {days}.",
             "__module__": __name__,
             "key": key_column("entity_key@event_time"),
             "entity_key": dy.String(nullable=False, min_length=1, metadata=about(f"key of the {self.entity}")),
             "event_time": dy.Datetime(
-                nullable=False, time_unit="us", time_zone="UTC", metadata=about("when the values came into force")
+                nullable=False, time_unit="us", time_zone="UTC", metadata=about("time from which the values are valid")
             ),
         }
         for column in self.columns:
@@ -88,7 +88,7 @@ class FeatureView(BaseModel):
         return TimeSeriesContract(f"timeseries.{self.name}", schema, self.model_dump_json())
 
     def feature(self, column: str) -> str:
-        """Return the name under which a column stands beside the features of the house: `prices.price`."""
+        """Return the name of a column among the built-in features: `prices.price`."""
         return f"{self.name}.{column}"
 
     @model_validator(mode="after")
@@ -103,7 +103,7 @@ class FeatureView(BaseModel):
 
 @dataclass(frozen=True)
 class TimeSeriesContract(Contract):
-    """Bind a declared schema to its table, and know its declaration by heart: there is no source to read."""
+    """Bind a schema to its table, with the declaration that it was made from, since it has no source code to digest."""
 
     declaration: str
 
@@ -115,18 +115,18 @@ class TimeSeriesContract(Contract):
 
 def _unlike(tables: tuple[FeatureView, ...]) -> tuple[FeatureView, ...]:
     if len({table.name for table in tables}) < len(tables):
-        raise ValueError("two tables have one name")
+        raise ValueError("two feature views have the same name")
     return tables
 
 
 FeatureViews = Annotated[tuple[FeatureView, ...], AfterValidator(_unlike)]
-"""All tables of time-series features that a home declares."""
+"""All feature views that a home declares."""
 
 
 def tower_columns(
     tables: tuple[FeatureView, ...], entities: tuple[Entity, ...], how: Literal["numeric", "categorical"]
 ) -> tuple[str, ...]:
-    """Return the features of these entities that enter the towers as numbers or as categories."""
+    """Return the features of some entities that the towers read as numbers, or as categories."""
     return tuple(
         table.feature(column.name)
         for table in tables
@@ -137,32 +137,34 @@ def tower_columns(
 
 
 class RegistryFeatureViews(dy.Schema):
-    """One row per declared table of time-series features, as the lake's readers need it: no settings are asked then."""
+    """One row per declared feature view. Readers of the lake use these declarations instead of the settings."""
 
-    key = key_column("the table's name")
-    entity = dy.String(nullable=False, metadata=about("whom its rows speak of: product, query or context"))
-    ttl_days = dy.Float64(nullable=False, metadata=about("how long a value counts after its event_time, in days"))
+    key = key_column("name of the feature view")
+    entity = dy.String(
+        nullable=False, metadata=about("kind of thing that its rows describe: product, query or context")
+    )
+    ttl_days = dy.Float64(nullable=False, metadata=about("how long a value is valid after its event_time, in days"))
     as_of = dy.Datetime(
         nullable=False,
         time_unit="us",
         time_zone="UTC",
-        metadata=about("the time as of which product vectors and searches look features up"),
+        metadata=about("time for which product vectors and searches look up the features"),
     )
-    declaration = dy.String(nullable=False, metadata=about("the whole declaration, as JSON"))
+    declaration = dy.String(nullable=False, metadata=about("the declaration as JSON"))
 
 
 class TrainingPointInTime(dy.Schema):
-    """One row per judged pair and time-series table that had a value in force at judged_at: the event that the model sees.
+    """One row per judged pair and time-series table with a valid event at judged_at: the event that training uses.
 
-    The event is the newest one at or before judged_at, and no older than the table's maximum age.
+    The event is the newest at or before judged_at, and not older than the ttl_days of the feature view.
     """
 
     key = key_column("pair_key:table")
     pair_key = dy.String(nullable=False, metadata=about("key in training.pairs"))
-    table = dy.String(nullable=False, metadata=about("the time-series table"))
+    table = dy.String(nullable=False, metadata=about("name of the time-series table"))
     event_key = dy.String(nullable=False, metadata=about("key in the time-series table"))
     judged_at = dy.Datetime(nullable=False, time_unit="us", time_zone="UTC", metadata=about("time of the judgement"))
     event_time = dy.Datetime(
-        nullable=False, time_unit="us", time_zone="UTC", metadata=about("when the values came into force")
+        nullable=False, time_unit="us", time_zone="UTC", metadata=about("time from which the values are valid")
     )
-    event_hash = dy.String(nullable=False, metadata=about("hash of the event's values"))
+    event_hash = dy.String(nullable=False, metadata=about("hash of the event's row"))

@@ -6,67 +6,85 @@ from warehouse.contracts.contract import about, key_column
 
 
 class SplitsQueries(dy.Schema):
-    """One row per query that is trained on or measured on, with its split.
+    """One row per query that training or evaluation uses, with its split.
 
-    A train query whose text also stands in test of its locale is left out, so that no test query was ever trained on.
+    A train query is left out if a test query of the same locale has the same text, ignoring case. So no text of a test query
+    is trained on.
     """
 
     key = key_column("locale:query_id")
-    locale = dy.String(nullable=False, metadata=about("marketplace"))
-    query = dy.String(nullable=False, metadata=about("the cleaned query"))
-    split = dy.String(nullable=False, metadata=about("train, validation (carved from train by query hash) or test"))
+    locale = dy.String(nullable=False, metadata=about("marketplace, such as us"))
+    query = dy.String(nullable=False, metadata=about("cleaned text of the query"))
+    split = dy.String(
+        nullable=False, metadata=about("train, validation (train queries drawn by a hash of their text) or test")
+    )
 
 
 class TrainingPairs(dy.Schema):
-    """One row per judged query and product, graded and split; what the model learns from and is measured on.
-
-    The judgements of the queries in splits.queries.
-    """
+    """One row per judged query and product of a query in splits.queries, with the gain of its label and its split."""
 
     key = key_column("locale:query_id:product_id")
     query_key = dy.String(nullable=False, metadata=about("key in staging.queries"))
     product_key = dy.String(nullable=False, metadata=about("key in staging.products"))
     locale = dy.String(nullable=False, metadata=about("marketplace of query and product"))
-    query = dy.String(nullable=False, metadata=about("the cleaned query"))
-    product_input_hash = dy.String(nullable=False, metadata=about("hash of the product's cleaned text and features"))
+    query = dy.String(nullable=False, metadata=about("cleaned text of the query"))
+    product_input_hash = dy.String(
+        nullable=False, metadata=about("hash of the product's encoded text and its features")
+    )
     query_input_hash = dy.String(nullable=False, metadata=about("hash of the query's features"))
     label = dy.String(nullable=False, metadata=about("E exact, S substitute, C complement, I irrelevant"))
-    gain = dy.Float64(nullable=False, metadata=about("ESCI gain of the label: E 1, S 0.1, C 0.01, I 0"))
-    split = dy.String(nullable=False, metadata=about("train, validation (carved from train by query hash) or test"))
-    small_version = dy.Bool(nullable=False, metadata=about("whether it belongs to the reduced, harder set (task 1)"))
-    context_key = dy.String(nullable=True, metadata=about("in which context it was judged, where it says so"))
+    gain = dy.Float64(nullable=False, metadata=about("gain of the label: E 1, S 0.1, C 0.01, I 0"))
+    split = dy.String(
+        nullable=False, metadata=about("train, validation (train queries drawn by a hash of their text) or test")
+    )
+    small_version = dy.Bool(
+        nullable=False, metadata=about("whether the judgement is in the reduced set of harder queries (ESCI task 1)")
+    )
+    context_key = dy.String(nullable=True, metadata=about("key of the context of the judgement; null if it has none"))
     judged_at = dy.Datetime(nullable=False, time_unit="us", time_zone="UTC", metadata=about("time of the judgement"))
 
 
 class TrainingNegatives(dy.Schema):
-    """One row per train query and hard negative: a product near it by the encoder that nobody judged relevant to it.
+    """One row per train query and hard negative: a product near the query by the encoder that nobody judged relevant.
 
-    Mined among all products of the query's locale, with a margin to its best Exact product; never one judged E, S or C.
-    Empty while the setting mining.per_query is 0.
+    Hard negatives are mined among all products of the query's locale. A product judged E, S or C is never one, nor is a product
+    that scores nearly as high as the query's best Exact product (setting mining.positive_share). The table is empty while the
+    setting mining.per_query is 0.
     """
 
     key = key_column("query_key:product_key")
     query_key = dy.String(nullable=False, metadata=about("key in splits.queries"))
     product_key = dy.String(nullable=False, metadata=about("key in staging.products"))
-    rank = dy.Int64(nullable=False, min=1, metadata=about("the product's rank in the locale's catalog by the encoder"))
-    score = dy.Float64(nullable=False, metadata=about("cosine of query and product by the encoder"))
-    positive_key = dy.String(nullable=False, metadata=about("the query's Exact product that is nearest by the encoder"))
-    positive_score = dy.Float64(
-        nullable=False, metadata=about("cosine of query and that product: the margin's measure")
+    rank = dy.Int64(
+        nullable=False,
+        min=1,
+        metadata=about("rank of the product among all products of the locale by the encoder, from 1"),
     )
-    label = dy.String(nullable=True, metadata=about("I if the product is judged Irrelevant, else null: not judged"))
+    score = dy.Float64(nullable=False, metadata=about("cosine of the encoder's vectors of query and product, -1 to 1"))
+    positive_key = dy.String(nullable=False, metadata=about("key of the query's Exact product with the highest score"))
+    positive_score = dy.Float64(nullable=False, metadata=about("score of that Exact product, -1 to 1"))
+    label = dy.String(
+        nullable=True, metadata=about("I if the product is judged Irrelevant for the query; null if it is not judged")
+    )
 
 
 class TrainingMining(dy.Schema):
-    """One row per mining: what training.negatives were made from, and how many of the nearest products each rule left out."""
+    """One row per mining of training.negatives, of which only the last is stored: the products that each rule excluded."""
 
-    key = key_column("negatives")
-    inputs = dy.String(nullable=False, metadata=about("digest of pairs, products, encoder and settings"))
-    queries = dy.Int64(nullable=False, metadata=about("train queries that were mined for"))
-    looked_at = dy.Int64(nullable=False, metadata=about("nearest products that were looked at"))
-    relevant = dy.Int64(nullable=False, metadata=about("left out of them: judged E, S or C"))
-    skipped = dy.Int64(nullable=False, metadata=about("left out of the others: among the first mining.skip ranks"))
-    too_close = dy.Int64(
-        nullable=False, metadata=about("left out of the others: within the margin of the best Exact product")
+    key = key_column("always negatives")
+    inputs = dy.String(nullable=False, metadata=about("digest of the pairs, products, encoder and settings"))
+    queries = dy.Int64(nullable=False, metadata=about("number of train queries with mined products"))
+    looked_at = dy.Int64(nullable=False, metadata=about("number of pairs of a query and one of its nearest products"))
+    relevant = dy.Int64(
+        nullable=False, metadata=about("number of these pairs excluded because they are judged E, S or C")
     )
-    negatives = dy.Int64(nullable=False, metadata=about("kept: at most mining.per_query a query"))
+    skipped = dy.Int64(
+        nullable=False, metadata=about("number of the other pairs excluded because of their rank (setting mining.skip)")
+    )
+    too_close = dy.Int64(
+        nullable=False,
+        metadata=about("number of the other pairs excluded because of their score (setting mining.positive_share)"),
+    )
+    negatives = dy.Int64(
+        nullable=False, metadata=about("number of hard negatives, at most mining.per_query for each query")
+    )

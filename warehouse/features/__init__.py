@@ -1,1 +1,1 @@
-"""Features as tables, as of a time, offline and at search."""
+"""Features: point-in-time lookups, datasets, the offline store and drift."""

@@ -55,7 +55,7 @@ def validation_judgements(lake: Lake) -> pl.DataFrame:
 
 
 def trained_queries(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
-    """Return the query texts that the model learnt from or was chosen by: locale, query in lower case."""
+    """Return the query texts that the model learned from or was chosen by: locale, query in lower case."""
     return read(lake, "trained_queries", snapshot)
 
 

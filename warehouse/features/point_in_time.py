@@ -1,4 +1,4 @@
-"""Point-in-time lookup of time-series features: never from after the time, never older than their maximum age."""
+"""Point-in-time lookup of time-series features: the newest event at or before a time, and not older than its TTL."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from warehouse.lake.dependencies import derivations
 from warehouse.lake.incremental import following, made_by
 from warehouse.lake.lake import scalar
 from warehouse.lake.reconcile import Plan
-from warehouse.lake.watermarks import RunMarks
+from warehouse.lake.watermarks import RunWatermarks
 from warehouse.settings import WarehouseSettings
 
 REGISTRY = CONTRACTS["registry.feature_views"]
@@ -113,7 +113,7 @@ def add_features(
     return frame
 
 
-def add_asked_features(
+def add_search_features(
     connection: duckdb.DuckDBPyConnection,
     features: pl.DataFrame,
     query_keys: Sequence[str | None],
@@ -129,7 +129,7 @@ def add_asked_features(
         context: The key of the context of all queries.
         at: The time of the searches; default: the lake's as-of time.
     """
-    keys: dict[Entity, str] = {"query": "asked.query", "context": "asked.context"}
+    keys: dict[Entity, str] = {"query": "search.query", "context": "search.context"}
     frame = features.with_columns(
         pl.Series(keys["query"], query_keys, dtype=pl.String), pl.lit(context, dtype=pl.String).alias(keys["context"])
     )
@@ -151,12 +151,12 @@ def check_context(connection: duckdb.DuckDBPyConnection, context: str) -> None:
         WarehouseError: There is no such key.
     """
     named = [f"timeseries.{table.name}" for table, _ in declarations(connection) if table.entity == "context"]
-    known = [
+    event_counts = [
         connection.execute(f"SELECT count(*) FROM {name} WHERE entity_key = ?", [context]).fetchone() for name in named
     ]
-    if not any(row and row[0] for row in known):
+    if not any(row and row[0] for row in event_counts):
         ask = f'stockroom sql "SELECT DISTINCT entity_key FROM {named[0]}"' if named else "declare one and build"
-        raise WarehouseError(f"no time-series features are known of the context {context!r}", f"those there are: {ask}")
+        raise WarehouseError(f"no time-series table has the context {context!r}", f"those there are: {ask}")
 
 
 def look_up(connection: duckdb.DuckDBPyConnection, table: FeatureView, points: pl.DataFrame) -> pl.DataFrame:
@@ -164,8 +164,8 @@ def look_up(connection: duckdb.DuckDBPyConnection, table: FeatureView, points: p
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
     connection.register("points", points)
     # A search looks up a few entities, training most of them.
-    asked = "WHERE entity_key IN (SELECT entity_key FROM points)" if points.height < _FEW_POINTS else ""
-    events = connection.sql(f"SELECT entity_key, event_time, {columns} FROM timeseries.{table.name} {asked}").pl()
+    restriction = "WHERE entity_key IN (SELECT entity_key FROM points)" if points.height < _FEW_POINTS else ""
+    events = connection.sql(f"SELECT entity_key, event_time, {columns} FROM timeseries.{table.name} {restriction}").pl()
     connection.unregister("points")
     rows = newest_events(events, points, table.ttl_us)
     return events.select(**_features(table)).select(pl.all().gather(rows))
@@ -187,7 +187,7 @@ def as_of_join(table: FeatureView, points: str) -> str:
 def refresh_training(
     connection: duckdb.DuckDBPyConnection,
     settings: WarehouseSettings,
-    marks: RunMarks | None = None,
+    run_watermarks: RunWatermarks | None = None,
     *,
     whole: bool = False,
 ) -> Plan:
@@ -195,10 +195,10 @@ def refresh_training(
     declared = declarations(connection)
     derivation = derivations(f"timeseries.{table.name}" for table, _ in declared)[TRAINING.table]
     tables.ensure(connection, TRAINING)
-    with following(connection, derivation, made_by(derivation, settings), marks, whole=whole) as found:
-        if found.is_nothing or (not declared and TRAINING.table not in tables.ever_filled(connection)):
+    with following(connection, derivation, made_by(derivation, settings), run_watermarks, whole=whole) as pending_rows:
+        if pending_rows.is_nothing or (not declared and TRAINING.table not in tables.ever_filled(connection)):
             return Plan.empty()
-        return match_pairs(connection, found.keys)
+        return match_pairs(connection, pending_rows.keys)
 
 
 def match_pairs(connection: duckdb.DuckDBPyConnection, keys: pl.DataFrame | None = None) -> Plan:
@@ -221,12 +221,12 @@ def match_pairs(connection: duckdb.DuckDBPyConnection, keys: pl.DataFrame | None
 def add_training_features(connection: duckdb.DuckDBPyConnection, pairs: pl.DataFrame) -> pl.DataFrame:
     """Add the features of the events in training.point_in_time to pairs (key, …), one column `table.column` each."""
     for table, _ in declarations(connection):
-        found = connection.execute(
+        events = connection.execute(
             f"SELECT pair_key AS row, events.* FROM {TRAINING.table} JOIN timeseries.{table.name} AS events "
             'ON event_key = events.key WHERE "table" = ?',
             [f"timeseries.{table.name}"],
         ).pl()
-        pairs = pairs.hstack(_values(pairs.select(row="key"), table, found, on="row"))
+        pairs = pairs.hstack(_values(pairs.select(row="key"), table, events, on="row"))
     return pairs
 
 
@@ -234,8 +234,8 @@ def pairs_with_values(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Return the number of pairs with an event, by time-series table."""
     names = [f"timeseries.{table.name}" for table, _ in declarations(connection)]
     counted = f'SELECT "table", count(*) FROM {TRAINING.table} GROUP BY ALL'
-    seen = dict(connection.execute(counted).fetchall()) if names else {}
-    return {name: seen.get(name, 0) for name in names}
+    pair_counts = dict(connection.execute(counted).fetchall()) if names else {}
+    return {name: pair_counts.get(name, 0) for name in names}
 
 
 def broken_pairs(connection: duckdb.DuckDBPyConnection) -> int:
@@ -248,9 +248,9 @@ def broken_pairs(connection: duckdb.DuckDBPyConnection) -> int:
     )
 
 
-def _values(points: pl.DataFrame, table: FeatureView, found: pl.DataFrame, on: str) -> pl.DataFrame:
+def _values(points: pl.DataFrame, table: FeatureView, events: pl.DataFrame, on: str) -> pl.DataFrame:
     return (
-        points.select(on).join(found.select(on, **_features(table)), on=on, how="left", maintain_order="left").drop(on)
+        points.select(on).join(events.select(on, **_features(table)), on=on, how="left", maintain_order="left").drop(on)
     )
 
 

@@ -69,7 +69,7 @@ class QueryFeatures:
 
 
 def check_tower_inputs() -> None:
-    """Refuse declarations that no search could honour.
+    """Refuse declarations that no search could honor.
 
     Raises:
         WarehouseError: The SQL of features.queries reads more than key, locale and query of its row and the fitted
@@ -98,7 +98,7 @@ def _database() -> duckdb.DuckDBPyConnection:
         connection.close()
         raise WarehouseError(
             f"features.queries cannot be computed at search: {first_line(error)}",
-            f"read no more than {', '.join(KNOWN_AT_SEARCH)} of staging.queries, and fitted.vocabulary",
+            f"the SQL file may read only {', '.join(KNOWN_AT_SEARCH)} of staging.queries, and fitted.vocabulary",
         ) from error
     return connection
 

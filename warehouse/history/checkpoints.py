@@ -41,11 +41,11 @@ class Point:
         return f"{self.snapshot} ({utc(self.ended_at)})"
 
 
-def mark(lake: Lake, run_id: str, ended_at: datetime, snapshot: int | None = None) -> int:
-    """Mark the lake's content at the end of a run as a checkpoint, and return its snapshot.
+def create(lake: Lake, run_id: str, ended_at: datetime, snapshot: int | None = None) -> int:
+    """Create a checkpoint of the lake's content at the end of a run, and return its snapshot.
 
-    Nothing is written if it is a checkpoint already. The changes since the previous checkpoint are recorded with it, in a
-    later snapshot. The caller holds the run lock, so that nothing else writes meanwhile.
+    Nothing is written if the snapshot is a checkpoint already. The changes since the previous checkpoint are recorded with
+    it, in a later snapshot. The caller holds the run lock, so that nothing else writes meanwhile.
 
     Args:
         lake: The lake.
@@ -54,10 +54,10 @@ def mark(lake: Lake, run_id: str, ended_at: datetime, snapshot: int | None = Non
         snapshot: The run's snapshot of the lake's content; None: the present one.
     """
     snapshot = content_snapshot(lake) if snapshot is None else snapshot
-    marked = points(lake)
-    if any(point.snapshot == snapshot for point in marked):
+    existing = points(lake)
+    if any(point.snapshot == snapshot for point in existing):
         return snapshot
-    previous = marked[-1].snapshot if marked else 0
+    previous = existing[-1].snapshot if existing else 0
     changes = table_diff.written(lake, previous, BOOKKEEPING)
     with lake.writing() as connection:
         tables.ensure(connection, POINTS)
@@ -83,14 +83,14 @@ def mark(lake: Lake, run_id: str, ended_at: datetime, snapshot: int | None = Non
 
 def content_snapshot(lake: Lake) -> int:
     """Return the snapshot of the lake's present content: the newest checkpoint if nothing but bookkeeping was written since."""
-    marked = points(lake) if lake.exists else []
-    if not marked:
+    existing = points(lake) if lake.exists else []
+    if not existing:
         return lake.snapshot()
     with lake.reading() as connection:
         last = change_feed.last_changes(connection)
         newest = snapshot_id(connection)
-    changed = [table for table, snapshot in last.items() if snapshot > marked[-1].snapshot]
-    return marked[-1].snapshot if set(changed) <= set(BOOKKEEPING) else newest
+    changed = [table for table, snapshot in last.items() if snapshot > existing[-1].snapshot]
+    return existing[-1].snapshot if set(changed) <= set(BOOKKEEPING) else newest
 
 
 def points(lake: Lake) -> list[Point]:
@@ -116,25 +116,31 @@ def point(lake: Lake, as_of: str | None = None) -> Point:
     Raises:
         WarehouseError: There is no such checkpoint; the message names the nearest few.
     """
-    marked = points(lake)
-    if not marked:
-        raise WarehouseError(f"no run has ended in {lake.root.parent} yet", "end one with: stockroom build --raw DIR")
+    existing = points(lake)
+    if not existing:
+        raise WarehouseError(f"no run has ended in {lake.root.parent} yet", "run one with: stockroom build --raw DIR")
     if as_of is None:
-        return marked[-1]
+        return existing[-1]
     if re.fullmatch(r"[+-]?\d+", as_of.strip()):
         snapshot = int(as_of)
-        matches = [each for each in marked if each.snapshot == snapshot]
-        near = sorted(marked, key=lambda each: abs(each.snapshot - snapshot))
-        problem = f"snapshot {snapshot} is no as-of point: no successful run ended with it, or it was cleaned up"
+        matches = [each for each in existing if each.snapshot == snapshot]
+        near = sorted(existing, key=lambda each: abs(each.snapshot - snapshot))
+        problem = (
+            f"snapshot {snapshot} is no checkpoint: no successful run ended with it, or stockroom vacuum removed it"
+        )
     else:
         moment = _moment(as_of)
-        matches = [each for each in marked if each.ended_at <= moment]
-        near = marked
+        matches = [each for each in existing if each.ended_at <= moment]
+        near = existing
         problem = f"no run had ended at {utc(moment)}"
     if not matches:
         nearest = sorted(near[:_NAMED], key=lambda each: each.snapshot)
-        more = f" and {len(marked) - _NAMED} more (list them with: stockroom snapshots)" if len(marked) > _NAMED else ""
-        raise WarehouseError(problem, f"there are {', '.join(map(str, nearest))}{more}")
+        more = (
+            f" and {len(existing) - _NAMED} more (list them with: stockroom snapshots)"
+            if len(existing) > _NAMED
+            else ""
+        )
+        raise WarehouseError(problem, f"the nearest are {', '.join(map(str, nearest))}{more}")
     return matches[-1]
 
 

@@ -73,7 +73,7 @@ def difference(lake: Lake, table: str, before: int, after: int, limit: int = 20)
         if not (comparison.old or comparison.new):
             raise WarehouseError(
                 f"neither snapshot {before} nor snapshot {after} has the table {table}",
-                "see which tables changed when with: stockroom snapshots",
+                "list the changed tables with: stockroom snapshots",
             )
         counts = comparison.counts()
         by_column = comparison.by_column() if counts.updated else {}
@@ -137,24 +137,24 @@ class _Comparison:
     def counts(self) -> Written:
         """Return how many rows were inserted, updated and deleted."""
         self._connection.execute(
-            "CREATE OR REPLACE TEMP TABLE touched AS SELECT key, "
+            "CREATE OR REPLACE TEMP TABLE changed_rows AS SELECT key, "
             "CASE WHEN old IS NULL THEN 'added' WHEN new IS NULL THEN 'removed' ELSE 'changed' END AS change "
             f"FROM ({self._hashes('earlier', 'old', self.old)}) FULL JOIN ({self._hashes('lake', 'new', self.new)}) USING (key) "
             "WHERE old IS DISTINCT FROM new"
         )
-        self._forget_equal()
+        self._drop_equal_rows()
         counts: dict[str, int] = dict(
-            self._connection.execute("SELECT change, count(*) FROM touched GROUP BY change").fetchall()
+            self._connection.execute("SELECT change, count(*) FROM changed_rows GROUP BY change").fetchall()
         )
         return Written(counts.get("added", 0), counts.get("changed", 0), counts.get("removed", 0))
 
-    def _forget_equal(self) -> None:
+    def _drop_equal_rows(self) -> None:
         """Drop changed rows of equal content, which other inputs or other rules often produce.
 
         Wide columns are compared last, and only if some rows differ in nothing else.
         """
         self._connection.execute(
-            "CREATE OR REPLACE TEMP TABLE same AS SELECT key FROM touched WHERE change = 'changed'"
+            "CREATE OR REPLACE TEMP TABLE same AS SELECT key FROM changed_rows WHERE change = 'changed'"
         )
         for names in filter(None, self._by_width()):
             if not scalar(self._connection, "SELECT count(*) FROM same"):
@@ -163,12 +163,12 @@ class _Comparison:
             differing_keys = f'SELECT "{self._key}" FROM {self._both("same")} AND ({differ})'
             self._connection.execute(f"DELETE FROM same WHERE key IN ({differing_keys})")
         if self._shared:
-            self._connection.execute("DELETE FROM touched WHERE change = 'changed' AND key IN (FROM same)")
+            self._connection.execute("DELETE FROM changed_rows WHERE change = 'changed' AND key IN (FROM same)")
 
     def by_column(self) -> dict[str, int]:
         """Return the number of changed rows by column, after `counts`."""
         self._connection.execute(
-            "CREATE OR REPLACE TEMP TABLE chosen AS SELECT key FROM touched WHERE change = 'changed'"
+            "CREATE OR REPLACE TEMP TABLE chosen AS SELECT key FROM changed_rows WHERE change = 'changed'"
         )
         counts = ", ".join(f"count(*) FILTER ({self._differs(name)})" for name in self._shared)
         row = self._connection.execute(f"SELECT {counts} FROM {self._both('chosen')}").fetchone() or ()
@@ -176,7 +176,9 @@ class _Comparison:
 
     def rows(self, limit: int) -> list[RowChange]:
         """Return the first differing rows by key with their values, after `counts`."""
-        self._connection.execute("CREATE OR REPLACE TEMP TABLE chosen AS FROM touched ORDER BY key LIMIT ?", [limit])
+        self._connection.execute(
+            "CREATE OR REPLACE TEMP TABLE chosen AS FROM changed_rows ORDER BY key LIMIT ?", [limit]
+        )
         listed: list[tuple[str, Change]] = self._connection.execute("FROM chosen ORDER BY key").fetchall()
         old, new = self._values("earlier", self.old), self._values("lake", self.new)
         return [
@@ -252,5 +254,5 @@ def _unknown(table: str, names: Iterable[str]) -> WarehouseError:
     likely = ", ".join(dict.fromkeys([*near, *same]))
     return WarehouseError(
         f"there is no table {table} to compare",
-        f"did you mean {likely}?" if likely else f"those there are: {', '.join(names)}",
+        f"did you mean {likely}?" if likely else f"the tables are: {', '.join(names)}",
     )

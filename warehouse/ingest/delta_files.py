@@ -44,7 +44,7 @@ _OPTIONAL = {
     _JUDGEMENTS.table: _JUDGEMENTS.optional_columns,
 }
 _ORDER = {"op": "VARCHAR", "event_time": "TIMESTAMP WITH TIME ZONE"}
-_HINT = "a delta has op (upsert, delete), product_locale, product_id and the columns of products, or those of examples"
+_HINT = "a delta file has op (upsert or delete), product_locale, product_id and the columns of products or of examples"
 _PARQUET = b"PAR1"
 # Whole lines: chr(1) cannot occur in JSON, so it never splits one.
 _LINES = (
@@ -186,12 +186,12 @@ def _kinds(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
     _refuse_rowless(path, rows)
     if broken is not None:
         raise WarehouseError(
-            f"{path} cannot be read: line {line_of(path, broken)} is no JSON",
-            "a delta is JSON lines or parquet: write it so" if broken == 1 else advice(path),
+            f"{path} cannot be read: line {line_of(path, broken)} is not JSON",
+            "write the delta file as JSON lines or parquet" if broken == 1 else advice(path),
         )
     if other is not None:
         raise WarehouseError(
-            f"{path}: line {line_of(path, other)} is no JSON object", 'write one row a line: {"op": "upsert", …}'
+            f"{path}: line {line_of(path, other)} is not a JSON object", 'write one row per line: {"op": "upsert", …}'
         )
     if twice is not None:
         raise WarehouseError(f"{path}: line {line_of(path, twice)} names a column twice", "keep one of them")
@@ -204,24 +204,24 @@ def _kinds(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
 
 def _refuse_rowless(path: Path, rows: int) -> None:
     if not rows:
-        raise WarehouseError(f"{path} holds no row", "nothing tells what it is a delta of; leave it out")
+        raise WarehouseError(f"{path} has no rows", "a delta file needs at least one row; leave the file out")
 
 
 def _source_spec(path: Path, kinds: dict[str, str]) -> SourceSpec:
     """Return the source that the columns belong to."""
     present = ", ".join(kinds)
     if "op" not in kinds:
-        raise WarehouseError(f"{path} is no delta: it has no column op", f"it has {present}; {_HINT}")
+        raise WarehouseError(f"{path} is not a delta file: it has no column op", f"it has {present}; {_HINT}")
     is_judged = "query_id" in kinds
     source_spec, other = (_JUDGEMENTS, _PRODUCTS) if is_judged else (_PRODUCTS, _JUDGEMENTS)
     missing = [name for name in _KEYS[source_spec.table] if name not in kinds]
     if missing:
-        raise WarehouseError(f"{path} is no delta: it has no column {missing[0]}", f"it has {present}; {_HINT}")
+        raise WarehouseError(f"{path} is not a delta file: it has no column {missing[0]}", f"it has {present}; {_HINT}")
     foreign = [name for name in other.columns if name in kinds and name not in (*source_spec.columns, *_ORDER)]
     if foreign:
-        wants = "query_id is missing" if not is_judged else "put products and judgements into files of their own"
+        wants = "query_id is missing" if not is_judged else "put products and judgements into separate files"
         raise WarehouseError(
-            f"{path} is neither a delta of products nor of judgements: it has {present}", f"{wants}; {_HINT}"
+            f"{path} is a delta file neither of products nor of judgements: it has {present}", f"{wants}; {_HINT}"
         )
     return source_spec
 
@@ -242,7 +242,7 @@ def _check_columns(
         ).fetchone()
         if upserts and upserts[0]:
             raise WarehouseError(
-                f"{path} has upserts and no column {missing[0]}",
+                f"{path} has upserts but no column {missing[0]}",
                 f"it has {', '.join(kinds)}; an upsert is a whole row: "
                 f"only {', '.join(_OPTIONAL[source_spec.table])} may be left out",
             )

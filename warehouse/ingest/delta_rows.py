@@ -10,7 +10,7 @@ from warehouse.contracts.contract import VIOLATION_SCHEMA, as_json, split_rows
 from warehouse.errors import WarehouseError
 from warehouse.ingest import late_events
 from warehouse.ingest.delta_files import DeltaFile
-from warehouse.ingest.input_rules import arrival_rules
+from warehouse.ingest.input_rules import ingest_rules
 from warehouse.ingest.sources import unreadable, wrong_type
 from warehouse.lake.lake import connect
 from warehouse.lake.loss_guard import rule_counts, rule_summary
@@ -20,8 +20,8 @@ from warehouse.paths import plain_path
 class Batch(NamedTuple):
     """Some rows of a file: upserts, deletes, and the violations (key, rule, row) of the `refused` others."""
 
-    puts_in: pl.DataFrame
-    takes_out: pl.DataFrame
+    upserts: pl.DataFrame
+    deletes: pl.DataFrame
     violations: pl.DataFrame
     refused: int
 
@@ -51,7 +51,7 @@ def check_rows(file: DeltaFile, batch_rows: int, memory_gb: float) -> None:
     good_count, violations = 0, [pl.DataFrame(schema=VIOLATION_SCHEMA)]
     with connect(memory_gb) as connection:
         for batch in batches(connection, file, batch_rows):
-            good_count += batch.puts_in.height + batch.takes_out.height
+            good_count += batch.upserts.height + batch.deletes.height
             violations = violations[:1] if good_count else [*violations, batch.violations]
     if not good_count:
         raise all_rows_refused(file, rule_counts(pl.concat(violations)))
@@ -61,7 +61,7 @@ def all_rows_refused(file: DeltaFile, rules: dict[str, int]) -> WarehouseError:
     """Return the error for a file of which every row breaks a rule, given the number of violations by rule."""
     return WarehouseError(
         f"{file.path}: every row was refused: {rule_summary(rules)}",
-        "nothing was written, and the file is not known: bring it in again once its rows are right",
+        "nothing was written; correct the rows, then apply the file again",
     )
 
 
@@ -70,13 +70,13 @@ def _divided(file: DeltaFile, frame: pl.DataFrame) -> Batch:
     is_typed = pl.col("mistyped") == ""
     typed, other = frame.filter(is_typed), frame.filter(~is_typed)
     is_delete = (pl.col("op") == "delete").fill_null(False)
-    rules = arrival_rules(frame.columns, file.checked_at)
-    puts_in, refused_in = split_rows(file.upsert, typed.filter(~is_delete), rules)
-    takes_out, refused_out = split_rows(file.delete, typed.filter(is_delete), rules)
+    rules = ingest_rules(frame.columns, file.checked_at)
+    upserts, refused_in = split_rows(file.upsert, typed.filter(~is_delete), rules)
+    deletes, refused_out = split_rows(file.delete, typed.filter(is_delete), rules)
     mistyped = other.select(
         "key",
         rule=pl.col("mistyped").str.split(",").list.eval(pl.element() + wrong_type("")),
         row=as_json(file.source_spec.contract),
     ).explode("rule")
-    refused = frame.height - puts_in.height - takes_out.height
-    return Batch(puts_in, takes_out, pl.concat([refused_in, refused_out, mistyped]), refused)
+    refused = frame.height - upserts.height - deletes.height
+    return Batch(upserts, deletes, pl.concat([refused_in, refused_out, mistyped]), refused)

@@ -18,7 +18,7 @@ from warehouse.lake.loss_guard import Losses, rule_counts
 from warehouse.lake.reconcile import Plan
 
 DELTAS = CONTRACTS["raw.deltas"]
-_WORDS: dict[str, pl.DataType | type[pl.DataType]] = {
+_CHANGE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "row": pl.Int64,
     "key": pl.String,
     "op": pl.String,
@@ -29,14 +29,14 @@ _WORDS: dict[str, pl.DataType | type[pl.DataType]] = {
 
 @dataclass(frozen=True)
 class Applied:
-    """Count the effects of a delta file: see the columns of raw.deltas. `is_new` is false for a file applied before.
+    """Count the rows of a delta file by effect, as in the columns of raw.deltas. `is_new` is false for a file applied before.
 
     `rules` counts the violations by rule.
     """
 
     name: str
     table: str
-    arrival: int
+    sequence_number: int
     is_new: bool
     rows: int = 0
     upserts: int = 0
@@ -65,12 +65,12 @@ def apply_deltas(
 ) -> list[Applied]:
     """Apply delta files to the raw tables in order, in one transaction; files applied before are skipped.
 
-    Of several changes to one row the newest event_time wins; at equal times, and without a time, the last to arrive. A row
-    without event_time is ordered by arrival, after everything that arrived before it.
+    Of several changes to one row the newest event_time wins. At equal times, the change that is ingested last wins. A change
+    without event_time comes after all changes that were ingested before it.
 
     Args:
         lake: The lake.
-        files: The files, in the order of their arrival.
+        files: The files, in the order to apply them.
         allow_loss: Whether the files together may remove more rows than the setting max_loss_share allows.
         is_replay: Whether the files were applied before, elsewhere; then refusals and losses are not checked again.
 
@@ -78,20 +78,20 @@ def apply_deltas(
         WarehouseError: A file is broken, all rows of a file break rules, or the files would remove too many rows of a table;
             nothing was written.
     """
-    arrived = arrivals(lake)
-    if all(file.identity in arrived for file in files):
-        return [passed_over(file, arrived[file.identity]) for file in files]
+    sequence_numbers = applied_files(lake)
+    if all(file.identity in sequence_numbers for file in files):
+        return [already_applied(file, sequence_numbers[file.identity]) for file in files]
     with lake.writing() as connection:
         ensure(connection)
         snapshot = snapshot_id(connection) + 1  # this very commit's: there is one writer at a time
         applied = []
         losses = Losses(connection)
         for file in files:
-            if file.identity in arrived:
-                applied.append(passed_over(file, arrived[file.identity]))
+            if file.identity in sequence_numbers:
+                applied.append(already_applied(file, sequence_numbers[file.identity]))
             else:
-                arrived[file.identity] = len(arrived) + 1
-                applied.append(_take_in(lake, connection, file, arrived[file.identity], snapshot, losses))
+                sequence_numbers[file.identity] = len(sequence_numbers) + 1
+                applied.append(_apply_file(lake, connection, file, sequence_numbers[file.identity], snapshot, losses))
                 if applied[-1].refused == applied[-1].rows and not is_replay:
                     raise all_rows_refused(file, applied[-1].rules)
         if not is_replay:
@@ -106,15 +106,15 @@ def _names(files: Sequence[DeltaFile], applied: Sequence[Applied], table: str) -
     return ", ".join(map(str, new))
 
 
-def arrivals(lake: Lake) -> dict[tuple[str, str], int]:
-    """Return the arrival number of every applied delta file, by name and hash."""
+def applied_files(lake: Lake) -> dict[tuple[str, str], int]:
+    """Return the sequence number of every applied delta file, by name and hash."""
     if not lake.exists:
         return {}
     with lake.reading() as connection:
         if not tables.exists(connection, DELTAS.table):
             return {}
-        rows = connection.sql(f"SELECT name, sha256, arrival FROM {DELTAS.table}").fetchall()
-        return {(name, sha256): int(arrival) for name, sha256, arrival in rows}
+        rows = connection.sql(f"SELECT name, sha256, sequence_number FROM {DELTAS.table}").fetchall()
+        return {(name, sha256): int(sequence_number) for name, sha256, sequence_number in rows}
 
 
 def ensure(connection: duckdb.DuckDBPyConnection) -> None:
@@ -123,16 +123,16 @@ def ensure(connection: duckdb.DuckDBPyConnection) -> None:
         tables.ensure(connection, contract)
 
 
-def passed_over(file: DeltaFile, arrival: int) -> Applied:
+def already_applied(file: DeltaFile, sequence_number: int) -> Applied:
     """Return the result for a file applied before."""
-    return Applied(file.path.name, file.source_spec.table, arrival, is_new=False)
+    return Applied(file.path.name, file.source_spec.table, sequence_number, is_new=False)
 
 
-def _take_in(
+def _apply_file(
     lake: Lake,
     connection: duckdb.DuckDBPyConnection,
     file: DeltaFile,
-    arrival: int,
+    sequence_number: int,
     snapshot: int,
     losses: Losses,
 ) -> Applied:
@@ -140,9 +140,9 @@ def _take_in(
     with lake.scratch() as store:
         changes, refused, violations = _read(store, file, lake.settings.batch_rows)
         tables.ensure(connection, contract)
-        known = late_events.known(connection, table, changes.select("key").unique())
-        resolved = late_events.resolve(changes, known, late_events.watermark(connection, table))
-        last = resolved.filter("is_last").join(known.select("key", "present"), on="key")
+        key_states = late_events.key_states(connection, table, changes.select("key").unique())
+        resolved = late_events.resolve(changes, key_states, late_events.watermark(connection, table))
+        last = resolved.filter("is_last").join(key_states.select("key", "present"), on="key")
         is_present, is_upsert = pl.col("present").is_not_null(), pl.col("op") == "upsert"
         change = Plan(
             insert=last.filter(is_upsert & ~is_present).select("key"),
@@ -151,10 +151,10 @@ def _take_in(
         )
         rows = last.filter(is_upsert).join(change.upsert, on="key", how="semi").select("row")
         losses.follow(table, change)
-        current = known.drop_nulls("present").select("key", pl.col("present").alias(INPUT_HASH))
+        current = key_states.drop_nulls("present").select("key", pl.col("present").alias(INPUT_HASH))
         upserts = _upserts(store, rows, lake.settings.batch_rows)
         row_counts = tables.write(connection, contract, change, current, upserts)
-    late_events.record(connection, table, last, arrival)
+    late_events.record(connection, table, last, sequence_number)
     quarantine.add(connection, table, violations, settled=last.select("key"))
     counts = {
         "rows": changes.height + refused,
@@ -167,11 +167,11 @@ def _take_in(
         "superseded": resolved.filter(~pl.col("is_late") & ~pl.col("is_last")).height,
         "late": resolved.filter("is_late").height,
     }
-    _write_journal(connection, file, {"arrival": arrival, "table": table, "snapshot": snapshot, **counts})
+    _record_file(connection, file, {"sequence_number": sequence_number, "table": table, "snapshot": snapshot, **counts})
     return Applied(
         file.path.name,
         table,
-        arrival,
+        sequence_number,
         is_new=True,
         **counts,
         rules=rule_counts(violations),
@@ -186,16 +186,17 @@ def _read(store: duckdb.DuckDBPyConnection, file: DeltaFile, batch_rows: int) ->
         The valid changes (row, key, op, event_time, input_hash), the number of refused rows, and their violations.
     """
     changes, violations, refused, is_first = (
-        [pl.DataFrame(schema=_WORDS)],
+        [pl.DataFrame(schema=_CHANGE_SCHEMA)],
         [pl.DataFrame(schema=VIOLATION_SCHEMA)],
         0,
         True,
     )
     for batch in batches(store, file, batch_rows):
-        puts_in = batch.puts_in
-        store.execute(f"{'CREATE TABLE upserts AS' if is_first else 'INSERT INTO upserts'} FROM puts_in")
+        upsert_rows = batch.upserts
+        store.execute(f"{'CREATE TABLE upserts AS' if is_first else 'INSERT INTO upserts'} FROM upsert_rows")
         changes += [
-            good.select(pl.col(name).cast(kind) for name, kind in _WORDS.items()) for good in (puts_in, batch.takes_out)
+            good.select(pl.col(name).cast(kind) for name, kind in _CHANGE_SCHEMA.items())
+            for good in (upsert_rows, batch.deletes)
         ]
         violations.append(batch.violations)
         refused, is_first = refused + batch.refused, False
@@ -210,8 +211,8 @@ def _upserts(store: duckdb.DuckDBPyConnection, rows: pl.DataFrame, batch_rows: i
         yield from map(pl.DataFrame, store.execute(query).to_arrow_reader(batch_rows))
 
 
-def _write_journal(connection: duckdb.DuckDBPyConnection, file: DeltaFile, facts: dict[str, Any]) -> None:
-    facts |= {"key": str(facts["arrival"]), "name": file.path.name, "sha256": file.sha256}
+def _record_file(connection: duckdb.DuckDBPyConnection, file: DeltaFile, facts: dict[str, Any]) -> None:
+    facts |= {"key": str(facts["sequence_number"]), "name": file.path.name, "sha256": file.sha256}
     facts |= {"size_bytes": file.size_bytes, "checked_at": file.checked_at, INPUT_HASH: file.sha256}
-    marks = ", ".join(f'? AS "{name}"' for name in facts)
-    connection.execute(f"INSERT INTO {DELTAS.table} BY NAME SELECT {marks}", list(facts.values()))
+    values = ", ".join(f'? AS "{name}"' for name in facts)
+    connection.execute(f"INSERT INTO {DELTAS.table} BY NAME SELECT {values}", list(facts.values()))

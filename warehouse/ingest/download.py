@@ -78,7 +78,7 @@ class Download:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise WarehouseError(
-                f"{folder} cannot be made a folder: {error.strerror}", "give another: --out DIR"
+                f"{folder} cannot be created: {error.strerror}", "give another folder: --out DIR"
             ) from error
         missing = [file for file in files if not _is_complete(folder / file.name, file, on_note)]
         _check_room(folder, missing)
@@ -96,13 +96,13 @@ class Download:
                 _lock(opened, part)
                 begun = _Part(opened, on_note)
                 if begun.size > file.size_bytes or (begun.size == file.size_bytes and begun.sha256 != file.sha256):
-                    begun.empty(f"{part} did not hold the file's beginning: it is fetched anew")
-                came = self._complete(begun, file, on_progress)
+                    begun.empty(f"{part} did not hold the file's beginning: it is fetched again from the start")
+                fetched_bytes = self._complete(begun, file, on_progress)
                 if begun.sha256 != file.sha256:
                     part.unlink()
                     raise WarehouseError(
-                        f"{self.server.url(file)} came with SHA-256 {begun.sha256}, not {file.sha256}; {part} was deleted",
-                        "run the same command again; if it stays so, give another address: --url BASE",
+                        f"{self.server.url(file)} has the SHA-256 {begun.sha256}, not {file.sha256}; {part} was deleted",
+                        "run the same command again; if the hash is wrong again, give another address: --url BASE",
                     )
                 os.fsync(opened.fileno())
                 part.rename(path)
@@ -111,14 +111,14 @@ class Download:
             reason = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror
             raise WarehouseError(
                 f"{part} cannot be written: {reason}; {part_bytes:,} of {file.size_bytes:,} bytes are kept",
-                "correct that, then run the same command again: it goes on from there",
+                "correct that, then run the same command again: it continues from there",
             ) from error
-        return Fetched(file.name, file.size_bytes, file.sha256, "resumed" if begun.reused else "fetched", came)
+        return Fetched(file.name, file.size_bytes, file.sha256, "resumed" if begun.reused else "fetched", fetched_bytes)
 
     def _complete(self, part: "_Part", file: RemoteFile, on_progress: OnProgress) -> int:
         """Fetch the missing bytes of a partial file, and return their number."""
         on_progress(file, part.size)
-        came, furthest, failures = 0, part.size, 0
+        fetched_bytes, furthest, failures = 0, part.size, 0
         while part.size < file.size_bytes:
             reason = "it sent less than the file"
             try:
@@ -133,7 +133,7 @@ class Download:
                                 "give the address of the data set itself: --url BASE",
                             )
                         part.write(chunk)
-                        came += len(chunk)
+                        fetched_bytes += len(chunk)
                         on_progress(file, part.size)
             except BrokenOffError as error:
                 reason = str(error)
@@ -146,10 +146,10 @@ class Download:
                 raise WarehouseError(
                     f"{self.server.url(file)}: {reason}, {self.attempts} times; {part.size:,} of {file.size_bytes:,} bytes "
                     "are kept",
-                    "run the same command again later: it goes on from there",
+                    "run the same command again later: it continues from there",
                 )
             time.sleep(self.wait_s * 2**failures)
-        return came
+        return fetched_bytes
 
 
 class _Part:
@@ -194,7 +194,7 @@ def _is_complete(path: Path, file: RemoteFile, on_note: OnNote) -> bool:
         return False
     if not path.is_file() or path.stat().st_size != file.size_bytes or sha256(path) != file.sha256:
         raise WarehouseError(
-            f"{path} is there and is not the data set's file: its size or its SHA-256 differs",
+            f"{path} exists and is not the data set's file: its size or its SHA-256 differs",
             "move it away, or give another folder: --out DIR",
         )
     return True
@@ -207,7 +207,7 @@ def _check_room(folder: Path, files: Sequence[RemoteFile]) -> None:
     free = shutil.disk_usage(folder).free
     if missing_bytes > free:
         raise WarehouseError(
-            f"{folder} has room for {free / 1e6:,.0f} MB, and {missing_bytes / 1e6:,.0f} MB are to come",
+            f"{folder} has {free / 1e6:,.0f} MB free, and the download needs {missing_bytes / 1e6:,.0f} MB",
             "make room, or give a folder on another disk: --out DIR",
         )
 

@@ -29,7 +29,7 @@ class FileArchive:
         """Tell whether the archive has the content with this hash."""
         return any(path.exists() for path in self._paths(sha256))
 
-    def keep(self, path: Path, sha256: str) -> bool:
+    def add(self, path: Path, sha256: str) -> bool:
         """Archive a file with a known hash, and tell whether it is new.
 
         Raises:
@@ -50,7 +50,9 @@ class FileArchive:
                         digest = _copy(source.read, packed.write)
                         packed.flush()
                 if digest != sha256:
-                    raise WarehouseError(f"{path} changed while it was read", "wait until it is written, and run again")
+                    raise WarehouseError(
+                        f"{path} changed while it was read", "wait until the file is complete, then run again"
+                    )
             with draft.open("rb") as draft_file:
                 os.fsync(draft_file.fileno())
             packed_path, plain_path = self._paths(sha256)
@@ -65,7 +67,7 @@ class FileArchive:
         Raises:
             WarehouseError: The archive has no copy, or a damaged one.
         """
-        hint = "bring a full snapshot in, from which a replay can start: stockroom build --raw DIR"
+        hint = "ingest a full snapshot, from which a replay can start: stockroom build --raw DIR"
         packed_path, plain_path = self._paths(sha256)
         copy_path = plain_path if plain_path.exists() else packed_path
         if not copy_path.exists():
@@ -78,7 +80,7 @@ class FileArchive:
         except OSError as error:
             raise WarehouseError(f"{copy_path} cannot be read: {error}", hint) from error
         if digest != sha256:
-            raise WarehouseError(f"{copy_path} is damaged: it holds other bytes than its name says", hint)
+            raise WarehouseError(f"{copy_path} is damaged: its bytes do not have the hash in its name", hint)
 
     def prune(self, hashes: Set[str]) -> int:
         """Remove drafts of killed processes and every copy but those of `hashes`; return the number of removed files."""

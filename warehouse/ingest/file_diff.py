@@ -8,7 +8,7 @@ import polars as pl
 
 from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA, as_json, split_rows
 from warehouse.contracts.rules import keeps_rules
-from warehouse.ingest.input_rules import arrival_rules
+from warehouse.ingest.input_rules import ingest_rules
 from warehouse.ingest.sources import InputFile, unreadable
 from warehouse.lake.lake import scalar
 from warehouse.paths import plain_path
@@ -67,7 +67,7 @@ class FileRows:
         refused = [pl.DataFrame(schema=VIOLATION_SCHEMA)]
         fitting = [doubtful.select("row", "key", INPUT_HASH).clear().with_columns(json=pl.lit(""))]
         for batch in self._batches(doubtful):
-            good, violations = split_rows(contract, batch, self._arrival_rules)
+            good, violations = split_rows(contract, batch, self._ingest_rules)
             refused.append(violations)
             fitting.append(good.select("row", "key", INPUT_HASH, json=as_json(contract)))
         ranked = pl.concat(fitting).sort("row")
@@ -153,13 +153,13 @@ class FileRows:
 
     def _rules(self) -> tuple[pl.Expr, str]:
         """Return the expression that is true for a valid row, and the columns besides the key that it needs."""
-        own = (rule.fill_null(True) for rule in self._arrival_rules.values())
+        own = (rule.fill_null(True) for rule in self._ingest_rules.values())
         keeps = pl.all_horizontal(keeps_rules(self._file.source_spec.contract), *own)
         return keeps, ", ".join(f'"{name}"' for name in dict.fromkeys(keeps.meta.root_names()) if name != "key")
 
     @property
-    def _arrival_rules(self) -> dict[str, pl.Expr]:
-        return arrival_rules(self._file.source_spec.columns, self._file.checked_at)
+    def _ingest_rules(self) -> dict[str, pl.Expr]:
+        return ingest_rules(self._file.source_spec.columns, self._file.checked_at)
 
 
 @contextmanager

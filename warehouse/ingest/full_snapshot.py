@@ -13,7 +13,7 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.ingest import late_events
 from warehouse.ingest.file_diff import FileRows
-from warehouse.ingest.sources import SOURCE_SPECS, InputFile, SourceSpec, arrivals
+from warehouse.ingest.sources import SOURCE_SPECS, InputFile, SourceSpec, input_files
 from warehouse.lake import quarantine, tables
 from warehouse.lake.lake import WIDE_STREAM, Lake, snapshot_id
 from warehouse.lake.loss_guard import GUARDED, Loss, refuse_empty, refuse_loss, require_judged_products, rule_counts
@@ -67,12 +67,12 @@ def ingest(
     """Make the raw tables equal to the files in `folder`; a file equal to the last ingested one is not read again.
 
     The first valid row of a key in the file counts. A missing optional file empties its table. A file supersedes every
-    delta that arrived before it, tombstones included.
+    delta that was ingested before it, tombstones included.
 
     Args:
         lake: The lake.
         folder: The folder with the files.
-        checked: The result of `arrivals` for the folder, if known; it hashes every byte.
+        checked: The result of `input_files` for the folder, if known; it hashes every byte.
         allow_loss: Whether a file may remove more rows from its table than the setting max_loss_share allows.
         is_replay: Whether the files were ingested before, elsewhere; then the loss checks are skipped.
 
@@ -80,7 +80,7 @@ def ingest(
         WarehouseError: A file is missing, broken or of the wrong shape, would remove all or too many rows of its table, or
             no judgement is of a known product; nothing was written.
     """
-    files = {file.source_spec.table: file for file in checked or arrivals(folder)}
+    files = {file.source_spec.table: file for file in checked or input_files(folder)}
     results = _ingest(lake, files, allow_loss=allow_loss, is_replay=is_replay)
     return [
         replace(result, new_columns=files[result.table].new_columns) if result.table in files else result
@@ -126,7 +126,7 @@ def _ingest(lake: Lake, files: dict[str, InputFile], *, allow_loss: bool, is_rep
             for source_spec in SOURCE_SPECS:
                 if source_spec.table in prepared_files:
                     results.append(
-                        _take_in(lake, connection, files[source_spec.table], prepared_files.pop(source_spec.table))
+                        _load_file(lake, connection, files[source_spec.table], prepared_files.pop(source_spec.table))
                     )
                 elif source_spec.table in files:
                     results.append(
@@ -144,17 +144,18 @@ def require_raw(lake: Lake) -> None:
         WarehouseError: The raw tables are missing.
     """
     if _known_files(lake) is None:
-        raise WarehouseError(f"no raw data in {lake.root.parent}", "bring some in with: stockroom build --raw DIR")
+        raise WarehouseError(f"no raw data in {lake.root.parent}", "ingest data with: stockroom build --raw DIR")
 
 
-def _is_known(known: tuple[str, int] | None, file: InputFile, has_deltas: bool) -> bool:
+def _is_known(last_file: tuple[str, int] | None, file: InputFile, has_deltas: bool) -> bool:
     """Tell whether a file equals the last ingested one of its table.
 
-    If deltas arrived since, its bytes alone decide: ingesting them under a new contract would undo the deltas.
+    If deltas were ingested since, only the bytes are compared: ingesting the file again under a new contract would undo the
+    deltas.
     """
-    if known is None:
+    if last_file is None:
         return False
-    return known[0] == file.input_hash or (has_deltas and known[0].split(":")[0] == file.sha256)
+    return last_file[0] == file.input_hash or (has_deltas and last_file[0].split(":")[0] == file.sha256)
 
 
 def _known_files(lake: Lake) -> dict[str, tuple[str, int]] | None:
@@ -173,7 +174,7 @@ def _known_files(lake: Lake) -> dict[str, tuple[str, int]] | None:
 def _present(lake: Lake, names: Iterable[str]) -> tuple[int, dict[str, pl.DataFrame]]:
     """Return the lake's snapshot, and the (key, input_hash) of the rows of raw tables in it.
 
-    The hash is null for keys with refused rows, since these rows likely arrive again.
+    The hash is null for keys with refused rows, since the next file likely repeats these rows.
     """
     nothing = pl.DataFrame(schema=tables.HASHES)
     if not lake.exists:
@@ -195,10 +196,10 @@ def _prepare(reader: duckdb.DuckDBPyConnection, file: InputFile, batch_rows: int
     is_plain = pl.col("is_good") & ~pl.col("key").is_duplicated()
     chosen, refused = file_rows.first_good(file_rows.rows.filter(~is_plain))
     desired = pl.concat([file_rows.rows.filter(is_plain).select("row", "key", INPUT_HASH), chosen])
-    untouched = present.select("key").join(
+    unchanged_keys = present.select("key").join(
         pl.concat([file_rows.rows.select("key"), file_rows.gone]), on="key", how="anti"
     )
-    return _Prepared(file_rows, desired, refused, pl.concat([untouched, desired.select("key")]))
+    return _Prepared(file_rows, desired, refused, pl.concat([unchanged_keys, desired.select("key")]))
 
 
 def _loss(file: InputFile, present: pl.DataFrame, prepared: _Prepared) -> Loss:
@@ -207,17 +208,17 @@ def _loss(file: InputFile, present: pl.DataFrame, prepared: _Prepared) -> Loss:
     return Loss(file.source_spec.table, str(file.path), present.height, removed_count, prepared.keys.height, rules)
 
 
-def _take_in(lake: Lake, connection: duckdb.DuckDBPyConnection, file: InputFile, prepared: _Prepared) -> Ingested:
+def _load_file(lake: Lake, connection: duckdb.DuckDBPyConnection, file: InputFile, prepared: _Prepared) -> Ingested:
     """Reconcile a raw table with its prepared file."""
     contract, file_rows, desired = file.source_spec.contract, prepared.read, prepared.desired
     tables.ensure(connection, contract)
-    connection.register("in_question", pl.concat([file_rows.rows.select("key"), file_rows.gone]))
-    current = tables.hashes(connection, contract, "key IN (FROM in_question)")
+    connection.register("keys_to_compare", pl.concat([file_rows.rows.select("key"), file_rows.gone]))
+    current = tables.hashes(connection, contract, "key IN (FROM keys_to_compare)")
     change = plan(desired, current)
-    connection.unregister("in_question")
-    as_of = late_events.forget(connection, contract.table)
+    connection.unregister("keys_to_compare")
+    as_of = late_events.clear(connection, contract.table)
     new_rows = desired.join(change.upsert, on="key", how="semi")
-    tables.take_out(connection, contract, change.stale, current)
+    tables.delete_rows(connection, contract, change.stale, current)
     if new_rows.height:
         file_rows.insert(connection, new_rows)
     quarantine.replace(connection, contract.table, prepared.refused)
@@ -248,7 +249,7 @@ def _record(connection: duckdb.DuckDBPyConnection, file: InputFile, rows: int, a
     connection.execute(f"DELETE FROM {FILES.table} WHERE key = ?", [file.source_spec.table])
     connection.execute(
         f"INSERT INTO {FILES.table} BY NAME "
-        "SELECT ? AS key, ? AS name, ? AS sha256, ? AS size_bytes, ? AS rows, ? AS as_of, ? AS after_arrival, "
+        "SELECT ? AS key, ? AS name, ? AS sha256, ? AS size_bytes, ? AS rows, ? AS as_of, ? AS after_delta, "
         f"? AS checked_at, ? AS {INPUT_HASH}",
         [
             file.source_spec.table,
@@ -257,7 +258,7 @@ def _record(connection: duckdb.DuckDBPyConnection, file: InputFile, rows: int, a
             file.size_bytes,
             rows,
             as_of,
-            late_events.last_arrival(connection),
+            late_events.last_sequence_number(connection),
             file.checked_at,
             file.input_hash,
         ],

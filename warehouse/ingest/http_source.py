@@ -70,7 +70,8 @@ class Server:
                 yield self._begin(file, start, answer), self._chunks(file, answer)
         except _no_address() as error:
             raise WarehouseError(
-                f"{self.address} is no address: {error}", "give one that begins with https:// or http://: --url BASE"
+                f"{self.address} is not a valid URL: {error}",
+                "give one that begins with https:// or http://: --url BASE",
             ) from error
         except requests.RequestException as error:
             raise BrokenOffError(_reason(error)) from error
@@ -116,7 +117,7 @@ class Server:
     def _pointer(self, file: RemoteFile) -> WarehouseError:
         return WarehouseError(
             f"{self.url(file)} is a git-lfs pointer, not the data",
-            "give an address that serves what git-lfs keeps, as the default one does: --url BASE",
+            "give an address that serves the git-lfs content, as the default one does: --url BASE",
         )
 
 
@@ -152,4 +153,4 @@ def _reason(error: Exception) -> str:
         }.items():
             if fragment in text:
                 return words
-    return "it fell silent" if "timed out" in text else "it broke off"
+    return "it stopped sending" if "timed out" in text else "the connection broke"

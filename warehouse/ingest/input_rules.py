@@ -13,7 +13,7 @@ TITLE_BLANK = "product_title_blank_when_cleaned"
 """The rule that a title is not blank after cleaning, since staging would drop the product later."""
 
 
-def arrival_rules(columns: Collection[str], checked_at: datetime) -> dict[str, pl.Expr]:
+def ingest_rules(columns: Collection[str], checked_at: datetime) -> dict[str, pl.Expr]:
     """Return the rules for rows with these columns by name: expressions that are true, or null, for a valid row."""
     rules = {}
     if "event_time" in columns:

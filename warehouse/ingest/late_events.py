@@ -26,8 +26,8 @@ def tables_of(lake: Lake) -> set[str]:
         return {table for (table,) in connection.sql(f'SELECT DISTINCT "table" FROM {EVENTS.table}').fetchall()}
 
 
-def forget(connection: duckdb.DuckDBPyConnection, table: str) -> datetime | None:
-    """Clear the change log of a table when a full file arrives, and return the newest event time that it had."""
+def clear(connection: duckdb.DuckDBPyConnection, table: str) -> datetime | None:
+    """Clear the change log of a table when a full file replaces it, and return the newest event time in the log."""
     newest = watermark(connection, table)
     if tables.exists(connection, EVENTS.table):
         row = connection.execute(f'SELECT max(event_time) FROM {EVENTS.table} WHERE "table" = ?', [table]).fetchone()
@@ -43,14 +43,14 @@ def watermark(connection: duckdb.DuckDBPyConnection, table: str) -> datetime | N
     return row[0] if row else None
 
 
-def last_arrival(connection: duckdb.DuckDBPyConnection) -> int:
-    """Return the arrival number of the last delta file; 0 before the first."""
+def last_sequence_number(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return the sequence number of the last delta file; 0 before the first."""
     if not tables.exists(connection, DELTAS.table):
         return 0
-    return scalar(connection, f"SELECT coalesce(max(arrival), 0) FROM {DELTAS.table}")
+    return scalar(connection, f"SELECT coalesce(max(sequence_number), 0) FROM {DELTAS.table}")
 
 
-def resolve(changes: pl.DataFrame, known: pl.DataFrame, watermark: datetime | None) -> pl.DataFrame:
+def resolve(changes: pl.DataFrame, states: pl.DataFrame, watermark: datetime | None) -> pl.DataFrame:
     """Resolve the changes (row, key, op, event_time) of one file: which of them count.
 
     A change is late, and does not count, if its event_time is before the newest known one of its key, before the watermark,
@@ -58,11 +58,11 @@ def resolve(changes: pl.DataFrame, known: pl.DataFrame, watermark: datetime | No
     Of the changes of one key that count, the last one is applied; it supersedes the others.
 
     Returns:
-        The changes with `is_late`, `is_last`, and `newest`, the newest time known of the key once they are taken in.
+        The changes with `is_late`, `is_last`, and `newest`, the newest time of the key after the file.
     """
     time = pl.col("event_time")
     ordered = changes.sort("row").join(
-        known.select("key", before="event_time"), on="key", how="left", maintain_order="left"
+        states.select("key", before="event_time"), on="key", how="left", maintain_order="left"
     )
     ordered = ordered.with_columns(
         reached=pl.max_horizontal(
@@ -82,7 +82,7 @@ def time_type() -> pl.Datetime:
     return pl.Datetime("us", "UTC")
 
 
-def known(connection: duckdb.DuckDBPyConnection, table: str, keys: pl.DataFrame) -> pl.DataFrame:
+def key_states(connection: duckdb.DuckDBPyConnection, table: str, keys: pl.DataFrame) -> pl.DataFrame:
     """Return the state of some keys: (key, event_time, present); `present` is the input hash of the existing row."""
     connection.register("lookup_keys", keys)
     states = connection.execute(
@@ -95,7 +95,7 @@ def known(connection: duckdb.DuckDBPyConnection, table: str, keys: pl.DataFrame)
     return states.cast({"event_time": time_type()})
 
 
-def record(connection: duckdb.DuckDBPyConnection, table: str, last: pl.DataFrame, arrival: int) -> None:
+def record(connection: duckdb.DuckDBPyConnection, table: str, last: pl.DataFrame, sequence_number: int) -> None:
     """Record the last changes (key, op, newest) of a delta to the rows of a table."""
     rows = last.select(
         pl.format("{} {}", pl.lit(table), "key").alias("key"),
@@ -103,8 +103,8 @@ def record(connection: duckdb.DuckDBPyConnection, table: str, last: pl.DataFrame
         pl.col("key").alias("row_key"),
         "op",
         pl.col("newest").alias("event_time"),
-        pl.lit(arrival, pl.Int64).alias("arrival"),
-        pl.lit(str(arrival)).alias(INPUT_HASH),
+        pl.lit(sequence_number, pl.Int64).alias("sequence_number"),
+        pl.lit(str(sequence_number)).alias(INPUT_HASH),
     )
     connection.register("changed_keys", rows.select("key"))
     current = tables.hashes(connection, EVENTS, "key IN (FROM changed_keys)")

@@ -108,7 +108,7 @@ class InputFile:
         return f"{self.sha256}:{self.source_spec.contract.version}"
 
 
-def arrivals(folder: Path, now: datetime | None = None) -> list[InputFile]:
+def input_files(folder: Path, now: datetime | None = None) -> list[InputFile]:
     """Return the checked files of an ESCI folder, in the order of ingestion.
 
     A row with an event_time later than `now` (None: the clock's time) will be refused.

@@ -20,7 +20,7 @@ from warehouse.paths import plain_path
 
 FILES = CONTRACTS["raw.files"]
 
-_HELD = {"number": "numbers", "text": "text", "flag": "true or false"}
+_TYPE_NAMES = {"number": "numbers", "text": "text", "flag": "true or false"}
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 _NUMBERS = (*_INTEGERS, "FLOAT", "DOUBLE", "DECIMAL")
 _TIMES = ("TIMESTAMP", "DATE")
@@ -40,7 +40,7 @@ def check_files(lake: Lake, home: Path, declared: Sequence[FeatureView], now: da
     """Refuse the first invalid file; files already in the lake are not read again.
 
     Raises:
-        WarehouseError: As `take_in`.
+        WarehouseError: As `ingest_file`.
     """
     for table in declared:
         path = _path(home, table)
@@ -49,7 +49,7 @@ def check_files(lake: Lake, home: Path, declared: Sequence[FeatureView], now: da
                 check_file(connection, path, table, now)
 
 
-def take_in(lake: Lake, home: Path, table: FeatureView, now: datetime) -> TimeSeriesIngested:
+def ingest_file(lake: Lake, home: Path, table: FeatureView, now: datetime) -> TimeSeriesIngested:
     """Make a time-series table equal to its file; a file equal to the last ingested one is not read again.
 
     Raises:
@@ -91,7 +91,7 @@ def check_file(connection: duckdb.DuckDBPyConnection, path: Path, table: Feature
     """Check every row of a file, and return the types of its columns.
 
     Raises:
-        WarehouseError: As `take_in`.
+        WarehouseError: As `ingest_file`.
     """
     refuse_bytes(path)
     try:
@@ -131,7 +131,7 @@ def _faults(table: FeatureView, kinds: dict[str, str]) -> Iterator[tuple[str, st
             yield name, f"it is {kind}, not text or a whole number", wrong_type(name), f'"{name}" IS NOT NULL'
         yield name, f"the {table.entity} has no key", f"{name}_missing", f'"{name}" IS NULL'
         yield name, f"the {table.entity} has no key", f"{name}_empty", f"{text} = ''"
-        yield name, "it is no id", f"{name}_malformed", f"NOT regexp_full_match({text}, {quote(ID)})"
+        yield name, "it is not a valid id", f"{name}_malformed", f"NOT regexp_full_match({text}, {quote(ID)})"
         yield name, "the id is too long", f"{name}_too_long", f"length({text}) > {MAX_ID_LENGTH}"
     if not kinds["event_time"].startswith(_TIMES):
         kind = kinds["event_time"]
@@ -140,11 +140,16 @@ def _faults(table: FeatureView, kinds: dict[str, str]) -> Iterator[tuple[str, st
     time, malformed = _time(kinds), "event_time_malformed"
     yield "event_time", "the row has no time", "event_time_missing", "event_time IS NULL"
     yield "event_time", "the time is infinite", malformed, "NOT isfinite(event_time)"
-    yield "event_time", "no calendar has the time", malformed, f"{time} NOT BETWEEN '{FIRST_TIME}' AND '{LAST_TIME}'"
+    yield (
+        "event_time",
+        "the time lies outside the years 1 to 9999",
+        malformed,
+        f"{time} NOT BETWEEN '{FIRST_TIME}' AND '{LAST_TIME}'",
+    )
     yield "event_time", "the time lies in the future", IN_FUTURE, f"{time} > $now"
     for column in table.columns:
         if not _fits(kinds[column.name], column.holds):
-            fault = f"it is {kinds[column.name]}, and {table.contract.table} holds {_HELD[column.holds]} in it"
+            fault = f"it is {kinds[column.name]} and must hold {_TYPE_NAMES[column.holds]}"
             kind = table.contract.sql_type(column.name)
             # The most telling row is the first that cannot be cast to the type; if all can, the first with a value.
             bad = f'"{column.name}" IS NOT NULL AND TRY_CAST("{column.name}"::VARCHAR AS {kind}) IS NULL'
@@ -188,8 +193,8 @@ def _refuse_repeated(
     if repeated:
         row, first, key, time = repeated
         raise WarehouseError(
-            f"{path}: columns {', '.join(table.key_columns)} and event_time, row {row}: key {key!r} and time {time} "
-            f"stand in row {first} already",
+            f"{path}: columns {', '.join(table.key_columns)} and event_time, row {row}: row {first} "
+            f"already has the key {key!r} and the time {time}",
             "keep one row for each key and time (rows are counted from 1), then run again; nothing was written",
         )
 

@@ -12,7 +12,7 @@ import duckdb
 
 Connection = duckdb.DuckDBPyConnection
 
-_KEPT = 6
+_MAX_IDLE = 6
 """Open databases in a process: for two homes a writer, a reader, and a reader of an earlier snapshot each."""
 
 
@@ -94,7 +94,7 @@ class Databases:
         with self._lock:
             alike = [each for each in self._idle if each[0].settings == attachment.settings]
             free = [each for each in alike if each[0].lake == _NONE]
-            if not alike or not (free or len(self._idle) >= _KEPT):
+            if not alike or not (free or len(self._idle) >= _MAX_IDLE):
                 return None
             previous, database = (free or alike)[0]
             self._idle.remove((previous, database))
@@ -108,8 +108,8 @@ class Databases:
     def _keep(self, attachment: Attachment, database: Connection) -> None:
         with self._lock:
             self._idle.append((attachment, database))
-            surplus = self._idle[:-_KEPT]
-            del self._idle[:-_KEPT]
+            surplus = self._idle[:-_MAX_IDLE]
+            del self._idle[:-_MAX_IDLE]
         for _, each in surplus:
             each.close()
 

@@ -10,7 +10,7 @@ from warehouse.contracts.contract import Contract
 from warehouse.contracts.rules import UNIQUE, row_schema, rules
 from warehouse.lake.lake import scalar
 
-SHOWN_KEYS = 5
+EXAMPLE_KEYS = 5
 """The number of rows named per violated rule."""
 
 
@@ -99,12 +99,12 @@ def _row_rule_violations(
         for rule, count in failure.counts().items():
             rows, keys = broken.get(rule, (0, pl.Series(dtype=pl.String)))
             invalid_keys = failure.details().filter(pl.col(rule) == "invalid")[contract.key].cast(pl.String)
-            broken[rule] = rows + count, pl.concat([keys, invalid_keys]).sort().head(SHOWN_KEYS)
+            broken[rule] = rows + count, pl.concat([keys, invalid_keys]).sort().head(EXAMPLE_KEYS)
     return [Broken(rule, rows, tuple(map(str, keys))) for rule, (rows, keys) in broken.items()]
 
 
 def _keys(connection: duckdb.DuckDBPyConnection, keys_sql: str) -> tuple[str, ...]:
-    return tuple(str(key) for (key,) in connection.execute(f"{keys_sql} ORDER BY ALL LIMIT {SHOWN_KEYS}").fetchall())
+    return tuple(str(key) for (key,) in connection.execute(f"{keys_sql} ORDER BY ALL LIMIT {EXAMPLE_KEYS}").fetchall())
 
 
 def _quoted(column: str) -> str:

@@ -1,6 +1,6 @@
 """Dependencies: the sources of each derived table, and which of its rows a changed source row affects.
 
-This is their only declaration. It determines the rows that a refresh compares, the source rows that a table's SQL file
+Dependencies are declared only here. They determine the rows that a refresh compares, the source rows that a table's SQL file
 reads, the assets' `deps`, and the build order of the tables.
 """
 

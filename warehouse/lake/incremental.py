@@ -20,7 +20,7 @@ from warehouse.lake.dependencies import DERIVATIONS, Derivation
 from warehouse.lake.lake import snapshot_id
 from warehouse.lake.reconcile import Plan
 from warehouse.lake.sql_tree import restrict, sql_digest, tables_read
-from warehouse.lake.watermarks import Progress, RunMarks, Watermark
+from warehouse.lake.watermarks import Progress, RunWatermarks, Watermark
 from warehouse.settings import WarehouseSettings
 
 MOST_DIRTY, FEW = 0.3, 1_000
@@ -82,7 +82,7 @@ def following(
     connection: duckdb.DuckDBPyConnection,
     derivation: Derivation,
     made_by: str,
-    marks: RunMarks | None = None,
+    run_watermarks: RunWatermarks | None = None,
     *,
     whole: bool = False,
 ) -> Iterator[Pending]:
@@ -92,35 +92,40 @@ def following(
         connection: To the lake, in the transaction that will write the rows, before its first write.
         derivation: The table.
         made_by: The digest that `made_by` returns.
-        marks: The watermarks of the run that owns the transaction; None: the table's watermark is written with its rows.
+        run_watermarks: The watermarks of the run that owns the transaction; None: the table's watermark is written with its rows.
         whole: Compare all rows, whatever the watermark says.
     """
     snapshot = snapshot_id(connection)
-    pending_rows = pending(connection, derivation, made_by, marks)
+    pending_rows = pending(connection, derivation, made_by, run_watermarks)
     if whole:
         pending_rows = Pending(None, is_behind=pending_rows.is_behind)
     yield pending_rows
-    mark = Watermark(snapshot, made_by)
-    if pending_rows.is_behind and marks is not None:
-        marks.move(derivation.table, mark)
+    watermark = Watermark(snapshot, made_by)
+    if pending_rows.is_behind and run_watermarks is not None:
+        run_watermarks.move(derivation.table, watermark)
     elif pending_rows.is_behind:
-        watermarks.write(connection, {derivation.table: mark})
+        watermarks.write(connection, {derivation.table: watermark})
 
 
 def pending(
-    connection: duckdb.DuckDBPyConnection, derivation: Derivation, made_by: str, marks: RunMarks | None = None
+    connection: duckdb.DuckDBPyConnection,
+    derivation: Derivation,
+    made_by: str,
+    run_watermarks: RunWatermarks | None = None,
 ) -> Pending:
     """Return the rows of a table that its sources may have changed since its watermark."""
-    progress = Progress.read(connection, marks)
-    mark = progress.marks.get(derivation.table)
-    if mark is None or mark.made_by != made_by:
+    progress = Progress.read(connection, run_watermarks)
+    watermark = progress.watermarks.get(derivation.table)
+    if watermark is None or watermark.made_by != made_by:
         return Pending(None)
-    changed = progress.changed(derivation.sources, mark.snapshot)
+    changed = progress.changed(derivation.sources, watermark.snapshot)
     if not changed:
-        return Pending(_NO_KEYS, mark.snapshot, is_behind=False)
-    if not change_feed.is_followed(connection, changed, mark.snapshot) or set(changed) & set(derivation.everywhere):
+        return Pending(_NO_KEYS, watermark.snapshot, is_behind=False)
+    if not change_feed.is_followed(connection, changed, watermark.snapshot) or set(changed) & set(
+        derivation.everywhere
+    ):
         return Pending(None)
-    return _dirty(connection, derivation, mark.snapshot, changed)
+    return _dirty(connection, derivation, watermark.snapshot, changed)
 
 
 def lagging(progress: Progress, derivations: Mapping[str, Derivation], settings: WarehouseSettings) -> list[str]:
@@ -139,10 +144,10 @@ def check_key(table: str, check: str) -> str:
 
 def checked_until(connection: duckdb.DuckDBPyConnection, progress: Progress, contract: Contract) -> int | None:
     """Return the snapshot up to which every row of a table satisfies its contract; None if unknown."""
-    mark = progress.marks.get(check_key(contract.table, CONTRACT))
-    if mark is None or mark.made_by != contract.version:
+    watermark = progress.watermarks.get(check_key(contract.table, CONTRACT))
+    if watermark is None or watermark.made_by != contract.version:
         return None
-    return mark.snapshot if change_feed.is_followed(connection, [contract.table], mark.snapshot) else None
+    return watermark.snapshot if change_feed.is_followed(connection, [contract.table], watermark.snapshot) else None
 
 
 def sources_of(key: str, derivations: Mapping[str, Derivation]) -> tuple[str, ...]:
@@ -157,7 +162,7 @@ def refresh(
     connection: duckdb.DuckDBPyConnection,
     table: str,
     settings: WarehouseSettings,
-    marks: RunMarks | None = None,
+    run_watermarks: RunWatermarks | None = None,
     *,
     whole: bool = False,
 ) -> tuple[Plan, int]:
@@ -170,7 +175,7 @@ def refresh(
     values = parameters(derivation, settings)
     change = Plan.empty()
     tables.ensure(connection, contract)
-    with following(connection, derivation, made_by(derivation, settings), marks, whole=whole) as pending_rows:
+    with following(connection, derivation, made_by(derivation, settings), run_watermarks, whole=whole) as pending_rows:
         if not pending_rows.is_nothing:
             source = restricted(connection, derivation, tables.sql(table), pending_rows)
             where = "true" if pending_rows.keys is None else f'"{derivation.target}" IN (FROM dirty_keys)'

@@ -24,7 +24,7 @@ from warehouse.sqlite_copy import sqlite_copy
 _EXTENSIONS = ("sqlite_scanner", "ducklake")
 _MAX_SNAPSHOT = 2**63 - 1
 _POLL_S = 0.05
-_TELL_AFTER_S = 1.0
+_LOG_AFTER_S = 1.0
 _NAME_CHARS = 60
 _LOG = logging.getLogger("stockroom")
 _BUSY_S = 60.0
@@ -56,7 +56,7 @@ class Lake:
             WarehouseError: The lake does not exist.
         """
         if not self.exists:
-            raise WarehouseError(f"no data in {self.root.parent}", "bring some in with: stockroom build --raw DIR")
+            raise WarehouseError(f"no data in {self.root.parent}", "ingest data with: stockroom build --raw DIR")
 
     @contextmanager
     def reading(self, snapshot: int | None = None, *, is_sealed: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -140,7 +140,7 @@ class Lake:
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield a connection to the lake in a transaction, from a database without other users.
 
-        A writable database is reused for reading unless it has to be sealed, since it has already loaded the lake's schema.
+        Unless the connection is sealed, a writable database is reused for reading, since it has already loaded the lake's schema.
         """
         catalog = self._readable_catalog() if read_only else self.catalog
         inode = catalog.stat().st_ino
@@ -235,7 +235,7 @@ def scalar(connection: duckdb.DuckDBPyConnection, sql: str, parameters: object =
     """Return the single integer in a query's result."""
     row = connection.execute(sql, parameters).fetchone()
     if row is None:
-        raise WarehouseError(f"the query answered with no row: {sql}")
+        raise WarehouseError(f"the query returned no row: {sql}")
     return int(row[0])
 
 
@@ -265,10 +265,10 @@ def exclusive_lock(path: Path, timeout_s: float) -> Iterator[None]:
                 waited = time.monotonic() - began
                 if waited > timeout_s:
                     raise WarehouseError(
-                        f"{path} is held by another process for more than {timeout_s:g} s: {_holder(file)}",
+                        f"{path} has been locked by another process for more than {timeout_s:g} s: {_holder(file)}",
                         "wait for its run to end",
                     ) from None
-                if waited > _TELL_AFTER_S and not was_logged:
+                if waited > _LOG_AFTER_S and not was_logged:
                     was_logged = True
                     _LOG.warning("waiting for %s, which holds %s; at most %s s", _holder(file), path, f"{timeout_s:g}")
                 time.sleep(_POLL_S)
@@ -291,7 +291,7 @@ def _own_name() -> str:
 
 
 def _no_snapshot(snapshot: int) -> WarehouseError:
-    return WarehouseError(f"the lake has no snapshot {snapshot}", "list those there are with: stockroom snapshots")
+    return WarehouseError(f"the lake has no snapshot {snapshot}", "list the snapshots with: stockroom snapshots")
 
 
 @functools.cache

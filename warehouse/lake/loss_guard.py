@@ -48,7 +48,7 @@ def refuse_empty(loss: Loss) -> None:
         had = f"none of the {loss.before:,} rows of {loss.table}" if loss.before else f"{loss.table} without a row"
         raise WarehouseError(
             f"{loss.cause} would leave {had}{_refusal_note(loss)}",
-            f"{_NEEDED[loss.table]}, so this is always refused; bring a file with rows that keep the rules",
+            f"{_NEEDED[loss.table]}, so this is always refused; give a file with valid rows",
         )
 
 
@@ -61,8 +61,8 @@ def refuse_loss(loss: Loss, max_share: float, allowed: bool = False) -> None:
     refuse_empty(loss)
     if loss.table in GUARDED and loss.gone > max_share * loss.before and not allowed:
         raise WarehouseError(
-            f"{loss.cause} would take {loss.gone:,} of the {loss.before:,} rows out of {loss.table}{_refusal_note(loss)}",
-            f"more than the share {max_share:g} (setting warehouse.max_loss_share) goes only with --allow-loss "
+            f"{loss.cause} would remove {loss.gone:,} of the {loss.before:,} rows of {loss.table}{_refusal_note(loss)}",
+            f"a run may remove at most the share {max_share:g} (setting warehouse.max_loss_share), or more with --allow-loss "
             "(in the UI: allow_loss: true)",
         )
 
@@ -83,8 +83,8 @@ def require_judged_products(
     if judged.join(products, on="key", how="semi").is_empty():
         one, other = judged.min().item(), products.select("key").min().item()
         raise WarehouseError(
-            f"{judgements_file} judges no product that is in {products_file}: it judges {one} and others, and there are "
-            f"{other} and others",
+            f"{judgements_file} judges no product of {products_file}: it judges {one} and others, and the products "
+            f"are {other} and others",
             "without a judged product nothing can be trained; give the two files the same product_locale and product_id",
         )
 
@@ -105,7 +105,7 @@ def require_judgements(connection: duckdb.DuckDBPyConnection) -> None:
     note = f"; rows refused: {rule_summary(dict(refused))}" if refused else ""
     raise WarehouseError(
         f"none of the {raw:,} rows of raw.judgements can be used{note}",
-        "without judgements nothing can be trained or measured; bring in judgements of products that are there",
+        "without judgements nothing can be trained or measured; ingest judgements of products in the catalog",
     )
 
 

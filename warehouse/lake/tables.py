@@ -17,7 +17,7 @@ HASHES = {"key": pl.String, INPUT_HASH: pl.String}
 """Schema of a frame that maps row keys to input hashes."""
 
 
-_KEPT = ("raw", "quarantine", "evaluation", "monitoring", "registry.snapshots", "registry.changes")
+_PERMANENT = ("raw", "quarantine", "evaluation", "monitoring", "registry.snapshots", "registry.changes")
 """Schemas and tables that are not derived: raw input, quarantine, measurements and history."""
 
 
@@ -26,8 +26,10 @@ _RENAMED = {
     "overruled": "superseded",
     "stale": "late",
     **{f"{name}_catalogue_rank": f"{name}_catalog_rank" for name in ("model", "encoder", "bm25", "random", "previous")},
+    "arrival": "sequence_number",
+    "after_arrival": "after_delta",
 }
-"""Present column names by their name in homes of format 2."""
+"""The present name of each renamed column, by its name in an earlier format."""
 
 
 REPLACED = ("training.queries",)
@@ -105,7 +107,7 @@ def _rename_columns(
 
 def is_derived(table: str) -> bool:
     """Tell whether a table can be rebuilt from other tables or local files; raw input and measurements cannot."""
-    return table.split(".")[0] not in _KEPT and table not in _KEPT
+    return table.split(".")[0] not in _PERMANENT and table not in _PERMANENT
 
 
 def _convert(connection: duckdb.DuckDBPyConnection, contract: Contract, types: Mapping[str, str]) -> None:
@@ -115,8 +117,8 @@ def _convert(connection: duckdb.DuckDBPyConnection, contract: Contract, types: M
         rows = scalar(connection, f"SELECT count(*) FROM {contract.table} WHERE {is_inconvertible}")
         if rows:
             raise WarehouseError(
-                f"{rows:,} values of {contract.table}.{column} in this home cannot become {kind}, as this version keeps them",
-                "go on with the version that made the home",
+                f"{rows:,} values of {contract.table}.{column} in this home cannot be converted to {kind}, their present type",
+                "use the version of Stockroom that made the home",
             )
     replaced = ", ".join(f'CAST("{column}" AS {kind}) AS "{column}"' for column, kind in types.items())
     connection.execute(f"CREATE OR REPLACE TEMP TABLE converted AS SELECT * REPLACE ({replaced}) FROM {contract.table}")
@@ -177,7 +179,7 @@ def write(
 
     `current` (key, input_hash) holds the table's rows, or at least those that may be stale.
     """
-    removed = take_out(connection, contract, change.stale, current)
+    removed = delete_rows(connection, contract, change.stale, current)
     row_count = update_count = 0
     columns = ", ".join(f'"{column}"' for column in (*contract.columns, INPUT_HASH))
     for batch in batches:
@@ -188,7 +190,7 @@ def write(
     return Written(row_count - update_count, update_count, removed.height - update_count)
 
 
-def take_out(
+def delete_rows(
     connection: duckdb.DuckDBPyConnection, contract: Contract, stale: pl.DataFrame, current: pl.DataFrame
 ) -> pl.DataFrame:
     """Delete the rows with the keys in `stale` (key), and return the rows of `current` (key, input_hash) that were deleted."""
@@ -253,7 +255,7 @@ def _reconcile(
         connection.execute(f"CREATE OR REPLACE TEMP TABLE desired AS {answer}", bound)
         desired = connection.sql(f'SELECT "{contract.key}" AS key, {INPUT_HASH} FROM desired').pl()
         change = plan(desired, current)
-        take_out(connection, contract, change.stale, current)
+        delete_rows(connection, contract, change.stale, current)
         if change.upsert.height == desired.height:  # in the order of the source, which a semi join would lose
             connection.execute(f"INSERT INTO {contract.table} BY NAME SELECT * FROM desired")
         elif change.upsert.height:

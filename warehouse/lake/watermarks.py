@@ -23,7 +23,7 @@ class Watermark(NamedTuple):
     made_by: str
 
 
-class RunMarks:
+class RunWatermarks:
     """Cache the watermarks of one run: read once, and written in one commit when the run ends.
 
     A watermark moves once its rows are committed. A killed run loses the move, which only costs another comparison of those
@@ -32,20 +32,20 @@ class RunMarks:
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
-        self.known: dict[str, Watermark] = {}
+        self.by_key: dict[str, Watermark] = {}
         self._in_transaction: dict[str, Watermark] = {}
         self._waiting: dict[str, Watermark] = {}
-        self._seen: tuple[int, Mapping[str, int]] = (-1, {})
+        self._last_changes: tuple[int, Mapping[str, int]] = (-1, {})
         if lake.exists:
             with lake.reading() as connection:
-                self.known = read(connection)
+                self.by_key = read(connection)
 
     def progress(self, connection: duckdb.DuckDBPyConnection) -> "Progress":
         """Return the progress as a connection sees it; the last changes are read once per snapshot."""
         snapshot = snapshot_id(connection)
-        if snapshot != self._seen[0]:
-            self._seen = snapshot, change_feed.last_changes(connection)
-        return Progress(self.known, self._seen[1])
+        if snapshot != self._last_changes[0]:
+            self._last_changes = snapshot, change_feed.last_changes(connection)
+        return Progress(self.by_key, self._last_changes[1])
 
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -55,14 +55,14 @@ class RunMarks:
             yield connection
         self.settle(self._in_transaction)
 
-    def move(self, key: str, mark: Watermark) -> None:
+    def move(self, key: str, watermark: Watermark) -> None:
         """Move a watermark together with the rows written in the transaction of `writing`."""
-        self._in_transaction[key] = mark
+        self._in_transaction[key] = watermark
 
-    def settle(self, marks: Mapping[str, Watermark]) -> None:
+    def settle(self, watermarks: Mapping[str, Watermark]) -> None:
         """Move the watermarks of rows that are committed, or of checks."""
-        self.known |= marks
-        self._waiting |= marks
+        self.by_key |= watermarks
+        self._waiting |= watermarks
 
     def write(self) -> None:
         """Write the moved watermarks to the lake."""
@@ -75,13 +75,17 @@ class RunMarks:
 class Progress(NamedTuple):
     """Hold the watermarks by key, and the last snapshot that changed each table, as a connection sees them."""
 
-    marks: Mapping[str, Watermark]
+    watermarks: Mapping[str, Watermark]
     last_changes: Mapping[str, int]
 
     @classmethod
-    def read(cls, connection: duckdb.DuckDBPyConnection, marks: RunMarks | None = None) -> "Progress":
-        """Return the present progress; `marks` are the cached watermarks of a run, if any."""
-        return marks.progress(connection) if marks else cls(read(connection), change_feed.last_changes(connection))
+    def read(cls, connection: duckdb.DuckDBPyConnection, run_watermarks: RunWatermarks | None = None) -> "Progress":
+        """Return the present progress; `run_watermarks` are the cached watermarks of a run, if any."""
+        return (
+            run_watermarks.progress(connection)
+            if run_watermarks
+            else cls(read(connection), change_feed.last_changes(connection))
+        )
 
     def changed(self, sources: Iterable[str], since: int) -> list[str]:
         """Return the sources that changed after a snapshot."""
@@ -89,8 +93,8 @@ class Progress(NamedTuple):
 
     def is_current(self, key: str, sources: Iterable[str], made_by: str) -> bool:
         """Tell whether the table or check of a key has followed its sources to their last change, with this code."""
-        mark = self.marks.get(key)
-        return mark is not None and mark.made_by == made_by and not self.changed(sources, mark.snapshot)
+        watermark = self.watermarks.get(key)
+        return watermark is not None and watermark.made_by == made_by and not self.changed(sources, watermark.snapshot)
 
 
 def read(connection: duckdb.DuckDBPyConnection) -> dict[str, Watermark]:
@@ -101,23 +105,26 @@ def read(connection: duckdb.DuckDBPyConnection) -> dict[str, Watermark]:
     return {key: Watermark(int(snapshot), made_by) for key, snapshot, made_by in rows}
 
 
-def write(connection: duckdb.DuckDBPyConnection, marks: Mapping[str, Watermark]) -> None:
+def write(connection: duckdb.DuckDBPyConnection, watermarks: Mapping[str, Watermark]) -> None:
     """Upsert watermarks by key."""
-    if not marks:
+    if not watermarks:
         return
     tables.ensure(connection, WATERMARKS)
-    connection.register("new_marks", pl.DataFrame([(key, *mark) for key, mark in marks.items()], _SCHEMA, orient="row"))
+    connection.register(
+        "new_watermarks",
+        pl.DataFrame([(key, *watermark) for key, watermark in watermarks.items()], _SCHEMA, orient="row"),
+    )
     updated_count = scalar(
         connection,
-        f"UPDATE {WATERMARKS.table} AS marks SET snapshot = new_marks.snapshot, made_by = new_marks.made_by, "
-        f"{INPUT_HASH} = new_marks.made_by FROM new_marks WHERE marks.key = new_marks.key",
+        f"UPDATE {WATERMARKS.table} AS stored SET snapshot = new_watermarks.snapshot, made_by = new_watermarks.made_by, "
+        f"{INPUT_HASH} = new_watermarks.made_by FROM new_watermarks WHERE stored.key = new_watermarks.key",
     )
-    if updated_count < len(marks):
+    if updated_count < len(watermarks):
         connection.execute(
-            f"INSERT INTO {WATERMARKS.table} BY NAME SELECT *, made_by AS {INPUT_HASH} FROM new_marks "
+            f"INSERT INTO {WATERMARKS.table} BY NAME SELECT *, made_by AS {INPUT_HASH} FROM new_watermarks "
             f"WHERE key NOT IN (SELECT key FROM {WATERMARKS.table})"
         )
-    connection.unregister("new_marks")
+    connection.unregister("new_watermarks")
 
 
 def lift(
@@ -138,10 +145,10 @@ def lift(
         if snapshot not in expired
     ]
     progress, lifted = Progress.read(connection), {}
-    for key, mark in progress.marks.items():
+    for key, watermark in progress.watermarks.items():
         followed = tuple(sources(key))
-        if mark.snapshot in expired and followed and progress.is_current(key, followed, mark.made_by):
-            higher = min((each for each in remaining if each >= mark.snapshot), default=None)
+        if watermark.snapshot in expired and followed and progress.is_current(key, followed, watermark.made_by):
+            higher = min((each for each in remaining if each >= watermark.snapshot), default=None)
             if higher is not None:
-                lifted[key] = mark._replace(snapshot=higher)
+                lifted[key] = watermark._replace(snapshot=higher)
     write(connection, lifted)

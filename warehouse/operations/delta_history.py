@@ -21,7 +21,7 @@ def delta_history(home: Home) -> list[dict[str, Any]]:
         if not tables.exists(connection, DELTAS.table):
             return []
         rows = connection.sql(
-            f"SELECT * EXCLUDE (key, checked_at, {INPUT_HASH}) FROM {DELTAS.table} ORDER BY arrival"
+            f"SELECT * EXCLUDE (key, checked_at, {INPUT_HASH}) FROM {DELTAS.table} ORDER BY sequence_number"
         ).pl()
     ended = [point.snapshot for point in checkpoints.points(home.lake)]
     published = [each for each in home.releases.all() if each.kind != "rollback"]

@@ -42,21 +42,21 @@ class TableHealth:
 
 @dataclass(frozen=True)
 class Recall:
-    """Count the products that the index found, of the `relevant` ones from exact search."""
+    """Count the `relevant` products, which exact search finds, and the `hits` among them, which the index finds."""
 
-    found: int
+    hits: int
     relevant: int
 
     @property
     def share(self) -> float | None:
         """Return the recall, 0 to 1; None if nothing is relevant."""
-        return self.found / self.relevant if self.relevant else None
+        return self.hits / self.relevant if self.relevant else None
 
     def is_surely_below(self, least: float) -> bool:
         """Tell whether the upper end of the recall's Wilson interval (0.1 % error) lies below `least`."""
         if not self.relevant:
             return False
-        share, count, z = self.found / self.relevant, self.relevant, _SURE
+        share, count, z = self.hits / self.relevant, self.relevant, _SURE
         spread = z * sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
         return (share + z**2 / (2 * count) + spread) / (1 + z**2 / count) < least
 
@@ -74,7 +74,7 @@ def table_health(home: Home, name: str, sampled: list[str]) -> TableHealth:
         deleted_keys: list[str] = []
         if tables.exists(connection, EVENTS.table):
             tombstones = f'SELECT row_key AS key FROM {EVENTS.table} WHERE "table" = ? AND op = ?'
-            tombstones += " ORDER BY arrival DESC, key LIMIT ?"
+            tombstones += " ORDER BY sequence_number DESC, key LIMIT ?"
             rows = connection.execute(
                 f"FROM ({tombstones}) ANTI JOIN features.products USING (key)", ["raw.products", "delete", _DELETES]
             )

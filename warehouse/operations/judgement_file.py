@@ -10,7 +10,7 @@ import polars as pl
 
 from warehouse.contracts.contract import split_rows
 from warehouse.errors import WarehouseError
-from warehouse.ingest.input_rules import arrival_rules
+from warehouse.ingest.input_rules import ingest_rules
 from warehouse.ingest.sources import SOURCE_SPECS, check, unreadable
 from warehouse.lake.lake import connect
 from warehouse.paths import plain_path
@@ -52,7 +52,7 @@ def read_examples(path: Path, catalog: pl.Series, now: datetime | None = None) -
         except duckdb.Error as error:
             raise unreadable(path, error) from error
     good, violations = split_rows(
-        source_spec.contract, rows, arrival_rules(source_spec.columns, now or datetime.now(UTC))
+        source_spec.contract, rows, ingest_rules(source_spec.columns, now or datetime.now(UTC))
     )
     first = good.unique("key", keep="first", maintain_order=True)
     cleaned = clean_queries(first.lazy()).collect().rename({"product_locale": "locale", "esci_label": "label"})

@@ -1,4 +1,4 @@
-"""What is published, as SQL tables: the live release's vectors and the releases themselves, read from Lance when asked for."""
+"""SQL tables of what is published: the releases, and the vectors of the live one, read from Lance on demand."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,7 +17,8 @@ from warehouse.vectors.product_vectors import COLUMNS
 def published_tables(home: Home, point: Point | None = None) -> dict[str, OutsideTable]:
     """Return `vectors.products` and `vectors.releases` for SQL queries, as of a checkpoint or the present ones.
 
-    Without a release only the latter exists. As of a checkpoint before the first release, reading the former raises an error.
+    Without any release only `vectors.releases` exists. As of a checkpoint before the first release, reading
+    `vectors.products` raises an error.
     """
     releases = releases_at(home, point)
     tables = {
@@ -72,7 +73,7 @@ def _no_vectors(home: Home, point: Point) -> OutsideTable:
             f"no release was live as of snapshot {point}",
             f"release {first.release} of {utc(first.published_at)} was the first, made from snapshot {first.snapshot}"
             if first
-            else "make one with: stockroom build",
+            else "publish one with: stockroom build",
         )
 
     return OutsideTable(

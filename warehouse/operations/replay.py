@@ -1,4 +1,4 @@
-"""The replay: rebuild the raw tables from the ingested files, in the order of their arrival."""
+"""The replay: rebuild the raw tables from the archived input files, in the order in which they were ingested."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from warehouse.home import Home
 from warehouse.ingest.delta_files import DeltaFile, check_deltas
 from warehouse.ingest.deltas import apply_deltas, ensure
 from warehouse.ingest.full_snapshot import ingest
-from warehouse.ingest.sources import SOURCE_SPECS, InputFile, arrivals
+from warehouse.ingest.sources import SOURCE_SPECS, InputFile, input_files
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake
 
@@ -28,15 +28,16 @@ FILES, DELTAS = CONTRACTS["raw.files"], CONTRACTS["raw.deltas"]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Name the last full file of a raw table, the deltas that it superseded, and its watermark `as_of`.
+    """Describe the last full file of a raw table.
 
-    `after_arrival` is the last delta before it; None if the lake did not record that at the time.
+    `as_of` is its watermark. `after_delta` is the sequence number of the last delta ingested before it, which it supersedes;
+    None if an earlier version did not record it.
     """
 
     table: str
     name: str
     sha256: str
-    after_arrival: int | None
+    after_delta: int | None
     as_of: datetime | None
     checked_at: datetime | None
 
@@ -45,7 +46,7 @@ class Snapshot:
 class Delta:
     """Name a delta file in the journal; `superseded` means that a later full file replaced its effects."""
 
-    arrival: int
+    sequence_number: int
     name: str
     sha256: str
     table: str
@@ -55,8 +56,8 @@ class Delta:
 
 
 @dataclass(frozen=True)
-class Past:
-    """Hold the ingested files in order of arrival: the last full file of each table, and every delta."""
+class IngestHistory:
+    """List the ingested files: the last full file of each table, and every delta in the order of ingestion."""
 
     snapshots: tuple[Snapshot, ...]
     deltas: tuple[Delta, ...]
@@ -67,44 +68,44 @@ class Past:
         return {file.sha256 for file in self.snapshots} | {file.sha256 for file in self.deltas if not file.superseded}
 
 
-def past(lake: Lake) -> Past:
+def ingest_history(lake: Lake) -> IngestHistory:
     """Return the lake's record of the ingested files; a delta counts as superseded only if the record says so."""
     if not lake.exists:
-        return Past((), ())
+        return IngestHistory((), ())
     source_specs = {source_spec.table for source_spec in SOURCE_SPECS}
     with lake.reading() as connection:
         files = connection.sql(f"FROM {FILES.table}").pl() if tables.exists(connection, FILES.table) else pl.DataFrame()
         has_deltas = tables.exists(connection, DELTAS.table)
-        rows = connection.sql(f"FROM {DELTAS.table} ORDER BY arrival").pl() if has_deltas else pl.DataFrame()
+        rows = connection.sql(f"FROM {DELTAS.table} ORDER BY sequence_number").pl() if has_deltas else pl.DataFrame()
     snapshots = tuple(
         Snapshot(
             row["key"],
             row["name"],
             row["sha256"],
-            row.get("after_arrival"),
+            row.get("after_delta"),
             row.get("as_of"),
             row.get("checked_at"),
         )
         for row in files.iter_rows(named=True)
         if row["key"] in source_specs
     )
-    starts = {each.table: each.after_arrival or 0 for each in snapshots}
+    starts = {each.table: each.after_delta or 0 for each in snapshots}
     deltas = (
         Delta(
-            arrival=row["arrival"],
+            sequence_number=row["sequence_number"],
             name=row["name"],
             sha256=row["sha256"],
             table=row["table"],
             snapshot=row["snapshot"],
-            superseded=row["arrival"] <= starts.get(row["table"], 0),
+            superseded=row["sequence_number"] <= starts.get(row["table"], 0),
             checked_at=row.get("checked_at"),
         )
         for row in rows.iter_rows(named=True)
     )
-    return Past(snapshots, tuple(deltas))
+    return IngestHistory(snapshots, tuple(deltas))
 
 
-def keep(home: Home, files: Sequence[InputFile | DeltaFile]) -> None:
+def archive_files(home: Home, files: Sequence[InputFile | DeltaFile]) -> None:
     """Archive copies of the files to be ingested, before a commit names them.
 
     Raises:
@@ -112,30 +113,30 @@ def keep(home: Home, files: Sequence[InputFile | DeltaFile]) -> None:
     """
     if home.settings.keep_files:
         for file in files:
-            home.arrived.keep(file.path, file.sha256)
+            home.archive.add(file.path, file.sha256)
 
 
 @contextmanager
-def keeping(home: Home, files: Sequence[InputFile | DeltaFile]) -> Iterator[None]:
+def archiving(home: Home, files: Sequence[InputFile | DeltaFile]) -> Iterator[None]:
     """Archive copies of the files that the block ingests; remove the copies if the files are refused.
 
     Raises:
-        WarehouseError: As `keep`.
+        WarehouseError: As `archive_files`.
     """
-    keep(home, files)
+    archive_files(home, files)
     try:
         yield
     except WarehouseError:
-        forget_superseded(home)
+        prune_archive(home)
         raise
 
 
-def forget_superseded(home: Home) -> int:
+def prune_archive(home: Home) -> int:
     """Remove the copies that no replay needs any more, and return their number."""
-    return home.arrived.prune(past(home.lake).needed if home.settings.keep_files else set())
+    return home.archive.prune(ingest_history(home.lake).needed if home.settings.keep_files else set())
 
 
-def replay(home: Home, into: Home) -> Past:
+def replay(home: Home, into: Home) -> IngestHistory:
     """Rebuild the raw tables from the home's files in the empty lake of `into`, and return the record of those files.
 
     The replay starts from the last full file of each table. Of everything before it only the file's watermark counts. The
@@ -145,28 +146,28 @@ def replay(home: Home, into: Home) -> Past:
         WarehouseError: A file has no copy or a damaged one, or a table's file is older than the record of the deltas before
             it; nothing was written to the home.
     """
-    history, folder = past(home.lake), into.lake.root.parent / "arrived"
+    history, folder = ingest_history(home.lake), into.lake.root.parent / "files"
     for file in history.snapshots:
-        if file.after_arrival is None and any(delta.table == file.table for delta in history.deltas):
+        if file.after_delta is None and any(delta.table == file.table for delta in history.deltas):
             raise WarehouseError(
-                f"{file.table} was filled before the lake noted which deltas had come in by then",
-                "bring another full snapshot in: stockroom build --raw DIR",
+                f"{file.table} was ingested by an earlier version, which did not record the deltas before it",
+                "ingest a full snapshot again: stockroom build --raw DIR",
             )
     for file in history.snapshots:
-        home.arrived.restore(file.sha256, folder / "raw" / file.name)
+        home.archive.restore(file.sha256, folder / "raw" / file.name)
     times = {file.table: file.checked_at for file in history.snapshots}
-    files = [_with_check_time(file, times.get(file.source_spec.table)) for file in arrivals(folder / "raw")]
+    files = [_with_check_time(file, times.get(file.source_spec.table)) for file in input_files(folder / "raw")]
     ingest(into.lake, folder / "raw", files, is_replay=True)
     with into.lake.writing() as connection:
         ensure(connection)
         for file in history.snapshots:
             connection.execute(
-                f"UPDATE {FILES.table} SET as_of = ?, after_arrival = ?, checked_at = ? WHERE key = ?",
-                [file.as_of, file.after_arrival or 0, file.checked_at, file.table],
+                f"UPDATE {FILES.table} SET as_of = ?, after_delta = ?, checked_at = ? WHERE key = ?",
+                [file.as_of, file.after_delta or 0, file.checked_at, file.table],
             )
     for superseded, deltas in groupby(history.deltas, key=lambda delta: delta.superseded):
         if superseded:
-            _copy_journal(home.lake, into.lake, [delta.arrival for delta in deltas])
+            _copy_journal(home.lake, into.lake, [delta.sequence_number for delta in deltas])
         else:
             _bring_in(home, into.lake, folder, list(deltas))
     return history
@@ -174,16 +175,16 @@ def replay(home: Home, into: Home) -> Past:
 
 def _bring_in(home: Home, lake: Lake, folder: Path, deltas: list[Delta]) -> None:
     """Ingest deltas under their own names, and record the home's snapshots that first ingested them."""
-    paths = [folder / str(delta.arrival) / delta.name for delta in deltas]
+    paths = [folder / str(delta.sequence_number) / delta.name for delta in deltas]
     for delta, path in zip(deltas, paths, strict=True):
-        home.arrived.restore(delta.sha256, path)
+        home.archive.restore(delta.sha256, path)
     files = zip(check_deltas(paths), deltas, strict=True)
     apply_deltas(lake, [_with_check_time(file, delta.checked_at) for file, delta in files], is_replay=True)
     with lake.writing() as connection:
         for delta in deltas:
             connection.execute(
-                f"UPDATE {DELTAS.table} SET snapshot = ?, checked_at = ? WHERE arrival = ?",
-                [delta.snapshot, delta.checked_at, delta.arrival],
+                f"UPDATE {DELTAS.table} SET snapshot = ?, checked_at = ? WHERE sequence_number = ?",
+                [delta.snapshot, delta.checked_at, delta.sequence_number],
             )
 
 
@@ -192,13 +193,13 @@ def _with_check_time(file: File, checked_at: datetime | None) -> File:
     return replace(file, checked_at=checked_at or file.checked_at)
 
 
-def _copy_journal(lake: Lake, into: Lake, arrivals: list[int]) -> None:
+def _copy_journal(lake: Lake, into: Lake, numbers: list[int]) -> None:
     """Copy the journal rows of superseded deltas."""
     with lake.reading() as connection:
         columns_present = tables.columns(connection, DELTAS.table)  # a lake of an earlier version lacks some
         columns = ", ".join(f'"{name}"' for name in (*DELTAS.columns, INPUT_HASH) if name in columns_present)
         journal_rows: Any = connection.execute(
-            f"SELECT {columns} FROM {DELTAS.table} WHERE arrival IN (SELECT unnest(?))", [arrivals]
+            f"SELECT {columns} FROM {DELTAS.table} WHERE sequence_number IN (SELECT unnest(?))", [numbers]
         ).pl()
     with into.writing() as connection:
         connection.register("journal_rows", journal_rows)

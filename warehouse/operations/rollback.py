@@ -18,7 +18,7 @@ from warehouse.history import checkpoints
 from warehouse.home import Home
 from warehouse.serving.release_log import Publication, Release
 
-_SEEN = ("staging", "splits", "fitted", "features", "training", "timeseries")
+_SERVED_SCHEMAS = ("staging", "splits", "fitted", "features", "training", "timeseries")
 """The schemas that searches, lookups and models are derived from."""
 
 
@@ -35,25 +35,24 @@ def target(releases: Sequence[Release], to: int | None = None) -> Release:
         WarehouseError: There is no such release, none before the live one, or the target is live already.
     """
     if not releases:
-        raise WarehouseError("there is no release", "make one with: stockroom build --raw DIR")
+        raise WarehouseError("there is no release", "publish one with: stockroom build --raw DIR")
     live = origin(releases, releases[-1])
     if to is None:
         earlier = [each for each in releases if each.release < live.release and each.shows != live.shows]
         if not earlier:
             raise WarehouseError(
                 f"nothing was live before release {live.release}",
-                "name a release to go to: stockroom rollback N; list them with: stockroom releases",
+                "give the number of a release: stockroom rollback N; list them with: stockroom releases",
             )
         return origin(releases, earlier[-1])
     matches = [each for each in releases if each.release == to]
     if not matches:
         raise WarehouseError(
-            f"there is no release {to}", f"there are 1 to {releases[-1].release}; list them with: stockroom releases"
+            f"there is no release {to}",
+            f"the releases are 1 to {releases[-1].release}; list them with: stockroom releases",
         )
     if matches[0].serves_as(live):
-        raise WarehouseError(
-            f"searches answer with release {to} already", "name another; list them with: stockroom releases"
-        )
+        raise WarehouseError(f"searches use release {to} already", "name another; list them with: stockroom releases")
     return origin(releases, matches[0])
 
 
@@ -76,7 +75,7 @@ def demoted_by(releases: Sequence[Release], model_id: str) -> Release | None:
     return releases[last + 1]
 
 
-def held(home: Home, model_id: str) -> str | None:
+def hold_reason(home: Home, model_id: str) -> str | None:
     """Return the reason why a rollback blocks the publication of a model on the present lake; None if none does.
 
     A rollback that kept the model blocks every model while the lake is unchanged. One that changed the model blocks only
@@ -90,11 +89,11 @@ def held(home: Home, model_id: str) -> str | None:
         return None
     points = [point.snapshot for point in checkpoints.points(home.lake) if point.ended_at <= live.published_at]
     changed_tables = checkpoints.changed_tables(home.lake, points[-1] if points else 0)
-    if any(table.split(".")[0] in _SEEN or table == "registry.feature_views" for table in changed_tables):
+    if any(table.split(".")[0] in _SERVED_SCHEMAS or table == "registry.feature_views" for table in changed_tables):
         return None
     return (
-        f"release {live.release} stays: it went back from release {previous.release} ({live.note}), and catalog, judgements "
-        "and time-series features are as they were then; stockroom build --force or stockroom rollback N ends it"
+        f"release {live.release} stays live: it is a rollback from release {previous.release} ({live.note}), and catalog, "
+        "judgements and time-series features have not changed since; end it with stockroom build --force or stockroom rollback N"
     )
 
 

@@ -1,4 +1,4 @@
-"""ESCI-shaped data to try everything on: invented, deterministic, and labelled by what the products are."""
+"""Synthetic data in the form of ESCI: deterministic, with labels derived from the attributes of the products."""
 
 from warehouse.sample.writer import SampleSummary, write_sample
 

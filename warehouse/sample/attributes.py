@@ -1,8 +1,7 @@
-"""What products differ in: attributes, their values, and how each value is written in three languages.
+"""The attributes of products: their values, and the written forms of each value in three languages.
 
-One line a value: `us forms | es forms | jp forms`. Forms are parted by commas. The first form is what shoppers mostly
-type, the later ones are what sellers like to print: a search has synonyms and abbreviations to see through, the same
-all over the catalog.
+Each line is a value: `us forms | es forms | jp forms`, with commas between the forms. Shoppers mostly use the first form, and
+sellers also use the others, so that a search has to match synonyms and abbreviations.
 """
 
 from functools import cache
@@ -10,7 +9,7 @@ from functools import cache
 LOCALES = ("us", "es", "jp")
 
 _VALUES = {
-    "colour": """
+    "color": """
         black, jet black, onyx, BLK | negro, azabache, ónix | ブラック, 黒, オニキス
         white, ivory, snow, WHT | blanco, marfil, nieve | ホワイト, 白, アイボリー
         red, crimson, scarlet, ruby | rojo, carmesí, rubí | レッド, 赤, ルビー
@@ -163,7 +162,7 @@ _VALUES = {
 
 @cache
 def forms(attribute: str, locale: str) -> tuple[tuple[str, ...], ...]:
-    """Give the written forms of each value of an attribute, by value code, in one locale."""
+    """Return the written forms of each value of an attribute in one locale, by value code."""
     at = LOCALES.index(locale)
     lines = (line.split("|")[at] for line in _VALUES[attribute].strip().splitlines())
     return tuple(tuple(form.strip() for form in line.split(",")) for line in lines)
@@ -171,5 +170,5 @@ def forms(attribute: str, locale: str) -> tuple[tuple[str, ...], ...]:
 
 @cache
 def value_count(attribute: str) -> int:
-    """Count the values an attribute can take."""
+    """Return the number of values of an attribute."""
     return len(forms(attribute, LOCALES[0]))

@@ -1,4 +1,4 @@
-"""Invented brand names: a number and a seed give a name, so that no list of names is kept."""
+"""Invented brand names, computed from a number and a seed."""
 
 from functools import lru_cache
 
@@ -31,7 +31,7 @@ def _shift(brand_seed: int) -> int:
 
 @lru_cache(maxsize=65_536)
 def brand_name(brand: int, brand_seed: int) -> str:
-    """Name a brand; distinct for brands below `NAMES` under one seed, a number is added beyond."""
+    """Return the name of a brand. Brands below `NAMES` have distinct names; the others have a number appended."""
     at = (brand * _STRIDE + _shift(brand_seed)) % NAMES
     first, rest = divmod(at, len(_MIDDLE) * len(_LAST))
     middle, last = divmod(rest, len(_LAST))

@@ -1,7 +1,7 @@
-"""The truth of the catalog: what each product is, as small integer codes.
+"""The catalog as integer codes: the type, brand and attributes of each product.
 
-Codes are drawn chunk by chunk, each from its own seed, and are all that is held in memory for the whole catalog (36
-bytes a product). Text is made from them later, a chunk at a time.
+The codes are drawn in chunks, each with its own seed. Only the codes of the whole catalog are in memory, 36 bytes per
+product. The texts are made from the codes later, one chunk at a time.
 """
 
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ _PRODUCTS_PER_BRAND = 60
 _TYPES_PER_BRAND = 5
 _LOCALE_SHARES = (0.70, 0.15, 0.15)
 _SHARED_SHARE = 0.4
-"""Part of the es and jp products that carry the key of a us product: the same item sold in two places."""
+"""Share of the es and jp products with the id of a us product: the same item, sold in two locales."""
 _UNBRANDED_SHARE = 0.005
 _UNIVERSAL_SHARE = 0.3
-"""Part of the accessories that state no maker they fit."""
+"""Share of the accessories that fit every maker."""
 _ITEM_STEP = 1_000_003  # a prime: item number -> id is one to one and looks unsorted
 
 Codes = npt.NDArray[np.int32]
@@ -29,10 +29,11 @@ Codes = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Catalog:
-    """Hold one code a product in each array; -1 means "has none".
+    """Hold arrays with one code per product; -1 means that the product has none.
 
-    A search can name `maker` (the brand, or for an accessory the brand it fits), `colour`, `first` and `second` (the
-    type's own two attributes). `item` is what locales share: it makes the product id.
+    `maker` is the brand, or for an accessory the brand that it fits. `first` and `second` are the values of the type's two
+    attributes. Queries may name `maker`, `color`, `first` and `second`. `item` determines the product id, which several
+    locales may share.
     """
 
     item: Codes
@@ -40,32 +41,32 @@ class Catalog:
     type: Codes
     brand: Codes
     maker: Codes
-    colour: Codes
+    color: Codes
     first: Codes
     second: Codes
     family: Codes
 
     def __len__(self) -> int:
-        """Count the products."""
+        """Return the number of products."""
         return len(self.item)
 
     def rows(self, start: int, stop: int) -> "Catalog":
-        """Cut out products `start` to `stop`."""
+        """Return the products from `start` to before `stop`."""
         return Catalog(*(getattr(self, field.name)[start:stop] for field in fields(self)))
 
 
 def product_id(item: int) -> str:
-    """Write an item's number as a ten-character id in the manner of the upstream files."""
+    """Return the product id of an item: ten characters, as in ESCI."""
     return "B0" + np.base_repr(item * _ITEM_STEP % 36**8, 36).rjust(8, "0")
 
 
 def brand_count(products: int) -> int:
-    """Say how many brands a catalog has: they grow with it, so that a brand's range stays the same size."""
+    """Return the number of brands: proportional to the products, so that a brand always has about as many products."""
     return max(24, products // _PRODUCTS_PER_BRAND)
 
 
 def chunks(products: int) -> Iterator[tuple[int, int, int]]:
-    """Number the chunks and give their first and last-but-one row."""
+    """Yield the number of each chunk, its first row, and the row after its last."""
     for number, start in enumerate(range(0, products, CHUNK_ROWS)):
         yield number, start, min(start + CHUNK_ROWS, products)
 
@@ -78,7 +79,7 @@ def draw_catalog(products: int, seed: int) -> Catalog:
 
 
 def _draw_chunk(size: int, start: int, brands: int, seed: list[int]) -> Catalog:
-    """Draw families first (type, brand and one attribute in common), then their members, then who is sold where."""
+    """Draw families (products with the same type, brand and one attribute), then their members, then the locales."""
     rng = np.random.default_rng(seed)
     types = product_types()
     family = np.repeat(np.arange(size), rng.integers(1, 6, size))[:size]
@@ -86,7 +87,7 @@ def _draw_chunk(size: int, start: int, brands: int, seed: list[int]) -> Catalog:
     window = max(8, brands * _TYPES_PER_BRAND // len(types))
 
     def brand_of(type_codes: npt.NDArray[np.int64], draws: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-        # A type is sold by a run of neighbouring brands, so a brand sells a handful of types; the first of a run most.
+        # A type is sold by a range of consecutive brands, mostly by the first ones, so that a brand sells a handful of types.
         return (type_codes * brands // len(types) + (draws**1.5 * window).astype(np.int64)) % brands
 
     brand = brand_of(type_, rng.random(size)[family])
@@ -94,8 +95,8 @@ def _draw_chunk(size: int, start: int, brands: int, seed: list[int]) -> Catalog:
     universal = rng.random(size)[family] < _UNIVERSAL_SHARE
     fits = np.where(universal, -1, brand_of(np.maximum(main, 0), rng.random(size)[family]))
     brand = np.where((rng.random(size) < _UNBRANDED_SHARE) & (main < 0), -1, brand)
-    coloured = np.array([t.coloured for t in types])[type_]
-    colour = np.where(coloured, (rng.random(size) ** 1.5 * value_count("colour")).astype(np.int64), -1)
+    colored = np.array([t.colored for t in types])[type_]
+    color = np.where(colored, (rng.random(size) ** 1.5 * value_count("color")).astype(np.int64), -1)
     counts = np.array([[value_count(name) for name in t.attributes] for t in types])[type_]  # (size, 2)
     first = (rng.random(size) * counts[:, 0]).astype(np.int64)
     second = (rng.random(size)[family] * counts[:, 1]).astype(np.int64)
@@ -109,6 +110,6 @@ def _draw_chunk(size: int, start: int, brands: int, seed: list[int]) -> Catalog:
         source[abroad[:sharing]] = rng.choice(at_home, size=sharing, replace=False)
 
     maker = np.where(main < 0, brand, fits)
-    facts = [column[source] for column in (type_, brand, maker, colour, first, second)]
+    facts = [column[source] for column in (type_, brand, maker, color, first, second)]
     columns = [source + start, locale, *facts, family[source] + start]
     return Catalog(*[column.astype(np.int32) for column in columns])

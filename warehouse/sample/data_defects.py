@@ -1,8 +1,7 @@
-"""What is wrong with data in life, planted on purpose and counted.
+"""Data defects as in real catalogs, added on purpose and counted.
 
-Each kind spoils a fixed share of a batch, rounded up, and no row twice, so that the counts can be found again in the
-files.
-None changes what a product is: labels stay true after cleaning.
+Each kind of defect affects a fixed share of a batch, rounded up, and each row has at most one defect. So tests can count the
+defects in the files. Cleaning restores the facts of a product, so that the labels stay correct.
 """
 
 from collections import Counter
@@ -17,7 +16,7 @@ from warehouse.sample.listings import Row
 
 Judgement = dict[str, Any]
 
-PRODUCT_DIRT = {
+PRODUCT_DEFECTS = {
     "html_tags": 0.005,
     "html_entities": 0.005,
     "odd_white_space": 0.005,
@@ -29,7 +28,7 @@ PRODUCT_DIRT = {
     "duplicate_key_differing": 0.001,
     "empty_product_id": 0.001,
 }
-JUDGEMENT_DIRT = {
+JUDGEMENT_DEFECTS = {
     "unknown_label": 0.001,
     "judgement_without_product": 0.002,
     "judgement_empty_product_id": 0.001,
@@ -39,44 +38,44 @@ UNBRANDED = "missing_brand"
 _FULL_WIDTH = {code: code + 0xFEE0 for code in range(ord("!"), ord("~") + 1)}
 
 
-def soil_products(rows: list[Row], rng: np.random.Generator) -> tuple[list[Row], Counter[str]]:
-    """Spoil some rows in place and append the surplus ones; count each kind, the already unbranded rows included."""
+def add_product_defects(rows: list[Row], rng: np.random.Generator) -> tuple[list[Row], Counter[str]]:
+    """Add defects to some rows in place, append extra rows, and count each kind; rows without a brand count as a kind."""
     planted = Counter({UNBRANDED: sum(row["product_brand"] is None for row in rows)})
     free = rng.permutation(len(rows)).tolist()
-    surplus: list[Row] = []
-    for kind, share in PRODUCT_DIRT.items():
-        suits = _SUITS.get(kind, _any)
-        picks = list(islice((at for at in free if suits(rows[at])), ceil(share * len(rows))))
+    extra: list[Row] = []
+    for kind, share in PRODUCT_DEFECTS.items():
+        is_suitable = _SUITABLE.get(kind, _any)
+        picks = list(islice((at for at in free if is_suitable(rows[at])), ceil(share * len(rows))))
         picked = set(picks)
         free = [at for at in free if at not in picked]
         for number, at in enumerate(picks):
-            if kind in _SPOIL:
-                _SPOIL[kind](rows[at], number)
+            if kind in _CHANGES:
+                _CHANGES[kind](rows[at], number)
             else:
-                surplus.append(_SURPLUS[kind](rows[at]))
+                extra.append(_EXTRA[kind](rows[at]))
         planted[kind] += len(picks)
-    return rows + surplus, planted
+    return rows + extra, planted
 
 
-def soil_judgements(rows: list[Judgement], rng: np.random.Generator) -> tuple[list[Judgement], Counter[str]]:
-    """Spoil some judgements that are not Exact, and append the surplus ones; count each kind."""
+def add_judgement_defects(rows: list[Judgement], rng: np.random.Generator) -> tuple[list[Judgement], Counter[str]]:
+    """Add defects to some judgements that are not Exact, append extra ones, and count each kind."""
     planted: Counter[str] = Counter()
     free = [at for at in rng.permutation(len(rows)).tolist() if rows[at]["esci_label"] != "E"]
-    surplus: list[Judgement] = []
-    for kind, share in JUDGEMENT_DIRT.items():
+    extra: list[Judgement] = []
+    for kind, share in JUDGEMENT_DEFECTS.items():
         picks, free = free[: ceil(share * len(rows))], free[ceil(share * len(rows)) :]
         for number, at in enumerate(picks):
             if kind == "unknown_label":
                 rows[at]["esci_label"] = ("X", "", "exact")[number % 3]
             elif kind == "judgement_without_product":
                 # No id of the catalog has a Z in second place.
-                surplus.append(rows[at] | {"product_id": f"BZ{rng.integers(10**8):08d}", "esci_label": "I"})
+                extra.append(rows[at] | {"product_id": f"BZ{rng.integers(10**8):08d}", "esci_label": "I"})
             elif kind == "judgement_empty_product_id":
-                surplus.append(rows[at] | {"product_id": ""})
+                extra.append(rows[at] | {"product_id": ""})
             else:
-                surplus.append(dict(rows[at]))
+                extra.append(dict(rows[at]))
         planted[kind] += len(picks)
-    return rows + surplus, planted
+    return rows + extra, planted
 
 
 def _text(row: Row, column: str) -> str:
@@ -121,7 +120,7 @@ def _brand_in_title_only(row: Row, number: int) -> None:
     row["product_brand"] = None
 
 
-_SPOIL: dict[str, Callable[[Row, int], None]] = {
+_CHANGES: dict[str, Callable[[Row, int], None]] = {
     "html_tags": _tags,
     "html_entities": _entities,
     "odd_white_space": _white_space,
@@ -130,12 +129,12 @@ _SPOIL: dict[str, Callable[[Row, int], None]] = {
     "brand_case": _brand_case,
     "brand_in_title_only": _brand_in_title_only,
 }
-_SURPLUS: dict[str, Callable[[Row], Row]] = {
+_EXTRA: dict[str, Callable[[Row], Row]] = {
     "duplicate_key_exact": dict,
     "duplicate_key_differing": lambda row: row | {"product_title": f"{row['product_title']}, {row['product_id']}"},
     "empty_product_id": lambda row: row | {"product_id": ""},
 }
-_SUITS: dict[str, Callable[[Row], bool]] = {
+_SUITABLE: dict[str, Callable[[Row], bool]] = {
     "html_entities": lambda row: ", " in _text(row, "product_title"),
     "brand_case": lambda row: row["product_brand"] is not None,
     "brand_in_title_only": lambda row: (

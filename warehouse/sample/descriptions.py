@@ -1,7 +1,7 @@
-"""Bodies: what sellers write beneath a title at length, so that descriptions and bullet points are as long as in life.
+"""Filler text that makes descriptions and bullet points as long as in ESCI.
 
-Lengths follow published ESCI rows: half of all descriptions have more than 750 characters, half of all bullet points more
-than 640, a third of that in Japanese; many descriptions are HTML. The sentences say nothing about what a product is.
+The median description has 750 characters and the median bullet points have 640; in Japanese both have about a third of that.
+Many descriptions are HTML. The sentences contain no facts about the product.
 """
 
 from functools import cache
@@ -20,10 +20,10 @@ MEDIAN_CHARS = {"product_description": (750, 1_000, 200), "product_bullet_point"
 _SPREAD = (0.8, 0.8, 1.1)
 _MOST_CHARS = 2_000
 _SENTENCE_CHARS = (72, 72, 27)
-_TOLD_SHARE = 0.35
-"""Part of the sentences that end in a number."""
-_PARTED_SHARE = {"product_description": 0.35, "product_bullet_point": 0.2}
-"""Part of the sentences that a line break, or what stands for one, comes before."""
+_NUMBER_SHARE = 0.35
+"""Share of the sentences that end in a number."""
+_BREAK_SHARE = {"product_description": 0.35, "product_bullet_point": 0.2}
+"""Share of the sentences that follow a line break or an equivalent in HTML."""
 
 _QUALITIES = {
     "us": """soft sturdy padded washable smooth hidden adjustable lightweight breathable flexible rounded polished durable
@@ -80,11 +80,11 @@ _BREAKS = {
     ),
     "product_bullet_point": ("\n",),
 }  # fmt: skip
-"""How a seller parts sentences: one way for each text."""
+"""Separators between sentences; each text has one of them."""
 
 
 def lengthen(rows: list[Row], rng: np.random.Generator) -> None:
-    """Go on, in place, where the rows' descriptions and bullet points end, up to lengths drawn for each."""
+    """Extend the descriptions and bullet points of rows in place, to lengths drawn for each."""
     for column, medians in MEDIAN_CHARS.items():
         for code, locale in enumerate(LOCALES):
             rows_of_locale = [row for row in rows if row[column] is not None and row["product_locale"] == locale]
@@ -98,7 +98,7 @@ def lengthen(rows: list[Row], rng: np.random.Generator) -> None:
 
 
 def _texts(column: str, locale: str, sentences: Ints, rng: np.random.Generator) -> list[str]:
-    """Write one text of so many sentences for each number in `sentences`."""
+    """Return one text for each number in `sentences`, with that many sentences."""
     total, text = int(sentences.sum()), np.repeat(np.arange(len(sentences)), sentences)
 
     def drawn(bank: tuple[str, ...]) -> pl.Series:
@@ -115,14 +115,14 @@ def _texts(column: str, locale: str, sentences: Ints, rng: np.random.Generator) 
             "time": drawn(_list(_TIMES[locale])),
             "unit": drawn(_list(_UNITS[locale])),
             "number": rng.integers(2, 999, size=total),
-            "is_told": rng.random(total) < _TOLD_SHARE,
-            "is_parted": rng.random(total) < _PARTED_SHARE[column],
+            "has_number": rng.random(total) < _NUMBER_SHARE,
+            "has_break": rng.random(total) < _BREAK_SHARE[column],
             "break": pl.Series(_BREAKS[column]).gather(rng.integers(len(_BREAKS[column]), size=len(sentences))[text]),
             "text": text,
         }
     )
-    quantity = pl.when("is_told").then(pl.concat_str(pl.lit(_BEFORE_NUMBER[locale]), "number", pl.lit(" "), "unit"))
-    lead = pl.when("is_parted").then("break").otherwise(pl.lit(" "))
+    quantity = pl.when("has_number").then(pl.concat_str(pl.lit(_BEFORE_NUMBER[locale]), "number", pl.lit(" "), "unit"))
+    lead = pl.when("has_break").then("break").otherwise(pl.lit(" "))
     sentence = pl.concat_str(lead, *_sentence(locale), quantity.fill_null(""), pl.lit(_STOPS[locale]))
     texts = (
         words.select("text", sentence=sentence).group_by("text", maintain_order=True).agg(pl.col("sentence").str.join())
@@ -131,7 +131,7 @@ def _texts(column: str, locale: str, sentences: Ints, rng: np.random.Generator) 
 
 
 def _sentence(locale: str) -> list[pl.Expr]:
-    """Put the words in the order of the language."""
+    """Return the words in the order of the language."""
     quality, thing, doing, also, other, time = map(pl.col, ("quality", "thing", "doing", "also", "other", "time"))
     space = pl.lit(" ")
     if locale == "us":
@@ -143,5 +143,5 @@ def _sentence(locale: str) -> list[pl.Expr]:
 
 @cache
 def _list(text: str) -> tuple[str, ...]:
-    """Split a bank at its bars, or at white space where it has none."""
+    """Split a list of words at its bars, or at white space if it has none."""
     return tuple(part.strip() for part in text.split("|")) if "|" in text else tuple(text.split())

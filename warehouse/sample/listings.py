@@ -1,4 +1,4 @@
-"""What a seller writes about a product: title, description, bullets, brand and colour, made from its codes."""
+"""Listings: the title, description, bullet points, brand and color of a product, made from its codes."""
 
 from dataclasses import fields
 
@@ -32,7 +32,7 @@ _LINES = (
 
 
 class _Dice:
-    """Hand out one row's random numbers in order: drawing them for a whole chunk at once is what makes text cheap."""
+    """Return the random numbers of one row in order; they are drawn for a whole chunk at once, which is faster."""
 
     def __init__(self, draws: npt.NDArray[np.int64]) -> None:
         self._draws = iter(draws.tolist())
@@ -48,22 +48,22 @@ class _Dice:
 
 
 def write_listings(codes: Catalog, seed: list[int], brand_seed: int) -> list[Row]:
-    """Write the products' rows, in order, in upstream's columns."""
+    """Return the rows of the products, in order, with the columns of ESCI."""
     draws = np.random.default_rng(seed).integers(2**40, size=(len(codes), _DRAWS))
     table = np.stack([getattr(codes, field.name) for field in fields(codes)], axis=1)  # (row, field)
     return [_write(row.tolist(), _Dice(dice), brand_seed) for row, dice in zip(table, draws, strict=True)]
 
 
 def _write(codes: list[int], dice: _Dice, brand_seed: int) -> Row:
-    """Write one product; `codes` in the order of `Catalog`'s fields."""
-    item, locale_code, type_code, brand, maker, colour, first, second, family = codes
+    """Return the row of one product; `codes` has the order of the fields of `Catalog`."""
+    item, locale_code, type_code, brand, maker, color, first, second, family = codes
     kind = product_types()[type_code]
     locale = LOCALES[locale_code]
     phrases = PHRASES[locale]
     name = dice.pick(kind.names[locale])
     maker_name = brand_name(brand, brand_seed) if brand >= 0 else None
     one, two = (dice.pick(forms(a, locale)[v]) for a, v in zip(kind.attributes, (first, second), strict=True))
-    shade = dice.pick(forms("colour", locale)[colour]) if colour >= 0 else None
+    shade = dice.pick(forms("color", locale)[color]) if color >= 0 else None
     if kind.accessory_of >= 0:
         thing = dice.pick(product_types()[kind.accessory_of].names[locale])
         fitted = f"{brand_name(maker, brand_seed)} {thing}" if maker >= 0 else thing
@@ -74,7 +74,7 @@ def _write(codes: list[int], dice: _Dice, brand_seed: int) -> Row:
     if shade is not None and (not shade_in_column or dice.chance(0.4)):
         facts.append(shade)
     title = _title(name, maker_name, facts, f"{_LINES[family % len(_LINES)]}-{family % 89 + 10}", phrases, dice)
-    words = {"type": name, "brand": maker_name or name, "first": one, "second": two, "colour": shade or one}
+    words = {"type": name, "brand": maker_name or name, "first": one, "second": two, "color": shade or one}
     start = dice.below(len(phrases.sentences))
     sentences = [phrases.sentences[(start + k) % len(phrases.sentences)].format(**words) for k in range(2)]
     bullets = [phrases.bullets[(start + k) % len(phrases.bullets)].format(**words) for k in range(3)]
@@ -90,7 +90,7 @@ def _write(codes: list[int], dice: _Dice, brand_seed: int) -> Row:
 
 
 def _title(name: str, brand: str | None, facts: list[str], line: str, phrases: Phrases, dice: _Dice) -> str:
-    """Mix facts and slogans: the facts stand before and behind the name, in an order that says nothing."""
+    """Return a title of facts and slogans, with the facts in random order before and after the name."""
     turn = dice.below(len(facts))
     facts = facts[turn:] + facts[:turn]
     before = dice.below(len(facts) + 1)

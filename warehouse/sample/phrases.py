@@ -1,19 +1,19 @@
-"""What sellers and shoppers write around the facts: slogans, boilerplate, sentences, and the words of a search."""
+"""The phrases of listings and searches besides the facts: slogans, sentences, bullet points and search templates."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Phrases:
-    """Hold one locale's wording; `{…}` are slots."""
+    """Hold the phrases of one locale; `{…}` are slots."""
 
     slogans: tuple[str, ...]
     compatible: str
-    """How an accessory says what it fits; slots `thing` (the main type, with its maker where stated)."""
+    """The phrase of an accessory for the product that it fits; slot `thing` (the main type, with its maker if stated)."""
     sentences: tuple[str, ...]
     bullets: tuple[str, ...]
     wishes: tuple[str, ...]
-    """Searches; slots `head` (type, maybe with one fact before it) and `tail` (the other facts)."""
+    """Templates of searches; slots `head` (the type, maybe after some facts) and `tail` (the other facts)."""
     accessory_wish: str
 
 
@@ -34,7 +34,7 @@ PHRASES = {
         compatible="for {thing}",
         sentences=_list("""
             This {type} from {brand} is made to last. | A {type} you will enjoy every day: {first}, {second}. |
-            Our team tests each {type} before it leaves the house. | Comes in {colour} and looks good in any room. |
+            Our team tests each {type} before it leaves the house. | Comes in {color} and looks good in any room. |
             Questions? Write to us at any time, we answer within a day."""),
         bullets=_list("""
             WHAT YOU GET: one {type}, a card of thanks. | DETAILS: {first}, {second}. |
@@ -55,7 +55,7 @@ PHRASES = {
         compatible="para {thing}",
         sentences=_list("""
             Este producto de {brand} está hecho para durar. | Un artículo para todos los días: {first}, {second}. |
-            Disponible en {colour}, queda bien en cualquier habitación. | ¿Preguntas? Escríbanos cuando quiera."""),
+            Disponible en {color}, queda bien en cualquier habitación. | ¿Preguntas? Escríbanos cuando quiera."""),
         bullets=_list("""
             CONTENIDO: {type} y tarjeta. | DETALLES: {first}, {second}. | CUIDADO: limpiar con un paño húmedo. |
             SERVICIO: 30 días para devolverlo."""),
@@ -71,7 +71,7 @@ PHRASES = {
         compatible="{thing} 用",
         sentences=_list("""
             {brand}の{type}は長くお使いいただけます。 | 毎日使いたくなる{type}です。{first}、{second}。 |
-            色は{colour}、どんな部屋にも合います。 | ご質問はいつでもどうぞ。"""),
+            色は{color}、どんな部屋にも合います。 | ご質問はいつでもどうぞ。"""),
         bullets=_list("""
             【内容】{type}、カード。 | 【詳細】{first}、{second}。 | 【お手入れ】濡れた布で拭いてください。 |
             【保証】30日以内の返品可。"""),

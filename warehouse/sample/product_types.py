@@ -1,7 +1,7 @@
-"""The kinds of thing the sample's catalog sells, named in three languages.
+"""The product types of the catalog, with their names in three languages.
 
-One line a type: `key | us names | es names | jp names | first attribute, second attribute | marks`. Names within a
-language are synonyms, parted by commas, the commonest first. Marks: `plain` has no colour, `for KEY` makes it an
+Each line is a type: `key | us names | es names | jp names | first attribute, second attribute | option`. The names in a
+language are synonyms, the most common first. The option `plain` means that the type has no color, and `for KEY` that it is an
 accessory of that type.
 """
 
@@ -79,28 +79,28 @@ guitar_strap|guitar strap, shoulder belt|correa de guitarra|ギターストラ�
 
 @dataclass(frozen=True)
 class ProductType:
-    """Name a type in every locale and say what its products differ in."""
+    """Hold the names of a type in every locale, and the attributes of its products."""
 
     key: str
     names: dict[str, tuple[str, ...]]
     attributes: tuple[str, str]
-    coloured: bool
+    colored: bool
     accessory_of: int
     """Position of the main type in `product_types()`, -1 for a type that is no accessory."""
 
 
 @cache
 def product_types() -> tuple[ProductType, ...]:
-    """Parse the table above, in its order; a type's position is its code."""
+    """Return the types in the order of the table above; the position of a type is its code."""
     rows = [[cell.strip() for cell in line.split("|")] for line in _LINES.strip().splitlines()]
     position = {row[0]: at for at, row in enumerate(rows)}
     types = []
-    for key, us, es, jp, attributes, marks in rows:
+    for key, us, es, jp, attributes, option in rows:
         names = {
             locale: tuple(name.strip() for name in cell.split(","))
             for locale, cell in zip(LOCALES, (us, es, jp), strict=True)
         }
         first, second = (name.strip() for name in attributes.split(","))
-        main = position[marks.removeprefix("for ")] if marks.startswith("for ") else -1
-        types.append(ProductType(key, names, (first, second), marks != "plain", main))
+        main = position[option.removeprefix("for ")] if option.startswith("for ") else -1
+        types.append(ProductType(key, names, (first, second), option != "plain", main))
     return tuple(types)

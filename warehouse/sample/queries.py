@@ -4,7 +4,7 @@ A query names a product type and one to three of its queryable fields. Labels fo
 
 - E: the type, with every requested field equal;
 - S: the type, with exactly one requested field different;
-- C: an accessory of the type that fits the requested maker or states none;
+- C: an accessory of the type that fits the requested maker, or every maker;
 - I: another type that is neither an accessory of it nor its host.
 
 Products of the type with two or more different fields are not judged. Every E product is judged; S, C and I are sampled.
@@ -23,7 +23,7 @@ from warehouse.sample.catalog import Catalog
 from warehouse.sample.phrases import PHRASES
 from warehouse.sample.product_types import product_types
 
-QUERYABLE_FIELDS = ("maker", "colour", "first", "second")
+QUERYABLE_FIELDS = ("maker", "color", "first", "second")
 MAX_EXACT = 10
 _PRODUCTS_PER_QUERY = 6.5
 # The fields that a query requests, with the share of such draws; broad queries suit only small shelves.
@@ -180,8 +180,8 @@ def _wording(
         return options[0] if rng.random() < 0.7 else options[rng.integers(len(options))]
 
     name = say(kind.names[locale])
-    maker, colour, first, second = field_codes
-    facts = [say(forms("colour", locale)[colour])] if colour >= 0 else []
+    maker, color, first, second = field_codes
+    facts = [say(forms("color", locale)[color])] if color >= 0 else []
     facts += [say(forms(a, locale)[v]) for a, v in zip(kind.attributes, (first, second), strict=True) if v >= 0]
     if maker >= 0 and kind.accessory_of >= 0:
         fits = f"{brand_name(maker, brand_seed)} {product_types()[kind.accessory_of].names[locale][0]}"

@@ -1,4 +1,4 @@
-"""Write the sample as the three files that upstream publishes, in chunks, so that memory does not grow with text."""
+"""Write the sample as the three files of ESCI, in chunks, so that the texts need little memory."""
 
 import os
 from collections import Counter
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from warehouse.errors import WarehouseError
 from warehouse.sample.attributes import LOCALES
 from warehouse.sample.catalog import Catalog, chunks, draw_catalog, product_id
-from warehouse.sample.data_defects import Judgement, soil_judgements, soil_products
+from warehouse.sample.data_defects import Judgement, add_judgement_defects, add_product_defects
 from warehouse.sample.descriptions import lengthen
 from warehouse.sample.listings import write_listings
 from warehouse.sample.queries import Query, draw_queries
@@ -46,12 +46,12 @@ _PRODUCT_SCHEMA = pa.schema({f"product_{name}": pa.string() for name in _PRODUCT
 
 @dataclass(frozen=True)
 class SampleSummary:
-    """Count the written rows by file, judgements by label, queries by split, and planted dirt by kind."""
+    """Count the written rows by file, judgements by label, queries by split, and added defects by kind."""
 
     rows: dict[str, int]
     labels: dict[str, int]
     queries: dict[str, int]
-    dirt: dict[str, int] = field(repr=False)
+    defects: dict[str, int] = field(repr=False)
 
 
 def write_sample(
@@ -62,13 +62,13 @@ def write_sample(
     brand_seed: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> SampleSummary:
-    """Write ESCI-shaped data: the same arguments give the same bytes.
+    """Write synthetic data in the form of ESCI; the same arguments give the same bytes.
 
     Args:
-        out: Folder for the three files; made if missing. Files of these names are replaced, each at once.
-        products: Number of distinct products over all locales; duplicate and empty keys come on top.
-        seed: Decides everything but the brands' names.
-        brand_seed: Decides the brands' names alone; a default when None.
+        out: Folder of the three files; created if missing. Existing files of these names are replaced atomically.
+        products: Number of distinct products over all locales, without the added duplicate and empty keys.
+        seed: Determines everything except the brand names.
+        brand_seed: Determines the brand names; None: a default.
         on_progress: Called with (products written, products) after every chunk.
 
     Raises:
@@ -81,39 +81,39 @@ def write_sample(
     names = DEFAULT_BRAND_SEED if brand_seed is None else brand_seed
     out.mkdir(parents=True, exist_ok=True)
     codes = draw_catalog(products, seed)
-    # All three take their places at the end, so that a run that fails midway leaves no mixture of old and new.
+    # All three files are replaced at the end, so that a failed run leaves no mixture of old and new files.
     with (
         _replacing(out / PRODUCTS) as products_file,
         _replacing(out / EXAMPLES) as examples_file,
         _replacing(out / SOURCES) as sources_file,
     ):
-        rows, dirt = _write_products(products_file, codes, seed, names, on_progress)
+        rows, defects = _write_products(products_file, codes, seed, names, on_progress)
         judged, labels, splits, more = _write_examples(examples_file, sources_file, codes, seed, names)
     written = {PRODUCTS: rows, EXAMPLES: judged, SOURCES: sum(splits.values())}
-    return SampleSummary(written, dict(sorted(labels.items())), dict(splits), dict(dirt + more))
+    return SampleSummary(written, dict(sorted(labels.items())), dict(splits), dict(defects + more))
 
 
 def _write_products(
     path: Path, codes: Catalog, seed: int, brand_seed: int, on_progress: Callable[[int, int], None] | None
 ) -> tuple[int, Counter[str]]:
-    total, dirt = 0, Counter[str]()
+    total, defects = 0, Counter[str]()
     with pq.ParquetWriter(path, _PRODUCT_SCHEMA, compression="zstd", store_schema=False) as writer:
         for number, start, stop in chunks(len(codes)):
             clean = write_listings(codes.rows(start, stop), [seed, 3, number], brand_seed)
             lengthen(clean, np.random.default_rng([seed, 6, number]))
-            rows, planted = soil_products(clean, np.random.default_rng([seed, 4, number]))
+            rows, planted = add_product_defects(clean, np.random.default_rng([seed, 4, number]))
             writer.write_table(pa.Table.from_pylist(rows, schema=_PRODUCT_SCHEMA))
-            total, dirt = total + len(rows), dirt + planted
+            total, defects = total + len(rows), defects + planted
             if on_progress:
                 on_progress(stop, len(codes))
-    return total, dirt
+    return total, defects
 
 
 def _write_examples(
     path: Path, sources: Path, codes: Catalog, seed: int, brand_seed: int
 ) -> tuple[int, Counter[str], Counter[str], Counter[str]]:
     total, query_id = 0, 0
-    labels, splits, dirt = Counter[str](), Counter[str](), Counter[str]()
+    labels, splits, defects = Counter[str](), Counter[str](), Counter[str]()
     with (
         pq.ParquetWriter(path, _EXAMPLE_SCHEMA, compression="zstd", store_schema=False) as writer,
         sources.open("w", encoding="utf-8", newline="") as listing,
@@ -127,14 +127,14 @@ def _write_examples(
                 listing.write(f"{query_id},{query.source}\n")
                 splits[query.split] += 1
                 query_id += 1
-            rows, planted = soil_judgements(clean, np.random.default_rng([seed, 5, number]))
+            rows, planted = add_judgement_defects(clean, np.random.default_rng([seed, 5, number]))
             for row in rows:
                 row["example_id"] = total
                 total += 1
             writer.write_table(pa.Table.from_pylist(rows, schema=_EXAMPLE_SCHEMA))
             labels.update(row["esci_label"] for row in rows)
-            dirt += planted
-    return total, labels, splits, dirt
+            defects += planted
+    return total, labels, splits, defects
 
 
 def _judgements(query: Query, query_id: int, codes: Catalog) -> list[Judgement]:

@@ -1,1 +1,1 @@
-"""What is published: the release log and the online store."""
+"""Serving: the release log and the online store."""

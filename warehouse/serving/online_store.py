@@ -89,7 +89,7 @@ class OnlineTable:
         for each in (snapshot, *later_snapshots):
             self.write(lake, each)
 
-    def forget(self, keep: Iterable[int], *, dry_run: bool = False) -> int:
+    def prune(self, keep: Iterable[int], *, dry_run: bool = False) -> int:
         """Delete the rows that are visible in none of the snapshots to keep; return their number, also with `dry_run`.
 
         The newest snapshot stays too, since the next write is compared with it.
@@ -99,7 +99,7 @@ class OnlineTable:
         self._columns.clear()
         with self._describing_damage(), closing(_connect(self.path, "rw")) as database:
             database.execute("BEGIN IMMEDIATE")
-            row_count = sum(_forget(database, entity, keep) for entity in offline_store.ENTITIES)
+            row_count = sum(_prune(database, entity, keep) for entity in offline_store.ENTITIES)
             database.execute("ROLLBACK" if dry_run else "COMMIT")
             if row_count and not dry_run:
                 database.execute("VACUUM")
@@ -116,7 +116,7 @@ class OnlineTable:
         if not columns:
             raise WarehouseError(
                 f"{self.path} has no features as of snapshot {snapshot}",
-                f'write them with: stockroom build; or ask the lake: stockroom sql --as-of {snapshot} "SELECT …"',
+                f'write them with: stockroom build; or query the lake: stockroom sql --as-of {snapshot} "SELECT …"',
             )
         rows = self._read(
             f'SELECT (SELECT "values" FROM {entity} WHERE {entity}.key = requested.value AND since <= ? '
@@ -168,7 +168,9 @@ class OnlineTable:
         except sqlite3.DatabaseError as error:
             is_damaged = error.sqlite_errorcode & 0xFF not in _REFUSED
             hint = (
-                "remove it, then write it anew with: stockroom build" if is_damaged else "correct that, then run again"
+                "remove the file, then write it again with: stockroom build"
+                if is_damaged
+                else "correct the cause, then run again"
             )
             raise WarehouseError(f"{self.path} cannot be used: {error}", hint) from error
 
@@ -278,7 +280,7 @@ def _present_rows(database: sqlite3.Connection, entity: Entity, keys: pl.DataFra
     return pl.DataFrame(present, schema={"key": pl.String, "input_hash": pl.String}, orient="row")
 
 
-def _forget(database: sqlite3.Connection, entity: Entity, keep: Iterable[int]) -> int:
+def _prune(database: sqlite3.Connection, entity: Entity, keep: Iterable[int]) -> int:
     """Delete the snapshots not in `keep`, and the rows that are the newest of their key in no remaining snapshot."""
     snapshots = database.execute(
         "SELECT snapshot FROM snapshots WHERE entity = ? ORDER BY snapshot", (entity,)

@@ -121,7 +121,7 @@ class Releases:
         live = self.live()
         if live is None:
             raise WarehouseError(
-                f"no release in {self._directory.root.parent}", "make one with: stockroom build --raw DIR"
+                f"no release in {self._directory.root.parent}", "publish one with: stockroom build --raw DIR"
             )
         return live
 
@@ -130,7 +130,7 @@ class Releases:
         for each in self.all():
             if each.release == release:
                 return each
-        raise WarehouseError(f"there is no release {release}", "list those there are with: stockroom releases")
+        raise WarehouseError(f"there is no release {release}", "list the releases with: stockroom releases")
 
     def publish(
         self,
@@ -196,7 +196,7 @@ class Releases:
         """Tag the release's vectors. May be repeated, since a run killed before `append` leaves only the tag."""
         table = self._directory.open(release.vector_table)
         if table is None:
-            raise WarehouseError(f"there is no vector table {release.vector_table}", "make it with: stockroom build")
+            raise WarehouseError(f"there is no vector table {release.vector_table}", "create it with: stockroom build")
         if release.tag in table.tags.list():
             return
         try:
@@ -204,7 +204,7 @@ class Releases:
         except RuntimeError as error:
             raise WarehouseError(
                 f"the table {release.vector_table} has no version {release.vector_version} to publish: {first_line(error)}",
-                "publish the one that is there: stockroom build",
+                "publish the present version: stockroom build",
             ) from error
 
     def append(self, release: Release) -> None:
@@ -213,5 +213,5 @@ class Releases:
         if not merge(self._directory.create(_TABLE, SCHEMA), rows, on="release", update=False):
             raise WarehouseError(
                 f"another run published release {release.release} at the same moment",
-                "run again: it goes on from there",
+                "run again: the run continues from there",
             )

@@ -1,1 +1,1 @@
-"""Raw to staging: how text is cleaned, and only that of new rows."""
+"""Raw to staging: text cleaning of new and changed rows."""

@@ -13,7 +13,7 @@ from warehouse.lake.incremental import following, made_by, restricted
 from warehouse.lake.lake import WIDE_STREAM, Lake
 from warehouse.lake.loss_guard import GUARDED, Loss, refuse_loss, rule_counts
 from warehouse.lake.reconcile import plan
-from warehouse.lake.watermarks import RunMarks
+from warehouse.lake.watermarks import RunWatermarks
 from warehouse.transform import content_hash, text_cleaning
 from warehouse.transform.prefetch import ahead
 
@@ -32,7 +32,7 @@ class Cleaned:
 
 
 def refresh_products(
-    lake: Lake, marks: RunMarks | None = None, *, whole: bool = False, allow_loss: bool = False
+    lake: Lake, run_watermarks: RunWatermarks | None = None, *, whole: bool = False, allow_loss: bool = False
 ) -> Cleaned:
     """Refresh staging.products from raw.products; `whole` compares every row, whatever the watermark says.
 
@@ -42,14 +42,20 @@ def refresh_products(
     """
     source = "SELECT * FROM raw.products"
     return _reclean(
-        lake, "staging.products", source, text_cleaning.clean_products, marks, whole=whole, allow_loss=allow_loss
+        lake,
+        "staging.products",
+        source,
+        text_cleaning.clean_products,
+        run_watermarks,
+        whole=whole,
+        allow_loss=allow_loss,
     )
 
 
-def refresh_queries(lake: Lake, marks: RunMarks | None = None, *, whole: bool = False) -> Cleaned:
+def refresh_queries(lake: Lake, run_watermarks: RunWatermarks | None = None, *, whole: bool = False) -> Cleaned:
     """Refresh staging.queries from raw.judgements, raw.sources and staging.products."""
     source = f"SELECT *, md5(to_json(q)::VARCHAR) AS {INPUT_HASH} FROM ({tables.sql('staging.queries')}) AS q"
-    return _reclean(lake, "staging.queries", source, text_cleaning.clean_queries, marks, whole=whole)
+    return _reclean(lake, "staging.queries", source, text_cleaning.clean_queries, run_watermarks, whole=whole)
 
 
 def _reclean(
@@ -57,7 +63,7 @@ def _reclean(
     table: str,
     source: str,
     clean: Cleaner,
-    marks: RunMarks | None,
+    run_watermarks: RunWatermarks | None,
     *,
     whole: bool,
     allow_loss: bool = False,
@@ -71,11 +77,13 @@ def _reclean(
     refused = [pl.DataFrame(schema=VIOLATION_SCHEMA | {INPUT_HASH: pl.String})]
     lake.require()
     # The second cursor sees the committed state, and streams its results.
-    with (marks or lake).writing() as writer, writer.cursor() as reader, writer.cursor() as hasher:
+    with (run_watermarks or lake).writing() as writer, writer.cursor() as reader, writer.cursor() as hasher:
         reader.execute("USE lake")
         reader.execute(WIDE_STREAM)
         tables.ensure(writer, contract)
-        with following(writer, derivation, made_by(derivation, lake.settings), marks, whole=whole) as pending_rows:
+        with following(
+            writer, derivation, made_by(derivation, lake.settings), run_watermarks, whole=whole
+        ) as pending_rows:
             if pending_rows.is_nothing:
                 return Cleaned(0, 0, 0, 0, quarantined=0)
             rows_before = tables.count(writer, table) if table in GUARDED else 0

@@ -32,7 +32,7 @@ SETTLED = (
 )
 # A text without a match is a clean line already.
 _UNCLEAN = rf"[^{SETTLED}]|[<&]|\s\s|[^\S ]|^\s|\s$"
-_PARENTHESISED_END = r"\s*\([^()]*\)\s*$"
+_PARENTHESIZED_END = r"\s*\([^()]*\)\s*$"
 
 
 PRODUCT_SOURCES = {
@@ -62,7 +62,7 @@ def clean_products(raw: pl.LazyFrame) -> pl.LazyFrame:
         brand=clean_line("product_brand"),
         color=clean_line("product_color"),
     ).with_columns(
-        brand_key=fold(pl.col("brand").str.replace(_PARENTHESISED_END, "")).fill_null(fold(pl.col("brand"))),
+        brand_key=fold(pl.col("brand").str.replace(_PARENTHESIZED_END, "")).fill_null(fold(pl.col("brand"))),
         color_key=fold(pl.col("color")),
     )
 

@@ -41,14 +41,14 @@ class _Filled(NamedTuple):
 
     table: str
     version: int
-    known: pa.Table
+    cached: pa.Table
     encoded: pa.Table
 
     def covers(self, table: Any, hashes: pa.Array) -> bool:
         """Tell whether the fill has all of these texts, in the table's present version."""
         if (self.table, self.version) != (table.name, table.version):
             return False
-        is_covered = pc.or_(*(pc.is_in(hashes, value_set=each[KEY]) for each in (self.known, self.encoded)))
+        is_covered = pc.or_(*(pc.is_in(hashes, value_set=each[KEY]) for each in (self.cached, self.encoded)))
         return bool(pc.all(is_covered).as_py())
 
 
@@ -129,7 +129,7 @@ class EmbeddingCache:
         if table is None:
             raise _missing_error(len(hashes), len(hashes), fingerprint)
         if self._filled is not None and self._filled.covers(table, hashes):
-            return _assemble(table, hashes, self._filled.known, self._filled.encoded)
+            return _assemble(table, hashes, self._filled.cached, self._filled.encoded)
         cached = _among(scan(table, [KEY], row_id=True, among=hashes.to_pylist()), hashes)
         positions = pc.index_in(hashes, value_set=cached[KEY])
         if positions.null_count:
@@ -145,7 +145,7 @@ class EmbeddingCache:
         """Return the fingerprints of the encoders with cached texts."""
         return [name.removeprefix(_table_name("")) for name in self._directory.names(_table_name(""))]
 
-    def forget(self, fingerprint: str) -> None:
+    def drop(self, fingerprint: str) -> None:
         """Remove the cache of an encoder."""
         self._directory.drop(_table_name(fingerprint))
 

@@ -36,7 +36,7 @@ KEEP_ALL_VERSIONS = timedelta(days=36_500)
 
 
 def key_field(name: str, kind: pa.DataType) -> pa.Field:
-    """Return the key field of a table: not nullable, and the primary key from version 1 on."""
+    """Return the key field of a table's schema: not nullable, and declared as the primary key."""
     return pa.field(name, kind, nullable=False, metadata={"lance-schema:unenforced-primary-key:position": "1"})
 
 
@@ -119,7 +119,8 @@ def check_name(name: str) -> str:
     """Return a table name unchanged, or refuse one that is not a portable directory name."""
     if not _NAME.fullmatch(name):
         raise WarehouseError(
-            f"{name!r} cannot name a table", "use letters, digits, '_', '-' and '.', and start with a letter or digit"
+            f"{name!r} is not a valid table name",
+            "use letters, digits, '_', '-' and '.', and start with a letter or digit",
         )
     return name
 
@@ -140,8 +141,8 @@ def at_version(table: Any, version: int) -> Any:
         table.checkout(version)
     except ValueError as error:
         raise WarehouseError(
-            f"version {version} of the table {table.name} is not there",
-            "it was cleaned up or never written; publish the one that is there: stockroom build",
+            f"version {version} of the table {table.name} does not exist",
+            "it was cleaned up or never written; publish the present version: stockroom build",
         ) from error
     return table
 

@@ -63,7 +63,7 @@ class VectorWrite:
 
 
 class _Pinned(NamedTuple):
-    """Hold an open version, one handle to read and one to search, with its dimension and row count."""
+    """Hold an open version of a table: a handle for reading, one for searching, the vectors' dimension and the row count."""
 
     table: Any
     searched: Any
@@ -294,7 +294,7 @@ class VectorStore:
     def _open(self, name: str) -> Any:
         table = self._directory.open(name)
         if table is None:
-            raise WarehouseError(f"there is no vector table {name}", "make it anew with: stockroom build")
+            raise WarehouseError(f"there is no vector table {name}", "create it with: stockroom build")
         return table
 
     def _at(self, name: str, version: int | None) -> Any:

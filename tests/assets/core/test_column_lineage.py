@@ -52,6 +52,6 @@ def test_a_time_series_feature_of_products_leads_from_its_file_to_the_vector_and
     assert lineage_metadata("timeseries.prices", declared)[METADATA_KEY].deps_by_column["price"] == [file]
     vector = {step[2:4] for step in product_vector_steps(declared)} - {step[2:4] for step in product_vector_steps()}
     assert vector == {("timeseries.prices", "price")}
-    seen = lineage_metadata("training.point_in_time", declared)[METADATA_KEY].deps_by_column
-    assert {dep.asset_key.path[-1] for dep in seen["event_time"]} == {"prices", "groups"}
-    assert seen["pair_key"] == [dg.TableColumnDep(dg.AssetKey(["training", "pairs"]), "key")]
+    deps_by_column = lineage_metadata("training.point_in_time", declared)[METADATA_KEY].deps_by_column
+    assert {dep.asset_key.path[-1] for dep in deps_by_column["event_time"]} == {"prices", "groups"}
+    assert deps_by_column["pair_key"] == [dg.TableColumnDep(dg.AssetKey(["training", "pairs"]), "key")]

@@ -1,4 +1,4 @@
-"""The contract checks on a small lake: raw and staging, materialised by Dagster, with a table spoilt in a copied home."""
+"""The contract checks on a small lake: raw and staging, materialized by Dagster, with a table spoiled in a copied home."""
 
 import shutil
 from pathlib import Path
@@ -52,7 +52,7 @@ def run(home: Path, folder: Path | None = None) -> dg.ExecuteInProcessResult:
         return defs.resolve_job_def("some").execute_in_process(instance=instance, raise_on_error=False)
 
 
-def found(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
+def evaluations_by_check(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
     return {".".join(one.asset_key.path): one for one in result.get_asset_check_evaluations()}
 
 
@@ -63,7 +63,7 @@ def values(metadata: Any) -> dict[str, Any]:
 def test_good_tables_pass(built: tuple[Path, dg.ExecuteInProcessResult]) -> None:
     _, result = built
     assert result.success
-    evaluations = found(result)
+    evaluations = evaluations_by_check(result)
     assert evaluations.keys() == {*RAW, "staging.products"}
     assert all(one.passed for one in evaluations.values())
     assert values(evaluations["raw.products"].metadata) == {"rules": 11}
@@ -71,14 +71,17 @@ def test_good_tables_pass(built: tuple[Path, dg.ExecuteInProcessResult]) -> None
 
 def test_a_new_column_is_a_warning_in_the_metadata(built: tuple[Path, dg.ExecuteInProcessResult]) -> None:
     _, result = built
-    shown = {
+    metadata_by_table = {
         ".".join(event.asset_key.path): values(event.step_materialization_data.materialization.metadata)
         for event in result.get_asset_materialization_events()
         if event.asset_key
     }
-    assert shown["raw.products"]["new_columns"] == ["price"]
-    assert shown["raw.products"]["warning"] == "raw.products: left out what its contract does not declare: price"
-    assert not {"new_columns", "warning"} & shown["raw.judgements"].keys()
+    assert metadata_by_table["raw.products"]["new_columns"] == ["price"]
+    assert (
+        metadata_by_table["raw.products"]["warning"]
+        == "raw.products: left out what its contract does not declare: price"
+    )
+    assert not {"new_columns", "warning"} & metadata_by_table["raw.judgements"].keys()
 
 
 def test_a_broken_rule_stops_what_is_downstream_and_is_named(
@@ -91,7 +94,7 @@ def test_a_broken_rule_stops_what_is_downstream_and_is_named(
         connection.execute("UPDATE raw.products SET product_brand = NULL, key = 'us:P1' WHERE product_id = 'P3'")
     result = run(home)
     assert not result.success
-    broken = found(result)["raw.products"]
+    broken = evaluations_by_check(result)["raw.products"]
     assert not broken.passed
     assert values(broken.metadata) == {
         "rules": 11,
@@ -113,6 +116,6 @@ def test_all_that_is_broken_is_named_of_tables_that_one_function_makes(
     with Home(home).lake.writing() as connection:
         connection.execute("INSERT INTO raw.files SELECT * FROM raw.files ORDER BY key LIMIT 1")
         connection.execute("UPDATE raw.products SET product_title = ' ' WHERE product_id = 'P1'")
-    evaluations = found(run(home))
+    evaluations = evaluations_by_check(run(home))
     assert {table for table, one in evaluations.items() if not one.passed} == {"raw.files", "raw.products"}
     assert evaluations.keys() == RAW

@@ -27,17 +27,17 @@ def test_a_check_has_the_name_of_its_function_and_tells_dagster_what_it_asks() -
 
 
 def test_what_is_found_is_told_of_the_asset_under_the_name(run_context: RunContext) -> None:
-    found = there_is_something(run_context)
-    assert (found.asset_key, found.check_name) == (dg.AssetKey(["raw", "products"]), "there_is_something")
-    assert (found.passed, found.description, found.metadata["rows"].value) == (False, "nothing", 0)
+    check_result = there_is_something(run_context)
+    assert (check_result.asset_key, check_result.check_name) == (dg.AssetKey(["raw", "products"]), "there_is_something")
+    assert (check_result.passed, check_result.description, check_result.metadata["rows"].value) == (False, "nothing", 0)
 
 
 def test_an_error_of_a_check_that_blocks_nothing_is_a_warning_and_another_is_raised(run_context: RunContext) -> None:
     def look(_run_context: RunContext) -> dg.AssetCheckResult:
         raise ZeroDivisionError("by what")
 
-    found = table_check("raw.products", "It can be seen.")(look)(run_context)
-    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert found.description == "it could not be found out: ZeroDivisionError: by what"
+    check_result = table_check("raw.products", "It can be seen.")(look)(run_context)
+    assert (check_result.passed, check_result.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert check_result.description == "it could not be found out: ZeroDivisionError: by what"
     with pytest.raises(ZeroDivisionError):
         table_check("raw.products", "It can be seen.", is_blocking=True)(look)(run_context)

@@ -63,30 +63,30 @@ def test_they_are_those_of_a_plain_search(run_context: RunContext) -> None:
         if not exact:
             continue
         nearest = sorted(score, key=lambda product: (-score[product], product))[: MINING.depth]
-        kept = [
+        eligible = [
             (key, product, rank, labels.get(product))
             for rank, product in enumerate(nearest, start=1)
             if labels.get(product, "I") == "I" and score[product] <= max(exact) - 0.1 * abs(max(exact))
         ]
-        expected += kept[: MINING.per_query]
-    found = rows(run_context)
-    assert found.select("query_key", "product_key", "rank", "label").rows() == expected
-    assert found.height > 20
+        expected += eligible[: MINING.per_query]
+    negatives = rows(run_context)
+    assert negatives.select("query_key", "product_key", "rank", "label").rows() == expected
+    assert negatives.height > 20
 
 
 def test_the_margin_holds_and_the_exact_product_is_one(run_context: RunContext) -> None:
-    found = rows(run_context)
-    assert (found["score"] <= found["positive_score"] - 0.1 * found["positive_score"].abs() + 1e-9).all()
+    negatives = rows(run_context)
+    assert (negatives["score"] <= negatives["positive_score"] - 0.1 * negatives["positive_score"].abs() + 1e-9).all()
     exact = ask(run_context.home, "SELECT query_key, product_key AS positive_key FROM training.pairs WHERE label = 'E'")
-    assert found.join(exact, on=["query_key", "positive_key"], how="anti").is_empty()
+    assert negatives.join(exact, on=["query_key", "positive_key"], how="anti").is_empty()
 
 
 def test_what_each_rule_left_out_is_told(run_context: RunContext) -> None:
-    (told,) = ask(run_context.home, "FROM training.mining").to_dicts()
-    found = rows(run_context)
-    assert told["negatives"] == found.height
-    assert told["queries"] >= found["query_key"].n_unique()
-    assert 0 < told["relevant"] + told["too_close"] < told["looked_at"] <= told["queries"] * MINING.depth
+    (mining,) = ask(run_context.home, "FROM training.mining").to_dicts()
+    negatives = rows(run_context)
+    assert mining["negatives"] == negatives.height
+    assert mining["queries"] >= negatives["query_key"].n_unique()
+    assert 0 < mining["relevant"] + mining["too_close"] < mining["looked_at"] <= mining["queries"] * MINING.depth
 
 
 def test_again_nothing_is_mined_or_written(run_context: RunContext, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,8 +142,8 @@ def test_training_reads_them_and_is_named_by_them_only_if_it_draws_some(run_cont
     queries = ask(run_context.home, "SELECT key FROM staging.queries ORDER BY key")["key"]
     products = ask(run_context.home, "SELECT key FROM staging.products ORDER BY locale, product_id")["key"]
     pairs = zip(queries[data.mined_query], products[data.mined_product], strict=True)
-    found = rows(run_context).select("query_key", "product_key")
-    assert sorted(pairs) == sorted(found.rows())
+    negatives = rows(run_context).select("query_key", "product_key")
+    assert sorted(pairs) == sorted(negatives.rows())
     named, plain = model_name(drawing), model_name(run_context)
     with run_context.home.lake.writing() as connection:
         connection.execute("DELETE FROM training.negatives WHERE key = (SELECT min(key) FROM training.negatives)")

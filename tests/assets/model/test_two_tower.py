@@ -94,6 +94,8 @@ def test_the_stored_log_is_that_of_the_model(run_context, built):
     assert log["train_loss"].is_null().to_list() == [True, *[False] * (log.height - 1)]
 
 
-@pytest.mark.parametrize(("notes", "told"), [([], {}), (["a", "b"], {"warning": "the new model learnt nothing: a; b"})])
-def test_a_model_that_learnt_nothing_is_a_warning_of_the_build(notes, told):
-    assert failed_training_warning(notes) == told
+@pytest.mark.parametrize(
+    ("notes", "facts"), [([], {}), (["a", "b"], {"warning": "the new model learned nothing: a; b"})]
+)
+def test_a_model_that_learnt_nothing_is_a_warning_of_the_build(notes, facts):
+    assert failed_training_warning(notes) == facts

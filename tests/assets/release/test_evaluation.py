@@ -101,10 +101,10 @@ def test_rankings_place_every_judged_product_once_in_each_system(home):
 def test_the_release_carries_what_was_measured(home):
     release = home.releases.live()
     measured = json.loads(json.dumps(summary(datasets.metrics(home.lake, release.model_id))))
-    told = json.loads(release.metrics)
-    gate = told.pop("gate")
+    metrics = json.loads(release.metrics)
+    gate = metrics.pop("gate")
     assert (gate["decision"], gate["model_id"]) == ("first", release.model_id)
-    assert told == {"as_of": "2022-06-14T00:00:00+00:00", **measured}
+    assert metrics == {"as_of": "2022-06-14T00:00:00+00:00", **measured}
 
 
 def test_summary_reads_rows_back_as_evaluate_writes_them():

@@ -51,7 +51,7 @@ def test_every_contract_holds_on_a_good_home(run_context):
 
 
 @pytest.fixture
-def spoilt(copy_home):
+def spoiled(copy_home):
     """Return what spoils a copied home with SQL and opens it."""
 
     def make(*statements: str):
@@ -64,8 +64,8 @@ def spoilt(copy_home):
     return make
 
 
-def test_the_contract_check_counts_rows_under_one_key(spoilt):
-    run_context = spoilt(
+def test_the_contract_check_counts_rows_under_one_key(spoiled):
+    run_context = spoiled(
         "INSERT INTO features.products SELECT * FROM features.products ORDER BY key LIMIT 2",
         "INSERT INTO staging.queries SELECT * REPLACE (NULL AS key) FROM staging.queries LIMIT 1",
     )
@@ -76,12 +76,12 @@ def test_the_contract_check_counts_rows_under_one_key(spoilt):
     }
     for table, broken in expected.items():
         (result,) = check_results(run_context, CONTRACTS[table])
-        found = {rule: fact.value["rows"] for rule, fact in result.metadata.items() if rule != "rules"}
-        assert (result.passed, found) == (not broken, broken)
+        broken_rows = {rule: fact.value["rows"] for rule, fact in result.metadata.items() if rule != "rules"}
+        assert (result.passed, broken_rows) == (not broken, broken)
 
 
-def test_a_train_query_that_stands_in_test_is_found_whatever_its_case(spoilt):
-    run_context = spoilt(
+def test_a_train_query_that_stands_in_test_is_found_whatever_its_case(spoiled):
+    run_context = spoiled(
         "INSERT INTO training.pairs SELECT * REPLACE ('leak' AS key, upper(query) AS query, 'train' AS split) "
         "FROM training.pairs WHERE split = 'test' ORDER BY key LIMIT 1"
     )
@@ -89,16 +89,16 @@ def test_a_train_query_that_stands_in_test_is_found_whatever_its_case(spoilt):
     assert (result.passed, result.metadata["leaked_queries"].value) == (False, 1)
 
 
-def test_the_same_query_in_another_locale_is_no_leak(spoilt):
-    run_context = spoilt(
+def test_the_same_query_in_another_locale_is_no_leak(spoiled):
+    run_context = spoiled(
         "INSERT INTO training.pairs SELECT * REPLACE ('other' AS key, 'fr' AS locale, 'train' AS split) "
         "FROM training.pairs WHERE split = 'test' ORDER BY key LIMIT 1"
     )
     assert NAMED["training.pairs", "train_is_apart_from_test"](run_context).passed
 
 
-def test_vectors_are_held_against_the_catalog_of_their_release(spoilt):
-    run_context = spoilt("DELETE FROM features.products WHERE key IN (SELECT min(key) FROM features.products)")
+def test_vectors_are_held_against_the_catalog_of_their_release(spoiled):
+    run_context = spoiled("DELETE FROM features.products WHERE key IN (SELECT min(key) FROM features.products)")
     check = NAMED["releases.live", "vectors_match_the_catalog"]
     assert check(run_context).passed  # the release's own snapshot still has the product
 

@@ -18,8 +18,8 @@ from warehouse.vectors.product_vectors import VectorStore
 
 def _check(run_context):
     """Return what is wrong by check; a run context of its own reads no version that another has opened."""
-    held = replace(run_context, pinned_model=run_context.home.releases.live().model_id)
-    results = {result.check_name: result for result in index_checks(held)}
+    pinned_context = replace(run_context, pinned_model=run_context.home.releases.live().model_id)
+    results = {result.check_name: result for result in index_checks(pinned_context)}
     assert set(results) == set(CHECKS)
     return {name: result.description for name, result in results.items() if not result.passed}
 
@@ -68,9 +68,9 @@ def test_a_lost_row(run_context, spoil):
 def test_a_foreign_row(run_context, spoil):
     row = spoil().slice(0, 1)
     spoil([_with_text(row, key="us:STRANGER", product_id="STRANGER", locale="us")])
-    found = _check(run_context)
-    assert "vector us:STRANGER of products that the catalog does not have" in found["no_vector_of_a_deleted_product"]
-    assert "201 vectors for 200 products" in found["rows_are_those_of_the_catalog"]
+    failures = _check(run_context)
+    assert "vector us:STRANGER of products that the catalog does not have" in failures["no_vector_of_a_deleted_product"]
+    assert "201 vectors for 200 products" in failures["rows_are_those_of_the_catalog"]
 
 
 def test_an_altered_vector(run_context, spoil):
@@ -78,18 +78,18 @@ def test_an_altered_vector(run_context, spoil):
     key, vector = row["key"][0].as_py(), np.array(row["vector"][0].as_py())
     vector[:8] = -vector[:8] + 0.1
     spoil([_with_vector(row, vector / np.linalg.norm(vector))])
-    found = _check(run_context)
-    assert list(found) == ["vectors_are_what_the_model_makes"]
-    assert f"vector {key} other than the model makes them" in found["vectors_are_what_the_model_makes"]
-    assert "replay" in found["vectors_are_what_the_model_makes"]
+    failures = _check(run_context)
+    assert list(failures) == ["vectors_are_what_the_model_makes"]
+    assert f"vector {key} other than the model makes them" in failures["vectors_are_what_the_model_makes"]
+    assert "replay" in failures["vectors_are_what_the_model_makes"]
 
 
 def test_a_row_that_a_model_made_of_other_features(run_context, spoil):
     row = spoil().slice(5, 1)
     spoil([_with_text(row, input_hash="0" * 16)])
-    found = _check(run_context)
-    assert list(found) == ["no_vector_of_another_model"]
-    assert f"vector {row['key'][0].as_py()} not of this model" in found["no_vector_of_another_model"]
+    failures = _check(run_context)
+    assert list(failures) == ["no_vector_of_another_model"]
+    assert f"vector {row['key'][0].as_py()} not of this model" in failures["no_vector_of_another_model"]
 
 
 def test_a_row_that_is_no_unit_vector(run_context, spoil):

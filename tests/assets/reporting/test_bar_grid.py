@@ -8,10 +8,10 @@ from assets.reporting.bar_grid import ACROSS, Panel, as_latin, draw_panels
 
 
 def _boxes(figure):
-    """Return left, bottom, width and height of the bars of each colour that there are bars of, in inches."""
+    """Return left, bottom, width and height of the bars of each color that there are bars of, in inches."""
     (sheet,) = figure.axes
-    found = [[path.get_extents().bounds for path in shapes.get_paths()] for shapes in sheet.collections[:-1]]
-    return [np.array(boxes) for boxes in found if boxes]
+    box_bounds = [[path.get_extents().bounds for path in shapes.get_paths()] for shapes in sheet.collections[:-1]]
+    return [np.array(boxes) for boxes in box_bounds if boxes]
 
 
 def test_bars_are_as_high_as_their_values_and_side_by_side():

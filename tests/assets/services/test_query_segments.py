@@ -34,10 +34,10 @@ VOCABULARY = pl.DataFrame([("brand", "acme"), ("color", "bolt")], schema=["kind"
 
 
 def test_queries_are_told_apart():
-    found = slices_of(FEATURES, JUDGEMENTS, PRODUCTS, VOCABULARY)
-    assert found.columns == ["locale", "query_id", "slice", "part"]
-    parts = {(locale, query, name): part for locale, query, name, part in found.iter_rows()}
-    assert found.height == len(parts) == 4 * len(FEATURES)
+    slices = slices_of(FEATURES, JUDGEMENTS, PRODUCTS, VOCABULARY)
+    assert slices.columns == ["locale", "query_id", "slice", "part"]
+    parts = {(locale, query, name): part for locale, query, name, part in slices.iter_rows()}
+    assert slices.height == len(parts) == 4 * len(FEATURES)
     queries = [("us", 1), ("us", 2), ("us", 3), ("es", 3)]
     assert [parts[(*query, "brand")] for query in queries] == ["seen", "seen", "unseen", "none"]
     assert [parts[(*query, "length")] for query in queries] == ["1-2", "3-4", "3-4", "5+"]

@@ -34,9 +34,9 @@ def test_the_input_hash_follows_the_text_and_the_features_that_the_model_reads(r
     (before,) = model.with_input_hash(products)["input_hash"]
     changes = {name: pl.lit("other") for name in ("title", "brand", "color")}
     changes |= {name: pl.lit(None, products.schema[name]) for name in model.product_columns}
-    held = [name for name in changes if products[name][0] is not None]
-    assert {"title", "title_words"} <= set(held)
-    for column in held:
+    present = [name for name in changes if products[name][0] is not None]
+    assert {"title", "title_words"} <= set(present)
+    for column in present:
         (after,) = model.with_input_hash(products.with_columns(changes[column].alias(column)))["input_hash"]
         assert after != before, column
     for column in ("product_id", "feature_hash"):

@@ -50,16 +50,16 @@ def test_each_distinct_text_is_encoded_once_and_known_ones_never_again(vectors):
 
 
 def test_progress_is_announced_with_how_many_texts_are_to_be_encoded_and_not_at_all_for_none(vectors):
-    told = []
+    announced = []
 
     def announce(total):
-        told.append(("of", total))
-        return told.append
+        announced.append(("of", total))
+        return announced.append
 
     vectors.fill(["a", "bbb", "a"], announce)
-    assert told == [("of", 2), 2]
+    assert announced == [("of", 2), 2]
     vectors.fill(["bbb"], announce)
-    assert told == [("of", 2), 2]
+    assert announced == [("of", 2), 2]
 
 
 def test_the_encoder_is_not_loaded_where_all_texts_are_known(vectors, monkeypatch):

@@ -32,16 +32,16 @@ def test_without_time_series_features_every_row_is_itself() -> None:
     products, product_row, index = _product_rows(CATALOG, pairs, [])
     assert products.equals(CATALOG)
     assert (product_row.tolist(), index.tolist()) == ([0, 1, 2], [2, 0])
-    asked = pl.DataFrame({"key": ["q1", "q2", "q3"]})
-    queries, group, index = _query_rows(asked, pairs, [])
-    assert queries.equals(asked)
+    queries_read = pl.DataFrame({"key": ["q1", "q2", "q3"]})
+    queries, group, index = _query_rows(queries_read, pairs, [])
+    assert queries.equals(queries_read)
     assert (group.tolist(), index.tolist()) == ([0, 1, 2], [1, 0])
 
 
 def test_queries_stand_once_for_each_set_of_features_that_they_were_judged_with() -> None:
-    asked = pl.DataFrame({"key": ["q1", "q2", "q3"], "query_words": [1, 2, 3]})
+    queries_read = pl.DataFrame({"key": ["q1", "q2", "q3"], "query_words": [1, 2, 3]})
     pairs = pl.DataFrame({"query_key": ["q3", "q1", "q3", "q3"], "groups.age": [20.0, None, None, 20.0]})
-    queries, group, index = _query_rows(asked, pairs, ["groups.age"])
+    queries, group, index = _query_rows(queries_read, pairs, ["groups.age"])
     assert queries.select("key", "query_words", "groups.age").rows() == [
         ("q1", 1, None),
         ("q3", 3, 20.0),

@@ -143,7 +143,7 @@ def test_a_train_row_does_move_them(lake_in_memory: Callable[[], Any], without_t
 
 def test_the_towers_number_brands_as_the_vocabulary_does(without_test: dict[str, Any]) -> None:
     ids = {value: number for _, number, kind, value, *_ in without_test["vocabulary"] if kind == "brand"}
-    kept = without_test["product"]["categorical"]["brand_key"]
-    assert {value: place for place, value in enumerate(kept["values"], start=1)} == ids
+    brands = without_test["product"]["categorical"]["brand_key"]
+    assert {value: place for place, value in enumerate(brands["values"], start=1)} == ids
     counts = {value: products for _, _, kind, value, products, _ in without_test["vocabulary"] if kind == "brand"}
-    assert dict(zip(kept["values"], kept["rows"], strict=True)) == counts
+    assert dict(zip(brands["values"], brands["rows"], strict=True)) == counts

@@ -44,7 +44,7 @@ def folder(path: Path, titles: dict[str, str]) -> Path:
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with files and a home of ten products, of which one's features were spoilt before the last point."""
+    """Return a folder with files and a home of ten products, of which one's features were spoiled before the last point."""
     root = tmp_path_factory.mktemp("begun")
     home = Home(root / "home", SETTINGS)
     run(home, folder(root / "first", {}))
@@ -65,21 +65,21 @@ def run(home: Home, raw: Path | None) -> dict[str, str]:
     run_context = RunContext(home, raw=raw)
     with written_down(run_context):
         done = dg.materialize(chosen, resources={"run_context": run_context})
-    told = {
+    facts = {
         ".".join(event.asset_key.path): event.materialization.tags["dagster/data_version"]
         for event in done.get_asset_materialization_events()
         if event.asset_key is not None
     }
-    checkpoints.mark(home.lake, done.run_id, NOON)
-    return told
+    checkpoints.create(home.lake, done.run_id, NOON)
+    return facts
 
 
 def spoil(home: Home, key: str) -> None:
     with home.lake.writing() as connection:
         connection.execute(
-            f"UPDATE {FEATURES.table} SET title_chars = 0, input_hash = 'spoilt' WHERE key = {quote(key)}"
+            f"UPDATE {FEATURES.table} SET title_chars = 0, input_hash = 'spoiled' WHERE key = {quote(key)}"
         )
-    checkpoints.mark(home.lake, "spoilt", NOON)
+    checkpoints.create(home.lake, "spoiled", NOON)
 
 
 def title_chars(home: Home) -> dict[str, int]:

@@ -38,10 +38,10 @@ def set_effort(kind: str, index: faiss.Index, effort: int) -> None:
 
 
 def main() -> None:
-    folder, wanted, kinds = Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]
+    folder, least_recall, kinds = Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]
     vectors, queries = np.load(folder / "vectors.npy"), np.load(folder / "queries.npy")
     exact = np.load(folder / "exact.npy")  # (queries, K) rows
-    told = {}
+    figures = {}
     for kind in kinds:
         faiss.omp_set_num_threads(os.cpu_count() or 1)
         started = time.perf_counter()
@@ -53,15 +53,15 @@ def main() -> None:
             milliseconds, hits = [], 0
             for query, right in zip(queries, exact, strict=True):
                 started = time.perf_counter()
-                _, found = index.search(query[None], K)
+                _, neighbors = index.search(query[None], K)
                 milliseconds.append((time.perf_counter() - started) * 1000)
-                hits += len(set(found[0].tolist()) & set(right.tolist()))
+                hits += len(set(neighbors[0].tolist()) & set(right.tolist()))
             recall = hits / exact.size
-            if recall >= wanted:
+            if recall >= least_recall:
                 break
-        told[kind] = {"build_s": built, "effort": effort, "recall": recall, "ms": milliseconds}
+        figures[kind] = {"build_s": built, "effort": effort, "recall": recall, "ms": milliseconds}
         del index
-    print(json.dumps(told))
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

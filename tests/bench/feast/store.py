@@ -70,9 +70,9 @@ def main(folder, ttl_days, rounds):
         store.write_to_online_store("products", rows.iloc[start : start + 20_000])
     written = time.perf_counter() - started
 
-    asked = json.loads((folder / "keys.json").read_text())
+    keys_by_name = json.loads((folder / "keys.json").read_text())
     looked_up, milliseconds = {}, {}
-    for name, batches in asked.items():
+    for name, batches in keys_by_name.items():
         milliseconds[name] = []
         for keys in batches:
             started = time.perf_counter()

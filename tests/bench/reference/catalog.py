@@ -79,7 +79,7 @@ def staged_products(raw: Path) -> pd.DataFrame:
 def product_features(products: pd.DataFrame) -> pd.DataFrame:
     """Return what is known of a product before any query."""
     bullets = products.bullet_points.fillna("")
-    there = products[["description", "bullet_points", "brand", "color"]].notna()
+    is_present = products[["description", "bullet_points", "brand", "color"]].notna()
     return pd.DataFrame(
         {
             "key": products.key,
@@ -89,7 +89,7 @@ def product_features(products: pd.DataFrame) -> pd.DataFrame:
             "description_chars": products.description.fillna("").str.len(),
             "bullet_count": bullets.str.count("\n") + (bullets != ""),
             "bullet_chars": bullets.str.len(),
-            "completeness": there.sum(axis=1) / 4,
+            "completeness": is_present.sum(axis=1) / 4,
             "has_brand_in_title": [
                 brand is not None and brand.lower() in title.lower()
                 for brand, title in zip(products.brand, products.title, strict=True)
@@ -111,12 +111,12 @@ def graded_pairs(raw: Path, products: pd.DataFrame) -> tuple[pd.DataFrame, pd.Da
     first = frame.sort_values("example_id").drop_duplicates("query_key").set_index("query_key")
     queries = pd.DataFrame({"query": column(first, "query"), "split": first.split, "locale": first.product_locale})
     frame["query"] = frame.query_key.map(queries["query"])
-    asked = {
+    query_texts = {
         query: (set(words(query)), phrase(query), set(NUMBER.findall(query))) for query in queries["query"].unique()
     }
     rows = []
     for query, title, brand, color in zip(frame["query"], frame.title, frame.brand, frame.color, strict=True):
-        query_words, query_phrase, numbers = asked[query]
+        query_words, query_phrase, numbers = query_texts[query]
         own = set(words(" ".join(part for part in (title, brand, color) if part)))
         common, common_numbers = len(query_words & own), len(numbers & set(NUMBER.findall(title)))
         rows.append(

@@ -80,7 +80,7 @@ def test_bf16_stays_close_to_sentence_transformers(bf16_folder, reference):
 
 
 @pytest.mark.parametrize("precision", ["f32", "bf16"])
-def test_a_vector_is_equal_to_the_bit_whatever_its_neighbours(folder, bf16_folder, precision):
+def test_a_vector_is_equal_to_the_bit_whatever_its_neighbors(folder, bf16_folder, precision):
     if precision == "bf16" and not cpu_has_bf16():
         pytest.skip("this CPU has no bf16")
     chosen = folder if precision == "f32" else bf16_folder
@@ -110,10 +110,12 @@ def test_no_texts_give_no_vectors(encoder):
 
 
 def test_progress_counts_texts_up_to_all_of_them_copies_too(encoder):
-    seen: list[int] = []
-    encoder.encode(["lamp", "desk", "lamp", "a much longer text about lamps and desks"] * 2, on_progress=seen.append)
-    assert seen == sorted(seen)
-    assert seen[-1] == 8
+    progress: list[int] = []
+    encoder.encode(
+        ["lamp", "desk", "lamp", "a much longer text about lamps and desks"] * 2, on_progress=progress.append
+    )
+    assert progress == sorted(progress)
+    assert progress[-1] == 8
 
 
 def test_an_error_in_progress_leaves_the_encoder_usable(encoder, vectors):

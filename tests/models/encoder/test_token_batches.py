@@ -46,15 +46,15 @@ TEXTS = [
 def test_texts_that_are_tokenised_in_portions_get_the_same_vectors(monkeypatch, at_once):
     expected = np.array([[text.split().count(word) for word in WORDS] for text in TEXTS], dtype=np.float64)
     expected /= np.maximum(np.linalg.norm(expected, axis=1, keepdims=True), 1e-12)
-    monkeypatch.setattr(module, "TOKENISED_AT_ONCE", at_once)
-    told = []
-    np.testing.assert_allclose(encode(TEXTS, told.append), expected, atol=1e-7)
-    assert told == sorted(told)
-    assert told[-1] == len(TEXTS)
+    monkeypatch.setattr(module, "TOKENIZED_AT_ONCE", at_once)
+    portions = []
+    np.testing.assert_allclose(encode(TEXTS, portions.append), expected, atol=1e-7)
+    assert portions == sorted(portions)
+    assert portions[-1] == len(TEXTS)
 
 
 def test_an_error_between_portions_comes_through(monkeypatch):
-    monkeypatch.setattr(module, "TOKENISED_AT_ONCE", 2)
+    monkeypatch.setattr(module, "TOKENIZED_AT_ONCE", 2)
 
     def stop(done):
         raise KeyboardInterrupt
@@ -78,14 +78,14 @@ def test_a_full_multiple_of_eight_is_not_padded():
 @given(st.lists(st.lists(st.integers(1, 99), min_size=1, max_size=30), max_size=20), st.integers(1, 5))
 def test_batches_hold_every_text_once_whole_and_with_its_equals_in_length(token_ids, batch_texts):
     batches = list(token_batches(token_ids, pad_id=0, batch_texts=batch_texts))
-    found = {}
+    batch_by_row = {}
     for batch in batches:
         assert 1 <= len(batch.rows) <= batch_texts
         for row, ids, mask in zip(batch.rows.tolist(), batch.ids, batch.mask, strict=True):
-            assert row not in found
-            found[row] = ids[mask == 1].tolist()
+            assert row not in batch_by_row
+            batch_by_row[row] = ids[mask == 1].tolist()
             assert 0 <= len(ids) - mask.sum() < 8
-    assert found == dict(enumerate(token_ids))
+    assert batch_by_row == dict(enumerate(token_ids))
 
 
 def test_longest_texts_come_first():

@@ -7,19 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from models.evaluation.bm25 import Bm25Index, Bm25Settings, tokenise
+from models.evaluation.bm25 import Bm25Index, Bm25Settings, tokenize
 
 TITLES = ["Red shoe", "red red wine", "blue suede shoe, size 9", "", "WINE glass"]
 
 
 def reference(texts: list[str], query: str, k1: float, b: float) -> list[float]:
     """BM25 by the book: Lucene's idf, no factor k1 + 1."""
-    documents = [tokenise(text) for text in texts]
+    documents = [tokenize(text) for text in texts]
     mean = sum(map(len, documents)) / len(documents)
     scores = []
     for document in documents:
         score = 0.0
-        for word in tokenise(query):
+        for word in tokenize(query):
             df = sum(word in other for other in documents)
             idf = math.log(1 + (len(documents) - df + 0.5) / (df + 0.5))
             tf = document.count(word)
@@ -46,7 +46,7 @@ def reference(texts: list[str], query: str, k1: float, b: float) -> list[float]:
     ],
 )
 def test_texts_become_words_and_cjk_becomes_pairs(text, tokens):
-    assert tokenise(text) == tokens
+    assert tokenize(text) == tokens
 
 
 @pytest.mark.parametrize(("k1", "b"), [(1.2, 0.75), (0.9, 0.4), (2.0, 0.0)])
@@ -74,7 +74,7 @@ def test_the_librarys_own_scores_are_the_same():
     import bm25s
 
     retriever = bm25s.BM25(k1=1.2, b=0.75, method="lucene")
-    retriever.index([tokenise(title) for title in TITLES], show_progress=False)
+    retriever.index([tokenize(title) for title in TITLES], show_progress=False)
     ours = Bm25Index.build(TITLES, Bm25Settings()).scores(["red wine glass"])[0]
     assert np.allclose(ours, retriever.get_scores(["red", "wine", "glass"]))
 

@@ -6,7 +6,7 @@ import pytest
 from models.errors import ModelError
 from models.evaluation.bootstrap import paired_bootstrap
 from models.evaluation.breakdown import long_metrics
-from models.evaluation.evaluate import Evaluation, summarise
+from models.evaluation.evaluate import Evaluation, summarize
 from models.evaluation.pooling import pool
 
 QUERIES = [("us", 1), ("us", 2), ("us", 3), ("es", 4)]
@@ -60,8 +60,8 @@ def test_every_group_has_the_means_of_its_own_queries():
         ("all", "brand", "unseen"): (0.5, 1),
         ("es", "brand", "seen"): (1.0, 1),
     }
-    found = set(metrics.select("locale", "slice", "part").iter_rows())
-    assert found == set(expected)  # es has no unseen brand: no row says 0 of it
+    groups = set(metrics.select("locale", "slice", "part").iter_rows())
+    assert groups == set(expected)  # es has no unseen brand: no row says 0 of it
     for place, (mean, queries) in expected.items():
         one = value(metrics, *place, "model")
         assert (one["value"], one["queries"], one["low"]) == (pytest.approx(mean), queries, None)
@@ -88,8 +88,8 @@ def test_a_slice_of_too_few_queries_has_a_difference_and_no_interval():
 def test_pooled_folds_are_the_whole():
     whole, parts = evaluation(), [evaluation([1, 3]), evaluation([0, 2])]
     pooled = pool(parts)
-    assert summarise(pooled, samples=50) == summarise(evaluation([3, 0, 1, 2]), samples=50)
-    assert summarise(pooled)["rankers"] == summarise(whole)["rankers"]
+    assert summarize(pooled, samples=50) == summarize(evaluation([3, 0, 1, 2]), samples=50)
+    assert summarize(pooled)["rankers"] == summarize(whole)["rankers"]
     assert pooled.slices.height == whole.slices.height
 
 

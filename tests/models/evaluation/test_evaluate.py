@@ -8,7 +8,7 @@ import pytest
 from ir_measures import RR, R, nDCG
 
 from models.errors import ModelError
-from models.evaluation.evaluate import catalog_ranks, compare, evaluate, summarise
+from models.evaluation.evaluate import catalog_ranks, compare, evaluate, summarize
 from models.evaluation.judged_set import Catalog, JudgedSet
 from models.evaluation.rankers import DenseRanker, RandomRanker
 from models.labels import LABELS
@@ -116,7 +116,7 @@ def esci_like(queries: int, seed: int) -> tuple[Catalog, JudgedSet]:
 def test_random_order_scores_about_seven_tenths_on_lists_like_escis():
     catalog, judged = esci_like(400, seed=0)
     rankers = {f"random {seed}": RandomRanker(seed) for seed in (1, 2)}
-    summary = summarise(evaluate(judged, catalog, rankers))["rankers"]
+    summary = summarize(evaluate(judged, catalog, rankers))["rankers"]
     for ranker in summary.values():
         assert 0.65 < ranker["ndcg"] < 0.78
         assert ranker["recall@10"] == pytest.approx(10 / 300, abs=0.01)
@@ -150,7 +150,7 @@ def test_an_evaluation_agrees_with_ir_measures():
             query = 2 * q + (locale == "us")
             ordered = sorted(range(300), key=lambda row, scores=scores: (-scores[row], row))
             run += [ir_measures.ScoredDoc(f"{query}", f"P{row:04}", -place) for place, row in enumerate(ordered)]
-    ours = summarise(evaluation)["rankers"]["x"]
+    ours = summarize(evaluation)["rankers"]["x"]
     share = ours["queries_with_exact"] / ours["queries"]  # they count a 0 where we leave a query out
     assert ir_measures.calc_aggregate([nDCG], qrels, reranked)[nDCG] == pytest.approx(ours["ndcg"])
     theirs = ir_measures.calc_aggregate([R(rel=100) @ 10, R(rel=100) @ 100, RR(rel=100)], qrels, run)
@@ -180,7 +180,7 @@ SUMMARY = {"model": Fixed({"us": DOWNWARDS, "es": [[2, 1]]}), "encoder": Fixed({
 
 
 def test_a_summary_gives_the_public_format():
-    summary = summarise(evaluate(JUDGED, CATALOG, SUMMARY), samples=200, seed=1)
+    summary = summarize(evaluate(JUDGED, CATALOG, SUMMARY), samples=200, seed=1)
     assert json.loads(json.dumps(summary)) == summary
     half = 1 / np.log2(3)
     # The model meets product 0 first and 15 at place 16, the encoder 0 last and 15 at place 5. Queries 2 and 4 have no
@@ -223,7 +223,7 @@ def test_a_summary_gives_the_public_format():
 
 def test_over_too_few_queries_a_difference_has_no_interval():
     """recall and mrr say something of two queries, nDCG of four."""
-    lead = summarise(evaluate(JUDGED, CATALOG, SUMMARY), samples=10, min_queries=3)["model_minus_encoder"]
+    lead = summarize(evaluate(JUDGED, CATALOG, SUMMARY), samples=10, min_queries=3)["model_minus_encoder"]
     assert {metric: (one["low"] is None, one["high"] is None, one["queries"]) for metric, one in lead.items()} == {
         **dict.fromkeys(("ndcg", "ndcg_official"), (False, False, 4)),
         **dict.fromkeys(("ndcg_two_gains", "recall@10", "recall@100", "mrr"), (True, True, 2)),
@@ -232,7 +232,7 @@ def test_over_too_few_queries_a_difference_has_no_interval():
 
 
 def test_a_summary_tells_locales_apart_and_says_null_where_there_is_nothing_to_measure():
-    locales = summarise(evaluate(JUDGED, CATALOG, SUMMARY), samples=10)["locales"]
+    locales = summarize(evaluate(JUDGED, CATALOG, SUMMARY), samples=10)["locales"]
     assert locales["us"]["model"]["ndcg"] == pytest.approx(1)
     unmeasured = dict.fromkeys(["ndcg_two_gains", "recall@10", "recall@100", "mrr"])
     counts = {"queries": 1, "queries_with_exact": 0}
@@ -241,7 +241,7 @@ def test_a_summary_tells_locales_apart_and_says_null_where_there_is_nothing_to_m
 
 def test_a_summary_without_model_or_encoder_compares_nothing():
     evaluation = evaluate(JUDGED, CATALOG, {"random": RandomRanker(0)})
-    assert summarise(evaluation)["model_minus_encoder"] == {}
+    assert summarize(evaluation)["model_minus_encoder"] == {}
     with pytest.raises(ModelError, match="'model' and 'random' were not both measured"):
         compare(evaluation, "model", "random")
 
@@ -249,7 +249,7 @@ def test_a_summary_without_model_or_encoder_compares_nothing():
 def test_a_metric_without_a_value_is_not_compared():
     judged = judged_of(CATALOG, {("es", 4): {0: "S"}})
     rankers = {"model": RandomRanker(0), "encoder": RandomRanker(1)}
-    assert set(summarise(evaluate(judged, CATALOG, rankers))["model_minus_encoder"]) == {"ndcg", "ndcg_official"}
+    assert set(summarize(evaluate(judged, CATALOG, rankers))["model_minus_encoder"]) == {"ndcg", "ndcg_official"}
 
 
 def test_scores_that_are_no_numbers_are_refused():

@@ -1,4 +1,4 @@
-"""The gate compares what two rankers find, and lets through what is surely not worse by more than the margin."""
+"""The gate compares two rankers, and passes one whose loss is significantly smaller than the margin."""
 
 import numpy as np
 import polars as pl
@@ -19,7 +19,7 @@ def catalog():
 
 
 def judged(catalog, exact):
-    """One query for each product named, which is its one Exact answer; query 9 has none."""
+    """Return one query per named product, its only Exact product; query 9 has none."""
     rows = [("us", query, f"query {query}", product, "E") for query, product in enumerate(exact)]
     rows.append(("us", 9, "query 9", "P00", "I"))
     columns = ["locale", "query_id", "query", "product_id", "label"]
@@ -34,16 +34,16 @@ def finds(queries, places):
 
 
 def test_recall_is_that_of_the_whole_catalog_over_the_queries_that_have_an_exact_product(catalog):
-    asked = judged(catalog, ["P20", "P21", "P22", "P23"])
-    comparison = compare_recall(asked, catalog, finds(5, [20, 21, 22, 1]), finds(5, [20, 1, 1, 1]), seed=0)
+    judged_set = judged(catalog, ["P20", "P21", "P22", "P23"])
+    comparison = compare_recall(judged_set, catalog, finds(5, [20, 21, 22, 1]), finds(5, [20, 1, 1, 1]), seed=0)
     assert (comparison.queries, comparison.challenger, comparison.baseline) == (4, 0.75, 0.25)
     assert comparison.difference.mean == 0.5
     assert comparison.difference.low < 0.5 < comparison.difference.high
 
 
 def test_a_system_held_against_itself_passes_without_a_margin_to_spare(catalog):
-    asked = judged(catalog, ["P20", "P21"])
-    comparison = compare_recall(asked, catalog, finds(3, [20, 1]), finds(3, [20, 1]), seed=0)
+    judged_set = judged(catalog, ["P20", "P21"])
+    comparison = compare_recall(judged_set, catalog, finds(3, [20, 1]), finds(3, [20, 1]), seed=0)
     assert comparison.difference == Interval(0.0, 0.0, 0.0)
     assert decide(comparison.difference.low, 0.01) == "passed"
 
@@ -56,11 +56,11 @@ def test_without_an_exact_product_nothing_is_measured_and_nothing_decided(catalo
 
 def test_with_too_few_queries_both_are_told_and_their_difference_is_not(catalog):
     """Of two queries that two models answer alike an interval says that it is sure."""
-    asked = judged(catalog, ["P20", "P21"])
-    comparison = compare_recall(asked, catalog, finds(3, [20, 1]), finds(3, [20, 1]), seed=0, min_queries=3)
+    judged_set = judged(catalog, ["P20", "P21"])
+    comparison = compare_recall(judged_set, catalog, finds(3, [20, 1]), finds(3, [20, 1]), seed=0, min_queries=3)
     assert (comparison.queries, comparison.challenger, comparison.baseline) == (2, 0.5, 0.5)
     assert comparison.difference is None
-    enough = compare_recall(asked, catalog, finds(3, [20, 1]), finds(3, [20, 1]), seed=0, min_queries=2)
+    enough = compare_recall(judged_set, catalog, finds(3, [20, 1]), finds(3, [20, 1]), seed=0, min_queries=2)
     assert enough.difference is not None
 
 

@@ -78,7 +78,7 @@ def test_a_rows_bits_depend_on_that_row_only(tmp_path, layers):
         assert np.array_equal(np.concatenate(parts), whole)
     order = np.random.default_rng(2).permutation(ROWS)
     assert np.array_equal(tower(x[order], features[order]), whole[order])
-    # the same row between other neighbours, and in another memory layout
+    # the same row between other neighbors, and in another memory layout
     assert np.array_equal(tower(np.asfortranarray(x), features), whole)
     strange = 1e3 * np.ones_like(x)
     strange[5] = x[5]

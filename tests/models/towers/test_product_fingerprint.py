@@ -1,4 +1,4 @@
-"""Models share a product side exactly where they would make the same vectors of the same products."""
+"""Models have the same product fingerprint exactly if they compute the same product vectors."""
 
 import dataclasses
 
@@ -35,7 +35,7 @@ def model(mode, seed=0, alpha=0.5, rows=FEATURES):
 
 @pytest.fixture
 def side(tmp_path):
-    """Return what saves a model and reads its product side and the vectors that it makes."""
+    """Return a function that saves a model, and returns its product side and its vectors."""
     number = iter(range(100))
 
     def read(trained, encoder="enc"):
@@ -73,8 +73,8 @@ def test_whatever_changes_a_vector_changes_the_side(side, mode):
         model(mode, alpha=0.25),
         model(mode, rows=FEATURES.with_columns(words=pl.Series([1, 2, 9]))),
     ):
-        found, made = side(other)
-        assert found.fingerprint != own.fingerprint
+        changed_side, made = side(other)
+        assert changed_side.fingerprint != own.fingerprint
         assert (made != vectors).any()
 
 

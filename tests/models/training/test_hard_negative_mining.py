@@ -1,4 +1,4 @@
-"""Hard negatives are near, never relevant, never too near, and the same however the catalog is cut."""
+"""Hard negatives are near, never judged relevant, never too near, and the same for any size of the blocks."""
 
 import numpy as np
 import pytest
@@ -31,19 +31,19 @@ def mined(rows: JudgedRows, products: np.ndarray = PRODUCTS, **settings: float) 
 
 
 def test_what_is_judged_relevant_or_lies_within_the_margin_is_no_negative() -> None:
-    found = mined(judged((0, 0, "E"), (0, 1, "S"), (0, 3, "C"), (0, 5, "I")), positive_share=0.95)
-    assert found.product.tolist() == [4, 5]  # 2 is above 0.95 × 0.9; 1 and 3 are relevant
-    assert found.rank.tolist() == [3, 6]
-    assert found.score.tolist() == pytest.approx([0.84, 0.1], abs=1e-6)
-    assert (found.positive.tolist(), found.positive_score.tolist()) == ([0, 0], pytest.approx([0.9, 0.9]))
-    assert found.irrelevant.tolist() == [False, True]
-    assert (found.looked_at, found.relevant, found.skipped, found.too_close) == (6, 3, 0, 1)
+    result = mined(judged((0, 0, "E"), (0, 1, "S"), (0, 3, "C"), (0, 5, "I")), positive_share=0.95)
+    assert result.product.tolist() == [4, 5]  # 2 is above 0.95 × 0.9; 1 and 3 are relevant
+    assert result.rank.tolist() == [3, 6]
+    assert result.score.tolist() == pytest.approx([0.84, 0.1], abs=1e-6)
+    assert (result.positive.tolist(), result.positive_score.tolist()) == ([0, 0], pytest.approx([0.9, 0.9]))
+    assert result.irrelevant.tolist() == [False, True]
+    assert (result.looked_at, result.relevant, result.skipped, result.too_close) == (6, 3, 0, 1)
 
 
 def test_the_margin_is_measured_from_the_best_exact_product() -> None:
-    found = mined(judged((0, 3, "E"), (0, 0, "E"), (0, 1, "E")), positive_share=0.95)
-    assert found.product.tolist() == [4, 5]
-    assert set(found.positive.tolist()) == {0}
+    result = mined(judged((0, 3, "E"), (0, 0, "E"), (0, 1, "E")), positive_share=0.95)
+    assert result.product.tolist() == [4, 5]
+    assert set(result.positive.tolist()) == {0}
 
 
 def test_the_nearest_ranks_can_be_left_out_and_the_number_limited() -> None:
@@ -60,13 +60,13 @@ def test_a_query_without_an_exact_product_has_no_negatives() -> None:
 
 
 def test_the_margin_holds_below_a_cosine_of_nought_too() -> None:
-    found = mined(judged((0, 0, "E")), at_cosine(-0.5, -0.51, -0.6), positive_share=0.9)
-    assert found.product.tolist() == [2]
+    result = mined(judged((0, 0, "E")), at_cosine(-0.5, -0.51, -0.6), positive_share=0.9)
+    assert result.product.tolist() == [2]
 
 
 def test_equal_scores_come_by_row() -> None:
-    found = mined(judged((0, 3, "E")), at_cosine(0.5, 0.5, 0.5, 0.9, 0.5), per_query=2, depth=3)
-    assert found.product.tolist() == [0, 1]
+    result = mined(judged((0, 3, "E")), at_cosine(0.5, 0.5, 0.5, 0.9, 0.5), per_query=2, depth=3)
+    assert result.product.tolist() == [0, 1]
 
 
 @given(
@@ -87,7 +87,7 @@ def test_blocks_of_any_size_give_what_a_plain_loop_gives(
     labels = {(int(rng.integers(6)), int(rng.integers(40))): str(rng.choice(list("ESCI"))) for _ in range(30)}
     settings = MiningSettings(per_query=4, depth=depth, skip=skip, positive_share=share)
     blocks = [products[start : start + cut] for start in range(0, 40, cut)]
-    found = mine(queries, blocks, judged(*((q, p, label) for (q, p), label in labels.items())), settings)
+    result = mine(queries, blocks, judged(*((q, p, label) for (q, p), label in labels.items())), settings)
     expected = []
     for query in range(6):
         score = [round(float(queries[query].astype(np.float64) @ product), 6) for product in products]
@@ -95,13 +95,13 @@ def test_blocks_of_any_size_give_what_a_plain_loop_gives(
         nearest = sorted(range(40), key=lambda product: (-score[product], product))[:depth]
         ranked = [(rank, product) for rank, product in enumerate(nearest, start=1) if rank > skip]
         bound = max(exact) - (1 - share) * abs(max(exact)) if exact else -2
-        kept = [
+        eligible = [
             (query, product, rank)
             for rank, product in ranked
             if labels.get((query, product), "I") == "I" and score[product] <= bound
         ]
-        expected += kept[:4]
-    assert list(zip(found.query, found.product, found.rank, strict=True)) == expected
+        expected += eligible[:4]
+    assert list(zip(result.query, result.product, result.rank, strict=True)) == expected
 
 
 def test_few_scores_at_once_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,10 +43,10 @@ def batches(batch_pairs=100, irrelevant=0, catalog=0, seed=0, pairs=PAIRS):
     return list(contrastive_batches(judgements, batch_pairs, irrelevant, catalog, np.random.default_rng(seed)))
 
 
-def positives(found):
+def positives(contrastive):
     return sorted(
         (int(query), int(product))
-        for batch in found
+        for batch in contrastive
         for query, product in zip(batch.queries, batch.candidates[batch.target], strict=True)
     )
 
@@ -56,9 +56,9 @@ EXACT = [(0, 0), (0, 1), (1, 0), (1, 2), (3, 6), (4, 8)]
 
 @pytest.mark.parametrize("batch_pairs", [1, 2, 3, 100])
 def test_every_exact_pair_comes_once(batch_pairs):
-    found = batches(batch_pairs, irrelevant=1, catalog=2)
-    assert positives(found) == EXACT
-    assert max(len(batch.queries) for batch in found) <= batch_pairs
+    drawn = batches(batch_pairs, irrelevant=1, catalog=2)
+    assert positives(drawn) == EXACT
+    assert max(len(batch.queries) for batch in drawn) <= batch_pairs
 
 
 @pytest.mark.parametrize("batch_pairs", [1, 2, 3, 100])
@@ -69,9 +69,9 @@ def test_batches_are_counted_without_making_them(batch_pairs):
 
 def test_everything_random_is_drawn_before_the_first_batch_is_made():
     rng = np.random.default_rng(0)
-    found = contrastive_batches(Judgements(training_data(), "train"), 2, 1, 2, rng)
+    batch_iterator = contrastive_batches(Judgements(training_data(), "train"), 2, 1, 2, rng)
     drawn = rng.bit_generator.state
-    assert len(list(found)) == 3
+    assert len(list(batch_iterator)) == 3
     assert rng.bit_generator.state == drawn
 
 
@@ -108,8 +108,8 @@ def test_mined_negatives_join_their_querys_batch_and_are_masked_for_whom_they_ar
     mined = {"mined_query": np.array([4, 1, 1, 1]), "mined_product": np.array([6, 5, 4, 3])}
     judgements = Judgements(training_data(**mined), "train")
     for count, expected in ((1, 1), (2, 2), (9, 3)):
-        found = list(contrastive_batches(judgements, 100, 0, 0, np.random.default_rng(0), count))
-        us, es = (next(b for b in found if query in b.queries) for query in (1, 4))
+        batch_list = list(contrastive_batches(judgements, 100, 0, 0, np.random.default_rng(0), count))
+        us, es = (next(b for b in batch_list if query in b.queries) for query in (1, 4))
         assert es.candidates.tolist() == [6, 8]
         drawn = set(us.candidates.tolist()) - {0, 1, 2}
         assert drawn <= {3, 4, 5}
@@ -144,8 +144,8 @@ def test_lists_hold_all_grades_of_queries_with_an_order_to_learn():
 
 def test_graded_batches_fill_up_with_none():
     judgements = Judgements(training_data(), "train")
-    found = list(graded_batches(judgements, 5, np.random.default_rng(0)))
-    assert (len(found), found.count(None)) == (5, 3)
+    drawn = list(graded_batches(judgements, 5, np.random.default_rng(0)))
+    assert (len(drawn), drawn.count(None)) == (5, 3)
 
 
 def test_another_split_is_not_read():
@@ -162,8 +162,8 @@ def test_masks_agree_with_a_plain_loop(labels):
     for batch in contrastive_batches(judgements, 4, 2, 3, np.random.default_rng(0)):
         for row, query in enumerate(batch.queries.tolist()):
             for column, product in enumerate(batch.candidates.tolist()):
-                known = labels.get((query, product)) in ("E", "S", "C") and column != batch.target[row]
-                assert batch.masked[row, column] == known
+                is_masked = labels.get((query, product)) in ("E", "S", "C") and column != batch.target[row]
+                assert batch.masked[row, column] == is_masked
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ TRAINING = TrainingSettings(epochs=8, batch_pairs=32, learning_rate=5e-3, thread
 
 
 def rotated(seed=0, keep=None):
-    """Return a world in which a query's product is found exactly, once the queries' space is turned back."""
+    """Return data in which each query vector is a rotation of its product's vector."""
     rng = np.random.default_rng(seed)
     products = rng.normal(size=(PRODUCTS, DIM)).astype(np.float32)
     turn = np.linalg.qr(np.eye(DIM) + 0.35 * rng.normal(size=(DIM, DIM)))[0]
@@ -30,7 +30,7 @@ def rotated(seed=0, keep=None):
     split = np.where(np.arange(QUERIES) % 4 == 0, "validation", "train")
     pair = np.concatenate([np.arange(QUERIES), np.arange(QUERIES)])
     label = np.repeat(np.array([EXACT, IRRELEVANT], dtype=np.int8), QUERIES)
-    kept = np.ones(len(pair), dtype=bool) if keep is None else keep(split[pair], label)
+    is_used = np.ones(len(pair), dtype=bool) if keep is None else keep(split[pair], label)
     return TrainingData(
         query_vectors=queries,
         product_vectors=products,
@@ -38,10 +38,10 @@ def rotated(seed=0, keep=None):
         product_features=pl.DataFrame({"kind": ["x", None] * (PRODUCTS // 2)}),
         query_locale=np.array(["us"] * QUERIES),
         product_locale=np.array(["us"] * PRODUCTS),
-        query_index=pair[kept],
-        product_index=np.concatenate([product, (product + 1) % PRODUCTS])[kept],
-        label=label[kept],
-        split=split[pair][kept],
+        query_index=pair[is_used],
+        product_index=np.concatenate([product, (product + 1) % PRODUCTS])[is_used],
+        label=label[is_used],
+        split=split[pair][is_used],
     )
 
 
@@ -76,7 +76,7 @@ def test_mined_negatives_change_what_is_learnt_and_only_where_batches_draw_them(
 
 
 def test_no_epoch_is_logged_below_the_encoder():
-    # alpha 1 and a rate far too high: what is learnt is harmful, and alpha 0 is left
+    # alpha 1 and a rate far too high: what is learned is harmful, and alpha 0 is left
     data = rotated()
     noise = np.random.default_rng(1).permutation(data.product_index)
     data = TrainingData(**{**vars(data), "product_index": np.where(data.split == "train", noise, data.product_index)})

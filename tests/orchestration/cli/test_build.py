@@ -37,7 +37,7 @@ def test_without_files_and_without_a_lake_there_is_nothing_to_build(stockroom, t
 
 @pytest.fixture
 def broken(built, tmp_path):
-    """Return a maker of a raw folder in which one file is spoilt in the given way."""
+    """Return a maker of a raw folder in which one file is spoiled in the given way."""
 
     def make(how: str):
         folder = tmp_path / "esci"
@@ -141,9 +141,9 @@ def test_files_that_take_most_of_the_catalog_away_leave_a_home_as_it_was(stockro
 
     assert answer.status == 1
     assert _is_one_line(answer.err)
-    told = "195 of the 200 rows out of raw.products" if rows else "none of the 200 rows of raw.products"
+    message = "195 of the 200 rows of raw.products" if rows else "none of the 200 rows of raw.products"
     assert f"{folder / PRODUCTS} would " in answer.err
-    assert told in answer.err
+    assert message in answer.err
     assert ("--allow-loss" in answer.err) is bool(rows)
     assert (home.lake.snapshot(), home.releases.live(), _files(home)) == before
 
@@ -159,7 +159,7 @@ def test_what_takes_most_of_the_catalog_away_comes_in_where_that_is_meant(stockr
     gone.select("product_locale", "product_id", op=pl.lit("delete")).write_ndjson(delta)
     refused = stockroom("apply", delta, "--home", root)
     assert refused.status == 1
-    assert f"{delta} would take 150 of the 200 rows out of raw.products" in refused.err
+    assert f"{delta} would remove 150 of the 200 rows of raw.products" in refused.err
     allowed = stockroom("apply", delta, "--allow-loss", "--json", "--home", root)
     assert allowed.status == 0, allowed.err
     assert json.loads(allowed.out)["run"]["rows"]["staging.products"] == 50
@@ -179,4 +179,4 @@ def test_a_delta_of_which_every_row_is_refused_publishes_nothing_and_says_so(sto
 
 
 def _files(home):
-    return sorted(path.name for path in home.arrived.root.iterdir())
+    return sorted(path.name for path in home.archive.root.iterdir())

@@ -55,10 +55,10 @@ def test_the_files_can_be_built_from_and_people_are_told_how(stockroom, tmp_path
 def test_programs_are_told_what_is_there_and_what_came(stockroom, tmp_path, address, esci):
     name = download.FILES[0].name
     (tmp_path / f"{name}.part").write_bytes((esci / name).read_bytes()[:100])
-    told = json.loads(stockroom("download", "--out", tmp_path, "--url", address, "--json").out)
-    assert told["folder"] == str(tmp_path)
-    assert [file["outcome"] for file in told["files"]] == ["fetched", "fetched"]  # this server knows no ranges
-    assert [(file["name"], file["size_bytes"], file["sha256"]) for file in told["files"]] == [
+    report = json.loads(stockroom("download", "--out", tmp_path, "--url", address, "--json").out)
+    assert report["folder"] == str(tmp_path)
+    assert [file["outcome"] for file in report["files"]] == ["fetched", "fetched"]  # this server knows no ranges
+    assert [(file["name"], file["size_bytes"], file["sha256"]) for file in report["files"]] == [
         (file.name, file.size_bytes, file.sha256) for file in download.FILES
     ]
     again = json.loads(stockroom("download", "--out", tmp_path, "--url", address, "--json").out)

@@ -16,10 +16,10 @@ def catalog(built):
     from orchestration.config.settings import load_settings
 
     with open_home(load_settings(built.home)).lake.reading() as connection:
-        found = connection.sql(
+        rows = connection.sql(
             "SELECT product_id FROM staging.products WHERE locale = 'us' ORDER BY key LIMIT 6"
         ).fetchall()
-    return [product for (product,) in found]
+    return [product for (product,) in rows]
 
 
 @pytest.fixture
@@ -92,9 +92,9 @@ def test_people_are_told_what_is_missing_and_refused(stockroom, built, catalog, 
     file = examples(("tent", 1, catalog[0], "E"), ("tent", 1, "NOWHERE", "E"), ("tent", 1, catalog[1], "Q"))
     answer = stockroom("evaluate", "--examples", file, "--home", built.home)
     assert answer.status == 0
-    shown = " ".join(answer.out.split())
-    assert "1 judged products are not in the catalog: us:NOWHERE" in shown
-    assert "1 rows refused: unknown_label" in shown
+    output = " ".join(answer.out.split())
+    assert "1 judged products are not in the catalog: us:NOWHERE" in output
+    assert "1 rows refused: unknown_label" in output
     for ranker in RANKERS:
         assert ranker in answer.out
 

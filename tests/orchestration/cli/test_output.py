@@ -19,12 +19,12 @@ def printed(what):
 
 
 @pytest.mark.parametrize(
-    ("interval", "shown", "hidden"), [(FEW, "too few queries", "["), (ENOUGH, "[-0.010, +0.250]", "too few")]
+    ("interval", "interval_text", "hidden"), [(FEW, "too few queries", "["), (ENOUGH, "[-0.010, +0.250]", "too few")]
 )
-def test_a_lead_has_an_interval_or_too_few_queries_to_judge(interval, shown, hidden):
+def test_a_lead_has_an_interval_or_too_few_queries_to_judge(interval, interval_text, hidden):
     summary = {"rankers": {"model": MEANS, "encoder": MEANS}, "model_minus_encoder": {"recall@10": interval}}
     table = printed(output.relevance_table(summary, "relevance"))
-    assert shown in table
+    assert interval_text in table
     assert f"{interval['mean']:+.4f}" in table
     assert hidden not in table
     assert interval is ENOUGH or "(7) to judge" in table
@@ -36,8 +36,8 @@ def test_a_fold_of_too_few_queries_shows_no_interval(monkeypatch):
     summary = {"rankers": {"model": MEANS, "encoder": MEANS}, "model_minus_encoder": {"recall@10": ENOUGH}}
     counts = {"queries": 77, "queries_with_exact": 77, "queries_with_two_gains": 0}
     one = {"queries": 7, "model_minus_encoder": {"recall@10": FEW}}
-    told = {**summary, **counts, "folds": 1, "by_fold": [one], "locales": {}, "locale_leads": {}}
-    fold_output.show_folds(told)
+    report = {**summary, **counts, "folds": 1, "by_fold": [one], "locales": {}, "locale_leads": {}}
+    fold_output.show_folds(report)
     fold, whole = (line for line in page.file.getvalue().splitlines() if "fold 1" in line or "│ all " in line)
     assert "too few (7) to judge" in fold
     assert "[-0.010, +0.250]" in whole

@@ -15,8 +15,8 @@ def test_it_writes_the_three_files_and_counts_their_rows(stockroom, tmp_path):
 
 
 def test_people_are_told_how_to_go_on(stockroom, tmp_path):
-    shown = " ".join(stockroom("sample", "--products", 100, "--out", tmp_path / "esci").out.split())
-    assert "Now: stockroom build --raw" in shown
+    output = " ".join(stockroom("sample", "--products", 100, "--out", tmp_path / "esci").out.split())
+    assert "Now: stockroom build --raw" in output
 
 
 def test_files_that_are_there_are_not_written_over(stockroom, tmp_path):

@@ -15,11 +15,11 @@ def test_json_has_the_promised_facts(stockroom, built):
 
 
 def test_people_see_the_same_facts(stockroom, built):
-    shown = stockroom("status", "--home", built.home).out
+    output = stockroom("status", "--home", built.home).out
     for fact in ("snapshot", "release", "model", "texts_encoded"):
-        assert str(built.report[fact]) in next(line for line in shown.splitlines() if line.startswith(fact))
+        assert str(built.report[fact]) in next(line for line in output.splitlines() if line.startswith(fact))
     for table, rows in built.report["rows"].items():
-        assert f"{rows:,} rows" in next(line for line in shown.splitlines() if line.startswith(f"{table} "))
+        assert f"{rows:,} rows" in next(line for line in output.splitlines() if line.startswith(f"{table} "))
 
 
 def test_an_empty_home_is_named_and_stays_empty(stockroom, tmp_path):

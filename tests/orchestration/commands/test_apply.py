@@ -36,7 +36,7 @@ def applied(copy_home, tmp_path_factory):
         patch.setenv("DAGSTER_HOME", "")
         run_context = open_run_context(load_settings(copy_home()))
         with run_context.home.lake.reading() as connection:
-            gone, known = (
+            gone, existing = (
                 connection.sql(
                     "SELECT product_id, product_title, product_brand, product_color FROM raw.products "
                     "WHERE product_locale = 'us' ORDER BY key LIMIT 2"
@@ -49,7 +49,7 @@ def applied(copy_home, tmp_path_factory):
             tmp_path_factory.mktemp("deltas") / "monday.jsonl",
             {"op": "upsert", "product_id": "N1", "product_title": "Velvet accordion"},
             {"op": "upsert", "product_id": "N2", "product_title": "Velvet accordion"},
-            known | {"op": "upsert", "product_id": "N3"},
+            existing | {"op": "upsert", "product_id": "N3"},
             {"op": "upsert", "product_id": None, "product_title": "Nothing"},
             {"op": "delete", "product_id": gone["product_id"]},
         )
@@ -89,11 +89,11 @@ def test_the_report_tells_of_the_file_and_of_what_was_refused(applied):
 
 def test_what_the_point_says_of_the_tables_is_what_they_hold(applied):
     run_context, before, *_, report = applied
-    lake, told = run_context.home.lake, checkpoints.history(run_context.home.lake)[report.snapshot]
-    assert {"raw.products", "staging.products", "features.products"} <= told.keys()
-    for table, written in told.items():
-        found = table_diff.difference(lake, table, before.snapshot, report.snapshot)
-        assert written == (found.added, found.changed, found.removed), table
+    lake, changes = run_context.home.lake, checkpoints.history(run_context.home.lake)[report.snapshot]
+    assert {"raw.products", "staging.products", "features.products"} <= changes.keys()
+    for table, written in changes.items():
+        difference = table_diff.difference(lake, table, before.snapshot, report.snapshot)
+        assert written == (difference.added, difference.changed, difference.removed), table
     with lake.reading() as connection:
         rows = connection.execute('SELECT "table", rows FROM registry.changes WHERE snapshot = ?', [report.snapshot])
         assert all(tables.count(connection, table) == count for table, count in rows.fetchall())
@@ -110,7 +110,7 @@ def test_history_is_for_people_and_for_programs(applied, stockroom):
     run_context, *_ = applied
     (row,) = json.loads(stockroom("history", "--json", "--home", run_context.home.root).out)
     release = run_context.home.releases.live()
-    assert (row["arrival"], row["name"], row["as_of"], row["release"]) == (
+    assert (row["sequence_number"], row["name"], row["as_of"], row["release"]) == (
         1,
         "monday.jsonl",
         release.snapshot,

@@ -150,10 +150,10 @@ def test_every_asset_tells_rows_first_rows_and_data_version(history):
             assert event is not None, key
             assert event.run_id == reports["back"].run_id
             assert event.asset_materialization.tags["dagster/data_version"], key
-            told = event.asset_materialization.metadata
+            metadata = event.asset_materialization.metadata
             if key.path != ["model", "two_tower"]:
-                assert told["preview"].value.startswith("| "), key
-                assert told["dagster/row_count"].value == _rows(home, key, reports["back"]), key
+                assert metadata["preview"].value.startswith("| "), key
+                assert metadata["dagster/row_count"].value == _rows(home, key, reports["back"]), key
 
 
 def _rows(home, key, report):
@@ -194,15 +194,15 @@ def test_a_table_that_is_not_written_to_keeps_its_data_version(built, history):
 def test_the_data_version_of_a_table_names_its_rows_and_its_last_change(history):
     root, reports, _ = history
     home = open_home(load_settings(root))
-    told = {}
+    versions = {}
     with open_instance(home) as instance:
         for event in instance.all_logs(reports["back"].run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION):
             made = event.dagster_event.step_materialization_data.materialization
-            told[".".join(made.asset_key.path)] = made.tags["dagster/data_version"]
+            versions[".".join(made.asset_key.path)] = made.tags["dagster/data_version"]
     with home.lake.reading(reports["back"].snapshot) as connection:
-        stand = {table: change_feed.data_version(connection, table) for table in told.keys() & CONTRACTS.keys()}
+        stand = {table: change_feed.data_version(connection, table) for table in versions.keys() & CONTRACTS.keys()}
     assert stand.keys() > {"staging.products", "evaluation.metrics", "monitoring.feature_stats", "raw.files"}
-    assert {table: told[table] for table in stand} == stand
+    assert {table: versions[table] for table in stand} == stand
 
 
 def test_the_run_journal_tells_of_the_last_run(history):

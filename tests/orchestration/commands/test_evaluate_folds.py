@@ -21,7 +21,7 @@ class Folded:
 
     run_context: Any
     report: dict[str, Any]
-    seen: list[dict[str, pl.DataFrame]]
+    tables_of_folds: list[dict[str, pl.DataFrame]]
     before: dict[str, Any]
 
 
@@ -40,32 +40,34 @@ def _state(run_context) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def folded(copy_home):
     run_context = open_run_context(load_settings(copy_home()))
-    before, seen, train = _state(run_context), [], evaluate_folds.train_model
+    before, tables_of_folds, train = _state(run_context), [], evaluate_folds.train_model
 
     def watched(scratch, model_id, snapshot):
         with scratch.home.lake.reading() as connection:
             tables = ("splits.queries", "training.pairs", "fitted.vocabulary", "staging.products", "features.queries")
-            seen.append({table: connection.sql(f"FROM {table}").pl() for table in tables})
+            tables_of_folds.append({table: connection.sql(f"FROM {table}").pl() for table in tables})
         train(scratch, model_id, snapshot)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", "")
         patch.setattr(evaluate_folds, "train_model", watched)
         report = evaluate_folds.evaluate_folds(run_context, FOLDS)
-    return Folded(run_context, report, seen, before)
+    return Folded(run_context, report, tables_of_folds, before)
 
 
 def test_every_query_is_held_out_once(folded):
-    held_out = [one["training.pairs"].filter(split="test")["query_key"].unique().sort() for one in folded.seen]
+    held_out = [
+        one["training.pairs"].filter(split="test")["query_key"].unique().sort() for one in folded.tables_of_folds
+    ]
     assert all(len(keys) > 1 for keys in held_out)
-    judged = {key for one in folded.seen for key in one["training.pairs"]["query_key"]}
+    judged = {key for one in folded.tables_of_folds for key in one["training.pairs"]["query_key"]}
     together = pl.concat(held_out)
     assert together.n_unique() == len(together) == len(judged) == folded.report["queries"]
     assert [one["queries"] for one in folded.report["by_fold"]] == [len(keys) for keys in held_out]
 
 
 def test_a_fold_is_trained_and_fitted_on_the_others_alone(folded):
-    for one in folded.seen:
+    for one in folded.tables_of_folds:
         queries, pairs = one["splits.queries"], one["training.pairs"]
         texts = {
             split: set(own.select("locale", pl.col("query").str.to_lowercase()).iter_rows())
@@ -77,7 +79,7 @@ def test_a_fold_is_trained_and_fitted_on_the_others_alone(folded):
         trained = pairs.filter(split="train")["product_key"].unique()
         brands = one["staging.products"].filter(pl.col("key").is_in(trained.implode()))["brand_key"].drop_nulls()
         assert set(one["fitted.vocabulary"].filter(kind="brand")["value"]) == set(brands)
-    named = [set(one["fitted.vocabulary"]["value"]) for one in folded.seen]
+    named = [set(one["fitted.vocabulary"]["value"]) for one in folded.tables_of_folds]
     assert named[0] != named[1]
 
 
@@ -87,8 +89,12 @@ def test_what_was_measured_can_be_asked_in_sql(folded):
     assert sorted(rows["fold"].unique()) == [0, 1, 2]
     assert set(rows["folds"]) == {FOLDS}
     lead = rows.filter(fold=0, locale="all", ranker="model_minus_encoder", metric="recall@10").to_dicts()[0]
-    told = folded.report["model_minus_encoder"]["recall@10"]
-    assert (lead["value"], lead["low"], lead["high"]) == (told["mean"], told["low"], told["high"])
+    measured_lead = folded.report["model_minus_encoder"]["recall@10"]
+    assert (lead["value"], lead["low"], lead["high"]) == (
+        measured_lead["mean"],
+        measured_lead["low"],
+        measured_lead["high"],
+    )
     us = rows.filter(fold=0, locale="us", ranker="model_minus_encoder", metric="mrr").to_dicts()[0]
     assert us["value"] == folded.report["locale_leads"]["us"]["mrr"]["mean"]
     values = rows.filter(locale="all", ranker="model", metric="ndcg").sort("fold")

@@ -1,4 +1,4 @@
-"""The live model on another catalog: nothing is learnt of it, and the home stays as it was."""
+"""The live model on another catalog: nothing is learned of it, and the home stays as it was."""
 
 import polars as pl
 import pytest

@@ -132,7 +132,7 @@ def test_what_is_not_kept_is_named_and_nothing_is_written(chain, stockroom):
     home = run_context.home
     with home.lake.reading() as connection:
         ((sha256,),) = connection.sql("SELECT sha256 FROM raw.deltas WHERE name = 'gone.jsonl'").fetchall()
-    copy = home.arrived.root / f"{sha256}.zst"
+    copy = home.archive.root / f"{sha256}.zst"
     lost = copy.read_bytes()
     copy.unlink()
     answer = stockroom("replay", "--home", home.root)

@@ -56,78 +56,78 @@ def story(copy_home, tmp_path_factory):
             hits = Searcher(home, run_context.encoder).search(QUERY, 5)
             return Seen(live, hits, Lookup(home).products([key]), (searcher.release, searcher.search(QUERY, 5)))
 
-        seen, reports = {"built": look()}, {}
+        answers, reports = {"built": look()}, {}
         reports["applied"] = apply(run_context, [monday])
-        seen["applied"] = look()
+        answers["applied"] = look()
         searcher.refresh()
         reports["back"] = roll_back(home, run_context.encoder)
-        seen["back"] = look()
+        answers["back"] = look()
         searcher.refresh()
         reports["applied again"] = apply(run_context, [monday])
-        seen["applied again"] = look()
+        answers["applied again"] = look()
         reports["on"] = apply(run_context, [tuesday])
-        seen["on"] = look()
+        answers["on"] = look()
         searcher.refresh()
-        seen["refreshed"] = look()
+        answers["refreshed"] = look()
         reports["let in"] = build(run_context)
         reports["back from the model"] = roll_back(home, run_context.encoder)
         reports["demoted"] = build(run_context)
-        yield run_context, seen, reports
+        yield run_context, answers, reports
 
 
 def test_a_rollback_answers_to_the_bit_as_the_release_did(story):
-    _, seen, reports = story
-    live = seen["back"].release
+    _, answers, reports = story
+    live = answers["back"].release
     assert (live.release, live.kind, live.note) == (3, "rollback", "back to release 1")
-    assert live.serves_as(seen["built"].release)
-    assert (reports["back"].before, reports["back"].back_to) == (seen["applied"].release, seen["built"].release)
-    assert seen["applied"].hits != seen["built"].hits
-    assert seen["back"].hits == seen["built"].hits
-    assert seen["applied"].features != seen["built"].features
-    assert seen["back"].features == seen["built"].features
+    assert live.serves_as(answers["built"].release)
+    assert (reports["back"].before, reports["back"].back_to) == (answers["applied"].release, answers["built"].release)
+    assert answers["applied"].hits != answers["built"].hits
+    assert answers["back"].hits == answers["built"].hits
+    assert answers["applied"].features != answers["built"].features
+    assert answers["back"].features == answers["built"].features
 
 
 def test_an_open_searcher_moves_on_when_it_is_refreshed_and_not_before(story):
-    _, seen, _ = story
-    assert seen["applied"].open_searcher == (seen["built"].release, seen["built"].hits)
-    assert seen["back"].open_searcher == (seen["applied"].release, seen["applied"].hits)
-    assert seen["on"].open_searcher == (seen["back"].release, seen["built"].hits)
-    assert seen["refreshed"].open_searcher == (seen["on"].release, seen["on"].hits)
+    _, answers, _ = story
+    assert answers["applied"].open_searcher == (answers["built"].release, answers["built"].hits)
+    assert answers["back"].open_searcher == (answers["applied"].release, answers["applied"].hits)
+    assert answers["on"].open_searcher == (answers["back"].release, answers["built"].hits)
+    assert answers["refreshed"].open_searcher == (answers["on"].release, answers["on"].hits)
 
 
 def test_an_apply_that_brings_nothing_leaves_a_rollback_alone(story):
-    _, seen, reports = story
+    _, answers, reports = story
     assert reports["applied again"].run is None
-    assert replace(seen["applied again"], open_searcher=None) == replace(seen["back"], open_searcher=None)
+    assert replace(answers["applied again"], open_searcher=None) == replace(answers["back"], open_searcher=None)
 
 
 def test_after_a_rollback_the_catalog_goes_on_from_the_lake_under_the_model_gone_back_to(story):
-    run_context, seen, reports = story
-    live, before = seen["on"].release, seen["back"].release
+    run_context, answers, reports = story
+    live, before = answers["on"].release, answers["back"].release
     assert (live.release, live.kind, live.model_id) == (4, "catalog", before.model_id)
     assert live.snapshot == reports["on"].snapshot
-    assert [hit.key for hit in seen["on"].hits[:2]] == ["us:N1", "us:N2"]  # Monday's is there: it is in the lake
+    assert [hit.key for hit in answers["on"].hits[:2]] == ["us:N1", "us:N2"]  # Monday's is there: it is in the lake
     assert reports["on"].run.texts_encoded == 0
-    assert seen["on"].features == seen["applied"].features
+    assert answers["on"].features == answers["applied"].features
     assert consistency.key_differences(run_context.home, live) == (0, 0)
 
 
 def test_a_model_that_was_gone_back_from_is_not_let_in_again(story):
-    _, seen, reports = story
+    _, answers, reports = story
     let_in, demoted = reports["let in"], reports["demoted"]
     assert (let_in.gate["decision"], let_in.release, let_in.new_release) == ("passed", 5, True)
-    assert reports["back from the model"].live.serves_as(seen["on"].release)
+    assert reports["back from the model"].live.serves_as(answers["on"].release)
     assert demoted.gate["decision"] == "refused"
     assert demoted.gate["model_id"] == let_in.model
     assert demoted.gate["low"] > -demoted.gate["margin"]  # what was measured would have let it in
     assert "it was live before, and release 6 went back from it (back to release 4)" in demoted.gate["reason"]
     assert (demoted.release, demoted.new_release) == (6, False)
     (warning,) = demoted.warnings
-    assert warning.startswith("release 6 stays: it went back from release 5 (back to release 4)")
+    assert warning.startswith("release 6 stays live: it is a rollback from release 5 (back to release 4)")
 
 
 def test_the_list_is_newest_first_and_marks_what_is_live(story, stockroom):
-    run_context, seen, _ = story
+    run_context, answers, _ = story
     listed = json.loads(stockroom("releases", "--json", "--home", run_context.home.root).out)
     assert [(row["release"], row["kind"], row["live"]) for row in listed] == [
         (6, "rollback", True),
@@ -138,27 +138,27 @@ def test_the_list_is_newest_first_and_marks_what_is_live(story, stockroom):
         (1, "model", False),
     ]
     assert {row["gone"] for row in listed} == {None}
-    assert listed[-1]["metrics"] == json.loads(seen["built"].release.metrics)
-    shown = stockroom("releases", "--limit", "2", "--home", run_context.home.root).out
-    assert [line.split()[0] for line in shown.splitlines() if not line.startswith(" ")] == ["6", "5"]
-    assert "rollback  live" in shown
-    assert "    back to release 4\n" in shown
+    assert listed[-1]["metrics"] == json.loads(answers["built"].release.metrics)
+    output = stockroom("releases", "--limit", "2", "--home", run_context.home.root).out
+    assert [line.split()[0] for line in output.splitlines() if not line.startswith(" ")] == ["6", "5"]
+    assert "rollback  live" in output
+    assert "    back to release 4\n" in output
 
 
 def test_two_releases_are_told_apart_by_products_and_by_answers(story, stockroom):
     run_context, *_ = story
     home = run_context.home.root
-    found = json.loads(
+    report = json.loads(
         stockroom("releases", "diff", "1", "4", "-k", "5", "--queries", "30", "--json", "--home", home).out
     )
-    assert found["products"] == {"added": 2, "removed": 0, "changed": 1}
-    assert 0 < found["queries"] <= 30
-    assert 0 < found["overlap"] <= 1
-    assert found["model"]["a"] == found["model"]["b"]
+    assert report["products"] == {"added": 2, "removed": 0, "changed": 1}
+    assert 0 < report["queries"] <= 30
+    assert 0 < report["overlap"] <= 1
+    assert report["model"]["a"] == report["model"]["b"]
     again = diff_releases(run_context.home, run_context.encoder, 4, 1, k=5, queries=30)
-    assert (again.overlap, again.same) == (found["overlap"], found["same"])
+    assert (again.overlap, again.same) == (report["overlap"], report["same"])
     assert again.products == {"added": 0, "removed": 2, "changed": 1}
-    assert [row.only_a for row in again.most_changed] == [row["only_b"] for row in found["most_changed"]]
+    assert [row.only_a for row in again.most_changed] == [row["only_b"] for row in report["most_changed"]]
     assert "products     0 added, 0 removed, 0 changed" in stockroom("releases", "diff", "1", "3", "--home", home).out
 
 
@@ -176,9 +176,9 @@ def test_the_overlap_is_the_share_of_products_in_both_lists(story, monkeypatch):
         return [Hit(1, key, key, "us", "", 1.0) for key in lists[self.release.release][:k]]
 
     monkeypatch.setattr(Searcher, "search", answer)
-    found = diff_releases(run_context.home, run_context.encoder, 1, 4, k=4, queries=3)
-    assert (found.queries, found.overlap, found.same) == (3, 0.5, 0)
-    assert (found.most_changed[0].only_a, found.most_changed[0].only_b) == (["a", "c"], ["e", "f"])
+    report = diff_releases(run_context.home, run_context.encoder, 1, 4, k=4, queries=3)
+    assert (report.queries, report.overlap, report.same) == (3, 0.5, 0)
+    assert (report.most_changed[0].only_a, report.most_changed[0].only_b) == (["a", "c"], ["e", "f"])
 
 
 @pytest.mark.parametrize(
@@ -199,10 +199,10 @@ def test_what_cannot_be_gone_back_to_is_named(story, stockroom, arguments, messa
 
 
 def test_a_release_whose_model_is_gone_cannot_come_back(story, stockroom):
-    run_context, seen, _ = story
+    run_context, answers, _ = story
     home, hidden = run_context.home, run_context.home.root / "hidden"
     before = home.releases.all()
-    model = home.models / seen["built"].release.model_id
+    model = home.models / answers["built"].release.model_id
     shutil.move(model, hidden)
     try:
         answer = stockroom("rollback", "1", "--home", home.root)
@@ -217,7 +217,7 @@ def test_a_release_whose_model_is_gone_cannot_come_back(story, stockroom):
 
 
 def test_the_command_goes_back_one_at_a_time_and_forward_by_number(story, stockroom):
-    run_context, seen, _ = story
+    run_context, answers, _ = story
     home = run_context.home
     done = json.loads(stockroom("rollback", "--json", "--home", home.root).out)
     assert (done["release"], done["before"], done["back_to"]) == (7, 6, 1)  # before 4 it was 3, which was 1
@@ -225,7 +225,7 @@ def test_the_command_goes_back_one_at_a_time_and_forward_by_number(story, stockr
     assert (answer.status, home.releases.live().release) == (1, 7)
     assert "nothing was live before release 1" in answer.err
     assert "8: back to release 2" in stockroom("rollback", "2", "--home", home.root).out
-    assert home.releases.live().serves_as(seen["applied"].release)
+    assert home.releases.live().serves_as(answers["applied"].release)
 
 
 def test_a_home_without_a_release_has_nothing_to_go_back_to(stockroom, tmp_path):
@@ -236,14 +236,14 @@ def test_a_home_without_a_release_has_nothing_to_go_back_to(stockroom, tmp_path)
 
 
 def test_features_that_were_lost_come_back_with_the_release(story):
-    run_context, seen, _ = story
+    run_context, answers, _ = story
     home = run_context.home
     for path in home.root.glob("online.sqlite*"):
         path.unlink()
     fresh = open_home(load_settings(home.root))
     live = roll_back(fresh, run_context.encoder, 1).live
-    key = seen["built"].features[0]["key"]
-    assert Lookup(fresh).products([key]) == seen["built"].features
+    key = answers["built"].features[0]["key"]
+    assert Lookup(fresh).products([key]) == answers["built"].features
     with pytest.raises(WarehouseError, match="has no features as of snapshot"):
-        fresh.online.rows("product", seen["applied"].release.snapshot, [key])
+        fresh.online.rows("product", answers["applied"].release.snapshot, [key])
     assert live.kind == "rollback"

@@ -24,25 +24,25 @@ def rows(run_context):
 
 def test_trials_go_on_where_an_earlier_call_ended_and_come_to_the_same(copy_home, monkeypatch):
     cached, twice = (open_copy(copy_home(), monkeypatch) for _ in range(2))
-    seen = []
+    calls = []
     train = tuner._train
-    monkeypatch.setattr(tuner, "_train", lambda *given: seen.append(given) or train(*given))
+    monkeypatch.setattr(tuner, "_train", lambda *given: calls.append(given) or train(*given))
     report = tuner.tune(cached, 2)
     assert (report["ran"], report["trials"]) == (2, 2)
     assert tuner.tune(twice, 1)["trials"] == 1
     assert tuner.tune(twice, 1)["trials"] == 2
     assert rows(cached).equals(rows(twice))
 
-    found = rows(cached)
-    tried = [json.loads(settings) for settings in found["settings"]]
+    trials = rows(cached)
+    tried = [json.loads(settings) for settings in trials["settings"]]
     assert tried[0] == tuner._current(cached)
     assert len({json.dumps(one) for one in tried}) == 2
-    assert found["score"].to_list() == (found["recall_at_10"] + found["mrr"]).to_list()
-    assert found.filter("is_best")["score"].to_list() == [found["score"].max()]
-    assert report["best"]["score"] == found["score"].max() >= report["first"]["score"]
+    assert trials["score"].to_list() == (trials["recall_at_10"] + trials["mrr"]).to_list()
+    assert trials.filter("is_best")["score"].to_list() == [trials["score"].max()]
+    assert report["best"]["score"] == trials["score"].max() >= report["first"]["score"]
     # what is trained with is what is told
-    for (run_context, _), told in zip(seen[:2], tried, strict=True):
-        assert tuner._current(run_context) == told
+    for (run_context, _), trial in zip(calls[:2], tried, strict=True):
+        assert tuner._current(run_context) == trial
 
 
 def test_other_data_begins_another_study(copy_home, monkeypatch):
@@ -66,7 +66,7 @@ def test_the_printed_lines_are_settings(copy_home, monkeypatch, capsys):
     tune(1, home)
     printed = capsys.readouterr().out
     (home / "stockroom.toml").write_text(printed, encoding="utf-8")
-    told = tomllib.loads(printed)
-    assert set(told) == {"tower", "training"}
+    printed_settings = tomllib.loads(printed)
+    assert set(printed_settings) == {"tower", "training"}
     settings = load_settings(home)
-    assert settings.tower.width == told["tower"]["width"]
+    assert settings.tower.width == printed_settings["tower"]["width"]

@@ -205,5 +205,5 @@ def test_raw_tables_and_release_get_stale():
     nodes = {".".join(node.key.path): node for node in assemble(automation=settings).resolve_asset_graph().asset_nodes}
     policies = {name: node.freshness_policy for name, node in nodes.items() if node.freshness_policy is not None}
     assert policies.keys() == {name for name in nodes if name.startswith("raw.")} | {"releases.live"}
-    wanted = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=2), warn_window=timedelta(hours=1))
-    assert set(policies.values()) == {wanted}
+    policy = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=2), warn_window=timedelta(hours=1))
+    assert set(policies.values()) == {policy}

@@ -11,7 +11,7 @@ from orchestration.config.settings import load_settings
 from orchestration.defs.resources import RunContextResource
 from orchestration.instance.locks import run_lock
 from warehouse.errors import WarehouseError
-from warehouse.history.checkpoints import mark
+from warehouse.history import checkpoints
 from warehouse.home import Home
 from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.deltas import apply_deltas
@@ -28,12 +28,12 @@ def _held(home: Home) -> bool:
 
 def test_a_run_of_deltas_takes_in_nothing_else(tmp_path, monkeypatch):
     monkeypatch.setenv("STOCKROOM_RAW", "a-folder")
-    seen = []
+    runs = []
     for deltas in ([], ["a.jsonl", "b.jsonl"]):
         config = {"home": str(tmp_path), "deltas": deltas}
         with dg.build_resources({"run_context": RunContextResource(**config)}) as resources:
-            seen.append((resources.run_context.raw, resources.run_context.deltas))
-    assert seen == [(Path("a-folder"), ()), (None, (Path("a.jsonl"), Path("b.jsonl")))]
+            runs.append((resources.run_context.raw, resources.run_context.deltas))
+    assert runs == [(Path("a-folder"), ()), (None, (Path("a.jsonl"), Path("b.jsonl")))]
 
 
 @pytest.mark.parametrize("flag", ["force", "allow_loss"])
@@ -59,7 +59,7 @@ def test_a_run_of_what_was_dropped_takes_it_up_and_moves_it_once_it_is_published
     with dg.build_resources({"run_context": RunContextResource(**config)}) as resources:
         apply_deltas(home.lake, check_deltas(resources.run_context.deltas))
         home.journal.append("run", "releases.live", {})
-        mark(home.lake, "run", datetime.now(UTC))
+        checkpoints.create(home.lake, "run", datetime.now(UTC))
     assert not good.exists()
     assert (home.incoming / "done" / "good.jsonl").exists()
 
@@ -71,7 +71,7 @@ def test_a_run_that_holds_the_live_model_wants_one(tmp_path):
         dg.build_resources({"run_context": RunContextResource(**config)}),
     ):
         pass
-    assert "there is no live model to go on with" in str(failed.value.__cause__)
+    assert "no model is live" in str(failed.value.__cause__)
 
 
 @pytest.mark.parametrize("by", ["configuration", "environment"])
@@ -84,16 +84,16 @@ def test_a_run_has_the_home_it_is_told_and_holds_its_lock(tmp_path, monkeypatch,
     @dg.op(required_resource_keys={"run_context"}, out={})
     def look(context):
         run_context = context.resources.run_context
-        seen.append((run_context.home.root, run_context.training.epochs, _held(home)))
+        contexts.append((run_context.home.root, run_context.training.epochs, _held(home)))
         run_context.progress("counting", 3)(1)
 
     @dg.job(resource_defs={"run_context": RunContextResource()})
     def looking():
         look()
 
-    seen: list[tuple] = []
+    contexts: list[tuple] = []
     config = {"resources": {"run_context": {"config": {"home": str(tmp_path)}}}} if by == "configuration" else {}
     with dg.instance_for_test() as instance:
         assert looking.execute_in_process(run_config=config, instance=instance).success
-    assert seen == [(tmp_path, 5, True)]
+    assert contexts == [(tmp_path, 5, True)]
     assert not _held(home)

@@ -18,5 +18,5 @@ def test_what_a_killed_command_left_is_marked_as_failed_however_far_it_came(tmp_
             dg.DagsterRun(job_name="apply", run_id="done", tags=COMMAND_LINE, status=dg.DagsterRunStatus.SUCCESS)
         )
         fail_orphaned_runs(instance)
-        found = {run.run_id: run.status.value for run in instance.get_runs()}
-    assert found == {"dead": "FAILURE", "of the UI": status, "done": "SUCCESS"}
+        statuses = {run.run_id: run.status.value for run in instance.get_runs()}
+    assert statuses == {"dead": "FAILURE", "of the UI": status, "done": "SUCCESS"}

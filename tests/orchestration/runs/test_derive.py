@@ -16,8 +16,8 @@ def test_a_contract_that_does_not_hold_is_told_in_one_line(copy_home, monkeypatc
     verify = contract_checks.verify
 
     def broken(connection, contract, *rest):
-        found = verify(connection, contract, *rest)
-        return [Broken("key_missing", 2, ["a", "b"])] if contract.table == "staging.queries" else found
+        broken_rules = verify(connection, contract, *rest)
+        return [Broken("key_missing", 2, ["a", "b"])] if contract.table == "staging.queries" else broken_rules
 
     monkeypatch.setattr(contract_checks, "verify", broken)
     with run_context.home.lake.writing() as connection:  # else no row is looked at again

@@ -31,10 +31,10 @@ def test_products_and_queries_have_the_features_of_the_lake(home):
             "SELECT key, title_words, completeness FROM features.products ORDER BY key"
         ).fetchall()
         queries = connection.sql("SELECT key, query_words, has_brand FROM features.queries ORDER BY key").fetchall()
-    found = lookup.products([key for key, *_ in products])
-    assert [(row["key"], row["title_words"], row["completeness"]) for row in found] == products
-    found = lookup.queries([key for key, *_ in queries])
-    assert [(row["key"], row["query_words"], row["has_brand"]) for row in found] == queries
+    rows = lookup.products([key for key, *_ in products])
+    assert [(row["key"], row["title_words"], row["completeness"]) for row in rows] == products
+    rows = lookup.queries([key for key, *_ in queries])
+    assert [(row["key"], row["query_words"], row["has_brand"]) for row in rows] == queries
 
 
 def test_after_a_rollback_the_features_are_those_of_the_release_gone_back_to(copy_home):

@@ -64,8 +64,8 @@ def brute_force(home, built):
             stored["locale"].to_pylist(),
             strict=True,
         )
-        found = sorted((-score, product, key) for score, product, key, place in rows if locale in (None, place))
-        return [(key, -score) for score, _, key in found]
+        ranked = sorted((-score, product, key) for score, product, key, place in rows if locale in (None, place))
+        return [(key, -score) for score, _, key in ranked]
 
     return rank
 
@@ -84,12 +84,12 @@ def test_hits_are_those_of_brute_force_over_the_stored_vectors(searcher, brute_f
 
 def test_a_hit_tells_what_the_catalog_tells_of_the_product(searcher, home):
     with home.lake.reading() as connection:
-        known = {
+        catalog_rows = {
             row[0]: row[1:]
             for row in connection.sql("SELECT key, product_id, locale, title FROM staging.products").fetchall()
         }
     for hit in searcher.search("black tent", 30):
-        assert (hit.product_id, hit.locale, hit.title) == known[hit.key]
+        assert (hit.product_id, hit.locale, hit.title) == catalog_rows[hit.key]
         assert hit.key == f"{hit.locale}:{hit.product_id}"
 
 

@@ -71,7 +71,7 @@ NUMBERS = ["-{0}", "{0} + 1000"]
 
 @pytest.fixture
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Fill every table up to training.pairs from ROWS, with the very SQL and cleaning that fill the lake."""
+    """Fill every table up to training.pairs from ROWS, with the SQL files and the cleaning of the lake."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for table, rows in ROWS.items():
@@ -96,10 +96,10 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 @pytest.mark.parametrize("table", SQL_TABLES)
 def test_the_lineage_of_sql_is_what_perturbed_sources_change(connection: duckdb.DuckDBPyConnection, table: str) -> None:
-    told = {step[:4] for step in column_lineage.steps(table) if step.made_by != "reconcile"}
+    declared = {step[:4] for step in column_lineage.steps(table) if step.made_by != "reconcile"}
     sources = {step.source_table for step in column_lineage.steps(table)} - {table}
     before = _answer(connection, table)
-    seen = set()
+    observed = set()
     for source in sources:
         kinds = connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE {source})").fetchall()
         connection.execute(f"CREATE TABLE kept AS FROM {source}")
@@ -110,14 +110,14 @@ def test_the_lineage_of_sql_is_what_perturbed_sources_change(connection: duckdb.
                     f'CREATE OR REPLACE TABLE {source} AS SELECT * REPLACE (({changed})::{kind} AS "{column}") FROM kept'
                 )
                 after = _answer(connection, table)
-                seen |= {(table, name, source, column) for name in _changed(before, after)}
+                observed |= {(table, name, source, column) for name in _changed(before, after)}
         connection.execute(f"CREATE OR REPLACE TABLE {source} AS FROM kept")
         connection.execute("DROP TABLE kept")
     # A perturbed key makes other rows under other keys, where nothing can be compared.
-    makes_key = {step[2:] for step in told if step[1] == "key"}
-    keys = {step for step in told if step[1].endswith("key") or step[2:] in makes_key}
-    assert seen - JOINED <= told
-    assert told - seen <= UNSEEN | keys | _joined(told)
+    makes_key = {step[2:] for step in declared if step[1] == "key"}
+    keys = {step for step in declared if step[1].endswith("key") or step[2:] in makes_key}
+    assert observed - JOINED <= declared
+    assert declared - observed <= UNSEEN | keys | _joined(declared)
 
 
 def test_the_declared_sources_of_cleaned_products_are_what_perturbed_columns_change() -> None:
@@ -163,15 +163,15 @@ def _answer(connection: duckdb.DuckDBPyConnection, table: str) -> pl.DataFrame:
 
 
 def _changed(before: pl.DataFrame, after: pl.DataFrame) -> set[str]:
-    """Return the columns whose values differ under keys that are on both sides."""
+    """Return the columns whose values differ for keys of both sides."""
     both = before.join(after, on="key", suffix="_after")
     return {name for name in before.columns if name != "key" and not both[name].equals(both[f"{name}_after"])}
 
 
-def _joined(told: set[tuple[str, str, str, str]]) -> set[tuple[str, str, str, str]]:
-    """Return the steps from columns that rows are joined by: perturbed, their rows are gone."""
+def _joined(steps: set[tuple[str, str, str, str]]) -> set[tuple[str, str, str, str]]:
+    """Return the steps from join columns: if such a column is perturbed, its rows disappear."""
     by = {"product_locale", "query_id", "product_id", "locale"}
-    return {step for step in told if step[3] in by}
+    return {step for step in steps if step[3] in by}
 
 
 def _roots(above: dict[tuple[str, str], set[tuple[str, str]]], column: tuple[str, str]) -> set[str]:

@@ -10,7 +10,7 @@ from warehouse.lake.lake import Lake
 
 @pytest.fixture
 def described(lake: Lake) -> Lake:
-    """Return a lake whose registry is filled, and its features.products with three rows."""
+    """Return a lake with a data dictionary, and three rows in features.products."""
     with lake.writing() as connection:
         data_dictionary.refresh(connection)
         connection.execute("CREATE SCHEMA features")
@@ -71,7 +71,7 @@ def test_a_name_of_several_features_lists_them(described: Lake) -> None:
 
 
 @pytest.mark.parametrize(("name", "said"), [("title_word", "near to it: title_words"), ("words", "list them all")])
-def test_an_unknown_feature_is_told_its_neighbours(described: Lake, name: str, said: str) -> None:
+def test_an_unknown_feature_is_told_its_neighbors(described: Lake, name: str, said: str) -> None:
     with pytest.raises(WarehouseError, match=f"there is no feature {name}\n.*{said}"):
         data_dictionary.find(data_dictionary.features(described), name)
 

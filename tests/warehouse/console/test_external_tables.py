@@ -18,10 +18,10 @@ VECTORS = pa.table(
 
 class Loader:
     def __init__(self) -> None:
-        self.asked: list[list[str]] = []
+        self.requested: list[list[str]] = []
 
     def __call__(self, columns: Sequence[str]) -> pa.Table:
-        self.asked.append(list(columns))
+        self.requested.append(list(columns))
         return VECTORS.select(columns)
 
 
@@ -52,18 +52,18 @@ def test_only_the_columns_that_a_query_needs_are_loaded(
     connection: duckdb.DuckDBPyConnection, loader: Loader, sql: str, columns: list[str]
 ) -> None:
     connection.sql(sql).fetchall()
-    assert [sorted(asked) for asked in loader.asked] == [columns]
+    assert [sorted(requested) for requested in loader.requested] == [columns]
 
 
 def test_counting_loads_one_column(connection: duckdb.DuckDBPyConnection, loader: Loader) -> None:
     assert connection.sql("SELECT count(*) FROM vectors.products").fetchall() == [(2,)]
-    assert loader.asked == [["key"]]
+    assert loader.requested == [["key"]]
 
 
 def test_describing_loads_nothing(connection: duckdb.DuckDBPyConnection, loader: Loader) -> None:
     described = connection.sql("DESCRIBE vectors.products").fetchall()
     assert [row[:2] for row in described] == [("key", "VARCHAR"), ("locale", "VARCHAR"), ("vector", "FLOAT[2]")]
-    assert loader.asked == []
+    assert loader.requested == []
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_describing_loads_nothing(connection: duckdb.DuckDBPyConnection, loader:
     ],
 )
 def test_filters_keep_the_right_rows(connection: duckdb.DuckDBPyConnection, condition: str, keys: list[str]) -> None:
-    found = connection.sql(f"SELECT key FROM vectors.products WHERE {condition}").fetchall()
-    assert [key for (key,) in found] == keys
+    found_rows = connection.sql(f"SELECT key FROM vectors.products WHERE {condition}").fetchall()
+    assert [key for (key,) in found_rows] == keys
 
 
 def test_an_error_while_loading_is_kept() -> None:

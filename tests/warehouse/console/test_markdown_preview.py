@@ -1,4 +1,4 @@
-"""Previews are Markdown tables that nothing in a cell can break."""
+"""Previews are valid Markdown tables for any content of a cell."""
 
 import pytest
 

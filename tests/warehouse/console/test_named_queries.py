@@ -17,7 +17,7 @@ NAMED = named_queries()
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """Return a home with every table and no row in any."""
+    """Return a home with all tables, without rows."""
     home = Home(tmp_path_factory.mktemp("home"), WarehouseSettings(threads=1))
     with home.lake.writing() as connection:
         for contract in CONTRACTS.values():
@@ -35,7 +35,7 @@ def home(tmp_path: Path) -> Home:
 
 
 def put(home: Home, table: str, rows: list[dict[str, object]]) -> None:
-    """Add rows to a table; columns that a row does not name stay null."""
+    """Add rows to a table; columns that a row lacks are null."""
     frame = pl.DataFrame(rows).with_columns(pl.lit("hash").alias(INPUT_HASH))
     columns = ", ".join(f'"{name}"' for name in frame.columns)
     with home.lake.writing() as connection:
@@ -89,7 +89,7 @@ def test_coverage_is_that_of_the_newest_version(home: Home) -> None:
     assert ask(home, "feature_coverage")["coverage"].to_list() == [0.75]
 
 
-def test_history_gives_each_as_of_point_the_version_that_it_saw(home: Home) -> None:
+def test_history_gives_each_checkpoint_the_version_that_it_saw(home: Home) -> None:
     put(home, "registry.snapshots", [{"key": str(n), "snapshot": n} for n in (5, 8, 11)])
     put(
         home,

@@ -35,7 +35,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 @pytest.fixture
 def unchanged(lake: Lake) -> Iterator[None]:
-    """Assert that a test leaves every file as it was; SQLite's `-shm` holds the readers' marks, an empty `-wal` nothing."""
+    """Assert that a test changes no file, except for SQLite's `-shm` with the readers' locks and an empty `-wal`."""
 
     def digests() -> dict[Path, str]:
         files = [path for path in lake.root.rglob("*") if path.is_file() and not path.name.endswith("-shm")]
@@ -111,7 +111,7 @@ def test_a_refused_or_wrong_query_says_so_in_one_line_and_changes_nothing(
     assert refused.value.hint
 
 
-def test_an_unknown_column_is_told_its_neighbours(lake: Lake) -> None:
+def test_an_unknown_column_is_told_its_neighbors(lake: Lake) -> None:
     with pytest.raises(WarehouseError, match=r'column "colour" not found.*Candidate bindings: "color"'):
         query(lake, "SELECT colour FROM raw.products", SETTINGS)
 
@@ -161,8 +161,8 @@ def test_explain_answers_with_the_plan(lake: Lake, sql: str) -> None:
 
 def test_describe_and_summarize_answer_with_a_row_for_each_column(lake: Lake) -> None:
     described = query(lake, "DESCRIBE raw.products", SETTINGS).frame
-    summarised = query(lake, "SUMMARIZE raw.products", SETTINGS).frame
-    assert described["column_name"].to_list() == summarised["column_name"].to_list() == ["key", "color"]
+    summarized = query(lake, "SUMMARIZE raw.products", SETTINGS).frame
+    assert described["column_name"].to_list() == summarized["column_name"].to_list() == ["key", "color"]
 
 
 def test_show_tables_lists_every_table_with_its_meaning(lake: Lake, outside: dict[str, OutsideTable]) -> None:

@@ -207,7 +207,7 @@ def test_known_tables_are_read_by_every_spelling(sql: str) -> None:
     check_tables(parse(sql), {("raw", "products"), ("main", "notes")}, "lake")
 
 
-def test_an_unknown_table_is_told_its_neighbours() -> None:
+def test_an_unknown_table_is_told_its_neighbors() -> None:
     tables = {("raw", "products"), ("staging", "products"), ("raw", "files")}
     with pytest.raises(WarehouseError) as other_schema:
         check_tables(parse("FROM features.products"), tables, "lake")
@@ -245,7 +245,7 @@ def test_every_function_that_sounds_of_more_than_computing_has_been_reviewed() -
         *("json_serialize_sql", "json_deserialize_sql"),  # they parse, and do not bind
         "pg_conf_load_time",
     }
-    found = (
+    functions = (
         connect(memory_gb=1)
         .sql(
             "SELECT DISTINCT function_name FROM duckdb_functions() "
@@ -253,5 +253,5 @@ def test_every_function_that_sounds_of_more_than_computing_has_been_reviewed() -
         )
         .fetchall()
     )
-    assert {name for (name,) in found} - harmless == REFUSED_FUNCTIONS
-    assert not TABLE_FUNCTIONS & {name for (name,) in found}
+    assert {name for (name,) in functions} - harmless == REFUSED_FUNCTIONS
+    assert not TABLE_FUNCTIONS & {name for (name,) in functions}

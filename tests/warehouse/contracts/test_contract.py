@@ -16,7 +16,7 @@ class Mug(dy.Schema):
     """
 
     id = key_column("name of the mug")
-    color = dy.String(nullable=False, min_length=1, regex="^[a-z]*$", metadata=about("its colour", tower="categorical"))
+    color = dy.String(nullable=False, min_length=1, regex="^[a-z]*$", metadata=about("its color", tower="categorical"))
     volume_ml = dy.Int64(nullable=True, metadata=about("what it holds", tower="numeric"))
 
     @dy.rule()

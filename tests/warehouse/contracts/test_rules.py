@@ -23,7 +23,7 @@ BOXES = Contract("test.boxes", Boxes)
 
 
 class Notes(dy.Schema):
-    """One row per note; its key may be anything."""
+    """One row per note, with a key of any form."""
 
     key = dy.String(nullable=False, metadata=about("note") | {"key": True})
 

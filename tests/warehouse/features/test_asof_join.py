@@ -1,4 +1,4 @@
-"""What the newest event at a time is, compared with looking at every event."""
+"""The newest event at a time, compared with a loop over all events."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,45 +22,45 @@ def points(*rows):
     return pl.DataFrame(rows, schema={"entity_key": pl.String, "as_of": TIME}, orient="row")
 
 
-def by_looking_at_all(known, asked, ttl):
-    found = []
-    for entity, at in asked:
-        past = [(time, row) for row, (key, time) in enumerate(known) if key == entity and time <= at]
+def by_looking_at_all(event_list, point_list, ttl):
+    places = []
+    for entity, at in point_list:
+        past = [(time, row) for row, (key, time) in enumerate(event_list) if key == entity and time <= at]
         time, row = max(past, default=(None, None))
-        found.append(row if time is not None and at - time <= ttl else None)
-    return found
+        places.append(row if time is not None and at - time <= ttl else None)
+    return places
 
 
 @st.composite
 def histories(draw):
-    """Return events, points and an age, on days of the years around 2022 or on microseconds, so that many of them tie."""
+    """Return events, points and a maximum age, on a grid of days or of microseconds, so that many times are equal."""
     step = draw(st.sampled_from([timedelta(microseconds=1), DAY, 100 * DAY]))
     entities = st.sampled_from(["us:A", "us:B", "jp:A", "jp:Ä"])
     moments = st.integers(0, 12).map(lambda steps: START + steps * step)
-    known = draw(st.lists(st.tuples(entities, moments), max_size=30, unique=True))
-    asked = draw(st.lists(st.tuples(st.one_of(st.none(), entities, st.just("es:C")), moments), max_size=30))
+    event_list = draw(st.lists(st.tuples(entities, moments), max_size=30, unique=True))
+    point_list = draw(st.lists(st.tuples(st.one_of(st.none(), entities, st.just("es:C")), moments), max_size=30))
     if draw(st.booleans()):
-        known.sort()
-    return known, asked, draw(st.integers(0, 8)) * step
+        event_list.sort()
+    return event_list, point_list, draw(st.integers(0, 8)) * step
 
 
 @settings(deadline=None, max_examples=200)
 @given(histories())
 def test_the_event_found_is_the_newest_at_the_time_and_young_enough(history):
-    known, asked, ttl = history
-    found = newest_events(events(*known), points(*asked), ttl // timedelta(microseconds=1))
-    assert found.to_list() == by_looking_at_all(known, asked, ttl)
-    assert found.dtype == pl.UInt32
+    event_list, point_list, ttl = history
+    places = newest_events(events(*event_list), points(*point_list), ttl // timedelta(microseconds=1))
+    assert places.to_list() == by_looking_at_all(event_list, point_list, ttl)
+    assert places.dtype == pl.UInt32
 
 
 @pytest.mark.parametrize("ttl", [DAY, 1_000_000 * DAY, timedelta.max])
 def test_times_of_thousands_of_years_do_not_run_into_another_entity(ttl):
     dawn, end = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
-    known = [(f"us:{number:03}", time) for number in range(60) for time in (dawn, START, end)]
-    asked = [
+    event_list = [(f"us:{number:03}", time) for number in range(60) for time in (dawn, START, end)]
+    point_list = [
         (f"us:{number:03}", time)
         for number in (59, 0, 30, 99)
         for time in (dawn, START - DAY, START, START + DAY, end - timedelta(microseconds=1), end)
     ]
-    found = newest_events(events(*known), points(*asked), ttl // timedelta(microseconds=1))
-    assert found.to_list() == by_looking_at_all(known, asked, ttl)
+    places = newest_events(events(*event_list), points(*point_list), ttl // timedelta(microseconds=1))
+    assert places.to_list() == by_looking_at_all(event_list, point_list, ttl)

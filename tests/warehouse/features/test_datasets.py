@@ -1,4 +1,4 @@
-"""Frames are what the model and the index read of the lake."""
+"""Datasets: the frames that the model and the index read from the lake."""
 
 import polars as pl
 import pytest
@@ -18,7 +18,7 @@ def test_products_come_by_locale_and_id_with_their_features(filled):
     assert products["key"].to_list() == ["es:P1", "jp:P3", "us:P1", "us:P2"]
     assert products["title"].to_list()[2:] == ["Nike Running Shoes 42", "Plain Mug"]
     assert products["title_numbers"].to_list() == [0, 0, 1, 0]
-    wanted = {
+    expected = {
         "product_id",
         "locale",
         "brand",
@@ -26,7 +26,7 @@ def test_products_come_by_locale_and_id_with_their_features(filled):
         "feature_hash",
         *CONTRACTS["features.products"].tower_columns("numeric"),
     }
-    assert wanted <= set(products.columns)
+    assert expected <= set(products.columns)
 
 
 def test_queries_come_with_text_and_features(filled):
@@ -40,12 +40,12 @@ def test_queries_come_with_text_and_features(filled):
 
 
 def test_some_are_read_as_they_are_read_among_all(filled):
-    wanted = pl.DataFrame({"key": ["us:P2", "es:P1", "us:2", "no:such"]})
+    wanted_keys = pl.DataFrame({"key": ["us:P2", "es:P1", "us:2", "no:such"]})
     for read in (datasets.products, datasets.queries):
-        among_all = read(filled).join(wanted, on="key", how="semi", maintain_order="left")
+        among_all = read(filled).join(wanted_keys, on="key", how="semi", maintain_order="left")
         assert among_all.height
-        assert read(filled, keys=wanted).equals(among_all)
-    assert datasets.products(filled, keys=wanted.clear()).is_empty()
+        assert read(filled, keys=wanted_keys).equals(among_all)
+    assert datasets.products(filled, keys=wanted_keys.clear()).is_empty()
 
 
 def test_training_sees_nothing_of_test(filled):

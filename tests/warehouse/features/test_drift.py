@@ -134,8 +134,8 @@ def test_drift_is_measured_against_the_versions_that_models_were_trained_on(lake
     snapshot = lake.snapshot()
     assert monitoring.measure_drift(lake, models) == 0
     assert lake.snapshot() == snapshot
-    found = monitoring.drift(lake, ["old"]).filter(column_name="query_words", locale="all")
-    assert sorted(found.select("reference", "model_id").rows()) == [("previous", None), ("training", "old")]
+    drift_rows = monitoring.drift(lake, ["old"]).filter(column_name="query_words", locale="all")
+    assert sorted(drift_rows.select("reference", "model_id").rows()) == [("previous", None), ("training", "old")]
     assert monitoring.drift(lake, ["new"])["reference"].unique().to_list() == ["previous"]
 
 

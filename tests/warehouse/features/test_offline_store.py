@@ -1,4 +1,4 @@
-"""A sample of products or queries hangs on the seed and the keys alone, and comes with how many there are."""
+"""A sample of products or queries depends only on the seed and the keys, and comes with the row count."""
 
 from warehouse.features import offline_store
 from warehouse.lake.lake import Lake

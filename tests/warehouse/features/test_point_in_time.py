@@ -1,4 +1,4 @@
-"""What a judged pair, a product vector and a search may see of time-series features: never the future, never the stale."""
+"""Judged pairs, product vectors and searches never use a time-series feature from the future or one past its TTL."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +37,7 @@ def lake(lake_in_memory) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @contextmanager
 def undone(connection):
-    """Undo an example: the next one finds the lake empty, and none has to be made for it."""
+    """Undo an example, so that the next one starts with an empty lake."""
     connection.begin()
     try:
         yield
@@ -70,7 +70,7 @@ def register(connection, *declared, **settings):
 
 @st.composite
 def histories(draw):
-    """Return events, points and a maximum age on a grid of steps so narrow that times tie and ages meet their limit."""
+    """Return events, points and a maximum age on a narrow grid, so that times are equal and ages meet the limit."""
     step = timedelta(microseconds=draw(st.sampled_from([1, 60_000_000, 86_400_000_000])))
     entities = st.sampled_from(["us:A", "us:B", "jp:A"])
     time = st.integers(0, 12)
@@ -91,7 +91,7 @@ def histories(draw):
 
 
 def in_force(events, entity, time, ttl):
-    """Return the price in force, found by looking at every event."""
+    """Return the valid price by a loop over all events."""
     past = [(at, price) for key, at, price in events if key == entity and at <= time]
     if not past:
         return None
@@ -130,9 +130,9 @@ def test_what_happens_after_the_last_point_changes_nothing(lake, history, price)
     late = [(entity, after, price) for entity in ("us:A", "us:B", "jp:A")]
     frame = pl.DataFrame(points, schema={"entity_key": pl.String, "as_of": TIME}, orient="row")
     answers = []
-    for known in ([event for event in events if event[1] < after], [e for e in events if e[1] < after] + late):
+    for earlier_events in ([event for event in events if event[1] < after], [e for e in events if e[1] < after] + late):
         with undone(lake):
-            fill(lake, table, known)
+            fill(lake, table, earlier_events)
             answers.append(point_in_time.look_up(lake, table, frame))
     assert answers[0].equals(answers[1])
 
@@ -213,8 +213,8 @@ def test_pairs_see_the_features_of_their_query_and_of_their_context(lake) -> Non
     resolve(lake, [("p1", "us:A", "young", START), ("p2", "us:A", None, START)])
     register(lake, visits, groups)
     point_in_time.match_pairs(lake)
-    seen = point_in_time.add_training_features(lake, pl.DataFrame({"key": ["p1", "p2"]}))
-    assert seen.rows() == [("p1", 2.0, 1.0), ("p2", None, None)]
+    features = point_in_time.add_training_features(lake, pl.DataFrame({"key": ["p1", "p2"]}))
+    assert features.rows() == [("p1", 2.0, 1.0), ("p2", None, None)]
     assert point_in_time.pairs_with_values(lake) == {"timeseries.groups": 1, "timeseries.visits": 1}
 
 
@@ -231,12 +231,12 @@ def test_a_search_looks_up_the_query_and_the_context_at_its_time(lake) -> None:
     assert point_in_time.known_query(lake, "red mug", "jp") is None
     assert point_in_time.known_query(lake, "red mug", None) is None
 
-    asked = pl.DataFrame({"query_words": [2]})
-    plain = point_in_time.add_asked_features(lake, asked, ["us:7"])
+    searches = pl.DataFrame({"query_words": [2]})
+    plain = point_in_time.add_search_features(lake, searches, ["us:7"])
     assert plain.to_dicts() == [{"query_words": 2, "groups.price": None, "visits.price": 1.0}]
-    later = point_in_time.add_asked_features(lake, asked, ["us:7"], "young", START + day)
+    later = point_in_time.add_search_features(lake, searches, ["us:7"], "young", START + day)
     assert later.to_dicts() == [{"query_words": 2, "groups.price": 2.0, "visits.price": 7.0}]
-    unknown = point_in_time.add_asked_features(lake, asked, [None], "nobody", START + day)
+    unknown = point_in_time.add_search_features(lake, searches, [None], "nobody", START + day)
     assert unknown.to_dicts() == [{"query_words": 2, "groups.price": None, "visits.price": None}]
 
 

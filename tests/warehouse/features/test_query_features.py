@@ -1,4 +1,4 @@
-"""Query features at search: the same values as in the lake, and nothing that a search does not know."""
+"""Query features at search have the values of the lake, and need nothing that is unknown at search."""
 
 import os
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def stored(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
 
 
 def compare(connection: duckdb.DuckDBPyConnection, one_by_one: int) -> None:
-    """Compare what the lake holds of every query with what a search computes, many at once and one by one."""
+    """Compare the features of every query in the lake with those of a search, in one call and one by one."""
     vocabulary = connection.sql(tables.sql("read.vocabulary")).pl()
     queries = connection.sql("SELECT key, locale, query FROM staging.queries ORDER BY key").pl()
     offline, online = stored(connection), QueryFeatures(vocabulary)

@@ -1,4 +1,4 @@
-"""As-of points are the snapshots that end a run, each marked once, with what changed; a person names them by number or time."""
+"""Checkpoints: each snapshot that ends a run becomes one once, with its changes; a user names it by number or by time."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,13 +16,13 @@ NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def marked(lake: Lake) -> list[int]:
-    """Mark seven points, an hour apart, with a torn snapshot before each; return their numbers."""
+def created(lake: Lake) -> list[int]:
+    """Create seven checkpoints, an hour apart, with another snapshot before each; return their snapshots."""
     made = []
     for hour in range(7):
         with lake.writing() as connection:
             connection.execute(f"CREATE TABLE torn{hour} (n INTEGER)")
-        made.append(checkpoints.mark(lake, f"run-{hour}", NOON + timedelta(hours=hour)))
+        made.append(checkpoints.create(lake, f"run-{hour}", NOON + timedelta(hours=hour)))
     return made
 
 
@@ -38,41 +38,41 @@ def change():
 def test_a_marked_state_is_the_newest_content(lake, change):
     change(lake, "one")
     newest = lake.snapshot()
-    assert checkpoints.mark(lake, "r1", NOON) == newest == checkpoints.content_snapshot(lake)
+    assert checkpoints.create(lake, "r1", NOON) == newest == checkpoints.content_snapshot(lake)
     assert checkpoints.points(lake) == [Point(newest, "r1", NOON)]
 
 
 def test_marking_what_is_marked_writes_nothing(lake, change):
     change(lake, "one")
-    marked = checkpoints.mark(lake, "r1", NOON)
+    created = checkpoints.create(lake, "r1", NOON)
     newest = lake.snapshot()
-    assert checkpoints.mark(lake, "r2", NOON) == marked
+    assert checkpoints.create(lake, "r2", NOON) == created
     assert lake.snapshot() == newest
     assert [point.run_id for point in checkpoints.points(lake)] == ["r1"]
 
 
 def test_each_changed_state_gets_a_point_of_its_own_oldest_first(lake, change):
     change(lake, "one")
-    first = checkpoints.mark(lake, "r1", NOON)
+    first = checkpoints.create(lake, "r1", NOON)
     change(lake, "two")
-    second = checkpoints.mark(lake, "r2", NOON)
+    second = checkpoints.create(lake, "r2", NOON)
     assert [point.snapshot for point in checkpoints.points(lake)] == [first, second]
     assert second == checkpoints.content_snapshot(lake)
 
 
 def test_a_point_holds_the_state_of_its_run(lake, change):
     change(lake, "one")
-    marked = checkpoints.mark(lake, "r1", NOON)
+    created = checkpoints.create(lake, "r1", NOON)
     change(lake, "two")
-    with lake.reading(marked) as connection:
+    with lake.reading(created) as connection:
         assert connection.execute("SELECT table_name FROM duckdb_tables()").fetchall() == [("one",)]
 
 
 def test_what_lies_between_points_is_no_point(lake, change):
     for name in ("one", "two", "three"):
         change(lake, name)
-    marked = checkpoints.mark(lake, "r1", NOON)
-    assert [point.snapshot for point in checkpoints.points(lake)] == [marked]
+    created = checkpoints.create(lake, "r1", NOON)
+    assert [point.snapshot for point in checkpoints.points(lake)] == [created]
 
 
 def test_before_the_first_run_there_are_no_points(lake, change):
@@ -83,55 +83,55 @@ def test_before_the_first_run_there_are_no_points(lake, change):
 
 
 def test_a_point_records_what_changed_since_the_one_before(built: Lake) -> None:
-    first = checkpoints.mark(built, "run-1", NOON)
+    first = checkpoints.create(built, "run-1", NOON)
     with built.writing() as connection:
         connection.execute("UPDATE staging.products SET title = 'other', input_hash = 'other' WHERE key = 'us:P2'")
-    second = checkpoints.mark(built, "run-2", NOON)
+    second = checkpoints.create(built, "run-2", NOON)
     history = checkpoints.history(built)
     assert history[first]["raw.products"] == Written(inserted=4, updated=0, deleted=0)
     assert history[second] == {"staging.products": Written(inserted=0, updated=1, deleted=0)}
 
 
-def test_a_point_is_found_by_number_and_by_time(lake: Lake, marked: list[int]) -> None:
-    assert checkpoints.point(lake).snapshot == marked[-1]
-    assert checkpoints.point(lake, str(marked[2])).snapshot == marked[2]
+def test_a_point_is_found_by_number_and_by_time(lake: Lake, created: list[int]) -> None:
+    assert checkpoints.point(lake).snapshot == created[-1]
+    assert checkpoints.point(lake, str(created[2])).snapshot == created[2]
     for text in ("2024-05-01T14:00:00Z", "2024-05-01T14:59:59", "2024-05-01 16:30:00+02:00"):
-        assert checkpoints.point(lake, text).snapshot == marked[2], text
-    assert checkpoints.point(lake, "2030-01-01").snapshot == marked[-1]
+        assert checkpoints.point(lake, text).snapshot == created[2], text
+    assert checkpoints.point(lake, "2030-01-01").snapshot == created[-1]
 
 
 def test_a_shown_time_can_be_typed_back(lake: Lake) -> None:
     with lake.writing() as connection:
         connection.execute("CREATE SCHEMA raw")
-    checkpoints.mark(lake, "run", NOON + timedelta(microseconds=142275))
+    checkpoints.create(lake, "run", NOON + timedelta(microseconds=142275))
     point = checkpoints.point(lake)
     assert checkpoints.point(lake, checkpoints.utc(point.ended_at)) == point
 
 
-def test_a_snapshot_that_ended_no_run_is_answered_with_the_nearest_points(lake: Lake, marked: list[int]) -> None:
-    torn = marked[5] - 1
+def test_a_snapshot_that_ended_no_run_is_answered_with_the_nearest_points(lake: Lake, created: list[int]) -> None:
+    torn = created[5] - 1
     with pytest.raises(WarehouseError) as raised:
         checkpoints.point(lake, str(torn))
-    assert f"snapshot {torn} is no as-of point" in raised.value.message
-    assert f"{marked[5]} (2024-05-01T17:00:00Z)" in raised.value.hint
-    assert f"there are {marked[2]} (" in raised.value.hint
+    assert f"snapshot {torn} is no checkpoint" in raised.value.message
+    assert f"{created[5]} (2024-05-01T17:00:00Z)" in raised.value.hint
+    assert f"the nearest are {created[2]} (" in raised.value.hint
     assert "and 2 more" in raised.value.hint
 
 
 @pytest.mark.parametrize("text", ["999999999999999999999", "-1", "0"])
-def test_a_number_that_is_no_snapshot_is_refused(lake: Lake, marked: list[int], text: str) -> None:
-    with pytest.raises(WarehouseError, match="is no as-of point"):
+def test_a_number_that_is_no_snapshot_is_refused(lake: Lake, created: list[int], text: str) -> None:
+    with pytest.raises(WarehouseError, match="is no checkpoint"):
         checkpoints.point(lake, text)
 
 
-def test_a_time_before_the_first_point_names_the_first_points(lake: Lake, marked: list[int]) -> None:
+def test_a_time_before_the_first_point_names_the_first_points(lake: Lake, created: list[int]) -> None:
     with pytest.raises(WarehouseError) as raised:
         checkpoints.point(lake, "2024-05-01T11:59:59Z")
     assert raised.value.message == "no run had ended at 2024-05-01T11:59:59Z"
-    assert f"there are {marked[0]} (2024-05-01T12:00:00Z)" in raised.value.hint
+    assert f"the nearest are {created[0]} (2024-05-01T12:00:00Z)" in raised.value.hint
 
 
-def test_what_is_neither_snapshot_nor_time_is_refused(lake: Lake, marked: list[int]) -> None:
+def test_what_is_neither_snapshot_nor_time_is_refused(lake: Lake, created: list[int]) -> None:
     with pytest.raises(WarehouseError, match="'yesterday' is neither a snapshot nor a time"):
         checkpoints.point(lake, "yesterday")
 
@@ -144,14 +144,14 @@ def test_without_any_point_it_is_said_how_to_make_one(filled: Lake) -> None:
 
 def test_what_folds_came_to_owes_no_point(lake, change):
     change(lake, "one")
-    marked = checkpoints.mark(lake, "run", NOON)
+    created = checkpoints.create(lake, "run", NOON)
     row = {"fold": 0, "locale": "all", "ranker": "model", "metric": "mrr", "low": None, "high": None, "queries": 3}
     for value in (0.5, 0.5, 0.6):
-        cv_folds.record(lake, pl.DataFrame([row | {"value": value}]), folds=2, snapshot=marked)
-        assert lake.snapshot() > marked
-        assert checkpoints.mark(lake, "later", NOON) == marked
+        cv_folds.record(lake, pl.DataFrame([row | {"value": value}]), folds=2, snapshot=created)
+        assert lake.snapshot() > created
+        assert checkpoints.create(lake, "later", NOON) == created
     with lake.reading() as connection:
         written = connection.sql("SELECT key, value, folds FROM evaluation.folds").fetchall()
     assert written == [("0:all:model:mrr", 0.6, 2)]
     change(lake, "two")
-    assert checkpoints.mark(lake, "later", NOON) > marked
+    assert checkpoints.create(lake, "later", NOON) > created

@@ -14,7 +14,7 @@ SOURCES = CONTRACTS["raw.sources"]
 
 
 def put(lake: Lake, rows: dict[str, str]) -> int:
-    """Make raw.sources hold these sources by key, and return the snapshot."""
+    """Fill raw.sources with these sources by key, and return the snapshot."""
     frame = pl.DataFrame(
         {"key": list(rows), "source": list(rows.values())}, schema={"key": pl.String, "source": pl.String}
     )
@@ -33,9 +33,9 @@ def run(lake: Lake, *statements: str) -> int:
 def test_rows_are_added_removed_and_changed_by_key(lake: Lake) -> None:
     before = put(lake, {"1": "web", "2": "web", "3": "web"})
     after = put(lake, {"2": "shop", "3": "web", "4": "web"})
-    found = difference(lake, "raw.sources", before, after)
-    assert (found.added, found.removed, found.changed, found.columns) == (1, 1, 1, {"source": 1})
-    assert found.rows == [
+    diff = difference(lake, "raw.sources", before, after)
+    assert (diff.added, diff.removed, diff.changed, diff.columns) == (1, 1, 1, {"source": 1})
+    assert diff.rows == [
         RowChange("1", "removed", {"query_id": Value(1, None), "source": Value("web", None)}),
         RowChange("2", "changed", {"source": Value("web", "shop")}),
         RowChange("4", "added", {"query_id": Value(None, 4), "source": Value(None, "web")}),
@@ -61,8 +61,8 @@ def test_cleaned_rows_of_equal_content_are_no_change(built: Lake) -> None:
 
 def test_only_as_many_rows_are_named_as_asked_for(lake: Lake) -> None:
     before, after = put(lake, {"1": "web"}), put(lake, {str(number): "shop" for number in range(1, 8)})
-    found = difference(lake, "raw.sources", before, after, limit=2)
-    assert (found.added, found.changed, [row.key for row in found.rows]) == (6, 1, ["1", "2"])
+    diff = difference(lake, "raw.sources", before, after, limit=2)
+    assert (diff.added, diff.changed, [row.key for row in diff.rows]) == (6, 1, ["1", "2"])
     assert difference(lake, "raw.sources", before, after, limit=0).rows == []
 
 
@@ -75,9 +75,9 @@ def test_a_column_on_one_side_only_is_named_and_compared_no_further(lake: Lake) 
         "UPDATE raw.sources SET weight = 5, input_hash = 'new'",
         "UPDATE raw.sources SET source = 'shop' WHERE key = '2'",
     )
-    found = difference(lake, "raw.sources", before, after)
-    assert (found.columns_added, found.columns_removed) == (["weight"], ["query_id"])
-    assert found.rows == [RowChange("2", "changed", {"source": Value("web", "shop")})]
+    diff = difference(lake, "raw.sources", before, after)
+    assert (diff.columns_added, diff.columns_removed) == (["weight"], ["query_id"])
+    assert diff.rows == [RowChange("2", "changed", {"source": Value("web", "shop")})]
 
 
 def test_a_retyped_column_is_compared_as_text(lake: Lake) -> None:
@@ -107,15 +107,15 @@ def test_times_are_given_as_json_can_hold_them(lake: Lake) -> None:
     row = pl.DataFrame({"key": ["7"], "snapshot": [7], "run_id": ["r"], "ended_at": [noon], "made_by": ["code"]})
     with lake.writing() as connection:
         tables.refresh_from(connection, CONTRACTS["registry.snapshots"], row)
-    found = difference(lake, "registry.snapshots", before, lake.snapshot())
-    assert found.rows[0].columns["ended_at"] == Value(None, "2024-05-01T12:00:00+00:00")
+    diff = difference(lake, "registry.snapshots", before, lake.snapshot())
+    assert diff.rows[0].columns["ended_at"] == Value(None, "2024-05-01T12:00:00+00:00")
 
 
 def test_an_unknown_table_is_answered_with_near_names(lake: Lake) -> None:
     snapshot = put(lake, {"1": "web"})
     with pytest.raises(WarehouseError, match=r"no table staging\.product.*\n.*staging\.products"):
         difference(lake, "staging.product", snapshot, snapshot)
-    with pytest.raises(WarehouseError, match=r"no table zzzz.*\n.*those there are: raw\.files"):
+    with pytest.raises(WarehouseError, match=r"no table zzzz.*\n.*the tables are: raw\.files"):
         difference(lake, "zzzz", snapshot, snapshot)
 
 

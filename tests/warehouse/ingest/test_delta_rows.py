@@ -1,4 +1,4 @@
-"""What one source refuses every source refuses, by the same rule: a full file, a delta in parquet, and one of JSON lines."""
+"""Full files, parquet deltas and JSON-lines deltas refuse the same rows, by the same rules."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.delta_rows import check_rows
 from warehouse.ingest.deltas import apply_deltas
 from warehouse.ingest.full_snapshot import ingest
-from warehouse.ingest.sources import SOURCE_SPECS, arrivals
+from warehouse.ingest.sources import SOURCE_SPECS, input_files
 from warehouse.lake.lake import Lake
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -76,7 +76,7 @@ IDS = [f"{column}={str(value)[:12]!r}" for _, column, value, _ in BAD]
 
 
 def column(name: str, value: Any, of: Row) -> pl.Series:
-    """Return a column of one value, of the type that a writer of parquet would give it."""
+    """Return a column with one value, of the type that a parquet writer would choose."""
     if value == INFINITE:  # as parquet has an infinite time
         return pl.Series(name, [2**63 - 1]).cast(pl.Datetime("us", "UTC"))
     dtype = pl.UInt64 if isinstance(value, int) and value > 2**62 else None
@@ -90,25 +90,25 @@ def frame(row: Row, of: Row) -> pl.DataFrame:
 
 
 def full(folder: Path, table: str, row: Row) -> None:
-    """Bring a folder in, of whose two tables one has this row alone."""
+    """Ingest a folder in which one of the two files has only this row."""
     rows = {**TABLES, table: row}
     for source_spec, (name, each) in zip(SOURCE_SPECS, rows.items(), strict=False):
         frame(each, TABLES[name]).write_parquet(folder / source_spec.file_name)
-    ingest(Lake(folder / "lake"), folder, arrivals(folder, NOW))
+    ingest(Lake(folder / "lake"), folder, input_files(folder, NOW))
 
 
 def delta_parquet(folder: Path, table: str, row: Row) -> None:
-    """Check a delta in parquet that puts this row in."""
+    """Check a parquet delta that upserts this row."""
     path = folder / "delta.parquet"
     frame({"op": "upsert", **row}, TABLES[table]).write_parquet(path)
     check(path)
 
 
 def delta_json(folder: Path, table: str, row: Row) -> None:
-    """Check a delta of JSON lines that puts this row in."""
-    told = {name: json_value(value) for name, value in row.items()}
+    """Check a JSON-lines delta that upserts this row."""
+    values = {name: json_value(value) for name, value in row.items()}
     path = folder / "delta.jsonl"
-    path.write_text(json.dumps({"op": "upsert", **told}) + "\n", encoding="utf-8")
+    path.write_text(json.dumps({"op": "upsert", **values}) + "\n", encoding="utf-8")
     check(path)
 
 
@@ -152,7 +152,7 @@ def test_every_door_takes_a_good_value(
     if table == "product" and source_spec is full:
         frame({**JUDGEMENT, "product_id": value}, JUDGEMENT).write_parquet(tmp_path / SOURCE_SPECS[1].file_name)
         frame(rows, PRODUCT).write_parquet(tmp_path / SOURCE_SPECS[0].file_name)
-        ingest(Lake(tmp_path / "lake"), tmp_path, arrivals(tmp_path, NOW))
+        ingest(Lake(tmp_path / "lake"), tmp_path, input_files(tmp_path, NOW))
     else:
         source_spec(tmp_path, table, rows)
 
@@ -191,4 +191,4 @@ def test_a_delta_of_which_every_row_is_refused_stays_unknown_and_takes_the_other
     assert filled.snapshot() == before
     bad.write_text('{"op": "upsert", "product_locale": "us", "product_id": "N1", "product_title": "Lamp"}\n')
     (done,) = apply_deltas(filled, check_deltas([bad], NOW))
-    assert (done.is_new, done.arrival, done.inserted) == (True, 1, 1)
+    assert (done.is_new, done.sequence_number, done.inserted) == (True, 1, 1)

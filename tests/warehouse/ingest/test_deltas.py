@@ -1,4 +1,4 @@
-"""Delta files come in whole or not at all, each once; the newest word on a row stays, whatever the order and the batch."""
+"""Delta files are applied completely or not at all, each once; the newest change of a row wins in any order and batch."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ from warehouse.home import Home
 from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.deltas import Applied, apply_deltas
 from warehouse.ingest.full_snapshot import ingest
-from warehouse.ingest.sources import arrivals
+from warehouse.ingest.sources import input_files
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake
 from warehouse.operations.delta_history import delta_history
@@ -44,7 +44,7 @@ def delete(product_id: str | None, event_time: str | None = None) -> Row:
 
 @pytest.fixture
 def delta(tmp_path: Path) -> Callable[..., Path]:
-    """Return a writer of delta files of JSON lines; each call makes a new one unless it is named."""
+    """Return a function that writes a JSON-lines delta file, by default under a new name."""
     made = 0
 
     def make(*rows: Row, name: str | None = None) -> Path:
@@ -86,7 +86,7 @@ def test_upserts_and_deletes_change_what_they_name_and_nothing_else(raw_lake: La
     (done,) = bring_in(raw_lake, delta(upsert("P1", "Boots"), upsert("P9", "Lamp"), delete("P2")))
     assert titles(raw_lake) == {"us:P1": "Boots", "us:P9": "Lamp"}
     assert counts(done) == {"inserted": 1, "updated": 1, "deleted": 1}
-    assert (done.rows, done.upserts, done.deletes, done.arrival, done.is_new) == (3, 2, 1, 1, True)
+    assert (done.rows, done.upserts, done.deletes, done.sequence_number, done.is_new) == (3, 2, 1, 1, True)
 
 
 def test_an_upsert_is_a_whole_row(raw_lake: Lake, delta: Write) -> None:
@@ -207,21 +207,21 @@ def test_the_same_file_comes_in_once_and_the_same_bytes_under_another_name_again
     bring_in(raw_lake, first, delta(upsert("P1", "B"), name="tuesday.jsonl"))
     before = raw_lake.snapshot()
     (again,) = bring_in(raw_lake, first)
-    assert (again.is_new, again.arrival) == (False, 1)
+    assert (again.is_new, again.sequence_number) == (False, 1)
     assert (raw_lake.snapshot(), titles(raw_lake)["us:P1"]) == (before, "B")
     (third,) = bring_in(raw_lake, delta(upsert("P1", "A"), name="wednesday.jsonl"))
-    assert (third.is_new, third.arrival, titles(raw_lake)["us:P1"]) == (True, 3, "A")
+    assert (third.is_new, third.sequence_number, titles(raw_lake)["us:P1"]) == (True, 3, "A")
 
 
 BAD = {
     "half-written": ('{"op": "delete", "product_locale": "us", "product_id": "P1"}\n{"op": "upse', "cannot be read"),
-    "no object": ('{"op": "delete", "product_locale": "us", "product_id": "P1"}\n42\n', "line 2 is no JSON object"),
-    "empty": ("", "holds no row"),
+    "no object": ('{"op": "delete", "product_locale": "us", "product_id": "P1"}\n42\n', "line 2 is not a JSON object"),
+    "empty": ("", "has no rows"),
     "no op": ('{"product_locale": "us", "product_id": "P1"}\n', "has no column op"),
     "no key": ('{"op": "delete", "product_id": "P1"}\n', "has no column product_locale"),
     "both": (
         '{"op": "delete", "product_locale": "us", "product_id": "P1", "query_id": 1, "product_title": "x"}\n',
-        "neither a delta of products nor of judgements",
+        "a delta file neither of products nor of judgements",
     ),
     "no title": ('{"op": "upsert", "product_locale": "us", "product_id": "P1"}\n', "no column product_title"),
     "pointer": ("version https://git-lfs.github.com/spec/v1\n", "git-lfs pointer"),
@@ -294,10 +294,13 @@ def test_history_tells_of_every_file_and_the_point_that_first_had_it(
     home = Home(raw_lake.root.parent, raw_lake.settings)
     assert delta_history(home) == []
     bring_in(raw_lake, delta(delete("P1"), name="a.jsonl"))
-    point = checkpoints.mark(raw_lake, "run", datetime(2026, 1, 1, tzinfo=UTC))
+    point = checkpoints.create(raw_lake, "run", datetime(2026, 1, 1, tzinfo=UTC))
     bring_in(raw_lake, delta(upsert(None, "x"), delete("P0"), name="b.jsonl"))
-    told = [(row["arrival"], row["name"], row["deleted"], row["refused"], row["as_of"]) for row in delta_history(home)]
-    assert told == [(1, "a.jsonl", 1, 0, point), (2, "b.jsonl", 0, 1, None)]
+    entries = [
+        (row["sequence_number"], row["name"], row["deleted"], row["refused"], row["as_of"])
+        for row in delta_history(home)
+    ]
+    assert entries == [(1, "a.jsonl", 1, 0, point), (2, "b.jsonl", 0, 1, None)]
 
 
 def fingerprint(lake: Lake, table: str) -> str:
@@ -306,14 +309,14 @@ def fingerprint(lake: Lake, table: str) -> str:
 
 
 def content(lake: Lake) -> dict[str, list[Any]]:
-    """Return the raw tables but for the snapshots' own numbers, which batches share."""
-    found = {}
+    """Return the content of the raw tables without snapshot ids, which depend on the batches."""
+    content_by_table = {}
     with lake.reading() as connection:
         for table in RAW:
             if tables.exists(connection, table):
                 without = "EXCLUDE (snapshot)" if table == "raw.deltas" else ""
-                found[table] = connection.sql(f"SELECT * {without} FROM {table} ORDER BY ALL").fetchall()
-    return {table: rows for table, rows in found.items() if rows}
+                content_by_table[table] = connection.sql(f"SELECT * {without} FROM {table} ORDER BY ALL").fetchall()
+    return {table: rows for table, rows in content_by_table.items() if rows}
 
 
 WORDS = st.builds(
@@ -330,7 +333,7 @@ STEPS = st.lists(
 
 @pytest.fixture
 def begun(tmp_path: Path, judgement: Callable[..., Row], product: Callable[..., Row]) -> Lake:
-    """Return a lake into which a first snapshot came, to be copied."""
+    """Return a lake after a first full snapshot, to be copied."""
     lake = Lake(tmp_path / "begun", WarehouseSettings(threads=1))
     ingest(lake, _writer(tmp_path, judgement, product)(0, ("P1", "P2", "P3")))
     return lake
@@ -358,7 +361,7 @@ def test_one_by_one_and_in_batches_end_in_the_same_tables(
             bring_in(lakes[1], *waiting, is_replay=True)
             waiting = []
             for lake in lakes:
-                ingest(lake, raw, arrivals(raw, NOW), is_replay=True)
+                ingest(lake, raw, input_files(raw, NOW), is_replay=True)
             continue
         path = folder / f"{number}.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in step), encoding="utf-8")
@@ -388,7 +391,7 @@ def _writer(folder: Path, judgement: Callable[..., Row], product: Callable[..., 
 
 
 def _expected(steps: list[Any]) -> dict[str, str]:
-    """Work out the titles word by word, without a table."""
+    """Return the expected titles, computed change by change without tables."""
     present: dict[str, str] = {}
     times: dict[str, str] = {}
     newest, last = "", None

@@ -1,4 +1,4 @@
-"""A download ends with the right bytes under the right name, or says what is wrong and goes on from there."""
+"""A download ends with the right bytes under the right name, or names the problem and can be resumed."""
 
 import hashlib
 import random
@@ -16,7 +16,7 @@ from warehouse.ingest.http_source import CHUNK_BYTES, RemoteFile, Server
 
 CONTENT = random.Random(5).randbytes(3_000_017)  # more than one chunk
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4a735b693b4a424a6f\nsize 51286808\n"
-Behaviour = Callable[["Handler", int], None]
+Behavior = Callable[["Handler", int], None]
 
 
 def remote(name: str, content: bytes = CONTENT) -> RemoteFile:
@@ -27,13 +27,13 @@ A, B = remote("a.parquet"), remote("b.parquet", b"few bytes")
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answer the n-th request as the server's behaviour says; remember what was asked."""
+    """Answer the n-th request by the server's behavior, and record the request."""
 
     server: "FileServer"
 
     def do_GET(self) -> None:
-        self.server.asked.append((self.path, self.headers.get("Range")))
-        self.server.behaviour(self, len(self.server.asked))
+        self.server.requests.append((self.path, self.headers.get("Range")))
+        self.server.behavior(self, len(self.server.requests))
 
     def send(self, body: bytes, status: int = 200, length: int | None = None, **headers: str) -> None:
         self.send_response(status)
@@ -45,33 +45,33 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def first(self) -> int:
-        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "bytes=0-"))
-        assert asked
-        return int(asked[1])
+        match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "bytes=0-"))
+        assert match
+        return int(match[1])
 
     def log_message(self, *_: object) -> None:
         pass
 
 
 class FileServer(ThreadingHTTPServer):
-    behaviour: Behaviour
-    asked: list[tuple[str, str | None]]
+    behavior: Behavior
+    requests: list[tuple[str, str | None]]
 
 
 def with_ranges(handler: Handler, _count: int, content: bytes = CONTENT, most: int | None = None) -> None:
-    """Serve as a good server does, or no more than `most` bytes of what the length promises."""
+    """Serve the requested range, or at most `most` bytes of it."""
     content = {f"/data/{B.name}": b"few bytes"}.get(handler.path, content)
     first = handler.first()
     rest = content[first:]
-    told = {"Content_Range": f"bytes {first}-{len(content) - 1}/{len(content)}"} if first else {}
-    handler.send(rest[:most], 206 if first else 200, len(rest), **told)
+    headers = {"Content_Range": f"bytes {first}-{len(content) - 1}/{len(content)}"} if first else {}
+    handler.send(rest[:most], 206 if first else 200, len(rest), **headers)
 
 
 @pytest.fixture
 def server() -> Iterator[FileServer]:
     """A file server on this machine."""
     with FileServer(("127.0.0.1", 0), Handler) as running:
-        running.behaviour, running.asked = with_ranges, []
+        running.behavior, running.requests = with_ranges, []
         threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}).start()
         yield running
         running.shutdown()
@@ -103,36 +103,38 @@ def test_files_arrive_and_are_then_kept(server: FileServer, tmp_path: Path) -> N
     assert (tmp_path / "new" / "esci" / A.name).read_bytes() == CONTENT
     assert names(tmp_path / "new" / "esci") == [A.name, B.name]
     assert [file.outcome for file in fetch(server, tmp_path / "new" / "esci", A, B)] == ["kept", "kept"]
-    assert server.asked == [(f"/data/{A.name}", None), (f"/data/{B.name}", None)]
+    assert server.requests == [(f"/data/{A.name}", None), (f"/data/{B.name}", None)]
 
 
 def test_progress_runs_from_what_is_there_to_the_whole_file(server: FileServer, tmp_path: Path) -> None:
     part_of(tmp_path / A.name).write_bytes(CONTENT[:1000])
-    seen: list[tuple[str, int]] = []
+    progress: list[tuple[str, int]] = []
     address = f"http://127.0.0.1:{server.server_port}/data"
-    Download(Server(address)).fetch(tmp_path, [A], lambda file, done: seen.append((file.name, done)))
-    assert {name for name, _ in seen} == {A.name}
-    done = [bytes_ for _, bytes_ in seen]
+    Download(Server(address)).fetch(tmp_path, [A], lambda file, done: progress.append((file.name, done)))
+    assert {name for name, _ in progress} == {A.name}
+    done = [bytes_ for _, bytes_ in progress]
     assert done == sorted(done)
     assert (done[0], done[-1]) == (1000, len(CONTENT))
 
 
 def test_a_server_that_breaks_off_is_asked_for_the_rest(server: FileServer, tmp_path: Path) -> None:
-    server.behaviour = lambda handler, count: with_ranges(
+    server.behavior = lambda handler, count: with_ranges(
         handler, count, most=None if count == 3 else 15 * CHUNK_BYTES + 5
     )
     (fetched,) = fetch(server, tmp_path)
     assert (fetched.outcome, fetched.bytes_fetched) == ("fetched", len(CONTENT))
     assert (tmp_path / A.name).read_bytes() == CONTENT
-    assert [asked for _, asked in server.asked] == [None, *(f"bytes={part * CHUNK_BYTES}-" for part in (15, 30))]
+    assert [offset for _, offset in server.requests] == [None, *(f"bytes={part * CHUNK_BYTES}-" for part in (15, 30))]
 
 
 def test_a_later_run_goes_on_where_one_broke_off(server: FileServer, tmp_path: Path) -> None:
-    server.behaviour = lambda handler, count: with_ranges(handler, count, most=23 * CHUNK_BYTES if count == 1 else 0)
-    with pytest.raises(WarehouseError, match=r"broke off, 3 times; 1,507,328 of 3,000,017 bytes are kept.*\n.*again"):
+    server.behavior = lambda handler, count: with_ranges(handler, count, most=23 * CHUNK_BYTES if count == 1 else 0)
+    with pytest.raises(
+        WarehouseError, match=r"the connection broke, 3 times; 1,507,328 of 3,000,017 bytes are kept.*\n.*again"
+    ):
         fetch(server, tmp_path)
     assert names(tmp_path) == [f"{A.name}.part"]
-    server.behaviour = with_ranges
+    server.behavior = with_ranges
     (fetched,) = fetch(server, tmp_path)
     assert (fetched.outcome, fetched.bytes_fetched) == ("resumed", len(CONTENT) - 23 * CHUNK_BYTES)
     assert (tmp_path / A.name).read_bytes() == CONTENT
@@ -152,21 +154,21 @@ def test_a_later_run_goes_on_where_one_broke_off(server: FileServer, tmp_path: P
     ids=["whole", "whole, no length", "another range", "a range that is not said"],
 )
 def test_a_server_that_knows_no_ranges_sends_all_of_it_anew(
-    server: FileServer, tmp_path: Path, ignorant: Behaviour
+    server: FileServer, tmp_path: Path, ignorant: Behavior
 ) -> None:
-    server.behaviour = ignorant
+    server.behavior = ignorant
     part_of(tmp_path / A.name).write_bytes(CONTENT[:1_000_000])
     notes: list[str] = []
     fetch(server, tmp_path, notes=notes)
     assert (tmp_path / A.name).read_bytes() == CONTENT
-    assert server.asked[0][1] == "bytes=1000000-"
+    assert server.requests[0][1] == "bytes=1000000-"
     assert [note.split(": ")[-1] for note in notes] == ["it is fetched from its beginning"]
 
 
 def test_a_whole_part_only_gets_its_name(server: FileServer, tmp_path: Path) -> None:
     part_of(tmp_path / A.name).write_bytes(CONTENT)
     assert [(file.outcome, file.bytes_fetched) for file in fetch(server, tmp_path)] == [("resumed", 0)]
-    assert server.asked == []
+    assert server.requests == []
     assert names(tmp_path) == [A.name]
 
 
@@ -178,16 +180,16 @@ def test_a_part_that_cannot_be_the_beginning_is_dropped_with_words(
     notes: list[str] = []
     fetch(server, tmp_path, notes=notes)
     assert (tmp_path / A.name).read_bytes() == CONTENT
-    assert notes == [f"{tmp_path / A.name}.part did not hold the file's beginning: it is fetched anew"]
+    assert notes == [f"{tmp_path / A.name}.part did not hold the file's beginning: it is fetched again from the start"]
 
 
 @pytest.mark.parametrize("begun", [0, 2_000_000])
 def test_a_wrong_byte_gets_no_name_and_leaves_nothing(server: FileServer, tmp_path: Path, begun: int) -> None:
     wrong = CONTENT[:2_500_000] + bytes([CONTENT[2_500_000] ^ 1]) + CONTENT[2_500_001:]
-    server.behaviour = lambda handler, count: with_ranges(handler, count, wrong)
+    server.behavior = lambda handler, count: with_ranges(handler, count, wrong)
     if begun:
         part_of(tmp_path / A.name).write_bytes(CONTENT[:begun])
-    with pytest.raises(WarehouseError, match=f"came with SHA-256 {hashlib.sha256(wrong).hexdigest()}, not {A.sha256}"):
+    with pytest.raises(WarehouseError, match=f"has the SHA-256 {hashlib.sha256(wrong).hexdigest()}, not {A.sha256}"):
         fetch(server, tmp_path)
     assert names(tmp_path) == []
 
@@ -199,7 +201,10 @@ def test_a_wrong_byte_gets_no_name_and_leaves_nothing(server: FileServer, tmp_pa
         (lambda handler, _: handler.send(CONTENT, length=3_000_016), "has 3,000,016 bytes, not 3,000,017"),
         (lambda handler, _: handler.send(CONTENT[:-1]), "has 3,000,016 bytes, not 3,000,017"),
         (lambda handler, _: handler.send(CONTENT + b"!", length=-1), "sends more than 3,000,017 bytes"),
-        (lambda handler, _: handler.send(CONTENT[:9], length=len(CONTENT)), "it broke off, 3 times; 0 of 3,000,017"),
+        (
+            lambda handler, _: handler.send(CONTENT[:9], length=len(CONTENT)),
+            "the connection broke, 3 times; 0 of 3,000,017",
+        ),
         (
             lambda handler, _: handler.send(CONTENT[:9], length=-1),
             "it sent less than the file, 3 times; 9 of 3,000,017",
@@ -213,8 +218,8 @@ def test_a_wrong_byte_gets_no_name_and_leaves_nothing(server: FileServer, tmp_pa
         (lambda handler, _: handler.send(POINTER, length=-1), "is a git-lfs pointer, not the data"),
     ],
 )
-def test_what_the_server_does_wrong_is_said(server: FileServer, tmp_path: Path, lie: Behaviour, message: str) -> None:
-    server.behaviour = lie
+def test_what_the_server_does_wrong_is_said(server: FileServer, tmp_path: Path, lie: Behavior, message: str) -> None:
+    server.behavior = lie
     with pytest.raises(WarehouseError) as raised:
         fetch(server, tmp_path)
     assert message in raised.value.message
@@ -224,7 +229,7 @@ def test_what_the_server_does_wrong_is_said(server: FileServer, tmp_path: Path, 
 
 
 def test_a_server_that_is_busy_for_a_moment_is_asked_again(server: FileServer, tmp_path: Path) -> None:
-    server.behaviour = lambda handler, count: with_ranges(handler, count) if count > 2 else handler.send(b"", 503)
+    server.behavior = lambda handler, count: with_ranges(handler, count) if count > 2 else handler.send(b"", 503)
     fetch(server, tmp_path)
     assert (tmp_path / A.name).read_bytes() == CONTENT
 
@@ -236,11 +241,11 @@ def test_a_redirect_is_followed_and_the_range_goes_with_it(server: FileServer, t
         else:
             with_ranges(handler, count)
 
-    server.behaviour = elsewhere
+    server.behavior = elsewhere
     part_of(tmp_path / A.name).write_bytes(CONTENT[:7])
     fetch(server, tmp_path)
     assert (tmp_path / A.name).read_bytes() == CONTENT
-    assert server.asked == [(f"/data/{A.name}", "bytes=7-"), (f"/media/{A.name}", "bytes=7-")]
+    assert server.requests == [(f"/data/{A.name}", "bytes=7-"), (f"/media/{A.name}", "bytes=7-")]
 
 
 def test_a_server_that_is_gone_is_named(server: FileServer, tmp_path: Path) -> None:
@@ -251,7 +256,7 @@ def test_a_server_that_is_gone_is_named(server: FileServer, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("address", ["esci.example", "ftp://esci.example", "http://"])
 def test_what_is_no_address_is_refused(tmp_path: Path, address: str) -> None:
-    with pytest.raises(WarehouseError, match=f"{address} is no address"):
+    with pytest.raises(WarehouseError, match=f"{address} is not a valid URL"):
         Download(Server(address)).fetch(tmp_path, [A])
 
 
@@ -266,24 +271,24 @@ def test_a_pointer_in_the_folder_gives_way_to_the_data(server: FileServer, tmp_p
 @pytest.mark.parametrize("mine", [b"my own file", b"!" + CONTENT[1:], None], ids=["size", "bytes", "folder"])
 def test_another_file_of_that_name_is_left_alone(server: FileServer, tmp_path: Path, mine: bytes | None) -> None:
     (tmp_path / A.name).mkdir() if mine is None else (tmp_path / A.name).write_bytes(mine)
-    with pytest.raises(WarehouseError, match="is there and is not the data set's file"):
+    with pytest.raises(WarehouseError, match="exists and is not the data set's file"):
         fetch(server, tmp_path, B, A)
     assert mine is None or (tmp_path / A.name).read_bytes() == mine
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_a_folder_that_cannot_be_made_is_named(server: FileServer, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     for folder in (tmp_path / "taken", tmp_path / "taken" / "below"):
-        with pytest.raises(WarehouseError, match=f"{folder} cannot be made a folder"):
+        with pytest.raises(WarehouseError, match=f"{folder} cannot be created"):
             fetch(server, folder)
 
 
 def test_what_the_disk_has_no_room_for_is_not_begun(server: FileServer, tmp_path: Path) -> None:
     huge = RemoteFile("huge.parquet", 10**18, A.sha256)
-    with pytest.raises(WarehouseError, match=r"has room for [\d,]+ MB, and 1,000,000,000,\d{3} MB are to come"):
+    with pytest.raises(WarehouseError, match=r"has [\d,]+ MB free, and the download needs 1,000,000,000,\d{3} MB"):
         fetch(server, tmp_path, huge, A)
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_a_disk_that_fills_up_is_named(server: FileServer, tmp_path: Path) -> None:
@@ -303,7 +308,7 @@ def test_two_downloads_do_not_write_into_one_file(server: FileServer, tmp_path: 
         second.wait(10)
         with_ranges(handler, count)
 
-    server.behaviour = slowly
+    server.behavior = slowly
     running = threading.Thread(target=fetch, args=(server, tmp_path))
     running.start()
     first.wait(10)

@@ -1,4 +1,4 @@
-"""What is advised about a file that cannot be read fits what the file is."""
+"""The advice for an unreadable file fits its format."""
 
 import gzip
 
@@ -11,7 +11,7 @@ BROKEN = "it is truncated or broken; copy or download it again"
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "advice_text"),
     [
         ("a.jsonl", LINE.encode("utf-16"), "save it as UTF-8"),
         ("a.jsonl", LINE.encode("utf-16-le"), "save it as UTF-8"),
@@ -28,10 +28,10 @@ BROKEN = "it is truncated or broken; copy or download it again"
         ("a.parquet", LINE.encode(), "not parquet"),
     ],
 )
-def test_a_file_is_told_by_its_first_bytes(tmp_path, name, content, told):
+def test_a_file_is_told_by_its_first_bytes(tmp_path, name, content, advice_text):
     (tmp_path / name).write_bytes(content)
-    assert told in advice(tmp_path / name)
-    assert (advice(tmp_path / name) == BROKEN) == (told == BROKEN)
+    assert advice_text in advice(tmp_path / name)
+    assert (advice(tmp_path / name) == BROKEN) == (advice_text == BROKEN)
 
 
 def test_a_file_that_is_gone_is_to_be_put_there(tmp_path):

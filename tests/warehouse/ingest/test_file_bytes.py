@@ -1,4 +1,4 @@
-"""What the bytes of a file are is said by name, in the same words at every source, and lines are counted as an editor does."""
+"""Every source names the format of a wrong file in the same words, and counts lines as an editor does."""
 
 import gzip
 import json
@@ -14,7 +14,7 @@ from warehouse.errors import WarehouseError
 from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.delta_rows import check_rows
 from warehouse.ingest.file_bytes import line_of, refuse_encoding
-from warehouse.ingest.sources import arrivals
+from warehouse.ingest.sources import input_files
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PRODUCTS = "shopping_queries_dataset_products.parquet"
@@ -24,7 +24,7 @@ LINE = json.dumps(ROW, ensure_ascii=False)
 
 
 def complaint(path: Path) -> str:
-    """Return what is said of a delta file, an empty text if it is fine."""
+    """Return the error message for a delta file; empty if it is valid."""
     try:
         (file,) = check_deltas([path], NOW)
         check_rows(file, batch_rows=10, memory_gb=1.0)
@@ -48,7 +48,7 @@ def test_utf8_is_taken_with_or_without_a_mark_and_packed_or_not(
 def test_a_mark_of_utf8_is_taken_in_the_sources_too(write: Callable[..., Path]) -> None:
     folder = write()
     (folder / SOURCES).write_text("query_id,source\n1,a\n", encoding="utf-8-sig")
-    assert len(arrivals(folder, NOW)) == 3
+    assert len(input_files(folder, NOW)) == 3
 
 
 ENCODINGS = {
@@ -78,7 +78,7 @@ def test_another_encoding_of_the_sources_is_named_in_the_same_words(write: Calla
     folder = write()
     (folder / SOURCES).write_bytes("query_id,source\n1,cafe\n2,café\n".encode(encoding))
     with pytest.raises(WarehouseError) as refused:
-        arrivals(folder, NOW)
+        input_files(folder, NOW)
     assert ENCODINGS[encoding] in str(refused.value)
 
 
@@ -105,9 +105,9 @@ def test_a_character_that_two_chunks_share_is_no_fault(tmp_path: Path, monkeypat
 
 
 BROKEN = {
-    '{"op": "upse': "cannot be read: line 4 is no JSON",
-    "42": "line 4 is no JSON object",
-    "[]": "line 4 is no JSON object",
+    '{"op": "upse': "cannot be read: line 4 is not JSON",
+    "42": "line 4 is not a JSON object",
+    "[]": "line 4 is not a JSON object",
     '{"op": "delete", "op": "upsert"}': "line 4 names a column twice",
 }
 
@@ -131,13 +131,13 @@ def test_the_lines_of_rows_are_counted_with_the_blank_ones(tmp_path: Path) -> No
 def test_json_lines_without_a_row_are_refused(tmp_path: Path, content: str, packed: bool) -> None:
     path = tmp_path / ("delta.jsonl.gz" if packed else "delta.jsonl")
     path.write_bytes(gzip.compress(content.encode()) if packed else content.encode())
-    assert "holds no row" in complaint(path)
+    assert "has no rows" in complaint(path)
 
 
 def test_parquet_without_a_row_is_refused_in_the_same_words(tmp_path: Path) -> None:
     path = tmp_path / "delta.parquet"
     pl.DataFrame([ROW]).clear().write_parquet(path)
-    assert "holds no row" in complaint(path)
+    assert "has no rows" in complaint(path)
 
 
 @pytest.mark.parametrize("name", ["delta.jsonl", "delta.parquet"])
@@ -150,7 +150,7 @@ def test_a_full_file_that_is_packed_is_named_in_the_same_words(write: Callable[.
     folder = write()
     (folder / PRODUCTS).write_bytes(gzip.compress((folder / PRODUCTS).read_bytes()))
     with pytest.raises(WarehouseError, match="is compressed with gzip"):
-        arrivals(folder, NOW)
+        input_files(folder, NOW)
 
 
 def test_a_packed_file_cut_short_is_refused(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ ALIKE = {
 
 
 def parquet(path: Path, names: list[str]) -> None:
-    """Write a parquet file with these columns in the place of product_id."""
+    """Write a parquet file with these columns instead of product_id."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -188,7 +188,7 @@ def test_columns_that_are_alike_are_refused_at_every_door(tmp_path: Path, write:
     folder = write()
     parquet(folder / PRODUCTS, names)
     with pytest.raises(WarehouseError) as refused:
-        arrivals(folder, NOW)
+        input_files(folder, NOW)
     assert said in refused.value.message
     if len(set(names)) == len(names):
         lines = [{name: value for name, value in ROW.items() if name != "product_id"} | {each: "P9"} for each in names]

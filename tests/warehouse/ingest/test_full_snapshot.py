@@ -22,7 +22,7 @@ Write = Callable[..., Path]
 
 
 def refusals(lake: Lake, table: str) -> list[tuple[str, str, Row]]:
-    """Return (key, rule, row) of what a table refused."""
+    """Return the (key, rule, row) of the rows that a table refused."""
     with lake.reading() as connection:
         rows = connection.execute(
             'SELECT key, rule, row FROM quarantine.rows WHERE "table" = ? ORDER BY ALL', [table]
@@ -168,8 +168,8 @@ def test_bad_products_are_refused_rule_by_rule_and_the_rest_goes_on(
     ]
     done = ingest(filled, write(products=[*products, *bad]))
     assert done[0] == Ingested("raw.products", 15, quarantined=11)
-    found = refusals(filled, "raw.products")
-    assert [(key, rule) for key, rule, _ in found] == [
+    rules = refusals(filled, "raw.products")
+    assert [(key, rule) for key, rule, _ in rules] == [
         (":P5", "product_locale_missing"),
         ("USA:P5", "product_locale_malformed"),
         ("Us:P8", "product_locale_malformed"),
@@ -183,8 +183,8 @@ def test_bad_products_are_refused_rule_by_rule_and_the_rest_goes_on(
         ("us:P6", "product_title_missing"),
         ("us:P7", "product_title_blank"),
     ]
-    assert found[5][2] == {name: bad[-1][name] for name in found[5][2]}
-    assert found[5][2].keys() == set(bad[-1])
+    assert rules[5][2] == {name: bad[-1][name] for name in rules[5][2]}
+    assert rules[5][2].keys() == set(bad[-1])
     assert fingerprints(filled, "raw")["raw.products"] == good
 
 
@@ -283,8 +283,8 @@ def test_judgements_may_say_when_and_in_which_context_they_were_made(lake: Lake,
     examples.with_columns(event_time=times, context_key=pl.lit("young")).write_parquet(folder / EXAMPLES)
     ingest(lake, folder)
     with lake.reading() as connection:
-        found = connection.execute("SELECT event_time, context_key FROM raw.judgements ORDER BY example_id").fetchall()
-    assert found == [(datetime(2024, 2, 3, 4, 5, tzinfo=UTC), "young"), *[(None, "young")] * 4]
+        rows = connection.execute("SELECT event_time, context_key FROM raw.judgements ORDER BY example_id").fetchall()
+    assert rows == [(datetime(2024, 2, 3, 4, 5, tzinfo=UTC), "young"), *[(None, "young")] * 4]
 
 
 @pytest.mark.parametrize("event_time", [1_718_000_000, "2024-02-03"])
@@ -298,7 +298,7 @@ def test_a_time_of_another_type_is_refused(lake: Lake, write: Write, event_time:
 
 
 def break_in_the_middle(path: Path) -> None:
-    """Flip bytes of the data and leave the footer as it is: the file can be described, and fails when it is read."""
+    """Change bytes of the data but not of the footer, so that only reading the rows fails."""
     frame = pl.read_parquet(path)
     frame.write_parquet(path, compression="zstd")
     data = bytearray(path.read_bytes())

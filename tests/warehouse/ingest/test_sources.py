@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from warehouse.errors import WarehouseError
-from warehouse.ingest.sources import SOURCE_SPECS, arrivals, required_files, sha256
+from warehouse.ingest.sources import SOURCE_SPECS, input_files, required_files, sha256
 
 PRODUCTS, EXAMPLES = required_files()
 SOURCES = "shopping_queries_dataset_sources.csv"
@@ -21,32 +21,32 @@ def rewrite(path: Path, change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
 
 
 def complaint(folder: Path) -> str:
-    """Return the error's message, which is one line, and its hint, which is another."""
+    """Return the error's message and its hint, each in one line."""
     with pytest.raises(WarehouseError) as caught:
-        arrivals(folder)
+        input_files(folder)
     assert "\n" not in caught.value.message
     assert caught.value.hint
     return str(caught.value)
 
 
 def test_a_good_folder_has_an_arrival_for_each_door(folder: Path) -> None:
-    found = arrivals(folder)
+    files = input_files(folder)
     assert (
-        [file.source_spec.table for file in found]
+        [file.source_spec.table for file in files]
         == ["raw.products", "raw.judgements", "raw.sources"]
         == [d.table for d in SOURCE_SPECS]
     )
-    assert [file.path for file in found] == [folder / PRODUCTS, folder / EXAMPLES, folder / SOURCES]
-    assert found[0].size_bytes == (folder / PRODUCTS).stat().st_size
-    assert found[0].sha256 == sha256(folder / PRODUCTS)
+    assert [file.path for file in files] == [folder / PRODUCTS, folder / EXAMPLES, folder / SOURCES]
+    assert files[0].size_bytes == (folder / PRODUCTS).stat().st_size
+    assert files[0].sha256 == sha256(folder / PRODUCTS)
 
 
 def test_the_input_hash_follows_the_bytes_and_the_contract(folder: Path) -> None:
-    before = arrivals(folder)
+    before = input_files(folder)
     assert before[0].input_hash.startswith(before[0].sha256)
     assert before[0].input_hash.endswith(before[0].source_spec.contract.version)
     rewrite(folder / PRODUCTS, lambda frame: frame.reverse())
-    after = arrivals(folder)
+    after = input_files(folder)
     assert before[0].input_hash != after[0].input_hash
     assert before[1].input_hash == after[1].input_hash
 
@@ -58,7 +58,7 @@ def test_hashes_bytes(tmp_path: Path) -> None:
 
 def test_sources_may_be_missing(folder: Path) -> None:
     (folder / SOURCES).unlink()
-    assert [file.source_spec.table for file in arrivals(folder)] == ["raw.products", "raw.judgements"]
+    assert [file.source_spec.table for file in input_files(folder)] == ["raw.products", "raw.judgements"]
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_file_that_is_not_there_is_named(folder: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [PRODUCTS, EXAMPLES, SOURCES])
-def test_a_git_lfs_pointer_is_recognised(folder: Path, name: str) -> None:
+def test_a_git_lfs_pointer_is_recognized(folder: Path, name: str) -> None:
     (folder / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4a73\nsize 51286808\n")
     text = complaint(folder)
     assert f"{folder / name} is a git-lfs pointer" in text
@@ -139,13 +139,13 @@ def test_a_column_of_another_type_is_named(folder: Path, name: str, column: str,
 @pytest.mark.parametrize("kind", [pl.Int8, pl.Int16, pl.Int32, pl.UInt32, pl.Boolean])
 def test_smaller_integers_are_taken(folder: Path, kind: pl.DataType) -> None:
     rewrite(folder / EXAMPLES, lambda frame: frame.with_columns(pl.col("small_version", "large_version").cast(kind)))
-    assert len(arrivals(folder)) == 3
+    assert len(input_files(folder)) == 3
 
 
 @pytest.mark.parametrize("kind", [pl.Null, pl.Int32, pl.Float64])
 def test_a_column_that_holds_nothing_may_have_any_type(folder: Path, kind: pl.DataType) -> None:
     rewrite(folder / PRODUCTS, lambda frame: frame.with_columns(product_color=pl.lit(None, dtype=kind)))
-    assert len(arrivals(folder)) == 3
+    assert len(input_files(folder)) == 3
 
 
 def test_categories_and_columns_beyond_are_taken(folder: Path) -> None:
@@ -153,15 +153,15 @@ def test_categories_and_columns_beyond_are_taken(folder: Path) -> None:
         folder / EXAMPLES, lambda frame: frame.with_columns(pl.col("esci_label").cast(pl.Enum(["E", "S", "C", "I"])))
     )
     rewrite(folder / PRODUCTS, lambda frame: frame.with_row_index("__index_level_0__"))
-    assert len(arrivals(folder)) == 3
+    assert len(input_files(folder)) == 3
 
 
 def test_a_file_whose_own_column_is_called_as_ours_is_taken(folder: Path) -> None:
     rewrite(folder / PRODUCTS, lambda frame: frame.with_columns(key=pl.lit("x"), input_hash=pl.lit("y"), row=pl.lit(1)))
-    assert len(arrivals(folder)) == 3
+    assert len(input_files(folder)) == 3
 
 
 def test_columns_that_no_contract_declares_are_named(folder: Path) -> None:
     rewrite(folder / PRODUCTS, lambda frame: frame.with_columns(price=pl.lit(1.0)).with_row_index("__index_level_0__"))
     (folder / SOURCES).write_text("query_id,source,weight\n1,behavioral,2\n")
-    assert [file.new_columns for file in arrivals(folder)] == [("price",), (), ("weight",)]
+    assert [file.new_columns for file in input_files(folder)] == [("price",), (), ("weight",)]

@@ -1,4 +1,4 @@
-"""A file of time-series features is taken in whole or not at all; a wrong one is refused with file, column and row."""
+"""A time-series file is ingested completely or not at all; an invalid one is refused with its file, column and row."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +7,7 @@ import pytest
 
 from warehouse.contracts.time_series import FeatureView
 from warehouse.errors import WarehouseError
-from warehouse.ingest.time_series_files import TimeSeriesIngested, check_files, take_in
+from warehouse.ingest.time_series_files import TimeSeriesIngested, check_files, ingest_file
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake
 from warehouse.settings import WarehouseSettings
@@ -30,7 +30,7 @@ TABLE = FeatureView.model_validate(
 
 
 def rows(**changes):
-    """Return the columns of a good file of three rows, some of them changed."""
+    """Return the columns of a valid file of three rows, with some columns replaced."""
     columns = {
         "product_key": ["us:A", "us:A", "us:B"],
         "event_time": [NOW - 2 * DAY, NOW - DAY, NOW],
@@ -56,29 +56,29 @@ def write(tmp_path):
     return write
 
 
-def held(lake, what="entity_key, event_time, price, seller, in_stock"):
+def stored(lake, what="entity_key, event_time, price, seller, in_stock"):
     with lake.reading() as connection:
         return connection.execute(f"SELECT {what} FROM timeseries.offers ORDER BY key").fetchall()
 
 
 def test_a_file_becomes_a_table_and_is_not_read_twice(lake, write, tmp_path) -> None:
     write(rows())
-    assert take_in(lake, tmp_path, TABLE, NOW) == TimeSeriesIngested(inserted=3)
-    assert held(lake, "entity_key, price, seller, in_stock") == [
+    assert ingest_file(lake, tmp_path, TABLE, NOW) == TimeSeriesIngested(inserted=3)
+    assert stored(lake, "entity_key, price, seller, in_stock") == [
         ("us:A", 1.5, "Ann", True),
         ("us:A", 2.5, None, False),
         ("us:B", None, "Ben", None),
     ]
     snapshot = lake.snapshot()
-    assert take_in(lake, tmp_path, TABLE, NOW) == TimeSeriesIngested(unchanged_file=True)
+    assert ingest_file(lake, tmp_path, TABLE, NOW) == TimeSeriesIngested(unchanged_file=True)
     assert lake.snapshot() == snapshot
 
 
 def test_only_what_changed_is_written(lake, write, tmp_path) -> None:
     write(rows())
-    take_in(lake, tmp_path, TABLE, NOW)
+    ingest_file(lake, tmp_path, TABLE, NOW)
     write(rows(event_time=[NOW - 2 * DAY, NOW - DAY, NOW - DAY / 2], price=[1.5, 9.0, None]))
-    assert take_in(lake, tmp_path, TABLE, NOW) == TimeSeriesIngested(inserted=1, updated=1, deleted=1)
+    assert ingest_file(lake, tmp_path, TABLE, NOW) == TimeSeriesIngested(inserted=1, updated=1, deleted=1)
     write(
         rows(
             event_time=[NOW - DAY, NOW - 2 * DAY, NOW - DAY / 2],
@@ -88,7 +88,7 @@ def test_only_what_changed_is_written(lake, write, tmp_path) -> None:
         )
     )
     snapshot = lake.snapshot()
-    assert take_in(lake, tmp_path, TABLE, NOW) == TimeSeriesIngested()  # the same rows in another order
+    assert ingest_file(lake, tmp_path, TABLE, NOW) == TimeSeriesIngested()  # the same rows in another order
     assert lake.snapshot() == snapshot + 1  # the file's hash is remembered
 
 
@@ -96,8 +96,8 @@ def test_the_key_may_be_put_together_from_columns(lake, write, tmp_path) -> None
     table = TABLE.model_copy(update={"key": ("product_locale", "product_id")})
     columns = rows(product_key=None) | {"product_locale": ["us", "us", "jp"], "product_id": ["A", "B", "A"]}
     write(columns)
-    take_in(lake, tmp_path, table, NOW)
-    assert {key for (key,) in held(lake, "entity_key")} == {"us:A", "us:B", "jp:A"}
+    ingest_file(lake, tmp_path, table, NOW)
+    assert {key for (key,) in stored(lake, "entity_key")} == {"us:A", "us:B", "jp:A"}
 
 
 @pytest.mark.parametrize(
@@ -110,14 +110,14 @@ def test_the_key_may_be_put_together_from_columns(lake, write, tmp_path) -> None
 )
 def test_times_without_a_zone_are_utc_and_are_never_moved_into_the_past(lake, write, tmp_path, times, expected) -> None:
     write(rows(event_time=times))
-    take_in(lake, tmp_path, TABLE, NOW)
-    assert min(time for (time,) in held(lake, "event_time")) == expected
+    ingest_file(lake, tmp_path, TABLE, NOW)
+    assert min(time for (time,) in stored(lake, "event_time")) == expected
 
 
 def test_what_is_not_finite_is_no_number(lake, write, tmp_path) -> None:
     write(rows(price=[float("nan"), float("inf"), 3.0]))
-    take_in(lake, tmp_path, TABLE, NOW)
-    assert held(lake, "price") == [(None,), (None,), (3.0,)]
+    ingest_file(lake, tmp_path, TABLE, NOW)
+    assert stored(lake, "price") == [(None,), (None,), (3.0,)]
 
 
 BAD = {
@@ -147,7 +147,7 @@ BAD = {
     ),
     "a key with a blank at its end": (
         rows(product_key=["us:A", "us:B ", "us:C"]),
-        "offers.parquet: column product_key, row 2: it is no id: 'us:B ' (product_key_malformed)",
+        "offers.parquet: column product_key, row 2: it is not a valid id: 'us:B ' (product_key_malformed)",
     ),
     "a key that is too long": (
         rows(product_key=["us:A", "us:B", "x" * 257]),
@@ -168,23 +168,24 @@ BAD = {
     ),
     "a key and time twice": (
         rows(product_key=["us:A", "us:B", "us:A"], event_time=[NOW, NOW, NOW]),
-        "offers.parquet: columns product_key and event_time, row 3: key 'us:A' and time 2026-01-01 00:00:00+00 stand in row 1",
+        "offers.parquet: columns product_key and event_time, row 3: row 1 already has the key 'us:A' and the time "
+        "2026-01-01 00:00:00+00",
     ),
     "text among numbers": (
         rows(price=["1", "2", "n/a"]),
-        "offers.parquet: column price, row 3: it is VARCHAR, and timeseries.offers holds numbers in it: 'n/a'",
+        "offers.parquet: column price, row 3: it is VARCHAR and must hold numbers: 'n/a'",
     ),
     "numbers written as text": (
         rows(price=[None, "2", "3"]),
-        "offers.parquet: column price, row 2: it is VARCHAR, and timeseries.offers holds numbers in it: '2'",
+        "offers.parquet: column price, row 2: it is VARCHAR and must hold numbers: '2'",
     ),
     "numbers instead of text": (
         rows(seller=[None, 7, 8]),
-        "offers.parquet: column seller, row 2: it is BIGINT, and timeseries.offers holds text in it: '7'",
+        "offers.parquet: column seller, row 2: it is BIGINT and must hold text: '7'",
     ),
     "numbers instead of a flag": (
         rows(in_stock=[0, 1, 2]),
-        "offers.parquet: column in_stock, row 3: it is BIGINT, and timeseries.offers holds true or false in it: '2'",
+        "offers.parquet: column in_stock, row 3: it is BIGINT and must hold true or false: '2'",
     ),
 }
 
@@ -192,39 +193,39 @@ BAD = {
 @pytest.mark.parametrize("fault", BAD)
 def test_a_wrong_file_is_refused_by_file_column_and_row_and_writes_nothing(lake, write, tmp_path, fault) -> None:
     write(rows())
-    take_in(lake, tmp_path, TABLE, NOW)
-    before, snapshot = held(lake), lake.snapshot()
+    ingest_file(lake, tmp_path, TABLE, NOW)
+    before, snapshot = stored(lake), lake.snapshot()
     columns, message = BAD[fault]
     path = write(columns)
-    for refuse in (lambda: take_in(lake, tmp_path, TABLE, NOW), lambda: check_files(lake, tmp_path, [TABLE], NOW)):
+    for refuse in (lambda: ingest_file(lake, tmp_path, TABLE, NOW), lambda: check_files(lake, tmp_path, [TABLE], NOW)):
         with pytest.raises(WarehouseError) as caught:
             refuse()
         assert str(path.parent) in caught.value.message
         assert message in caught.value.message
         assert "\n" not in caught.value.message
         assert caught.value.hint
-    assert (held(lake), lake.snapshot()) == (before, snapshot)
+    assert (stored(lake), lake.snapshot()) == (before, snapshot)
 
 
 def test_a_column_of_nothing_may_have_any_type(lake, write, tmp_path) -> None:
     write(rows(price=pl.Series([None, None, None], dtype=pl.String)))
-    assert take_in(lake, tmp_path, TABLE, NOW) == TimeSeriesIngested(inserted=3)
+    assert ingest_file(lake, tmp_path, TABLE, NOW) == TimeSeriesIngested(inserted=3)
 
 
 def test_a_missing_and_a_broken_file_are_named(lake, tmp_path) -> None:
     with pytest.raises(WarehouseError, match=r"offers.parquet is missing"):
-        take_in(lake, tmp_path, TABLE, NOW)
+        ingest_file(lake, tmp_path, TABLE, NOW)
     (tmp_path / "offers.parquet").write_bytes(b"PAR1 no parquet PAR1")
     with pytest.raises(WarehouseError, match=r"offers.parquet cannot be read"):
-        take_in(lake, tmp_path, TABLE, NOW)
+        ingest_file(lake, tmp_path, TABLE, NOW)
     assert not lake.exists
 
 
 def test_a_new_declaration_reads_the_file_again(lake, write, tmp_path) -> None:
     write(rows())
-    take_in(lake, tmp_path, TABLE, NOW)
+    ingest_file(lake, tmp_path, TABLE, NOW)
     fewer = TABLE.model_copy(update={"columns": TABLE.columns[:1]})
-    assert not take_in(lake, tmp_path, fewer, NOW).unchanged_file
+    assert not ingest_file(lake, tmp_path, fewer, NOW).unchanged_file
     with lake.reading() as connection:
         assert tables.count(connection, "timeseries.offers") == 3
         assert [name for name, *_ in connection.execute("DESCRIBE timeseries.offers").fetchall()][:4] == [

@@ -1,4 +1,4 @@
-"""The change feed tells every row that was written or removed since a snapshot, and says where it cannot."""
+"""The change feed returns every row that was written or deleted after a snapshot, or reports that it is incomplete."""
 
 import random
 
@@ -14,7 +14,7 @@ SOURCES = CONTRACTS["raw.sources"]
 
 @pytest.fixture
 def run(lake):
-    """Return what runs statements on raw.sources, each in a transaction of its own, and returns the newest snapshot."""
+    """Return a function that runs statements, each in its own transaction, and returns the newest snapshot."""
 
     def make(*statements):
         for statement in statements:
@@ -37,8 +37,8 @@ def remove(*keys):
 
 def keys(lake, since):
     with lake.reading() as connection:
-        found = change_feed.changed_keys(connection, [SOURCES], since)
-    return None if found is None else sorted(found["key"])
+        changed = change_feed.changed_keys(connection, [SOURCES], since)
+    return None if changed is None else sorted(changed["key"])
 
 
 def counts(lake, since):

@@ -1,11 +1,11 @@
-"""Databases stay open from one use to the next, and show nothing of what was there before."""
+"""Databases stay open between uses, and show nothing of an earlier use."""
 
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from warehouse.lake.connections import _KEPT, Attachment, Databases
+from warehouse.lake.connections import _MAX_IDLE, Attachment, Databases
 from warehouse.lake.lake import Lake, scalar
 
 
@@ -18,19 +18,21 @@ def opened() -> list[duckdb.DuckDBPyConnection]:
     return []
 
 
-def names(databases: Databases, wanted: Attachment, opened: list[duckdb.DuckDBPyConnection]) -> str:
-    """Use a database with `wanted` attached as an empty database that bears its name as a schema; return that name."""
+def names(databases: Databases, attachment: Attachment, opened: list[duckdb.DuckDBPyConnection]) -> str:
+    """Use a database with an empty attached database that has a schema of the attachment's name; return that name."""
 
     def create() -> duckdb.DuckDBPyConnection:
         opened.append(duckdb.connect())
         return opened[-1]
 
     def attach(database: duckdb.DuckDBPyConnection) -> None:
-        database.execute(f"ATTACH ':memory:' AS lake; CREATE SCHEMA lake.of_{wanted.lake}")
+        database.execute(f"ATTACH ':memory:' AS lake; CREATE SCHEMA lake.of_{attachment.lake}")
 
-    with databases.attached(wanted, create, attach) as connection:
-        found = connection.execute("SELECT schema_name FROM duckdb_schemas() WHERE schema_name LIKE 'of_%'").fetchall()
-    ((name,),) = found
+    with databases.attached(attachment, create, attach) as connection:
+        schemas = connection.execute(
+            "SELECT schema_name FROM duckdb_schemas() WHERE schema_name LIKE 'of_%'"
+        ).fetchall()
+    ((name,),) = schemas
     return str(name)
 
 
@@ -42,11 +44,11 @@ def test_what_is_attached_is_used_again(opened: list[duckdb.DuckDBPyConnection])
 
 def test_the_longest_unused_database_serves_another_lake(opened: list[duckdb.DuckDBPyConnection]) -> None:
     databases = Databases()
-    wanted = [named(number) for number in range(_KEPT + 2)]
-    assert [names(databases, each, opened) for each in wanted] == [f"of_{each.lake}" for each in wanted]
-    assert len(opened) == _KEPT
+    attachments = [named(number) for number in range(_MAX_IDLE + 2)]
+    assert [names(databases, each, opened) for each in attachments] == [f"of_{each.lake}" for each in attachments]
+    assert len(opened) == _MAX_IDLE
     names(databases, named(99, threads=2), opened)  # of other settings: none of those can serve
-    assert len(opened) == _KEPT + 1
+    assert len(opened) == _MAX_IDLE + 1
 
 
 def test_two_uses_at_once_have_a_database_each(lake: Lake) -> None:
@@ -62,7 +64,7 @@ def test_two_uses_at_once_have_a_database_each(lake: Lake) -> None:
 
 
 def test_a_database_that_failed_or_was_locked_is_not_used_again(opened: list[duckdb.DuckDBPyConnection]) -> None:
-    databases, wanted = Databases(), named(1)
+    databases, attachment = Databases(), named(1)
 
     def create() -> duckdb.DuckDBPyConnection:
         opened.append(duckdb.connect())
@@ -71,11 +73,11 @@ def test_a_database_that_failed_or_was_locked_is_not_used_again(opened: list[duc
     def attach(database: duckdb.DuckDBPyConnection) -> None:
         database.execute("ATTACH ':memory:' AS lake")
 
-    with pytest.raises(KeyboardInterrupt), databases.attached(wanted, create, attach):
+    with pytest.raises(KeyboardInterrupt), databases.attached(attachment, create, attach):
         raise KeyboardInterrupt
-    with databases.attached(wanted, create, attach) as connection:
+    with databases.attached(attachment, create, attach) as connection:
         connection.execute("SET lock_configuration = true")
-    with databases.attached(wanted, create, attach):
+    with databases.attached(attachment, create, attach):
         pass
     assert len(opened) == 3
 

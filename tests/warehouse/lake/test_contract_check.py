@@ -15,7 +15,7 @@ PRODUCTS = CONTRACTS["raw.products"]
 
 @pytest.fixture
 def raw(connection: duckdb.DuckDBPyConnection, product: Callable[..., dict[str, Any]]) -> duckdb.DuckDBPyConnection:
-    """Return a connection to raw.products with ten good rows: us:P0 to us:P9."""
+    """Return a connection to raw.products with ten valid rows: us:P0 to us:P9."""
     rows = [{"key": f"us:P{n}", **product(f"P{n}", "us", f"Mug {n}"), "input_hash": ""} for n in range(10)]
     frame = pl.DataFrame(rows, schema=dict.fromkeys(rows[0], pl.String))
     tables.ensure(connection, PRODUCTS)
@@ -71,17 +71,17 @@ def test_a_missing_key_has_no_name(raw: duckdb.DuckDBPyConnection) -> None:
 def test_rows_come_in_batches_and_with_the_columns_that_rules_need(
     raw: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[tuple[int, list[str]]] = []
+    batches: list[tuple[int, list[str]]] = []
 
     def watched(frame: Any) -> pl.DataFrame:
         made = pl.DataFrame(frame)
-        seen.append((made.height, made.columns))
+        batches.append((made.height, made.columns))
         return made
 
     monkeypatch.setattr("warehouse.lake.contract_check._frame", watched)
     assert verify(raw, PRODUCTS, batch_rows=4) == []
     needed = ["key", "product_id", "product_locale", "product_title"]
-    assert seen == [(4, needed), (4, needed), (2, needed)]
+    assert batches == [(4, needed), (4, needed), (2, needed)]
 
 
 def test_a_broken_rule_is_told_in_a_line() -> None:

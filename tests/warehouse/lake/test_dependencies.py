@@ -1,4 +1,4 @@
-"""What is declared of a table's sources is what its SQL reads."""
+"""The declared sources of a table are those that its SQL file reads."""
 
 import pytest
 

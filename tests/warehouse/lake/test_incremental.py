@@ -1,4 +1,4 @@
-"""A refresh looks at the rows that a change reaches, whoever made it, and at all rows where it cannot be told."""
+"""A refresh compares the rows that a change affects, or all rows if those are unknown."""
 
 import os
 import random
@@ -22,11 +22,11 @@ FEATURES = "features.products"
 
 
 def dirty(lake, table):
-    """Return the keys that are pending of a table, None for all of them."""
+    """Return the pending keys of a table; None: all."""
     with lake.reading() as connection:
         derivation = DERIVATIONS[table]
-        found = pending(connection, derivation, incremental.made_by(derivation, lake.settings))
-    return None if found.keys is None else sorted(found.keys["key"])
+        pending_rows = pending(connection, derivation, incremental.made_by(derivation, lake.settings))
+    return None if pending_rows.keys is None else sorted(pending_rows.keys["key"])
 
 
 def write(lake, *statements):
@@ -46,7 +46,7 @@ def contents(lake):
 def test_only_rows_that_a_change_reaches_are_looked_at(built):
     write(
         built,
-        f"UPDATE {FEATURES} SET title_chars = 0, input_hash = 'spoilt'",
+        f"UPDATE {FEATURES} SET title_chars = 0, input_hash = 'spoiled'",
         "UPDATE staging.products SET title = 'Longer mug', input_hash = 'new' WHERE key = 'us:P2'",
     )
     assert dirty(built, FEATURES) == ["us:P2"]
@@ -148,9 +148,9 @@ def test_a_watermark_moves_only_with_its_rows(built):
 
 def test_an_expired_watermark_is_lifted_where_it_stays_true(built):
     with built.reading() as connection:
-        marks = watermarks.read(connection)
+        stored = watermarks.read(connection)
     write(built, "UPDATE staging.queries SET query = 'other' WHERE key = 'us:1'")
-    expired = sorted({mark.snapshot for mark in marks.values()})
+    expired = sorted({watermark.snapshot for watermark in stored.values()})
     checkpoints.expire(built, expired, lambda key: DERIVATIONS[key].sources)
     assert dirty(built, FEATURES) == []  # its sources have not changed since
     assert dirty(built, "features.queries") is None
@@ -182,7 +182,7 @@ TEXTS = ("red mug", "RED mug", "nike socks", "socks")
 
 
 def apply_change(connection, kind, number, value):
-    """Change one raw row as a delta would: take it out, and put in another unless there is none."""
+    """Change one raw row as a delta would: delete it, and insert the new row if there is one."""
     if kind == "product":
         key = f"us:P{number}"
         row = {
@@ -211,8 +211,8 @@ def apply_change(connection, kind, number, value):
     connection.execute(f"DELETE FROM {table} WHERE key = ?", [key])
     if value is not None:
         row |= {"input_hash": repr((kind, number, value))}
-        marks = ", ".join(f'? AS "{name}"' for name in row)
-        connection.execute(f"INSERT INTO {table} BY NAME SELECT {marks}", list(row.values()))
+        values = ", ".join(f'? AS "{name}"' for name in row)
+        connection.execute(f"INSERT INTO {table} BY NAME SELECT {values}", list(row.values()))
 
 
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
@@ -231,8 +231,8 @@ def test_any_subset_of_refreshes_in_any_order_ends_where_all_of_them_do(derive, 
         if kind == "refresh":
             derive(lake, first)
         elif kind == "expire":
-            there = checkpoints.snapshots(lake)[:-1]
-            chosen = random.Random(first).sample(there, len(there) // 2)
+            existing_snapshots = checkpoints.snapshots(lake)[:-1]
+            chosen = random.Random(first).sample(existing_snapshots, len(existing_snapshots) // 2)
             checkpoints.expire(lake, chosen, lambda key: DERIVATIONS[key].sources)
         else:
             with lake.writing() as connection:

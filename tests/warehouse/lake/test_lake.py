@@ -26,7 +26,7 @@ with Lake(Path(sys.argv[1])).writing() as connection:
 
 
 def spawn(lake: Lake) -> subprocess.Popen[str]:
-    """Start a process that holds the lake in the middle of a write until its standard input closes."""
+    """Start a process that keeps the lake in the middle of a write until its standard input closes."""
     process = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(lake.root)],
         stdin=subprocess.PIPE,
@@ -147,7 +147,7 @@ def test_a_second_process_waits_for_the_lock_and_readers_do_not(lake: Lake) -> N
     process = spawn(lake)
     assert process.stdin is not None
     impatient = Lake(lake.root, WarehouseSettings(lock_timeout_s=0.1))
-    with pytest.raises(WarehouseError, match=r"write.lock is held by another process for more than 0.1 s"):
+    with pytest.raises(WarehouseError, match=r"write.lock has been locked by another process for more than 0.1 s"):
         add(impatient, 2)
     assert numbers(lake) == [-1]
     release = threading.Timer(0.3, process.stdin.close)
@@ -214,7 +214,7 @@ def test_an_as_of_join_never_compares_every_row_with_every_other(lake):
 
 
 def test_who_waits_for_a_lock_says_once_for_whom_and_names_it_at_the_end_too(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("warehouse.lake.lake._TELL_AFTER_S", 0.05)
+    monkeypatch.setattr("warehouse.lake.lake._LOG_AFTER_S", 0.05)
     monkeypatch.setattr("sys.argv", ["/somewhere/bin/stockroom", "build", "--raw", "esci"])
     me = f"process {os.getpid()} (stockroom build --raw esci)"
     with exclusive_lock(tmp_path / "lock", 1.0):

@@ -1,4 +1,4 @@
-"""What would empty the catalog or take most of it away is refused before anything is written, with the way through."""
+"""A file that would empty the catalog or remove most of it is refused before anything is written, with the override."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from warehouse.ingest.deltas import apply_deltas
 from warehouse.ingest.full_snapshot import ingest
 from warehouse.lake.lake import Lake
 from warehouse.lake.loss_guard import require_judgements
-from warehouse.operations.replay import forget_superseded, keeping
+from warehouse.operations.replay import archiving, prune_archive
 from warehouse.settings import WarehouseSettings
 from warehouse.transform import staging
 
@@ -27,7 +27,7 @@ EXAMPLES = "shopping_queries_dataset_examples.parquet"
 
 @pytest.fixture
 def files(tmp_path: Path, write: Write, products: list[Row], judgements: list[Row]) -> Callable[[str], Path]:
-    """Return a maker of folders of which one file takes something away."""
+    """Return a function that writes a folder in which one file removes rows."""
 
     def blank(name: str, rows: list[Row]) -> list[Row]:
         return [row | {name: " "} for row in rows]
@@ -78,11 +78,11 @@ EMPTY = {
 def test_a_first_file_that_leaves_no_row_is_refused_whatever_is_allowed(
     lake: Lake, files: Callable[[str], Path], how: str, allow_loss: bool
 ) -> None:
-    name, table, told = EMPTY[how]
+    name, table, message = EMPTY[how]
     folder = files(how)
     with pytest.raises(WarehouseError) as refused:
         ingest(lake, folder, allow_loss=allow_loss)
-    assert refused.value.message == f"{folder / name} would leave {table} without a row{told}"
+    assert refused.value.message == f"{folder / name} would leave {table} without a row{message}"
     assert "--allow-loss" not in refused.value.hint
     assert not lake.root.exists()
 
@@ -92,19 +92,19 @@ def test_a_first_file_that_leaves_no_row_is_refused_whatever_is_allowed(
 def test_a_file_that_empties_its_table_is_refused_whatever_is_allowed(
     filled: Lake, files: Callable[[str], Path], how: str, allow_loss: bool
 ) -> None:
-    name, table, told = EMPTY[how]
+    name, table, message = EMPTY[how]
     folder, before = files(how), filled.snapshot()
     with pytest.raises(WarehouseError) as refused:
         ingest(filled, folder, allow_loss=allow_loss)
     rows = {"raw.products": 4, "raw.judgements": 5}[table]
-    assert refused.value.message == f"{folder / name} would leave none of the {rows} rows of {table}{told}"
+    assert refused.value.message == f"{folder / name} would leave none of the {rows} rows of {table}{message}"
     assert filled.snapshot() == before
 
 
 MOST = {
-    "one product": (PRODUCTS, "3 of the 4 rows out of raw.products"),
-    "one title": (PRODUCTS, "3 of the 4 rows out of raw.products; rows refused: product_title_blank 3"),
-    "one judgement": (EXAMPLES, "4 of the 5 rows out of raw.judgements"),
+    "one product": (PRODUCTS, "3 of the 4 rows of raw.products"),
+    "one title": (PRODUCTS, "3 of the 4 rows of raw.products; rows refused: product_title_blank 3"),
+    "one judgement": (EXAMPLES, "4 of the 5 rows of raw.judgements"),
 }
 
 
@@ -112,16 +112,16 @@ MOST = {
 def test_a_file_that_takes_most_rows_away_is_refused_until_that_is_allowed(
     filled: Lake, files: Callable[[str], Path], refused: Callable[[Lake], Any], how: str
 ) -> None:
-    name, told = MOST[how]
+    name, message = MOST[how]
     folder, before = files(how), filled.snapshot()
     with pytest.raises(WarehouseError) as error:
         ingest(filled, folder)
-    assert error.value.message == f"{folder / name} would take {told}"
+    assert error.value.message == f"{folder / name} would remove {message}"
     assert "--allow-loss" in error.value.hint
     assert "warehouse.max_loss_share" in error.value.hint
     assert (filled.snapshot(), refused(filled)) == (before, set())
     done = ingest(filled, folder, allow_loss=True)
-    assert sum(one.deleted for one in done) == int(told[0])
+    assert sum(one.deleted for one in done) == int(message[0])
 
 
 @pytest.mark.parametrize(("share", "is_refused"), [(0.75, False), (0.74, True), (0.0, True), (1.0, False)])
@@ -147,7 +147,7 @@ def test_judgements_of_no_product_that_is_there_are_refused_before_anything_is_w
     if not first:
         ingest(lake, write())
     before = lake.snapshot()
-    with pytest.raises(WarehouseError, match=r"judges no product that is in .*: it judges es:ZP1 and others") as error:
+    with pytest.raises(WarehouseError, match=r"judges no product of .*: it judges es:ZP1 and others") as error:
         ingest(lake, files("other products"), allow_loss=True)
     assert "product_locale and product_id" in error.value.hint
     assert (lake.snapshot(), lake.exists) == (before, not first)
@@ -179,7 +179,7 @@ def test_deltas_that_together_take_most_products_away_are_refused_until_that_is_
     before = filled.snapshot()
     with pytest.raises(WarehouseError) as refused:
         apply_deltas(filled, check_deltas(files))
-    assert refused.value.message == f"{files[0]}, {files[1]} would take 3 of the 4 rows out of raw.products"
+    assert refused.value.message == f"{files[0]}, {files[1]} would remove 3 of the 4 rows of raw.products"
     assert "--allow-loss" in refused.value.hint
     assert filled.snapshot() == before
     assert sum(one.deleted for one in apply_deltas(filled, check_deltas(files), allow_loss=True)) == 3
@@ -207,13 +207,13 @@ def test_deltas_that_leave_no_product_are_refused_whatever_is_allowed(
     assert filled.snapshot() == before
 
 
-@pytest.mark.parametrize("kept", [0, 1])
+@pytest.mark.parametrize("remaining", [0, 1])
 def test_titles_of_nothing_but_markup_are_refused_at_the_door(
-    built: Lake, write: Write, products: list[Row], kept: int
+    built: Lake, write: Write, products: list[Row], remaining: int
 ) -> None:
     before = built.snapshot()
-    rows = [*products[:kept], *(row | {"product_title": "<br>"} for row in products[kept:])]
-    with pytest.raises(WarehouseError, match=rf"rows refused: product_title_blank_when_cleaned {4 - kept}"):
+    rows = [*products[:remaining], *(row | {"product_title": "<br>"} for row in products[remaining:])]
+    with pytest.raises(WarehouseError, match=rf"rows refused: product_title_blank_when_cleaned {4 - remaining}"):
         ingest(built, write(products=rows))
     assert built.snapshot() == before
 
@@ -222,7 +222,7 @@ def test_what_staging_would_lose_it_keeps(built: Lake, fingerprints: Callable[..
     before = fingerprints(built, "staging", "quarantine")
     with built.writing() as connection:  # as no source lets it through
         connection.execute("UPDATE raw.products SET product_title = '<br>', input_hash = 'br' WHERE key <> 'us:P1'")
-    with pytest.raises(WarehouseError, match=r"cleaning of raw\.products would take 3 of the 4 rows") as refused:
+    with pytest.raises(WarehouseError, match=r"cleaning of raw\.products would remove 3 of the 4 rows") as refused:
         staging.refresh_products(built)
     assert "--allow-loss" in refused.value.hint
     assert fingerprints(built, "staging", "quarantine") == before
@@ -233,8 +233,10 @@ def test_without_a_usable_judgement_there_is_one_sentence(
     lake: Lake, write: Write, build: Callable[[Lake, Path], object], judgements: list[Row]
 ) -> None:
     build(lake, write(judgements=[row | {"query": "<br>"} for row in judgements]))
-    told = "none of the 5 rows of raw.judgements can be used; rows refused: judgement_without_query 5, query_missing 4"
-    with lake.reading() as connection, pytest.raises(WarehouseError, match=re.escape(told)):
+    message = (
+        "none of the 5 rows of raw.judgements can be used; rows refused: judgement_without_query 5, query_missing 4"
+    )
+    with lake.reading() as connection, pytest.raises(WarehouseError, match=re.escape(message)):
         require_judgements(connection)
 
 
@@ -242,15 +244,15 @@ def test_copies_of_refused_files_are_not_kept(tmp_path: Path, write: Write, file
     home = Home(tmp_path / "kept", WarehouseSettings(threads=1))
 
     def bring_in(folder: Path) -> None:
-        from warehouse.ingest.sources import arrivals
+        from warehouse.ingest.sources import input_files
 
-        checked = arrivals(folder)
-        with keeping(home, checked):
+        checked = input_files(folder)
+        with archiving(home, checked):
             ingest(home.lake, folder, checked)
-        forget_superseded(home)
+        prune_archive(home)
 
     bring_in(write())
-    before = sorted(home.arrived.root.iterdir())
+    before = sorted(home.archive.root.iterdir())
     with pytest.raises(WarehouseError):
         bring_in(files("one product"))
-    assert sorted(home.arrived.root.iterdir()) == before
+    assert sorted(home.archive.root.iterdir()) == before

@@ -9,7 +9,7 @@ def violations(*rows: tuple[str, str, str], input_hash: str | None = None) -> pl
     return frame if input_hash is None else frame.with_columns(input_hash=pl.lit(input_hash))
 
 
-def kept(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str, str]]:
+def quarantined(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str, str]]:
     return connection.sql('SELECT "table", key, rule, row FROM quarantine.rows ORDER BY ALL').fetchall()
 
 
@@ -18,7 +18,7 @@ def test_keeps_every_violation_with_its_row(connection: duckdb.DuckDBPyConnectio
         ("a", "title_missing", '{"title":null}'), ("a", "id_empty", '{"title":null}'), ("b", "title_missing", "{}")
     )
     assert quarantine.replace(connection, "shop.mugs", rows).counts == {"inserted": 3, "updated": 0, "deleted": 0}
-    assert kept(connection) == [
+    assert quarantined(connection) == [
         ("shop.mugs", "a", "id_empty", '{"title":null}'),
         ("shop.mugs", "a", "title_missing", '{"title":null}'),
         ("shop.mugs", "b", "title_missing", "{}"),
@@ -29,7 +29,7 @@ def test_keeps_every_violation_with_its_row(connection: duckdb.DuckDBPyConnectio
 def test_equal_rows_are_kept_as_often_as_they_came(connection: duckdb.DuckDBPyConnection) -> None:
     same = ("a", "duplicate_key", "{}")
     quarantine.replace(connection, "shop.mugs", violations(same, same, same))
-    assert len(kept(connection)) == 3
+    assert len(quarantined(connection)) == 3
     change = quarantine.replace(connection, "shop.mugs", violations(same))
     assert change.counts == {"inserted": 0, "updated": 0, "deleted": 2}
 
@@ -38,14 +38,14 @@ def test_each_table_has_its_own_part(connection: duckdb.DuckDBPyConnection) -> N
     quarantine.replace(connection, "shop.mugs", violations(("a", "r", "{}")))
     quarantine.replace(connection, "shop.plates", violations(("a", "r", "{}")))
     quarantine.replace(connection, "shop.mugs", violations())
-    assert kept(connection) == [("shop.plates", "a", "r", "{}")]
+    assert quarantined(connection) == [("shop.plates", "a", "r", "{}")]
 
 
 def test_only_what_is_stale_gives_way(connection: duckdb.DuckDBPyConnection) -> None:
     quarantine.replace(connection, "shop.mugs", violations(("a", "r", "{}"), ("b", "r", "{}"), input_hash="1"))
     stale = pl.DataFrame({"key": ["a", "c"]})
     quarantine.replace(connection, "shop.mugs", violations(("c", "r", "{}"), input_hash="2"), stale)
-    assert [key for _, key, _, _ in kept(connection)] == ["b", "c"]
+    assert [key for _, key, _, _ in quarantined(connection)] == ["b", "c"]
     assert set(quarantine.hashes(connection, "shop.mugs").rows()) == {("b", "1"), ("c", "2")}
     assert quarantine.hashes(connection, "shop.plates").is_empty()
 

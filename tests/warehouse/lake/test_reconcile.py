@@ -16,7 +16,7 @@ def frame(table: Table) -> pl.DataFrame:
 
 
 def apply(desired: Table, current: Table) -> Table:
-    """Do to a dictionary what a plan says, independently of how tables do it."""
+    """Apply a plan to a dictionary, independently of the tables."""
     change = plan(frame(desired), frame(current))
     stale, upsert = set(change.stale["key"]), set(change.upsert["key"])
     return {key: value for key, value in current.items() if key not in stale} | {key: desired[key] for key in upsert}

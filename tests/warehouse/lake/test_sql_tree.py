@@ -1,4 +1,4 @@
-"""DuckDB's own parser tells where a query names a table, and what of its text matters."""
+"""DuckDB's parser returns the places of the tables in a query, and the digest ignores formatting."""
 
 import pytest
 

@@ -27,7 +27,7 @@ class Mug(dy.Schema):
 
 
 class MugWithMore(dy.Schema):
-    """One row per mug, with a weight and no colour."""
+    """One row per mug, with a weight and no color."""
 
     id = key_column("name of the mug")
     volume_ml = dy.Int64(nullable=True, metadata=about("what it holds"))
@@ -36,7 +36,7 @@ class MugWithMore(dy.Schema):
 
 
 class MugReworded(dy.Schema):
-    """One row per mug, of which something else is said."""
+    """One row per mug, with another description."""
 
     id = key_column("name of the mug")
     volume_ml = dy.Int64(nullable=True, metadata=about("its volume in ml"))
@@ -45,7 +45,7 @@ class MugReworded(dy.Schema):
 
 
 class MugRetyped(dy.Schema):
-    """One row per mug, with its volume in words."""
+    """One row per mug, with its volume as text."""
 
     id = key_column("name of the mug")
     volume_ml = dy.String(nullable=True, metadata=about("what it holds"))
@@ -103,11 +103,11 @@ def test_every_declared_table_can_be_made(lake: Lake) -> None:
 def test_rows_are_counted_whatever_was_done_to_them(lake: Lake) -> None:
     def counted() -> None:
         with lake.reading() as connection:
-            asked = {name: tables.count(connection, name) for name in ("shop.mugs", "shop.cups")}
-            assert tables.row_counts(connection) == {"shop.cups": asked["shop.cups"], "shop.mugs": asked["shop.mugs"]}
-            told.append(asked["shop.mugs"])
+            counts = {name: tables.count(connection, name) for name in ("shop.mugs", "shop.cups")}
+            assert tables.row_counts(connection) == {"shop.cups": counts["shop.cups"], "shop.mugs": counts["shop.mugs"]}
+            totals.append(counts["shop.mugs"])
 
-    told: list[int] = []
+    totals: list[int] = []
     with lake.writing() as connection:
         connection.execute(
             "CREATE SCHEMA shop; CREATE TABLE shop.mugs AS SELECT i, i % 7 AS kind FROM range(1000) AS r(i)"
@@ -127,7 +127,7 @@ def test_rows_are_counted_whatever_was_done_to_them(lake: Lake) -> None:
         with lake.writing() as connection:
             connection.execute(change)
         counted()
-    assert told == [1000, 990, 980, 985, 985, 985, 985, 984, 0]
+    assert totals == [1000, 990, 980, 985, 985, 985, 985, 984, 0]
 
 
 def test_a_table_counts_as_filled_once_it_had_a_row(lake: Lake) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from warehouse.lake import change_feed, watermarks
 from warehouse.lake.incremental import refresh
-from warehouse.lake.watermarks import Progress, RunMarks, Watermark
+from warehouse.lake.watermarks import Progress, RunWatermarks, Watermark
 
 FEATURES = "features.products"
 
@@ -22,62 +22,62 @@ def delete_a_product(lake):
 
 def test_they_count_at_once_and_are_written_at_the_end(built):
     before, changed = stored(built), delete_a_product(built)
-    marks = RunMarks(built)
-    with marks.writing() as connection:
-        assert refresh(connection, FEATURES, built.settings, marks)[0].delete["key"].to_list() == ["us:P2"]
-    assert marks.known[FEATURES].snapshot == changed
-    with marks.writing() as connection:
-        assert refresh(connection, FEATURES, built.settings, marks)[0].counts == {
+    run_watermarks = RunWatermarks(built)
+    with run_watermarks.writing() as connection:
+        assert refresh(connection, FEATURES, built.settings, run_watermarks)[0].delete["key"].to_list() == ["us:P2"]
+    assert run_watermarks.by_key[FEATURES].snapshot == changed
+    with run_watermarks.writing() as connection:
+        assert refresh(connection, FEATURES, built.settings, run_watermarks)[0].counts == {
             "inserted": 0,
             "updated": 0,
             "deleted": 0,
         }
     assert stored(built) == before
-    marks.write()
-    assert stored(built) == marks.known
+    run_watermarks.write()
+    assert stored(built) == run_watermarks.by_key
     newest = built.snapshot()
-    marks.write()
+    run_watermarks.write()
     assert built.snapshot() == newest
 
 
 def test_what_was_not_committed_did_not_move(built):
     before = stored(built)
     delete_a_product(built)
-    marks = RunMarks(built)
+    run_watermarks = RunWatermarks(built)
 
     def stopped_before_the_commit():
-        with marks.writing() as connection:
-            refresh(connection, FEATURES, built.settings, marks)
+        with run_watermarks.writing() as connection:
+            refresh(connection, FEATURES, built.settings, run_watermarks)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         stopped_before_the_commit()
-    with marks.writing():
+    with run_watermarks.writing():
         pass
-    marks.write()
-    assert marks.known == stored(built) == before
+    run_watermarks.write()
+    assert run_watermarks.by_key == stored(built) == before
 
 
 def test_those_of_a_killed_run_lag_behind_and_cost_no_more_than_another_look(built):
     delete_a_product(built)
-    killed = RunMarks(built)
+    killed = RunWatermarks(built)
     with killed.writing() as connection:
         refresh(connection, FEATURES, built.settings, killed)
-    newest, marks = built.snapshot(), RunMarks(built)
-    with marks.writing() as connection:
-        refresh(connection, FEATURES, built.settings, marks)
+    newest, run_watermarks = built.snapshot(), RunWatermarks(built)
+    with run_watermarks.writing() as connection:
+        refresh(connection, FEATURES, built.settings, run_watermarks)
     assert built.snapshot() == newest
-    marks.write()
+    run_watermarks.write()
     with built.reading() as connection:
         assert Progress.read(connection).is_current(FEATURES, ["staging.products"], stored(built)[FEATURES].made_by)
 
 
 def test_new_and_known_keys_are_written_together(built):
-    known = next(iter(stored(built)))
+    existing_key = next(iter(stored(built)))
     with built.writing() as connection:
-        watermarks.write(connection, {known: Watermark(7, "other"), "new check": Watermark(8, "x")})
+        watermarks.write(connection, {existing_key: Watermark(7, "other"), "new check": Watermark(8, "x")})
     after = stored(built)
-    assert (after[known], after["new check"]) == (Watermark(7, "other"), Watermark(8, "x"))
+    assert (after[existing_key], after["new check"]) == (Watermark(7, "other"), Watermark(8, "x"))
     with built.reading() as connection:
         rows = connection.execute("SELECT count(*), count(DISTINCT key) FROM registry.watermarks").fetchone()
         assert rows == (len(after), len(after))

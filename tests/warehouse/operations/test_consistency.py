@@ -1,4 +1,4 @@
-"""Integrity counts what must not be there."""
+"""Consistency counts the violations across stores."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,8 +69,8 @@ def test_changed_keys_are_enough_if_there_are_as_many_vectors_as_products(tmp_pa
         connection.execute("CREATE TABLE features.products AS SELECT unnest(['us:A', 'us:B', 'us:C']) AS key")
     snapshot = home.lake.snapshot()
     stored = pl.DataFrame({"key": ["us:A", "us:B", "us:X"]})
-    told = {name: pl.lit("x") for name in ("product_id", "locale", "title", "input_hash")}
-    rows = stored.with_columns(**told, vector=pl.Series(np.eye(3, dtype=np.float32), dtype=pl.Array(pl.Float32, 3)))
+    columns = {name: pl.lit("x") for name in ("product_id", "locale", "title", "input_hash")}
+    rows = stored.with_columns(**columns, vector=pl.Series(np.eye(3, dtype=np.float32), dtype=pl.Array(pl.Float32, 3)))
     version = home.vectors.apply("products_m1", [rows], [], 3).version
 
     def differences(*keys: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Dropped files: whole ones come in, in order, once; bad ones go aside with a reason; none is touched while it is written."""
+"""The inbox ingests complete files in order, each once, moves invalid ones aside with a reason, and leaves unfinished ones."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import pytest
 
 from warehouse.history import checkpoints
 from warehouse.home import Home
-from warehouse.ingest.deltas import apply_deltas, arrivals
+from warehouse.ingest.deltas import applied_files, apply_deltas
 from warehouse.ingest.full_snapshot import ingest
 from warehouse.operations.inbox import DONE, FAILED, Sorting, candidates, move, sort_incoming, waiting
 from warehouse.settings import WarehouseSettings
@@ -22,7 +22,7 @@ Drop = Callable[..., Path]
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    """Return a home with nothing but the empty folder."""
+    """Return a home with only the empty folder incoming/."""
     home = Home(tmp_path / "home", WarehouseSettings(threads=1))
     home.incoming.mkdir(parents=True)
     return home
@@ -30,14 +30,14 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def raw_home(home: Home, write: Callable[..., Path]) -> Home:
-    """Return the same home with raw tables."""
+    """Return the home with raw tables."""
     ingest(home.lake, write())
     return home
 
 
 @pytest.fixture
 def drop(home: Home) -> Drop:
-    """Return what puts a file of upserts into the folder, last written at a second of the clock if one is given."""
+    """Return a function that writes a file of upserts into the folder, with a modification time if one is given."""
 
     def put(name: str, *titles: str, second: int | None = None) -> Path:
         rows = [
@@ -54,11 +54,11 @@ def drop(home: Home) -> Drop:
 
 
 def bring_in(home: Home, sorting: Sorting, run_id: str = "run", *, publish: bool = True) -> None:
-    """Do what a run does with a batch, as far as the journal of runs and the lake can tell; or be killed before the end."""
+    """Change the lake and the run log as a run of a batch does, or as one that is killed before its end."""
     apply_deltas(home.lake, sorting.batch)
     home.journal.append(run_id, "raw.deltas", {})
     if publish:
-        checkpoints.mark(home.lake, run_id, datetime.now(UTC))
+        checkpoints.create(home.lake, run_id, datetime.now(UTC))
         home.journal.append(run_id, "releases.live", {})
 
 
@@ -66,7 +66,7 @@ def names(sorting: Sorting) -> list[str]:
     return [file.path.name for file in sorting.batch]
 
 
-def there(folder: Path) -> list[str]:
+def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.is_file()) if folder.exists() else []
 
 
@@ -121,7 +121,7 @@ def test_a_bad_file_goes_aside_with_its_reason_and_holds_up_no_other(home: Home,
     sorting = sort_incoming(home, 0)
     assert names(sorting) == ["good.jsonl"]
     assert "bad.jsonl cannot be read" in sorting.failed["bad.jsonl"]
-    assert there(home.incoming / FAILED) == ["bad.jsonl", "bad.jsonl.reason.txt"]
+    assert names_in(home.incoming / FAILED) == ["bad.jsonl", "bad.jsonl.reason.txt"]
     reason = (home.incoming / FAILED / "bad.jsonl.reason.txt").read_text(encoding="utf-8")
     assert "bad.jsonl cannot be read" in reason
     assert "copy or download it again" in reason
@@ -135,7 +135,7 @@ def test_a_file_of_which_every_row_is_refused_goes_aside_with_the_rules_and_hold
     sorting = sort_incoming(home, 0)
     assert names(sorting) == ["good.jsonl"]
     assert "every row was refused: product_title_blank 2" in sorting.failed["bad.jsonl"]
-    assert there(home.incoming / FAILED) == ["bad.jsonl", "bad.jsonl.reason.txt"]
+    assert names_in(home.incoming / FAILED) == ["bad.jsonl", "bad.jsonl.reason.txt"]
 
 
 def test_bad_files_of_one_name_are_all_kept(home: Home) -> None:
@@ -144,7 +144,7 @@ def test_bad_files_of_one_name_are_all_kept(home: Home) -> None:
         sort_incoming(home, 0)
     failed = home.incoming / FAILED
     assert [(failed / name).read_text(encoding="utf-8") for name in ("bad.jsonl", "bad.2.jsonl")] == ["one", "two"]
-    assert there(failed) == ["bad.2.jsonl", "bad.2.jsonl.reason.txt", "bad.jsonl", "bad.jsonl.reason.txt"]
+    assert names_in(failed) == ["bad.2.jsonl", "bad.2.jsonl.reason.txt", "bad.jsonl", "bad.jsonl.reason.txt"]
 
 
 def test_a_file_that_breaks_off_behind_a_sound_beginning_is_bad(home: Home) -> None:
@@ -162,10 +162,10 @@ def test_a_file_that_breaks_off_behind_a_sound_beginning_is_bad(home: Home) -> N
 def test_a_file_is_done_once_a_run_has_published_it(raw_home: Home, drop: Drop) -> None:
     drop("a.jsonl", "Lamp")
     bring_in(raw_home, sort_incoming(raw_home, 0))
-    assert there(raw_home.incoming) == [".clock", "a.jsonl"]
+    assert names_in(raw_home.incoming) == [".clock", "a.jsonl"]
     sorting = sort_incoming(raw_home, 0)
     assert (names(sorting), sorting.done) == ([], ("a.jsonl",))
-    assert there(raw_home.incoming / DONE) == ["a.jsonl"]
+    assert names_in(raw_home.incoming / DONE) == ["a.jsonl"]
     assert sort_incoming(raw_home, 0) == Sorting()
 
 
@@ -176,13 +176,13 @@ def test_what_a_killed_run_had_brought_in_waits_for_a_run_that_goes_on(raw_home:
     assert names(sorting) == ["a.jsonl"]
     bring_in(raw_home, sorting, "next")
     assert sort_incoming(raw_home, 0).done == ("a.jsonl",)
-    assert len(arrivals(raw_home.lake)) == 1
+    assert len(applied_files(raw_home.lake)) == 1
 
 
 def test_a_run_killed_between_its_point_and_its_release_is_gone_on_with(raw_home: Home, drop: Drop) -> None:
     drop("a.jsonl", "Lamp")
     bring_in(raw_home, sort_incoming(raw_home, 0), "killed", publish=False)
-    checkpoints.mark(raw_home.lake, "killed", datetime.now(UTC))
+    checkpoints.create(raw_home.lake, "killed", datetime.now(UTC))
     assert names(sort_incoming(raw_home, 0)) == ["a.jsonl"]
     bring_in(raw_home, sort_incoming(raw_home, 0), "next")  # finds the point there already, under the other's name
     assert sort_incoming(raw_home, 0).done == ("a.jsonl",)
@@ -196,7 +196,7 @@ def test_a_name_with_other_contents_comes_in_anew_and_both_are_kept(raw_home: Ho
         bring_in(raw_home, sorting, f"run{number}")
         assert sort_incoming(raw_home, 0).done == ("a.jsonl",)
     done = raw_home.incoming / DONE
-    assert [("Sofa" in (done / name).read_text(encoding="utf-8")) for name in there(done)] == [True, False]
+    assert [("Sofa" in (done / name).read_text(encoding="utf-8")) for name in names_in(done)] == [True, False]
 
 
 def test_the_same_bytes_again_are_done_without_a_run(raw_home: Home, drop: Drop) -> None:
@@ -207,17 +207,17 @@ def test_the_same_bytes_again_are_done_without_a_run(raw_home: Home, drop: Drop)
     drop("a.jsonl", "Lamp")
     sorting = sort_incoming(raw_home, 0)
     assert (names(sorting), sorting.done) == ([], ("a.jsonl",))
-    assert len(arrivals(raw_home.lake)) == 1
+    assert len(applied_files(raw_home.lake)) == 1
 
 
 def test_a_file_replaced_after_it_was_looked_at_is_not_moved(home: Home, drop: Drop) -> None:
     drop("a.jsonl", "Lamp")
-    (seen,) = candidates(home.incoming)
+    (dropped,) = candidates(home.incoming)
     fresh: Any = drop("b.jsonl", "Another")
-    fresh.rename(seen.path)
-    assert not move(seen, DONE)
-    assert "Another" in seen.path.read_text(encoding="utf-8")
-    assert there(home.incoming / DONE) == []
+    fresh.rename(dropped.path)
+    assert not move(dropped, DONE)
+    assert "Another" in dropped.path.read_text(encoding="utf-8")
+    assert names_in(home.incoming / DONE) == []
 
 
 def test_what_waits_is_told_without_reading_a_file(home: Home, drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +227,7 @@ def test_what_waits_is_told_without_reading_a_file(home: Home, drop: Drop, monke
     monkeypatch.setattr(Path, "open", None)
     assert [file.path.name for file in waiting(home.incoming, 0).whole] == ["bad.jsonl", "a.jsonl"]
     assert [file.path.name for file in waiting(home.incoming, 3600).unsettled] == ["bad.jsonl", "a.jsonl"]
-    assert there(home.incoming) == [".clock", "a.jsonl", "bad.jsonl"]
+    assert names_in(home.incoming) == [".clock", "a.jsonl", "bad.jsonl"]
 
 
 def test_the_digest_tells_batches_apart_by_names_contents_and_order(home: Home, drop: Drop) -> None:

@@ -1,4 +1,4 @@
-"""Each sign of an unhealthy index is seen on a table that has it, and on no other."""
+"""Each defect of an index is reported for a table that has it, and for no other."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ def rows(keys: list[str], vectors: np.ndarray | None = None) -> pa.Table:
 
 @pytest.fixture
 def home(built: Lake) -> Home:
-    """Return a home whose vectors are those of its four products."""
+    """Return a home with vectors of its four products."""
     home = Home(built.root.parent, built.settings)
     with home.lake.reading() as connection:
         keys = [key for (key,) in connection.sql("SELECT key FROM features.products ORDER BY key").fetchall()]
@@ -44,23 +44,23 @@ def look(home: Home) -> TableHealth:
 
 
 def test_a_whole_table_shows_nothing(home: Home) -> None:
-    found = look(home)
-    assert sorted(found.sampled) == ["es:P1", "jp:P3", "us:P1", "us:P2"]
-    assert (found.rows, found.catalog_rows, found.unindexed_share) == (4, 4, 0.0)
-    assert (found.unknown, found.deleted) == ([], [])
+    health = look(home)
+    assert sorted(health.sampled) == ["es:P1", "jp:P3", "us:P1", "us:P2"]
+    assert (health.rows, health.catalog_rows, health.unindexed_share) == (4, 4, 0.0)
+    assert (health.unknown, health.deleted) == ([], [])
 
 
 def test_a_lost_row_is_counted(home: Home) -> None:
     home.vectors.apply(TABLE, [], ["us:P1"], DIM)
-    found = look(home)
-    assert (found.rows, found.catalog_rows) == (3, 4)
+    health = look(home)
+    assert (health.rows, health.catalog_rows) == (3, 4)
 
 
 def test_a_foreign_row_is_named_even_where_the_number_of_rows_is_right(home: Home) -> None:
     home.vectors.apply(TABLE, [rows(["us:X9"])], ["us:P1"], DIM)
-    found = look(home)
-    assert (found.rows, found.catalog_rows) == (4, 4)
-    assert found.unknown == ["us:X9"]
+    health = look(home)
+    assert (health.rows, health.catalog_rows) == (4, 4)
+    assert health.unknown == ["us:X9"]
 
 
 def test_a_product_that_a_delta_took_out_is_named_while_it_has_a_vector(home: Home, tmp_path: Path) -> None:
@@ -70,16 +70,16 @@ def test_a_product_that_a_delta_took_out_is_named_while_it_has_a_vector(home: Ho
     apply_deltas(home.lake, check_deltas([delta]))
     with home.lake.writing() as connection:
         connection.execute("DELETE FROM features.products WHERE key = 'us:P1'")
-    found = table_health(home, TABLE, [])  # whatever the sample has
-    assert found.deleted == ["us:P1"]
+    health = table_health(home, TABLE, [])  # whatever the sample has
+    assert health.deleted == ["us:P1"]
     home.vectors.apply(TABLE, [], ["us:P1"], DIM)
     assert table_health(home, TABLE, []).deleted == []
 
 
 def test_products_are_read_by_key(home: Home) -> None:
-    found = products(home, ["us:P2", "us:X9"])
-    assert found.select("key", "title").rows() == [("us:P2", "Plain Mug")]
-    assert "title_words" in found.columns
+    rows = products(home, ["us:P2", "us:X9"])
+    assert rows.select("key", "title").rows() == [("us:P2", "Plain Mug")]
+    assert "title_words" in rows.columns
 
 
 def test_a_sample_holds_the_rows_written_last_and_others_by_seed(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_small_table_needs_no_index_and_a_large_one_does(status: IndexStatus, 
 
 @pytest.fixture
 def indexed(tmp_path: Path) -> VectorStore:
-    """Return vectors with an index of the usual kind."""
+    """Return vectors with an index as in production."""
     store = VectorStore(tmp_path / "vectors")
     drawn = np.random.default_rng(0).normal(size=(600, DIM))
     vectors = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
@@ -120,12 +120,12 @@ def indexed(tmp_path: Path) -> VectorStore:
 
 
 @pytest.mark.parametrize("exact_rows", [10_000, 200])
-def test_a_good_index_finds_the_neighbours(indexed: VectorStore, exact_rows: int) -> None:
-    found = index_recall(indexed, TABLE, seed=1, queries=16, exact_rows=exact_rows)
-    assert found.relevant > 16 * 10 * min(1, exact_rows / 600) * 0.5
-    assert found.share is not None
-    assert found.share > 0.95
-    assert not found.is_surely_below(0.8)
+def test_a_good_index_finds_the_neighbors(indexed: VectorStore, exact_rows: int) -> None:
+    recall = index_recall(indexed, TABLE, seed=1, queries=16, exact_rows=exact_rows)
+    assert recall.relevant > 16 * 10 * min(1, exact_rows / 600) * 0.5
+    assert recall.share is not None
+    assert recall.share > 0.95
+    assert not recall.is_surely_below(0.8)
 
 
 def test_rows_outside_the_index_are_counted(indexed: VectorStore) -> None:
@@ -143,20 +143,20 @@ def test_an_index_that_tells_hardly_any_two_products_apart_is_seen(tmp_path: Pat
     store.apply(TABLE, [rows([f"us:P{number}" for number in range(count)], vectors)], [], DIM)
     crude = IvfPq(distance_type="cosine", num_partitions=1, num_sub_vectors=2, num_bits=4)  # 256 codes for all of them
     store._open(TABLE).create_index("vector", config=crude)
-    found = index_recall(store, TABLE, seed=1, queries=32)
-    assert found.share is not None
-    assert found.share < 0.7
-    assert found.is_surely_below(0.8)
+    recall = index_recall(store, TABLE, seed=1, queries=32)
+    assert recall.share is not None
+    assert recall.share < 0.7
+    assert recall.is_surely_below(0.8)
 
 
 def test_without_an_index_search_is_exact_and_nothing_is_looked_for(home: Home) -> None:
-    found = index_recall(home.vectors, TABLE, seed=1, queries=4)
-    assert (found, found.share) == (Recall(0, 0), None)
-    assert not found.is_surely_below(1.0)
+    recall = index_recall(home.vectors, TABLE, seed=1, queries=4)
+    assert (recall, recall.share) == (Recall(0, 0), None)
+    assert not recall.is_surely_below(1.0)
 
 
 def test_few_misses_by_chance_do_not_stop_a_release() -> None:
-    assert not Recall(found=12, relevant=16).is_surely_below(0.8)
-    assert Recall(found=5, relevant=16).is_surely_below(0.8)
-    assert not Recall(found=790, relevant=1000).is_surely_below(0.8)
-    assert Recall(found=750, relevant=1000).is_surely_below(0.8)
+    assert not Recall(hits=12, relevant=16).is_surely_below(0.8)
+    assert Recall(hits=5, relevant=16).is_surely_below(0.8)
+    assert not Recall(hits=790, relevant=1000).is_surely_below(0.8)
+    assert Recall(hits=750, relevant=1000).is_surely_below(0.8)

@@ -1,4 +1,4 @@
-"""An examples file from elsewhere is read by the same rules as the lake's own judgements."""
+"""A separate examples file is read by the rules of the lake's judgements."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +13,7 @@ CATALOG = pl.Series(["us:P1", "us:P2", "es:P1"])
 
 @pytest.fixture
 def read(write, judgement):
-    """Return what reads rows of (query, query_id, product_id, locale, label) written as an examples file."""
+    """Return a function that reads rows of (query, query_id, product_id, locale, label) from an examples file."""
 
     def rows(*given, catalog=CATALOG):
         judgements = [

@@ -1,4 +1,4 @@
-"""What is published can be asked for in SQL, in exactly the live version."""
+"""SQL reads the releases, and the vectors of exactly the live version."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -78,17 +78,17 @@ def test_vectors_are_those_of_the_live_release(home):
 def test_releases_are_listed_with_all_their_columns(home):
     _publish(home, "m1", "P1")
     _publish(home, "m2", "P1")
-    shown = _ask(home, "SELECT * FROM vectors.releases ORDER BY release")
-    assert shown["release"].to_list() == [1, 2]
-    assert shown["model_id"].to_list() == ["m1", "m2"]
-    assert shown["published_at"].to_list() == [datetime(2026, 1, 1, tzinfo=UTC)] * 2
+    releases = _ask(home, "SELECT * FROM vectors.releases ORDER BY release")
+    assert releases["release"].to_list() == [1, 2]
+    assert releases["model_id"].to_list() == ["m1", "m2"]
+    assert releases["published_at"].to_list() == [datetime(2026, 1, 1, tzinfo=UTC)] * 2
     assert _ask(home, "SELECT max(release) AS live FROM vectors.releases").item() == 2
 
 
 def test_both_stand_among_the_tables_with_their_rows(home):
     _publish(home, "m1", "P1", "P2")
-    shown = {row["table"]: row["rows"] for row in _ask(home, "SHOW TABLES").iter_rows(named=True)}
-    assert shown == {"staging.products": 1, "vectors.products": 2, "vectors.releases": 1}
+    row_counts = {row["table"]: row["rows"] for row in _ask(home, "SHOW TABLES").iter_rows(named=True)}
+    assert row_counts == {"staging.products": 1, "vectors.products": 2, "vectors.releases": 1}
 
 
 def test_counting_needs_no_vector(home):
@@ -103,7 +103,7 @@ def point(snapshot: int, hour: int) -> Point:
 
 @pytest.fixture
 def history(tmp_path: Path) -> Home:
-    """Return a home with release 1 from snapshot 11, 2 from 20, 3 going back to 1, 4 from 30; each made with a product more."""
+    """Return a home with release 1 from snapshot 11, 2 from 20, 3 a rollback to 1, 4 from 30; each has one more product."""
     home = Home(tmp_path / "history", WarehouseSettings(threads=1))
     for place, (snapshot, hour) in enumerate([(11, 0), (20, 1), (30, 4)]):
         row = {"key": [f"us:P{place}"], "product_id": [f"P{place}"], "locale": ["us"], "title": ["t"]}
@@ -150,13 +150,13 @@ def test_before_the_first_release_vectors_are_refused_with_the_first_named(histo
 
 def test_before_the_first_release_everything_else_can_be_asked(history: Home) -> None:
     extra = published_tables(history, point(5, -1))
-    shown = query(history.lake, "SHOW TABLES", SqlSettings(), extra=extra).frame
-    assert dict(shown.select("table", "rows").iter_rows())["vectors.products"] == 0
+    listing = query(history.lake, "SHOW TABLES", SqlSettings(), extra=extra).frame
+    assert dict(listing.select("table", "rows").iter_rows())["vectors.products"] == 0
     assert (
         query(history.lake, "SELECT count(*) AS n FROM vectors.releases", SqlSettings(), extra=extra).frame["n"][0] == 0
     )
 
 
 def test_before_any_release_at_all_the_vectors_of_a_point_say_so(home):
-    with pytest.raises(WarehouseError, match="make one with: stockroom build"):
+    with pytest.raises(WarehouseError, match="publish one with: stockroom build"):
         published_tables(home, point(5, 0))["vectors.products"].schema()

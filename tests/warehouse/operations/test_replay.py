@@ -1,4 +1,4 @@
-"""A replay starts from the last full files, goes on with the deltas after them, and ends in the tables that are there."""
+"""A replay ingests the last full files and the deltas after them, and ends with equal tables."""
 
 import json
 from collections.abc import Callable
@@ -14,9 +14,9 @@ from warehouse.home import Home
 from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.deltas import apply_deltas, ensure
 from warehouse.ingest.full_snapshot import ingest
-from warehouse.ingest.sources import arrivals
+from warehouse.ingest.sources import input_files
 from warehouse.lake.sync_tables import RAW_TABLES, sync
-from warehouse.operations.replay import forget_superseded, keep, past, replay
+from warehouse.operations.replay import archive_files, ingest_history, prune_archive, replay
 from warehouse.settings import WarehouseSettings
 
 Row = dict[str, Any]
@@ -38,15 +38,15 @@ def beside(tmp_path: Path) -> Home:
 
 
 def bring_in(home: Home, folder: Path | None = None, *deltas: Path) -> None:
-    """Bring files in as the asset of the raw tables does."""
-    files, full = check_deltas(deltas, NOW), arrivals(folder, NOW) if folder else []
-    keep(home, [*full, *files])
+    """Ingest files as the asset of the raw tables does."""
+    files, full = check_deltas(deltas, NOW), input_files(folder, NOW) if folder else []
+    archive_files(home, [*full, *files])
     if folder:
         ingest(home.lake, folder, full)
     apply_deltas(home.lake, files)
     with home.lake.writing() as connection:
         ensure(connection)
-    forget_superseded(home)
+    prune_archive(home)
 
 
 def delta(folder: Path, name: str, *rows: Row) -> Path:
@@ -68,17 +68,17 @@ def test_deltas_of_one_table_outlive_the_full_file_of_another(
     for path in (before, label, after):
         path.unlink()
 
-    known = past(home.lake)
-    assert [(each.name, each.superseded) for each in known.deltas] == [
+    ingested = ingest_history(home.lake)
+    assert [(each.name, each.superseded) for each in ingested.deltas] == [
         ("before.jsonl", True),
         ("label.jsonl", False),
         ("after.jsonl", False),
     ]
-    assert {path.stem for path in home.arrived.root.iterdir()} == known.needed
-    assert len(known.needed) == 5
+    assert {path.stem for path in home.archive.root.iterdir()} == ingested.needed
+    assert len(ingested.needed) == 5
     replay(home, beside)
     with beside.lake.reading() as connection:  # after.jsonl is older than what the full file replaced
-        assert connection.sql("SELECT late FROM raw.deltas ORDER BY arrival").fetchall() == [(0,), (0,), (1,)]
+        assert connection.sql("SELECT late FROM raw.deltas ORDER BY sequence_number").fetchall() == [(0,), (0,), (1,)]
     assert sync(home.lake, beside.lake, RAW_TABLES) == {}
 
 
@@ -101,7 +101,7 @@ def test_a_takeover_writes_what_differs_and_tells_how(home: Home, beside: Home, 
 def test_without_the_setting_nothing_is_kept(tmp_path: Path, write: Write, beside: Home) -> None:
     home = Home(tmp_path / "home", SETTINGS.model_copy(update={"keep_files": False}))
     bring_in(home, write())
-    assert not home.arrived.root.exists()
+    assert not home.archive.root.exists()
     with pytest.raises(WarehouseError, match="has no copy of the file"):
         replay(home, beside)
     assert not beside.lake.exists
@@ -112,10 +112,10 @@ def test_a_lake_that_did_not_note_the_order_says_so_until_another_snapshot_comes
 ) -> None:
     bring_in(home, write())
     with home.lake.writing() as connection:
-        connection.execute("ALTER TABLE raw.files DROP COLUMN after_arrival")
-    assert len(past(home.lake).needed) == 3
+        connection.execute("ALTER TABLE raw.files DROP COLUMN after_delta")
+    assert len(ingest_history(home.lake).needed) == 3
     bring_in(home, None, delta(tmp_path, "a.jsonl", {"op": "delete", "product_id": "P1"}))
-    assert len(past(home.lake).needed) == 4
+    assert len(ingest_history(home.lake).needed) == 4
     with pytest.raises(WarehouseError, match=r"raw\.products was filled before"):
         replay(home, beside)
     assert not beside.lake.exists

@@ -1,4 +1,4 @@
-"""What stays when a home is cleaned, told from releases, points and models."""
+"""The releases, checkpoints and vectors that a vacuum keeps."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ def home(built: Lake) -> Home:
 
 @pytest.fixture
 def run(home: Home) -> Callable[[str], int]:
-    """Return what ends a run an hour after the one before: an as-of point, and a release if a model is named."""
+    """Return a function that ends a run an hour after the last: it creates a checkpoint, and a release if a model is named."""
     done = 0
 
     def end(model_id: str = "") -> int:
@@ -34,7 +34,7 @@ def run(home: Home) -> Callable[[str], int]:
             connection.execute(
                 f"UPDATE staging.products SET title = 't{done}', input_hash = '{done}' WHERE key = 'us:P2'"
             )
-        snapshot = checkpoints.mark(home.lake, f"run{done}", moment)
+        snapshot = checkpoints.create(home.lake, f"run{done}", moment)
         if model_id:
             row = {"key": [f"us:{done}"], "product_id": [str(done)], "locale": ["us"], "title": ["t"]}
             vectors = pl.DataFrame(row | {"vector": [[1.0, 0.0]], "input_hash": ["h"]})
@@ -60,23 +60,25 @@ def keep(home: Home, releases: int = 1, points: int = 1, hours: float = 0, made_
 
 def test_the_newest_releases_stay_with_their_vectors_and_points(home: Home, run: Callable[..., int]) -> None:
     first, second, third, fourth = run("A"), run("A"), run("B"), run()
-    found = keep(home, releases=2)
-    assert [release.release for release in found.releases] == [2, 3]
-    assert found.vectors == {"products_A": {home.releases.get(2).vector_version}, "products_B": {2}}
-    assert found.points == [second, third, fourth]
-    assert first in found.expired
-    there = checkpoints.snapshots(home.lake)
-    assert found.expired == [each for each in there if each not in (second, third, fourth, home.lake.snapshot())]
+    result = keep(home, releases=2)
+    assert [release.release for release in result.releases] == [2, 3]
+    assert result.vectors == {"products_A": {home.releases.get(2).vector_version}, "products_B": {2}}
+    assert result.points == [second, third, fourth]
+    assert first in result.expired
+    existing_snapshots = checkpoints.snapshots(home.lake)
+    assert result.expired == [
+        each for each in existing_snapshots if each not in (second, third, fourth, home.lake.snapshot())
+    ]
     assert keep(home, releases=9).points == [first, second, third, fourth]
 
 
 def test_what_was_gone_back_to_stays_however_old(home: Home, run: Callable[..., int]) -> None:
     first, _, third = run("A"), run("A"), run("A")
     roll_back(home, home.releases.get(1), NOON + timedelta(hours=9))
-    found = keep(home)
-    assert [release.release for release in found.releases] == [4]
-    assert found.vectors == {"products_A": {home.releases.get(1).vector_version}}
-    assert found.points == [first, third]  # the newest, by which it is told how long the rollback stays
+    result = keep(home)
+    assert [release.release for release in result.releases] == [4]
+    assert result.vectors == {"products_A": {home.releases.get(1).vector_version}}
+    assert result.points == [first, third]  # the newest, by which it is told how long the rollback stays
 
 
 def test_releases_that_show_the_same_count_once(home: Home, run: Callable[..., int]) -> None:
@@ -99,9 +101,9 @@ def test_what_is_young_stays(home: Home, run: Callable[..., int]) -> None:
     run("A")
     second, third = run("A"), run("A")
     hours = (LATER - NOON).total_seconds() / 3600 - 0.5  # half an hour after the first
-    found = keep(home, hours=hours)
-    assert [release.release for release in found.releases] == [2, 3]
-    assert found.points == [second, third]
+    result = keep(home, hours=hours)
+    assert [release.release for release in result.releases] == [2, 3]
+    assert result.points == [second, third]
 
 
 def test_what_a_killed_run_wrote_after_the_newest_point_stays(home: Home, run: Callable[..., int]) -> None:
@@ -116,8 +118,8 @@ def test_expired_snapshots_are_no_points_any_more_and_the_others_read_as_before(
     home: Home, run: Callable[..., int]
 ) -> None:
     points = [run("A"), run("A"), run("A")]
-    found = keep(home, releases=1, made_from=(points[0],))
-    assert points[1] in found.expired
+    result = keep(home, releases=1, made_from=(points[0],))
+    assert points[1] in result.expired
 
     def titles(snapshot: int) -> list[str]:
         with home.lake.reading(snapshot) as connection:
@@ -126,11 +128,11 @@ def test_expired_snapshots_are_no_points_any_more_and_the_others_read_as_before(
     def nothing(_key: str) -> tuple[str, ...]:
         return ()
 
-    before = {point: titles(point) for point in found.points}
+    before = {point: titles(point) for point in result.points}
     newest = home.lake.snapshot()
-    assert checkpoints.expire(home.lake, found.expired, nothing) > 0
-    assert {point: titles(point) for point in found.points} == before
-    assert [point.snapshot for point in checkpoints.points(home.lake)] == [points[0], points[2]] == found.points
+    assert checkpoints.expire(home.lake, result.expired, nothing) > 0
+    assert {point: titles(point) for point in result.points} == before
+    assert [point.snapshot for point in checkpoints.points(home.lake)] == [points[0], points[2]] == result.points
     assert home.lake.snapshot() == newest  # nothing was written
     assert checkpoints.expire(home.lake, [], nothing) == 0
     assert "staging.products" in checkpoints.changed_tables(home.lake, points[0])

@@ -1,4 +1,4 @@
-"""Where a rollback leads, and what it keeps from coming back, told from literal histories."""
+"""The target of a rollback, and the models that it demotes, for literal histories of releases."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from warehouse.errors import WarehouseError
 from warehouse.history import checkpoints
 from warehouse.home import Home
 from warehouse.lake.lake import Lake
-from warehouse.operations.rollback import demoted_by, held, origin, roll_back, target, unservable_reason
+from warehouse.operations.rollback import demoted_by, hold_reason, origin, roll_back, target, unservable_reason
 from warehouse.serving.release_log import Release
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -20,18 +20,18 @@ NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 def history(*served: str) -> list[Release]:
     """Return releases, oldest first; `A1` is model A with vectors version 1, `<1` a rollback to release 1."""
-    found: list[Release] = []
+    releases: list[Release] = []
     for number, each in enumerate(served, start=1):
         moment = NOON + timedelta(hours=number)
         if each.startswith("<"):
-            back = found[int(each[1:]) - 1]
+            back = releases[int(each[1:]) - 1]
             kind, model_id, version = "rollback", back.model_id, back.vector_version
         else:
             kind, model_id, version = "model", each[0], int(each[1:])
-        found.append(
+        releases.append(
             Release(number, moment, kind, model_id, "enc", f"products_{model_id}", version, version, "{}", "")  # type: ignore[arg-type]
         )
-    return found
+    return releases
 
 
 @pytest.mark.parametrize(
@@ -89,13 +89,13 @@ def test_a_rollback_comes_from_the_release_that_it_went_back_to() -> None:
 def test_a_model_that_a_rollback_took_away_is_withdrawn(
     served: tuple[str, ...], model_id: str, expected: int | None
 ) -> None:
-    found = demoted_by(history(*served), model_id)
-    assert (found and found.release) == expected
+    rollback = demoted_by(history(*served), model_id)
+    assert (rollback and rollback.release) == expected
 
 
 @pytest.fixture
 def home(built: Lake) -> Home:
-    """Return a home with a lake that was built, and the folder of the model A."""
+    """Return a home with a built lake and the folder of the model A."""
     home = Home(built.root.parent, built.settings)
     (home.models / "A").mkdir(parents=True)
     return home
@@ -103,14 +103,14 @@ def home(built: Lake) -> Home:
 
 @pytest.fixture
 def publish(home: Home) -> Callable[[str], Release]:
-    """Return what ends a run: it marks an as-of point and publishes a model with vectors of its own."""
+    """Return a function that ends a run: it creates a checkpoint and publishes a model with its own vectors."""
 
     def run(model_id: str) -> Release:
         count = len(home.releases.all())
         row: dict[str, Any] = {"key": [f"us:{count}"], "product_id": [str(count)], "locale": ["us"], "title": ["t"]}
         vectors = pl.DataFrame(row | {"vector": [[1.0, 0.0]], "input_hash": ["h"]})
         moment = NOON + timedelta(hours=count)
-        snapshot = checkpoints.mark(home.lake, f"run{count}", moment)
+        snapshot = checkpoints.create(home.lake, f"run{count}", moment)
         home.online.write(home.lake, snapshot)
         published = home.releases.publish(
             kind="model",
@@ -130,7 +130,7 @@ def change(home: Home, sql: str) -> int:
     """Change the lake and end a run without a release."""
     with home.lake.writing() as connection:
         connection.execute(sql)
-    return checkpoints.mark(home.lake, sql, NOON + timedelta(days=1, seconds=home.lake.snapshot()))
+    return checkpoints.create(home.lake, sql, NOON + timedelta(days=1, seconds=home.lake.snapshot()))
 
 
 RETITLE = "UPDATE staging.products SET title = 'Other', input_hash = 'other' WHERE key = 'us:P2'"
@@ -141,25 +141,27 @@ MEASURE = "CREATE SCHEMA monitoring; CREATE TABLE monitoring.versions AS SELECT 
 def test_a_rollback_of_the_catalog_stays_until_the_catalog_changes(home: Home, publish: Any) -> None:
     publish("A")
     change(home, RETITLE)
-    assert held(home, "A") is None
+    assert hold_reason(home, "A") is None
     publish("A")
     back = roll_back(home, target(home.releases.all()), NOON + timedelta(hours=9)).release
     for model_id in ("A", "B"):  # the old model, and one that would be made of that very catalog
-        told = held(home, model_id)
-        assert told is not None
-        assert told.startswith(f"release {back.release} stays: it went back from release 2 (back to release 1)")
+        reason = hold_reason(home, model_id)
+        assert reason is not None
+        assert reason.startswith(
+            f"release {back.release} stays live: it is a rollback from release 2 (back to release 1)"
+        )
     change(home, MEASURE)
-    assert held(home, "A") is not None  # no searcher sees that
+    assert hold_reason(home, "A") is not None  # no searcher sees that
     change(home, HINT)
-    assert (held(home, "A"), held(home, "B")) == (None, None)
+    assert (hold_reason(home, "A"), hold_reason(home, "B")) == (None, None)
 
 
 def test_a_rollback_of_the_model_lets_another_one_in_at_once(home: Home, publish: Any) -> None:
     publish("A")
     publish("B")
     roll_back(home, target(home.releases.all()), NOON + timedelta(hours=9))
-    assert held(home, "A") is not None
-    assert held(home, "C") is None
+    assert hold_reason(home, "A") is not None
+    assert hold_reason(home, "C") is None
 
 
 def test_a_rollback_is_never_older_than_what_it_goes_back_from(home: Home, publish: Any) -> None:
@@ -170,7 +172,7 @@ def test_a_rollback_is_never_older_than_what_it_goes_back_from(home: Home, publi
         home, target(home.releases.all()), NOON - timedelta(days=30)
     ).release  # by a clock that was set back
     assert back.published_at >= max(last.published_at, *(point.ended_at for point in checkpoints.points(home.lake)))
-    assert held(home, "A") is not None
+    assert hold_reason(home, "A") is not None
 
 
 def test_looked_up_features_come_back_with_a_release_whatever_became_of_their_file(home: Home, publish: Any) -> None:

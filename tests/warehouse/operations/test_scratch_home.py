@@ -22,9 +22,9 @@ def test_it_starts_from_the_raw_tables_of_the_snapshot_alone(
         connection.execute("DELETE FROM raw.products")
     with recomputed_home(home, then) as recomputed, recomputed.lake.reading() as connection:
         assert {table.split(".")[0] for table in tables.row_counts(connection)} == {"raw"}
-        there = fingerprints(recomputed.lake, "raw")
-        assert raw.items() <= there.items()
-        assert all(tables.count(connection, table) == 0 for table in there.keys() - raw.keys())  # no delta came in yet
+        prints = fingerprints(recomputed.lake, "raw")
+        assert raw.items() <= prints.items()
+        assert all(tables.count(connection, table) == 0 for table in prints.keys() - raw.keys())  # no delta came in yet
 
 
 def test_embeddings_and_models_are_the_homes_and_the_scratch_goes(home: Home) -> None:

@@ -30,9 +30,7 @@ def test_keys_are_unique_in_a_locale_and_shared_between_locales() -> None:
 
 def test_a_shared_key_is_the_same_product_everywhere() -> None:
     codes = draw_catalog(5_000, 7)
-    facts = np.stack(
-        [codes.item, codes.type, codes.brand, codes.maker, codes.colour, codes.first, codes.second], axis=1
-    )
+    facts = np.stack([codes.item, codes.type, codes.brand, codes.maker, codes.color, codes.first, codes.second], axis=1)
     assert len(np.unique(facts, axis=0)) == len(np.unique(codes.item))
 
 
@@ -42,14 +40,14 @@ def test_values_lie_in_their_types_lists() -> None:
         kind = product_types()[codes.type[row]]
         assert 0 <= codes.first[row] < value_count(kind.attributes[0])
         assert 0 <= codes.second[row] < value_count(kind.attributes[1])
-        assert (codes.colour[row] >= 0) == kind.coloured
+        assert (codes.color[row] >= 0) == kind.colored
 
 
 def test_vocabulary_is_whole_in_every_locale() -> None:
     types = product_types()
     assert sum(kind.accessory_of < 0 for kind in types) >= 40
     assert sum(kind.accessory_of >= 0 for kind in types) >= 10
-    for name in {"colour", *(name for kind in types for name in kind.attributes)}:
+    for name in {"color", *(name for kind in types for name in kind.attributes)}:
         for locale in LOCALES:
             values = forms(name, locale)
             assert len(values) == value_count(name)
@@ -59,7 +57,7 @@ def test_vocabulary_is_whole_in_every_locale() -> None:
 
 
 def test_no_form_stands_for_two_values_of_one_attribute() -> None:
-    for name in {"colour", *(name for kind in product_types() for name in kind.attributes)}:
+    for name in {"color", *(name for kind in product_types() for name in kind.attributes)}:
         for locale in LOCALES:
             owners: dict[str, int] = {}
             for value, written in enumerate(forms(name, locale)):
@@ -82,7 +80,7 @@ def test_a_listing_says_what_the_product_is() -> None:
         text = f"{listing['product_title']} {listing['product_color'] or ''}".casefold()
         for name, value in [
             *zip(kind.attributes, (codes.first[row], codes.second[row]), strict=True),
-            ("colour", codes.colour[row]),
+            ("color", codes.color[row]),
         ]:
             if value >= 0:
                 assert any(form.casefold() in text for form in forms(name, locale)[value]), (name, text)

@@ -1,4 +1,4 @@
-"""Labels are re-derived here pair by pair from the truth, without the generator's array work."""
+"""The labels, derived again pair by pair from the codes of the catalog."""
 
 import re
 from collections import defaultdict
@@ -29,7 +29,7 @@ def drawn() -> Drawn:
 
 
 def relation(codes: Catalog, query: Query, row: int) -> str:
-    """Tell a product's label for a search from the rule in words; "-" where the rule says it is not judged."""
+    """Return a product's label for a query by the documented rule; "-" if the pair is not judged."""
     types = product_types()
     kind = int(codes.type[row])
     wrong = [
@@ -77,7 +77,7 @@ def test_no_combination_of_the_test_split_is_trained_on(drawn: Drawn) -> None:
     splits = defaultdict(set)
     for query in drawn.queries:
         splits[query.type, query.field_codes].add(query.split)
-    assert {frozenset(found) for found in splits.values()} == {frozenset({"train"}), frozenset({"test"})}
+    assert {frozenset(split_set) for split_set in splits.values()} == {frozenset({"train"}), frozenset({"test"})}
     share = sum(query.split == "test" for query in drawn.queries) / len(drawn.queries)
     assert 0.12 < share < 0.28
 

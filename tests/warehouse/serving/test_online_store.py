@@ -1,4 +1,4 @@
-"""The online table answers for every snapshot that was written what the lake answers there, and writes only what changed."""
+"""The online table has the features of the lake for every written snapshot, and writes only changes."""
 
 import shutil
 import sqlite3
@@ -181,14 +181,14 @@ def test_a_write_that_fails_leaves_nothing(built, online, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("asked", "near"),
+    ("unknown_key", "near"),
     [("P3", ["jp:P3"]), ("us:p2", ["us:P2"]), ("es:P2", ["us:P2", "es:P1"]), ("us:P\udcff", []), ("xyz", []), ("", [])],
 )
-def test_keys_near_one_that_is_not_there_are_found(built, online, asked, near):
+def test_keys_near_one_that_is_not_there_are_found(built, online, unknown_key, near):
     snapshot = built.snapshot()
     online.write(built, snapshot)
-    assert online.rows("product", snapshot, [asked]) == [None]
-    assert online.near("product", snapshot, asked)[: len(near)] == near
+    assert online.rows("product", snapshot, [unknown_key]) == [None]
+    assert online.near("product", snapshot, unknown_key)[: len(near)] == near
 
 
 def test_rows_that_no_kept_snapshot_shows_are_forgotten_and_the_others_answer_as_before(built, online):
@@ -206,11 +206,11 @@ def test_rows_that_no_kept_snapshot_shows_are_forgotten_and_the_others_answer_as
     online.write(built, fourth)
     keys = ["us:P1", "us:P2", "es:P1", "jp:P3"]
     before = {snapshot: online.rows("product", snapshot, keys) for snapshot in (first, third, fourth)}
-    assert online.forget([third], dry_run=True) == 4
+    assert online.prune([third], dry_run=True) == 4
     assert online.rows("product", first, keys) == before[first]
     # us:P1 of the first and the second, and jp:P3 with what said that it was gone; the newest snapshot stays by itself
     size = online.path.stat().st_size
-    assert online.forget([third]) == 4
+    assert online.prune([third]) == 4
     assert online.path.stat().st_size <= size
     for snapshot in (third, fourth):
         assert online.rows("product", snapshot, keys) == before[snapshot]
@@ -219,7 +219,7 @@ def test_rows_that_no_kept_snapshot_shows_are_forgotten_and_the_others_answer_as
     with pytest.raises(WarehouseError, match="has no features as of snapshot"):
         OnlineTable(online.path).rows("product", second, keys)
     assert [key for key, _ in stored(online)] == ["es:P1", "us:P1", "us:P2", "us:P2"]
-    assert online.forget([third]) == 0
+    assert online.prune([third]) == 0
     fifth = change(built, "UPDATE staging.products SET title = 'fifth' WHERE key = 'es:P1'")
     assert online.write(built, fifth) == OnlineWrite(1, 0)
 

@@ -59,7 +59,7 @@ def draft(version: int, **changes: Any) -> dict[str, Any]:
 def tags(root: Path, table: str = "products_m1") -> dict[str, int]:
     opened = LanceDirectory(root).open(table)
     assert opened is not None
-    return {tag: held["version"] for tag, held in opened.tags.list().items()}
+    return {tag: reference["version"] for tag, reference in opened.tags.list().items()}
 
 
 def test_before_the_first_release_nothing_is_live(releases: Releases, root: Path) -> None:
@@ -182,8 +182,8 @@ def test_a_copied_directory_answers_alike_without_the_old_one(releases: Releases
     shutil.rmtree(root)
     copy = Releases(tmp_path / "elsewhere")
     assert copy.live() == live
-    found = VectorStore(tmp_path / "elsewhere").search("products_m1", live.vector_version, np.ones(DIM, np.float32), 5)
-    assert found["product_id"].to_list() == ["A", "B"]
+    hits = VectorStore(tmp_path / "elsewhere").search("products_m1", live.vector_version, np.ones(DIM, np.float32), 5)
+    assert hits["product_id"].to_list() == ["A", "B"]
     assert copy.roll_back(1, published_at=NOON).release.release == 3
     assert not root.exists()
 

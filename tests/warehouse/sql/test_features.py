@@ -16,7 +16,7 @@ Rows = list[tuple[Any, ...]]
 
 
 def fill(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> None:
-    """Put rows into a table made from its contract; what a row leaves out is null, and its hash is its key."""
+    """Insert rows into a table of a contract; missing values are null, and the input hash is the key."""
     tables.ensure(connection, CONTRACTS[table])
     types = {name: column.dtype for name, column in CONTRACTS[table].columns.items()}
     frame = pl.DataFrame(rows, schema=types | {"input_hash": pl.String}).with_columns(input_hash="key")
@@ -165,14 +165,14 @@ def test_query_features(connection: duckdb.DuckDBPyConnection) -> None:
 def test_a_query_names_the_longest_known_brand_and_colour_by_whole_words(
     connection: duckdb.DuckDBPyConnection, text: str, brand: str | None, color: str | None
 ) -> None:
-    known = [("brand", value) for value in ("new", "newbalance", "levis", "ナイキ", "x")]
-    known += [("color", value) for value in ("blue", "lightblue")]
-    words = [{"key": f"{kind}:{value}", "kind": kind, "value": value} for kind, value in known]
+    vocabulary = [("brand", value) for value in ("new", "newbalance", "levis", "ナイキ", "x")]
+    vocabulary += [("color", value) for value in ("blue", "lightblue")]
+    words = [{"key": f"{kind}:{value}", "kind": kind, "value": value} for kind, value in vocabulary]
     fill(connection, "fitted.vocabulary", words)
     fill(connection, "staging.queries", [query("us", 1, text)])
     tables.refresh(connection, CONTRACTS["features.queries"])
-    found = connection.sql("SELECT query_brand, query_color, has_brand, has_color FROM features.queries").fetchone()
-    assert found == (brand, color, brand is not None, color is not None)
+    row = connection.sql("SELECT query_brand, query_color, has_brand, has_color FROM features.queries").fetchone()
+    assert row == (brand, color, brand is not None, color is not None)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_staging_judgements_are_those_whose_query_and_product_are_there(connecti
 
 @pytest.fixture
 def judged(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """Fill what training.pairs reads: 40 train queries, each text twice, and one in test."""
+    """Fill the sources of training.pairs: 40 train queries, each text twice, and one test query."""
     trained = [query("us", number, f"text {number // 2}") for number in range(40)]
     shouted = query("us", 40, "TEXT 3")
     in_test = [query("us", 50, "secret", "test"), query("us", 51, "Secret"), query("es", 52, "secret")]
@@ -299,17 +299,17 @@ def test_training_pairs_are_graded(judged: duckdb.DuckDBPyConnection) -> None:
     rows = judged.sql(
         "SELECT key, query_key, product_key, query, label, gain, split, small_version FROM training.pairs"
     ).fetchall()
-    found = {row[0]: row[1:] for row in rows}
-    assert found["us:0:P1"] == ("us:0", "us:P1", "text 0", "E", 1.0, "train", True)
-    assert {row[3]: row[4] for row in found.values()} == {"E": 1.0, "S": 0.1, "C": 0.01, "I": 0.0}
+    pairs = {row[0]: row[1:] for row in rows}
+    assert pairs["us:0:P1"] == ("us:0", "us:P1", "text 0", "E", 1.0, "train", True)
+    assert {row[3]: row[4] for row in pairs.values()} == {"E": 1.0, "S": 0.1, "C": 0.01, "I": 0.0}
 
 
 def test_a_train_text_that_stands_in_test_of_its_locale_is_left_out(judged: duckdb.DuckDBPyConnection) -> None:
-    found = splits(judged, 0)
-    assert len(found) == 43
-    assert found["us:50"] == "test"
-    assert "us:51" not in found
-    assert found["es:52"] == "train"
+    splits_by_query = splits(judged, 0)
+    assert len(splits_by_query) == 43
+    assert splits_by_query["us:50"] == "test"
+    assert "us:51" not in splits_by_query
+    assert splits_by_query["es:52"] == "train"
 
 
 def test_validation_is_carved_from_train_by_text(judged: duckdb.DuckDBPyConnection) -> None:

@@ -1,4 +1,4 @@
-"""The hash of a cleaned row tells equal content from other content, whatever it was made from."""
+"""Cleaned rows have equal content hashes exactly if their content is equal, for any raw text."""
 
 import duckdb
 import polars as pl
@@ -12,7 +12,7 @@ PRODUCTS = CONTRACTS["staging.products"]
 
 @pytest.fixture
 def hashes(connection: duckdb.DuckDBPyConnection):
-    """Return what gives the hash of a product with these values, made from a row of some hash."""
+    """Return a function that returns the input hash of a cleaned product with some values and raw hash."""
 
     def hashed(made_from: str, **values: str | None) -> str:
         filled = {name: values.get(name, "x") for name in PRODUCTS.columns} | {"input_hash": made_from}
@@ -28,7 +28,7 @@ def test_equal_content_is_equal_whatever_it_was_made_from(hashes) -> None:
 
 
 def content(input_hash: str) -> str:
-    """Return the part of the hash that SQL takes for the content's."""
+    """Return the content part of a hash, by SQL."""
     return str(
         duckdb.sql(f"SELECT {content_hash.content_sql()} FROM (SELECT '{input_hash}' AS input_hash)").fetchall()[0][0]
     )

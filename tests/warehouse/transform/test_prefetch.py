@@ -12,17 +12,17 @@ def test_items_come_in_order() -> None:
 
 
 def test_the_next_item_is_made_while_the_last_one_is_dealt_with() -> None:
-    asked, made = [threading.Event() for _ in range(3)], []
+    requested, made = [threading.Event() for _ in range(3)], []
 
     def items() -> Iterator[int]:
         for number in range(3):
             made.append(number)
-            asked[number].set()
+            requested[number].set()
             yield number
 
     coming = ahead(items())
     assert next(coming) == 0
-    assert asked[1].wait(10)
+    assert requested[1].wait(10)
     assert made == [0, 1]
     assert list(coming) == [1, 2]
 

@@ -118,8 +118,8 @@ def test_a_query_speaks_by_its_first_usable_judgement(
     staging.refresh_products(lake)
     assert staging.refresh_queries(lake) == Cleaned(cleaned=3, inserted=2, updated=0, deleted=0, quarantined=1)
     with lake.reading() as connection:
-        found = connection.sql("SELECT key, query, split FROM staging.queries ORDER BY key").fetchall()
-    assert found == [("es:1", "another locale", "test"), ("us:1", "first", "train")]
+        query_rows = connection.sql("SELECT key, query, split FROM staging.queries ORDER BY key").fetchall()
+    assert query_rows == [("es:1", "another locale", "test"), ("us:1", "first", "train")]
 
 
 def test_bad_rows_change_nothing_of_the_good_ones(

@@ -157,7 +157,7 @@ def test_one_text_is_cleaned_as_a_column_is_and_what_is_passed_over_no_rule_woul
     assert clean_text(text) == line(text) == (by_every_rule or None)
 
 
-def test_rows_do_not_depend_on_their_neighbours() -> None:
+def test_rows_do_not_depend_on_their_neighbors() -> None:
     texts = ["&amp;amp;lt;", None, "<b>x</b>", "plain", "", "&lt;i&gt;y"]
     together = pl.DataFrame({"text": texts}).select(clean_line("text")).to_series().to_list()
     assert together == [line(text) for text in texts] == ["<", None, "x", "plain", None, "y"]

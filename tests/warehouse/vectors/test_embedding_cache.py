@@ -15,7 +15,7 @@ DIM = 8
 
 
 def fake_vector(text: str) -> list[float]:
-    """A vector that the text alone decides."""
+    """Return a vector that depends only on the text."""
     return [float(byte) for byte in bytes.fromhex(text_hash(text))[:DIM]]
 
 
@@ -56,10 +56,10 @@ def test_vectors_come_in_the_order_asked_for(cache: EmbeddingCache, monkeypatch:
     monkeypatch.setattr("warehouse.vectors.embedding_cache._TAKE_ROWS", 3)
     texts = [f"text {i}" for i in range(20)]
     cache.fill(texts, Encoder(), "enc", commit_texts=6)
-    asked = [texts[i] for i in (19, 0, 7, 7, 3, 12, 19, 1)]
-    got = cache.vectors(asked, "enc")
+    requested = [texts[i] for i in (19, 0, 7, 7, 3, 12, 19, 1)]
+    got = cache.vectors(requested, "enc")
     assert got.dtype == np.float32
-    assert got.tolist() == [fake_vector(text) for text in asked]
+    assert got.tolist() == [fake_vector(text) for text in requested]
     assert cache.vectors([], "enc").shape == (0, 0)
 
 
@@ -69,16 +69,16 @@ def test_what_was_just_filled_is_answered_without_a_look_through_the_keys(
     texts = [f"text {i}" for i in range(20)]
     cache.fill(texts, Encoder(), "enc")
     cache.fill(["new", *texts[:5], "newer"], Encoder(), "enc")
-    asked = ["newer", texts[3], "new", texts[3], texts[0]]
-    wanted = [fake_vector(text) for text in asked]
+    requested = ["newer", texts[3], "new", texts[3], texts[0]]
+    expected = [fake_vector(text) for text in requested]
     with monkeypatch.context() as patch:
         patch.setattr("warehouse.vectors.embedding_cache.scan", lambda *_, **__: pytest.fail("it looked"))
-        assert cache.vectors(asked, "enc").tolist() == wanted
-        assert cache.vectors(asked[:1], "enc").tolist() == wanted[:1]
+        assert cache.vectors(requested, "enc").tolist() == expected
+        assert cache.vectors(requested[:1], "enc").tolist() == expected[:1]
     assert cache.vectors([texts[9]], "enc").tolist() == [fake_vector(texts[9])]  # not among what was filled
     EmbeddingCache(tmp_path / "vectors").fill(["another's"], Encoder(), "enc")
-    assert cache.vectors([*asked, "another's"], "enc").tolist() == [*wanted, fake_vector("another's")]
-    assert cache.vectors(asked, "enc").tolist() == wanted
+    assert cache.vectors([*requested, "another's"], "enc").tolist() == [*expected, fake_vector("another's")]
+    assert cache.vectors(requested, "enc").tolist() == expected
 
 
 def test_texts_are_the_same_only_if_exactly_equal(cache: EmbeddingCache) -> None:
@@ -100,16 +100,16 @@ def test_nothing_unseen_writes_nothing(cache: EmbeddingCache, tmp_path: Path) ->
 
 def test_an_interrupted_fill_goes_on_where_it_stopped(cache: EmbeddingCache, tmp_path: Path) -> None:
     texts = [f"text {i}" for i in range(10)]
-    seen: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
     with pytest.raises(KeyboardInterrupt):
         cache.fill(
             texts,
             Encoder(fail_after=2),
             "enc",
             commit_texts=3,
-            on_progress=lambda done, of: seen.append((done, of)),
+            on_progress=lambda done, of: progress.append((done, of)),
         )
-    assert seen == [(3, 10), (6, 10)]
+    assert progress == [(3, 10), (6, 10)]
     rest = Encoder()
     assert EmbeddingCache(tmp_path / "vectors").fill(texts, rest, "enc").encoded == 4
     assert sorted(rest.texts) == texts[6:]
@@ -161,7 +161,7 @@ def test_a_copied_directory_answers_alike_without_the_old_one(cache: EmbeddingCa
 
 
 def fill_in_step(root: Path, barrier: Any) -> None:
-    """Run in a process of its own: encode the texts that another process encodes at the same moment."""
+    """Encode the same texts as another process at the same time; runs in its own process."""
 
     def encode(texts: list[str]) -> np.ndarray:
         barrier.wait(60)  # both have looked, neither has written
@@ -201,6 +201,6 @@ def test_texts_that_nothing_has_are_forgotten_and_only_they_are_encoded_again(ca
     assert again.texts == ["b"]
     assert cache.vectors(["b", "a"], "enc").tolist() == [fake_vector("b"), fake_vector("a")]
     assert cache.encoders() == ["enc", "other"]
-    cache.forget("other")
+    cache.drop("other")
     assert cache.encoders() == ["enc"]
     assert cache.unused("none", set()) == []

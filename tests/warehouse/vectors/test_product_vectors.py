@@ -24,7 +24,7 @@ def one_hot(at: int, length: float = 1.0) -> list[float]:
 
 
 def frame(*rows: tuple[str, list[float]], locale: str = "us", input_hash: str = "h") -> pl.DataFrame:
-    """Rows of (product id, vector)."""
+    """Return rows of (product id, vector)."""
     return pl.DataFrame(
         {
             "key": [f"{locale}:{product}" for product, _ in rows],
@@ -74,14 +74,14 @@ def test_search_ranks_by_cosine(store: VectorStore) -> None:
     rows = frame(("C", one_hot(1)), ("D", one_hot(0, -1.0)), ("A", one_hot(0)), ("B", [0.6, 0.8, *[0.0] * 6]))
     version = store.apply(TABLE, [rows], [], DIM).version
 
-    found = store.search(TABLE, version, query(1), 4)
+    hits = store.search(TABLE, version, query(1), 4)
 
-    assert found.columns == ["rank", "key", "product_id", "locale", "title", "score"]
-    assert found["rank"].to_list() == [1, 2, 3, 4]
-    assert found["product_id"].to_list() == ["A", "B", "C", "D"]
-    assert found["score"].to_list() == pytest.approx([1.0, 0.6, 0.0, -1.0], abs=1e-6)
-    assert found["key"][1] == "us:B"
-    assert found["title"][1] == "title of B"
+    assert hits.columns == ["rank", "key", "product_id", "locale", "title", "score"]
+    assert hits["rank"].to_list() == [1, 2, 3, 4]
+    assert hits["product_id"].to_list() == ["A", "B", "C", "D"]
+    assert hits["score"].to_list() == pytest.approx([1.0, 0.6, 0.0, -1.0], abs=1e-6)
+    assert hits["key"][1] == "us:B"
+    assert hits["title"][1] == "title of B"
 
 
 def test_ties_go_by_product_id_even_where_they_are_cut_off(store: VectorStore) -> None:
@@ -107,7 +107,7 @@ def test_a_version_answers_as_it_was_whatever_is_written_later(store: VectorStor
         assert reader.search(TABLE, first, query(1), 1)["product_id"].to_list() == ["A"]
         assert reader.search(TABLE, second, query(1), 1)["product_id"].to_list() == ["C"]
         assert (reader.count(TABLE, first), reader.count(TABLE)) == (2, 2)
-    with pytest.raises(WarehouseError, match="version 99 of the table products_m1 is not there"):
+    with pytest.raises(WarehouseError, match="version 99 of the table products_m1 does not exist"):
         store.search(TABLE, 99, query(1), 1)
 
 
@@ -180,7 +180,7 @@ def test_another_dimension_is_refused(store: VectorStore) -> None:
 
 
 def test_a_model_id_cannot_leave_the_directory(store: VectorStore) -> None:
-    with pytest.raises(WarehouseError, match="cannot name a table"):
+    with pytest.raises(WarehouseError, match="is not a valid table name"):
         store.apply("../elsewhere", [frame(("A", one_hot(0)))], [], DIM)
 
 
@@ -238,8 +238,8 @@ def test_any_sequence_of_writes_ends_like_a_dict(
         assert dict(store.current(TABLE).rows()) == expected
     if expected:
         table = store.read(TABLE)
-        held = dict(zip(table["key"].to_pylist(), to_matrix(table["vector"]).tolist(), strict=True))
-        assert held == {key: one_hot(int(at)) for key, at in expected.items()}
+        stored = dict(zip(table["key"].to_pylist(), to_matrix(table["vector"]).tolist(), strict=True))
+        assert stored == {key: one_hot(int(at)) for key, at in expected.items()}
 
 
 def test_a_copied_directory_answers_alike_without_the_old_one(store: VectorStore, tmp_path: Path) -> None:
@@ -283,8 +283,8 @@ def test_the_vector_index_is_built_above_a_size_and_kept_up(store: VectorStore) 
     status = store.index_status(TABLE)
     assert (status.rows, status.indexed, status.unindexed_rows) == (419, True, 0)
     assert store.refresh_index(TABLE, index_above=300) == refreshed
-    found = store.search(TABLE, refreshed, probe, 10, refine_factor=every)
-    assert found["score"].to_list() == pytest.approx(exact["score"].to_list(), abs=1e-6)
+    hits = store.search(TABLE, refreshed, probe, 10, refine_factor=every)
+    assert hits["score"].to_list() == pytest.approx(exact["score"].to_list(), abs=1e-6)
     assert store.search(TABLE, version, probe, 10).height == 10
 
 

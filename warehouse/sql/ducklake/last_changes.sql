@@ -1,5 +1,5 @@
--- For every table of the lake the last snapshot that wrote or removed rows of it, or made it. A file that holds the work of
--- several snapshots names the first and, as partial_max, the last of them.
+-- For every table of the lake, the last snapshot that wrote or deleted rows of it, or created it. A file with rows of several
+-- snapshots names the first of them and, as partial_max, the last.
 with
 events as (
     select table_id, begin_snapshot as snapshot from __ducklake_metadata_lake.ducklake_table where end_snapshot is null

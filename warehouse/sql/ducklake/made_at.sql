@@ -1,4 +1,4 @@
--- The snapshot at which every table of the lake was made, or last given another column.
+-- For every table of the lake, the snapshot that created it or last added a column.
 with
 made as (
     select table_id, min(begin_snapshot) as made_at from __ducklake_metadata_lake.ducklake_table group by table_id

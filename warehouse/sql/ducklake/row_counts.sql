@@ -1,4 +1,4 @@
--- The rows of every table of the lake's newest snapshot: those of its files, less those that were deleted from them.
+-- The row count of every table in the newest snapshot of the lake: the rows of its files without the deleted ones.
 select
     schemas.schema_name || '.' || tables.table_name as name,
     coalesce(sum(files.record_count - coalesce(deletes.delete_count, 0)), 0)::bigint as row_count

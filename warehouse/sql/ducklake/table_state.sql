@@ -1,5 +1,5 @@
--- Of one table of the lake: its rows, and the last snapshot that wrote or removed some of them, or made it. See row_counts
--- and last_changes, which answer for all tables.
+-- The row count of one table of the lake, and the last snapshot that wrote or deleted rows of it, or created it. The files
+-- row_counts and last_changes return the same for all tables.
 with
 chosen as (
     select tables.table_id, tables.begin_snapshot

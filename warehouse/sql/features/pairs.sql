@@ -1,4 +1,4 @@
--- What a judged query and its product have in common, by whole words.
+-- The whole words and numbers that a judged query and its product have in common.
 with
 judgements as (
     select key, query_key, product_key from staging.judgements
@@ -16,7 +16,7 @@ products as (
         key,
         list_distinct(regexp_extract_all(lower(concat_ws(' ', title, brand, color)), '[\p{L}\p{N}]+')) as words,
         regexp_extract_all(title, '\d+(?:[.,]\d+)?') as numbers,
-        -- of a phrase between blanks, only whole words are found
+        -- between blanks, so that contains() matches only whole words
         concat(' ', array_to_string(regexp_extract_all(lower(brand), '[\p{L}\p{N}]+'), ' '), ' ') as brand,
         concat(' ', array_to_string(regexp_extract_all(lower(color), '[\p{L}\p{N}]+'), ' '), ' ') as color
     from staging.products

@@ -1,9 +1,9 @@
--- What is known of a product before any query. A column added here and declared in its contract enters the registry and the towers.
+-- Features that depend on the product alone. A column added here and declared in the contract enters the registry and the towers.
 with
 products as (
     select * from staging.products
 ),
--- Only units that mean one thing: "in" is not among them ("2 in 1"), nor is "m" ("9 M US").
+-- Only unambiguous units: without "in" ("2 in 1") and "m" ("9 M US").
 units as (
     select measure, factor, unnest(words) as unit
     from (
@@ -26,7 +26,7 @@ units as (
         ('pack_count', 1, ['個', '枚', '本', '袋', '箱', '組', '缶'])
     ) as listed(measure, factor, words)
 ),
--- Of what follows, only titles with a digit have any. To look for what a step is to replace is cheaper than to replace.
+-- The following features need a digit in the title. Searching for a pattern first is cheaper than replacing it.
 numbered as (
     select key, lower(title) as title from products where regexp_matches(title, '\d')
 ),

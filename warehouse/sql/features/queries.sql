@@ -1,5 +1,5 @@
--- What is known of a query the moment it is typed. The searcher runs this same file on one row, over the vocabulary that
--- its model was trained with: read nothing here but key, locale and query of staging.queries, and fitted.vocabulary.
+-- Features that depend on the query text and the fitted vocabulary alone. The searcher runs this file on one row, with the
+-- vocabulary of its model. So this file may read only key, locale and query of staging.queries, and fitted.vocabulary.
 with
 queries as (
     select * from staging.queries
@@ -7,13 +7,13 @@ queries as (
 words as (
     select
         key,
-        case  -- most queries are ASCII, and a search waits for the table of all of Unicode's letters to be made
+        case  -- most queries are ASCII, and compiling the pattern of all Unicode letters would delay a search
             when strlen(query) = length(query) then regexp_extract_all(lower(query), '[a-z0-9]+')
             else regexp_extract_all(lower(query), '[\p{L}\p{N}]+')
         end as words
     from queries
 ),
-phrases as (  -- every one to four neighbouring words, written as one: brands and colours are folded so
+phrases as (  -- every one to four adjacent words, joined as in the keys of brands and colors
     select
         key,
         unnest(flatten([[array_to_string(words[first:first + more], '') for more in range(4)] for first in range(1, len(words) + 1)]))

@@ -1,4 +1,4 @@
--- The brands and colours that the train split's judged products bear. Nothing else of the data moves it, and a model keeps its own.
+-- The brands and colors of the judged products of the train split. No other data affects them, and each model keeps a copy.
 with
 trained as (
     select distinct judgements.product_key as key

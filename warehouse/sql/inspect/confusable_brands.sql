@@ -1,4 +1,4 @@
--- Brands that the model mixes up: a product of the wrong brand, not Exact, ranked above an Exact one of the right brand.
+-- Brands that the model confuses: a product of another brand that is not Exact ranks above an Exact product of the brand.
 -- Columns: brand, ranked_above_it, confusions, queries, example_query
 with
 ranked as (
@@ -10,22 +10,22 @@ ranked as (
     join staging.products as products
         on products.locale = rankings.locale and products.product_id = rankings.product_id
     where products.brand_key is not null
-        -- the live model's rankings alone
+        -- only the rankings of the live model
         and rankings.model_id = (select arg_max(model_id, release) from vectors.releases)
 )
 select
-    arg_min(wanted.brand, wanted.brand) as brand,
-    arg_min(found.brand, found.brand) as ranked_above_it,
+    arg_min(exact.brand, exact.brand) as brand,
+    arg_min(other.brand, other.brand) as ranked_above_it,
     count(*) as confusions,
-    count(distinct (wanted.locale, wanted.query_id)) as queries,
-    min(wanted.query) as example_query
-from ranked as wanted
-join ranked as found
-    on found.locale = wanted.locale
-    and found.query_id = wanted.query_id
-    and found.brand_key <> wanted.brand_key
-    and found.model_rank < wanted.model_rank
-where wanted.label = 'E' and found.label <> 'E'
-group by wanted.brand_key, found.brand_key
+    count(distinct (exact.locale, exact.query_id)) as queries,
+    min(exact.query) as example_query
+from ranked as exact
+join ranked as other
+    on other.locale = exact.locale
+    and other.query_id = exact.query_id
+    and other.brand_key <> exact.brand_key
+    and other.model_rank < exact.model_rank
+where exact.label = 'E' and other.label <> 'E'
+group by exact.brand_key, other.brand_key
 order by queries desc, confusions desc, brand, ranked_above_it
 limit 50

@@ -1,4 +1,4 @@
--- How far every feature moved: from the version before, and from what the live model was trained on; few rows come last.
+-- The drift of every feature from the previous version, and from the training data of the live model; small samples come last.
 -- Columns: table_name, column_name, locale, reference, psi, rows, reference_rows
 select
     table_name,

@@ -1,4 +1,4 @@
--- How much of each feature is there, in all and by locale: the share of rows with a value.
+-- The coverage of each feature, overall and by locale: the share of rows with a value.
 -- Columns: table_name, column_name, locale, rows, coverage, distinct_count
 select
     stats.table_name,

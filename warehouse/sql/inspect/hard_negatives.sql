@@ -1,4 +1,4 @@
--- Hard negatives of the train queries, nearest first: products as near as the right one that nobody judged relevant.
+-- Hard negatives of the train queries: products that score nearly as high as the Exact one, but nobody judged relevant.
 -- Columns: locale, query, exact_title, exact_score, title, brand, score, rank, label
 select
     products.locale,

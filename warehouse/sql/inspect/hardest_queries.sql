@@ -1,4 +1,4 @@
--- Test queries whose Exact products the model finds last in the whole catalog, beside what BM25 makes of them.
+-- Test queries whose first Exact product has the lowest rank in the whole catalog by the model, with its rank by BM25.
 -- Columns: locale, query_id, query, first_exact_rank, bm25_first_exact_rank, exact_products
 select
     locale,

@@ -1,4 +1,4 @@
--- How the judgements of each locale are spread over the labels.
+-- The share of each label among the judgements of a locale.
 -- Columns: locale, judgements, exact, substitute, complement, irrelevant
 select
     locale,

@@ -1,4 +1,4 @@
--- Where every column comes from: all columns of the files that its values are made from.
+-- The source of every column: all columns of the input files that its values depend on.
 -- Columns: table_name, column_name, file, file_columns, steps
 with recursive
 upwards as (

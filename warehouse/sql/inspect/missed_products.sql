@@ -1,4 +1,4 @@
--- Exact products that the model ranks far below their query's other products: what its vectors do not say.
+-- Exact products that the model ranks lowest in the whole catalog: facts that its vectors do not capture.
 -- Columns: locale, query, product_id, title, brand, model_rank, encoder_rank, bm25_rank, model_catalog_rank
 select
     rankings.locale,

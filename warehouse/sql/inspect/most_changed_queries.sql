@@ -1,4 +1,4 @@
--- Test queries that the model improved most over its encoder by nDCG, and those that it harmed most: up to 50 of each.
+-- Test queries whose nDCG the model improves most over its encoder, and those that it harms most: up to 50 of each.
 -- Columns: change, locale, query_id, query, model_ndcg, encoder_ndcg, difference, judgements
 with
 compared as (

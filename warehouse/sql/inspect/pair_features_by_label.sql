@@ -1,4 +1,4 @@
--- What each pair feature is worth: its mean for every label, and how far Exact stands from Irrelevant in deviations.
+-- The value of each pair feature: its mean for every label, and the difference of Exact and Irrelevant in standard deviations.
 -- Columns: feature, exact, substitute, complement, irrelevant, separation
 with
 long as (

@@ -1,4 +1,4 @@
--- What was refused and why: rows by table and rule, with one of them.
+-- Refused rows: the number of rows by table and violated rule, with an example.
 -- Columns: table_name, rule, rows, example_key, example
 select
     "table" as table_name,

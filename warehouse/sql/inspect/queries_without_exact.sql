@@ -1,4 +1,4 @@
--- Queries for which no judged product is Exact: what the catalog may lack. The most judged come first.
+-- Queries without an Exact product, which the catalog may lack; those with the most judgements come first.
 -- Columns: locale, query_id, query, split, judgements, best_label
 select
     queries.locale,

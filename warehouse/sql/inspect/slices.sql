@@ -1,6 +1,6 @@
--- How far the live model lies before its encoder in each kind of query, by recall@10 and nDCG, with 95 % intervals: worst first.
+-- The lead of the live model over its encoder for each kind of query, by recall@10 and nDCG, with 95 % intervals; worst first.
 -- Columns: locale, slice, part, metric, model, encoder, difference, low, high, queries
--- Too few queries to judge (setting release.min_queries) have a difference and no interval.
+-- With too few queries (setting release.min_queries) a difference has no interval.
 with
 measured as (
     select *

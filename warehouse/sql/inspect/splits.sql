@@ -1,4 +1,4 @@
--- How many queries and pairs each locale has to train on, to choose by and to be measured on.
+-- The number of queries and pairs of each locale for training, validation and test.
 -- Columns: locale, split, queries, pairs, exact_pairs
 select
     locale,

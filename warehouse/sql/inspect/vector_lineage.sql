@@ -1,4 +1,4 @@
--- The whole way from a product's vector, by each feature and text that it reads, up to the column of the file.
+-- The lineage of a product's vector: the path from each of its features and texts to the columns of the input files.
 -- Columns: feature, way, file, file_column
 with recursive
 way as (

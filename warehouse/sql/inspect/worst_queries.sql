@@ -1,11 +1,11 @@
--- Judged lists of the ten test queries that the model orders worst by nDCG: every product, where each ranker ranks it, and its title.
+-- The ten test queries with the lowest nDCG by the model: every judged product with its rank by each ranker, and its title.
 -- Columns: locale, query_id, query, ndcg, model_rank, label, product_id, title, encoder_rank, bm25_rank, model_catalog_rank, encoder_catalog_rank, bm25_catalog_rank
 with
 worst as (
     select model_id, locale, query_id, ndcg
     from evaluation.queries
     where ranker = 'model'
-        and distinct_gains > 1  -- in the others every order has the same nDCG
+        and distinct_gains > 1  -- with one gain every order has the same nDCG
         and model_id = (select arg_max(model_id, release) from vectors.releases)
     order by ndcg, locale, query_id
     limit 10

@@ -1,4 +1,4 @@
--- Query strings that stand both in test and outside of it, in one locale: there must be none.
+-- The number of query texts that occur both in the test split and outside it, in one locale; it must be 0.
 select count(*)
 from (
     select locale, lower(query)

@@ -1,5 +1,5 @@
--- Name the bin that a value falls into: of numbers by the edges (the smallest known value, then the upper ends of the bins
--- but the last), of other values by the known top values. A name begins with the bin's place, so that names sort.
+-- The name of a value's bin. Numbers are binned by the edges (the smallest value, then the upper bounds of all bins but the
+-- last), other values by the top values. The name of a numeric bin begins with its number, so that names sort.
 create or replace temp macro bin_of(kind, edges, top, number, text) as case
     when text is null then 'missing'
     when kind <> 'numeric' then if(list_contains(top, text), concat('= ', text), 'other')

@@ -1,7 +1,7 @@
--- How far each feature in the table of value counts moved from the reference version, over the reference's own bins.
--- A share is taken as at least 0.0001, so that a bin which only one side fills counts, and counts finitely.
+-- The drift of each feature in the table of value counts from the reference version, over the bins of the reference.
+-- A share counts as at least 0.0001, so that a bin with values of only one version adds a finite amount.
 with
-known as (
+reference_stats as (
     select
         column_name,
         locale,
@@ -15,7 +15,7 @@ known as (
 ),
 before as (
     select column_name, locale, unnest(bins, recursive := true)
-    from known
+    from reference_stats
 ),
 totals as (
     select column_name, locale, sum(n) as rows
@@ -23,9 +23,9 @@ totals as (
     group by all
 ),
 now as (
-    select column_name, locale, bin_of(known.kind, edges, top, number, text) as bin, sum(n) / any_value(rows) as share
+    select column_name, locale, bin_of(reference_stats.kind, edges, top, number, text) as bin, sum(n) / any_value(rows) as share
     from value_counts
-    join known using (column_name, locale)
+    join reference_stats using (column_name, locale)
     join totals using (column_name, locale)
     group by all
 ),
@@ -68,4 +68,4 @@ select
     to_json(moved.bins)::varchar as bins
 from moved
 join totals using (column_name, locale)
-join known using (column_name, locale)
+join reference_stats using (column_name, locale)

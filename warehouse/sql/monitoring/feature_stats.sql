@@ -4,7 +4,7 @@ ranked as (
     select
         *,
         sum(n) over (partition by column_name, locale order by number rows unbounded preceding) as up_to,
-        sum(n) over (partition by column_name, locale) as known,
+        sum(n) over (partition by column_name, locale) as value_count,
         row_number() over (partition by column_name, locale order by n desc, text) as place
     from value_counts
     where text is not null
@@ -27,13 +27,13 @@ moments as (
         any_value(mean) as mean,
         sqrt(sum(n * (number - mean) ** 2 order by number) / nullif(sum(n) - 1, 0)) as deviation,
         min(number) as minimum,
-        min(number) filter (up_to >= 0.01 * known) as q01,
-        min(number) filter (up_to >= 0.05 * known) as q05,
-        min(number) filter (up_to >= 0.25 * known) as q25,
-        min(number) filter (up_to >= 0.5 * known) as q50,
-        min(number) filter (up_to >= 0.75 * known) as q75,
-        min(number) filter (up_to >= 0.95 * known) as q95,
-        min(number) filter (up_to >= 0.99 * known) as q99,
+        min(number) filter (up_to >= 0.01 * value_count) as q01,
+        min(number) filter (up_to >= 0.05 * value_count) as q05,
+        min(number) filter (up_to >= 0.25 * value_count) as q25,
+        min(number) filter (up_to >= 0.5 * value_count) as q50,
+        min(number) filter (up_to >= 0.75 * value_count) as q75,
+        min(number) filter (up_to >= 0.95 * value_count) as q95,
+        min(number) filter (up_to >= 0.99 * value_count) as q99,
         max(number) as maximum
     from ranked
     join means using (column_name, locale)
@@ -41,7 +41,7 @@ moments as (
     group by all
 ),
 cuts as (
-    select column_name, locale, cut, min(number) filter (up_to >= cut * known / $bins) as upper
+    select column_name, locale, cut, min(number) filter (up_to >= cut * value_count / $bins) as upper
     from ranked, range(1, $bins::bigint) as cuts(cut)
     where kind = 'numeric'
     group by all

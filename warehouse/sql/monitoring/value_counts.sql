@@ -1,5 +1,5 @@
--- How often each value of each feature occurs, by locale and in all: from the view `counted`
--- (locale, feature: column_name, kind, number, text; n), one pass over a table, from which all statistics follow.
+-- The number of occurrences of each value of each feature, by locale and overall, from the view `counted` (locale, feature:
+-- column_name, kind, number, text; n). The view reads the table once, and all statistics are computed from these counts.
 with
 by_locale as (
     select locale, unnest(feature), n

@@ -1,5 +1,5 @@
--- Judgements that cannot be used because what they judge is not there. Where both are missing, the product is the reason: a
--- query of which no product is judged is not in staging.
+-- Judgements whose product or query is not in staging. If both are missing, the rule names the product, since a query is in
+-- staging only if one of its judged products is.
 with
 judgements as (
     select *, concat(product_locale, ':', query_id) as query_key, concat(product_locale, ':', product_id) as product_key

@@ -1,4 +1,4 @@
--- Train judgements whose query text also stands in test of the same locale: to train on them would be to see the answers.
+-- Train judgements whose query text also occurs in the test split of the locale: training on them would leak test queries.
 with
 queries as (
     select *, lower(query) as folded from staging.queries

@@ -1,4 +1,4 @@
--- What one model and its encoder made of each test query.
+-- The nDCG and first Exact rank of each test query, by one model and its encoder.
 with
 first_exact as (
     select

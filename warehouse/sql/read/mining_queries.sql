@@ -1,4 +1,4 @@
--- The train queries that negatives are mined for: those with an Exact product, at most so many, drawn by hash.
+-- The train queries that negatives are mined for: at most $queries of those with an Exact product, drawn by hash.
 with
 with_exact as (
     select distinct query_key, locale, query from training.pairs where split = 'train' and label = 'E'

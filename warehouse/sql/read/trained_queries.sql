@@ -1,4 +1,4 @@
--- The query texts that the model learnt from or was chosen by.
+-- The query texts of the train and validation splits.
 select distinct locale, lower(query) as query
 from training.pairs
 where split in ('train', 'validation')

@@ -1,4 +1,4 @@
--- The pairs that training may see.
+-- The train and validation pairs.
 select key, query_key, product_key, label, split
 from training.pairs
 where split in ('train', 'validation')

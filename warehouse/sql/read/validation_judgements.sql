@@ -1,4 +1,4 @@
--- The judgements that models are chosen by.
+-- The judgements of the validation split.
 select
     pairs.locale,
     pairs.query_key,

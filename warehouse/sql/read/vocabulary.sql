@@ -1,4 +1,4 @@
--- The fitted vocabulary, as a model keeps it.
+-- The fitted vocabulary.
 select key, id, kind, value, products, share
 from fitted.vocabulary
 order by key

@@ -1,5 +1,5 @@
--- The split of every query. Validation is carved from train by a hash of the query's text, so that equal texts stay together;
--- train queries whose text also stands in test of their locale are left out.
+-- The split of every query. Validation queries are train queries drawn by a hash of their text, so that equal texts stay
+-- together. A train query whose text also occurs in the test split of its locale is left out.
 with
 queries as (
     select key, locale, query, lower(query) as folded, split from staging.queries

@@ -1,5 +1,5 @@
--- One row per query and locale of which a product in staging is judged, as the judgement with the smallest example_id among
--- those has it: judgements that cannot be used have no say in what the others see.
+-- One row per query and locale with a judged product in staging.products. Of its judgements of such products, the one with
+-- the smallest example_id determines text and split.
 with
 judgements as (
     select *
