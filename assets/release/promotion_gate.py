@@ -177,8 +177,10 @@ class _Pair:
 
     def _reason(self, comparison: Comparison, decision: str) -> str:
         """Explain the decision: the measurements, the baseline and the remedy."""
+        if self.live is None:
+            return _first_reason(comparison)
         live, difference, margin = self.live, comparison.difference, self.run_context.release.gate_margin
-        baseline = f"the live model {live.model_id}" if self.champion and live else "its own encoder"
+        baseline = f"the live model {live.model_id}" if self.champion else "its own encoder"
         clauses = [
             f"no validation query has an Exact product: nothing tells model {self.challenger.model_id} from {baseline}"
         ]
@@ -194,7 +196,7 @@ class _Pair:
                 f"wanted: on these model {self.challenger.model_id} has recall@10 {comparison.challenger:.4f}, {baseline} "
                 f"{comparison.baseline:.4f}"
             ]
-        if live is not None and self.champion is None:
+        if self.champion is None:
             reason = unservable_reason(self.run_context, live.model_id)
             clauses.append(f"the live model {live.model_id} could not be asked: {reason}")
         if self.demoted_by is not None:
@@ -212,6 +214,18 @@ class _Pair:
         version = self.run_context.home.vectors.version(model.vector_table)
         product_vectors = stored_vectors(self.run_context, model.vector_table, version, products)
         return DenseRanker(model.query_vectors(with_query_keys(judged)), product_vectors)
+
+
+def _first_reason(comparison: Comparison) -> str:
+    """Explain why the first model goes live."""
+    if comparison.challenger is None or comparison.baseline is None:
+        measured = "; no validation query has an Exact product to measure it by"
+    else:
+        measured = (
+            f": recall@10 {comparison.challenger:.4f} on {comparison.queries:,} validation queries, its own encoder "
+            f"{comparison.baseline:.4f}"
+        )
+    return f"no model was live before, so this one goes live whatever it scores{measured}"
 
 
 def _comparison(row: GateResult) -> Comparison:

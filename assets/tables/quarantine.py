@@ -27,5 +27,5 @@ def quarantine_rows(
     """Report the quarantine. The tables that refused the rows already wrote them in their own transactions."""
     with run_context.home.lake.reading() as connection:
         counts = quarantine.counts(connection)
-    by_rule = {f"{table}: {rule}": rows for table, rule, rows in counts.iter_rows()}
+    by_rule = {f"{table}: {rule}": rows for table, rule, rows, _ in counts.iter_rows()}
     return table_result(context, run_context, "quarantine.rows", by_rule)

@@ -24,9 +24,19 @@ def main() -> None:
 
 
 def _run() -> None:
+    import typer
+
     from orchestration.cli.app import app
+    from orchestration.cli.usage import usage_line
     from warehouse.paths import check_text
 
     for argument in sys.argv[1:]:
         check_text(argument)
-    app(prog_name="stockroom")
+    try:
+        status = app(prog_name="stockroom", standalone_mode=False)
+    except typer.TyperException as error:
+        status = error.exit_code
+        line = usage_line(error)
+        if line:
+            print(line, file=sys.stderr)
+    sys.exit(status)

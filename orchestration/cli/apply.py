@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestration.cli.options import AllowLossOption, HomeOption, JsonOption, settings_for
-from orchestration.cli.output import console, errors, gate_line, progress, write_json
+from orchestration.cli.build import show_new
+from orchestration.cli.options import AllowLossOption, HomeOption, JsonOption, path_from, settings_for
+from orchestration.cli.output import console, errors, show_fact, write_json
+from orchestration.cli.progress_bars import progress
+from orchestration.cli.quarantine_output import ALL_REFUSED
+from orchestration.cli.relevance_output import show_gate
 from warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
@@ -25,7 +29,9 @@ def register(app: typer.Typer) -> None:
 def apply(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="FILE…", help="Delta files, parquet or JSON lines, in the order to apply them."),
+        typer.Argument(
+            metavar="FILE…", parser=path_from, help="Delta files, parquet or JSON lines, in the order to apply them."
+        ),
     ] = None,
     incoming: Annotated[
         bool,
@@ -102,27 +108,25 @@ def show(report: "ApplyReport") -> None:
     """Print what each file did, and the release."""
     for file in report.files:
         if not file["is_new"]:
-            console.print(
-                f"known        {file['name']}: it came in before, as delta {file['sequence_number']}", markup=False
-            )
+            show_fact("known", f"{file['name']}: it came in before, as delta {file['sequence_number']}")
             continue
         counts = ", ".join(f"{file[name]:,} {name}" for name in _COUNTS if file[name]) or "no row"
-        console.print(f"delta {file['sequence_number']:<6} {file['name']}: {counts} in {file['table']}", markup=False)
+        show_fact(f"delta {file['sequence_number']}", f"{file['name']}: {counts} in {file['table']}")
         for rule, rows in file["rules"].items():
-            console.print(f"quarantined  {rows:,} × {file['table']}: {rule}", markup=False)
+            show_fact("quarantined", f"{rows:,} × {file['table']}: {rule}")
+    if any(file["is_new"] and file["rules"] for file in report.files):
+        show_fact("", ALL_REFUSED)
     if report.run is not None:
         for warning in report.run.warnings:
-            console.print(f"warning      {warning}", style="yellow", highlight=False, markup=False)
-        cleaned = ", ".join(f"{count:,} of {table}" for table, count in report.run.cleaned.items())
-        console.print(f"cleaned      {cleaned}")
-        console.print(f"encoded      {report.run.texts_encoded:,} texts")
+            show_fact("warning", warning, "yellow")
+        show_new(report.run)
         if report.run.gate:
-            console.print(gate_line(report.run.gate))
-        seconds = sum(report.run.seconds.values())
-        console.print(f"seconds      {seconds:.1f}")
+            show_gate(report.run.gate)
+        show_fact("seconds", f"{sum(report.run.seconds.values()):.1f}")
     if report.run is not None and report.run.new_release:
-        console.print(f"release      {report.release}: model {report.run.model}, snapshot {report.snapshot}")
+        show_fact("release", f"{report.release}: model {report.run.model}, snapshot {report.snapshot}")
     elif report.changed:
-        console.print(f"Searches answer as before: release {report.release} stays live. Snapshot {report.snapshot}.")
+        stays = f"{report.release} stays live: searches answer as before"
+        show_fact("release", f"{stays}; the lake is at snapshot {report.snapshot}")
     else:
-        console.print(f"Nothing changed: release {report.release} stays live, at snapshot {report.snapshot}.")
+        show_fact("release", f"{report.release} stays live: nothing changed, snapshot {report.snapshot}")

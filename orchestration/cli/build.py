@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestration.cli.options import AllowLossOption, HomeOption, JsonOption, settings_for
-from orchestration.cli.output import console, gate_line, progress, relevance_table, show_next, write_json
+from orchestration.cli.options import AllowLossOption, HomeOption, JsonOption, path_from, settings_for
+from orchestration.cli.output import console, show_fact, show_next, write_json
+from orchestration.cli.progress_bars import progress
+from orchestration.cli.quarantine_output import show_quarantined
+from orchestration.cli.relevance_output import show_gate, show_relevance, show_trust
+from orchestration.cli.status import rows_text
 
 if TYPE_CHECKING:
     from orchestration.commands.build import BuildReport
 
 
-_STAGES = 8
+_STAGES = 3
+_UNSEEN = {"evaluation", "monitoring", "registry"}
+"""Schemas of tables that no search, no lookup and no model reads."""
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +32,10 @@ def build(
     raw: Annotated[
         Path | None,
         typer.Option(
-            "--raw", metavar="DIR", help="Folder with ESCI's parquet files. Without it the run goes on from the lake."
+            "--raw",
+            metavar="DIR",
+            parser=path_from,
+            help="Folder with ESCI's parquet files. Without it the run goes on from the lake.",
         ),
     ] = None,
     force: Annotated[
@@ -66,45 +75,56 @@ def build(
 
 
 def show(report: "BuildReport", home: Path) -> None:
-    """Print the summary of a build."""
-    from rich.table import Table
-
-    stages = Table(title="rows", title_justify="left")
-    for name in ("table", "rows", "quarantined"):
-        stages.add_column(name, justify="left" if name == "table" else "right")
-    refusals: dict[str, int] = {}
-    for row in report.quarantined:
-        refusals[row["table"]] = refusals.get(row["table"], 0) + row["rows"]
-    for table, rows in report.rows.items():
-        stages.add_row(table, f"{rows:,}", f"{refusals[table]:,}" if table in refusals else "")
-    console.print(stages)
-    for row in report.quarantined:
-        console.print(f"quarantined  {row['rows']:,} × {row['table']}: {row['rule']}")
+    """Print the summary of a build: on one screen what came in, how good the model is, and what went live."""
+    show_fact("rows", f"{rows_text(report.rows)}")
+    show_quarantined(report.quarantined)
     for warning in report.warnings:
-        console.print(f"warning      {warning}", style="yellow", highlight=False, markup=False)
-    if report.relevance["rankers"]:
-        queries = report.relevance["rankers"]["model"]["queries"]
-        console.print(relevance_table(report.relevance, f"relevance, {queries:,} test queries"))
-    slowest = sorted(report.seconds.items(), key=lambda item: -item[1])
-    most, rest = slowest[:_STAGES], slowest[_STAGES:]
-    parts = [f"{stage} {seconds:.1f}" for stage, seconds in most]
-    if rest:
-        parts.append(f"{len(rest)} others {sum(seconds for _, seconds in rest):.1f}")
-    console.print(f"seconds      {', '.join(parts)}", highlight=False)
-    cleaned = ", ".join(f"{count:,} of {table}" for table, count in report.cleaned.items())
-    console.print(f"cleaned      {cleaned}")
-    console.print(f"encoded      {report.texts_encoded:,} texts")
+        show_fact("warning", warning, "yellow")
+    show_measured(report)
+    slowest = sorted(report.seconds.items(), key=lambda item: -item[1])[:_STAGES]
+    stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in slowest)
+    show_fact("seconds", f"{sum(report.seconds.values()):.1f}: {stages}, …")
+    show_new(report)
     if report.gate:
-        console.print(
-            gate_line(report.gate), style=None if report.gate["decision"] in ("passed", "first") else "yellow"
-        )
-    if report.changed:
-        console.print(
-            f"release      {report.release}: model {report.model}, vectors v{report.vector_version}, snapshot {report.snapshot}"
-        )
-        show_next(f'stockroom search "…" --home {shlex.quote(str(home))}', ", stockroom sql, stockroom ui")
+        show_gate(report.gate)
+    if report.new_release:
+        of = f"model {report.model}, vectors v{report.vector_version}, snapshot {report.snapshot}"
+        show_fact("release", f"{report.release}: {of}{_without_difference(report)}")
+        show_next(f'stockroom search "…" --home {shlex.quote(str(home))}', ", stockroom status, stockroom ui")
+    elif report.changed:
+        stays = f"release {report.release} stays live, model {report.model}"
+        show_fact("release", f"none is new: {stays}; the lake is at snapshot {report.snapshot}")
     else:
-        console.print(
-            f"Nothing changed: 0 texts encoded, no new snapshot (still {report.snapshot}), no new vector version "
-            f"(still {report.vector_version}), no new release (still {report.release})."
+        show_fact(
+            "release",
+            f"nothing changed: 0 texts encoded, no new snapshot (still {report.snapshot}), no new vectors "
+            f"(still v{report.vector_version}), no new release (still {report.release})",
         )
+
+
+def show_new(report: "BuildReport") -> None:
+    """Print how much was cleaned and encoded: only what is new."""
+    cleaned = ", ".join(f"{count:,} {table.split('.')[1]}" for table, count in report.cleaned.items())
+    show_fact("new", f"{cleaned} cleaned; {report.texts_encoded:,} texts encoded")
+
+
+def _without_difference(report: "BuildReport") -> str:
+    """Return why a release is new although searches answer as before; nothing if they do not."""
+    schemas = sorted({table.split(".")[0] for table in report.tables_changed})
+    if report.new_vectors or not schemas or not set(schemas) <= _UNSEEN:
+        return ""
+    return f"; searches answer as before: nothing new came in, and only tables of {' and '.join(schemas)} changed"
+
+
+def show_measured(report: "BuildReport") -> None:
+    """Print the rankers side by side, on how many queries, and what the model's leads are worth."""
+    relevance = report.relevance
+    if not relevance["rankers"]:
+        show_fact("relevance", "not measured: no judgement is in the test split")
+        return
+    queries = relevance["rankers"]["model"]["queries"]
+    exact = relevance["model_minus_encoder"].get("recall@10", {}).get("queries", 0)
+    console.print()
+    show_relevance(relevance, f"relevance on {queries:,} test queries, {exact:,} with an Exact product (recall, mrr)")
+    show_trust({"encoder": relevance["model_minus_encoder"], "bm25": report.lead_over_bm25})
+    console.print()

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
-from orchestration.cli.output import console, write_json
+from orchestration.cli.output import console, show_fact, show_title, write_json
 
 if TYPE_CHECKING:
     from warehouse.history.table_diff import Difference
 
 _CHARS = 60
+_INDENT = 4
 
 
 def register(app: typer.Typer) -> None:
@@ -56,15 +57,12 @@ def diff(
             }
         )
         return
-    console.print(f"{table} from snapshot {before} to {after}", highlight=False)
+    show_title(f"{table} from snapshot {before} to {after}")
     show(changes)
 
 
 def show(changes: "Difference") -> None:
     """Print a difference for people."""
-    from rich.table import Table
-    from rich.text import Text
-
     counts = f"{changes.added:,} added, {changes.removed:,} removed, {changes.changed:,} changed"
     columns = ", ".join(f"{name} in {rows:,}" for name, rows in changes.columns.items())
     console.print(f"{counts}{f' ({columns})' if columns else ''}", highlight=False)
@@ -74,16 +72,14 @@ def show(changes: "Difference") -> None:
         console.print(f"column {name} is gone", highlight=False)
     if not changes.rows:
         return
-    table = Table()
-    for name in ("key", "change", "column", "old", "new"):
-        table.add_column(name, overflow="fold")
     for row in changes.rows:
-        if row.change != "changed":
-            table.add_row(Text(row.key), row.change)
-        for place, (column, value) in enumerate(row.columns.items() if row.change == "changed" else ()):
-            first = (Text(row.key), row.change) if place == 0 else ("", "")
-            table.add_row(*first, column, *map(Text, _around_difference(_one_line(value.old), _one_line(value.new))))
-    console.print(table)
+        show_title(f"{row.change:<9}{row.key}")
+        values = row.columns if row.change == "changed" else {}
+        width = max(map(len, values), default=0) + _INDENT + 2
+        for column, value in values.items():
+            old, new = _around_difference(_one_line(value.old), _one_line(value.new))
+            show_fact(f"{'':<{_INDENT}}{column}", f"− {old}", width=width)
+            show_fact("", f"+ {new}", width=width)
     left = changes.added + changes.removed + changes.changed - len(changes.rows)
     if left:
         console.print(f"and {left:,} more rows: --limit N shows more, --json whole values", highlight=False)

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from orchestration.cli.options import JsonOption
-from orchestration.cli.output import byte_progress, console, show_next, write_json
+from orchestration.cli.options import JsonOption, path_from
+from orchestration.cli.output import console, show_next, write_json
+from orchestration.cli.progress_bars import byte_progress
 
 
 def register(app: typer.Typer) -> None:
@@ -17,7 +18,9 @@ def register(app: typer.Typer) -> None:
 
 
 def download(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write the files to.")] = Path("esci"),
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", parser=path_from, help="Folder to write the files to.")
+    ] = Path("esci"),
     url: Annotated[
         str | None,
         typer.Option("--url", metavar="BASE", help="Address of the files' folder. Default: the data set's repository."),

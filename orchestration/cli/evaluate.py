@@ -7,8 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from orchestration.cli.fold_output import show_folds
-from orchestration.cli.options import HomeOption, JsonOption, settings_for
-from orchestration.cli.output import console, progress, relevance_table, write_json
+from orchestration.cli.options import HomeOption, JsonOption, path_from, settings_for
+from orchestration.cli.output import console, write_json
+from orchestration.cli.progress_bars import progress
+from orchestration.cli.relevance_output import show_relevance
 
 _MAX_NAMES = 10
 
@@ -24,6 +26,7 @@ def evaluate(
         typer.Option(
             "--examples",
             metavar="FILE",
+            parser=path_from,
             help="Measure on this ESCI examples file, all rows of it, instead of the test split.",
         ),
     ] = None,
@@ -32,6 +35,7 @@ def evaluate(
         typer.Option(
             "--raw",
             metavar="DIR",
+            parser=path_from,
             help="Measure the live model on this ESCI folder instead: its products are embedded and its test split asked.",
         ),
     ] = None,
@@ -85,7 +89,7 @@ def evaluate(
 
 def _show(report: dict[str, Any], source: str) -> None:
     """Print the evaluation of a release."""
-    console.print(relevance_table(report, f"release {report['release']} on {source}"))
+    show_relevance(report, f"release {report['release']} on {source}")
     console.print(
         f"{report['queries']:,} queries, {report['judgements']:,} judgements; {report['queries_with_exact']:,} queries have an "
         f"Exact product (recall, mrr); {report['queries_with_two_gains']:,} have at least two distinct gains: in the others "

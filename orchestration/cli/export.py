@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from orchestration.cli.options import HomeOption, JsonOption, settings_for
-from orchestration.cli.output import console, progress, write_json
+from orchestration.cli.options import HomeOption, JsonOption, path_from, settings_for
+from orchestration.cli.output import console, write_json
+from orchestration.cli.progress_bars import progress
 
 
 def register(app: typer.Typer) -> None:
@@ -16,7 +17,9 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write; it must be new or empty.")],
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", parser=path_from, help="Folder to write; it must be new or empty.")
+    ],
     force: Annotated[bool, typer.Option("--force", help="Replace what is in the folder.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,

@@ -5,8 +5,10 @@ from typing import Annotated, Any
 import typer
 
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
-from orchestration.cli.output import console, write_json
+from orchestration.cli.output import console, show_fact, show_rows, show_title, write_json
 from orchestration.cli.sql import cell
+
+_COLUMNS = ("column_name", "type", "tower", "meaning")
 
 
 def register(app: typer.Typer) -> None:
@@ -40,14 +42,11 @@ def features(
     elif as_json:
         write_json(feature_rows.to_dicts())
     else:
-        from rich.table import Table
-
-        table = Table()
-        for heading in ("feature", "type", "tower", "meaning"):
-            table.add_column(heading, overflow="fold", no_wrap=heading != "meaning")
-        for feature in feature_rows.iter_rows(named=True):
-            table.add_row(*(cell(feature[heading]) for heading in ("feature", "type", "tower", "meaning")))
-        console.print(table, markup=False)
+        for (table,), rows in feature_rows.group_by("table_name", maintain_order=True):
+            show_title(str(table))
+            cells = rows.select(_COLUMNS).iter_rows()
+            show_rows(["feature", *_COLUMNS[1:]], [[cell(value) for value in row] for row in cells])
+            console.print()
         console.print("One of them: stockroom features FEATURE", highlight=False)
 
 
@@ -67,4 +66,4 @@ def show(feature: dict[str, Any], as_json: bool) -> None:
         "examples": ", ".join(map(cell, feature["examples"])) or "none",
     }
     for label, text in lines.items():
-        console.print(f"{label:<10}{text}", highlight=False, markup=False)
+        show_fact(label, text)

@@ -1,15 +1,14 @@
 """`stockroom history`: the applied deltas and their effects."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
-from orchestration.cli.output import console, write_json
+from orchestration.cli.output import console, show_rows, write_json
 
-_COLUMNS = ("sequence_number", "name", "table", "upserts", "deletes", "refused", "late", "as_of", "release")
+_COUNTS = ("upserts", "deletes", "refused", "late")
+_SINCE = ("as_of", "release")
 
 
 def register(app: typer.Typer) -> None:
@@ -34,9 +33,24 @@ def history(
     if as_json:
         write_json(deltas)
         return
-    table = Table(title="deltas", title_justify="left")
-    for name in _COLUMNS:
-        table.add_column(name, justify="left" if name in ("name", "table") else "right", no_wrap=name == "name")
-    for row in deltas[-limit:]:
-        table.add_row(*(Text("–" if row[name] is None else str(row[name])) for name in _COLUMNS))
-    console.print(table if deltas else "No delta came in yet: stockroom apply FILE…", markup=False)
+    if not deltas:
+        console.print("No delta came in yet: stockroom apply FILE…", markup=False)
+        return
+    rows = [
+        [
+            str(row["sequence_number"]),
+            row["name"],
+            _changes(row),
+            *("–" if row[name] is None else str(row[name]) for name in _SINCE),
+        ]
+        for row in deltas[-limit:]
+    ]
+    show_rows(["delta", "file", "changes", "snapshot", "release"], rows, numbers=["delta", "snapshot", "release"])
+
+
+def _changes(row: dict[str, Any]) -> str:
+    """Return the counts of a delta that are not 0, and its table."""
+    counts = ", ".join(
+        f"{row[name]:,} {name.removesuffix('s') if row[name] == 1 else name}" for name in _COUNTS if row[name]
+    )
+    return f"{counts or 'no row'} of {row['table']}"

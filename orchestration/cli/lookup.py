@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
-from orchestration.cli.output import console, write_json
+from orchestration.cli.output import fits, show_records, show_rows, show_title, write_json
 from orchestration.cli.search import time_from
 
 
@@ -45,15 +45,12 @@ def lookup(
     if as_json:
         write_json(rows)
         return
-    from rich.table import Table
-    from rich.text import Text
-
-    title = f"release {reader.release.release}, snapshot {reader.release.snapshot}"
-    table = Table(title=title, title_justify="left")
-    table.add_column("feature", no_wrap=True)
-    for row in rows:
-        table.add_column(Text(row["key"]), overflow="fold")
-    for name in rows[0]:
-        if name != "key":
-            table.add_row(Text(name), *(Text("–" if row[name] is None else str(row[name])) for row in rows))
-    console.print(table)
+    show_title(f"release {reader.release.release}, snapshot {reader.release.snapshot}")
+    names = [name for name in rows[0] if name != "key"]
+    values = [["–" if row[name] is None else str(row[name]) for name in names] for row in rows]
+    keys = [row["key"] for row in rows]
+    by_feature = [list(each) for each in zip(names, *values, strict=True)]
+    if fits(["feature", *keys], by_feature):
+        show_rows(["feature", *keys], by_feature)
+    else:
+        show_records(names, values, titles=keys)

@@ -7,12 +7,20 @@ import typer
 
 from orchestration.config.settings import Settings, load_settings
 
+
+def path_from(text: str) -> Path:
+    """Return the path that a user typed; an empty one would silently mean the working directory."""
+    if not text:
+        raise typer.BadParameter("the path is empty; name one (the working directory is .)")
+    return Path(text)
+
+
 HomeOption = Annotated[
     Path | None,
     typer.Option(
         "--home",
         metavar="DIR",
-        readable=False,  # `check_home` gives the error, in Stockroom's own form
+        parser=path_from,
         help="Directory that holds everything. [env: STOCKROOM_HOME; default: .stockroom]",
     ),
 ]

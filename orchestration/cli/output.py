@@ -1,35 +1,24 @@
-"""Output: tables for people and JSON for programs."""
+"""Output: facts and tables for people, JSON for programs."""
 
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+import textwrap
+from collections.abc import Collection, Sequence
+from typing import Any, Literal
 
+from rich import box
+from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from warehouse.ingest.http_source import RemoteFile
-
 console = Console()
 errors = Console(stderr=True)
+
+_LABEL_WIDTH = 13
+_GAP = 2
+_NARROWEST, _MOST_LINES = 24, 4
 
 
 class _LogPrinter(logging.Handler):
@@ -42,13 +31,10 @@ class _LogPrinter(logging.Handler):
 
 logging.getLogger("stockroom").addHandler(_LogPrinter())
 
-_METRICS = ("ndcg", "ndcg_official", "recall@10", "recall@100", "mrr")
-_RANKERS = ("random", "bm25", "encoder", "previous", "model")
-
 
 def show_next(command: str, more: str = "") -> None:
     """Print what to type next."""
-    console.print(Text.assemble("\nNow: ", (command, "bold"), more))
+    console.print(Text.assemble("\nNow: ", (command, "bold"), more), soft_wrap=True)
 
 
 def write_json(value: Any) -> None:
@@ -56,98 +42,95 @@ def write_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
-class RateColumn(ProgressColumn):
-    """Show the rate in items per second."""
-
-    def render(self, task: Task) -> Text:
-        """Return the rate of the last half minute, or of the whole task after its end."""
-        rate = task.finished_speed or task.speed
-        return Text(
-            "" if rate is None else f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.2g}/s", style="progress.data.speed"
-        )
-
-
-@contextmanager
-def progress() -> Iterator[Callable[[str, int | None], Callable[[int], None]]]:
-    """Draw progress bars on standard error, if it is a terminal; yield a function that announces a long task."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        RateColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+def show_fact(label: str, text: str, style: str | None = None, *, width: int = _LABEL_WIDTH) -> None:
+    """Print a labeled text; its later lines begin below its first one. A long word, such as a path, stays whole."""
+    lines = textwrap.fill(
+        text,
+        max(console.width, width + _NARROWEST),
+        initial_indent=f"{label:<{width - 1}} ",
+        subsequent_indent=" " * width,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bars:
-
-        def announce(task: str, total: int | None) -> Callable[[int], None]:
-            bar = bars.add_task(task, total=total)
-            return lambda count: bars.update(bar, completed=count)
-
-        yield announce
+    console.print(Text(lines), style=style, soft_wrap=True)
 
 
-@contextmanager
-def byte_progress() -> Iterator[tuple[Callable[["RemoteFile", int], None], Callable[[str], None]]]:
-    """Draw a bar per file on standard error, if it is a terminal; yield functions that report bytes and print a message."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=errors, disable=not errors.is_terminal) as bars:
-        by_name: dict[str, TaskID] = {}
-
-        def announce(file: "RemoteFile", size: int) -> None:
-            if file.name not in by_name:  # bytes of an earlier download do not count in the rate
-                by_name[file.name] = bars.add_task(file.name, total=file.size_bytes, completed=size)
-            elif size < bars.tasks[by_name[file.name]].completed:
-                bars.reset(by_name[file.name], completed=size)
-            else:
-                bars.update(by_name[file.name], completed=size)
-
-        yield announce, lambda text: errors.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
+def show_title(title: str) -> None:
+    """Print what stands above a table."""
+    console.print(Text(title, style="bold"), soft_wrap=True)
 
 
-def gate_line(gate: dict[str, Any]) -> Text:
-    """Return the gate's decision on a new model, its reason and the user's option."""
-    hints = {
-        **dict.fromkeys(
-            ("refused", "undecided"),
-            "; the live model stays (stockroom build --force publishes the new one all the same)",
-        ),
-        "forced": "; published all the same, by --force",
-    }
-    return Text(f"gate         {gate['decision']}: {gate['reason']}{hints.get(gate['decision'], '')}")
+def show_rows(names: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Collection[str] = ()) -> None:
+    """Print rows as a table if it fits the terminal, else as records.
+
+    Args:
+        names: The columns.
+        rows: The text of each cell.
+        numbers: The columns that are aligned right.
+    """
+    headings = _headings(names, rows)
+    if headings is not None:
+        table = plain_table()
+        widths = _widths(headings, rows)
+        for name, heading, width in zip(names, headings, widths, strict=True):
+            justify: Literal["left", "right"] = "right" if name in numbers else "left"
+            table.add_column(Text(heading), justify=justify, overflow="fold", no_wrap=width < max(widths))
+        for row in rows:
+            table.add_row(*map(Text, row))
+        console.print(table)
+    elif rows:
+        show_records(names, rows)
+    else:
+        console.print(Text(f"no rows: {', '.join(names)}"))
 
 
-def relevance_table(summary: dict[str, Any], title: str) -> Table:
-    """Return the rankers' metrics side by side, with the model's lead over the encoder and its interval."""
-    table = Table(title=Text(title), title_justify="left")  # Text: brackets in a file's name are no markup
-    table.add_column("ranker")
-    for metric in _METRICS:
-        table.add_column(metric, justify="right")
-    for ranker in _RANKERS:
-        means = summary["rankers"].get(ranker)
-        if means:
-            table.add_row(ranker, *(_number(means[metric]) for metric in _METRICS))
-    lead = summary["model_minus_encoder"]
-    if lead:
-        table.add_section()
-        table.add_row("model − encoder", *(_interval(lead.get(metric)) for metric in _METRICS))
-    return table
+def fits(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Tell whether rows fit the terminal as a table."""
+    return _headings(names, rows) is not None
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
+def show_records(names: Sequence[str], rows: Sequence[Sequence[str]], titles: Sequence[str] = ()) -> None:
+    """Print each row as a block of lines: its title, by default its number, then a column and its value in each."""
+    for number, row in enumerate(rows, start=1):
+        show_title(titles[number - 1] if titles else f"row {number}")
+        block = Table.grid(padding=(0, _GAP, 0, 0))
+        block.add_column(no_wrap=True)
+        block.add_column(overflow="fold")
+        for name, value in zip(names, row, strict=True):
+            block.add_row(Text(name), Text(value))
+        console.print(block)
 
 
-def _interval(interval: dict[str, float | None] | None) -> str:
-    if interval is None:
-        return "–"
-    if interval["low"] is None:
-        return f"{interval['mean']:+.4f}\ntoo few queries\n({interval['queries']:,}) to judge"
-    return f"{interval['mean']:+.4f}\n\\[{interval['low']:+.3f}, {interval['high']:+.3f}]"
+def plain_table() -> Table:
+    """Return an empty table without a frame, so that much fits the terminal."""
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0))
+
+
+def _headings(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Sequence[str] | None:
+    """Return the headings with which rows fit the terminal as a table: the names, or those broken at underscores; else None."""
+    cells = _widths([""] * len(names), rows)
+    broken = [_broken(name, width) for name, width in zip(names, cells, strict=True)]
+    return next((headings for headings in (names, broken) if _is_narrow(_widths(headings, rows))), None)
+
+
+def _is_narrow(widths: Sequence[int]) -> bool:
+    """Tell whether columns fit the terminal, the widest of them wrapped to a few lines if need be."""
+    widest = max(widths, default=0)
+    left = console.width - _GAP * (len(widths) - 1) - (sum(widths) - widest)
+    return widest <= left or (left >= _NARROWEST and widest <= _MOST_LINES * left)
+
+
+def _broken(name: str, width: int) -> str:
+    """Return a name broken at underscores into lines that are no wider than a width, or than its longest word."""
+    lines = [""]
+    for word in name.replace("_", "_ ").split():
+        if len(lines[-1]) + len(word) > width and lines[-1]:
+            lines.append("")
+        lines[-1] += word
+    return "\n".join(lines)
+
+
+def _widths(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """Return the width of each column: that of its longest line."""
+    columns = zip(names, *rows, strict=True)
+    return [max((cell_len(line) for cell in column for line in cell.splitlines()), default=0) for column in columns]

@@ -7,7 +7,9 @@ import typer
 
 from orchestration.cli import releases_diff
 from orchestration.cli.options import HomeOption, JsonOption, NewestOption, settings_for
-from orchestration.cli.output import console, write_json
+from orchestration.cli.output import console, show_fact, show_title, write_json
+
+_INDENT = 4
 
 
 def register(app: typer.Typer) -> None:
@@ -57,9 +59,8 @@ def releases(
         console.print("There is no release yet: stockroom build --raw DIR", markup=False)
         return
     for each, reason in rows:
-        mark = "  [bold green]live[/bold green]" if each == newest_first[0] else ""
-        console.print(f"[bold]{each.release}[/bold]  {utc(each.published_at)}  {each.kind}{mark}", highlight=False)
-        of = f"    model {each.model_id}, vectors v{each.vector_version} of {each.vector_table}, snapshot {each.snapshot}"
-        console.print(of, highlight=False, soft_wrap=True)
-        for line in filter(None, (each.note, f"cleaned up: {reason}" if reason else "")):
-            console.print(f"    {line}", highlight=False, markup=False, soft_wrap=True)
+        mark = "  live" if each == newest_first[0] else ""
+        show_title(f"{each.release}  {utc(each.published_at)}  {each.kind}{mark}")
+        of = f"model {each.model_id}, vectors v{each.vector_version} of {each.vector_table}, snapshot {each.snapshot}"
+        for line in filter(None, (of, each.note, f"cleaned up: {reason}" if reason else "")):
+            show_fact("", line, width=_INDENT)

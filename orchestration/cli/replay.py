@@ -5,7 +5,8 @@ from dataclasses import asdict, replace
 import typer
 
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
-from orchestration.cli.output import console, progress, write_json
+from orchestration.cli.output import show_fact, write_json
+from orchestration.cli.progress_bars import progress
 
 
 def register(app: typer.Typer) -> None:
@@ -30,18 +31,18 @@ def replay_files(home: HomeOption = None, as_json: JsonOption = False) -> None:
         write_json(asdict(report) | {"agrees": report.agrees})
         return
     for table, name in report.files.items():
-        console.print(f"replayed     {name} into {table}", highlight=False, markup=False)
-    console.print(f"replayed     {report.deltas:,} deltas; {report.superseded:,} more had a full snapshot after them")
+        show_fact("replayed", f"{name} into {table}")
+    show_fact("replayed", f"{report.deltas:,} deltas; {report.superseded:,} more had a full snapshot after them")
     for table, counts in report.differing.items():
         text = ", ".join(f"{rows:,} {change}" for change, rows in counts.items() if rows)
-        console.print(f"differed     {table}: {text}", style="yellow")
+        show_fact("differed", f"{table}: {text}", "yellow")
     if any(report.vectors.values()):
         text = ", ".join(f"{rows:,} {change}" for change, rows in report.vectors.items() if rows)
-        console.print(f"differed     vectors.products: {text}", style="yellow")
+        show_fact("differed", f"vectors.products: {text}", "yellow")
     if report.agrees:
-        console.print("Nothing differed: every row and every vector is what the files make of them.")
+        show_fact("differed", "nothing: every row and every vector is what the files make of them")
     run_report = report.run
     if run_report.new_release:
-        console.print(f"release      {run_report.release}: model {run_report.model}, snapshot {run_report.snapshot}")
+        show_fact("release", f"{run_report.release}: model {run_report.model}, snapshot {run_report.snapshot}")
     else:
-        console.print(f"Searches answer as before: release {run_report.release} stays live.")
+        show_fact("release", f"{run_report.release} stays live: searches answer as before")

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
-from orchestration.cli.output import console, write_json
+from orchestration.cli.output import show_fact, write_json
 
 
 def register(app: typer.Typer) -> None:
@@ -52,10 +52,10 @@ def rollback(
         )
         return
     of = f"model {live.model_id}, vectors v{live.vector_version}, snapshot {live.snapshot}"
-    console.print(f"release      {live.release}: {live.note}, {of}", highlight=False)
-    console.print(
-        f"It was published at {utc(report.back_to.published_at)}; release {report.before.release} was live until now "
-        f"(stockroom releases diff {live.release} {report.before.release} compares them).",
-        highlight=False,
-        soft_wrap=True,
+    show_fact("release", f"{live.release}: {live.note}, {of}")
+    show_fact("published", f"{utc(report.back_to.published_at)}, as release {report.back_to.release}")
+    show_fact(
+        "before",
+        f"release {report.before.release} was live until now: stockroom releases diff {live.release} "
+        f"{report.before.release} compares them",
     )

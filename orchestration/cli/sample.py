@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from orchestration.cli.options import JsonOption
-from orchestration.cli.output import console, progress, show_next, write_json
+from orchestration.cli.options import JsonOption, path_from
+from orchestration.cli.output import show_fact, show_next, write_json
+from orchestration.cli.progress_bars import progress
 
 
 def register(app: typer.Typer) -> None:
@@ -17,7 +18,9 @@ def register(app: typer.Typer) -> None:
 
 
 def sample(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write the three files to.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", parser=path_from, help="Folder to write the three files to.")
+    ],
     products: Annotated[int, typer.Option("--products", min=100, help="How many products.")] = 10_000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same bytes.")] = 7,
     brand_seed: Annotated[
@@ -47,5 +50,5 @@ def sample(
         write_json(asdict(summary))
         return
     for name, value in asdict(summary).items():
-        console.print(f"{name:<14}{value}", highlight=False)
+        show_fact(name, ", ".join(f"{each or 'empty'} {count:,}" for each, count in value.items()))
     show_next(f"stockroom build --raw {shlex.quote(str(out))}")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
-from orchestration.cli.output import console, write_json
+from orchestration.cli.output import console, plain_table, show_title, write_json
 
 
 def register(app: typer.Typer) -> None:
@@ -60,14 +60,14 @@ def search(
     if as_json:
         write_json([hit.to_dict() for hit in hits])
         return
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(repr(query)), title_justify="left")  # Text: brackets in a title are no markup
+    show_title(repr(query))
+    table = plain_table()
     table.add_column("rank", justify="right")
     table.add_column("score", justify="right")
-    table.add_column("product")
+    table.add_column("product", no_wrap=True)
     table.add_column("title")
     for hit in hits:
-        table.add_row(str(hit.rank), f"{hit.score:.4f}", Text(hit.key), Text(hit.title))
+        table.add_row(str(hit.rank), f"{hit.score:.4f}", Text(hit.key), Text(hit.title))  # Text: brackets are no markup
     console.print(table)

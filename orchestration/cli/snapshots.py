@@ -1,11 +1,16 @@
 """`stockroom snapshots`: the checkpoints of the lake."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from orchestration.cli.options import HomeOption, JsonOption, NewestOption, settings_for
-from orchestration.cli.output import console, write_json
+from orchestration.cli.output import show_fact, show_title, write_json
+
+if TYPE_CHECKING:
+    from warehouse.lake.tables import Written
+
+_INDENT = 4
 
 
 def register(app: typer.Typer) -> None:
@@ -51,11 +56,17 @@ def snapshots(
         return
     for point in rows:
         releases = [
-            f"release {each['release']}: {each['kind']} {each['model']}"
-            for each in releases_by_snapshot.get(point.snapshot, [])
+            f"release {facts['release']}: {facts['kind']} {facts['model']}"
+            for facts in releases_by_snapshot.get(point.snapshot, [])
         ]
-        title = f"[bold]{point.snapshot}[/bold]  {utc(point.ended_at)}  run {point.run_id[:8]}  {', '.join(releases)}"
-        console.print(title, highlight=False, soft_wrap=True)
-        for name, count in changes.get(point.snapshot, {}).items():
-            counts = f"+{count.inserted:<10,} ~{count.updated:<10,} −{count.deleted:,}"
-            console.print(f"    {name:<28}{counts}", highlight=False)
+        show_title(f"{point.snapshot}  {utc(point.ended_at)}  run {point.run_id[:8]}")
+        for each in releases:
+            show_fact("", each, width=_INDENT)
+        written = [f"{name} {_counts(count)}" for name, count in changes.get(point.snapshot, {}).items()]
+        show_fact("", ", ".join(written) or "nothing was written", width=_INDENT)
+
+
+def _counts(count: "Written") -> str:
+    """Return the numbers of rows that were inserted, updated and deleted, without those that are 0."""
+    signed = {"+": count.inserted, "~": count.updated, "−": count.deleted}
+    return " ".join(f"{sign}{rows:,}" for sign, rows in signed.items() if rows)

@@ -1,12 +1,13 @@
 """`stockroom sql`: the lake, the vectors and the releases in DuckDB's SQL."""
 
 from contextlib import nullcontext
+from difflib import get_close_matches
 from typing import Annotated
 
 import typer
 
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
-from orchestration.cli.output import console, errors, write_json
+from orchestration.cli.output import errors, show_rows, write_json
 
 
 def register(app: typer.Typer) -> None:
@@ -61,14 +62,9 @@ def sql(
     if as_json:
         write_json(json_rows(answer.frame))
     else:
-        from rich.table import Table
-
-        table = Table()
-        for name, kind in answer.frame.schema.items():
-            table.add_column(name, justify="right" if kind.is_numeric() else "left", overflow="fold")
-        for row in answer.frame.iter_rows():
-            table.add_row(*(cell(value) for value in row))
-        console.print(table, markup=False)
+        numbers = [name for name, kind in answer.frame.schema.items() if kind.is_numeric()]
+        rows = [[cell(value) for value in row] for row in answer.frame.iter_rows()]
+        show_rows(answer.frame.columns, rows, numbers=numbers)
     if answer.truncated:
         errors.print(f"cut at {settings.sql.max_rows:,} rows: the setting sql.max_rows (STOCKROOM_SQL__MAX_ROWS)")
 
@@ -87,7 +83,9 @@ def _sql_text(query: str | None, named: str | None, list_named: bool) -> str | N
         return query
     queries = named_queries()
     if named not in queries:
-        raise typer.BadParameter(f"there is no query {named}; there are: {', '.join(queries)}", param_hint="--named")
+        alike = get_close_matches(named, queries, n=3)
+        hint = f"did you mean {' or '.join(alike)}?" if alike else f"there are: {', '.join(queries)}"
+        raise typer.BadParameter(f"there is no query {named}; {hint}", param_hint="--named")
     return queries[named].sql
 
 
@@ -98,12 +96,7 @@ def _list(as_json: bool) -> None:
     if as_json:
         write_json([query._asdict() for query in named_queries().values()])
         return
-    from rich.table import Table
-
-    table = Table("name", "answers")
-    for query in named_queries().values():
-        table.add_row(query.name, query.answers)
-    console.print(table, markup=False)
+    show_rows(["name", "answers"], [[query.name, query.answers] for query in named_queries().values()])
 
 
 def cell(value: object) -> str:

@@ -1,12 +1,24 @@
-"""`stockroom status`: the live snapshot, release and model."""
+"""`stockroom status`: the live release, the lake and the last run."""
 
-import json
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
-from orchestration.cli.output import console, write_json
+from orchestration.cli.output import console, show_fact, show_rows, write_json
+from orchestration.cli.relevance_output import show_gate
+
+_RUNS = {
+    "in progress": "one is in progress: the lake has what it wrote so far, and searches answer as before until it ends",
+    "unfinished": "the last one did not end: what it wrote is in the lake, and searches do not see it; stockroom build "
+    "goes on from there",
+}
+_ROWS = {
+    "staging.products": "products",
+    "staging.queries": "queries",
+    "staging.judgements": "judgements",
+    "quarantine.rows": "in quarantine",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -14,38 +26,51 @@ def register(app: typer.Typer) -> None:
     app.command("status")(status)
 
 
-def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Show what is live: snapshot, release, model, encoder, rows of every table, texts encoded by the last run.
+def status(
+    show_all: Annotated[bool, typer.Option("--all", help="Show the rows of every table, empty ones too.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what is live: release, model, encoder, snapshot, rows, the texts that the last run encoded.
 
-    Also show the gate's result: of a new model that the last run refused, else of the live one.
+    Also show the gate's result: of a new model that the last run refused, else of the live one. And show whether the lake
+    is ahead of the live release: after a rollback, or by a run that did not end.
     """
+    from orchestration.commands.status import status as facts_of
     from orchestration.config.open_context import open_home
-    from warehouse.history.checkpoints import content_snapshot
-    from warehouse.lake import tables
 
-    settings = settings_for(home)
-    opened = open_home(settings)
-    live = opened.releases.live()
-    with opened.lake.reading() as connection:
-        rows = tables.row_counts(connection)
-    last = opened.journal.last()
-    facts: dict[str, Any] = {
-        "snapshot": content_snapshot(opened.lake),
-        "release": live.release if live else None,
-        "model": live.model_id if live else None,
-        "encoder": live.encoder_fingerprint if live else None,
-        "rows": rows,
-        "texts_encoded": last.get("embeddings.texts", {}).get("texts_encoded", 0),
-        "gate": last.get("releases.live", {}).get("gate") or (json.loads(live.metrics).get("gate") if live else None),
-    }
+    facts = facts_of(open_home(settings_for(home)))
     if as_json:
         write_json(facts)
-        return
-    for name in ("snapshot", "release", "model", "encoder", "texts_encoded"):
-        console.print(f"{name:<14}{'none' if facts[name] is None else facts[name]}", highlight=False)
+    else:
+        show(facts)
+        if show_all:
+            console.print()
+            show_rows(
+                ["table", "rows"], [[table, f"{count:,}"] for table, count in facts["rows"].items()], numbers=["rows"]
+            )
+
+
+def show(facts: dict[str, Any]) -> None:
+    """Print the facts for people."""
+    if facts["release"] is None:
+        show_fact("release", "none yet: stockroom build makes one")
+    else:
+        note = f"; {facts['note']}" if facts["note"] else ""
+        show_fact("release", f"{facts['release']}, live since {facts['published_at']}{note}")
+        show_fact("model", facts["model"])
+        show_fact("encoder", facts["encoder"])
+        show_fact("snapshot", f"{facts['release_snapshot']}")
+    is_ahead = facts["snapshot"] != facts["release_snapshot"]
+    ahead = f"; at snapshot {facts['snapshot']}, which is not what is live" if is_ahead else ""
+    show_fact("lake", f"{rows_text(facts['rows'])}{ahead} (every table: stockroom status --all)")
+    show_fact("encoded", f"{facts['texts_encoded']:,} texts by the last run")
     if facts["gate"]:
-        console.print(
-            f"{'gate':<14}{facts['gate']['decision']}: {facts['gate']['reason']}", highlight=False, markup=False
-        )
-    for table, count in rows.items():
-        console.print(f"{table:<28}{count:>12,} rows", highlight=False)
+        show_gate(facts["gate"])
+    if facts["run"]:
+        show_fact("run", _RUNS[facts["run"]], "yellow")
+
+
+def rows_text(rows: dict[str, int]) -> str:
+    """Return the row counts that say how large a catalog is."""
+    return ", ".join(f"{rows.get(table, 0):,} {noun}" for table, noun in _ROWS.items())

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
-from orchestration.cli.output import console, progress, write_json
+from orchestration.cli.output import show_fact, write_json
+from orchestration.cli.progress_bars import progress
 
 if TYPE_CHECKING:
     from orchestration.commands.train import TrainReport
@@ -49,16 +50,15 @@ def train(
         return
     facts = {
         "snapshot": f"{report.snapshot} ({report.ended_at})",
-        "training.pairs": f"{report.training_rows:,} rows, made anew from raw",
-        "  recorded": report.recorded_fingerprint,
-        "  recomputed": f"{report.recomputed_fingerprint} (the same)",
-        "training.point_in_time": f"{report.feature_view_fingerprint} (recomputed too)",
+        "pairs": f"{report.training_rows:,} rows of training.pairs, made anew from raw: {report.recomputed_fingerprint}, "
+        "as recorded",
+        "events": f"training.point_in_time, made anew too: {report.feature_view_fingerprint}",
         "model": f"{report.model}, {'trained now' if report.trained else 'there already: not trained again'}",
         "weights": f"sha256 {report.weights_sha256}",
         "release": _release(report),
     }
     for name, value in facts.items():
-        console.print(f"{name:<16}{value}", highlight=False, soft_wrap=True)
+        show_fact(name, value)
 
 
 def _release(report: "TrainReport") -> str:

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
-from orchestration.cli.output import console, progress, write_json
+from orchestration.cli.output import console, write_json
+from orchestration.cli.progress_bars import progress
 
 
 def register(app: typer.Typer) -> None:

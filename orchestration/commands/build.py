@@ -5,14 +5,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from assets.release.evaluation import summary
 from assets.run_context import RunContext
+from models.evaluation.breakdown import WHOLE
 from orchestration.instance.dagster_instance import CODE_LOCATION, COMMAND_LINE, fail_orphaned_runs, open_instance
 from orchestration.instance.locks import in_progress, run_lock
 from orchestration.runs.execute import execute
 from warehouse.errors import WarehouseError
 from warehouse.features import datasets
-from warehouse.history.checkpoints import content_snapshot
+from warehouse.history.checkpoints import BOOKKEEPING, changed_tables, content_snapshot
 from warehouse.home import Home
 from warehouse.ingest.full_snapshot import require_raw
 from warehouse.ingest.sources import check_folder
@@ -34,6 +37,8 @@ class BuildReport:
     """Report a build: rows, refusals, warnings, encoded texts, relevance, seconds by stage, and what is new.
 
     `gate` is the gate result for the new model, a row of evaluation.gate; None if the live model is the newest one.
+    `tables_changed` names the tables of the lake that the run wrote to, its bookkeeping left out. `lead_over_bm25` has
+    mean, low, high and queries of each metric, like `relevance["model_minus_encoder"]`.
     """
 
     run_id: str
@@ -50,8 +55,10 @@ class BuildReport:
     model: str
     release: int
     new_release: bool
+    tables_changed: list[str]
     gate: dict[str, Any] | None
     relevance: dict[str, Any]
+    lead_over_bm25: dict[str, dict[str, Any]]
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -98,6 +105,7 @@ def _report(home: Home, run_id: str, before: State, seconds: dict[str, float]) -
     if release is None:
         raise WarehouseError(f"run {run_id[:8]} ended and published no release", "run again: stockroom build")
     same_vectors = before.release is not None and _vectors(before.release) == _vectors(release)
+    metrics = datasets.metrics(home.lake, release.model_id)
     with home.lake.reading() as connection:
         rows = tables.row_counts(connection)
         quarantine_counts = quarantine.counts(connection).to_dicts()
@@ -116,10 +124,19 @@ def _report(home: Home, run_id: str, before: State, seconds: dict[str, float]) -
         model=release.model_id,
         release=release.release,
         new_release=before.release != release,
+        tables_changed=sorted(changed_tables(home.lake, before.snapshot) - set(BOOKKEEPING)),
         gate=facts["releases.live"].get("gate"),
-        relevance=summary(datasets.metrics(home.lake, release.model_id)),
+        relevance=summary(metrics),
+        lead_over_bm25=_lead(metrics, "bm25"),
         seconds=seconds,
     )
+
+
+def _lead(metrics: pl.DataFrame, baseline: str) -> dict[str, dict[str, Any]]:
+    """Return the model's lead over a baseline on all queries, by metric."""
+    rows = metrics.filter(pl.col("ranker") == f"model_minus_{baseline}", locale=WHOLE, slice=WHOLE)
+    facts = rows.select("metric", "low", "high", "queries", mean="value").to_dicts()
+    return {fact.pop("metric"): fact for fact in facts}
 
 
 def _vectors(release: Release) -> tuple[str, int]:

@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +19,8 @@ from models.evaluation.bm25 import Bm25Settings
 from models.settings import EncoderSettings, TowerSettings, TrainingSettings
 from models.training.hard_negative_mining import MiningSettings
 from orchestration.config.automation import AutomationSettings
+from orchestration.config.plain_wording import fault
+from orchestration.config.setting_names import names, near, siblings
 from warehouse.contracts.time_series import FeatureViews
 from warehouse.errors import WarehouseError
 from warehouse.paths import check_home, expanded
@@ -27,6 +29,7 @@ from warehouse.settings import MonitoringSettings, ReleaseSettings, SqlSettings,
 PREFIX = "STOCKROOM_"
 FILE_NAME = "stockroom.toml"
 _MAX_VALUE_CHARS = 80
+_UNKNOWN = "extra_forbidden"
 _DEBUG = "debug"  # STOCKROOM_DEBUG is an option of the command line
 
 
@@ -99,11 +102,8 @@ def load_settings(home: Path | None = None, **arguments: Any) -> Settings:
     try:
         return Settings(**arguments)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise WarehouseError(
-            f"setting {name}: {first['msg']}, not {repr(first.get('input'))[:_MAX_VALUE_CHARS]}", _place(first["loc"])
-        ) from error
+        errors = error.errors()
+        raise _refusal(next((each for each in errors if each["type"] == _UNKNOWN), errors[0])) from error
     except SettingsError as error:
         raise WarehouseError(
             f"{error}: its value is not JSON", f"set one value at a time, as in {PREFIX}TRAINING__EPOCHS=3"
@@ -114,11 +114,25 @@ def load_settings(home: Path | None = None, **arguments: Any) -> Settings:
         raise WarehouseError(f"{FILE_NAME} of the home is not UTF-8 text", "save it as UTF-8") from error
 
 
+def _refusal(error: Mapping[str, Any]) -> WarehouseError:
+    """Return the error for a setting: its name, what is wrong, where to correct it, and names that resemble a wrong one."""
+    path = error["loc"]
+    setting = f"setting {'.'.join(map(str, path))}: "
+    if error["type"] == _UNKNOWN:
+        inner = siblings(Settings, path)
+        known = inner if any(isinstance(part, int) for part in path) else names(Settings)
+        alike = near(".".join(map(str, path)), known)
+        hint = f"did you mean {' or '.join(alike)}?" if alike else f"those there are: {', '.join(inner)}"
+        return WarehouseError(f"{setting}there is no such setting", f"{_place(path)}: {hint}")
+    value = "" if error["type"] == "missing" else f", not {repr(error.get('input'))[:_MAX_VALUE_CHARS]}"
+    return WarehouseError(f"{setting}{fault(error)}{value}", _place(path))
+
+
 def _place(path: Sequence[str | int]) -> str:
     """Return where to correct a setting; an item of a list can be set only in the file."""
     if any(isinstance(part, int) for part in path):
         return f"correct [[{path[0]}]] in {FILE_NAME} of the home"
-    variable = PREFIX + "__".join(map(str, path)).upper()
+    variable = _variable(".".join(map(str, path)))
     return f"correct it in the environment ({variable}) or in {FILE_NAME} of the home"
 
 
@@ -128,5 +142,12 @@ def _refuse_unknown_variables() -> None:
         if variable.startswith(PREFIX):
             section = variable.removeprefix(PREFIX).lower().split("__")[0]
             if section not in (*Settings.model_fields, _DEBUG):
-                variables = ", ".join(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)
-                raise WarehouseError(f"{variable} is no setting", f"settings begin with: {variables}")
+                alike = near(variable.removeprefix(PREFIX).lower().replace("__", "."), names(Settings))
+                hint = f"did you mean {' or '.join(map(_variable, alike))}?"
+                others = f"those there are begin with: {', '.join(map(_variable, Settings.model_fields))}"
+                raise WarehouseError(f"{variable} is no setting", hint if alike else others)
+
+
+def _variable(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return PREFIX + name.replace(".", "__").upper()

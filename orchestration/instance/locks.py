@@ -1,5 +1,6 @@
 """The locks of a home: one for runs, one for the files of incoming/, and one for the server of the UI."""
 
+import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,19 @@ def run_lock(home: Home, timeout_s: float | None = None) -> Iterator[None]:
         yield
 
 
+def is_running(home: Home) -> bool:
+    """Tell whether a run holds the home's run lock now. Nothing is written."""
+    path = home.root / "run.lock"
+    if not path.exists():
+        return False
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 @contextmanager
 def in_progress(home: Home) -> Iterator[None]:
     """Mark the home until the run has ended. A mark without a run shows that its process was killed.
@@ -35,7 +49,7 @@ def in_progress(home: Home) -> Iterator[None]:
 
 
 def was_killed(home: Home) -> bool:
-    """Tell whether the last run of the command line was killed before its end. The caller holds the run lock."""
+    """Tell whether the last run of the command line was killed before its end. No run is in progress."""
     return _mark(home).exists()
 
 

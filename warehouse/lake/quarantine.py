@@ -10,6 +10,7 @@ from warehouse.lake.lake import scalar
 from warehouse.lake.reconcile import Plan, plan
 
 CONTRACT = CONTRACTS["quarantine.rows"]
+_KEYS = 3
 
 
 def replace(
@@ -88,8 +89,11 @@ def keys(connection: duckdb.DuckDBPyConnection, table: str) -> pl.DataFrame:
 
 
 def counts(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """Return (table, rule, rows) for everything in quarantine."""
-    return connection.sql('SELECT "table", rule, count(*) AS rows FROM quarantine.rows GROUP BY ALL ORDER BY ALL').pl()
+    """Return (table, rule, rows, keys) for everything in quarantine; `keys` holds the first few."""
+    return connection.sql(
+        f'SELECT "table", rule, count(*) AS rows, list_sort(list(DISTINCT key))[:{_KEYS}] AS keys '
+        "FROM quarantine.rows GROUP BY ALL ORDER BY ALL"
+    ).pl()
 
 
 def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.cli import output
 from warehouse.catalog import data_dictionary
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.home import Home
@@ -24,11 +25,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def test_lists_all_features_with_their_meaning(stockroom: Stockroom, home: Path) -> None:
+def test_lists_all_features_with_their_meaning(
+    stockroom: Stockroom, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output.console, "_width", 80)
     answer = stockroom("features", "--home", home)
     assert answer.status == 0
-    assert "features.products.title_words" in answer.out
-    assert "features.pairs.common_words" in answer.out
+    products = answer.out.partition("features.products\n")[2].partition("features.queries\n")[0]
+    assert "\ntitle_words " in products
+    assert "\ncommon_words " in answer.out
+    assert max(map(len, answer.out.splitlines())) <= 80
     as_json = json.loads(stockroom("features", "--home", home, "--json").out)
     listed = {each["feature"]: each["tower"] for each in as_json}
     assert listed["features.products.title_words"] == "numeric"

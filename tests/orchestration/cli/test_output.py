@@ -1,50 +1,80 @@
-"""What people read of measurements: numbers where they say something, words where they do not."""
-
-import io
+"""What people read fits their terminal: facts, tables, and records where a table would not fit."""
 
 import pytest
-from rich.console import Console
 
-from orchestration.cli import fold_output, output
+from orchestration.cli import output
 
-MEANS = dict.fromkeys(("ndcg", "ndcg_official", "recall@10", "recall@100", "mrr"), 0.5)
-FEW = {"mean": 0.0, "low": None, "high": None, "queries": 7}
-ENOUGH = {"mean": 0.125, "low": -0.01, "high": 0.25, "queries": 70}
+ROWS = [["us", "1", "a tent"], ["us", "2", "a stove"]]
 
 
-def printed(what):
-    page = Console(file=io.StringIO(), width=200)
-    page.print(what)
-    return page.file.getvalue()
+@pytest.fixture
+def shown(monkeypatch, capsys):
+    """Return what sets the terminal's width, calls a function, and returns the lines that it printed."""
+
+    def show(width, function, *arguments, **options):
+        monkeypatch.setattr(output.console, "_width", width)
+        function(*arguments, **options)
+        return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+
+    return show
 
 
-@pytest.mark.parametrize(
-    ("interval", "interval_text", "hidden"), [(FEW, "too few queries", "["), (ENOUGH, "[-0.010, +0.250]", "too few")]
-)
-def test_a_lead_has_an_interval_or_too_few_queries_to_judge(interval, interval_text, hidden):
-    summary = {"rankers": {"model": MEANS, "encoder": MEANS}, "model_minus_encoder": {"recall@10": interval}}
-    table = printed(output.relevance_table(summary, "relevance"))
-    assert interval_text in table
-    assert f"{interval['mean']:+.4f}" in table
-    assert hidden not in table
-    assert interval is ENOUGH or "(7) to judge" in table
+def test_rows_that_fit_are_a_table(shown):
+    lines = shown(30, output.show_rows, ["locale", "rank", "title"], ROWS, numbers=["rank"])
+    assert lines == [
+        "locale  rank  title",
+        "─────────────────────",
+        "us         1  a tent",
+        "us         2  a stove",
+    ]
 
 
-def test_a_fold_of_too_few_queries_shows_no_interval(monkeypatch):
-    page = Console(file=io.StringIO(), width=200)
-    monkeypatch.setattr(fold_output, "console", page)
-    summary = {"rankers": {"model": MEANS, "encoder": MEANS}, "model_minus_encoder": {"recall@10": ENOUGH}}
-    counts = {"queries": 77, "queries_with_exact": 77, "queries_with_two_gains": 0}
-    one = {"queries": 7, "model_minus_encoder": {"recall@10": FEW}}
-    report = {**summary, **counts, "folds": 1, "by_fold": [one], "locales": {}, "locale_leads": {}}
-    fold_output.show_folds(report)
-    fold, whole = (line for line in page.file.getvalue().splitlines() if "fold 1" in line or "│ all " in line)
-    assert "too few (7) to judge" in fold
-    assert "[-0.010, +0.250]" in whole
+def test_rows_that_do_not_fit_are_records(shown):
+    lines = shown(12, output.show_rows, ["locale", "rank", "title"], ROWS)
+    assert lines[:5] == ["row 1", "locale  us", "rank    1", "title   a", "        tent"]
+    assert "row 2" in lines
+    assert max(map(len, lines)) <= 12
 
 
-@pytest.mark.parametrize("decision", ["refused", "undecided"])
-def test_of_a_model_that_is_not_let_through_it_is_told_what_stays_and_what_publishes_it(decision):
-    line = output.gate_line({"decision": decision, "reason": "7 are too few"}).plain
-    assert line.startswith(f"gate         {decision}: 7 are too few; the live model stays")
-    assert "build --force" in line
+def test_the_widest_column_is_wrapped_to_a_few_lines_before_rows_become_records(shown):
+    text = "word " * 12
+    table = shown(40, output.show_rows, ["key", "text"], [["a", text]])
+    assert table[0].split() == ["key", "text"]
+    assert max(map(len, table)) <= 40
+    assert len(table) == 4
+    assert shown(40, output.show_rows, ["key", "text"], [["a", text * 9]])[0] == "row 1"
+
+
+def test_long_headings_are_broken_before_rows_become_records(shown):
+    names = ["first_exact_rank", "bm25_first_exact_rank"]
+    lines = shown(20, output.show_rows, names, [["1", "2"]], numbers=names)
+    assert [line.split() for line in lines[:4]] == [["bm25_"], ["first_", "first_"], ["exact_", "exact_"], ["rank"] * 2]
+    assert lines[-1].split() == ["1", "2"]
+
+
+def test_wide_characters_count_as_the_cells_that_they_take(shown):
+    assert shown(20, output.show_rows, ["name", "title"], [["a", "テント" * 3]])[0] == "row 1"
+
+
+def test_without_rows_the_columns_are_named(shown):
+    assert shown(40, output.show_rows, ["key", "title"], [])[0] == "key  title"
+    assert shown(8, output.show_rows, ["key", "title"], []) == ["no rows:", "key,", "title"]
+
+
+@pytest.mark.parametrize("text", ["[red]as it is[/red]", "[/]"])
+def test_brackets_are_no_markup(shown, text):
+    assert text in shown(80, output.show_rows, ["text"], [[text]])
+    assert shown(80, output.show_fact, "note", text) == [f"note         {text}"]
+    assert text in shown(4, output.show_title, text)
+
+
+def test_the_later_lines_of_a_fact_begin_below_its_first(shown):
+    assert shown(40, output.show_fact, "gate", "passed: the new model finds more than the old one") == [
+        "gate         passed: the new model finds",
+        "             more than the old one",
+    ]
+
+
+def test_a_path_stays_whole(shown):
+    path = "/a" * 60
+    assert shown(40, output.show_fact, "kept", path) == [f"kept         {path}"]

@@ -43,14 +43,15 @@ def test_a_ready_made_query_is_run_by_its_name(home: Path) -> None:
         ([], "give one of"),
         (["SELECT 1", "--list"], "give one of"),
         (["SELECT 1", "--named", "label_mix"], "give one of"),
-        (["--named", "no_such"], "no_such"),
-        (["--named", "../read/products"], "there is no query"),
+        (["--named", "label_mi"], "--named: there is no query label_mi; did you mean label_mix?"),
+        (["--named", "../read"], "there is no query ../read; there are: confusable_brands, "),
     ],
 )
-def test_wrong_usage_exits_with_2_and_says_what_to_give(home: Path, arguments: list[str], said: str) -> None:
-    answer = RUN.invoke(app, ["sql", *arguments, "--home", str(home)])
-    assert answer.exit_code == 2
-    assert said in answer.output
+def test_wrong_usage_exits_with_2_and_says_what_to_give(stockroom, home: Path, arguments: list[str], said: str):
+    answer = stockroom("sql", *arguments, "--home", home)
+    assert answer.status == 2
+    assert said in answer.err
+    assert answer.err.count("\n") == 1
 
 
 def test_in_a_home_of_an_earlier_format_the_upgrade_is_named(copy_home, stockroom):

@@ -6,8 +6,9 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from orchestration.cli import output
 from orchestration.cli.build import show
-from orchestration.commands.build import build
+from orchestration.commands.build import BuildReport, build
 from orchestration.config.open_context import open_home, open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.definitions import defs
@@ -86,7 +87,7 @@ def test_the_same_files_again_change_nothing(built, history):
 
 def test_a_build_in_which_nothing_changed_says_so(history, tmp_path, capsys):
     show(history[1]["same"], tmp_path)
-    assert "Nothing changed: 0 texts encoded, no new snapshot" in " ".join(capsys.readouterr().out.split())
+    assert "nothing changed: 0 texts encoded, no new snapshot" in " ".join(capsys.readouterr().out.split())
 
 
 def test_changed_titles_encode_exactly_the_distinct_unseen_texts(history):
@@ -210,3 +211,28 @@ def test_the_run_journal_tells_of_the_last_run(history):
     journal = open_home(load_settings(root)).journal
     assert journal.last() == journal.run(reports["back"].run_id)
     assert journal.run(reports["changed"].run_id)["embeddings.texts"]["texts_encoded"] == len(NEW) + 1
+
+
+def test_a_build_ends_on_one_screen(built, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(output.console, "_width", 80)
+    show(BuildReport(**built.report), tmp_path / "h")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 30
+    told = " ".join(" ".join(lines).split())
+    queries = built.report["relevance"]["rankers"]["model"]["queries"]
+    assert f"relevance on {queries} test queries" in told
+    for word in ("quarantined", "model − encoder", "against BM25", "random", "no model was live before"):
+        assert word in told
+    refusal = built.report["quarantined"][0]
+    assert refusal["keys"][0] in told
+    assert len(refusal["keys"]) == min(refusal["rows"], 3)
+
+
+def test_a_release_without_a_difference_says_so(built, capsys, tmp_path):
+    same = {"new_vectors": False, "tables_changed": ["evaluation.metrics", "monitoring.drift"]}
+    show(BuildReport(**built.report | same), tmp_path)
+    assert "searches answer as before: nothing new came in, and only tables of evaluation and monitoring changed" in (
+        " ".join(capsys.readouterr().out.split())
+    )
+    show(BuildReport(**built.report | same | {"tables_changed": ["evaluation.metrics", "raw.products"]}), tmp_path)
+    assert "as before" not in capsys.readouterr().out

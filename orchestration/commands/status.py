@@ -1,0 +1,44 @@
+"""The status: what is live, what the lake holds, and whether a run has left work undone."""
+
+import json
+from typing import Any
+
+from orchestration.instance.locks import is_running, was_killed
+from warehouse.history.checkpoints import content_snapshot, points, utc
+from warehouse.home import Home
+from warehouse.lake import tables
+
+
+def status(home: Home) -> dict[str, Any]:
+    """Return the facts as plain values.
+
+    `snapshot` is the lake's. `release_snapshot`, `published_at` and `note` are those of the live release. `run` is
+    `in progress` or `unfinished`, or None if the last run ended. `gate` is the result of a new model that the last run
+    refused, else of the live one.
+    """
+    live, last = home.releases.live(), home.journal.last()
+    with home.lake.reading() as connection:
+        rows = tables.row_counts(connection)
+    snapshot = content_snapshot(home.lake)
+    return {
+        "snapshot": snapshot,
+        "release": live.release if live else None,
+        "model": live.model_id if live else None,
+        "encoder": live.encoder_fingerprint if live else None,
+        "rows": rows,
+        "texts_encoded": last.get("embeddings.texts", {}).get("texts_encoded", 0),
+        "gate": last.get("releases.live", {}).get("gate") or (json.loads(live.metrics).get("gate") if live else None),
+        "release_snapshot": live.snapshot if live else None,
+        "published_at": utc(live.published_at) if live else None,
+        "note": live.note if live else None,
+        "run": _run(home, snapshot),
+    }
+
+
+def _run(home: Home, snapshot: int) -> str | None:
+    """Return the state of a run that has not ended: its changes are in the lake, and no checkpoint is."""
+    if is_running(home):
+        return "in progress"
+    checkpoints = points(home.lake)
+    is_ended = bool(checkpoints) and checkpoints[-1].snapshot == snapshot
+    return None if is_ended and not was_killed(home) else "unfinished"
