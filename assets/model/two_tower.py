@@ -1,32 +1,16 @@
 """The two-tower model: trained on the training pairs over cached embeddings, saved as a checkpoint."""
 
-from collections.abc import Sequence
-from io import BytesIO
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
 from assets.core.table_asset import result, table_assets, table_result
 from assets.keys import asset_key
-from assets.model import hard_negatives
 from assets.reporting import plots
 from assets.run_context import RunContext
-from assets.services.text_vectors import TextVectors
-from assets.services.training_arrays import training_data
+from assets.services.model_training import LOG, failed_training_warning, model_name, train_model, training_log
 from models.towers.checkpoint_files import MANIFEST_FILE, read_manifest
-from models.towers.feature_encoder import FeatureSpec
-from warehouse.code_digest import digest
-from warehouse.contracts.registry import CONTRACTS
-from warehouse.contracts.time_series import Entity, FeatureViews, tower_columns
-from warehouse.features import datasets
-from warehouse.features.query_features import VOCABULARY_FILE
 from warehouse.lake import tables
-
-_SIDES: dict[str, tuple[Entity, ...]] = {"features.queries": ("query", "context"), "features.products": ("product",)}
-LOG = CONTRACTS["evaluation.training_log"]
-
-_TRAINING_ROWS = "split IN ('train', 'validation')"
 
 
 @dg.multi_asset(
@@ -70,107 +54,3 @@ def two_tower(context: dg.AssetExecutionContext, run_context: dg.ResourceParam[R
     facts = {"model": model_id, "trained": is_new} | (failed_training_warning(manifest["notes"]) if is_new else {})
     yield result(context, run_context, "model.two_tower", model_id, metadata, facts)
     yield table_result(context, run_context, LOG.table, change.counts)
-
-
-def failed_training_warning(notes: Sequence[str]) -> dict[str, str]:
-    """Return the warning that a new model learned nothing, with its notes on the reasons; empty without notes."""
-    return {"warning": f"the new model learned nothing: {'; '.join(notes)}"} if notes else {}
-
-
-def model_name(run_context: RunContext) -> str:
-    """Return the id of the model for the current lake, encoder and settings: equal inputs give an equal id.
-
-    If the run pins a model, return that model's id.
-    """
-    if run_context.pinned_model is not None:
-        return run_context.pinned_model
-    with run_context.home.lake.reading() as connection:
-        pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"], _TRAINING_ROWS)
-        feature_views = tables.fingerprint(
-            connection,
-            CONTRACTS["training.point_in_time"],
-            f"pair_key IN (SELECT key FROM training.pairs WHERE {_TRAINING_ROWS})",
-        )
-        vocabulary = tables.fingerprint(connection, CONTRACTS["fitted.vocabulary"])
-    settings = run_context.tower.model_dump_json() + run_context.training.model_dump_json()
-    specs = [
-        str(feature_spec(table, run_context.home.feature_views)) for table in ("features.queries", "features.products")
-    ]
-    negatives = [hard_negatives.fingerprint(run_context)] if run_context.training.mined_per_query else []
-    return digest(pairs, feature_views, vocabulary, TextVectors(run_context).fingerprint, settings, *specs, *negatives)
-
-
-def pairs_fingerprint(run_context: RunContext) -> str:
-    """Return the data version of the training table."""
-    with run_context.home.lake.reading() as connection:
-        return tables.fingerprint(connection, CONTRACTS["training.pairs"])
-
-
-def feature_versions(run_context: RunContext) -> dict[str, str]:
-    """Return the current data version of each feature table that the towers read."""
-    feature_views = [
-        table.contract for table in run_context.home.feature_views if any(column.tower for column in table.columns)
-    ]
-    with run_context.home.lake.reading() as connection:
-        return {
-            contract.table: tables.fingerprint(connection, contract)
-            for contract in (CONTRACTS["features.queries"], CONTRACTS["features.products"], *feature_views)
-        }
-
-
-def feature_spec(table: str, feature_views: FeatureViews = ()) -> FeatureSpec:
-    """Return the features of one side's tower: the columns that the table's contract declares, and time-series features."""
-    contract, entities = CONTRACTS[table], _SIDES[table]
-    return FeatureSpec(
-        contract.tower_columns("numeric") + tower_columns(feature_views, entities, "numeric"),
-        contract.tower_columns("categorical") + tower_columns(feature_views, entities, "categorical"),
-    )
-
-
-def training_log(model_id: str, history: list[dict[str, Any]], best_epoch: int) -> pl.DataFrame:
-    """Return the rows of evaluation.training_log for one model."""
-    columns = {name: [epoch[name] for epoch in history] for name in LOG.columns if name in history[0]}
-    return pl.DataFrame(columns, strict=False).with_columns(
-        key=pl.format("{}:{}", pl.lit(model_id), "epoch"),
-        model_id=pl.lit(model_id),
-        is_best=pl.col("epoch") == best_epoch,
-    )
-
-
-def train_model(run_context: RunContext, model_id: str, snapshot: int) -> None:
-    """Train on the current lake and save the checkpoint, which names the snapshot and the training table's data version.
-
-    The lake's checkpoint of a run comes after its model, and the model's inputs do not change in between. So the training
-    table can be recomputed from the first checkpoint at or after the snapshot, where its data version is the same.
-    """
-    from dataclasses import asdict
-
-    from models.towers import checkpoint
-    from models.training.trainer import train
-
-    vectors = TextVectors(run_context)
-    on_epoch = run_context.progress("training", total=run_context.training.epochs)
-    query_spec = feature_spec("features.queries", run_context.home.feature_views)
-    product_spec = feature_spec("features.products", run_context.home.feature_views)
-    model = train(
-        training_data(run_context, vectors, query_spec, product_spec),
-        query_spec,
-        product_spec,
-        run_context.tower,
-        run_context.training,
-        lambda epoch: on_epoch(epoch.epoch),
-    )
-    history = [{name: value for name, value in asdict(epoch).items() if name != "seconds"} for epoch in model.history]
-    metadata = {
-        "encoder": vectors.fingerprint,
-        "snapshot": snapshot,
-        "training_pairs": pairs_fingerprint(run_context),
-        "seed": run_context.training.seed,
-        "training": run_context.training.model_dump(mode="json"),
-        "history": history,
-        "features": feature_versions(run_context),
-    }
-    vocabulary = BytesIO()
-    datasets.vocabulary(run_context.home.lake).write_parquet(vocabulary)
-    files = {VOCABULARY_FILE: vocabulary.getvalue()}
-    checkpoint.save(run_context.home.models / model_id, model, metadata, files)

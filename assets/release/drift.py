@@ -8,9 +8,9 @@ import polars as pl
 
 from assets.core.table_asset import table_assets, table_result
 from assets.core.table_check import table_check
-from assets.model.two_tower import model_name
 from assets.reporting import plots
 from assets.run_context import RunContext
+from assets.services.model_training import model_name
 from models.towers.checkpoint_files import MANIFEST_FILE, read_manifest
 from warehouse.features import drift as monitoring
 

@@ -3,11 +3,11 @@
 import json
 
 import dagster as dg
-import polars as pl
 
 from assets.core.table_check import table_check
-from assets.release.promotion_gate import current_gate_result, gate_metadata
 from assets.run_context import RunContext
+from assets.services.champion_challenger import current_gate_result, gate_metadata
+from assets.services.publishing import key_differences
 from warehouse.errors import WarehouseError
 from warehouse.operations import consistency
 
@@ -53,17 +53,3 @@ def online_matches_offline(run_context: RunContext) -> dg.AssetCheckResult:
 
 
 CHECKS = (vectors_match_the_catalog, the_gate_let_the_model_through, online_matches_offline)
-
-
-def key_differences(
-    run_context: RunContext, vector_table: str, version: int, snapshot: int, among: pl.DataFrame | None = None
-) -> tuple[int, int]:
-    """Count the products of a snapshot without a vector in a version of a table, and the vectors without a product.
-
-    A version and a snapshot never change, so a run compares them once. With `among`, only the keys of that frame are
-    compared: all other keys were compared before.
-    """
-    return run_context.cached(
-        f"key differences {vector_table} {version} {snapshot}",
-        lambda: consistency.catalog_differences(run_context.home, vector_table, version, snapshot, among),
-    )

@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 
 from assets.keys import asset_key
-from assets.model.two_tower import model_name
 from assets.release.readiness import index_key
 from assets.run_context import RunContext
+from assets.services.model_training import model_name
 from assets.services.serving_model import ServingModel, live_champion
 from assets.services.text_vectors import product_texts
 from warehouse.lake.lake import snapshot_id

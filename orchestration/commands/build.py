@@ -7,8 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from assets.release.evaluation import summary
 from assets.run_context import RunContext
+from assets.services.evaluation_tables import summary
 from models.evaluation.breakdown import WHOLE
 from orchestration.instance.dagster_instance import CODE_LOCATION, COMMAND_LINE, fail_orphaned_runs, open_instance
 from orchestration.instance.locks import in_progress, run_lock

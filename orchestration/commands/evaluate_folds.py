@@ -6,8 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from assets.model.two_tower import model_name, train_model
 from assets.run_context import RunContext
+from assets.services.model_training import model_name, train_model
 from assets.services.offline_evaluation import BASELINES, EvaluationTarget, measure
 from models.evaluation.breakdown import long_metrics
 from models.evaluation.evaluate import Evaluation, compare, summarize

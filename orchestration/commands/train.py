@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from assets.model.two_tower import model_name, pairs_fingerprint, train_model
 from assets.run_context import RunContext
+from assets.services.model_training import model_name, pairs_fingerprint, train_model
 from models.towers.checkpoint_files import MANIFEST_FILE, read_manifest
 from orchestration.instance.locks import run_lock
 from orchestration.runs.derive import derive

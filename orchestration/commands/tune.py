@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from assets.model.two_tower import feature_spec, model_name
 from assets.run_context import RunContext
+from assets.services.model_training import feature_spec, model_name
 from assets.services.text_vectors import TextVectors
 from assets.services.training_arrays import training_data
 from models.settings import TowerSettings, TrainingSettings

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from assets.model.two_tower import feature_spec
+from assets.services.model_training import feature_spec
 from assets.services.text_vectors import TextVectors, product_texts, query_texts
 from models.settings import TowerSettings
 from models.towers import checkpoint

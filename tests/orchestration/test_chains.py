@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from assets.release.product_vectors import embed
 from assets.run_context import RunContext
 from assets.services.serving_model import ServingModel
 from assets.services.text_vectors import product_texts
+from assets.services.vector_refresh import embed
 from orchestration.config.settings import load_settings
 from warehouse.features import datasets, offline_store
 from warehouse.history import checkpoints, table_diff

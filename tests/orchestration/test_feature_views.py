@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.model.two_tower import feature_spec
+from assets.services.model_training import feature_spec
 from orchestration.config.settings import load_settings
 from orchestration.defs.build_definitions import assemble
 from warehouse.errors import WarehouseError

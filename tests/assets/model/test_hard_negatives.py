@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from assets.model.hard_negatives import negatives, negatives_are_not_relevant
-from assets.model.two_tower import feature_spec, model_name
 from assets.run_context import RunContext
+from assets.services.model_training import feature_spec, model_name
 from assets.services.text_vectors import TextVectors, product_texts, query_texts
 from assets.services.training_arrays import training_data
 from models.training.hard_negative_mining import MiningSettings

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assets.release.evaluation import evaluation, summary
+from assets.release.evaluation import evaluation
+from assets.services.evaluation_tables import summary
 from assets.services.offline_evaluation import previous_model
 from models.encoder.loading import load_encoder
 from models.towers.numpy_inference import QueryTower

@@ -6,8 +6,8 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from assets.model.two_tower import model_name
-from assets.release.promotion_gate import current_gate_result
+from assets.services.champion_challenger import current_gate_result
+from assets.services.model_training import model_name
 from assets.services.serving_model import ServingModel, live_champion, unservable_reason
 from models.towers.checkpoint_files import MANIFEST_FILE, read_manifest
 from orchestration.config.open_context import open_run_context

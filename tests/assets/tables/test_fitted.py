@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assets.model.two_tower import feature_spec
 from assets.run_context import RunContext
+from assets.services.model_training import feature_spec
 from assets.services.training_arrays import training_data
 from models.settings import TowerSettings, TrainingSettings
 from models.training.trainer import train

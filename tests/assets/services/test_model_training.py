@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assets.model.two_tower import failed_training_warning, feature_spec, model_name, training_log
+from assets.services.model_training import failed_training_warning, feature_spec, model_name, training_log
 from assets.services.text_vectors import TextVectors
 from assets.services.training_arrays import training_data
 from orchestration.config.open_context import open_run_context

@@ -3,9 +3,9 @@
 import polars as pl
 import pytest
 
-from assets.model.two_tower import model_name
-from assets.release.product_vectors import embed
+from assets.services.model_training import model_name
 from assets.services.serving_model import ServingModel
+from assets.services.vector_refresh import embed
 from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from warehouse.features import datasets

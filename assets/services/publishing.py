@@ -1,0 +1,144 @@
+"""Publishing: the release that the lake's state needs, and the online features of its snapshot."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from assets.run_context import RunContext
+from assets.services.champion_challenger import GateResult, gate_metadata
+from assets.services.evaluation_tables import summary
+from assets.services.serving_model import ServingModel, unservable_reason
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.errors import WarehouseError
+from warehouse.features import datasets, point_in_time
+from warehouse.lake import change_feed
+from warehouse.operations import consistency, rollback
+from warehouse.serving.release_log import Publication, Release
+
+
+@dataclass(frozen=True)
+class Published:
+    """Hold the live release after a run, the as-of time of its features, and the facts to report."""
+
+    release: Release
+    as_of: datetime
+    facts: dict[str, Any]
+
+
+def publish(
+    run_context: RunContext, model_id: str, gate_result: GateResult | None, snapshot: int, published_at: datetime
+) -> Published:
+    """Write the online features of a snapshot, and publish a release if searchers would see a difference.
+
+    A new model goes live if the gate lets it through. Otherwise the live model stays, and gets a new release if the catalog or
+    the time-series features changed. A rollback stays until something changes.
+    """
+    home, live = run_context.home, run_context.home.releases.live()
+    gate_facts = gate_metadata(gate_result) if gate_result else None
+    if live is not None:
+        home.online.restore(home.lake, live.snapshot, ())
+    online = home.online.write(home.lake, snapshot)  # before a release names the snapshot
+    with home.lake.reading() as connection:
+        as_of = point_in_time.as_of(connection, home.settings)
+    hold_reason = None if run_context.force else rollback.hold_reason(home, model_id)
+    is_refused = live is not None and gate_facts is not None and model_id == live.model_id
+    if live is not None and (hold_reason or (is_refused and _is_current(run_context, live))):
+        release, is_new = live, False
+    else:
+        is_same_model = live is not None and live.model_id == model_id
+        gate = json.loads(live.metrics).get("gate") if live is not None and is_same_model else gate_facts
+        metrics = {"as_of": as_of.isoformat(), **summary(datasets.metrics(home.lake, model_id)), "gate": gate}
+        published = _append(
+            ServingModel.of(run_context, model_id),
+            kind="catalog" if is_same_model else "model",
+            snapshot=snapshot,
+            published_at=published_at,
+            metrics=json.dumps(metrics),
+            note=f"forced: {gate['reason']}" if gate and gate["decision"] == "forced" and not is_same_model else "",
+        )
+        release, is_new = published.release, published.is_new
+    facts = release_facts(release, is_new=is_new)
+    facts |= {"online_upserted": online.upserted, "online_deleted": online.deleted}
+    facts |= {"gate": gate_facts} if gate_facts else {}
+    facts |= {"warning": hold_reason} if hold_reason else {}
+    return Published(release, as_of, facts)
+
+
+def stay(run_context: RunContext, reason: str) -> Published:
+    """Leave the live release as it is, for a reason that the facts tell as a warning.
+
+    Raises:
+        WarehouseError: There is no live release.
+    """
+    home, live = run_context.home, run_context.home.releases.live()
+    if live is None:
+        raise WarehouseError(f"nothing can be published yet: {reason}", "run the whole job: stockroom build")
+    with home.lake.reading() as connection:
+        as_of = point_in_time.as_of(connection, home.settings)
+    warning = f"release {live.release} stays: {reason}; run the whole job: stockroom build, or the job apply"
+    facts = release_facts(live, is_new=False) | {"online_upserted": 0, "online_deleted": 0, "warning": warning}
+    return Published(live, as_of, facts)
+
+
+def release_facts(release: Release, *, is_new: bool) -> dict[str, Any]:
+    """Return the reported facts of a release."""
+    return {"release": release.release, "is_new": is_new, "snapshot": release.snapshot, "model": release.model_id}
+
+
+def key_differences(
+    run_context: RunContext, vector_table: str, version: int, snapshot: int, among: pl.DataFrame | None = None
+) -> tuple[int, int]:
+    """Count the products of a snapshot without a vector in a version of a table, and the vectors without a product.
+
+    A version and a snapshot never change, so a run compares them once. With `among`, only the keys of that frame are
+    compared: all other keys were compared before.
+    """
+    return run_context.cached(
+        f"key differences {vector_table} {version} {snapshot}",
+        lambda: consistency.catalog_differences(run_context.home, vector_table, version, snapshot, among),
+    )
+
+
+def _is_current(run_context: RunContext, live: Release) -> bool:
+    """Tell whether the live release has the current lake's vectors and time-series features.
+
+    Return True as well if its model can no longer be applied: no newer vectors can be made then.
+    """
+    home = run_context.home
+    if unservable_reason(run_context, live.model_id):
+        return True
+    table = ServingModel.of(run_context, live.model_id).vector_table
+    with home.lake.reading(live.snapshot) as at_release, home.lake.reading() as at_present:
+        same_features = point_in_time.fingerprints(at_release) == point_in_time.fingerprints(at_present)
+    return same_features and (live.vector_table, live.vector_version) == (table, home.vectors.version(table))
+
+
+def _append(model: ServingModel, *, snapshot: int, **fields: Any) -> Publication:
+    """Publish the newest version of the model's vectors if their keys match the snapshot's catalog.
+
+    Raises:
+        WarehouseError: A product has no vector, or a vector has no product.
+    """
+    home, version = model.run_context.home, model.run_context.home.vectors.version(model.vector_table)
+    live, among = home.releases.live(), None
+    if live and live.vector_table == model.vector_table:
+        with home.lake.reading() as connection:
+            among = change_feed.changed_keys(connection, [CONTRACTS["features.products"]], live.snapshot)
+    missing, extra = key_differences(model.run_context, model.vector_table, version, snapshot, among)
+    if missing or extra:
+        raise WarehouseError(
+            f"the vectors are not those of the catalog: {missing:,} products without a vector, {extra:,} vectors "
+            "without a product",
+            "nothing was published; build again",
+        )
+    return home.releases.publish(
+        model_id=model.model_id,
+        encoder_fingerprint=model.texts.fingerprint,
+        vector_table=model.vector_table,
+        vector_version=version,
+        snapshot=snapshot,
+        **fields,
+    )

@@ -1,0 +1,44 @@
+"""Vector refresh: the rows of a vector table, reconciled with the catalog through the product tower."""
+
+from collections.abc import Iterable, Iterator
+
+import polars as pl
+import pyarrow as pa
+
+from assets.services.serving_model import ServingModel
+from warehouse.lake.reconcile import plan
+from warehouse.vectors.lance_tables import to_vectors
+from warehouse.vectors.product_vectors import Rows, VectorWrite
+
+_ROWS = 50_000  # products embedded at a time: 150 MB at 384 dimensions
+
+
+def embed(
+    model: ServingModel, products: pl.DataFrame, keys: pl.DataFrame | None = None, *, reembed_all: bool = False
+) -> tuple[VectorWrite, int]:
+    """Reconcile the model's vector table with the products and update its index; return the write and the table's version.
+
+    With `keys`, `products` holds the existing products with these keys, and all other rows stay as they are. With
+    `reembed_all`, every vector is computed, and those that differ from the stored ones are written.
+    """
+    store = model.run_context.home.vectors
+    change = plan(products, store.current(model.vector_table, keys))
+    if reembed_all:
+        rows: Iterable[Rows] = store.differing(model.vector_table, _rows(model, products))
+    else:
+        rows = _rows(model, products.join(change.upsert, on="key", how="semi", maintain_order="left"))
+    vector_write = store.apply(model.vector_table, rows, change.delete["key"].to_list(), model.dim)
+    share = model.run_context.release.max_unindexed_share
+    return vector_write, store.refresh_index(model.vector_table, unindexed_share=share) if vector_write.version else 0
+
+
+def _rows(model: ServingModel, products: pl.DataFrame) -> Iterator[pa.Table]:
+    if products.is_empty():
+        return
+    on_progress, embedded_rows = model.run_context.progress("embedding products", total=products.height), 0
+    for part in products.iter_slices(_ROWS):
+        embedded = model.product_vectors(part)  # (rows, dim)
+        rows = part.select("key", "product_id", "locale", "title", "input_hash").to_arrow()
+        yield rows.append_column("vector", to_vectors(embedded))
+        embedded_rows += part.height
+        on_progress(embedded_rows)
