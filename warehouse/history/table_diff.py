@@ -149,21 +149,14 @@ class _Comparison:
         return Written(counts.get("added", 0), counts.get("changed", 0), counts.get("removed", 0))
 
     def _drop_equal_rows(self) -> None:
-        """Drop changed rows of equal content, which other inputs or other rules often produce.
-
-        Wide columns are compared last, and only if some rows differ in nothing else.
-        """
-        self._connection.execute(
-            "CREATE OR REPLACE TEMP TABLE same AS SELECT key FROM changed_rows WHERE change = 'changed'"
-        )
-        for names in filter(None, self._by_width()):
-            if not scalar(self._connection, "SELECT count(*) FROM same"):
-                return
-            differ = " OR ".join(self._differs(name) for name in names)
-            differing_keys = f'SELECT "{self._key}" FROM {self._both("same")} AND ({differ})'
-            self._connection.execute(f"DELETE FROM same WHERE key IN ({differing_keys})")
-        if self._shared:
-            self._connection.execute("DELETE FROM changed_rows WHERE change = 'changed' AND key IN (FROM same)")
+        """Drop changed rows of equal content, which other inputs or other rules often produce."""
+        if not self._shared or not scalar(
+            self._connection, "SELECT count(*) FROM changed_rows WHERE change = 'changed'"
+        ):
+            return
+        differ = " OR ".join(map(self._differs, self._shared))
+        differing_keys = f'SELECT "{self._key}" FROM {self._both("changed_rows")} AND ({differ})'
+        self._connection.execute(f"DELETE FROM changed_rows WHERE change = 'changed' AND key NOT IN ({differing_keys})")
 
     def by_column(self) -> dict[str, int]:
         """Return the number of changed rows by column, after `counts`."""
@@ -210,21 +203,6 @@ class _Comparison:
             f'earlier.{self._table} AS old JOIN lake.{self._table} AS new USING ("{self._key}") '
             f'WHERE "{self._key}" IN (SELECT key FROM {keys})'
         )
-
-    def _by_width(self) -> tuple[list[str], list[str]]:
-        """Return the shared columns with at most the average size on disk, and the others."""
-        sizes = dict(
-            self._connection.execute(
-                f"SELECT column_name, sum(column_size_bytes) FROM {_CATALOG}.ducklake_file_column_stats "
-                f"JOIN {_CATALOG}.ducklake_column USING (table_id, column_id) "
-                f"JOIN {_CATALOG}.ducklake_table USING (table_id) JOIN {_CATALOG}.ducklake_schema USING (schema_id) "
-                "WHERE schema_name || '.' || table_name = ? GROUP BY ALL",
-                [self._table],
-            ).fetchall()
-        )
-        average = sum(sizes.values()) / max(len(sizes), 1)
-        narrow = [name for name in self._shared if sizes.get(name, 0) <= average]
-        return narrow, [name for name in self._shared if name not in narrow]
 
     def _differs(self, name: str) -> str:
         as_text = "" if self.old[name] == self.new[name] else "::VARCHAR"
