@@ -58,7 +58,7 @@ def stop(process, number):
     return process.returncode, message.splitlines()
 
 
-def test_a_build_is_stopped_anywhere_and_the_next_one_goes_on(built, tmp_path):
+def test_the_next_build_completes_a_stopped_one(built, tmp_path):
     root = tmp_path / "home"
     root.mkdir()
     (root / "stockroom.toml").write_text((built.home / "stockroom.toml").read_text())
@@ -84,7 +84,7 @@ def test_a_build_is_stopped_anywhere_and_the_next_one_goes_on(built, tmp_path):
     assert Searcher(home, settings.encoder).search("lamp", 5) == Searcher(whole, settings.encoder).search("lamp", 5)
 
 
-def test_who_waits_for_another_run_says_so_and_can_be_stopped(copy_home):
+def test_a_waiting_run_says_so_and_can_be_stopped(copy_home):
     home = open_home(load_settings(copy_home()))
     with run_lock(home):
         process = start("vacuum", "--home", home.root)

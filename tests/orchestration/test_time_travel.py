@@ -174,9 +174,7 @@ def test_sql_as_of_sees_tables_vectors_and_releases_of_then(past: Past, stockroo
 @pytest.mark.parametrize(
     "command", [("sql", "--as-of", "3", "SHOW TABLES"), ("train", "--as-of", "9999"), ("diff", "3", "1", "raw.files")]
 )
-def test_an_unknown_snapshot_is_answered_with_those_there_are(
-    past: Past, stockroom: Stockroom, command: tuple[str, ...]
-) -> None:
+def test_an_unknown_snapshot_is_refused_with_a_hint(past: Past, stockroom: Stockroom, command: tuple[str, ...]) -> None:
     answer = stockroom(*command)
     assert answer.status == 1
     assert "is no checkpoint" in answer.err
@@ -184,7 +182,7 @@ def test_an_unknown_snapshot_is_answered_with_those_there_are(
     assert f"{past.second.snapshot} (" in answer.err
 
 
-def test_diff_tells_what_changed_by_key(past: Past, stockroom: Stockroom) -> None:
+def test_diff_shows_changes_by_key(past: Past, stockroom: Stockroom) -> None:
     points = (past.first.snapshot, past.second.snapshot)
     report = json.loads(stockroom("diff", *points, "staging.products", "--limit", 2, "--json").out)
     assert (report["added"], report["removed"], report["changed"]) == (0, 0, changed_products(past))
@@ -198,7 +196,7 @@ def test_diff_tells_what_changed_by_key(past: Past, stockroom: Stockroom) -> Non
     assert stockroom("diff", *points, "staging.producs").status == 1
 
 
-def test_the_training_table_of_the_old_snapshot_can_be_made_again(past: Past, remade: dict[str, Any]) -> None:
+def test_the_training_table_of_the_old_snapshot_can_be_recomputed(past: Past, remade: dict[str, Any]) -> None:
     assert pairs_fingerprint(past.home, past.second.snapshot) != past.fingerprint
     assert remade["recomputed_fingerprint"] == remade["recorded_fingerprint"] == past.fingerprint
     assert (remade["model"], remade["release"], remade["same_model"]) == (past.first.model, 1, True)
@@ -226,7 +224,7 @@ def test_also_after_the_derived_tables_were_dropped_with_the_same_weights(
     assert not (home.root / "recompute").exists()
 
 
-def test_the_snapshot_that_a_model_names_leads_to_its_point(past: Past, stockroom: Stockroom) -> None:
+def test_the_snapshot_of_a_model_leads_to_its_checkpoint(past: Past, stockroom: Stockroom) -> None:
     manifest = json.loads((past.home.models / past.first.model / "model.json").read_text(encoding="utf-8"))
     named = manifest["metadata"]["snapshot"]
     assert named < past.first.snapshot
@@ -234,7 +232,7 @@ def test_the_snapshot_that_a_model_names_leads_to_its_point(past: Past, stockroo
     assert json.loads(stockroom("train", "--as-of", named, "--json").out)["snapshot"] == past.first.snapshot
 
 
-def test_without_as_of_the_newest_point_is_taken(past: Past, stockroom: Stockroom) -> None:
+def test_without_as_of_the_newest_checkpoint_is_used(past: Past, stockroom: Stockroom) -> None:
     answer = stockroom("train")
     assert f"snapshot        {past.second.snapshot} (" in answer.out
     assert "used this very model" in answer.out
@@ -277,7 +275,7 @@ def test_prices_that_came_later_are_not_seen_as_of_then(
     assert json.loads(stockroom("train", "--json").out)["feature_view_fingerprint"] == now
 
 
-def test_diff_and_snapshots_tell_what_became_of_time_series_features(past: Past, stockroom: Stockroom) -> None:
+def test_diff_and_snapshots_show_changes_of_time_series_features(past: Past, stockroom: Stockroom) -> None:
     points = (past.first.snapshot, past.second.snapshot)
     report = json.loads(stockroom("diff", *points, "timeseries.prices", "--json", "--limit", 99).out)
     assert (report["added"], report["removed"], report["changed"], report["columns"]) == (20, 0, 1, {"price": 1})

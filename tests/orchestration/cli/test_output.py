@@ -44,7 +44,7 @@ def test_a_fold_of_too_few_queries_shows_no_interval(monkeypatch):
 
 
 @pytest.mark.parametrize("decision", ["refused", "undecided"])
-def test_of_a_model_that_is_not_let_through_it_is_told_what_stays_and_what_publishes_it(decision):
+def test_a_refused_model_is_reported_with_the_way_to_publish_it(decision):
     line = output.gate_line({"decision": decision, "reason": "7 are too few"}).plain
     assert line.startswith(f"gate         {decision}: 7 are too few; the live model stays")
     assert "build --force" in line

@@ -33,7 +33,7 @@ def test_homes_do_not_wait_for_each_other(tmp_path):
         pass
 
 
-def test_only_a_killed_run_leaves_its_mark(tmp_path):
+def test_only_a_killed_run_leaves_its_file(tmp_path):
     home = Home(tmp_path)
     with in_progress(home):
         assert was_killed(home)  # as another would see it, were it not for the lock

@@ -37,7 +37,7 @@ def test_products_and_queries_have_the_features_of_the_lake(home):
     assert [(row["key"], row["query_words"], row["has_brand"]) for row in rows] == queries
 
 
-def test_after_a_rollback_the_features_are_those_of_the_release_gone_back_to(copy_home):
+def test_after_a_rollback_the_features_are_those_of_the_restored_release(copy_home):
     home = open_home(load_settings(copy_home()))
     (key,) = some(home, "features.products", 1)
     lookup = Lookup(home)

@@ -91,7 +91,7 @@ def test_only_what_changed_is_written_and_older_snapshots_stay(built, online):
     assert online.rows("product", third, ["us:P2"]) == online.rows("product", first, ["us:P2"])
 
 
-def test_a_column_more_is_there_from_its_snapshot_on(built, online):
+def test_a_new_column_exists_from_its_snapshot_on(built, online):
     first = built.snapshot()
     online.write(built, first)
     second = change(built, "ALTER TABLE features.products ADD COLUMN shine DOUBLE")
@@ -147,7 +147,7 @@ def test_a_snapshot_that_was_never_written_is_named(built, online):
         online.write(built, built.snapshot())
 
 
-def test_an_open_table_sees_a_file_that_was_made_anew(built, online):
+def test_an_open_table_reads_a_replaced_file(built, online):
     snapshot = built.snapshot()
     online.write(built, snapshot)
     assert online.holds("product", snapshot)
@@ -191,7 +191,7 @@ def test_keys_near_one_that_is_not_there_are_found(built, online, unknown_key, n
     assert online.near("product", snapshot, unknown_key)[: len(near)] == near
 
 
-def test_rows_that_no_kept_snapshot_shows_are_forgotten_and_the_others_answer_as_before(built, online):
+def test_rows_of_no_kept_snapshot_are_pruned_and_the_others_stay(built, online):
     first = built.snapshot()
     online.write(built, first)
     second = change(built, "UPDATE staging.products SET title = 'second' WHERE key = 'us:P1'")
