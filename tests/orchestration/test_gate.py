@@ -36,7 +36,7 @@ def _shuffled(read):
     return read_shuffled
 
 
-def _the_more_the_better(_check, alpha, _found):
+def _the_more_the_better(_check, alpha, _gate_facts):
     """Choose the strongest change: the training's own look at validation would else find the encoder better."""
     return RetrievalScores(alpha, recall_at_10=alpha / 10, recall_at_100=1.0, mrr=0.0)
 

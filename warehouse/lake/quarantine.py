@@ -16,18 +16,18 @@ def replace(
     connection: duckdb.DuckDBPyConnection,
     table: str,
     violations: pl.DataFrame,
-    stale: pl.DataFrame | None = None,
+    keys: pl.DataFrame | None = None,
 ) -> Plan:
     """Replace the quarantined rows of `table` by the violations (key, rule, row), one row per violated rule.
 
-    With `stale` (a column key) only the rows with these keys are replaced, without it all of the table's rows.
+    With `keys` (a frame, key) only the rows with these keys are replaced, otherwise all rows of the table.
     """
     tables.ensure(connection, CONTRACT)
     current = connection.execute(
         f'SELECT id AS key, key AS row_key, {INPUT_HASH} FROM quarantine.rows WHERE "table" = ?', [table]
     ).pl()
-    if stale is not None:
-        current = current.join(stale, left_on="row_key", right_on="key", how="semi")
+    if keys is not None:
+        current = current.join(keys, left_on="row_key", right_on="key", how="semi")
     if current.is_empty() and violations.is_empty():
         nothing = current.select("key")
         return Plan(nothing, nothing, nothing)
@@ -71,7 +71,7 @@ def add(
         .join(remaining, on=["key", "rule", "row"], how="anti")
         .unique()
     )
-    return replace(connection, table, pl.concat([remaining, new.select(remaining.columns)]), stale=affected_keys)
+    return replace(connection, table, pl.concat([remaining, new.select(remaining.columns)]), keys=affected_keys)
 
 
 def hashes(connection: duckdb.DuckDBPyConnection, table: str) -> pl.DataFrame:

@@ -27,7 +27,7 @@ class Plan:
         return pl.concat([self.insert, self.update])
 
     @property
-    def stale(self) -> pl.DataFrame:
+    def obsolete(self) -> pl.DataFrame:
         """Return the keys whose present rows must be removed: those to update and those to delete."""
         return pl.concat([self.update, self.delete])
 

@@ -171,11 +171,11 @@ def write(
     current: pl.DataFrame,
     batches: Iterable[pl.DataFrame],
 ) -> Written:
-    """Delete the stale rows and insert the batches: the rows of `change.upsert`, without refused ones.
+    """Delete the obsolete rows and insert the batches: the rows of `change.upsert`, without refused ones.
 
-    `current` (key, input_hash) holds the table's rows, or at least those that may be stale.
+    `current` (key, input_hash) holds the table's rows, or at least those that may be obsolete.
     """
-    removed = delete_rows(connection, contract, change.stale, current)
+    removed = delete_rows(connection, contract, change.obsolete, current)
     row_count = update_count = 0
     columns = ", ".join(f'"{column}"' for column in (*contract.columns, INPUT_HASH))
     for batch in batches:
@@ -187,14 +187,14 @@ def write(
 
 
 def delete_rows(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, stale: pl.DataFrame, current: pl.DataFrame
+    connection: duckdb.DuckDBPyConnection, contract: Contract, keys: pl.DataFrame, current: pl.DataFrame
 ) -> pl.DataFrame:
-    """Delete the rows with the keys in `stale` (key), and return the rows of `current` (key, input_hash) that were deleted."""
-    removed = current.join(stale, on="key", how="semi")
+    """Delete the rows with some keys (a frame, key), and return the rows of `current` (key, input_hash) that were deleted."""
+    removed = current.join(keys, on="key", how="semi")
     if removed.height:
-        connection.register("stale_keys", removed)
-        connection.execute(f'DELETE FROM {contract.table} WHERE "{contract.key}" IN (SELECT key FROM stale_keys)')
-        connection.unregister("stale_keys")
+        connection.register("obsolete_keys", removed)
+        connection.execute(f'DELETE FROM {contract.table} WHERE "{contract.key}" IN (SELECT key FROM obsolete_keys)')
+        connection.unregister("obsolete_keys")
     return removed
 
 
@@ -251,7 +251,7 @@ def _reconcile(
         connection.execute(f"CREATE OR REPLACE TEMP TABLE desired AS {answer}", bound)
         desired = connection.sql(f'SELECT "{contract.key}" AS key, {INPUT_HASH} FROM desired').pl()
         change = plan(desired, current)
-        delete_rows(connection, contract, change.stale, current)
+        delete_rows(connection, contract, change.obsolete, current)
         if change.upsert.height == desired.height:  # in the order of the source, which a semi join would lose
             connection.execute(f"INSERT INTO {contract.table} BY NAME SELECT * FROM desired")
         elif change.upsert.height:

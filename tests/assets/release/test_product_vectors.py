@@ -1,4 +1,4 @@
-"""Vectors are made anew exactly where what they are made from is new."""
+"""A vector is computed again exactly if its inputs changed."""
 
 import polars as pl
 import pytest

@@ -87,5 +87,5 @@ def test_a_model_without_a_gate_result_is_not_published(run_context, monkeypatch
     for file in (run_context.home.models / live.model_id).iterdir():
         copied.joinpath(file.name).write_bytes(file.read_bytes())
     monkeypatch.setattr("assets.release.promotion_gate.model_name", lambda _run_context: "another")
-    with pytest.raises(WarehouseError, match="another was not yet held against the live one"):
+    with pytest.raises(WarehouseError, match="another was not yet compared with the live model"):
         current_gate_result(run_context)

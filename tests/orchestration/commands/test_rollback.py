@@ -184,8 +184,8 @@ def test_the_overlap_is_the_share_of_products_in_both_lists(story, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("rollback", "9"), "there is no release 9; there are 1 to 6"),
-        (("rollback", "4"), "searches answer with release 4 already"),
+        (("rollback", "9"), "there is no release 9; the releases are 1 to 6"),
+        (("rollback", "4"), "searches use release 4 already"),
         (("releases", "diff", "1", "9"), "there is no release 9"),
     ],
 )

@@ -18,7 +18,7 @@ from warehouse.ingest.deltas import apply_deltas
 from warehouse.settings import WarehouseSettings
 
 
-def _held(home: Home) -> bool:
+def _is_locked(home: Home) -> bool:
     try:
         with run_lock(home):
             return False
@@ -84,7 +84,7 @@ def test_a_run_has_its_configured_home_and_the_lock(tmp_path, monkeypatch, by):
     @dg.op(required_resource_keys={"run_context"}, out={})
     def look(context):
         run_context = context.resources.run_context
-        contexts.append((run_context.home.root, run_context.training.epochs, _held(home)))
+        contexts.append((run_context.home.root, run_context.training.epochs, _is_locked(home)))
         run_context.progress("counting", 3)(1)
 
     @dg.job(resource_defs={"run_context": run_context_resource})
@@ -96,4 +96,4 @@ def test_a_run_has_its_configured_home_and_the_lock(tmp_path, monkeypatch, by):
     with dg.instance_for_test() as instance:
         assert looking.execute_in_process(run_config=config, instance=instance).success
     assert contexts == [(tmp_path, 5, True)]
-    assert not _held(home)
+    assert not _is_locked(home)

@@ -31,7 +31,7 @@ def vectors() -> None:
 
 @dg.asset_check(asset=vectors, blocking=True)
 def rows() -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(passed=False, description="3 vectors for 4 products; make every vector anew")
+    return dg.AssetCheckResult(passed=False, description="3 vectors for 4 products; compute every vector again")
 
 
 def stopped_by(asset: dg.AssetsDefinition, *checks: dg.AssetChecksDefinition) -> WarehouseError:
@@ -54,7 +54,7 @@ def test_a_failed_blocking_check_reports_its_violations() -> None:
 
 def test_a_failing_index_is_not_blamed_on_rows() -> None:
     error = stopped_by(vectors, rows)
-    assert error.message.endswith("fails the check rows: 3 vectors for 4 products; make every vector anew")
+    assert error.message.endswith("fails the check rows: 3 vectors for 4 products; compute every vector again")
     assert error.hint == "what depends on it was not made, and searches answer as before"
 
 

@@ -397,13 +397,13 @@ def _expected(steps: list[Any]) -> dict[str, str]:
                 newest = max([newest, *times.values()])
                 present, times, last = {f"us:{name}": f"{name} of {len(step)}" for name in step}, {}, step
             continue
-        for word in step:
-            key, time = f"us:{word['product_id']}", word.get("event_time", "")
-            if word.get("product_title") == " " or (time and time < max(newest, times.get(key, ""))):
+        for change in step:
+            key, time = f"us:{change['product_id']}", change.get("event_time", "")
+            if change.get("product_title") == " " or (time and time < max(newest, times.get(key, ""))):
                 continue
             times[key] = max(time, times.get(key, ""))
-            if word["op"] == "upsert":
-                present[key] = word["product_title"]
+            if change["op"] == "upsert":
+                present[key] = change["product_title"]
             else:
                 present.pop(key, None)
     return present

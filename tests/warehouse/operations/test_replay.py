@@ -116,7 +116,7 @@ def test_a_lake_without_the_order_of_files_needs_a_full_snapshot_for_a_replay(
     assert len(ingest_history(home.lake).needed) == 3
     bring_in(home, None, delta(tmp_path, "a.jsonl", {"op": "delete", "product_id": "P1"}))
     assert len(ingest_history(home.lake).needed) == 4
-    with pytest.raises(WarehouseError, match=r"raw\.products was filled before"):
+    with pytest.raises(WarehouseError, match=r"raw\.products was ingested by an earlier version"):
         replay(home, beside)
     assert not beside.lake.exists
     bring_in(home, write(products=products[1:]))

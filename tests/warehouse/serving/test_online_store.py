@@ -106,7 +106,7 @@ def test_time_series_features_are_those_in_force_at_the_as_of_time(built, online
         {"name": "prices", "file": "f.parquet", "entity": "product", "ttl_days": 30, "columns": [column]}
     )
 
-    def take_in(*events):
+    def ingest(*events):
         schema = {"entity_key": pl.String, "event_time": pl.Datetime("us", "UTC"), "price": pl.Float64}
         frame = pl.DataFrame(events, schema=schema, orient="row")
         with built.writing() as connection:
@@ -116,11 +116,11 @@ def test_time_series_features_are_those_in_force_at_the_as_of_time(built, online
         return built.snapshot()
 
     old, later = TIME - timedelta(days=2), TIME + timedelta(days=1)
-    first = take_in(("us:P1", old, 5.0), ("us:P1", later, 7.0))
+    first = ingest(("us:P1", old, 5.0), ("us:P1", later, 7.0))
     online.write(built, first)
     prices = [row["prices.price"] for row in online.rows("product", first, ["us:P1", "us:P2"])]
     assert prices == [5.0, None]
-    second = take_in(("us:P1", old, 6.0), ("us:P1", later, 7.0))
+    second = ingest(("us:P1", old, 6.0), ("us:P1", later, 7.0))
     assert online.write(built, second) == OnlineWrite(1, 0)
     assert online.rows("product", second, ["us:P1"])[0]["prices.price"] == 6.0
     assert online.rows("product", first, ["us:P1"])[0]["prices.price"] == 5.0
