@@ -240,15 +240,15 @@ def _reconcile(
 ) -> Plan:
     ensure(connection, contract)
     columns = ", ".join(f'"{column}"::{contract.sql_type(column)} AS "{column}"' for column in contract.columns)
-    answer = f"WITH typed AS (SELECT {columns} FROM ({source})) SELECT *, md5(to_json(typed)::VARCHAR) AS {INPUT_HASH} FROM typed"
+    query = f"WITH typed AS (SELECT {columns} FROM ({source})) SELECT *, md5(to_json(typed)::VARCHAR) AS {INPUT_HASH} FROM typed"
     bound = dict(parameters or {}) or None
     current = hashes(connection, contract, where)
     if where == "true" and current.is_empty():  # an empty table needs no comparison, so no row is kept in memory
-        connection.execute(f"INSERT INTO {contract.table} BY NAME {answer}", bound)
+        connection.execute(f"INSERT INTO {contract.table} BY NAME {query}", bound)
         desired = hashes(connection, contract)
         change = plan(desired, current)
     else:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE desired AS {answer}", bound)
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE desired AS {query}", bound)
         desired = connection.sql(f'SELECT "{contract.key}" AS key, {INPUT_HASH} FROM desired').pl()
         change = plan(desired, current)
         delete_rows(connection, contract, change.obsolete, current)

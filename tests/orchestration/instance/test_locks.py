@@ -15,7 +15,11 @@ from warehouse.settings import WarehouseSettings
 
 def test_a_second_run_waits_and_then_gives_up_with_a_clear_line(tmp_path):
     home = Home(tmp_path, WarehouseSettings(lock_timeout_s=0.1))
-    with run_lock(home), pytest.raises(WarehouseError, match=r"run\.lock has been locked by another process"), run_lock(home):
+    with (
+        run_lock(home),
+        pytest.raises(WarehouseError, match=r"run\.lock has been locked by another process"),
+        run_lock(home),
+    ):
         pass
 
 

@@ -69,7 +69,7 @@ def test_a_key_that_is_not_there_is_named_with_what_may_have_been_meant(home):
 
 
 def test_a_time_that_could_change_nothing_is_refused(home):
-    with pytest.raises(WarehouseError, match="has no time-series product features that a time could change"):
+    with pytest.raises(WarehouseError, match="has no time-series product features, so a time has no effect"):
         Lookup(home).products(some(home, "features.products"), at=datetime(2022, 1, 1, tzinfo=UTC))
 
 
