@@ -1,4 +1,4 @@
-"""A table check is declared once: its name, its asset, and what is found under them; of what is untouched nothing is asked."""
+"""A table check declares its name and its asset once, and reports its failures under both."""
 
 from pathlib import Path
 
