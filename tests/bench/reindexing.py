@@ -160,7 +160,7 @@ def write_one(catalog: pl.DataFrame, seed: int, path: Path) -> str:
     return title
 
 
-def is_found(home: Path, title: str, faked: bool) -> bool:
+def is_retrieved(home: Path, title: str, faked: bool) -> bool:
     """Tell whether a search that starts now finds the product: among vectors of hashes, whether it is there to be found."""
     from orchestration.config.open_context import open_run_context
     from orchestration.config.settings import load_settings
@@ -214,7 +214,7 @@ def measure(bench: Bench, products: int, folder: Path, faked: bool) -> None:
         title = write_one(catalog, seed, one)
         started = time.perf_counter()
         run("apply", one, "--home", home, faked=faked)
-        assert is_found(home, title, faked), f"{title} is not found"
+        assert is_retrieved(home, title, faked), f"{title} is not retrieved"
         seconds_by_step["one"].append(time.perf_counter() - started)
         again = run("apply", one, "--home", home, faked=faked)
         assert again["report"]["run"] is None
@@ -239,8 +239,8 @@ def measure(bench: Bench, products: int, folder: Path, faked: bool) -> None:
     )
     bench.add(f"{name}: 1 product changed, until a search finds it", middle["one"], "s", at_most=10)
     bench.add(f"{name}: nothing changed", middle["none"], "s", at_most=5)
-    texts_told = {"beside": "distinct unseen texts", "reference": float(unseen), "at_least": 1, "at_most": 1}
-    bench.add(f"{name}: texts encoded", float(encoded), "texts", **texts_told)
+    expected_texts = {"beside": "distinct unseen texts", "reference": float(unseen), "at_least": 1, "at_most": 1}
+    bench.add(f"{name}: texts encoded", float(encoded), "texts", **expected_texts)
 
 
 def main() -> None:

@@ -58,20 +58,20 @@ def add(
     Rows with the keys in `settled`, which now have a valid row, are removed.
     """
     tables.ensure(connection, CONTRACT)
-    affected_keys = pl.concat([violations.select("key"), settled.select("key")]).unique()
-    connection.register("affected_keys", affected_keys)
+    changed_keys = pl.concat([violations.select("key"), settled.select("key")]).unique()
+    connection.register("changed_keys", changed_keys)
     existing = connection.execute(
-        f'SELECT key, rule, row, {INPUT_HASH} FROM {CONTRACT.table} WHERE "table" = ? AND key IN (FROM affected_keys)',
+        f'SELECT key, rule, row, {INPUT_HASH} FROM {CONTRACT.table} WHERE "table" = ? AND key IN (FROM changed_keys)',
         [table],
     ).pl()
-    connection.unregister("affected_keys")
+    connection.unregister("changed_keys")
     remaining = existing.join(settled, on="key", how="anti")
     new = (
         violations.with_columns(pl.lit("").alias(INPUT_HASH))
         .join(remaining, on=["key", "rule", "row"], how="anti")
         .unique()
     )
-    return replace(connection, table, pl.concat([remaining, new.select(remaining.columns)]), keys=affected_keys)
+    return replace(connection, table, pl.concat([remaining, new.select(remaining.columns)]), keys=changed_keys)
 
 
 def hashes(connection: duckdb.DuckDBPyConnection, table: str) -> pl.DataFrame:

@@ -61,8 +61,10 @@ def ensure(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
     """
     schema = contract.table.split(".")[0]
     declared = _declared_types(contract)
-    columns_found = _rename_columns(connection, contract.table, declared, _present_columns(connection, contract.table))
-    present = {column: kind for column, kind, _ in columns_found}
+    existing_columns = _rename_columns(
+        connection, contract.table, declared, _present_columns(connection, contract.table)
+    )
+    present = {column: kind for column, kind, _ in existing_columns}
     other = [column for column, kind in declared.items() if present.get(column, kind) != kind]
     if other and is_derived(contract.table):
         connection.execute(f"DROP TABLE {contract.table}")
@@ -74,7 +76,7 @@ def ensure(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         connection.execute(f"CREATE TABLE {contract.table} ({columns})")
         connection.execute(f"COMMENT ON TABLE {contract.table} IS {quote(contract.description)}")
-    comments = {column: comment for column, _, comment in columns_found if column in present and column not in other}
+    comments = {column: comment for column, _, comment in existing_columns if column in present and column not in other}
     for column, kind in declared.items():
         if present and column not in present:
             connection.execute(f'ALTER TABLE {contract.table} ADD COLUMN "{column}" {kind}')

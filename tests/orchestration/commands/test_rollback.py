@@ -22,8 +22,8 @@ QUERY = "velvet accordion"
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What the home answers at one moment: the live release, hits, a lookup, and what an open searcher says."""
+class HomeState:
+    """The answers of the home at one moment: the live release, a search, a lookup and a search of an open searcher."""
 
     release: Any
     hits: Any
@@ -33,7 +33,7 @@ class Seen:
 
 @pytest.fixture(scope="module")
 def story(copy_home, tmp_path_factory):
-    """Apply, go back, apply the same and something new, build, go back, build: what was seen and reported at each step."""
+    """Apply, roll back, apply the same and a new file, build, roll back, build: return the state and report of each step."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", "")
         run_context = open_run_context(load_settings(copy_home()))
@@ -54,7 +54,7 @@ def story(copy_home, tmp_path_factory):
         def look():
             live = home.releases.live()
             hits = Searcher(home, run_context.encoder).search(QUERY, 5)
-            return Seen(live, hits, Lookup(home).products([key]), (searcher.release, searcher.search(QUERY, 5)))
+            return HomeState(live, hits, Lookup(home).products([key]), (searcher.release, searcher.search(QUERY, 5)))
 
         answers, reports = {"built": look()}, {}
         reports["applied"] = apply(run_context, [monday])

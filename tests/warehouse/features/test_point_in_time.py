@@ -92,10 +92,10 @@ def histories(draw):
 
 def in_force(events, entity, time, ttl):
     """Return the valid price by a loop over all events."""
-    past = [(at, price) for key, at, price in events if key == entity and at <= time]
-    if not past:
+    earlier_events = [(at, price) for key, at, price in events if key == entity and at <= time]
+    if not earlier_events:
         return None
-    at, price = max(past, key=lambda event: event[0])
+    at, price = max(earlier_events, key=lambda event: event[0])
     return price if time - at <= ttl else None
 
 
