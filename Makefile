@@ -40,7 +40,7 @@ check: setup ## Lint, format, types and import laws.
 bench: setup ## Measure every figure beside what it is compared with; some of it needs an hour and 10 GB of disk.
 	$(BIN)/python tests/bench/run.py $(BENCH)
 
-lock: ## Resolve pyproject.toml anew into requirements.lock (needs uv).
+lock: ## Resolve pyproject.toml again into requirements.lock (needs uv).
 	uv pip compile --universal --python-version 3.11 --group dev --generate-hashes --no-annotate --no-header \
 		--upgrade --output-file requirements.lock pyproject.toml
 

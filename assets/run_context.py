@@ -1,4 +1,4 @@
-"""The run context: the plain object that every asset gets, whoever runs it."""
+"""The run context: the home, the settings and the shared values of one run, which every asset receives."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor

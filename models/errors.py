@@ -11,6 +11,6 @@ class ModelError(Exception):
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of another library's error without its period, to quote it in an error of ours."""
+    """Return the first line of another library's error without its period, to be quoted in an error of this package."""
     line = next(iter(str(error).strip().splitlines()), type(error).__name__).strip()
     return line[:-1] if line.endswith(".") and line[-2:-1].isalnum() else line  # the dots of paths stay

@@ -45,11 +45,11 @@ HOME = "my-home"
 
 def steps(page: Path) -> list[tuple[str, str]]:
     """Return the code blocks of a page in order: (sh or python, code)."""
-    steps_found: list[tuple[str, str]] = []
+    code_blocks: list[tuple[str, str]] = []
     for kind, code in BLOCK.findall(page.read_text(encoding="utf-8")):
         is_one = kind == "python" or ASSIGNS.search(code)
-        steps_found += [(kind, part) for part in ([code] if is_one else COMMAND.findall(code))]
-    return steps_found
+        code_blocks += [(kind, part) for part in ([code] if is_one else COMMAND.findall(code))]
+    return code_blocks
 
 
 def is_run(code: str) -> bool:

@@ -53,7 +53,7 @@ def _sites() -> Iterator[tuple[str, list[str]]]:
 SITES = dict(_sites())
 
 
-def test_the_errors_of_all_packages_are_looked_at():
+def test_the_errors_of_all_packages_are_checked():
     assert len(SITES) > 150
     assert {site.split("/")[0] for site in SITES} == set(PACKAGES)
 

@@ -35,7 +35,7 @@ def test_a_command_names_the_file_that_hides_a_package(tmp_path, name, file):
         ("assets.run_context", "models"),
     ],
 )
-def test_dagster_and_scripts_are_told_the_same_by_an_import_error(tmp_path, module, name):
+def test_dagster_and_scripts_get_the_same_import_error(tmp_path, module, name):
     hiding = _put(tmp_path, f"{name}.py")
     ran = _run(f"import {module}", PYTHONPATH=str(tmp_path))
     assert f"ImportError: {hiding} hides Stockroom's own package {name}; " in ran.stderr.splitlines()[-1]

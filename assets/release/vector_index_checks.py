@@ -28,7 +28,7 @@ from warehouse.vectors.lance_tables import KEY, to_matrix
 _VECTORS = asset_key("vectors.products")
 _SAME = 0.9999  # cosine: encoded on another machine, vectors differ by 1e-3 in a few components at most
 _NAMED = 5
-_HINT = "stockroom replay makes every vector anew"
+_HINT = "stockroom replay computes every vector again"
 
 CHECKS = {
     "rows_are_those_of_the_catalog": "There are as many vectors as products.",

@@ -1,4 +1,4 @@
-"""Export a model as a folder that stock sentence-transformers loads: only its own modules, no code of ours."""
+"""Export a model as a folder that stock sentence-transformers loads: only its own modules, no code of this package."""
 
 from __future__ import annotations
 

@@ -98,8 +98,8 @@ def mine(queries: Matrix, blocks: Iterable[Matrix], judged: JudgedRows, settings
         in_block = (judged.product[exact] >= start) & (judged.product[exact] < start + len(block))
         pairs = exact[in_block]
         score[in_block] = _cosines(queries, block, judged.query[pairs], judged.product[pairs] - start)
-        floor = nearest.floor(len(queries), settings.depth)
-        nearest = nearest.with_block(*_near(queries, block, floor, settings.depth), start, settings.depth)
+        thresholds = nearest.thresholds(len(queries), settings.depth)
+        nearest = nearest.with_block(*_near(queries, block, thresholds, settings.depth), start, settings.depth)
         start += len(block)
     best = _best(judged.query[exact], judged.product[exact], score, len(queries))
     return _choose(nearest, best, judged, max(start, 1), settings)
@@ -122,12 +122,12 @@ class _Nearest:
         """Return the rank of each product within its query, from 0."""
         return np.arange(len(self.query)) - np.searchsorted(self.query, self.query)
 
-    def floor(self, queries: int, depth: int) -> Scores:
+    def thresholds(self, queries: int, depth: int) -> Scores:
         """Return the score that each query's next product must reach: (queries,)."""
         last = self.rank == depth - 1
-        floor = np.full(queries, -np.inf)
-        floor[self.query[last]] = self.score[last]
-        return floor
+        thresholds = np.full(queries, -np.inf)
+        thresholds[self.query[last]] = self.score[last]
+        return thresholds
 
     def with_block(self, query: Rows, product: Rows, score: Scores, start: int, depth: int) -> _Nearest:
         """Return the nearest products of these and of a block whose first product is row `start`."""
@@ -141,13 +141,13 @@ class _Nearest:
         return _Nearest(self.query[mask], self.product[mask], self.score[mask])
 
 
-def _near(queries: Matrix, block: Matrix, floor: Scores, depth: int) -> tuple[Rows, Rows, Scores]:
+def _near(queries: Matrix, block: Matrix, thresholds: Scores, depth: int) -> tuple[Rows, Rows, Scores]:
     """Return (query, row in the block, cosine) of all products that may be among the nearest, and of few others."""
     candidates: list[tuple[Rows, Rows]] = []
     height = max(1, SCORES // max(1, len(block)))
     for start in range(0, len(queries) if len(block) else 0, height):
         scores = queries[start : start + height] @ block.T  # (height, block)
-        threshold = floor[start : start + height]
+        threshold = thresholds[start : start + height]
         if len(block) > depth:
             threshold = np.maximum(threshold, np.partition(scores, -depth, axis=1)[:, -depth])
         query, product = np.nonzero(scores >= (threshold - _SLACK).astype(np.float32)[:, None])

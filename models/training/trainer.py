@@ -160,8 +160,8 @@ class _Trainer:
             alphas = tuple(sorted({0.0, *self.settings.alphas}, key=abs)) if epoch else (0.0,)
             candidates = self.check.score(self.averaged_towers, alphas, self.queries, self.products, self.device)
             # Alpha 0 is the encoder, so one candidate always reaches the encoder's recall.
-            floor = self.history[0].recall_at_10 if self.history else 0.0
-            scores = max((one for one in candidates if one.recall_at_10 >= (floor or 0.0)), key=quality)
+            encoder_recall = self.history[0].recall_at_10 if self.history else 0.0
+            scores = max((one for one in candidates if one.recall_at_10 >= (encoder_recall or 0.0)), key=quality)
         log = EpochLog(
             epoch=epoch,
             train_loss=train_loss,

@@ -25,7 +25,7 @@ class AutomationSettings(BaseModel):
     )
     retrain_cron: str | None = Field(
         None,
-        description="When to train anew, as five cron fields in UTC (`0 3 * * 0`: Sundays at 03:00); none: only when "
+        description="When to train again, as five cron fields in UTC (`0 3 * * 0`: Sundays at 03:00); none: only when "
         "someone turns the schedule on in the UI, then weekly.",
     )
     vacuum_cron: str | None = Field(

@@ -28,7 +28,7 @@ training_inputs_job = dg.define_asset_job(
     # A multi-asset runs whole: the tables that it makes beside these are included.
     selection=dg.AssetSelection.assets("model/two_tower").upstream(include_self=False).required_multi_asset_neighbors()
     - dg.AssetSelection.groups("raw", "timeseries"),
-    description="Everything between the raw tables and the model: what `stockroom train` makes anew beside the lake.",
+    description="Everything between the raw tables and the model: what `stockroom train` recomputes in a second lake.",
 )
 
 derived_tables_job = dg.define_asset_job(
@@ -38,7 +38,7 @@ derived_tables_job = dg.define_asset_job(
         | dg.AssetSelection.assets("registry/feature_views")
     )
     - dg.AssetSelection.assets("training/negatives", "training/mining"),
-    description="What follows from the raw tables, for every model: what `stockroom replay` makes anew beside the lake.",
+    description="What follows from the raw tables, for every model: what `stockroom replay` recomputes in a second lake.",
 )
 
 fold_inputs_job = dg.define_asset_job(

@@ -68,7 +68,7 @@ class Lookup:
             frame = point_in_time.add_features(connection, keys, {entity: "key"}, time)
         if frame.width == 1:
             raise WarehouseError(
-                f"release {release.release} has no time-series {entity} features that a time could change",
+                f"release {release.release} has no time-series {entity} features, so a time has no effect",
                 "look up without a time, or declare them as feature views, then build",
             )
         return [row | features for row, features in zip(rows, frame.iter_rows(named=True), strict=True)]

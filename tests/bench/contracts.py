@@ -1,8 +1,8 @@
-"""Contracts: what it costs to hold a large catalog against them, in time and in memory beyond a process that does nothing.
+"""Measure ingestion, cleaning, features and contract checks of a large catalog, in time and additional memory.
 
 Run it with: python tests/bench/contracts.py [--rows 1800000] [--folder DIR] [--json FILE]. It writes rows of invented text
-(2.2 GB of it at 1.8 million rows) as an ESCI products file, takes the file in, cleans it and makes features (both hold
-batches of new rows against their contract), and verifies the three tables that come of it, each step in a process of its own.
+(2.2 GB of it at 1.8 million rows) as an ESCI products file, ingests the file, cleans it and makes features (both
+check batches of new rows against their contract), and verifies the three tables. Each step runs in its own process.
 """
 
 import argparse
@@ -68,7 +68,7 @@ def prepare(folder: Path, rows: int) -> dict[str, float]:
 
 
 def step(name: str, folder: Path) -> dict[str, object]:
-    """Do one step on the lake in `folder` and tell its seconds, and its peak memory beyond what the process had before."""
+    """Run one step on the lake in `folder`; return its seconds, and its peak memory beyond that of the process at the start."""
     lake = Lake(folder / "lake")
     before, started, broken = peak_mb(), time.perf_counter(), dict[str, list[str]]()
     if name == "ingest":
@@ -86,7 +86,7 @@ def step(name: str, folder: Path) -> dict[str, object]:
 
 
 def measure(folder: Path, rows: int, bench: Bench) -> None:
-    """Measure every step in a process of its own and add what it took to the benchmark's figures."""
+    """Run every step in its own process and add its figures."""
     bench.facts |= {"rows": rows, **prepare(folder, rows)}
     for name, what in STEPS.items():
         report: dict[str, Any] = in_own_process(__file__, "--step", name, "--folder", folder)

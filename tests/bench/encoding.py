@@ -1,13 +1,12 @@
-"""Measure the text encoder beside `SentenceTransformer.encode` with its defaults, on product titles.
+"""Compare the text encoder with `SentenceTransformer.encode` and its defaults, on product titles.
 
 Run it with: python tests/bench/encoding.py [--titles FILE] [--texts 5000] [--rounds 3] [--json FILE]. FILE is a products file
-of ESCI; without one it is that of the folder `esci` beside the checkout's parent (`../shared/esci`), and where there is none an
-invented catalog. Each round asks both, in an order drawn anew, each in a process of its own that has loaded its model and
-encoded some texts before the clock starts; the titles come in another order in every round.
+of ESCI; the default is that of the folder `../shared/esci`, or else a synthetic catalog. Each round measures both in random
+order, each in its own process that has loaded its model and encoded some texts before the measurement. Each round shuffles
+the titles.
 
-Measured besides: the lowest cosine between the two vectors of a title, and whether our vectors are equal to the bit in every
-round's order, one text at a time, and in batches of other sizes. --precision names others than the one that `auto` takes; the
-bounds are for that one.
+It also reports the lowest cosine between the two vectors of a title, and whether our vectors are bit-equal for every order,
+for single texts, and for batches of other sizes. --precision adds other precisions than `auto`; the bounds apply to `auto`.
 """
 
 import argparse
@@ -34,7 +33,7 @@ WARM_TEXTS, OTHER_BATCHES = 256, (1, 7, 128)
 
 
 def titles_of(given: Path | None, count: int, folder: Path) -> tuple[list[str], str]:
-    """Return distinct titles, and where they are from."""
+    """Return distinct titles and their source."""
     path = given or (SHARED if SHARED.is_file() else folder / PRODUCTS)
     if not path.is_file():
         from warehouse.sample import write_sample
@@ -50,7 +49,7 @@ def shuffled(titles: list[str], seed: int) -> list[str]:
 
 
 def step(name: str, folder: Path, seed: int) -> dict[str, Any]:
-    """Encode the titles in a round's order with one encoder; keep its vectors in the titles' own order."""
+    """Encode the titles in the order of a round with one encoder; save the vectors in the original order."""
     titles = json.loads((folder / "titles.json").read_text(encoding="utf-8"))
     shuffled_titles = shuffled(titles, seed)
     if name == "sentence-transformers":

@@ -1,7 +1,7 @@
-"""Measure Stockroom as a feature store beside Feast: a point-in-time join, and online lookups, on the same data.
+"""Compare Stockroom and Feast as feature stores: a point-in-time join and online lookups on the same data.
 
 Run it with: python tests/bench/feature_store.py [--feast PYTHON] [--events 1000000] [--products 100000] [--json FILE].
-PYTHON is that of an environment of its own, made with: python3 -m venv DIR && DIR/bin/pip install -r
+PYTHON is that of its own environment, made with: python3 -m venv DIR && DIR/bin/pip install -r
 tests/bench/feast/requirements.txt (or set FEAST_PYTHON); without it only Stockroom is measured. Feast reads the same
 parquet files with its DuckDB offline store and answers from its SQLite online store.
 
@@ -103,7 +103,7 @@ def make_home(folder: Path, products: int) -> tuple[Home, float]:
 
 
 def export(home: Home, path: Path) -> list[str]:
-    """Write what the online table holds as a parquet file for Feast, and return its keys."""
+    """Write the online table as a parquet file for Feast, and return its keys."""
     release = home.releases.live()
     assert release is not None
     with home.lake.reading(release.snapshot) as connection:
@@ -114,7 +114,7 @@ def export(home: Home, path: Path) -> list[str]:
 
 
 def our_joins(home: Home, folder: Path, events: int, entities: int) -> tuple[list[float], pl.DataFrame]:
-    """Return the seconds of each round, and what was found: place, price, rating, stock."""
+    """Return the seconds of each round, and the joined rows: place, price, rating, stock."""
     with connect(memory_gb=4.0) as connection:
         given = {"rows": events, "entities": entities}
         connection.execute(EVENTS.format(path=folder / "events.parquet"), given)
@@ -132,7 +132,7 @@ def our_joins(home: Home, folder: Path, events: int, entities: int) -> tuple[lis
 def our_lookups(
     home: Home, keys_by_name: dict[str, list[list[str]]]
 ) -> tuple[dict[str, list[float]], dict[str, object]]:
-    """Return the milliseconds of each lookup, and what each key was answered with."""
+    """Return the milliseconds of each lookup, and the result of each key."""
     lookup = Lookup(home)
     milliseconds: dict[str, list[float]] = {}
     answers: dict[str, object] = {}
@@ -157,7 +157,7 @@ def summarize(joins: list[float], lookups: dict[str, list[float]]) -> dict[str, 
 
 
 def feast(python: str, folder: Path, joined: pl.DataFrame, answers: dict[str, object]) -> dict[str, Any]:
-    """Run Feast on the same files, and refuse figures for other answers than ours."""
+    """Run Feast on the same files, and refuse its figures if its results differ from ours."""
     script = Path(__file__).parent / "feast" / "store.py"
     subprocess.run([python, script, folder, str(TTL_DAYS), str(ROUNDS)], check=True, stdout=subprocess.DEVNULL)
     theirs = pl.read_parquet(folder / "feast_joined.parquet").select(joined.columns).sort("place")
@@ -204,7 +204,7 @@ def main() -> None:
 
 
 def add_figures(bench: Bench, ours: dict[str, Any], theirs: dict[str, Any] | None) -> None:
-    """Add each figure beside Feast's, where Feast was measured."""
+    """Add each figure, with that of Feast as the reference if it was measured."""
 
     def beside(value: Callable[[dict[str, Any]], float]) -> dict[str, Any]:
         return {"beside": "Feast", "reference": value(theirs)} if theirs else {}

@@ -1,4 +1,4 @@
-"""What the benchmarks share: figures beside what they are compared with, medians of rounds, and steps in own processes."""
+"""Shared code of the benchmarks: figures with references, medians of rounds, and steps in separate processes."""
 
 import argparse
 import json
@@ -18,16 +18,16 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Figure:
-    """Hold one measured value beside the value that it is compared with, measured in the same run.
+    """Hold one measured value, and the reference value measured in the same run.
 
     Attributes:
         name: What was measured.
-        value: What it came to, the median where there were rounds.
+        value: The value, the median if there were rounds.
         unit: Its unit: s, ms, MB, texts/s, recall, …
-        beside: What it is compared with, in words; empty where the figure stands alone.
-        reference: What that came to, in the same unit.
-        at_least: The least that `ratio` (or `value` where nothing is beside it) may be; None where there is no such bound.
-        at_most: The most that it may be.
+        beside: Name of the reference; empty if there is none.
+        reference: Value of the reference, in the same unit.
+        at_least: Lower bound of `ratio`, or of `value` without a reference; None: no bound.
+        at_most: Upper bound, likewise.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Figure:
 
     @property
     def is_met(self) -> bool | None:
-        """Tell whether the figure keeps its bounds; None where it has none."""
+        """Tell whether the figure is within its bounds; None: no bounds."""
         if self.at_least is None and self.at_most is None:
             return None
         compared_value = self.value if self.ratio is None else self.ratio
@@ -114,7 +114,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def in_own_process(script: str, *options: object, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Run a benchmark's own step in a process of its own and return the JSON object on the last line that it printed."""
+    """Run a step of a benchmark in its own process, and return the JSON object in the last line of its output."""
     command = [sys.executable, script, *map(str, options)]
     run = subprocess.run(
         command, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}
@@ -124,7 +124,7 @@ def in_own_process(script: str, *options: object, environment: Mapping[str, str]
 
 
 def peak_mb() -> int:
-    """Return the most memory that this process ever held, in MB. (getrusage would count what its parent held, too.)"""
+    """Return the peak memory of this process, in MB. (getrusage would include that of its parent.)"""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) // 1024
 

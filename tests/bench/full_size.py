@@ -1,9 +1,9 @@
-"""Full size: raw files to training pairs, as the job makes them, beside DuckDB copying the same files to zstd parquet.
+"""Full size: compare the assets from raw files to training pairs with DuckDB copying the same files to zstd parquet.
 
-It invents a catalog of the size of ESCI, materializes every asset from the raw tables to the training pairs with the
-in-process executor, brings in further snapshots in each of which one product in a hundred has another title than in the one
-before, and puts a straightforward pandas version of a tenth of the rows beside a build of the same tenth, with the same values
-checked. Each step runs in a process of its own, so that its peak memory is its own; what is told is the median of --rounds.
+It makes a synthetic catalog of the size of ESCI, materializes every asset from the raw tables to the training pairs with the
+in-process executor, and ingests further snapshots in which 1 % of the products have another title. It also compares the build
+of a tenth of the rows with a simple pandas version, whose values must be equal. Each step runs in its own process, for its own
+peak memory. The figures are medians of --rounds.
 
 Run it with: python tests/bench/full_size.py [--products N] [--rounds N] [--folder DIR] [--pandas PYTHON] [--json FILE]. It
 needs 12 GB of disk. With --folder the catalog that was invented is kept there and used again. PYTHON is that of an environment
@@ -61,7 +61,7 @@ PANDAS_TABLES = ("staging.products", "features.products", "features.pairs", "tra
 
 
 def copy(raw: Path, out: Path) -> None:
-    """Copy the raw files to zstd parquet with DuckDB, which no stage that rewrites them all can beat by much."""
+    """Copy the raw files to zstd parquet with DuckDB: about the least time of a stage that rewrites all rows."""
     with duckdb.connect() as connection:
         for number, source_spec in enumerate(SOURCE_SPECS):
             reader = "read_csv" if source_spec.file_name.endswith(".csv") else "read_parquet"
@@ -120,7 +120,7 @@ def _stage_of(step_key: str) -> str:
 
 
 def change_some(raw: Path, out: Path, percent: int) -> None:
-    """Write another snapshot: the same files, but for the titles of so many products in a hundred, one more than before."""
+    """Write another snapshot: the same files with other titles for `percent` percent of the products."""
     shutil.copytree(raw, out, ignore=shutil.ignore_patterns(PRODUCTS))
     with duckdb.connect() as connection:
         connection.sql(
@@ -132,7 +132,7 @@ def change_some(raw: Path, out: Path, percent: int) -> None:
 
 
 def differing_cells(home: Path, made: Path) -> tuple[int, int]:
-    """Hold pandas' tables against the lake's: return how many values both have, and how many differ (missing rows included)."""
+    """Compare pandas' tables with the lake's: return the numbers of compared and of differing values, with missing rows."""
     cells = differing = 0
     with Lake(home / "lake").reading() as connection:
         for table in PANDAS_TABLES:
@@ -163,7 +163,7 @@ def step(options: argparse.Namespace) -> None:
 
 
 def run(name: str, home: Path, raw: Path, *more: object) -> dict[str, Any]:
-    """Run a step in a process of its own, and say how it went."""
+    """Run a step in its own process, and print its figures."""
     report = in_own_process(__file__, "--step", name, "--home", home, "--raw", raw, *more)
     print(
         f"{' '.join(map(str, (name, *more)))}: {report['seconds']:.1f} s, {report['processor_s']:.1f} s of processors, "
@@ -179,12 +179,12 @@ def whole(report: dict[str, Any]) -> float:
 
 
 def middle(rounds: list[dict[str, Any]], what: Callable[[dict[str, Any]], float]) -> float:
-    """Return the median of what the rounds tell."""
+    """Return the median of a figure over the rounds."""
     return median(map(what, rounds))
 
 
 def measure(products: int, rounds: int, raw: Path, folder: Path, bench: Bench) -> None:
-    """Measure the whole and add it to the benchmark's figures."""
+    """Measure all steps and add the figures."""
     home = folder / "home"
     if not raw.exists():
         made = run("sample", home, raw, "--products", products)
@@ -254,7 +254,7 @@ def _peak(report: dict[str, Any]) -> int:
 
 
 def beside_pandas(python: str, products: int, folder: Path, bench: Bench) -> list[Figure]:
-    """Put the build of a tenth of the rows beside pandas on the same files."""
+    """Compare the build of a tenth of the rows with pandas on the same files."""
     home, raw, made = folder / "home-tenth", folder / "raw-tenth", folder / "pandas"
     run("sample", home, raw, "--products", products // 10)
     ours = run("build", home, raw)

@@ -1,4 +1,4 @@
-"""Measure what a job costs beyond the work inside it: by asset and check, and as whole commands that find nothing to do.
+"""Measure the overhead of a job: by asset and check, and for commands that have nothing to do.
 
 Run it with: python tests/bench/overhead.py [--products 500] [--rounds 3] [--json FILE]. In homes of a sample it measures:
 
@@ -6,7 +6,7 @@ Run it with: python tests/bench/overhead.py [--products 500] [--rounds 3] [--jso
   report) less those inside the functions of its assets and checks, divided by the assets; and the same by step, checks too.
 - a build that finds nothing new: all of its seconds divided by the assets. What its functions do (read, compare, check, report)
   is no more than finding out that there is nothing to do, so that this is the most that the overhead can be.
-- whole processes, from a cold start: `stockroom apply` of a file that came in before, `stockroom build` where nothing changed,
+- whole processes, from a cold start: `stockroom apply` of a known file, `stockroom build` where nothing changed,
   `stockroom apply` of one changed product.
 
 Figures are medians of the rounds, but for the first build, which each round makes in a home of its own.
@@ -140,7 +140,7 @@ def took(*arguments: object) -> float:
 
 
 def command(*arguments: object) -> None:
-    """Run a command of the house in a process of its own."""
+    """Run a stockroom command in its own process."""
     subprocess.run(
         [sys.executable, "-c", "from orchestration.cli import main; main()", *map(str, arguments)],
         check=True,

@@ -1,8 +1,8 @@
-"""Measure what a change costs beside a full build: 1 % of the products, one product, and a file that came in before.
+"""Compare the cost of a change with a full build: 1 % of the products, one product, and a known file.
 
 Run it with: python tests/bench/reindexing.py [--products 10000 100000] [--faked 1000000] [--folder DIR] [--json FILE].
 
-Every command runs as a person would run it, in a process of its own that starts cold; what is told is the median of three.
+Every command runs as a person would run it, in its own process that starts cold; what is told is the median of three.
 A tenth of the changed rows change nothing that is encoded, and two in ten share their new text with another row, so that
 the number of distinct unseen texts is not that of the rows. With --faked the encoder makes vectors of a text's hash, and
 nothing else is faked; it trains for one epoch. Sizes are products. With --folder the homes that were built are kept and
@@ -86,7 +86,7 @@ class Encoder:
 
 
 def command(options: argparse.Namespace) -> None:
-    """Run stockroom commands in this process, one after another, and print what the last one reported and what it took."""
+    """Run stockroom commands in this process, one after another, and print the report and the seconds of the last one."""
     import assets.services.text_vectors
 
     opened: list[Encoder] = []
@@ -115,7 +115,7 @@ def command(options: argparse.Namespace) -> None:
 
 
 def _split(words: list[str]) -> list[list[str]]:
-    """Return the commands that stand between the words `then`."""
+    """Return the commands between the words `then`."""
     commands: list[list[str]] = [[]]
     for word in words:
         if word == THEN:
@@ -126,7 +126,7 @@ def _split(words: list[str]) -> list[list[str]]:
 
 
 def run(*words: object, faked: bool, epochs: int | None = None) -> dict[str, Any]:
-    """Run a command in a process of its own and return what it told, and the seconds from its start to its end."""
+    """Run a command in its own process, and return its report and its total seconds."""
     environment = {} if epochs is None else {"STOCKROOM_TRAINING__EPOCHS": str(epochs)}
     started = time.perf_counter()
     fake = ["--fake"] if faked else []
@@ -135,7 +135,7 @@ def run(*words: object, faked: bool, epochs: int | None = None) -> dict[str, Any
 
 
 def write_delta(catalog: pl.DataFrame, rows: int, seed: int, path: Path) -> int:
-    """Write a delta that changes so many products, and return how many distinct texts in it are new."""
+    """Write a delta that changes some products, and return the number of distinct new texts in it."""
     chosen = catalog.sample(rows, seed=seed).with_row_index("row")
     new, shared = max(1, rows * 9 // 10), rows * 2 // 10
     title = pl.format(
@@ -160,7 +160,7 @@ def write_one(catalog: pl.DataFrame, seed: int, path: Path) -> str:
     return title
 
 
-def is_found(home: Path, title: str, faked: bool) -> bool:
+def is_retrieved(home: Path, title: str, faked: bool) -> bool:
     """Tell whether a search that starts now finds the product: among vectors of hashes, whether it is there to be found."""
     from orchestration.config.open_context import open_run_context
     from orchestration.config.settings import load_settings
@@ -214,7 +214,7 @@ def measure(bench: Bench, products: int, folder: Path, faked: bool) -> None:
         title = write_one(catalog, seed, one)
         started = time.perf_counter()
         run("apply", one, "--home", home, faked=faked)
-        assert is_found(home, title, faked), f"{title} is not found"
+        assert is_retrieved(home, title, faked), f"{title} is not retrieved"
         seconds_by_step["one"].append(time.perf_counter() - started)
         again = run("apply", one, "--home", home, faked=faked)
         assert again["report"]["run"] is None
@@ -239,8 +239,8 @@ def measure(bench: Bench, products: int, folder: Path, faked: bool) -> None:
     )
     bench.add(f"{name}: 1 product changed, until a search finds it", middle["one"], "s", at_most=10)
     bench.add(f"{name}: nothing changed", middle["none"], "s", at_most=5)
-    texts_told = {"beside": "distinct unseen texts", "reference": float(unseen), "at_least": 1, "at_most": 1}
-    bench.add(f"{name}: texts encoded", float(encoded), "texts", **texts_told)
+    expected_texts = {"beside": "distinct unseen texts", "reference": float(unseen), "at_least": 1, "at_most": 1}
+    bench.add(f"{name}: texts encoded", float(encoded), "texts", **expected_texts)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Run every benchmark, one after another, print its table and leave its figures as JSON; sum up which bounds were met.
+"""Run every benchmark, one after another, print its table and leave its figures as JSON; print which bounds were met.
 
 Run it with: make bench, or python tests/bench/run.py [--out DIR] [NAME …].
 """

@@ -44,7 +44,7 @@ BUILT_PRODUCTS, WARM_QUERIES, PIECE_ROWS, NOISE = 500, 50, 20_000, 0.02
 
 
 def make_home(folder: Path, products: int, encoded: int) -> dict[str, Any]:
-    """Build a home and publish a release with as many products as asked for; say what it came to."""
+    """Build a home and publish a release with the requested number of products; return its facts."""
     write_sample(folder / "small", BUILT_PRODUCTS, 7)
     built = [STOCKROOM, "build", "--raw", folder / "small", "--home", folder / "home", "--json"]
     subprocess.run(built, check=True, stdout=subprocess.DEVNULL)
@@ -83,7 +83,7 @@ def catalog(folder: Path, products: int) -> pl.DataFrame:
 
 
 def pieces(rows: pl.DataFrame, vectors: np.ndarray[Any, np.dtype[np.float32]]) -> Iterator[pl.DataFrame]:
-    """Yield the rows with their vectors: their own while there are some, then others' with noise."""
+    """Yield the rows with vectors: first their own, then others' with noise."""
     rng = np.random.default_rng(0)
     for start in range(0, rows.height, PIECE_ROWS):
         piece = rows.slice(start, PIECE_ROWS)
@@ -96,7 +96,7 @@ def pieces(rows: pl.DataFrame, vectors: np.ndarray[Any, np.dtype[np.float32]]) -
 
 
 def queries_of(given: Path | None, folder: Path, count: int) -> tuple[list[str], str]:
-    """Return distinct queries, and where they are from."""
+    """Return distinct queries and their source."""
     path = given or (SHARED if SHARED.is_file() else folder / "small" / EXAMPLES)
     frame = pl.read_parquet(path, columns=["query"])
     queries = frame["query"].drop_nulls().str.strip_chars().unique(maintain_order=True).to_list()
@@ -104,7 +104,7 @@ def queries_of(given: Path | None, folder: Path, count: int) -> tuple[list[str],
 
 
 def warm(folder: Path) -> dict[str, Any]:
-    """Ask a warm searcher every query once; return milliseconds of the whole, of encoding alone and of searching alone."""
+    """Run every query once with a warm searcher; return the milliseconds in total, of encoding and of searching."""
     settings = load_settings(folder / "home")
     home: Home = open_home(settings)
     searcher = Searcher(home, settings.encoder)

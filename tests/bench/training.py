@@ -1,8 +1,8 @@
-"""Measure how fast the towers train on cached vectors, beside the bare passes and beside a sentence-transformers trainer.
+"""Measure how fast the towers train on cached vectors, in comparison with bare passes and a sentence-transformers trainer.
 
 Run it with: python tests/bench/training.py [--pairs 1000000] [--threads 2] [--reference PYTHON] [--json FILE]. It draws a
 catalog of unit vectors with a structure to learn, every feature that the towers read, and as many Exact pairs, with
-products judged Substitute, Complement and Irrelevant beside them, and measures, each in a process of its own:
+products judged Substitute, Complement and Irrelevant beside them, and measures, each in its own process:
 
 - `training`: `models.training.trainer.train` for one epoch, over memory-mapped vectors: draws, gathers, masks, both losses,
   clipping and AdamW. There is next to no validation (its locale has one product), and what comes before the first step is told
@@ -11,7 +11,7 @@ products judged Substitute, Complement and Irrelevant beside them, and measures,
   AdamW's step. Rounds before and after the training even out what else the machine does.
 - `reference`: SentenceTransformerTrainer with MultipleNegativesRankingLoss on a few hundred pairs of texts, all of the encoder
   learning, and with a frozen encoder below one dense layer. Without cached vectors, each pair costs two texts. PYTHON is that of
-  an environment of its own, made with: python3 -m venv DIR && DIR/bin/pip install -r
+  its own environment, made with: python3 -m venv DIR && DIR/bin/pip install -r
   tests/bench/reference/requirements.txt (or set SENTENCE_TRANSFORMERS_PYTHON); without it, it is left out.
 
 Figures are Exact pairs per second of wall time and of CPU time of all threads; with --threads 1 the latter is what to compare
@@ -118,10 +118,10 @@ def training(folder: Path, settings: TrainingSettings) -> dict[str, object]:
     """Train one epoch and return the figures of the whole and of the epoch alone."""
     from models.training.trainer import train
 
-    data, before, marks = load(folder), peak_mb(), [_clocks()]
-    model = train(data, QUERY, PRODUCT, TowerSettings(), settings, lambda epoch: marks.append(_clocks()))
+    data, before, times = load(folder), peak_mb(), [_clocks()]
+    model = train(data, QUERY, PRODUCT, TowerSettings(), settings, lambda epoch: times.append(_clocks()))
     pairs = int((data.label[: -len(LABELS)] == EXACT).sum())
-    (wall, cpu), (setup, _) = _between(marks[1], marks[2]), _between(marks[0], marks[1])
+    (wall, cpu), (setup, _) = _between(times[1], times[2]), _between(times[0], times[1])
     return {
         **_rates(pairs, wall, cpu),
         "epoch_s": round(wall, 1),
@@ -133,7 +133,7 @@ def training(folder: Path, settings: TrainingSettings) -> dict[str, object]:
 
 
 def bare(folder: Path, settings: TrainingSettings) -> dict[str, object]:
-    """Return the figures of passes over tensors that are there: forward and backward, and with the optimizer's step."""
+    """Return the figures of passes over prepared tensors: forward and backward, and with the optimizer's step."""
     import torch
 
     from models.towers.network import FeatureSizes, TwoTower
@@ -182,7 +182,7 @@ def tensors(data: TrainingData, encoders: list[FeatureEncoder], settings: Traini
 
 
 def reference(python: str, threads: int) -> dict[str, object]:
-    """Return the figures of a sentence-transformers trainer on the same encoder, from an environment of its own."""
+    """Return the figures of a sentence-transformers trainer on the same encoder, from its own environment."""
     folder = model_folder(EncoderSettings())
     script = Path(__file__).parent / "reference" / "trainer.py"
     output = subprocess.run([python, script, folder, str(threads)], check=True, capture_output=True, text=True).stdout
@@ -191,7 +191,7 @@ def reference(python: str, threads: int) -> dict[str, object]:
 
 
 def main() -> None:
-    """Run every step in a process of its own, print and write the figures."""
+    """Run every step in its own process, print and write the figures."""
     parser = arguments(__doc__)
     parser.add_argument("--pairs", type=int, default=1_000_000)
     parser.add_argument("--threads", type=int, default=TrainingSettings().threads)

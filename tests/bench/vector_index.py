@@ -150,7 +150,7 @@ def change(folder: Path) -> dict[str, object]:
 
 
 def search(folder: Path) -> dict[str, object]:
-    """Ask every query of the store on one core; return the milliseconds of each and the share of true neighbors found."""
+    """Run every query on one core; return the milliseconds of each and the recall."""
     queries, right = np.load(folder / "queries.npy"), np.load(folder / "exact.npy")
     store, version = VectorStore(folder / "store"), int((folder / "version").read_text())
     for query in queries[:20]:
@@ -165,7 +165,7 @@ def search(folder: Path) -> dict[str, object]:
 
 
 def brute_force(folder: Path) -> dict[str, object]:
-    """Ask some of the queries of NumPy on one core, with all vectors in memory."""
+    """Run some queries with NumPy on one core, with all vectors in memory."""
     vectors, queries = np.load(folder / "vectors.npy"), np.load(folder / "queries.npy")[:50]
     milliseconds = []
     for query in queries:
@@ -180,7 +180,7 @@ ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def main() -> None:
-    """Run every step in a process of its own and print what was measured."""
+    """Run every step in its own process and print the figures."""
     parser = arguments(__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--queries", type=int, default=1_000)

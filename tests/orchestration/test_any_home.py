@@ -20,7 +20,7 @@ def odd_home(copy_home) -> Path:
     return home.rename(moved)
 
 
-def test_a_home_of_an_odd_name_answers_takes_deltas_in_and_is_cleaned(stockroom, odd_home, tmp_path):
+def test_a_home_with_an_odd_name_can_be_searched_changed_and_vacuumed(stockroom, odd_home, tmp_path):
     for name, product in (("a[1]*?.jsonl", "N1"), ("ä %20.jsonl", "N2")):
         folder = tmp_path if product == "N1" else odd_home / "incoming"
         folder.mkdir(exist_ok=True)

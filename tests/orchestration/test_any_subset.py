@@ -145,7 +145,7 @@ def test_any_subset_in_any_order_ends_where_a_full_build_ends(built, tmp_path_fa
     shutil.rmtree(folder)
 
 
-def test_a_build_goes_on_from_any_subset_too(built, tmp_path, monkeypatch):
+def test_a_build_completes_any_subset(built, tmp_path, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", "")
     life = Life(tmp_path / "home", built)
     path = life.delta(5)

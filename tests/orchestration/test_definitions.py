@@ -196,7 +196,7 @@ def test_definitions_load_without_the_heavy_libraries():
     assert heavy & set(json.loads(done.stdout)) == set()
 
 
-def test_a_fold_makes_anew_what_hangs_on_the_split_and_nothing_before_it():
+def test_a_fold_recomputes_only_what_depends_on_the_split():
     keys = defs.resolve_job_def("fold_inputs").asset_layer.executable_asset_keys
     assert {".".join(key.path) for key in keys} == {
         "splits.queries",
@@ -210,7 +210,7 @@ def test_a_fold_makes_anew_what_hangs_on_the_split_and_nothing_before_it():
     }
 
 
-def test_a_replay_makes_anew_what_every_model_goes_by_and_mines_nothing():
+def test_a_replay_rebuilds_the_inputs_of_models_and_mines_nothing():
     keys = defs.resolve_job_def("derived_tables").asset_layer.executable_asset_keys
     assert {".".join(key.path) for key in keys} == {*DERIVED_TABLES, "registry.feature_views"}
 

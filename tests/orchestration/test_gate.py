@@ -36,7 +36,7 @@ def _shuffled(read):
     return read_shuffled
 
 
-def _the_more_the_better(_check, alpha, _found):
+def _the_more_the_better(_check, alpha, _gate_facts):
     """Choose the strongest change: the training's own look at validation would else find the encoder better."""
     return RetrievalScores(alpha, recall_at_10=alpha / 10, recall_at_100=1.0, mrr=0.0)
 
@@ -140,7 +140,7 @@ def test_a_refused_model_is_not_scored_again_and_nothing_is_written(history):
     assert (releases["again"], hits["again"]) == (releases["refused"], hits["refused"])
 
 
-def test_of_too_few_queries_the_gate_says_so_and_the_live_model_stays(history):
+def test_with_too_few_queries_the_gate_is_undecided_and_the_live_model_stays(history):
     _, reports, releases, hits, checks = history
     gate, check = reports["few"].gate, checks["few"]
     assert (gate["decision"], gate["model_id"]) == ("undecided", reports["refused"].gate["model_id"])
@@ -173,7 +173,7 @@ def test_changed_products_go_live_under_the_old_model_while_the_new_one_is_refus
     assert "Entirely new velvet accordion" in stored["title"].to_pylist()
 
 
-def test_force_publishes_the_refused_model_and_everything_says_so(history):
+def test_force_publishes_a_refused_model_and_every_report_shows_it(history):
     run_context, reports, releases, hits, checks = history
     forced, release = reports["forced"], releases["forced"]
     assert forced.gate["decision"] == "forced"
@@ -195,7 +195,7 @@ def test_after_force_nothing_is_left_to_decide(history):
     assert checks["after"].description == checks["forced"].description
 
 
-def test_the_first_model_goes_live_whatever_it_scores(built):
+def test_the_first_model_goes_live_with_any_score(built):
     gate = built.report["gate"]
     assert (gate["decision"], gate["baseline"], gate["live_model_id"]) == ("first", "encoder", None)
 

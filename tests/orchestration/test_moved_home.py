@@ -48,7 +48,7 @@ def test_it_answers_as_the_first_home_does(stockroom, built, moved, question):
     assert moved_answer == here
 
 
-def test_nothing_in_a_home_names_its_place_but_the_catalog_whose_word_is_not_taken(built):
+def test_nothing_in_a_home_names_its_path_but_the_catalog_whose_path_is_ignored(built):
     place = str(built.home).encode()
     files = [path for path in built.home.rglob("*") if path.is_file() and "encoders" not in path.parts]
     assert {path.name for path in files if place in path.read_bytes()} <= {"catalog.sqlite", "catalog.sqlite-wal"}

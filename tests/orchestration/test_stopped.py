@@ -18,7 +18,7 @@ from warehouse.operations import consistency
 # As from a terminal: a shell has what it starts in the background ignore Ctrl-C.
 FROM_A_TERMINAL = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
 STOCKROOM = [sys.executable, "-c", f"{FROM_A_TERMINAL}from orchestration.cli import main; main()"]
-TOLD = {
+MESSAGES = {
     signal.SIGINT: "stopped by Ctrl-C; nothing is lost, and the same command goes on from there",
     signal.SIGTERM: "stopped by SIGTERM; nothing is lost, and the same command goes on from there",
 }
@@ -58,7 +58,7 @@ def stop(process, number):
     return process.returncode, message.splitlines()
 
 
-def test_a_build_is_stopped_anywhere_and_the_next_one_goes_on(built, tmp_path):
+def test_the_next_build_completes_a_stopped_one(built, tmp_path):
     root = tmp_path / "home"
     root.mkdir()
     (root / "stockroom.toml").write_text((built.home / "stockroom.toml").read_text())
@@ -73,7 +73,7 @@ def test_a_build_is_stopped_anywhere_and_the_next_one_goes_on(built, tmp_path):
         process = start("build", "--raw", built.raw, "--home", root)
         wait_until_it_runs(process, root)
         wait_until(process, has_come)
-        assert stop(process, number) == (128 + number, [TOLD[number]])
+        assert stop(process, number) == (128 + number, [MESSAGES[number]])
     last = start("build", "--raw", built.raw, "--home", root)
     assert last.communicate(timeout=DEADLINE_S)[1] == ""
     assert last.returncode == 0
@@ -84,17 +84,17 @@ def test_a_build_is_stopped_anywhere_and_the_next_one_goes_on(built, tmp_path):
     assert Searcher(home, settings.encoder).search("lamp", 5) == Searcher(whole, settings.encoder).search("lamp", 5)
 
 
-def test_who_waits_for_another_run_says_so_and_can_be_stopped(copy_home):
+def test_a_waiting_run_says_so_and_can_be_stopped(copy_home):
     home = open_home(load_settings(copy_home()))
     with run_lock(home):
         process = start("vacuum", "--home", home.root)
         line = process.stderr.readline()
         assert line.startswith(f"waiting for process {os.getpid()} (")
         assert line.endswith(f"which holds {home.root / 'run.lock'}; at most 3600 s\n")
-        assert stop(process, signal.SIGTERM) == (143, [TOLD[signal.SIGTERM]])
+        assert stop(process, signal.SIGTERM) == (143, [MESSAGES[signal.SIGTERM]])
 
 
-@pytest.mark.parametrize("number", TOLD)
+@pytest.mark.parametrize("number", MESSAGES)
 def test_a_query_deep_in_native_code_is_stopped(built, number):
     process = start("sql", ENDLESS, "--home", built.home)
     ticks = os.sysconf("SC_CLK_TCK")
@@ -105,7 +105,7 @@ def test_a_query_deep_in_native_code_is_stopped(built, number):
         return (int(user) + int(system)) / ticks > 6
 
     wait_until(process, has_computed)
-    assert stop(process, number) == (128 + number, [TOLD[number]])
+    assert stop(process, number) == (128 + number, [MESSAGES[number]])
 
 
 def test_a_download_whose_server_is_silent_is_stopped(tmp_path):
@@ -114,7 +114,7 @@ def test_a_download_whose_server_is_silent_is_stopped(tmp_path):
         url = f"http://127.0.0.1:{server.getsockname()[1]}/"
         process = start("download", "--url", url, "--out", tmp_path / "esci")
         with server.accept()[0]:
-            assert stop(process, signal.SIGINT) == (130, [TOLD[signal.SIGINT]])
+            assert stop(process, signal.SIGINT) == (130, [MESSAGES[signal.SIGINT]])
 
 
 def test_sigterm_stops_what_runs_in_the_background_of_a_script(built, tmp_path):
@@ -128,7 +128,7 @@ def test_sigterm_stops_what_runs_in_the_background_of_a_script(built, tmp_path):
     # By then Dagster has put its own handlers in place of others, and has put those back.
     wait_until(process, lambda: any(root.glob("lake/data/staging/products/*.parquet")))
     process.send_signal(signal.SIGINT)
-    assert stop(process, signal.SIGTERM) == (143, [TOLD[signal.SIGTERM]])
+    assert stop(process, signal.SIGTERM) == (143, [MESSAGES[signal.SIGTERM]])
 
 
 def test_a_signal_that_the_parent_had_ignored_stays_ignored(built):

@@ -63,7 +63,7 @@ class HashEncoder:
 
 
 @dataclass(frozen=True)
-class Past:
+class Timeline:
     """A home whose catalog has moved on: the two builds, and the training table's fingerprint after the first."""
 
     home: Home
@@ -73,7 +73,7 @@ class Past:
 
 
 @pytest.fixture(scope="module")
-def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
+def timeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Timeline]:
     """Build 700 products, change 500 of them, and build again."""
     folder = tmp_path_factory.mktemp("past")
     with pytest.MonkeyPatch.context() as patch:
@@ -103,12 +103,12 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
         newer = prices.head(20).with_columns(price=1.0, event_time=pl.lit(datetime(2022, 6, 10, tzinfo=UTC)))
         pl.concat([corrected, newer]).write_parquet(folder / "home" / "prices.parquet")
         second = build(run_context, folder / "later")
-        yield Past(run_context.home, first, second, fingerprint)
+        yield Timeline(run_context.home, first, second, fingerprint)
 
 
 @pytest.fixture(autouse=True)
-def _one_epoch(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STOCKROOM_HOME", str(past.home.root))
+def _one_epoch(timeline: Timeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STOCKROOM_HOME", str(timeline.home.root))
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("assets.services.text_vectors.open_encoder", lambda *_: HashEncoder())
@@ -121,10 +121,10 @@ def said() -> dict[str, Any]:
 
 
 @pytest.fixture
-def remade(past: Past, stockroom: Stockroom, said: dict[str, Any]) -> dict[str, Any]:
+def remade(timeline: Timeline, stockroom: Stockroom, said: dict[str, Any]) -> dict[str, Any]:
     """Return what `train --as-of` the first build answers, asked once."""
     if not said:
-        said |= json.loads(stockroom("train", "--as-of", past.first.snapshot, "--json").out)
+        said |= json.loads(stockroom("train", "--as-of", timeline.first.snapshot, "--json").out)
     return said
 
 
@@ -137,33 +137,33 @@ def weights(home: Home, model: str) -> bytes:
     return (home.models / model / "towers.safetensors").read_bytes()
 
 
-def test_snapshots_lists_the_two_builds_and_what_each_changed(past: Past, stockroom: Stockroom) -> None:
+def test_snapshots_lists_the_two_builds_and_what_each_changed(timeline: Timeline, stockroom: Stockroom) -> None:
     older, newer = json.loads(stockroom("snapshots", "--json").out)
-    assert (older["snapshot"], newer["snapshot"]) == (past.first.snapshot, past.second.snapshot)
-    assert newer["run_id"] == past.second.run_id
-    assert newer["changes"]["raw.products"] == {"inserted": 0, "updated": changed_products(past), "deleted": 0}
+    assert (older["snapshot"], newer["snapshot"]) == (timeline.first.snapshot, timeline.second.snapshot)
+    assert newer["run_id"] == timeline.second.run_id
+    assert newer["changes"]["raw.products"] == {"inserted": 0, "updated": changed_products(timeline), "deleted": 0}
     assert "features.queries" not in newer["changes"]
-    assert [(made["release"], made["model"]) for made in older["releases"]] == [(1, past.first.model)]
+    assert [(made["release"], made["model"]) for made in older["releases"]] == [(1, timeline.first.model)]
     assert json.loads(stockroom("snapshots", "--limit", 1, "--json").out) == [newer]
     for_people = stockroom("snapshots").out
-    assert f"release 2: model {past.second.model}" in for_people
-    assert f"~{changed_products(past)} " in for_people
+    assert f"release 2: model {timeline.second.model}" in for_people
+    assert f"~{changed_products(timeline)} " in for_people
 
 
-def changed_products(past: Past) -> int:
+def changed_products(timeline: Timeline) -> int:
     """Count the changed products that are in the lake: a few of the file's rows were refused."""
-    with past.home.lake.reading(past.second.snapshot) as connection:
+    with timeline.home.lake.reading(timeline.second.snapshot) as connection:
         return scalar(connection, "SELECT count(*) FROM raw.products WHERE product_title LIKE '% improved'")
 
 
-def test_sql_as_of_sees_tables_vectors_and_releases_of_then(past: Past, stockroom: Stockroom) -> None:
+def test_sql_as_of_sees_tables_vectors_and_releases_of_then(timeline: Timeline, stockroom: Stockroom) -> None:
     query = (
         "SELECT (SELECT count(*) FROM staging.products WHERE title LIKE '% improved') AS improved, "
         "(SELECT count(*) FROM vectors.products WHERE title LIKE '% improved') AS embedded, "
         "(SELECT max(release) FROM vectors.releases) AS release"
     )
     ended = json.loads(stockroom("snapshots", "--json").out)[0]["ended_at"]
-    for as_of in (past.first.snapshot, ended):
+    for as_of in (timeline.first.snapshot, ended):
         then = json.loads(stockroom("sql", "--as-of", as_of, query, "--json").out)
         assert then == [{"improved": 0, "embedded": 0, "release": 1}]
     now = json.loads(stockroom("sql", query, "--json").out)[0]
@@ -174,20 +174,20 @@ def test_sql_as_of_sees_tables_vectors_and_releases_of_then(past: Past, stockroo
 @pytest.mark.parametrize(
     "command", [("sql", "--as-of", "3", "SHOW TABLES"), ("train", "--as-of", "9999"), ("diff", "3", "1", "raw.files")]
 )
-def test_an_unknown_snapshot_is_answered_with_those_there_are(
-    past: Past, stockroom: Stockroom, command: tuple[str, ...]
+def test_an_unknown_snapshot_is_refused_with_a_hint(
+    timeline: Timeline, stockroom: Stockroom, command: tuple[str, ...]
 ) -> None:
     answer = stockroom(*command)
     assert answer.status == 1
     assert "is no checkpoint" in answer.err
-    assert f"{past.first.snapshot} (" in answer.err
-    assert f"{past.second.snapshot} (" in answer.err
+    assert f"{timeline.first.snapshot} (" in answer.err
+    assert f"{timeline.second.snapshot} (" in answer.err
 
 
-def test_diff_tells_what_changed_by_key(past: Past, stockroom: Stockroom) -> None:
-    points = (past.first.snapshot, past.second.snapshot)
+def test_diff_shows_changes_by_key(timeline: Timeline, stockroom: Stockroom) -> None:
+    points = (timeline.first.snapshot, timeline.second.snapshot)
     report = json.loads(stockroom("diff", *points, "staging.products", "--limit", 2, "--json").out)
-    assert (report["added"], report["removed"], report["changed"]) == (0, 0, changed_products(past))
+    assert (report["added"], report["removed"], report["changed"]) == (0, 0, changed_products(timeline))
     assert report["columns"] == {"title": report["changed"]}
     assert len(report["rows"]) == 2
     title = report["rows"][0]["columns"]["title"]
@@ -198,68 +198,68 @@ def test_diff_tells_what_changed_by_key(past: Past, stockroom: Stockroom) -> Non
     assert stockroom("diff", *points, "staging.producs").status == 1
 
 
-def test_the_training_table_of_the_old_snapshot_can_be_made_again(past: Past, remade: dict[str, Any]) -> None:
-    assert pairs_fingerprint(past.home, past.second.snapshot) != past.fingerprint
-    assert remade["recomputed_fingerprint"] == remade["recorded_fingerprint"] == past.fingerprint
-    assert (remade["model"], remade["release"], remade["same_model"]) == (past.first.model, 1, True)
+def test_the_training_table_of_the_old_snapshot_can_be_recomputed(timeline: Timeline, remade: dict[str, Any]) -> None:
+    assert pairs_fingerprint(timeline.home, timeline.second.snapshot) != timeline.fingerprint
+    assert remade["recomputed_fingerprint"] == remade["recorded_fingerprint"] == timeline.fingerprint
+    assert (remade["model"], remade["release"], remade["same_model"]) == (timeline.first.model, 1, True)
     assert not remade["trained"]
 
 
 def test_also_after_the_derived_tables_were_dropped_with_the_same_weights(
-    past: Past, stockroom: Stockroom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    timeline: Timeline, stockroom: Stockroom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(past.home.root, tmp_path / "home")
+    shutil.copytree(timeline.home.root, tmp_path / "home")
     monkeypatch.setenv("STOCKROOM_HOME", str(tmp_path / "home"))
     home = open_home(load_settings())
-    trained = weights(home, past.first.model)
-    shutil.rmtree(home.models / past.first.model)
+    trained = weights(home, timeline.first.model)
+    shutil.rmtree(home.models / timeline.first.model)
     with home.lake.writing() as connection:
         for table in tables.row_counts(connection):
             if table.split(".")[0] in ("staging", "features", "training"):
                 connection.execute(f"DROP TABLE {table}")
     before = home.lake.snapshot(), home.releases.all()
-    report = json.loads(stockroom("train", "--as-of", past.first.snapshot, "--json").out)
-    assert report["recomputed_fingerprint"] == past.fingerprint
+    report = json.loads(stockroom("train", "--as-of", timeline.first.snapshot, "--json").out)
+    assert report["recomputed_fingerprint"] == timeline.fingerprint
     assert report["trained"]
-    assert weights(home, past.first.model) == trained
+    assert weights(home, timeline.first.model) == trained
     assert (home.lake.snapshot(), home.releases.all()) == before
     assert not (home.root / "recompute").exists()
 
 
-def test_the_snapshot_that_a_model_names_leads_to_its_point(past: Past, stockroom: Stockroom) -> None:
-    manifest = json.loads((past.home.models / past.first.model / "model.json").read_text(encoding="utf-8"))
+def test_the_snapshot_of_a_model_leads_to_its_checkpoint(timeline: Timeline, stockroom: Stockroom) -> None:
+    manifest = json.loads((timeline.home.models / timeline.first.model / "model.json").read_text(encoding="utf-8"))
     named = manifest["metadata"]["snapshot"]
-    assert named < past.first.snapshot
-    assert manifest["metadata"]["training_pairs"] == past.fingerprint
-    assert json.loads(stockroom("train", "--as-of", named, "--json").out)["snapshot"] == past.first.snapshot
+    assert named < timeline.first.snapshot
+    assert manifest["metadata"]["training_pairs"] == timeline.fingerprint
+    assert json.loads(stockroom("train", "--as-of", named, "--json").out)["snapshot"] == timeline.first.snapshot
 
 
-def test_without_as_of_the_newest_point_is_taken(past: Past, stockroom: Stockroom) -> None:
+def test_without_as_of_the_newest_checkpoint_is_used(timeline: Timeline, stockroom: Stockroom) -> None:
     answer = stockroom("train")
-    assert f"snapshot        {past.second.snapshot} (" in answer.out
+    assert f"snapshot        {timeline.second.snapshot} (" in answer.out
     assert "used this very model" in answer.out
 
 
 def test_other_settings_make_another_table_and_nothing_is_trained(
-    past: Past, stockroom: Stockroom, monkeypatch: pytest.MonkeyPatch
+    timeline: Timeline, stockroom: Stockroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STOCKROOM_WAREHOUSE__VALIDATION_PERCENT", "40")
-    models = sorted(path.name for path in past.home.models.iterdir())
-    answer = stockroom("train", "--as-of", past.first.snapshot)
+    models = sorted(path.name for path in timeline.home.models.iterdir())
+    answer = stockroom("train", "--as-of", timeline.first.snapshot)
     assert answer.status == 1
-    assert past.fingerprint in answer.err
+    assert timeline.fingerprint in answer.err
     assert "rows differ" in answer.err
-    assert sorted(path.name for path in past.home.models.iterdir()) == models
+    assert sorted(path.name for path in timeline.home.models.iterdir()) == models
 
 
 def test_hard_negatives_follow_the_catalog_and_are_mined_again_as_of_then(
-    past: Past, stockroom: Stockroom, remade: dict[str, Any]
+    timeline: Timeline, stockroom: Stockroom, remade: dict[str, Any]
 ) -> None:
-    points = (past.first.snapshot, past.second.snapshot)
+    points = (timeline.first.snapshot, timeline.second.snapshot)
     report = json.loads(stockroom("diff", *points, "training.negatives", "--json").out)
     assert report["added"] > 0
     assert report["removed"] > 0
-    assert remade["model"] == past.first.model != past.second.model
+    assert remade["model"] == timeline.first.model != timeline.second.model
 
 
 def feature_view_fingerprint(home: Home, snapshot: int) -> str:
@@ -268,17 +268,17 @@ def feature_view_fingerprint(home: Home, snapshot: int) -> str:
 
 
 def test_prices_that_came_later_are_not_seen_as_of_then(
-    past: Past, stockroom: Stockroom, remade: dict[str, Any]
+    timeline: Timeline, stockroom: Stockroom, remade: dict[str, Any]
 ) -> None:
-    then, now = (feature_view_fingerprint(past.home, build.snapshot) for build in (past.first, past.second))
+    then, now = (feature_view_fingerprint(timeline.home, build.snapshot) for build in (timeline.first, timeline.second))
     assert then != now
-    assert (remade["feature_view_fingerprint"], remade["recomputed_fingerprint"]) == (then, past.fingerprint)
-    assert remade["model"] == past.first.model
+    assert (remade["feature_view_fingerprint"], remade["recomputed_fingerprint"]) == (then, timeline.fingerprint)
+    assert remade["model"] == timeline.first.model
     assert json.loads(stockroom("train", "--json").out)["feature_view_fingerprint"] == now
 
 
-def test_diff_and_snapshots_tell_what_became_of_time_series_features(past: Past, stockroom: Stockroom) -> None:
-    points = (past.first.snapshot, past.second.snapshot)
+def test_diff_and_snapshots_show_changes_of_time_series_features(timeline: Timeline, stockroom: Stockroom) -> None:
+    points = (timeline.first.snapshot, timeline.second.snapshot)
     report = json.loads(stockroom("diff", *points, "timeseries.prices", "--json", "--limit", 99).out)
     assert (report["added"], report["removed"], report["changed"], report["columns"]) == (20, 0, 1, {"price": 1})
     assert [row["columns"] for row in report["rows"] if row["change"] == "changed"] == [
@@ -289,7 +289,9 @@ def test_diff_and_snapshots_tell_what_became_of_time_series_features(past: Past,
     assert changes["timeseries.prices"] == {"inserted": 20, "updated": 1, "deleted": 0}
 
 
-def test_a_time_series_feature_is_listed_watched_and_led_back_to_its_file(past: Past, stockroom: Stockroom) -> None:
+def test_a_time_series_feature_is_listed_watched_and_led_back_to_its_file(
+    timeline: Timeline, stockroom: Stockroom
+) -> None:
     feature = json.loads(stockroom("features", "prices.price", "--json").out)
     assert (feature["feature"], feature["meaning"], feature["tower"]) == (
         "timeseries.prices.price",
@@ -309,15 +311,15 @@ def test_a_time_series_feature_is_listed_watched_and_led_back_to_its_file(past: 
 
 
 def test_with_other_training_settings_the_model_is_another_one(
-    past: Past, stockroom: Stockroom, monkeypatch: pytest.MonkeyPatch
+    timeline: Timeline, stockroom: Stockroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STOCKROOM_TRAINING__SEED", "8")
-    answer = stockroom("train", "--as-of", past.first.snapshot)
-    assert f"another model, {past.first.model}" in answer.out
+    answer = stockroom("train", "--as-of", timeline.first.snapshot)
+    assert f"another model, {timeline.first.model}" in answer.out
     assert "trained now" in answer.out
 
 
-def test_where_nothing_is_train_makes_no_home(past: Past, stockroom: Stockroom, tmp_path: Path) -> None:
+def test_where_nothing_is_train_makes_no_home(timeline: Timeline, stockroom: Stockroom, tmp_path: Path) -> None:
     answer = stockroom("train", "--home", tmp_path / "nowhere")
     assert (answer.status, answer.out) == (1, "")
     assert "no data in" in answer.err

@@ -60,7 +60,7 @@ class Case:
     seconds: float
 
 
-TOLD = "name -> name NOT IN ('snapshot', 'checked_at')"  # when a file came in is another time each time
+COMPARED_COLUMNS = "name -> name NOT IN ('snapshot', 'checked_at')"  # the time of an ingest differs between two homes
 
 
 def _write(path, *rows):
@@ -73,11 +73,9 @@ def _state(root, queries, keys):
     home = open_home(settings)
     release = home.releases.live()
     assert consistency.key_differences(home, release) == (0, 0)
-    with home.lake.reading(release.snapshot) as connection:  # batches and killed runs bring files in at other snapshots
+    with home.lake.reading(release.snapshot) as connection:  # batches and killed runs ingest files at other snapshots
         rows = {
-            table: connection.sql(
-                f"SELECT COLUMNS(name -> name NOT IN ('snapshot', 'checked_at')) FROM {table} ORDER BY ALL"
-            ).fetchall()
+            table: connection.sql(f"SELECT COLUMNS({COMPARED_COLUMNS}) FROM {table} ORDER BY ALL").fetchall()
             for table in (*RAW_TABLES, *DERIVED_TABLES)
         }
     vectors = home.vectors.read(release.vector_table, release.vector_version).to_pylist()

@@ -295,11 +295,11 @@ WELL = Health(is_loading=False, load_error="", sick_daemons=())
 LASTING = "import time; time.sleep(600)"
 
 
-def test_no_address_is_told_of_a_server_that_has_died(stand_in):
+def test_no_address_is_printed_for_a_dead_server(stand_in):
     assert stand_in("", None) == ("Dagster ended by itself, or a part of it did", [])
 
 
-def test_no_address_is_told_while_the_definitions_cannot_be_loaded(stand_in):
+def test_no_address_is_printed_while_the_definitions_cannot_be_loaded(stand_in):
     loading, broken = replace(WELL, is_loading=True), replace(WELL, load_error="WarehouseError: setting x")
     message, addresses = stand_in(LASTING, None, loading, broken)
     assert (message, addresses) == ("Dagster cannot load the definitions: WarehouseError: setting x", [])
@@ -320,7 +320,7 @@ def test_a_part_that_dies_later_ends_the_server_and_is_named(stand_in, fault, me
     assert len(addresses) == 1
 
 
-def test_the_reason_told_is_that_of_our_own_code():
+def test_the_reported_reason_is_that_of_our_code():
     error = {"message": "DagsterImportError: …", "causes": [{"message": "WarehouseError: setting x\n  correct it\n"}]}
     entry = {"loadStatus": "LOADED", "locationOrLoadError": error}
     daemons = [{"daemonType": name, "required": name != "C", "healthy": name == "A"} for name in "ABC"]
@@ -337,7 +337,7 @@ def test_a_server_whose_definitions_cannot_be_loaded_says_why_and_ends(tmp_path)
         serve(home, "127.0.0.1", free_port(), pytest.fail, {"STOCKROOM_TRAINING__EPOCHS": "many"})
 
 
-def test_what_a_killed_server_left_running_is_marked_as_failed(tmp_path):
+def test_runs_of_a_killed_server_are_marked_as_failed(tmp_path):
     home = open_home(load_settings(tmp_path))
     with open_instance(home) as instance:
         for run_id, tags in (("dead", {}), ("alive", COMMAND_LINE)):

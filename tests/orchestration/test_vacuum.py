@@ -194,7 +194,7 @@ def test_what_is_gone_is_named_where_someone_asks_for_it(grown, cleaned, stockro
     )
 
 
-def test_a_clean_finds_nothing_after_a_clean(cleaned, stockroom):
+def test_a_second_vacuum_deletes_nothing(cleaned, stockroom):
     run_context, *_ = cleaned
     before = run_context.home.lake.snapshot(), run_context.home.releases.all()
     again = _run(_open(run_context.home))
@@ -208,7 +208,7 @@ def test_a_clean_finds_nothing_after_a_clean(cleaned, stockroom):
     assert "Nothing is there that can go." in output
 
 
-def test_the_model_can_still_be_made_again(grown, cleaned):
+def test_the_model_can_still_be_reproduced(grown, cleaned):
     run_context, *_ = cleaned
     report = train(_open(run_context.home), str(grown.points[0]))
     assert (report.snapshot, report.trained, report.same_model) == (grown.points[0], False, True)
@@ -226,7 +226,7 @@ def test_the_model_can_still_be_made_again(grown, cleaned):
         "warehouse.history.checkpoints.expire",
     ],
 )
-def test_a_clean_that_is_stopped_loses_nothing_and_can_be_run_again(grown, tmp_path, monkeypatch, step):
+def test_a_stopped_vacuum_loses_nothing_and_can_be_run_again(grown, tmp_path, monkeypatch, step):
     root = tmp_path / "home"
     shutil.copytree(grown.root, root)
     run_context = open_run_context(load_settings(root))
@@ -246,7 +246,7 @@ def test_a_clean_that_is_stopped_loses_nothing_and_can_be_run_again(grown, tmp_p
     shutil.rmtree(root)
 
 
-def test_after_a_clean_life_goes_on(grown, cleaned):
+def test_everything_works_after_a_vacuum(grown, cleaned):
     run_context, *_ = cleaned
     run_context = _open(run_context.home)
     home = run_context.home

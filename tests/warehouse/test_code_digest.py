@@ -94,7 +94,7 @@ class Mug(dy.Schema):
 '''
 
 
-def test_the_words_of_a_contract_do_not_count(module):
+def test_the_descriptions_of_a_contract_do_not_count(module):
     reworded = (
         SCHEMA.replace("the mug", "which mug").replace("how many handles", "a count").replace("has few h", "has no h")
     )

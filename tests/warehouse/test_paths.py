@@ -179,8 +179,8 @@ def test_a_home_may_be_new_relative_or_a_link_to_a_directory(tmp_path, monkeypat
     ("path", "problem"),
     [
         ("file", "file is a file, and a home is a directory"),
-        ("file/home", "file/home cannot be a home: .*file is no directory"),
-        ("file/home/below", "file is no directory"),
+        ("file/home", "file/home cannot be a home: .*file is not a directory"),
+        ("file/home/below", "file is not a directory"),
         ("nowhere", "nowhere is a link to .*gone, which does not exist"),
         ("circle", "circle cannot be a home: Too many levels of symbolic links"),
         ("circle/home", "circle/home cannot be a home: "),

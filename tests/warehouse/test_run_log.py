@@ -50,7 +50,7 @@ def test_facts_come_back_by_run_and_asset(journal):
     assert journal.last() == journal.run("r2")
 
 
-def test_an_asset_that_ran_twice_in_a_run_tells_what_it_did_last(journal):
+def test_an_asset_that_ran_twice_in_a_run_has_its_last_facts(journal):
     journal.append("r1", "raw.products", {"inserted": 3})
     journal.append("r1", "raw.products", {"inserted": 0})
     assert journal.run("r1")["raw.products"]["inserted"] == 0
@@ -109,7 +109,7 @@ def test_pruning_an_empty_log_makes_nothing(journal, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_the_end_tells_is_told_without_reading_the_beginning(journal):
+def test_recent_lines_are_read_without_the_beginning(journal):
     """The sensor reads the log at every tick, and the log may be large."""
     journal.path.parent.mkdir()
     journal.path.write_text("{}\n" + "\n" * 200_000)  # whoever reads the first line fails, as it has no run

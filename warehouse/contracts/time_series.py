@@ -113,13 +113,13 @@ class TimeSeriesContract(Contract):
         return hashlib.sha256(self.declaration.encode()).hexdigest()[:8]
 
 
-def _unlike(tables: tuple[FeatureView, ...]) -> tuple[FeatureView, ...]:
+def _distinctly_named(tables: tuple[FeatureView, ...]) -> tuple[FeatureView, ...]:
     if len({table.name for table in tables}) < len(tables):
         raise ValueError("two feature views have the same name")
     return tables
 
 
-FeatureViews = Annotated[tuple[FeatureView, ...], AfterValidator(_unlike)]
+FeatureViews = Annotated[tuple[FeatureView, ...], AfterValidator(_distinctly_named)]
 """All feature views that a home declares."""
 
 

@@ -45,11 +45,11 @@ class QueryFeatures:
             queries: key, locale (may be null: unknown) and the cleaned query, one row each.
         """
         with self._lock, self._holding(queries) as connection:
-            answered = connection.execute("EXECUTE features")
+            result = connection.execute("EXECUTE features")
             if queries.height == 1:  # a search: DuckDB returns a row faster than a frame
-                return pl.DataFrame(answered.fetchall(), schema=self._schema, orient="row")
-            answer = answered.pl()
-        return queries.select(pl.col("key").cast(pl.String)).join(answer, on="key", how="left", maintain_order="left")
+                return pl.DataFrame(result.fetchall(), schema=self._schema, orient="row")
+            rows = result.pl()
+        return queries.select(pl.col("key").cast(pl.String)).join(rows, on="key", how="left", maintain_order="left")
 
     @contextmanager
     def _holding(self, queries: pl.DataFrame) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -183,7 +183,7 @@ def expire(lake: Lake, versions: Sequence[int], sources: Callable[[str], Iterabl
     return len(files)
 
 
-def is_kept(lake: Lake, snapshot: int) -> bool:
+def is_readable(lake: Lake, snapshot: int) -> bool:
     """Tell whether the lake can still be read as of a snapshot."""
     with lake.reading() as connection:
         return change_feed.is_readable(connection, snapshot)

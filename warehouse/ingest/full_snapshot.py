@@ -218,7 +218,7 @@ def _load_file(lake: Lake, connection: duckdb.DuckDBPyConnection, file: InputFil
     connection.unregister("keys_to_compare")
     as_of = late_events.clear(connection, contract.table)
     new_rows = desired.join(change.upsert, on="key", how="semi")
-    tables.delete_rows(connection, contract, change.stale, current)
+    tables.delete_rows(connection, contract, change.obsolete, current)
     if new_rows.height:
         file_rows.insert(connection, new_rows)
     quarantine.replace(connection, contract.table, prepared.refused)

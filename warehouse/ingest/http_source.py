@@ -66,8 +66,8 @@ class Server:
         headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
         timeout = (self.connect_s, self.silence_s)
         try:
-            with requests.get(self.url(file), headers=headers, stream=True, timeout=timeout) as answer:
-                yield self._begin(file, start, answer), self._chunks(file, answer)
+            with requests.get(self.url(file), headers=headers, stream=True, timeout=timeout) as response:
+                yield self._begin(file, start, response), self._chunks(file, response)
         except _no_address() as error:
             raise WarehouseError(
                 f"{self.address} is not a valid URL: {error}",
@@ -76,33 +76,34 @@ class Server:
         except requests.RequestException as error:
             raise BrokenOffError(_reason(error)) from error
 
-    def _begin(self, file: RemoteFile, start: int, answer: "requests.Response") -> int:
+    def _begin(self, file: RemoteFile, start: int, response: "requests.Response") -> int:
         """Check the response, and return the offset of its first byte."""
-        url, status = self.url(file), answer.status_code
+        url, status = self.url(file), response.status_code
         if status in PASSING:
-            raise BrokenOffError(f"it answered {status} {answer.reason}")
+            raise BrokenOffError(f"it answered {status} {response.reason}")
         if status == 206:
-            first, size = _content_range(answer)
+            first, size = _content_range(response)
             if size not in (None, file.size_bytes):
                 raise self._wrong_size(file, size)
             if first != start:
                 raise CannotResumeError
             return start
         if status == 416:
-            raise self._wrong_size(file, _content_range(answer)[1])
+            raise self._wrong_size(file, _content_range(response)[1])
         if status != 200:
             raise WarehouseError(
-                f"{url}: the server answered {status} {answer.reason}", "give an address that has the file: --url BASE"
+                f"{url}: the server answered {status} {response.reason}",
+                "give an address that has the file: --url BASE",
             )
-        length = answer.headers.get("Content-Length", "")
+        length = response.headers.get("Content-Length", "")
         if length.isdigit() and int(length) != file.size_bytes:
-            if next(answer.iter_content(len(POINTER)), b"") == POINTER:
+            if next(response.iter_content(len(POINTER)), b"") == POINTER:
                 raise self._pointer(file)
             raise self._wrong_size(file, int(length))
         return 0
 
-    def _chunks(self, file: RemoteFile, answer: "requests.Response") -> Iterator[bytes]:
-        for place, chunk in enumerate(answer.iter_content(CHUNK_BYTES)):
+    def _chunks(self, file: RemoteFile, response: "requests.Response") -> Iterator[bytes]:
+        for place, chunk in enumerate(response.iter_content(CHUNK_BYTES)):
             if place == 0 and chunk.startswith(POINTER):
                 raise self._pointer(file)
             yield chunk
@@ -121,9 +122,9 @@ class Server:
         )
 
 
-def _content_range(answer: "requests.Response") -> tuple[int | None, int | None]:
+def _content_range(response: "requests.Response") -> tuple[int | None, int | None]:
     """Return the range's first offset and the size of the whole file; None for what the response does not state."""
-    match = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", answer.headers.get("Content-Range", "").strip())
+    match = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", response.headers.get("Content-Range", "").strip())
     if match is None:
         return None, None
     first, size = match.groups()

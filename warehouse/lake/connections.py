@@ -50,16 +50,16 @@ class Databases:
         attachment: Attachment,
         create: Callable[[], Connection],
         attach: Callable[[Connection], None],
-        rather: Attachment | None = None,
+        preferred: Attachment | None = None,
     ) -> Iterator[Connection]:
         """Yield a cursor of a database with the lake attached as `lake`. Its transaction is rolled back unless committed.
 
-        An idle database with `rather` attached is preferred. The database returns to the pool, except after an error or once
+        An idle database with `preferred` attached is taken first. The database returns to the pool, except after an error or once
         its configuration is locked.
         """
-        database = None if rather is None else self._take(rather)
-        if database is not None and rather is not None:
-            attachment = rather
+        database = None if preferred is None else self._take(preferred)
+        if database is not None and preferred is not None:
+            attachment = preferred
         else:
             database = self._take(attachment) or self._reused(attachment, attach) or _create_attached(create, attach)
         try:

@@ -161,8 +161,8 @@ class Lake:
 
     def _readable_catalog(self) -> Path:
         """Return the catalog, or a copy if the directory is read-only: even a reader of SQLite creates files next to it."""
-        is_ours = is_writable(self.root) and os.access(self.catalog, os.W_OK)
-        return self.catalog if is_ours else sqlite_copy(self.catalog)
+        can_write = is_writable(self.root) and os.access(self.catalog, os.W_OK)
+        return self.catalog if can_write else sqlite_copy(self.catalog)
 
     def _create(self) -> None:
         """Create the catalog under another name and rename it, so that a killed process leaves no partial one."""

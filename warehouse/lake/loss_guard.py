@@ -110,7 +110,7 @@ def require_judgements(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 class Losses:
-    """Track which rows that tables had at the start of a transaction are gone, over the changes of several files."""
+    """Track the rows of each table that a transaction deletes, over the changes of several files."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Track the transaction of a connection."""

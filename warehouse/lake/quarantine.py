@@ -17,18 +17,18 @@ def replace(
     connection: duckdb.DuckDBPyConnection,
     table: str,
     violations: pl.DataFrame,
-    stale: pl.DataFrame | None = None,
+    keys: pl.DataFrame | None = None,
 ) -> Plan:
     """Replace the quarantined rows of `table` by the violations (key, rule, row), one row per violated rule.
 
-    With `stale` (a column key) only the rows with these keys are replaced, without it all of the table's rows.
+    With `keys` (a frame, key) only the rows with these keys are replaced, otherwise all rows of the table.
     """
     tables.ensure(connection, CONTRACT)
     current = connection.execute(
         f'SELECT id AS key, key AS row_key, {INPUT_HASH} FROM quarantine.rows WHERE "table" = ?', [table]
     ).pl()
-    if stale is not None:
-        current = current.join(stale, left_on="row_key", right_on="key", how="semi")
+    if keys is not None:
+        current = current.join(keys, left_on="row_key", right_on="key", how="semi")
     if current.is_empty() and violations.is_empty():
         nothing = current.select("key")
         return Plan(nothing, nothing, nothing)
@@ -59,20 +59,20 @@ def add(
     Rows with the keys in `settled`, which now have a valid row, are removed.
     """
     tables.ensure(connection, CONTRACT)
-    affected_keys = pl.concat([violations.select("key"), settled.select("key")]).unique()
-    connection.register("affected_keys", affected_keys)
+    changed_keys = pl.concat([violations.select("key"), settled.select("key")]).unique()
+    connection.register("changed_keys", changed_keys)
     existing = connection.execute(
-        f'SELECT key, rule, row, {INPUT_HASH} FROM {CONTRACT.table} WHERE "table" = ? AND key IN (FROM affected_keys)',
+        f'SELECT key, rule, row, {INPUT_HASH} FROM {CONTRACT.table} WHERE "table" = ? AND key IN (FROM changed_keys)',
         [table],
     ).pl()
-    connection.unregister("affected_keys")
+    connection.unregister("changed_keys")
     remaining = existing.join(settled, on="key", how="anti")
     new = (
         violations.with_columns(pl.lit("").alias(INPUT_HASH))
         .join(remaining, on=["key", "rule", "row"], how="anti")
         .unique()
     )
-    return replace(connection, table, pl.concat([remaining, new.select(remaining.columns)]), stale=affected_keys)
+    return replace(connection, table, pl.concat([remaining, new.select(remaining.columns)]), keys=changed_keys)
 
 
 def hashes(connection: duckdb.DuckDBPyConnection, table: str) -> pl.DataFrame:

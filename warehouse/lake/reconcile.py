@@ -27,7 +27,7 @@ class Plan:
         return pl.concat([self.insert, self.update])
 
     @property
-    def stale(self) -> pl.DataFrame:
+    def obsolete(self) -> pl.DataFrame:
         """Return the keys whose present rows must be removed: those to update and those to delete."""
         return pl.concat([self.update, self.delete])
 
@@ -50,7 +50,7 @@ def plan(desired: pl.DataFrame, current: pl.DataFrame, key: str = "key", input_h
     desired_hashes = desired.select(key=key, desired=input_hash)
     current_hashes = current.select(key=key, current=input_hash)
     joined = desired_hashes.join(current_hashes, on="key", how="full", coalesce=True)
-    is_new, is_stale = pl.col("current").is_null(), pl.col("desired").is_null()
+    is_new, is_obsolete = pl.col("current").is_null(), pl.col("desired").is_null()
     is_changed = pl.col("desired") != pl.col("current")
-    insert, update, delete = (joined.lazy().filter(mask).select("key") for mask in (is_new, is_changed, is_stale))
+    insert, update, delete = (joined.lazy().filter(mask).select("key") for mask in (is_new, is_changed, is_obsolete))
     return Plan(*pl.collect_all([insert, update, delete]))

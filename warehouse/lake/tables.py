@@ -65,8 +65,10 @@ def ensure(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
     """
     schema = contract.table.split(".")[0]
     declared = _declared_types(contract)
-    columns_found = _rename_columns(connection, contract.table, declared, _present_columns(connection, contract.table))
-    present = {column: kind for column, kind, _ in columns_found}
+    existing_columns = _rename_columns(
+        connection, contract.table, declared, _present_columns(connection, contract.table)
+    )
+    present = {column: kind for column, kind, _ in existing_columns}
     other = [column for column, kind in declared.items() if present.get(column, kind) != kind]
     if other and is_derived(contract.table):
         connection.execute(f"DROP TABLE {contract.table}")
@@ -78,7 +80,7 @@ def ensure(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         connection.execute(f"CREATE TABLE {contract.table} ({columns})")
         connection.execute(f"COMMENT ON TABLE {contract.table} IS {quote(contract.description)}")
-    comments = {column: comment for column, _, comment in columns_found if column in present and column not in other}
+    comments = {column: comment for column, _, comment in existing_columns if column in present and column not in other}
     for column, kind in declared.items():
         if present and column not in present:
             connection.execute(f'ALTER TABLE {contract.table} ADD COLUMN "{column}" {kind}')
@@ -175,11 +177,11 @@ def write(
     current: pl.DataFrame,
     batches: Iterable[pl.DataFrame],
 ) -> Written:
-    """Delete the stale rows and insert the batches: the rows of `change.upsert`, without refused ones.
+    """Delete the obsolete rows and insert the batches: the rows of `change.upsert`, without refused ones.
 
-    `current` (key, input_hash) holds the table's rows, or at least those that may be stale.
+    `current` (key, input_hash) holds the table's rows, or at least those that may be obsolete.
     """
-    removed = delete_rows(connection, contract, change.stale, current)
+    removed = delete_rows(connection, contract, change.obsolete, current)
     row_count = update_count = 0
     columns = ", ".join(f'"{column}"' for column in (*contract.columns, INPUT_HASH))
     for batch in batches:
@@ -191,14 +193,14 @@ def write(
 
 
 def delete_rows(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, stale: pl.DataFrame, current: pl.DataFrame
+    connection: duckdb.DuckDBPyConnection, contract: Contract, keys: pl.DataFrame, current: pl.DataFrame
 ) -> pl.DataFrame:
-    """Delete the rows with the keys in `stale` (key), and return the rows of `current` (key, input_hash) that were deleted."""
-    removed = current.join(stale, on="key", how="semi")
+    """Delete the rows with some keys (a frame, key), and return the rows of `current` (key, input_hash) that were deleted."""
+    removed = current.join(keys, on="key", how="semi")
     if removed.height:
-        connection.register("stale_keys", removed)
-        connection.execute(f'DELETE FROM {contract.table} WHERE "{contract.key}" IN (SELECT key FROM stale_keys)')
-        connection.unregister("stale_keys")
+        connection.register("obsolete_keys", removed)
+        connection.execute(f'DELETE FROM {contract.table} WHERE "{contract.key}" IN (SELECT key FROM obsolete_keys)')
+        connection.unregister("obsolete_keys")
     return removed
 
 
@@ -244,18 +246,18 @@ def _reconcile(
 ) -> Plan:
     ensure(connection, contract)
     columns = ", ".join(f'"{column}"::{contract.sql_type(column)} AS "{column}"' for column in contract.columns)
-    answer = f"WITH typed AS (SELECT {columns} FROM ({source})) SELECT *, md5(to_json(typed)::VARCHAR) AS {INPUT_HASH} FROM typed"
+    query = f"WITH typed AS (SELECT {columns} FROM ({source})) SELECT *, md5(to_json(typed)::VARCHAR) AS {INPUT_HASH} FROM typed"
     bound = dict(parameters or {}) or None
     current = hashes(connection, contract, where)
     if where == "true" and current.is_empty():  # an empty table needs no comparison, so no row is kept in memory
-        connection.execute(f"INSERT INTO {contract.table} BY NAME {answer}", bound)
+        connection.execute(f"INSERT INTO {contract.table} BY NAME {query}", bound)
         desired = hashes(connection, contract)
         change = plan(desired, current)
     else:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE desired AS {answer}", bound)
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE desired AS {query}", bound)
         desired = connection.sql(f'SELECT "{contract.key}" AS key, {INPUT_HASH} FROM desired').pl()
         change = plan(desired, current)
-        delete_rows(connection, contract, change.stale, current)
+        delete_rows(connection, contract, change.obsolete, current)
         if change.upsert.height == desired.height:  # in the order of the source, which a semi join would lose
             connection.execute(f"INSERT INTO {contract.table} BY NAME SELECT * FROM desired")
         elif change.upsert.height:

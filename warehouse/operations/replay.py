@@ -30,8 +30,8 @@ FILES, DELTAS = CONTRACTS["raw.files"], CONTRACTS["raw.deltas"]
 class Snapshot:
     """Describe the last full file of a raw table.
 
-    `as_of` is its watermark. `after_delta` is the sequence number of the last delta ingested before it, which it supersedes;
-    None if an earlier version did not record it.
+    `as_of` is the newest event_time of the deltas ingested before it. `after_delta` is the sequence number of the last of
+    those deltas: the file supersedes it and all before it. None if an earlier version did not record the number.
     """
 
     table: str

@@ -104,7 +104,7 @@ def unservable_reason(home: Home, release: Release) -> str | None:
     """
     if not home.vectors.has(release.vector_table, release.vector_version):
         return f"version {release.vector_version} of its vectors {release.vector_table} is gone"
-    if not checkpoints.is_kept(home.lake, release.snapshot):
+    if not checkpoints.is_readable(home.lake, release.snapshot):
         return f"the lake's snapshot {release.snapshot} is gone"
     if not (home.models / release.model_id).is_dir():
         return f"its model {release.model_id} is gone"

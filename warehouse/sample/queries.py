@@ -126,14 +126,14 @@ def _draw_group(
         texts.add(text.casefold())
         drawn_count += 1
         small = int(rng.random() >= _LARGE_ONLY_SHARE)
-        rows, labels = _judge(shelves, locale, type_code, field_codes, exact, shelf[off == 1], small, rng)
+        rows, labels = _draw_judgements(shelves, locale, type_code, field_codes, exact, shelf[off == 1], small, rng)
         source = _SOURCES[rng.choice(len(_SOURCES), p=_SOURCE_SHARES)]
         yield Query(
             text, locale, type_code, field_codes, split_of(type_code, field_codes, seed), small, source, rows, labels
         )
 
 
-def _judge(
+def _draw_judgements(
     shelves: _Shelves,
     locale: int,
     type_code: int,
@@ -143,7 +143,7 @@ def _judge(
     small: int,
     rng: np.random.Generator,
 ) -> tuple[tuple[int, ...], str]:
-    """Draw the other judged products to the exact ones, in the label mix of the small or the large version of ESCI."""
+    """Draw the judged products besides the exact ones, in the label mix of the small or the large version of ESCI."""
     types = product_types()
     length = int(np.clip(len(exact) / (0.46 if small else 0.75) * rng.uniform(0.8, 1.25), 8 if small else 5, 22))
     rest = max(length - len(exact), 1)

@@ -180,9 +180,9 @@ class _Reader:
 
     def __init__(self, path: Path) -> None:
         # Opened for writing, since a reader must also create the shared files next to the database.
-        is_ours = is_writable(path.parent) and os.access(path, os.W_OK)
-        self._path, self._written_ns = path, None if is_ours else path.stat().st_mtime_ns
-        self._database = _connect(path, "rw") if is_ours else _open_read_only(path)
+        can_write = is_writable(path.parent) and os.access(path, os.W_OK)
+        self._path, self._written_ns = path, None if can_write else path.stat().st_mtime_ns
+        self._database = _connect(path, "rw") if can_write else _open_read_only(path)
         self._database.execute("PRAGMA query_only = ON")
 
     def read(self, sql: str, values: Sequence[object]) -> list[Any]:

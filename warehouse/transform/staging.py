@@ -120,5 +120,5 @@ def _reclean(
                 rows_after, broken = tables.count(writer, table), rule_counts(violations)
                 loss = Loss(table, "cleaning of raw.products", rows_before, counts.deleted, rows_after, broken)
                 refuse_loss(loss, lake.settings.max_loss_share, allow_loss)
-            quarantine.replace(writer, table, violations, change.stale)
+            quarantine.replace(writer, table, violations, change.obsolete)
     return Cleaned(change.upsert.height, *counts, quarantined=violations["key"].n_unique())

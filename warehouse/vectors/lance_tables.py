@@ -55,14 +55,14 @@ class LanceDirectory:
         return self._connect().open_table(name)
 
     def open_version(self, name: str, version: int) -> Any:
-        """Open a version of an existing table for many short queries: coroutines, each to be run by `answer`.
+        """Open a version of an existing table for many short queries: coroutines, each to be run by `run_coroutine`.
 
         A table from `open` runs several coroutines in sequence per query, which takes a quarter of a search's time.
         """
         if self._short is None:
-            self._short = answer(_lancedb().connect_async(plain_path(self.root)))
-        table = answer(self._short.open_table(check_name(name)))
-        answer(table.checkout(version))
+            self._short = run_coroutine(_lancedb().connect_async(plain_path(self.root)))
+        table = run_coroutine(self._short.open_table(check_name(name)))
+        run_coroutine(table.checkout(version))
         return table
 
     def create(self, name: str, schema: pa.Schema) -> Any:
@@ -108,11 +108,11 @@ def _has_version(directory: Path) -> bool:
     return any(directory.glob("_versions/*.manifest"))
 
 
-def answer(question: Coroutine[Any, Any, T]) -> T:
+def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine of LanceDB in the event loop of its blocking tables, and return its result."""
     from lancedb.background_loop import LOOP
 
-    return cast(T, LOOP.run(question))
+    return cast(T, LOOP.run(coroutine))
 
 
 def check_name(name: str) -> str:
@@ -142,7 +142,7 @@ def at_version(table: Any, version: int) -> Any:
     except ValueError as error:
         raise WarehouseError(
             f"version {version} of the table {table.name} does not exist",
-            "it was cleaned up or never written; publish the present version: stockroom build",
+            "stockroom vacuum deleted it, or it was never written; publish the present version: stockroom build",
         ) from error
     return table
 

@@ -19,7 +19,6 @@ from warehouse.vectors.ann_index import INDEX_ABOVE, IndexStatus, index_status, 
 from warehouse.vectors.lance_tables import (
     KEY,
     LanceDirectory,
-    answer,
     at_version,
     check_schema,
     delete_keys,
@@ -28,6 +27,7 @@ from warehouse.vectors.lance_tables import (
     present_keys,
     prunable,
     prune,
+    run_coroutine,
     scan,
     scan_batches,
     to_matrix,
@@ -225,7 +225,7 @@ class VectorStore:
                 builder = builder.where(col("locale") == lit(locale))
             if exact:
                 builder = builder.bypass_vector_index()
-            hits = answer(builder.select([KEY, "product_id", "locale", "title", "_distance"]).to_arrow())
+            hits = run_coroutine(builder.select([KEY, "product_id", "locale", "title", "_distance"]).to_arrow())
             distances = np.sort(hits["_distance"].to_numpy())
             # The order of the rows that tie with the k-th is known only once all of them are among the hits.
             if len(distances) < limit or distances[-1] > distances[k - 1]:

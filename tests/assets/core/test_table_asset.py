@@ -16,6 +16,6 @@ def test_a_table_and_its_asset_have_one_name():
     assert arguments["description"].startswith("One row per product and locale")
 
 
-def test_digests_tell_parts_apart():
+def test_digests_depend_on_the_borders_of_parts():
     assert digest("a", "bc") != digest("ab", "c")
     assert len(digest()) == 16

@@ -1,4 +1,4 @@
-"""A table check is declared once: its name, its asset, and what is found under them; of what is untouched nothing is asked."""
+"""A table check declares its name and its asset once, and reports its failures under both."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def test_a_check_has_the_name_of_its_function_and_tells_dagster_what_it_asks() -
     assert (spec.description, spec.blocking) == ("There is something.", True)
 
 
-def test_what_is_found_is_told_of_the_asset_under_the_name(run_context: RunContext) -> None:
+def test_a_check_reports_under_the_asset_and_its_name(run_context: RunContext) -> None:
     check_result = there_is_something(run_context)
     assert (check_result.asset_key, check_result.check_name) == (dg.AssetKey(["raw", "products"]), "there_is_something")
     assert (check_result.passed, check_result.description, check_result.metadata["rows"].value) == (False, "nothing", 0)

@@ -81,7 +81,7 @@ def test_the_margin_holds_and_the_exact_product_is_one(run_context: RunContext) 
     assert negatives.join(exact, on=["query_key", "positive_key"], how="anti").is_empty()
 
 
-def test_what_each_rule_left_out_is_told(run_context: RunContext) -> None:
+def test_the_exclusions_of_each_rule_are_counted(run_context: RunContext) -> None:
     (mining,) = ask(run_context.home, "FROM training.mining").to_dicts()
     negatives = rows(run_context)
     assert mining["negatives"] == negatives.height

@@ -86,7 +86,7 @@ def test_the_means_are_those_of_the_queries(home, expected):
         assert means[metric] == (pytest.approx(sum(values) / len(values), abs=1e-9), len(expected))
 
 
-def test_rankings_place_every_judged_product_once_in_each_system(home):
+def test_rankings_rank_every_judged_product_once_for_each_ranker(home):
     with home.lake.reading() as connection:
         rows = connection.sql("SELECT * FROM evaluation.rankings").pl()
     for _, own in rows.group_by("locale", "query_id"):
@@ -154,7 +154,7 @@ def test_the_bootstrap_is_seeded_by_the_settings(built, home):
     assert evaluate_live(other)["bootstrap"]["seed"] == 4
 
 
-def test_slices_are_told_of_the_queries_in_them(home, expected):
+def test_slices_have_the_metrics_of_their_queries(home, expected):
     with home.lake.reading() as connection:
         rows = connection.sql("SELECT * FROM evaluation.metrics WHERE ranker = 'model' AND metric = 'mrr'").pl()
         by_brand = rows.filter(locale="all", slice="brand")

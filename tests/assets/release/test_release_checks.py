@@ -97,7 +97,7 @@ def test_the_same_query_in_another_locale_is_no_leak(spoiled):
     assert NAMED["training.pairs", "train_is_apart_from_test"](run_context).passed
 
 
-def test_vectors_are_held_against_the_catalog_of_their_release(spoiled):
+def test_vectors_are_compared_with_the_catalog_of_their_release(spoiled):
     run_context = spoiled("DELETE FROM features.products WHERE key IN (SELECT min(key) FROM features.products)")
     check = NAMED["releases.live", "vectors_match_the_catalog"]
     assert check(run_context).passed  # the release's own snapshot still has the product

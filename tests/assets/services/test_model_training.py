@@ -97,5 +97,5 @@ def test_the_stored_log_is_that_of_the_model(run_context, built):
 @pytest.mark.parametrize(
     ("notes", "facts"), [([], {}), (["a", "b"], {"warning": "the new model learned nothing: a; b"})]
 )
-def test_a_model_that_learnt_nothing_is_a_warning_of_the_build(notes, facts):
+def test_a_model_that_learned_nothing_is_a_warning_of_the_build(notes, facts):
     assert failed_training_warning(notes) == facts

@@ -33,7 +33,7 @@ PRODUCTS = pl.DataFrame(
 VOCABULARY = pl.DataFrame([("brand", "acme"), ("color", "bolt")], schema=["kind", "value"], orient="row")
 
 
-def test_queries_are_told_apart():
+def test_queries_are_grouped():
     slices = slices_of(FEATURES, JUDGEMENTS, PRODUCTS, VOCABULARY)
     assert slices.columns == ["locale", "query_id", "slice", "part"]
     parts = {(locale, query, name): part for locale, query, name, part in slices.iter_rows()}

@@ -44,7 +44,7 @@ def test_the_input_hash_follows_the_text_and_the_features_that_the_model_reads(r
         assert model.with_input_hash(other)["input_hash"].to_list() == [before]
 
 
-def test_a_model_whose_parts_are_all_there_is_not_hindered(run_context):
+def test_a_complete_model_is_servable(run_context):
     assert unservable_reason(run_context, model_name(run_context)) is None
 
 
@@ -75,17 +75,17 @@ def test_an_encoder_that_the_settings_chose_earlier_still_serves(run_context):
     assert (vectors == ServingModel(run_context, live.model_id).texts.encoded(["a text that no one has seen"])).all()
 
 
-def test_there_is_no_rival_where_the_live_model_is_the_new_one(run_context):
+def test_there_is_no_champion_if_the_live_model_is_the_new_one(run_context):
     assert live_champion(run_context, model_name(run_context)) is None
     assert current_gate_result(run_context) is None
 
 
-def test_a_model_that_the_gate_has_not_seen_is_not_decided_on(run_context, monkeypatch):
+def test_a_model_without_a_gate_result_is_not_published(run_context, monkeypatch):
     live = run_context.home.releases.live()
     copied = run_context.home.models / "another"
     copied.mkdir()
     for file in (run_context.home.models / live.model_id).iterdir():
         copied.joinpath(file.name).write_bytes(file.read_bytes())
     monkeypatch.setattr("assets.release.promotion_gate.model_name", lambda _run_context: "another")
-    with pytest.raises(WarehouseError, match="another was not yet held against the live one"):
+    with pytest.raises(WarehouseError, match="another was not yet compared with the live model"):
         current_gate_result(run_context)

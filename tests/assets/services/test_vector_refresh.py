@@ -1,4 +1,4 @@
-"""Vectors are made anew exactly where what they are made from is new."""
+"""A vector is computed again exactly if its inputs changed."""
 
 import polars as pl
 import pytest
@@ -17,7 +17,7 @@ def run_context(copy_home):
     return open_run_context(load_settings(copy_home()))
 
 
-def test_only_changed_products_are_embedded_and_those_gone_are_taken_out(run_context):
+def test_only_changed_products_are_embedded_and_deleted_ones_removed(run_context):
     model, store = ServingModel(run_context, model_name(run_context)), run_context.home.vectors
     products = model.with_input_hash(datasets.products(run_context.home.lake))
     before = store.version(model.vector_table)

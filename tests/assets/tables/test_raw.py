@@ -142,6 +142,6 @@ def test_under_other_rules_whole_tables_are_compared(
     assert title_chars(home) == dict.fromkeys(IDS, 3) | {"P1": 7}
 
 
-def test_in_a_folder_that_came_in_before_nothing_is_to_be_followed(home: Home, tmp_path: Path) -> None:
+def test_a_known_folder_changes_no_source(home: Home, tmp_path: Path) -> None:
     run(home, tmp_path / "first")
     assert title_chars(home) == dict.fromkeys(IDS, 3) | {"P9": 0}

@@ -1,4 +1,4 @@
-"""The same vectors in FAISS: built on all cores, searched by one thread; each kind at the least effort that reaches the recall.
+"""Measure FAISS on the same vectors: built on all cores, searched by one thread, at the least effort with the required recall.
 
 Called by tests/bench/vector_index.py as: index.py FOLDER RECALL KIND …, KIND being ivf or hnsw.
 """

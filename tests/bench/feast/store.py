@@ -1,7 +1,7 @@
-"""Feast's side of tests/bench/feature_store.py: run by the Python of Feast's own environment, on the data in a folder.
+"""The Feast part of tests/bench/feature_store.py, run by the Python of Feast's environment on the data in a folder.
 
 It reads the parquet files that the benchmark wrote, and writes `feast.json` (seconds of each join, milliseconds of each
-lookup), `feast_joined.parquet` and `feast_looked_up.json` (what came of them, to be compared).
+lookup), `feast_joined.parquet` and `feast_looked_up.json` (the results, for comparison).
 """
 
 import json

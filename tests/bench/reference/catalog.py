@@ -1,4 +1,4 @@
-"""Catalog: a straightforward pandas version of raw files to training pairs, run by full_size.py in an environment of its own.
+"""Catalog: a straightforward pandas version of raw files to training pairs, run by full_size.py in its own environment.
 
 It cleans, makes the features that pandas says in a line, and grades pairs. It does less than what it stands beside: no sizes,
 prices or scripts, no quarantine, no hashes, no snapshots, no contracts, and everything is held in memory.

@@ -43,7 +43,7 @@ TEXTS = [
 
 
 @pytest.mark.parametrize("at_once", [1, 3, 10, 11])
-def test_texts_that_are_tokenised_in_portions_get_the_same_vectors(monkeypatch, at_once):
+def test_texts_that_are_tokenized_in_portions_get_the_same_vectors(monkeypatch, at_once):
     expected = np.array([[text.split().count(word) for word in WORDS] for text in TEXTS], dtype=np.float64)
     expected /= np.maximum(np.linalg.norm(expected, axis=1, keepdims=True), 1e-12)
     monkeypatch.setattr(module, "TOKENIZED_AT_ONCE", at_once)

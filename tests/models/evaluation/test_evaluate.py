@@ -123,7 +123,7 @@ def test_random_order_scores_about_seven_tenths_on_lists_like_escis():
         assert ranker["recall@100"] == pytest.approx(100 / 300, abs=0.03)
 
 
-def test_a_perfect_system_scores_one():
+def test_a_perfect_ranker_scores_one():
     catalog, judged = esci_like(40, seed=1)
     grade = np.zeros((len(judged), len(catalog)))
     grade[np.repeat(np.arange(len(judged)), np.diff(judged.offsets)), judged.products] = judged.labels + 1
@@ -231,7 +231,7 @@ def test_over_too_few_queries_a_difference_has_no_interval():
     assert lead["recall@10"]["mean"] == 0.0
 
 
-def test_a_summary_tells_locales_apart_and_says_null_where_there_is_nothing_to_measure():
+def test_a_summary_is_by_locale_and_null_without_values():
     locales = summarize(evaluate(JUDGED, CATALOG, SUMMARY), samples=10)["locales"]
     assert locales["us"]["model"]["ndcg"] == pytest.approx(1)
     unmeasured = dict.fromkeys(["ndcg_two_gains", "recall@10", "recall@100", "mrr"])

@@ -41,7 +41,7 @@ def test_recall_is_that_of_the_whole_catalog_over_the_queries_that_have_an_exact
     assert comparison.difference.low < 0.5 < comparison.difference.high
 
 
-def test_a_system_held_against_itself_passes_without_a_margin_to_spare(catalog):
+def test_a_ranker_compared_with_itself_passes_with_any_margin(catalog):
     judged_set = judged(catalog, ["P20", "P21"])
     comparison = compare_recall(judged_set, catalog, finds(3, [20, 1]), finds(3, [20, 1]), seed=0)
     assert comparison.difference == Interval(0.0, 0.0, 0.0)
@@ -54,7 +54,7 @@ def test_without_an_exact_product_nothing_is_measured_and_nothing_decided(catalo
     assert decide(None, 1.0) == "undecided"
 
 
-def test_with_too_few_queries_both_are_told_and_their_difference_is_not(catalog):
+def test_with_too_few_queries_the_difference_has_no_interval(catalog):
     """Of two queries that two models answer alike an interval says that it is sure."""
     judged_set = judged(catalog, ["P20", "P21"])
     comparison = compare_recall(judged_set, catalog, finds(3, [20, 1]), finds(3, [20, 1]), seed=0, min_queries=3)

@@ -97,7 +97,7 @@ def test_json_gives_back_exactly_the_same_encoder(lengths, brands):
 
 
 @given(numbers)
-def test_a_row_is_encoded_alike_whatever_stands_beside_it(lengths):
+def test_a_row_is_encoded_independently_of_other_rows(lengths):
     frame = pl.DataFrame({"length": lengths}, schema={"length": pl.Float64})
     encoder = FeatureEncoder.fit(TRAIN, FeatureSpec(numeric=("length",)), SETTINGS)
     alone = np.concatenate([encoder.transform(frame[row])[0] for row in range(frame.height)])

@@ -38,7 +38,7 @@ def test_untrained_towers_are_the_identity(mode, side, sizes, layers):
     torch.testing.assert_close(towers(mode, layers=layers)(side, x, *features), normalize(x), atol=1e-6, rtol=0)
 
 
-def test_alpha_0_is_the_encoder_however_much_was_learnt():
+def test_alpha_0_is_the_encoder_for_any_weights():
     model = shake(towers())
     x, *features = inputs(QUERY)
     assert not torch.allclose(model("query", x, *features), normalize(x), atol=1e-2)

@@ -59,7 +59,7 @@ def test_a_query_without_an_exact_product_has_no_negatives() -> None:
     assert mine(QUERY, [], judged(), MiningSettings(per_query=3)).product.tolist() == []
 
 
-def test_the_margin_holds_below_a_cosine_of_nought_too() -> None:
+def test_the_margin_holds_for_negative_cosines_too() -> None:
     result = mined(judged((0, 0, "E")), at_cosine(-0.5, -0.51, -0.6), positive_share=0.9)
     assert result.product.tolist() == [2]
 

@@ -63,7 +63,7 @@ def test_training_lifts_recall_clearly_where_there_is_something_to_learn(mode):
     assert model.notes == ()
 
 
-def test_mined_negatives_change_what_is_learnt_and_only_where_batches_draw_them():
+def test_mined_negatives_affect_training_only_if_batches_draw_them():
     settings = TRAINING.model_copy(update={"epochs": 1, "alphas": (0.5, 1.0)})
     plain = rotated()
     mined = {"mined_query": np.arange(QUERIES), "mined_product": (np.arange(QUERIES) * 7) % PRODUCTS}
@@ -126,7 +126,7 @@ def test_training_that_diverges_ends_with_a_note_and_the_best_epoch_before(mode,
     save(tmp_path / "model", model, {})
 
 
-def test_what_was_learnt_before_training_diverged_is_kept(monkeypatch):
+def test_weights_from_before_divergence_are_kept(monkeypatch):
     """The rate of the third epoch's steps is beyond all measure."""
     steps_an_epoch = 6
     monkeypatch.setattr(
@@ -184,7 +184,7 @@ def test_training_leaves_torch_as_it_was():
         (lambda split, label: split == "none", "the train split has no Exact pair"),
     ],
 )
-def test_too_little_data_gives_the_encoder_and_says_so(keep, note):
+def test_too_little_data_gives_the_encoder_and_a_note(keep, note):
     data = rotated(keep=keep)
     model = train(data, *SPECS, TOWERS, TRAINING)
     assert note in model.notes[0]

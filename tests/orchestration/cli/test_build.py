@@ -148,7 +148,7 @@ def test_files_that_take_most_of_the_catalog_away_leave_a_home_as_it_was(stockro
     assert (home.lake.snapshot(), home.releases.live(), _files(home)) == before
 
 
-def test_what_takes_most_of_the_catalog_away_comes_in_where_that_is_meant(stockroom, built, copy_home, tmp_path):
+def test_a_file_that_removes_most_of_the_catalog_is_ingested_if_allowed(stockroom, built, copy_home, tmp_path):
     root, delta = copy_home(), tmp_path / "delta.jsonl"
     keys = (
         pl.read_parquet(built.raw / PRODUCTS)
@@ -165,7 +165,7 @@ def test_what_takes_most_of_the_catalog_away_comes_in_where_that_is_meant(stockr
     assert json.loads(allowed.out)["run"]["rows"]["staging.products"] == 50
 
 
-def test_a_delta_of_which_every_row_is_refused_publishes_nothing_and_says_so(stockroom, copy_home, tmp_path):
+def test_a_delta_with_only_refused_rows_publishes_nothing_and_is_reported(stockroom, copy_home, tmp_path):
     root = copy_home()
     home = open_home(load_settings(root))
     before = (home.lake.snapshot(), home.releases.live(), _files(home))

@@ -44,7 +44,7 @@ def _sha256(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_the_files_can_be_built_from_and_people_are_told_how(stockroom, tmp_path, address):
+def test_a_build_accepts_the_files_and_the_output_names_the_command(stockroom, tmp_path, address):
     answer = stockroom("download", "--out", tmp_path / "esci", "--url", address)
     assert answer.status == 0
     assert answer.out.count("fetched  ") == 2
@@ -52,7 +52,7 @@ def test_the_files_can_be_built_from_and_people_are_told_how(stockroom, tmp_path
     assert len(check_folder(tmp_path / "esci")) == 2
 
 
-def test_programs_are_told_what_is_there_and_what_came(stockroom, tmp_path, address, esci):
+def test_json_lists_existing_and_fetched_files(stockroom, tmp_path, address, esci):
     name = download.FILES[0].name
     (tmp_path / f"{name}.part").write_bytes((esci / name).read_bytes()[:100])
     report = json.loads(stockroom("download", "--out", tmp_path, "--url", address, "--json").out)

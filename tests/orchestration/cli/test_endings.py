@@ -26,7 +26,7 @@ def test_an_exit_keeps_its_status_and_says_no_more(code, status, capsys):
 
 
 @pytest.mark.parametrize("kind", [WarehouseError, ModelError])
-def test_our_own_errors_are_told_by_problem_and_hint(kind, capsys):
+def test_our_errors_show_problem_and_hint(kind, capsys):
     assert run(ends(kind("it is gone", "bring it back"))) == 1
     assert capsys.readouterr().err == "error: it is gone; bring it back\n"
     assert error_line(kind("it is gone")) == "error: it is gone"

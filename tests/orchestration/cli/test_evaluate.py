@@ -88,7 +88,7 @@ def test_a_file_of_any_ids_is_measured_on_the_products_that_the_catalog_has(stoc
     assert 0.5 < one_label <= 1.0
 
 
-def test_people_are_told_what_is_missing_and_refused(stockroom, built, catalog, examples):
+def test_the_output_names_missing_and_refused_judgements(stockroom, built, catalog, examples):
     file = examples(("tent", 1, catalog[0], "E"), ("tent", 1, "NOWHERE", "E"), ("tent", 1, catalog[1], "Q"))
     answer = stockroom("evaluate", "--examples", file, "--home", built.home)
     assert answer.status == 0

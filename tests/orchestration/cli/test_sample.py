@@ -14,12 +14,12 @@ def test_it_writes_the_three_files_and_counts_their_rows(stockroom, tmp_path):
     assert len(check_folder(tmp_path / "esci")) == 3
 
 
-def test_people_are_told_how_to_go_on(stockroom, tmp_path):
+def test_the_output_names_the_next_commands(stockroom, tmp_path):
     output = " ".join(stockroom("sample", "--products", 100, "--out", tmp_path / "esci").out.split())
     assert "Now: stockroom build --raw" in output
 
 
-def test_files_that_are_there_are_not_written_over(stockroom, tmp_path):
+def test_existing_files_are_not_overwritten(stockroom, tmp_path):
     assert stockroom("sample", "--products", 100, "--out", tmp_path / "esci").status == 0
     again = stockroom("sample", "--products", 100, "--out", tmp_path / "esci")
     assert again.status == 1

@@ -17,7 +17,7 @@ def test_json_is_a_list_of_hits(stockroom, built):
     assert sorted((hit["score"] for hit in hits), reverse=True) == [hit["score"] for hit in hits]
 
 
-def test_ten_hits_unless_told_otherwise_and_of_one_locale_when_asked(stockroom, built):
+def test_ten_hits_by_default_and_of_one_locale_on_request(stockroom, built):
     hits = json.loads(stockroom("search", "tent", "--locale", "us", "--json", "--home", built.home).out)
     assert len(hits) == 10
     assert {hit["locale"] for hit in hits} == {"us"}

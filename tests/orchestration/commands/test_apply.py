@@ -72,7 +72,7 @@ def test_searches_find_what_came_and_not_what_went(applied):
     assert "us:N3" in stored
 
 
-def test_the_live_model_is_held_and_the_release_says_so(applied):
+def test_the_live_model_is_pinned_and_the_release_names_it(applied):
     run_context, before, _, _, report = applied
     live = run_context.home.releases.live()
     assert (live.kind, live.model_id, live.release) == ("catalog", before.model_id, before.release + 1)
@@ -80,14 +80,14 @@ def test_the_live_model_is_held_and_the_release_says_so(applied):
     assert (report.release, report.snapshot) == (live.release, live.snapshot)
 
 
-def test_the_report_tells_of_the_file_and_of_what_was_refused(applied):
+def test_the_report_has_the_file_and_the_refused_rows(applied):
     *_, report = applied
     (file,) = report.files
     assert (file["inserted"], file["deleted"], file["refused"]) == (3, 1, 1)
     assert file["rules"] == {"product_id_missing": 1}
 
 
-def test_what_the_point_says_of_the_tables_is_what_they_hold(applied):
+def test_the_recorded_changes_of_a_checkpoint_match_the_tables(applied):
     run_context, before, *_, report = applied
     lake, changes = run_context.home.lake, checkpoints.history(run_context.home.lake)[report.snapshot]
     assert {"raw.products", "staging.products", "features.products"} <= changes.keys()

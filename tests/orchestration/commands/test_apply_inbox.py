@@ -54,7 +54,7 @@ def test_the_good_file_reaches_searches_by_one_run_and_the_bad_one_goes_aside(br
     }
 
 
-def test_what_came_in_by_another_way_is_moved_without_a_run(brought, stockroom):
+def test_a_file_that_was_applied_elsewhere_is_moved_without_a_run(brought, stockroom):
     run_context, *_ = brought
     home = run_context.home
     apply(run_context, [drop(home, "tuesday.jsonl", op="delete", product_id="N1")])  # or killed before it was moved
@@ -64,7 +64,7 @@ def test_what_came_in_by_another_way_is_moved_without_a_run(brought, stockroom):
     assert (runs(home).keys(), home.releases.live()) == before
 
 
-def test_files_that_a_run_of_the_ui_is_bringing_in_are_left_to_it(brought, stockroom):
+def test_files_of_a_run_of_the_ui_are_left_to_it(brought, stockroom):
     home = brought[0].home
     drop(home, "wednesday.jsonl", op="delete", product_id="N2")
     with open_instance(home) as instance, server_lock(home):

@@ -142,7 +142,7 @@ def test_every_run_is_in_the_instance_that_the_ui_shows(history):
         assert len(runs) == 1 + len(reports)
 
 
-def test_every_asset_tells_rows_first_rows_and_data_version(history):
+def test_every_asset_reports_rows_first_rows_and_data_version(history):
     root, reports, _ = history
     home = open_home(load_settings(root))
     with open_instance(home) as instance:
@@ -206,7 +206,7 @@ def test_the_data_version_of_a_table_names_its_rows_and_its_last_change(history)
     assert {table: versions[table] for table in stand} == stand
 
 
-def test_the_run_journal_tells_of_the_last_run(history):
+def test_the_run_log_has_the_last_run(history):
     root, reports, _ = history
     journal = open_home(load_settings(root)).journal
     assert journal.last() == journal.run(reports["back"].run_id)

@@ -83,7 +83,7 @@ def test_a_fold_is_trained_and_fitted_on_the_others_alone(folded):
     assert named[0] != named[1]
 
 
-def test_what_was_measured_can_be_asked_in_sql(folded):
+def test_sql_reads_the_measurements(folded):
     with folded.run_context.home.lake.reading() as connection:
         rows = connection.sql("SELECT * FROM evaluation.folds ORDER BY key").pl()
     assert sorted(rows["fold"].unique()) == [0, 1, 2]

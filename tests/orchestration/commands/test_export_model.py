@@ -39,7 +39,7 @@ def test_stock_sentence_transformers_loads_it_and_gives_the_towers_vectors(
     assert report.largest_difference <= TOLERANCE
 
 
-def test_the_card_tells_data_metrics_and_limits(exported: tuple[Path, Path, ExportReport]) -> None:
+def test_the_card_states_data_metrics_and_limits(exported: tuple[Path, Path, ExportReport]) -> None:
     home, out, report = exported
     card, facts = (out / "README.md").read_text(), json.loads((out / FACTS_FILE).read_text())
     assert all(f"## {heading}" in card for heading in ("Data", "Training", "Relevance", "Limits"))

@@ -127,7 +127,7 @@ def test_what_differs_is_mended_row_by_row_and_killed_it_leaves_the_old_state_wo
     assert replay(run_context).agrees
 
 
-def test_what_is_not_kept_is_named_and_nothing_is_written(chain, stockroom):
+def test_a_missing_copy_is_named_and_nothing_is_written(chain, stockroom):
     run_context, contents, *_ = chain
     home = run_context.home
     with home.lake.reading() as connection:
@@ -142,6 +142,6 @@ def test_what_is_not_kept_is_named_and_nothing_is_written(chain, stockroom):
     copy.write_bytes(lost)
 
 
-def test_without_a_live_model_there_is_nothing_to_hold(tmp_path):
+def test_without_a_live_model_none_can_be_pinned(tmp_path):
     with pytest.raises(WarehouseError, match="no raw data"):
         replay(open_run_context(load_settings(tmp_path / "home")))

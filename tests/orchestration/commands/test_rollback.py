@@ -22,8 +22,8 @@ QUERY = "velvet accordion"
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What the home answers at one moment: the live release, hits, a lookup, and what an open searcher says."""
+class HomeState:
+    """The answers of the home at one moment: the live release, a search, a lookup and a search of an open searcher."""
 
     release: Any
     hits: Any
@@ -33,7 +33,7 @@ class Seen:
 
 @pytest.fixture(scope="module")
 def story(copy_home, tmp_path_factory):
-    """Apply, go back, apply the same and something new, build, go back, build: what was seen and reported at each step."""
+    """Apply, roll back, apply the same and a new file, build, roll back, build: return the state and report of each step."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", "")
         run_context = open_run_context(load_settings(copy_home()))
@@ -54,7 +54,7 @@ def story(copy_home, tmp_path_factory):
         def look():
             live = home.releases.live()
             hits = Searcher(home, run_context.encoder).search(QUERY, 5)
-            return Seen(live, hits, Lookup(home).products([key]), (searcher.release, searcher.search(QUERY, 5)))
+            return HomeState(live, hits, Lookup(home).products([key]), (searcher.release, searcher.search(QUERY, 5)))
 
         answers, reports = {"built": look()}, {}
         reports["applied"] = apply(run_context, [monday])
@@ -95,13 +95,13 @@ def test_an_open_searcher_moves_on_when_it_is_refreshed_and_not_before(story):
     assert answers["refreshed"].open_searcher == (answers["on"].release, answers["on"].hits)
 
 
-def test_an_apply_that_brings_nothing_leaves_a_rollback_alone(story):
+def test_an_apply_without_changes_keeps_a_rollback(story):
     _, answers, reports = story
     assert reports["applied again"].run is None
     assert replace(answers["applied again"], open_searcher=None) == replace(answers["back"], open_searcher=None)
 
 
-def test_after_a_rollback_the_catalog_goes_on_from_the_lake_under_the_model_gone_back_to(story):
+def test_after_a_rollback_the_current_catalog_is_published_under_the_restored_model(story):
     run_context, answers, reports = story
     live, before = answers["on"].release, answers["back"].release
     assert (live.release, live.kind, live.model_id) == (4, "catalog", before.model_id)
@@ -112,7 +112,7 @@ def test_after_a_rollback_the_catalog_goes_on_from_the_lake_under_the_model_gone
     assert consistency.key_differences(run_context.home, live) == (0, 0)
 
 
-def test_a_model_that_was_gone_back_from_is_not_let_in_again(story):
+def test_a_demoted_model_is_refused(story):
     _, answers, reports = story
     let_in, demoted = reports["let in"], reports["demoted"]
     assert (let_in.gate["decision"], let_in.release, let_in.new_release) == ("passed", 5, True)
@@ -126,7 +126,7 @@ def test_a_model_that_was_gone_back_from_is_not_let_in_again(story):
     assert warning.startswith("release 6 stays live: it is a rollback from release 5 (back to release 4)")
 
 
-def test_the_list_is_newest_first_and_marks_what_is_live(story, stockroom):
+def test_the_list_is_newest_first_and_shows_the_live_release(story, stockroom):
     run_context, answers, _ = story
     listed = json.loads(stockroom("releases", "--json", "--home", run_context.home.root).out)
     assert [(row["release"], row["kind"], row["live"]) for row in listed] == [
@@ -145,7 +145,7 @@ def test_the_list_is_newest_first_and_marks_what_is_live(story, stockroom):
     assert "    back to release 4\n" in output
 
 
-def test_two_releases_are_told_apart_by_products_and_by_answers(story, stockroom):
+def test_two_releases_are_compared_by_products_and_by_answers(story, stockroom):
     run_context, *_ = story
     home = run_context.home.root
     report = json.loads(
@@ -184,12 +184,12 @@ def test_the_overlap_is_the_share_of_products_in_both_lists(story, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("rollback", "9"), "there is no release 9; there are 1 to 6"),
-        (("rollback", "4"), "searches answer with release 4 already"),
+        (("rollback", "9"), "there is no release 9; the releases are 1 to 6"),
+        (("rollback", "4"), "searches use release 4 already"),
         (("releases", "diff", "1", "9"), "there is no release 9"),
     ],
 )
-def test_what_cannot_be_gone_back_to_is_named(story, stockroom, arguments, message):
+def test_an_unservable_target_of_a_rollback_is_named(story, stockroom, arguments, message):
     run_context, *_ = story
     before = run_context.home.releases.all()
     answer = stockroom(*arguments, "--home", run_context.home.root)

@@ -22,7 +22,7 @@ def rows(run_context):
         return connection.sql("SELECT * FROM evaluation.trials ORDER BY trial").pl()
 
 
-def test_trials_go_on_where_an_earlier_call_ended_and_come_to_the_same(copy_home, monkeypatch):
+def test_trials_resume_an_earlier_call_with_the_same_results(copy_home, monkeypatch):
     cached, twice = (open_copy(copy_home(), monkeypatch) for _ in range(2))
     calls = []
     train = tuner._train

@@ -59,7 +59,7 @@ def test_an_empty_folder_starts_nothing(home, instance):
     assert "No file waits" in next_step(home, instance, SETTINGS).skip_message
 
 
-def test_all_files_that_wait_come_in_with_one_run_under_the_live_model(home, instance):
+def test_one_run_applies_all_waiting_files_under_the_live_model(home, instance):
     for name in ("b.jsonl", "a.jsonl"):
         drop(home, name)
     request = next_step(home, instance, SETTINGS)
@@ -76,7 +76,7 @@ def test_a_tick_reads_and_moves_nothing(home, instance, monkeypatch):
     assert next_step(home, instance, SETTINGS).tags["stockroom/files"] == "a.jsonl, bad.jsonl"
 
 
-def test_the_run_puts_aside_what_is_no_delta_brings_the_others_in_and_moves_them(copy_home, instance, monkeypatch):
+def test_the_run_moves_invalid_files_aside_and_applies_the_others(copy_home, instance, monkeypatch):
     home = open_home(load_settings(copy_home()))
     monkeypatch.setenv("STOCKROOM_HOME", str(home.root))
     monkeypatch.setenv("STOCKROOM_AUTOMATION__SETTLE_S", "0")
@@ -122,7 +122,7 @@ def test_while_a_command_changes_the_home_no_run_is_started(home, instance):
     assert isinstance(next_step(home, instance, SETTINGS), dg.RunRequest)
 
 
-def test_a_failed_run_is_started_again_a_few_times_and_anew_when_another_file_joins(home, instance):
+def test_a_failed_run_is_retried_a_few_times_and_again_with_another_file(home, instance):
     drop(home, "a.jsonl")
     first = next_step(home, instance, SETTINGS)
     instance.report_run_failed(launched(instance, first, dg.DagsterRunStatus.STARTED))

@@ -18,7 +18,7 @@ from warehouse.ingest.deltas import apply_deltas
 from warehouse.settings import WarehouseSettings
 
 
-def _held(home: Home) -> bool:
+def _is_locked(home: Home) -> bool:
     try:
         with run_lock(home):
             return False
@@ -26,7 +26,7 @@ def _held(home: Home) -> bool:
         return True
 
 
-def test_a_run_of_deltas_takes_in_nothing_else(tmp_path, monkeypatch):
+def test_a_run_of_deltas_ingests_nothing_else(tmp_path, monkeypatch):
     monkeypatch.setenv("STOCKROOM_RAW", "a-folder")
     runs = []
     for deltas in ([], ["a.jsonl", "b.jsonl"]):
@@ -43,7 +43,7 @@ def test_what_the_launchpad_allows_the_run_may_do(tmp_path, flag):
             assert getattr(resources.run_context, flag) is (flag in config)
 
 
-def test_a_run_of_what_was_dropped_takes_it_up_and_moves_it_once_it_is_published(copy_home, monkeypatch):
+def test_a_run_of_dropped_files_moves_them_once_it_has_published(copy_home, monkeypatch):
     monkeypatch.setenv("STOCKROOM_RAW", "a-folder")
     monkeypatch.setenv("STOCKROOM_AUTOMATION__SETTLE_S", "0")
     home = open_home(load_settings(copy_home()))
@@ -75,7 +75,7 @@ def test_a_run_that_holds_the_live_model_wants_one(tmp_path):
 
 
 @pytest.mark.parametrize("by", ["configuration", "environment"])
-def test_a_run_has_the_home_it_is_told_and_holds_its_lock(tmp_path, monkeypatch, by):
+def test_a_run_has_its_configured_home_and_the_lock(tmp_path, monkeypatch, by):
     (tmp_path / "stockroom.toml").write_text("[training]\nepochs = 5\n")
     home = Home(tmp_path, WarehouseSettings(lock_timeout_s=0.1))
     if by == "environment":
@@ -84,7 +84,7 @@ def test_a_run_has_the_home_it_is_told_and_holds_its_lock(tmp_path, monkeypatch,
     @dg.op(required_resource_keys={"run_context"}, out={})
     def look(context):
         run_context = context.resources.run_context
-        contexts.append((run_context.home.root, run_context.training.epochs, _held(home)))
+        contexts.append((run_context.home.root, run_context.training.epochs, _is_locked(home)))
         run_context.progress("counting", 3)(1)
 
     @dg.job(resource_defs={"run_context": RunContextResource()})
@@ -96,4 +96,4 @@ def test_a_run_has_the_home_it_is_told_and_holds_its_lock(tmp_path, monkeypatch,
     with dg.instance_for_test() as instance:
         assert looking.execute_in_process(run_config=config, instance=instance).success
     assert contexts == [(tmp_path, 5, True)]
-    assert not _held(home)
+    assert not _is_locked(home)

@@ -9,7 +9,7 @@ from orchestration.instance.dagster_instance import COMMAND_LINE, fail_orphaned_
 
 
 @pytest.mark.parametrize("status", ["NOT_STARTED", "STARTING", "STARTED", "CANCELING"])
-def test_what_a_killed_command_left_is_marked_as_failed_however_far_it_came(tmp_path, status):
+def test_runs_of_killed_commands_are_marked_as_failed(tmp_path, status):
     reached = dg.DagsterRunStatus(status)
     with open_instance(open_home(load_settings(tmp_path))) as instance:
         for run_id, tags in (("dead", COMMAND_LINE), ("of the UI", {})):

@@ -15,7 +15,11 @@ from warehouse.settings import WarehouseSettings
 
 def test_a_second_run_waits_and_then_gives_up_with_a_clear_line(tmp_path):
     home = Home(tmp_path, WarehouseSettings(lock_timeout_s=0.1))
-    with run_lock(home), pytest.raises(WarehouseError, match=r"run\.lock is held by another process"), run_lock(home):
+    with (
+        run_lock(home),
+        pytest.raises(WarehouseError, match=r"run\.lock has been locked by another process"),
+        run_lock(home),
+    ):
         pass
 
 
@@ -33,7 +37,7 @@ def test_homes_do_not_wait_for_each_other(tmp_path):
         pass
 
 
-def test_only_a_killed_run_leaves_its_mark(tmp_path):
+def test_only_a_killed_run_leaves_its_file(tmp_path):
     home = Home(tmp_path)
     with in_progress(home):
         assert was_killed(home)  # as another would see it, were it not for the lock

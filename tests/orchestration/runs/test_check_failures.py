@@ -31,7 +31,7 @@ def vectors() -> None:
 
 @dg.asset_check(asset=vectors, blocking=True)
 def rows() -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(passed=False, description="3 vectors for 4 products; make every vector anew")
+    return dg.AssetCheckResult(passed=False, description="3 vectors for 4 products; compute every vector again")
 
 
 def stopped_by(asset: dg.AssetsDefinition, *checks: dg.AssetChecksDefinition) -> WarehouseError:
@@ -46,15 +46,15 @@ def stopped_by(asset: dg.AssetsDefinition, *checks: dg.AssetChecksDefinition) ->
     return stopped.value
 
 
-def test_a_blocking_check_is_told_by_what_it_found() -> None:
+def test_a_failed_blocking_check_reports_its_violations() -> None:
     error = stopped_by(products, contract, opinion)
     assert error.message == "the run stopped: raw.products fails the check contract: key_missing: 2 rows (a, b)"
     assert "bring better ones in" in str(error.hint)
 
 
-def test_no_better_rows_are_asked_for_where_it_is_the_index_that_fails() -> None:
+def test_a_failing_index_is_not_blamed_on_rows() -> None:
     error = stopped_by(vectors, rows)
-    assert error.message.endswith("fails the check rows: 3 vectors for 4 products; make every vector anew")
+    assert error.message.endswith("fails the check rows: 3 vectors for 4 products; compute every vector again")
     assert error.hint == "what depends on it was not made, and searches answer as before"
 
 

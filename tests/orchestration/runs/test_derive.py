@@ -10,7 +10,7 @@ from warehouse.errors import WarehouseError
 from warehouse.lake.contract_check import Broken
 
 
-def test_a_contract_that_does_not_hold_is_told_in_one_line(copy_home, monkeypatch):
+def test_a_violated_contract_is_reported_in_one_line(copy_home, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", "")
     run_context = open_run_context(load_settings(copy_home()))
     verify = contract_checks.verify

@@ -37,7 +37,7 @@ def test_products_and_queries_have_the_features_of_the_lake(home):
     assert [(row["key"], row["query_words"], row["has_brand"]) for row in rows] == queries
 
 
-def test_after_a_rollback_the_features_are_those_of_the_release_gone_back_to(copy_home):
+def test_after_a_rollback_the_features_are_those_of_the_restored_release(copy_home):
     home = open_home(load_settings(copy_home()))
     (key,) = some(home, "features.products", 1)
     lookup = Lookup(home)
@@ -69,7 +69,7 @@ def test_a_key_that_is_not_there_is_named_with_what_may_have_been_meant(home):
 
 
 def test_a_time_that_could_change_nothing_is_refused(home):
-    with pytest.raises(WarehouseError, match="has no time-series product features that a time could change"):
+    with pytest.raises(WarehouseError, match="has no time-series product features, so a time has no effect"):
         Lookup(home).products(some(home, "features.products"), at=datetime(2022, 1, 1, tzinfo=UTC))
 
 

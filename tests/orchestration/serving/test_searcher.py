@@ -82,7 +82,7 @@ def test_hits_are_those_of_brute_force_over_the_stored_vectors(searcher, brute_f
         assert [hit.key for hit in hits] == [key for key, _ in expected]
 
 
-def test_a_hit_tells_what_the_catalog_tells_of_the_product(searcher, home):
+def test_a_hit_has_the_facts_of_the_product(searcher, home):
     with home.lake.reading() as connection:
         catalog_rows = {
             row[0]: row[1:]

@@ -94,6 +94,6 @@ def test_values_come_from_the_lake(described: Lake) -> None:
     ]
 
 
-def test_a_lake_that_does_not_describe_itself_says_so(filled: Lake) -> None:
+def test_a_lake_without_a_data_dictionary_is_refused(filled: Lake) -> None:
     with pytest.raises(WarehouseError, match="stockroom build"):
         data_dictionary.features(filled)

@@ -41,7 +41,7 @@ def test_long_values_are_cut(show):
     assert line == f"| x | {'y' * 60} |"
 
 
-def test_of_what_was_written_since_a_snapshot_the_first_rows_are_shown(lake):
+def test_the_preview_shows_the_first_rows_written_since_a_snapshot(lake):
     with lake.writing() as connection:
         connection.execute("CREATE TABLE shown AS SELECT 1 AS a")
     since = lake.snapshot()

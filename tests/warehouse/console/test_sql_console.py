@@ -68,7 +68,7 @@ def test_a_query_sees_the_lake_as_of_a_snapshot(lake: Lake) -> None:
     assert (newest.frame.item(), earlier.frame.item()) == (3, 2)
 
 
-def test_rows_beyond_the_limit_are_cut_and_told(lake: Lake) -> None:
+def test_rows_beyond_the_limit_are_cut_and_reported(lake: Lake) -> None:
     cut = query(lake, "FROM features.products ORDER BY rank DESC", SETTINGS)
     whole = query(lake, "FROM features.products ORDER BY rank DESC LIMIT 5", SETTINGS)
     assert (cut.frame["rank"].to_list(), cut.truncated) == ([6, 5, 4, 3, 2], True)
@@ -144,7 +144,7 @@ def test_the_connection_is_shut_even_for_what_the_rules_would_refuse(
     assert [path.name for path in tmp_path.iterdir()] == ["secret.csv"]
 
 
-def test_an_empty_home_is_told_how_to_fill_it(tmp_path: Path) -> None:
+def test_an_empty_home_gets_a_hint_how_to_fill_it(tmp_path: Path) -> None:
     with pytest.raises(WarehouseError, match="stockroom build"):
         query(Lake(tmp_path / "lake"), "SELECT 1", SETTINGS)
 

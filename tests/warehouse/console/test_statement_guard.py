@@ -211,10 +211,10 @@ def test_an_unknown_table_is_told_its_neighbors() -> None:
     tables = {("raw", "products"), ("staging", "products"), ("raw", "files")}
     with pytest.raises(WarehouseError) as other_schema:
         check_tables(parse("FROM features.products"), tables, "lake")
-    with pytest.raises(WarehouseError) as misspelt:
+    with pytest.raises(WarehouseError) as misspelled:
         check_tables(parse("FROM raw.file"), tables, "lake")
     assert other_schema.value.hint == "did you mean raw.products, staging.products? list all with: SHOW TABLES"
-    assert misspelt.value.hint == "did you mean raw.files? list all with: SHOW TABLES"
+    assert misspelled.value.hint == "did you mean raw.files? list all with: SHOW TABLES"
 
 
 def test_what_a_statement_reads_is_taken_from_every_part_of_it() -> None:

@@ -32,7 +32,7 @@ def frame(*rows: tuple[str, str | None, int | None]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={"id": pl.String, "color": pl.String, "volume_ml": pl.Int64}, orient="row")
 
 
-def test_a_contract_tells_what_its_schema_declares() -> None:
+def test_a_contract_has_what_its_schema_declares() -> None:
     assert MUGS.grain == "One row per mug."
     assert MUGS.description == "One row per mug.\n\nRed ones are small."
     assert MUGS.key == "id"

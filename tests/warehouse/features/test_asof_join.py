@@ -25,8 +25,8 @@ def points(*rows):
 def by_looking_at_all(event_list, point_list, ttl):
     places = []
     for entity, at in point_list:
-        past = [(time, row) for row, (key, time) in enumerate(event_list) if key == entity and time <= at]
-        time, row = max(past, default=(None, None))
+        earlier_events = [(time, row) for row, (key, time) in enumerate(event_list) if key == entity and time <= at]
+        time, row = max(earlier_events, default=(None, None))
         places.append(row if time is not None and at - time <= ttl else None)
     return places
 

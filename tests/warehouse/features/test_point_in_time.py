@@ -92,10 +92,10 @@ def histories(draw):
 
 def in_force(events, entity, time, ttl):
     """Return the valid price by a loop over all events."""
-    past = [(at, price) for key, at, price in events if key == entity and at <= time]
-    if not past:
+    earlier_events = [(at, price) for key, at, price in events if key == entity and at <= time]
+    if not earlier_events:
         return None
-    at, price = max(past, key=lambda event: event[0])
+    at, price = max(earlier_events, key=lambda event: event[0])
     return price if time - at <= ttl else None
 
 
@@ -123,7 +123,7 @@ def test_every_look_up_agrees_with_looking_at_every_event(lake, history) -> None
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories(), price=st.floats(100, 999))
-def test_what_happens_after_the_last_point_changes_nothing(lake, history, price) -> None:
+def test_events_after_the_last_point_change_nothing(lake, history, price) -> None:
     events, points, ttl = history
     table = declare(ttl_days=ttl / timedelta(days=1))
     after = max(time for _, time in points) + timedelta(microseconds=1)
@@ -153,7 +153,7 @@ def test_a_value_counts_from_its_very_time_up_to_its_very_maximum_age(lake, afte
     assert point_in_time.look_up(lake, table, points)["prices.price"].to_list() == [expected]
 
 
-def test_the_check_sees_an_event_from_the_future_and_one_too_old(lake) -> None:
+def test_the_check_detects_an_event_from_the_future_and_one_too_old(lake) -> None:
     table = declare()
     fill(lake, table, [("us:A", START, 1.0)])
     resolve(lake, [("p", "us:A", None, START)])

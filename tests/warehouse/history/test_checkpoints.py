@@ -35,14 +35,14 @@ def change():
     return make
 
 
-def test_a_marked_state_is_the_newest_content(lake, change):
+def test_the_snapshot_of_a_checkpoint_is_the_content_snapshot(lake, change):
     change(lake, "one")
     newest = lake.snapshot()
     assert checkpoints.create(lake, "r1", NOON) == newest == checkpoints.content_snapshot(lake)
     assert checkpoints.points(lake) == [Point(newest, "r1", NOON)]
 
 
-def test_marking_what_is_marked_writes_nothing(lake, change):
+def test_creating_an_existing_checkpoint_writes_nothing(lake, change):
     change(lake, "one")
     created = checkpoints.create(lake, "r1", NOON)
     newest = lake.snapshot()
@@ -51,7 +51,7 @@ def test_marking_what_is_marked_writes_nothing(lake, change):
     assert [point.run_id for point in checkpoints.points(lake)] == ["r1"]
 
 
-def test_each_changed_state_gets_a_point_of_its_own_oldest_first(lake, change):
+def test_each_changed_state_gets_a_checkpoint(lake, change):
     change(lake, "one")
     first = checkpoints.create(lake, "r1", NOON)
     change(lake, "two")
@@ -60,7 +60,7 @@ def test_each_changed_state_gets_a_point_of_its_own_oldest_first(lake, change):
     assert second == checkpoints.content_snapshot(lake)
 
 
-def test_a_point_holds_the_state_of_its_run(lake, change):
+def test_a_checkpoint_has_the_state_of_its_run(lake, change):
     change(lake, "one")
     created = checkpoints.create(lake, "r1", NOON)
     change(lake, "two")
@@ -68,21 +68,21 @@ def test_a_point_holds_the_state_of_its_run(lake, change):
         assert connection.execute("SELECT table_name FROM duckdb_tables()").fetchall() == [("one",)]
 
 
-def test_what_lies_between_points_is_no_point(lake, change):
+def test_a_snapshot_between_checkpoints_is_refused(lake, change):
     for name in ("one", "two", "three"):
         change(lake, name)
     created = checkpoints.create(lake, "r1", NOON)
     assert [point.snapshot for point in checkpoints.points(lake)] == [created]
 
 
-def test_before_the_first_run_there_are_no_points(lake, change):
+def test_before_the_first_run_there_are_no_checkpoints(lake, change):
     with pytest.raises(WarehouseError, match="no data in"):
         checkpoints.points(lake)
     change(lake, "one")
     assert checkpoints.points(lake) == []
 
 
-def test_a_point_records_what_changed_since_the_one_before(built: Lake) -> None:
+def test_a_checkpoint_records_the_changes_since_the_previous_one(built: Lake) -> None:
     first = checkpoints.create(built, "run-1", NOON)
     with built.writing() as connection:
         connection.execute("UPDATE staging.products SET title = 'other', input_hash = 'other' WHERE key = 'us:P2'")
@@ -92,7 +92,7 @@ def test_a_point_records_what_changed_since_the_one_before(built: Lake) -> None:
     assert history[second] == {"staging.products": Written(inserted=0, updated=1, deleted=0)}
 
 
-def test_a_point_is_found_by_number_and_by_time(lake: Lake, created: list[int]) -> None:
+def test_a_checkpoint_is_found_by_number_and_by_time(lake: Lake, created: list[int]) -> None:
     assert checkpoints.point(lake).snapshot == created[-1]
     assert checkpoints.point(lake, str(created[2])).snapshot == created[2]
     for text in ("2024-05-01T14:00:00Z", "2024-05-01T14:59:59", "2024-05-01 16:30:00+02:00"):
@@ -100,7 +100,7 @@ def test_a_point_is_found_by_number_and_by_time(lake: Lake, created: list[int]) 
     assert checkpoints.point(lake, "2030-01-01").snapshot == created[-1]
 
 
-def test_a_shown_time_can_be_typed_back(lake: Lake) -> None:
+def test_a_printed_time_is_valid_as_input(lake: Lake) -> None:
     with lake.writing() as connection:
         connection.execute("CREATE SCHEMA raw")
     checkpoints.create(lake, "run", NOON + timedelta(microseconds=142275))
@@ -108,7 +108,7 @@ def test_a_shown_time_can_be_typed_back(lake: Lake) -> None:
     assert checkpoints.point(lake, checkpoints.utc(point.ended_at)) == point
 
 
-def test_a_snapshot_that_ended_no_run_is_answered_with_the_nearest_points(lake: Lake, created: list[int]) -> None:
+def test_an_error_for_another_snapshot_names_the_nearest_checkpoints(lake: Lake, created: list[int]) -> None:
     torn = created[5] - 1
     with pytest.raises(WarehouseError) as raised:
         checkpoints.point(lake, str(torn))
@@ -124,7 +124,7 @@ def test_a_number_that_is_no_snapshot_is_refused(lake: Lake, created: list[int],
         checkpoints.point(lake, text)
 
 
-def test_a_time_before_the_first_point_names_the_first_points(lake: Lake, created: list[int]) -> None:
+def test_a_time_before_the_first_checkpoint_names_the_first_checkpoints(lake: Lake, created: list[int]) -> None:
     with pytest.raises(WarehouseError) as raised:
         checkpoints.point(lake, "2024-05-01T11:59:59Z")
     assert raised.value.message == "no run had ended at 2024-05-01T11:59:59Z"
@@ -136,13 +136,13 @@ def test_what_is_neither_snapshot_nor_time_is_refused(lake: Lake, created: list[
         checkpoints.point(lake, "yesterday")
 
 
-def test_without_any_point_it_is_said_how_to_make_one(filled: Lake) -> None:
+def test_without_any_checkpoint_the_hint_says_how_to_create_one(filled: Lake) -> None:
     with pytest.raises(WarehouseError, match="no run has ended"):
         checkpoints.point(filled, "3")
     assert checkpoints.history(filled) == {}
 
 
-def test_what_folds_came_to_owes_no_point(lake, change):
+def test_recorded_folds_need_no_checkpoint(lake, change):
     change(lake, "one")
     created = checkpoints.create(lake, "run", NOON)
     row = {"fold": 0, "locale": "all", "ranker": "model", "metric": "mrr", "low": None, "high": None, "queries": 3}

@@ -47,7 +47,7 @@ def test_backwards_added_and_removed_change_places(lake: Lake) -> None:
     assert difference(lake, "raw.sources", after, before).removed == 1
 
 
-def test_a_row_made_anew_with_the_same_values_is_no_change(lake: Lake) -> None:
+def test_a_rewritten_row_with_the_same_values_is_no_change(lake: Lake) -> None:
     before = put(lake, {"1": "web", "2": "web"})
     after = run(lake, "UPDATE raw.sources SET input_hash = 'by other rules'")
     assert difference(lake, "raw.sources", before, after).rows == []

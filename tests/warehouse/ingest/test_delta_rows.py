@@ -125,7 +125,7 @@ def check(path: Path) -> None:
 
 @pytest.mark.parametrize("source_spec", [full, delta_parquet, delta_json], ids=["full", "delta_parquet", "delta_json"])
 @pytest.mark.parametrize(("table", "name", "value", "rule"), BAD, ids=IDS)
-def test_every_door_refuses_a_bad_value_by_the_same_rule(
+def test_every_source_refuses_a_bad_value_by_the_same_rule(
     tmp_path: Path, source_spec: Callable[[Path, str, Row], None], table: str, name: str, value: Any, rule: str
 ) -> None:
     with pytest.raises(WarehouseError) as refused:
@@ -145,7 +145,7 @@ GOOD = [
 
 @pytest.mark.parametrize("source_spec", [full, delta_parquet, delta_json], ids=["full", "delta_parquet", "delta_json"])
 @pytest.mark.parametrize(("table", "name", "value"), GOOD, ids=[f"{name}={str(value)[:12]}" for _, name, value in GOOD])
-def test_every_door_takes_a_good_value(
+def test_every_source_accepts_a_valid_value(
     tmp_path: Path, source_spec: Callable[[Path, str, Row], None], table: str, name: str, value: Any
 ) -> None:
     rows = {**TABLES[table], name: value}
@@ -179,9 +179,7 @@ def test_a_value_of_another_type_refuses_its_row_and_no_other(filled: Lake, tmp_
 
 
 @pytest.mark.parametrize("others", [0, 1])
-def test_a_delta_of_which_every_row_is_refused_stays_unknown_and_takes_the_others_back(
-    filled: Lake, tmp_path: Path, others: int
-) -> None:
+def test_a_delta_with_only_refused_rows_rolls_back_all_files(filled: Lake, tmp_path: Path, others: int) -> None:
     bad, good = tmp_path / "bad.jsonl", tmp_path / "good.jsonl"
     bad.write_text('{"op": "upsert", "product_locale": "us", "product_id": "N1", "product_title": " "}\n')
     good.write_text('{"op": "delete", "product_locale": "us", "product_id": "P2"}\n')

@@ -125,7 +125,7 @@ def test_judgements_are_known_by_their_columns(raw_lake: Lake, delta: Write, jud
         assert keys == [("us:2:P2",), ("us:9:P2",)]
 
 
-def test_a_deleted_product_is_not_brought_back_by_an_older_upsert(raw_lake: Lake, delta: Write) -> None:
+def test_an_older_upsert_does_not_restore_a_deleted_product(raw_lake: Lake, delta: Write) -> None:
     bring_in(raw_lake, delta(delete("P1", NOON)))
     (late,) = bring_in(raw_lake, delta(upsert("P1", "Late", EARLIER)))
     assert counts(late) == {"late": 1}
@@ -156,7 +156,7 @@ def test_of_two_files_that_disagree_the_newer_event_stays(
     assert titles(raw_lake) == {"us:P1": "New", "us:P2": "New"}
 
 
-def test_at_equal_times_and_without_one_the_last_to_arrive_stays(raw_lake: Lake, delta: Write) -> None:
+def test_at_equal_times_and_without_one_the_last_change_wins(raw_lake: Lake, delta: Write) -> None:
     bring_in(raw_lake, delta(upsert("P1", "One", NOON), upsert("P1", "Two", NOON)), delta(upsert("P2", "One")))
     (done,) = bring_in(raw_lake, delta(upsert("P1", "Three", NOON), upsert("P2", "Two")))
     assert titles(raw_lake) == {"us:P1": "Three", "us:P2": "Two"}
@@ -202,7 +202,7 @@ def test_rows_that_break_a_rule_are_refused_by_name_until_a_good_one_comes(raw_l
     ]
 
 
-def test_the_same_file_comes_in_once_and_the_same_bytes_under_another_name_again(raw_lake: Lake, delta: Write) -> None:
+def test_a_file_is_applied_once_and_its_bytes_under_another_name_again(raw_lake: Lake, delta: Write) -> None:
     first = delta(upsert("P1", "A"), name="monday.jsonl")
     bring_in(raw_lake, first, delta(upsert("P1", "B"), name="tuesday.jsonl"))
     before = raw_lake.snapshot()
@@ -249,9 +249,7 @@ def test_a_parquet_file_cut_short_is_refused(raw_lake: Lake, tmp_path: Path) -> 
     assert "us:P1" in titles(raw_lake)
 
 
-def test_a_file_that_turns_out_to_be_damaged_takes_those_before_it_back(
-    raw_lake: Lake, delta: Write, tmp_path: Path
-) -> None:
+def test_a_damaged_file_rolls_back_the_files_before_it(raw_lake: Lake, delta: Write, tmp_path: Path) -> None:
     path = tmp_path / "delta.parquet"
     rows = [upsert(f"P{number}", f"Title {number * 7919 % 3001}") for number in range(3000)]
     pl.DataFrame(rows).write_parquet(path, compression="zstd")
@@ -288,9 +286,7 @@ def test_the_same_full_file_again_does_not_undo_the_deltas(
     assert (lake.snapshot(), titles(lake)["us:P1"]) == (before, "Boots")
 
 
-def test_history_tells_of_every_file_and_the_point_that_first_had_it(
-    raw_lake: Lake, delta: Write, tmp_path: Path
-) -> None:
+def test_history_lists_every_file_with_its_first_checkpoint(raw_lake: Lake, delta: Write, tmp_path: Path) -> None:
     home = Home(raw_lake.root.parent, raw_lake.settings)
     assert delta_history(home) == []
     bring_in(raw_lake, delta(delete("P1"), name="a.jsonl"))
@@ -401,13 +397,13 @@ def _expected(steps: list[Any]) -> dict[str, str]:
                 newest = max([newest, *times.values()])
                 present, times, last = {f"us:{name}": f"{name} of {len(step)}" for name in step}, {}, step
             continue
-        for word in step:
-            key, time = f"us:{word['product_id']}", word.get("event_time", "")
-            if word.get("product_title") == " " or (time and time < max(newest, times.get(key, ""))):
+        for change in step:
+            key, time = f"us:{change['product_id']}", change.get("event_time", "")
+            if change.get("product_title") == " " or (time and time < max(newest, times.get(key, ""))):
                 continue
             times[key] = max(time, times.get(key, ""))
-            if word["op"] == "upsert":
-                present[key] = word["product_title"]
+            if change["op"] == "upsert":
+                present[key] = change["product_title"]
             else:
                 present.pop(key, None)
     return present

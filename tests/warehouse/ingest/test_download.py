@@ -97,7 +97,7 @@ def test_the_data_sets_files_are_named_with_size_and_hash() -> None:
     assert all(re.fullmatch("[0-9a-f]{64}", file.sha256) for file in FILES)
 
 
-def test_files_arrive_and_are_then_kept(server: FileServer, tmp_path: Path) -> None:
+def test_files_are_downloaded_once(server: FileServer, tmp_path: Path) -> None:
     fetched = fetch(server, tmp_path / "new" / "esci", A, B)
     assert [(file.outcome, file.bytes_fetched) for file in fetched] == [("fetched", len(CONTENT)), ("fetched", 9)]
     assert (tmp_path / "new" / "esci" / A.name).read_bytes() == CONTENT
@@ -117,7 +117,7 @@ def test_progress_runs_from_what_is_there_to_the_whole_file(server: FileServer, 
     assert (done[0], done[-1]) == (1000, len(CONTENT))
 
 
-def test_a_server_that_breaks_off_is_asked_for_the_rest(server: FileServer, tmp_path: Path) -> None:
+def test_a_broken_transfer_is_resumed(server: FileServer, tmp_path: Path) -> None:
     server.behavior = lambda handler, count: with_ranges(
         handler, count, most=None if count == 3 else 15 * CHUNK_BYTES + 5
     )
@@ -127,7 +127,7 @@ def test_a_server_that_breaks_off_is_asked_for_the_rest(server: FileServer, tmp_
     assert [offset for _, offset in server.requests] == [None, *(f"bytes={part * CHUNK_BYTES}-" for part in (15, 30))]
 
 
-def test_a_later_run_goes_on_where_one_broke_off(server: FileServer, tmp_path: Path) -> None:
+def test_a_later_run_completes_a_broken_one(server: FileServer, tmp_path: Path) -> None:
     server.behavior = lambda handler, count: with_ranges(handler, count, most=23 * CHUNK_BYTES if count == 1 else 0)
     with pytest.raises(
         WarehouseError, match=r"the connection broke, 3 times; 1,507,328 of 3,000,017 bytes are kept.*\n.*again"
@@ -153,7 +153,7 @@ def test_a_later_run_goes_on_where_one_broke_off(server: FileServer, tmp_path: P
     ],
     ids=["whole", "whole, no length", "another range", "a range that is not said"],
 )
-def test_a_server_that_knows_no_ranges_sends_all_of_it_anew(
+def test_a_server_without_ranges_sends_the_whole_file_again(
     server: FileServer, tmp_path: Path, ignorant: Behavior
 ) -> None:
     server.behavior = ignorant
@@ -173,9 +173,7 @@ def test_a_whole_part_only_gets_its_name(server: FileServer, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("wrong", [CONTENT + b"!", b"!" + CONTENT[1:]], ids=["too long", "other bytes"])
-def test_a_part_that_cannot_be_the_beginning_is_dropped_with_words(
-    server: FileServer, tmp_path: Path, wrong: bytes
-) -> None:
+def test_a_wrong_partial_file_is_dropped_with_a_note(server: FileServer, tmp_path: Path, wrong: bytes) -> None:
     part_of(tmp_path / A.name).write_bytes(wrong)
     notes: list[str] = []
     fetch(server, tmp_path, notes=notes)
@@ -228,7 +226,7 @@ def test_what_the_server_does_wrong_is_said(server: FileServer, tmp_path: Path, 
     assert not (tmp_path / A.name).exists()
 
 
-def test_a_server_that_is_busy_for_a_moment_is_asked_again(server: FileServer, tmp_path: Path) -> None:
+def test_a_busy_server_is_retried(server: FileServer, tmp_path: Path) -> None:
     server.behavior = lambda handler, count: with_ranges(handler, count) if count > 2 else handler.send(b"", 503)
     fetch(server, tmp_path)
     assert (tmp_path / A.name).read_bytes() == CONTENT

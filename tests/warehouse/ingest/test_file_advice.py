@@ -28,11 +28,11 @@ BROKEN = "it is truncated or broken; copy or download it again"
         ("a.parquet", LINE.encode(), "not parquet"),
     ],
 )
-def test_a_file_is_told_by_its_first_bytes(tmp_path, name, content, advice_text):
+def test_a_format_is_recognized_by_its_first_bytes(tmp_path, name, content, advice_text):
     (tmp_path / name).write_bytes(content)
     assert advice_text in advice(tmp_path / name)
     assert (advice(tmp_path / name) == BROKEN) == (advice_text == BROKEN)
 
 
-def test_a_file_that_is_gone_is_to_be_put_there(tmp_path):
+def test_the_advice_for_a_missing_file_is_to_create_it(tmp_path):
     assert advice(tmp_path / "gone.jsonl") == "put the file there, and let this user read it"

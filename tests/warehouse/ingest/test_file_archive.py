@@ -30,7 +30,7 @@ def test_a_file_comes_back_to_the_byte(archive: FileArchive, tmp_path: Path, con
     assert (tmp_path / "there" / "b.jsonl").read_bytes() == content
 
 
-def test_the_same_content_is_kept_once_and_text_takes_little(archive: FileArchive, tmp_path: Path) -> None:
+def test_equal_content_is_archived_once_and_text_is_compressed(archive: FileArchive, tmp_path: Path) -> None:
     path, sha256 = file(tmp_path, b'{"op": "delete", "product_id": "B07XYZ"}\n' * 1000)
     assert archive.add(path, sha256)
     other, _ = file(tmp_path, path.read_bytes(), "b.jsonl")
@@ -39,7 +39,7 @@ def test_the_same_content_is_kept_once_and_text_takes_little(archive: FileArchiv
     assert 0 < copy.stat().st_size < path.stat().st_size / 10
 
 
-def test_a_file_that_changes_while_it_is_read_is_not_kept(archive: FileArchive, tmp_path: Path) -> None:
+def test_a_file_that_changes_while_it_is_read_is_not_archived(archive: FileArchive, tmp_path: Path) -> None:
     path, sha256 = file(tmp_path, b"before")
     path.write_bytes(b"after")
     with pytest.raises(WarehouseError, match=r"a\.jsonl changed"):

@@ -36,7 +36,7 @@ def complaint(path: Path) -> str:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("packed", [False, True])
-def test_utf8_is_taken_with_or_without_a_mark_and_packed_or_not(
+def test_utf8_is_accepted_with_or_without_a_byte_order_mark_and_compressed_or_not(
     tmp_path: Path, encoding: str, end: str, packed: bool
 ) -> None:
     content = f"{LINE}{end}{end}{LINE}{end}".encode(encoding)
@@ -45,7 +45,7 @@ def test_utf8_is_taken_with_or_without_a_mark_and_packed_or_not(
     assert complaint(path) == ""
 
 
-def test_a_mark_of_utf8_is_taken_in_the_sources_too(write: Callable[..., Path]) -> None:
+def test_the_sources_file_may_have_a_byte_order_mark(write: Callable[..., Path]) -> None:
     folder = write()
     (folder / SOURCES).write_text("query_id,source\n1,a\n", encoding="utf-8-sig")
     assert len(input_files(folder, NOW)) == 3
@@ -74,7 +74,7 @@ def test_another_encoding_of_json_lines_is_named_and_no_new_download_advised(
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_another_encoding_of_the_sources_is_named_in_the_same_words(write: Callable[..., Path], encoding: str) -> None:
+def test_another_encoding_of_the_sources_file_gets_the_same_error(write: Callable[..., Path], encoding: str) -> None:
     folder = write()
     (folder / SOURCES).write_bytes("query_id,source\n1,cafe\n2,café\n".encode(encoding))
     with pytest.raises(WarehouseError) as refused:
@@ -134,7 +134,7 @@ def test_json_lines_without_a_row_are_refused(tmp_path: Path, content: str, pack
     assert "has no rows" in complaint(path)
 
 
-def test_parquet_without_a_row_is_refused_in_the_same_words(tmp_path: Path) -> None:
+def test_parquet_without_a_row_gets_the_same_error(tmp_path: Path) -> None:
     path = tmp_path / "delta.parquet"
     pl.DataFrame([ROW]).clear().write_parquet(path)
     assert "has no rows" in complaint(path)
@@ -146,7 +146,7 @@ def test_what_is_packed_and_does_not_say_so_is_named(tmp_path: Path, name: str) 
     assert "is compressed with gzip" in complaint(tmp_path / name)
 
 
-def test_a_full_file_that_is_packed_is_named_in_the_same_words(write: Callable[..., Path]) -> None:
+def test_a_compressed_full_file_gets_the_same_error(write: Callable[..., Path]) -> None:
     folder = write()
     (folder / PRODUCTS).write_bytes(gzip.compress((folder / PRODUCTS).read_bytes()))
     with pytest.raises(WarehouseError, match="is compressed with gzip"):
@@ -181,7 +181,7 @@ def parquet(path: Path, names: list[str]) -> None:
 
 
 @pytest.mark.parametrize("how", ALIKE)
-def test_columns_that_are_alike_are_refused_at_every_door(tmp_path: Path, write: Callable[..., Path], how: str) -> None:
+def test_similar_column_names_are_refused_by_every_source(tmp_path: Path, write: Callable[..., Path], how: str) -> None:
     names, said = ALIKE[how]
     parquet(tmp_path / "delta.parquet", names)
     assert said in complaint(tmp_path / "delta.parquet")

@@ -35,7 +35,7 @@ def titles(lake: Lake) -> dict[str, str]:
         return dict(connection.sql("SELECT key, product_title FROM raw.products").fetchall())
 
 
-def test_a_folder_comes_in_as_it_is(lake: Lake, write: Write) -> None:
+def test_a_folder_is_ingested_unchanged(lake: Lake, write: Write) -> None:
     assert ingest(lake, write()) == [
         Ingested("raw.products", 4, inserted=4),
         Ingested("raw.judgements", 5, inserted=5),
@@ -252,7 +252,7 @@ def test_a_row_that_goes_bad_leaves_and_comes_back_when_it_is_mended(
     assert refusals(lake, "raw.products") == []
 
 
-def test_columns_beyond_and_smaller_integers_come_in_alike(
+def test_extra_columns_and_smaller_integers_are_ingested(
     lake: Lake, write: Write, fingerprints: Callable[..., dict[str, str]]
 ) -> None:
     folder = write()
@@ -269,7 +269,7 @@ def test_columns_beyond_and_smaller_integers_come_in_alike(
     assert (after["raw.products"], after["raw.judgements"]) == (before["raw.products"], before["raw.judgements"])
 
 
-def test_a_column_that_holds_nothing_comes_in_as_nothing(lake: Lake, write: Write) -> None:
+def test_a_column_without_values_is_ingested_as_null(lake: Lake, write: Write) -> None:
     folder = write()
     frame = pl.read_parquet(folder / PRODUCTS)
     frame.with_columns(product_color=pl.lit(None, dtype=pl.Int32)).write_parquet(folder / PRODUCTS)
@@ -334,7 +334,7 @@ def test_a_folder_that_is_refused_makes_no_lake(lake: Lake, write: Write) -> Non
     assert not lake.root.exists()
 
 
-def test_an_error_on_the_way_takes_everything_back(
+def test_an_error_rolls_back_everything(
     filled: Lake, write: Write, products: list[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = filled.snapshot()
@@ -366,7 +366,7 @@ def test_raw_data_is_required(lake: Lake, write: Write) -> None:
     require_raw(lake)
 
 
-def test_a_new_column_is_told_and_left_out_also_when_the_file_is_known(lake: Lake, write: Write) -> None:
+def test_a_new_column_is_reported_and_ignored_also_for_a_known_file(lake: Lake, write: Write) -> None:
     folder = write()
     path = folder / "shopping_queries_dataset_products.parquet"
     pl.read_parquet(path).with_columns(price=pl.lit(1.0), rating=pl.lit(5)).write_parquet(path)
@@ -383,7 +383,7 @@ def test_a_new_column_is_told_and_left_out_also_when_the_file_is_known(lake: Lak
         assert "price" not in connection.sql("FROM raw.products").columns
 
 
-def test_the_change_feed_tells_what_a_file_changed(
+def test_the_change_feed_has_the_changes_of_a_file(
     lake: Lake, write: Write, products: list[Row], product: Callable[..., Row]
 ) -> None:
     ingest(lake, write(products=[*products, product("P7", "us", " ")]))
@@ -398,7 +398,7 @@ def test_the_change_feed_tells_what_a_file_changed(
     assert counts["quarantine.rows"] == Written(inserted=0, updated=0, deleted=1)
 
 
-def test_a_row_that_is_there_already_is_known_among_others_with_its_key(
+def test_an_existing_row_is_recognized_among_others_with_its_key(
     lake: Lake, write: Write, products: list[Row], product: Callable[..., Row]
 ) -> None:
     ingest(lake, write())

@@ -29,7 +29,7 @@ def complaint(folder: Path) -> str:
     return str(caught.value)
 
 
-def test_a_good_folder_has_an_arrival_for_each_door(folder: Path) -> None:
+def test_a_valid_folder_has_an_input_file_for_each_source(folder: Path) -> None:
     files = input_files(folder)
     assert (
         [file.source_spec.table for file in files]
@@ -156,7 +156,7 @@ def test_categories_and_columns_beyond_are_taken(folder: Path) -> None:
     assert len(input_files(folder)) == 3
 
 
-def test_a_file_whose_own_column_is_called_as_ours_is_taken(folder: Path) -> None:
+def test_a_file_may_have_a_column_with_an_internal_name(folder: Path) -> None:
     rewrite(folder / PRODUCTS, lambda frame: frame.with_columns(key=pl.lit("x"), input_hash=pl.lit("y"), row=pl.lit(1)))
     assert len(input_files(folder)) == 3
 

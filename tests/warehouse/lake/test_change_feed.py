@@ -46,7 +46,7 @@ def counts(lake, since):
         return change_feed.count_changes(connection, SOURCES, since)
 
 
-def test_rows_written_replaced_and_removed_are_told(lake, run):
+def test_written_replaced_and_deleted_rows_are_in_the_feed(lake, run):
     since = run(put(1, 2, 3, 4))
     run(remove(1), remove(2), put(2, source="shop"), put(5), "UPDATE raw.sources SET source = 'app' WHERE query_id = 3")
     assert keys(lake, since) == ["1", "2", "3", "5"]
@@ -55,7 +55,7 @@ def test_rows_written_replaced_and_removed_are_told(lake, run):
     assert counts(lake, lake.snapshot()) == Written(0, 0, 0)
 
 
-def test_rows_that_were_written_long_before_are_told(lake, run):
+def test_rows_written_long_before_are_in_the_feed_when_deleted(lake, run):
     run(put(1, 2, 3))
     with lake.writing() as connection:
         tables.ensure(connection, CONTRACTS["raw.files"])
@@ -65,7 +65,7 @@ def test_rows_that_were_written_long_before_are_told(lake, run):
     assert counts(lake, since) == Written(inserted=1, updated=0, deleted=1)
 
 
-def test_a_snapshot_that_does_nothing_but_delete_more_rows_of_a_file_is_told(lake, run):
+def test_a_snapshot_that_only_deletes_more_rows_of_a_file_is_in_the_feed(lake, run):
     run(put(1, 2, 3, 4, 5))
     since = run(remove(1))
     for key in (2, 3):
@@ -77,7 +77,7 @@ def test_a_snapshot_that_does_nothing_but_delete_more_rows_of_a_file_is_told(lak
         since = newest
 
 
-def test_a_row_that_came_and_went_is_told_and_counts_for_nothing(lake, run):
+def test_an_inserted_and_deleted_row_is_in_the_feed_but_does_not_count(lake, run):
     since = run(put(1))
     run(put(2), remove(2), remove(1), put(1))
     assert keys(lake, since) == ["1", "2"]
@@ -110,7 +110,7 @@ def test_the_feed_is_whole_after_snapshots_in_between_expired(lake, run):
         "DROP TABLE raw.sources; CREATE TABLE raw.sources AS SELECT '1' AS key, 1 AS query_id, 'h' AS input_hash",
     ],
 )
-def test_a_table_of_other_columns_cannot_be_told(lake, run, statement):
+def test_the_changes_of_a_table_with_other_columns_are_unknown(lake, run, statement):
     since = run(put(1))
     with lake.writing() as connection:
         connection.execute(statement)
@@ -124,7 +124,7 @@ def test_a_comment_changes_nothing(lake, run):
     assert keys(lake, since) == []
 
 
-def test_from_an_expired_snapshot_on_nothing_can_be_told(lake, run):
+def test_the_changes_after_an_expired_snapshot_are_unknown(lake, run):
     since = run(put(1))
     run(put(2))
     checkpoints.expire(lake, [since], lambda _key: ())

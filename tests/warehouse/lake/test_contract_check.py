@@ -84,7 +84,7 @@ def test_rows_come_in_batches_and_with_the_columns_that_rules_need(
     assert batches == [(4, needed), (4, needed), (2, needed)]
 
 
-def test_a_broken_rule_is_told_in_a_line() -> None:
+def test_a_broken_rule_is_reported_in_one_line() -> None:
     assert str(Broken("product_title_blank", 7_000, ("a", "b"))) == "product_title_blank: 7,000 rows (a, b, …)"
     assert str(Broken("product_title_blank", 1, ("a",))) == "product_title_blank: 1 row (a)"
 

@@ -146,7 +146,7 @@ def test_a_watermark_moves_only_with_its_rows(built):
     assert dirty(built, FEATURES) == ["us:P2"]
 
 
-def test_an_expired_watermark_is_lifted_where_it_stays_true(built):
+def test_an_expired_watermark_is_lifted_if_it_stays_correct(built):
     with built.reading() as connection:
         stored = watermarks.read(connection)
     write(built, "UPDATE staging.queries SET query = 'other' WHERE key = 'us:1'")

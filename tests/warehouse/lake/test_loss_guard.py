@@ -75,7 +75,7 @@ EMPTY = {
 
 @pytest.mark.parametrize("how", EMPTY)
 @pytest.mark.parametrize("allow_loss", [False, True])
-def test_a_first_file_that_leaves_no_row_is_refused_whatever_is_allowed(
+def test_a_first_file_without_valid_rows_is_always_refused(
     lake: Lake, files: Callable[[str], Path], how: str, allow_loss: bool
 ) -> None:
     name, table, message = EMPTY[how]
@@ -89,7 +89,7 @@ def test_a_first_file_that_leaves_no_row_is_refused_whatever_is_allowed(
 
 @pytest.mark.parametrize("how", EMPTY)
 @pytest.mark.parametrize("allow_loss", [False, True])
-def test_a_file_that_empties_its_table_is_refused_whatever_is_allowed(
+def test_a_file_that_empties_its_table_is_always_refused(
     filled: Lake, files: Callable[[str], Path], how: str, allow_loss: bool
 ) -> None:
     name, table, message = EMPTY[how]
@@ -109,7 +109,7 @@ MOST = {
 
 
 @pytest.mark.parametrize("how", MOST)
-def test_a_file_that_takes_most_rows_away_is_refused_until_that_is_allowed(
+def test_a_file_that_removes_most_rows_is_refused_unless_allowed(
     filled: Lake, files: Callable[[str], Path], refused: Callable[[Lake], Any], how: str
 ) -> None:
     name, message = MOST[how]
@@ -185,9 +185,7 @@ def test_deltas_that_together_take_most_products_away_are_refused_until_that_is_
     assert sum(one.deleted for one in apply_deltas(filled, check_deltas(files), allow_loss=True)) == 3
 
 
-def test_what_a_later_file_brings_back_is_no_loss_and_what_one_brings_and_another_takes_is_none(
-    filled: Lake, tmp_path: Path
-) -> None:
+def test_rows_that_a_later_file_restores_or_adds_and_removes_are_no_loss(filled: Lake, tmp_path: Path) -> None:
     back = [upsert(*key) for key in KEYS]
     new = [upsert("us", f"N{number}") for number in range(3)]
     gone = [row | {"op": "delete"} for row in new]
@@ -198,9 +196,7 @@ def test_what_a_later_file_brings_back_is_no_loss_and_what_one_brings_and_anothe
 
 
 @pytest.mark.parametrize("allow_loss", [False, True])
-def test_deltas_that_leave_no_product_are_refused_whatever_is_allowed(
-    filled: Lake, tmp_path: Path, allow_loss: bool
-) -> None:
+def test_deltas_that_leave_no_product_are_always_refused(filled: Lake, tmp_path: Path, allow_loss: bool) -> None:
     before = filled.snapshot()
     with pytest.raises(WarehouseError, match=r"would leave none of the 4 rows of raw\.products"):
         apply_deltas(filled, check_deltas([delta(tmp_path, "a.jsonl", *DELETES)]), allow_loss=allow_loss)
@@ -208,7 +204,7 @@ def test_deltas_that_leave_no_product_are_refused_whatever_is_allowed(
 
 
 @pytest.mark.parametrize("remaining", [0, 1])
-def test_titles_of_nothing_but_markup_are_refused_at_the_door(
+def test_titles_of_only_markup_are_refused_at_ingest(
     built: Lake, write: Write, products: list[Row], remaining: int
 ) -> None:
     before = built.snapshot()
@@ -229,7 +225,7 @@ def test_what_staging_would_lose_it_keeps(built: Lake, fingerprints: Callable[..
     assert staging.refresh_products(built, allow_loss=True).deleted == 3
 
 
-def test_without_a_usable_judgement_there_is_one_sentence(
+def test_without_a_usable_judgement_there_is_one_error(
     lake: Lake, write: Write, build: Callable[[Lake, Path], object], judgements: list[Row]
 ) -> None:
     build(lake, write(judgements=[row | {"query": "<br>"} for row in judgements]))
@@ -240,7 +236,7 @@ def test_without_a_usable_judgement_there_is_one_sentence(
         require_judgements(connection)
 
 
-def test_copies_of_refused_files_are_not_kept(tmp_path: Path, write: Write, files: Callable[[str], Path]) -> None:
+def test_copies_of_refused_files_are_not_archived(tmp_path: Path, write: Write, files: Callable[[str], Path]) -> None:
     home = Home(tmp_path / "kept", WarehouseSettings(threads=1))
 
     def bring_in(folder: Path) -> None:

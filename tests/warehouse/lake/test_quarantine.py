@@ -43,8 +43,8 @@ def test_each_table_has_its_own_part(connection: duckdb.DuckDBPyConnection) -> N
 
 def test_only_what_is_stale_gives_way(connection: duckdb.DuckDBPyConnection) -> None:
     quarantine.replace(connection, "shop.mugs", violations(("a", "r", "{}"), ("b", "r", "{}"), input_hash="1"))
-    stale = pl.DataFrame({"key": ["a", "c"]})
-    quarantine.replace(connection, "shop.mugs", violations(("c", "r", "{}"), input_hash="2"), stale)
+    keys = pl.DataFrame({"key": ["a", "c"]})
+    quarantine.replace(connection, "shop.mugs", violations(("c", "r", "{}"), input_hash="2"), keys)
     assert [key for _, key, _, _ in quarantined(connection)] == ["b", "c"]
     assert set(quarantine.hashes(connection, "shop.mugs").rows()) == {("b", "1"), ("c", "2")}
     assert quarantine.hashes(connection, "shop.plates").is_empty()

@@ -18,8 +18,8 @@ def frame(table: Table) -> pl.DataFrame:
 def apply(desired: Table, current: Table) -> Table:
     """Apply a plan to a dictionary, independently of the tables."""
     change = plan(frame(desired), frame(current))
-    stale, upsert = set(change.stale["key"]), set(change.upsert["key"])
-    return {key: value for key, value in current.items() if key not in stale} | {key: desired[key] for key in upsert}
+    obsolete, upsert = set(change.obsolete["key"]), set(change.upsert["key"])
+    return {key: value for key, value in current.items() if key not in obsolete} | {key: desired[key] for key in upsert}
 
 
 def test_names_what_to_insert_update_and_delete() -> None:
@@ -29,7 +29,7 @@ def test_names_what_to_insert_update_and_delete() -> None:
     assert change.delete["key"].to_list() == ["gone"]
     assert change.counts == {"inserted": 1, "updated": 1, "deleted": 1}
     assert set(change.upsert["key"]) == {"new", "changed"}
-    assert set(change.stale["key"]) == {"gone", "changed"}
+    assert set(change.obsolete["key"]) == {"gone", "changed"}
     assert not change.is_empty
 
 

@@ -149,7 +149,7 @@ def test_a_table_counts_as_filled_once_it_had_a_row(lake: Lake) -> None:
         assert tables.fingerprint(connection, MUGS) == f"0-{0:032x}"
 
 
-def test_tells_which_tables_exist(connection: duckdb.DuckDBPyConnection) -> None:
+def test_existing_tables_are_recognized(connection: duckdb.DuckDBPyConnection) -> None:
     assert not tables.exists(connection, "shop.mugs")
     tables.ensure(connection, MUGS)
     assert tables.exists(connection, "shop.mugs")

@@ -29,7 +29,7 @@ def test_query_strings_on_both_sides_of_test_are_counted_by_locale(connection, r
     assert consistency.leaked_queries(connection) == leaked
 
 
-def test_keys_of_vectors_are_held_against_the_products_of_the_snapshot(tmp_path):
+def test_keys_of_vectors_are_compared_with_the_products_of_the_snapshot(tmp_path):
     home = Home(tmp_path / "home", WarehouseSettings(threads=1))
     with home.lake.writing() as connection:
         connection.execute("CREATE SCHEMA features")

@@ -75,7 +75,7 @@ def test_without_a_folder_there_is_nothing_to_do(tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_files_come_in_as_they_were_written_and_at_equal_times_by_name(home: Home, drop: Drop) -> None:
+def test_files_are_ingested_by_modification_time_then_by_name(home: Home, drop: Drop) -> None:
     drop("c.jsonl", "Lamp", second=1_000)
     drop("b.jsonl", "Sofa", second=2_000)
     drop("a.jsonl", "Desk", second=2_000)
@@ -90,13 +90,13 @@ def test_temporary_and_hidden_names_folders_and_dangling_links_are_no_files(home
     assert candidates(home.incoming) == []
 
 
-def test_a_file_that_was_just_touched_is_left_whatever_time_it_claims(home: Home, drop: Drop) -> None:
+def test_a_recently_changed_file_waits_whatever_its_modification_time(home: Home, drop: Drop) -> None:
     drop("a.jsonl", "Lamp", second=1_000)
     sorting = sort_incoming(home, 3600)
     assert (names(sorting), sorting.unsettled) == ([], ("a.jsonl",))
 
 
-def test_a_half_written_file_is_left_while_its_writer_goes_on(home: Home, tmp_path: Path) -> None:
+def test_an_unfinished_file_waits_for_its_writer(home: Home, tmp_path: Path) -> None:
     whole = tmp_path / "whole.parquet"
     row = {"op": "upsert", "product_locale": "us", "product_id": "N1", "product_title": "Lamp"}
     pl.DataFrame([row]).write_parquet(whole)
@@ -138,7 +138,7 @@ def test_a_file_of_which_every_row_is_refused_goes_aside_with_the_rules_and_hold
     assert names_in(home.incoming / FAILED) == ["bad.jsonl", "bad.jsonl.reason.txt"]
 
 
-def test_bad_files_of_one_name_are_all_kept(home: Home) -> None:
+def test_invalid_files_with_the_same_name_are_all_kept(home: Home) -> None:
     for content in ("one", "two"):
         (home.incoming / "bad.jsonl").write_text(content, encoding="utf-8")
         sort_incoming(home, 0)
@@ -169,7 +169,7 @@ def test_a_file_is_done_once_a_run_has_published_it(raw_home: Home, drop: Drop) 
     assert sort_incoming(raw_home, 0) == Sorting()
 
 
-def test_what_a_killed_run_had_brought_in_waits_for_a_run_that_goes_on(raw_home: Home, drop: Drop) -> None:
+def test_the_deltas_of_a_killed_run_wait_for_the_next_run(raw_home: Home, drop: Drop) -> None:
     drop("a.jsonl", "Lamp")
     bring_in(raw_home, sort_incoming(raw_home, 0), "killed", publish=False)
     sorting = sort_incoming(raw_home, 0)
@@ -179,7 +179,7 @@ def test_what_a_killed_run_had_brought_in_waits_for_a_run_that_goes_on(raw_home:
     assert len(applied_files(raw_home.lake)) == 1
 
 
-def test_a_run_killed_between_its_point_and_its_release_is_gone_on_with(raw_home: Home, drop: Drop) -> None:
+def test_a_run_killed_between_checkpoint_and_release_is_completed(raw_home: Home, drop: Drop) -> None:
     drop("a.jsonl", "Lamp")
     bring_in(raw_home, sort_incoming(raw_home, 0), "killed", publish=False)
     checkpoints.create(raw_home.lake, "killed", datetime.now(UTC))
@@ -188,7 +188,7 @@ def test_a_run_killed_between_its_point_and_its_release_is_gone_on_with(raw_home
     assert sort_incoming(raw_home, 0).done == ("a.jsonl",)
 
 
-def test_a_name_with_other_contents_comes_in_anew_and_both_are_kept(raw_home: Home, drop: Drop) -> None:
+def test_other_content_under_a_known_name_is_applied_and_both_files_stay(raw_home: Home, drop: Drop) -> None:
     for number, title in enumerate(("Lamp", "Sofa")):
         drop("a.jsonl", title)
         sorting = sort_incoming(raw_home, 0)
@@ -210,7 +210,7 @@ def test_the_same_bytes_again_are_done_without_a_run(raw_home: Home, drop: Drop)
     assert len(applied_files(raw_home.lake)) == 1
 
 
-def test_a_file_replaced_after_it_was_looked_at_is_not_moved(home: Home, drop: Drop) -> None:
+def test_a_file_replaced_after_its_check_is_not_moved(home: Home, drop: Drop) -> None:
     drop("a.jsonl", "Lamp")
     (dropped,) = candidates(home.incoming)
     fresh: Any = drop("b.jsonl", "Another")
@@ -220,7 +220,7 @@ def test_a_file_replaced_after_it_was_looked_at_is_not_moved(home: Home, drop: D
     assert names_in(home.incoming / DONE) == []
 
 
-def test_what_waits_is_told_without_reading_a_file(home: Home, drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_files_are_listed_without_reading_them(home: Home, drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
     drop("a.jsonl", "Lamp", second=2)
     (home.incoming / "bad.jsonl").write_text("no delta", encoding="utf-8")
     os.utime(home.incoming / "bad.jsonl", (1, 1))
@@ -230,7 +230,7 @@ def test_what_waits_is_told_without_reading_a_file(home: Home, drop: Drop, monke
     assert names_in(home.incoming) == [".clock", "a.jsonl", "bad.jsonl"]
 
 
-def test_the_digest_tells_batches_apart_by_names_contents_and_order(home: Home, drop: Drop) -> None:
+def test_the_digest_depends_on_names_contents_and_order(home: Home, drop: Drop) -> None:
     drop("a.jsonl", "Lamp", second=1)
     one = waiting(home.incoming, 0).digest
     assert waiting(home.incoming, 0).digest == one

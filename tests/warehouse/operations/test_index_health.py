@@ -134,7 +134,7 @@ def test_rows_outside_the_index_are_counted(indexed: VectorStore) -> None:
     assert indexed.index_status(TABLE).unindexed_share == pytest.approx(8 / 608)
 
 
-def test_an_index_that_tells_hardly_any_two_products_apart_is_seen(tmp_path: Path) -> None:
+def test_an_index_that_confuses_most_products_is_detected(tmp_path: Path) -> None:
     from lancedb.index import IvfPq
 
     store, count = VectorStore(tmp_path / "vectors"), 20_000

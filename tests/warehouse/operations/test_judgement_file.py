@@ -66,7 +66,7 @@ def test_of_equal_keys_the_first_good_row_stays(read):
     assert read_.refused == {"duplicate_key": 1, "unknown_label": 1}
 
 
-def test_of_a_query_with_two_texts_the_smallest_example_id_speaks(read):
+def test_of_two_texts_of_a_query_the_smallest_example_id_decides(read):
     read_ = read(("mug", 1, "P2", "us", "E"), ("cup", 1, "P1", "us", "E"))
     assert set(read_.judgements["query"]) == {"mug"}
 

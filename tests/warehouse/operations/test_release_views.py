@@ -130,14 +130,14 @@ def keys(history: Home, at: Point | None) -> set[str]:
     return set(answer.frame["key"])
 
 
-def test_releases_at_a_point_are_those_published_until_then(history: Home) -> None:
+def test_releases_at_a_checkpoint_are_those_published_until_then(history: Home) -> None:
     assert [release.release for release in releases_at(history)] == [1, 2, 3, 4]
     assert [release.release for release in releases_at(history, point(11, 0))] == [1]
     assert [release.release for release in releases_at(history, point(20, 1))] == [1, 2]
     assert [release.release for release in releases_at(history, point(25, 3))] == [1, 2, 3]
 
 
-def test_vectors_at_a_point_are_those_of_the_release_that_was_live(history: Home) -> None:
+def test_vectors_at_a_checkpoint_are_those_of_the_live_release(history: Home) -> None:
     assert keys(history, None) == {"us:P0", "us:P1", "us:P2"}
     assert keys(history, point(20, 1)) == {"us:P0", "us:P1"}
     assert keys(history, point(25, 3)) == {"us:P0"}
@@ -157,6 +157,6 @@ def test_before_the_first_release_everything_else_can_be_asked(history: Home) ->
     )
 
 
-def test_before_any_release_at_all_the_vectors_of_a_point_say_so(home):
+def test_before_any_release_the_vectors_of_a_checkpoint_are_refused(home):
     with pytest.raises(WarehouseError, match="publish one with: stockroom build"):
         published_tables(home, point(5, 0))["vectors.products"].schema()

@@ -82,7 +82,7 @@ def test_deltas_of_one_table_outlive_the_full_file_of_another(
     assert sync(home.lake, beside.lake, RAW_TABLES) == {}
 
 
-def test_a_takeover_writes_what_differs_and_tells_how(home: Home, beside: Home, write: Write) -> None:
+def test_a_sync_writes_the_differences_and_counts_them(home: Home, beside: Home, write: Write) -> None:
     bring_in(home, write())
     replay(home, beside)
     with home.lake.writing() as connection:
@@ -98,7 +98,7 @@ def test_a_takeover_writes_what_differs_and_tells_how(home: Home, beside: Home, 
     assert home.lake.snapshot() == before + 1
 
 
-def test_without_the_setting_nothing_is_kept(tmp_path: Path, write: Write, beside: Home) -> None:
+def test_without_the_setting_nothing_is_archived(tmp_path: Path, write: Write, beside: Home) -> None:
     home = Home(tmp_path / "home", SETTINGS.model_copy(update={"keep_files": False}))
     bring_in(home, write())
     assert not home.archive.root.exists()
@@ -107,7 +107,7 @@ def test_without_the_setting_nothing_is_kept(tmp_path: Path, write: Write, besid
     assert not beside.lake.exists
 
 
-def test_a_lake_that_did_not_note_the_order_says_so_until_another_snapshot_comes(
+def test_a_lake_without_the_order_of_files_needs_a_full_snapshot_for_a_replay(
     home: Home, tmp_path: Path, write: Write, products: list[Row], beside: Home
 ) -> None:
     bring_in(home, write())
@@ -116,7 +116,7 @@ def test_a_lake_that_did_not_note_the_order_says_so_until_another_snapshot_comes
     assert len(ingest_history(home.lake).needed) == 3
     bring_in(home, None, delta(tmp_path, "a.jsonl", {"op": "delete", "product_id": "P1"}))
     assert len(ingest_history(home.lake).needed) == 4
-    with pytest.raises(WarehouseError, match=r"raw\.products was filled before"):
+    with pytest.raises(WarehouseError, match=r"raw\.products was ingested by an earlier version"):
         replay(home, beside)
     assert not beside.lake.exists
     bring_in(home, write(products=products[1:]))
@@ -124,7 +124,7 @@ def test_a_lake_that_did_not_note_the_order_says_so_until_another_snapshot_comes
     assert sync(home.lake, beside.lake, RAW_TABLES) == {"raw.files": (0, 2, 0)}  # what was not noted of the others
 
 
-def test_what_lay_in_the_future_when_it_came_in_is_refused_again_though_that_time_has_passed(
+def test_a_replay_refuses_the_rows_that_were_in_the_future_at_ingest(
     home: Home, beside: Home, tmp_path: Path, write: Write
 ) -> None:
     folder, soon = write(), NOW + timedelta(seconds=1)

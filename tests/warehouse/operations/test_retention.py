@@ -58,7 +58,7 @@ def keep(home: Home, releases: int = 1, points: int = 1, hours: float = 0, made_
     return retained(home, settings, LATER, made_from)
 
 
-def test_the_newest_releases_stay_with_their_vectors_and_points(home: Home, run: Callable[..., int]) -> None:
+def test_the_newest_releases_stay_with_their_vectors_and_checkpoints(home: Home, run: Callable[..., int]) -> None:
     first, second, third, fourth = run("A"), run("A"), run("B"), run()
     result = keep(home, releases=2)
     assert [release.release for release in result.releases] == [2, 3]
@@ -72,7 +72,7 @@ def test_the_newest_releases_stay_with_their_vectors_and_points(home: Home, run:
     assert keep(home, releases=9).points == [first, second, third, fourth]
 
 
-def test_what_was_gone_back_to_stays_however_old(home: Home, run: Callable[..., int]) -> None:
+def test_the_target_of_a_rollback_stays_at_any_age(home: Home, run: Callable[..., int]) -> None:
     first, _, third = run("A"), run("A"), run("A")
     roll_back(home, home.releases.get(1), NOON + timedelta(hours=9))
     result = keep(home)
@@ -89,7 +89,7 @@ def test_releases_that_show_the_same_count_once(home: Home, run: Callable[..., i
     assert [release.release for release in keep(home, releases=2).releases] == [3, 4]
 
 
-def test_the_point_that_a_model_was_made_from_stays(home: Home, run: Callable[..., int]) -> None:
+def test_the_checkpoint_of_a_model_stays(home: Home, run: Callable[..., int]) -> None:
     first, second, third, fourth = run("A"), run(), run(), run("A")
     assert keep(home).points == [fourth]
     # A model names the snapshot it began with, which lies before its run's point.
@@ -106,7 +106,7 @@ def test_what_is_young_stays(home: Home, run: Callable[..., int]) -> None:
     assert result.points == [second, third]
 
 
-def test_what_a_killed_run_wrote_after_the_newest_point_stays(home: Home, run: Callable[..., int]) -> None:
+def test_the_writes_of_a_killed_run_after_the_newest_checkpoint_stay(home: Home, run: Callable[..., int]) -> None:
     point = run("A")
     with home.lake.writing() as connection:
         connection.execute("DELETE FROM staging.products WHERE key = 'us:P2'")
@@ -114,7 +114,7 @@ def test_what_a_killed_run_wrote_after_the_newest_point_stays(home: Home, run: C
     assert keep(home).points == [point]
 
 
-def test_expired_snapshots_are_no_points_any_more_and_the_others_read_as_before(
+def test_expired_snapshots_are_no_checkpoints_and_the_others_read_as_before(
     home: Home, run: Callable[..., int]
 ) -> None:
     points = [run("A"), run("A"), run("A")]

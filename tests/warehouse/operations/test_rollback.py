@@ -57,8 +57,8 @@ def test_the_way_back(served: tuple[str, ...], to: int | None, expected: int) ->
         ((), None, "there is no release"),
         (("A1",), None, "nothing was live before release 1"),
         (("A1", "A2", "<1"), None, "nothing was live before release 1"),
-        (("A1", "A2"), 2, "searches answer with release 2 already"),
-        (("A1", "A2", "<1"), 1, "searches answer with release 1 already"),
+        (("A1", "A2"), 2, "searches use release 2 already"),
+        (("A1", "A2", "<1"), 1, "searches use release 1 already"),
         (("A1", "A2"), 3, "there is no release 3"),
         (("A1", "A2"), 0, "there is no release 0"),
     ],
@@ -68,7 +68,7 @@ def test_where_no_way_leads(served: tuple[str, ...], to: int | None, message: st
         target(history(*served), to)
 
 
-def test_a_rollback_comes_from_the_release_that_it_went_back_to() -> None:
+def test_the_origin_of_a_rollback_is_the_restored_release() -> None:
     releases = history("A1", "A2", "<1", "A4", "<3")
     assert [origin(releases, each).release for each in releases] == [1, 2, 1, 4, 1]
 
@@ -86,7 +86,7 @@ def test_a_rollback_comes_from_the_release_that_it_went_back_to() -> None:
         (("A1", "B1", "C1"), "B", None),  # replaced, and not withdrawn
     ],
 )
-def test_a_model_that_a_rollback_took_away_is_withdrawn(
+def test_a_model_that_a_rollback_replaced_is_demoted(
     served: tuple[str, ...], model_id: str, expected: int | None
 ) -> None:
     rollback = demoted_by(history(*served), model_id)
@@ -175,7 +175,7 @@ def test_a_rollback_is_never_older_than_what_it_goes_back_from(home: Home, publi
     assert hold_reason(home, "A") is not None
 
 
-def test_looked_up_features_come_back_with_a_release_whatever_became_of_their_file(home: Home, publish: Any) -> None:
+def test_a_rollback_restores_looked_up_features_without_their_file(home: Home, publish: Any) -> None:
     first = publish("A")
     change(home, RETITLE)
     second = publish("A")

@@ -35,7 +35,7 @@ def test_texts_are_as_long_as_in_life(lengthened: dict[str, list[Row]], column: 
     assert quartiles == pytest.approx(QUARTILES[column, locale], rel=0.45)
 
 
-def test_a_text_goes_on_from_its_beginning_and_differs_from_its_neighbors(lengthened: dict[str, list[Row]]) -> None:
+def test_a_text_is_extended_and_differs_from_its_neighbors(lengthened: dict[str, list[Row]]) -> None:
     for each in lengthened.values():
         texts = [row["product_description"] or "" for row in each]
         assert all(text.startswith("It begins.") and text[-1] in ".。" for text in texts)

@@ -91,7 +91,7 @@ def test_only_what_changed_is_written_and_older_snapshots_stay(built, online):
     assert online.rows("product", third, ["us:P2"]) == online.rows("product", first, ["us:P2"])
 
 
-def test_a_column_more_is_there_from_its_snapshot_on(built, online):
+def test_a_new_column_exists_from_its_snapshot_on(built, online):
     first = built.snapshot()
     online.write(built, first)
     second = change(built, "ALTER TABLE features.products ADD COLUMN shine DOUBLE")
@@ -106,7 +106,7 @@ def test_time_series_features_are_those_in_force_at_the_as_of_time(built, online
         {"name": "prices", "file": "f.parquet", "entity": "product", "ttl_days": 30, "columns": [column]}
     )
 
-    def take_in(*events):
+    def ingest(*events):
         schema = {"entity_key": pl.String, "event_time": pl.Datetime("us", "UTC"), "price": pl.Float64}
         frame = pl.DataFrame(events, schema=schema, orient="row")
         with built.writing() as connection:
@@ -116,11 +116,11 @@ def test_time_series_features_are_those_in_force_at_the_as_of_time(built, online
         return built.snapshot()
 
     old, later = TIME - timedelta(days=2), TIME + timedelta(days=1)
-    first = take_in(("us:P1", old, 5.0), ("us:P1", later, 7.0))
+    first = ingest(("us:P1", old, 5.0), ("us:P1", later, 7.0))
     online.write(built, first)
     prices = [row["prices.price"] for row in online.rows("product", first, ["us:P1", "us:P2"])]
     assert prices == [5.0, None]
-    second = take_in(("us:P1", old, 6.0), ("us:P1", later, 7.0))
+    second = ingest(("us:P1", old, 6.0), ("us:P1", later, 7.0))
     assert online.write(built, second) == OnlineWrite(1, 0)
     assert online.rows("product", second, ["us:P1"])[0]["prices.price"] == 6.0
     assert online.rows("product", first, ["us:P1"])[0]["prices.price"] == 5.0
@@ -147,7 +147,7 @@ def test_a_snapshot_that_was_never_written_is_named(built, online):
         online.write(built, built.snapshot())
 
 
-def test_an_open_table_sees_a_file_that_was_made_anew(built, online):
+def test_an_open_table_reads_a_replaced_file(built, online):
     snapshot = built.snapshot()
     online.write(built, snapshot)
     assert online.holds("product", snapshot)
@@ -191,7 +191,7 @@ def test_keys_near_one_that_is_not_there_are_found(built, online, unknown_key, n
     assert online.near("product", snapshot, unknown_key)[: len(near)] == near
 
 
-def test_rows_that_no_kept_snapshot_shows_are_forgotten_and_the_others_answer_as_before(built, online):
+def test_rows_of_no_kept_snapshot_are_pruned_and_the_others_stay(built, online):
     first = built.snapshot()
     online.write(built, first)
     second = change(built, "UPDATE staging.products SET title = 'second' WHERE key = 'us:P1'")

@@ -162,7 +162,7 @@ def test_query_features(connection: duckdb.DuckDBPyConnection) -> None:
         ("ナイキ シューズ", "ナイキ", None),
     ],
 )
-def test_a_query_names_the_longest_known_brand_and_colour_by_whole_words(
+def test_a_query_names_the_longest_known_brand_and_color_by_whole_words(
     connection: duckdb.DuckDBPyConnection, text: str, brand: str | None, color: str | None
 ) -> None:
     vocabulary = [("brand", value) for value in ("new", "newbalance", "levis", "ナイキ", "x")]

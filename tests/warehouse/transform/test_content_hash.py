@@ -22,7 +22,7 @@ def hashes(connection: duckdb.DuckDBPyConnection):
     return hashed
 
 
-def test_equal_content_is_equal_whatever_it_was_made_from(hashes) -> None:
+def test_equal_content_has_equal_hashes_for_any_input(hashes) -> None:
     assert hashes("old") != hashes("new")
     assert content(hashes("old")) == content(hashes("new"))
 

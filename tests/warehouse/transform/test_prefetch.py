@@ -11,7 +11,7 @@ def test_items_come_in_order() -> None:
     assert list(ahead([])) == []
 
 
-def test_the_next_item_is_made_while_the_last_one_is_dealt_with() -> None:
+def test_the_next_item_is_computed_while_the_last_one_is_processed() -> None:
     requested, made = [threading.Event() for _ in range(3)], []
 
     def items() -> Iterator[int]:

@@ -64,7 +64,7 @@ def test_one_changed_title_is_one_row_cleaned(filled: Lake, write: Write, produc
     assert titles(filled)["us:P2"] == "Big Mug"
 
 
-def test_new_rules_clean_every_row_anew(filled: Lake, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_rules_clean_every_row_again(filled: Lake, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     staging.refresh_products(filled)
     with monkeypatch.context() as patch:
         patch.setattr(text_cleaning, "version", lambda: "other")
@@ -72,7 +72,7 @@ def test_new_rules_clean_every_row_anew(filled: Lake, write: Write, monkeypatch:
     assert cleaned == Cleaned(cleaned=4, inserted=0, updated=4, deleted=0, quarantined=0)
 
 
-def test_a_title_that_is_only_markup_is_refused_until_it_is_mended(
+def test_a_title_of_only_markup_is_refused_until_it_is_corrected(
     lake: Lake, write: Write, products: list[Row], refused: Refused
 ) -> None:
     good = write()
@@ -102,7 +102,7 @@ def test_a_refused_row_that_is_gone_leaves_the_quarantine(filled: Lake, refused:
     assert refused(filled) == set()
 
 
-def test_a_query_speaks_by_its_first_usable_judgement(
+def test_a_query_has_the_text_of_its_first_usable_judgement(
     lake: Lake, write: Write, products: list[Row], product: Callable[..., Row], judgement: Callable[..., Row]
 ) -> None:
     rows = [

@@ -98,7 +98,7 @@ def test_nothing_unseen_writes_nothing(cache: EmbeddingCache, tmp_path: Path) ->
     assert versions(tmp_path) == before != []
 
 
-def test_an_interrupted_fill_goes_on_where_it_stopped(cache: EmbeddingCache, tmp_path: Path) -> None:
+def test_an_interrupted_fill_is_resumed(cache: EmbeddingCache, tmp_path: Path) -> None:
     texts = [f"text {i}" for i in range(10)]
     progress: list[tuple[int, int]] = []
     with pytest.raises(KeyboardInterrupt):

@@ -88,7 +88,7 @@ def test_opening_what_is_not_there_creates_nothing(directory: LanceDirectory) ->
     assert directory.open("other") is None
 
 
-def test_a_table_of_which_only_the_directory_was_made_is_not_there_and_can_be_made(directory: LanceDirectory) -> None:
+def test_a_table_with_only_a_directory_does_not_exist_and_can_be_created(directory: LanceDirectory) -> None:
     for part in ("data", "_transactions", "_versions"):
         (directory.root / "t.lance" / part).mkdir(parents=True)
         assert directory.open("t") is None

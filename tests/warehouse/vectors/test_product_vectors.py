@@ -256,7 +256,7 @@ def test_a_copied_directory_answers_alike_without_the_old_one(store: VectorStore
     assert not (tmp_path / "vectors").exists()
 
 
-def test_the_vector_index_is_built_above_a_size_and_kept_up(store: VectorStore) -> None:
+def test_the_vector_index_is_built_above_a_size_and_updated(store: VectorStore) -> None:
     rng = np.random.default_rng(7)
 
     def rows(start: int, count: int) -> pl.DataFrame:
