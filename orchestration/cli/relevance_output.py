@@ -43,13 +43,13 @@ def show_relevance(summary: Mapping[str, Any], title: str) -> None:
 
 def show_trust(leads: Mapping[str, Mapping[str, Interval]]) -> None:
     """Print what the model's lead over each baseline shows."""
-    verdicts = [
-        f"against {name} {_verdict(leads[baseline][_JUDGED_BY])}"
+    findings = [
+        f"against {name} {_significance(leads[baseline][_JUDGED_BY])}"
         for baseline, name in _NAMES.items()
         if _JUDGED_BY in leads.get(baseline, {})
     ]
-    if verdicts:
-        show_fact("trust", f"{_JUDGED_BY} {'; '.join(verdicts)}")
+    if findings:
+        show_fact("trust", f"{_JUDGED_BY} {'; '.join(findings)}")
 
 
 def interval_text(interval: Interval | None) -> str:
@@ -61,7 +61,7 @@ def interval_text(interval: Interval | None) -> str:
     return f"{interval['mean']:+.4f} [{interval['low']:+.3f}, {interval['high']:+.3f}]"
 
 
-def _verdict(lead: Interval) -> str:
+def _significance(lead: Interval) -> str:
     low, high = lead["low"], lead["high"]
     if low is None or high is None:
         return f"{lead['mean'] or 0:+.4f}, too few queries to judge ({lead['queries']:,})"

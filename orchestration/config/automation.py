@@ -34,12 +34,12 @@ class AutomationSettings(BaseModel):
         "schedule on in the UI, "
         "then nightly at 02:00.",
     )
-    stale_warn_h: float = Field(
+    freshness_warn_h: float = Field(
         24.0,
         gt=0.02,
         description="Time since the last run from which on raw tables and release get a warning, in hours.",
     )
-    stale_fail_h: float = Field(
+    freshness_fail_h: float = Field(
         168.0, gt=0.02, description="Time since the last run from which on raw tables and release are stale, in hours."
     )
 
@@ -53,8 +53,10 @@ class AutomationSettings(BaseModel):
 
     @model_validator(mode="after")
     def _warns_first(self) -> "AutomationSettings":
-        if self.stale_warn_h >= self.stale_fail_h:
-            raise ValueError(f"stale_warn_h {self.stale_warn_h:g} must be less than stale_fail_h {self.stale_fail_h:g}")
+        if self.freshness_warn_h >= self.freshness_fail_h:
+            raise ValueError(
+                f"freshness_warn_h {self.freshness_warn_h:g} must be less than freshness_fail_h {self.freshness_fail_h:g}"
+            )
         return self
 
 

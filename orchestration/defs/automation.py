@@ -180,7 +180,7 @@ def why_not_train(settings: Settings) -> str | None:
 def with_freshness(assets: Iterable[Any], settings: AutomationSettings) -> list[Any]:
     """Return the assets; raw tables and release become stale if no run has read them for long."""
     policy = dg.FreshnessPolicy.time_window(
-        fail_window=timedelta(hours=settings.stale_fail_h), warn_window=timedelta(hours=settings.stale_warn_h)
+        fail_window=timedelta(hours=settings.freshness_fail_h), warn_window=timedelta(hours=settings.freshness_warn_h)
     )
 
     def add(spec: dg.AssetSpec) -> dg.AssetSpec:

@@ -142,19 +142,19 @@ def _watch(process: subprocess.Popen[bytes], host: str, port: int) -> NoReturn:
     Raises:
         WarehouseError: A part has died; the message names it.
     """
-    well_at = asked_at = time.monotonic()
+    well_at = requested_at = time.monotonic()
     while True:
         _require_alive(process)
-        if time.monotonic() - asked_at > _ASK_EVERY_S:
+        if time.monotonic() - requested_at > _ASK_EVERY_S:
             health, patience_s = None, _PATIENCE_S
             try:
                 health = ask(host, port)
             except ConnectionRefusedError:
                 patience_s = _REFUSED_S
-            asked_at = time.monotonic()
+            requested_at = time.monotonic()
             if health is not None and not health.load_error and not health.sick_daemons:
-                well_at = asked_at
-            elif asked_at - well_at > patience_s:
+                well_at = requested_at
+            elif requested_at - well_at > patience_s:
                 raise _fault(health)
         time.sleep(_POLL_S)
 

@@ -180,8 +180,8 @@ def test_a_time_that_cron_does_not_know_is_refused(monkeypatch, cron):
 
 
 def test_a_warning_comes_before_the_failure(monkeypatch):
-    monkeypatch.setenv("STOCKROOM_AUTOMATION__STALE_WARN_H", "200")
-    with pytest.raises(WarehouseError, match="stale_warn_h 200 must be less than stale_fail_h 168"):
+    monkeypatch.setenv("STOCKROOM_AUTOMATION__FRESHNESS_WARN_H", "200")
+    with pytest.raises(WarehouseError, match="freshness_warn_h 200 must be less than freshness_fail_h 168"):
         load_settings()
 
 
@@ -201,7 +201,7 @@ def test_scheduled_training_wants_something_new(copy_home, tmp_path, monkeypatch
 
 
 def test_raw_tables_and_release_get_stale():
-    settings = AutomationSettings(stale_warn_h=1, stale_fail_h=2)
+    settings = AutomationSettings(freshness_warn_h=1, freshness_fail_h=2)
     nodes = {".".join(node.key.path): node for node in assemble(automation=settings).resolve_asset_graph().asset_nodes}
     policies = {name: node.freshness_policy for name, node in nodes.items() if node.freshness_policy is not None}
     assert policies.keys() == {name for name in nodes if name.startswith("raw.")} | {"releases.live"}
