@@ -1,9 +1,9 @@
-"""Named queries: ready-made SQL files that inspect the lake, in `sql/inspect/`."""
+"""Named queries: ready-made SQL files that inspect the lake, in `sql/named_queries/`."""
 
 from importlib.resources import files
 from typing import NamedTuple
 
-_FOLDER = files("warehouse").joinpath("sql", "inspect")
+_FOLDER = files("warehouse").joinpath("sql", "named_queries")
 _COLUMNS = "-- Columns:"
 
 

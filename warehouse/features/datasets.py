@@ -1,4 +1,4 @@
-"""Datasets: the frames that the model and the index read from the lake, each by an SQL file in `sql/read/`."""
+"""Datasets: the frames that the model and the index read from the lake, each by an SQL file in `sql/datasets/`."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ def products(lake: Lake, snapshot: int | None = None, keys: pl.DataFrame | None 
     products are read.
     """
     with lake.reading(snapshot) as connection:
-        frame = connection.sql(among(connection, "read.products", keys)).pl()
+        frame = connection.sql(among(connection, "datasets.products", keys)).pl()
         with_feature_views = point_in_time.add_features(connection, frame, {"product": "key"})
     added = with_feature_views.columns[frame.width :]
     if not added:
@@ -30,13 +30,15 @@ def products(lake: Lake, snapshot: int | None = None, keys: pl.DataFrame | None 
 def queries(lake: Lake, snapshot: int | None = None, keys: pl.DataFrame | None = None) -> pl.DataFrame:
     """Return every query, or those under `keys`: key, query_id, query and its features."""
     with lake.reading(snapshot) as connection:
-        return connection.sql(among(connection, "read.queries", keys)).pl()
+        return connection.sql(among(connection, "datasets.queries", keys)).pl()
 
 
 def training_pairs(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
     """Return the train and validation pairs: key, query_key, product_key, label, split, time-series features at judged_at."""
     with lake.reading(snapshot) as connection:
-        return point_in_time.add_training_features(connection, connection.sql(tables.sql("read.training_pairs")).pl())
+        return point_in_time.add_training_features(
+            connection, connection.sql(tables.sql("datasets.training_pairs")).pl()
+        )
 
 
 def task1_judgements(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
@@ -69,19 +71,19 @@ def metrics(lake: Lake, model_id: str) -> pl.DataFrame:
     with lake.reading() as connection:
         if "slice" not in tables.columns(connection, "evaluation.metrics"):  # not there yet, or an older version's
             return pl.DataFrame(schema={"inputs": pl.String})
-        return connection.execute(tables.sql("read.metrics"), {"model_id": model_id}).pl()
+        return connection.execute(tables.sql("datasets.metrics"), {"model_id": model_id}).pl()
 
 
 def compared_queries(lake: Lake, model_id: str) -> pl.DataFrame:
     """Return each evaluated test query of a model with the NDCG and first Exact rank of model and encoder."""
     with lake.reading() as connection:
-        return connection.execute(tables.sql("read.compared_queries"), {"model_id": model_id}).pl()
+        return connection.execute(tables.sql("datasets.compared_queries"), {"model_id": model_id}).pl()
 
 
 def sampled_queries(lake: Lake, queries: int, seed: int, snapshot: int | None = None) -> pl.DataFrame:
     """Return some judged queries, drawn by `seed`: key, locale, query."""
     with lake.reading(snapshot) as connection:
-        return connection.execute(tables.sql("read.sampled_queries"), {"queries": queries, "seed": seed}).pl()
+        return connection.execute(tables.sql("datasets.sampled_queries"), {"queries": queries, "seed": seed}).pl()
 
 
 def distinct_texts(lake: Lake, snapshots: Sequence[int]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -103,9 +105,9 @@ def _ever(connection: duckdb.DuckDBPyConnection, select: str, snapshots: Sequenc
 
 
 def read(lake: Lake, name: str, snapshot: int | None = None) -> pl.DataFrame:
-    """Return the result of the file `sql/read/<name>.sql`."""
+    """Return the result of the file `sql/datasets/<name>.sql`."""
     with lake.reading(snapshot) as connection:
-        return connection.sql(tables.sql(f"read.{name}")).pl()
+        return connection.sql(tables.sql(f"datasets.{name}")).pl()
 
 
 def among(connection: duckdb.DuckDBPyConnection, name: str, keys: pl.DataFrame | None) -> str:
@@ -113,7 +115,7 @@ def among(connection: duckdb.DuckDBPyConnection, name: str, keys: pl.DataFrame |
     if keys is None:
         return tables.sql(name)
     connection.register("keys_among", keys.select("key"))
-    entity = name.removeprefix("read.")
+    entity = name.removeprefix("datasets.")
     return restrict(
         connection,
         tables.sql(name),

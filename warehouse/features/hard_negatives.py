@@ -15,20 +15,20 @@ NEGATIVES, MINING = CONTRACTS["training.negatives"], CONTRACTS["training.mining"
 def queries(lake: Lake, most: int) -> pl.DataFrame:
     """Return up to `most` train queries with an Exact product, drawn by hash and sorted by key: key, locale, query."""
     with lake.reading() as connection:
-        return connection.execute(tables.sql("read.mining_queries"), {"queries": most}).pl()
+        return connection.execute(tables.sql("datasets.mining_queries"), {"queries": most}).pl()
 
 
 def judgements(lake: Lake, queries: pl.DataFrame) -> pl.DataFrame:
     """Return the judgements of queries, including those of other ids with the same text: query_key, product_key, label."""
     with lake.reading() as connection:
         connection.register("mined_queries", queries)
-        return connection.sql(tables.sql("read.mining_judgements")).pl()
+        return connection.sql(tables.sql("datasets.mining_judgements")).pl()
 
 
 def products(lake: Lake) -> pl.DataFrame:
     """Return every product's key, locale, title, brand and color; by locale and key."""
     with lake.reading() as connection:
-        return connection.sql(tables.sql("read.mining_products")).pl()
+        return connection.sql(tables.sql("datasets.mining_products")).pl()
 
 
 def versions(lake: Lake) -> tuple[str, str]:
@@ -59,9 +59,9 @@ def write(lake: Lake, negatives: pl.DataFrame, mining: pl.DataFrame) -> dict[str
 def pairs(lake: Lake) -> pl.DataFrame:
     """Return the hard negatives: key, query_key, product_key; by key."""
     with lake.reading() as connection:
-        return connection.sql(tables.sql("read.negatives")).pl()
+        return connection.sql(tables.sql("datasets.negatives")).pl()
 
 
 def relevant(connection: duckdb.DuckDBPyConnection) -> int:
     """Count the hard negatives that are judged E, S or C for their query or for one of the same text."""
-    return scalar(connection, tables.sql("integrity.relevant_negatives"))
+    return scalar(connection, tables.sql("consistency.relevant_negatives"))

@@ -52,7 +52,7 @@ def rows(
         keys: The keys, one column `key`; None: all keys.
         batch_rows: The maximum rows in a frame.
     """
-    name = f"read.{_TABLES[entity].split('.')[1]}"
+    name = f"datasets.{_TABLES[entity].split('.')[1]}"
     source = datasets.among(connection, name, keys)
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE rows_wanted AS SELECT row_number() OVER (ORDER BY key) AS place, * "

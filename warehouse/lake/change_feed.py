@@ -43,7 +43,7 @@ def is_followed(connection: duckdb.DuckDBPyConnection, names: Iterable[str], sin
     They are not if the snapshot has expired, or if a table was created after it, perhaps in place of another. Nor are they
     if a table gained a column, which changes every row.
     """
-    created_at = dict(connection.execute(tables.sql("ducklake.made_at")).fetchall())
+    created_at = dict(connection.execute(tables.sql("ducklake.created_at")).fetchall())
     return is_readable(connection, since) and all(created_at.get(name, 0) <= since for name in names)
 
 

@@ -14,7 +14,7 @@ _SAMPLE = 100  # products, and queries, that are compared
 
 def leaked_queries(connection: duckdb.DuckDBPyConnection) -> int:
     """Count the distinct query texts that occur both in the test split and outside it, in the same locale."""
-    return scalar(connection, tables.sql("integrity.leaked_queries"))
+    return scalar(connection, tables.sql("consistency.leaked_queries"))
 
 
 def key_differences(home: Home, release: Release) -> tuple[int, int]:

@@ -41,7 +41,7 @@ def hold_out(lake: Lake, fold: int, folds: int) -> None:
     if not (folds >= 2 and 1 <= fold <= folds):
         raise WarehouseError(f"there is no fold {fold} of {folds}", "divide the queries in at least 2 folds")
     with lake.writing() as connection:
-        connection.execute(tables.sql("folds.hold_out"), {"fold": fold, "folds": folds})
+        connection.execute(tables.sql("cv_folds.hold_out"), {"fold": fold, "folds": folds})
 
 
 def record(lake: Lake, measured: pl.DataFrame, folds: int, snapshot: int) -> None:

@@ -99,7 +99,7 @@ def fitted(rows: list[dict[str, Any]], lake_in_memory: Callable[[], Any]) -> dic
             "training.pairs",
         ):
             tables.refresh(connection, CONTRACTS[table], VALIDATION if table == "splits.queries" else None)
-        vocabulary = connection.sql(tables.sql("read.vocabulary")).pl()
+        vocabulary = connection.sql(tables.sql("datasets.vocabulary")).pl()
         trained_on = tables.fingerprint(connection, CONTRACTS["training.pairs"], TRAIN)
         run_context = RunContext(Home(Path("nowhere")))
         run_context.home.__dict__["lake"] = OpenLake(connection)

@@ -31,7 +31,7 @@ def stored(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
 
 def compare(connection: duckdb.DuckDBPyConnection, one_by_one: int) -> None:
     """Compare the features of every query in the lake with those of a search, in one call and one by one."""
-    vocabulary = connection.sql(tables.sql("read.vocabulary")).pl()
+    vocabulary = connection.sql(tables.sql("datasets.vocabulary")).pl()
     queries = connection.sql("SELECT key, locale, query FROM staging.queries ORDER BY key").pl()
     offline, online = stored(connection), QueryFeatures(vocabulary)
     assert offline.height == queries.height > 0
