@@ -203,6 +203,13 @@ def test_the_links_lead_somewhere(page: Path) -> None:
             assert place in _places(target), link
 
 
+def test_the_architecture_names_files_that_exist() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:warehouse|models|assets|orchestration)/[\w/]+\.(?:py|sql))`", text)
+    assert len(paths) > 15
+    assert [path for path in paths if not (ROOT / path).is_file()] == []
+
+
 def _places(page: Path) -> set[str]:
     """Return the anchors of a page's headings."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)

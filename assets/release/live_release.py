@@ -1,4 +1,7 @@
-"""The release: what searchers see, made live by one appended row."""
+"""The release that searches answer from. `services/publishing.py` decides what is published.
+
+`warehouse/serving/release_log.py` appends the row that makes it live.
+"""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -1,4 +1,7 @@
-"""The two towers: small residual networks on top of frozen vectors, initialized as the identity."""
+"""The two towers: small residual networks on top of frozen vectors, initialized as the identity.
+
+Training computes their forward pass here. Searches and vector tables compute it in NumPy: `numpy_inference.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The home, opened from the settings. Imports neither Dagster nor assets, so that searches and lookups start fast."""
+"""The home, opened from the settings. Imports no assets, so that searches and lookups start fast."""
 
 from orchestration.config.settings import Settings
 from warehouse.home import Home

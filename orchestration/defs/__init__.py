@@ -1,1 +1,1 @@
-"""Dagster's definitions: jobs, resources, sensors and schedules."""
+"""Dagster's definitions: jobs, the resource that configures runs, sensors and schedules."""

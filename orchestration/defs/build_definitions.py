@@ -16,7 +16,7 @@ from orchestration.defs.jobs import (
     training_inputs_job,
     vacuum_job,
 )
-from orchestration.defs.resources import RunContextResource
+from orchestration.defs.run_context_resource import RunContextResource
 from warehouse.contracts.time_series import FeatureViews
 
 ASSET_MODULES = [

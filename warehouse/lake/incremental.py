@@ -1,7 +1,7 @@
 """Incremental refresh: recompute only the rows of a derived table that its sources may have changed since its watermark.
 
-A table's watermark moves in the transaction that writes its rows. The lake alone therefore determines the pending rows,
-independent of who wrote to it, in which order, and when a process was killed.
+A table's watermark moves once its rows are committed, and a run writes the moved watermarks when it ends. The lake alone
+therefore determines the pending rows, independent of who wrote to it, in which order, and when a process was killed.
 """
 
 from collections.abc import Iterator, Mapping

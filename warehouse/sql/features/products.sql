@@ -1,4 +1,5 @@
--- Features that depend on the product alone. A column added here and declared in the contract enters the registry and the towers.
+-- Features that depend on the product alone. A column added here and declared in warehouse/contracts/features.py enters the
+-- registry and the towers.
 with
 products as (
     select * from staging.products

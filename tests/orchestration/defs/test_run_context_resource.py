@@ -8,7 +8,7 @@ import pytest
 
 from orchestration.config.open_context import open_home
 from orchestration.config.settings import load_settings
-from orchestration.defs.resources import RunContextResource
+from orchestration.defs.run_context_resource import RunContextResource
 from orchestration.instance.locks import run_lock
 from warehouse.errors import WarehouseError
 from warehouse.history import checkpoints
