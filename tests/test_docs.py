@@ -29,7 +29,7 @@ GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
 PAGES = [README, *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"))]
 PAGES += sorted((ROOT / "docs").rglob("*.md"))
 MOST_BYTES = 9_000
-"""The most that README may have: what is longer belongs into a guide."""
+"""The largest size of README, in bytes; longer text belongs in a guide."""
 
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 # A line, or with `<<'EOF'` all lines down to the next EOF.

@@ -46,7 +46,7 @@ NAMES = (
     "x" * 240,
 )
 PATTERNS = ("a[1]", "a*", "a?", "[a-z]1")
-"""Names that DuckDB would take for `a1` too."""
+"""Names of which each is a DuckDB glob pattern that also matches `a1`."""
 
 
 @pytest.fixture(params=NAMES, ids=ascii)

@@ -155,8 +155,10 @@ def check_context(connection: duckdb.DuckDBPyConnection, context: str) -> None:
         connection.execute(f"SELECT count(*) FROM {name} WHERE entity_key = ?", [context]).fetchone() for name in named
     ]
     if not any(row and row[0] for row in event_counts):
-        ask = f'stockroom sql "SELECT DISTINCT entity_key FROM {named[0]}"' if named else "declare one and build"
-        raise WarehouseError(f"no time-series table has the context {context!r}", f"those there are: {ask}")
+        hint = "declare a feature view of the context, then build"
+        if named:
+            hint = f'list the contexts with: stockroom sql "SELECT DISTINCT entity_key FROM {named[0]}"'
+        raise WarehouseError(f"no time-series table has the context {context!r}", hint)
 
 
 def look_up(connection: duckdb.DuckDBPyConnection, table: FeatureView, points: pl.DataFrame) -> pl.DataFrame:

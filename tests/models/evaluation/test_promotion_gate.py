@@ -55,7 +55,7 @@ def test_without_an_exact_product_nothing_is_measured_and_nothing_decided(catalo
 
 
 def test_with_too_few_queries_the_difference_has_no_interval(catalog):
-    """Of two queries that two models answer alike an interval says that it is sure."""
+    """An interval of two queries that both models answer alike would claim certainty, so none is computed."""
     judged_set = judged(catalog, ["P20", "P21"])
     comparison = compare_recall(judged_set, catalog, finds(3, [20, 1]), finds(3, [20, 1]), seed=0, min_queries=3)
     assert (comparison.queries, comparison.challenger, comparison.baseline) == (2, 0.5, 0.5)

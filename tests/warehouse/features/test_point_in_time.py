@@ -240,10 +240,10 @@ def test_a_search_looks_up_the_query_and_the_context_at_its_time(lake) -> None:
     assert unknown.to_dicts() == [{"query_words": 2, "groups.price": None, "visits.price": None}]
 
 
-def test_a_context_that_no_table_knows_is_refused(lake: duckdb.DuckDBPyConnection) -> None:
+def test_a_context_in_no_table_is_refused(lake: duckdb.DuckDBPyConnection) -> None:
     groups = declare(name="groups", entity="context")
     register(lake, groups)
     fill(lake, groups, [("young", START, 30.0)])
     point_in_time.check_context(lake, "young")
-    with pytest.raises(WarehouseError, match="no time-series features are known of the context 'yuong'"):
+    with pytest.raises(WarehouseError, match="no time-series table has the context 'yuong'"):
         point_in_time.check_context(lake, "yuong")
