@@ -97,8 +97,8 @@ def show(report: "BuildReport", home: Path) -> None:
     else:
         show_fact(
             "release",
-            f"nothing changed: 0 texts encoded, no new snapshot (still {report.snapshot}), no new vectors "
-            f"(still v{report.vector_version}), no new release (still {report.release})",
+            f"{report.release} stays live. Nothing changed: 0 texts encoded, no new snapshot (still {report.snapshot}), no new "
+            f"vectors (still v{report.vector_version})",
         )
 
 
@@ -122,9 +122,7 @@ def show_measured(report: "BuildReport") -> None:
     if not relevance["rankers"]:
         show_fact("relevance", "not measured: no judgement is in the test split")
         return
-    queries = relevance["rankers"]["model"]["queries"]
-    exact = relevance["model_minus_encoder"].get("recall@10", {}).get("queries", 0)
     console.print()
-    show_relevance(relevance, f"relevance on {queries:,} test queries, {exact:,} with an Exact product (recall, mrr)")
+    show_relevance(relevance, f"relevance on {relevance['rankers']['model']['queries']:,} test queries")
     show_trust({"encoder": relevance["model_minus_encoder"], "bm25": report.lead_over_bm25})
     console.print()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
-from orchestration.cli.output import console, write_json
+from orchestration.cli.output import show_fact, show_title, write_json
 
 if TYPE_CHECKING:
     from orchestration.commands.diff_releases import ReleaseDiff
@@ -51,21 +51,19 @@ def show(diff: "ReleaseDiff") -> None:
     """Print a comparison for people."""
     a, b = diff.a, diff.b
     model = f"model {a.model_id}" if a.model_id == b.model_id else f"model {a.model_id} against {b.model_id}"
-    console.print(f"release {a.release} against {b.release}: {model}", highlight=False)
+    show_title(f"release {a.release} against {b.release}: {model}")
     counts = ", ".join(f"{count:,} {change}" for change, count in diff.products.items())
-    console.print(f"products     {counts}", highlight=False)
+    show_fact("products", counts)
     if diff.overlap is not None:
-        console.print(
-            f"overlap@{diff.k:<5}{diff.overlap:.3f} over {diff.queries:,} judged queries, {diff.same:,} with the same list",
-            highlight=False,
-        )
+        same = f"{diff.queries:,} judged queries, {diff.same:,} with the same list"
+        show_fact(f"overlap@{diff.k}", f"{diff.overlap:.3f} over {same}")
     for name, (before, after) in diff.metrics.items():
-        console.print(f"{name:<13}{_number(before)} → {_number(after)}", highlight=False)
+        show_fact(name, f"{_number(before)} → {_number(after)}", width=max(13, len(name) + 1))
     for query in diff.most_changed:
         sides = [
             f"{sign} {', '.join(keys[:_MAX_KEYS])}" for sign, keys in (("−", query.only_a), ("+", query.only_b)) if keys
         ]
-        console.print(f"{query.overlap:<13.2f}{query.query!r}  {'  '.join(sides)}", highlight=False, markup=False)
+        show_fact(f"{query.overlap:.2f}", f"{query.query!r}  {'  '.join(sides)}")
 
 
 def _number(value: object) -> str:

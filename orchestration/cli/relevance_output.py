@@ -8,7 +8,7 @@ from orchestration.cli.output import show_fact, show_rows, show_title
 _METRICS = ("ndcg", "ndcg_official", "recall@10", "recall@100", "mrr")
 _RANKERS = {"random": "random", "bm25": "bm25", "encoder": "encoder", "previous": "before", "model": "model"}
 _NAMES = {"encoder": "the encoder", "bm25": "BM25", "previous": "the model before"}
-_JUDGED_BY = "recall@10"
+_JUDGED_BY, _TWO_GAINS = "recall@10", "ndcg_two_gains"
 
 Interval = Mapping[str, float | None]
 """A difference: mean, low, high (None for too few queries) and queries."""
@@ -42,14 +42,21 @@ def show_relevance(summary: Mapping[str, Any], title: str) -> None:
 
 
 def show_trust(leads: Mapping[str, Mapping[str, Interval]]) -> None:
-    """Print what the model's lead over each baseline shows."""
+    """Print how many queries can tell rankers apart, and what the model's lead over each baseline shows."""
+    counts = {metric: lead["queries"] for metric, lead in leads.get("encoder", {}).items()}
+    if {_JUDGED_BY, _TWO_GAINS} <= counts.keys():
+        show_fact(
+            "trust",
+            f"{counts[_JUDGED_BY]:,} queries have an Exact product (recall, mrr), {counts[_TWO_GAINS]:,} have two or more "
+            "gains (in the others any order has the same ndcg)",
+        )
     findings = [
         f"against {name} {_significance(leads[baseline][_JUDGED_BY])}"
         for baseline, name in _NAMES.items()
         if _JUDGED_BY in leads.get(baseline, {})
     ]
     if findings:
-        show_fact("trust", f"{_JUDGED_BY} {'; '.join(findings)}")
+        show_fact("", f"{_JUDGED_BY} {'; '.join(findings)}")
 
 
 def interval_text(interval: Interval | None) -> str:

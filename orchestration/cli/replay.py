@@ -40,7 +40,7 @@ def replay_files(home: HomeOption = None, as_json: JsonOption = False) -> None:
         text = ", ".join(f"{rows:,} {change}" for change, rows in report.vectors.items() if rows)
         show_fact("differed", f"vectors.products: {text}", "yellow")
     if report.agrees:
-        show_fact("differed", "nothing: every row and every vector is what the files make of them")
+        show_fact("result", "Nothing differed: every row and every vector is what the files make of them")
     run_report = report.run
     if run_report.new_release:
         show_fact("release", f"{run_report.release}: model {run_report.model}, snapshot {run_report.snapshot}")

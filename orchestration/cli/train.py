@@ -52,13 +52,16 @@ def train(
         "snapshot": f"{report.snapshot} ({report.ended_at})",
         "pairs": f"{report.training_rows:,} rows of training.pairs, made anew from raw: {report.recomputed_fingerprint}, "
         "as recorded",
-        "events": f"training.point_in_time, made anew too: {report.feature_view_fingerprint}",
+        "events": ""
+        if report.feature_view_fingerprint.startswith("0-")  # no pair sees an event
+        else f"training.point_in_time, made anew too: {report.feature_view_fingerprint}",
         "model": f"{report.model}, {'trained now' if report.trained else 'there already: not trained again'}",
         "weights": f"sha256 {report.weights_sha256}",
         "release": _release(report),
     }
     for name, value in facts.items():
-        show_fact(name, value)
+        if value:
+            show_fact(name, value)
 
 
 def _release(report: "TrainReport") -> str:

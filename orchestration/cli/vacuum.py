@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
-from orchestration.cli.output import console, write_json
+from orchestration.cli.output import console, show_fact, write_json
 
 if TYPE_CHECKING:
     from orchestration.vacuum import VacuumReport
@@ -64,15 +64,15 @@ def show(report: "VacuumReport") -> None:
     }
     for label, count in counts.items():
         if count:
-            console.print(f"{outcome:<10}{count:>9,} {label}", highlight=False)
+            show_fact(outcome, f"{count:>9,} {label}")
     if report.rows_indexed:
         outcome = "would index" if report.dry_run else "indexed"
-        console.print(f"{outcome:<11}{report.rows_indexed:>8,} rows that lay outside the vector index", highlight=False)
+        show_fact(outcome, f"{report.rows_indexed:>9,} rows that lay outside the vector index")
     elif not any(counts.values()):
         console.print("Nothing is there that can go.")
-    console.print(f"kept      releases {', '.join(map(str, report.releases)) or 'none'}", highlight=False)
-    console.print(f"kept      checkpoints {', '.join(map(str, report.points)) or 'none'}", highlight=False)
+    show_fact("kept", f"releases {', '.join(map(str, report.releases)) or 'none'}")
+    show_fact("kept", f"checkpoints {', '.join(map(str, report.points)) or 'none'}")
     if not report.dry_run:
         freed = report.bytes_before - report.bytes_after
         change = f"{abs(freed) / 1e6:,.1f} MB {'less' if freed >= 0 else 'more: what was joined stays as it was too'}"
-        console.print(f"on disk   {report.bytes_after / 1e6:,.1f} MB, {change}", highlight=False)
+        show_fact("on disk", f"{report.bytes_after / 1e6:,.1f} MB, {change}")

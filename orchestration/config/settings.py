@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -33,6 +33,13 @@ _UNKNOWN = "extra_forbidden"
 _DEBUG = "debug"  # STOCKROOM_DEBUG is an option of the command line
 
 
+def _named(path: object) -> object:
+    """Refuse an empty path, which would silently mean the working directory."""
+    if path == "":
+        raise ValueError("must name a folder")
+    return path
+
+
 class Settings(BaseSettings):
     """Hold every setting: from the environment (`STOCKROOM_TRAINING__EPOCHS=3`), else from `stockroom.toml` in the home."""
 
@@ -48,7 +55,7 @@ class Settings(BaseSettings):
     home: Annotated[Path, AfterValidator(expanded)] = Field(
         Path(".stockroom"), description="Directory that holds everything Stockroom keeps."
     )
-    raw: Annotated[Path, AfterValidator(expanded)] | None = Field(
+    raw: Annotated[Path, BeforeValidator(_named), AfterValidator(expanded)] | None = Field(
         None, description="ESCI folder that a run takes in; none: it goes on from the lake."
     )
     warehouse: WarehouseSettings = WarehouseSettings()

@@ -100,6 +100,7 @@ def test_a_wrong_variable_is_refused_by_name(stockroom, tmp_path, monkeypatch, v
     [
         ("colour = 1\n", "setting colour: "),
         ("[training]\nepocs = 1\n", "did you mean training.epochs"),
+        ('raw = ""\n', "setting raw: must name a folder, not ''"),
         ("epochs = 1\n", "did you mean training.epochs"),
         ("training = 1\n", "setting training: must be a section, not 1"),
         ('[[feature_view]]\nnam = "a"\n', "did you mean name"),

@@ -43,9 +43,12 @@ def test_all_rankers_fit_side_by_side(capsys):
     ],
 )
 def test_trust_says_what_a_lead_shows(lead, said, capsys):
-    relevance_output.show_trust({"encoder": {"recall@10": lead}, "bm25": {}})
+    relevance_output.show_trust({"encoder": {"recall@10": lead, "ndcg_two_gains": FEW}, "bm25": {}})
     line = " ".join(capsys.readouterr().out.split())
-    assert line.startswith("trust recall@10 against the encoder ")
+    assert line.startswith(
+        f"trust {lead['queries']} queries have an Exact product (recall, mrr), 7 have two or more gains"
+    )
+    assert " recall@10 against the encoder " in line
     assert line.endswith(said)
     assert "BM25" not in line
 

@@ -87,7 +87,7 @@ def test_the_same_files_again_change_nothing(built, history):
 
 def test_a_build_in_which_nothing_changed_says_so(history, tmp_path, capsys):
     show(history[1]["same"], tmp_path)
-    assert "nothing changed: 0 texts encoded, no new snapshot" in " ".join(capsys.readouterr().out.split())
+    assert "Nothing changed: 0 texts encoded, no new snapshot" in " ".join(capsys.readouterr().out.split())
 
 
 def test_changed_titles_encode_exactly_the_distinct_unseen_texts(history):

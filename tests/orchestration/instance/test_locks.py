@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from orchestration.instance.locks import in_progress, run_lock, was_killed
+from orchestration.instance.locks import in_progress, is_running, run_lock, was_killed
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
 from warehouse.settings import WarehouseSettings
@@ -51,3 +51,12 @@ def test_only_a_killed_run_leaves_its_file(tmp_path):
     died = subprocess.run([sys.executable, "-c", script, tmp_path], check=False, env=os.environ)
     assert died.returncode == -signal.SIGKILL
     assert was_killed(home)
+
+
+def test_whether_a_run_is_in_progress_is_seen_without_a_trace(tmp_path):
+    home = Home(tmp_path)
+    assert not is_running(home)
+    assert not list(tmp_path.iterdir())
+    with run_lock(home):
+        assert is_running(home)
+    assert not is_running(home)
