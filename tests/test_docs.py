@@ -1,4 +1,7 @@
-"""The commands and the Python code of README and the guides run in order, and their links have targets."""
+"""The commands and the Python code of README and the guides run in order, and their links have targets.
+
+`make test` runs them with less data than they name, `make torture` (where TRIALS is set) as they stand.
+"""
 
 import importlib.util
 import io
@@ -39,7 +42,8 @@ SHELL_ONLY = ("source ", "export ")
 SERVES = "stockroom ui"
 PLAIN = re.compile(r"stockroom [^$`|]+$")
 # Whatever the number of epochs and threads, the commands are the same.
-SMALL = {"STOCKROOM_TRAINING__EPOCHS": "2", "STOCKROOM_WAREHOUSE__THREADS": "1"}
+SMALL = {"STOCKROOM_TRAINING__EPOCHS": "2", "STOCKROOM_WAREHOUSE__THREADS": "1", "STOCKROOM_ENCODER__PRECISION": "f32"}
+SHORTER = {} if "TRIALS" in os.environ else {"--products 500": "--products 200", "--trials 3": "--trials 1"}
 HOME = "my-home"
 
 
@@ -60,11 +64,12 @@ def is_run(code: str) -> bool:
 class Shop:
     """Hold a folder in which the README's commands for a catalog were run, and a copy of it for each guide."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, encoders: Path) -> None:
+        """Follow README with encoders that are converted already, which takes seconds."""
         self._root = root
         self._extensions(root / "user")
         folder = root / "readme"
-        folder.mkdir()
+        shutil.copytree(encoders, folder / HOME / "models" / "encoders", copy_function=os.link)
         (folder / ".venv").symlink_to(Path(sys.prefix))
         self.readme = folder
         self.said = self.follow(README, folder)
@@ -84,6 +89,8 @@ class Shop:
         return {code: self._run(kind, code, folder) for kind, code in steps(page) if is_run(code)}
 
     def _run(self, kind: str, code: str, folder: Path) -> str:
+        for written, run in SHORTER.items():
+            code = code.replace(written, run)
         if kind == "python":
             (folder / "page.py").write_text(code, encoding="utf-8")
             said = self._in_shell("python page.py", folder)
@@ -145,8 +152,8 @@ def _copy_or_link(source: str, target: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    return Shop(tmp_path_factory.mktemp("docs"))
+def shop(built: Any, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    return Shop(tmp_path_factory.mktemp("docs"), built.home / "models" / "encoders")
 
 
 def test_the_readme_builds_and_searches_in_six_commands(shop: Shop) -> None:

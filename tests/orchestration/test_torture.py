@@ -29,7 +29,7 @@ from warehouse.history.checkpoints import content_snapshot
 from warehouse.lake.sync_tables import DERIVED_TABLES, RAW_TABLES
 from warehouse.operations import consistency
 
-TRIALS = int(os.environ.get("TRIALS", "3"))
+TRIALS = int(os.environ.get("TRIALS", "2"))
 SEED = int(os.environ.get("SEED", "0"))
 SEARCHES = max(100, 20 * TRIALS)
 STOCKROOM = Path(sys.executable).parent / "stockroom"
