@@ -5,9 +5,9 @@ from typing import Any
 
 from orchestration.cli.output import console, show_fact
 
-_MOST_RULES = 5
+_MOST_RULES = 3
 _LABEL = "quarantined"
-ALL_REFUSED = 'all of them: stockroom sql "SELECT * FROM quarantine.rows"'
+ALL_REFUSED = 'all: stockroom sql "FROM quarantine.rows"'
 
 
 def show_quarantined(refusals: Sequence[Mapping[str, Any]]) -> None:
@@ -16,10 +16,9 @@ def show_quarantined(refusals: Sequence[Mapping[str, Any]]) -> None:
     rest = by_rows[_MOST_RULES:]
     for place, refusal in enumerate(by_rows[:_MOST_RULES]):
         show_fact("" if place else _LABEL, _line(refusal))
-    if rest:
-        show_fact("", f"{sum(refusal['rows'] for refusal in rest):,} by other rules: stockroom sql --named quarantine")
+    others = f"{sum(refusal['rows'] for refusal in rest):,} by other rules; " if rest else ""
     if refusals:
-        show_fact("", ALL_REFUSED)
+        show_fact("", f"{others}{ALL_REFUSED}")
 
 
 def _line(refusal: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ _ROWS = {
     "staging.products": "products",
     "staging.queries": "queries",
     "staging.judgements": "judgements",
-    "quarantine.rows": "in quarantine",
+    "quarantine.rows": "quarantined",
 }
 
 

@@ -198,6 +198,8 @@ def test_after_force_nothing_is_left_to_decide(history):
 def test_the_first_model_goes_live_with_any_score(built):
     gate = built.report["gate"]
     assert (gate["decision"], gate["baseline"], gate["live_model_id"]) == ("first", "encoder", None)
+    assert gate["reason"].startswith("no model was live before, so this one goes live whatever it scores: recall@10 ")
+    assert "must" not in gate["reason"]
 
 
 def test_status_shows_what_the_gate_said(stockroom, history):

@@ -156,10 +156,14 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str |
 
 
 def _describe(connection: duckdb.DuckDBPyConnection, outside: Mapping[str, OutsideTable]) -> pl.DataFrame:
+    """Return every table with its row count and the first paragraph of its description."""
     tables = _tables(connection)
     counts = " UNION ALL ".join(f'SELECT count(*) FROM "{schema}"."{name}"' for schema, name, _ in tables)
     row_counts = [count for (count,) in connection.execute(counts).fetchall()] if tables else []
-    rows = [(f"{schema}.{name}", count, text) for (schema, name, text), count in zip(tables, row_counts, strict=True)]
+    rows = [
+        (f"{schema}.{name}", count, text and " ".join(text.split("\n\n")[0].split()))
+        for (schema, name, text), count in zip(tables, row_counts, strict=True)
+    ]
     rows += [(name, table.rows(), table.description) for name, table in outside.items()]
     return pl.DataFrame(rows, {"table": pl.String, "rows": pl.Int64, "description": pl.String}, orient="row")
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from orchestration.cli import output
 from orchestration.config.open_context import open_home
 from orchestration.config.settings import load_settings
 
@@ -27,6 +28,19 @@ def test_people_see_features_by_name(stockroom, built, keys):
     assert answer.status == 0
     for word in ("release 1", keys[0], "title_words", "completeness"):
         assert word in answer.out
+
+
+def test_an_id_without_its_locale_is_told_the_key(stockroom, built, keys):
+    answer = stockroom("lookup", "product", keys[0].partition(":")[2], "--home", built.home)
+    assert answer.status == 1
+    assert f"did you mean {keys[0]}" in answer.err
+
+
+def test_keys_that_do_not_fit_side_by_side_come_one_below_the_other(stockroom, built, keys, monkeypatch):
+    monkeypatch.setattr(output.console, "_width", 80)
+    lines = stockroom("lookup", "product", *keys, "--home", built.home).out.splitlines()
+    assert [line for line in lines if line in keys] == keys
+    assert max(map(len, lines)) <= 80
 
 
 def test_an_unknown_key_exits_with_1_and_an_unknown_entity_with_2(stockroom, built, keys):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from orchestration.cli import output
 from warehouse.contracts.registry import CONTRACTS
 
 
@@ -60,6 +61,23 @@ def test_people_see_a_table(stockroom, built):
     assert answer.status == 0
     assert "[red]as it is[/red]" in answer.out
     assert "words" in answer.out
+
+
+def test_the_list_of_tables_fits_the_terminal(stockroom, built, monkeypatch):
+    monkeypatch.setattr(output.console, "_width", 80)
+    lines = stockroom("sql", "SHOW TABLES", "--home", built.home).out.splitlines()
+    assert lines[0].split() == ["table", "rows", "description"]
+    assert max(map(len, lines)) <= 80
+    assert all(line.strip() for line in lines)  # one paragraph for each
+
+
+def test_a_row_that_is_too_wide_is_a_record(stockroom, built, monkeypatch):
+    monkeypatch.setattr(output.console, "_width", 80)
+    query = "SELECT * FROM staging.products ORDER BY key LIMIT 2"
+    lines = stockroom("sql", query, "--home", built.home).out.splitlines()
+    assert [line for line in lines if line.startswith("row ")] == ["row 1", "row 2"]
+    assert lines[1].split()[0] == "key"
+    assert max(map(len, lines)) <= 80
 
 
 def test_an_answer_that_was_cut_says_so(stockroom, built, monkeypatch):
