@@ -1,4 +1,4 @@
-"""Any subset of the assets, in any order, between files and runs that stop midway, ends where a full build ends."""
+"""Any sequence of partial runs, new files and stopped runs ends in the state of a full build."""
 
 import json
 import os

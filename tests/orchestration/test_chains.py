@@ -1,4 +1,4 @@
-"""Deltas and full snapshots one by one, in batches, or replayed from the kept files: the same tables, the same vectors."""
+"""Deltas and full snapshots, applied singly, in batches or replayed from the archive, result in equal tables and vectors."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Pictures are drawn again when what they show changed, and only then."""
+"""A picture is drawn again exactly if its data changed."""
 
 import dagster as dg
 import polars as pl

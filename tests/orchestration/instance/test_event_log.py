@@ -1,4 +1,4 @@
-"""Events are where Dagster's own pages look for them, as soon as they are written."""
+"""Dagster's pages show events as soon as they are written."""
 
 import dagster as dg
 import pytest
