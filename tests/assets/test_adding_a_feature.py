@@ -1,4 +1,4 @@
-"""Adding a feature is what its guide shows: one column in SQL and one declared line."""
+"""A feature is added as the guide shows: with one column in SQL and one declared line."""
 
 import json
 import os

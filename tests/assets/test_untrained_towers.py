@@ -1,4 +1,4 @@
-"""Untrained towers score exactly as the encoder, with every feature that the contracts declare."""
+"""Untrained towers return the scores of the encoder, with every feature that the contracts declare."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Whole commands on a home of an odd name, and on one that may only be read."""
+"""Whole commands on a home with an unusual name, and on a read-only one."""
 
 import json
 import os

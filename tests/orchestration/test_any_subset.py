@@ -1,4 +1,4 @@
-"""Any subset of the assets, in any order, between files and runs that stop midway, ends where a full build ends.
+"""Any sequence of partial runs, new files and stopped runs ends in the state of a full build.
 
 `make test` runs the lives that are written out. SUBSETS sets how many drawn ones are run besides (200 in `make torture`).
 """

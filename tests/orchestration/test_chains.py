@@ -1,4 +1,4 @@
-"""Deltas and full snapshots one by one, in batches, or replayed from the kept files: the same tables, the same vectors.
+"""Deltas and full snapshots, applied singly, in batches or replayed from the archive, result in equal tables and vectors.
 
 `make test` runs the chains that are written out. TRIALS sets how many drawn ones are run besides (50 in `make torture`).
 """

@@ -1,4 +1,4 @@
-"""What Dagster loads: the asset graph as people know it, quickly and without the heavy libraries."""
+"""Dagster loads the expected asset graph, quickly and without the heavy libraries."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""What a home declares in its file becomes assets, columns with meanings, and tower inputs; no code is changed."""
+"""A feature view in the home's settings becomes assets, described columns and tower inputs without a change of code."""
 
 import json
 import subprocess

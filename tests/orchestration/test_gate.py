@@ -1,4 +1,4 @@
-"""A new model that finds less is refused, and searches answer as before; the catalog goes on changing under the old one."""
+"""A new model with lower recall is refused; searches and catalog changes go on under the live model."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""A build killed in the middle leaves the old release answering, and the next build ends right."""
+"""A build that is killed midway leaves the old release live, and the next build completes."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A home copied elsewhere answers there, and reads nothing of the old place: that is taken away first."""
+"""A copied home works at its new path and reads nothing at the old one, which is deleted first."""
 
 import json
 import shutil

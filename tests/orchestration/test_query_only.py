@@ -1,4 +1,4 @@
-"""Where only queries learn, a new model goes live without a product vector written."""
+"""If only the query tower is trained, a new model goes live without a new product vector."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a command at any moment: one line, the right status, a whole home, and the next command goes on."""
+"""Ctrl-C and SIGTERM end a command at any moment with one line and the right status; the next command completes its work."""
 
 import os
 import signal

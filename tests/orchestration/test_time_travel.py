@@ -1,4 +1,4 @@
-"""Going back in time from the command line: 500 of 700 products change, and what was before can still be had."""
+"""The command line reads earlier checkpoints: 500 of 700 products change, and the earlier results remain available."""
 
 import json
 import shutil

@@ -1,6 +1,6 @@
-"""Applies are killed at any moment and run against one another: searches see one release or the next, and the end is right.
+"""Applies are killed at any moment and run in parallel: a search reads one release or the next, and the final state is right.
 
-TRIALS sets how often (a few in `make test`, 50 in `make torture`), SEED at which moments.
+TRIALS sets the number of kills (a few in `make test`, 50 in `make torture`), and SEED their moments.
 """
 
 import fcntl

@@ -1,4 +1,4 @@
-"""`stockroom ui` as a person sees it: Dagster's pages in a real browser, on a copy of the built home."""
+"""`stockroom ui` in a real browser: Dagster's pages on a copy of the built home."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A clean takes out what nothing needs and nothing else: releases answer as before, wherever it is killed."""
+"""A vacuum deletes exactly what nothing needs: releases return the same results, wherever the vacuum is killed."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The contract checks on a small lake: raw and staging, materialized by Dagster, with a table spoiled in a copied home."""
+"""The contract checks on a small lake: Dagster materializes raw and staging, and a test damages a table of a copied home."""
 
 import shutil
 from pathlib import Path

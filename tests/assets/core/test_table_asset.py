@@ -1,4 +1,4 @@
-"""What table assets share."""
+"""The behavior that all table assets share."""
 
 import dagster as dg
 

@@ -1,4 +1,4 @@
-"""Hard negatives as they stand in a real home: mined once, the same worked out by other means, and seen by training."""
+"""Hard negatives of a real home: mined once, equal to an independent computation, and used by the training."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The stored measurements are those of the stored vectors, worked out again here by other means."""
+"""The stored metrics equal those that are computed here independently from the stored vectors."""
 
 import json
 import math

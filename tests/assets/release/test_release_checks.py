@@ -1,4 +1,4 @@
-"""The checks see what must not be."""
+"""Each check fails on the defect that it is for."""
 
 import sqlite3
 

@@ -1,4 +1,4 @@
-"""The index checks pass on a good home, and each stops a release of vectors that are not what they should be."""
+"""The index checks pass on a good home, and each stops a release whose vectors or index are wrong."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Panels are bars of the right height, in the right place."""
+"""Each panel has bars of the right height in the right place."""
 
 import io
 

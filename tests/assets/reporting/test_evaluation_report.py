@@ -1,4 +1,4 @@
-"""The report page names the queries that changed most, the worst first, and says so where there are none."""
+"""The report page names the queries that changed most, the worst first, or states that there are none."""
 
 import polars as pl
 

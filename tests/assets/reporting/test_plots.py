@@ -1,4 +1,4 @@
-"""Plots are pictures inside the metadata, also where something was not measured."""
+"""The metadata contains the plots as pictures, also if a metric is missing."""
 
 import base64
 import json

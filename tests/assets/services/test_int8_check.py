@@ -1,4 +1,4 @@
-"""Int8 fills the cache only where it finds what f32 finds."""
+"""The int8 encoder fills the cache only if searches find the same products with it as with f32."""
 
 import json
 

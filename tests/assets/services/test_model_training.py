@@ -1,4 +1,4 @@
-"""A model is named by all that it is made from, and learns from the rows that the lake holds."""
+"""The id of a model depends on all of its inputs, and the model trains on the rows of the lake."""
 
 from dataclasses import replace
 

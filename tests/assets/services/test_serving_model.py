@@ -1,4 +1,4 @@
-"""A model serves with what it was trained with, as long as that is there."""
+"""A model serves with the encoder and the features of its training, as long as they exist."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Texts are put together as they are encoded, and each comes back with its own vector."""
+"""Texts are composed as the encoder receives them, and each text receives its own vector."""
 
 import numpy as np
 import polars as pl

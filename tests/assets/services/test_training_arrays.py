@@ -1,4 +1,4 @@
-"""Products and queries get a row for each set of time-series features that a judged pair saw."""
+"""Products and queries have a row for each set of time-series features among their judged pairs."""
 
 import polars as pl
 

@@ -1,4 +1,4 @@
-"""Fitted values: no row of the test split moves any of them."""
+"""No row of the test split changes a fitted value."""
 
 from collections.abc import Callable
 from pathlib import Path

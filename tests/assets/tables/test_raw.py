@@ -1,4 +1,4 @@
-"""What a run follows: rows that a folder changed, or whole tables where it brings nothing or nearly everything."""
+"""The change set of a run: the rows that a folder changed, or whole tables if it changes none or nearly all."""
 
 import shutil
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""A delta reaches searches under the live model: what is new is encoded, what is gone is not found, and no more is done."""
+"""An applied delta is searchable under the live model: new texts are encoded, deleted products are gone, nothing else runs."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""`stockroom apply --incoming`: what waits in the folder reaches searches by one run, also where no daemon watches it."""
+"""`stockroom apply --incoming` ingests the waiting files in one run, also if no daemon watches the folder."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A build does what is new and nothing else: the same files twice, then changed files, then the first ones again."""
+"""A build processes only what is new: the same files again, then changed files, then the first files again."""
 
 import shutil
 

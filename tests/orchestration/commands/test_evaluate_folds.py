@@ -1,4 +1,4 @@
-"""Folds: every query is held out once, nothing of it reaches the model it is measured on, and the home stays as it was."""
+"""Each query is held out once and does not reach the model that it evaluates; the home does not change."""
 
 from dataclasses import dataclass
 from typing import Any

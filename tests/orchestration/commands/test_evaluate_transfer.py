@@ -1,4 +1,4 @@
-"""The live model on another catalog: nothing is learned of it, and the home stays as it was."""
+"""The live model is evaluated on another catalog without training on it; the home does not change."""
 
 import polars as pl
 import pytest

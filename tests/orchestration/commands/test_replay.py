@@ -1,4 +1,4 @@
-"""A replay finds nothing where all is well, and mends what is not, whatever the stored hashes say and wherever it is killed."""
+"""A replay changes nothing in a correct home, and repairs a damaged one, whatever its hashes are and wherever it is killed."""
 
 import json
 import os

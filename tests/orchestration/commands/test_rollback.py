@@ -1,4 +1,4 @@
-"""The way back and on again: what searches, lookups, applies and builds do around a rollback."""
+"""Searches, lookups, applies and builds before, during and after a rollback."""
 
 import json
 import shutil

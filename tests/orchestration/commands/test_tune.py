@@ -1,4 +1,4 @@
-"""Tuning: trials on the validation split alone, kept in the home, the same whether in one call or in several."""
+"""Trials use the validation split alone, stay in the home, and are equal in one call or in several."""
 
 import json
 import tomllib

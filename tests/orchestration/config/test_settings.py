@@ -1,4 +1,4 @@
-"""Settings come from the caller, then the environment, then the home's file; what is no setting is refused."""
+"""Settings come from the caller, then the environment, then the home's file; an unknown setting is refused."""
 
 from pathlib import Path
 

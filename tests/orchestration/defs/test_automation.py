@@ -1,4 +1,4 @@
-"""What starts a run by itself, and what does not: one change, one run; no change, none."""
+"""A change starts exactly one run, and without a change none starts."""
 
 import json
 from datetime import timedelta

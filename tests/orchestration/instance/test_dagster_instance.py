@@ -1,4 +1,4 @@
-"""The home's Dagster instance tells of every run how it ended, also of those whose process was killed."""
+"""The home's Dagster instance records how every run ended, also if its process was killed."""
 
 import dagster as dg
 import pytest

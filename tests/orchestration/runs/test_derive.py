@@ -1,4 +1,4 @@
-"""A derivation stops at a blocking check as a run does, with what the check found."""
+"""A derivation stops at a failed blocking check, as a run does, and reports the failure."""
 
 import pytest
 

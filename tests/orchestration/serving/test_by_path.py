@@ -1,4 +1,4 @@
-"""A path is enough to search and to look up, and neither brings Dagster, torch or the assets along."""
+"""A search or a lookup needs only the path of a home, and imports neither Dagster nor torch nor the assets."""
 
 import json
 import subprocess

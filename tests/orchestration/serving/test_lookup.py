@@ -1,4 +1,4 @@
-"""A lookup answers with the features of the live release, whatever the lake holds by then."""
+"""A lookup returns the features of the live release, also if the lake has changed since."""
 
 import json
 import subprocess

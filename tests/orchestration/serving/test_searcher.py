@@ -1,4 +1,4 @@
-"""The searcher answers what brute force over the release's vectors answers."""
+"""The searcher returns the results of a brute-force search over the release's vectors."""
 
 import json
 import subprocess
