@@ -3,6 +3,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
+# Hundreds of modules are imported by many processes: what is compiled is kept, whatever the environment says.
+export PYTHONDONTWRITEBYTECODE :=
+
 BIN := .venv/bin
 DEMO := .stockroom/demo
 READY := .venv/.ready

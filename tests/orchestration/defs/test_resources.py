@@ -93,7 +93,7 @@ def test_a_run_has_the_home_it_is_told_and_holds_its_lock(tmp_path, monkeypatch,
 
     seen: list[tuple] = []
     config = {"resources": {"run_context": {"config": {"home": str(tmp_path)}}}} if by == "configuration" else {}
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         assert looking.execute_in_process(run_config=config, instance=instance).success
     assert seen == [(tmp_path, 5, True)]
     assert not _held(home)
