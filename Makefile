@@ -3,6 +3,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
+# Hundreds of modules are imported by many processes: what is compiled is kept, whatever the environment says.
+export PYTHONDONTWRITEBYTECODE :=
+
 BIN := .venv/bin
 DEMO := .stockroom/demo
 READY := .venv/.ready
@@ -28,9 +31,9 @@ test: check ## Run every check and test.
 
 torture: setup ## Kill, race, replay and materialize what the tests do a few times of: TRIALS=50 and SUBSETS=200 times.
 	TRIALS=$(or $(TRIALS),50) SUBSETS=$(or $(SUBSETS),200) SEED=$(or $(SEED),0) $(BIN)/pytest -n 2 \
-		tests/orchestration/test_torture.py tests/orchestration/test_chains.py \
-		tests/orchestration/test_any_subset.py tests/orchestration/test_stopped.py \
-		tests/warehouse/lake/test_incremental.py tests/warehouse/ingest/test_deltas.py tests/test_docs.py
+		tests/orchestration/test_{torture,chains,any_subset,stopped,killed_build,vacuum}.py \
+		tests/orchestration/commands/test_replay.py tests/warehouse/lake/test_incremental.py \
+		tests/warehouse/ingest/test_deltas.py tests/test_docs.py
 
 check: setup ## Lint, format, types and import laws.
 	$(BIN)/ruff check .

@@ -42,7 +42,7 @@ SHELL_ONLY = ("source ", "export ")
 SERVES = "stockroom ui"
 PLAIN = re.compile(r"stockroom [^$`|]+$")
 # Whatever the number of epochs and threads, the commands are the same.
-SMALL = {"STOCKROOM_TRAINING__EPOCHS": "2", "STOCKROOM_WAREHOUSE__THREADS": "1", "STOCKROOM_ENCODER__PRECISION": "f32"}
+SMALL = {"STOCKROOM_TRAINING__EPOCHS": "2", "STOCKROOM_WAREHOUSE__THREADS": "1"}
 SHORTER = {} if "TRIALS" in os.environ else {"--products 500": "--products 200", "--trials 3": "--trials 1"}
 HOME = "my-home"
 
@@ -64,12 +64,11 @@ def is_run(code: str) -> bool:
 class Shop:
     """Hold a folder in which the README's commands for a catalog were run, and a copy of it for each guide."""
 
-    def __init__(self, root: Path, encoders: Path) -> None:
-        """Follow README with encoders that are converted already, which takes seconds."""
+    def __init__(self, root: Path) -> None:
         self._root = root
         self._extensions(root / "user")
         folder = root / "readme"
-        shutil.copytree(encoders, folder / HOME / "models" / "encoders", copy_function=os.link)
+        folder.mkdir()
         (folder / ".venv").symlink_to(Path(sys.prefix))
         self.readme = folder
         self.said = self.follow(README, folder)
@@ -152,8 +151,8 @@ def _copy_or_link(source: str, target: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def shop(built: Any, tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    return Shop(tmp_path_factory.mktemp("docs"), built.home / "models" / "encoders")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    return Shop(tmp_path_factory.mktemp("docs"))
 
 
 def test_the_readme_builds_and_searches_in_six_commands(shop: Shop) -> None:

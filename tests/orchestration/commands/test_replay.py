@@ -1,4 +1,7 @@
-"""A replay changes nothing in a correct home, and repairs a damaged one, whatever its hashes are and wherever it is killed."""
+"""A replay changes nothing in a correct home, and repairs a damaged one, whatever its hashes are and wherever it is killed.
+
+`make test` kills it late, `make torture` (where TRIALS is set) early too.
+"""
 
 import json
 import os
@@ -104,11 +107,13 @@ def test_what_differs_is_mended_row_by_row_and_killed_it_leaves_the_old_state_wo
     damaged = _contents(home)
     assert damaged != contents
     environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
-    # in the transaction that takes over; after it, before vectors and release
-    for point, expected in (
-        ("warehouse.lake.sync_tables:_sync", damaged),
-        ("orchestration.commands.build:run_job", contents),
-    ):
+    points = {
+        "warehouse.lake.sync_tables:_sync": damaged,  # in the transaction that takes over
+        "orchestration.commands.build:run_job": contents,  # after it, before vectors and release
+    }
+    if "TRIALS" not in os.environ:
+        del points["warehouse.lake.sync_tables:_sync"]
+    for point, expected in points.items():
         command = [sys.executable, "-c", REBUILD, point, home.root]
         killed = subprocess.run(command, timeout=300, env=environment, check=False)
         assert killed.returncode == -signal.SIGKILL

@@ -93,7 +93,7 @@ def test_a_run_has_its_configured_home_and_the_lock(tmp_path, monkeypatch, by):
 
     contexts: list[tuple] = []
     config = {"resources": {"run_context": {"config": {"home": str(tmp_path)}}}} if by == "configuration" else {}
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         assert looking.execute_in_process(run_config=config, instance=instance).success
     assert contexts == [(tmp_path, 5, True)]
     assert not _is_locked(home)
