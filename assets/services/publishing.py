@@ -44,11 +44,12 @@ def publish(
     with home.lake.reading() as connection:
         as_of = point_in_time.as_of(connection, home.settings)
     hold_reason = None if run_context.force else rollback.hold_reason(home, model_id)
-    is_refused = live is not None and gate_facts is not None and model_id == live.model_id
-    if live is not None and (hold_reason or (is_refused and _is_current(run_context, live))):
+    is_same_model = live is not None and live.model_id == model_id
+    if live is not None and (
+        hold_reason or (is_same_model and _stays(run_context, live, is_refused=gate_facts is not None))
+    ):
         release, is_new = live, False
     else:
-        is_same_model = live is not None and live.model_id == model_id
         gate = json.loads(live.metrics).get("gate") if live is not None and is_same_model else gate_facts
         metrics = {"as_of": as_of.isoformat(), **summary(datasets.metrics(home.lake, model_id)), "gate": gate}
         published = _append(
@@ -100,6 +101,16 @@ def key_differences(
         f"key differences {vector_table} {version} {snapshot}",
         lambda: consistency.catalog_differences(run_context.home, vector_table, version, snapshot, among),
     )
+
+
+def _stays(run_context: RunContext, live: Release, *, is_refused: bool) -> bool:
+    """Tell whether searches and lookups would see no difference in another release of the live model.
+
+    `is_refused` tells whether the gate refused a new model, whose training data the live model never saw.
+    """
+    if not _is_current(run_context, live):
+        return False
+    return is_refused or not (run_context.force or rollback.has_served_changes(run_context.home, live.snapshot))
 
 
 def _is_current(run_context: RunContext, live: Release) -> bool:

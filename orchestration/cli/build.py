@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 
 _STAGES = 3
-_UNSEEN = {"evaluation", "monitoring", "registry"}
 """Schemas of tables that no search, no lookup and no model reads."""
 
 
@@ -89,11 +88,11 @@ def show(report: "BuildReport", home: Path) -> None:
         show_gate(report.gate)
     if report.new_release:
         of = f"model {report.model}, vectors v{report.vector_version}, snapshot {report.snapshot}"
-        show_fact("release", f"{report.release}: {of}{_without_difference(report)}")
+        show_fact("release", f"{report.release}: {of}")
         show_next(f'stockroom search "…" --home {shlex.quote(str(home))}', ", stockroom status, stockroom ui")
     elif report.changed:
-        stays = f"release {report.release} stays live, model {report.model}"
-        show_fact("release", f"none is new: {stays}; the lake is at snapshot {report.snapshot}")
+        stays = f"{report.release} stays live, model {report.model}"
+        show_fact("release", f"{stays}: searches answer as before; the lake is at snapshot {report.snapshot}")
     else:
         show_fact(
             "release",
@@ -106,14 +105,6 @@ def show_new(report: "BuildReport") -> None:
     """Print how much was cleaned and encoded: only what is new."""
     cleaned = ", ".join(f"{count:,} {table.split('.')[1]}" for table, count in report.cleaned.items())
     show_fact("new", f"{cleaned} cleaned; {report.texts_encoded:,} texts encoded")
-
-
-def _without_difference(report: "BuildReport") -> str:
-    """Return why a release is new although searches answer as before; nothing if they do not."""
-    schemas = sorted({table.split(".")[0] for table in report.tables_changed})
-    if report.new_vectors or not schemas or not set(schemas) <= _UNSEEN:
-        return ""
-    return f"; searches answer as before: nothing new came in, and only tables of {' and '.join(schemas)} changed"
 
 
 def show_measured(report: "BuildReport") -> None:

@@ -15,7 +15,7 @@ from orchestration.instance.locks import in_progress, run_lock
 from orchestration.runs.execute import execute
 from warehouse.errors import WarehouseError
 from warehouse.features import datasets
-from warehouse.history.checkpoints import BOOKKEEPING, changed_tables, content_snapshot
+from warehouse.history.checkpoints import content_snapshot
 from warehouse.home import Home
 from warehouse.ingest.full_snapshot import require_raw
 from warehouse.ingest.sources import check_folder
@@ -37,8 +37,7 @@ class BuildReport:
     """Report a build: rows, refusals, warnings, encoded texts, relevance, seconds by stage, and what is new.
 
     `gate` is the gate result for the new model, a row of evaluation.gate; None if the live model is the newest one.
-    `tables_changed` names the tables of the lake that the run wrote to, its bookkeeping left out. `lead_over_bm25` has
-    mean, low, high and queries of each metric, like `relevance["model_minus_encoder"]`.
+    `lead_over_bm25` has mean, low, high and queries of each metric, like `relevance["model_minus_encoder"]`.
     """
 
     run_id: str
@@ -55,7 +54,6 @@ class BuildReport:
     model: str
     release: int
     new_release: bool
-    tables_changed: list[str]
     gate: dict[str, Any] | None
     relevance: dict[str, Any]
     lead_over_bm25: dict[str, dict[str, Any]]
@@ -124,7 +122,6 @@ def _report(home: Home, run_id: str, before: State, seconds: dict[str, float]) -
         model=release.model_id,
         release=release.release,
         new_release=before.release != release,
-        tables_changed=sorted(changed_tables(home.lake, before.snapshot) - set(BOOKKEEPING)),
         gate=facts["releases.live"].get("gate"),
         relevance=summary(metrics),
         lead_over_bm25=_lead(metrics, "bm25"),

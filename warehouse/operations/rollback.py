@@ -88,13 +88,18 @@ def hold_reason(home: Home, model_id: str) -> str | None:
     if model_id != live.model_id != previous.model_id:
         return None
     points = [point.snapshot for point in checkpoints.points(home.lake) if point.ended_at <= live.published_at]
-    changed_tables = checkpoints.changed_tables(home.lake, points[-1] if points else 0)
-    if any(table.split(".")[0] in _SERVED_SCHEMAS or table == "registry.feature_views" for table in changed_tables):
+    if has_served_changes(home, points[-1] if points else 0):
         return None
     return (
         f"release {live.release} stays live: it is a rollback from release {previous.release} ({live.note}), and catalog, "
         "judgements and time-series features have not changed since; end it with stockroom build --force or stockroom rollback N"
     )
+
+
+def has_served_changes(home: Home, since: int) -> bool:
+    """Tell whether a table that searches, lookups and models are derived from changed after a snapshot."""
+    changed_tables = checkpoints.changed_tables(home.lake, since)
+    return any(table.split(".")[0] in _SERVED_SCHEMAS or table == "registry.feature_views" for table in changed_tables)
 
 
 def unservable_reason(home: Home, release: Release) -> str | None:

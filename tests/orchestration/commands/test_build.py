@@ -8,6 +8,7 @@ import pytest
 
 from orchestration.cli import output
 from orchestration.cli.build import show
+from orchestration.commands.apply import apply
 from orchestration.commands.build import BuildReport, build
 from orchestration.config.open_context import open_home, open_run_context
 from orchestration.config.settings import load_settings
@@ -228,11 +229,10 @@ def test_a_build_ends_on_one_screen(built, monkeypatch, capsys, tmp_path):
     assert len(refusal["keys"]) == min(refusal["rows"], 3)
 
 
-def test_a_release_without_a_difference_says_so(built, capsys, tmp_path):
-    same = {"new_vectors": False, "tables_changed": ["evaluation.metrics", "monitoring.drift"]}
-    show(BuildReport(**built.report | same), tmp_path)
-    assert "searches answer as before: nothing new came in, and only tables of evaluation and monitoring changed" in (
-        " ".join(capsys.readouterr().out.split())
-    )
-    show(BuildReport(**built.report | same | {"tables_changed": ["evaluation.metrics", "raw.products"]}), tmp_path)
-    assert "as before" not in capsys.readouterr().out
+def test_a_build_that_only_measures_anew_publishes_no_release(built, copy_home, tmp_path):
+    run_context = open_run_context(load_settings(copy_home()))
+    delta = tmp_path / "new.jsonl"
+    delta.write_text('{"op": "upsert", "product_locale": "us", "product_id": "N1", "product_title": "Accordion"}\n')
+    applied = apply(run_context, [delta])
+    report = build(open_run_context(load_settings(run_context.home.root)), built.raw)
+    assert (report.changed, report.new_release, report.release) == (True, False, applied.release)
