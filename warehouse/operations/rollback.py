@@ -98,7 +98,7 @@ def hold_reason(home: Home, model_id: str) -> str | None:
 
 
 def unservable_reason(home: Home, release: Release) -> str | None:
-    """Return why searches could not answer with a release: which part of it was cleaned up; None if it is complete.
+    """Return why searches could not answer with a release: which part of it a vacuum deleted; None if it is complete.
 
     The contents of the model's directory are not checked.
     """
