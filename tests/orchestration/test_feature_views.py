@@ -75,7 +75,7 @@ def test_a_declaration_becomes_tower_inputs(home: Path) -> None:
     ("line", "wrong", "message"),
     [
         ('tower = "numeric"', 'tower = "numerical"', "feature_view.0.columns.0.tower"),
-        ('name = "price"', 'name = "event_time"', "the name event_time is taken"),
+        ('name = "price"', 'name = "event_time"', "the table has a column event_time of its own"),
         ('name = "price"', 'name = "seller"', "a column is declared twice"),
         ('name = "price"', 'name = "price; DROP TABLE x"', "feature_view.0.columns.0.name"),
         ('name = "groups"', 'name = "prices"', "two feature views have the same name"),

@@ -126,7 +126,7 @@ def point(lake: Lake, as_of: str | None = None) -> Point:
         matches = [each for each in existing if each.snapshot == snapshot]
         near = sorted(existing, key=lambda each: abs(each.snapshot - snapshot))
         problem = (
-            f"snapshot {snapshot} is no checkpoint: no successful run ended with it, or stockroom vacuum removed it"
+            f"snapshot {snapshot} is no checkpoint: no successful run ended with it, or stockroom vacuum deleted it"
         )
     else:
         moment = _moment(as_of)

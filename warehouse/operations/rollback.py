@@ -103,7 +103,7 @@ def has_served_changes(home: Home, since: int) -> bool:
 
 
 def unservable_reason(home: Home, release: Release) -> str | None:
-    """Return why searches could not answer with a release: which part of it was cleaned up; None if it is complete.
+    """Return why searches could not answer with a release: which part of it a vacuum deleted; None if it is complete.
 
     The contents of the model's directory are not checked.
     """

@@ -172,7 +172,7 @@ def test_masks_agree_with_a_plain_loop(labels):
         ({"query_vectors": np.zeros((5, 8), dtype=np.float32)}, "same width"),
         ({"query_locale": QUERY_LOCALE[:4]}, "every query has a vector"),
         ({"product_features": pl.DataFrame({"brand": ["a"]})}, "every product has features"),
-        ({"product_index": np.full(len(PAIRS), 9)}, "a product that is there"),
+        ({"product_index": np.full(len(PAIRS), 9)}, "an existing product"),
         ({"label": np.full(len(PAIRS), 4, dtype=np.int8)}, "codes 0 to 3"),
         ({"split": np.array(["train"])}, "every pair has"),
         ({"mined_query": np.array([0])}, "mined negative"),
