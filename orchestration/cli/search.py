@@ -1,4 +1,4 @@
-"""`stockroom search`: what a shopper would see."""
+"""`stockroom search`: the products that a shopper would see."""
 
 from datetime import UTC, datetime
 from typing import Annotated

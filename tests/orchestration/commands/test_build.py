@@ -231,7 +231,7 @@ def test_a_build_ends_on_one_screen(built, monkeypatch, capsys, tmp_path):
 def test_a_release_without_a_difference_says_so(built, capsys, tmp_path):
     same = {"new_vectors": False, "tables_changed": ["evaluation.metrics", "monitoring.drift"]}
     show(BuildReport(**built.report | same), tmp_path)
-    assert "searches answer as before: nothing new came in, and only tables of evaluation and monitoring changed" in (
+    assert "searches answer as before: there is no new data, and only tables of evaluation and monitoring changed" in (
         " ".join(capsys.readouterr().out.split())
     )
     show(BuildReport(**built.report | same | {"tables_changed": ["evaluation.metrics", "raw.products"]}), tmp_path)

@@ -188,7 +188,7 @@ def test_a_warning_comes_before_the_failure(monkeypatch):
 def test_scheduled_training_wants_something_new(copy_home, tmp_path, monkeypatch):
     settings = load_settings(copy_home())
     home = open_home(settings)
-    assert "as the last build left it" in why_not_train(settings)
+    assert "unchanged since the last build" in why_not_train(settings)
     home.incoming.mkdir()
     apply_deltas(home.lake, check_deltas([drop(home, "a.jsonl")]))
     assert why_not_train(settings) is None

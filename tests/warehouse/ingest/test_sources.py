@@ -89,7 +89,7 @@ def test_a_broken_file_is_named(folder: Path, damage: Callable[[bytes], bytes]) 
     path.write_bytes(damage(path.read_bytes()))
     text = complaint(folder)
     assert text.startswith(f"{path} cannot be read: ")
-    assert "copy or download it again" in text
+    assert "copy the file again from its source" in text
 
 
 @pytest.mark.parametrize("text", ["", "query_id\n1\n", "query_id;source\n1;a\n"])

@@ -55,8 +55,8 @@ def test_the_way_back(served: tuple[str, ...], to: int | None, expected: int) ->
     ("served", "to", "message"),
     [
         ((), None, "there is no release"),
-        (("A1",), None, "nothing was live before release 1"),
-        (("A1", "A2", "<1"), None, "nothing was live before release 1"),
+        (("A1",), None, "no other release was live before release 1"),
+        (("A1", "A2", "<1"), None, "no other release was live before release 1"),
         (("A1", "A2"), 2, "searches use release 2 already"),
         (("A1", "A2", "<1"), 1, "searches use release 1 already"),
         (("A1", "A2"), 3, "there is no release 3"),
