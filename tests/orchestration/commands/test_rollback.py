@@ -186,7 +186,7 @@ def test_the_overlap_is_the_share_of_products_in_both_lists(story, monkeypatch):
     [
         (("rollback", "9"), "release 9 does not exist; choose a release from 1 to 6"),
         (("rollback", "4"), "searches use release 4 already"),
-        (("releases", "diff", "1", "9"), "there is no release 9"),
+        (("releases", "diff", "1", "9"), "release 9 does not exist"),
     ],
 )
 def test_an_unservable_target_of_a_rollback_is_named(story, stockroom, arguments, message):

@@ -132,7 +132,7 @@ def test_a_failed_run_is_retried_a_few_times_and_again_with_another_file(home, i
     assert first.run_key != second.run_key
     assert first.run_config == second.run_config
     instance.report_run_failed(launched(instance, second, dg.DagsterRunStatus.STARTED))
-    assert "They stay in incoming/" in next_step(home, instance, SETTINGS).skip_message
+    assert "The files stay in incoming/" in next_step(home, instance, SETTINGS).skip_message
     drop(home, "b.jsonl")
     assert next_step(home, instance, SETTINGS).tags["stockroom/files"] == "a.jsonl, b.jsonl"
 

@@ -133,7 +133,7 @@ def test_a_column_of_another_type_is_named(folder: Path, name: str, column: str,
     )
     text = complaint(folder)
     assert f"{folder / name}: column {said}" in text
-    assert "cast it to " in text
+    assert "cast the column to " in text
 
 
 @pytest.mark.parametrize("kind", [pl.Int8, pl.Int16, pl.Int32, pl.UInt32, pl.Boolean])

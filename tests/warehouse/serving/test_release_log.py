@@ -65,7 +65,7 @@ def tags(root: Path, table: str = "products_m1") -> dict[str, int]:
 def test_before_the_first_release_nothing_is_live(releases: Releases, root: Path) -> None:
     assert releases.live() is None
     assert releases.all() == []
-    with pytest.raises(WarehouseError, match="no release 1"):
+    with pytest.raises(WarehouseError, match="release 1 does not exist"):
         releases.get(1)
     with pytest.raises(WarehouseError, match=f"no release in {root.parent}"):
         releases.require()
