@@ -32,7 +32,7 @@ _HINT = "stockroom replay computes every vector again"
 
 CHECKS = {
     "rows_are_those_of_the_catalog": "There are as many vectors as products.",
-    "no_vector_of_a_deleted_product": "No sampled vector, and none of the products that deltas took out last, is of a product "
+    "no_vector_of_a_deleted_product": "No sampled vector, and none of the products that the last deltas deleted, is of a product "
     "that the catalog no longer has.",
     "no_vector_of_another_model": "Sampled rows have the model's dimension, unit length, and the hash of the text and features "
     "that it reads.",

@@ -103,7 +103,7 @@ def find(features: pl.DataFrame, name: str) -> dict[str, Any]:
     matches = [each for each in names if f".{each}".endswith(f".{name}")]
     if not matches:
         near = get_close_matches(name.split(".")[-1], features["column_name"].unique().sort().to_list(), cutoff=0.5)
-        hint = f"near to it: {', '.join(near)}; " if near else ""
+        hint = f"similar features: {', '.join(near)}; " if near else ""
         raise WarehouseError(f"the feature {name} does not exist", f"{hint}list the features with: stockroom features")
     if len(matches) > 1:
         raise WarehouseError(

@@ -58,7 +58,7 @@ def test_a_seed_repeats_itself_and_chunks_do_not_show(monkeypatch):
 @pytest.mark.parametrize(
     ("a", "b", "options", "message"),
     [
-        ([1.0, 2.0], [1.0], {}, "two equal rows"),
+        ([1.0, 2.0], [1.0], {}, "one value per query"),
         ([np.nan], [1.0], {}, "no query has a value"),
         ([], [], {}, "no query has a value"),
         ([1.0], [1.0], {"samples": 0}, "0 samples"),

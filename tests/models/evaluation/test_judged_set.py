@@ -52,7 +52,7 @@ def test_fingerprints_hang_on_the_key_alone():
 
 @pytest.mark.parametrize("keys", [("us:B", "us:A"), ("us:A", "es:A"), ("us:A", "us:A")])
 def test_a_catalog_out_of_order_is_refused(keys):
-    with pytest.raises(ModelError, match="out of order or twice"):
+    with pytest.raises(ModelError, match="out of order or repeated"):
         catalog(*keys)
 
 
@@ -64,7 +64,7 @@ def test_a_catalog_out_of_order_is_refused(keys):
         ([("us", 1, "q", "Z", "E"), ("us", 1, "q", "A", "E")], "1 judged products are not in the catalog, us:Z"),
         ([("es", 1, "q", "B", "E")], "es:B"),
         ([("us", 1, "q", "A", "E"), ("us", 1, "q", "A", "I")], "judges a product twice"),
-        ([], "nothing to judge"),
+        ([], "there are no judgements"),
     ],
 )
 def test_judgements_that_cannot_be_laid_out_are_refused(rows, message):
