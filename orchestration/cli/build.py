@@ -35,7 +35,7 @@ def build(
             "--raw",
             metavar="DIR",
             parser=path_from,
-            help="Folder with ESCI's parquet files. Without it the run goes on from the lake.",
+            help="Folder with the parquet files of ESCI. Default: the run uses the data in the lake.",
         ),
     ] = None,
     force: Annotated[

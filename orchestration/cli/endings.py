@@ -63,7 +63,7 @@ def run(command: Callable[[], object]) -> int:
         stop = first_signal() if status else None
         if stop is not None:
             status = 128 + stop
-            line = f"stopped by {_STOPS[stop]}; nothing is lost, and the same command goes on from there"
+            line = f"stopped by {_STOPS[stop]}; nothing is lost, and the same command continues from there"
         elif isinstance(raised, SystemExit):
             return status  # the code that exits has printed the reason
         else:

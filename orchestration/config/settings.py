@@ -56,7 +56,7 @@ class Settings(BaseSettings):
         Path(".stockroom"), description="Directory that holds everything Stockroom keeps."
     )
     raw: Annotated[Path, BeforeValidator(_named), AfterValidator(expanded)] | None = Field(
-        None, description="ESCI folder that a run takes in; none: it goes on from the lake."
+        None, description="ESCI folder that a run ingests; none: the run uses the data in the lake."
     )
     warehouse: WarehouseSettings = WarehouseSettings()
     sql: SqlSettings = SqlSettings()

@@ -117,7 +117,7 @@ def _run_or_wait(
 
 def _describe(files: Waiting) -> str:
     """Return a short description of the waiting files, for the sensor's page."""
-    parts = [(files.unsettled, "Not whole yet, or just written"), (files.whole, "Waiting")]
+    parts = [(files.unsettled, "Incomplete, or just written"), (files.whole, "Waiting")]
     return " ".join(f"{label}: {_names(group)}." for group, label in parts if group)
 
 

@@ -28,7 +28,7 @@ class RunContextResource(dg.ConfigurableResource[RunContext]):
     deltas: list[str] = Field(default=[], description="Delta files to apply, in this order.")
     incoming: bool = Field(
         default=False,
-        description="Bring in the files of incoming/ that are whole, and put them where they belong afterwards.",
+        description="Apply the complete files of incoming/, and move each file to done/ or failed/ afterwards.",
     )
     pin_live_model: bool = Field(default=False, description="Go on with the live model: train none.")
     force: bool = Field(default=False, description="Publish a new model even if the gate refuses it.")
