@@ -24,7 +24,7 @@ _NOTE = "housekeeping: the vectors of release {}, in fewer files"
 
 @dataclass(frozen=True)
 class VacuumReport:
-    """Report what a vacuum deleted from a home, or would delete with `dry_run`.
+    """Report the data that a vacuum deleted from a home, or would delete with `dry_run`.
 
     Attributes:
         dry_run: Whether nothing was deleted.
@@ -68,9 +68,9 @@ def vacuum(home: Home, settings: VacuumSettings, encoder: str, *, dry_run: bool 
 
     Args:
         home: The home.
-        settings: What to keep, and how long.
+        settings: The data to keep, and how long.
         encoder: Fingerprint of the encoder in the settings; its cache stays.
-        dry_run: Report what would be deleted, and change nothing.
+        dry_run: Report the data that would be deleted, and change nothing.
     """
     home.lake.require()
     with run_lock(home):

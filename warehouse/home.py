@@ -44,7 +44,7 @@ class Home:
         Tables that no run can rebuild are altered, and tables under a former name are dropped; a run rebuilds the others.
 
         Raises:
-            WarehouseError: A value cannot be converted to its column's present type; nothing was changed.
+            WarehouseError: A value cannot be converted to its column's current type; nothing was changed.
         """
         if home_format.is_current(self.root):
             return
@@ -73,12 +73,12 @@ class Home:
 
     @cached_property
     def lake(self) -> Lake:
-        """Return the lake of tables."""
+        """Return the DuckLake lake that holds the home's tables."""
         return Lake(self.root / "lake", self.settings)
 
     @cached_property
     def vectors(self) -> VectorStore:
-        """Return the product vectors."""
+        """Return the store of product vectors."""
         return VectorStore(self.root / "vectors")
 
     @cached_property
@@ -88,17 +88,17 @@ class Home:
 
     @cached_property
     def releases(self) -> Releases:
-        """Return the releases."""
+        """Return the release log: every published release, the newest of which is live."""
         return Releases(self.root / "vectors")
 
     @cached_property
     def online(self) -> OnlineTable:
-        """Return the features of the releases, for lookups by key."""
+        """Return the online store: the features of the releases, for lookups by key."""
         return OnlineTable(self.root / "online.sqlite")
 
     @cached_property
     def journal(self) -> Journal:
-        """Return the journal of runs."""
+        """Return the run log."""
         return Journal(self.root / "runs.jsonl")
 
     @cached_property

@@ -31,11 +31,11 @@ def require(root: Path) -> None:
     text = path.read_text(encoding="utf-8", errors="replace").strip()
     if not text.isdecimal():
         raise WarehouseError(
-            f"{path} has no format number: {text[:20]!r}", f"write {FORMAT} into the file, or remove it"
+            f"{path} has no format number: {text[:20]!r}", f"write {FORMAT} into the file, or remove the file"
         )
     if int(text) > FORMAT:
         raise WarehouseError(
-            f"{root} has format {text}, and this version reads formats up to {FORMAT}",
+            f"{root} has format {text}, and this version of Stockroom reads formats up to {FORMAT}",
             "use the newer version of Stockroom",
         )
 
@@ -59,8 +59,8 @@ def reading(root: Path) -> Iterator[None]:
         if is_current(root):
             raise
         raise WarehouseError(
-            f"{root} was written by an earlier version, whose tables have other columns",
-            "upgrade it first: stockroom build",
+            f"{root} was written by an earlier version of Stockroom, whose tables have other columns",
+            "upgrade the home first: stockroom build",
         ) from error
 
 

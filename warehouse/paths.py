@@ -91,12 +91,12 @@ def require_writable(directory: Path) -> None:
     if not is_writable(nearest):
         which = "" if nearest == directory.absolute() else f", so that {directory} cannot be created"
         is_mounted_read_only = bool(os.statvfs(nearest).f_flag & os.ST_RDONLY)
-        hint = "its disk is mounted read-only:" if is_mounted_read_only else "run as a user who may write there, or"
-        raise WarehouseError(f"{nearest} may not be written{which}", f"{hint} name another home: --home DIR")
+        hint = "the disk is mounted read-only:" if is_mounted_read_only else "run as a user who may write there, or"
+        raise WarehouseError(f"{nearest} may not be written{which}", f"{hint} give another home: --home DIR")
 
 
 def check_home(root: Path) -> None:
-    """Refuse a path that cannot be a home: a file, a broken link, or a name that the file system does not allow.
+    """Refuse a path that cannot be a home: a file, a dangling link, or a name that the file system does not allow.
 
     Raises:
         WarehouseError: The message names the path and the reason.
@@ -105,17 +105,17 @@ def check_home(root: Path) -> None:
     name = check_text(str(absolute))
     if len(os.fsencode(absolute)) > _LONGEST_BYTES:
         raise WarehouseError(
-            f"the home's path is longer than {_LONGEST_BYTES:,} bytes: {name[:80]}…", "name a shorter one: --home DIR"
+            f"the home's path is longer than {_LONGEST_BYTES:,} bytes: {name[:80]}…", "use a shorter path: --home DIR"
         )
     try:
         is_directory, exists = absolute.is_dir(), os.path.lexists(absolute)
         blocking = next((parent for parent in absolute.parents if os.path.lexists(parent)), absolute)
         if exists and not is_directory:
-            os.stat(absolute)  # a broken or circular link fails here
-            raise WarehouseError(f"{name} is a file, and a home is a directory", "name a directory: --home DIR")
+            os.stat(absolute)  # a dangling or circular link fails here
+            raise WarehouseError(f"{name} is a file, and a home is a directory", "give a directory: --home DIR")
         if not exists and not blocking.is_dir():
             raise WarehouseError(
-                f"{name} cannot be a home: {blocking} is not a directory", "name another directory: --home DIR"
+                f"{name} cannot be a home: {blocking} is not a directory", "give another directory: --home DIR"
             )
         os.stat(absolute if exists else blocking)
         os.lstat(absolute)
@@ -127,9 +127,11 @@ def check_home(root: Path) -> None:
             ) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise WarehouseError(f"{name[:200]} cannot be a home: {reason}", "name another directory: --home DIR") from None
+        raise WarehouseError(f"{name[:200]} cannot be a home: {reason}", "give another directory: --home DIR") from None
     if is_directory and not os.access(absolute, os.R_OK | os.X_OK):
-        raise WarehouseError(f"{name} may not be read", "run as a user who may, or name another home: --home DIR")
+        raise WarehouseError(
+            f"{name} may not be read", "run as a user who may read the directory, or give another home: --home DIR"
+        )
 
 
 def check_text(name: str) -> str:

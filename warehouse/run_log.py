@@ -11,7 +11,7 @@ _BLOCK_BYTES = 65_536
 
 
 class Journal:
-    """Append facts about runs, and read those of one run.
+    """Append the metadata of runs, and read the metadata of one run.
 
     The journal is outside the lake, so that a run without changes can be recorded without a snapshot.
     """
@@ -20,7 +20,7 @@ class Journal:
         self.path = path
 
     def append(self, run_id: str, asset: str, facts: dict[str, Any]) -> None:
-        """Append the facts of an asset in a run."""
+        """Append the metadata of an asset in a run."""
         line = _json({"run_id": run_id, "asset": asset, **facts})
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a+b") as file:
@@ -30,7 +30,7 @@ class Journal:
             file.write((b"\n" if torn else b"") + line.encode() + b"\n")
 
     def run(self, run_id: str) -> dict[str, dict[str, Any]]:
-        """Return the facts of one run by asset."""
+        """Return the metadata of one run by asset."""
         lines: list[dict[str, Any]] = []
         for line in self._newest_first():
             if line["run_id"] == run_id:
@@ -40,7 +40,7 @@ class Journal:
         return {line["asset"]: line for line in reversed(lines)}
 
     def last(self) -> dict[str, dict[str, Any]]:
-        """Return the facts of the last run by asset; empty before the first run."""
+        """Return the metadata of the last run by asset; empty before the first run."""
         newest = next(self._newest_first(), None)
         return self.run(newest["run_id"]) if newest else {}
 

@@ -118,7 +118,7 @@ class ReleaseSettings(BaseModel):
 
 
 class VacuumSettings(BaseModel):
-    """Set what `stockroom vacuum` keeps."""
+    """Set the data that `stockroom vacuum` keeps."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

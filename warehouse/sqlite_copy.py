@@ -17,7 +17,7 @@ _copies: dict[tuple[Path, object], Path] = {}
 
 
 def sqlite_copy(database: Path) -> Path:
-    """Return a copy of a database in its present state; the last copy is reused if the database is unchanged.
+    """Return a copy of a database in its current state; the last copy is reused if the database is unchanged.
 
     The copy includes the write-ahead log. It is removed when the process ends.
 

@@ -17,14 +17,14 @@ METADATA_KEY = "dagster/column_lineage"
 
 
 def product_vector_steps(feature_views: FeatureViews = ()) -> list[Step]:
-    """Return the lineage steps to a product's vector, from the contract's columns and those of the encoded text."""
+    """Return the steps by which product vectors derive from columns: features that the tower reads, and encoded texts."""
     contract = CONTRACTS["features.products"]
     columns = (*contract.tower_columns("numeric"), *contract.tower_columns("categorical"))
     return lineage.vector_steps(columns, product_text().meta.root_names(), feature_views)
 
 
 def lineage_metadata(table: str, feature_views: FeatureViews = ()) -> dict[str, Any]:
-    """Return a table's column lineage as asset metadata; empty if it has none or its SQL cannot be parsed."""
+    """Return a table's column lineage as asset metadata; empty if the table has none or its SQL cannot be parsed."""
     try:
         table_steps = lineage.steps(table) if table in CONTRACTS else ()
     except WarehouseError:  # registry.lineage warns of it once, for all tables
@@ -46,7 +46,7 @@ def recorded_lineage(run_context: RunContext, table: str) -> dict[str, Any]:
 
 
 def column_lineage(steps: Iterable[Step]) -> dg.TableColumnLineage:
-    """Convert the steps to one table's columns to Dagster's lineage; a file is the asset `files/<its name>`."""
+    """Convert the lineage steps of one table's columns into Dagster's form; a file is the asset `files/<its name>`."""
     deps: dict[str, list[dg.TableColumnDep]] = {}
     for step in steps:
         if step.source_table == step.table:

@@ -102,7 +102,7 @@ def table_result(
     extra_metadata: Mapping[str, Any] | None = None,
     checks: Iterable[TableCheck] = (),
 ) -> dg.MaterializeResult:
-    """Check a table; report its row count, preview and data version, the facts of the run, and further metadata."""
+    """Check a table; report its row count, preview and data version, the report fields of the run, and further metadata."""
     contract = _contract(table)
     table = contract.table
     with run_context.home.lake.reading() as connection:
@@ -133,7 +133,7 @@ def result(
 ) -> dg.MaterializeResult:
     """Return a materialization with its data version and check results.
 
-    Its facts are written to the run journal and shown in the UI.
+    Its report fields are written to the run log and shown in the UI.
     """
     run_context.home.journal.append(context.run.run_id, name, dict(facts))
     return dg.MaterializeResult(

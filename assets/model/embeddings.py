@@ -24,7 +24,7 @@ _READ = ("staging.products", "staging.queries")
     group_name="embeddings",
     kinds={"openvino", "lancedb"},
     metadata=outside_schema(
-        {"key": ("string", "MD5 of the exact text"), "vector": ("float32[dim]", "what the encoder makes of the text")}
+        {"key": ("string", "MD5 of the exact text"), "vector": ("float32[dim]", "vector of the text by the encoder")}
     ),
     description="One vector per distinct text, cached by encoder and text: no text is ever encoded twice.",
 )

@@ -18,7 +18,7 @@ TABLES = ("monitoring.versions", "monitoring.feature_stats", "monitoring.drift")
 
 
 @table_check(
-    "monitoring.drift", "No feature moved far from the version before, nor from what the model was trained on (PSI)."
+    "monitoring.drift", "No feature drifted far from the previous version or from the model's training data (PSI)."
 )
 def features_are_steady(run_context: RunContext) -> dg.AssetCheckResult:
     """Warn of features whose PSI reaches the setting drift_warning, over all locales or in one."""

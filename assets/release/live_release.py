@@ -1,4 +1,4 @@
-"""The release that searches answer from. `services/publishing.py` decides what is published.
+"""The release that searches answer from. `services/publishing.py` decides which release is published.
 
 `warehouse/serving/release_log.py` appends the row that makes it live.
 """
@@ -53,7 +53,7 @@ _PREVIEW_COLUMNS = ("release", "published_at", "kind", "model_id", "vector_versi
             "vector_table": ("string", "the table with the product vectors"),
             "vector_version": ("int64", "that table's version"),
             "snapshot": ("int64", "the lake's snapshot that the vectors were made from"),
-            "metrics": ("string", "what was measured before publishing, as JSON"),
+            "metrics": ("string", "metrics measured before publishing, as JSON"),
             "note": ("string", "why, in a person's words"),
         }
     ),

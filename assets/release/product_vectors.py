@@ -1,4 +1,4 @@
-"""The product vectors: the catalog through the product tower, reconciled row by row."""
+"""The product vectors: the product tower's output for the catalog; only the rows that differ are written."""
 
 import dagster as dg
 
@@ -32,7 +32,7 @@ _READ = ("staging.products", "features.products")
             "product_id": ("string", "the catalog's id"),
             "locale": ("string", "marketplace"),
             "title": ("string", "the cleaned title, shown with a hit"),
-            "vector": ("float32[dim]", "what the product tower makes of text and features, of length 1"),
+            "vector": ("float32[dim]", "vector of text and features by the product tower, of length 1"),
             "input_hash": ("string", "hash of the text and of the features read that the vector was made from"),
         }
     ),

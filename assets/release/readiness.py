@@ -21,7 +21,9 @@ def unfinished(run_context: RunContext, model_id: str) -> str | None:
         progress = Progress.read(connection, run_context.watermarks)
     behind = incremental.lagging(progress, home.derivations, home.settings)
     if behind:
-        return f"{', '.join(behind)} {'has' if len(behind) == 1 else 'have'} not followed what changed before"
+        return (
+            f"{', '.join(behind)} {'has' if len(behind) == 1 else 'have'} not followed earlier changes of the sources"
+        )
     unchecked = _unchecked_tables(run_context)
     if not unchecked and not _is_healthy(run_context, ServingModel.of(run_context, model_id).vector_table):
         unchecked = ["vectors.products"]

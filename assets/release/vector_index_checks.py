@@ -1,7 +1,7 @@
 """The index checks: rules that the product vectors must keep before a release may name them.
 
 The checks read the newest version of each table that may be published: the new model's, and the live one's where the gate
-may keep it live. A release that only brings catalog changes passes these checks instead of the gate. They read a sample of
+may keep it live. A release that only has catalog changes passes these checks instead of the gate. They read a sample of
 rows and texts that includes the newest, so their cost does not depend on the table's size.
 """
 
@@ -32,11 +32,11 @@ _HINT = "stockroom replay computes every vector again"
 
 CHECKS = {
     "rows_are_those_of_the_catalog": "There are as many vectors as products.",
-    "no_vector_of_a_deleted_product": "No sampled vector, and none of the products that deltas took out last, is of a product "
+    "no_vector_of_a_deleted_product": "No sampled vector, and none of the products that the last deltas deleted, is of a product "
     "that the catalog no longer has.",
     "no_vector_of_another_model": "Sampled rows have the model's dimension, unit length, and the hash of the text and features "
     "that it reads.",
-    "vectors_are_what_the_model_makes": "A sample of products, encoded again and put through the tower, gives what is stored.",
+    "vectors_are_what_the_model_makes": "A sample of products, encoded again by encoder and tower, gives the stored vectors.",
     "the_index_covers_the_rows": "Few rows lie outside the index: they are found, only by being scanned.",
     "the_index_finds_what_exact_search_finds": "The index finds the ten nearest products that an exact search of a part finds.",
 }
@@ -112,7 +112,7 @@ def _look(run_context: RunContext, model: ServingModel) -> _TableFindings:
 
 
 def _check_result(run_context: RunContext, name: str, findings: _TableFindings) -> tuple[str | None, dict[str, Any]]:
-    """Return what is wrong by one check (None if it passed), and its metadata."""
+    """Return the fault that one check found (None if it passed), and its metadata."""
     table, recall, settings = findings.table, findings.recall, run_context.release
     sampled = {"sampled": len(table.sampled)}
     if name == "rows_are_those_of_the_catalog":

@@ -35,7 +35,7 @@ def report(metrics: pl.DataFrame, queries: pl.DataFrame) -> dg.MarkdownMetadataV
         "brand: seen, if the one in the query or one on its Exact products was in the train split; unseen, if they bear others; "
         "none, if they bear none. length: in words. negation, number: whether the query holds one.",
         "## Most improved over the encoder",
-        "By nDCG, then by how early the first Exact product comes in the whole catalog.",
+        "By nDCG, then by the rank of the first Exact product in the whole catalog.",
         _table(better),
         "## Most harmed",
         _table(worse),

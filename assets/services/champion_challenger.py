@@ -34,7 +34,7 @@ def decide_promotion(run_context: RunContext) -> dict[str, Any]:
     """Compare the new model with the live one, unless that was done on the same data, and write the gate result.
 
     Returns:
-        The facts to report: whether the models were scored, and the gate result unless the new model is live already.
+        The run metadata: whether the models were scored, and the gate result unless the new model is live already.
     """
     pair = _Pair.of(run_context)
     with run_context.home.lake.writing() as connection:
@@ -196,15 +196,17 @@ class _Pair:
             ]
         if self.champion is None:
             reason = unservable_reason(self.run_context, live.model_id)
-            clauses.append(f"the live model {live.model_id} could not be asked: {reason}")
+            clauses.append(f"the live model {live.model_id} could not be evaluated: {reason}")
         if self.demoted_by is not None:
             rollback = self.demoted_by
-            clauses.append(f"it was live before, and release {rollback.release} went back from it ({rollback.note})")
+            clauses.append(
+                f"the model was live before, and release {rollback.release} rolled it back ({rollback.note})"
+            )
         elif decision in ("undecided", "forced") and difference is None:
-            clauses.append("judge more, or set release.min_queries")
+            clauses.append("judge more queries, or set release.min_queries")
         elif decision in ("refused", "forced") and difference is not None and is_undecidable(difference, margin):
             clauses.append(
-                "so few queries could not tell an equal model from a worse one: judge more, or widen the margin"
+                "so few queries cannot tell an equal model from a worse one: judge more queries, or raise release.gate_margin"
             )
         return "; ".join(clauses)
 

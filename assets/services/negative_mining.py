@@ -30,7 +30,7 @@ def refresh_negatives(run_context: RunContext) -> dict[str, Any]:
     if run_context.training.mined_per_query and not settings.per_query:
         raise WarehouseError(
             "training needs hard negatives (training.mined_per_query), but none are mined (mining.per_query is 0)",
-            "set both, or neither",
+            "set both settings, or neither",
         )
     if not settings.per_query:
         return dict(stored.write(lake, tables.no_rows(NEGATIVES), tables.no_rows(MINING)))

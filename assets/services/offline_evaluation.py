@@ -36,7 +36,7 @@ class EvaluationTarget:
 def previous_model(run_context: RunContext, model_id: str) -> str | None:
     """Return the model of the newest release with a different model.
 
-    Return None if there is no such release, its model uses another encoder, or its model can no longer be applied.
+    Return None if there is no such release, its model uses another encoder, or its model cannot be used on the current catalog.
     """
     others = [release for release in run_context.home.releases.all() if release.model_id != model_id]
     if not others or others[-1].encoder_fingerprint != encoder_fingerprint(run_context.encoder):

@@ -21,7 +21,7 @@ from warehouse.serving.release_log import Publication, Release
 
 @dataclass(frozen=True)
 class Published:
-    """Hold the live release after a run, the as-of time of its features, and the facts to report."""
+    """Hold the live release after a run, the as-of time of its features, and the run metadata (`facts`)."""
 
     release: Release
     as_of: datetime
@@ -69,7 +69,7 @@ def publish(
 
 
 def stay(run_context: RunContext, reason: str) -> Published:
-    """Leave the live release as it is, for a reason that the facts tell as a warning.
+    """Leave the live release as it is, with a warning that gives the reason.
 
     Raises:
         WarehouseError: There is no live release.
@@ -79,13 +79,13 @@ def stay(run_context: RunContext, reason: str) -> Published:
         raise WarehouseError(f"nothing can be published yet: {reason}", "run the whole job: stockroom build")
     with home.lake.reading() as connection:
         as_of = point_in_time.as_of(connection, home.settings)
-    warning = f"release {live.release} stays: {reason}; run the whole job: stockroom build, or the job apply"
+    warning = f"release {live.release} stays live: {reason}; run the whole job: stockroom build, or the job apply"
     facts = release_facts(live, is_new=False) | {"online_upserted": 0, "online_deleted": 0, "warning": warning}
     return Published(live, as_of, facts)
 
 
 def release_facts(release: Release, *, is_new: bool) -> dict[str, Any]:
-    """Return the reported facts of a release."""
+    """Return the run metadata of a release: number, whether it is new, snapshot and model."""
     return {"release": release.release, "is_new": is_new, "snapshot": release.snapshot, "model": release.model_id}
 
 
@@ -116,7 +116,7 @@ def _stays(run_context: RunContext, live: Release, *, is_refused: bool) -> bool:
 def _is_current(run_context: RunContext, live: Release) -> bool:
     """Tell whether the live release has the current lake's vectors and time-series features.
 
-    Return True as well if its model can no longer be applied: no newer vectors can be made then.
+    Also return True if its model cannot be used on the current catalog: no newer vectors can be made then.
     """
     home = run_context.home
     if unservable_reason(run_context, live.model_id):
@@ -141,9 +141,9 @@ def _append(model: ServingModel, *, snapshot: int, **fields: Any) -> Publication
     missing, extra = key_differences(model.run_context, model.vector_table, version, snapshot, among)
     if missing or extra:
         raise WarehouseError(
-            f"the vectors are not those of the catalog: {missing:,} products without a vector, {extra:,} vectors "
+            f"the vectors do not match the catalog: {missing:,} products without a vector, {extra:,} vectors "
             "without a product",
-            "nothing was published; build again",
+            "nothing was published; make the vectors again with: stockroom build",
         )
     return home.releases.publish(
         model_id=model.model_id,

@@ -127,7 +127,7 @@ class ServingModel:
 
 
 def unservable_reason(run_context: RunContext, model_id: str) -> str | None:
-    """Return why a model cannot be applied to the current catalog and queries, or None if it can."""
+    """Return why a model cannot be used on the current catalog and queries, or None if it can."""
     home = run_context.home
     try:
         model = ServingModel(run_context, model_id)  # not cached: its files may have changed
@@ -135,32 +135,33 @@ def unservable_reason(run_context: RunContext, model_id: str) -> str | None:
     except ModelError as error:
         return str(error)
     if not can_open(run_context.encoder, home.encoders, model.texts.fingerprint):
-        return f"its encoder {model.texts.fingerprint} is not at hand"
+        return f"its encoder {model.texts.fingerprint} is not in {home.encoders}"
     known = {*CONTRACTS["features.products"].columns, *columns_of(run_context, "product")}
     known |= {*CONTRACTS["features.queries"].columns, *columns_of(run_context, "query", "context")}
     missing = sorted(columns - known)
-    return f"the features {', '.join(missing)} that it reads are gone" if missing else None
+    return f"the features {', '.join(missing)} that the model reads no longer exist" if missing else None
 
 
 def pin_live_model(run_context: RunContext) -> RunContext:
     """Return the context of a run that uses the live model.
 
     Raises:
-        WarehouseError: There is no live model, or it can no longer be applied.
+        WarehouseError: There is no live model, or it cannot be used on the current catalog.
     """
     live = run_context.home.releases.live()
     if live is None:
-        raise WarehouseError("no model is live", "train the first with: stockroom build")
+        raise WarehouseError("no model is live", "train the first model with: stockroom build")
     reason = unservable_reason(run_context, live.model_id)
     if reason:
         raise WarehouseError(
-            f"the live model {live.model_id} cannot be applied: {reason}", "train another: stockroom build"
+            f"the live model {live.model_id} cannot be used on the current catalog: {reason}",
+            "train a new model with: stockroom build",
         )
     return replace(run_context, pinned_model=live.model_id)
 
 
 def live_champion(run_context: RunContext, challenger: str) -> ServingModel | None:
-    """Return the live model if it differs from the challenger and can still be applied, else None."""
+    """Return the live model if it differs from the challenger and can be used on the current catalog, else None."""
     live = run_context.home.releases.live()
     if live is None or live.model_id == challenger or unservable_reason(run_context, live.model_id):
         return None

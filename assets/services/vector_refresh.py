@@ -16,7 +16,7 @@ _ROWS = 50_000  # products embedded at a time: 150 MB at 384 dimensions
 def embed(
     model: ServingModel, products: pl.DataFrame, keys: pl.DataFrame | None = None, *, reembed_all: bool = False
 ) -> tuple[VectorWrite, int]:
-    """Reconcile the model's vector table with the products and update its index; return the write and the table's version.
+    """Make the model's vector table match the products and update its index; return the write and the table's version.
 
     With `keys`, `products` holds the existing products with these keys, and all other rows stay as they are. With
     `reembed_all`, every vector is computed, and those that differ from the stored ones are written.

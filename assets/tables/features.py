@@ -19,7 +19,7 @@ def feature_asset(table: str) -> dg.AssetsDefinition:
         run_context.cached("tower inputs", check_tower_inputs)
         with watermarks.writing() as connection:
             change, _ = refresh(connection, table, lake.settings, watermarks, whole=run_context.compares_whole)
-            # Statistics read the whole table: an apply leaves them to the next build.
+            # Statistics read the whole table: `stockroom apply` leaves them to the next build.
             if not run_context.pinned_model:
                 stats = drift.record(connection, CONTRACTS[table], run_context.monitoring)
                 if stats.height:

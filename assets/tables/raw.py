@@ -52,6 +52,6 @@ def raw_tables(
 
 
 def _facts(ingested: Ingested) -> dict[str, Any]:
-    """Return the facts of an ingested file, without an empty list of new columns or an empty warning."""
+    """Return the run metadata of an ingested file, without an empty list of new columns and without an empty warning."""
     facts = asdict(ingested) | {"new_columns": list(ingested.new_columns), "warning": ingested.warning}
     return {name: fact for name, fact in facts.items() if fact or name not in ("new_columns", "warning")}

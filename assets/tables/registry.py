@@ -17,7 +17,7 @@ from warehouse.lake import tables
 def registry(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> Iterator[dg.MaterializeResult]:
-    """Write the declarations of the contracts."""
+    """Write the names, types and meanings of all tables and columns, as declared in the contracts."""
     with run_context.home.lake.writing() as connection:
         changes = data_dictionary.refresh(connection, run_context.home.contracts)
     for table, change in changes.items():

@@ -26,7 +26,7 @@ def _file_asset(table: FeatureView) -> dg.AssetsDefinition:
     def time_series_table(
         context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
     ) -> dg.MaterializeResult:
-        # The clock only serves to refuse rows; no table stores it.
+        # The current time only serves to refuse rows; no table stores it.
         lake = run_context.home.lake
         ingested = ingest_file(lake, run_context.home.root, table, datetime.now(UTC))
         with lake.writing() as connection:

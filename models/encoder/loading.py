@@ -45,7 +45,7 @@ def load_encoder(settings: EncoderSettings, cache_dir: Path) -> Encoder:
             (seconds, needs torch); later loads take a fraction of a second and do not import torch.
 
     Raises:
-        ModelError: The model is not on this machine, or the settings cannot be met here.
+        ModelError: The model is not on this machine, or this machine cannot meet the settings.
     """
     if resolve_backend(settings) == "torch":
         from models.encoder.torch_backend import TorchEncoder
@@ -67,14 +67,14 @@ def open_encoder(settings: EncoderSettings, cache_dir: Path, fingerprint: str) -
     """Load the encoder of a fingerprint, also one of earlier settings.
 
     Raises:
-        ModelError: It cannot be found, or the settings cannot be met here.
+        ModelError: The encoder cannot be found, or this machine cannot meet the settings.
     """
     if fingerprint == encoder_fingerprint(settings):
         return load_encoder(settings, cache_dir)
     if not can_open(settings, cache_dir, fingerprint):
         raise ModelError(
             f"the encoder {fingerprint} is not in {cache_dir}",
-            "set encoder.model to the former encoder, or train with the present one: stockroom build",
+            "set encoder.model to the previous encoder, or train with the current encoder: stockroom build",
         )
     from models.encoder.openvino_backend import OpenVinoEncoder
 

@@ -40,7 +40,7 @@ def load_sentence_transformer(settings: EncoderSettings, device: str, attention:
         attention: transformers' name of the attention implementation.
 
     Raises:
-        ModelError: There is no such model, it is broken, or it reads fewer tokens than `max_tokens`.
+        ModelError: There is no such model, the model is corrupt, or it reads fewer tokens than `max_tokens`.
     """
     folder = model_folder(settings)
     go_offline()

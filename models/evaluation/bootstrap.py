@@ -40,7 +40,10 @@ def paired_bootstrap(a: ArrayLike, b: ArrayLike, *, samples: int = 2000, seed: i
     """
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if first.shape != second.shape or first.ndim != 1:
-        raise ModelError(f"both rankers need one value per query, not the shapes {first.shape} and {second.shape}")
+        raise ModelError(
+            f"both rankers need one value per query, not arrays of shapes {first.shape} and {second.shape}",
+            "measure both rankers on the same queries",
+        )
     if samples < 1 or not 0 < level < 1:
         raise ModelError(
             f"cannot bootstrap {samples} samples at level {level}",

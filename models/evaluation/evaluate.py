@@ -51,7 +51,7 @@ class Evaluation:
 
 
 def catalog_ranks(
-    ranker: Ranker, judged: JudgedSet, catalog: Catalog, *, score_bytes: int = SCORE_BYTES
+    ranker: Ranker, judged: JudgedSet, catalog: Catalog, *, name: str = "", score_bytes: int = SCORE_BYTES
 ) -> NDArray[np.int64]:
     """Rank every judged product among all products of its query's locale, by score, then product id.
 
@@ -61,13 +61,14 @@ def catalog_ranks(
         ranker: gives the scores.
         judged: the queries and their judged products.
         catalog: the searched products.
+        name: the ranker's reported name; default: its class.
         score_bytes: most memory of scores at once, in bytes; one query is always scored whole.
 
     Returns:
         (judgements,) ranks from 1.
 
     Raises:
-        ModelError: The ranker scored a judged product NaN.
+        ModelError: The ranker gave a judged product the score NaN; the message names ranker, query and product.
     """
     ranks = np.empty(len(judged.products), dtype=np.int64)
     for locale, queries in judged.slices.items():
@@ -79,7 +80,12 @@ def catalog_ranks(
                 product = judged.products[judgement] - products.start
                 score = row[product]
                 if np.isnan(score):
-                    raise ModelError("a ranker gave a product the score NaN", "look for an overflow in its vectors")
+                    raise ModelError(
+                        f"ranker {name or type(ranker).__name__!r} gave the score NaN to product "
+                        f"{catalog.products['product_id'][int(judged.products[judgement])]!r} for query "
+                        f"{judged.queries['query_id'][query]} of locale {locale!r}",
+                        "look for an overflow in the vectors of the query and the product",
+                    )
                 ties = np.count_nonzero(row[:product] == score)  # rows are in product id order
                 ranks[judgement] = 1 + np.count_nonzero(row > score) + ties
     return ranks
@@ -103,7 +109,7 @@ def evaluate(
         score_bytes: most memory of catalog scores at once, in bytes.
 
     Raises:
-        ModelError: A ranker gave scores that are not finite, or of another shape than the judged set.
+        ModelError: A ranker returned NaN, infinity, or another number of scores than the judged set has judgements.
     """
     queries = judged.queries.select("locale", "query_id")
     pairs = queries[query_of_rows(judged.offsets)].with_columns(
@@ -121,9 +127,13 @@ def evaluate(
     for name, ranker in rankers.items():
         scores = ranker.judged_scores(judged, catalog)
         if scores.shape != judged.products.shape or not np.isfinite(scores).all():
-            raise ModelError(f"ranker {name!r} did not score every judged product", "look for NaN in its vectors")
+            raise ModelError(
+                f"ranker {name!r} returned scores of shape {scores.shape} for {len(judged.products)} judged products, "
+                "or NaN or infinity",
+                "return one finite score per judged product",
+            )
         ranks = judged_ranks(scores, judged.offsets)
-        ranks_in_catalog = catalog_ranks(ranker, judged, catalog, score_bytes=score_bytes)
+        ranks_in_catalog = catalog_ranks(ranker, judged, catalog, name=name, score_bytes=score_bytes)
         exact_ranks = ranks_in_catalog[judged.exact]
         by_query = ndcg(gains_of(judged.labels, GAINS), ranks, judged.offsets)
         columns = {
@@ -137,7 +147,7 @@ def evaluate(
         rows.append(queries.select(pl.lit(name).alias("ranker"), pl.all()).with_columns(*metric_columns, *counts))
         rank_columns += [pl.Series(f"{name}_rank", ranks), pl.Series(f"{name}_catalog_rank", ranks_in_catalog)]
     if not rows:
-        raise ModelError("no ranker was given to evaluate", "give at least one")
+        raise ModelError("no ranker was given to evaluate", "give at least one ranker")
     sizes = {locale: part.stop - part.start for locale, part in catalog.slices.items() if locale in judged.slices}
     return Evaluation(pl.concat(rows), pairs.with_columns(rank_columns), sizes)
 
@@ -158,11 +168,13 @@ def compare(
     bootstrap interval over a handful of queries is far too narrow.
 
     Raises:
-        ModelError: One of the two is not in the evaluation.
+        ModelError: One of the two rankers is not in the evaluation.
     """
     halves = [evaluation.rows.filter(pl.col("ranker") == name) for name in (first, second)]
     if any(half.is_empty() for half in halves):
-        raise ModelError(f"{first!r} and {second!r} were not both measured", "evaluate both together")
+        raise ModelError(
+            f"rankers {first!r} and {second!r} were not both measured", "evaluate the two rankers together"
+        )
     differences = {}
     for metric in evaluation.metrics:
         a, b = (half[metric].to_numpy().astype(np.float64) for half in halves)  # null to NaN

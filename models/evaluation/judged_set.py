@@ -45,7 +45,8 @@ class Catalog:
         rows = self.products.select("locale", "product_id")
         if not rows.equals(rows.unique().sort("locale", "product_id")):
             raise ModelError(
-                "catalog rows are out of order or repeated", "sort by locale and product_id, and keep one row for each"
+                "catalog rows are out of order or repeated",
+                "sort the rows by locale and product_id, and keep one row per product",
             )
 
     def __len__(self) -> int:
@@ -81,16 +82,16 @@ class JudgedSet:
 
     @classmethod
     def from_frame(cls, judgements: pl.DataFrame, catalog: Catalog) -> "JudgedSet":
-        """Lay out a frame with the columns locale, query_id, query, product_id and label (E, S, C or I).
+        """Return the judged set of a frame with the columns locale, query_id, query, product_id and label (E, S, C or I).
 
         Raises:
-            ModelError: A label is unknown, a pair is judged twice, a product is not in the catalog, or none is left.
+            ModelError: The frame is empty, a label is unknown, a pair is judged twice, or a product is not in the catalog.
         """
         if judgements.is_empty():
             raise ModelError("there are no judgements", "give at least one judgement")
         unknown = judgements.filter(~pl.col("label").is_in(LABELS) | pl.col("label").is_null())
         if not unknown.is_empty():
-            raise ModelError(f"unknown label {unknown['label'][0]!r}", f"labels are {', '.join(reversed(LABELS))}")
+            raise ModelError(f"unknown label {unknown['label'][0]!r}", f"use the labels {', '.join(reversed(LABELS))}")
         pairs = judgements.join(
             catalog.products.with_row_index("row"), on=["locale", "product_id"], how="left", maintain_order="left"
         ).sort("locale", "query_id", "row")
@@ -98,7 +99,7 @@ class JudgedSet:
         if not missing.is_empty():
             name = f"{missing['locale'][0]}:{missing['product_id'][0]}"
             message = f"{missing.height} judged products are not in the catalog, {name} among them"
-            raise ModelError(message, "judge products of the catalog only")
+            raise ModelError(message, "give only judgements of products in the catalog")
         if pairs.select(pl.struct("locale", "query_id", "row").is_duplicated().any()).item():
             raise ModelError("a query judges a product twice", "keep one judgement per locale, query and product")
         # maintain_order: the queries keep the order of the pairs

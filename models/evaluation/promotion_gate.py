@@ -68,7 +68,7 @@ def decide(
         ModelError: The margin is negative: not even an equal model could pass.
     """
     if margin < 0:
-        raise ModelError(f"a margin of {margin} refuses every model", "set it to 0 or more")
+        raise ModelError(f"a margin of {margin} refuses every model", "set the margin to 0 or more")
     if is_first:
         return "first"
     if low is not None and low > -margin and not is_demoted:

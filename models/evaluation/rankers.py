@@ -50,7 +50,9 @@ class DenseRanker:
         """
         if self.query_vectors.shape[1:] != self.product_vectors.shape[1:]:
             shapes = f"{self.query_vectors.shape} and {self.product_vectors.shape}"
-            raise ModelError(f"query and product vectors differ in dimension: {shapes}", "encode both with one model")
+            raise ModelError(
+                f"query and product vectors differ in dimension: {shapes}", "encode queries and products with one model"
+            )
         for name, vectors in (("query", self.query_vectors), ("product", self.product_vectors)):
             with np.errstate(invalid="ignore"):  # infinity minus infinity
                 total = vectors.sum(dtype=np.float64)  # finite only if all values are; needs no mask
@@ -83,7 +85,8 @@ class DenseRanker:
         if (len(self.query_vectors), len(self.product_vectors)) != (len(judged), len(catalog)):
             sizes = f"{len(self.query_vectors)} query and {len(self.product_vectors)} product vectors"
             raise ModelError(
-                f"there are {sizes} for {len(judged)} queries and {len(catalog)} products", "encode them again"
+                f"the ranker has {sizes}, but there are {len(judged)} queries and {len(catalog)} products",
+                "encode the queries and the products again",
             )
 
 
@@ -105,7 +108,7 @@ class Bm25Ranker:
             ModelError: There are more or fewer texts than products.
         """
         if len(texts) != len(catalog):
-            raise ModelError(f"there are {len(texts)} texts for {len(catalog)} products", "give one text per product")
+            raise ModelError(f"there are {len(texts)} texts but {len(catalog)} products", "give one text per product")
         return cls({name: Bm25Index.build(texts[rows], settings) for name, rows in catalog.slices.items()})
 
     def judged_scores(self, judged: JudgedSet, catalog: Catalog) -> Scores:

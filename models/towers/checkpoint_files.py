@@ -36,7 +36,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     if version != FORMAT:
         raise ModelError(
             f"{path} has format {version}, and this version of Stockroom reads format {FORMAT}",
-            f"{_hint(directory)}; or use the version that wrote it",
+            f"{_hint(directory)}; or use the version of Stockroom that saved the model",
         )
     missing = {"dim", "alpha", "towers", "features", "weights_sha256"} - manifest.keys()
     if missing:

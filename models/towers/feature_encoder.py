@@ -174,7 +174,7 @@ def _column(frame: pl.DataFrame, name: str) -> pl.Series:
     if name not in frame.columns:
         raise ModelError(
             f"the feature column {name!r} is not in the table",
-            "declare only columns that the feature table has, and give the tower that table",
+            "declare only columns of the feature table, and give the tower that table",
         )
     return frame.get_column(name)
 
@@ -184,8 +184,8 @@ def _numbers(frame: pl.DataFrame, name: str) -> npt.NDArray[np.float64]:
     column = _column(frame, name)
     if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
         raise ModelError(
-            f"the feature column {name!r} is declared numeric and holds {column.dtype}",
-            "declare it categorical, or make it a number in the feature table",
+            f"the feature column {name!r} is declared numeric but holds {column.dtype}",
+            "declare the column categorical, or make it a number in the feature table",
         )
     numbers = np.array(column.cast(pl.Float64).to_numpy(), dtype=np.float64)
     numbers[~np.isfinite(numbers)] = np.nan

@@ -124,7 +124,9 @@ class _Trainer:
                 total, pairs = total + loss.detach().double() * len(step.target), pairs + len(step.target)
             log = self._log(epoch, _number(total.item() / pairs), rate, started)
             if log.train_loss is None:
-                notes.append(f"training diverged in epoch {epoch}: its loss is no number; lower training.learning_rate")
+                notes.append(
+                    f"training diverged in epoch {epoch}: its loss is not a number; lower training.learning_rate"
+                )
                 break
             if quality(log) > quality(best):
                 best, best_weights = log, copy.deepcopy(self.averaged_towers.state_dict())

@@ -38,7 +38,7 @@ app = typer.Typer(
     help="""A feature store pipeline for product search: ESCI parquet in, features in SQL, a two-tower model, vectors out.
 
 Start with `stockroom sample --out DIR` for data to play with, or `stockroom download` for ESCI itself,
-`stockroom build --raw DIR` to run the whole pipeline, `stockroom search "wireless earbuds"` to see what comes of it, and
+`stockroom build --raw DIR` to run the whole pipeline, `stockroom search "wireless earbuds"` to see the results, and
 `stockroom ui` for Dagster's pages.""",
     epilog="Exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C, 143 by SIGTERM. "
     "Settings: STOCKROOM_* variables or stockroom.toml in the home.",

@@ -37,7 +37,7 @@ def apply(
         bool,
         typer.Option(
             "--incoming",
-            help="Bring in the files that wait in the home's folder incoming/, as stockroom ui does by itself.",
+            help="Apply the files that wait in the home's folder incoming/, as stockroom ui does by itself.",
         ),
     ] = False,
     retrain: Annotated[
@@ -48,23 +48,25 @@ def apply(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring delta files in and reindex what they changed.
+    """Apply delta files, and reindex the rows that they change.
 
     A row has `op` (upsert or delete), an optional `event_time`, and the columns of products or of judgements. An upsert is a
     whole row: an optional column that is not given is null from then on. Of several changes to one row the newest event_time
-    counts; at equal times, and without one, the last to arrive. A file comes in once, known by name and hash together, and
-    all the files of a command come in or none.
+    counts; at equal times, and without one, the last to arrive. A file, identified by name and hash, is applied once. A
+    command applies all of its files or none.
 
-    With --incoming the files of the folder that are whole come in, first written first. Those that were published go to
-    incoming/done/, files that are no delta to incoming/failed/ with a reason; a bad file does not stop the others.
+    With --incoming the complete files of the folder are applied, oldest first. Published files go to incoming/done/. Files
+    that are not delta files go to incoming/failed/ with a reason; such a file does not stop the others.
 
-    Files that would together take more than half of the products or judgements away (the setting warehouse.max_loss_share)
-    are refused, unless --allow-loss says that it is meant. So is a file of which every row breaks a rule: it stays unknown.
+    Files that would together remove more than half of the products or judgements (the setting warehouse.max_loss_share) are
+    refused, unless --allow-loss permits it. A file of which every row breaks a rule is refused too, and can be given again.
 
-    The live model stays: only changed rows are cleaned, only new texts encoded. `stockroom build` trains.
+    The live model stays live: only changed rows are cleaned, and only new texts are encoded. `stockroom build` trains.
     """
     if incoming == bool(files) or (incoming and retrain):
-        raise WarehouseError("stockroom apply takes files, or --incoming alone", "see stockroom apply --help")
+        raise WarehouseError(
+            "stockroom apply takes files, or --incoming alone", "give files, or --incoming without files"
+        )
     settings = settings_for(home)
     with progress() as announce:
         starting = announce("starting", None)
@@ -87,13 +89,13 @@ def apply(
 
 
 def show_incoming(report: "IncomingReport") -> None:
-    """Print the outcome of each dropped file, and of the apply."""
+    """Print the outcome of each dropped file, and of applying the files."""
     for name, reason in report.failed.items():
         errors.print(f"failed       {name}: {reason}", style="yellow", highlight=False, markup=False)
     for name in report.unsettled:
-        console.print(f"left         {name}: it may still be written", markup=False)
+        console.print(f"left         {name}: the file may still be written", markup=False)
     if report.left_to is not None:
-        console.print(f"run {report.left_to[:8]}  of stockroom ui is bringing the files in")
+        console.print(f"run {report.left_to[:8]}  of stockroom ui is applying the files")
     elif report.apply is not None:
         show(report.apply)
     else:
@@ -105,10 +107,10 @@ def show_incoming(report: "IncomingReport") -> None:
 
 
 def show(report: "ApplyReport") -> None:
-    """Print what each file did, and the release."""
+    """Print the effect of each file, and the release."""
     for file in report.files:
         if not file["is_new"]:
-            show_fact("known", f"{file['name']}: it came in before, as delta {file['sequence_number']}")
+            show_fact("known", f"{file['name']}: the file was applied before, as delta {file['sequence_number']}")
             continue
         counts = ", ".join(f"{file[name]:,} {name}" for name in _COUNTS if file[name]) or "no row"
         show_fact(f"delta {file['sequence_number']}", f"{file['name']}: {counts} in {file['table']}")

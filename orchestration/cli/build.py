@@ -34,7 +34,7 @@ def build(
             "--raw",
             metavar="DIR",
             parser=path_from,
-            help="Folder with ESCI's parquet files. Without it the run goes on from the lake.",
+            help="Folder with the parquet files of ESCI. Default: the run uses the data in the lake.",
         ),
     ] = None,
     force: Annotated[
@@ -47,16 +47,15 @@ def build(
 ) -> None:
     """Run the whole pipeline: clean, make features, train, embed, evaluate, release.
 
-    Only what is new is done: unchanged rows are not cleaned again, known texts not encoded again, and where nothing
-    changed nothing is written. The run is recorded in the Dagster instance that `stockroom ui` shows.
+    Only new data is processed: unchanged rows are not cleaned again, known texts are not encoded again, and a run without
+    changes writes nothing. The run is recorded in the Dagster instance that `stockroom ui` shows.
 
     A new model goes live only if the gate lets it through: the lower end of the 95 % interval of its validation recall@10
-    minus the live model's must lie above minus the setting release.gate_margin. Else the live one stays, with the catalog
-    as it now is.
+    minus the live model's must lie above minus the setting release.gate_margin. Else the live model stays, with the current
+    catalog.
 
-    A folder that would take more than half of the products or judgements away (the setting warehouse.max_loss_share) is
-    refused before anything is written, unless `--allow-loss` says that it is meant. One that would leave none is always
-    refused.
+    A folder that would remove more than half of the products or judgements (the setting warehouse.max_loss_share) is
+    refused before anything is written, unless `--allow-loss` permits it. A folder that would leave none is always refused.
     """
     settings = settings_for(home)
     with progress() as announce:
@@ -74,7 +73,7 @@ def build(
 
 
 def show(report: "BuildReport", home: Path) -> None:
-    """Print the summary of a build: on one screen what came in, how good the model is, and what went live."""
+    """Print the summary of a build: on one screen the rows, the refused rows, the model's metrics, and the release."""
     show_fact("rows", f"{rows_text(report.rows)}")
     show_quarantined(report.quarantined)
     for warning in report.warnings:
@@ -102,13 +101,13 @@ def show(report: "BuildReport", home: Path) -> None:
 
 
 def show_new(report: "BuildReport") -> None:
-    """Print how much was cleaned and encoded: only what is new."""
+    """Print the number of new rows that were cleaned and of new texts that were encoded."""
     cleaned = ", ".join(f"{count:,} {table.split('.')[1]}" for table, count in report.cleaned.items())
     show_fact("new", f"{cleaned} cleaned; {report.texts_encoded:,} texts encoded")
 
 
 def show_measured(report: "BuildReport") -> None:
-    """Print the rankers side by side, on how many queries, and what the model's leads are worth."""
+    """Print the rankers side by side, the number of queries, and how certain the model's leads are."""
     relevance = report.relevance
     if not relevance["rankers"]:
         show_fact("relevance", "not measured: no judgement is in the test split")

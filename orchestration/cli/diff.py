@@ -29,7 +29,7 @@ def diff(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what changed in a table between two checkpoints, by key: rows added, removed, changed, and in what columns.
+    """Show the changes of a table between two checkpoints, by key: rows added, removed, changed, and in what columns.
 
     `stockroom snapshots` lists the points. A changed row is shown with old and new value of each column that differs;
     a column that only one of the two points has is named, and compared no further. All rows of a point:

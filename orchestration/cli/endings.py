@@ -14,7 +14,7 @@ STOPPED = tuple(128 + each for each in _STOPS)
 """The exit statuses of a command that was stopped: 130 and 143."""
 
 _FAULT = "this is a fault of Stockroom; run again as stockroom --debug … to see where"
-_ROOM = "make room there, then run again: what was written is whole"
+_ROOM = "free disk space there, then run again: the data written so far is complete"
 _RIGHT = "give this user the right to it, or name another path"
 _DAMAGE = "a file of the home is lost or damaged: put a copy of the home in its place, or build a new one: --home DIR"
 _MACHINE = {
@@ -25,10 +25,10 @@ _MACHINE = {
     "attempt to write a readonly database": _RIGHT,
     os.strerror(errno.EACCES): _RIGHT,
     os.strerror(errno.EPERM): _RIGHT,
-    os.strerror(errno.EISDIR): "name a file",
-    os.strerror(errno.ENOTDIR): "name a path whose parent is a folder",
+    os.strerror(errno.EISDIR): "give the path of a file",
+    os.strerror(errno.ENOTDIR): "give a path whose parent is a folder",
     os.strerror(errno.EMFILE): "raise the limit of open files (ulimit -n), then run again",
-    os.strerror(errno.EIO): "look at that disk: it does not give back what was written",
+    os.strerror(errno.EIO): "check that disk: its data cannot be read back",
     "Cannot open file": _DAMAGE,  # DuckDB's
     "file is not a database": _DAMAGE,
     "database disk image is malformed": _DAMAGE,
@@ -63,7 +63,7 @@ def run(command: Callable[[], object]) -> int:
         stop = first_signal() if status else None
         if stop is not None:
             status = 128 + stop
-            line = f"stopped by {_STOPS[stop]}; nothing is lost, and the same command goes on from there"
+            line = f"stopped by {_STOPS[stop]}; nothing is lost, and the same command continues from there"
         elif isinstance(raised, SystemExit):
             return status  # the code that exits has printed the reason
         else:

@@ -1,4 +1,4 @@
-"""`stockroom evaluate`: metrics of the live release or of the recipe."""
+"""`stockroom evaluate`: metrics of the live release or of the training procedure."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +36,7 @@ def evaluate(
             "--raw",
             metavar="DIR",
             parser=path_from,
-            help="Measure the live model on this ESCI folder instead: its products are embedded and its test split asked.",
+            help="Measure the live model on this ESCI folder instead: its products are embedded and its test queries searched.",
         ),
     ] = None,
     folds: Annotated[
@@ -45,8 +45,8 @@ def evaluate(
             "--folds",
             min=2,
             metavar="K",
-            help="Measure the recipe instead of the release: divide all queries in K folds by a hash, train K times on the "
-            "others, and measure every query once where it was held out.",
+            help="Measure the training procedure, not the release: divide all queries into K folds by a hash, train K times "
+            "without one fold, and measure the queries of that fold.",
         ),
     ] = None,
     home: HomeOption = None,

@@ -20,14 +20,14 @@ def export(
     directory: Annotated[
         Path, typer.Argument(metavar="DIR", parser=path_from, help="Folder to write; it must be new or empty.")
     ],
-    force: Annotated[bool, typer.Option("--force", help="Replace what is in the folder.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the files in the folder.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write the live release's model as a folder that stock `SentenceTransformer(DIR)` loads, with a model card.
 
     `encode_query` gives the query side, `encode_document` the product side; no code of Stockroom is needed, and none is run.
-    A text alone has no features: their mean part stands in for them, and the card says what that costs.
+    A text alone has no features: their mean contribution replaces them, and the card names the features.
     """
     settings = settings_for(home)
     with progress() as announce:

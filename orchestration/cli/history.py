@@ -21,7 +21,7 @@ def history(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the journal of delta files: what each brought, and the snapshot and the release that first had it."""
+    """Show the applied delta files: the changes of each, and the snapshot and the release that first had them."""
     from orchestration.config.open_context import open_home
     from warehouse import home_format
     from warehouse.operations.delta_history import delta_history
@@ -34,7 +34,7 @@ def history(
         write_json(deltas)
         return
     if not deltas:
-        console.print("No delta came in yet: stockroom apply FILE…", markup=False)
+        console.print("No delta file is applied yet: stockroom apply FILE…", markup=False)
         return
     rows = [
         [

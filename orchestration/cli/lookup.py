@@ -26,7 +26,7 @@ def lookup(
             "--at",
             metavar="TIME",
             parser=time_from,
-            help="Show the time-series features in force at this time; default: the release's as_of.",
+            help="Show the latest value of each time-series feature at this time; default: the release's as_of.",
         ),
     ] = None,
     home: HomeOption = None,
@@ -34,8 +34,8 @@ def lookup(
 ) -> None:
     """Show the features that the live release was built with, of products or of judged queries.
 
-    They come from a table that is written with each release and never waits for a build; after a rollback they are
-    those of the restored release. With `--json`: a list of one {feature: value} for each key, in the order of the keys.
+    The features are read from a table that is written with each release, and never wait for a build; after a rollback they
+    are those of the restored release. With `--json`: a list of one {feature: value} for each key, in the order of the keys.
     """
     from orchestration.config.open_context import open_home
     from orchestration.serving.lookup import Lookup

@@ -1,4 +1,4 @@
-"""Output: facts and tables for people, JSON for programs."""
+"""Output: labeled lines and tables for people, JSON for programs."""
 
 import json
 import logging
@@ -33,7 +33,7 @@ logging.getLogger("stockroom").addHandler(_LogPrinter())
 
 
 def show_next(command: str, more: str = "") -> None:
-    """Print what to type next."""
+    """Print the command to type next."""
     console.print(Text.assemble("\nNow: ", (command, "bold"), more), soft_wrap=True)
 
 
@@ -56,7 +56,7 @@ def show_fact(label: str, text: str, style: str | None = None, *, width: int = _
 
 
 def show_title(title: str) -> None:
-    """Print what stands above a table."""
+    """Print the title above a table."""
     console.print(Text(title, style="bold"), soft_wrap=True)
 
 

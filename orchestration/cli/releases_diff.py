@@ -24,13 +24,13 @@ def releases_diff(
     b: Annotated[int, typer.Argument(metavar="B", help="Number of a release to compare with.")],
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="Length of the lists that are compared.")] = 10,
     queries: Annotated[
-        int, typer.Option("--queries", min=1, metavar="N", help="How many of the judged queries to ask.")
+        int, typer.Option("--queries", min=1, metavar="N", help="How many of the judged queries to search for.")
     ] = 100,
     seed: Annotated[int, typer.Option("--seed", help="Which of them: the same ones for the same seed.")] = 0,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare two releases: their answers to judged queries, what was measured of their models, and their products.
+    """Compare two releases: their answers to judged queries, the metrics of their models, and their products.
 
     The overlap of a query is the share of the k best products that both lists have, whatever their order. Metrics are
     those of the test split, as they stood when each release was published.

@@ -42,7 +42,7 @@ def show_relevance(summary: Mapping[str, Any], title: str) -> None:
 
 
 def show_trust(leads: Mapping[str, Mapping[str, Interval]]) -> None:
-    """Print how many queries can tell rankers apart, and what the model's lead over each baseline shows."""
+    """Print how many queries can tell rankers apart, and how certain the model's lead over each baseline is."""
     counts = {metric: lead["queries"] for metric, lead in leads.get("encoder", {}).items()}
     if {_JUDGED_BY, _TWO_GAINS} <= counts.keys():
         show_fact(

@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 
 def replay_files(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Replay all files under the live model, and correct what differs. It should find nothing.
+    """Replay all files under the live model, and correct the rows and vectors that differ. None should differ.
 
     The lake and the live model's vectors are recomputed separately, from the last full snapshot and the delta files after
     it. Rows that differ are then replaced, and nothing is trained.
@@ -40,7 +40,7 @@ def replay_files(home: HomeOption = None, as_json: JsonOption = False) -> None:
         text = ", ".join(f"{rows:,} {change}" for change, rows in report.vectors.items() if rows)
         show_fact("differed", f"vectors.products: {text}", "yellow")
     if report.agrees:
-        show_fact("result", "Nothing differed: every row and every vector is what the files make of them")
+        show_fact("result", "nothing: every row and vector matches the files")
     run_report = report.run
     if run_report.new_release:
         show_fact("release", f"{run_report.release}: model {run_report.model}, snapshot {run_report.snapshot}")

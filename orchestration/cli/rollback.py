@@ -17,7 +17,7 @@ def rollback(
     release: Annotated[
         int | None,
         typer.Argument(
-            metavar="[N]", help="The release to go back to. Default: what served before the one that is live."
+            metavar="[N]", help="The release to go back to. Default: the release that was live before the live one."
         ),
     ] = None,
     home: HomeOption = None,
@@ -25,12 +25,12 @@ def rollback(
 ) -> None:
     """Make an earlier release live again: its model, its vectors, its looked-up features, to the bit.
 
-    It takes a second or two, whatever the catalog's size: nothing is recomputed, a row is appended to the releases.
-    Given again without N it goes one release further back; `stockroom rollback N` goes forward too.
+    A rollback takes a second or two, whatever the catalog's size: nothing is recomputed, a row is appended to the releases.
+    Given again without N, the command goes one release further back; `stockroom rollback N` goes forward too.
 
-    The lake keeps all that came in. The rollback stands until a build or an apply finds catalog, judgements or time-series
-    features changed: then the catalog goes on as it is in the lake, under the restored model. A model that was taken
-    away goes live again only by `stockroom build --force` or by another rollback.
+    The lake keeps all ingested data. The rollback stands until `stockroom build` or `stockroom apply` finds that the
+    catalog, the judgements or the time-series features changed: the next release then has the lake's catalog and the
+    restored model. The replaced model goes live again only by `stockroom build --force` or by another rollback.
     """
     from orchestration.commands.rollback import roll_back
     from orchestration.config.open_context import open_home

@@ -42,7 +42,7 @@ def sample(
 
     names = [spec.file_name for spec in SOURCE_SPECS if (out / spec.file_name).exists()]
     if names and not overwrite:
-        raise WarehouseError(f"{out} already has {', '.join(names)}", "name another folder, or give --overwrite")
+        raise WarehouseError(f"{out} already has {', '.join(names)}", "give another folder, or --overwrite")
     with progress() as announce:
         bar = announce("writing products", products)
         summary = write_sample(out, products, seed, brand_seed=brand_seed, on_progress=lambda count, _total: bar(count))

@@ -1,4 +1,4 @@
-"""`stockroom search`: what a shopper would see."""
+"""`stockroom search`: the products that a shopper would see."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -19,7 +19,9 @@ def time_from(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no time; write it as 2022-06-14 or 2022-06-14T12:00+00:00") from error
+        raise typer.BadParameter(
+            f"{text!r} is not a time; write the time as 2022-06-14 or 2022-06-14T12:00+00:00"
+        ) from error
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
@@ -31,9 +33,7 @@ def search(
     ] = None,
     context: Annotated[
         str | None,
-        typer.Option(
-            "--context", metavar="KEY", help="Context that it is asked in, for time-series features of a context."
-        ),
+        typer.Option("--context", metavar="KEY", help="Context of the query, for time-series features of a context."),
     ] = None,
     at: Annotated[
         datetime | None,
@@ -41,7 +41,7 @@ def search(
             "--at",
             metavar="TIME",
             parser=time_from,
-            help="When it is asked, as 2022-06-14T12:00; default: the release's as_of.",
+            help="Time of the query, as 2022-06-14T12:00; default: the release's as_of.",
         ),
     ] = None,
     home: HomeOption = None,

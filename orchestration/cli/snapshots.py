@@ -25,7 +25,7 @@ def snapshots(
 ) -> None:
     """List the checkpoints: the snapshots that ended a successful run, oldest first.
 
-    For each: when the run ended, what had changed since the point before (rows inserted +, updated ~, deleted −) and the
+    For each: when the run ended, the changes since the previous checkpoint (rows inserted +, updated ~, deleted −) and the
     releases made from it. Its number or time goes where a command takes a snapshot: `stockroom sql --as-of 23 "…"`,
     `stockroom diff 11 23 features.products`, `stockroom train --as-of 11`. In SQL: registry.snapshots, registry.changes.
     """

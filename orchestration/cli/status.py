@@ -9,9 +9,9 @@ from orchestration.cli.output import console, show_fact, show_rows, write_json
 from orchestration.cli.relevance_output import show_gate
 
 _RUNS = {
-    "in progress": "one is in progress: the lake has what it wrote so far, and searches answer as before until it ends",
-    "unfinished": "the last one did not end: what it wrote is in the lake, and searches do not see it; stockroom build "
-    "goes on from there",
+    "in progress": "a run is in progress: the lake has the data that the run wrote, and searches answer as before until it ends",
+    "unfinished": "the last run did not end: the data that the run wrote is in the lake, and searches do not see it; "
+    "stockroom build completes the run",
 }
 _ROWS = {
     "staging.products": "products",
@@ -31,10 +31,10 @@ def status(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what is live: release, model, encoder, snapshot, rows, the texts that the last run encoded.
+    """Show the live release: number, model, encoder, snapshot, rows, and the texts that the last run encoded.
 
-    Also show the gate's result: of a new model that the last run refused, else of the live one. And show whether the lake
-    is ahead of the live release: after a rollback, or by a run that did not end.
+    Also show the gate's result: of a new model that the last run refused, else of the live model. And show whether the lake
+    is ahead of the live release: after a rollback, or after a run that did not end.
     """
     from orchestration.commands.status import status as facts_of
     from orchestration.config.open_context import open_home
@@ -52,9 +52,9 @@ def status(
 
 
 def show(facts: dict[str, Any]) -> None:
-    """Print the facts for people."""
+    """Print the status for people."""
     if facts["release"] is None:
-        show_fact("release", "none yet: stockroom build makes one")
+        show_fact("release", "none yet: publish one with stockroom build")
     else:
         note = f"; {facts['note']}" if facts["note"] else ""
         show_fact("release", f"{facts['release']}, live since {facts['published_at']}{note}")
@@ -62,7 +62,7 @@ def show(facts: dict[str, Any]) -> None:
         show_fact("encoder", facts["encoder"])
         show_fact("snapshot", f"{facts['release_snapshot']}")
     is_ahead = facts["snapshot"] != facts["release_snapshot"]
-    ahead = f"; at snapshot {facts['snapshot']}, which is not what is live" if is_ahead else ""
+    ahead = f"; at snapshot {facts['snapshot']}, which is not yet live" if is_ahead else ""
     show_fact("lake", f"{rows_text(facts['rows'])}{ahead} (every table: stockroom status --all)")
     show_fact("encoded", f"{facts['texts_encoded']:,} texts by the last run")
     if facts["gate"]:

@@ -23,8 +23,8 @@ def tune(
     """Try settings of towers and training on the data of the last build, and print the best as lines for stockroom.toml.
 
     Each trial trains on the train split and is measured on the validation split (recall@10 + mrr, full catalog); the test
-    split has no part in it. The study is kept in the home: a later call goes on with it. All trials are in evaluation.trials.
-    Nothing is published: put the lines into stockroom.toml and build, and the gate judges what comes of it.
+    split has no part in it. The study is kept in the home: a later call continues the study. All trials are in evaluation.trials.
+    Nothing is published: put the lines into stockroom.toml and build, and the gate judges the new model.
     """
     settings = settings_for(home)
     with progress() as announce:

@@ -25,7 +25,7 @@ def ui(
     """Start Dagster's web server and daemon on this home; stop them with Ctrl-C.
 
     The asset graph shows every table with its columns, rows, checks and plots; "Materialize all" runs the pipeline. Delta
-    files dropped into the home's folder incoming/ come in by themselves, as with `stockroom apply --incoming`.
+    files dropped into the home's folder incoming/ are applied by themselves, as with `stockroom apply --incoming`.
     """
     from orchestration.config.open_context import open_home
     from orchestration.instance.ui_server import serve

@@ -1,4 +1,4 @@
-"""Usage errors: what is wrong with the words of a command, in one line with a hint."""
+"""Usage errors: the mistake in a command line, in one line with a hint."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`stockroom vacuum`: frees disk space; all that a rollback may need stays."""
+"""`stockroom vacuum`: frees disk space; all data that a rollback may need stays."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -24,17 +24,19 @@ def vacuum(
             "--keep", min=1, metavar="N", help="Keep the newest N releases. Default: the setting vacuum.keep_releases."
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and touch nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the data that would be deleted, and change nothing.")
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take out what no kept release, checkpoint or model needs, and give the room back.
+    """Delete the data that no kept release, checkpoint or model needs, and free the disk space.
 
     Kept are the newest releases, with all that a search, a lookup or a rollback needs of them; the newest checkpoints; and
-    the points that the models were made from, so that `stockroom train --as-of` makes each again. What is younger than a day
-    (vacuum.keep_hours) stays too. The rest goes: versions of vectors, vector tables of refused models, cached embeddings of
-    texts that nothing has any more, snapshots of the lake and their files, looked-up rows, what the run log tells of old
-    runs. It may be killed and run again.
+    the points that the models were made from, so that `stockroom train --as-of` makes each again. Data younger than a day
+    (vacuum.keep_hours) stays too. The rest is deleted: versions of vectors, vector tables of refused models, cached
+    embeddings of unused texts, snapshots of the lake and their files, looked-up rows, and old runs of the run log. A killed
+    vacuum may be run again.
     """
     from models.encoder.loading import encoder_fingerprint
     from orchestration.config.open_context import open_home
@@ -50,8 +52,8 @@ def vacuum(
 
 
 def show(report: "VacuumReport") -> None:
-    """Print what was deleted, and what stays."""
-    outcome = "would go" if report.dry_run else "gone"
+    """Print the deleted data, and the kept releases and checkpoints."""
+    outcome = "would delete" if report.dry_run else "deleted"
     counts = {
         "vector tables": len(report.vector_tables),
         "versions of vectors": report.vector_versions,
@@ -69,10 +71,12 @@ def show(report: "VacuumReport") -> None:
         outcome = "would index" if report.dry_run else "indexed"
         show_fact(outcome, f"{report.rows_indexed:>9,} rows that lay outside the vector index")
     elif not any(counts.values()):
-        console.print("Nothing is there that can go.")
+        console.print("Nothing can be deleted.")
     show_fact("kept", f"releases {', '.join(map(str, report.releases)) or 'none'}")
     show_fact("kept", f"checkpoints {', '.join(map(str, report.points)) or 'none'}")
     if not report.dry_run:
         freed = report.bytes_before - report.bytes_after
-        change = f"{abs(freed) / 1e6:,.1f} MB {'less' if freed >= 0 else 'more: what was joined stays as it was too'}"
+        change = (
+            f"{abs(freed) / 1e6:,.1f} MB {'less' if freed >= 0 else 'more: the old files stay until a later vacuum'}"
+        )
         show_fact("on disk", f"{report.bytes_after / 1e6:,.1f} MB, {change}")

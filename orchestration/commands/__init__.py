@@ -1,1 +1,1 @@
-"""The commands without the terminal, one file each."""
+"""The logic of the CLI commands, without terminal input or output; one module per command."""

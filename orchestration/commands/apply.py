@@ -1,4 +1,4 @@
-"""Apply: brings delta files into the lake and publishes a release, under the live model."""
+"""Apply: writes the changes of delta files to the lake and publishes a release, under the live model."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -28,7 +28,7 @@ class ApplyReport:
     """Report the effect of each delta file, and the run that followed; `run` is None if there was nothing to do.
 
     `files` holds for each file the columns of raw.deltas, `is_new` (false for a file that was applied before) and `rules`
-    (each broken rule with its number of violations).
+    (each violated rule with its number of violations).
     """
 
     files: list[dict[str, Any]]
@@ -39,13 +39,13 @@ class ApplyReport:
 
 
 def apply(run_context: RunContext, files: Sequence[Path], *, retrain: bool = False) -> ApplyReport:
-    """Apply delta files in the given order, and reindex what they changed.
+    """Apply delta files in the given order, and reindex the rows that they change.
 
     The live model stays unless `retrain` is set. No run starts if every file was applied before and the run of the last
     change is complete.
 
     Raises:
-        WarehouseError: A file is incomplete or no delta, there is nothing for a delta to change, or there is no live model:
+        WarehouseError: A file is incomplete or not a delta file, the lake has no data to change, or there is no live model:
             nothing was written. Or a blocking check failed: nothing that depends on its table was made.
     """
     delta_files = check_deltas(files)

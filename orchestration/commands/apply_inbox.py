@@ -12,7 +12,7 @@ from warehouse.operations.inbox import Sorting, sort_incoming
 
 @dataclass(frozen=True)
 class IncomingReport:
-    """Report the outcome of each file by name, and the apply's report; `apply` is None if no file had to be applied.
+    """Report the outcome of each file by name, and the report of `apply`; `apply` is None if no file had to be applied.
 
     `failed` maps names to reasons, `unsettled` lists files that may still be written, `left_to` is the id of the UI's run
     that applies the files, if there is one.
@@ -28,10 +28,10 @@ class IncomingReport:
 def apply_incoming(run_context: RunContext, settle_s: float) -> IncomingReport:
     """Apply the files that wait in incoming/ and move them to done/; other files go to failed/ with a reason.
 
-    Waits up to `settle_s` seconds for files that were just written.
+    The function waits up to `settle_s` seconds for files that were just written.
 
     Raises:
-        WarehouseError: As `apply`; the files stay where they are.
+        WarehouseError: See `apply`; the files stay where they are.
     """
     home = run_context.home
     with incoming_lock(home, home.settings.lock_timeout_s):

@@ -26,7 +26,7 @@ from warehouse.serving.release_log import Release
 
 @dataclass(frozen=True)
 class State:
-    """Hold what searchers and SQL see of a home at one moment."""
+    """Hold the state of a home that searchers and SQL see at one moment."""
 
     snapshot: int
     release: Release | None
@@ -34,7 +34,7 @@ class State:
 
 @dataclass(frozen=True)
 class BuildReport:
-    """Report a build: rows, refusals, warnings, encoded texts, relevance, seconds by stage, and what is new.
+    """Report a build: rows, refusals, warnings, encoded texts, relevance, seconds by stage, and the new release and vectors.
 
     `gate` is the gate result for the new model, a row of evaluation.gate; None if the live model is the newest one.
     `lead_over_bm25` has mean, low, high and queries of each metric, like `relevance["model_minus_encoder"]`.

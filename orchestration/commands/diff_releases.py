@@ -70,7 +70,8 @@ def diff_releases(
         reason = unservable_reason(home, release)
         if reason is not None:
             raise WarehouseError(
-                f"release {release.release} cannot be asked: {reason}", "compare others: stockroom releases"
+                f"release {release.release} cannot be searched: {reason}",
+                "compare other releases; list the releases with: stockroom releases",
             )
     sample = datasets.sampled_queries(home.lake, queries, seed, max(one.snapshot, other.snapshot)).rows()
     searcher, products, answers = Searcher(home, encoder, one), [], []

@@ -1,4 +1,4 @@
-"""Cross-validation: trains a build's recipe k times, each time without the queries of its evaluation."""
+"""Cross-validation: runs a build's training procedure k times, each time without the queries of its evaluation."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -75,7 +75,7 @@ def _measure(run_context: RunContext, fold: int, folds: int, snapshot: int) -> E
     derive(run_context, "fold_inputs")
     judgements = datasets.held_out_judgements(home.lake)
     if judgements.is_empty():
-        raise WarehouseError(f"no query with a judged product falls into fold {fold}", "divide in fewer folds")
+        raise WarehouseError(f"no query with a judged product falls into fold {fold}", "use fewer folds")
     model_id = model_name(run_context)
     train_model(run_context, model_id, snapshot)
     return measure(run_context, EvaluationTarget(model_id), judgements, cached=True)

@@ -40,11 +40,12 @@ def evaluate_live(run_context: RunContext, examples: Path | None = None) -> dict
     if judgements.is_empty():
         if examples is not None:
             raise WarehouseError(
-                f"no judgement in {examples} is of a product in the catalog", "judge products that are in it"
+                f"no judgement in {examples} is of a product in the catalog",
+                "give judgements of products in the catalog",
             )
         raise WarehouseError(
             "the release has no test query of task 1 (small_version 1, split test)",
-            "name judgements of your own: --examples FILE; or hold out each query once: --folds 5",
+            "give your own judgements: --examples FILE; or hold out each query once: --folds 5",
         )
     extra["queries_trained_on"] = trained_on(run_context, release.snapshot, judgements)
     evaluation = measure(run_context, target, judgements, cached=examples is None)
@@ -58,7 +59,7 @@ def live_release(run_context: RunContext) -> Release:
     """Return the live release.
 
     Raises:
-        WarehouseError: There is none, or the settings name another encoder.
+        WarehouseError: There is no release, or the settings name another encoder.
     """
     release = run_context.home.releases.require()
     encoder = encoder_fingerprint(run_context.encoder)
@@ -66,7 +67,7 @@ def live_release(run_context: RunContext) -> Release:
         raise WarehouseError(
             f"release {release.release} was made with another encoder, {release.encoder_fingerprint}; "
             f"the settings name {encoder}",
-            "set the encoder back, or build a release with the new one",
+            "set encoder.model to the encoder of the release, or build a release with the new encoder",
         )
     return release
 

@@ -26,10 +26,10 @@ def evaluate_transfer(run_context: RunContext, raw: Path) -> dict[str, Any]:
     embedding cache.
 
     Returns:
-        What `evaluate_live` returns.
+        The same values as `evaluate_live`.
 
     Raises:
-        WarehouseError: There is no release, its encoder is another, the folder is broken or has no test query of task 1.
+        WarehouseError: There is no release, its encoder is another, the folder is incomplete or has no test query of task 1.
     """
     home = run_context.home
     release = live_release(run_context)

@@ -63,7 +63,7 @@ def export_release(run_context: RunContext, directory: Path, *, force: bool = Fa
     """
     release = live_release(run_context)
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())) and not force:
-        raise WarehouseError(f"{directory} is there already", "name another folder, or replace it with --force")
+        raise WarehouseError(f"{directory} already exists", "give another folder, or replace the folder with --force")
     checkpoint = run_context.home.models / release.model_id
     products = datasets.products(run_context.home.lake, release.snapshot).sort("locale", "product_id")
     queries = datasets.queries(run_context.home.lake, release.snapshot)
@@ -132,7 +132,7 @@ def _write(
     if not largest <= TOLERANCE:
         raise ModelError(
             f"the export's vectors differ from the towers' by up to {largest:.1e}, and {TOLERANCE:.0e} is allowed",
-            "nothing was written; tell the makers of Stockroom which encoder this is",
+            "nothing was written; report the name of the encoder to the makers of Stockroom",
         )
     return largest
 

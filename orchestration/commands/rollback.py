@@ -46,11 +46,11 @@ def _check_answers(home: Home, encoder: EncoderSettings, release: Release) -> No
     Raises:
         WarehouseError: A part of the release is missing or damaged.
     """
-    hint = "go back to another; stockroom releases lists them and what they lack"
+    hint = "choose another release; stockroom releases lists each release and its missing parts"
     reason = rollback.unservable_reason(home, release)
     if reason is not None:
-        raise WarehouseError(f"release {release.release} cannot come back: {reason}", hint)
+        raise WarehouseError(f"release {release.release} cannot be restored: {reason}", hint)
     try:
         Searcher(home, encoder, release)
     except ModelError as error:
-        raise WarehouseError(f"release {release.release} cannot come back: {error}", hint) from error
+        raise WarehouseError(f"release {release.release} cannot be restored: {error}", hint) from error

@@ -1,4 +1,4 @@
-"""The status: what is live, what the lake holds, and whether a run has left work undone."""
+"""The status: the live release, the content of the lake, and whether a run did not end."""
 
 import json
 from typing import Any
@@ -10,11 +10,11 @@ from warehouse.lake import tables
 
 
 def status(home: Home) -> dict[str, Any]:
-    """Return the facts as plain values.
+    """Return the status as plain values.
 
-    `snapshot` is the lake's. `release_snapshot`, `published_at` and `note` are those of the live release. `run` is
+    `snapshot` is the lake's snapshot. `release_snapshot`, `published_at` and `note` are those of the live release. `run` is
     `in progress` or `unfinished`, or None if the last run ended. `gate` is the result of a new model that the last run
-    refused, else of the live one.
+    refused, else of the live model.
     """
     live, last = home.releases.live(), home.journal.last()
     with home.lake.reading() as connection:

@@ -60,7 +60,7 @@ def train(run_context: RunContext, as_of: str | None = None) -> TrainReport:
         if recorded is None:
             raise WarehouseError(
                 f"no training table was recorded at snapshot {checkpoint}",
-                "train as of another; list them with: stockroom snapshots",
+                "choose another snapshot; list the snapshots with: stockroom snapshots",
             )
         with recomputed_home(home, checkpoint.snapshot) as recomputed:
             scratch = replace(run_context, home=recomputed)
@@ -127,5 +127,5 @@ def _mismatch(
         f"{table} recomputed from raw as of snapshot {checkpoint} is not the one recorded there: fingerprint {fingerprint}, "
         f"recorded {recorded}; {change['updated']:,} rows differ, {change['inserted']:,} are new, {change['deleted']:,} missing",
         "the SQL, the cleaning or the settings (warehouse.judged_at, warehouse.validation_percent) are not those of that run: "
-        "take the version and the settings that made it",
+        "use the version of Stockroom and the settings of that run",
     )

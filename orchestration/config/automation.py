@@ -1,4 +1,4 @@
-"""Settings of the automation: how `stockroom ui` watches incoming/, when it trains and vacuums, what counts as stale."""
+"""Settings of the automation: how `stockroom ui` watches incoming/, when it trains and vacuums, when a table counts as stale."""
 
 import re
 

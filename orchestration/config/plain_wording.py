@@ -1,4 +1,4 @@
-"""Plain wording: what a value must be, for people, in place of pydantic's messages."""
+"""Plain wording: rewrite pydantic's validation messages as plain English."""
 
 import re
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ _PLAIN = (
 
 
 def fault(error: Mapping[str, Any]) -> str:
-    """Return what a validation error says of a value: `must be at least 1`."""
+    """Return the message of a validation error in plain English, to follow the setting's name: `must be at least 1`."""
     text = str(error["msg"])
     for theirs, plain in _PLAIN:
         text = re.sub(theirs, plain, text)

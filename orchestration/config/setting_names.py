@@ -1,4 +1,4 @@
-"""Setting names: all that there are, and those that resemble a wrong one."""
+"""Setting names: the list of all names, and the names that resemble a misspelled one."""
 
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
@@ -22,7 +22,11 @@ def names(model: type[BaseModel], prefix: str = "") -> list[str]:
 
 
 def near(name: str, known: Sequence[str]) -> list[str]:
-    """Return up to three names that resemble a wrong one: by their last part, in the same section if possible, else whole."""
+    """Return up to three known names that resemble a misspelled name.
+
+    Names with a similar last part win: those in the same section if there are any, else those in any section. If no last part
+    is similar, the whole names are compared.
+    """
     section, _, last = name.rpartition(".")
     words = get_close_matches(last, {_last(each): None for each in known}, n=_NAMED, cutoff=_LAST_ALIKE)
     alike = [each for word in words for each in known if _last(each) == word]
@@ -35,7 +39,7 @@ def _last(name: str) -> str:
 
 
 def siblings(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
-    """Return the names that may stand where the last part of a path does, within a section or within an item of a list."""
+    """Return the valid names in the place of a path's last part, within a section or within an item of a list."""
     for part in path[:-1]:
         if isinstance(part, str):
             field = model.model_fields.get(part)

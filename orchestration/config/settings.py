@@ -56,7 +56,7 @@ class Settings(BaseSettings):
         Path(".stockroom"), description="Directory that holds everything Stockroom keeps."
     )
     raw: Annotated[Path, BeforeValidator(_named), AfterValidator(expanded)] | None = Field(
-        None, description="ESCI folder that a run takes in; none: it goes on from the lake."
+        None, description="ESCI folder that a run ingests; none: the run uses the data in the lake."
     )
     warehouse: WarehouseSettings = WarehouseSettings()
     sql: SqlSettings = SqlSettings()
@@ -118,11 +118,11 @@ def load_settings(home: Path | None = None, **arguments: Any) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise WarehouseError(f"{FILE_NAME} of the home is not TOML: {error}", "correct the file") from error
     except UnicodeDecodeError as error:
-        raise WarehouseError(f"{FILE_NAME} of the home is not UTF-8 text", "save it as UTF-8") from error
+        raise WarehouseError(f"{FILE_NAME} of the home is not UTF-8 text", "save the file as UTF-8") from error
 
 
 def _refusal(error: Mapping[str, Any]) -> WarehouseError:
-    """Return the error for a setting: its name, what is wrong, where to correct it, and names that resemble a wrong one."""
+    """Return the error for a setting: its name, the mistake, where to correct it, and similar names for a misspelled one."""
     path = error["loc"]
     setting = f"setting {'.'.join(map(str, path))}: "
     if error["type"] == _UNKNOWN:
@@ -130,7 +130,7 @@ def _refusal(error: Mapping[str, Any]) -> WarehouseError:
         known = inner if any(isinstance(part, int) for part in path) else names(Settings)
         alike = near(".".join(map(str, path)), known)
         hint = f"did you mean {' or '.join(alike)}?" if alike else f"those there are: {', '.join(inner)}"
-        return WarehouseError(f"{setting}there is no such setting", f"{_place(path)}: {hint}")
+        return WarehouseError(f"{setting}this setting does not exist", f"{_place(path)}: {hint}")
     value = "" if error["type"] == "missing" else f", not {repr(error.get('input'))[:_MAX_VALUE_CHARS]}"
     return WarehouseError(f"{setting}{fault(error)}{value}", _place(path))
 
@@ -152,7 +152,7 @@ def _refuse_unknown_variables() -> None:
                 alike = near(variable.removeprefix(PREFIX).lower().replace("__", "."), names(Settings))
                 hint = f"did you mean {' or '.join(map(_variable, alike))}?"
                 others = f"those there are begin with: {', '.join(map(_variable, Settings.model_fields))}"
-                raise WarehouseError(f"{variable} is no setting", hint if alike else others)
+                raise WarehouseError(f"{variable} is not a setting", hint if alike else others)
 
 
 def _variable(name: str) -> str:

@@ -1,8 +1,8 @@
-"""Automation: what starts runs while `stockroom ui` serves a home, and when a table counts as stale.
+"""Automation: the triggers of runs while `stockroom ui` serves a home, and the time after which a table counts as stale.
 
 Exactly one thing starts a run for a given change:
 
-| what changed | what starts a run | which run |
+| change | trigger | run |
 | --- | --- | --- |
 | a complete delta file lies in incoming/ | the sensor `incoming` | one run of the job `apply` for all waiting files |
 | a week (a setting) passed and the lake changed since the last build | the schedule `retrain` | one run of `build` |
@@ -11,12 +11,12 @@ Exactly one thing starts a run for a given change:
 
 No asset has an automation condition. A run of `apply` makes all that a delta changes, so a condition on one of its assets
 would find nothing left to do. A condition on an asset that `apply` leaves out (evaluation, monitoring, registry) would start a
-second run for the same change. That run would end without a release, so that its snapshot is no checkpoint.
+second run for the same change. That run would end without a release, so that its snapshot would not be a checkpoint.
 
 The sensor keeps no cursor: raw.deltas records the applied files by name and hash, and the runs' tags record the requested
 files. So nothing is lost when a cursor is reset, a tick is killed, or the home is moved. A tick has a minute at most, and files
 may be large: the sensor looks at names, sizes and times, and reads and moves no file. The run does both: before its first step
-it checks each file and moves those that are no delta to failed/, and after its last step it moves published files to done/.
+it checks each file and moves a file that is not a delta file to failed/. After its last step it moves published files to done/.
 """
 
 import time
@@ -64,8 +64,8 @@ def incoming_sensor(settings: AutomationSettings) -> dg.SensorDefinition:
         minimum_interval_seconds=settings.interval_s,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Watches incoming/ in the home. Delta files (parquet or JSON lines) that have been untouched for "
-        f"{settings.settle_s:g} s come in with one run of the job apply, first written first. The run moves what it published "
-        "to incoming/done/, and what is no delta to incoming/failed/ with a reason beside it. It keeps no cursor.",
+        f"{settings.settle_s:g} s are applied by one run of the job apply, oldest first. The run moves published files to "
+        "incoming/done/, and files that are not delta files to incoming/failed/ with a reason. The sensor keeps no cursor.",
     )
     def incoming(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         return next_step(open_home(load_settings()), context.instance, settings)
@@ -102,8 +102,8 @@ def _run_or_wait(
         ended = f"Run {newest.run_id[:8]} of them ended as {newest.status.value}."
         if newest.status == dg.DagsterRunStatus.CANCELED or len(before) >= settings.attempts:
             return dg.SkipReason(
-                f"{_describe(files)} {ended} They stay in incoming/ until another file joins them: drop one that mends what "
-                "the run complains of, or see what stockroom apply --incoming says."
+                f"{_describe(files)} {ended} The files stay in incoming/ until another file joins them: correct the "
+                "cause that the run names, or apply them with: stockroom apply --incoming."
             )
         pause_s = (before[0].end_time or 0.0) + settings.retry_s * 2 ** (len(before) - 1) - time.time()
         if pause_s > 0:
@@ -117,7 +117,7 @@ def _run_or_wait(
 
 def _describe(files: Waiting) -> str:
     """Return a short description of the waiting files, for the sensor's page."""
-    parts = [(files.unsettled, "Not whole yet, or just written"), (files.whole, "Waiting")]
+    parts = [(files.unsettled, "Incomplete, or just written"), (files.whole, "Waiting")]
     return " ".join(f"{label}: {_names(group)}." for group, label in parts if group)
 
 
@@ -137,8 +137,8 @@ def retrain_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
         cron_schedule=settings.retrain_cron or WEEKLY,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING if settings.retrain_cron else dg.DefaultScheduleStatus.STOPPED,
-        description="Trains on the catalog and judgements of today, measures, and publishes what the gate lets through. It "
-        "starts nothing while the lake is as the last build left it. STOCKROOM_AUTOMATION__RETRAIN_CRON turns it on.",
+        description="Trains a model on the current catalog and judgements, measures it, and publishes it if the gate lets it. "
+        "No run starts while the lake is unchanged since the last build. STOCKROOM_AUTOMATION__RETRAIN_CRON turns it on.",
     )
     def retrain() -> dg.RunRequest | dg.SkipReason:
         reason = why_not_train(load_settings())
@@ -156,8 +156,8 @@ def vacuum_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
         cron_schedule=settings.vacuum_cron or NIGHTLY,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING if settings.vacuum_cron else dg.DefaultScheduleStatus.STOPPED,
-        description="Takes out what no kept release, checkpoint or model needs: old versions of vectors, cached embeddings of "
-        "texts that are gone, snapshots of the lake. STOCKROOM_AUTOMATION__VACUUM_CRON turns it on.",
+        description="Deletes the data that no kept release, checkpoint or model needs: old versions of vectors, cached "
+        "embeddings of unused texts, snapshots of the lake. STOCKROOM_AUTOMATION__VACUUM_CRON turns it on.",
     )
 
 
@@ -173,7 +173,7 @@ def why_not_train(settings: Settings) -> str | None:
     if newest.snapshot == content_snapshot(home.lake) and home.journal.has_ended_since(
         newest.run_id, "evaluation.metrics"
     ):
-        return f"The lake is as the last build left it, at snapshot {newest.snapshot}."
+        return f"The lake is unchanged since the last build, at snapshot {newest.snapshot}."
     return None
 
 

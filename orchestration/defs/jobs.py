@@ -18,8 +18,8 @@ apply_job = dg.define_asset_job(
     - dg.AssetSelection.groups("model", "evaluation", "monitoring")
     - dg.AssetSelection.assets("registry/tables", "registry/features", "registry/lineage")
     - dg.AssetSelection.assets("training/negatives", "training/mining"),
-    description="What a change of the catalog changes: raw files to a release under the live model. What is measured of the "
-    "model, and what the lake tells of itself, waits for the next build.",
+    description="Applies a change of the catalog: raw files to a release under the live model. The next build measures the "
+    "model, and writes the monitoring and registry tables.",
     config={"resources": {"run_context": {"config": {"pin_live_model": True}}}},
 )
 
@@ -28,7 +28,7 @@ training_inputs_job = dg.define_asset_job(
     # A multi-asset runs whole: the tables that it makes beside these are included.
     selection=dg.AssetSelection.assets("model/two_tower").upstream(include_self=False).required_multi_asset_neighbors()
     - dg.AssetSelection.groups("raw", "timeseries"),
-    description="Everything between the raw tables and the model: what `stockroom train` recomputes in a second lake.",
+    description="All tables between the raw tables and the model: `stockroom train` recomputes them in a second lake.",
 )
 
 derived_tables_job = dg.define_asset_job(
@@ -38,7 +38,7 @@ derived_tables_job = dg.define_asset_job(
         | dg.AssetSelection.assets("registry/feature_views")
     )
     - dg.AssetSelection.assets("training/negatives", "training/mining"),
-    description="What follows from the raw tables, for every model: what `stockroom replay` recomputes in a second lake.",
+    description="The tables that derive from the raw tables alone: `stockroom replay` recomputes them in a second lake.",
 )
 
 fold_inputs_job = dg.define_asset_job(
@@ -49,7 +49,9 @@ fold_inputs_job = dg.define_asset_job(
 )
 
 
-@dg.op(name="vacuum_home", description="Takes out what no kept release, checkpoint or model needs, step by step.")
+@dg.op(
+    name="vacuum_home", description="Deletes the data that no kept release, checkpoint or model needs, step by step."
+)
 def vacuum(context: dg.OpExecutionContext, run_context: dg.ResourceParam[RunContext]) -> None:
     """Vacuum the home, whose run lock the run context holds."""
     report = vacuum_locked(run_context.home, run_context.vacuum, encoder_fingerprint(run_context.encoder))

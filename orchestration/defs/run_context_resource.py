@@ -28,7 +28,7 @@ class RunContextResource(dg.ConfigurableResource[RunContext]):
     deltas: list[str] = Field(default=[], description="Delta files to apply, in this order.")
     incoming: bool = Field(
         default=False,
-        description="Bring in the files of incoming/ that are whole, and put them where they belong afterwards.",
+        description="Apply the complete files of incoming/, and move each file to done/ or failed/ afterwards.",
     )
     pin_live_model: bool = Field(default=False, description="Go on with the live model: train none.")
     force: bool = Field(default=False, description="Publish a new model even if the gate refuses it.")
@@ -47,7 +47,7 @@ class RunContextResource(dg.ConfigurableResource[RunContext]):
             allow_loss=self.allow_loss,
             deltas=tuple(map(Path, self.deltas)),
         )
-        if self.deltas or self.incoming:  # as `stockroom apply`: a setting must not bring a full snapshot in too
+        if self.deltas or self.incoming:  # as `stockroom apply`: a setting must not ingest a full snapshot too
             run_context = replace(run_context, raw=None)
         run_context.home.lake.is_to_be_written = True
         return run_context
@@ -76,7 +76,7 @@ def _log(context: dg.InitResourceContext) -> logging.Logger:
 
 
 def _sort_and_log(run_context: RunContext, settle_s: float, log: logging.Logger) -> Sorting:
-    """Move the files of incoming/ where they belong and log each move; the result names the files to bring in."""
+    """Move the files of incoming/ where they belong and log each move; the result names the files to apply."""
     sorting = sort_incoming(run_context.home, settle_s)
     for name in sorting.done:
         log.info(f"incoming/{name} is in and published: it went to incoming/done/")

@@ -81,7 +81,7 @@ def _check_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise WarehouseError(
-                f"cannot listen on {host}:{port}: {error.strerror}", "choose another: --port N"
+                f"cannot listen on {host}:{port}: {error.strerror}", "choose another port: --port N"
             ) from error
 
 
@@ -92,7 +92,9 @@ def _only_server(home: Home) -> Iterator[None]:
         try:
             stack.enter_context(server_lock(home))
         except WarehouseError as error:
-            raise WarehouseError(f"another `stockroom ui` serves {home.root}", "use that one, or stop it") from error
+            raise WarehouseError(
+                f"another `stockroom ui` serves {home.root}", "use the running server, or stop the running server"
+            ) from error
         with open_instance(home) as instance:
             fail_runs_of_a_dead_server(instance)
         yield
@@ -163,27 +165,29 @@ def _require_alive(process: subprocess.Popen[bytes]) -> None:
     """Check Dagster's own process, which ends within seconds after its web server or its daemon."""
     if process.poll() is not None:
         raise WarehouseError(
-            "Dagster ended by itself, or a part of it did", "see what it wrote above, and start it again"
+            "Dagster, or a part of Dagster, ended by itself",
+            "read Dagster's output above, then start the server again: stockroom ui",
         )
 
 
 def _fault(health: Health | None) -> WarehouseError:
     if health is None:
         return WarehouseError(
-            "Dagster's web server does not answer any more",
-            "see what Dagster wrote above, and start it again: stockroom ui",
+            "Dagster's web server no longer answers",
+            "read Dagster's output above, then start the server again: stockroom ui",
         )
     if health.load_error:
         return _not_loaded(health.load_error)
     return WarehouseError(
-        f"Dagster's daemon gives no sign of life ({', '.join(health.sick_daemons)}): nothing would start by itself",
-        "start it again: stockroom ui",
+        f"Dagster's daemon gives no sign of life ({', '.join(health.sick_daemons)}): no run would start by itself",
+        "start the server again: stockroom ui",
     )
 
 
 def _not_loaded(reason: str) -> WarehouseError:
     return WarehouseError(
-        f"Dagster cannot load the definitions: {reason}", "correct what it names, then start it again: stockroom ui"
+        f"Dagster cannot load the definitions: {reason}",
+        "correct the cause that the message names, then start the server again: stockroom ui",
     )
 
 

@@ -10,10 +10,10 @@ from warehouse.errors import WarehouseError
 
 @contextmanager
 def explain_failed_checks(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
-    """Replace Dagster's error about a blocking check by one that describes the failure.
+    """Replace Dagster's error about a blocking check with an error that describes the failure.
 
     Raises:
-        WarehouseError: A blocking check of the run failed; the message names the table, the broken rules and some keys. Or
+        WarehouseError: A blocking check of the run failed; the message names the table, the violated rules and some keys. Or
             Dagster raised another error; the message is Dagster's.
     """
     try:
@@ -21,13 +21,14 @@ def explain_failed_checks(instance: dg.DagsterInstance, run_id: str) -> Iterator
     except dg.DagsterError as error:
         failures = _failed_checks(instance, run_id)
         if not failures:
-            # The UI does not show runs of an ephemeral instance.
-            hint = "" if instance.is_ephemeral else f"see run {run_id[:8]} in stockroom ui"
+            hint = f"see run {run_id[:8]} in stockroom ui"
+            if instance.is_ephemeral:  # its runs are not in the UI
+                hint = "correct the cause that Dagster names, then run again"
             raise WarehouseError(f"the run stopped: {' '.join(str(error).split())}", hint) from error
-        hint = "what depends on it was not made, and searches answer as before"
+        hint = "the tables that depend on it were not written, and searches answer as before"
         if any(one.asset_key.path[0] != "vectors" for one in failures):  # vector checks name their own fix
             hint += (
-                "; look at the rows with stockroom sql, bring better ones in with stockroom build --raw DIR or "
+                "; look at the rows with stockroom sql, and ingest corrected rows with stockroom build --raw DIR or "
                 "stockroom apply FILE"
             )
         raise WarehouseError(f"the run stopped: {'; '.join(map(_line, failures))}", hint) from error

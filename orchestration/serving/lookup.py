@@ -33,15 +33,15 @@ class Lookup:
         self.refresh()
 
     def refresh(self) -> Release:
-        """Move on to the release that is live now, and return it."""
+        """Use the release that is live now, and return the release."""
         self.release = release = self._home.releases.require()
         return release
 
     def products(self, keys: Sequence[str], at: datetime | None = None) -> list[dict[str, Any]]:
         """Return title, brand, color and all features of products, in the order of their keys (`locale:product_id`).
 
-        Time-series features are named `table.column`. They are those in force at the release's as-of time, or at time `at`:
-        then they are read from the lake, which takes much longer.
+        Time-series features are named `table.column`. Each has the latest value at the release's as-of time. With `at` each
+        has the latest value at that time, read from the lake, which takes much longer.
 
         Raises:
             WarehouseError: The release has no such product, or `at` is given and no feature view of products is declared.
@@ -69,7 +69,7 @@ class Lookup:
         if frame.width == 1:
             raise WarehouseError(
                 f"release {release.release} has no time-series {entity} features, so a time has no effect",
-                "look up without a time, or declare them as feature views, then build",
+                "look up without a time, or declare feature views, then build",
             )
         return [row | features for row, features in zip(rows, frame.iter_rows(named=True), strict=True)]
 

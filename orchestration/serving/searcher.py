@@ -65,7 +65,7 @@ class Searcher:
             self.move_to(release)
 
     def refresh(self) -> Release:
-        """Move on to the release that is live now, and return it."""
+        """Use the release that is live now, and return the release."""
         release = self._home.releases.require()
         self.move_to(release)
         return release
@@ -89,8 +89,8 @@ class Searcher:
     ) -> list[Hit]:
         """Return the `k` products nearest to the query, best first; from all locales if `locale` is None.
 
-        Time-series features of the query and of its `context` are those in force at time `at`, by default at the release's
-        as-of time. Product vectors always use the as-of time.
+        Each time-series feature of the query and of its `context` has the latest value at time `at`, by default at the
+        release's as-of time. Product vectors always use the as-of time.
 
         Raises:
             WarehouseError: The cleaned query is empty, the locale has no products, the context is unknown, or context or
@@ -98,7 +98,7 @@ class Searcher:
         """
         text = clean_text(query)
         if text is None:
-            raise WarehouseError("the query is blank", "type some words to search for")
+            raise WarehouseError("the query is blank", "give at least one word to search for")
         features = self._features_of(text, locale, context, at)
         vector = self._tower(self._encoder.encode([query_text(text)]), features)[0]  # (dim,)
         matches = self._home.vectors.search(self.release.vector_table, self.release.vector_version, vector, k, locale)
@@ -117,7 +117,7 @@ class Searcher:
             if context is not None or at is not None:
                 raise WarehouseError(
                     f"release {self.release.release} reads no time-series features of queries or contexts",
-                    "search without context and time, or declare them as feature views, then build",
+                    "search without context and time, or declare feature views, then build",
                 )
             return features
         with self._home.lake.reading(self.release.snapshot) as connection:
@@ -138,6 +138,6 @@ class Searcher:
             raise WarehouseError(
                 f"release {release.release} was made with encoder {release.encoder_fingerprint}, "
                 f"the settings name {encoder.fingerprint}",
-                "set the encoder back, or build a release with the new one",
+                "set encoder.model to the encoder of the release, or build a release with the new encoder",
             )
         return encoder

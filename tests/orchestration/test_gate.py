@@ -145,7 +145,7 @@ def test_with_too_few_queries_the_gate_is_undecided_and_the_live_model_stays(his
     gate, check = reports["few"].gate, checks["few"]
     assert (gate["decision"], gate["model_id"]) == ("undecided", reports["refused"].gate["model_id"])
     assert gate["reason"].startswith(f"{gate['queries']} validation queries are too few to judge, 10,000 are wanted")
-    assert gate["reason"].endswith("judge more, or set release.min_queries")
+    assert gate["reason"].endswith("judge more queries, or set release.min_queries")
     assert (gate["low"], gate["high"]) == (None, None)
     assert gate["difference"] == pytest.approx(gate["recall_at_10"] - gate["baseline_recall_at_10"])
     assert (releases["few"], hits["few"]) == (releases["refused"], hits["refused"])

@@ -24,8 +24,8 @@ from warehouse.operations import consistency
 FROM_A_TERMINAL = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
 STOCKROOM = [sys.executable, "-c", f"{FROM_A_TERMINAL}from orchestration.cli import main; main()"]
 MESSAGES = {
-    signal.SIGINT: "stopped by Ctrl-C; nothing is lost, and the same command goes on from there",
-    signal.SIGTERM: "stopped by SIGTERM; nothing is lost, and the same command goes on from there",
+    signal.SIGINT: "stopped by Ctrl-C; nothing is lost, and the same command continues from there",
+    signal.SIGTERM: "stopped by SIGTERM; nothing is lost, and the same command continues from there",
 }
 DEADLINE_S = 240
 # When a build is stopped: what is true of its home from then on.

@@ -179,7 +179,7 @@ def test_an_unknown_snapshot_is_refused_with_a_hint(
 ) -> None:
     answer = stockroom(*command)
     assert answer.status == 1
-    assert "is no checkpoint" in answer.err
+    assert "is not a checkpoint" in answer.err
     assert f"{timeline.first.snapshot} (" in answer.err
     assert f"{timeline.second.snapshot} (" in answer.err
 

@@ -296,7 +296,7 @@ LASTING = "import time; time.sleep(600)"
 
 
 def test_no_address_is_printed_for_a_dead_server(stand_in):
-    assert stand_in("", None) == ("Dagster ended by itself, or a part of it did", [])
+    assert stand_in("", None) == ("Dagster, or a part of Dagster, ended by itself", [])
 
 
 def test_no_address_is_printed_while_the_definitions_cannot_be_loaded(stand_in):
@@ -308,7 +308,7 @@ def test_no_address_is_printed_while_the_definitions_cannot_be_loaded(stand_in):
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        (None, "Dagster's web server does not answer any more"),
+        (None, "Dagster's web server no longer answers"),
         (replace(WELL, sick_daemons=("SENSOR",)), r"daemon gives no sign of life \(SENSOR\)"),
         (replace(WELL, load_error="ImportError: models.py"), "cannot load the definitions: ImportError: models.py"),
     ],

@@ -197,7 +197,7 @@ def test_what_is_gone_is_named_where_someone_asks_for_it(grown, cleaned, stockro
     assert listed[2] is not None
     assert listed[3] is None
     answer = stockroom("rollback", "2", "--home", root)
-    assert (answer.status, "release 2 cannot come back" in answer.err) == (1, True)
+    assert (answer.status, "release 2 cannot be restored" in answer.err) == (1, True)
     answer = stockroom("sql", "--as-of", grown.points[1], "SELECT 1", "--home", root)
     assert (answer.status, "stockroom vacuum deleted it" in answer.err) == (1, True)
     assert (
@@ -217,7 +217,7 @@ def test_a_second_vacuum_deletes_nothing(cleaned, stockroom):
     assert job.execute_in_process(resources={"run_context": replace(_open(run_context.home), vacuum=SETTINGS)}).success
     assert (run_context.home.lake.snapshot(), run_context.home.releases.all()) == before
     output = stockroom("vacuum", "--dry-run", "--keep", "2", "--home", run_context.home.root).out
-    assert "Nothing is there that can go." in output
+    assert "Nothing can be deleted." in output
 
 
 def test_the_model_can_still_be_reproduced(grown, cleaned):

@@ -143,7 +143,9 @@ def test_a_derived_table_of_another_type_is_rebuilt(home, derive):
 def test_a_home_of_a_later_format_is_refused(home):
     later = home_format.FORMAT + 1
     (home.root / "format").write_text(f"{later}\n")
-    with pytest.raises(WarehouseError, match=f"has format {later}, and this version reads formats up to {later - 1}"):
+    with pytest.raises(
+        WarehouseError, match=f"has format {later}, and this version of Stockroom reads formats up to {later - 1}"
+    ):
         Home(home.root)
     (home.root / "format").write_text("new")
     with pytest.raises(WarehouseError, match="has no format number"):

@@ -22,7 +22,7 @@ from warehouse.transform import text_cleaning
 
 Column = tuple[str, str]  # a table, or a file's name, and its column
 
-# What Python computes in `assets/evaluation.py`, by column; the others of these tables are measures.
+# The sources of the columns that Python computes in `assets/evaluation.py`; the other columns of these tables are measures.
 _EVALUATED: Mapping[str, tuple[Column, ...]] = {
     "locale": (("training.pairs", "locale"),),
     "query_id": (("staging.queries", "query_id"),),
@@ -38,7 +38,7 @@ _MEASURED = {
     "evaluation.gate": (*_JUDGED, ("vectors.products", "vector")),
     "evaluation.training_log": (*_JUDGED, ("training.pairs", "split")),
 }
-# What Python mines in `assets/negatives.py`, by column.
+# The sources of the columns that Python mines in `assets/negatives.py`.
 _MINED_SCORE: tuple[Column, ...] = (
     ("training.pairs", "query"),
     *(("staging.products", column) for column in ("title", "brand", "color")),
@@ -73,7 +73,7 @@ class Step(NamedTuple):
 
 @functools.cache
 def steps(table: str) -> tuple[Step, ...]:
-    """Return the steps to the columns of one lake table; none for tables about tables.
+    """Return the lineage steps by which the columns of one lake table derive from others; none for tables about tables.
 
     Raises:
         WarehouseError: The table's SQL file cannot be read.
@@ -116,7 +116,7 @@ def time_series_steps(declared: FeatureViews) -> list[Step]:
 
 
 def vector_steps(columns: Iterable[str], text: Iterable[str], feature_views: FeatureViews = ()) -> list[Step]:
-    """Return the steps to a product's vector, from its text columns in staging and from the features of the towers.
+    """Return the steps by which a product's vector derives from its text columns in staging and from the features of the towers.
 
     `columns` are those of features.products. Of the time-series features, the tower inputs of products count.
     """
@@ -193,7 +193,7 @@ def _from_sql(contract: Contract) -> list[Step]:
     column_sources, made_by = _sources(tables.sql(contract.table)), f"sql/{contract.table.replace('.', '/')}.sql"
     missing = [column for column in contract.columns if column not in column_sources]
     if missing:
-        raise WarehouseError(f"the SQL file has no column {', '.join(missing)}", f"select it in {made_by}")
+        raise WarehouseError(f"the SQL file has no column {', '.join(missing)}", f"select the columns in {made_by}")
     steps = [
         Step(contract.table, column, *source, made_by)
         for column in contract.columns
@@ -203,7 +203,7 @@ def _from_sql(contract: Contract) -> list[Step]:
 
 
 def _hashed(contract: Contract) -> list[Step]:
-    """Return the steps to the hash of a row's content, which other tables may read."""
+    """Return the steps by which the hash of a row's content derives from its columns; other tables may read the hash."""
     return [Step(contract.table, INPUT_HASH, contract.table, column, "reconcile") for column in contract.columns]
 
 

@@ -86,7 +86,9 @@ def features(lake: Lake) -> pl.DataFrame:
     """
     with lake.reading() as connection:
         if not tables.exists(connection, "registry.features"):
-            raise WarehouseError("the lake does not describe its features yet", "run a build: stockroom build")
+            raise WarehouseError(
+                "the lake does not describe its features yet", "write the descriptions with: stockroom build"
+            )
         columns = ", ".join(CONTRACTS["registry.features"].columns)
         return connection.sql(f"SELECT {columns} FROM registry.features ORDER BY feature").pl()
 
@@ -101,10 +103,12 @@ def find(features: pl.DataFrame, name: str) -> dict[str, Any]:
     matches = [each for each in names if f".{each}".endswith(f".{name}")]
     if not matches:
         near = get_close_matches(name.split(".")[-1], features["column_name"].unique().sort().to_list(), cutoff=0.5)
-        hint = f"similar names: {', '.join(near)}; " if near else ""
-        raise WarehouseError(f"there is no feature {name}", f"{hint}list them all with: stockroom features")
+        hint = f"similar features: {', '.join(near)}; " if near else ""
+        raise WarehouseError(f"the feature {name} does not exist", f"{hint}list the features with: stockroom features")
     if len(matches) > 1:
-        raise WarehouseError(f"{len(matches)} features have the name {name}", f"give one of: {', '.join(matches)}")
+        raise WarehouseError(
+            f"{len(matches)} features have the name {name}", f"give one of the full names: {', '.join(matches)}"
+        )
     return features.row(by_predicate=pl.col("feature") == matches[0], named=True)
 
 

@@ -101,7 +101,7 @@ def json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
         if not column.drop_nulls().to_physical().is_between(bounds[0], bounds[1]).all():
             raise WarehouseError(
                 f"the column {column.name} has a date outside the years 1 to 9999",
-                f'take it as text: "{column.name}"::VARCHAR',
+                f'select the column as text: "{column.name}"::VARCHAR',
             )
     return [{name: _json(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]
 
@@ -140,7 +140,7 @@ def _time_limit(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterat
         if not expired.is_set():
             raise
         raise WarehouseError(
-            f"the query ran longer than {seconds:g} s", "make it smaller, or raise the setting sql.timeout_s"
+            f"the query ran longer than {seconds:g} s", "make the query smaller, or raise the setting sql.timeout_s"
         ) from error
     finally:
         ended.set()

@@ -87,8 +87,8 @@ def parse(sql: str) -> Statement:
     for name in table_names:
         if not all(_PLAIN.fullmatch(part) for part in name):
             raise WarehouseError(
-                f"{'.'.join(name)} is a file's name or address, and stockroom sql reads tables alone",
-                "list them with: SHOW TABLES",
+                f"{'.'.join(name)} is a file's name or address, and stockroom sql reads only tables",
+                "list the tables with: SHOW TABLES",
             )
     return Statement(
         sql=text,
@@ -112,7 +112,7 @@ def check_tables(statement: Statement, tables: Collection[Name], catalog: str) -
         same = [".".join(table) for table in sorted(tables) if table[-1] == last]
         near = same or difflib.get_close_matches(".".join(name), [".".join(table) for table in sorted(tables)])
         hint = f"did you mean {', '.join(near)}? " if near else ""
-        raise WarehouseError(f"there is no table {'.'.join(name)}", f"{hint}list all with: SHOW TABLES")
+        raise WarehouseError(f"there is no table {'.'.join(name)}", f"{hint}list the tables with: SHOW TABLES")
 
 
 def _tree(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any] | None:
@@ -123,11 +123,11 @@ def _tree(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any] | N
     try:
         answer = json.loads(row[0]) if row else {}
     except RecursionError:
-        raise WarehouseError(
-            "the query is nested too deeply", "write it with fewer operators in one expression"
-        ) from None
+        raise WarehouseError("the query is nested too deeply", "use fewer operators in one expression") from None
     if answer.get("error_type") == "parser":
-        raise WarehouseError(f"cannot read the query: {answer['error_message']}", "stockroom sql speaks DuckDB's SQL")
+        raise WarehouseError(
+            f"the SQL query cannot be parsed: {answer['error_message']}", "write the query in DuckDB's SQL"
+        )
     if answer.get("error", True):
         return None
     statements = answer.get("statements", [])
@@ -155,17 +155,17 @@ def _check(node: dict[str, Any]) -> None:
         if function not in TABLE_FUNCTIONS:
             raise WarehouseError(
                 f"the table function {function} is not allowed in stockroom sql",
-                f"allowed are: {', '.join(sorted(TABLE_FUNCTIONS))}",
+                f"use one of: {', '.join(sorted(TABLE_FUNCTIONS))}",
             )
     elif kind == "SHOW_REF" and "query" not in node and node.get("show_type") != "SHOW_FROM":
         listing = str(node.get("table_name", "")).strip('"').lower()
         if listing not in _LISTINGS:
-            raise WarehouseError(f"SHOW {listing} is not allowed in stockroom sql", "see the tables with: SHOW TABLES")
+            raise WarehouseError(f"SHOW {listing} is not allowed in stockroom sql", "list the tables with: SHOW TABLES")
     elif "function_name" in node:
         function = str(node["function_name"]).lower()
         if function in REFUSED_FUNCTIONS or function.startswith(_INTERNAL_PREFIX):
             raise WarehouseError(
-                f"the function {function} is not allowed in stockroom sql", "functions that only compute are"
+                f"the function {function} is not allowed in stockroom sql", "use functions that only compute"
             )
 
 

@@ -212,7 +212,9 @@ class EvaluationGate(dy.Schema):
             "(no model was live)"
         ),
     )
-    baseline = dy.String(nullable=False, metadata=about("what the new model was compared with: live or encoder"))
+    baseline = dy.String(
+        nullable=False, metadata=about("baseline of the comparison with the new model: live or encoder")
+    )
     recall_at_10 = dy.Float64(nullable=True, metadata=about("validation recall@10 of the new model, 0 to 1"))
     baseline_recall_at_10 = dy.Float64(nullable=True, metadata=about("validation recall@10 of the baseline, 0 to 1"))
     difference = dy.Float64(

@@ -9,7 +9,7 @@ class MonitoringVersions(dy.Schema):
     """One row per recorded version of a feature table: its content, and the first snapshot with that content.
 
     The version at a checkpoint of registry.snapshots is the last one with a since_snapshot at or before the checkpoint. A build
-    records versions. An apply does not, so the changes of its deltas are in the version of the next build.
+    records versions. `stockroom apply` does not, so the changes of its delta files are in the version of the next build.
     """
 
     key = key_column("table_name:number")

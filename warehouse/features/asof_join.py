@@ -7,11 +7,11 @@ _Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 def newest_events(events: pl.DataFrame, points: pl.DataFrame, ttl_us: int) -> pl.Series:
-    """Return for each point the row number of the event in force; null if there is none.
+    """Return for each point the row number of the latest event at or before its time; null if there is none.
 
-    That is the newest event of the point's entity at or before its time, unless it is older than the maximum age.
-    Entity and time become one number, entity · width + time, with a larger gap between two entities than any age, so that
-    one merge of sorted numbers finds all matches. Events sorted by entity and time need neither sorting nor hashing.
+    Events of other entities and events older than the maximum age do not count. Entity and time become one number,
+    entity · width + time, with a larger gap between two entities than any age, so that one merge of sorted numbers finds all
+    matches. Events sorted by entity and time need neither sorting nor hashing.
 
     Args:
         events: entity_key (text) and event_time (µs, UTC), unique pairs.

@@ -12,10 +12,10 @@ from warehouse.lake.sql_tree import restrict
 
 
 def products(lake: Lake, snapshot: int | None = None, keys: pl.DataFrame | None = None) -> pl.DataFrame:
-    """Return every product: key, product_id, locale, title, brand, color, its features and feature_hash; by locale and id.
+    """Return every product, sorted by locale and id: key, product_id, locale, title, brand, color, features, feature_hash.
 
-    Time-series features are those in force at the lake's as-of time. With `keys` (a frame with the column `key`) only those
-    products are read.
+    Each time-series feature has its latest value at the lake's as-of time. With `keys` (a frame with the column `key`) only
+    those products are read.
     """
     with lake.reading(snapshot) as connection:
         frame = connection.sql(among(connection, "datasets.products", keys)).pl()
@@ -28,7 +28,7 @@ def products(lake: Lake, snapshot: int | None = None, keys: pl.DataFrame | None 
 
 
 def queries(lake: Lake, snapshot: int | None = None, keys: pl.DataFrame | None = None) -> pl.DataFrame:
-    """Return every query, or those under `keys`: key, query_id, query and its features."""
+    """Return every query, or those with `keys`: key, query_id, query and its features."""
     with lake.reading(snapshot) as connection:
         return connection.sql(among(connection, "datasets.queries", keys)).pl()
 
@@ -57,12 +57,12 @@ def validation_judgements(lake: Lake) -> pl.DataFrame:
 
 
 def trained_queries(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
-    """Return the query texts that the model learned from or was chosen by: locale, query in lower case."""
+    """Return the query texts of the train and validation splits: locale, query in lower case."""
     return read(lake, "trained_queries", snapshot)
 
 
 def vocabulary(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
-    """Return the columns of fitted.vocabulary, by key."""
+    """Return the columns of fitted.vocabulary, sorted by key."""
     return read(lake, "vocabulary", snapshot)
 
 

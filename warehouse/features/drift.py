@@ -37,7 +37,7 @@ def record(connection: duckdb.DuckDBPyConnection, contract: Contract, settings: 
     """Write the table's version and statistics if they are new, within the transaction that filled it.
 
     Returns:
-        The statistics of the present table: rows of monitoring.feature_stats.
+        The statistics of the current table: rows of monitoring.feature_stats.
     """
     version = tables.fingerprint(connection, contract)
     for each in (VERSIONS, STATS, DRIFT):

@@ -26,7 +26,7 @@ def judgements(lake: Lake, queries: pl.DataFrame) -> pl.DataFrame:
 
 
 def products(lake: Lake) -> pl.DataFrame:
-    """Return every product's key, locale, title, brand and color; by locale and key."""
+    """Return every product's key, locale, title, brand and color, sorted by locale and key."""
     with lake.reading() as connection:
         return connection.sql(tables.sql("datasets.mining_products")).pl()
 
@@ -48,7 +48,7 @@ def mined_from(lake: Lake) -> str | None:
 
 
 def write(lake: Lake, negatives: pl.DataFrame, mining: pl.DataFrame) -> dict[str, Mapping[str, int]]:
-    """Reconcile both tables with these rows in one transaction; return the counts of changes by table."""
+    """Make both tables equal to these rows in one transaction, and return the counts of changes by table."""
     with lake.writing() as connection:
         return {
             contract.table: tables.refresh_from(connection, contract, frame).counts
@@ -57,11 +57,11 @@ def write(lake: Lake, negatives: pl.DataFrame, mining: pl.DataFrame) -> dict[str
 
 
 def pairs(lake: Lake) -> pl.DataFrame:
-    """Return the hard negatives: key, query_key, product_key; by key."""
+    """Return the hard negatives: key, query_key, product_key, sorted by key."""
     with lake.reading() as connection:
         return connection.sql(tables.sql("datasets.negatives")).pl()
 
 
 def relevant(connection: duckdb.DuckDBPyConnection) -> int:
-    """Count the hard negatives that are judged E, S or C for their query or for one of the same text."""
+    """Count the hard negatives that are judged E, S or C for their query or for a query of the same text."""
     return scalar(connection, tables.sql("consistency.relevant_negatives"))

@@ -96,7 +96,7 @@ def contracts(connection: duckdb.DuckDBPyConnection, catalog: str = "lake") -> d
 def add_features(
     connection: duckdb.DuckDBPyConnection, frame: pl.DataFrame, keys: Mapping[Entity, str], at: pl.Expr | None = None
 ) -> pl.DataFrame:
-    """Add the features in force, one column `table.column` each; null if there is none.
+    """Add the latest value of each feature at a time, one column `table.column` each; null if there is none.
 
     Args:
         connection: To the lake.
@@ -145,10 +145,10 @@ def known_query(connection: duckdb.DuckDBPyConnection, query: str, locale: str |
 
 
 def check_context(connection: duckdb.DuckDBPyConnection, context: str) -> None:
-    """Refuse a context key that occurs in no time-series table; it would silently have no features.
+    """Refuse a context key that occurs in no time-series table: such a context would silently have no features.
 
     Raises:
-        WarehouseError: There is no such key.
+        WarehouseError: No time-series table has the key.
     """
     named = [f"timeseries.{table.name}" for table, _ in declarations(connection) if table.entity == "context"]
     event_counts = [
@@ -162,7 +162,7 @@ def check_context(connection: duckdb.DuckDBPyConnection, context: str) -> None:
 
 
 def look_up(connection: duckdb.DuckDBPyConnection, table: FeatureView, points: pl.DataFrame) -> pl.DataFrame:
-    """Return the features of one table in force at each point (entity_key, as_of), in the order of the points."""
+    """Return the latest feature values of one table at each point (entity_key, as_of), in the order of the points."""
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
     connection.register("points", points)
     # A search looks up a few entities, training most of them.
@@ -174,10 +174,10 @@ def look_up(connection: duckdb.DuckDBPyConnection, table: FeatureView, points: p
 
 
 def as_of_join(table: FeatureView, points: str) -> str:
-    """Return the SQL that finds the event in force for each row of `points` (row, entity_key, as_of), if there is one.
+    """Return the SQL that finds the latest event for each row of `points` (row, entity_key, as_of), if there is one.
 
-    That is the newest event at or before `as_of`, unless it is older than the maximum age. A null in an event means that the
-    feature has no value from then on; no earlier event replaces it.
+    The latest event is the newest one at or before `as_of`, unless it is older than the maximum age. A null in an event means
+    that the feature has no value from then on; no earlier event replaces the null.
     """
     return (
         f"SELECT points.row, points.as_of, events.* FROM {points} AS points ASOF JOIN timeseries.{table.name} AS events "
@@ -193,7 +193,7 @@ def refresh_training(
     *,
     whole: bool = False,
 ) -> Plan:
-    """Refresh training.point_in_time: the event in force for each judged pair."""
+    """Refresh training.point_in_time: the latest event of each judged pair at its judgement time."""
     declared = declarations(connection)
     derivation = derivations(f"timeseries.{table.name}" for table, _ in declared)[TRAINING.table]
     tables.ensure(connection, TRAINING)
@@ -204,7 +204,7 @@ def refresh_training(
 
 
 def match_pairs(connection: duckdb.DuckDBPyConnection, keys: pl.DataFrame | None = None) -> Plan:
-    """Write the event in force for each judged pair, of the pairs with some keys (a frame, key) or of all."""
+    """Write the latest event of each judged pair, for the pairs with some keys (a frame, key) or for all pairs."""
     where, among = "true", ""
     if keys is not None:
         connection.register("dirty_keys", keys)

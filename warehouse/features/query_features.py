@@ -79,7 +79,7 @@ def check_tower_inputs() -> None:
     for column in (*pairs.tower_columns("numeric"), *pairs.tower_columns("categorical")):
         raise WarehouseError(
             f"features.pairs.{column} is declared a tower input, and a tower sees a query or a product, never both",
-            "leave `tower` out",
+            "remove `tower` from the declaration of the column",
         )
     _database().close()
 

@@ -24,7 +24,7 @@ BOOKKEEPING = (
     "evaluation.folds",
     "evaluation.trials",
 )
-"""Tables in which runs and commands record their work; they are no part of the lake's content."""
+"""Tables in which runs and commands record their work; they are not part of the lake's content."""
 _NAMED = 5
 
 
@@ -51,7 +51,7 @@ def create(lake: Lake, run_id: str, ended_at: datetime, snapshot: int | None = N
         lake: The lake.
         run_id: The run that ended.
         ended_at: The end of the run.
-        snapshot: The run's snapshot of the lake's content; None: the present one.
+        snapshot: The run's snapshot of the lake's content; None: the current snapshot.
     """
     snapshot = content_snapshot(lake) if snapshot is None else snapshot
     existing = points(lake)
@@ -82,7 +82,7 @@ def create(lake: Lake, run_id: str, ended_at: datetime, snapshot: int | None = N
 
 
 def content_snapshot(lake: Lake) -> int:
-    """Return the snapshot of the lake's present content: the newest checkpoint if nothing but bookkeeping was written since."""
+    """Return the snapshot of the lake's current content: the newest checkpoint if nothing but bookkeeping was written since."""
     existing = points(lake) if lake.exists else []
     if not existing:
         return lake.snapshot()
@@ -118,7 +118,9 @@ def point(lake: Lake, as_of: str | None = None) -> Point:
     """
     existing = points(lake)
     if not existing:
-        raise WarehouseError(f"no run has ended in {lake.root.parent} yet", "run one with: stockroom build --raw DIR")
+        raise WarehouseError(
+            f"no run has ended in {lake.root.parent} yet", "start a run with: stockroom build --raw DIR"
+        )
     if as_of is None:
         return existing[-1]
     if re.fullmatch(r"[+-]?\d+", as_of.strip()):
@@ -126,7 +128,7 @@ def point(lake: Lake, as_of: str | None = None) -> Point:
         matches = [each for each in existing if each.snapshot == snapshot]
         near = sorted(existing, key=lambda each: abs(each.snapshot - snapshot))
         problem = (
-            f"snapshot {snapshot} is no checkpoint: no successful run ended with it, or stockroom vacuum deleted it"
+            f"snapshot {snapshot} is not a checkpoint: no successful run ended with it, or stockroom vacuum removed it"
         )
     else:
         moment = _moment(as_of)
@@ -140,7 +142,7 @@ def point(lake: Lake, as_of: str | None = None) -> Point:
             if len(existing) > _NAMED
             else ""
         )
-        raise WarehouseError(problem, f"the nearest are {', '.join(map(str, nearest))}{more}")
+        raise WarehouseError(problem, f"choose a checkpoint; the nearest are {', '.join(map(str, nearest))}{more}")
     return matches[-1]
 
 
@@ -196,7 +198,7 @@ def changed_tables(lake: Lake, after: int) -> set[str]:
 
 
 def utc(moment: datetime) -> str:
-    """Return a time in ISO 8601, UTC, to the microsecond, so that it can be typed back."""
+    """Return a time as ISO 8601 text in UTC, to the microsecond; the option `--as-of` accepts the text."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

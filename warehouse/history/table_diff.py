@@ -231,6 +231,6 @@ def _unknown(table: str, names: Iterable[str]) -> WarehouseError:
     same = [name for name in names if name.split(".")[1] == table.lower().split(".")[-1]]
     likely = ", ".join(dict.fromkeys([*near, *same]))
     return WarehouseError(
-        f"there is no table {table} to compare",
+        f"the table {table} does not exist",
         f"did you mean {likely}?" if likely else f"the tables are: {', '.join(names)}",
     )

@@ -128,21 +128,21 @@ class DeltaFile:
 
 
 def check_deltas(paths: Sequence[Path], now: datetime | None = None) -> list[DeltaFile]:
-    """Check delta files, and return their facts for ingestion.
+    """Check delta files, and return what the ingestion needs to know of each.
 
-    A row with an event_time later than `now` (None: the clock's time) will be refused.
+    A row with an event_time later than `now` (None: the current time) will be refused.
 
     Raises:
-        WarehouseError: A file is missing, incomplete or no delta; the message names the file and the hint.
+        WarehouseError: A file is missing, is incomplete or is not a delta file; the message names the file.
     """
     with connect(1.0) as connection:
         return [_check(connection, path, now or datetime.now(UTC)) for path in paths]
 
 
 def _check(connection: duckdb.DuckDBPyConnection, path: Path, now: datetime) -> DeltaFile:
-    check_text(path.name)  # it is written into raw.deltas
+    check_text(path.name)  # the name is written into raw.deltas
     if not path.is_file():
-        raise WarehouseError(f"{path} is not a file", "name delta files: parquet, or JSON lines")
+        raise WarehouseError(f"{path} does not exist or is not a file", "give the path of a parquet or JSON lines file")
     refuse_bytes(path)
     if not _is_parquet(path):
         refuse_encoding(path)
@@ -194,7 +194,7 @@ def _kinds(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
             f"{path}: line {line_of(path, other)} is not a JSON object", 'write one row per line: {"op": "upsert", …}'
         )
     if twice is not None:
-        raise WarehouseError(f"{path}: line {line_of(path, twice)} names a column twice", "keep one of them")
+        raise WarehouseError(f"{path}: line {line_of(path, twice)} names a column twice", "keep one of the two values")
     names = connection.execute(
         f"SELECT DISTINCT unnest(json_keys(json)) AS name FROM {_source(path)} ORDER BY name",
         {"path": str(plain_path(path))},
@@ -204,7 +204,7 @@ def _kinds(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
 
 def _refuse_rowless(path: Path, rows: int) -> None:
     if not rows:
-        raise WarehouseError(f"{path} has no rows", "a delta file needs at least one row; leave the file out")
+        raise WarehouseError(f"{path} has no rows", "give a delta file with at least one row")
 
 
 def _source_spec(path: Path, kinds: dict[str, str]) -> SourceSpec:

@@ -30,7 +30,7 @@ def batches(connection: duckdb.DuckDBPyConnection, file: DeltaFile, batch_rows: 
     """Yield the rows of a file.
 
     Raises:
-        WarehouseError: The file is broken.
+        WarehouseError: The file is corrupt.
     """
     parameters = {"path": str(plain_path(file.path)), "version": file.source_spec.contract.version}
     try:
@@ -43,7 +43,7 @@ def batches(connection: duckdb.DuckDBPyConnection, file: DeltaFile, batch_rows: 
 
 
 def check_rows(file: DeltaFile, batch_rows: int, memory_gb: float) -> None:
-    """Read a file to its end, and refuse it if it is broken or has no valid row.
+    """Read a file to its end, and refuse it if it is corrupt or has no valid row.
 
     Raises:
         WarehouseError: The message names the file, and the rules that its rows break.

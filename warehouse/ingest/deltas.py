@@ -57,7 +57,7 @@ class Applied:
         """Return the warning about undeclared columns; empty if there are none."""
         if not (self.is_new and self.new_columns):
             return ""
-        return f"{self.name}: left out what {self.table} does not declare: {', '.join(self.new_columns)}"
+        return f"{self.name}: left out the columns that {self.table} does not declare: {', '.join(self.new_columns)}"
 
 
 def apply_deltas(
@@ -75,7 +75,7 @@ def apply_deltas(
         is_replay: Whether the files were applied before, elsewhere; then refusals and losses are not checked again.
 
     Raises:
-        WarehouseError: A file is broken, all rows of a file break rules, or the files would remove too many rows of a table;
+        WarehouseError: A file is corrupt, all rows of a file break rules, or the files would remove too many rows of a table;
             nothing was written.
     """
     sequence_numbers = applied_files(lake)

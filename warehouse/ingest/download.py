@@ -72,7 +72,7 @@ class Download:
             on_note: Receives notes for the user, one sentence each.
 
         Raises:
-            WarehouseError: Another file has the name, the disk is full, the server is down, or its content is wrong.
+            WarehouseError: The path holds another file, the disk is full, the server is down, or its content is wrong.
         """
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ class Download:
                 _lock(opened, part)
                 begun = _Part(opened, on_note)
                 if begun.size > file.size_bytes or (begun.size == file.size_bytes and begun.sha256 != file.sha256):
-                    begun.empty(f"{part} did not hold the file's beginning: it is fetched again from the start")
+                    begun.empty(f"{part} does not begin as the file does: the file is fetched again from the start")
                 fetched_bytes = self._complete(begun, file, on_progress)
                 if begun.sha256 != file.sha256:
                     part.unlink()
@@ -111,7 +111,7 @@ class Download:
             reason = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror
             raise WarehouseError(
                 f"{part} cannot be written: {reason}; {part_bytes:,} of {file.size_bytes:,} bytes are kept",
-                "correct that, then run the same command again: it continues from there",
+                "correct the cause, then run the same command again: the download continues from there",
             ) from error
         return Fetched(file.name, file.size_bytes, file.sha256, "resumed" if begun.reused else "fetched", fetched_bytes)
 
@@ -120,16 +120,19 @@ class Download:
         on_progress(file, part.size)
         fetched_bytes, furthest, failures = 0, part.size, 0
         while part.size < file.size_bytes:
-            reason = "it sent less than the file"
+            reason = "the server sent less than the whole file"
             try:
                 with self.server.body(file, part.size) as (first, chunks):
                     if first != part.size:
-                        part.empty(f"{self.server.url(file)} cannot be resumed: it is fetched from its beginning")
+                        part.empty(
+                            f"{self.server.url(file)} cannot be resumed: the file is fetched again from the start"
+                        )
                     for chunk in chunks:
                         if part.size + len(chunk) > file.size_bytes:
                             part.empty()
                             raise WarehouseError(
-                                f"{self.server.url(file)} sends more than {file.size_bytes:,} bytes: it is another file",
+                                f"{self.server.url(file)} sends more than {file.size_bytes:,} bytes: "
+                                "the address serves another file",
                                 "give the address of the data set itself: --url BASE",
                             )
                         part.write(chunk)
@@ -138,7 +141,7 @@ class Download:
             except BrokenOffError as error:
                 reason = str(error)
             except CannotResumeError:
-                part.empty(f"{self.server.url(file)} cannot be resumed: it is fetched from its beginning")
+                part.empty(f"{self.server.url(file)} cannot be resumed: the file is fetched again from the start")
             if part.size >= file.size_bytes:
                 break
             furthest, failures = (part.size, 0) if part.size > furthest else (furthest, failures + 1)
@@ -146,7 +149,7 @@ class Download:
                 raise WarehouseError(
                     f"{self.server.url(file)}: {reason}, {self.attempts} times; {part.size:,} of {file.size_bytes:,} bytes "
                     "are kept",
-                    "run the same command again later: it continues from there",
+                    "run the same command again later: the download continues from there",
                 )
             time.sleep(self.wait_s * 2**failures)
         return fetched_bytes
@@ -186,16 +189,20 @@ def part_of(path: Path) -> Path:
 
 
 def _is_complete(path: Path, file: RemoteFile, on_note: OnNote) -> bool:
-    """Tell whether the correct file exists; refuse to overwrite another."""
+    """Tell whether the path holds the complete file; refuse a path that holds another file or a folder.
+
+    Raises:
+        WarehouseError: The path holds something else, which the download would overwrite.
+    """
     if not path.exists():
         return False
     if path.is_file() and is_pointer(path):
-        on_note(f"{path} is a git-lfs pointer, not the data: the file that it stands for takes its place")
+        on_note(f"{path} is a git-lfs pointer, not the data: the download replaces the pointer")
         return False
     if not path.is_file() or path.stat().st_size != file.size_bytes or sha256(path) != file.sha256:
         raise WarehouseError(
             f"{path} exists and is not the data set's file: its size or its SHA-256 differs",
-            "move it away, or give another folder: --out DIR",
+            "move the file to another folder, or give another folder: --out DIR",
         )
     return True
 
@@ -208,7 +215,7 @@ def _check_room(folder: Path, files: Sequence[RemoteFile]) -> None:
     if missing_bytes > free:
         raise WarehouseError(
             f"{folder} has {free / 1e6:,.0f} MB free, and the download needs {missing_bytes / 1e6:,.0f} MB",
-            "make room, or give a folder on another disk: --out DIR",
+            "free disk space, or give a folder on another disk: --out DIR",
         )
 
 
@@ -216,4 +223,6 @@ def _lock(opened: BinaryIO, part: Path) -> None:
     try:
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise WarehouseError(f"another download is writing {part}", "wait for it, or stop it") from error
+        raise WarehouseError(
+            f"another download is writing {part}", "wait until the other download ends, or stop it"
+        ) from error

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 _HEAD_BYTES = 4096
-_BROKEN = "it is truncated or broken; copy or download it again"
+_CORRUPT = "the file is truncated or corrupt; copy the file again from its source"
 _KINDS = {
-    b"PAR1": _BROKEN,
-    b"\xff\xfe": "it is UTF-16 text; save it as UTF-8",
-    b"\xfe\xff": "it is UTF-16 text; save it as UTF-8",
-    b"\xef\xbb\xbf": "it begins with a byte order mark; save it as UTF-8 without one",
-    b"\x1f\x8b": "it is compressed with gzip; unpack it first",
-    b"PK\x03\x04": "it is a zip archive or a spreadsheet; unpack it, or save the sheet in a format that is read here",
+    b"PAR1": _CORRUPT,
+    b"\xff\xfe": "the file is UTF-16 text; save the file as UTF-8",
+    b"\xfe\xff": "the file is UTF-16 text; save the file as UTF-8",
+    b"\xef\xbb\xbf": "the file begins with a byte order mark; save the file as UTF-8 without the mark",
+    b"\x1f\x8b": "the file is compressed with gzip; unpack the file first",
+    b"PK\x03\x04": "the file is a zip archive or a spreadsheet; unpack the archive, or save the sheet in the right format",
 }
 
 
@@ -20,18 +20,18 @@ def advice(path: Path) -> str:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
     except OSError:
-        return "put the file there, and let this user read it"
+        return "the file cannot be opened; check that it exists and that this user may read it"
     for beginning, remedy in _KINDS.items():
         if head.startswith(beginning):
             return remedy
     if not head or 0 in head:
         every_other = abs(len(head) - 2 * head.count(0)) <= 2  # byte of Latin text in UTF-16
-        return _KINDS[b"\xff\xfe"] if head and every_other else _BROKEN
+        return _KINDS[b"\xff\xfe"] if head and every_other else _CORRUPT
     if path.suffix == ".parquet":
-        return "it is text, not parquet; write it as parquet, or copy or download it again"
+        return "the file is text, not parquet; write the file as parquet, or copy the file again from its source"
     try:
         head.decode()
     except UnicodeDecodeError as error:
         if error.end < len(head):  # not the last letter, which the reading may have cut in two
-            return "it is not UTF-8 text; save it as UTF-8"
-    return "correct the line, or copy or download it again if its end is missing"
+            return "the file is not UTF-8 text; save the file as UTF-8"
+    return "the file may be truncated; correct the line, or copy the file again from its source"

@@ -2,6 +2,7 @@
 
 import codecs
 import gzip
+import shlex
 from itertools import islice
 from pathlib import Path
 from typing import IO, cast
@@ -34,19 +35,20 @@ def refuse_bytes(path: Path) -> None:
     if first.startswith(POINTER):
         raise WarehouseError(
             f"{path} is a git-lfs pointer, not the data",
-            "fetch the data with: git lfs pull (in the clone it came from), or ESCI's own with: stockroom download",
+            "fetch the data with: git lfs pull (in the clone of its repository), or fetch ESCI with: stockroom download",
         )
     if first.startswith(_GZIP) and path.suffix != ".gz":
         raise WarehouseError(
-            f"{path} is compressed with gzip", "unpack it with gunzip; JSON lines may end in .jsonl.gz"
+            f"{path} is compressed with gzip",
+            "unpack the file with gunzip, or give a file of JSON lines the ending .jsonl.gz",
         )
 
 
 def refuse_encoding(path: Path) -> None:
-    """Refuse a text that is not entirely UTF-8. A byte order mark of UTF-8 is fine.
+    """Refuse a text file that is not entirely UTF-8. A byte order mark of UTF-8 is accepted.
 
     Raises:
-        WarehouseError: The message names the file, and the encoding or else the line.
+        WarehouseError: The file has another encoding; the message names the file, and the encoding or else the line.
     """
     line = 1
     decoder = codecs.getincrementaldecoder("utf-8")()
@@ -57,7 +59,10 @@ def refuse_encoding(path: Path) -> None:
             if wide is None and b"\0" in chunk[:4]:  # text in UTF-16 without a mark
                 wide = "UTF-16"
             if wide is not None:
-                raise WarehouseError(f"{path} is {wide}, not UTF-8", f"convert it: iconv -f {wide} -t UTF-8")
+                raise WarehouseError(
+                    f"{path} is {wide}, not UTF-8",
+                    f"convert the file: iconv -f {wide} -t UTF-8 {shlex.quote(str(path))} > NEW",
+                )
             while chunk:
                 decoder.decode(chunk)
                 line += chunk.count(b"\n")
@@ -67,16 +72,17 @@ def refuse_encoding(path: Path) -> None:
             line += error.object[: error.start].count(b"\n")
             raise WarehouseError(
                 f"{path}: line {line} is not UTF-8: it has the byte 0x{error.object[error.start]:02X}",
-                "the file may be Latin-1; convert it: iconv -f WINDOWS-1252 -t UTF-8",
+                f"the file may be Windows-1252; convert the file: iconv -f WINDOWS-1252 -t UTF-8 {shlex.quote(str(path))} > NEW",
             ) from error
         except (EOFError, gzip.BadGzipFile) as error:
             raise WarehouseError(
-                f"{path} cannot be read: {error}", "it is truncated or broken; copy it again"
+                f"{path} cannot be read: {error}",
+                "the file is truncated or corrupt; copy the file again from its source",
             ) from error
 
 
 def line_of(path: Path, row: int) -> int:
-    """Return the line number, from 1, of a row number, from 0; blank lines are no rows."""
+    """Return the line number, from 1, of a row number, from 0; blank lines do not count as rows."""
     with _opened(path) as file:
         text = codecs.getreader("utf-8-sig")(file)
         rows = (number for number, line in enumerate(text, 1) if line.strip())

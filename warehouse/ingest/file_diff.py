@@ -44,7 +44,7 @@ class FileRows:
             present: The (key, input_hash) of the table's rows; a null hash sets aside every row with the key.
 
         Raises:
-            WarehouseError: The file is broken.
+            WarehouseError: The file is corrupt.
         """
         self._reader, self._file, self._batch_rows = reader, file, batch_rows
         self._aside = f"aside_{file.source_spec.table.replace('.', '_')}"

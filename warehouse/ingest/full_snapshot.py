@@ -40,7 +40,7 @@ class Ingested:
         """Return the warning about undeclared columns; empty if there are none."""
         if not self.new_columns:
             return ""
-        return f"{self.table}: left out what its contract does not declare: {', '.join(self.new_columns)}"
+        return f"{self.table}: left out the columns that its contract does not declare: {', '.join(self.new_columns)}"
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def ingest(
         is_replay: Whether the files were ingested before, elsewhere; then the loss checks are skipped.
 
     Raises:
-        WarehouseError: A file is missing, broken or of the wrong shape, would remove all or too many rows of its table, or
+        WarehouseError: A file is missing, corrupt or of the wrong shape, would remove all or too many rows of its table, or
             no judgement is of a known product; nothing was written.
     """
     files = {file.source_spec.table: file for file in checked or input_files(folder)}
@@ -102,7 +102,7 @@ def _ingest(lake: Lake, files: dict[str, InputFile], *, allow_loss: bool, is_rep
     with lake.scratch() as reader:
         reader.execute(WIDE_STREAM)
         base_snapshot, present = _present(lake, [table for table in files if table in GUARDED or not is_known[table]])
-        prepared_files = {  # decodes every page, so that a broken file is found before anything is written
+        prepared_files = {  # decodes every page, so that a corrupt file is found before anything is written
             table: _prepare(reader, files[table], lake.settings.batch_rows, rows)
             for table, rows in present.items()
             if not is_known[table]
@@ -120,7 +120,9 @@ def _ingest(lake: Lake, files: dict[str, InputFile], *, allow_loss: bool, is_rep
         del present
         with lake.writing() as connection:
             if base_snapshot and snapshot_id(connection) != base_snapshot:
-                raise WarehouseError(f"another process wrote to {lake.root} while the files were read", "run again")
+                raise WarehouseError(
+                    f"another process wrote to {lake.root} while the files were read", "run the same command again"
+                )
             tables.ensure(connection, FILES)
             results = []
             for source_spec in SOURCE_SPECS:
@@ -191,7 +193,7 @@ def _present(lake: Lake, names: Iterable[str]) -> tuple[int, dict[str, pl.DataFr
 
 
 def _prepare(reader: duckdb.DuckDBPyConnection, file: InputFile, batch_rows: int, present: pl.DataFrame) -> _Prepared:
-    """Read a file and choose the rows that its table, with the present rows (key, input_hash), should have."""
+    """Read a file and choose the rows that its table, with the current rows (key, input_hash), should have."""
     file_rows = FileRows(reader, file, batch_rows, present)
     is_plain = pl.col("is_good") & ~pl.col("key").is_duplicated()
     chosen, refused = file_rows.first_good(file_rows.rows.filter(~is_plain))
@@ -209,7 +211,7 @@ def _loss(file: InputFile, present: pl.DataFrame, prepared: _Prepared) -> Loss:
 
 
 def _load_file(lake: Lake, connection: duckdb.DuckDBPyConnection, file: InputFile, prepared: _Prepared) -> Ingested:
-    """Reconcile a raw table with its prepared file."""
+    """Make a raw table equal to its prepared file, and write only the differences."""
     contract, file_rows, desired = file.source_spec.contract, prepared.read, prepared.desired
     tables.ensure(connection, contract)
     connection.register("keys_to_compare", pl.concat([file_rows.rows.select("key"), file_rows.gone]))

@@ -71,7 +71,7 @@ class Server:
         except _no_address() as error:
             raise WarehouseError(
                 f"{self.address} is not a valid URL: {error}",
-                "give one that begins with https:// or http://: --url BASE",
+                "give an address that begins with https:// or http://: --url BASE",
             ) from error
         except requests.RequestException as error:
             raise BrokenOffError(_reason(error)) from error
@@ -111,14 +111,14 @@ class Server:
     def _wrong_size(self, file: RemoteFile, size: int | None) -> WarehouseError:
         has = "fewer" if size is None else f"{size:,}"
         return WarehouseError(
-            f"{self.url(file)} has {has} bytes, not {file.size_bytes:,}: it is another file",
+            f"{self.url(file)} has {has} bytes, not {file.size_bytes:,}: the address serves another file",
             "give the address of the data set itself: --url BASE",
         )
 
     def _pointer(self, file: RemoteFile) -> WarehouseError:
         return WarehouseError(
             f"{self.url(file)} is a git-lfs pointer, not the data",
-            "give an address that serves the git-lfs content, as the default one does: --url BASE",
+            "give an address that serves the git-lfs content, as the default address does: --url BASE",
         )
 
 

@@ -1,4 +1,4 @@
-"""Late events: the last change of each row by a delta file, and the resolution of later changes against it."""
+"""Late events: record each row's last change by a delta file, and find the changes of later files that are older."""
 
 from datetime import datetime
 
@@ -38,7 +38,7 @@ def clear(connection: duckdb.DuckDBPyConnection, table: str) -> datetime | None:
 
 
 def watermark(connection: duckdb.DuckDBPyConnection, table: str) -> datetime | None:
-    """Return the watermark of a table: its full file covers all events before that time. None if it has none."""
+    """Return the watermark of a table: its full file covers all events before that time. None if the file has none."""
     row = connection.execute(f"SELECT as_of FROM {FILES.table} WHERE key = ?", [table]).fetchone()
     return row[0] if row else None
 
@@ -51,10 +51,11 @@ def last_sequence_number(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def resolve(changes: pl.DataFrame, states: pl.DataFrame, watermark: datetime | None) -> pl.DataFrame:
-    """Resolve the changes (row, key, op, event_time) of one file: which of them count.
+    """Decide which changes (row, key, op, event_time) of one file count.
 
-    A change is late, and does not count, if its event_time is before the newest known one of its key, before the watermark,
-    or before that of an earlier row of the same file. At equal times, and without a time, the later row counts.
+    A change is late, and does not count, if its event_time is before the newest known event_time of its key, before the
+    watermark, or before the event_time of an earlier row of the same file. At equal times, and without a time, the later row
+    counts.
     Of the changes of one key that count, the last one is applied; it supersedes the others.
 
     Returns:

@@ -111,7 +111,7 @@ class InputFile:
 def input_files(folder: Path, now: datetime | None = None) -> list[InputFile]:
     """Return the checked files of an ESCI folder, in the order of ingestion.
 
-    A row with an event_time later than `now` (None: the clock's time) will be refused.
+    A row with an event_time later than `now` (None: the current time) will be refused.
 
     Raises:
         WarehouseError: As `check_folder`.
@@ -127,11 +127,11 @@ def check_folder(folder: Path) -> list[tuple[SourceSpec, Path, tuple[str, ...]]]
     """Check the files of an ESCI folder, and return them with their sources and undeclared columns.
 
     Raises:
-        WarehouseError: The folder or a required file is missing, or a file is a git-lfs pointer, broken, or lacks a
-            column or has one of another type.
+        WarehouseError: The folder or a required file is missing, or a file is a git-lfs pointer, is corrupt, lacks
+            a column, or has a column of another type.
     """
     if not folder.is_dir():
-        raise WarehouseError(f"{folder} is not a folder", "give the folder with ESCI's parquet files: --raw DIR")
+        raise WarehouseError(f"{folder} is not a folder", "give the folder with the parquet files of ESCI: --raw DIR")
     files = []
     with connect(1.0) as connection:
         for source_spec in SOURCE_SPECS:
@@ -139,7 +139,7 @@ def check_folder(folder: Path) -> list[tuple[SourceSpec, Path, tuple[str, ...]]]
             if path.is_file():
                 files.append((source_spec, path, _check(connection, path, source_spec)))
             elif source_spec.required:
-                raise WarehouseError(f"{path} is missing", f"a raw folder holds {' and '.join(required_files())}")
+                raise WarehouseError(f"{path} is missing", f"give a folder that holds {' and '.join(required_files())}")
     return files
 
 
@@ -152,7 +152,7 @@ def check(path: Path, source_spec: SourceSpec) -> None:
     """Refuse a file that cannot be read as the source's table.
 
     Raises:
-        WarehouseError: It names the file, the column where there is one, and the hint.
+        WarehouseError: The message names the file, and the column if one column is the cause.
     """
     with connect(1.0) as connection:
         _check(connection, path, source_spec)
@@ -195,20 +195,20 @@ def refuse_ambiguous_columns(path: Path, names: Sequence[str], declared: Iterabl
     for name in declared:
         matches = [each for each in names if each.strip().casefold() == name.casefold()]
         if len(matches) > 1:
-            raise WarehouseError(f"{path} has the column {name} twice: {', '.join(matches)}", "keep one of them")
+            raise WarehouseError(f"{path} has the column {name} twice: {', '.join(matches)}", "keep one of the columns")
         if matches not in ([], [name]):
-            raise WarehouseError(f"{path} has a column {matches[0]!r}, not {name!r}", f"rename it to {name}")
+            raise WarehouseError(f"{path} has a column {matches[0]!r}, not {name!r}", f"rename the column to {name}")
 
 
 def refuse_type(connection: duckdb.DuckDBPyConnection, path: Path, name: str, kind: str, sql_type: str) -> None:
-    """Refuse a column of a parquet file that does not fit an SQL type, unless all its values are null.
+    """Reject a parquet column whose type does not match the expected SQL type, unless all its values are null.
 
     Raises:
-        WarehouseError: The type does not fit; the message names the file, the column, both types and the rule.
+        WarehouseError: The type does not match; the message names the file, the column, both types and the rule.
     """
     if not (fits(kind, sql_type) or is_all_null(connection, path, name)):
         raise WarehouseError(
-            f"{path}: column {name} is {kind}, not {sql_type} ({wrong_type(name)})", f"cast it to {sql_type}"
+            f"{path}: column {name} is {kind}, not {sql_type} ({wrong_type(name)})", f"cast the column to {sql_type}"
         )
 
 
@@ -239,7 +239,7 @@ def unreadable(path: Path, error: Exception) -> WarehouseError:
     """Return the error for a file that cannot be parsed."""
     reason = first_line(error).removeprefix("Invalid Input Error: ").replace(str(plain_path(path)), str(path))
     is_text = re.search("encod|unicode|utf-?8", reason, re.IGNORECASE)  # a value of it, in a file that is whole
-    hint = "write its text as UTF-8" if is_text and path.suffix == ".parquet" else advice(path)
+    hint = "write the text columns of the file as UTF-8" if is_text and path.suffix == ".parquet" else advice(path)
     return WarehouseError(f"{path} cannot be read: {reason}", hint)
 
 
@@ -250,7 +250,10 @@ def sha256(path: Path) -> str:
 
 
 def fits(kind: str, sql_type: str) -> bool:
-    """Tell whether every value of a column type can be converted to an SQL type."""
+    """Tell whether a column type matches an SQL type: it is the same type, or one whose values can be converted.
+
+    TIMESTAMP accepts dates and other timestamps, BIGINT accepts integers and booleans, VARCHAR accepts enums.
+    """
     integers = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "BOOLEAN"}
     return (
         kind == sql_type

@@ -53,7 +53,7 @@ def ingest_file(lake: Lake, home: Path, table: FeatureView, now: datetime) -> Ti
     """Make a time-series table equal to its file; a file equal to the last ingested one is not read again.
 
     Raises:
-        WarehouseError: The file is missing or broken, a column is missing or of another type, or a row has no key, no
+        WarehouseError: The file is missing or corrupt, a column is missing or of another type, or a row has no key, no
             event_time, one later than `now`, or the key and time of another row. The message names file, column and row.
     """
     path = _path(home, table)

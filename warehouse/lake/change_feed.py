@@ -15,7 +15,7 @@ from warehouse.lake.tables import Written
 def last_changes(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Return for each table the last snapshot that wrote or deleted rows of it, or created it.
 
-    Reads the catalog only, without the changes of the present transaction.
+    Reads the catalog only, without the changes of the current transaction.
     """
     return dict(connection.execute(tables.sql("ducklake.last_changes")).fetchall())
 

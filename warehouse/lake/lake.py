@@ -232,10 +232,14 @@ def snapshot_id(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def scalar(connection: duckdb.DuckDBPyConnection, sql: str, parameters: object = None) -> int:
-    """Return the single integer in a query's result."""
+    """Return the single integer in a query's result.
+
+    Raises:
+        WarehouseError: The result has no row.
+    """
     row = connection.execute(sql, parameters).fetchone()
     if row is None:
-        raise WarehouseError(f"the query returned no row: {sql}")
+        raise WarehouseError(f"the query returned no row: {sql}", "write a query that returns one integer")
     return int(row[0])
 
 
@@ -266,7 +270,7 @@ def exclusive_lock(path: Path, timeout_s: float) -> Iterator[None]:
                 if waited > timeout_s:
                     raise WarehouseError(
                         f"{path} has been locked by another process for more than {timeout_s:g} s: {_holder(file)}",
-                        "wait for its run to end",
+                        "wait until the other process ends, then run again",
                     ) from None
                 if waited > _LOG_AFTER_S and not was_logged:
                     was_logged = True

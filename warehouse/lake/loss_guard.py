@@ -12,9 +12,9 @@ from warehouse.lake import tables
 from warehouse.lake.reconcile import Plan
 
 _NEEDED = {
-    "raw.products": "without products there is nothing to search",
-    "raw.judgements": "without judgements nothing can be trained or measured",
-    "staging.products": "without products there is nothing to search",
+    "raw.products": "a search needs products",
+    "raw.judgements": "training and evaluation need judgements",
+    "staging.products": "a search needs products",
 }
 GUARDED = tuple(_NEEDED)
 """The tables that no run may empty, nor remove most rows from without permission.
@@ -48,7 +48,7 @@ def refuse_empty(loss: Loss) -> None:
         had = f"none of the {loss.before:,} rows of {loss.table}" if loss.before else f"{loss.table} without a row"
         raise WarehouseError(
             f"{loss.cause} would leave {had}{_refusal_note(loss)}",
-            f"{_NEEDED[loss.table]}, so this is always refused; give a file with valid rows",
+            f"{_NEEDED[loss.table]}, so an empty table is always refused; give a file with valid rows",
         )
 
 
@@ -62,8 +62,8 @@ def refuse_loss(loss: Loss, max_share: float, allowed: bool = False) -> None:
     if loss.table in GUARDED and loss.gone > max_share * loss.before and not allowed:
         raise WarehouseError(
             f"{loss.cause} would remove {loss.gone:,} of the {loss.before:,} rows of {loss.table}{_refusal_note(loss)}",
-            f"a run may remove at most the share {max_share:g} (setting warehouse.max_loss_share), or more with --allow-loss "
-            "(in the UI: allow_loss: true)",
+            f"check the input; a run may remove at most the share {max_share:g} (setting warehouse.max_loss_share), or more with "
+            "--allow-loss (in the UI: allow_loss: true)",
         )
 
 
@@ -74,7 +74,7 @@ def _refusal_note(loss: Loss) -> str:
 def require_judged_products(
     products_file: Path, products: pl.DataFrame, judgements_file: Path, judgements: pl.DataFrame
 ) -> None:
-    """Refuse judgements that are all of unknown products; both frames hold the (key) of a table after the run.
+    """Refuse judgements of which none is of a product in the catalog; both frames hold the keys of a table after the run.
 
     Raises:
         WarehouseError: No judged product is known; the message names both files, and a product of each.
@@ -83,9 +83,9 @@ def require_judged_products(
     if judged.join(products, on="key", how="semi").is_empty():
         one, other = judged.min().item(), products.select("key").min().item()
         raise WarehouseError(
-            f"{judgements_file} judges no product of {products_file}: it judges {one} and others, and the products "
-            f"are {other} and others",
-            "without a judged product nothing can be trained; give the two files the same product_locale and product_id",
+            f"{judgements_file} has no judgement of a product in {products_file}: a judged key is {one}, a product key is "
+            f"{other}",
+            "training needs judged products; use the same product_locale and product_id in both files",
         )
 
 
@@ -105,7 +105,7 @@ def require_judgements(connection: duckdb.DuckDBPyConnection) -> None:
     note = f"; rows refused: {rule_summary(dict(refused))}" if refused else ""
     raise WarehouseError(
         f"none of the {raw:,} rows of raw.judgements can be used{note}",
-        "without judgements nothing can be trained or measured; ingest judgements of products in the catalog",
+        "training and evaluation need judgements; ingest judgements of products in the catalog",
     )
 
 

@@ -1,4 +1,8 @@
-"""Reconciliation: the one mechanism that carries changes from inputs to derived rows."""
+"""Reconciliation: make the rows of a table equal to the desired rows, and write only the rows that differ.
+
+To reconcile is to compare both sets of rows by key and input hash, then to insert, update and delete the differences. Every
+table is written this way.
+"""
 
 from dataclasses import dataclass
 
@@ -7,7 +11,7 @@ import polars as pl
 
 @dataclass(frozen=True)
 class Plan:
-    """Name the changes that turn the current rows into the desired ones.
+    """Name the changes that turn the current rows into the desired rows.
 
     Each frame has one column, `key`; no key is in two of them.
     """
@@ -28,7 +32,7 @@ class Plan:
 
     @property
     def obsolete(self) -> pl.DataFrame:
-        """Return the keys whose present rows must be removed: those to update and those to delete."""
+        """Return the keys whose current rows must be removed: those to update and those to delete."""
         return pl.concat([self.update, self.delete])
 
     @property

@@ -28,7 +28,9 @@ def restrict(connection: duckdb.DuckDBPyConnection, sql: str, conditions: Mappin
             text = text[:place] + f'temp."{table}"'.encode() + text[place + len(table) :]
     missing = set(conditions) - {table for _, table in _tables(sql)}
     if missing:
-        raise WarehouseError(f"the query does not read {', '.join(sorted(missing))}", "correct its dependencies")
+        raise WarehouseError(
+            f"the query does not read {', '.join(sorted(missing))}", "correct the declared sources of the derived table"
+        )
     for table, condition in conditions.items():
         connection.execute(f'CREATE OR REPLACE TEMP VIEW "{table}" AS SELECT * FROM {table} WHERE {condition}')
     return text.decode()
@@ -66,7 +68,9 @@ def _parsed(sql: str) -> Any:
     row = _parser().execute("SELECT json_serialize_sql(?)::VARCHAR", [sql]).fetchone()
     tree = json.loads(row[0]) if row else {"error": True}
     if tree["error"]:
-        raise WarehouseError(f"the query cannot be read: {tree.get('error_message')}", "it must be one SELECT")
+        raise WarehouseError(
+            f"the SQL query cannot be parsed: {tree.get('error_message')}", "write a single SELECT statement"
+        )
     return tree
 
 

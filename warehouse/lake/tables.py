@@ -29,11 +29,11 @@ _RENAMED = {
     "arrival": "sequence_number",
     "after_arrival": "after_delta",
 }
-"""The present name of each renamed column, by its name in an earlier format."""
+"""The current name of each renamed column, by its name in an earlier format."""
 
 
 REPLACED = ("training.queries",)
-"""Derived tables of earlier formats that have another name now."""
+"""Derived tables of earlier formats that have another name in this format."""
 
 
 class Written(NamedTuple):
@@ -119,7 +119,7 @@ def _convert(connection: duckdb.DuckDBPyConnection, contract: Contract, types: M
         rows = scalar(connection, f"SELECT count(*) FROM {contract.table} WHERE {is_inconvertible}")
         if rows:
             raise WarehouseError(
-                f"{rows:,} values of {contract.table}.{column} in this home cannot be converted to {kind}, their present type",
+                f"{rows:,} values of {contract.table}.{column} in this home cannot be converted to {kind}, their current type",
                 "use the version of Stockroom that made the home",
             )
     replaced = ", ".join(f'CAST("{column}" AS {kind}) AS "{column}"' for column, kind in types.items())
@@ -209,7 +209,10 @@ def refresh(
     contract: Contract,
     parameters: Mapping[str, object] | None = None,
 ) -> Plan:
-    """Run the table's SQL file and reconcile the table with its result; a row's input hash is the hash of its content."""
+    """Make the table equal to the result of its SQL file; write only the differences.
+
+    A row's input hash is the hash of its content.
+    """
     return _reconcile(connection, contract, sql(contract.table), parameters)
 
 
@@ -220,7 +223,10 @@ def refresh_by(
     parameters: Mapping[str, object] | None = None,
     where: str = "true",
 ) -> Plan:
-    """Reconcile the rows for which `where` holds with the result of a query of the table's columns."""
+    """Make the rows that match the SQL condition `where` equal to the result of the query `source`; write only the differences.
+
+    The query returns the table's columns.
+    """
     return _reconcile(connection, contract, source, parameters, where)
 
 
@@ -230,7 +236,7 @@ def refresh_from(
     frame: pl.DataFrame,
     where: str = "true",
 ) -> Plan:
-    """Reconcile the rows of the table for which the SQL condition `where` holds with a frame of its columns."""
+    """Make the rows that match the SQL condition `where` equal to a frame of the table's columns; write only the differences."""
     connection.register("frame_rows", frame)
     change = _reconcile(connection, contract, "SELECT * FROM frame_rows", None, where)
     connection.unregister("frame_rows")
@@ -313,7 +319,7 @@ def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def ever_filled(connection: duckdb.DuckDBPyConnection, catalog: str = "lake") -> set[str]:
-    """Return the tables that ever had a row, without the changes of the present transaction.
+    """Return the tables that ever had a row, without the changes of the current transaction.
 
     All other tables are empty. DuckLake has no statistics of them, so a query of one takes three times as long.
     """

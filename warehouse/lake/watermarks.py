@@ -80,7 +80,7 @@ class Progress(NamedTuple):
 
     @classmethod
     def read(cls, connection: duckdb.DuckDBPyConnection, run_watermarks: RunWatermarks | None = None) -> "Progress":
-        """Return the present progress; `run_watermarks` are the cached watermarks of a run, if any."""
+        """Return the current progress; `run_watermarks` are the cached watermarks of a run, if any."""
         return (
             run_watermarks.progress(connection)
             if run_watermarks

@@ -32,14 +32,17 @@ class FoldHome(RecomputedHome):
 def hold_out(lake: Lake, fold: int, folds: int) -> None:
     """Make the queries of one fold (from 1) the test split of `staging.queries`, and all others train.
 
-    The folds are by a hash of locale and folded text, so that equal texts are held out together. The other half of the hash
-    selects the validation queries.
+    A hash of locale and case-folded text assigns each query to a fold, so that equal texts are held out together. The other
+    half of the hash selects the validation queries.
 
     Raises:
-        WarehouseError: There are fewer than two folds, or this one is not among them.
+        WarehouseError: There are fewer than two folds, or the fold number is not from 1 to the number of folds.
     """
     if not (folds >= 2 and 1 <= fold <= folds):
-        raise WarehouseError(f"there is no fold {fold} of {folds}", "divide the queries in at least 2 folds")
+        raise WarehouseError(
+            f"fold {fold} of {folds} does not exist",
+            "use at least 2 folds, and a fold number from 1 to the number of folds",
+        )
     with lake.writing() as connection:
         connection.execute(tables.sql("cv_folds.hold_out"), {"fold": fold, "folds": folds})
 

@@ -143,7 +143,7 @@ def sort_incoming(home: Home, settle_s: float) -> Sorting:
 
 
 def _now_ns(folder: Path) -> int:
-    """Return the time by the clock of the folder's file system, maybe a file server's, in nanoseconds."""
+    """Return the time of the folder's file system, which may be a file server's, in nanoseconds."""
     probe = folder / ".clock"
     probe.touch()
     os.utime(probe)

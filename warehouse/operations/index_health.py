@@ -25,7 +25,7 @@ class TableHealth:
 
     Attributes:
         rows: Its row count.
-        catalog_rows: The number of products in the present catalog.
+        catalog_rows: The number of products in the current catalog.
         unindexed_share: The share of rows outside the index, 0 to 1; 0 for a table too small to need one.
         sampled: Keys of the sampled rows, the newest among them.
         unknown: The sampled keys that are not in the catalog.
@@ -91,7 +91,7 @@ def table_health(home: Home, name: str, sampled: list[str]) -> TableHealth:
 
 
 def products(home: Home, keys: list[str]) -> pl.DataFrame:
-    """Return the present text, features and time-series features of the products that the catalog has."""
+    """Return the current text, features and time-series features of the products that the catalog has."""
     with home.lake.reading() as connection:
         return pl.concat(
             offline_store.rows(connection, "product", pl.DataFrame({"key": keys}, schema={"key": pl.String}))

@@ -33,10 +33,10 @@ class Examples:
 def read_examples(path: Path, catalog: pl.Series, now: datetime | None = None) -> Examples:
     """Read an ESCI examples file and keep the judgements of products in the catalog (a series of product keys).
 
-    A judgement with an event_time later than `now` (None: the clock's time) is refused.
+    A judgement with an event_time later than `now` (None: the current time) is refused.
 
     Raises:
-        WarehouseError: The file is missing, broken, or lacks a column or has one of another type.
+        WarehouseError: The file is missing or corrupt, or a column is missing or has another type.
     """
     source_spec = next(source_spec for source_spec in SOURCE_SPECS if source_spec.table == "raw.judgements")
     if not path.is_file():

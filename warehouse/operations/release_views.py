@@ -1,4 +1,4 @@
-"""SQL tables of what is published: the releases, and the vectors of the live one, read from Lance on demand."""
+"""SQL tables of the published data: the releases, and the vectors of the live release, read from Lance on demand."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,7 +15,7 @@ from warehouse.vectors.product_vectors import COLUMNS
 
 
 def published_tables(home: Home, point: Point | None = None) -> dict[str, OutsideTable]:
-    """Return `vectors.products` and `vectors.releases` for SQL queries, as of a checkpoint or the present ones.
+    """Return `vectors.products` and `vectors.releases` for SQL queries, as of a checkpoint or the current ones.
 
     Without any release only `vectors.releases` exists. As of a checkpoint before the first release, reading
     `vectors.products` raises an error.
@@ -73,7 +73,7 @@ def _no_vectors(home: Home, point: Point) -> OutsideTable:
             f"no release was live as of snapshot {point}",
             f"release {first.release} of {utc(first.published_at)} was the first, made from snapshot {first.snapshot}"
             if first
-            else "publish one with: stockroom build",
+            else "publish a release with: stockroom build",
         )
 
     return OutsideTable(

@@ -150,7 +150,7 @@ def replay(home: Home, into: Home) -> IngestHistory:
     for file in history.snapshots:
         if file.after_delta is None and any(delta.table == file.table for delta in history.deltas):
             raise WarehouseError(
-                f"{file.table} was ingested by an earlier version, which did not record the deltas before it",
+                f"{file.table} was ingested by an earlier version of Stockroom, which did not record the earlier delta files",
                 "ingest a full snapshot again: stockroom build --raw DIR",
             )
     for file in history.snapshots:

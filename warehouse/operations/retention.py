@@ -12,7 +12,7 @@ from warehouse.settings import VacuumSettings
 
 @dataclass(frozen=True)
 class Retained:
-    """Name what stays.
+    """Name the data that a vacuum keeps.
 
     Attributes:
         releases: The live release and the possible targets of a rollback, oldest first.
@@ -28,7 +28,7 @@ class Retained:
 
 
 def retained(home: Home, settings: VacuumSettings, now: datetime, made_from: Sequence[int] = ()) -> Retained:
-    """Decide what stays.
+    """Decide which data a vacuum keeps.
 
     Args:
         home: The home.

@@ -1,13 +1,13 @@
 """Rollback: make an earlier release live again, and keep the rollback from being undone by accident.
 
-A rollback changes only what searches see. The lake and the newest vectors stay as they are, so that the next release
-continues from there, under the model of the rollback's target. Two rules protect a rollback:
+A rollback changes only the results of searches and lookups. The lake and the newest vectors stay unchanged. The next release
+continues from the lake, under the model of the rollback's target. Two rules protect a rollback:
 
-- It stays until a run finds a change of the catalog, the judgements or the time-series features. The release before it is not
-  published again while these are unchanged.
-- The gate does not admit a model that a rollback took away from searches. It admits another model at once.
+- The rollback stays live until a run finds a change of the catalog, the judgements or the time-series features. The release
+  before it is not published again while these are unchanged.
+- The gate does not admit a model that a rollback replaced. It admits another model at once.
 
-Force and another rollback end both.
+Force and another rollback end both rules.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _SERVED_SCHEMAS = ("staging", "splits", "fitted", "features", "training", "times
 
 
 def target(releases: Sequence[Release], to: int | None = None) -> Release:
-    """Return the target release of a rollback: number `to`, by default the one that served before the live one.
+    """Return the target release of a rollback: number `to`, by default the release that was live before the live release.
 
     Repeated rollbacks go back step by step. A rollback as the target stands for the release that it restored.
 
@@ -35,24 +35,26 @@ def target(releases: Sequence[Release], to: int | None = None) -> Release:
         WarehouseError: There is no such release, none before the live one, or the target is live already.
     """
     if not releases:
-        raise WarehouseError("there is no release", "publish one with: stockroom build --raw DIR")
+        raise WarehouseError("there is no release", "publish a release with: stockroom build --raw DIR")
     live = origin(releases, releases[-1])
     if to is None:
         earlier = [each for each in releases if each.release < live.release and each.shows != live.shows]
         if not earlier:
             raise WarehouseError(
-                f"nothing was live before release {live.release}",
-                "give the number of a release: stockroom rollback N; list them with: stockroom releases",
+                f"no other release was live before release {live.release}",
+                "choose a release: stockroom rollback N; list the releases with: stockroom releases",
             )
         return origin(releases, earlier[-1])
     matches = [each for each in releases if each.release == to]
     if not matches:
         raise WarehouseError(
-            f"there is no release {to}",
-            f"the releases are 1 to {releases[-1].release}; list them with: stockroom releases",
+            f"release {to} does not exist",
+            f"choose a release from 1 to {releases[-1].release}; list the releases with: stockroom releases",
         )
     if matches[0].serves_as(live):
-        raise WarehouseError(f"searches use release {to} already", "name another; list them with: stockroom releases")
+        raise WarehouseError(
+            f"searches use release {to} already", "choose another release; list the releases with: stockroom releases"
+        )
     return origin(releases, matches[0])
 
 
@@ -68,7 +70,7 @@ def origin(releases: Sequence[Release], release: Release) -> Release:
 
 
 def demoted_by(releases: Sequence[Release], model_id: str) -> Release | None:
-    """Return the rollback that took a model away from searches; None if the model was never live, or came back later."""
+    """Return the rollback that replaced a live model; None if the model was never live, or became live again later."""
     last = next((place for place in reversed(range(len(releases))) if releases[place].model_id == model_id), None)
     if last is None or last + 1 == len(releases) or releases[last + 1].kind != "rollback":
         return None
@@ -76,7 +78,7 @@ def demoted_by(releases: Sequence[Release], model_id: str) -> Release | None:
 
 
 def hold_reason(home: Home, model_id: str) -> str | None:
-    """Return the reason why a rollback blocks the publication of a model on the present lake; None if none does.
+    """Return the reason why a rollback blocks the publication of a model on the current lake; None if no rollback does.
 
     A rollback that kept the model blocks every model while the lake is unchanged. One that changed the model blocks only
     the restored model.
@@ -92,7 +94,8 @@ def hold_reason(home: Home, model_id: str) -> str | None:
         return None
     return (
         f"release {live.release} stays live: it is a rollback from release {previous.release} ({live.note}), and catalog, "
-        "judgements and time-series features have not changed since; end it with stockroom build --force or stockroom rollback N"
+        "judgements and time-series features have not changed since; end the rollback with stockroom build --force or "
+        "stockroom rollback N"
     )
 
 
@@ -103,7 +106,7 @@ def has_served_changes(home: Home, since: int) -> bool:
 
 
 def unservable_reason(home: Home, release: Release) -> str | None:
-    """Return why searches could not answer with a release: which part of it a vacuum deleted; None if it is complete.
+    """Return which part of a release was deleted, so that searches cannot use it; None if the release is complete.
 
     The contents of the model's directory are not checked.
     """

@@ -68,7 +68,7 @@ def scratch_home(home: Home, declared: FeatureViews = ()) -> Iterator[Recomputed
 
 
 def copy_feature_views(home: Home, into: RecomputedHome) -> None:
-    """Copy the present time-series tables, with the rows of their files in raw.files."""
+    """Copy the current time-series tables, with the rows of their files in raw.files."""
     _copy(home.lake, home.lake.snapshot(), into, (_TIME_SERIES,))
     files = into.contracts["raw.files"]
     with home.lake.reading() as source, into.lake.writing() as connection:
@@ -79,7 +79,7 @@ def copy_feature_views(home: Home, into: RecomputedHome) -> None:
 
 
 def _copy(lake: Lake, snapshot: int, into: RecomputedHome, prefixes: tuple[str, ...]) -> None:
-    """Copy tables as of a snapshot: rows and input hashes, with the columns of their present contracts."""
+    """Copy tables as of a snapshot: rows and input hashes, with the columns of their current contracts."""
     with lake.reading(snapshot) as source, into.lake.writing() as connection:
         for table, contract in into.contracts.items():
             if table.startswith(prefixes):

@@ -10,7 +10,7 @@ TABLE = CONTRACTS["evaluation.trials"]
 
 
 def record(lake: Lake, study: str, tried: pl.DataFrame) -> None:
-    """Reconcile the rows of one study; nothing is written if they are equal.
+    """Make the stored rows of one study equal to these rows, and write only the differences.
 
     Args:
         lake: The home's lake.

@@ -55,7 +55,13 @@ def write_listings(codes: Catalog, seed: list[int], brand_seed: int) -> list[Row
 
 
 def _write(codes: list[int], dice: _Dice, brand_seed: int) -> Row:
-    """Return the row of one product; `codes` has the order of the fields of `Catalog`."""
+    """Return the catalog row of one product.
+
+    Args:
+        codes: The numbers that describe the product, in the order of the fields of `Catalog`.
+        dice: The random numbers of the row.
+        brand_seed: The seed of the brand names.
+    """
     item, locale_code, type_code, brand, maker, color, first, second, family = codes
     kind = product_types()[type_code]
     locale = LOCALES[locale_code]
@@ -90,7 +96,7 @@ def _write(codes: list[int], dice: _Dice, brand_seed: int) -> Row:
 
 
 def _title(name: str, brand: str | None, facts: list[str], line: str, phrases: Phrases, dice: _Dice) -> str:
-    """Return a title of facts and slogans, with the facts in random order before and after the name."""
+    """Return a title of attributes and slogans, with the attributes in random order before and after the name."""
     turn = dice.below(len(facts))
     facts = facts[turn:] + facts[:turn]
     before = dice.below(len(facts) + 1)

@@ -1,4 +1,4 @@
-"""The phrases of listings and searches besides the facts: slogans, sentences, bullet points and search templates."""
+"""The phrases of listings and searches besides the attributes: slogans, sentences, bullet points and search templates."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class Phrases:
     sentences: tuple[str, ...]
     bullets: tuple[str, ...]
     wishes: tuple[str, ...]
-    """Templates of searches; slots `head` (the type, maybe after some facts) and `tail` (the other facts)."""
+    """Templates of searches; slots `head` (the type, maybe after some attributes) and `tail` (the other attributes)."""
     accessory_wish: str
 
 

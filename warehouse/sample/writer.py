@@ -75,7 +75,7 @@ def write_sample(
         WarehouseError: `products` is below 1, or a seed is negative.
     """
     if products < 1:
-        raise WarehouseError(f"a sample of {products} products cannot be made", "ask for at least 1 product")
+        raise WarehouseError(f"a sample of {products} products cannot be made", "give at least 1 product")
     if seed < 0 or (brand_seed or 0) < 0:
         raise WarehouseError("a seed cannot be negative", "use 0 or more for seed and brand_seed")
     names = DEFAULT_BRAND_SEED if brand_seed is None else brand_seed

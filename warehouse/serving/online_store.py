@@ -116,7 +116,7 @@ class OnlineTable:
         if not columns:
             raise WarehouseError(
                 f"{self.path} has no features as of snapshot {snapshot}",
-                f'write them with: stockroom build; or query the lake: stockroom sql --as-of {snapshot} "SELECT …"',
+                f'write the features with: stockroom build; or query the lake: stockroom sql --as-of {snapshot} "SELECT …"',
             )
         rows = self._read(
             f'SELECT (SELECT "values" FROM {entity} WHERE {entity}.key = requested.value AND since <= ? '
@@ -270,7 +270,7 @@ def _newest(database: sqlite3.Connection, entity: Entity) -> int:
 
 
 def _present_rows(database: sqlite3.Connection, entity: Entity, keys: pl.DataFrame | None) -> pl.DataFrame:
-    """Return (key, input_hash) of the present rows, or of those with some keys."""
+    """Return (key, input_hash) of the current rows, or of those with some keys."""
     among = "" if keys is None else "WHERE key IN (SELECT value FROM json_each(?)) "
     present = database.execute(  # SQLite takes the other columns from the row with the maximum
         f'SELECT key, hash FROM (SELECT key, hash, "values", max(since) FROM {entity} {among}GROUP BY key) '

@@ -32,7 +32,7 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Release:
-    """Name exactly what one release serves.
+    """Name exactly the data that one release serves.
 
     Attributes:
         release: Number from 1 on, without gaps; the highest is live.
@@ -116,12 +116,12 @@ class Releases:
         """Return the live release.
 
         Raises:
-            WarehouseError: There is none yet.
+            WarehouseError: There is no release yet.
         """
         live = self.live()
         if live is None:
             raise WarehouseError(
-                f"no release in {self._directory.root.parent}", "publish one with: stockroom build --raw DIR"
+                f"no release in {self._directory.root.parent}", "publish a release with: stockroom build --raw DIR"
             )
         return live
 
@@ -130,7 +130,7 @@ class Releases:
         for each in self.all():
             if each.release == release:
                 return each
-        raise WarehouseError(f"there is no release {release}", "list the releases with: stockroom releases")
+        raise WarehouseError(f"release {release} does not exist", "list the releases with: stockroom releases")
 
     def publish(
         self,
@@ -196,7 +196,9 @@ class Releases:
         """Tag the release's vectors. May be repeated, since a run killed before `append` leaves only the tag."""
         table = self._directory.open(release.vector_table)
         if table is None:
-            raise WarehouseError(f"there is no vector table {release.vector_table}", "create it with: stockroom build")
+            raise WarehouseError(
+                f"the vector table {release.vector_table} does not exist", "create the table with: stockroom build"
+            )
         if release.tag in table.tags.list():
             return
         try:
@@ -204,7 +206,7 @@ class Releases:
         except RuntimeError as error:
             raise WarehouseError(
                 f"the table {release.vector_table} has no version {release.vector_version} to publish: {first_line(error)}",
-                "publish the present version: stockroom build",
+                "publish the current version with: stockroom build",
             ) from error
 
     def append(self, release: Release) -> None:
@@ -213,5 +215,5 @@ class Releases:
         if not merge(self._directory.create(_TABLE, SCHEMA), rows, on="release", update=False):
             raise WarehouseError(
                 f"another run published release {release.release} at the same moment",
-                "run again: the run continues from there",
+                "run the same command again: the run continues from there",
             )

@@ -45,7 +45,7 @@ class _Filled(NamedTuple):
     encoded: pa.Table
 
     def covers(self, table: Any, hashes: pa.Array) -> bool:
-        """Tell whether the fill has all of these texts, in the table's present version."""
+        """Tell whether the fill has all of these texts, in the table's current version."""
         if (self.table, self.version) != (table.name, table.version):
             return False
         is_covered = pc.or_(*(pc.is_in(hashes, value_set=each[KEY]) for each in (self.cached, self.encoded)))
@@ -92,7 +92,7 @@ class EmbeddingCache:
             on_progress: Receives the number of encoded texts and the total after each commit.
 
         Raises:
-            WarehouseError: `encode` returned another shape or values that are not finite.
+            WarehouseError: `encode` returned another shape than (texts, dim), NaN or infinity.
         """
         by_hash = {text_hash(text): text for text in texts}
         cached = self._cached_rows(list(by_hash), fingerprint)
@@ -200,10 +200,15 @@ def _take(table: Any, row_ids: npt.NDArray[np.uint64]) -> Matrix:
 
 
 def _checked(vectors: Matrix, rows: int, fingerprint: str) -> Matrix:
-    if vectors.ndim != 2 or len(vectors) != rows or not np.isfinite(vectors).all():
+    if vectors.ndim != 2 or len(vectors) != rows:
         raise WarehouseError(
-            f"encoder {fingerprint} returned {vectors.shape} for {rows} texts, or values that are not finite",
-            "choose another: STOCKROOM_ENCODER__PRECISION=f32",
+            f"encoder {fingerprint} returned an array of shape {vectors.shape} for {rows} texts, not one vector per text",
+            "use another encoder: STOCKROOM_ENCODER__MODEL",
+        )
+    if not np.isfinite(vectors).all():
+        raise WarehouseError(
+            f"encoder {fingerprint} returned vectors with NaN or infinity for {rows} texts",
+            "set STOCKROOM_ENCODER__PRECISION=f32",
         )
     return vectors
 
@@ -211,7 +216,7 @@ def _checked(vectors: Matrix, rows: int, fingerprint: str) -> Matrix:
 def _missing_error(count: int, total: int, fingerprint: str) -> WarehouseError:
     return WarehouseError(
         f"{count} of {total} texts have no cached vector of encoder {fingerprint}",
-        "encode them with: stockroom build",
+        "encode the texts with: stockroom build",
     )
 
 

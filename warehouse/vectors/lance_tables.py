@@ -1,6 +1,6 @@
 """Lance tables: open, create, merge and delete by key, the same way for vectors, embeddings and releases.
 
-Two facts of lancedb 0.40, both under test, shape this file:
+Two properties of lancedb 0.40, both under test, shape this file:
 
 - A merge keeps two writers from inserting one key twice only if the key is non-null, declared as the primary key, and
   the merge does not go through a scalar index on it. So no table has a BTREE on its key, and every merge says
@@ -129,7 +129,7 @@ def check_schema(table: Any, schema: pa.Schema) -> None:
     """Refuse a table whose columns or vector dimension differ from the schema to be written."""
     if table.schema.names != schema.names or table.schema.types != schema.types:
         raise WarehouseError(
-            f"the table {table.name} has other columns than this run writes: "
+            f"the columns of the table {table.name} are not those that this run writes: "
             f"{_describe(table.schema)}, not {_describe(schema)}",
             "give the model or the encoder a new name, or remove the table's directory and build again",
         )
@@ -142,7 +142,7 @@ def at_version(table: Any, version: int) -> Any:
     except ValueError as error:
         raise WarehouseError(
             f"version {version} of the table {table.name} does not exist",
-            "stockroom vacuum deleted it, or it was never written; publish the present version: stockroom build",
+            "stockroom vacuum deleted the version, or no run wrote it; publish the current version with: stockroom build",
         ) from error
     return table
 

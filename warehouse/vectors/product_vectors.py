@@ -212,7 +212,7 @@ class VectorStore:
         query = np.asarray(vector, np.float32)
         if query.shape != (dim,):
             raise WarehouseError(
-                f"the query's vector has shape {query.shape}, the table {name} holds {dim} dimensions",
+                f"the query's vector has shape {query.shape}, but the table {name} holds {dim} dimensions",
                 "encode the query with the model that the release names",
             )
         limit = k + 1
@@ -294,7 +294,7 @@ class VectorStore:
     def _open(self, name: str) -> Any:
         table = self._directory.open(name)
         if table is None:
-            raise WarehouseError(f"there is no vector table {name}", "create it with: stockroom build")
+            raise WarehouseError(f"the vector table {name} does not exist", "create the table with: stockroom build")
         return table
 
     def _at(self, name: str, version: int | None) -> Any:

@@ -79,7 +79,7 @@ def test_a_new_column_is_a_warning_in_the_metadata(built: tuple[Path, dg.Execute
     assert metadata_by_table["raw.products"]["new_columns"] == ["price"]
     assert (
         metadata_by_table["raw.products"]["warning"]
-        == "raw.products: left out what its contract does not declare: price"
+        == "raw.products: left out the columns that its contract does not declare: price"
     )
     assert not {"new_columns", "warning"} & metadata_by_table["raw.judgements"].keys()
 

@@ -52,7 +52,10 @@ def test_what_hinders_a_model_is_named(run_context):
     model_id = model_name(run_context)
     encoder = read_manifest(run_context.home.models / model_id)["metadata"]["encoder"]
     _edit(run_context, model_id, lambda manifest: manifest["metadata"].update(encoder="0123456789abcdef"))
-    assert unservable_reason(run_context, model_id) == "its encoder 0123456789abcdef is not at hand"
+    assert (
+        unservable_reason(run_context, model_id)
+        == f"its encoder 0123456789abcdef is not in {run_context.home.encoders}"
+    )
 
     def lose(manifest):
         manifest["metadata"].update(encoder=encoder)
@@ -60,7 +63,7 @@ def test_what_hinders_a_model_is_named(run_context):
         manifest["features"]["product"]["numeric"]["prices.price"] = scale
 
     _edit(run_context, model_id, lose)
-    assert unservable_reason(run_context, model_id) == "the features prices.price that it reads are gone"
+    assert unservable_reason(run_context, model_id) == "the features prices.price that the model reads no longer exist"
     (run_context.home.models / model_id / MANIFEST_FILE).unlink()
     assert "cannot be read" in unservable_reason(run_context, model_id)
 

@@ -118,7 +118,7 @@ def test_vectors_that_are_no_numbers_are_refused(wrong, side):
 def test_what_does_not_fit_together_is_refused():
     with pytest.raises(ModelError, match="differ in dimension"):
         DenseRanker(random_vectors(3, dim=8), random_vectors(5, dim=9))
-    with pytest.raises(ModelError, match="4 query and 5 product vectors for 3 queries and 5 products"):
+    with pytest.raises(ModelError, match="4 query and 5 product vectors, but there are 3 queries and 5 products"):
         DenseRanker(random_vectors(4), random_vectors(5)).judged_scores(JUDGED, CATALOG)
-    with pytest.raises(ModelError, match="1 texts for 5 products"):
+    with pytest.raises(ModelError, match="1 texts but 5 products"):
         Bm25Ranker.build(["red"], CATALOG, Bm25Settings())

@@ -77,7 +77,7 @@ def test_no_rows_and_no_columns_are_fine():
 def test_a_missing_or_wrong_column_is_named():
     with pytest.raises(ModelError, match="'length' is not in the table"):
         FeatureEncoder.fit(TRAIN.drop("length"), SPEC, SETTINGS)
-    with pytest.raises(ModelError, match="'brand' is declared numeric and holds String"):
+    with pytest.raises(ModelError, match="'brand' is declared numeric but holds String"):
         FeatureEncoder.fit(TRAIN, FeatureSpec(numeric=("brand",)), SETTINGS)
 
 

@@ -117,7 +117,7 @@ def test_training_that_diverges_ends_with_a_note_and_the_best_epoch_before(mode,
     model = train(rotated(), *SPECS, TOWERS.model_copy(update={"mode": mode}), settings, logs.append)
     assert model.best_epoch == 0
     assert model.towers.alpha == 0
-    assert "training diverged in epoch 1: its loss is no number; lower training.learning_rate" in model.notes
+    assert "training diverged in epoch 1: its loss is not a number; lower training.learning_rate" in model.notes
     assert "the model is the encoder itself" in model.notes[-1]
     assert [log.train_loss for log in logs] == [None, None]
     assert logs[1].val_loss is None
@@ -137,7 +137,7 @@ def test_weights_from_before_divergence_are_kept(monkeypatch):
     assert model.history[-1].train_loss is None
     assert model.towers.alpha > 0
     assert model.notes == (
-        f"training diverged in epoch {len(model.history) - 1}: its loss is no number; lower training.learning_rate",
+        f"training diverged in epoch {len(model.history) - 1}: its loss is not a number; lower training.learning_rate",
     )
 
 

@@ -79,9 +79,9 @@ def test_the_default_home_lies_in_the_working_directory(stockroom, built, tmp_pa
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("STOCKROOM_HOEM", "/tmp", "STOCKROOM_HOEM is no setting; did you mean STOCKROOM_HOME?"),
-        ("STOCKROOM_EPOCHS", "3", "STOCKROOM_EPOCHS is no setting; did you mean STOCKROOM_TRAINING__EPOCHS?"),
-        ("STOCKROOM_TRAINING__EPOCS", "3", "setting training.epocs: there is no such setting"),
+        ("STOCKROOM_HOEM", "/tmp", "STOCKROOM_HOEM is not a setting; did you mean STOCKROOM_HOME?"),
+        ("STOCKROOM_EPOCHS", "3", "STOCKROOM_EPOCHS is not a setting; did you mean STOCKROOM_TRAINING__EPOCHS?"),
+        ("STOCKROOM_TRAINING__EPOCS", "3", "setting training.epocs: this setting does not exist"),
         ("STOCKROOM_TRAINING__EPOCS", "3", "did you mean training.epochs"),
         ("STOCKROOM_TRAINING__EPOCHS", "many", "setting training.epochs: "),
         ("STOCKROOM_TRAINING", "many", "training"),

@@ -37,7 +37,8 @@ def test_our_errors_show_problem_and_hint(kind, capsys):
     [
         (
             OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/h/lake"),
-            "error: [Errno 28] No space left on device: '/h/lake'; make room there, then run again: what was written is whole",
+            "error: [Errno 28] No space left on device: '/h/lake'; "
+            "free disk space there, then run again: the data written so far is complete",
         ),
         (
             PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/h"),
@@ -46,7 +47,7 @@ def test_our_errors_show_problem_and_hint(kind, capsys):
         (
             RuntimeError("IO Error: Could not write file: No space left on device."),
             "error: IO Error: Could not write file: No space left on device; "
-            "make room there, then run again: what was written is whole",
+            "free disk space there, then run again: the data written so far is complete",
         ),
         (
             MemoryError(),

@@ -51,7 +51,10 @@ def test_shows_one_with_its_values(stockroom: Stockroom, home: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("title_word", "similar names: title_words"), ("locale", "give one of: features.products.locale")],
+    [
+        ("title_word", "similar features: title_words"),
+        ("locale", "give one of the full names: features.products.locale"),
+    ],
 )
 def test_a_name_that_is_not_one_feature_fails_in_one_line(
     stockroom: Stockroom, home: Path, name: str, said: str

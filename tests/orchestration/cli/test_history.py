@@ -8,7 +8,7 @@ from orchestration.cli import output
 def test_each_delta_is_one_line(stockroom, copy_home, tmp_path, monkeypatch):
     monkeypatch.setattr(output.console, "_width", 80)
     root, delta = copy_home(), tmp_path / "my-monday.jsonl"
-    assert "No delta came in yet" in stockroom("history", "--home", root).out
+    assert "No delta file is applied yet" in stockroom("history", "--home", root).out
     rows = [
         {"op": "upsert", "product_locale": "us", "product_id": f"N{n}", "product_title": "Accordion"} for n in (1, 2)
     ]

@@ -50,14 +50,14 @@ def test_a_run_that_did_not_end_is_told(stockroom, copy_home):
     home = open_home(load_settings(root))
     assert "run " not in stockroom("status", "--home", root).out
     with run_lock(home):
-        assert "one is in progress" in stockroom("status", "--home", root).out
+        assert "a run is in progress" in stockroom("status", "--home", root).out
     with home.lake.writing() as connection:
         connection.execute("DELETE FROM staging.products WHERE key = (SELECT min(key) FROM staging.products)")
     facts = json.loads(stockroom("status", "--json", "--home", root).out)
     assert (facts["run"], facts["snapshot"] > facts["release_snapshot"]) == ("unfinished", True)
     shown = " ".join(stockroom("status", "--home", root).out.split())
-    assert "the last one did not end" in shown
-    assert f"at snapshot {facts['snapshot']}, which is not what is live" in shown
+    assert "the last run did not end" in shown
+    assert f"at snapshot {facts['snapshot']}, which is not yet live" in shown
 
 
 def test_after_a_rollback_what_is_live_is_told_apart_from_the_lake(stockroom, copy_home, tmp_path):

@@ -13,7 +13,10 @@ import pytest
         (["search", "tent", "-k", "many"], "-k must be a whole number, not 'many'; see stockroom search --help"),
         (["search", "tent", "-k", "0"], "-k must be at least 1, not '0'; see stockroom search --help"),
         (["lookup", "shop", "us:A"], "ENTITY: 'shop' is not one of 'product', 'query'; see stockroom lookup --help"),
-        (["search", "x", "--at", "noon"], "--at: 'noon' is no time; write it as 2022-06-14 or 2022-06-14T12:00+00:00"),
+        (
+            ["search", "x", "--at", "noon"],
+            "--at: 'noon' is not a time; write the time as 2022-06-14 or 2022-06-14T12:00+00:00",
+        ),
         (["build", "surplus"], "got unexpected extra argument(s) (surplus); see stockroom build --help"),
         (["releases", "diff", "1"], "missing argument 'B'; see stockroom releases diff --help"),
     ],

@@ -58,7 +58,7 @@ def test_a_folder_that_is_there_is_kept_unless_forced(
     run_context = open_run_context(load_settings(exported[0]))
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("years of work")
-    with pytest.raises(WarehouseError, match="is there already"):
+    with pytest.raises(WarehouseError, match="already exists"):
         export_release(run_context, tmp_path / "out")
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "thesis.txt"]
     export_release(run_context, tmp_path / "out", force=True)

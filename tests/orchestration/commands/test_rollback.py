@@ -120,7 +120,7 @@ def test_a_demoted_model_is_refused(story):
     assert demoted.gate["decision"] == "refused"
     assert demoted.gate["model_id"] == let_in.model
     assert demoted.gate["low"] > -demoted.gate["margin"]  # what was measured would have let it in
-    assert "it was live before, and release 6 went back from it (back to release 4)" in demoted.gate["reason"]
+    assert "the model was live before, and release 6 rolled it back (back to release 4)" in demoted.gate["reason"]
     assert (demoted.release, demoted.new_release) == (6, False)
     (warning,) = demoted.warnings
     assert warning.startswith("release 6 stays live: it is a rollback from release 5 (back to release 4)")
@@ -184,9 +184,9 @@ def test_the_overlap_is_the_share_of_products_in_both_lists(story, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("rollback", "9"), "there is no release 9; the releases are 1 to 6"),
+        (("rollback", "9"), "release 9 does not exist; choose a release from 1 to 6"),
         (("rollback", "4"), "searches use release 4 already"),
-        (("releases", "diff", "1", "9"), "there is no release 9"),
+        (("releases", "diff", "1", "9"), "release 9 does not exist"),
     ],
 )
 def test_an_unservable_target_of_a_rollback_is_named(story, stockroom, arguments, message):
@@ -210,7 +210,7 @@ def test_a_release_whose_model_is_gone_cannot_come_back(story, stockroom):
     finally:
         shutil.move(hidden, model)
     assert answer.status == 1
-    assert f"release 1 cannot come back: its model {model.name} is gone" in answer.err
+    assert f"release 1 cannot be restored: its model {model.name} is gone" in answer.err
     assert {row["release"] for row in listed if row["gone"]} == {1, 2, 3, 4, 6}
     assert listed[0]["gone"] == f"its model {model.name} is gone"
     assert home.releases.all() == before
@@ -223,7 +223,7 @@ def test_the_command_goes_back_one_at_a_time_and_forward_by_number(story, stockr
     assert (done["release"], done["before"], done["back_to"]) == (7, 6, 1)  # before 4 it was 3, which was 1
     answer = stockroom("rollback", "--home", home.root)
     assert (answer.status, home.releases.live().release) == (1, 7)
-    assert "nothing was live before release 1" in answer.err
+    assert "no other release was live before release 1" in answer.err
     assert "8: back to release 2" in stockroom("rollback", "2", "--home", home.root).out
     assert home.releases.live().serves_as(answers["applied"].release)
 

@@ -132,7 +132,7 @@ def test_a_failed_run_is_retried_a_few_times_and_again_with_another_file(home, i
     assert first.run_key != second.run_key
     assert first.run_config == second.run_config
     instance.report_run_failed(launched(instance, second, dg.DagsterRunStatus.STARTED))
-    assert "They stay in incoming/" in next_step(home, instance, SETTINGS).skip_message
+    assert "The files stay in incoming/" in next_step(home, instance, SETTINGS).skip_message
     drop(home, "b.jsonl")
     assert next_step(home, instance, SETTINGS).tags["stockroom/files"] == "a.jsonl, b.jsonl"
 
@@ -188,7 +188,7 @@ def test_a_warning_comes_before_the_failure(monkeypatch):
 def test_scheduled_training_wants_something_new(copy_home, tmp_path, monkeypatch):
     settings = load_settings(copy_home())
     home = open_home(settings)
-    assert "as the last build left it" in why_not_train(settings)
+    assert "unchanged since the last build" in why_not_train(settings)
     home.incoming.mkdir()
     apply_deltas(home.lake, check_deltas([drop(home, "a.jsonl")]))
     assert why_not_train(settings) is None

@@ -49,13 +49,13 @@ def stopped_by(asset: dg.AssetsDefinition, *checks: dg.AssetChecksDefinition) ->
 def test_a_failed_blocking_check_reports_its_violations() -> None:
     error = stopped_by(products, contract, opinion)
     assert error.message == "the run stopped: raw.products fails the check contract: key_missing: 2 rows (a, b)"
-    assert "bring better ones in" in str(error.hint)
+    assert "ingest corrected rows" in str(error.hint)
 
 
 def test_a_failing_index_is_not_blamed_on_rows() -> None:
     error = stopped_by(vectors, rows)
     assert error.message.endswith("fails the check rows: 3 vectors for 4 products; compute every vector again")
-    assert error.hint == "what depends on it was not made, and searches answer as before"
+    assert error.hint == "the tables that depend on it were not written, and searches answer as before"
 
 
 def test_other_complaints_of_dagster_are_passed_on_and_point_to_a_run_that_the_ui_has(tmp_path: Path) -> None:
@@ -63,7 +63,11 @@ def test_other_complaints_of_dagster_are_passed_on_and_point_to_a_run_that_the_u
         stopped = pytest.raises(WarehouseError, match="the run stopped: no such thing")
         with instance, stopped as complaint, explain_failed_checks(instance, RUN):
             raise dg.DagsterInvariantViolationError("no such\n thing")
-        assert complaint.value.hint == ("" if instance.is_ephemeral else f"see run {RUN[:8]} in stockroom ui")
+        in_the_ui, elsewhere = (
+            f"see run {RUN[:8]} in stockroom ui",
+            "correct the cause that Dagster names, then run again",
+        )
+        assert complaint.value.hint == (elsewhere if instance.is_ephemeral else in_the_ui)
 
 
 def test_an_error_of_an_asset_is_left_as_it_is() -> None:

@@ -70,9 +70,11 @@ def test_a_name_of_several_features_lists_them(described: Lake) -> None:
         data_dictionary.find(data_dictionary.features(described), "locale")
 
 
-@pytest.mark.parametrize(("name", "said"), [("title_word", "similar names: title_words"), ("words", "list them all")])
+@pytest.mark.parametrize(
+    ("name", "said"), [("title_word", "similar features: title_words"), ("words", "list the features")]
+)
 def test_an_unknown_feature_is_told_its_neighbors(described: Lake, name: str, said: str) -> None:
-    with pytest.raises(WarehouseError, match=f"there is no feature {name}\n.*{said}"):
+    with pytest.raises(WarehouseError, match=f"the feature {name} does not exist\n.*{said}"):
         data_dictionary.find(data_dictionary.features(described), name)
 
 

@@ -88,8 +88,8 @@ WRITES = [
     ("/* EXPLAIN */ DROP TABLE raw.products", "DROP is not allowed"),
     ("PIVOT raw.products ON brand USING count(*)", "PIVOT without its values"),
     ("EXPLAIN PIVOT raw.products ON brand", "PIVOT without its values"),
-    ("SELEC 1", "cannot read the query: syntax error"),
-    ("EXPLAIN EXPLAIN SELECT 1", "cannot read the query: syntax error"),
+    ("SELEC 1", "the SQL query cannot be parsed: syntax error"),
+    ("EXPLAIN EXPLAIN SELECT 1", "the SQL query cannot be parsed: syntax error"),
 ]
 
 FUNCTIONS = [
@@ -213,8 +213,8 @@ def test_an_unknown_table_is_told_its_neighbors() -> None:
         check_tables(parse("FROM features.products"), tables, "lake")
     with pytest.raises(WarehouseError) as misspelled:
         check_tables(parse("FROM raw.file"), tables, "lake")
-    assert other_schema.value.hint == "did you mean raw.products, staging.products? list all with: SHOW TABLES"
-    assert misspelled.value.hint == "did you mean raw.files? list all with: SHOW TABLES"
+    assert other_schema.value.hint == "did you mean raw.products, staging.products? list the tables with: SHOW TABLES"
+    assert misspelled.value.hint == "did you mean raw.files? list the tables with: SHOW TABLES"
 
 
 def test_what_a_statement_reads_is_taken_from_every_part_of_it() -> None:

@@ -112,7 +112,7 @@ def test_an_error_for_another_snapshot_names_the_nearest_checkpoints(lake: Lake,
     torn = created[5] - 1
     with pytest.raises(WarehouseError) as raised:
         checkpoints.point(lake, str(torn))
-    assert f"snapshot {torn} is no checkpoint" in raised.value.message
+    assert f"snapshot {torn} is not a checkpoint" in raised.value.message
     assert f"{created[5]} (2024-05-01T17:00:00Z)" in raised.value.hint
     assert f"the nearest are {created[2]} (" in raised.value.hint
     assert "and 2 more" in raised.value.hint
@@ -120,7 +120,7 @@ def test_an_error_for_another_snapshot_names_the_nearest_checkpoints(lake: Lake,
 
 @pytest.mark.parametrize("text", ["999999999999999999999", "-1", "0"])
 def test_a_number_that_is_no_snapshot_is_refused(lake: Lake, created: list[int], text: str) -> None:
-    with pytest.raises(WarehouseError, match="is no checkpoint"):
+    with pytest.raises(WarehouseError, match="is not a checkpoint"):
         checkpoints.point(lake, text)
 
 

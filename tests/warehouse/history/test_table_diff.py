@@ -113,9 +113,9 @@ def test_times_are_given_as_json_can_hold_them(lake: Lake) -> None:
 
 def test_an_unknown_table_is_answered_with_near_names(lake: Lake) -> None:
     snapshot = put(lake, {"1": "web"})
-    with pytest.raises(WarehouseError, match=r"no table staging\.product.*\n.*staging\.products"):
+    with pytest.raises(WarehouseError, match=r"the table staging\.product does not exist\n.*staging\.products"):
         difference(lake, "staging.product", snapshot, snapshot)
-    with pytest.raises(WarehouseError, match=r"no table zzzz.*\n.*the tables are: raw\.files"):
+    with pytest.raises(WarehouseError, match=r"the table zzzz does not exist\n.*the tables are: raw\.files"):
         difference(lake, "zzzz", snapshot, snapshot)
 
 

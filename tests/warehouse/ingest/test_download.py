@@ -162,7 +162,7 @@ def test_a_server_without_ranges_sends_the_whole_file_again(
     fetch(server, tmp_path, notes=notes)
     assert (tmp_path / A.name).read_bytes() == CONTENT
     assert server.requests[0][1] == "bytes=1000000-"
-    assert [note.split(": ")[-1] for note in notes] == ["it is fetched from its beginning"]
+    assert [note.split(": ")[-1] for note in notes] == ["the file is fetched again from the start"]
 
 
 def test_a_whole_part_only_gets_its_name(server: FileServer, tmp_path: Path) -> None:
@@ -178,7 +178,9 @@ def test_a_wrong_partial_file_is_dropped_with_a_note(server: FileServer, tmp_pat
     notes: list[str] = []
     fetch(server, tmp_path, notes=notes)
     assert (tmp_path / A.name).read_bytes() == CONTENT
-    assert notes == [f"{tmp_path / A.name}.part did not hold the file's beginning: it is fetched again from the start"]
+    assert notes == [
+        f"{tmp_path / A.name}.part does not begin as the file does: the file is fetched again from the start"
+    ]
 
 
 @pytest.mark.parametrize("begun", [0, 2_000_000])
@@ -205,7 +207,7 @@ def test_a_wrong_byte_gets_no_name_and_leaves_nothing(server: FileServer, tmp_pa
         ),
         (
             lambda handler, _: handler.send(CONTENT[:9], length=-1),
-            "it sent less than the file, 3 times; 9 of 3,000,017",
+            "the server sent less than the whole file, 3 times; 9 of 3,000,017",
         ),
         (lambda handler, _: handler.send(b"", 206, Content_Range="bytes 0-4/5"), "has 5 bytes, not 3,000,017"),
         (lambda handler, _: handler.send(b"", 416, Content_Range="bytes */5"), "has 5 bytes, not 3,000,017"),

@@ -52,11 +52,12 @@ def test_the_sources_file_may_have_a_byte_order_mark(write: Callable[..., Path])
 
 
 ENCODINGS = {
-    "utf-16": "is UTF-16, not UTF-8\n  convert it: iconv -f UTF-16 -t UTF-8",
+    "utf-16": "is UTF-16, not UTF-8\n  convert the file: iconv -f UTF-16 -t UTF-8 {path} > NEW",
     "utf-16-le": "is UTF-16, not UTF-8",
     "utf-16-be": "is UTF-16, not UTF-8",
     "utf-32": "is UTF-32, not UTF-8",
-    "latin-1": "line 3 is not UTF-8: it has the byte 0xE9\n  the file may be Latin-1; convert it: iconv -f WINDOWS-1252 -t UTF-8",
+    "latin-1": "line 3 is not UTF-8: it has the byte 0xE9\n  the file may be Windows-1252; "
+    "convert the file: iconv -f WINDOWS-1252 -t UTF-8 {path} > NEW",
 }
 
 
@@ -69,7 +70,7 @@ def test_another_encoding_of_json_lines_is_named_and_no_new_download_advised(
     path = tmp_path / ("delta.jsonl.gz" if packed else "delta.jsonl")
     path.write_bytes(gzip.compress(content) if packed else content)
     said = complaint(path)
-    assert ENCODINGS[encoding] in said
+    assert ENCODINGS[encoding].format(path=path) in said
     assert "download" not in said
 
 
@@ -79,7 +80,7 @@ def test_another_encoding_of_the_sources_file_gets_the_same_error(write: Callabl
     (folder / SOURCES).write_bytes("query_id,source\n1,cafe\n2,café\n".encode(encoding))
     with pytest.raises(WarehouseError) as refused:
         input_files(folder, NOW)
-    assert ENCODINGS[encoding] in str(refused.value)
+    assert ENCODINGS[encoding].format(path=folder / SOURCES) in str(refused.value)
 
 
 def test_text_in_parquet_that_is_not_utf8_is_no_matter_of_downloading(tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_text_in_parquet_that_is_not_utf8_is_no_matter_of_downloading(tmp_path: 
     path.write_bytes(path.read_bytes().replace(b"Cafe", b"Caf\xe9"))
     said = complaint(path)
     assert "cannot be read" in said
-    assert "write its text as UTF-8" in said
+    assert "write the text columns of the file as UTF-8" in said
 
 
 def test_a_character_that_two_chunks_share_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -375,7 +375,7 @@ def test_a_new_column_is_reported_and_ignored_also_for_a_known_file(lake: Lake, 
     assert again[0].unchanged_file
     for done in (first, again):
         assert [one.warning for one in done] == [
-            "raw.products: left out what its contract does not declare: price, rating",
+            "raw.products: left out the columns that its contract does not declare: price, rating",
             "",
             "",
         ]

@@ -89,7 +89,7 @@ def test_a_broken_file_is_named(folder: Path, damage: Callable[[bytes], bytes]) 
     path.write_bytes(damage(path.read_bytes()))
     text = complaint(folder)
     assert text.startswith(f"{path} cannot be read: ")
-    assert "copy or download it again" in text
+    assert "copy the file again from its source" in text
 
 
 @pytest.mark.parametrize("text", ["", "query_id\n1\n", "query_id;source\n1;a\n"])
@@ -133,7 +133,7 @@ def test_a_column_of_another_type_is_named(folder: Path, name: str, column: str,
     )
     text = complaint(folder)
     assert f"{folder / name}: column {said}" in text
-    assert "cast it to " in text
+    assert "cast the column to " in text
 
 
 @pytest.mark.parametrize("kind", [pl.Int8, pl.Int16, pl.Int32, pl.UInt32, pl.Boolean])

@@ -147,7 +147,7 @@ def test_judgements_of_no_product_that_is_there_are_refused_before_anything_is_w
     if not first:
         ingest(lake, write())
     before = lake.snapshot()
-    with pytest.raises(WarehouseError, match=r"judges no product of .*: it judges es:ZP1 and others") as error:
+    with pytest.raises(WarehouseError, match=r"has no judgement of a product in .*: a judged key is es:ZP1") as error:
         ingest(lake, files("other products"), allow_loss=True)
     assert "product_locale and product_id" in error.value.hint
     assert (lake.snapshot(), lake.exists) == (before, not first)

@@ -124,7 +124,7 @@ def test_a_bad_file_goes_aside_with_its_reason_and_holds_up_no_other(home: Home,
     assert names_in(home.incoming / FAILED) == ["bad.jsonl", "bad.jsonl.reason.txt"]
     reason = (home.incoming / FAILED / "bad.jsonl.reason.txt").read_text(encoding="utf-8")
     assert "bad.jsonl cannot be read" in reason
-    assert "copy or download it again" in reason
+    assert "copy the file again from its source" in reason
 
 
 def test_a_file_of_which_every_row_is_refused_goes_aside_with_the_rules_and_holds_up_no_other(

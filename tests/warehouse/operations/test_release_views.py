@@ -158,5 +158,5 @@ def test_before_the_first_release_everything_else_can_be_asked(history: Home) ->
 
 
 def test_before_any_release_the_vectors_of_a_checkpoint_are_refused(home):
-    with pytest.raises(WarehouseError, match="publish one with: stockroom build"):
+    with pytest.raises(WarehouseError, match="publish a release with: stockroom build"):
         published_tables(home, point(5, 0))["vectors.products"].schema()

@@ -55,12 +55,12 @@ def test_the_way_back(served: tuple[str, ...], to: int | None, expected: int) ->
     ("served", "to", "message"),
     [
         ((), None, "there is no release"),
-        (("A1",), None, "nothing was live before release 1"),
-        (("A1", "A2", "<1"), None, "nothing was live before release 1"),
+        (("A1",), None, "no other release was live before release 1"),
+        (("A1", "A2", "<1"), None, "no other release was live before release 1"),
         (("A1", "A2"), 2, "searches use release 2 already"),
         (("A1", "A2", "<1"), 1, "searches use release 1 already"),
-        (("A1", "A2"), 3, "there is no release 3"),
-        (("A1", "A2"), 0, "there is no release 0"),
+        (("A1", "A2"), 3, "release 3 does not exist"),
+        (("A1", "A2"), 0, "release 0 does not exist"),
     ],
 )
 def test_where_no_way_leads(served: tuple[str, ...], to: int | None, message: str) -> None:

@@ -65,7 +65,7 @@ def tags(root: Path, table: str = "products_m1") -> dict[str, int]:
 def test_before_the_first_release_nothing_is_live(releases: Releases, root: Path) -> None:
     assert releases.live() is None
     assert releases.all() == []
-    with pytest.raises(WarehouseError, match="no release 1"):
+    with pytest.raises(WarehouseError, match="release 1 does not exist"):
         releases.get(1)
     with pytest.raises(WarehouseError, match=f"no release in {root.parent}"):
         releases.require()
@@ -157,7 +157,7 @@ def test_of_two_writers_with_the_same_number_one_wins(releases: Releases, root: 
 
 
 def test_vectors_that_are_not_there_are_not_published(releases: Releases, root: Path) -> None:
-    with pytest.raises(WarehouseError, match="no vector table products_m1"):
+    with pytest.raises(WarehouseError, match="the vector table products_m1 does not exist"):
         releases.publish(**draft(1))
     write(root, "A")
     with pytest.raises(WarehouseError, match="no version 99"):

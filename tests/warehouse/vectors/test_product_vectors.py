@@ -53,7 +53,7 @@ def test_a_store_without_tables_is_empty_and_stays_unwritten(store: VectorStore,
     assert store.version(TABLE) == 0
     assert store.apply(TABLE, [], ["us:gone"], DIM).version == 0
     assert not (tmp_path / "vectors").exists()
-    with pytest.raises(WarehouseError, match="no vector table products_m1"):
+    with pytest.raises(WarehouseError, match="the vector table products_m1 does not exist"):
         store.search(TABLE, 1, query(1), 3)
 
 
