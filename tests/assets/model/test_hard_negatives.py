@@ -90,14 +90,14 @@ def test_the_exclusions_of_each_rule_are_counted(run_context: RunContext) -> Non
 
 
 def test_again_nothing_is_mined_or_written(run_context: RunContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("assets.model.hard_negatives.mine", lambda *_: pytest.fail("mined again"))
+    monkeypatch.setattr("assets.services.negative_mining.mine", lambda *_: pytest.fail("mined again"))
     before = run_context.home.lake.snapshot()
     run(run_context)
     assert run_context.home.lake.snapshot() == before
 
 
 def test_off_is_empty_and_costs_nothing(built, copy_home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("assets.model.hard_negatives.mine", lambda *_: pytest.fail("mined"))
+    monkeypatch.setattr("assets.services.negative_mining.mine", lambda *_: pytest.fail("mined"))
     own = replace(open_run_context(load_settings(copy_home())), mining=MiningSettings(per_query=0))
     run(own)
     before = own.home.lake.snapshot()
