@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 NAME = "title_capitals"
-MEANING = "capital letters in the title"
+MEANING = "number of capital letters in the title"
 
 SCRIPT = f"""
 import json, sys

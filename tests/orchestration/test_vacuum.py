@@ -195,7 +195,7 @@ def test_what_is_gone_is_named_where_someone_asks_for_it(grown, cleaned, stockro
     answer = stockroom("rollback", "2", "--home", root)
     assert (answer.status, "release 2 cannot be restored" in answer.err) == (1, True)
     answer = stockroom("sql", "--as-of", grown.points[1], "SELECT 1", "--home", root)
-    assert (answer.status, "stockroom vacuum deleted it" in answer.err) == (1, True)
+    assert (answer.status, "stockroom vacuum removed it" in answer.err) == (1, True)
     assert (
         stockroom("sql", "--as-of", grown.points[0], "SELECT count(*) FROM staging.products", "--home", root).status
         == 0

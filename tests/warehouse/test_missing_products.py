@@ -30,14 +30,14 @@ def test_judgements_of_missing_products_change_nothing_of_the_good_rows(
     for path in ESCI.glob("shopping_queries_dataset_*"):
         shutil.copy(path, folder)
     build(lake, folder)
-    good = fingerprints(lake, "staging", "features", "training")
+    good = fingerprints(lake, "staging", "splits", "features", "training")
     assert quarantined(lake) == []
 
     orphans = pl.read_parquet(ESCI / WITHOUT_PRODUCTS)
     pl.concat([pl.read_parquet(ESCI / EXAMPLES), orphans]).write_parquet(folder / EXAMPLES)
     build(lake, folder)
     assert quarantined(lake) == [("staging.judgements", "judgement_without_product", 28_935)]
-    assert fingerprints(lake, "staging", "features", "training") == good
+    assert fingerprints(lake, "staging", "splits", "features", "training") == good
     with lake.reading() as connection:
         for table in (*good, "quarantine.rows"):
             assert verify(connection, CONTRACTS[table], batch_rows=50_000) == []

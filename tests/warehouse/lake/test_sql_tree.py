@@ -55,5 +55,5 @@ def test_comments_and_line_breaks_do_not_count():
 
 
 def test_what_is_no_query_is_refused():
-    with pytest.raises(WarehouseError, match="cannot be read"):
+    with pytest.raises(WarehouseError, match="cannot be parsed"):
         tables_read("selec a")

@@ -16,7 +16,7 @@ Build = Callable[[Lake, Path], object]
 Fingerprints = Callable[..., dict[str, str]]
 Refused = Callable[[Lake], set[tuple[str, str, str]]]
 
-DERIVED_TABLES = ("staging", "features", "training")
+DERIVED_TABLES = ("staging", "splits", "features", "training")
 NOTHING = Cleaned(cleaned=0, inserted=0, updated=0, deleted=0, quarantined=0)
 
 
