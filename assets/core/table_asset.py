@@ -107,10 +107,11 @@ def table_result(
     table = contract.table
     with run_context.home.lake.reading() as connection:
         version = change_feed.data_version(connection, table)
-        table_preview = dg.MarkdownMetadataValue(preview(connection, table))
+        # An apply leaves previews and plots to the next build: they take half a second.
+        shown = {} if run_context.pinned_model else {"preview": dg.MarkdownMetadataValue(preview(connection, table))}
     metadata = {
         "dagster/row_count": tables.rows_of(version),
-        "preview": table_preview,
+        **shown,
         **(
             recorded_lineage(run_context, table)
             if run_context.pinned_model

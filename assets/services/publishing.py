@@ -108,9 +108,9 @@ def _stays(run_context: RunContext, live: Release, *, is_refused: bool) -> bool:
 
     `is_refused` tells whether the gate refused a new model, whose training data the live model never saw.
     """
-    if not _is_current(run_context, live):
+    if not is_refused and (run_context.force or rollback.has_served_changes(run_context.home, live.snapshot)):
         return False
-    return is_refused or not (run_context.force or rollback.has_served_changes(run_context.home, live.snapshot))
+    return _is_current(run_context, live)
 
 
 def _is_current(run_context: RunContext, live: Release) -> bool:

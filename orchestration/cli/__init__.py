@@ -1,5 +1,6 @@
 """The command line: `stockroom`, one file per command."""
 
+import atexit
 import gc
 import os
 import sys
@@ -11,8 +12,10 @@ def main() -> None:
     """Run the command line; exit with 0, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C, 143 after SIGTERM."""
     from orchestration.cli.endings import STOPPED, run
 
-    # Imports make hundreds of thousands of objects and no garbage: at Python's rate, looking for some takes a second.
+    # Imports make hundreds of thousands of objects and no garbage. Collections among them, at Python's rate and once more at
+    # exit, take one and a half seconds of each command.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    atexit.register(gc.freeze)
     status = run(_run)
     if status in STOPPED:
         # Threads in native code cannot be stopped: a wait for them may take long, and some crash if the interpreter ends
