@@ -71,6 +71,26 @@ class Built:
     report: dict[str, Any]
 
 
+OPEN_INSTANCE = "orchestration.commands.build.open_instance"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _events_in_memory(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Keep Dagster's events of builds and applies in memory, except in modules with `STORES_EVENTS = True`.
+
+    Dagster's files take one to two seconds of each run.
+    """
+    layer = request.path.relative_to(Path(__file__).parent).parts[0]
+    if layer in ("warehouse", "models") or getattr(request.module, "STORES_EVENTS", False):
+        yield
+        return
+    import dagster as dg
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OPEN_INSTANCE, lambda _home: dg.DagsterInstance.ephemeral())
+        yield
+
+
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """Return a small home with real encoder and towers. It must not be changed: tests in other processes read it too."""
@@ -85,7 +105,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
             from orchestration.commands.build import build
             from orchestration.config.open_context import open_run_context
             from orchestration.config.settings import load_settings
+            from orchestration.instance.dagster_instance import open_instance
 
+            patch.setattr(OPEN_INSTANCE, open_instance)  # tests of the UI look at this run
             patch.setenv("DAGSTER_HOME", "")
             write_sample(root / "esci", 200, seed=3)
             (root / "home").mkdir()

@@ -19,6 +19,8 @@ from warehouse.features import datasets
 from warehouse.operations import consistency
 from warehouse.settings import ReleaseSettings
 
+STORES_EVENTS = True
+
 PRODUCTS = "shopping_queries_dataset_products.parquet"
 QUERIES = ["black tent", "wireless earbuds", "office chair", "funda", "coffee maker"]
 MANY_QUERIES = ReleaseSettings(min_queries=10_000)

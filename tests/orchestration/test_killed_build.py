@@ -18,6 +18,8 @@ from orchestration.instance.dagster_instance import open_instance
 from orchestration.serving.searcher import Searcher
 from warehouse.operations import consistency
 
+STORES_EVENTS = True
+
 PRODUCTS = "shopping_queries_dataset_products.parquet"
 
 # A build that kills itself where it first comes to the named function.

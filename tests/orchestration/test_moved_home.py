@@ -15,6 +15,8 @@ from orchestration.config.settings import load_settings
 from orchestration.instance.dagster_instance import open_instance
 from warehouse.history.checkpoints import content_snapshot
 
+STORES_EVENTS = True
+
 QUESTIONS = (
     ("search", "black tent", "--json"),
     ("sql", "SELECT * FROM staging.products ORDER BY key", "--json"),

@@ -29,6 +29,8 @@ from warehouse.history.checkpoints import content_snapshot
 from warehouse.lake.sync_tables import DERIVED_TABLES, RAW_TABLES
 from warehouse.operations import consistency
 
+STORES_EVENTS = True
+
 TRIALS = int(os.environ.get("TRIALS", "2"))
 SEED = int(os.environ.get("SEED", "0"))
 SEARCHES = max(100, 20 * TRIALS)

@@ -19,6 +19,8 @@ from warehouse.ingest.deltas import apply_deltas
 from warehouse.lake import tables
 from warehouse.operations.consistency import key_differences
 
+STORES_EVENTS = True
+
 
 def _write(path, *rows):
     path.write_text("".join(json.dumps({"product_locale": "us", **row}) + "\n" for row in rows), encoding="utf-8")

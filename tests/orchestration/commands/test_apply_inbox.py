@@ -13,6 +13,8 @@ from orchestration.instance.dagster_instance import INCOMING, open_instance
 from orchestration.instance.locks import server_lock
 from orchestration.serving.searcher import Searcher
 
+STORES_EVENTS = True
+
 
 def drop(home, name, **row):
     path = home.incoming / name

@@ -18,6 +18,8 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.lake import change_feed
 from warehouse.operations import consistency
 
+STORES_EVENTS = True
+
 PRODUCTS = "shopping_queries_dataset_products.parquet"
 NEW, TWINS, KNOWN, WHITE = range(4), range(4, 6), range(6, 9), range(9, 12)
 
