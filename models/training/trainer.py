@@ -15,6 +15,7 @@ import polars as pl
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from models.errors import ModelError
 from models.settings import TowerSettings, TrainingSettings
 from models.towers.feature_encoder import FeatureEncoder, FeatureSpec
 from models.towers.network import TwoTower
@@ -224,9 +225,12 @@ def _weight_groups(towers: TwoTower, decay: float) -> list[dict[str, object]]:
 
 
 def _device(settings: TrainingSettings) -> torch.device:
-    if settings.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(settings.device)
+    has_gpu = torch.cuda.is_available()
+    if settings.device == "cuda" and not has_gpu:
+        raise ModelError(
+            "the device of the training is cuda, and PyTorch sees no GPU", "set STOCKROOM_TRAINING__DEVICE=auto"
+        )
+    return torch.device("cuda" if has_gpu and settings.device != "cpu" else "cpu")
 
 
 @contextlib.contextmanager

@@ -1,9 +1,11 @@
 """Endings: the exit status of a command and, after a failure, one line on standard error."""
 
 import errno
+import logging
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,6 +37,9 @@ _MACHINE = {
     "Out of Memory Error": "lower warehouse.threads, or raise warehouse.memory_gb if the machine has more",
 }
 """Hints for failures of the machine, by the words of the underlying system: every library quotes them."""
+
+_INTERRUPTS = ("KeyboardInterrupt", "DagsterExecutionInterruptedError")
+_AGAIN_S = 0.05
 
 _is_debugging = False
 
@@ -113,12 +118,24 @@ def _signals() -> Iterator[Callable[[], signal.Signals | None]]:
         if number in handled:
             raise KeyboardInterrupt
 
+    def repeat(unraisable: "sys.UnraisableHookArgs") -> None:
+        """Send a signal again that arrived in a finalizer or a weak reference's callback: Python drops its exception."""
+        if unraisable.exc_type.__name__ not in _INTERRUPTS:
+            hook_before(unraisable)
+            return
+        again = threading.Timer(_AGAIN_S, os.kill, (os.getpid(), signal.SIGINT))
+        again.daemon = True
+        again.start()
+
+    hook_before, sys.unraisablehook = sys.unraisablehook, repeat
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # it logs a stop that meets it with a traceback
     handled = {each for each in _STOPS if signal.getsignal(each) is not signal.SIG_IGN}
     before = {each: signal.signal(each, interrupt) for each in _STOPS}
     fd_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
         yield first_signal
     finally:
+        sys.unraisablehook = hook_before
         signal.set_wakeup_fd(fd_before)
         for each, handler in before.items():
             signal.signal(each, handler)

@@ -69,6 +69,8 @@ def _release(report: "TrainReport") -> str:
         return "none was made from this snapshot"
     if report.same_model:
         return f"{report.release}, made from this snapshot, used this very model"
+    if report.release_kind != "model":
+        return f"{report.release}, made from this snapshot, continues with the model {report.release_model} of an earlier one"
     return (
         f"{report.release}, made from this snapshot, used another model, {report.release_model}: same training table, but "
         "other settings, encoder or tower inputs than now"

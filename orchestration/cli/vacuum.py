@@ -33,10 +33,10 @@ def vacuum(
     """Delete the data that no kept release, checkpoint or model needs, and free the disk space.
 
     Kept are the newest releases, with all that a search, a lookup or a rollback needs of them; the newest checkpoints; and
-    the points that the models were made from, so that `stockroom train --as-of` makes each again. Data younger than a day
-    (vacuum.keep_hours) stays too. The rest is deleted: versions of vectors, vector tables of refused models, cached
-    embeddings of unused texts, snapshots of the lake and their files, looked-up rows, and old runs of the run log. A killed
-    vacuum may be run again.
+    the points that the models were made from, so that `stockroom train --as-of` makes each again. Releases,
+    checkpoints, versions of vectors and embeddings younger than a day (vacuum.keep_hours) stay too. The rest is deleted:
+    versions of vectors, vector tables of refused models, cached embeddings of unused texts, snapshots of the lake between
+    checkpoints and their files, looked-up rows, and old runs of the run log. A killed vacuum may be run again.
     """
     from models.encoder.loading import encoder_fingerprint
     from orchestration.config.open_context import open_home

@@ -23,9 +23,10 @@ PAIRS, POINT_IN_TIME = "training.pairs", "training.point_in_time"
 class TrainReport:
     """Report the recomputed tables as of a snapshot, and the model.
 
-    `trained` is false if a model of the same inputs existed already. `release` and `release_model` name the release that
-    was made from the snapshot, if any; `same_model` says whether it used this model. `feature_view_fingerprint` is that of
-    the recomputed training.point_in_time (the event that each pair sees); it equals the recorded one, if there is one.
+    `trained` is false if a model of the same inputs existed already. `release`, `release_model` and `release_kind` are of the
+    release that was made from the snapshot, if any; `same_model` says whether it used this model. `feature_view_fingerprint`
+    is that of the recomputed training.point_in_time (the event that each pair sees); it equals the recorded one, if there
+    is one.
     """
 
     snapshot: int
@@ -39,6 +40,7 @@ class TrainReport:
     weights_sha256: str
     release: int | None
     release_model: str | None
+    release_kind: str | None
     same_model: bool
 
 
@@ -94,6 +96,7 @@ def train(run_context: RunContext, as_of: str | None = None) -> TrainReport:
         weights_sha256=read_manifest(directory)["weights_sha256"],
         release=newest.release if newest else None,
         release_model=newest.model_id if newest else None,
+        release_kind=newest.kind if newest else None,
         same_model=newest is not None and newest.model_id == model_id,
     )
 

@@ -48,9 +48,6 @@ IN_PROGRESS = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-RETRY_ONCE = {"dagster/max_retries": "1"}
-"""The tag of scheduled runs: Dagster starts a run again if its process died."""
-
 WEEKLY, NIGHTLY = "0 3 * * 0", "0 2 * * *"
 _MAX_NAMES = 5
 
@@ -133,7 +130,6 @@ def retrain_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
     @dg.schedule(
         name="retrain",
         job=build_job,
-        tags=RETRY_ONCE,
         cron_schedule=settings.retrain_cron or WEEKLY,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING if settings.retrain_cron else dg.DefaultScheduleStatus.STOPPED,
@@ -152,7 +148,6 @@ def vacuum_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
     return dg.ScheduleDefinition(
         name="vacuum",
         job=vacuum_job,
-        tags=RETRY_ONCE,
         cron_schedule=settings.vacuum_cron or NIGHTLY,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING if settings.vacuum_cron else dg.DefaultScheduleStatus.STOPPED,

@@ -187,7 +187,7 @@ def _kinds(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
     if broken is not None:
         raise WarehouseError(
             f"{path} cannot be read: line {line_of(path, broken)} is not JSON",
-            "write the delta file as JSON lines or parquet" if broken == 1 else advice(path),
+            advice(path) if broken else "write the delta file as JSON lines or parquet",
         )
     if other is not None:
         raise WarehouseError(

@@ -7,12 +7,13 @@ import polars as pl
 import pytest
 import torch
 
+from models.errors import ModelError
 from models.labels import EXACT, IRRELEVANT
 from models.settings import TowerSettings, TrainingSettings
 from models.towers.checkpoint import save
 from models.towers.feature_encoder import FeatureSpec
 from models.training.dataset import TrainingData
-from models.training.trainer import train
+from models.training.trainer import _device, train
 
 DIM, PRODUCTS, QUERIES = 24, 120, 240
 SPECS = (FeatureSpec(("words",), ("kind",)), FeatureSpec((), ("kind",)))
@@ -234,3 +235,9 @@ def test_waiting_threads_do_not_spin():
     for environment, expected in ((free, "PASSIVE"), ({**free, "OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")):
         done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
         assert done.stdout.strip() == expected
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ModelError, match="PyTorch sees no GPU"):
+        _device(TrainingSettings(device="cuda"))

@@ -2,7 +2,9 @@
 
 import errno
 import os
+import signal
 import sys
+import time
 
 import pytest
 
@@ -72,3 +74,17 @@ def test_any_other_error_is_one_line_however_many_it_has(capsys):
 def test_an_interrupt_that_no_signal_brought_is_a_failure():
     assert run(ends(KeyboardInterrupt())) == 1
     assert "orchestration.cli.endings" in sys.modules
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_whose_exception_python_drops_takes_effect_nevertheless(capsys, number):
+    class Finalized:
+        def __del__(self):
+            signal.raise_signal(number)
+
+    def command():
+        Finalized()
+        time.sleep(30)
+
+    assert run(command) == 128 + number
+    assert capsys.readouterr().err.startswith("stopped by ")
