@@ -88,7 +88,7 @@ def show(report: "BuildReport", home: Path) -> None:
     if report.new_release:
         of = f"model {report.model}, vectors v{report.vector_version}, snapshot {report.snapshot}"
         show_fact("release", f"{report.release}: {of}")
-        show_next(f'stockroom search "…" --home {shlex.quote(str(home))}', ", stockroom status, stockroom ui")
+        show_next(f'stockroom search "…" --home {shlex.quote(str(home))}')
     elif report.changed:
         stays = f"{report.release} stays live, model {report.model}"
         show_fact("release", f"{stays}: searches answer as before; the lake is at snapshot {report.snapshot}")

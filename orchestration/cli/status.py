@@ -43,7 +43,7 @@ def status(
     if as_json:
         write_json(facts)
     else:
-        show(facts)
+        show(facts, every_table=show_all)
         if show_all:
             console.print()
             show_rows(
@@ -51,7 +51,7 @@ def status(
             )
 
 
-def show(facts: dict[str, Any]) -> None:
+def show(facts: dict[str, Any], *, every_table: bool) -> None:
     """Print the status for people."""
     if facts["release"] is None:
         show_fact("release", "none yet: publish one with stockroom build")
@@ -61,9 +61,9 @@ def show(facts: dict[str, Any]) -> None:
         show_fact("model", facts["model"])
         show_fact("encoder", facts["encoder"])
         show_fact("snapshot", f"{facts['release_snapshot']}")
-    is_ahead = facts["snapshot"] != facts["release_snapshot"]
-    ahead = f"; at snapshot {facts['snapshot']}, which is not yet live" if is_ahead else ""
-    show_fact("lake", f"{rows_text(facts['rows'])}{ahead} (every table: stockroom status --all)")
+    ahead = f"; at snapshot {facts['snapshot']}, which is not yet live" if facts["is_ahead"] else ""
+    more = "" if every_table else " (every table: stockroom status --all)"
+    show_fact("lake", f"{rows_text(facts['rows'])}{ahead}{more}")
     show_fact("encoded", f"{facts['texts_encoded']:,} texts by the last run")
     if facts["gate"]:
         show_gate(facts["gate"])

@@ -7,6 +7,7 @@ from orchestration.instance.locks import is_running, was_killed
 from warehouse.history.checkpoints import content_snapshot, points, utc
 from warehouse.home import Home
 from warehouse.lake import tables
+from warehouse.operations.rollback import has_served_changes
 
 
 def status(home: Home) -> dict[str, Any]:
@@ -14,7 +15,8 @@ def status(home: Home) -> dict[str, Any]:
 
     `snapshot` is the lake's snapshot. `release_snapshot`, `published_at` and `note` are those of the live release. `run` is
     `in progress` or `unfinished`, or None if the last run ended. `gate` is the result of a new model that the last run
-    refused, else of the live model.
+    refused, else of the live model. `is_ahead` tells whether a table that searches or lookups read changed after the live
+    release.
     """
     live, last = home.releases.live(), home.journal.last()
     with home.lake.reading() as connection:
@@ -32,6 +34,7 @@ def status(home: Home) -> dict[str, Any]:
         "published_at": utc(live.published_at) if live else None,
         "note": live.note if live else None,
         "run": _run(home, snapshot),
+        "is_ahead": live is not None and has_served_changes(home, live.snapshot),
     }
 
 

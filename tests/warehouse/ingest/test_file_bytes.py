@@ -121,6 +121,13 @@ def test_a_bad_line_is_named_by_its_number_in_the_file(tmp_path: Path, line: str
     assert BROKEN[line] in complaint(path)
 
 
+def test_a_table_as_text_is_said_to_be_no_json(tmp_path: Path) -> None:
+    path = tmp_path / "delta.csv"
+    path.write_text("op,product_id\nupsert,P1\n", encoding="utf-8")
+    assert "line 1 is not JSON" in complaint(path)
+    assert "write the delta file as JSON lines or parquet" in complaint(path)
+
+
 def test_the_lines_of_rows_are_counted_with_the_blank_ones(tmp_path: Path) -> None:
     path = tmp_path / "delta.jsonl"
     path.write_bytes(b"\xef\xbb\xbf\na\r\n\n \nb\nc")
