@@ -71,6 +71,9 @@ class Built:
     report: dict[str, Any]
 
 
+OF_READERS = shutil.ignore_patterns("*-shm", "*-wal")
+"""Files that come and go while other tests read the built home's SQLite databases."""
+
 OPEN_INSTANCE = "orchestration.commands.build.open_instance"
 
 
@@ -176,7 +179,7 @@ def copy_home(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
     def make() -> Path:
         made.append(tmp_path_factory.mktemp("copied") / "home")
-        shutil.copytree(built.home, made[-1], copy_function=_copy_or_link)
+        shutil.copytree(built.home, made[-1], copy_function=_copy_or_link, ignore=OF_READERS)
         return made[-1]
 
     yield make

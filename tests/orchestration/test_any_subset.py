@@ -52,7 +52,7 @@ class Life:
     """A home to which files come, and whose assets are materialized by whoever likes to."""
 
     def __init__(self, root, built):
-        shutil.copytree(built.home, root, copy_function=_copy_or_link)
+        shutil.copytree(built.home, root, copy_function=_copy_or_link, ignore=shutil.ignore_patterns("*-shm", "*-wal"))
         self.run_context = open_run_context(load_settings(root))
         self.raw, self.folder, self.files = built.raw, root.parent, []
 

@@ -1,5 +1,6 @@
 """Delta files: parquet or JSON lines with an `op` in each row, recognized by their columns and checked first."""
 
+import codecs
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -187,7 +188,7 @@ def _kinds(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
     if broken is not None:
         raise WarehouseError(
             f"{path} cannot be read: line {line_of(path, broken)} is not JSON",
-            advice(path) if broken else "write the delta file as JSON lines or parquet",
+            advice(path) if broken or _begins_an_object(path) else "write the delta file as JSON lines or parquet",
         )
     if other is not None:
         raise WarehouseError(
@@ -200,6 +201,12 @@ def _kinds(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
         {"path": str(plain_path(path))},
     ).fetchall()
     return {name: "JSON" for (name,) in names}
+
+
+def _begins_an_object(path: Path) -> bool:
+    """Tell whether a text file begins as JSON lines do, so that its first line is one that was cut short."""
+    with path.open("rb") as file:
+        return file.read(64).removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{")
 
 
 def _refuse_rowless(path: Path, rows: int) -> None:
