@@ -5,20 +5,20 @@ import dagster as dg
 from assets.core.table_asset import table_asset, table_result
 from assets.reporting import plots
 from assets.run_context import RunContext
+from assets.services.table_refresh import refresh_table
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import drift
 from warehouse.features.query_features import check_tower_inputs
-from warehouse.lake.incremental import refresh
 
 
 def feature_asset(table: str) -> dg.AssetsDefinition:
     """Return the asset that refreshes a feature table from its SQL file."""
 
     def features(context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]) -> dg.MaterializeResult:
-        lake, watermarks, pictures = run_context.home.lake, run_context.watermarks, {}
+        pictures = {}
         run_context.cached("tower inputs", check_tower_inputs)
-        with watermarks.writing() as connection:
-            change, _ = refresh(connection, table, lake.settings, watermarks, whole=run_context.compares_whole)
+        with run_context.watermarks.writing() as connection:
+            change, _ = refresh_table(run_context, connection, table)
             # Statistics read the whole table: `stockroom apply` leaves them to the next build.
             if not run_context.pinned_model:
                 stats = drift.record(connection, CONTRACTS[table], run_context.monitoring)

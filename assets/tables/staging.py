@@ -6,7 +6,7 @@ import dagster as dg
 
 from assets.core.table_asset import table_asset, table_result
 from assets.run_context import RunContext
-from warehouse.lake.incremental import refresh
+from assets.services.table_refresh import refresh_table
 from warehouse.lake.loss_guard import require_judgements
 from warehouse.transform.staging import refresh_products, refresh_queries
 
@@ -39,11 +39,8 @@ def staging_judgements(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult:
     """Join judgements to their products; move those without a product to quarantine."""
-    lake, watermarks = run_context.home.lake, run_context.watermarks
-    with watermarks.writing() as connection:
-        change, refused_rows = refresh(
-            connection, "staging.judgements", lake.settings, watermarks, whole=run_context.compares_whole
-        )
+    with run_context.watermarks.writing() as connection:
+        change, refused_rows = refresh_table(run_context, connection, "staging.judgements")
         if run_context.pinned_model is None:
             require_judgements(connection)
     return table_result(context, run_context, "staging.judgements", {**change.counts, "quarantined": refused_rows})

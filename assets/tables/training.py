@@ -5,7 +5,7 @@ import dagster as dg
 from assets.core.table_asset import table_asset, table_result
 from assets.core.table_check import table_check
 from assets.run_context import RunContext
-from warehouse.lake.incremental import refresh
+from assets.services.table_refresh import refresh_table
 from warehouse.operations import consistency
 
 
@@ -24,10 +24,7 @@ def training_pairs(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult:
     """Grade the judged pairs of the queries that have a split."""
-    lake, watermarks = run_context.home.lake, run_context.watermarks
-    with watermarks.writing() as connection:
-        change, refused_rows = refresh(
-            connection, "training.pairs", lake.settings, watermarks, whole=run_context.compares_whole
-        )
+    with run_context.watermarks.writing() as connection:
+        change, refused_rows = refresh_table(run_context, connection, "training.pairs")
     facts = {**change.counts, "quarantined": refused_rows}
     return table_result(context, run_context, "training.pairs", facts, checks=[train_is_apart_from_test])

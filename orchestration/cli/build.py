@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 _STAGES = 3
-"""Schemas of tables that no search, no lookup and no model reads."""
+"""The number of the slowest stages that are named."""
 
 
 def register(app: typer.Typer) -> None:

@@ -126,7 +126,9 @@ def _signals() -> Iterator[Callable[[], signal.Signals | None]]:
         again = threading.Timer(_AGAIN_S, os.kill, (os.getpid(), signal.SIGINT))
         again.daemon = True
         again.start()
+        waiting.append(again)
 
+    waiting: list[threading.Timer] = []
     hook_before, sys.unraisablehook = sys.unraisablehook, repeat
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # it logs a stop that meets it with a traceback
     handled = {each for each in _STOPS if signal.getsignal(each) is not signal.SIG_IGN}
@@ -135,6 +137,8 @@ def _signals() -> Iterator[Callable[[], signal.Signals | None]]:
     try:
         yield first_signal
     finally:
+        for again in waiting:  # the command has ended: nothing is left to stop
+            again.cancel()
         sys.unraisablehook = hook_before
         signal.set_wakeup_fd(fd_before)
         for each, handler in before.items():

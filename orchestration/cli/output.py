@@ -32,9 +32,9 @@ class _LogPrinter(logging.Handler):
 logging.getLogger("stockroom").addHandler(_LogPrinter())
 
 
-def show_next(command: str, more: str = "") -> None:
+def show_next(command: str) -> None:
     """Print the command to type next."""
-    console.print(Text.assemble("\nNow: ", (command, "bold"), more), soft_wrap=True)
+    console.print(Text.assemble("\nNow: ", (command, "bold")), soft_wrap=True)
 
 
 def write_json(value: Any) -> None:

@@ -48,12 +48,17 @@ def task1_judgements(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
 
 def held_out_judgements(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
     """Return all test pairs: locale, query_key, query_id, query, product_key, product_id, label, small_version."""
-    return read(lake, "held_out_judgements", snapshot)
+    return _split_judgements(lake, "test", snapshot)
 
 
 def validation_judgements(lake: Lake) -> pl.DataFrame:
     """Return the validation pairs: locale, query_key, query_id, query, product_key, product_id, label."""
-    return read(lake, "validation_judgements")
+    return _split_judgements(lake, "validation").drop("small_version")
+
+
+def _split_judgements(lake: Lake, split: str, snapshot: int | None = None) -> pl.DataFrame:
+    with lake.reading(snapshot) as connection:
+        return connection.execute(tables.sql("datasets.split_judgements"), {"split": split}).pl()
 
 
 def trained_queries(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
@@ -111,7 +116,7 @@ def read(lake: Lake, name: str, snapshot: int | None = None) -> pl.DataFrame:
 
 
 def among(connection: duckdb.DuckDBPyConnection, name: str, keys: pl.DataFrame | None) -> str:
-    """Return the SQL of `read.products` or `read.queries`, restricted to some keys (a frame, key); None: all."""
+    """Return the SQL of `datasets.products` or `datasets.queries`, restricted to some keys (a frame, key); None: all."""
     if keys is None:
         return tables.sql(name)
     connection.register("keys_among", keys.select("key"))

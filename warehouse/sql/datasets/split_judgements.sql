@@ -1,4 +1,4 @@
--- The judgements of the test split; those of the reduced set are ESCI's task 1.
+-- The judgements of a split; those of the test split in the reduced set are ESCI's task 1.
 select
     pairs.locale,
     pairs.query_key,
@@ -11,5 +11,5 @@ select
 from training.pairs as pairs
 join staging.products as products on products.key = pairs.product_key
 join staging.queries as queries on queries.key = pairs.query_key
-where pairs.split = 'test'
+where pairs.split = $split
 order by pairs.key
