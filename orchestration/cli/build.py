@@ -114,5 +114,5 @@ def show_measured(report: "BuildReport") -> None:
         return
     console.print()
     show_relevance(relevance, f"relevance on {relevance['rankers']['model']['queries']:,} test queries")
-    show_trust({"encoder": relevance["model_minus_encoder"], "bm25": report.lead_over_bm25})
+    show_trust(relevance)
     console.print()

@@ -8,7 +8,10 @@ import polars as pl
 
 from assets.run_context import RunContext
 from assets.services.model_training import model_name, train_model
-from assets.services.offline_evaluation import BASELINES, EvaluationTarget, measure
+from assets.services.offline_evaluation import LEADS, EvaluationTarget, measure
+from assets.services.ranking import ensure_ranker, ranker_name
+from assets.services.serving_model import ServingModel
+from assets.services.text_refresh import refresh_texts
 from models.evaluation.breakdown import long_metrics
 from models.evaluation.evaluate import Evaluation, compare, summarize
 from models.evaluation.pooling import pool
@@ -29,8 +32,8 @@ def evaluate_folds(run_context: RunContext, folds: int) -> dict[str, Any]:
     count. The metrics go to `evaluation.folds`; models and tables of the folds are discarded.
 
     Returns:
-        Plain values: the result of `summarize` and `locale_leads` (locale to metric to interval) for all folds pooled, and
-        `by_fold`, the same for each fold.
+        Plain values: the result of `summarize` and `locale_leads` (lead to locale to metric to interval) for all folds pooled,
+        and `by_fold`, the same for each fold.
 
     Raises:
         WarehouseError: No build has ended in this home, or a fold has no query with a judged product.
@@ -54,7 +57,7 @@ def evaluate_folds(run_context: RunContext, folds: int) -> dict[str, Any]:
         pooled = pool(evaluations)
         options = {"seed": run_context.training.seed, "min_queries": run_context.release.min_queries}
         parts = [
-            long_metrics(replace(each, slices=each.slices.clear()), "model", BASELINES, **options)
+            long_metrics(replace(each, slices=each.slices.clear()), LEADS, **options)
             .drop("slice", "part")
             .with_columns(fold=pl.lit(fold))
             for fold, each in enumerate([pooled, *evaluations])
@@ -78,13 +81,20 @@ def _measure(run_context: RunContext, fold: int, folds: int, snapshot: int) -> E
         raise WarehouseError(f"no query with a judged product falls into fold {fold}", "use fewer folds")
     model_id = model_name(run_context)
     train_model(run_context, model_id, snapshot)
-    return measure(run_context, EvaluationTarget(model_id), judgements, cached=True)
+    refresh_texts(run_context)
+    model, ranker_id = ServingModel(run_context, model_id), ranker_name(run_context)
+    products = datasets.products(home.lake).sort("locale", "product_id")
+    ensure_ranker(run_context, ranker_id, model, model.product_vectors(products))
+    return measure(run_context, EvaluationTarget(model_id, ranker=ranker_id), judgements, cached=True)
 
 
 def _summary(evaluation: Evaluation, options: dict[str, int]) -> dict[str, Any]:
     by_locale = {
-        locale: compare(replace(evaluation, rows=evaluation.rows.filter(locale=locale)), "model", "encoder", **options)
-        for locale in sorted(evaluation.products)
+        f"{first}_minus_{second}": {
+            locale: compare(replace(evaluation, rows=evaluation.rows.filter(locale=locale)), first, second, **options)
+            for locale in sorted(evaluation.products)
+        }
+        for first, second in (("ranked", "model"), ("ranked", "text"), ("model", "encoder"))
     }
     return {**summarize(evaluation, **options), "locale_leads": by_locale}
 

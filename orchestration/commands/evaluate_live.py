@@ -28,7 +28,9 @@ def evaluate_live(run_context: RunContext, examples: Path | None = None) -> dict
     home = run_context.home
     release = live_release(run_context)
     vectors, previous = (release.vector_table, release.vector_version), previous_model(run_context, release.model_id)
-    target = EvaluationTarget(release.model_id, vectors, release.snapshot, previous)
+    target = EvaluationTarget(
+        release.model_id, vectors, release.snapshot, previous, release.ranker_id, release.text_version
+    )
     extra: dict[str, Any] = {"release": release.release, "model": release.model_id}
     if examples is None:
         judgements = datasets.task1_judgements(home.lake, release.snapshot)

@@ -6,6 +6,7 @@ from typing import Any
 
 from assets.run_context import RunContext
 from assets.services.offline_evaluation import EvaluationTarget, measure
+from assets.services.text_refresh import refresh_texts
 from models.evaluation.evaluate import summarize
 from orchestration.commands.evaluate_live import live_release, trained_on
 from orchestration.instance.locks import run_lock
@@ -46,7 +47,9 @@ def evaluate_transfer(run_context: RunContext, raw: Path) -> dict[str, Any]:
             raise WarehouseError(
                 f"no test query of task 1 in {raw}", "give a folder with small_version 1 and split test"
             )
-        evaluation = measure(transfer_context, EvaluationTarget(release.model_id), judgements, cached=True)
+        refresh_texts(transfer_context)
+        target = EvaluationTarget(release.model_id, ranker=release.ranker_id)
+        evaluation = measure(transfer_context, target, judgements, cached=True)
     return {
         **summarize(evaluation, seed=run_context.training.seed, min_queries=run_context.release.min_queries),
         "release": release.release,
