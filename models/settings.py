@@ -163,7 +163,7 @@ class RankingSettings(BaseModel):
     queries: int = Field(
         2500, ge=1, description="Largest number of train queries that the trees learn from, drawn by the seed."
     )
-    trees: int = Field(150, ge=1, description="Number of trees.")
+    trees: int = Field(60, ge=1, description="Number of trees.")
     leaves: int = Field(7, ge=2, le=255, description="Largest number of leaves of a tree.")
     min_leaf: int = Field(50, ge=1, description="Smallest number of candidates at a leaf.")
     learning_rate: float = Field(0.1, gt=0, le=1, description="Share of a tree's correction that is taken, 0 to 1.")

@@ -30,7 +30,7 @@ from warehouse.features.pair_features import NAMES, WORDS_FILE
 from warehouse.lake import tables
 from warehouse.lake.sql_tree import sql_digest
 
-_FORMAT = "2"  # raised when candidates, features or training change, so that rankers are trained again
+_FORMAT = "3"  # raised when candidates, features or training change, so that rankers are trained again
 _READ = ("staging.products", "staging.queries", "features.queries", "fitted.words", "training.pairs")
 
 

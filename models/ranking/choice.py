@@ -43,10 +43,18 @@ class Choice:
     queries: int
 
 
-def recalls(
+@dataclass(frozen=True)
+class Quality:
+    """Hold two metrics of each query that has an Exact product: (queries with one,) each."""
+
+    recall_at_10: NDArray[np.float64]
+    reciprocal_rank: NDArray[np.float64]
+
+
+def quality(
     scores: NDArray[np.float64], candidates: Candidates, exact: NDArray[np.bool_], totals: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Return recall@10 of each query that has an Exact product: (queries with one,).
+) -> Quality:
+    """Return recall@10 and the reciprocal rank of the first Exact product.
 
     Args:
         scores: the score of each pair; equal scores keep the order of the pairs.
@@ -59,10 +67,12 @@ def recalls(
     order = np.lexsort((rows, -scores[rows], queries))
     starts = np.searchsorted(queries, np.arange(len(totals)))
     places = np.arange(len(rows)) - starts[queries[order]]
-    hits = np.bincount(queries[order], weights=exact[rows][order] & (places < _CUT), minlength=len(totals))
+    is_exact = exact[rows][order]
+    hits = np.bincount(queries[order], weights=is_exact & (places < _CUT), minlength=len(totals))
+    first = np.zeros(len(totals))
+    np.maximum.at(first, queries[order][is_exact], 1 / (1 + places[is_exact]))
     known = totals > 0
-    shares: NDArray[np.float64] = hits[known] / totals[known]
-    return shares
+    return Quality(hits[known] / totals[known], first[known])
 
 
 def choose(
@@ -81,8 +91,9 @@ def choose(
     Going from the simplest method to the most complex, a method replaces the one chosen so far if its recall is higher and the
     lower 95 % bound of the difference lies above minus the margin.
 
-    A weight is the one with the best recall over all queries. A locale gets the weight that is best on its own queries together
-    with `_PRIOR` queries like those of all locales, so that few queries move it little.
+    A weight is the one with the best sum of recall@10 and reciprocal rank: recall alone ties where queries are few. A locale
+    gets the weight that is best on its own queries together with `_PRIOR` queries like those of all locales, so that few
+    queries move it little.
 
     Args:
         candidates: the candidates of the validation queries.
@@ -98,6 +109,11 @@ def choose(
     if queries < min_queries:
         reason = f"{queries:,} validation queries are too few to judge, {min_queries:,} are wanted"
         return Choice(DEFAULT, reason, (), queries)
+
+    def value_of(option: Ordering) -> NDArray[np.float64]:
+        measured = quality(option(candidates), candidates, exact, totals)
+        return measured.recall_at_10 + measured.reciprocal_rank
+
     locale_of = _locales(candidates, totals > 0)
     trials: list[Trial] = []
     chosen: tuple[Ordering, NDArray[np.float64]] | None = None
@@ -106,17 +122,14 @@ def choose(
             continue
         trees, weights = forest if method == "learned" else None, _WEIGHTS.get(method, (0.0,))
         measured = np.array(
-            [
-                recalls(Ordering(method, weight, forest=trees)(candidates), candidates, exact, totals)
-                for weight in weights
-            ]
+            [value_of(Ordering(method, weight, forest=trees)) for weight in weights]
         )  # (weights, queries)
         best = _best(measured, measured)
         own = {locale: _best(measured[:, locale_of == locale], measured) for locale in np.unique(locale_of)}
         ordering = Ordering(
             method, weights[best], {str(locale): weights[each] for locale, each in own.items() if each != best}, trees
         )
-        recall = recalls(ordering(candidates), candidates, exact, totals)
+        recall = quality(ordering(candidates), candidates, exact, totals).recall_at_10
         trial = Trial(method, ordering.weight, ordering.weights, float(recall.mean()))
         if chosen is None:
             chosen = ordering, recall
@@ -133,7 +146,7 @@ def choose(
 
 
 def _best(own: NDArray[np.float64], overall: NDArray[np.float64]) -> int:
-    """Return the row with the highest sum of recall over some queries and `_PRIOR` queries like those of all."""
+    """Return the row with the highest sum over some queries and `_PRIOR` queries like those of all."""
     return int(np.argmax(own.sum(axis=1) + _PRIOR * overall.mean(axis=1)))
 
 
