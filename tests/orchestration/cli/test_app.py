@@ -1,6 +1,8 @@
 """What holds for every command: exit status, help, the home, settings that are refused."""
 
 import json
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +27,13 @@ def test_help_names_every_command(stockroom):
     assert answer.status == 0
     for command in COMMANDS:
         assert command in answer.out
+
+
+def test_the_version_is_printed_alone(stockroom):
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    assert stockroom("--version") == stockroom("--version", "status")
+    answer = stockroom("--version")
+    assert (answer.status, answer.out, answer.err) == (0, f"stockroom {project['version']}\n", "")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
