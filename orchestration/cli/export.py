@@ -24,10 +24,11 @@ def export(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the live release's model as a folder that stock `SentenceTransformer(DIR)` loads, with a model card.
+    """Write the live release's model as a folder for sentence-transformers, with a model card.
 
-    `encode_query` gives the query side, `encode_document` the product side; no code of Stockroom is needed, and none is run.
-    A text alone has no features: their mean contribution replaces them, and the card names the features.
+    `SentenceTransformer(DIR)` loads the folder without Stockroom: `encode_query` encodes queries, `encode_document` encodes
+    the texts of products. The exported model reads texts alone. The mean contribution of the features replaces them, and the
+    card names them.
     """
     settings = settings_for(home)
     with progress() as announce:
@@ -41,8 +42,8 @@ def export(
         write_json(asdict(report))
         return
     console.print(
-        f"{directory}: release {report.release}, model {report.model}, {report.size_mb:.0f} MB; loaded by sentence-transformers, "
-        f"its vectors of {report.texts_compared} texts are the towers' own to {report.largest_difference:.0e}",
+        f"{directory}: release {report.release}, model {report.model}, {report.size_mb:.0f} MB; in sentence-transformers its "
+        f"vectors of {report.texts_compared} texts differ from the towers' by at most {report.largest_difference:.0e}",
         highlight=False,
         markup=False,
         soft_wrap=True,

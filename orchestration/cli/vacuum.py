@@ -1,4 +1,4 @@
-"""`stockroom vacuum`: frees disk space; all data that a rollback may need stays."""
+"""`stockroom vacuum`: deletes unused data, and completes the vector index."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -32,11 +32,11 @@ def vacuum(
 ) -> None:
     """Delete the data that no kept release, checkpoint or model needs, and free the disk space.
 
-    Kept are the newest releases, with all that a search, a lookup or a rollback needs of them; the newest checkpoints; and
-    the points that the models were made from, so that `stockroom train --as-of` makes each again. Releases,
-    checkpoints, versions of vectors and embeddings younger than a day (vacuum.keep_hours) stay too. The rest is deleted:
-    versions of vectors, vector tables of refused models, cached embeddings of unused texts, snapshots of the lake between
-    checkpoints and their files, looked-up rows, and old runs of the run log. A killed vacuum may be run again.
+    The vacuum keeps the newest releases, with the data that a search, a lookup or a rollback needs. It keeps the newest
+    checkpoints, and those that the models were trained on: `stockroom train --as-of` can train each model again. It
+    keeps releases, checkpoints, versions of vectors and embeddings that are younger than a day (vacuum.keep_hours). It deletes
+    other versions of vectors, vector tables of refused models, cached embeddings of unused texts, snapshots of the lake
+    between checkpoints and their files, rows for lookups, and old runs of the run log. After a kill, run it again.
     """
     from models.encoder.loading import encoder_fingerprint
     from orchestration.config.open_context import open_home
@@ -57,9 +57,9 @@ def show(report: "VacuumReport") -> None:
     counts = {
         "vector tables": len(report.vector_tables),
         "versions of vectors": report.vector_versions,
-        "encoders' caches": len(report.encoders),
+        "caches of encoders": len(report.encoders),
         "cached embeddings": report.embeddings,
-        "looked-up rows": report.online_rows,
+        "rows for lookups": report.online_rows,
         "runs in the run log": report.runs,
         "snapshots of the lake": len(report.snapshots_expired),
         "files of the lake": report.lake_files,
