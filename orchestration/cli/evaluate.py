@@ -10,7 +10,7 @@ from orchestration.cli.fold_output import show_folds
 from orchestration.cli.options import HomeOption, JsonOption, path_from, settings_for
 from orchestration.cli.output import console, write_json
 from orchestration.cli.progress_bars import progress
-from orchestration.cli.relevance_output import show_relevance
+from orchestration.cli.relevance_output import show_relevance, show_trust
 
 _MAX_NAMES = 10
 
@@ -55,8 +55,9 @@ def evaluate(
     """Measure the live release beside random order, BM25, the untrained encoder and the model that was live before.
 
     ndcg: ESCI's gains over each judged list; ndcg_official: with the official code's gains; recall@k and mrr: Exact
-    products found in the whole catalog of the query's locale. The last row is the model's lead over its encoder with a
-    95 % paired bootstrap interval over queries.
+    products found in the whole catalog of the query's locale. The last column is the model's lead over its encoder with a
+    95 % paired bootstrap interval over queries. The lines of `trust` say, as after a build, whether the model is better
+    than the encoder and than BM25 in recall@10.
     """
     if sum(option is not None for option in (examples, raw, folds)) > 1:
         raise typer.BadParameter("--examples, --raw and --folds each name other judgements: give one of them")
@@ -90,11 +91,8 @@ def evaluate(
 def _show(report: dict[str, Any], source: str) -> None:
     """Print the evaluation of a release."""
     show_relevance(report, f"release {report['release']} on {source}")
-    console.print(
-        f"{report['queries']:,} queries, {report['judgements']:,} judgements; {report['queries_with_exact']:,} queries have an "
-        f"Exact product (recall, mrr); {report['queries_with_two_gains']:,} have at least two distinct gains: in the others "
-        "any order has the same ndcg"
-    )
+    console.print(f"{report['queries']:,} queries, {report['judgements']:,} judgements", highlight=False)
+    show_trust({"encoder": report["model_minus_encoder"], "bm25": report["lead_over_bm25"]})
     if report["queries_trained_on"]:
         console.print(
             f"[bold]{report['queries_trained_on']:,} of these queries are in the model's training data:[/bold] on them it looks "

@@ -44,10 +44,11 @@ def show_relevance(summary: Mapping[str, Any], title: str) -> None:
 def show_trust(leads: Mapping[str, Mapping[str, Interval]]) -> None:
     """Print how many queries can tell rankers apart, and how certain the model's lead over each baseline is."""
     counts = {metric: lead["queries"] for metric, lead in leads.get("encoder", {}).items()}
-    if {_JUDGED_BY, _TWO_GAINS} <= counts.keys():
+    if counts:
+        exact, two_gains = (counts.get(metric) or 0 for metric in (_JUDGED_BY, _TWO_GAINS))
         show_fact(
             "trust",
-            f"{counts[_JUDGED_BY]:,} queries have an Exact product (recall, mrr), {counts[_TWO_GAINS]:,} have two or more "
+            f"{exact:,} queries have an Exact product (recall, mrr), {two_gains:,} have two or more "
             "gains (in the others any order has the same ndcg)",
         )
     findings = [

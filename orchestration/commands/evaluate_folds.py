@@ -10,8 +10,9 @@ from assets.run_context import RunContext
 from assets.services.model_training import model_name, train_model
 from assets.services.offline_evaluation import BASELINES, EvaluationTarget, measure
 from models.evaluation.breakdown import long_metrics
-from models.evaluation.evaluate import Evaluation, compare, summarize
+from models.evaluation.evaluate import Evaluation, compare
 from models.evaluation.pooling import pool
+from orchestration.commands.evaluate_live import summary
 from orchestration.instance.locks import run_lock
 from orchestration.runs.derive import derive
 from warehouse.errors import WarehouseError
@@ -29,7 +30,7 @@ def evaluate_folds(run_context: RunContext, folds: int) -> dict[str, Any]:
     count. The metrics go to `evaluation.folds`; models and tables of the folds are discarded.
 
     Returns:
-        Plain values: the result of `summarize` and `locale_leads` (locale to metric to interval) for all folds pooled, and
+        Plain values: the result of `summary` and `locale_leads` (locale to metric to interval) for all folds pooled, and
         `by_fold`, the same for each fold.
 
     Raises:
@@ -52,7 +53,7 @@ def evaluate_folds(run_context: RunContext, folds: int) -> dict[str, Any]:
                 evaluations.append(_measure(fold_context, fold, folds, checkpoint.snapshot))
                 bar(fold)
         pooled = pool(evaluations)
-        options = {"seed": run_context.training.seed, "min_queries": run_context.release.min_queries}
+        options = _options(run_context)
         parts = [
             long_metrics(replace(each, slices=each.slices.clear()), "model", BASELINES, **options)
             .drop("slice", "part")
@@ -61,10 +62,10 @@ def evaluate_folds(run_context: RunContext, folds: int) -> dict[str, Any]:
         ]
         division.record(home.lake, pl.concat(parts), folds, checkpoint.snapshot)
     return {
-        **_summary(pooled, options),
+        **_summary(run_context, pooled),
         "snapshot": checkpoint.snapshot,
         "folds": folds,
-        "by_fold": [_summary(each, options) for each in evaluations],
+        "by_fold": [_summary(run_context, each) for each in evaluations],
     }
 
 
@@ -81,12 +82,17 @@ def _measure(run_context: RunContext, fold: int, folds: int, snapshot: int) -> E
     return measure(run_context, EvaluationTarget(model_id), judgements, cached=True)
 
 
-def _summary(evaluation: Evaluation, options: dict[str, int]) -> dict[str, Any]:
+def _options(run_context: RunContext) -> dict[str, int]:
+    return {"seed": run_context.training.seed, "min_queries": run_context.release.min_queries}
+
+
+def _summary(run_context: RunContext, evaluation: Evaluation) -> dict[str, Any]:
+    options = _options(run_context)
     by_locale = {
         locale: compare(replace(evaluation, rows=evaluation.rows.filter(locale=locale)), "model", "encoder", **options)
         for locale in sorted(evaluation.products)
     }
-    return {**summarize(evaluation, **options), "locale_leads": by_locale}
+    return {**summary(run_context, evaluation), "locale_leads": by_locale}
 
 
 def _prefix_progress(run_context: RunContext, prefix: str) -> Callable[[str, int | None], Callable[[int], None]]:

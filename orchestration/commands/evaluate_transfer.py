@@ -6,8 +6,7 @@ from typing import Any
 
 from assets.run_context import RunContext
 from assets.services.offline_evaluation import EvaluationTarget, measure
-from models.evaluation.evaluate import summarize
-from orchestration.commands.evaluate_live import live_release, trained_on
+from orchestration.commands.evaluate_live import live_release, summary, trained_on
 from orchestration.instance.locks import run_lock
 from orchestration.runs.derive import derive
 from warehouse.errors import WarehouseError
@@ -48,7 +47,7 @@ def evaluate_transfer(run_context: RunContext, raw: Path) -> dict[str, Any]:
             )
         evaluation = measure(transfer_context, EvaluationTarget(release.model_id), judgements, cached=True)
     return {
-        **summarize(evaluation, seed=run_context.training.seed, min_queries=run_context.release.min_queries),
+        **summary(run_context, evaluation),
         "release": release.release,
         "model": release.model_id,
         "queries_trained_on": trained_on(run_context, release.snapshot, judgements),

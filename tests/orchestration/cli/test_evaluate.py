@@ -5,6 +5,8 @@ import json
 import polars as pl
 import pytest
 
+from orchestration.cli.relevance_output import show_trust
+
 RANKERS = {"random", "bm25", "encoder", "model"}
 METRICS = {"ndcg", "ndcg_official", "ndcg_two_gains", "recall@10", "recall@100", "mrr"}
 
@@ -63,8 +65,18 @@ def test_on_the_test_split_it_equals_what_the_build_measured(stockroom, built):
         assert interval["low"] <= interval["mean"] <= interval["high"]
         difference = report["rankers"]["model"][metric] - report["rankers"]["encoder"][metric]
         assert interval["mean"] == pytest.approx(difference, abs=1e-12)
+    assert report["lead_over_bm25"] == built.report["lead_over_bm25"]
     assert report["release"] == 1
     assert "missing_products" not in report
+
+
+def test_the_output_says_how_far_the_numbers_can_be_trusted_as_a_build_does(stockroom, built, capsys):
+    relevance = built.report["relevance"]
+    show_trust({"encoder": relevance["model_minus_encoder"], "bm25": built.report["lead_over_bm25"]})
+    trust = capsys.readouterr().out
+    assert trust.startswith("trust ")
+    assert "against BM25" in trust
+    assert trust in stockroom("evaluate", "--home", built.home).out
 
 
 def test_a_file_of_any_ids_is_measured_on_the_products_that_the_catalog_has(stockroom, built, catalog, examples):
