@@ -11,8 +11,11 @@ from orchestration.cli.options import HomeOption, JsonOption, path_from, setting
 from orchestration.cli.output import console, write_json
 from orchestration.cli.progress_bars import progress
 from orchestration.cli.relevance_output import show_relevance, show_trust
+from warehouse.wording import counted
 
 _MAX_NAMES = 10
+_TRAINED_ON = ("of these queries is", "of these queries are")
+_UNKNOWN = ("judged product is", "judged products are")
 
 
 def register(app: typer.Typer) -> None:
@@ -91,12 +94,15 @@ def evaluate(
 def _show(report: dict[str, Any], source: str) -> None:
     """Print the evaluation of a release."""
     show_relevance(report, f"release {report['release']} on {source}")
-    console.print(f"{report['queries']:,} queries, {report['judgements']:,} judgements", highlight=False)
+    console.print(
+        f"{counted(report['queries'], 'query', 'queries')}, {counted(report['judgements'], 'judgement')}",
+        highlight=False,
+    )
     show_trust({"encoder": report["model_minus_encoder"], "bm25": report["lead_over_bm25"]})
     if report["queries_trained_on"]:
         console.print(
-            f"[bold]{report['queries_trained_on']:,} of these queries are in the model's training data:[/bold] on them it looks "
-            "better than it is"
+            f"[bold]{counted(report['queries_trained_on'], *_TRAINED_ON)} in the model's training data:[/bold] there the model "
+            "looks better than it is"
         )
     for locale, rankers in report["locales"].items():
         means = ", ".join(f"{name} {values['recall@10'] or 0:.3f}" for name, values in rankers.items())
@@ -106,9 +112,9 @@ def _show(report: dict[str, Any], source: str) -> None:
         names = ", ".join(missing["products"][:_MAX_NAMES])
         more = f" and {missing['count'] - _MAX_NAMES:,} more (all with --json)" if missing["count"] > _MAX_NAMES else ""
         console.print(
-            f"{missing['count']:,} judged products are not in the catalog: {names}{more}",
+            f"{counted(missing['count'], *_UNKNOWN)} not in the catalog: {names}{more}",
             highlight=False,
             markup=False,
         )
     for rule, rows in report.get("refused_rows", {}).items():
-        console.print(f"{rows:,} rows refused: {rule}", highlight=False)
+        console.print(f"{counted(rows, 'row')} refused: {rule}", highlight=False)

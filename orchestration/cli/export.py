@@ -9,6 +9,7 @@ import typer
 from orchestration.cli.options import HomeOption, JsonOption, path_from, settings_for
 from orchestration.cli.output import console, write_json
 from orchestration.cli.progress_bars import progress
+from warehouse.wording import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +44,7 @@ def export(
         return
     console.print(
         f"{directory}: release {report.release}, model {report.model}, {report.size_mb:.0f} MB; in sentence-transformers its "
-        f"vectors of {report.texts_compared} texts differ from the towers' by at most {report.largest_difference:.0e}",
+        f"vectors of {counted(report.texts_compared, 'text')} differ from the towers' by at most {report.largest_difference:.0e}",
         highlight=False,
         markup=False,
         soft_wrap=True,

@@ -6,8 +6,13 @@ import typer
 
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, show_rows, write_json
+from warehouse.wording import counted
 
-_COUNTS = ("upserts", "deletes", "unknown", "refused", "late")
+_COUNTS = {
+    "upserts": ("upsert",),
+    "deletes": ("delete",),
+    **{name: (name, name) for name in ("unknown", "refused", "late")},
+}
 _SINCE = ("as_of", "release")
 
 
@@ -56,9 +61,5 @@ def show(deltas: list[dict[str, Any]]) -> None:
 def _changes(row: dict[str, Any]) -> str:
     """Return the counts of a delta that are not 0, and its table; as in `apply`, deletes of unknown keys count apart."""
     numbers = row | {"deletes": row["deletes"] - row["unknown"]}
-    counts = ", ".join(
-        f"{numbers[name]:,} {name.removesuffix('s') if numbers[name] == 1 else name}"
-        for name in _COUNTS
-        if numbers[name]
-    )
+    counts = ", ".join(counted(numbers[name], *words) for name, words in _COUNTS.items() if numbers[name])
     return f"{counts or 'no row'} of {row['table']}"

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestration.cli.output import show_fact, show_rows, show_title
+from warehouse.wording import counted
 
 _METRICS = ("ndcg", "ndcg_official", "recall@10", "recall@100", "mrr")
 _RANKERS = {"random": "random", "bm25": "bm25", "encoder": "encoder", "previous": "before", "model": "model"}
 _NAMES = {"encoder": "the encoder", "bm25": "BM25", "previous": "the model before"}
+_QUERIES = ("query has", "queries have")
 _JUDGED_BY, _TWO_GAINS = "recall@10", "ndcg_two_gains"
 
 Interval = Mapping[str, float | None]
@@ -45,10 +47,10 @@ def show_trust(leads: Mapping[str, Mapping[str, Interval]]) -> None:
     """Print how many queries can tell rankers apart, and how certain the model's lead over each baseline is."""
     counts = {metric: lead["queries"] for metric, lead in leads.get("encoder", {}).items()}
     if counts:
-        exact, two_gains = (counts.get(metric) or 0 for metric in (_JUDGED_BY, _TWO_GAINS))
+        exact, two_gains = (int(counts.get(metric) or 0) for metric in (_JUDGED_BY, _TWO_GAINS))
         show_fact(
             "trust",
-            f"{exact:,} queries have an Exact product (recall, mrr), {two_gains:,} have two or more "
+            f"{counted(exact, *_QUERIES)} an Exact product (recall, mrr), {counted(two_gains, 'has', 'have')} two or more "
             "gains (in the others any order has the same ndcg)",
         )
     findings = [

@@ -7,6 +7,7 @@ import typer
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import show_fact, write_json
 from orchestration.cli.progress_bars import progress
+from warehouse.wording import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +33,9 @@ def replay_files(home: HomeOption = None, as_json: JsonOption = False) -> None:
         return
     for table, name in report.files.items():
         show_fact("replayed", f"{name} into {table}")
-    show_fact("replayed", f"{report.deltas:,} deltas; {report.superseded:,} more had a full snapshot after them")
+    show_fact(
+        "replayed", f"{counted(report.deltas, 'delta')}; {report.superseded:,} more had a full snapshot after them"
+    )
     for table, counts in report.differing.items():
         text = ", ".join(f"{rows:,} {change}" for change, rows in counts.items() if rows)
         show_fact("differed", f"{table}: {text}", "yellow")

@@ -8,6 +8,7 @@ import typer
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, write_json
 from orchestration.cli.progress_bars import progress
+from warehouse.wording import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +40,7 @@ def tune(
         return
     best, first = report["best"], report["first"]
     console.print(
-        f"# best of {report['trials']:,} trials is trial {best['trial']}: recall@10 {best['recall_at_10']:.4f}, mrr "
+        f"# best of {counted(report['trials'], 'trial')} is trial {best['trial']}: recall@10 {best['recall_at_10']:.4f}, mrr "
         f"{best['mrr']:.4f} on validation; trial {first['trial']} had {first['recall_at_10']:.4f} and {first['mrr']:.4f}",
         highlight=False,
         soft_wrap=True,

@@ -105,8 +105,8 @@ def test_the_output_names_missing_and_refused_judgements(stockroom, built, catal
     answer = stockroom("evaluate", "--examples", file, "--home", built.home)
     assert answer.status == 0
     output = " ".join(answer.out.split())
-    assert "1 judged products are not in the catalog: us:NOWHERE" in output
-    assert "1 rows refused: unknown_label" in output
+    assert "1 judged product is not in the catalog: us:NOWHERE" in output
+    assert "1 row refused: unknown_label" in output
     for ranker in RANKERS:
         assert ranker in answer.out
 
