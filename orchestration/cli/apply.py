@@ -69,13 +69,12 @@ def apply(
         )
     settings = settings_for(home)
     with progress() as announce:
-        starting = announce("starting", None)
+        announce("starting", None)
         from orchestration.commands.apply import apply as run
         from orchestration.commands.apply_inbox import apply_incoming
         from orchestration.config.open_context import open_run_context
 
         run_context = replace(open_run_context(settings), show_progress=announce, allow_loss=allow_loss)
-        starting(1)
         incoming_report = apply_incoming(run_context, settings.automation.settle_s) if incoming else None
         report = run(run_context, files, retrain=retrain) if files else None
     if as_json:

@@ -60,11 +60,10 @@ def build(
     """
     settings = settings_for(home)
     with progress() as announce:
-        starting = announce("starting", None)
+        announce("starting", None)
         from orchestration.commands.build import build as run
         from orchestration.config.open_context import open_run_context
 
-        starting(1)
         run_context = replace(open_run_context(settings), show_progress=announce, force=force, allow_loss=allow_loss)
         report = run(run_context, raw or settings.raw)
     if as_json:

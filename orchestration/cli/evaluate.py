@@ -66,7 +66,7 @@ def evaluate(
         raise typer.BadParameter("--examples, --raw and --folds each name other judgements: give one of them")
     settings = settings_for(home)
     with progress() as announce:
-        bar = announce("measuring", None)
+        announce("measuring", None)
         from orchestration.config.open_context import open_run_context
 
         run_context = replace(open_run_context(settings), show_progress=announce)
@@ -82,7 +82,6 @@ def evaluate(
             from orchestration.commands.evaluate_live import evaluate_live
 
             report = evaluate_live(run_context, examples)
-        bar(1)
     if as_json:
         write_json(report)
     elif folds is not None:

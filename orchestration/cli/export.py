@@ -33,12 +33,11 @@ def export(
     """
     settings = settings_for(home)
     with progress() as announce:
-        bar = announce("exporting", None)
+        announce("exporting", None)
         from orchestration.commands.export_model import export_release
         from orchestration.config.open_context import open_run_context
 
         report = export_release(open_run_context(settings), directory, force=force)
-        bar(1)
     if as_json:
         write_json(asdict(report))
         return

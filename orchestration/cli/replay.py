@@ -22,11 +22,10 @@ def replay_files(home: HomeOption = None, as_json: JsonOption = False) -> None:
     it. Rows that differ are then replaced, and nothing is trained.
     """
     with progress() as announce:
-        starting = announce("starting", None)
+        announce("starting", None)
         from orchestration.commands.replay import replay as run
         from orchestration.config.open_context import open_run_context
 
-        starting(1)
         report = run(replace(open_run_context(settings_for(home)), show_progress=announce))
     if as_json:
         write_json(asdict(report) | {"agrees": report.agrees})

@@ -40,12 +40,11 @@ def train(
     """
     settings = settings_for(home)
     with progress() as announce:
-        starting = announce("recomputing the training table", None)
+        announce("starting", None)
         from orchestration.commands.train import train as run
         from orchestration.config.open_context import open_run_context
 
         report = run(replace(open_run_context(settings), show_progress=announce), as_of)
-        starting(1)
     if as_json:
         write_json(asdict(report))
         return

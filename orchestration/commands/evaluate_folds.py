@@ -79,6 +79,7 @@ def _measure(run_context: RunContext, fold: int, folds: int, snapshot: int) -> E
         raise WarehouseError(f"no query with a judged product falls into fold {fold}", "use fewer folds")
     model_id = model_name(run_context)
     train_model(run_context, model_id, snapshot)
+    run_context.progress("measuring")
     return measure(run_context, EvaluationTarget(model_id), judgements, cached=True)
 
 

@@ -45,6 +45,7 @@ def evaluate_transfer(run_context: RunContext, raw: Path) -> dict[str, Any]:
             raise WarehouseError(
                 f"no test query of task 1 in {raw}", "give a folder with small_version 1 and split test"
             )
+        run_context.progress("measuring")
         evaluation = measure(transfer_context, EvaluationTarget(release.model_id), judgements, cached=True)
     return {
         **summary(run_context, evaluation),
