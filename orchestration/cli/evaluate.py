@@ -66,7 +66,7 @@ def evaluate(
         raise typer.BadParameter("--examples, --raw and --folds each name other judgements: give one of them")
     settings = settings_for(home)
     with progress() as announce:
-        announce("measuring", None)
+        announce("starting", None)
         from orchestration.config.open_context import open_run_context
 
         run_context = replace(open_run_context(settings), show_progress=announce)

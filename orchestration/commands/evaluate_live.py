@@ -48,6 +48,7 @@ def evaluate_live(run_context: RunContext, examples: Path | None = None) -> dict
             "give your own judgements: --examples FILE; or hold out each query once: --folds 5",
         )
     extra["queries_trained_on"] = trained_on(run_context, release.snapshot, judgements)
+    run_context.progress("measuring")
     evaluation = measure(run_context, target, judgements, cached=examples is None)
     return {**summary(run_context, evaluation), **extra}
 
