@@ -12,7 +12,7 @@ import duckdb
 from warehouse.contracts.contract import FIRST_TIME, INPUT_HASH, LAST_TIME, Contract
 from warehouse.contracts.deltas import JudgementDelete, JudgementUpsert, ProductDelete, ProductUpsert
 from warehouse.errors import WarehouseError
-from warehouse.ingest.file_advice import advice
+from warehouse.ingest.file_advice import advice, no_file
 from warehouse.ingest.file_bytes import line_of, refuse_bytes, refuse_encoding
 from warehouse.ingest.sources import (
     PANDAS_INDEX,
@@ -143,7 +143,7 @@ def check_deltas(paths: Sequence[Path], now: datetime | None = None) -> list[Del
 def _check(connection: duckdb.DuckDBPyConnection, path: Path, now: datetime) -> DeltaFile:
     check_text(path.name)  # the name is written into raw.deltas
     if not path.is_file():
-        raise WarehouseError(f"{path} does not exist or is not a file", "give the path of a parquet or JSON lines file")
+        raise no_file(path, "give the path of a parquet or JSON lines file")
     refuse_bytes(path)
     if not _is_parquet(path):
         refuse_encoding(path)
