@@ -93,7 +93,7 @@ def test_the_default_home_lies_in_the_working_directory(stockroom, built, tmp_pa
         ("STOCKROOM_TRAINING__EPOCS", "3", "setting training.epocs: this setting does not exist"),
         ("STOCKROOM_TRAINING__EPOCS", "3", "did you mean training.epochs"),
         ("STOCKROOM_TRAINING__EPOCHS", "many", "setting training.epochs: "),
-        ("STOCKROOM_TRAINING", "many", "training"),
+        ("STOCKROOM_TRAINING", "many", "the value of STOCKROOM_TRAINING is not JSON"),
     ],
 )
 def test_a_wrong_variable_is_refused_by_name(stockroom, tmp_path, monkeypatch, variable, value, message):
