@@ -108,6 +108,16 @@ class DeltaFile:
             f"{self.source_spec.hash_sql} AS {INPUT_HASH} FROM finite"
         )
 
+    @property
+    def values_sql(self) -> str:
+        """Return the SQL that reads row and the declared columns as text, as they are written in the file."""
+        texts = (f'{_written(self.path, name)} AS "{name}"' for name in self.columns)
+        return f"SELECT {', '.join(['row', *texts])} FROM {_source(self.path)}"
+
+    def place_of(self, row: int) -> str:
+        """Return where a row (from 0) is in the file: its line in a text, else its number from 1."""
+        return f"row {row + 1}" if _is_parquet(self.path) else f"line {line_of(self.path, row)}"
+
     def _value(self, name: str, kind: str) -> str:
         if name not in self.columns:
             return f"NULL::{kind}"
@@ -275,6 +285,13 @@ def _texts() -> str:
 
 def _column(path: Path, name: str) -> str:
     return f'"{name}"' if _is_parquet(path) else f"(json ->> {_place(name)})"
+
+
+def _written(path: Path, name: str) -> str:
+    """Return the SQL of a value as text; text is in quotes, and null is null."""
+    if _is_parquet(path):
+        return f'CASE WHEN typeof("{name}") = \'VARCHAR\' THEN to_json("{name}")::VARCHAR ELSE "{name}"::VARCHAR END'
+    return f"nullif((json -> {_place(name)})::VARCHAR, 'null')"
 
 
 def _place(name: str) -> str:
