@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from models.evaluation.bm25 import Bm25Settings
-from models.settings import EncoderSettings, TowerSettings, TrainingSettings
+from models.settings import EncoderSettings, RankingSettings, TowerSettings, TrainingSettings
 from models.training.hard_negative_mining import MiningSettings
 from warehouse.home import Home
 from warehouse.lake.watermarks import RunWatermarks
@@ -27,7 +27,8 @@ class RunContext:
     """Hold the home and the settings of one run.
 
     `raw` is the ESCI folder to ingest; without one a run starts from the lake's contents. `deltas` are the delta files to
-    ingest after it. `pinned_model` names a model to use: no model is trained and no plot drawn, so that the run takes seconds.
+    ingest after it. `pinned_model` names a model to use, with `pinned_ranker`: nothing is trained and no plot drawn, so that the
+    run takes seconds.
     `reembed_all` computes every vector of a pinned model again, whatever its input hashes say, and writes those that differ.
     `force` publishes a new model that the gate refuses. `allow_loss` lets more rows leave the catalog than the setting
     warehouse.max_loss_share. `show_progress` takes the name and size of a long task (None: unknown) and returns a function
@@ -41,12 +42,14 @@ class RunContext:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     mining: MiningSettings = field(default_factory=MiningSettings)
     bm25: Bm25Settings = field(default_factory=Bm25Settings)
+    ranking: RankingSettings = field(default_factory=RankingSettings)
     monitoring: MonitoringSettings = field(default_factory=MonitoringSettings)
     release: ReleaseSettings = field(default_factory=ReleaseSettings)
     vacuum: VacuumSettings = field(default_factory=VacuumSettings)
     raw: Path | None = None
     deltas: tuple[Path, ...] = ()
     pinned_model: str | None = None
+    pinned_ranker: str = ""
     reembed_all: bool = False
     force: bool = False
     allow_loss: bool = False

@@ -146,3 +146,24 @@ class TrainingSettings(BaseModel):
         ge=1,
         description="Number of CPU threads in training; another number may change the last bits of the weights.",
     )
+
+
+class RankingSettings(BaseModel):
+    """Choose how the candidates of a search are ordered, and how the ranker learns."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: Literal["auto", "vector", "text", "reciprocal_rank", "weighted", "learned"] = Field(
+        "auto",
+        description="How a search orders products: `vector` by the cosine alone, `text` by the words alone, `reciprocal_rank` by "
+        "both ranks, `weighted` by cosine and words with one weight, `learned` by trees over pair features; `auto` is the one "
+        "that validation queries show to be best.",
+    )
+    candidates: int = Field(100, ge=10, description="Number of products that each of the two legs of a search finds.")
+    queries: int = Field(
+        2500, ge=1, description="Largest number of train queries that the trees learn from, drawn by the seed."
+    )
+    trees: int = Field(150, ge=1, description="Number of trees.")
+    leaves: int = Field(7, ge=2, le=255, description="Largest number of leaves of a tree.")
+    min_leaf: int = Field(50, ge=1, description="Smallest number of candidates at a leaf.")
+    learning_rate: float = Field(0.1, gt=0, le=1, description="Share of a tree's correction that is taken, 0 to 1.")

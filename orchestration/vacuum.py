@@ -1,6 +1,7 @@
 """The vacuum: deletes from a home, step by step, the data that no kept release, checkpoint or model needs."""
 
 import json
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -35,6 +36,8 @@ class VacuumReport:
         lake_files: Deleted files of the lake; 0 in a dry run, which cannot know it.
         vector_tables: Dropped vector tables: those that no kept release names, such as a refused model's.
         vector_versions: Deleted versions of the other vector tables.
+        text_versions: Deleted versions of the text index.
+        rankers: Deleted rankers, which no kept release names.
         rows_indexed: Rows that were outside the live vector index before its refresh.
         encoders: Encoders that no model uses; their cached embeddings are deleted.
         embeddings: Deleted cached embeddings of texts that are no longer used.
@@ -52,6 +55,8 @@ class VacuumReport:
     lake_files: int
     vector_tables: list[str]
     vector_versions: int
+    text_versions: int
+    rankers: list[str]
     rows_indexed: int
     encoders: list[str]
     embeddings: int
@@ -95,6 +100,11 @@ def vacuum_locked(home: Home, settings: VacuumSettings, encoder: str, *, dry_run
             vector_versions += home.vectors.prunable(name, keep, grace)
         else:
             vector_versions += _prune(home, name, keep, grace, now)
+    text_versions = home.texts.prunable(retention.texts, grace) if dry_run else home.texts.prune(retention.texts, grace)
+    rankers = _unused_rankers(home, retention, now - timedelta(hours=settings.keep_hours))
+    if not dry_run:
+        for ranker_id in rankers:
+            shutil.rmtree(home.rankers / ranker_id)
     encoders = sorted(set(home.embeddings.encoders()) - {encoder, *(each["metadata"]["encoder"] for each in manifests)})
     embeddings = 0
     used = _texts(home, retention)
@@ -121,6 +131,8 @@ def vacuum_locked(home: Home, settings: VacuumSettings, encoder: str, *, dry_run
         lake_files=lake_files,
         vector_tables=tables,
         vector_versions=vector_versions,
+        text_versions=text_versions,
+        rankers=rankers,
         rows_indexed=rows_indexed,
         encoders=encoders,
         embeddings=embeddings,
@@ -143,6 +155,16 @@ def _unused_tables(home: Home, retention: Retained, written_before: datetime) ->
         for name in home.vectors.names()
         if name not in retention.vectors and home.vectors.written_at(name) < written_before
     ]
+
+
+def _unused_rankers(home: Home, retention: Retained, trained_before: datetime) -> list[str]:
+    """Return the rankers that no kept release names and that were trained before a time."""
+    folders = home.rankers.iterdir() if home.rankers.is_dir() else ()
+    return sorted(
+        folder.name
+        for folder in folders
+        if folder.name not in retention.rankers and folder.stat().st_mtime < trained_before.timestamp()
+    )
 
 
 def _unindexed_rows(home: Home) -> int:
@@ -175,6 +197,8 @@ def _publish_again(home: Home, live: Release, version: int, now: datetime) -> No
         snapshot=live.snapshot,
         published_at=max(now, live.published_at),
         metrics=json.dumps(json.loads(live.metrics) | {"vectors_since": since}),
+        ranker_id=live.ranker_id,
+        text_version=live.text_version,
         note=_NOTE.format(live.release),
     )
 

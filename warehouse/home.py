@@ -18,6 +18,7 @@ from warehouse.serving.release_log import Releases
 from warehouse.settings import WarehouseSettings
 from warehouse.vectors.embedding_cache import EmbeddingCache
 from warehouse.vectors.product_vectors import VectorStore
+from warehouse.vectors.text_index import TextIndex
 
 _FORMER_ARCHIVE = "arrived"
 """The name of the archive's directory up to format 3."""
@@ -82,6 +83,11 @@ class Home:
         return VectorStore(self.root / "vectors")
 
     @cached_property
+    def texts(self) -> TextIndex:
+        """Return the text index: the words of the catalog's products."""
+        return TextIndex(self.root / "vectors")
+
+    @cached_property
     def embeddings(self) -> EmbeddingCache:
         """Return the cache of text embeddings."""
         return EmbeddingCache(self.root / "vectors")
@@ -115,6 +121,11 @@ class Home:
     def encoders(self) -> Path:
         """Return the directory of the exported encoders, one folder per fingerprint."""
         return self.models / "encoders"
+
+    @property
+    def rankers(self) -> Path:
+        """Return the directory of the rankers, one folder each."""
+        return self.root / "rankers"
 
     @property
     def incoming(self) -> Path:

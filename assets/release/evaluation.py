@@ -10,11 +10,13 @@ from assets.run_context import RunContext
 from assets.services.champion_challenger import current_gate_result, winner
 from assets.services.evaluation_tables import TABLES, refresh_evaluation
 from assets.services.model_training import model_name
+from assets.services.ranking import ranker_name
 from warehouse.features import datasets
 
 
 @dg.multi_asset(
-    name="evaluation", **table_assets(TABLES, deps=("vectors.products", "training.pairs", "evaluation.gate"))
+    name="evaluation",
+    **table_assets(TABLES, deps=("vectors.products", "model.ranker", "training.pairs", "evaluation.gate")),
 )
 def evaluation(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
@@ -24,8 +26,9 @@ def evaluation(
     The models are the new one, and also the live one if the gate keeps it live.
     """
     challenger = model_name(run_context)
-    for model_id in dict.fromkeys((challenger, winner(run_context, current_gate_result(run_context)))):
-        refresh_evaluation(run_context, model_id)
+    pairs = (challenger, ranker_name(run_context)), winner(run_context, current_gate_result(run_context))
+    for model_id, ranker_id in {model_id: (model_id, ranker_id) for model_id, ranker_id in reversed(pairs)}.values():
+        refresh_evaluation(run_context, model_id, ranker_id)
     metrics = datasets.metrics(run_context.home.lake, challenger)
     if metrics.is_empty():
         context.log.warning("no judgement is in the test split: nothing was measured")

@@ -30,6 +30,8 @@ _PREVIEW_COLUMNS = ("release", "published_at", "kind", "model_id", "vector_versi
         asset_key(name)
         for name in (
             "vectors.products",
+            "vectors.texts",
+            "model.ranker",
             "evaluation.metrics",
             "evaluation.gate",
             "model.two_tower",
@@ -55,6 +57,11 @@ _PREVIEW_COLUMNS = ("release", "published_at", "kind", "model_id", "vector_versi
             "snapshot": ("int64", "the lake's snapshot that the vectors were made from"),
             "metrics": ("string", "metrics measured before publishing, as JSON"),
             "note": ("string", "why, in a person's words"),
+            "ranker_id": (
+                "string",
+                "the ranker that orders the candidates; empty: searches order by the vectors alone",
+            ),
+            "text_version": ("int64", "the text index's version"),
         }
     ),
     description="The model, the version of its vectors and the lake's snapshot that searches answer with.",
@@ -67,13 +74,13 @@ def releases_live(context: dg.AssetExecutionContext, run_context: dg.ResourcePar
     """
     home, now = run_context.home, datetime.now(UTC)
     gate_result = current_gate_result(run_context)
-    model_id, snapshot = winner(run_context, gate_result), checkpoints.content_snapshot(home.lake)
+    (model_id, ranker_id), snapshot = winner(run_context, gate_result), checkpoints.content_snapshot(home.lake)
     obstacle = unfinished(run_context, model_id)
     if obstacle:
         published = stay(run_context, obstacle)
         context.log.warning(published.facts["warning"])
     else:
-        published = publish(run_context, model_id, gate_result, snapshot, now)
+        published = publish(run_context, model_id, ranker_id, gate_result, snapshot, now)
         run_end.at_end(run_context, partial(checkpoints.create, home.lake, context.run.run_id, now, snapshot))
     release, checks = published.release, [check(run_context) for check in CHECKS]
     metadata = {"kind": release.kind, "as_of": published.as_of.isoformat(), **_preview(home.releases.all())}

@@ -7,7 +7,9 @@ from assets.run_context import RunContext
 from assets.services.champion_challenger import GATE, decide_promotion
 
 
-@dg.asset(**table_asset("evaluation.gate", deps=("vectors.products", "training.pairs"), kinds={"numpy"}))
+@dg.asset(
+    **table_asset("evaluation.gate", deps=("vectors.products", "model.ranker", "training.pairs"), kinds={"numpy"})
+)
 def evaluation_gate(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult:

@@ -2,6 +2,7 @@
 
 from assets.core.contract_checks import check_results, has_passed, keeps_contract
 from assets.run_context import RunContext
+from assets.services import text_refresh
 from assets.services.serving_model import ServingModel
 from assets.tables.time_series import pairs_see_no_future
 from assets.tables.training import train_is_apart_from_test
@@ -24,6 +25,8 @@ def unfinished(run_context: RunContext, model_id: str) -> str | None:
         return (
             f"{', '.join(behind)} {'has' if len(behind) == 1 else 'have'} not followed earlier changes of the sources"
         )
+    if not text_refresh.is_current(run_context):
+        return "vectors.texts has not followed earlier changes of staging.products"
     broken = _broken_tables(run_context)
     if not broken and not _is_healthy(run_context, ServingModel.of(run_context, model_id).vector_table):
         return "vectors.products changed and was not checked"

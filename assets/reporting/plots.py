@@ -11,7 +11,7 @@ import polars as pl
 
 from assets.reporting.bar_grid import Panel, as_latin, draw_panels
 
-RANKERS = ("random", "bm25", "encoder", "previous", "model")
+RANKERS = ("random", "bm25", "encoder", "previous", "model", "ranked")
 _PANELS, _BARS = 8, 16  # panels of features with drift, bars of PSI
 _METRICS = ("ndcg", "recall@10", "recall@100", "mrr")
 
@@ -29,6 +29,16 @@ def training_curves(log: pl.DataFrame) -> dg.MarkdownMetadataValue:
         axes.set(title=title, xlabel="epoch (0 is the encoder)")
         axes.legend()
     return _markdown(figure, "training curves")
+
+
+def importances(shares: Mapping[str, float]) -> dg.MarkdownMetadataValue:
+    """Draw the share of each feature in the gain of the ranker's trees, the highest first."""
+    ordered = sorted(shares.items(), key=lambda each: each[1])
+    figure, (axes,) = _figure(1, height=0.8 + 0.2 * len(ordered), left=1.6)
+    bars = axes.barh([name for name, _ in ordered], [share for _, share in ordered])
+    axes.bar_label(bars, fmt="%.3f", fontsize=7)
+    axes.set(title="share of the gain of all splits", xlim=(0, 1.15 * max(shares.values())))
+    return _markdown(figure, "importances")
 
 
 def relevance_bars(summary: Mapping[str, Any]) -> dg.MarkdownMetadataValue:

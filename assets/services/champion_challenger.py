@@ -6,14 +6,18 @@ from typing import Any
 import polars as pl
 
 from assets.run_context import RunContext
+from assets.services.candidate_search import SearchedCatalog, search_candidates
 from assets.services.model_training import model_name
-from assets.services.offline_evaluation import stored_vectors, with_query_keys
+from assets.services.offline_evaluation import with_query_keys
+from assets.services.ranking import Ranker as Ranking
+from assets.services.ranking import ranked, ranker_name
 from assets.services.serving_model import ServingModel, live_champion, unservable_reason
 from assets.services.text_vectors import product_texts, query_texts
+from assets.services.vector_refresh import stored_vectors
 from models.evaluation.bootstrap import Interval
 from models.evaluation.judged_set import Catalog, JudgedSet
 from models.evaluation.promotion_gate import PUBLISHED, Comparison, compare_recall, decide, is_undecidable
-from models.evaluation.rankers import DenseRanker
+from models.evaluation.rankers import DenseRanker, Ranker
 from warehouse.code_digest import digest
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
@@ -67,11 +71,11 @@ def current_gate_result(run_context: RunContext) -> GateResult | None:
     return pair.gate_result(_comparison(known))
 
 
-def winner(run_context: RunContext, gate_result: GateResult | None) -> str:
-    """Return the id of the model to publish: the new one if the gate lets it through, else the live one."""
-    if gate_result is None:
-        return model_name(run_context)
-    return str(gate_result["model_id"] if gate_result["decision"] in PUBLISHED else gate_result["live_model_id"])
+def winner(run_context: RunContext, gate_result: GateResult | None) -> tuple[str, str]:
+    """Return the ids of the model and the ranker to publish: the new ones if the gate lets them through, else the live ones."""
+    if gate_result is None or gate_result["decision"] in PUBLISHED:
+        return model_name(run_context), ranker_name(run_context)
+    return str(gate_result["live_model_id"]), str(gate_result["live_ranker_id"] or "")
 
 
 def gate_metadata(gate_result: GateResult) -> dict[str, Any]:
@@ -80,24 +84,29 @@ def gate_metadata(gate_result: GateResult) -> dict[str, Any]:
 
 
 class _Pair:
-    """The new model and its baseline: the live model, or the new model's own encoder if no live model can be used."""
+    """The new model with its ranker, and their baseline.
 
-    def __init__(self, run_context: RunContext, challenger: str) -> None:
-        self.run_context = run_context
+    That is the live model with its ranker, or the new model's own encoder if no live model can be used.
+    """
+
+    def __init__(self, run_context: RunContext, challenger: str, ranker: str) -> None:
+        self.run_context, self.ranker = run_context, ranker
         self.challenger = ServingModel(run_context, challenger)
         self.live = run_context.home.releases.live()
-        self.champion = live_champion(run_context, challenger)
+        self.champion = live_champion(run_context, challenger, ranker)
 
     @classmethod
     def of(cls, run_context: RunContext) -> "_Pair | None":
-        """Return the pair, or None if the new model is the live one."""
-        challenger, live = model_name(run_context), run_context.home.releases.live()
-        return None if live is not None and live.model_id == challenger else cls(run_context, challenger)
+        """Return the pair, or None if the new model and ranker are the live ones."""
+        challenger, ranker, live = model_name(run_context), ranker_name(run_context), run_context.home.releases.live()
+        is_live = live is not None and (live.model_id, live.ranker_id) == (challenger, ranker)
+        return None if is_live else cls(run_context, challenger, ranker)
 
     @cached_property
     def key(self) -> str:
         """Return the key of the pair's row."""
-        return f"{self.challenger.model_id}:{self.live.model_id if self.live else 'first'}"
+        live = f"{self.live.model_id}:{self.live.ranker_id or 'vector'}" if self.live else "first"
+        return f"{self.challenger.model_id}:{self.ranker or 'vector'}:{live}"
 
     @cached_property
     def inputs(self) -> str:
@@ -110,9 +119,10 @@ class _Pair:
         ]
         with self.run_context.home.lake.reading() as connection:
             pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"], "split = 'validation'")
+            texts = tables.fingerprint(connection, CONTRACTS["staging.products"])
             feature_fingerprints = point_in_time.fingerprints(connection)
         settings = str(self.run_context.training.seed), str(self.run_context.release.min_queries)
-        return digest(*versions, pairs, *feature_fingerprints, *settings)
+        return digest(*versions, pairs, texts, *feature_fingerprints, *settings)
 
     def known(self) -> GateResult | None:
         """Return the stored gate result of this pair on this data, or None."""
@@ -133,11 +143,12 @@ class _Pair:
         catalog = Catalog(products.select("locale", "product_id"))
         judged = JudgedSet.from_frame(judgements, catalog)
         if self.champion is not None:
-            baseline = self._ranker(self.champion, products, judged)
+            live_ranker = self.live.ranker_id if self.live else ""
+            baseline = self._ranker(self.champion, live_ranker, products, judged)
         else:
             vectors = self.challenger.text_vectors
             baseline = DenseRanker(vectors(query_texts(judged.queries)), vectors(product_texts(products)))
-        challenger = self._ranker(self.challenger, products, judged)
+        challenger = self._ranker(self.challenger, self.ranker, products, judged)
         seed, min_queries = self.run_context.training.seed, self.run_context.release.min_queries
         return compare_recall(judged, catalog, challenger, baseline, seed=seed, min_queries=min_queries)
 
@@ -155,6 +166,8 @@ class _Pair:
             "key": self.key,
             "model_id": self.challenger.model_id,
             "live_model_id": self.live.model_id if self.live else None,
+            "ranker_id": self.ranker,
+            "live_ranker_id": self.live.ranker_id if self.live else None,
             "decision": decision,
             "baseline": "live" if self.champion else "encoder",
             "recall_at_10": comparison.challenger,
@@ -210,10 +223,18 @@ class _Pair:
             )
         return "; ".join(clauses)
 
-    def _ranker(self, model: ServingModel, products: pl.DataFrame, judged: JudgedSet) -> DenseRanker:
-        version = self.run_context.home.vectors.version(model.vector_table)
+    def _ranker(self, model: ServingModel, ranker: str, products: pl.DataFrame, judged: JudgedSet) -> Ranker:
+        """Return what a search with this model and this ranker shows."""
+        home = self.run_context.home
+        version = home.vectors.version(model.vector_table)
         product_vectors = stored_vectors(self.run_context, model.vector_table, version, products)
-        return DenseRanker(model.query_vectors(with_query_keys(judged)), product_vectors)
+        query_vectors = model.query_vectors(with_query_keys(judged))
+        if not ranker:
+            return DenseRanker(query_vectors, product_vectors)
+        ranking = Ranking.load(home.rankers / ranker)
+        catalog = Catalog(products.select("locale", "product_id"))
+        searched = SearchedCatalog(catalog, product_vectors, home.texts.version(), ranking.words, ranking.per_leg)
+        return ranked(search_candidates(self.run_context, model, searched, judged, query_vectors), ranking.ordering)
 
 
 def _comparison(row: GateResult) -> Comparison:

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 
 from assets.run_context import RunContext
-from assets.services.offline_evaluation import BASELINES, EvaluationTarget, measure, previous_model
+from assets.services.offline_evaluation import LEADS, EvaluationTarget, measure, previous_model
 from assets.services.serving_model import ServingModel
 from models.evaluation.breakdown import WHOLE, long_metrics
 from models.evaluation.evaluate import Evaluation
@@ -15,18 +15,19 @@ from warehouse.features import datasets, point_in_time
 from warehouse.lake import tables
 
 TABLES = ("evaluation.metrics", "evaluation.queries", "evaluation.rankings")
-_FORMAT = "3"  # raised when the measurements change, so that old data is measured again
-_RANKED = ("model", "encoder", "bm25", "random", "previous")
+_LEADS = ("model_minus_encoder", "ranked_minus_model", "ranked_minus_bm25")
+_FORMAT = "4"  # raised when the measurements change, so that old data is measured again
+_RANKED = ("ranked", "model", "text", "encoder", "bm25", "random", "previous")
 
 
 def summary(metrics: pl.DataFrame) -> dict[str, Any]:
-    """Return the rows of evaluation.metrics as `evaluate --json` writes them: rankers, model_minus_encoder, locales."""
+    """Return the rows of evaluation.metrics as `evaluate --json` writes them: rankers, two leads, locales."""
     by_locale: dict[str, dict[str, Any]] = {}
     for row in metrics.iter_rows(named=True):
         rankers = by_locale.setdefault(row["locale"], {})
         if row["slice"] != WHOLE:
             continue
-        if row["ranker"] == "model_minus_encoder" and row["locale"] == WHOLE:
+        if row["ranker"] in _LEADS and row["locale"] == WHOLE:
             value: Any = {"mean": row["value"]} | {name: row[name] for name in ("low", "high", "queries")}
         elif "_minus_" in row["ranker"]:
             continue
@@ -36,20 +37,20 @@ def summary(metrics: pl.DataFrame) -> dict[str, Any]:
         rankers.setdefault(row["ranker"], {})[row["metric"]] = value
     overall = by_locale.pop(WHOLE, {})
     return {
-        "model_minus_encoder": overall.pop("model_minus_encoder", {}),
+        **{name: overall.pop(name, {}) for name in _LEADS},
         "rankers": overall,
         "locales": by_locale,
     }
 
 
-def refresh_evaluation(run_context: RunContext, model_id: str) -> None:
-    """Measure a model's stored vectors on the test queries, unless the same vectors were measured before."""
-    target, inputs = _target(run_context, model_id)
+def refresh_evaluation(run_context: RunContext, model_id: str, ranker_id: str) -> None:
+    """Measure a model's stored vectors and its ranker on the test queries, unless the same were measured before."""
+    target, inputs = _target(run_context, model_id, ranker_id)
     if datasets.metrics(run_context.home.lake, model_id)["inputs"].unique().to_list() != [inputs]:
         _measure(run_context, target, inputs)
 
 
-def _target(run_context: RunContext, model_id: str) -> tuple[EvaluationTarget, str]:
+def _target(run_context: RunContext, model_id: str, ranker_id: str) -> tuple[EvaluationTarget, str]:
     """Return the evaluation target and the digest of all inputs of the evaluation."""
     table = ServingModel.of(run_context, model_id).vector_table
     version = run_context.home.vectors.version(table)
@@ -60,8 +61,9 @@ def _target(run_context: RunContext, model_id: str) -> tuple[EvaluationTarget, s
     previous = previous_model(run_context, model_id)
     rows = run_context.home.releases.vectors_since(table, version)
     settings = run_context.bm25.model_dump_json(), str(run_context.release.min_queries)
-    parts = (model_id, str(rows), previous or "", pairs, products, *feature_fingerprints, *settings, _FORMAT)
-    return EvaluationTarget(model_id, (table, version), previous=previous), digest(*parts)
+    parts = (model_id, ranker_id, str(rows), previous or "", pairs, products, *feature_fingerprints, *settings, _FORMAT)
+    target = EvaluationTarget(model_id, (table, version), previous=previous, ranker=ranker_id)
+    return target, digest(*parts)
 
 
 def _measure(run_context: RunContext, target: EvaluationTarget, inputs: str) -> None:
@@ -73,8 +75,7 @@ def _measure(run_context: RunContext, target: EvaluationTarget, inputs: str) -> 
         texts = judgements.select("locale", "query_id", "query").unique()
         metrics = long_metrics(
             evaluation,
-            "model",
-            BASELINES,
+            LEADS,
             seed=run_context.training.seed,
             min_queries=run_context.release.min_queries,
         )

@@ -1,22 +1,33 @@
-"""Relevance of one model on judged queries, next to its encoder, BM25, random ranking and the previous model."""
+"""Relevance of a model and its ranker on judged queries, next to encoder, BM25, random order and the previous model."""
 
 from dataclasses import dataclass, replace
 
 import polars as pl
 
 from assets.run_context import RunContext
+from assets.services.candidate_search import SearchedCatalog, search_candidates
 from assets.services.query_segments import slices_of
+from assets.services.ranking import Ranker as Ranking
+from assets.services.ranking import ranked
 from assets.services.serving_model import ServingModel, unservable_reason
-from assets.services.text_vectors import Matrix, product_texts, query_texts
+from assets.services.text_vectors import product_texts, query_texts
+from assets.services.vector_refresh import stored_vectors
 from models.encoder.loading import encoder_fingerprint
 from models.evaluation.evaluate import Evaluation, evaluate
 from models.evaluation.judged_set import Catalog, JudgedSet
 from models.evaluation.rankers import Bm25Ranker, DenseRanker, RandomRanker, Ranker
+from models.ranking.ordering import Ordering
 from warehouse.features import datasets
-from warehouse.vectors.lance_tables import to_matrix
+from warehouse.transform.text_cleaning import words_of
 
-BASELINES = ("encoder", "bm25", "previous")
-"""Rankers that a model is compared with, where they were measured."""
+RANKED = "ranked"
+"""The ranker that orders both legs' candidates: what a search shows."""
+
+LEADS = {
+    "model": ("encoder", "bm25", "previous"),
+    RANKED: ("model", "text", "bm25", "encoder"),
+}
+"""The rankers whose lead is measured, and those that each is compared with, where they were measured."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +35,16 @@ class EvaluationTarget:
     """Name the model to measure, its vectors, and the snapshot that they were made from (None: newest).
 
     `vectors` are a table and its version; without them the products are embedded again. `previous` is the model to compare
-    with.
+    with. `ranker` is the ranker's id, empty if a search orders by the vectors alone, and `text_version` the version of the text
+    index (None: newest).
     """
 
     model_id: str
     vectors: tuple[str, int] | None = None
     snapshot: int | None = None
     previous: str | None = None
+    ranker: str = ""
+    text_version: int | None = None
 
 
 def previous_model(run_context: RunContext, model_id: str) -> str | None:
@@ -63,16 +77,25 @@ def measure(run_context: RunContext, target: EvaluationTarget, judgements: pl.Da
         product_vectors = model.product_vectors(products)
     else:
         product_vectors = stored_vectors(run_context, *target.vectors, products)
+    query_vectors = model.query_vectors(queries, query_base, target.snapshot)
+    words = [each.split() for each in products.select(title=words_of("title", "brand", "color"))["title"]]
+    query_words = [each.split() for each in queries.select(words=words_of("query"))["words"]]
     rankers: dict[str, Ranker] = {
-        "model": DenseRanker(model.query_vectors(queries, query_base, target.snapshot), product_vectors),
+        "model": DenseRanker(query_vectors, product_vectors),
         "encoder": DenseRanker(query_base, model.text_vectors(texts)),
-        "bm25": Bm25Ranker.build(texts, catalog, run_context.bm25),
+        "bm25": Bm25Ranker.build(words, query_words, catalog, run_context.bm25),
         "random": RandomRanker(run_context.training.seed),
     }
+    if target.ranker:
+        ranker = Ranking.load(run_context.home.rankers / target.ranker)
+        version = run_context.home.texts.version() if target.text_version is None else target.text_version
+        searched = SearchedCatalog(catalog, product_vectors, version, ranker.words, ranker.per_leg)
+        found = search_candidates(run_context, model, searched, judged, query_vectors, target.snapshot)
+        rankers |= {RANKED: ranked(found, ranker.ordering), "text": ranked(found, Ordering("text"))}
     if target.previous is not None:
         previous = ServingModel(run_context, target.previous)
-        query_vectors = previous.query_vectors(queries, query_base, target.snapshot)
-        rankers["previous"] = DenseRanker(query_vectors, previous.product_vectors(products))
+        previous_vectors = previous.query_vectors(queries, query_base, target.snapshot)
+        rankers["previous"] = DenseRanker(previous_vectors, previous.product_vectors(products))
     slices = slices_of(model.query_features(queries, target.snapshot), judgements, products, model.vocabulary)
     return replace(evaluate(judged, catalog, rankers), slices=slices)
 
@@ -80,12 +103,3 @@ def measure(run_context: RunContext, target: EvaluationTarget, judgements: pl.Da
 def with_query_keys(judged: JudgedSet) -> pl.DataFrame:
     """Return the judged queries with their lake key in the column `key`."""
     return judged.queries.with_columns(key=pl.format("{}:{}", "locale", "query_id"))
-
-
-def stored_vectors(run_context: RunContext, name: str, version: int, products: pl.DataFrame) -> Matrix:
-    """Return the vectors of a version of a vector table, in the order of the products: (products, dim)."""
-    table = run_context.home.vectors.read(name, version, ["key", "vector"])
-    positions = pl.DataFrame({"key": pl.Series(table["key"])}).with_row_index("position")
-    order = products.select("key").join(positions, on="key", how="left", maintain_order="left")["position"]
-    vectors: Matrix = to_matrix(table["vector"])[order.to_numpy()]
-    return vectors

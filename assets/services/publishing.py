@@ -29,12 +29,17 @@ class Published:
 
 
 def publish(
-    run_context: RunContext, model_id: str, gate_result: GateResult | None, snapshot: int, published_at: datetime
+    run_context: RunContext,
+    model_id: str,
+    ranker_id: str,
+    gate_result: GateResult | None,
+    snapshot: int,
+    published_at: datetime,
 ) -> Published:
     """Write the online features of a snapshot, and publish a release if searchers would see a difference.
 
-    A new model goes live if the gate lets it through. Otherwise the live model stays, and gets a new release if the catalog or
-    the time-series features changed. A rollback stays until something changes.
+    A new model or ranker goes live if the gate lets it through. Otherwise the live one stays, and gets a new release if the
+    catalog or the time-series features changed. A rollback stays until something changes.
     """
     home, live = run_context.home, run_context.home.releases.live()
     gate_facts = gate_metadata(gate_result) if gate_result else None
@@ -44,7 +49,7 @@ def publish(
     with home.lake.reading() as connection:
         as_of = point_in_time.as_of(connection, home.settings)
     hold_reason = None if run_context.force else rollback.hold_reason(home, model_id)
-    is_same_model = live is not None and live.model_id == model_id
+    is_same_model = live is not None and (live.model_id, live.ranker_id) == (model_id, ranker_id)
     if live is not None and (
         hold_reason or (is_same_model and _stays(run_context, live, is_refused=gate_facts is not None))
     ):
@@ -54,6 +59,7 @@ def publish(
         metrics = {"as_of": as_of.isoformat(), **summary(datasets.metrics(home.lake, model_id)), "gate": gate}
         published = _append(
             ServingModel.of(run_context, model_id),
+            ranker_id=ranker_id,
             kind="catalog" if is_same_model else "model",
             snapshot=snapshot,
             published_at=published_at,
@@ -114,7 +120,7 @@ def _stays(run_context: RunContext, live: Release, *, is_refused: bool) -> bool:
 
 
 def _is_current(run_context: RunContext, live: Release) -> bool:
-    """Tell whether the live release has the current lake's vectors and time-series features.
+    """Tell whether the live release has the current lake's vectors, texts and time-series features.
 
     Also return True if its model cannot be used on the current catalog: no newer vectors can be made then.
     """
@@ -124,11 +130,12 @@ def _is_current(run_context: RunContext, live: Release) -> bool:
     table = ServingModel.of(run_context, live.model_id).vector_table
     with home.lake.reading(live.snapshot) as at_release, home.lake.reading() as at_present:
         same_features = point_in_time.fingerprints(at_release) == point_in_time.fingerprints(at_present)
-    return same_features and (live.vector_table, live.vector_version) == (table, home.vectors.version(table))
+    versions = home.vectors.version(table), home.texts.version()
+    return same_features and (live.vector_table, live.vector_version, live.text_version) == (table, *versions)
 
 
 def _append(model: ServingModel, *, snapshot: int, **fields: Any) -> Publication:
-    """Publish the newest version of the model's vectors if their keys match the snapshot's catalog.
+    """Publish the newest versions of the model's vectors and of the text index if the vectors match the snapshot's catalog.
 
     Raises:
         WarehouseError: A product has no vector, or a vector has no product.
@@ -150,6 +157,7 @@ def _append(model: ServingModel, *, snapshot: int, **fields: Any) -> Publication
         encoder_fingerprint=model.texts.fingerprint,
         vector_table=model.vector_table,
         vector_version=version,
+        text_version=home.texts.version(),
         snapshot=snapshot,
         **fields,
     )

@@ -11,6 +11,7 @@ from assets.services.training_arrays import columns_of
 from models.encoder.loading import can_open, encoder_fingerprint
 from models.encoder.text_template import product_text
 from models.errors import ModelError
+from models.ranking.ranker_files import read_ranker
 from models.towers.checkpoint_files import read_file, read_manifest
 from models.towers.numpy_inference import ProductTower, QueryTower
 from models.towers.product_fingerprint import product_side
@@ -143,10 +144,11 @@ def unservable_reason(run_context: RunContext, model_id: str) -> str | None:
 
 
 def pin_live_model(run_context: RunContext) -> RunContext:
-    """Return the context of a run that uses the live model.
+    """Return the context of a run that uses the live model and its ranker.
 
     Raises:
         WarehouseError: There is no live model, or it cannot be used on the current catalog.
+        ModelError: The ranker is missing or damaged.
     """
     live = run_context.home.releases.live()
     if live is None:
@@ -157,12 +159,19 @@ def pin_live_model(run_context: RunContext) -> RunContext:
             f"the live model {live.model_id} cannot be used on the current catalog: {reason}",
             "train a new model with: stockroom build",
         )
-    return replace(run_context, pinned_model=live.model_id)
+    if live.ranker_id:
+        read_ranker(run_context.home.rankers / live.ranker_id)
+    return replace(run_context, pinned_model=live.model_id, pinned_ranker=live.ranker_id)
 
 
-def live_champion(run_context: RunContext, challenger: str) -> ServingModel | None:
-    """Return the live model if it differs from the challenger and can be used on the current catalog, else None."""
+def live_champion(run_context: RunContext, challenger: str, ranker: str | None = None) -> ServingModel | None:
+    """Return the live model if it can be used on the current catalog and differs from the challenger, else None.
+
+    With `ranker`, the challenger's, it also counts as another one if its ranker is another.
+    """
     live = run_context.home.releases.live()
-    if live is None or live.model_id == challenger or unservable_reason(run_context, live.model_id):
+    if live is None or unservable_reason(run_context, live.model_id):
+        return None
+    if live.model_id == challenger and ranker in (None, live.ranker_id):
         return None
     return ServingModel.of(run_context, live.model_id)

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Iterator
 import polars as pl
 import pyarrow as pa
 
+from assets.run_context import RunContext
 from assets.services.serving_model import ServingModel
+from assets.services.text_vectors import Matrix
 from warehouse.lake.reconcile import plan
-from warehouse.vectors.lance_tables import to_vectors
+from warehouse.vectors.lance_tables import to_matrix, to_vectors
 from warehouse.vectors.product_vectors import Rows, VectorWrite
 
 _ROWS = 50_000  # products embedded at a time: 150 MB at 384 dimensions
@@ -42,3 +44,12 @@ def _rows(model: ServingModel, products: pl.DataFrame) -> Iterator[pa.Table]:
         yield rows.append_column("vector", to_vectors(embedded))
         embedded_rows += part.height
         on_progress(embedded_rows)
+
+
+def stored_vectors(run_context: RunContext, name: str, version: int, products: pl.DataFrame) -> Matrix:
+    """Return the vectors of a version of a vector table, in the order of the products: (products, dim)."""
+    table = run_context.home.vectors.read(name, version, ["key", "vector"])
+    positions = pl.DataFrame({"key": pl.Series(table["key"])}).with_row_index("position")
+    order = products.select("key").join(positions, on="key", how="left", maintain_order="left")["position"]
+    vectors: Matrix = to_matrix(table["vector"])[order.to_numpy()]
+    return vectors

@@ -1,12 +1,9 @@
 """BM25 over product texts: the lexical baseline of every model.
 
-bm25s (Lù, 2024, arXiv 2407.03618) computes the sparse postings. The tokenizer is our own: it serves English, Spanish and
-Japanese and needs no dictionary.
+bm25s (Lù, 2024, arXiv 2407.03618) computes the sparse postings. Texts and queries come as words, split beforehand.
 """
 
 import logging
-import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -15,38 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-# Scripts written without spaces: kanji with its iteration marks, kana with the long-vowel mark, hangul.
-_CJK = "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
-_CJK += "\uf900-\ufaff\U00020000-\U0003ffff\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3"
-_RUNS = re.compile(f"([{_CJK}]+)|([^\\W{_CJK}]+)")
-
 
 class Bm25Settings(BaseModel):
     """Choose how BM25 weighs words."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    k1: float = Field(1.2, ge=0, description="How much repeats of a word in a text add, as a factor; 0 adds nothing.")
-    b: float = Field(0.75, ge=0, le=1, description="How much a long text is discounted, 0 (not at all) to 1.")
+    k1: float = Field(0.3, ge=0, description="How much repeats of a word in a text add, as a factor; 0 adds nothing.")
+    b: float = Field(0.6, ge=0, le=1, description="How much a long text is discounted, 0 (not at all) to 1.")
     method: Literal["lucene", "robertson", "atire"] = Field(
         "lucene", description="Variant of the formula, as bm25s names them."
     )
-
-
-def tokenize(text: str) -> list[str]:
-    """Split a text into words: NFKC, case folded, runs of word characters, no stop words.
-
-    A run of kana, kanji or hangul becomes its overlapping character pairs; a single such character stays itself.
-    """
-    tokens: list[str] = []
-    for cjk, word in _RUNS.findall(unicodedata.normalize("NFKC", text).casefold()):
-        if word:
-            tokens.append(word)
-        elif len(cjk) == 1:
-            tokens.append(cjk)
-        else:
-            tokens.extend(cjk[i : i + 2] for i in range(len(cjk) - 1))
-    return tokens
 
 
 @dataclass(frozen=True)
@@ -73,10 +49,10 @@ class Bm25Index:
     size: int
 
     @classmethod
-    def build(cls, texts: Sequence[str], settings: Bm25Settings) -> "Bm25Index":
-        """Index the texts, preferably in product id order, because ties go to the earlier row."""
+    def build(cls, texts: Sequence[Sequence[str]], settings: Bm25Settings) -> "Bm25Index":
+        """Index the words of texts, preferably in product id order, because ties go to the earlier row."""
         vocabulary: dict[str, int] = {}
-        documents = [[vocabulary.setdefault(word, len(vocabulary)) for word in tokenize(text)] for text in texts]
+        documents = [[vocabulary.setdefault(word, len(vocabulary)) for word in text] for text in texts]
         if not vocabulary:  # bm25s would divide by a mean length of 0
             nothing = np.zeros(0, dtype=np.int32)
             return cls({}, np.zeros(1, dtype=np.int64), nothing, nothing.astype(np.float32), len(texts))
@@ -89,7 +65,7 @@ class Bm25Index:
         postings = retriever.scores
         return cls(vocabulary, postings["indptr"], postings["indices"], postings["data"], len(texts))
 
-    def scores(self, queries: Sequence[str]) -> NDArray[np.float32]:
+    def scores(self, queries: Sequence[Sequence[str]]) -> NDArray[np.float32]:
         """Score every text for every query: (queries, texts). All scores must fit in memory."""
         scores = np.zeros((len(queries), self.size), dtype=np.float32)
         for row, query in zip(scores, queries, strict=True):
@@ -97,7 +73,7 @@ class Bm25Index:
                 row[self.rows[start:stop]] += self.weights[start:stop]  # a text occurs once in a word's postings
         return scores
 
-    def pair_scores(self, query: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def pair_scores(self, query: Sequence[str], rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Score some texts for one query without touching the others: (rows,), the same numbers as ``scores``."""
         scores = np.zeros(len(rows), dtype=np.float32)
         for start, stop in self._postings(query):
@@ -106,6 +82,6 @@ class Bm25Index:
             scores += np.where(self.rows[place] == rows, self.weights[place], np.float32(0))
         return scores
 
-    def _postings(self, query: str) -> list[tuple[int, int]]:
-        words = (self.vocabulary[word] for word in tokenize(query) if word in self.vocabulary)
+    def _postings(self, query: Sequence[str]) -> list[tuple[int, int]]:
+        words = (self.vocabulary[word] for word in query if word in self.vocabulary)
         return [(int(self.starts[word]), int(self.starts[word + 1])) for word in words]

@@ -1,6 +1,6 @@
 """Slices: the same metrics and differences for every locale and kind of query, in long form."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import polars as pl
@@ -21,21 +21,19 @@ _COUNTS = ("queries", "queries_with_exact")
 
 def long_metrics(
     evaluation: Evaluation,
-    target: str,
-    baselines: Sequence[str],
+    leads: Mapping[str, Sequence[str]],
     *,
     samples: int = 2000,
     seed: int = 0,
     level: float = 0.95,
     min_queries: int = 1,
 ) -> pl.DataFrame:
-    """Return every ranker's means, and the target's lead over each baseline, by locale, slice and part.
+    """Return every ranker's means, and the leads of some rankers over others, by locale, slice and part.
 
     Args:
         evaluation: the measurements and slices of the queries.
-        target: the ranker whose differences are reported, with their paired bootstrap interval, as
-            ``{target}_minus_{baseline}``.
-        baselines: rankers to compare with; those that were not measured are left out.
+        leads: by ranker, those to compare it with: the differences are reported with their paired bootstrap interval, as
+            ``{ranker}_minus_{baseline}``. Rankers that were not measured are left out.
         samples: resamples of the bootstrap.
         seed: seed of the bootstrap.
         level: confidence level of the interval, between 0 and 1.
@@ -55,7 +53,7 @@ def long_metrics(
                 for metric, value in values.items()
                 if metric not in _COUNTS
             ]
-        for baseline in baselines:
+        for target, baseline in [(each, other) for each, others in leads.items() for other in others]:
             if {target, baseline} <= rankers:
                 difference = {**group, "ranker": f"{target}_minus_{baseline}"}
                 metrics = compare(

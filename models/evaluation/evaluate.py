@@ -194,9 +194,10 @@ def summarize(
 ) -> dict[str, Any]:
     """Summarize an evaluation as plain data that can be written as JSON.
 
-    ``rankers`` holds each ranker's means and their numbers of queries, ``locales`` the same by locale, and
-    ``model_minus_encoder`` the paired bootstrap interval of every metric (empty unless both were measured). The counts show
-    how informative the means are: a query with fewer than two distinct gains has the same nDCG in any order.
+    ``rankers`` holds each ranker's means and their numbers of queries, and ``locales`` the same by locale.
+    ``model_minus_encoder``, ``ranked_minus_model`` and ``ranked_minus_bm25`` hold the paired bootstrap interval of every metric
+    (empty unless both were measured). The counts show how informative the means are: a query with fewer than two distinct
+    gains has the same nDCG in any order.
 
     Args:
         evaluation: the measurements by query.
@@ -206,15 +207,18 @@ def summarize(
         min_queries: fewest queries for which an interval is reported.
     """
     names = evaluation.rows["ranker"].unique(maintain_order=True).to_list()
+    leads = {
+        f"{first}_minus_{second}": compare(
+            evaluation, first, second, samples=samples, seed=seed, level=level, min_queries=min_queries
+        )
+        if {first, second} <= set(names)
+        else {}
+        for first, second in (("model", "encoder"), ("ranked", "model"), ("ranked", "bm25"))
+    }
     queries = evaluation.rows.filter(pl.col("ranker") == names[0])
-    both = {"model", "encoder"} <= set(names)
     return {
         "rankers": means(evaluation, evaluation.rows),
-        "model_minus_encoder": (
-            compare(evaluation, "model", "encoder", samples=samples, seed=seed, level=level, min_queries=min_queries)
-            if both
-            else {}
-        ),
+        **leads,
         "locales": {
             locale: means(evaluation, evaluation.rows.filter(pl.col("locale") == locale))
             for locale in sorted(evaluation.products)

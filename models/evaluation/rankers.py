@@ -96,34 +96,82 @@ class Bm25Ranker:
 
     Attributes:
         indexes: one index per locale, its rows in the order of the locale's slice of the catalog.
+        queries: the words of each judged query.
     """
 
     indexes: Mapping[str, Bm25Index]
+    queries: Sequence[Sequence[str]]
 
     @classmethod
-    def build(cls, texts: Sequence[str], catalog: Catalog, settings: Bm25Settings) -> "Bm25Ranker":
-        """Index one text per product, in the order of ``Catalog.products``.
+    def build(
+        cls,
+        texts: Sequence[Sequence[str]],
+        queries: Sequence[Sequence[str]],
+        catalog: Catalog,
+        settings: Bm25Settings,
+    ) -> "Bm25Ranker":
+        """Index the words of each product, in the order of ``Catalog.products``.
 
         Raises:
             ModelError: There are more or fewer texts than products.
         """
         if len(texts) != len(catalog):
             raise ModelError(f"there are {len(texts)} texts but {len(catalog)} products", "give one text per product")
-        return cls({name: Bm25Index.build(texts[rows], settings) for name, rows in catalog.slices.items()})
+        return cls({name: Bm25Index.build(texts[rows], settings) for name, rows in catalog.slices.items()}, queries)
 
     def judged_scores(self, judged: JudgedSet, catalog: Catalog) -> Scores:
         """Score each judged pair: (judgements,)."""
         scores = np.zeros(len(judged.products), dtype=np.float32)
-        for i, (locale, _, query) in enumerate(judged.queries.iter_rows()):
+        for i, (locale, words) in enumerate(zip(judged.queries["locale"], self.queries, strict=True)):
             pairs = slice(judged.offsets[i], judged.offsets[i + 1])
             rows = judged.products[pairs] - catalog.slices[locale].start
-            scores[pairs] = self.indexes[locale].pair_scores(query, rows)
+            scores[pairs] = self.indexes[locale].pair_scores(words, rows)
         return scores
 
     def catalog_scores(self, judged: JudgedSet, catalog: Catalog, locale: str, step: int) -> Iterator[Scores]:
         """Score all products of one locale for its queries, in blocks of at most ``step``: (block, products)."""
         for queries in _blocks(judged.slices[locale], step):
-            yield self.indexes[locale].scores(judged.queries["query"][queries].to_list())
+            yield self.indexes[locale].scores(self.queries[queries])
+
+
+@dataclass(frozen=True)
+class ListRanker:
+    """Rank by a scored list of products for each query; every product that is not found comes after them.
+
+    Attributes:
+        offsets: (queries + 1,) start of each query's pairs.
+        products: (pairs,) catalog rows, ascending inside a query; every judged product is among them.
+        scores: (pairs,) score of each pair.
+        found: (pairs,) whether the search found the product.
+    """
+
+    offsets: NDArray[np.int64]
+    products: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    found: NDArray[np.bool_]
+
+    def judged_scores(self, judged: JudgedSet, catalog: Catalog) -> Scores:
+        """Score each judged pair: (judgements,). Those not found are ordered by their score below all found."""
+        scores = np.empty(len(judged.products))
+        for query in range(len(judged)):
+            own = slice(judged.offsets[query], judged.offsets[query + 1])
+            listed = slice(self.offsets[query], self.offsets[query + 1])
+            places = self.offsets[query] + np.searchsorted(self.products[listed], judged.products[own])
+            below = np.ptp(self.scores[listed]) + 1
+            scores[own] = np.where(self.found[places], self.scores[places], self.scores[places] - below)
+        return scores
+
+    def catalog_scores(self, judged: JudgedSet, catalog: Catalog, locale: str, step: int) -> Iterator[Scores]:
+        """Score all products of one locale for its queries, in blocks of at most ``step``: (block, products)."""
+        products = catalog.slices[locale]
+        for queries in _blocks(judged.slices[locale], step):
+            scores = np.empty((queries.stop - queries.start, products.stop - products.start))
+            for row, query in zip(scores, range(queries.start, queries.stop), strict=True):
+                listed = slice(self.offsets[query], self.offsets[query + 1])
+                found = self.found[listed]
+                row[:] = self.scores[listed].min(initial=0) - 1
+                row[self.products[listed][found] - products.start] = self.scores[listed][found]
+            yield scores
 
 
 @dataclass(frozen=True)

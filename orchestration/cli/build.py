@@ -116,5 +116,5 @@ def show_measured(report: "BuildReport") -> None:
     show_relevance(
         relevance, f"relevance on {counted(relevance['rankers']['model']['queries'], 'test query', 'test queries')}"
     )
-    show_trust({"encoder": relevance["model_minus_encoder"], "bm25": report.lead_over_bm25})
+    show_trust(relevance)
     console.print()

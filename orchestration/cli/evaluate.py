@@ -58,9 +58,8 @@ def evaluate(
     """Measure the live release beside random order, BM25, the untrained encoder and the model that was live before.
 
     ndcg: ESCI's gains over each judged list; ndcg_official: with the official code's gains; recall@k and mrr: Exact
-    products found in the whole catalog of the query's locale. The last column is the model's lead over its encoder with a
-    95 % paired bootstrap interval over queries. The lines of `trust` say, as after a build, whether the model is better
-    than the encoder and than BM25 in recall@10.
+    products found in the whole catalog of the query's locale. The lines of `trust` are those of a build: leads in
+    recall@10, each with a 95 % paired bootstrap interval over queries.
     """
     if sum(option is not None for option in (examples, raw, folds)) > 1:
         raise typer.BadParameter("--examples, --raw and --folds each name other judgements: give one of them")
@@ -97,7 +96,7 @@ def _show(report: dict[str, Any], source: str) -> None:
         f"{counted(report['queries'], 'query', 'queries')}, {counted(report['judgements'], 'judgement')}",
         highlight=False,
     )
-    show_trust({"encoder": report["model_minus_encoder"], "bm25": report["lead_over_bm25"]})
+    show_trust(report)
     if report["queries_trained_on"]:
         console.print(
             f"[bold]{counted(report['queries_trained_on'], *_TRAINED_ON)} in the model's training data:[/bold] there the model "

@@ -7,8 +7,20 @@ from orchestration.cli.output import show_fact, show_rows, show_title
 from warehouse.wording import counted
 
 _METRICS = ("ndcg", "ndcg_official", "recall@10", "recall@100", "mrr")
-_RANKERS = {"random": "random", "bm25": "bm25", "encoder": "encoder", "previous": "before", "model": "model"}
-_NAMES = {"encoder": "the encoder", "bm25": "BM25", "previous": "the model before"}
+_RANKERS = {
+    "random": "random",
+    "bm25": "bm25",
+    "encoder": "encoder",
+    "previous": "before",
+    "model": "model",
+    "text": "text",
+    "ranked": "ranked",
+}
+_LEADS = {
+    "ranked_minus_model": "search against model",
+    "ranked_minus_bm25": "search against BM25",
+    "model_minus_encoder": "model against encoder",
+}
 _QUERIES = ("query has", "queries have")
 _JUDGED_BY, _TWO_GAINS = "recall@10", "ndcg_two_gains"
 
@@ -30,22 +42,18 @@ def show_gate(gate: Mapping[str, Any]) -> None:
 
 
 def show_relevance(summary: Mapping[str, Any], title: str) -> None:
-    """Print the rankers' metrics side by side, with the model's lead over the encoder and its 95 % interval."""
+    """Print the rankers' metrics side by side."""
     rankers = [ranker for ranker in _RANKERS if summary["rankers"].get(ranker)]
-    lead = summary["model_minus_encoder"]
-    leads = {metric: [interval_text(lead.get(metric))] if lead else [] for metric in _METRICS}
-    rows = [
-        [metric, *(_number(summary["rankers"][ranker][metric]) for ranker in rankers), *leads[metric]]
-        for metric in _METRICS
-    ]
+    rows = [[metric, *(_number(summary["rankers"][ranker][metric]) for ranker in rankers)] for metric in _METRICS]
     columns = [_RANKERS[ranker] for ranker in rankers]
     show_title(title)
-    show_rows(["metric", *columns, *(["model − encoder"] if lead else [])], rows, numbers=columns)
+    show_rows(["metric", *columns], rows, numbers=columns)
 
 
-def show_trust(leads: Mapping[str, Mapping[str, Interval]]) -> None:
-    """Print how many queries can tell rankers apart, and how certain the model's lead over each baseline is."""
-    counts = {metric: lead["queries"] for metric, lead in leads.get("encoder", {}).items()}
+def show_trust(summary: Mapping[str, Any]) -> None:
+    """Print how many queries can tell rankers apart, and how certain the leads of search and model are."""
+    lead = summary.get("model_minus_encoder") or {}
+    counts = {metric: each["queries"] for metric, each in lead.items()}
     if counts:
         exact, two_gains = (int(counts.get(metric) or 0) for metric in (_JUDGED_BY, _TWO_GAINS))
         show_fact(
@@ -53,13 +61,9 @@ def show_trust(leads: Mapping[str, Mapping[str, Interval]]) -> None:
             f"{counted(exact, *_QUERIES)} an Exact product (recall, mrr), {counted(two_gains, 'has', 'have')} two or more "
             "gains (in the others any order has the same ndcg)",
         )
-    findings = [
-        f"against {name} {_significance(leads[baseline][_JUDGED_BY])}"
-        for baseline, name in _NAMES.items()
-        if _JUDGED_BY in leads.get(baseline, {})
-    ]
-    if findings:
-        show_fact("", f"{_JUDGED_BY} {'; '.join(findings)}")
+    for name, words in _LEADS.items():
+        if _JUDGED_BY in (summary.get(name) or {}):
+            show_fact("", f"{_JUDGED_BY}: {words} {_significance(summary[name][_JUDGED_BY])}")
 
 
 def interval_text(interval: Interval | None) -> str:

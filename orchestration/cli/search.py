@@ -1,12 +1,24 @@
 """`stockroom search`: the products that a shopper would see."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, plain_table, show_title, write_json
+
+if TYPE_CHECKING:
+    from orchestration.serving.searcher import Explanation
+
+
+class Mode(Enum):
+    """The ways to search."""
+
+    ranked = "ranked"
+    vector = "vector"
+    text = "text"
 
 
 def register(app: typer.Typer) -> None:
@@ -44,19 +56,34 @@ def search(
             help="Time of the query, as 2022-06-14T12:00; default: the release's as_of.",
         ),
     ] = None,
+    mode: Annotated[
+        Mode,
+        typer.Option(
+            "--mode",
+            help="ranked: both legs, ordered by the release's ranker; vector or text: one leg alone, for comparison.",
+        ),
+    ] = Mode.ranked,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Show for each hit which leg found it, both ranks, and how words and facts fit."
+        ),
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Search the live release.
 
-    The query goes through the same cleaning, features, encoder and tower as in training; products come from the
-    release's own version of the vectors. With `--json`: a list of {rank, key, product_id, locale, title, score}.
+    Two legs find products, by vector and by words, and the ranker of the release orders them. The query goes through the same
+    cleaning, features, encoder and tower as in training; products come from the release's own versions of vectors and text
+    index. With `--json`: a list of {rank, key, product_id, locale, title, score}, with `--explain` also explanation.
     """
     from orchestration.config.open_context import open_home
     from orchestration.serving.searcher import Searcher
 
     settings = settings_for(home)
-    hits = Searcher(open_home(settings), settings.encoder).search(query, k, locale, context=context, at=at)
+    searcher = Searcher(open_home(settings), settings.encoder)
+    hits = searcher.search(query, k, locale, context=context, at=at, mode=mode.value, explain=explain)
     if as_json:
         write_json([hit.to_dict() for hit in hits])
         return
@@ -69,5 +96,28 @@ def search(
     table.add_column("product", no_wrap=True)
     table.add_column("title")
     for hit in hits:
-        table.add_row(str(hit.rank), f"{hit.score:.4f}", Text(hit.key), Text(hit.title))  # Text: brackets are no markup
+        lines = [hit.title, *(explanation_lines(hit.explanation) if hit.explanation else ())]
+        table.add_row(str(hit.rank), f"{hit.score:.4f}", Text(hit.key), Text("\n".join(lines)))  # Text: no markup
     console.print(table)
+
+
+def explanation_lines(explanation: "Explanation") -> list[str]:
+    """Return the explanation of a hit in two lines: the legs with their ranks, and what fits the query and what does not."""
+    found = " and ".join(explanation.found_by) or "neither leg"
+    legs = (
+        f"found by {found}; vector rank {explanation.vector_rank} (cosine {explanation.cosine:.3f}), "
+        f"text rank {explanation.text_rank} (score {explanation.text_score:.2f})"
+    )
+    features = explanation.features
+    facts = [f"{features['matched_weight']:.0%} of the words by weight"]
+    for name in ("number", "amount"):
+        share = features[f"{name}_share"]
+        facts += [] if share is None else [f"{share:.0%} of the {name}s"]
+    for name in ("brand", "color"):
+        fit = features[f"{name}_fit"]
+        facts += [] if fit is None else [f"{name} {_FITS[fit]}"]
+    facts += ["another amount"] if features["has_other_amount"] else []
+    return [legs, f"fits {', '.join(facts)}"]
+
+
+_FITS = {1: "met", 0: "not named", -1: "another"}

@@ -5,11 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from assets.run_context import RunContext
 from assets.services.evaluation_tables import summary
-from models.evaluation.breakdown import WHOLE
 from orchestration.instance.dagster_instance import CODE_LOCATION, COMMAND_LINE, fail_orphaned_runs, open_instance
 from orchestration.instance.locks import in_progress, run_lock
 from orchestration.runs.execute import execute
@@ -37,7 +34,6 @@ class BuildReport:
     """Report a build: rows, refusals, warnings, encoded texts, relevance, seconds by stage, and the new release and vectors.
 
     `gate` is the gate result for the new model, a row of evaluation.gate; None if the live model is the newest one.
-    `lead_over_bm25` has mean, low, high and queries of each metric, like `relevance["model_minus_encoder"]`.
     """
 
     run_id: str
@@ -56,7 +52,6 @@ class BuildReport:
     new_release: bool
     gate: dict[str, Any] | None
     relevance: dict[str, Any]
-    lead_over_bm25: dict[str, dict[str, Any]]
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -124,16 +119,8 @@ def _report(home: Home, run_id: str, before: State, seconds: dict[str, float]) -
         new_release=before.release != release,
         gate=facts["releases.live"].get("gate"),
         relevance=summary(metrics),
-        lead_over_bm25=_lead(metrics, "bm25"),
         seconds=seconds,
     )
-
-
-def _lead(metrics: pl.DataFrame, baseline: str) -> dict[str, dict[str, Any]]:
-    """Return the model's lead over a baseline on all queries, by metric."""
-    rows = metrics.filter(pl.col("ranker") == f"model_minus_{baseline}", locale=WHOLE, slice=WHOLE)
-    facts = rows.select("metric", "low", "high", "queries", mean="value").to_dicts()
-    return {fact.pop("metric"): fact for fact in facts}
 
 
 def _vectors(release: Release) -> tuple[str, int]:

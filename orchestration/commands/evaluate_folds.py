@@ -8,11 +8,13 @@ import polars as pl
 
 from assets.run_context import RunContext
 from assets.services.model_training import model_name, train_model
-from assets.services.offline_evaluation import BASELINES, EvaluationTarget, measure
+from assets.services.offline_evaluation import LEADS, EvaluationTarget, measure
+from assets.services.ranking import ensure_ranker, ranker_name
+from assets.services.serving_model import ServingModel
+from assets.services.text_refresh import refresh_texts
 from models.evaluation.breakdown import long_metrics
-from models.evaluation.evaluate import Evaluation, compare
+from models.evaluation.evaluate import Evaluation, compare, summarize
 from models.evaluation.pooling import pool
-from orchestration.commands.evaluate_live import summary
 from orchestration.instance.locks import run_lock
 from orchestration.runs.derive import derive
 from warehouse.errors import WarehouseError
@@ -30,8 +32,8 @@ def evaluate_folds(run_context: RunContext, folds: int) -> dict[str, Any]:
     count. The metrics go to `evaluation.folds`; models and tables of the folds are discarded.
 
     Returns:
-        Plain values: the result of `summary` and `locale_leads` (locale to metric to interval) for all folds pooled, and
-        `by_fold`, the same for each fold.
+        Plain values: the result of `summarize` and `locale_leads` (lead to locale to metric to interval) for all folds pooled,
+        and `by_fold`, the same for each fold.
 
     Raises:
         WarehouseError: No build has ended in this home, or a fold has no query with a judged product.
@@ -53,19 +55,19 @@ def evaluate_folds(run_context: RunContext, folds: int) -> dict[str, Any]:
                 evaluations.append(_measure(fold_context, fold, folds, checkpoint.snapshot))
                 bar(fold)
         pooled = pool(evaluations)
-        options = _options(run_context)
+        options = {"seed": run_context.training.seed, "min_queries": run_context.release.min_queries}
         parts = [
-            long_metrics(replace(each, slices=each.slices.clear()), "model", BASELINES, **options)
+            long_metrics(replace(each, slices=each.slices.clear()), LEADS, **options)
             .drop("slice", "part")
             .with_columns(fold=pl.lit(fold))
             for fold, each in enumerate([pooled, *evaluations])
         ]
         division.record(home.lake, pl.concat(parts), folds, checkpoint.snapshot)
     return {
-        **_summary(run_context, pooled),
+        **_summary(pooled, options),
         "snapshot": checkpoint.snapshot,
         "folds": folds,
-        "by_fold": [_summary(run_context, each) for each in evaluations],
+        "by_fold": [_summary(each, options) for each in evaluations],
     }
 
 
@@ -79,21 +81,23 @@ def _measure(run_context: RunContext, fold: int, folds: int, snapshot: int) -> E
         raise WarehouseError(f"no query with a judged product falls into fold {fold}", "use fewer folds")
     model_id = model_name(run_context)
     train_model(run_context, model_id, snapshot)
+    refresh_texts(run_context)
+    model, ranker_id = ServingModel(run_context, model_id), ranker_name(run_context)
+    products = datasets.products(home.lake).sort("locale", "product_id")
+    ensure_ranker(run_context, ranker_id, model, model.product_vectors(products))
     run_context.progress("measuring")
-    return measure(run_context, EvaluationTarget(model_id), judgements, cached=True)
+    return measure(run_context, EvaluationTarget(model_id, ranker=ranker_id), judgements, cached=True)
 
 
-def _options(run_context: RunContext) -> dict[str, int]:
-    return {"seed": run_context.training.seed, "min_queries": run_context.release.min_queries}
-
-
-def _summary(run_context: RunContext, evaluation: Evaluation) -> dict[str, Any]:
-    options = _options(run_context)
+def _summary(evaluation: Evaluation, options: dict[str, int]) -> dict[str, Any]:
     by_locale = {
-        locale: compare(replace(evaluation, rows=evaluation.rows.filter(locale=locale)), "model", "encoder", **options)
-        for locale in sorted(evaluation.products)
+        f"{first}_minus_{second}": {
+            locale: compare(replace(evaluation, rows=evaluation.rows.filter(locale=locale)), first, second, **options)
+            for locale in sorted(evaluation.products)
+        }
+        for first, second in (("ranked", "model"), ("ranked", "text"), ("model", "encoder"))
     }
-    return {**summary(run_context, evaluation), "locale_leads": by_locale}
+    return {**summarize(evaluation, **options), "locale_leads": by_locale}
 
 
 def _prefix_progress(run_context: RunContext, prefix: str) -> Callable[[str, int | None], Callable[[int], None]]:

@@ -8,7 +8,7 @@ import polars as pl
 from assets.run_context import RunContext
 from assets.services.offline_evaluation import EvaluationTarget, measure, previous_model
 from models.encoder.loading import encoder_fingerprint
-from models.evaluation.evaluate import Evaluation, compare, summarize
+from models.evaluation.evaluate import summarize
 from warehouse.errors import WarehouseError
 from warehouse.features import datasets
 from warehouse.operations.judgement_file import read_examples
@@ -19,7 +19,7 @@ def evaluate_live(run_context: RunContext, examples: Path | None = None) -> dict
     """Measure the live release, its encoder, BM25 and random order over the catalog of the release's snapshot.
 
     Returns:
-        Plain values: `rankers`, `model_minus_encoder`, `lead_over_bm25`, `locales`, counts; with `examples` also
+        Plain values: `rankers`, their leads such as `model_minus_encoder`, `locales`, counts; with `examples` also
         `missing_products` (count and keys) and `refused_rows` (by rule).
 
     Raises:
@@ -28,7 +28,9 @@ def evaluate_live(run_context: RunContext, examples: Path | None = None) -> dict
     home = run_context.home
     release = live_release(run_context)
     vectors, previous = (release.vector_table, release.vector_version), previous_model(run_context, release.model_id)
-    target = EvaluationTarget(release.model_id, vectors, release.snapshot, previous)
+    target = EvaluationTarget(
+        release.model_id, vectors, release.snapshot, previous, release.ranker_id, release.text_version
+    )
     extra: dict[str, Any] = {"release": release.release, "model": release.model_id}
     if examples is None:
         judgements = datasets.task1_judgements(home.lake, release.snapshot)
@@ -50,13 +52,10 @@ def evaluate_live(run_context: RunContext, examples: Path | None = None) -> dict
     extra["queries_trained_on"] = trained_on(run_context, release.snapshot, judgements)
     run_context.progress("measuring")
     evaluation = measure(run_context, target, judgements, cached=examples is None)
-    return {**summary(run_context, evaluation), **extra}
-
-
-def summary(run_context: RunContext, evaluation: Evaluation) -> dict[str, Any]:
-    """Return the result of `summarize`, and `lead_over_bm25`, the model's lead over BM25 by metric."""
-    options = {"seed": run_context.training.seed, "min_queries": run_context.release.min_queries}
-    return {**summarize(evaluation, **options), "lead_over_bm25": compare(evaluation, "model", "bm25", **options)}
+    return {
+        **summarize(evaluation, seed=run_context.training.seed, min_queries=run_context.release.min_queries),
+        **extra,
+    }
 
 
 def live_release(run_context: RunContext) -> Release:

@@ -6,7 +6,9 @@ from typing import Any
 
 from assets.run_context import RunContext
 from assets.services.offline_evaluation import EvaluationTarget, measure
-from orchestration.commands.evaluate_live import live_release, summary, trained_on
+from assets.services.text_refresh import refresh_texts
+from models.evaluation.evaluate import summarize
+from orchestration.commands.evaluate_live import live_release, trained_on
 from orchestration.instance.locks import run_lock
 from orchestration.runs.derive import derive
 from warehouse.errors import WarehouseError
@@ -45,10 +47,12 @@ def evaluate_transfer(run_context: RunContext, raw: Path) -> dict[str, Any]:
             raise WarehouseError(
                 f"no test query of task 1 in {raw}", "give a folder with small_version 1 and split test"
             )
+        refresh_texts(transfer_context)
+        target = EvaluationTarget(release.model_id, ranker=release.ranker_id)
         run_context.progress("measuring")
-        evaluation = measure(transfer_context, EvaluationTarget(release.model_id), judgements, cached=True)
+        evaluation = measure(transfer_context, target, judgements, cached=True)
     return {
-        **summary(run_context, evaluation),
+        **summarize(evaluation, seed=run_context.training.seed, min_queries=run_context.release.min_queries),
         "release": release.release,
         "model": release.model_id,
         "queries_trained_on": trained_on(run_context, release.snapshot, judgements),

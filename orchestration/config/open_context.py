@@ -14,6 +14,7 @@ def open_run_context(settings: Settings) -> RunContext:
         training=settings.training,
         mining=settings.mining,
         bm25=settings.bm25,
+        ranking=settings.ranking,
         monitoring=settings.monitoring,
         release=settings.release,
         vacuum=settings.vacuum,

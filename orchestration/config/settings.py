@@ -17,7 +17,7 @@ from pydantic_settings import (
 )
 
 from models.evaluation.bm25 import Bm25Settings
-from models.settings import EncoderSettings, TowerSettings, TrainingSettings
+from models.settings import EncoderSettings, RankingSettings, TowerSettings, TrainingSettings
 from models.training.hard_negative_mining import MiningSettings
 from orchestration.config.automation import AutomationSettings
 from orchestration.config.plain_wording import fault
@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     training: TrainingSettings = TrainingSettings()
     mining: MiningSettings = MiningSettings()
     bm25: Bm25Settings = Bm25Settings()
+    ranking: RankingSettings = RankingSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
     release: ReleaseSettings = ReleaseSettings()
     vacuum: VacuumSettings = VacuumSettings()

@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from assets.model import embeddings, hard_negatives, two_tower
-from assets.release import drift, evaluation, live_release, product_vectors, promotion_gate
+from assets.model import embeddings, hard_negatives, ranker, two_tower
+from assets.release import drift, evaluation, live_release, product_vectors, promotion_gate, text_index
 from assets.tables import features, fitted, quarantine, raw, registry, splits, staging, training
 from assets.tables.time_series import feature_view_assets
 from orchestration.config.automation import AutomationSettings
@@ -33,6 +33,8 @@ ASSET_MODULES = [
     drift,
     registry,
     product_vectors,
+    text_index,
+    ranker,
     promotion_gate,
     evaluation,
     live_release,

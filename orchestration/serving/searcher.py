@@ -3,31 +3,61 @@
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
+import numpy as np
 import polars as pl
 
 from models.encoder.loading import Encoder, load_encoder
 from models.encoder.openvino_backend import OpenVinoEncoder
 from models.encoder.text_template import query_text
+from models.ranking.ordering import Ordering
 from models.settings import EncoderSettings
 from models.towers.checkpoint_files import read_file, read_manifest
 from models.towers.numpy_inference import QueryTower
 from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
+from orchestration.serving.candidate_ranker import CandidateRanker
 from warehouse.errors import WarehouseError
 from warehouse.features import point_in_time
 from warehouse.features.query_features import KNOWN_AT_SEARCH, VOCABULARY_FILE, QueryFeatures
 from warehouse.home import Home
 from warehouse.serving.release_log import Release
 from warehouse.transform.text_cleaning import clean_text
+from warehouse.transform.words import query_amounts, query_words
 
 _QUERY_SCHEMA = dict.fromkeys(KNOWN_AT_SEARCH, pl.String)
+_MOST_CHARS = 2_000  # of a query: the encoder reads some hundred words, and the text index 64
+
+Mode = Literal["ranked", "vector", "text"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+"""The ways to search: both legs ordered by the release's ranker, or one leg alone."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Tell how a hit got its place.
+
+    Attributes:
+        found_by: the legs that found the product: vector, text or both; empty beyond the candidates.
+        vector_rank: rank among the candidates by cosine, from 1.
+        text_rank: rank among the candidates by text score, from 1.
+        cosine: cosine of query and product vector.
+        text_score: BM25 of the query's words, from title and body.
+        features: the pair features, by name, as in features.pairs.
+    """
+
+    found_by: tuple[str, ...]
+    vector_rank: int
+    text_rank: int
+    cosine: float
+    text_score: float
+    features: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One product of a search result: rank from 1, score is the cosine of query and product vector."""
+    """One product of a search result: rank from 1; the score orders the hits of one search, and is the cosine in mode vector."""
 
     rank: int
     key: str
@@ -35,10 +65,14 @@ class Hit:
     locale: str
     title: str
     score: float
+    explanation: Explanation | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the hit as plain values, for JSON."""
-        return asdict(self)
+        """Return the hit as plain values, for JSON; with the explanation if there is one."""
+        values = asdict(self)
+        if self.explanation is None:
+            del values["explanation"]
+        return values
 
 
 class Searcher:
@@ -49,6 +83,7 @@ class Searcher:
 
     Raises:
         WarehouseError: There is no release yet, or a part of the release was deleted.
+        ModelError: The model or the ranker is damaged.
     """
 
     def __init__(
@@ -75,8 +110,20 @@ class Searcher:
         directory = self._home.models / release.model_id
         encoder, tower = self._open_encoder(release), QueryTower.load(directory)
         features = QueryFeatures(pl.read_parquet(read_file(directory, read_manifest(directory), VOCABULARY_FILE)))
+        ranker = CandidateRanker(self._home.rankers / release.ranker_id) if release.ranker_id else None
+        if release.text_version and not self._home.texts.has(release.text_version):
+            raise WarehouseError(
+                f"version {release.text_version} of the text index, which release {release.release} searches, is gone",
+                "go back to the release before: stockroom rollback; or publish a new one: stockroom build",
+            )
         # set together: an error above leaves the searcher at its old release
-        self.release, self._encoder, self._tower, self._features = release, encoder, tower, features
+        self.release, self._encoder, self._tower, self._features, self._ranker = (
+            release,
+            encoder,
+            tower,
+            features,
+            ranker,
+        )
 
     def search(
         self,
@@ -86,28 +133,115 @@ class Searcher:
         *,
         context: str | None = None,
         at: datetime | None = None,
+        mode: Mode = "ranked",
+        explain: bool = False,
     ) -> list[Hit]:
-        """Return the `k` products nearest to the query, best first; from all locales if `locale` is None.
+        """Return the `k` best products for the query, best first; from all locales if `locale` is None.
+
+        Both legs of the search find candidates, by vector and by words, and the release's ranker orders them. Products beyond
+        the candidates follow by vector. A release without a ranker searches by vector alone.
 
         Each time-series feature of the query and of its `context` has the latest value at time `at`, by default at the
         release's as-of time. Product vectors always use the as-of time.
+
+        Args:
+            query: The text, of which the first 2,000 characters count.
+            k: Number of products, at least 1.
+            locale: Only products of this locale.
+            context: Key of the query's context.
+            at: Time of the query.
+            mode: `vector` or `text` to search by one leg alone.
+            explain: Whether each hit tells how it got its place; a release without a ranker cannot tell.
 
         Raises:
             WarehouseError: The cleaned query is empty, the locale has no products, the context is unknown, or context or
                 time are given and the model reads no features that they could change.
         """
-        text = clean_text(query)
+        text = clean_text(query[:_MOST_CHARS])
         if text is None:
             raise WarehouseError("the query is blank", "give at least one word to search for")
+        if k < 1:
+            raise WarehouseError(f"a search for {k} products finds none", "give k of 1 or more")
+        if mode == "text" and self._ranker is None:
+            raise WarehouseError(
+                f"release {self.release.release} has no text index", "publish a release with one: stockroom build"
+            )
         features = self._features_of(text, locale, context, at)
         vector = self._tower(self._encoder.encode([query_text(text)]), features)[0]  # (dim,)
+        if self._ranker is None or mode == "vector":
+            return [Hit(**row) for row in self._nearest(vector, k, locale).iter_rows(named=True)]
+        return self._ranked(self._ranker, text, features, vector, k, locale, mode, explain)
+
+    def _ranked(
+        self,
+        ranker: CandidateRanker,
+        text: str,
+        features: pl.DataFrame,
+        vector: np.ndarray[Any, np.dtype[np.float32]],
+        k: int,
+        locale: str | None,
+        mode: Mode,
+        explain: bool,
+    ) -> list[Hit]:
+        """Return the candidates of both legs in the ranker's order, then further products by vector."""
+        locales = [locale] if locale is not None else ranker.locales
+        words = {each: query_words(text, each) for each in locales}
+        asked = pl.DataFrame(
+            {
+                "key": locales,
+                "locale": locales,
+                "query": text,
+                "words": [" ".join(words[each]) for each in locales],
+                "amounts": query_amounts(text),
+            }
+        ).with_columns(features["query_brand"].first(), features["query_color"].first())
+        nearest = self._nearest(vector, max(ranker.per_leg, k), locale)
+        by_vector = nearest["key"].head(ranker.per_leg).to_list()
+        every_word = list(dict.fromkeys(word for each in words.values() for word in each))
+        by_text = self._home.texts.search(self.release.text_version, every_word, ranker.per_leg, locale)
+        known = set(by_text["key"])
+        others = self._home.texts.rows(self.release.text_version, [key for key in by_vector if key not in known])
+        products = pl.concat([by_text, others])
+        cosines = dict(nearest.select("key", "score").iter_rows())
+        missing = [key for key in products["key"] if key not in cosines]
+        cosines |= self._home.vectors.cosines(self.release.vector_table, self.release.vector_version, vector, missing)
+        products = products.with_columns(cosine=pl.Series([cosines[key] for key in products["key"]], dtype=pl.Float64))
+        scored = ranker(asked, products, Ordering("text") if mode == "text" else None)
+        hits = []
+        for rank, (row, own) in enumerate(
+            zip(
+                scored.products.head(k).iter_rows(named=True),
+                scored.features.head(k).iter_rows(named=True),
+                strict=True,
+            ),
+            1,
+        ):
+            legs = [("vector", row["key"] in set(by_vector)), ("text", row["key"] in known)] if explain else []
+            explanation = Explanation(
+                tuple(leg for leg, has_found in legs if has_found),
+                row["vector_rank"],
+                row["text_rank"],
+                row["cosine"],
+                row["text_score"],
+                own,
+            )
+            hits.append(_hit(rank, row, row["score"], explanation if explain else None))
+        if len(hits) < k and mode == "ranked":
+            ranked, lowest = set(products["key"]), hits[-1].score if hits else 0.0
+            rest = nearest.filter(~pl.col("key").is_in(list(ranked))).head(k - len(hits))
+            for row in rest.iter_rows(named=True):  # a cosine is at most 1
+                hits.append(_hit(len(hits) + 1, row, lowest - 2 + row["score"]))
+        return hits
+
+    def _nearest(self, vector: np.ndarray[Any, np.dtype[np.float32]], k: int, locale: str | None) -> pl.DataFrame:
+        """Return the `k` nearest products: rank, key, product_id, locale, title, score."""
         matches = self._home.vectors.search(self.release.vector_table, self.release.vector_version, vector, k, locale)
         if matches.is_empty():
             raise WarehouseError(
                 f"release {self.release.release} has no products" + (f" of locale {locale!r}" if locale else ""),
                 "search without a locale, or list the locales: SELECT DISTINCT locale FROM vectors.products",
             )
-        return [Hit(**row) for row in matches.iter_rows(named=True)]
+        return matches
 
     def _features_of(self, text: str, locale: str | None, context: str | None, at: datetime | None) -> pl.DataFrame:
         """Return the query tower's features of one cleaned query."""
@@ -141,3 +275,7 @@ class Searcher:
                 "set encoder.model to the encoder of the release, or build a release with the new encoder",
             )
         return encoder
+
+
+def _hit(rank: int, row: dict[str, Any], score: float, explanation: Explanation | None = None) -> Hit:
+    return Hit(rank, row["key"], row["product_id"], row["locale"], row["title"], score, explanation)

@@ -24,7 +24,8 @@ class EvaluationMetrics(dy.Schema):
     ranker = dy.String(
         nullable=False,
         metadata=about(
-            "model, encoder, bm25, random, previous (the model of the previous release), or the difference model_minus_<ranker>"
+            "ranked (what a search shows), model, text, encoder, bm25, random, previous (the model of the previous release), "
+            "or a difference, such as ranked_minus_model"
         ),
     )
     metric = dy.String(
@@ -54,7 +55,7 @@ class EvaluationQueries(dy.Schema):
 
     key = key_column("model_id:ranker:locale:query_id")
     model_id = dy.String(nullable=False, metadata=about("id of the evaluated model"))
-    ranker = dy.String(nullable=False, metadata=about("model, encoder, bm25, random or previous"))
+    ranker = dy.String(nullable=False, metadata=about("ranked, model, text, encoder, bm25, random or previous"))
     locale = dy.String(nullable=False, metadata=about("marketplace, such as us"))
     query_id = dy.Int64(nullable=False, metadata=about("id of the query in the dataset"))
     query = dy.String(nullable=False, metadata=about("cleaned text of the query"))
@@ -87,6 +88,12 @@ class EvaluationRankings(dy.Schema):
     query = dy.String(nullable=False, metadata=about("cleaned text of the query"))
     product_id = dy.String(nullable=False, metadata=about("id of the judged product"))
     label = dy.String(nullable=False, metadata=about("E exact, S substitute, C complement, I irrelevant"))
+    ranked_rank = dy.Int64(
+        nullable=True, metadata=about("rank among the query's judged products as a search orders them, from 1")
+    )
+    text_rank = dy.Int64(
+        nullable=True, metadata=about("rank among the query's judged products by the text leg, from 1")
+    )
     model_rank = dy.Int64(nullable=False, metadata=about("rank among the query's judged products by the model, from 1"))
     encoder_rank = dy.Int64(
         nullable=False, metadata=about("rank among the query's judged products by the encoder without towers, from 1")
@@ -101,6 +108,10 @@ class EvaluationRankings(dy.Schema):
             "rank among the query's judged products by the previous release's model, from 1; null if there was none"
         ),
     )
+    ranked_catalog_rank = dy.Int64(
+        nullable=True, metadata=about("rank in a search of the locale, from 1; products that no leg finds come last")
+    )
+    text_catalog_rank = dy.Int64(nullable=True, metadata=about("rank by the text leg, like ranked_catalog_rank"))
     model_catalog_rank = dy.Int64(
         nullable=False, metadata=about("rank among all products of the locale by the model, from 1")
     )
@@ -129,7 +140,8 @@ class EvaluationFolds(dy.Schema):
     folds = dy.Int64(nullable=False, min=2, metadata=about("number of folds"))
     locale = dy.String(nullable=False, metadata=about("marketplace, such as us; all: every marketplace"))
     ranker = dy.String(
-        nullable=False, metadata=about("model, encoder, bm25, random, or the difference model_minus_<ranker>")
+        nullable=False,
+        metadata=about("ranked, model, text, encoder, bm25, random, or a difference, such as ranked_minus_model"),
     )
     metric = dy.String(
         nullable=False,
@@ -202,9 +214,13 @@ class EvaluationGate(dy.Schema):
     model was live, or if the live model can no longer be loaded.
     """
 
-    key = key_column("model_id:live_model_id, or model_id:first")
+    key = key_column("model_id:ranker_id:live_model_id:live_ranker_id, or model_id:ranker_id:first")
     model_id = dy.String(nullable=False, metadata=about("id of the new model"))
     live_model_id = dy.String(nullable=True, metadata=about("id of the live model; null if no model was live"))
+    ranker_id = dy.String(
+        nullable=True, metadata=about("id of the new model's ranker; empty: searches order by the vectors alone")
+    )
+    live_ranker_id = dy.String(nullable=True, metadata=about("id of the live model's ranker, like ranker_id"))
     decision = dy.String(
         nullable=False,
         metadata=about(

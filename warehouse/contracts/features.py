@@ -101,27 +101,83 @@ class FeatureQueries(dy.Schema):
 
 
 class FeaturePairs(dy.Schema):
-    """One row per judged query and product: the words and numbers that both texts have."""
+    """One row per judged query and product: how the query's words, numbers, amounts, brand and color fit the product.
+
+    The ranker reads these columns. A search computes them for its candidates by the same SQL file. The title stands for title,
+    brand and color, the body for bullet points and description. A word's weight is its inverse document frequency in
+    fitted.words.
+    """
 
     key = key_column("locale:query_id:product_id")
     query_key = dy.String(nullable=False, metadata=about("key in features.queries"))
     product_key = dy.String(nullable=False, metadata=about("key in features.products"))
-    common_words = dy.Int32(nullable=False, metadata=about("number of distinct query words in title, brand or color"))
-    common_share = dy.Float64(
-        nullable=False, metadata=about("common_words as a share of the distinct query words, 0 to 1")
+    query_words = dy.Int32(nullable=False, metadata=about("number of distinct words in the query"))
+    title_words = dy.Int32(nullable=False, metadata=about("number of words in the title"))
+    text_score = dy.Float64(nullable=False, metadata=about("title_score + 0.3 body_score, by which the text leg ranks"))
+    title_score = dy.Float64(nullable=False, metadata=about("BM25 of the query's words in the title"))
+    body_score = dy.Float64(nullable=False, metadata=about("BM25 of the query's words in the body"))
+    matched_share = dy.Float64(
+        nullable=False, metadata=about("share of the distinct query words that title or body have, 0 to 1")
+    )
+    matched_weight = dy.Float64(nullable=False, metadata=about("the same share by the weight of the words, 0 to 1"))
+    title_weight = dy.Float64(
+        nullable=False, metadata=about("share by weight of the query words that the title has, 0 to 1")
+    )
+    body_weight = dy.Float64(
+        nullable=False, metadata=about("share by weight of the query words that the body has, 0 to 1")
     )
     title_share = dy.Float64(
-        nullable=False,
-        metadata=about("common_words as a share of the distinct words of title, brand and color, 0 to 1"),
+        nullable=False, metadata=about("query words that the title has, as a share of the title's words")
     )
-    common_numbers = dy.Int32(
-        nullable=False, metadata=about("number of distinct numbers of the query that are in the title")
+    adjacent_share = dy.Float64(
+        nullable=True,
+        metadata=about(
+            "share of the neighboring query words that are neighbors in the title; null with fewer than two words"
+        ),
     )
-    has_number_match = dy.Bool(
-        nullable=False, metadata=about("whether the query has numbers and the title has all of them")
+    first_position = dy.Int32(
+        nullable=True,
+        metadata=about("position in the title of the first query word found there, from 1; null if none is"),
     )
-    has_brand_match = dy.Bool(nullable=False, metadata=about("whether the query contains the product's brand"))
-    has_color_match = dy.Bool(nullable=False, metadata=about("whether the query contains the product's color"))
+    number_share = dy.Float64(
+        nullable=True, metadata=about("share of the query's numbers that the title has; null if the query has none")
+    )
+    amount_share = dy.Float64(
+        nullable=True,
+        metadata=about("share of the query's amounts, such as 13 inch, that the title has; null if the query has none"),
+    )
+    has_phrase = dy.Bool(nullable=False, metadata=about("whether the title has all query words in their order"))
+    has_first_word = dy.Bool(nullable=False, metadata=about("whether the title has the first query word"))
+    has_last_word = dy.Bool(nullable=False, metadata=about("whether the title has the last query word"))
+    has_other_amount = dy.Bool(
+        nullable=False, metadata=about("whether the title has another amount of a measure that the query names")
+    )
+    brand_fit = dy.Int8(
+        nullable=True,
+        metadata=about(
+            "1 if the product is of the query's brand, -1 if of another, 0 if it names none; null: none asked"
+        ),
+    )
+    color_fit = dy.Int8(
+        nullable=True,
+        metadata=about("1 if the product has the query's color, -1 if another, 0 if it names none; null: none asked"),
+    )
+
+
+class FittedWords(dy.Schema):
+    """One row per word in a title, brand or color of a locale, with its weight in a match.
+
+    A build refreshes the table; an apply leaves it unchanged, so that a change of one product moves no score of another. Each
+    ranker has a copy of the table from its training. The empty word stands for every word that no product has.
+    """
+
+    key = key_column("locale:word")
+    locale = dy.String(nullable=False, metadata=about("marketplace, such as us"))
+    word = dy.String(
+        nullable=False, metadata=about("word as in title_words of staging.products; empty: any other word")
+    )
+    products = dy.Int64(nullable=False, metadata=about("number of products with the word in title, brand or color"))
+    weight = dy.Float64(nullable=False, metadata=about("inverse document frequency: rare words weigh more"))
 
 
 class FittedVocabulary(dy.Schema):

@@ -12,7 +12,7 @@ from warehouse.contracts.evaluation import (
     EvaluationTrainingLog,
     EvaluationTrials,
 )
-from warehouse.contracts.features import FeaturePairs, FeatureProducts, FeatureQueries, FittedVocabulary
+from warehouse.contracts.features import FeaturePairs, FeatureProducts, FeatureQueries, FittedVocabulary, FittedWords
 from warehouse.contracts.history import RegistryChanges, RegistrySnapshots, RegistryWatermarks
 from warehouse.contracts.monitoring import MonitoringDrift, MonitoringFeatureStats, MonitoringVersions
 from warehouse.contracts.quarantine import QuarantineRows
@@ -36,6 +36,7 @@ CONTRACTS = {
         Contract("staging.judgements", StagingJudgements),
         Contract("splits.queries", SplitsQueries),
         Contract("fitted.vocabulary", FittedVocabulary),
+        Contract("fitted.words", FittedWords),
         Contract("features.products", FeatureProducts),
         Contract("features.queries", FeatureQueries),
         Contract("features.pairs", FeaturePairs),

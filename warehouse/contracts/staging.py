@@ -22,6 +22,17 @@ class StagingProducts(dy.Schema):
     brand_key = dy.String(nullable=True, metadata=about("brand in lower case, letters and digits only, for comparison"))
     color = dy.String(nullable=True, metadata=about("color, cleaned like the title"))
     color_key = dy.String(nullable=True, metadata=about("color in lower case, letters and digits only, for comparison"))
+    title_words = dy.String(
+        nullable=False,
+        metadata=about(
+            "words of title, brand and color as the text index holds them: lower case, stemmed, between blanks"
+        ),
+    )
+    body_words = dy.String(nullable=False, metadata=about("words of bullet points and description, like title_words"))
+    amounts = dy.String(
+        nullable=False,
+        metadata=about("amounts in the title by measure, such as length_cm=33.02; empty if there are none"),
+    )
 
 
 class StagingQueries(dy.Schema):
@@ -37,6 +48,8 @@ class StagingQueries(dy.Schema):
     query = dy.String(nullable=False, metadata=about("text of the query, cleaned like a title"))
     split = dy.String(nullable=False, metadata=about("train or test"))
     source = dy.String(nullable=True, metadata=about("method by which the query was sampled; null if unknown"))
+    words = dy.String(nullable=False, metadata=about("words of the query, like title_words of staging.products"))
+    amounts = dy.String(nullable=False, metadata=about("amounts in the query, like those of staging.products"))
 
 
 class StagingJudgements(dy.Schema):

@@ -8,7 +8,7 @@ import polars as pl
 from warehouse.features import point_in_time
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake
-from warehouse.lake.sql_tree import restrict
+from warehouse.lake.sql_tree import restrict, tables_read
 
 
 def products(lake: Lake, snapshot: int | None = None, keys: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -33,6 +33,18 @@ def queries(lake: Lake, snapshot: int | None = None, keys: pl.DataFrame | None =
         return connection.sql(among(connection, "datasets.queries", keys)).pl()
 
 
+def texts(lake: Lake, keys: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Return the rows of the text index, or those with `keys`: key, product_id, locale, texts, words and input_hash."""
+    with lake.reading() as connection:
+        return connection.sql(among(connection, "datasets.texts", keys)).pl()
+
+
+def text_hashes(lake: Lake, keys: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Return key and input_hash of the rows of the text index, or of those with `keys`."""
+    with lake.reading() as connection:
+        return connection.sql(among(connection, "datasets.text_hashes", keys)).pl()
+
+
 def training_pairs(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
     """Return the train and validation pairs: key, query_key, product_key, label, split, time-series features at judged_at."""
     with lake.reading(snapshot) as connection:
@@ -49,6 +61,11 @@ def task1_judgements(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
 def held_out_judgements(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
     """Return all test pairs: locale, query_key, query_id, query, product_key, product_id, label, small_version."""
     return _split_judgements(lake, "test", snapshot)
+
+
+def train_judgements(lake: Lake) -> pl.DataFrame:
+    """Return the train pairs: locale, query_key, query_id, query, product_key, product_id, label."""
+    return _split_judgements(lake, "train").drop("small_version")
 
 
 def validation_judgements(lake: Lake) -> pl.DataFrame:
@@ -116,13 +133,9 @@ def read(lake: Lake, name: str, snapshot: int | None = None) -> pl.DataFrame:
 
 
 def among(connection: duckdb.DuckDBPyConnection, name: str, keys: pl.DataFrame | None) -> str:
-    """Return the SQL of `datasets.products` or `datasets.queries`, restricted to some keys (a frame, key); None: all."""
+    """Return the SQL of a dataset whose tables have one key, restricted to some keys (a frame, key); None: all."""
     if keys is None:
         return tables.sql(name)
     connection.register("keys_among", keys.select("key"))
-    entity = name.removeprefix("datasets.")
-    return restrict(
-        connection,
-        tables.sql(name),
-        dict.fromkeys((f"staging.{entity}", f"features.{entity}"), "key IN (FROM keys_among)"),
-    )
+    sql = tables.sql(name)
+    return restrict(connection, sql, dict.fromkeys(tables_read(sql), "key IN (FROM keys_among)"))

@@ -92,7 +92,12 @@ DERIVATIONS = {
         Derivation(
             "features.pairs",
             base="staging.judgements",
-            lookups={"staging.queries": "query_key", "staging.products": "product_key"},
+            lookups={
+                "staging.queries": "query_key",
+                "features.queries": "query_key",
+                "staging.products": "product_key",
+            },
+            everywhere=("fitted.words",),
         ),
         Derivation(
             "training.pairs",

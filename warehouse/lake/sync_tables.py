@@ -24,6 +24,7 @@ DERIVED_TABLES = (
     "training.pairs",
     "training.point_in_time",
     "fitted.vocabulary",
+    "fitted.words",
     "features.products",
     "features.queries",
     "features.pairs",

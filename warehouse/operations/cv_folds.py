@@ -24,6 +24,11 @@ class FoldHome(RecomputedHome):
         return self.scratch / "models"
 
     @property
+    def rankers(self) -> Path:
+        """Return the scratch directory of the folds' rankers."""
+        return self.scratch / "rankers"
+
+    @property
     def encoders(self) -> Path:
         """Return the home's exported encoders."""
         return self.root / "models" / "encoders"

@@ -14,7 +14,7 @@ from warehouse.ingest.input_rules import ingest_rules
 from warehouse.ingest.sources import SOURCE_SPECS, check, unreadable
 from warehouse.lake.lake import connect
 from warehouse.paths import plain_path
-from warehouse.transform.text_cleaning import clean_queries
+from warehouse.transform.text_cleaning import clean_line
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def read_examples(path: Path, catalog: pl.Series, now: datetime | None = None) -
         source_spec.contract, rows, ingest_rules(source_spec.columns, now or datetime.now(UTC))
     )
     first = good.unique("key", keep="first", maintain_order=True)
-    cleaned = clean_queries(first.lazy()).collect().rename({"product_locale": "locale", "esci_label": "label"})
+    cleaned = first.with_columns(query=clean_line("query")).rename({"product_locale": "locale", "esci_label": "label"})
     named = cleaned.filter(pl.col("query").is_not_null()).with_columns(
         pl.col("query").sort_by("example_id", "product_id").first().over("locale", "query_id"),
         product_key=pl.concat_str("locale", "product_id", separator=":"),

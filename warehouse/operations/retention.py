@@ -17,12 +17,16 @@ class Retained:
     Attributes:
         releases: The live release and the possible targets of a rollback, oldest first.
         vectors: By vector table, the versions that those releases name.
+        texts: The versions of the text index that those releases name.
+        rankers: The rankers that those releases name.
         points: The checkpoints that stay: those of the releases and the models, the newest, and the young ones.
         expired: The snapshots of the lake that nothing needs: older checkpoints, and snapshots between two checkpoints.
     """
 
     releases: list[Release]
     vectors: dict[str, set[int]]
+    texts: set[int]
+    rankers: set[str]
     points: list[int]
     expired: list[int]
 
@@ -57,6 +61,8 @@ def retained(home: Home, settings: VacuumSettings, now: datetime, made_from: Seq
     return Retained(
         releases=releases,
         vectors=vectors,
+        texts={release.text_version for release in releases},
+        rankers={release.ranker_id for release in releases},
         points=[point.snapshot for point in points if point.snapshot in needed_snapshots],
         expired=[each for each in checkpoints.snapshots(home.lake) if each < newest and each not in needed_snapshots],
     )
@@ -64,7 +70,7 @@ def retained(home: Home, settings: VacuumSettings, now: datetime, made_from: Seq
 
 def _releases(releases: Sequence[Release], count: int, young: datetime) -> list[Release]:
     """Return the newest `count` releases of distinct content and all young ones, oldest first."""
-    newest_by_content: dict[tuple[str, str, int], Release] = {}
+    newest_by_content: dict[tuple[object, ...], Release] = {}
     for release in reversed(releases):
         newest_by_content.setdefault(release.shows, release)
     newest = list(newest_by_content.values())[:count]

@@ -116,6 +116,10 @@ def unservable_reason(home: Home, release: Release) -> str | None:
         return f"the lake's snapshot {release.snapshot} is gone"
     if not (home.models / release.model_id).is_dir():
         return f"its model {release.model_id} is gone"
+    if release.text_version and not home.texts.has(release.text_version):
+        return f"version {release.text_version} of its text index is gone"
+    if release.ranker_id and not (home.rankers / release.ranker_id).is_dir():
+        return f"its ranker {release.ranker_id} is gone"
     return None
 
 

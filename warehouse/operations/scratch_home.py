@@ -16,8 +16,9 @@ from warehouse.home import Home
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake
 from warehouse.run_log import Journal
+from warehouse.vectors.text_index import TextIndex
 
-_RAW, _TIME_SERIES = "raw.", "timeseries."  # ingested, not derived
+_RAW, _TIME_SERIES, _KEPT = "raw.", "timeseries.", "fitted.words"  # ingested, or left as the last build made it
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class RecomputedHome(Home):
     def lake(self) -> Lake:
         """Return the scratch lake."""
         return Lake(self.scratch / "lake", self.settings)
+
+    @cached_property
+    def texts(self) -> TextIndex:
+        """Return the text index of the scratch lake's catalog."""
+        return TextIndex(self.scratch / "vectors")
 
     @cached_property
     def journal(self) -> Journal:
@@ -49,7 +55,7 @@ def recomputed_home(home: Home, snapshot: int) -> Iterator[RecomputedHome]:
             table for table, _ in point_in_time.declarations(connection)
         )  # as declared at the snapshot, not now
     with scratch_home(home, declared) as recomputed:
-        _copy(home.lake, snapshot, recomputed, (_RAW, _TIME_SERIES))
+        _copy(home.lake, snapshot, recomputed, (_RAW, _TIME_SERIES, _KEPT))
         yield recomputed
 
 
@@ -68,8 +74,8 @@ def scratch_home(home: Home, declared: FeatureViews = ()) -> Iterator[Recomputed
 
 
 def copy_feature_views(home: Home, into: RecomputedHome) -> None:
-    """Copy the current time-series tables, with the rows of their files in raw.files."""
-    _copy(home.lake, home.lake.snapshot(), into, (_TIME_SERIES,))
+    """Copy the current time-series tables, with the rows of their files in raw.files, and the word counts of the last build."""
+    _copy(home.lake, home.lake.snapshot(), into, (_TIME_SERIES, _KEPT))
     files = into.contracts["raw.files"]
     with home.lake.reading() as source, into.lake.writing() as connection:
         rows = source.execute(f"FROM {files.table} WHERE starts_with(key, ?)", [_TIME_SERIES]).pl()

@@ -4,12 +4,13 @@ import json
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
 from warehouse.errors import WarehouseError, first_line
 from warehouse.vectors.lance_tables import LanceDirectory, key_field, merge
+from warehouse.vectors.text_index import TextIndex
 
 Kind = Literal["model", "catalog", "rollback"]
 _TABLE = "releases"
@@ -25,9 +26,14 @@ SCHEMA = pa.schema(
         pa.field("snapshot", pa.int64()),
         pa.field("metrics", pa.string()),
         pa.field("note", pa.string()),
+        pa.field("ranker_id", pa.string()),
+        pa.field("text_version", pa.int64()),
     ]
 )
 """The columns of the table of releases."""
+
+_ADDED = {"ranker_id": "''", "text_version": "cast(0 as bigint)"}
+"""The value, in SQL, of the columns that earlier releases lack."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,8 @@ class Release:
         snapshot: The lake's snapshot that the vectors were computed from.
         metrics: The metrics at publication, as JSON.
         note: The reason, in words.
+        ranker_id: The ranker that orders the candidates; empty: searches order by the vectors alone.
+        text_version: The version of the text index; 0 if there is none.
     """
 
     release: int
@@ -57,19 +65,24 @@ class Release:
     snapshot: int
     metrics: str
     note: str
+    ranker_id: str = ""
+    text_version: int = 0
 
     def serves_as(self, other: "Release") -> bool:
-        """Tell whether two releases are the same for searches: same model, same vectors, same snapshot."""
-        mine = (self.model_id, self.vector_table, self.vector_version, self.snapshot)
-        return mine == (other.model_id, other.vector_table, other.vector_version, other.snapshot)
+        """Tell whether two releases are the same for searches: same model, vectors, ranker, text index and snapshot."""
+        return self._served == other._served
 
     @property
-    def shows(self) -> tuple[str, str, int]:
+    def shows(self) -> tuple[str, str, str, int]:
         """Return the identity of a release's content.
 
         The vectors of one model and snapshot are the same in every version of its table, whatever the file layout.
         """
-        return self.model_id, self.vector_table, self.snapshot
+        return self.model_id, self.ranker_id, self.vector_table, self.snapshot
+
+    @property
+    def _served(self) -> tuple[object, ...]:
+        return (*self.shows, self.vector_version, self.text_version)
 
     @property
     def tag(self) -> str:
@@ -78,6 +91,11 @@ class Release:
         The tag includes the version, so that the loser of a race for a release number moves no other tag.
         """
         return f"release-{self.release}-v{self.vector_version}"
+
+    @property
+    def text_tag(self) -> str:
+        """Return the tag that protects the text index's version from cleanup."""
+        return f"release-{self.release}-v{self.text_version}"
 
 
 @dataclass(frozen=True)
@@ -93,6 +111,7 @@ class Releases:
 
     def __init__(self, root: Path) -> None:
         self._directory = LanceDirectory(root)
+        self._texts = TextIndex(root)
         self._read: tuple[int, list[Release]] = 0, []  # the table's version and content
 
     def all(self) -> list[Release]:
@@ -103,7 +122,7 @@ class Releases:
         version = int(table.version)
         if self._read[0] != version:
             rows = table.to_arrow().to_pylist()
-            releases = [Release(**{**row, "published_at": row["published_at"].astimezone(UTC)}) for row in rows]
+            releases = [_release(row) for row in rows]
             self._read = version, sorted(releases, key=lambda release: release.release)
         return list(self._read[1])
 
@@ -144,6 +163,8 @@ class Releases:
         published_at: datetime,
         metrics: str = "{}",
         note: str = "",
+        ranker_id: str = "",
+        text_version: int = 0,
     ) -> Publication:
         """Make a model and a version of its vectors live; write nothing if the live release serves the same.
 
@@ -161,6 +182,8 @@ class Releases:
             snapshot=snapshot,
             metrics=metrics,
             note=note,
+            ranker_id=ranker_id,
+            text_version=text_version,
         )
         live = self.live()
         if live is not None and live.serves_as(challenger):
@@ -183,6 +206,8 @@ class Releases:
             published_at=published_at,
             metrics=earlier.metrics,
             note=note or f"back to release {to}",
+            ranker_id=earlier.ranker_id,
+            text_version=earlier.text_version,
         )
 
     def vectors_since(self, vector_table: str, version: int) -> int:
@@ -193,16 +218,17 @@ class Releases:
         return version
 
     def pin(self, release: Release) -> None:
-        """Tag the release's vectors. May be repeated, since a run killed before `append` leaves only the tag."""
+        """Tag the release's vectors and text index. May be repeated, since a run killed before `append` leaves only the tags."""
         table = self._directory.open(release.vector_table)
         if table is None:
             raise WarehouseError(
                 f"the vector table {release.vector_table} does not exist", "create the table with: stockroom build"
             )
-        if release.tag in table.tags.list():
-            return
         try:
-            table.tags.create(release.tag, release.vector_version)
+            if release.tag not in table.tags.list():
+                table.tags.create(release.tag, release.vector_version)
+            if release.text_version:
+                self._texts.pin(release.text_version, release.text_tag)
         except RuntimeError as error:
             raise WarehouseError(
                 f"the table {release.vector_table} has no version {release.vector_version} to publish: {first_line(error)}",
@@ -212,8 +238,21 @@ class Releases:
     def append(self, release: Release) -> None:
         """Append the release's row, which makes it live."""
         rows = pa.Table.from_pylist([asdict(release)], schema=SCHEMA)
-        if not merge(self._directory.create(_TABLE, SCHEMA), rows, on="release", update=False):
+        if not merge(self._table(), rows, on="release", update=False):
             raise WarehouseError(
                 f"another run published release {release.release} at the same moment",
                 "run the same command again: the run continues from there",
             )
+
+    def _table(self) -> Any:
+        """Return the table, with the columns that an earlier version of Stockroom did not have."""
+        table = self._directory.open(_TABLE)
+        if table is not None:
+            missing = {name: value for name, value in _ADDED.items() if name not in table.schema.names}
+            if missing:
+                table.add_columns(missing)
+        return self._directory.create(_TABLE, SCHEMA)
+
+
+def _release(row: dict[str, Any]) -> Release:
+    return Release(**{**row, "published_at": row["published_at"].astimezone(UTC)})

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import polars as pl
 
 from warehouse.code_digest import code_digest, digest
+from warehouse.transform import words
 
 _SCRIPT = r"(?is)<(?:script|style)\b.*?</(?:script|style)\s*>"
 # Elements by name, since sellers also write <Brand> and ＜Brand＞.
@@ -46,6 +47,9 @@ PRODUCT_SOURCES = {
     "brand_key": ("product_brand",),
     "color": ("product_color",),
     "color_key": ("product_color",),
+    "title_words": ("product_title", "product_brand", "product_color", "product_locale"),
+    "body_words": ("product_bullet_point", "product_description", "product_locale"),
+    "amounts": ("product_title",),
 }
 """For each column that `clean_products` returns, its source columns in raw.products."""
 
@@ -64,12 +68,28 @@ def clean_products(raw: pl.LazyFrame) -> pl.LazyFrame:
     ).with_columns(
         brand_key=fold(pl.col("brand").str.replace(_PARENTHESIZED_END, "")).fill_null(fold(pl.col("brand"))),
         color_key=fold(pl.col("color")),
+        title_words=words_of("title", "brand", "color"),
+        body_words=words_of("bullet_points", "description"),
+        amounts=amounts_of("title"),
     )
 
 
 def clean_queries(raw: pl.LazyFrame) -> pl.LazyFrame:
     """Return queries with cleaned text; the other columns pass through."""
-    return raw.with_columns(query=clean_line("query"))
+    return raw.with_columns(query=clean_line("query")).with_columns(
+        words=words_of("query"), amounts=amounts_of("query")
+    )
+
+
+def words_of(*columns: str) -> pl.Expr:
+    """Return the words of some columns in the language of the column `locale`, joined by blanks."""
+    text = pl.concat_str(columns, separator=" ", ignore_nulls=True)
+    return pl.map_batches([text, pl.col("locale")], lambda each: words.words(*each), return_dtype=pl.String)
+
+
+def amounts_of(column: str) -> pl.Expr:
+    """Return the amounts in a column, joined by blanks."""
+    return pl.col(column).map_batches(words.amounts, return_dtype=pl.String)
 
 
 def clean_line(column: str) -> pl.Expr:
@@ -111,7 +131,7 @@ def fold(text: pl.Expr) -> pl.Expr:
 @functools.cache
 def version() -> str:
     """Return a digest of these rules and of Polars: when either changes, every row is cleaned again."""
-    return digest(code_digest(sys.modules[__name__]), pl.__version__)[:8]
+    return digest(code_digest(sys.modules[__name__]), words.version(), pl.__version__)[:8]
 
 
 def _changed(text: pl.Expr, change: Callable[[pl.Series], pl.Series]) -> pl.Expr:

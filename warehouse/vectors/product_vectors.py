@@ -232,6 +232,20 @@ class VectorStore:
                 return _ranked(hits, k)
             limit, refine_factor = limit * 16, max(2, refine_factor // 4)  # more candidates, though fewer per row
 
+    def cosines(
+        self, name: str, version: int, vector: npt.NDArray[np.float32], keys: Sequence[str]
+    ) -> dict[str, float]:
+        """Return the cosine of a query's vector (dim,) and the vector of each of a few products, by key."""
+        if not keys:
+            return {}
+        from lancedb.expr import col, lit
+
+        table = self._pin(name, version).searched
+        builder = table.query().where(col(KEY).isin([lit(key) for key in keys]))
+        rows = run_coroutine(builder.select([KEY, "vector"]).limit(len(keys)).to_arrow())
+        cosines = to_matrix(rows["vector"]) @ np.asarray(vector, np.float32)
+        return dict(zip(rows[KEY].to_pylist(), cosines.tolist(), strict=True))
+
     def read(self, name: str, version: int | None = None, columns: Sequence[str] = COLUMNS) -> pa.Table:
         """Read columns of every row of a version (default: the newest), in no particular order."""
         return scan(self._at(name, version), columns)

@@ -65,14 +65,12 @@ def test_on_the_test_split_it_equals_what_the_build_measured(stockroom, built):
         assert interval["low"] <= interval["mean"] <= interval["high"]
         difference = report["rankers"]["model"][metric] - report["rankers"]["encoder"][metric]
         assert interval["mean"] == pytest.approx(difference, abs=1e-12)
-    assert report["lead_over_bm25"] == built.report["lead_over_bm25"]
     assert report["release"] == 1
     assert "missing_products" not in report
 
 
 def test_the_output_says_how_far_the_numbers_can_be_trusted_as_a_build_does(stockroom, built, capsys):
-    relevance = built.report["relevance"]
-    show_trust({"encoder": relevance["model_minus_encoder"], "bm25": built.report["lead_over_bm25"]})
+    show_trust(built.report["relevance"])
     trust = capsys.readouterr().out
     assert trust.startswith("trust ")
     assert "against BM25" in trust

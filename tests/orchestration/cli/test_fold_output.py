@@ -13,7 +13,6 @@ def test_a_fold_of_too_few_queries_shows_no_interval(monkeypatch, capsys):
     summary = {
         "rankers": {"model": MEANS, "encoder": MEANS},
         "model_minus_encoder": {"recall@10": ENOUGH},
-        "lead_over_bm25": {},
     }
     counts = {"queries": 77, "queries_with_exact": 77, "queries_with_two_gains": 0}
     one = {"queries": 7, "model_minus_encoder": {"recall@10": FEW}}

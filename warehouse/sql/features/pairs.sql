@@ -1,41 +1,105 @@
--- The whole words and numbers that a judged query and its product have in common.
+-- How a query's words, numbers, amounts, brand and color fit a product. A search computes the same columns for its candidates
+-- by this file. So it may read only what warehouse/features/pair_features.py fills.
 with
 judgements as (
     select key, query_key, product_key from staging.judgements
 ),
+-- Words stand between blanks, so that contains() matches only whole ones.
 queries as (
     select
         key,
-        list_distinct(words) as words,
-        concat(' ', array_to_string(words, ' '), ' ') as phrase,
-        list_distinct(regexp_extract_all(query, '\d+(?:[.,]\d+)?')) as numbers
-    from (select key, query, regexp_extract_all(lower(query), '[\p{L}\p{N}]+') as words from staging.queries)
+        locale,
+        query_brand,
+        query_color,
+        concat(' ', words, ' ') as phrase,
+        concat(' ', array_to_string(regexp_extract_all(lower(query), '[\p{L}\p{N}]+'), ' '), ' ') as plain_query,
+        if(words = '', [], string_split(words, ' ')) as words,
+        if(amounts = '', [], string_split(amounts, ' ')) as asked_amounts
+    from staging.queries
+    join (select key, query_brand, query_color from features.queries) as named using (key)
+),
+asked as (
+    select
+        *,
+        list_transform(list_zip(words[:-2], words[2:]), lambda pair: concat(' ', pair[1], ' ', pair[2], ' ')) as neighbors,
+        list_distinct(list_transform(asked_amounts, lambda amount: string_split(amount, '=')[1])) as asked_measures
+    from queries
 ),
 products as (
     select
         key,
-        list_distinct(regexp_extract_all(lower(concat_ws(' ', title, brand, color)), '[\p{L}\p{N}]+')) as words,
-        regexp_extract_all(title, '\d+(?:[.,]\d+)?') as numbers,
-        -- between blanks, so that contains() matches only whole words
-        concat(' ', array_to_string(regexp_extract_all(lower(brand), '[\p{L}\p{N}]+'), ' '), ' ') as brand,
-        concat(' ', array_to_string(regexp_extract_all(lower(color), '[\p{L}\p{N}]+'), ' '), ' ') as color
+        concat(' ', title_words, ' ') as title,
+        concat(' ', body_words, ' ') as body,
+        if(title_words = '', 0, len(string_split(title_words, ' '))) as title_length,
+        if(body_words = '', 0, len(string_split(body_words, ' '))) as body_length,
+        regexp_replace(lower(concat_ws('', title, brand, color)), '[^\p{L}\p{N}]+', '', 'g') as folded,
+        if(amounts = '', [], string_split(amounts, ' ')) as amounts,
+        nullif(concat(' ', array_to_string(regexp_extract_all(lower(brand), '[\p{L}\p{N}]+'), ' '), ' '), '  ') as brand,
+        nullif(concat(' ', array_to_string(regexp_extract_all(lower(color), '[\p{L}\p{N}]+'), ' '), ' '), '  ') as color
     from staging.products
     where key in (select product_key from judgements)
 ),
+query_words as (
+    select each.key as query_key, each.word, coalesce(known.weight, unknown.weight, 1) as weight
+    from (select key, locale, unnest(list_distinct(words)) as word from queries) as each
+    left join (select locale, word, weight from fitted.words) as known on known.locale = each.locale and known.word = each.word
+    left join (select locale, weight from fitted.words where word = '') as unknown on unknown.locale = each.locale
+),
+matched as (
+    select
+        judgements.key,
+        word,
+        weight,
+        contains(title, concat(' ', word, ' ')) as in_title,
+        contains(body, concat(' ', word, ' ')) as in_body,
+        regexp_full_match(word, '\d+') as is_number,
+        strpos(title, concat(' ', word, ' ')) as place
+    from judgements
+    join query_words using (query_key)
+    join products on products.key = judgements.product_key
+),
+counted as (
+    select
+        key,
+        count(*) as query_words,
+        count(*) filter (in_title) as title_matches,
+        count(*) filter (in_body) as body_matches,
+        count(*) filter (in_title or in_body) as matches,
+        sum(weight) as weight,
+        coalesce(sum(weight) filter (in_title), 0) as title_weight,
+        coalesce(sum(weight) filter (in_body), 0) as body_weight,
+        coalesce(sum(weight) filter (in_title or in_body), 0) as matched_weight,
+        count(*) filter (is_number) as numbers,
+        count(*) filter (is_number and in_title) as title_numbers,
+        min(place) filter (in_title) as first_place
+    from matched
+    group by key
+),
 joined as (
     select
-        judgements.*,
-        queries.phrase as query,
-        brand,
-        color,
-        len(queries.words) as query_words,
-        len(products.words) as product_words,
-        len(list_filter(queries.words, lambda word: list_contains(products.words, word))) as common_words,
-        len(queries.numbers) as query_numbers,
-        len(list_filter(queries.numbers, lambda number: list_contains(products.numbers, number))) as common_numbers
+        judgements.key,
+        judgements.query_key,
+        judgements.product_key,
+        asked.* exclude (key, locale),
+        products.* exclude (key),
+        counted.* exclude (key),
+        list_intersect(asked_amounts, amounts) as common_amounts,
+        list_intersect(asked_measures, list_transform(amounts, lambda amount: string_split(amount, '=')[1])) as common_measures
     from judgements
-    join queries on queries.key = judgements.query_key
+    join asked on asked.key = judgements.query_key
     join products on products.key = judgements.product_key
+    left join counted on counted.key = judgements.key
+),
+fitted as (
+    select
+        *,
+        coalesce(contains(plain_query, brand), false) or coalesce(contains(folded, query_brand), false) as meets_brand,
+        coalesce(contains(plain_query, color), false) or coalesce(contains(folded, query_color), false) as meets_color,
+        -- BM25 of a word that occurs once, at k1 0.3 and b 0.6 for the title, and 1.2 and 0.75 for bullet points and description;
+        -- 20 and 100 words stand for the mean lengths, so that no other product moves a score.
+        coalesce(title_weight, 0) / (1 + 0.3 * (0.4 + 0.6 * title_length / 20)) as title_score,
+        coalesce(body_weight, 0) / (1 + 1.2 * (0.25 + 0.75 * body_length / 100)) as body_score
+    from joined
 )
 select
     -- ids
@@ -43,12 +107,35 @@ select
     query_key,
     product_key,
     -- numbers
-    common_words,
-    common_words / greatest(query_words, 1) as common_share,
-    common_words / greatest(product_words, 1) as title_share,
-    common_numbers,
+    coalesce(query_words, 0) as query_words,
+    title_length as title_words,
+    title_score + 0.3 * body_score as text_score,
+    title_score,
+    body_score,
+    coalesce(matches / query_words, 0) as matched_share,
+    coalesce(matched_weight / weight, 0) as matched_weight,
+    coalesce(title_weight / weight, 0) as title_weight,
+    coalesce(body_weight / weight, 0) as body_weight,
+    coalesce(title_matches / greatest(title_length, 1), 0) as title_share,
+    if(len(neighbors) > 0, len(list_filter(neighbors, lambda each: contains(title, each))) / len(neighbors), null) as adjacent_share,
+    len(string_split(title[:first_place], ' ')) - 1 as first_position,
+    if(numbers > 0, title_numbers / numbers, null) as number_share,
+    if(len(asked_amounts) > 0, len(common_amounts) / len(asked_amounts), null) as amount_share,
     -- flags
-    query_numbers > 0 and common_numbers = query_numbers as has_number_match,
-    trim(brand) <> '' and contains(query, brand) as has_brand_match,
-    trim(color) <> '' and contains(query, color) as has_color_match
-from joined
+    len(words) > 0 and contains(title, phrase) as has_phrase,
+    len(words) > 0 and contains(title, concat(' ', words[1], ' ')) as has_first_word,
+    len(words) > 0 and contains(title, concat(' ', words[-1], ' ')) as has_last_word,
+    len(common_measures) > len(common_amounts) as has_other_amount,
+    case
+        when meets_brand then 1
+        when query_brand is null then null
+        when brand is null then 0
+        else -1
+    end as brand_fit,
+    case
+        when meets_color then 1
+        when query_color is null then null
+        when color is null then 0
+        else -1
+    end as color_fit
+from fitted

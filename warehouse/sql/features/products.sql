@@ -4,83 +4,17 @@ with
 products as (
     select * from staging.products
 ),
--- Only unambiguous units: without "in" ("2 in 1") and "m" ("9 M US").
-units as (
-    select measure, factor, unnest(words) as unit
-    from (
-        values
-        ('volume_ml', 1, ['ml']),
-        ('volume_ml', 10, ['cl']),
-        ('volume_ml', 29.5735, ['floz']),
-        ('volume_ml', 1000, ['l', 'liter', 'liters', 'litre', 'litres', 'litro', 'litros', 'リットル']),
-        ('volume_ml', 3785.41, ['gallon', 'gallons']),
-        ('weight_g', 1, ['g', 'gr', 'gram', 'grams', 'gramos', 'グラム']),
-        ('weight_g', 28.3495, ['oz', 'ounce', 'ounces']),
-        ('weight_g', 453.592, ['lb', 'lbs', 'pound', 'pounds']),
-        ('weight_g', 1000, ['kg', 'キロ']),
-        ('length_cm', 0.1, ['mm']),
-        ('length_cm', 1, ['cm', 'センチ']),
-        ('length_cm', 2.54, ['"', 'inch', 'inches', 'pulgadas', 'インチ']),
-        ('length_cm', 30.48, ['ft', 'foot', 'feet']),
-        ('length_cm', 100, ['meter', 'meters', 'metro', 'metros', 'メートル']),
-        ('pack_count', 1, ['pack', 'packs', 'pk', 'count', 'ct', 'pcs', 'pc', 'piece', 'pieces', 'pieza', 'piezas', 'unidades', 'uds']),
-        ('pack_count', 1, ['個', '枚', '本', '袋', '箱', '組', '缶'])
-    ) as listed(measure, factor, words)
-),
--- The following features need a digit in the title. Searching for a pattern first is cheaper than replacing it.
-numbered as (
-    select key, lower(title) as title from products where regexp_matches(title, '\d')
-),
-inches as (
-    select key, if(regexp_matches(title, '[″”'']'), regexp_replace(title, '″|”|''''', '"', 'g'), title) as title from numbered
-),
-decimals as (  -- 1,500 is 1500 and 1,5 is 1.5
-    select
-        key,
-        if(
-            regexp_matches(title, '\d,\d'),
-            regexp_replace(regexp_replace(title, '(\d),(\d\d\d)\b', '\1\2', 'g'), '(\d),(\d)', '\1.\2', 'g'),
-            title
-        ) as title
-    from inches
-),
-unlike as (  -- trousers of 36W x 29L, radio of 2.4G or 5G
-    select
-        key,
-        if(
-            regexp_matches(title, '\dw|[345] ?g'),
-            regexp_replace(title, '\b\d+w ?x? ?\d+l\b|\b(2\.4|[345]) ?g\b', '', 'g'),
-            title
-        ) as title
-    from decimals
-),
-fluid as (
-    select key, if(contains(title, 'fl'), regexp_replace(title, '\bfl(uid)?\.? ?(oz|ounces?)\b', 'floz', 'g'), title) as title
-    from unlike
-),
-plain as (
-    select
-        key,
-        if(
-            regexp_matches(title, '(of|de) \d'),
-            regexp_replace(title, '\b(pack|set|box|paquete|juego|lote) (of|de) (\d+)\b', '\3 pack', 'g'),
-            title
-        ) as title
-    from fluid
-),
-amounts as (
-    select key, unnest(regexp_extract_all(title, '(?:^|[^\d./])\d{1,6}(?:\.\d+)?[ -]?(?:"|[a-z]+|[ァ-ヺー]+|[個枚本袋箱組缶])')) as amount
-    from plain
-),
 sizes as (
     select
         key,
-        round(max(number * factor) filter (measure = 'volume_ml'), 2) as volume_ml,
-        round(max(number * factor) filter (measure = 'weight_g'), 2) as weight_g,
-        round(max(number * factor) filter (measure = 'length_cm'), 2) as length_cm,
-        max(number) filter (measure = 'pack_count') as pack_count
-    from (select key, regexp_extract(amount, '\d+(?:\.\d+)?')::double as number, regexp_extract(amount, '("|\p{L}+)$') as unit from amounts)
-    join units using (unit)
+        max(amount) filter (measure = 'volume_ml') as volume_ml,
+        max(amount) filter (measure = 'weight_g') as weight_g,
+        max(amount) filter (measure = 'length_cm') as length_cm,
+        max(amount) filter (measure = 'pack_count') as pack_count
+    from (
+        select key, string_split(amount, '=')[1] as measure, string_split(amount, '=')[2]::double as amount
+        from (select key, unnest(string_split(amounts, ' ')) as amount from products where amounts <> '')
+    )
     group by key
 ),
 prices as (
@@ -89,7 +23,10 @@ prices as (
         regexp_extract(
             title, '[$€£¥] ?(\d{1,6}(?:\.\d+)?)|(\d{1,6}(?:\.\d+)?) ?(?:円|€|(?:eur|euros?|usd|dollars?)\b)', ['after_sign', 'before_word']
         ) as price
-    from plain
+    from (
+        select key, regexp_replace(regexp_replace(lower(title), '(\d),(\d\d\d)\b', '\1\2', 'g'), '(\d),(\d)', '\1.\2', 'g') as title
+        from products
+    )
     where regexp_matches(title, '[$€£¥円]|eur|usd|dollar')
 )
 select

@@ -1,0 +1,170 @@
+"""Ranking: the id, the training and the use of the ranker that orders the candidates of a search."""
+
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from assets.run_context import RunContext
+from assets.services.candidate_search import Found, SearchedCatalog, grades, search_candidates
+from assets.services.model_training import model_name
+from assets.services.serving_model import ServingModel
+from assets.services.text_vectors import Matrix
+from assets.services.vector_refresh import stored_vectors
+from models.evaluation.judged_set import Catalog, JudgedSet
+from models.evaluation.rankers import ListRanker
+from models.labels import EXACT
+from models.ranking import ranker_files
+from models.ranking.candidates import RELATIVE
+from models.ranking.choice import Choice, choose
+from models.ranking.forest import Forest
+from models.ranking.lambdamart import train_forest
+from models.ranking.ordering import DEFAULT, METHODS, Ordering
+from warehouse.code_digest import digest
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.features import datasets, word_counts
+from warehouse.features.pair_features import NAMES, WORDS_FILE
+from warehouse.lake import tables
+from warehouse.lake.sql_tree import sql_digest
+
+_FORMAT = "2"  # raised when candidates, features or training change, so that rankers are trained again
+_READ = ("staging.products", "staging.queries", "features.queries", "fitted.words", "training.pairs")
+
+
+def ranker_name(run_context: RunContext) -> str:
+    """Return the id of the ranker for the current lake, model and settings; the pinned one if the run pins a model."""
+    if run_context.pinned_model is not None:
+        return run_context.pinned_ranker
+    with run_context.home.lake.reading() as connection:
+        versions = [tables.fingerprint(connection, CONTRACTS[table]) for table in _READ]
+    settings = run_context.ranking.model_dump_json(), str(run_context.training.seed)
+    rules = str(run_context.release.min_queries), str(run_context.release.gate_margin)
+    pairs = sql_digest(tables.sql("features.pairs"))
+    return digest(model_name(run_context), *versions, *settings, *rules, pairs, _FORMAT)
+
+
+def ensure_ranker(run_context: RunContext, ranker_id: str, model: ServingModel, vectors: Matrix | None = None) -> bool:
+    """Train and save the ranker of a model, unless it exists; tell whether it is new.
+
+    Args:
+        run_context: The run.
+        ranker_id: The ranker's id.
+        model: The model.
+        vectors: The product tower's vectors, sorted by locale and product id: (products, dim); None: those of its table.
+    """
+    home = run_context.home
+    if not ranker_id or (home.rankers / ranker_id / ranker_files.RANKER_FILE).exists():
+        return False
+    products = datasets.products(home.lake).sort("locale", "product_id")
+    if vectors is None:
+        vectors = stored_vectors(run_context, model.vector_table, home.vectors.version(model.vector_table), products)
+    words = word_counts.word_counts(home.lake)
+    catalog = Catalog(products.select("locale", "product_id"))
+    searched = SearchedCatalog(catalog, vectors, home.texts.version(), words, run_context.ranking.candidates)
+    choice, importances = _train(run_context, model, searched)
+    frozen = BytesIO()
+    words.write_parquet(frozen)
+    ranker_files.save(
+        home.rankers / ranker_id,
+        choice,
+        (*NAMES, *RELATIVE),
+        searched.per_leg,
+        {"model": model.model_id, "importances": importances},
+        {WORDS_FILE: frozen.getvalue()},
+    )
+    return True
+
+
+def _train(run_context: RunContext, model: ServingModel, searched: SearchedCatalog) -> tuple[Choice, dict[str, float]]:
+    """Train the trees on train queries and choose the ordering on validation queries."""
+    settings, seed = run_context.ranking, run_context.training.seed
+    methods = METHODS if settings.method == "auto" else (settings.method,)
+    forest: Forest | None = None
+    importances: dict[str, float] = {}
+    if "learned" in methods:
+        forest, importances = _trees(run_context, model, searched)
+    judgements = datasets.validation_judgements(run_context.home.lake)
+    if judgements.is_empty():
+        return Choice(DEFAULT, "there is no validation query", (), 0), importances
+    judged, found = _search(run_context, model, searched, judgements)
+    is_exact = grades(judged, found) == EXACT
+    totals = np.diff(judged.exact_offsets)
+    choice = choose(
+        found.candidates,
+        is_exact,
+        totals,
+        forest,
+        margin=run_context.release.gate_margin,
+        min_queries=run_context.release.min_queries,
+        seed=seed,
+        methods=methods,
+    )
+    return choice, importances
+
+
+def _trees(
+    run_context: RunContext, model: ServingModel, searched: SearchedCatalog
+) -> tuple[Forest | None, dict[str, float]]:
+    """Train the trees on train queries that have an Exact product; None if there are none."""
+    judgements, seed = datasets.train_judgements(run_context.home.lake), run_context.training.seed
+    queries = judgements.filter(label="E").select("query_key").unique().sort("query_key")
+    if queries.is_empty():
+        return None, {}
+    drawn = queries.sample(min(run_context.ranking.queries, queries.height), seed=seed)
+    judged, found = _search(run_context, model, searched, judgements.join(drawn, on="query_key", how="semi"))
+    candidates, codes = found.candidates, grades(judged, found)
+    rows = candidates.found
+    sizes = np.bincount(candidates.queries[rows], minlength=len(judged))
+    trained = train_forest(
+        candidates.learned_from[rows],
+        codes[rows],
+        sizes[sizes > 0].tolist(),
+        (*NAMES, *RELATIVE),
+        run_context.ranking,
+        seed,
+    )
+    return trained.forest, trained.importances
+
+
+def _search(
+    run_context: RunContext, model: ServingModel, searched: SearchedCatalog, judgements: pl.DataFrame
+) -> tuple[JudgedSet, Found]:
+    judged = JudgedSet.from_frame(judgements, searched.catalog)
+    keyed = judged.queries.with_columns(key=pl.format("{}:{}", "locale", "query_id"))
+    return judged, search_candidates(run_context, model, searched, judged, model.query_vectors(keyed))
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """Hold a ranker of the home: its ordering, its word weights, and the number of candidates of each leg."""
+
+    ordering: Ordering
+    words: pl.DataFrame
+    per_leg: int
+
+    @classmethod
+    def load(cls, directory: Path) -> "Ranker":
+        """Read a ranker.
+
+        Raises:
+            ModelError: A file is missing or damaged.
+        """
+        content = ranker_files.read_ranker(directory)
+        words = pl.read_parquet(ranker_files.read_frozen(directory, content, WORDS_FILE))
+        return cls(ranker_files.ordering_of(content), words, int(content["candidates"]))
+
+
+def ranked(found: Found, ordering: Ordering) -> ListRanker:
+    """Return the candidates in the order that a search shows."""
+    return ListRanker(found.candidates.offsets, found.rows, ordering(found.candidates), found.candidates.found)
+
+
+def ranker_facts(run_context: RunContext, ranker_id: str) -> dict[str, Any]:
+    """Return what a run reports about a ranker: method, weight, reason, trials and importances; only no method without one."""
+    if not ranker_id:
+        return {"method": "vector", "importances": {}}
+    content = ranker_files.read_ranker(run_context.home.rankers / ranker_id)
+    return {name: content[name] for name in ("method", "weight", "weights", "reason", "trials", "importances")}

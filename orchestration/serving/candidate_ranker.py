@@ -1,0 +1,73 @@
+"""The ranker of a release at search time: features of the candidates by SQL, and their order, without Dagster and torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from models.ranking import ranker_files
+from models.ranking.candidates import Candidates
+from models.ranking.ordering import Ordering
+from warehouse.features.pair_features import NAMES, PRODUCT_COLUMNS, WORDS_FILE, PairFeatures
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Hold the candidates of one query, best first.
+
+    Attributes:
+        products: the columns of the text index, and `cosine`, `score`, `text_score`, `vector_rank` and `text_rank`.
+        features: the pair features of the same rows.
+    """
+
+    products: pl.DataFrame
+    features: pl.DataFrame
+
+
+class CandidateRanker:
+    """Order the candidates of a query as the ranker of a release learned it."""
+
+    def __init__(self, directory: Path) -> None:
+        """Read the ranker's files.
+
+        Raises:
+            ModelError: A file is missing or damaged.
+        """
+        content = ranker_files.read_ranker(directory)
+        words = pl.read_parquet(ranker_files.read_frozen(directory, content, WORDS_FILE))
+        self.ordering = ranker_files.ordering_of(content)
+        self.per_leg = int(content["candidates"])
+        self.locales = words["locale"].unique().sort().to_list()
+        self._features = PairFeatures(words)
+
+    def __call__(self, query: pl.DataFrame, products: pl.DataFrame, ordering: Ordering | None = None) -> Scored:
+        """Score the candidates of one query and sort them; equal scores go by product id, then key.
+
+        Args:
+            query: One row a locale: the columns of `pair_features.QUERY_COLUMNS`, with the locale as its key.
+            products: The columns of the text index and `cosine`, each product once.
+            ordering: Another way to order than the ranker's own.
+        """
+        rows = products.sort("product_id", "key")
+        pairs = rows.select(pl.col("locale").alias("query_key"), pl.col("key").alias("product_key"))
+        features = self._features(pairs, query, rows.select(PRODUCT_COLUMNS))
+        matrix = features.select(pl.all().cast(pl.Float64)).fill_null(np.nan).to_numpy()
+        candidates = Candidates(
+            np.array([0, rows.height]),
+            rows["cosine"].to_numpy(),
+            matrix,
+            NAMES,
+            rows["locale"].to_numpy().astype(np.str_),
+            np.ones(rows.height, bool),
+        )
+        scores: NDArray[np.float64] = (ordering or self.ordering)(candidates)
+        order = np.argsort(-scores, kind="stable")
+        scored = rows.with_columns(
+            score=scores,
+            text_score=candidates.text_scores,
+            vector_rank=candidates.vector_ranks.astype(np.int64),
+            text_rank=candidates.text_ranks.astype(np.int64),
+        )
+        return Scored(scored[order], features[order])
