@@ -11,6 +11,7 @@ from typing import Any
 from models.encoder.text_template import product_text, query_text
 from models.towers.checkpoint_files import MANIFEST_FILE, read_manifest
 from orchestration.instance.locks import run_lock
+from warehouse import home_format
 from warehouse.features import datasets
 from warehouse.history import checkpoints
 from warehouse.home import Home
@@ -67,7 +68,7 @@ class VacuumReport:
 
 
 def vacuum(home: Home, settings: VacuumSettings, encoder: str, *, dry_run: bool = False) -> VacuumReport:
-    """Vacuum a home, waiting for the run that holds its lock.
+    """Vacuum a home, waiting for the run that holds its lock. A dry run waits for none, and writes nothing.
 
     Each step leaves the home whole and starts from its current state: the next vacuum completes a killed one.
 
@@ -78,12 +79,12 @@ def vacuum(home: Home, settings: VacuumSettings, encoder: str, *, dry_run: bool 
         dry_run: Report the data that would be deleted, and change nothing.
     """
     home.lake.require()
-    with run_lock(home):
+    with home_format.reading(home.root) if dry_run else run_lock(home):
         return vacuum_locked(home, settings, encoder, dry_run=dry_run)
 
 
 def vacuum_locked(home: Home, settings: VacuumSettings, encoder: str, *, dry_run: bool = False) -> VacuumReport:
-    """Vacuum a home whose run lock the caller holds."""
+    """Vacuum a home whose run lock the caller holds, except for a dry run."""
     now, before = datetime.now(UTC), _size(home)
     grace = now - timedelta(hours=settings.grace_hours)
     manifests = _manifests(home)

@@ -79,20 +79,22 @@ def is_writable(directory: Path) -> bool:
     return os.access(directory, os.W_OK | os.X_OK)
 
 
-def require_writable(directory: Path) -> None:
-    """Refuse a directory that cannot be written to or created.
+def require_writable(directory: Path, other: str = "give another home: --home DIR") -> None:
+    """Refuse a directory that cannot be written to or created; `other` tells how to choose another one.
 
     Raises:
-        WarehouseError: The message names the nearest existing directory.
+        WarehouseError: The message names the nearest existing directory, or the file in its place.
     """
     nearest = directory.absolute()
-    while not nearest.exists() and nearest != nearest.parent:
+    while not os.path.lexists(nearest) and nearest != nearest.parent:
         nearest = nearest.parent
+    which = "" if nearest == directory.absolute() else f", so that {directory} cannot be created"
+    if not nearest.is_dir():
+        raise WarehouseError(f"{nearest} is not a folder{which}", other)
     if not is_writable(nearest):
-        which = "" if nearest == directory.absolute() else f", so that {directory} cannot be created"
         is_mounted_read_only = bool(os.statvfs(nearest).f_flag & os.ST_RDONLY)
         hint = "the disk is mounted read-only:" if is_mounted_read_only else "run as a user who may write there, or"
-        raise WarehouseError(f"{nearest} may not be written{which}", f"{hint} give another home: --home DIR")
+        raise WarehouseError(f"{nearest} may not be written{which}", f"{hint} {other}")
 
 
 def check_home(root: Path) -> None:

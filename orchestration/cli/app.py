@@ -1,5 +1,6 @@
 """The application: the commands and their shared options."""
 
+from importlib import metadata
 from typing import Annotated
 
 import typer
@@ -45,6 +46,13 @@ Start with `stockroom sample --out DIR` for data to play with, or `stockroom dow
 )
 
 
+def _show_version(is_asked: bool) -> None:
+    """Print the version alone, and end."""
+    if is_asked:
+        typer.echo(f"stockroom {metadata.version('stockroom')}")
+        raise typer.Exit
+
+
 @app.callback()
 def stockroom(
     home: HomeOption = None,
@@ -55,6 +63,9 @@ def stockroom(
             envvar="STOCKROOM_DEBUG",
             help="Print the traceback of an error, before the line that tells of it.",
         ),
+    ] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version, and end.")
     ] = False,
 ) -> None:
     """Take the options that stand before the command."""

@@ -1,8 +1,9 @@
 """`stockroom apply`: from delta files to a release."""
 
+from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,7 +11,7 @@ from orchestration.cli.build import show_new
 from orchestration.cli.options import AllowLossOption, HomeOption, JsonOption, path_from, settings_for
 from orchestration.cli.output import console, errors, show_fact, write_json
 from orchestration.cli.progress_bars import progress
-from orchestration.cli.quarantine_output import ALL_REFUSED
+from orchestration.cli.quarantine_output import show_quarantined
 from orchestration.cli.relevance_output import show_gate
 from warehouse.errors import WarehouseError
 
@@ -69,13 +70,12 @@ def apply(
         )
     settings = settings_for(home)
     with progress() as announce:
-        starting = announce("starting", None)
+        announce("starting", None)
         from orchestration.commands.apply import apply as run
         from orchestration.commands.apply_inbox import apply_incoming
         from orchestration.config.open_context import open_run_context
 
         run_context = replace(open_run_context(settings), show_progress=announce, allow_loss=allow_loss)
-        starting(1)
         incoming_report = apply_incoming(run_context, settings.automation.settle_s) if incoming else None
         report = run(run_context, files, retrain=retrain) if files else None
     if as_json:
@@ -114,10 +114,7 @@ def show(report: "ApplyReport") -> None:
             continue
         counts = ", ".join(f"{file[name]:,} {name}" for name in _COUNTS if file[name]) or "no row"
         show_fact(f"delta {file['sequence_number']}", f"{file['name']}: {counts} in {file['table']}")
-        for rule, rows in file["rules"].items():
-            show_fact("quarantined", f"{rows:,} × {file['table']}: {rule}")
-    if any(file["is_new"] and file["rules"] for file in report.files):
-        show_fact("", ALL_REFUSED)
+    show_quarantined(_refusals(report))
     if report.run is not None:
         for warning in report.run.warnings:
             show_fact("warning", warning, "yellow")
@@ -132,3 +129,15 @@ def show(report: "ApplyReport") -> None:
         show_fact("release", f"{stays}; the lake is at snapshot {report.snapshot}")
     else:
         show_fact("release", f"{report.release} stays live: nothing changed, snapshot {report.snapshot}")
+
+
+def _refusals(report: "ApplyReport") -> list[dict[str, Any]]:
+    """Return the refused rows by table and rule: all of the files, even if known, and those that the run refused after them."""
+    refusals = {(each["table"], each["rule"]): each for each in report.quarantined}
+    of_files: Counter[tuple[str, str]] = Counter()
+    for file in report.files:
+        of_files.update({(file["table"], rule): rows for rule, rows in file["rules"].items()})
+    for (table, rule), rows in of_files.items():
+        new = refusals.get((table, rule), {"table": table, "rule": rule, "rows": 0, "keys": []})
+        refusals[table, rule] = new | {"rows": max(rows, new["rows"])}
+    return list(refusals.values())

@@ -12,7 +12,8 @@ from orchestration.cli.output import console, show_fact, show_next, write_json
 from orchestration.cli.progress_bars import progress
 from orchestration.cli.quarantine_output import show_quarantined
 from orchestration.cli.relevance_output import show_gate, show_relevance, show_trust
-from orchestration.cli.status import rows_text
+from orchestration.cli.status import NOUNS, rows_text
+from warehouse.wording import counted
 
 if TYPE_CHECKING:
     from orchestration.commands.build import BuildReport
@@ -59,11 +60,10 @@ def build(
     """
     settings = settings_for(home)
     with progress() as announce:
-        starting = announce("starting", None)
+        announce("starting", None)
         from orchestration.commands.build import build as run
         from orchestration.config.open_context import open_run_context
 
-        starting(1)
         run_context = replace(open_run_context(settings), show_progress=announce, force=force, allow_loss=allow_loss)
         report = run(run_context, raw or settings.raw)
     if as_json:
@@ -102,8 +102,8 @@ def show(report: "BuildReport", home: Path) -> None:
 
 def show_new(report: "BuildReport") -> None:
     """Print the number of new rows that were cleaned and of new texts that were encoded."""
-    cleaned = ", ".join(f"{count:,} {table.split('.')[1]}" for table, count in report.cleaned.items())
-    show_fact("new", f"{cleaned} cleaned; {report.texts_encoded:,} texts encoded")
+    cleaned = ", ".join(counted(count, *NOUNS[table]) for table, count in report.cleaned.items())
+    show_fact("new", f"{cleaned} cleaned; {counted(report.texts_encoded, 'text')} encoded")
 
 
 def show_measured(report: "BuildReport") -> None:
@@ -113,6 +113,8 @@ def show_measured(report: "BuildReport") -> None:
         show_fact("relevance", "not measured: no judgement is in the test split")
         return
     console.print()
-    show_relevance(relevance, f"relevance on {relevance['rankers']['model']['queries']:,} test queries")
+    show_relevance(
+        relevance, f"relevance on {counted(relevance['rankers']['model']['queries'], 'test query', 'test queries')}"
+    )
     show_trust(relevance)
     console.print()

@@ -6,6 +6,7 @@ import typer
 
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, show_fact, show_title, write_json
+from warehouse.wording import counted
 
 if TYPE_CHECKING:
     from warehouse.history.table_diff import Difference
@@ -82,7 +83,7 @@ def show(changes: "Difference") -> None:
             show_fact("", f"+ {new}", width=width)
     left = changes.added + changes.removed + changes.changed - len(changes.rows)
     if left:
-        console.print(f"and {left:,} more rows: --limit N shows more, --json whole values", highlight=False)
+        console.print(f"and {counted(left, 'more row')}: --limit N shows more, --json whole values", highlight=False)
 
 
 def _around_difference(old: str, new: str) -> tuple[str, str]:

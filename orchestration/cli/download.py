@@ -10,6 +10,7 @@ import typer
 from orchestration.cli.options import JsonOption, path_from
 from orchestration.cli.output import console, show_next, write_json
 from orchestration.cli.progress_bars import byte_progress
+from warehouse.wording import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +43,7 @@ def download(
         return
     for file in fetched:
         console.print(
-            f"{file.outcome:<9}{out / file.name}  {file.size_bytes:,} bytes",
+            f"{file.outcome:<9}{out / file.name}  {counted(file.size_bytes, 'byte')}",
             highlight=False,
             markup=False,
             soft_wrap=True,

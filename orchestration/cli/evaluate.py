@@ -10,9 +10,12 @@ from orchestration.cli.fold_output import show_folds
 from orchestration.cli.options import HomeOption, JsonOption, path_from, settings_for
 from orchestration.cli.output import console, write_json
 from orchestration.cli.progress_bars import progress
-from orchestration.cli.relevance_output import show_relevance
+from orchestration.cli.relevance_output import show_relevance, show_trust
+from warehouse.wording import counted
 
 _MAX_NAMES = 10
+_TRAINED_ON = ("of these queries is", "of these queries are")
+_UNKNOWN = ("judged product is", "judged products are")
 
 
 def register(app: typer.Typer) -> None:
@@ -55,14 +58,14 @@ def evaluate(
     """Measure the live release beside random order, BM25, the untrained encoder and the model that was live before.
 
     ndcg: ESCI's gains over each judged list; ndcg_official: with the official code's gains; recall@k and mrr: Exact
-    products found in the whole catalog of the query's locale. The last row is the model's lead over its encoder with a
-    95 % paired bootstrap interval over queries.
+    products found in the whole catalog of the query's locale. The lines of `trust` are those of a build: leads in
+    recall@10, each with a 95 % paired bootstrap interval over queries.
     """
     if sum(option is not None for option in (examples, raw, folds)) > 1:
         raise typer.BadParameter("--examples, --raw and --folds each name other judgements: give one of them")
     settings = settings_for(home)
     with progress() as announce:
-        bar = announce("measuring", None)
+        announce("starting", None)
         from orchestration.config.open_context import open_run_context
 
         run_context = replace(open_run_context(settings), show_progress=announce)
@@ -78,7 +81,6 @@ def evaluate(
             from orchestration.commands.evaluate_live import evaluate_live
 
             report = evaluate_live(run_context, examples)
-        bar(1)
     if as_json:
         write_json(report)
     elif folds is not None:
@@ -91,14 +93,14 @@ def _show(report: dict[str, Any], source: str) -> None:
     """Print the evaluation of a release."""
     show_relevance(report, f"release {report['release']} on {source}")
     console.print(
-        f"{report['queries']:,} queries, {report['judgements']:,} judgements; {report['queries_with_exact']:,} queries have an "
-        f"Exact product (recall, mrr); {report['queries_with_two_gains']:,} have at least two distinct gains: in the others "
-        "any order has the same ndcg"
+        f"{counted(report['queries'], 'query', 'queries')}, {counted(report['judgements'], 'judgement')}",
+        highlight=False,
     )
+    show_trust(report)
     if report["queries_trained_on"]:
         console.print(
-            f"[bold]{report['queries_trained_on']:,} of these queries are in the model's training data:[/bold] on them it looks "
-            "better than it is"
+            f"[bold]{counted(report['queries_trained_on'], *_TRAINED_ON)} in the model's training data:[/bold] there the model "
+            "looks better than it is"
         )
     for locale, rankers in report["locales"].items():
         means = ", ".join(f"{name} {values['recall@10'] or 0:.3f}" for name, values in rankers.items())
@@ -108,9 +110,9 @@ def _show(report: dict[str, Any], source: str) -> None:
         names = ", ".join(missing["products"][:_MAX_NAMES])
         more = f" and {missing['count'] - _MAX_NAMES:,} more (all with --json)" if missing["count"] > _MAX_NAMES else ""
         console.print(
-            f"{missing['count']:,} judged products are not in the catalog: {names}{more}",
+            f"{counted(missing['count'], *_UNKNOWN)} not in the catalog: {names}{more}",
             highlight=False,
             markup=False,
         )
     for rule, rows in report.get("refused_rows", {}).items():
-        console.print(f"{rows:,} rows refused: {rule}", highlight=False)
+        console.print(f"{counted(rows, 'row')} refused: {rule}", highlight=False)

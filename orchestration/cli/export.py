@@ -9,6 +9,7 @@ import typer
 from orchestration.cli.options import HomeOption, JsonOption, path_from, settings_for
 from orchestration.cli.output import console, write_json
 from orchestration.cli.progress_bars import progress
+from warehouse.wording import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -24,25 +25,25 @@ def export(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the live release's model as a folder that stock `SentenceTransformer(DIR)` loads, with a model card.
+    """Write the live release's model as a folder for sentence-transformers, with a model card.
 
-    `encode_query` gives the query side, `encode_document` the product side; no code of Stockroom is needed, and none is run.
-    A text alone has no features: their mean contribution replaces them, and the card names the features.
+    `SentenceTransformer(DIR)` loads the folder without Stockroom: `encode_query` encodes queries, `encode_document` encodes
+    the texts of products. The exported model reads texts alone. The mean contribution of the features replaces them, and the
+    card names them.
     """
     settings = settings_for(home)
     with progress() as announce:
-        bar = announce("exporting", None)
+        announce("exporting", None)
         from orchestration.commands.export_model import export_release
         from orchestration.config.open_context import open_run_context
 
         report = export_release(open_run_context(settings), directory, force=force)
-        bar(1)
     if as_json:
         write_json(asdict(report))
         return
     console.print(
-        f"{directory}: release {report.release}, model {report.model}, {report.size_mb:.0f} MB; loaded by sentence-transformers, "
-        f"its vectors of {report.texts_compared} texts are the towers' own to {report.largest_difference:.0e}",
+        f"{directory}: release {report.release}, model {report.model}, {report.size_mb:.0f} MB; in sentence-transformers its "
+        f"vectors of {counted(report.texts_compared, 'text')} differ from the towers' by at most {report.largest_difference:.0e}",
         highlight=False,
         markup=False,
         soft_wrap=True,

@@ -7,6 +7,7 @@ import typer
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, show_fact, show_rows, show_title, write_json
 from orchestration.cli.sql import cell
+from warehouse.wording import counted
 
 _COLUMNS = ("column_name", "type", "tower", "meaning")
 
@@ -62,7 +63,7 @@ def show(feature: dict[str, Any], as_json: bool) -> None:
         "tower": feature["tower"] or "not an input of the towers",
         "source": feature["source"] or "no SQL file",
         "rules": ", ".join(feature["rules"]) or "none",
-        "rows": f"{feature['rows']:,}, {feature['nulls']:,} of them null, {feature['distinct']:,} distinct values",
+        "rows": f"{feature['rows']:,}, {feature['nulls']:,} of them null, {counted(feature['distinct'], 'distinct value')}",
         "examples": ", ".join(map(cell, feature["examples"])) or "none",
     }
     for label, text in lines.items():

@@ -3,7 +3,7 @@
 from typing import Any
 
 from orchestration.cli.output import console, show_rows, show_title
-from orchestration.cli.relevance_output import interval_text, show_relevance
+from orchestration.cli.relevance_output import interval_text, show_relevance, show_trust
 
 _METRICS = ("recall@10", "ndcg_two_gains", "mrr")
 _LEADS = {"ranked_minus_model": "search − model", "model_minus_encoder": "model − encoder"}
@@ -22,11 +22,8 @@ def show_folds(report: dict[str, Any]) -> None:
         show_rows(["held out", "queries", *_METRICS], rows, numbers=["queries"])
     console.print()
     show_relevance(report, f"{report['folds']} folds pooled, every query held out once")
-    console.print(
-        f"{report['queries']:,} queries, {report['queries_with_exact']:,} with an Exact product (recall, mrr), "
-        f"{report['queries_with_two_gains']:,} with at least two distinct gains (ndcg_two_gains). Kept in evaluation.folds.",
-        highlight=False,
-    )
+    show_trust(report)
+    console.print("All metrics are in evaluation.folds.", highlight=False)
 
 
 def _cells(queries: int, lead: dict[str, dict[str, float | None]]) -> list[str]:

@@ -6,8 +6,13 @@ import typer
 
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, show_rows, write_json
+from warehouse.wording import counted
 
-_COUNTS = ("upserts", "deletes", "refused", "late")
+_COUNTS = {
+    "upserts": ("upsert",),
+    "deletes": ("delete",),
+    **{name: (name, name) for name in ("unknown", "refused", "late")},
+}
 _SINCE = ("as_of", "release")
 
 
@@ -35,7 +40,12 @@ def history(
         return
     if not deltas:
         console.print("No delta file is applied yet: stockroom apply FILE…", markup=False)
-        return
+    else:
+        show(deltas[-limit:])
+
+
+def show(deltas: list[dict[str, Any]]) -> None:
+    """Print a line for each delta file."""
     rows = [
         [
             str(row["sequence_number"]),
@@ -43,14 +53,13 @@ def history(
             _changes(row),
             *("–" if row[name] is None else str(row[name]) for name in _SINCE),
         ]
-        for row in deltas[-limit:]
+        for row in deltas
     ]
     show_rows(["delta", "file", "changes", "snapshot", "release"], rows, numbers=["delta", "snapshot", "release"])
 
 
 def _changes(row: dict[str, Any]) -> str:
-    """Return the counts of a delta that are not 0, and its table."""
-    counts = ", ".join(
-        f"{row[name]:,} {name.removesuffix('s') if row[name] == 1 else name}" for name in _COUNTS if row[name]
-    )
+    """Return the counts of a delta that are not 0, and its table; as in `apply`, deletes of unknown keys count apart."""
+    numbers = row | {"deletes": row["deletes"] - row["unknown"]}
+    counts = ", ".join(counted(numbers[name], *words) for name, words in _COUNTS.items() if numbers[name])
     return f"{counts or 'no row'} of {row['table']}"

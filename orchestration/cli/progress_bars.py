@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -37,25 +38,77 @@ class RateColumn(ProgressColumn):
         )
 
 
+class OfKnownSize(ProgressColumn):
+    """Show another column for tasks of known size, and nothing for others."""
+
+    def __init__(self, column: ProgressColumn) -> None:
+        super().__init__()
+        self._column = column
+
+    def render(self, task: Task) -> RenderableType:
+        """Return what the other column shows of the task."""
+        return Text("") if task.total is None else self._column(task)
+
+
+Announce = Callable[[str, int | None], Callable[[int], None]]
+"""A function that takes the name and size of a task (None: unknown), and returns one that takes the finished amount."""
+
+
 @contextmanager
-def progress() -> Iterator[Callable[[str, int | None], Callable[[int], None]]]:
-    """Draw progress bars on standard error, if it is a terminal; yield a function that announces a long task."""
+def progress() -> Iterator[Announce]:
+    """Draw progress bars on standard error, if it is a terminal; yield a function that announces a task."""
+    with bars_on(errors) as bars:
+        yield announcer(bars)
+
+
+def bars_on(terminal: Console) -> Progress:
+    """Return the bars of a terminal, which vanish at their end."""
+    sizes = map(OfKnownSize, (BarColumn(), MofNCompleteColumn(), RateColumn()))
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        RateColumn(),
+        *sizes,
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        OfKnownSize(TimeRemainingColumn()),
     )
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bars:
+    return Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal)
 
-        def announce(task: str, total: int | None) -> Callable[[int], None]:
-            bar = bars.add_task(task, total=total)
-            return lambda count: bars.update(bar, completed=count)
 
-        yield announce
+def announcer(bars: Progress) -> Announce:
+    """Return a function that announces tasks: one of known size has a bar, one of unknown size is the current step.
+
+    One line shows the current step. A later step takes its place, and the end of the step removes it, with the bars of the
+    step.
+    """
+    step = bars.add_task("", total=None, visible=False)
+    current = ""
+    by_name: dict[str, TaskID] = {}
+    of_step: set[str] = set()
+
+    def end(task: str) -> None:
+        nonlocal current
+        if task == current:
+            current = ""
+            for each in (step, *map(by_name.__getitem__, of_step)):
+                bars.update(each, visible=False)
+            of_step.clear()
+
+    def announce(task: str, total: int | None) -> Callable[[int], None]:
+        nonlocal current
+        if total is None:
+            end(current)
+            current = task
+            bars.reset(step, description=task, visible=True)
+            return lambda _count: end(task)
+        if current:
+            of_step.add(task)
+        if task in by_name:
+            bars.reset(by_name[task], total=total, visible=True)
+        else:
+            by_name[task] = bars.add_task(task, total=total)
+        return lambda count: bars.update(by_name[task], completed=count)
+
+    return announce
 
 
 @contextmanager

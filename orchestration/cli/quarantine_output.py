@@ -7,7 +7,7 @@ from orchestration.cli.output import console, show_fact
 
 _MOST_RULES = 3
 _LABEL = "quarantined"
-ALL_REFUSED = 'all: stockroom sql "FROM quarantine.rows"'
+_ALL_REFUSED = 'all: stockroom sql "FROM quarantine.rows"'
 
 
 def show_quarantined(refusals: Sequence[Mapping[str, Any]]) -> None:
@@ -18,12 +18,13 @@ def show_quarantined(refusals: Sequence[Mapping[str, Any]]) -> None:
         show_fact("" if place else _LABEL, _line(refusal))
     others = f"{sum(refusal['rows'] for refusal in rest):,} by other rules; " if rest else ""
     if refusals:
-        show_fact("", f"{others}{ALL_REFUSED}")
+        show_fact("", f"{others}{_ALL_REFUSED}")
 
 
 def _line(refusal: Mapping[str, Any]) -> str:
-    """Return rows, table and rule of a refusal, and one key or more."""
+    """Return rows, table and rule of a refusal, and one key or more if there are any."""
     keys = [key or "no key" for key in refusal["keys"]]
+    line = f"{refusal['rows']:,} × {refusal['table']}: {refusal['rule']}"
     for count in range(len(keys), 0, -1):
         more = ", …" if refusal["rows"] > count else ""
         line = f"{refusal['rows']:,} × {refusal['table']}: {refusal['rule']} ({', '.join(keys[:count])}{more})"

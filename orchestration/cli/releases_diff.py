@@ -7,6 +7,7 @@ import typer
 
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import show_fact, show_title, write_json
+from warehouse.wording import counted
 
 if TYPE_CHECKING:
     from orchestration.commands.diff_releases import ReleaseDiff
@@ -55,7 +56,7 @@ def show(diff: "ReleaseDiff") -> None:
     counts = ", ".join(f"{count:,} {change}" for change, count in diff.products.items())
     show_fact("products", counts)
     if diff.overlap is not None:
-        same = f"{diff.queries:,} judged queries, {diff.same:,} with the same list"
+        same = f"{counted(diff.queries, 'judged query', 'judged queries')}, {diff.same:,} with the same list"
         show_fact(f"overlap@{diff.k}", f"{diff.overlap:.3f} over {same}")
     for name, (before, after) in diff.metrics.items():
         show_fact(name, f"{_number(before)} → {_number(after)}", width=max(13, len(name) + 1))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestration.cli.output import show_fact, show_rows, show_title
+from warehouse.wording import counted
 
 _METRICS = ("ndcg", "ndcg_official", "recall@10", "recall@100", "mrr")
 _RANKERS = {
@@ -20,6 +21,7 @@ _LEADS = {
     "ranked_minus_bm25": "search against BM25",
     "model_minus_encoder": "model against encoder",
 }
+_QUERIES = ("query has", "queries have")
 _JUDGED_BY, _TWO_GAINS = "recall@10", "ndcg_two_gains"
 
 Interval = Mapping[str, float | None]
@@ -52,10 +54,11 @@ def show_trust(summary: Mapping[str, Any]) -> None:
     """Print how many queries can tell rankers apart, and how certain the leads of search and model are."""
     lead = summary.get("model_minus_encoder") or {}
     counts = {metric: each["queries"] for metric, each in lead.items()}
-    if {_JUDGED_BY, _TWO_GAINS} <= counts.keys():
+    if counts:
+        exact, two_gains = (int(counts.get(metric) or 0) for metric in (_JUDGED_BY, _TWO_GAINS))
         show_fact(
             "trust",
-            f"{counts[_JUDGED_BY]:,} queries have an Exact product (recall, mrr), {counts[_TWO_GAINS]:,} have two or more "
+            f"{counted(exact, *_QUERIES)} an Exact product (recall, mrr), {counted(two_gains, 'has', 'have')} two or more "
             "gains (in the others any order has the same ndcg)",
         )
     for name, words in _LEADS.items():

@@ -7,6 +7,7 @@ import typer
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import show_fact, write_json
 from orchestration.cli.progress_bars import progress
+from warehouse.wording import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -21,18 +22,19 @@ def replay_files(home: HomeOption = None, as_json: JsonOption = False) -> None:
     it. Rows that differ are then replaced, and nothing is trained.
     """
     with progress() as announce:
-        starting = announce("starting", None)
+        announce("starting", None)
         from orchestration.commands.replay import replay as run
         from orchestration.config.open_context import open_run_context
 
-        starting(1)
         report = run(replace(open_run_context(settings_for(home)), show_progress=announce))
     if as_json:
         write_json(asdict(report) | {"agrees": report.agrees})
         return
     for table, name in report.files.items():
         show_fact("replayed", f"{name} into {table}")
-    show_fact("replayed", f"{report.deltas:,} deltas; {report.superseded:,} more had a full snapshot after them")
+    show_fact(
+        "replayed", f"{counted(report.deltas, 'delta')}; {report.superseded:,} more had a full snapshot after them"
+    )
     for table, counts in report.differing.items():
         text = ", ".join(f"{rows:,} {change}" for change, rows in counts.items() if rows)
         show_fact("differed", f"{table}: {text}", "yellow")

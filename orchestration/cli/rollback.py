@@ -23,12 +23,12 @@ def rollback(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make an earlier release live again: its model, its vectors, its looked-up features, to the bit.
+    """Make an earlier release live again, with exactly its model, its vectors and its features for lookups.
 
-    A rollback takes a second or two, whatever the catalog's size: nothing is recomputed, a row is appended to the releases.
-    Given again without N, the command goes one release further back; `stockroom rollback N` goes forward too.
+    A rollback recomputes nothing: it appends a row to the releases, which takes a second or two in a catalog of any size.
+    `stockroom rollback` again goes one release further back. `stockroom rollback N` also goes forward.
 
-    The lake keeps all ingested data. The rollback stands until `stockroom build` or `stockroom apply` finds that the
+    The lake keeps all ingested data. The rollback stays in force until `stockroom build` or `stockroom apply` finds that the
     catalog, the judgements or the time-series features changed: the next release then has the lake's catalog and the
     restored model. The replaced model goes live again only by `stockroom build --force` or by another rollback.
     """

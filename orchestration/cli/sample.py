@@ -38,8 +38,10 @@ def sample(
     """
     from warehouse.errors import WarehouseError
     from warehouse.ingest.sources import SOURCE_SPECS
+    from warehouse.paths import require_writable
     from warehouse.sample import write_sample
 
+    require_writable(out, "give another folder: --out DIR")
     names = [spec.file_name for spec in SOURCE_SPECS if (out / spec.file_name).exists()]
     if names and not overwrite:
         raise WarehouseError(f"{out} already has {', '.join(names)}", "give another folder, or --overwrite")

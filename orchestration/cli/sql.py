@@ -8,6 +8,7 @@ import typer
 
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import errors, show_rows, write_json
+from warehouse.wording import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -66,7 +67,9 @@ def sql(
         rows = [[cell(value) for value in row] for row in answer.frame.iter_rows()]
         show_rows(answer.frame.columns, rows, numbers=numbers)
     if answer.truncated:
-        errors.print(f"cut at {settings.sql.max_rows:,} rows: the setting sql.max_rows (STOCKROOM_SQL__MAX_ROWS)")
+        errors.print(
+            f"cut at {counted(settings.sql.max_rows, 'row')}: the setting sql.max_rows (STOCKROOM_SQL__MAX_ROWS)"
+        )
 
 
 def _sql_text(query: str | None, named: str | None, list_named: bool) -> str | None:

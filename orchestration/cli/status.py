@@ -7,18 +7,20 @@ import typer
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, show_fact, show_rows, write_json
 from orchestration.cli.relevance_output import show_gate
+from warehouse.wording import counted
 
 _RUNS = {
     "in progress": "a run is in progress: the lake has the data that the run wrote, and searches answer as before until it ends",
     "unfinished": "the last run did not end: the data that the run wrote is in the lake, and searches do not see it; "
     "stockroom build completes the run",
 }
-_ROWS = {
-    "staging.products": "products",
-    "staging.queries": "queries",
-    "staging.judgements": "judgements",
-    "quarantine.rows": "quarantined",
+NOUNS = {
+    "staging.products": ("product",),
+    "staging.queries": ("query", "queries"),
+    "staging.judgements": ("judgement",),
+    "quarantine.rows": ("quarantined", "quarantined"),
 }
+"""The noun of a row of each table that says how large a catalog is, and its plural."""
 
 
 def register(app: typer.Typer) -> None:
@@ -64,7 +66,7 @@ def show(facts: dict[str, Any], *, every_table: bool) -> None:
     ahead = f"; at snapshot {facts['snapshot']}, which is not yet live" if facts["is_ahead"] else ""
     more = "" if every_table else " (every table: stockroom status --all)"
     show_fact("lake", f"{rows_text(facts['rows'])}{ahead}{more}")
-    show_fact("encoded", f"{facts['texts_encoded']:,} texts by the last run")
+    show_fact("encoded", f"{counted(facts['texts_encoded'], 'text')} by the last run")
     if facts["gate"]:
         show_gate(facts["gate"])
     if facts["run"]:
@@ -73,4 +75,4 @@ def show(facts: dict[str, Any], *, every_table: bool) -> None:
 
 def rows_text(rows: dict[str, int]) -> str:
     """Return the row counts that say how large a catalog is."""
-    return ", ".join(f"{rows.get(table, 0):,} {noun}" for table, noun in _ROWS.items())
+    return ", ".join(counted(rows.get(table, 0), *nouns) for table, nouns in NOUNS.items())

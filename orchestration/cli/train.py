@@ -8,6 +8,7 @@ import typer
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import show_fact, write_json
 from orchestration.cli.progress_bars import progress
+from warehouse.wording import counted
 
 if TYPE_CHECKING:
     from orchestration.commands.train import TrainReport
@@ -39,22 +40,21 @@ def train(
     """
     settings = settings_for(home)
     with progress() as announce:
-        starting = announce("recomputing the training table", None)
+        announce("starting", None)
         from orchestration.commands.train import train as run
         from orchestration.config.open_context import open_run_context
 
         report = run(replace(open_run_context(settings), show_progress=announce), as_of)
-        starting(1)
     if as_json:
         write_json(asdict(report))
         return
     facts = {
         "snapshot": f"{report.snapshot} ({report.ended_at})",
-        "pairs": f"{report.training_rows:,} rows of training.pairs, made anew from raw: {report.recomputed_fingerprint}, "
-        "as recorded",
+        "pairs": f"{counted(report.training_rows, 'row')} of training.pairs, recomputed from raw: "
+        f"{report.recomputed_fingerprint}, as recorded",
         "events": ""
         if report.feature_view_fingerprint.startswith("0-")  # no pair sees an event
-        else f"training.point_in_time, made anew too: {report.feature_view_fingerprint}",
+        else f"training.point_in_time, recomputed too: {report.feature_view_fingerprint}",
         "model": f"{report.model}, {'trained now' if report.trained else 'there already: not trained again'}",
         "weights": f"sha256 {report.weights_sha256}",
         "release": _release(report),

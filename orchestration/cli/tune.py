@@ -1,4 +1,4 @@
-"""`stockroom tune`: searches better settings on the validation split."""
+"""`stockroom tune`: searches for better settings on the validation split."""
 
 from dataclasses import replace
 from typing import Annotated, Any
@@ -8,6 +8,7 @@ import typer
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, write_json
 from orchestration.cli.progress_bars import progress
+from warehouse.wording import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -16,15 +17,17 @@ def register(app: typer.Typer) -> None:
 
 
 def tune(
-    trials: Annotated[int, typer.Option("--trials", min=1, metavar="N", help="How many more settings to try.")] = 20,
+    trials: Annotated[
+        int, typer.Option("--trials", min=1, metavar="N", help="Number of trials to add to the study.")
+    ] = 20,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Try settings of towers and training on the data of the last build, and print the best as lines for stockroom.toml.
 
-    Each trial trains on the train split and is measured on the validation split (recall@10 + mrr, full catalog); the test
-    split has no part in it. The study is kept in the home: a later call continues the study. All trials are in evaluation.trials.
-    Nothing is published: put the lines into stockroom.toml and build, and the gate judges the new model.
+    A trial trains on the train split. Its score is recall@10 + mrr of the validation queries, over the full catalog; the test
+    split is not used. The home keeps the study, and a later call continues it. The table evaluation.trials has all trials.
+    Nothing is published: put the lines into stockroom.toml, then run `stockroom build`, and the gate judges the new model.
     """
     settings = settings_for(home)
     with progress() as announce:
@@ -37,7 +40,7 @@ def tune(
         return
     best, first = report["best"], report["first"]
     console.print(
-        f"# best of {report['trials']:,} trials is trial {best['trial']}: recall@10 {best['recall_at_10']:.4f}, mrr "
+        f"# best of {counted(report['trials'], 'trial')} is trial {best['trial']}: recall@10 {best['recall_at_10']:.4f}, mrr "
         f"{best['mrr']:.4f} on validation; trial {first['trial']} had {first['recall_at_10']:.4f} and {first['mrr']:.4f}",
         highlight=False,
         soft_wrap=True,

@@ -22,10 +22,10 @@ def ui(
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     home: HomeOption = None,
 ) -> None:
-    """Start Dagster's web server and daemon on this home; stop them with Ctrl-C.
+    """Start Dagster's web server and daemon on this home. Ctrl-C stops them.
 
-    The asset graph shows every table with its columns, rows, checks and plots; "Materialize all" runs the pipeline. Delta
-    files dropped into the home's folder incoming/ are applied by themselves, as with `stockroom apply --incoming`.
+    The asset graph shows every table with its columns, rows, checks and plots; "Materialize all" runs the pipeline. The
+    server applies the delta files that come into the home's folder incoming/, as `stockroom apply --incoming` does.
     """
     from orchestration.config.open_context import open_home
     from orchestration.instance.ui_server import serve

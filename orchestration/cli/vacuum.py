@@ -1,4 +1,4 @@
-"""`stockroom vacuum`: frees disk space; all data that a rollback may need stays."""
+"""`stockroom vacuum`: deletes unused data, and completes the vector index."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -7,9 +7,13 @@ import typer
 
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, show_fact, write_json
+from warehouse.wording import counted
 
 if TYPE_CHECKING:
     from orchestration.vacuum import VacuumReport
+
+_COUNT_WIDTH = 9
+_OUTSIDE = ("row outside the vector index", "rows outside the vector index")
 
 
 def register(app: typer.Typer) -> None:
@@ -32,11 +36,11 @@ def vacuum(
 ) -> None:
     """Delete the data that no kept release, checkpoint or model needs, and free the disk space.
 
-    Kept are the newest releases, with all that a search, a lookup or a rollback needs of them; the newest checkpoints; and
-    the points that the models were made from, so that `stockroom train --as-of` makes each again. Releases,
-    checkpoints, versions of vectors and embeddings younger than a day (vacuum.keep_hours) stay too. The rest is deleted:
-    versions of vectors, vector tables of refused models, cached embeddings of unused texts, snapshots of the lake between
-    checkpoints and their files, looked-up rows, and old runs of the run log. A killed vacuum may be run again.
+    The vacuum keeps the newest releases, with the data that a search, a lookup or a rollback needs. It keeps the newest
+    checkpoints, and those that the models were trained on: `stockroom train --as-of` can train each model again. It
+    keeps releases, checkpoints, versions of vectors and embeddings that are younger than a day (vacuum.keep_hours). It deletes
+    other versions of vectors, vector tables of refused models, cached embeddings of unused texts, snapshots of the lake
+    between checkpoints and their files, rows for lookups, and old runs of the run log. After a kill, run it again.
     """
     from models.encoder.loading import encoder_fingerprint
     from orchestration.config.open_context import open_home
@@ -55,21 +59,21 @@ def show(report: "VacuumReport") -> None:
     """Print the deleted data, and the kept releases and checkpoints."""
     outcome = "would delete" if report.dry_run else "deleted"
     counts = {
-        "vector tables": len(report.vector_tables),
-        "versions of vectors": report.vector_versions,
-        "encoders' caches": len(report.encoders),
-        "cached embeddings": report.embeddings,
-        "looked-up rows": report.online_rows,
-        "runs in the run log": report.runs,
-        "snapshots of the lake": len(report.snapshots_expired),
-        "files of the lake": report.lake_files,
+        ("vector table", "vector tables"): len(report.vector_tables),
+        ("version of vectors", "versions of vectors"): report.vector_versions,
+        ("cache of an encoder", "caches of encoders"): len(report.encoders),
+        ("cached embedding", "cached embeddings"): report.embeddings,
+        ("row for lookups", "rows for lookups"): report.online_rows,
+        ("run in the run log", "runs in the run log"): report.runs,
+        ("snapshot of the lake", "snapshots of the lake"): len(report.snapshots_expired),
+        ("file of the lake", "files of the lake"): report.lake_files,
     }
-    for label, count in counts.items():
+    for words, count in counts.items():
         if count:
-            show_fact(outcome, f"{count:>9,} {label}")
+            show_fact(outcome, _aligned(count, *words))
     if report.rows_indexed:
         outcome = "would index" if report.dry_run else "indexed"
-        show_fact(outcome, f"{report.rows_indexed:>9,} rows that lay outside the vector index")
+        show_fact(outcome, _aligned(report.rows_indexed, *_OUTSIDE))
     elif not any(counts.values()):
         console.print("Nothing can be deleted.")
     show_fact("kept", f"releases {', '.join(map(str, report.releases)) or 'none'}")
@@ -80,3 +84,8 @@ def show(report: "VacuumReport") -> None:
             f"{abs(freed) / 1e6:,.1f} MB {'less' if freed >= 0 else 'more: the old files stay until a later vacuum'}"
         )
         show_fact("on disk", f"{report.bytes_after / 1e6:,.1f} MB, {change}")
+
+
+def _aligned(count: int, one: str, many: str) -> str:
+    """Return a count with its noun; the counts of several lines are aligned right."""
+    return " " * (_COUNT_WIDTH - len(f"{count:,}")) + counted(count, one, many)

@@ -1,7 +1,7 @@
 """Apply: writes the changes of delta files to the lake and publishes a release, under the live model."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from warehouse.ingest.delta_files import DeltaFile, check_deltas
 from warehouse.ingest.deltas import already_applied, applied_files
 from warehouse.ingest.full_snapshot import require_raw
 from warehouse.ingest.time_series_files import check_files
+from warehouse.lake import quarantine
 from warehouse.lake.incremental import lagging
 from warehouse.lake.watermarks import Progress
 from warehouse.operations.replay import archive_files
@@ -28,7 +29,8 @@ class ApplyReport:
     """Report the effect of each delta file, and the run that followed; `run` is None if there was nothing to do.
 
     `files` holds for each file the columns of raw.deltas, `is_new` (false for a file that was applied before) and `rules`
-    (each violated rule with its number of violations).
+    (each violated rule with its number of violations). `quarantined` holds the rows that the run put into quarantine, by
+    table and rule: those of the files, and others such as judgements whose product a file deleted.
     """
 
     files: list[dict[str, Any]]
@@ -36,6 +38,7 @@ class ApplyReport:
     snapshot: int
     release: int
     run: "BuildReport | None"
+    quarantined: list[dict[str, Any]] = field(default_factory=list)
 
 
 def apply(run_context: RunContext, files: Sequence[Path], *, retrain: bool = False) -> ApplyReport:
@@ -71,9 +74,11 @@ def apply(run_context: RunContext, files: Sequence[Path], *, retrain: bool = Fal
         if not retrain:
             run_context = pin_live_model(run_context)
         check_files(home.lake, home.root, home.feature_views, datetime.now(UTC))
+        before = home.lake.snapshot()
         report = run_job(run_context, "build" if retrain else "apply")
         entries = home.journal.run(report.run_id)["raw.deltas"]["files"]
-        return ApplyReport(entries, report.changed, report.snapshot, report.release, report)
+        refused = quarantine.added(home.lake, before, home.lake.snapshot()).to_dicts()
+        return ApplyReport(entries, report.changed, report.snapshot, report.release, report, refused)
 
 
 def _fail_orphaned(home: Home) -> None:

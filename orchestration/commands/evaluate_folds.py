@@ -85,6 +85,7 @@ def _measure(run_context: RunContext, fold: int, folds: int, snapshot: int) -> E
     model, ranker_id = ServingModel(run_context, model_id), ranker_name(run_context)
     products = datasets.products(home.lake).sort("locale", "product_id")
     ensure_ranker(run_context, ranker_id, model, model.product_vectors(products))
+    run_context.progress("measuring")
     return measure(run_context, EvaluationTarget(model_id, ranker=ranker_id), judgements, cached=True)
 
 

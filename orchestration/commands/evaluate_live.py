@@ -19,8 +19,8 @@ def evaluate_live(run_context: RunContext, examples: Path | None = None) -> dict
     """Measure the live release, its encoder, BM25 and random order over the catalog of the release's snapshot.
 
     Returns:
-        Plain values: `rankers`, `model_minus_encoder`, `locales`, counts; with `examples` also `missing_products` (count
-        and keys) and `refused_rows` (by rule).
+        Plain values: `rankers`, their leads such as `model_minus_encoder`, `locales`, counts; with `examples` also
+        `missing_products` (count and keys) and `refused_rows` (by rule).
 
     Raises:
         WarehouseError: There is no release, the settings name another encoder, or nothing can be measured.
@@ -50,6 +50,7 @@ def evaluate_live(run_context: RunContext, examples: Path | None = None) -> dict
             "give your own judgements: --examples FILE; or hold out each query once: --folds 5",
         )
     extra["queries_trained_on"] = trained_on(run_context, release.snapshot, judgements)
+    run_context.progress("measuring")
     evaluation = measure(run_context, target, judgements, cached=examples is None)
     return {
         **summarize(evaluation, seed=run_context.training.seed, min_queries=run_context.release.min_queries),

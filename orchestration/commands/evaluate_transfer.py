@@ -49,6 +49,7 @@ def evaluate_transfer(run_context: RunContext, raw: Path) -> dict[str, Any]:
             )
         refresh_texts(transfer_context)
         target = EvaluationTarget(release.model_id, ranker=release.ranker_id)
+        run_context.progress("measuring")
         evaluation = measure(transfer_context, target, judgements, cached=True)
     return {
         **summarize(evaluation, seed=run_context.training.seed, min_queries=run_context.release.min_queries),

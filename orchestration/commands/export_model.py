@@ -23,6 +23,7 @@ from models.towers.numpy_inference import ProductTower, QueryTower, ServingTower
 from orchestration.commands.evaluate_live import live_release
 from warehouse.errors import WarehouseError
 from warehouse.features import datasets
+from warehouse.paths import require_writable
 from warehouse.serving.release_log import Release
 
 _COMPARED_TEXTS = 32
@@ -58,12 +59,17 @@ def export_release(run_context: RunContext, directory: Path, *, force: bool = Fa
         force: Replace an existing folder.
 
     Raises:
-        WarehouseError: There is no release, it was made with another encoder, or the folder exists and is not empty.
+        WarehouseError: There is no release, it was made with another encoder, or the folder exists and is not empty, or
+            cannot be written.
         ModelError: The export does not give the towers' vectors.
     """
     release = live_release(run_context)
+    target = directory.absolute()
+    require_writable(target.parent, "give another folder")
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())) and not force:
         raise WarehouseError(f"{directory} already exists", "give another folder, or replace the folder with --force")
+    if target.is_dir():
+        require_writable(target, "give another folder")
     checkpoint = run_context.home.models / release.model_id
     products = datasets.products(run_context.home.lake, release.snapshot).sort("locale", "product_id")
     queries = datasets.queries(run_context.home.lake, release.snapshot)
@@ -76,7 +82,6 @@ def export_release(run_context: RunContext, directory: Path, *, force: bool = Fa
         "product": product_texts(products.head(_COMPARED_TEXTS)),
     }
     relevance = _relevance(ServingModel(run_context, release.model_id), release, products, towers)
-    target = directory.absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:

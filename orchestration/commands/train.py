@@ -15,6 +15,7 @@ from warehouse.lake import tables
 from warehouse.lake.reconcile import plan
 from warehouse.operations.release_views import releases_at
 from warehouse.operations.scratch_home import recomputed_home
+from warehouse.wording import counted
 
 PAIRS, POINT_IN_TIME = "training.pairs", "training.point_in_time"
 
@@ -128,7 +129,8 @@ def _mismatch(
         change = plan(tables.hashes(new, contract), tables.hashes(old, contract)).counts
     return WarehouseError(
         f"{table} recomputed from raw as of snapshot {checkpoint} is not the one recorded there: fingerprint {fingerprint}, "
-        f"recorded {recorded}; {change['updated']:,} rows differ, {change['inserted']:,} are new, {change['deleted']:,} missing",
+        f"recorded {recorded}; {counted(change['updated'], 'row differs', 'rows differ')}, {change['inserted']:,} new, "
+        f"{change['deleted']:,} missing",
         "the SQL, the cleaning or the settings (warehouse.judged_at, warehouse.validation_percent) are not those of that run: "
         "use the version of Stockroom and the settings of that run",
     )

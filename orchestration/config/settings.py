@@ -1,6 +1,7 @@
 """All settings in one place, composed of each package's own settings."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -84,15 +85,12 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read the caller's arguments, then the environment, then the home's file."""
-        arguments: dict[str, Any] = init_settings()
-        home = expanded(
-            Path(arguments.get("home") or os.environ.get(f"{PREFIX}HOME") or cls.model_fields["home"].default)
-        )
-        check_home(home)
-        file_settings = TomlConfigSettingsSource(settings_cls, home.absolute() / FILE_NAME)
+        path = _file(init_settings())
+        check_home(path.parent)
+        file_settings = TomlConfigSettingsSource(settings_cls, path.absolute())
         if "home" in file_settings():
             raise WarehouseError(
-                f"{home / FILE_NAME} names a home", "remove the line: the file applies to the home that contains it"
+                f"{path} names a home", "remove the line: the file applies to the home that contains it"
             )
         return init_settings, env_settings, file_settings
 
@@ -111,37 +109,56 @@ def load_settings(home: Path | None = None, **arguments: Any) -> Settings:
         return Settings(**arguments)
     except ValidationError as error:
         errors = error.errors()
-        raise _refusal(next((each for each in errors if each["type"] == _UNKNOWN), errors[0])) from error
+        raise _refusal(next((each for each in errors if each["type"] == _UNKNOWN), errors[0]), arguments) from error
     except SettingsError as error:
+        field = re.search(r'field "(\w+)"', str(error))
         raise WarehouseError(
-            f"{error}: its value is not JSON", f"set one value at a time, as in {PREFIX}TRAINING__EPOCHS=3"
+            f"the value of {_variable(field.group(1) if field else '…')} is not JSON",
+            f"set one value at a time, as in {PREFIX}TRAINING__EPOCHS=3",
         ) from error
     except tomllib.TOMLDecodeError as error:
-        raise WarehouseError(f"{FILE_NAME} of the home is not TOML: {error}", "correct the file") from error
+        raise WarehouseError(f"{_file(arguments)} is not TOML: {error}", "correct the file") from error
     except UnicodeDecodeError as error:
-        raise WarehouseError(f"{FILE_NAME} of the home is not UTF-8 text", "save the file as UTF-8") from error
+        raise WarehouseError(f"{_file(arguments)} is not UTF-8 text", "save the file as UTF-8") from error
 
 
-def _refusal(error: Mapping[str, Any]) -> WarehouseError:
+def _file(arguments: Mapping[str, Any]) -> Path:
+    """Return the path of the settings file, in the home that the arguments name, else the environment."""
+    home = arguments.get("home") or os.environ.get(f"{PREFIX}HOME") or Settings.model_fields["home"].default
+    return expanded(Path(home)) / FILE_NAME
+
+
+def _refusal(error: Mapping[str, Any], arguments: Mapping[str, Any]) -> WarehouseError:
     """Return the error for a setting: its name, the mistake, where to correct it, and similar names for a misspelled one."""
     path = error["loc"]
-    setting = f"setting {'.'.join(map(str, path))}: "
+    setting, place = f"setting {'.'.join(map(str, path))}: ", f"correct it in {_place(path, arguments)}"
     if error["type"] == _UNKNOWN:
         inner = siblings(Settings, path)
         known = inner if any(isinstance(part, int) for part in path) else names(Settings)
         alike = near(".".join(map(str, path)), known)
         hint = f"did you mean {' or '.join(alike)}?" if alike else f"those there are: {', '.join(inner)}"
-        return WarehouseError(f"{setting}this setting does not exist", f"{_place(path)}: {hint}")
+        return WarehouseError(f"{setting}this setting does not exist", f"{place}: {hint}")
     value = "" if error["type"] == "missing" else f", not {repr(error.get('input'))[:_MAX_VALUE_CHARS]}"
-    return WarehouseError(f"{setting}{fault(error)}{value}", _place(path))
+    return WarehouseError(f"{setting}{fault(error)}{value}", place)
 
 
-def _place(path: Sequence[str | int]) -> str:
-    """Return where to correct a setting; an item of a list can be set only in the file."""
-    if any(isinstance(part, int) for part in path):
-        return f"correct [[{path[0]}]] in {FILE_NAME} of the home"
-    variable = _variable(".".join(map(str, path)))
-    return f"correct it in the environment ({variable}) or in {FILE_NAME} of the home"
+def _place(path: Sequence[str | int], arguments: Mapping[str, Any]) -> str:
+    """Return the place that a setting was read from: an environment variable, else the file; for a section both, perhaps."""
+    name = _variable(".".join(map(str, path)))
+    above = [_variable(".".join(map(str, path[:end]))) for end in range(1, len(path))]
+    variables = [variable for variable, text in os.environ.items() if text]
+    own = [each for each in variables if each.upper() == name]
+    own += [each for each in variables if each.upper() in above and f'"{path[-1]}"' in os.environ[each]]  # as JSON
+    parts = [each for each in variables if each.upper().startswith(f"{name}__")]
+    if own:
+        return f"the environment: {', '.join(own)}"
+    file = _file(arguments)
+    if parts:
+        also = (
+            f", or in {file}" if file.is_file() and path[0] in tomllib.loads(file.read_text(encoding="utf-8")) else ""
+        )
+        return f"the environment: {', '.join(parts)}{also}"
+    return f"[[{path[0]}]] of {file}" if any(isinstance(part, int) for part in path) else str(file)
 
 
 def _refuse_unknown_variables() -> None:

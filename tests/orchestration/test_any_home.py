@@ -71,6 +71,7 @@ def test_a_home_that_may_only_be_read_answers_and_refuses_in_one_line_what_would
         ("diff", built.report["snapshot"], built.report["snapshot"], "staging.products"),
         ("evaluate",),
         ("evaluate", "--examples", examples),
+        ("vacuum", "--dry-run"),
     ):
         answer = stockroom(*arguments, "--home", home)
         assert answer.status == 0, (arguments, answer.err)

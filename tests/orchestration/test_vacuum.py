@@ -274,7 +274,7 @@ def test_the_live_index_is_made_whole_and_goes_live_with_the_same_rows(grown, tm
     rows = _answers(open_run_context(load_settings(root)), before)
 
     shown = stockroom("vacuum", "--dry-run", "--home", root).out
-    assert "would index 1 rows that lay outside the vector index" in " ".join(shown.split())
+    assert "would index 1 row outside the vector index" in " ".join(shown.split())
     assert json.loads(stockroom("vacuum", "--json", "--home", root).out)["rows_indexed"] == 1
     run_context = open_run_context(load_settings(root))
     after = run_context.home.releases.live()

@@ -124,7 +124,7 @@ def test_what_cannot_be_converted_is_refused_and_stays(home):
             tables.ensure(connection, CONTRACTS["raw.events"])
 
     with pytest.raises(
-        WarehouseError, match=r"1 values of raw\.events\.sequence_number in this home cannot be converted to BIGINT"
+        WarehouseError, match=r"1 value of raw\.events\.sequence_number in this home cannot be converted to BIGINT"
     ):
         ensure()
     assert count(home, "raw.events") == 1

@@ -224,6 +224,18 @@ def test_a_directory_that_may_not_be_written_is_named_and_none_is_made(tmp_path,
     assert os.listdir(tmp_path) == []
 
 
+def test_a_file_in_the_place_of_a_directory_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(WarehouseError) as refused:
+        require_writable(tmp_path / "file", "give another folder: --out DIR")
+    assert (refused.value.message, refused.value.hint) == (
+        f"{tmp_path}/file is not a folder",
+        "give another folder: --out DIR",
+    )
+    with pytest.raises(WarehouseError, match=f"{tmp_path}/file is not a folder, so that {tmp_path}/file/a cannot be"):
+        require_writable(tmp_path / "file" / "a")
+
+
 def _delta(product_id: str) -> dict[str, str]:
     return {"op": "delete", "product_locale": "us", "product_id": product_id}
 

@@ -12,7 +12,7 @@ import duckdb
 from warehouse.contracts.contract import FIRST_TIME, INPUT_HASH, LAST_TIME, Contract
 from warehouse.contracts.deltas import JudgementDelete, JudgementUpsert, ProductDelete, ProductUpsert
 from warehouse.errors import WarehouseError
-from warehouse.ingest.file_advice import advice
+from warehouse.ingest.file_advice import advice, no_file
 from warehouse.ingest.file_bytes import line_of, refuse_bytes, refuse_encoding
 from warehouse.ingest.sources import (
     PANDAS_INDEX,
@@ -108,6 +108,16 @@ class DeltaFile:
             f"{self.source_spec.hash_sql} AS {INPUT_HASH} FROM finite"
         )
 
+    @property
+    def values_sql(self) -> str:
+        """Return the SQL that reads row and the declared columns as text, as they are written in the file."""
+        texts = (f'{_written(self.path, name)} AS "{name}"' for name in self.columns)
+        return f"SELECT {', '.join(['row', *texts])} FROM {_source(self.path)}"
+
+    def place_of(self, row: int) -> str:
+        """Return where a row (from 0) is in the file: its line in a text, else its number from 1."""
+        return f"row {row + 1}" if _is_parquet(self.path) else f"line {line_of(self.path, row)}"
+
     def _value(self, name: str, kind: str) -> str:
         if name not in self.columns:
             return f"NULL::{kind}"
@@ -143,7 +153,7 @@ def check_deltas(paths: Sequence[Path], now: datetime | None = None) -> list[Del
 def _check(connection: duckdb.DuckDBPyConnection, path: Path, now: datetime) -> DeltaFile:
     check_text(path.name)  # the name is written into raw.deltas
     if not path.is_file():
-        raise WarehouseError(f"{path} does not exist or is not a file", "give the path of a parquet or JSON lines file")
+        raise no_file(path, "give the path of a parquet or JSON lines file")
     refuse_bytes(path)
     if not _is_parquet(path):
         refuse_encoding(path)
@@ -275,6 +285,13 @@ def _texts() -> str:
 
 def _column(path: Path, name: str) -> str:
     return f'"{name}"' if _is_parquet(path) else f"(json ->> {_place(name)})"
+
+
+def _written(path: Path, name: str) -> str:
+    """Return the SQL of a value as text; text is in quotes, and null is null."""
+    if _is_parquet(path):
+        return f'CASE WHEN typeof("{name}") = \'VARCHAR\' THEN to_json("{name}")::VARCHAR ELSE "{name}"::VARCHAR END'
+    return f"nullif((json -> {_place(name)})::VARCHAR, 'null')"
 
 
 def _place(name: str) -> str:

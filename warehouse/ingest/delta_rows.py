@@ -7,6 +7,7 @@ import duckdb
 import polars as pl
 
 from warehouse.contracts.contract import VIOLATION_SCHEMA, as_json, split_rows
+from warehouse.contracts.rules import rules as contract_rules
 from warehouse.errors import WarehouseError
 from warehouse.ingest import late_events
 from warehouse.ingest.delta_files import DeltaFile
@@ -15,6 +16,8 @@ from warehouse.ingest.sources import unreadable, wrong_type
 from warehouse.lake.lake import connect
 from warehouse.lake.loss_guard import rule_counts, rule_summary
 from warehouse.paths import plain_path
+
+_NAMED_ROWS, _CHARS = 2, 60
 
 
 class Batch(NamedTuple):
@@ -46,7 +49,7 @@ def check_rows(file: DeltaFile, batch_rows: int, memory_gb: float) -> None:
     """Read a file to its end, and refuse it if it is corrupt or has no valid row.
 
     Raises:
-        WarehouseError: The message names the file, and the rules that its rows break.
+        WarehouseError: The message names the file, the rules that its rows break, and its first rows.
     """
     good_count, violations = 0, [pl.DataFrame(schema=VIOLATION_SCHEMA)]
     with connect(memory_gb) as connection:
@@ -58,11 +61,50 @@ def check_rows(file: DeltaFile, batch_rows: int, memory_gb: float) -> None:
 
 
 def all_rows_refused(file: DeltaFile, rules: dict[str, int]) -> WarehouseError:
-    """Return the error for a file of which every row breaks a rule, given the number of violations by rule."""
+    """Return the error for a file of which every row breaks a rule, given the number of violations by rule.
+
+    The message names the first rows, with their keys and the values that break a rule.
+    """
     return WarehouseError(
-        f"{file.path}: every row was refused: {rule_summary(rules)}",
+        f"{file.path}: every row was refused: {rule_summary(rules)}; {'; '.join(_first_faults(file))}",
         "nothing was written; correct the rows, then apply the file again",
     )
+
+
+def _first_faults(file: DeltaFile) -> list[str]:
+    """Return what is wrong in the first rows of a file of which every row breaks a rule: a fault of each."""
+    first, path = f"WHERE row < {_NAMED_ROWS} ORDER BY row", str(plain_path(file.path))
+    with connect(1.0) as connection:
+        parameters = {"path": path, "version": file.source_spec.contract.version}
+        rows = connection.execute(f"SELECT * FROM ({file.rows_sql}) {first}", parameters).pl()
+        values = connection.execute(f"SELECT * FROM ({file.values_sql}) {first}", {"path": path}).pl().to_dicts()
+    faults = []
+    for number, written in enumerate(values):
+        row = rows[number : number + 1].cast({"event_time": late_events.time_type()})
+        # With another op the row may lack what an upsert needs.
+        rule = min(_divided(file, row).violations["rule"], key=lambda each: (each != "unknown_op", each))
+        column = _columns(file).get(rule, rule.removesuffix(wrong_type("")))
+        value = written.get(column)
+        has = f"no {column}" if value is None else f"{column} {_shown(value)}"
+        faults.append(f"{file.place_of(number)} ({_shown(row['key'].item())}) has {has}")
+    return faults
+
+
+def _shown(text: str) -> str:
+    """Return the beginning of a text, with invisible characters escaped."""
+    visible = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    return visible if len(visible) <= _CHARS else f"{visible[:_CHARS]}…"
+
+
+def _columns(file: DeltaFile) -> dict[str, str]:
+    """Return the column of each rule: the first one that the rule reads and that a file may have."""
+    read = {
+        rule.name: list(rule.columns) for contract in (file.upsert, file.delete) for rule in contract_rules(contract)
+    }
+    declared = (*file.source_spec.columns, "event_time")
+    read |= {name: rule.meta.root_names() for name, rule in ingest_rules(declared, file.checked_at).items()}
+    known = {"op", *declared}
+    return {name: next((column for column in columns if column in known), name) for name, columns in read.items()}
 
 
 def _divided(file: DeltaFile, frame: pl.DataFrame) -> Batch:

@@ -1,6 +1,9 @@
-"""File advice: the remedy for an unreadable file, judged by its first bytes."""
+"""File advice: the remedy for an unreadable file, judged by its first bytes, and for a missing one, by what is found instead."""
 
+import os
 from pathlib import Path
+
+from warehouse.errors import WarehouseError
 
 _HEAD_BYTES = 4096
 _CORRUPT = "the file is truncated or corrupt; copy the file again from its source"
@@ -35,3 +38,24 @@ def advice(path: Path) -> str:
         if error.end < len(head):  # not the last letter, which the reading may have cut in two
             return "the file is not UTF-8 text; save the file as UTF-8"
     return "the file may be truncated; correct the line, or copy the file again from its source"
+
+
+def no_file(path: Path, hint: str) -> WarehouseError:
+    """Return the error for a path that is not a file; the message says what was found instead."""
+    if path.is_dir():
+        found = "is a folder, not a file"
+    elif path.is_symlink():
+        found = f"is a link to {os.readlink(path)}, which does not exist"
+    else:
+        others = ", ".join(each.name for each in _of_the_same_name(path))
+        found = f"is missing, and its folder has {others}" if others else "is missing"
+    return WarehouseError(f"{path} {found}", hint)
+
+
+def _of_the_same_name(path: Path) -> list[Path]:
+    """Return the files beside a path whose names differ from its name only in case or in the ending."""
+    try:
+        beside = sorted(path.parent.iterdir())
+    except OSError:
+        return []
+    return [each for each in beside if each.stem.lower() == path.stem.lower() and each.is_file()]

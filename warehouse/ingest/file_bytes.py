@@ -10,6 +10,7 @@ from typing import IO, cast
 from warehouse.errors import WarehouseError
 
 POINTER = b"version https://git-lfs"
+_PARQUET = b"PAR1"
 _GZIP = b"\x1f\x8b"
 _WIDE = {  # longest first: the mark of UTF-32 begins as that of UTF-16
     codecs.BOM_UTF32_LE: "UTF-32",
@@ -42,6 +43,17 @@ def refuse_bytes(path: Path) -> None:
             f"{path} is compressed with gzip",
             "unpack the file with gunzip, or give a file of JSON lines the ending .jsonl.gz",
         )
+
+
+def refuse_other_format(path: Path) -> None:
+    """Refuse a file that neither is parquet nor is called so, such as a CSV file.
+
+    Raises:
+        WarehouseError: The message names the file and its ending.
+    """
+    if path.suffix != ".parquet" and not _first(path).startswith(_PARQUET):
+        kind = f"a {path.suffix} file" if path.suffix else "another file"
+        raise WarehouseError(f"{path} is {kind}, not parquet", "write the data as parquet, then give that file")
 
 
 def refuse_encoding(path: Path) -> None:

@@ -13,8 +13,8 @@ import duckdb
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError, first_line
-from warehouse.ingest.file_advice import advice
-from warehouse.ingest.file_bytes import refuse_bytes, refuse_encoding
+from warehouse.ingest.file_advice import advice, no_file
+from warehouse.ingest.file_bytes import refuse_bytes, refuse_encoding, refuse_other_format
 from warehouse.lake.lake import connect
 from warehouse.paths import plain_path
 
@@ -131,7 +131,8 @@ def check_folder(folder: Path) -> list[tuple[SourceSpec, Path, tuple[str, ...]]]
             a column, or has a column of another type.
     """
     if not folder.is_dir():
-        raise WarehouseError(f"{folder} is not a folder", "give the folder with the parquet files of ESCI: --raw DIR")
+        found = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise WarehouseError(f"{folder} {found}", "give the folder with the parquet files of ESCI: --raw DIR")
     files = []
     with connect(1.0) as connection:
         for source_spec in SOURCE_SPECS:
@@ -139,7 +140,7 @@ def check_folder(folder: Path) -> list[tuple[SourceSpec, Path, tuple[str, ...]]]
             if path.is_file():
                 files.append((source_spec, path, _check(connection, path, source_spec)))
             elif source_spec.required:
-                raise WarehouseError(f"{path} is missing", f"give a folder that holds {' and '.join(required_files())}")
+                raise no_file(path, f"give a folder that holds the files {' and '.join(required_files())}")
     return files
 
 
@@ -161,9 +162,11 @@ def check(path: Path, source_spec: SourceSpec) -> None:
 def _check(connection: duckdb.DuckDBPyConnection, path: Path, source_spec: SourceSpec) -> tuple[str, ...]:
     """Check a file, and return the columns that the contract does not declare, except for a pandas index."""
     refuse_bytes(path)
-    is_csv = path.suffix == ".csv"
+    is_csv = source_spec.file_name.endswith(".csv")
     if is_csv:
         refuse_encoding(path)
+    else:
+        refuse_other_format(path)
     try:
         refuse_ambiguous_columns(
             path, _csv_header(path) if is_csv else parquet_columns(connection, path), source_spec.columns

@@ -12,7 +12,8 @@ from warehouse.contracts.raw import ID, IN_FUTURE, MAX_ID_LENGTH
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.time_series import FeatureView
 from warehouse.errors import WarehouseError
-from warehouse.ingest.file_bytes import refuse_bytes
+from warehouse.ingest.file_advice import no_file
+from warehouse.ingest.file_bytes import refuse_bytes, refuse_other_format
 from warehouse.ingest.sources import parquet_columns, refuse_ambiguous_columns, sha256, unreadable, wrong_type
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake, quote
@@ -94,6 +95,7 @@ def check_file(connection: duckdb.DuckDBPyConnection, path: Path, table: Feature
         WarehouseError: As `ingest_file`.
     """
     refuse_bytes(path)
+    refuse_other_format(path)
     try:
         kinds = _kinds(connection, path, table)
         for column, fault, rule, condition in _faults(table, kinds):
@@ -232,9 +234,8 @@ def _preview(value: str | None) -> str:
 def _path(home: Path, table: FeatureView) -> Path:
     path = home / table.file
     if not path.is_file():
-        raise WarehouseError(
-            f"{path} is missing",
-            f"put the file there, or correct [[feature_view]] {table.name} in stockroom.toml of the home",
+        raise no_file(
+            path, f"put the file there, or correct [[feature_view]] {table.name} in stockroom.toml of the home"
         )
     return path
 

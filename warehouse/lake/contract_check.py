@@ -9,6 +9,7 @@ import polars as pl
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.rules import UNIQUE, row_schema, rules
 from warehouse.lake.lake import scalar
+from warehouse.wording import counted
 
 EXAMPLE_KEYS = 5
 """The number of rows named per violated rule."""
@@ -24,7 +25,7 @@ class Broken:
 
     def __str__(self) -> str:
         names = ", ".join(self.keys) + (", …" if self.rows > len(self.keys) else "")
-        return f"{self.rule}: {self.rows:,} {'row' if self.rows == 1 else 'rows'} ({names})"
+        return f"{self.rule}: {counted(self.rows, 'row')} ({names})"
 
 
 def verify(

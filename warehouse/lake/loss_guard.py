@@ -10,6 +10,7 @@ import polars as pl
 from warehouse.errors import WarehouseError
 from warehouse.lake import tables
 from warehouse.lake.reconcile import Plan
+from warehouse.wording import counted
 
 _NEEDED = {
     "raw.products": "a search needs products",
@@ -45,7 +46,11 @@ def refuse_empty(loss: Loss) -> None:
         WarehouseError: The table would be empty; the message names the cause, the row count and the violated rules.
     """
     if loss.table in GUARDED and not loss.after:
-        had = f"none of the {loss.before:,} rows of {loss.table}" if loss.before else f"{loss.table} without a row"
+        had = (
+            f"none of the {counted(loss.before, 'row')} of {loss.table}"
+            if loss.before
+            else f"{loss.table} without a row"
+        )
         raise WarehouseError(
             f"{loss.cause} would leave {had}{_refusal_note(loss)}",
             f"{_NEEDED[loss.table]}, so an empty table is always refused; give a file with valid rows",
@@ -61,7 +66,7 @@ def refuse_loss(loss: Loss, max_share: float, allowed: bool = False) -> None:
     refuse_empty(loss)
     if loss.table in GUARDED and loss.gone > max_share * loss.before and not allowed:
         raise WarehouseError(
-            f"{loss.cause} would remove {loss.gone:,} of the {loss.before:,} rows of {loss.table}{_refusal_note(loss)}",
+            f"{loss.cause} would remove {loss.gone:,} of the {counted(loss.before, 'row')} of {loss.table}{_refusal_note(loss)}",
             f"check the input; a run may remove at most the share {max_share:g} (setting warehouse.max_loss_share), or more with "
             "--allow-loss (in the UI: allow_loss: true)",
         )
@@ -104,7 +109,7 @@ def require_judgements(connection: duckdb.DuckDBPyConnection) -> None:
     ).fetchall()
     note = f"; rows refused: {rule_summary(dict(refused))}" if refused else ""
     raise WarehouseError(
-        f"none of the {raw:,} rows of raw.judgements can be used{note}",
+        f"none of the {counted(raw, 'row')} of raw.judgements can be used{note}",
         "training and evaluation need judgements; ingest judgements of products in the catalog",
     )
 

@@ -6,11 +6,15 @@ import polars as pl
 from warehouse.contracts.contract import INPUT_HASH
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.lake import tables
-from warehouse.lake.lake import scalar
+from warehouse.lake.lake import Lake, scalar
 from warehouse.lake.reconcile import Plan, plan
 
 CONTRACT = CONTRACTS["quarantine.rows"]
 _KEYS = 3
+_COUNTS = (
+    f'SELECT "table", rule, count(*) AS rows, list_sort(list(DISTINCT key))[:{_KEYS}] AS keys '
+    f"FROM lake.{CONTRACT.table} {{}} GROUP BY ALL ORDER BY ALL"
+)
 
 
 def replace(
@@ -90,10 +94,15 @@ def keys(connection: duckdb.DuckDBPyConnection, table: str) -> pl.DataFrame:
 
 def counts(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Return (table, rule, rows, keys) for everything in quarantine; `keys` holds the first few."""
-    return connection.sql(
-        f'SELECT "table", rule, count(*) AS rows, list_sort(list(DISTINCT key))[:{_KEYS}] AS keys '
-        "FROM quarantine.rows GROUP BY ALL ORDER BY ALL"
-    ).pl()
+    return connection.sql(_COUNTS.format("")).pl()
+
+
+def added(lake: Lake, before: int, after: int) -> pl.DataFrame:
+    """Return (table, rule, rows, keys) as `counts`, of the rows that are in quarantine as of `after` and not as of `before`."""
+    with lake.comparing(before, after) as connection:
+        had = tables.exists(connection, CONTRACT.table, "earlier")
+        is_new = f"WHERE id NOT IN (SELECT id FROM earlier.{CONTRACT.table})" if had else ""
+        return connection.sql(_COUNTS.format(is_new)).pl()
 
 
 def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -11,6 +11,7 @@ from warehouse.contracts.contract import INPUT_HASH, Contract
 from warehouse.errors import WarehouseError
 from warehouse.lake.lake import quote, scalar
 from warehouse.lake.reconcile import Plan, plan
+from warehouse.wording import counted
 
 _INPUT_HASH_MEANING = "hash of the inputs that the row was made from"
 HASHES = {"key": pl.String, INPUT_HASH: pl.String}
@@ -119,7 +120,8 @@ def _convert(connection: duckdb.DuckDBPyConnection, contract: Contract, types: M
         rows = scalar(connection, f"SELECT count(*) FROM {contract.table} WHERE {is_inconvertible}")
         if rows:
             raise WarehouseError(
-                f"{rows:,} values of {contract.table}.{column} in this home cannot be converted to {kind}, their current type",
+                f"{counted(rows, 'value')} of {contract.table}.{column} in this home cannot be converted to {kind}, the "
+                "current type",
                 "use the version of Stockroom that made the home",
             )
     replaced = ", ".join(f'CAST("{column}" AS {kind}) AS "{column}"' for column, kind in types.items())

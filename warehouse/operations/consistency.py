@@ -8,6 +8,7 @@ from warehouse.home import Home
 from warehouse.lake import tables
 from warehouse.lake.lake import scalar
 from warehouse.serving.release_log import Release
+from warehouse.wording import counted
 
 _SAMPLE = 100  # products, and queries, that are compared
 
@@ -58,5 +59,5 @@ def online_differences(home: Home, release: Release) -> dict[str, list[str]]:
             differences[entity] = [key for key, row in zip(keys["key"], stored, strict=True) if row != expected[key]]
             count = home.online.count(entity, release.snapshot)
             if count != expected_count:
-                differences[entity].append(f"{count} keys, not {expected_count}")
+                differences[entity].append(f"{counted(count, 'key')}, not {expected_count:,}")
     return differences

@@ -9,7 +9,7 @@ import duckdb
 import polars as pl
 
 from warehouse.contracts.contract import split_rows
-from warehouse.errors import WarehouseError
+from warehouse.ingest.file_advice import no_file
 from warehouse.ingest.input_rules import ingest_rules
 from warehouse.ingest.sources import SOURCE_SPECS, check, unreadable
 from warehouse.lake.lake import connect
@@ -40,7 +40,7 @@ def read_examples(path: Path, catalog: pl.Series, now: datetime | None = None) -
     """
     source_spec = next(source_spec for source_spec in SOURCE_SPECS if source_spec.table == "raw.judgements")
     if not path.is_file():
-        raise WarehouseError(f"{path} is missing", "give an ESCI examples file: --examples FILE")
+        raise no_file(path, "give an ESCI examples file: --examples FILE")
     check(path, source_spec)
     with connect(memory_gb=2.0) as connection:
         try:

@@ -20,6 +20,7 @@ from warehouse.sample.data_defects import Judgement, add_judgement_defects, add_
 from warehouse.sample.descriptions import lengthen
 from warehouse.sample.listings import write_listings
 from warehouse.sample.queries import Query, draw_queries
+from warehouse.wording import counted
 
 EXAMPLES = "shopping_queries_dataset_examples.parquet"
 PRODUCTS = "shopping_queries_dataset_products.parquet"
@@ -75,7 +76,7 @@ def write_sample(
         WarehouseError: `products` is below 1, or a seed is negative.
     """
     if products < 1:
-        raise WarehouseError(f"a sample of {products} products cannot be made", "give at least 1 product")
+        raise WarehouseError(f"a sample of {counted(products, 'product')} cannot be made", "give at least 1 product")
     if seed < 0 or (brand_seed or 0) < 0:
         raise WarehouseError("a seed cannot be negative", "use 0 or more for seed and brand_seed")
     names = DEFAULT_BRAND_SEED if brand_seed is None else brand_seed

@@ -97,7 +97,8 @@ class OnlineTable:
         if not self.path.exists():
             return 0
         self._columns.clear()
-        with self._describing_damage(), closing(_connect(self.path, "rw")) as database:
+        path = sqlite_copy(self.path) if dry_run and not _can_write(self.path) else self.path
+        with self._describing_damage(), closing(_connect(path, "rw")) as database:
             database.execute("BEGIN IMMEDIATE")
             row_count = sum(_prune(database, entity, keep) for entity in offline_store.ENTITIES)
             database.execute("ROLLBACK" if dry_run else "COMMIT")
@@ -180,7 +181,7 @@ class _Reader:
 
     def __init__(self, path: Path) -> None:
         # Opened for writing, since a reader must also create the shared files next to the database.
-        can_write = is_writable(path.parent) and os.access(path, os.W_OK)
+        can_write = _can_write(path)
         self._path, self._written_ns = path, None if can_write else path.stat().st_mtime_ns
         self._database = _connect(path, "rw") if can_write else _open_read_only(path)
         self._database.execute("PRAGMA query_only = ON")
@@ -195,6 +196,10 @@ class _Reader:
     def __del__(self) -> None:
         if hasattr(self, "_database"):
             self._database.close()
+
+
+def _can_write(path: Path) -> bool:
+    return is_writable(path.parent) and os.access(path, os.W_OK)
 
 
 def _open_read_only(path: Path) -> sqlite3.Connection:

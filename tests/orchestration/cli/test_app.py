@@ -1,6 +1,8 @@
 """What holds for every command: exit status, help, the home, settings that are refused."""
 
 import json
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +27,13 @@ def test_help_names_every_command(stockroom):
     assert answer.status == 0
     for command in COMMANDS:
         assert command in answer.out
+
+
+def test_the_version_is_printed_alone(stockroom):
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    assert stockroom("--version") == stockroom("--version", "status")
+    answer = stockroom("--version")
+    assert (answer.status, answer.out, answer.err) == (0, f"stockroom {project['version']}\n", "")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -84,7 +93,7 @@ def test_the_default_home_lies_in_the_working_directory(stockroom, built, tmp_pa
         ("STOCKROOM_TRAINING__EPOCS", "3", "setting training.epocs: this setting does not exist"),
         ("STOCKROOM_TRAINING__EPOCS", "3", "did you mean training.epochs"),
         ("STOCKROOM_TRAINING__EPOCHS", "many", "setting training.epochs: "),
-        ("STOCKROOM_TRAINING", "many", "training"),
+        ("STOCKROOM_TRAINING", "many", "the value of STOCKROOM_TRAINING is not JSON"),
     ],
 )
 def test_a_wrong_variable_is_refused_by_name(stockroom, tmp_path, monkeypatch, variable, value, message):

@@ -50,6 +50,12 @@ def broken(built, tmp_path):
         match how:
             case "no file":
                 examples.unlink()
+            case "a folder of parts":
+                products.unlink()
+                products.mkdir()
+            case "csv":
+                pl.read_parquet(products).write_csv(products.with_suffix(".csv"))
+                products.unlink()
             case "pointer":
                 products.write_text(POINTER)
             case "truncated":
@@ -64,8 +70,10 @@ def broken(built, tmp_path):
 
 
 WAYS = {
-    "no folder": "esci is not a folder",
+    "no folder": "esci does not exist",
     "no file": f"{EXAMPLES} is missing",
+    "a folder of parts": f"{PRODUCTS} is a folder, not a file",
+    "csv": f"{PRODUCTS} is missing, and its folder has shopping_queries_dataset_products.csv",
     "pointer": f"{PRODUCTS} is a git-lfs pointer",
     "truncated": f"{PRODUCTS} cannot be read",
     "no column": f"{EXAMPLES} has no column esci_label",

@@ -5,6 +5,8 @@ import json
 import polars as pl
 import pytest
 
+from orchestration.cli.relevance_output import show_trust
+
 RANKERS = {"random", "bm25", "encoder", "model"}
 METRICS = {"ndcg", "ndcg_official", "ndcg_two_gains", "recall@10", "recall@100", "mrr"}
 
@@ -67,6 +69,14 @@ def test_on_the_test_split_it_equals_what_the_build_measured(stockroom, built):
     assert "missing_products" not in report
 
 
+def test_the_output_says_how_far_the_numbers_can_be_trusted_as_a_build_does(stockroom, built, capsys):
+    show_trust(built.report["relevance"])
+    trust = capsys.readouterr().out
+    assert trust.startswith("trust ")
+    assert "against BM25" in trust
+    assert trust in stockroom("evaluate", "--home", built.home).out
+
+
 def test_a_file_of_any_ids_is_measured_on_the_products_that_the_catalog_has(stockroom, built, catalog, examples):
     file = examples(
         ("black tent", 900001, catalog[0], "E"),
@@ -93,8 +103,8 @@ def test_the_output_names_missing_and_refused_judgements(stockroom, built, catal
     answer = stockroom("evaluate", "--examples", file, "--home", built.home)
     assert answer.status == 0
     output = " ".join(answer.out.split())
-    assert "1 judged products are not in the catalog: us:NOWHERE" in output
-    assert "1 rows refused: unknown_label" in output
+    assert "1 judged product is not in the catalog: us:NOWHERE" in output
+    assert "1 row refused: unknown_label" in output
     for ranker in RANKERS:
         assert ranker in answer.out
 

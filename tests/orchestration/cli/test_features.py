@@ -43,7 +43,7 @@ def test_lists_all_features_with_their_meaning(
 
 def test_shows_one_with_its_values(stockroom: Stockroom, home: Path) -> None:
     answer = stockroom("features", "title_words", "--home", home)
-    for line in ("INTEGER, never null", "warehouse/sql/features/products.sql", "2, 1 of them null, 1 distinct values"):
+    for line in ("INTEGER, never null", "warehouse/sql/features/products.sql", "2, 1 of them null, 1 distinct value"):
         assert line in answer.out
     as_json = json.loads(stockroom("features", "features.products.title_words", "--home", home, "--json").out)
     assert (as_json["rows"], as_json["nulls"], as_json["examples"]) == (2, 1, [3])

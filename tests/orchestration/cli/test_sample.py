@@ -30,3 +30,16 @@ def test_existing_files_are_not_overwritten(stockroom, tmp_path):
 def test_too_few_products_are_wrong_usage(stockroom, tmp_path):
     assert stockroom("sample", "--products", 1, "--out", tmp_path / "esci").status == 2
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_may_not_be_written_is_named(stockroom, tmp_path, read_only):
+    (tmp_path / "file").touch()
+    read_only(tmp_path)
+    for out in (tmp_path, tmp_path / "esci"):
+        answer = stockroom("sample", "--products", 100, "--out", out)
+        assert answer.status == 1
+        assert answer.err.startswith(f"error: {tmp_path} may not be written")
+        assert answer.err.endswith("give another folder: --out DIR\n")
+        assert answer.err.count("\n") == 1
+    answer = stockroom("sample", "--products", 100, "--out", tmp_path / "file")
+    assert answer.err == f"error: {tmp_path}/file is not a folder; give another folder: --out DIR\n"

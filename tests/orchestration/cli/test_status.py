@@ -5,6 +5,7 @@ import json
 import pytest
 
 from orchestration.cli import output
+from orchestration.cli.status import rows_text
 from orchestration.config.open_context import open_home
 from orchestration.config.settings import load_settings
 from orchestration.instance.locks import run_lock
@@ -79,3 +80,8 @@ def test_an_empty_home_is_named_and_stays_empty(stockroom, tmp_path):
     assert answer.status == 1
     assert f"no data in {tmp_path / 'none'}" in answer.err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_count_of_one_has_a_singular_noun():
+    rows = {"staging.products": 1, "staging.queries": 1, "staging.judgements": 2, "quarantine.rows": 1}
+    assert rows_text(rows) == "1 product, 1 query, 2 judgements, 1 quarantined"

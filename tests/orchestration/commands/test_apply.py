@@ -87,6 +87,21 @@ def test_the_report_has_the_file_and_the_refused_rows(applied):
     (file,) = report.files
     assert (file["inserted"], file["deleted"], file["refused"]) == (3, 1, 1)
     assert file["rules"] == {"product_id_missing": 1}
+    assert {"table": "raw.products", "rule": "product_id_missing", "rows": 1, "keys": ["us:"]} in report.quarantined
+
+
+def test_the_report_has_the_judgements_that_lose_their_product(copy_home, tmp_path):
+    run_context = open_run_context(load_settings(copy_home()))
+    with run_context.home.lake.reading() as connection:
+        ((product, judgements),) = connection.sql(
+            "SELECT product_id, list_sort(list(key)) FROM staging.judgements WHERE locale = 'us' "
+            "GROUP BY product_id ORDER BY count(*) DESC, product_id LIMIT 1"
+        ).fetchall()
+    report = apply(run_context, [_write(tmp_path / "gone.jsonl", {"op": "delete", "product_id": product})])
+    assert [(each["rule"], each["rows"]) for each in report.quarantined] == [
+        ("judgement_without_product", len(judgements))
+    ]
+    assert set(report.quarantined[0]["keys"]) <= set(judgements)
 
 
 def test_the_recorded_changes_of_a_checkpoint_match_the_tables(applied):

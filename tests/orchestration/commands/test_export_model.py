@@ -69,3 +69,18 @@ def test_a_folder_that_is_there_is_kept_unless_forced(
 def test_without_a_release_there_is_nothing_to_export(tmp_path: Path) -> None:
     with pytest.raises(WarehouseError, match="no release"):
         export_release(open_run_context(load_settings(tmp_path / "home")), tmp_path / "out")
+
+
+def test_a_folder_that_may_not_be_written_is_named(
+    exported: tuple[Path, Path, ExportReport], tmp_path: Path, read_only: Callable[[Path], None]
+) -> None:
+    run_context = open_run_context(load_settings(exported[0]))
+    closed, empty = tmp_path / "closed", tmp_path / "empty"
+    closed.mkdir()
+    empty.mkdir()
+    for folder in (closed, empty):
+        read_only(folder)
+    for out, named in ((closed / "model", closed), (closed / "a" / "model", closed), (empty, empty)):
+        with pytest.raises(WarehouseError, match=f"^{named} may not be written") as refused:
+            export_release(run_context, out)
+        assert refused.value.hint.endswith("give another folder")

@@ -43,8 +43,52 @@ def test_a_value_out_of_bounds_is_refused_with_its_name_and_where_to_mend_it(tmp
     monkeypatch.setenv(variable, str(value))
     with pytest.raises(WarehouseError, match=f"setting {key}: ") as refused:
         load_settings(tmp_path)
-    assert variable in refused.value.hint
+    assert refused.value.hint == f"correct it in the environment: {variable}"
     assert str(value) in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("variables", "text", "place"),
+    [
+        ({}, "[training]\nepochs = -1\n", "{file}"),
+        ({"EPOCHS": "-1"}, "[training]\nepochs = 3\n", "the environment: STOCKROOM_TRAINING__EPOCHS"),
+        ({"EPOCHS": ""}, "[training]\nepochs = -1\n", "{file}"),
+        ({"SEED": "1"}, "[training]\nepochs = -1\n", "{file}"),
+        ({"EPOCS": "1"}, "", "the environment: STOCKROOM_TRAINING__EPOCS: did you mean training.epochs?"),
+        ({}, "[training]\nepocs = 1\n", "{file}: did you mean training.epochs?"),
+        ({}, "[[feature_view]]\nname = 1\n", "[[feature_view]] of {file}"),
+    ],
+)
+def test_a_wrong_value_is_told_with_the_place_that_it_came_from(tmp_path, monkeypatch, variables, text, place):
+    file = tmp_path / "stockroom.toml"
+    file.write_text(text)
+    for name, value in variables.items():
+        monkeypatch.setenv(f"STOCKROOM_TRAINING__{name}", value)
+    with pytest.raises(WarehouseError) as refused:
+        load_settings(tmp_path)
+    assert refused.value.hint == f"correct it in {place.format(file=file)}"
+
+
+def test_a_section_as_json_is_told_as_the_place(tmp_path, monkeypatch):
+    monkeypatch.setenv("STOCKROOM_TRAINING", '{"epochs": -1}')
+    with pytest.raises(WarehouseError, match=r"setting training\.epochs") as refused:
+        load_settings(tmp_path)
+    assert refused.value.hint == "correct it in the environment: STOCKROOM_TRAINING"
+    monkeypatch.setenv("STOCKROOM_TRAINING", "many")
+    with pytest.raises(WarehouseError, match=r"^the value of STOCKROOM_TRAINING is not JSON"):
+        load_settings(tmp_path)
+
+
+def test_values_that_do_not_go_together_are_told_with_all_places(tmp_path, monkeypatch):
+    monkeypatch.setenv("STOCKROOM_AUTOMATION__FRESHNESS_WARN_H", "200")
+    variable, file = "STOCKROOM_AUTOMATION__FRESHNESS_WARN_H", tmp_path / "stockroom.toml"
+    with pytest.raises(WarehouseError) as refused:
+        load_settings(tmp_path)
+    assert refused.value.hint == f"correct it in the environment: {variable}"
+    file.write_text("[automation]\nfreshness_fail_h = 100\n")
+    with pytest.raises(WarehouseError) as refused:
+        load_settings(tmp_path)
+    assert refused.value.hint == f"correct it in the environment: {variable}, or in {file}"
 
 
 def test_every_setting_is_described():

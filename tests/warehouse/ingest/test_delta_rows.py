@@ -190,3 +190,54 @@ def test_a_delta_with_only_refused_rows_rolls_back_all_files(filled: Lake, tmp_p
     bad.write_text('{"op": "upsert", "product_locale": "us", "product_id": "N1", "product_title": "Lamp"}\n')
     (done,) = apply_deltas(filled, check_deltas([bad], NOW))
     assert (done.is_new, done.sequence_number, done.inserted) == (True, 1, 1)
+
+
+FIRST = [
+    ([{"product_title": " "}], 'line 1 (us:N0) has product_title " "'),
+    ([{"product_id": 12345}], "line 1 (us:12345) has product_id 12345"),
+    ([{"product_title": {"text": "Rug"}}], 'line 1 (us:N0) has product_title {"text":"Rug"}'),
+    ([{"product_title": None}], "line 1 (us:N0) has no product_title"),
+    ([{"product_id": "P\u200b1\n"}], r'line 1 (us:P\u200b1\n) has product_id "P\u200b1\n"'),
+    ([{"product_id": "x" * 300}], f'has product_id "{"x" * 59}…'),
+    ([{"op": "remove", "product_title": None}], 'line 1 (us:N0) has op "remove"'),
+    ([{"event_time": "yesterday"}], 'line 1 (us:N0) has event_time "yesterday"'),
+    ([{"event_time": "2027-01-01"}], 'line 1 (us:N0) has event_time "2027-01-01"'),
+    ([{"event_time": 7}], "line 1 (us:N0) has event_time 7"),
+    (
+        [{"product_locale": "US"}, {"product_title": ""}, {"product_title": ""}],
+        'line 1 (US:N0) has product_locale "US"; line 3 (us:N1) has product_title ""',
+    ),
+]
+
+
+@pytest.mark.parametrize(("changed", "text"), FIRST, ids=[text for _, text in FIRST])
+def test_the_first_rows_of_a_refused_file_are_named(tmp_path: Path, changed: list[Row], text: str) -> None:
+    path = tmp_path / "delta.jsonl"
+    good = {"op": "upsert", "product_locale": "us", "product_title": "Mug"}
+    lines = [json.dumps({**good, "product_id": f"N{number}", **row}) for number, row in enumerate(changed)]
+    path.write_text("\n\n".join(lines))  # blank lines count, as an editor counts them
+    with pytest.raises(WarehouseError) as refused:
+        check(path)
+    assert refused.value.message.endswith(text)
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ({"product_title": " "}, 'row 1 (us:P1) has product_title " "'),
+        ({"product_title": None}, "row 1 (us:P1) has no product_title"),
+        ({"event_time": NOW + timedelta(days=1)}, "row 1 (us:P1) has event_time 2026-01-02 12:00:00+00"),
+    ],
+)
+def test_the_first_rows_of_a_refused_parquet_file_are_named(tmp_path: Path, row: Row, text: str) -> None:
+    with pytest.raises(WarehouseError) as refused:
+        delta_parquet(tmp_path, "product", {**PRODUCT, **row})
+    assert refused.value.message.endswith(text)
+
+
+def test_of_a_delete_the_key_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "delta.jsonl"
+    path.write_text('{"op": "delete", "product_locale": "us", "query_id": 7, "product_id": ""}')
+    with pytest.raises(WarehouseError) as refused:
+        check(path)
+    assert refused.value.message.endswith('line 1 (us:7:) has product_id ""')

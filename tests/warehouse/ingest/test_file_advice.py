@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from warehouse.ingest.file_advice import advice
+from warehouse.ingest.file_advice import advice, no_file
 
 LINE = '{"op": "delete", "product_id": "café"}\n'
 CORRUPT = "the file is truncated or corrupt; copy the file again from its source"
@@ -39,3 +39,27 @@ def test_the_advice_for_a_missing_file_is_to_create_it(tmp_path):
         advice(tmp_path / "gone.jsonl")
         == "the file cannot be opened; check that it exists and that this user may read it"
     )
+
+
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [
+        ([], "is missing"),
+        (["b.csv", "ab.csv"], "is missing"),
+        (["a.csv"], "is missing, and its folder has a.csv"),
+        (["A.parquet", "a.csv"], "is missing, and its folder has A.parquet, a.csv"),
+        (["a.parquet/part-0.parquet"], "is a folder, not a file"),
+    ],
+)
+def test_of_a_file_that_is_not_there_it_is_said_what_is(tmp_path, made, found):
+    for name in made:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    error = no_file(tmp_path / "a.parquet", "give a file")
+    assert (error.message, error.hint) == (f"{tmp_path}/a.parquet {found}", "give a file")
+
+
+def test_a_link_to_nowhere_is_named_with_its_target(tmp_path):
+    (tmp_path / "a.parquet").symlink_to(tmp_path / "gone")
+    assert no_file(tmp_path / "a.parquet", "").message.endswith(f"is a link to {tmp_path}/gone, which does not exist")
+    assert no_file(tmp_path / "none" / "a.parquet", "").message.endswith("is missing")

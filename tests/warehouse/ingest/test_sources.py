@@ -62,9 +62,9 @@ def test_sources_may_be_missing(folder: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    assert "nowhere is not a folder" in complaint(tmp_path / "nowhere")
+    assert "nowhere does not exist" in complaint(tmp_path / "nowhere")
     (tmp_path / "file").touch()
-    assert "file is not a folder" in complaint(tmp_path / "file")
+    assert "file is a file, not a folder" in complaint(tmp_path / "file")
 
 
 @pytest.mark.parametrize("name", [PRODUCTS, EXAMPLES])

@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import duckdb
 import polars as pl
 
 from warehouse.lake import quarantine
+from warehouse.lake.lake import Lake
 
 
 def violations(*rows: tuple[str, str, str], input_hash: str | None = None) -> pl.DataFrame:
@@ -67,3 +70,19 @@ def test_counts_by_table_and_rule_with_the_first_keys(connection: duckdb.DuckDBP
         ("shop.mugs", "s", 1, ["b"]),
         ("shop.plates", "r", 1, ["a"]),
     ]
+
+
+def test_rows_that_came_between_two_snapshots_are_counted(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    with lake.writing() as connection:
+        connection.execute("CREATE SCHEMA IF NOT EXISTS shop")
+    empty = lake.snapshot()
+    with lake.writing() as connection:
+        quarantine.replace(connection, "shop.mugs", violations(("a", "r", "{}"), ("b", "r", "{}")))
+    first = lake.snapshot()
+    with lake.writing() as connection:
+        quarantine.replace(connection, "shop.mugs", violations(("b", "r", "{}"), ("c", "r", "{}"), ("c", "s", "{}")))
+    last = lake.snapshot()
+    assert quarantine.added(lake, first, last).rows() == [("shop.mugs", "r", 1, ["c"]), ("shop.mugs", "s", 1, ["c"])]
+    assert quarantine.added(lake, empty, first).rows() == [("shop.mugs", "r", 2, ["a", "b"])]
+    assert quarantine.added(lake, last, last).is_empty()

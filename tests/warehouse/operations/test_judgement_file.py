@@ -90,3 +90,20 @@ def test_a_judgement_of_the_future_is_refused_as_it_is_in_a_build(write, judgeme
     read_ = read_examples(path, CATALOG, now)
     assert read_.refused == {"event_time_in_future": 1}
     assert read_.judgements.height == 3  # the fifth is of a product that the catalog has not
+
+
+def test_a_file_of_another_format_is_named_by_its_ending(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("example_id,query\n1,mug\n")
+    with pytest.raises(WarehouseError, match=rf"^{path} is a \.csv file, not parquet\n"):
+        read_examples(path, CATALOG)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(WarehouseError, match=f"^{path} is a folder, not a file\n"):
+        read_examples(path, CATALOG)
+
+
+def test_parquet_may_have_any_ending(write, judgement, tmp_path):
+    folder = write(judgements=[judgement(1, "mug", 1, "P1", "us", "E", "train")])
+    path = (folder / "shopping_queries_dataset_examples.parquet").rename(tmp_path / "mine.csv")
+    assert read_examples(path, CATALOG).judgements.height == 1

@@ -191,6 +191,19 @@ def test_keys_near_one_that_is_not_there_are_found(built, online, unknown_key, n
     assert online.near("product", snapshot, unknown_key)[: len(near)] == near
 
 
+def test_a_dry_run_counts_where_nothing_may_be_written(built, online, read_only):
+    online.write(built, built.snapshot())
+    newest = change(built, "UPDATE staging.products SET title = 'second' WHERE key = 'us:P1'")
+    online.write(built, newest)
+    before = sorted(path.name for path in online.path.parent.iterdir())
+    read_only(online.path.parent)
+    closed = OnlineTable(online.path)
+    assert closed.prune([newest], dry_run=True) == closed.prune([newest], dry_run=True) == 1
+    assert sorted(path.name for path in online.path.parent.iterdir()) == before
+    with pytest.raises(WarehouseError):
+        closed.prune([newest])
+
+
 def test_rows_of_no_kept_snapshot_are_pruned_and_the_others_stay(built, online):
     first = built.snapshot()
     online.write(built, first)
