@@ -1,5 +1,6 @@
 """`stockroom search`: the products that a shopper would see."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,20 @@ from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, plain_table, show_title, write_json
 
 if TYPE_CHECKING:
-    from orchestration.serving.searcher import Explanation
+    from orchestration.serving.searcher import Explanation, Hit
+
+
+WhereOption = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        metavar="CONDITION",
+        help="Show only products that meet a condition in SQL, as \"brand = 'sony' AND title_price < 50\".",
+    ),
+]
+AllOption = Annotated[
+    bool, typer.Option("--all", help="Show every product; by default one of those with the same title.")
+]
 
 
 class Mode(Enum):
@@ -56,6 +70,7 @@ def search(
             help="Time of the query, as 2022-06-14T12:00; default: the release's as_of.",
         ),
     ] = None,
+    where: WhereOption = None,
     mode: Annotated[
         Mode,
         typer.Option(
@@ -69,6 +84,7 @@ def search(
             "--explain", help="Show for each hit which leg found it, both ranks, and how words and facts fit."
         ),
     ] = False,
+    show_all: AllOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -76,27 +92,46 @@ def search(
 
     Two legs find products, by vector and by words, and the ranker of the release orders them. The query goes through the same
     cleaning, features, encoder and tower as in training; products come from the release's own versions of vectors and text
-    index. With `--json`: a list of {rank, key, product_id, locale, title, score}, with `--explain` also explanation.
+    index. With `--json`: a list of {rank, key, product_id, locale, title, score, same_title}, with `--explain` also explanation.
     """
     from orchestration.config.open_context import open_home
     from orchestration.serving.searcher import Searcher
 
     settings = settings_for(home)
     searcher = Searcher(open_home(settings), settings.encoder)
-    hits = searcher.search(query, k, locale, context=context, at=at, mode=mode.value, explain=explain)
+    hits = searcher.search(
+        query,
+        k,
+        locale,
+        where=where,
+        context=context,
+        at=at,
+        mode=mode.value,
+        explain=explain,
+        fold=not show_all,
+    )
+    show_hits(hits, repr(query), as_json=as_json)
+
+
+def show_hits(hits: "Sequence[Hit]", title: str, *, as_json: bool) -> None:
+    """Print the hits of a search as a table, or as JSON."""
     if as_json:
         write_json([hit.to_dict() for hit in hits])
         return
     from rich.text import Text
 
-    show_title(repr(query))
+    show_title(title)
+    if not hits:
+        console.print("no product meets the filter")
+        return
     table = plain_table()
     table.add_column("rank", justify="right")
     table.add_column("score", justify="right")
     table.add_column("product", no_wrap=True)
     table.add_column("title")
     for hit in hits:
-        lines = [hit.title, *(explanation_lines(hit.explanation) if hit.explanation else ())]
+        more = f" (and {hit.same_title:,} more of this title)" if hit.same_title else ""
+        lines = [f"{hit.title}{more}", *(explanation_lines(hit.explanation) if hit.explanation else ())]
         table.add_row(str(hit.rank), f"{hit.score:.4f}", Text(hit.key), Text("\n".join(lines)))  # Text: no markup
     console.print(table)
 

@@ -1,11 +1,15 @@
 """The searcher: returns products for a query, from exactly one release. It needs neither Dagster nor torch."""
 
-from dataclasses import asdict, dataclass
+import itertools
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from models.encoder.loading import Encoder, load_encoder
@@ -20,6 +24,7 @@ from orchestration.config.settings import load_settings
 from orchestration.serving.candidate_ranker import CandidateRanker
 from warehouse.errors import WarehouseError
 from warehouse.features import point_in_time
+from warehouse.features.product_filter import ProductFilter
 from warehouse.features.query_features import KNOWN_AT_SEARCH, VOCABULARY_FILE, QueryFeatures
 from warehouse.home import Home
 from warehouse.serving.release_log import Release
@@ -27,6 +32,8 @@ from warehouse.transform.text_cleaning import clean_text
 from warehouse.transform.words import query_amounts, query_words
 
 _QUERY_SCHEMA = dict.fromkeys(KNOWN_AT_SEARCH, pl.String)
+Vector = npt.NDArray[np.float32]
+
 _MOST_CHARS = 2_000  # of a query: the encoder reads some hundred words, and the text index 64
 
 Mode = Literal["ranked", "vector", "text"]
@@ -57,7 +64,18 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Hit:
-    """One product of a search result: rank from 1; the score orders the hits of one search, and is the cosine in mode vector."""
+    """One product of a search result.
+
+    Attributes:
+        rank: its place, from 1.
+        key: locale:product_id.
+        product_id: the catalog's id.
+        locale: the marketplace.
+        title: the cleaned title.
+        score: what orders the hits of one search; the cosine where the vector alone does.
+        same_title: number of further hits with the same title, which are not shown.
+        explanation: how the product got its place, where that was asked for.
+    """
 
     rank: int
     key: str
@@ -65,6 +83,7 @@ class Hit:
     locale: str
     title: str
     score: float
+    same_title: int = 0
     explanation: Explanation | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -131,10 +150,12 @@ class Searcher:
         k: int = 10,
         locale: str | None = None,
         *,
+        where: str | None = None,
         context: str | None = None,
         at: datetime | None = None,
         mode: Mode = "ranked",
         explain: bool = False,
+        fold: bool = True,
     ) -> list[Hit]:
         """Return the `k` best products for the query, best first; from all locales if `locale` is None.
 
@@ -148,43 +169,91 @@ class Searcher:
             query: The text, of which the first 2,000 characters count.
             k: Number of products, at least 1.
             locale: Only products of this locale.
+            where: Only products that meet this condition, such as "brand = 'sony' AND title_price < 50".
             context: Key of the query's context.
             at: Time of the query.
             mode: `vector` or `text` to search by one leg alone.
             explain: Whether each hit tells how it got its place; a release without a ranker cannot tell.
+            fold: Whether of the products of a locale with the same title only the best is shown.
 
         Raises:
-            WarehouseError: The cleaned query is empty, the locale has no products, the context is unknown, or context or
-                time are given and the model reads no features that they could change.
+            WarehouseError: The cleaned query is empty, the locale has no products, the filter cannot be used, the context is
+                unknown, or context or time are given and the model reads no features that they could change.
         """
         text = clean_text(query[:_MOST_CHARS])
         if text is None:
             raise WarehouseError("the query is blank", "give at least one word to search for")
-        if k < 1:
-            raise WarehouseError(f"a search for {k} products finds none", "give k of 1 or more")
         if mode == "text" and self._ranker is None:
             raise WarehouseError(
                 f"release {self.release.release} has no text index", "publish a release with one: stockroom build"
             )
+        among = self._matching(where, locale)
         features = self._features_of(text, locale, context, at)
         vector = self._tower(self._encoder.encode([query_text(text)]), features)[0]  # (dim,)
-        if self._ranker is None or mode == "vector":
-            return [Hit(**row) for row in self._nearest(vector, k, locale).iter_rows(named=True)]
-        return self._ranked(self._ranker, text, features, vector, k, locale, mode, explain)
+        ranker = self._ranker if mode != "vector" else None
+
+        def first(limit: int) -> list[Hit]:
+            if ranker is None:
+                return _hits(self._nearest(vector, limit, locale, among))
+            return self._ranked(ranker, text, features, vector, limit, locale, among, mode, explain)
+
+        return _first(first, k, fold=fold)
+
+    def similar(
+        self, key: str, k: int = 10, locale: str | None = None, *, where: str | None = None, fold: bool = True
+    ) -> list[Hit]:
+        """Return the `k` products most like one of the release, best first; the score is the cosine of their vectors.
+
+        Args:
+            key: The product's key, such as us:B000123.
+            k: Number of products, at least 1.
+            locale: Only products of this locale; by default of the product's own.
+            where: Only products that meet this condition.
+            fold: Whether of the products of a locale with the same title only the best is shown.
+
+        Raises:
+            WarehouseError: The release has no such product, or the filter cannot be used.
+        """
+        vector = self._home.vectors.vector(self.release.vector_table, self.release.vector_version, key)
+        if vector is None:
+            raise WarehouseError(
+                f"release {self.release.release} has no product {key!r}",
+                "give the key as locale:product_id; stockroom lookup product KEY suggests near ones",
+            )
+        locale = locale or key.split(":")[0]
+        among = self._matching(where, locale)
+
+        def first(limit: int) -> list[Hit]:
+            hits = _hits(self._nearest(vector, limit + 1, locale, among))
+            return [replace(hit, rank=rank) for rank, hit in enumerate((hit for hit in hits if hit.key != key), 1)][
+                :limit
+            ]
+
+        return _first(first, k, fold=fold)
+
+    def _matching(self, where: str | None, locale: str | None) -> set[str] | None:
+        """Return the keys of the products that meet a filter, None without one."""
+        if where is None:
+            return None
+        condition = ProductFilter.parse(where)
+        with self._home.lake.reading(self.release.snapshot) as connection:
+            keys = condition.keys(connection)
+        return {key for key in keys if locale is None or key.startswith(f"{locale}:")}
 
     def _ranked(
         self,
         ranker: CandidateRanker,
         text: str,
         features: pl.DataFrame,
-        vector: np.ndarray[Any, np.dtype[np.float32]],
+        vector: Vector,
         k: int,
         locale: str | None,
+        among: set[str] | None,
         mode: Mode,
         explain: bool,
     ) -> list[Hit]:
         """Return the candidates of both legs in the ranker's order, then further products by vector."""
-        locales = [locale] if locale is not None else ranker.locales
+        version, locales = self.release.text_version, [locale] if locale is not None else ranker.locales
         words = {each: query_words(text, each) for each in locales}
         asked = pl.DataFrame(
             {
@@ -193,49 +262,42 @@ class Searcher:
                 "query": text,
                 "words": [" ".join(words[each]) for each in locales],
                 "amounts": query_amounts(text),
+                "query_brand": pl.Series([features["query_brand"][0]] * len(locales), dtype=pl.String),
+                "query_color": pl.Series([features["query_color"][0]] * len(locales), dtype=pl.String),
             }
-        ).with_columns(features["query_brand"].first(), features["query_color"].first())
-        nearest = self._nearest(vector, max(ranker.per_leg, k), locale)
+        )
+        nearest = self._nearest(vector, max(ranker.per_leg, k), locale, among)
+        if nearest.is_empty():
+            return []
         by_vector = nearest["key"].head(ranker.per_leg).to_list()
         every_word = list(dict.fromkeys(word for each in words.values() for word in each))
-        by_text = self._home.texts.search(self.release.text_version, every_word, ranker.per_leg, locale)
+        by_text = self._home.texts.search(version, every_word, ranker.per_leg, locale, among)
         known = set(by_text["key"])
-        others = self._home.texts.rows(self.release.text_version, [key for key in by_vector if key not in known])
+        others = self._home.texts.rows(version, [key for key in by_vector if key not in known])
         products = pl.concat([by_text, others])
         cosines = dict(nearest.select("key", "score").iter_rows())
         missing = [key for key in products["key"] if key not in cosines]
         cosines |= self._home.vectors.cosines(self.release.vector_table, self.release.vector_version, vector, missing)
         products = products.with_columns(cosine=pl.Series([cosines[key] for key in products["key"]], dtype=pl.Float64))
         scored = ranker(asked, products, Ordering("text") if mode == "text" else None)
-        hits = []
-        for rank, (row, own) in enumerate(
-            zip(
-                scored.products.head(k).iter_rows(named=True),
-                scored.features.head(k).iter_rows(named=True),
-                strict=True,
-            ),
-            1,
-        ):
-            legs = [("vector", row["key"] in set(by_vector)), ("text", row["key"] in known)] if explain else []
-            explanation = Explanation(
-                tuple(leg for leg, has_found in legs if has_found),
-                row["vector_rank"],
-                row["text_rank"],
-                row["cosine"],
-                row["text_score"],
-                own,
-            )
-            hits.append(_hit(rank, row, row["score"], explanation if explain else None))
+        rows = zip(scored.products.iter_rows(named=True), scored.features.iter_rows(named=True), strict=True)
+        hits: list[Hit] = []
+        for row, own in itertools.islice(rows, k):
+            explanation = _explanation(row, own, set(by_vector), known) if explain else None
+            hits.append(_hit(len(hits) + 1, row, row["score"], explanation))
         if len(hits) < k and mode == "ranked":
-            ranked, lowest = set(products["key"]), hits[-1].score if hits else 0.0
-            rest = nearest.filter(~pl.col("key").is_in(list(ranked))).head(k - len(hits))
+            ranked, lowest = set(products["key"]), hits[-1].score
+            rest = nearest.filter(~pl.col("key").is_in(ranked)).head(k - len(hits))
             for row in rest.iter_rows(named=True):  # a cosine is at most 1
                 hits.append(_hit(len(hits) + 1, row, lowest - 2 + row["score"]))
         return hits
 
-    def _nearest(self, vector: np.ndarray[Any, np.dtype[np.float32]], k: int, locale: str | None) -> pl.DataFrame:
-        """Return the `k` nearest products: rank, key, product_id, locale, title, score."""
-        matches = self._home.vectors.search(self.release.vector_table, self.release.vector_version, vector, k, locale)
+    def _nearest(self, vector: Vector, k: int, locale: str | None, among: set[str] | None) -> pl.DataFrame:
+        """Return the `k` nearest products: rank, key, product_id, locale, title, score; none only where a filter left none."""
+        store, name, version = self._home.vectors, self.release.vector_table, self.release.vector_version
+        if among is not None:
+            return store.search_among(name, version, vector, k, among)
+        matches = store.search(name, version, vector, k, locale)
         if matches.is_empty():
             raise WarehouseError(
                 f"release {self.release.release} has no products" + (f" of locale {locale!r}" if locale else ""),
@@ -277,5 +339,39 @@ class Searcher:
         return encoder
 
 
+def _hits(rows: pl.DataFrame) -> list[Hit]:
+    return [_hit(row["rank"], row, row["score"]) for row in rows.iter_rows(named=True)]
+
+
 def _hit(rank: int, row: dict[str, Any], score: float, explanation: Explanation | None = None) -> Hit:
-    return Hit(rank, row["key"], row["product_id"], row["locale"], row["title"], score, explanation)
+    return Hit(rank, row["key"], row["product_id"], row["locale"], row["title"], score, explanation=explanation)
+
+
+def _first(first: Callable[[int], list[Hit]], k: int, *, fold: bool) -> list[Hit]:
+    """Return the first `k` hits, of those with the same title and locale only the best.
+
+    Raises:
+        WarehouseError: k is less than 1.
+    """
+    if k < 1:
+        raise WarehouseError(f"a search for {k} products finds none", "give k of 1 or more")
+    limit = k
+    while True:
+        hits = first(limit)
+        if not fold:
+            return hits[:k]
+        counts = Counter((hit.locale, hit.title.casefold()) for hit in hits)
+        best = {(hit.locale, hit.title.casefold()): hit for hit in reversed(hits)}
+        shown = sorted(best.values(), key=lambda hit: hit.rank)[:k]
+        if len(shown) == k or len(hits) < limit:
+            return [
+                replace(hit, rank=rank, same_title=counts[hit.locale, hit.title.casefold()] - 1)
+                for rank, hit in enumerate(shown, 1)
+            ]
+        limit *= 2
+
+
+def _explanation(row: dict[str, Any], features: dict[str, Any], by_vector: set[str], by_text: set[str]) -> Explanation:
+    legs = ("vector", by_vector), ("text", by_text)
+    found_by = tuple(leg for leg, keys in legs if row["key"] in keys)
+    return Explanation(found_by, row["vector_rank"], row["text_rank"], row["cosine"], row["text_score"], features)

@@ -45,6 +45,7 @@ _RANKED = {
     "title": pl.String,
     "score": pl.Float64,
 }
+_FEW_KEYS = 5_000  # whose vectors are compared one by one
 _PINNED_TABLES = 4  # opened versions kept by a searcher
 
 
@@ -232,17 +233,35 @@ class VectorStore:
                 return _ranked(hits, k)
             limit, refine_factor = limit * 16, max(2, refine_factor // 4)  # more candidates, though fewer per row
 
+    def search_among(
+        self, name: str, version: int, vector: npt.NDArray[np.float32], k: int, keys: Collection[str]
+    ) -> pl.DataFrame:
+        """Return the `k` nearest of some products, like `search`: exactly if they are few, else by a search that widens."""
+        total = self.count(name, version)
+        if len(keys) <= _FEW_KEYS:
+            found = self._rows(name, version, list(keys), [KEY, "product_id", "locale", "title", "vector"])
+            distances = 1.0 - (to_matrix(found["vector"]) @ np.asarray(vector, np.float32)).astype(np.float64)
+            return _ranked(found.drop(["vector"]).append_column("_distance", pa.array(distances)), k)
+        limit, wanted = k, set(keys)
+        while True:
+            limit = min(limit * 4, total)
+            nearest = self.search(name, version, vector, limit)
+            hits = nearest.filter(pl.col(KEY).is_in(wanted))
+            if hits.height >= k or limit >= total:
+                return hits.head(k).with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.UInt32))
+
+    def vector(self, name: str, version: int, key: str) -> npt.NDArray[np.float32] | None:
+        """Return the vector of one product (dim,), or None if the table has none."""
+        rows = self._rows(name, version, [key], [KEY, "vector"])
+        return to_matrix(rows["vector"])[0] if rows.num_rows else None
+
     def cosines(
         self, name: str, version: int, vector: npt.NDArray[np.float32], keys: Sequence[str]
     ) -> dict[str, float]:
         """Return the cosine of a query's vector (dim,) and the vector of each of a few products, by key."""
         if not keys:
             return {}
-        from lancedb.expr import col, lit
-
-        table = self._pin(name, version).searched
-        builder = table.query().where(col(KEY).isin([lit(key) for key in keys]))
-        rows = run_coroutine(builder.select([KEY, "vector"]).limit(len(keys)).to_arrow())
+        rows = self._rows(name, version, keys, [KEY, "vector"])
         cosines = to_matrix(rows["vector"]) @ np.asarray(vector, np.float32)
         return dict(zip(rows[KEY].to_pylist(), cosines.tolist(), strict=True))
 
@@ -310,6 +329,12 @@ class VectorStore:
         if table is None:
             raise WarehouseError(f"the vector table {name} does not exist", "create the table with: stockroom build")
         return table
+
+    def _rows(self, name: str, version: int, keys: Sequence[str], columns: Sequence[str]) -> pa.Table:
+        from lancedb.expr import col, lit
+
+        builder = self._pin(name, version).searched.query().where(col(KEY).isin([lit(key) for key in keys]))
+        return run_coroutine(builder.select(list(columns)).limit(len(keys)).to_arrow())
 
     def _at(self, name: str, version: int | None) -> Any:
         return self._open(name) if version is None else self._pin(name, version).table

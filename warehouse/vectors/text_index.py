@@ -40,6 +40,7 @@ _SCHEMA = pa.schema([key_field(KEY, pa.string()), *(pa.field(name, pa.string()) 
 _COMMIT_ROWS = 65_536
 _PINNED = 4
 _AT_ONCE = 32  # queries
+_FEW_KEYS = 5_000  # in one filter
 _MOST_WORDS = 64  # of a query: a page of text would make a search slow, and the first words say what is wanted
 
 
@@ -82,11 +83,29 @@ class TextIndex:
             _refresh(table)
         return TextWrite(int(table.version), upserted, deleted)
 
-    def search(self, version: int, words: Sequence[str], k: int, locale: str | None = None) -> pl.DataFrame:
-        """Return the `k` products of a version that match the words best: the columns, without the input hash, best first."""
+    def search(
+        self,
+        version: int,
+        words: Sequence[str],
+        k: int,
+        locale: str | None = None,
+        among: Collection[str] | None = None,
+    ) -> pl.DataFrame:
+        """Return the `k` products of a version that match the words best: the columns, without the input hash, best first.
+
+        With `among`, only products with these keys are found.
+        """
         if not words:
             return pl.DataFrame(schema=dict.fromkeys(COLUMNS[:-1], pl.String))
-        return _ranked(run_coroutine(_found(self._pin(version)[1], words, k, locale, COLUMNS[:-1])))
+        table, limit = self._pin(version)[1], k
+        if among is None or len(among) <= _FEW_KEYS:
+            return _ranked(run_coroutine(_found(table, words, k, locale, COLUMNS[:-1], among)))
+        while True:
+            limit *= 4
+            hits = _ranked(run_coroutine(_found(table, words, limit, locale, COLUMNS[:-1])))
+            found = hits.filter(pl.col(KEY).is_in(set(among)))
+            if found.height >= k or hits.height < limit:
+                return found.head(k)
 
     def search_all(self, version: int, queries: Sequence[tuple[Sequence[str], str]], k: int) -> list[list[str]]:
         """Return the keys that `search` finds for the words and the locale of each query."""
@@ -175,7 +194,14 @@ class TextIndex:
         return set(INDEXED) <= {column for index in table.list_indices() for column in index.columns}
 
 
-async def _found(table: Any, words: Sequence[str], k: int, locale: str | None, columns: Sequence[str]) -> Any:
+async def _found(
+    table: Any,
+    words: Sequence[str],
+    k: int,
+    locale: str | None,
+    columns: Sequence[str],
+    among: Collection[str] | None = None,
+) -> Any:
     """Return the best products with their score; rows with the score of the last one may be left out."""
     from lancedb.expr import col, lit
     from lancedb.query import MultiMatchQuery
@@ -184,7 +210,9 @@ async def _found(table: Any, words: Sequence[str], k: int, locale: str | None, c
     builder = table.query().nearest_to_text(
         MultiMatchQuery(" ".join(distinct), list(INDEXED), boosts=list(INDEXED.values()))
     )
-    if locale is not None:
+    if among is not None:
+        builder = builder.where(col(KEY).isin([lit(key) for key in among]))
+    elif locale is not None:
         builder = builder.where(col("locale") == lit(locale))
     return await builder.select([*columns, "_score"]).limit(k).to_arrow()
 

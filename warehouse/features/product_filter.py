@@ -1,0 +1,193 @@
+"""Product filters: a condition in SQL's own syntax over a product's columns, parsed into operators that only compare.
+
+Text compares without regard to case. The filter runs on the lake at a release's snapshot, so that every cleaned column and every
+feature of a product can be used, and before products are ranked, so that a search for k products finds k if there are k.
+"""
+
+import difflib
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import duckdb
+
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.errors import WarehouseError, first_line
+
+_TABLES = ("staging.products", "features.products")
+_LEFT_OUT = ("title_words", "body_words", "amounts", "input_hash")  # of staging.products: means to an end
+_MOST_CHARS = 10_000
+_SYNTAX = "comparison, AND, OR, NOT, IN, BETWEEN, LIKE and IS NULL over: "
+_TEXT, _NUMBER, _FLAG = "text", "a number", "true or false"
+
+
+@dataclass(frozen=True)
+class ProductFilter:
+    """Hold a condition over the columns of a product.
+
+    Attributes:
+        sql: the condition, of operators that only compare.
+    """
+
+    sql: str
+
+    @classmethod
+    def parse(cls, text: str) -> "ProductFilter":
+        """Parse a condition.
+
+        Raises:
+            WarehouseError: The condition cannot be parsed, names an unknown column, compares text with a number, or holds
+                anything but comparisons.
+        """
+        from sqlglot import exp, parse
+        from sqlglot.errors import SqlglotError
+
+        if not text.strip():
+            raise WarehouseError("the filter is empty", _hint())
+        if len(text) > _MOST_CHARS:
+            raise WarehouseError(f"the filter has {len(text):,} characters", f"use at most {_MOST_CHARS:,}")
+        try:
+            statements = parse(f"SELECT 1 WHERE (\n{text}\n)", dialect="duckdb")
+        except SqlglotError as error:
+            raise WarehouseError(f"the filter {text!r} cannot be parsed: {_place(error)}", _hint()) from error
+        except RecursionError:
+            raise WarehouseError("the filter is nested too deeply", "use fewer operators") from None
+        tree = statements[0] if len(statements) == 1 else None
+        where = tree.args.get("where") if isinstance(tree, exp.Select) else None
+        clauses = {name for name, value in tree.args.items() if value} if tree is not None else set()
+        if where is None or clauses != {"expressions", "where"} or not isinstance(where.this, exp.Paren):
+            raise WarehouseError(f"the filter {text!r} is more than one condition", _hint())
+        condition = where.this.this
+        kinds = _operators()
+        for node in condition.walk():
+            if not isinstance(node, kinds):
+                raise WarehouseError(f"the filter holds {node.sql('duckdb')!r}, which does not only compare", _hint())
+        for column in condition.find_all(exp.Column):
+            _check_column(column.sql("duckdb"), column.name)
+        _check_kind(condition)
+        lowered = condition.transform(lambda node: exp.Literal.string(node.this.lower()) if _is_text(node) else node)
+        return cls(lowered.sql("duckdb"))
+
+    def keys(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
+        """Return the keys of the products of a lake that meet the condition, sorted."""
+        columns = ", ".join(
+            f'lower({table.split(".")[0]}."{name}") AS "{name}"'
+            if kind == _TEXT
+            else f'{table.split(".")[0]}."{name}" AS "{name}"'
+            for name, (table, kind) in filter_columns().items()
+        )
+        query = (
+            f"SELECT found_key FROM (SELECT staging.key AS found_key, {columns} FROM staging.products AS staging "
+            f"JOIN features.products AS features USING (key)) WHERE {self.sql} ORDER BY found_key"
+        )
+        try:
+            return [key for (key,) in connection.execute(query).fetchall()]
+        except duckdb.Error as error:
+            raise WarehouseError(f"the filter cannot be used: {first_line(error)}", _hint()) from error
+
+
+@cache
+def filter_columns() -> dict[str, tuple[str, str]]:
+    """Return the columns that a filter may name: the table of each, and the kind of its values in words."""
+    columns: dict[str, tuple[str, str]] = {}
+    for table in _TABLES:
+        contract = CONTRACTS[table]
+        for name in contract.columns:
+            if name not in _LEFT_OUT:
+                kind = {"VARCHAR": _TEXT, "BOOLEAN": _FLAG}.get(contract.sql_type(name), _NUMBER)
+                columns.setdefault(name, (table, kind))
+    return columns
+
+
+@cache
+def _operators() -> tuple[type[Any], ...]:
+    from sqlglot import exp
+
+    return (
+        *(exp.And, exp.Or, exp.Not, exp.Paren, exp.Tuple, exp.In, exp.Between, exp.Like, exp.ILike, exp.Is, exp.Null),
+        *(
+            exp.EQ,
+            exp.NEQ,
+            exp.LT,
+            exp.LTE,
+            exp.GT,
+            exp.GTE,
+            exp.Column,
+            exp.Identifier,
+            exp.Literal,
+            exp.Boolean,
+            exp.Neg,
+        ),
+    )
+
+
+def _check_column(spelled: str, name: str) -> None:
+    if spelled.strip('"') != name or name.lower() not in filter_columns():
+        near = difflib.get_close_matches(name.lower(), filter_columns(), 3)
+        raise WarehouseError(
+            f"the filter names {spelled}, which is no column of a product",
+            (f"did you mean {', '.join(near)}? " if near else "") + _hint(),
+        )
+
+
+def _check_kind(condition: Any) -> None:
+    """Refuse a comparison of values of two kinds, and a condition that is neither true nor false."""
+    from sqlglot import exp
+
+    for node in condition.find_all(
+        exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.In, exp.Between, exp.Like, exp.ILike
+    ):
+        if isinstance(node, exp.In):
+            values = [node.this, *node.expressions]
+        elif isinstance(node, exp.Between):
+            values = [node.this, node.args["low"], node.args["high"]]
+        else:
+            values = [node.this, node.expression]
+        kinds = {kind: value for value in values if (kind := _kind(value)) is not None}
+        if isinstance(node, exp.Like | exp.ILike):
+            kinds.setdefault(_TEXT, node)
+        if len(kinds) > 1:
+            (first, one), (second, other) = list(kinds.items())[:2]
+            raise WarehouseError(
+                f"the filter compares {one.sql('duckdb')}, which is {first}, with {other.sql('duckdb')}, which is {second}",
+                "text stands between single quotes, a number without: brand = 'sony' AND title_price < 50",
+            )
+    outer = condition
+    while isinstance(outer, exp.Paren | exp.Not):
+        outer = outer.this
+    if _kind(outer) in (_TEXT, _NUMBER):
+        raise WarehouseError(f"the filter {condition.sql('duckdb')} is no condition", _hint())
+
+
+def _kind(node: Any) -> str | None:
+    from sqlglot import exp
+
+    if isinstance(node, exp.Paren | exp.Neg):
+        return _kind(node.this)
+    if isinstance(node, exp.Column):
+        return filter_columns()[node.name.lower()][1]
+    if isinstance(node, exp.Literal):
+        return _TEXT if node.is_string else _NUMBER
+    return _FLAG if isinstance(node, exp.Boolean) else None
+
+
+def _is_text(node: Any) -> bool:
+    from sqlglot import exp
+
+    return isinstance(node, exp.Literal) and node.is_string
+
+
+def _place(error: Any) -> str:
+    """Return the place and reason of a parse error, counted in the filter's own lines."""
+    facts = error.errors[0] if getattr(error, "errors", None) else {}
+    if not facts:
+        return first_line(error)
+    if facts.get("description", "").startswith("Required keyword"):
+        return "a value is missing"
+    line = max((facts.get("line") or 2) - 1, 1)
+    where = f"line {line}, column {facts.get('col')}" if line > 1 else f"column {facts.get('col')}"
+    return f"{facts.get('description', '').rstrip('.')} at {where}, near {facts.get('highlight')!r}"
+
+
+def _hint() -> str:
+    return _SYNTAX + ", ".join(filter_columns())
