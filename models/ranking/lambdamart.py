@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,7 @@ def train_forest(
         settings: trees and leaves.
         seed: seed of the sampling of rows and features.
     """
-    import lightgbm
-
+    lightgbm = _lightgbm()
     data = lightgbm.Dataset(rows, grades, group=list(sizes), feature_name=list(names), params={"verbosity": -1})
     parameters = {
         "objective": "lambdarank",
@@ -63,6 +63,17 @@ def train_forest(
     gains = booster.feature_importance("gain")
     shares = gains / max(gains.sum(), 1e-12)
     return LearnedForest(forest_of(booster.dump_model()), dict(zip(names, shares.tolist(), strict=True)))
+
+
+def _lightgbm() -> Any:
+    """Import LightGBM. It needs the OpenMP runtime of GCC, which torch brings where the system has none."""
+    try:
+        import lightgbm
+    except OSError:
+        import torch  # noqa: F401
+
+        return import_module("lightgbm")
+    return lightgbm
 
 
 def forest_of(dump: dict[str, Any]) -> Forest:
