@@ -12,6 +12,7 @@ from assets.services.text_vectors import Matrix
 from models.evaluation.judged_set import Catalog, JudgedSet
 from models.ranking.candidates import Candidates
 from warehouse.features.pair_features import NAMES, PRODUCT_COLUMNS, PairFeatures
+from warehouse.features.spelling import Spelling, corrected
 from warehouse.transform.text_cleaning import amounts_of, words_of
 
 _SCORES = 16_000_000  # cosines in memory at once: 64 MB
@@ -28,6 +29,7 @@ class SearchedCatalog:
         text_version: the version of the text index.
         words: the weights of the words: locale, word, weight.
         per_leg: the number of products that each leg finds.
+        corrects_spelling: whether words that the catalog does not know are corrected.
     """
 
     catalog: Catalog
@@ -35,6 +37,7 @@ class SearchedCatalog:
     text_version: int
     words: pl.DataFrame
     per_leg: int
+    corrects_spelling: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,20 +69,25 @@ def search_candidates(
     queries = judged.queries.select(
         pl.format("{}:{}", "locale", "query_id").alias("key"), "locale", "query"
     ).with_columns(words=words_of("query"), amounts=amounts_of("query"))
+    if searched.corrects_spelling:
+        spelling = Spelling(searched.words)
+        rows = queries.select("words", "locale").iter_rows()
+        words = [corrected(words, spelling.corrections(words.split(), locale)) for words, locale in rows]
+        queries = queries.with_columns(words=pl.Series(words, dtype=pl.String))
     by_vector = _nearest(searched, judged, query_vectors)
     asked = [(words.split(), locale) for words, locale in queries.select("words", "locale").iter_rows()]
     by_text = _rows_of(
         searched.catalog, run_context.home.texts.search_all(searched.text_version, asked, searched.per_leg)
     )
-    rows, found, offsets = [], [], [0]
+    pair_lists, found, offsets = [], [], [0]
     for query, legs in enumerate(zip(by_vector, by_text, strict=True)):
         hits = np.unique(np.concatenate(legs))
         own = judged.products[judged.offsets[query] : judged.offsets[query + 1]]
         union = np.union1d(hits, own)
-        rows.append(union)
+        pair_lists.append(union)
         found.append(np.isin(union, hits, assume_unique=True))
         offsets.append(offsets[-1] + len(union))
-    pair_rows = np.concatenate(rows).astype(np.int64)
+    pair_rows = np.concatenate(pair_lists).astype(np.int64)
     pair_queries = np.repeat(np.arange(len(judged)), np.diff(offsets))
     cosines = np.empty(len(pair_rows))
     for start in range(0, len(pair_rows), 65_536):

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from assets.run_context import RunContext
-from assets.services.candidate_search import SearchedCatalog, search_candidates
+from assets.services.candidate_search import search_candidates
 from assets.services.model_training import model_name
 from assets.services.offline_evaluation import with_query_keys
 from assets.services.ranking import Ranker as Ranking
@@ -233,7 +233,7 @@ class _Pair:
             return DenseRanker(query_vectors, product_vectors)
         ranking = Ranking.load(home.rankers / ranker)
         catalog = Catalog(products.select("locale", "product_id"))
-        searched = SearchedCatalog(catalog, product_vectors, home.texts.version(), ranking.words, ranking.per_leg)
+        searched = ranking.searched(catalog, product_vectors, home.texts.version())
         return ranked(search_candidates(self.run_context, model, searched, judged, query_vectors), ranking.ordering)
 
 

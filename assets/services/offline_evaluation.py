@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from assets.run_context import RunContext
-from assets.services.candidate_search import SearchedCatalog, search_candidates
+from assets.services.candidate_search import search_candidates
 from assets.services.query_segments import slices_of
 from assets.services.ranking import Ranker as Ranking
 from assets.services.ranking import ranked
@@ -89,7 +89,7 @@ def measure(run_context: RunContext, target: EvaluationTarget, judgements: pl.Da
     if target.ranker:
         ranker = Ranking.load(run_context.home.rankers / target.ranker)
         version = run_context.home.texts.version() if target.text_version is None else target.text_version
-        searched = SearchedCatalog(catalog, product_vectors, version, ranker.words, ranker.per_leg)
+        searched = ranker.searched(catalog, product_vectors, version)
         found = search_candidates(run_context, model, searched, judged, query_vectors, target.snapshot)
         rankers |= {RANKED: ranked(found, ranker.ordering), "text": ranked(found, Ordering("text"))}
     if target.previous is not None:

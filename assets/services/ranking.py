@@ -1,6 +1,6 @@
 """Ranking: the id, the training and the use of the ranker that orders the candidates of a search."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from models.evaluation.rankers import ListRanker
 from models.labels import EXACT
 from models.ranking import ranker_files
 from models.ranking.candidates import RELATIVE
-from models.ranking.choice import Choice, choose
+from models.ranking.choice import Choice, choose, quality
 from models.ranking.forest import Forest
 from models.ranking.lambdamart import train_forest
 from models.ranking.ordering import DEFAULT, METHODS, Ordering
@@ -30,7 +30,7 @@ from warehouse.features.pair_features import NAMES, WORDS_FILE
 from warehouse.lake import tables
 from warehouse.lake.sql_tree import sql_digest
 
-_FORMAT = "3"  # raised when candidates, features or training change, so that rankers are trained again
+_FORMAT = "4"  # raised when candidates, features or training change, so that rankers are trained again
 _READ = ("staging.products", "staging.queries", "features.queries", "fitted.words", "training.pairs")
 
 
@@ -64,7 +64,7 @@ def ensure_ranker(run_context: RunContext, ranker_id: str, model: ServingModel, 
     words = word_counts.word_counts(home.lake)
     catalog = Catalog(products.select("locale", "product_id"))
     searched = SearchedCatalog(catalog, vectors, home.texts.version(), words, run_context.ranking.candidates)
-    choice, importances = _train(run_context, model, searched)
+    choice, importances, corrects_spelling = _train(run_context, model, searched)
     frozen = BytesIO()
     words.write_parquet(frozen)
     ranker_files.save(
@@ -72,14 +72,16 @@ def ensure_ranker(run_context: RunContext, ranker_id: str, model: ServingModel, 
         choice,
         (*NAMES, *RELATIVE),
         searched.per_leg,
-        {"model": model.model_id, "importances": importances},
+        {"model": model.model_id, "importances": importances, "corrects_spelling": corrects_spelling},
         {WORDS_FILE: frozen.getvalue()},
     )
     return True
 
 
-def _train(run_context: RunContext, model: ServingModel, searched: SearchedCatalog) -> tuple[Choice, dict[str, float]]:
-    """Train the trees on train queries and choose the ordering on validation queries."""
+def _train(
+    run_context: RunContext, model: ServingModel, searched: SearchedCatalog
+) -> tuple[Choice, dict[str, float], bool]:
+    """Train the trees on train queries; choose the ordering, and whether spelling is corrected, on validation queries."""
     settings, seed = run_context.ranking, run_context.training.seed
     methods = METHODS if settings.method == "auto" else (settings.method,)
     forest: Forest | None = None
@@ -88,7 +90,7 @@ def _train(run_context: RunContext, model: ServingModel, searched: SearchedCatal
         forest, importances = _trees(run_context, model, searched)
     judgements = datasets.validation_judgements(run_context.home.lake)
     if judgements.is_empty():
-        return Choice(DEFAULT, "there is no validation query", (), 0), importances
+        return Choice(DEFAULT, "there is no validation query", (), 0), importances, False
     judged, found = _search(run_context, model, searched, judgements)
     is_exact = grades(judged, found) == EXACT
     totals = np.diff(judged.exact_offsets)
@@ -102,7 +104,18 @@ def _train(run_context: RunContext, model: ServingModel, searched: SearchedCatal
         seed=seed,
         methods=methods,
     )
-    return choice, importances
+    spelled = replace(searched, corrects_spelling=True)
+    _, corrected = _search(run_context, model, spelled, judgements)
+    is_better = _recall(choice, corrected, judged) > _recall(choice, found, judged)
+    return choice, importances, is_better
+
+
+def _recall(choice: Choice, found: Found, judged: JudgedSet) -> float:
+    """Return the mean recall@10 of an ordering on validation queries; 0 where they are too few to judge."""
+    if not choice.trials:
+        return 0.0
+    exact, totals = grades(judged, found) == EXACT, np.diff(judged.exact_offsets)
+    return float(quality(choice.ordering(found.candidates), found.candidates, exact, totals).recall_at_10.mean())
 
 
 def _trees(
@@ -144,6 +157,7 @@ class Ranker:
     ordering: Ordering
     words: pl.DataFrame
     per_leg: int
+    corrects_spelling: bool
 
     @classmethod
     def load(cls, directory: Path) -> "Ranker":
@@ -154,7 +168,13 @@ class Ranker:
         """
         content = ranker_files.read_ranker(directory)
         words = pl.read_parquet(ranker_files.read_frozen(directory, content, WORDS_FILE))
-        return cls(ranker_files.ordering_of(content), words, int(content["candidates"]))
+        return cls(
+            ranker_files.ordering_of(content), words, int(content["candidates"]), bool(content["corrects_spelling"])
+        )
+
+    def searched(self, catalog: Catalog, vectors: Matrix, text_version: int) -> SearchedCatalog:
+        """Return a catalog as a search with this ranker sees it."""
+        return SearchedCatalog(catalog, vectors, text_version, self.words, self.per_leg, self.corrects_spelling)
 
 
 def ranked(found: Found, ordering: Ordering) -> ListRanker:
@@ -167,4 +187,7 @@ def ranker_facts(run_context: RunContext, ranker_id: str) -> dict[str, Any]:
     if not ranker_id:
         return {"method": "vector", "importances": {}}
     content = ranker_files.read_ranker(run_context.home.rankers / ranker_id)
-    return {name: content[name] for name in ("method", "weight", "weights", "reason", "trials", "importances")}
+    return {
+        name: content[name]
+        for name in ("method", "weight", "weights", "corrects_spelling", "reason", "trials", "importances")
+    }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
-from orchestration.cli.output import console, plain_table, show_title, write_json
+from orchestration.cli.output import console, plain_table, show_fact, show_title, write_json
 
 if TYPE_CHECKING:
     from orchestration.serving.searcher import Explanation, Hit
@@ -110,6 +110,9 @@ def search(
         explain=explain,
         fold=not show_all,
     )
+    if not as_json and mode is not Mode.vector:
+        for word, known in searcher.corrections(query, locale).items():
+            show_fact("spelling", f"the catalog does not know {word!r}: searched for {known!r}")
     show_hits(hits, repr(query), as_json=as_json)
 
 

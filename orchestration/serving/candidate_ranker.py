@@ -11,6 +11,7 @@ from models.ranking import ranker_files
 from models.ranking.candidates import Candidates
 from models.ranking.ordering import Ordering
 from warehouse.features.pair_features import NAMES, PRODUCT_COLUMNS, WORDS_FILE, PairFeatures
+from warehouse.features.spelling import Spelling
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class CandidateRanker:
         self.per_leg = int(content["candidates"])
         self.locales = words["locale"].unique().sort().to_list()
         self._features = PairFeatures(words)
+        self._spelling = Spelling(words) if content["corrects_spelling"] else None
+
+    def corrections(self, words: list[str], locale: str) -> dict[str, str]:
+        """Return the replacements of words that the catalog of the locale does not know; none if the ranker corrects none."""
+        return self._spelling.corrections(words, locale) if self._spelling is not None else {}
 
     def __call__(self, query: pl.DataFrame, products: pl.DataFrame, ordering: Ordering | None = None) -> Scored:
         """Score the candidates of one query and sort them; equal scores go by product id, then key.

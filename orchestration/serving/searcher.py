@@ -231,6 +231,29 @@ class Searcher:
 
         return _first(first, k, fold=fold)
 
+    def corrections(self, query: str, locale: str | None = None) -> dict[str, str]:
+        """Return the words of a query that a search replaces, since the catalog does not know them, and their replacements.
+
+        Words are as in `title_words` of staging.products.
+        """
+        text = clean_text(query[:_MOST_CHARS])
+        if self._ranker is None or text is None:
+            return {}
+        locales = [locale] if locale is not None else self._ranker.locales
+        replaced: dict[str, str] = {}
+        for each in locales:
+            replaced |= self._ranker.corrections(query_words(text, each), each)
+        return replaced
+
+    def _words(self, ranker: CandidateRanker, text: str, locales: list[str]) -> dict[str, list[str]]:
+        """Return the words of a query by locale, corrected where the ranker does so."""
+        by_locale = {}
+        for locale in locales:
+            words = query_words(text, locale)
+            corrections = ranker.corrections(words, locale)
+            by_locale[locale] = [corrections.get(word, word) for word in words]
+        return by_locale
+
     def _matching(self, where: str | None, locale: str | None) -> set[str] | None:
         """Return the keys of the products that meet a filter, None without one."""
         if where is None:
@@ -254,7 +277,7 @@ class Searcher:
     ) -> list[Hit]:
         """Return the candidates of both legs in the ranker's order, then further products by vector."""
         version, locales = self.release.text_version, [locale] if locale is not None else ranker.locales
-        words = {each: query_words(text, each) for each in locales}
+        words = self._words(ranker, text, locales)
         asked = pl.DataFrame(
             {
                 "key": locales,
