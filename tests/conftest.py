@@ -198,7 +198,7 @@ def derive() -> "Callable[..., None]":
 
     `names` restricts it to some tables; `whole` compares all rows and ignores the watermarks.
     """
-    from warehouse.features import point_in_time
+    from warehouse.features import point_in_time, word_counts
     from warehouse.lake.dependencies import DERIVATIONS
     from warehouse.lake.incremental import refresh
     from warehouse.lake.lake import Lake
@@ -216,6 +216,8 @@ def derive() -> "Callable[..., None]":
                 with lake.writing() as connection:
                     point_in_time.refresh_training(connection, lake.settings, whole=whole)
             else:
+                if table == "features.pairs":
+                    word_counts.refresh(lake)
                 with lake.writing() as connection:
                     refresh(connection, table, lake.settings, whole=whole)
 

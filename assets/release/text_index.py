@@ -2,13 +2,15 @@
 
 import dagster as dg
 
-from assets.core.table_asset import outside_schema, result
+from assets.core.table_asset import first_rows, outside_schema, result
 from assets.keys import asset_key
 from assets.run_context import RunContext
 from assets.services.text_refresh import SOURCE, TEXTS, refresh_texts
 from warehouse.code_digest import digest
+from warehouse.features import datasets
 from warehouse.lake import change_feed, tables
 
+_PREVIEW_COLUMNS = ("key", "title_words", "body_words", "amounts")
 _COVERS = "rows_are_those_of_the_catalog"
 
 
@@ -51,6 +53,12 @@ def vectors_texts(context: dg.AssetExecutionContext, run_context: dg.ResourcePar
         description=None if rows == products else f"{rows:,} rows for {products:,} products",
         metadata={"rows": rows, "products": products},
     )
-    metadata = {"dagster/row_count": rows, "table_version": write.version}
+    metadata = {
+        "dagster/row_count": rows,
+        "table_version": write.version,
+        **first_rows(
+            _PREVIEW_COLUMNS, datasets.some_texts(run_context.home.lake, 5).select(_PREVIEW_COLUMNS).iter_rows()
+        ),
+    }
     facts = {"upserted": write.upserted, "deleted": write.deleted}
     return result(context, run_context, TEXTS, digest(version), metadata, facts, [covers])

@@ -127,10 +127,12 @@ class ServingModel:
         return ProductTower.load(self._directory)
 
 
-def unservable_reason(run_context: RunContext, model_id: str) -> str | None:
-    """Return why a model cannot be used on the current catalog and queries, or None if it can."""
+def unservable_reason(run_context: RunContext, model_id: str, ranker_id: str = "") -> str | None:
+    """Return why a model, with its ranker if it has one, cannot be used on the current catalog; None if it can."""
     home = run_context.home
     try:
+        if ranker_id:
+            read_ranker(home.rankers / ranker_id)
         model = ServingModel(run_context, model_id)  # not cached: its files may have changed
         columns = {*model.product_columns, *model.query_columns}
     except ModelError as error:
@@ -147,20 +149,17 @@ def pin_live_model(run_context: RunContext) -> RunContext:
     """Return the context of a run that uses the live model and its ranker.
 
     Raises:
-        WarehouseError: There is no live model, or it cannot be used on the current catalog.
-        ModelError: The ranker is missing or damaged.
+        WarehouseError: There is no live model, or it or its ranker cannot be used on the current catalog.
     """
     live = run_context.home.releases.live()
     if live is None:
         raise WarehouseError("no model is live", "train the first model with: stockroom build")
-    reason = unservable_reason(run_context, live.model_id)
+    reason = unservable_reason(run_context, live.model_id, live.ranker_id)
     if reason:
         raise WarehouseError(
             f"the live model {live.model_id} cannot be used on the current catalog: {reason}",
             "train a new model with: stockroom build",
         )
-    if live.ranker_id:
-        read_ranker(run_context.home.rankers / live.ranker_id)
     return replace(run_context, pinned_model=live.model_id, pinned_ranker=live.ranker_id)
 
 
@@ -170,7 +169,7 @@ def live_champion(run_context: RunContext, challenger: str, ranker: str | None =
     With `ranker`, the challenger's, it also counts as another one if its ranker is another.
     """
     live = run_context.home.releases.live()
-    if live is None or unservable_reason(run_context, live.model_id):
+    if live is None or unservable_reason(run_context, live.model_id, live.ranker_id):
         return None
     if live.model_id == challenger and ranker in (None, live.ranker_id):
         return None

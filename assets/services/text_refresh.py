@@ -24,7 +24,8 @@ def refresh_texts(run_context: RunContext) -> TextWrite:
     change = plan(desired, home.texts.current(keys))
     parts = (datasets.texts(home.lake, part) for part in change.upsert.iter_slices(_ROWS))
     text_write = home.texts.apply(parts, change.delete["key"].to_list())
-    run_context.watermarks.settle({TEXTS: Watermark(snapshot, str(text_write.version))})
+    if not is_current(run_context):
+        run_context.watermarks.settle({TEXTS: Watermark(snapshot, str(text_write.version))})
     return text_write
 
 

@@ -22,6 +22,7 @@ _LEADS = {
     "model_minus_encoder": "model against encoder",
 }
 _QUERIES = ("query has", "queries have")
+_SHOWN_LEADS = 2  # a build ends on one screen
 _JUDGED_BY, _TWO_GAINS = "recall@10", "ndcg_two_gains"
 
 Interval = Mapping[str, float | None]
@@ -51,7 +52,7 @@ def show_relevance(summary: Mapping[str, Any], title: str) -> None:
 
 
 def show_trust(summary: Mapping[str, Any]) -> None:
-    """Print how many queries can tell rankers apart, and how certain the leads of search and model are."""
+    """Print how many queries can tell rankers apart, and how certain the two first leads that were measured are."""
     lead = summary.get("model_minus_encoder") or {}
     counts = {metric: each["queries"] for metric, each in lead.items()}
     if counts:
@@ -61,9 +62,9 @@ def show_trust(summary: Mapping[str, Any]) -> None:
             f"{counted(exact, *_QUERIES)} an Exact product (recall, mrr), {counted(two_gains, 'has', 'have')} two or more "
             "gains (in the others any order has the same ndcg)",
         )
-    for name, words in _LEADS.items():
-        if _JUDGED_BY in (summary.get(name) or {}):
-            show_fact("", f"{_JUDGED_BY}: {words} {_significance(summary[name][_JUDGED_BY])}")
+    measured = [name for name in _LEADS if _JUDGED_BY in (summary.get(name) or {})]
+    for name in measured[:_SHOWN_LEADS]:
+        show_fact("", f"{_JUDGED_BY}: {_LEADS[name]} {_significance(summary[name][_JUDGED_BY])}")
 
 
 def interval_text(interval: Interval | None) -> str:

@@ -61,6 +61,8 @@ def show(report: "VacuumReport") -> None:
     counts = {
         ("vector table", "vector tables"): len(report.vector_tables),
         ("version of vectors", "versions of vectors"): report.vector_versions,
+        ("version of the text index", "versions of the text index"): report.text_versions,
+        ("ranker", "rankers"): len(report.rankers),
         ("cache of an encoder", "caches of encoders"): len(report.encoders),
         ("cached embedding", "cached embeddings"): report.embeddings,
         ("row for lookups", "rows for lookups"): report.online_rows,

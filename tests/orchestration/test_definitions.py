@@ -26,7 +26,11 @@ GRAPH = {
     "fitted.vocabulary": ({"splits.queries", "staging.judgements", "staging.products"}, {"duckdb"}),
     "features.products": ({"staging.products"}, {"duckdb"}),
     "features.queries": ({"staging.queries", "fitted.vocabulary"}, {"duckdb"}),
-    "features.pairs": ({"staging.judgements", "staging.queries", "staging.products"}, {"duckdb"}),
+    "fitted.words": ({"staging.products"}, {"duckdb"}),
+    "features.pairs": (
+        {"staging.judgements", "staging.queries", "staging.products", "features.queries", "fitted.words"},
+        {"duckdb"},
+    ),
     "training.pairs": (
         {
             "splits.queries",
@@ -72,13 +76,21 @@ GRAPH = {
         {"model.two_tower", "features.products", "registry.feature_views", "embeddings.texts"},
         {"lancedb"},
     ),
-    "evaluation.gate": ({"vectors.products", "training.pairs"}, {"numpy"}),
-    "evaluation.metrics": ({"vectors.products", "training.pairs", "evaluation.gate"}, {"numpy"}),
-    "evaluation.queries": ({"vectors.products", "training.pairs", "evaluation.gate"}, {"numpy"}),
-    "evaluation.rankings": ({"vectors.products", "training.pairs", "evaluation.gate"}, {"numpy"}),
+    "vectors.texts": ({"staging.products"}, {"lancedb"}),
+    "model.ranker": (
+        {"model.two_tower", "vectors.products", "vectors.texts", "fitted.words", "features.queries", "training.pairs"},
+        {"lightgbm"},
+    ),
+    "evaluation.gate": ({"vectors.products", "model.ranker", "training.pairs"}, {"numpy"}),
+    **{
+        f"evaluation.{name}": ({"vectors.products", "model.ranker", "training.pairs", "evaluation.gate"}, {"numpy"})
+        for name in ("metrics", "queries", "rankings")
+    },
     "releases.live": (
         {
             "vectors.products",
+            "vectors.texts",
+            "model.ranker",
             "evaluation.metrics",
             "evaluation.gate",
             "model.two_tower",
@@ -139,7 +151,7 @@ def test_every_table_is_an_asset_with_its_columns_and_their_meaning(nodes):
 
 
 def test_everything_with_rows_shows_its_columns(nodes):
-    for name in nodes.keys() - {"model.two_tower"}:
+    for name in nodes.keys() - {"model.two_tower", "model.ranker"}:
         schema = nodes[name].metadata["dagster/column_schema"]
         assert all(column.name and column.type and column.description for column in schema.columns), name
 
@@ -158,6 +170,7 @@ def test_every_table_has_a_blocking_check_of_its_key(graph):
         ("releases.live", "the_gate_let_the_model_through"),
         ("releases.live", "online_matches_offline"),
         ("vectors.products", "rows_are_those_of_the_catalog"),
+        ("vectors.texts", "rows_are_those_of_the_catalog"),
         ("vectors.products", "no_vector_of_a_deleted_product"),
         ("vectors.products", "no_vector_of_another_model"),
         ("vectors.products", "vectors_are_what_the_model_makes"),
@@ -192,7 +205,7 @@ def test_definitions_load_without_the_heavy_libraries():
         "print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
-    heavy = {"torch", "sentence_transformers", "transformers", "openvino", "lancedb", "matplotlib", "bm25s"}
+    heavy = {"torch", "sentence_transformers", "transformers", "openvino", "lancedb", "matplotlib", "bm25s", "lightgbm"}
     assert heavy & set(json.loads(done.stdout)) == set()
 
 

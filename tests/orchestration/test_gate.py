@@ -72,6 +72,7 @@ def history(built, changed_raw, copy_home):
         patch.setenv("DAGSTER_HOME", "")
         for name, value in TRAINING.items():
             patch.setenv(f"STOCKROOM_TRAINING__{name}", value)
+        patch.setenv("STOCKROOM_RANKING__METHOD", "vector")  # the ranker would make up for a bad model
         patch.setattr(datasets, "training_pairs", _shuffled(datasets.training_pairs))
         patch.setattr(RetrievalCheck, "_measure", _the_more_the_better)
         run_context = open_run_context(load_settings(copy_home()))
@@ -183,7 +184,10 @@ def test_force_publishes_a_refused_model_and_every_report_shows_it(history):
     assert release.note == f"forced: {forced.gate['reason']}"
     assert json.loads(release.metrics)["gate"] == forced.gate
     with run_context.home.lake.reading() as connection:
-        rows = connection.execute("SELECT decision, reason FROM evaluation.gate WHERE live_model_id IS NOT NULL")
+        rows = connection.execute(
+            "SELECT decision, reason FROM evaluation.gate WHERE (ranker_id, live_ranker_id) = (?, ?)",
+            [forced.gate["ranker_id"], forced.gate["live_ranker_id"]],
+        )
         assert rows.fetchall() == [("forced", forced.gate["reason"])]
     assert hits["forced"] != hits["changed"]
     assert not checks["forced"].passed

@@ -188,7 +188,7 @@ def test_diff_shows_changes_by_key(timeline: Timeline, stockroom: Stockroom) -> 
     points = (timeline.first.snapshot, timeline.second.snapshot)
     report = json.loads(stockroom("diff", *points, "staging.products", "--limit", 2, "--json").out)
     assert (report["added"], report["removed"], report["changed"]) == (0, 0, changed_products(timeline))
-    assert report["columns"] == {"title": report["changed"]}
+    assert report["columns"] == {"title": report["changed"], "title_words": report["changed"]}
     assert len(report["rows"]) == 2
     title = report["rows"][0]["columns"]["title"]
     assert title["new"] == title["old"] + " improved"

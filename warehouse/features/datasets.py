@@ -39,6 +39,12 @@ def texts(lake: Lake, keys: pl.DataFrame | None = None) -> pl.DataFrame:
         return connection.sql(among(connection, "datasets.texts", keys)).pl()
 
 
+def some_texts(lake: Lake, rows: int) -> pl.DataFrame:
+    """Return the first rows of the text index by key."""
+    with lake.reading() as connection:
+        return connection.execute(f"FROM ({tables.sql('datasets.texts')}) ORDER BY key LIMIT ?", [rows]).pl()
+
+
 def text_hashes(lake: Lake, keys: pl.DataFrame | None = None) -> pl.DataFrame:
     """Return key and input_hash of the rows of the text index, or of those with `keys`."""
     with lake.reading() as connection:

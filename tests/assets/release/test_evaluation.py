@@ -116,15 +116,19 @@ def test_summary_reads_rows_back_as_evaluate_writes_them():
         ("all", "all", "model_minus_encoder", "ndcg", 0.1, 0.05, 0.2, 4),
         ("all", "all", "model_minus_bm25", "ndcg", 0.1, 0.05, 0.2, 4),
         ("all", "brand", "model", "ndcg", 0.7, None, None, 2),
+        ("all", "all", "ranked_minus_model", "ndcg", 0.2, 0.15, 0.3, 4),
         ("us", "all", "model", "ndcg", 0.8, None, None, 3),
         ("us", "all", "model_minus_encoder", "ndcg", 0.1, 0.05, 0.2, 4),
     ]
     assert summary(pl.DataFrame(rows, schema=columns, orient="row")) == {
         "rankers": {"model": {"ndcg": 0.9, "queries": 4}},
         "model_minus_encoder": {"ndcg": {"mean": 0.1, "low": 0.05, "high": 0.2, "queries": 4}},
+        "ranked_minus_model": {"ndcg": {"mean": 0.2, "low": 0.15, "high": 0.3, "queries": 4}},
+        "ranked_minus_bm25": {},
         "locales": {"us": {"model": {"ndcg": 0.8, "queries": 3}}},
     }
-    assert summary(pl.DataFrame(schema=columns)) == {"rankers": {}, "model_minus_encoder": {}, "locales": {}}
+    leads = {key: {} for key in ("model_minus_encoder", "ranked_minus_model", "ranked_minus_bm25")}
+    assert summary(pl.DataFrame(schema=columns)) == {"rankers": {}, "locales": {}, **leads}
 
 
 def test_without_a_test_split_nothing_is_measured_and_the_tables_are_there(copy_home, monkeypatch):

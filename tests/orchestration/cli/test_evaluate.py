@@ -7,7 +7,7 @@ import pytest
 
 from orchestration.cli.relevance_output import show_trust
 
-RANKERS = {"random", "bm25", "encoder", "model"}
+RANKERS = {"random", "bm25", "encoder", "model", "text", "ranked"}
 METRICS = {"ndcg", "ndcg_official", "ndcg_two_gains", "recall@10", "recall@100", "mrr"}
 
 

@@ -33,12 +33,12 @@ def test_lists_all_features_with_their_meaning(
     assert answer.status == 0
     products = answer.out.partition("features.products\n")[2].partition("features.queries\n")[0]
     assert "\ntitle_words " in products
-    assert "\ncommon_words " in answer.out
+    assert "\nmatched_share " in answer.out
     assert max(map(len, answer.out.splitlines())) <= 80
     as_json = json.loads(stockroom("features", "--home", home, "--json").out)
     listed = {each["feature"]: each["tower"] for each in as_json}
     assert listed["features.products.title_words"] == "numeric"
-    assert listed["features.pairs.common_words"] is None
+    assert listed["features.pairs.matched_share"] is None
 
 
 def test_shows_one_with_its_values(stockroom: Stockroom, home: Path) -> None:

@@ -15,20 +15,16 @@ def _narrow(monkeypatch):
 
 
 @pytest.mark.parametrize(("interval", "text"), [(FEW, "+0.0000 too few (7)"), (ENOUGH, "+0.1250 [-0.010, +0.250]")])
-def test_a_lead_has_an_interval_or_too_few_queries(interval, text, capsys):
-    summary = {"rankers": {"model": MEANS, "encoder": MEANS}, "model_minus_encoder": {"recall@10": interval}}
-    relevance_output.show_relevance(summary, "relevance")
-    (row,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("recall@10 ")]
-    assert row.rstrip().endswith(f"0.5000  0.5000  {text}")
+def test_a_lead_has_an_interval_or_too_few_queries(interval, text):
+    assert relevance_output.interval_text(interval) == text
     assert relevance_output.interval_text(None) == "–"
 
 
 def test_all_rankers_fit_side_by_side(capsys):
-    rankers = dict.fromkeys(("random", "bm25", "encoder", "previous", "model"), MEANS)
-    leads = dict.fromkeys(MEANS, ENOUGH)
-    relevance_output.show_relevance({"rankers": rankers, "model_minus_encoder": leads}, "relevance")
+    rankers = dict.fromkeys(("random", "bm25", "encoder", "previous", "model", "text", "ranked"), MEANS)
+    relevance_output.show_relevance({"rankers": rankers}, "relevance")
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1].split() == ["metric", "random", "bm25", "encoder", "before", "model", "model", "−", "encoder"]
+    assert lines[1].split() == ["metric", "random", "bm25", "encoder", "before", "model", "text", "ranked"]
     assert len(lines) == 3 + len(MEANS)
     assert max(map(len, lines)) <= 80
 
@@ -43,14 +39,24 @@ def test_all_rankers_fit_side_by_side(capsys):
     ],
 )
 def test_trust_says_what_a_lead_shows(lead, said, capsys):
-    relevance_output.show_trust({"encoder": {"recall@10": lead, "ndcg_two_gains": FEW}, "bm25": {}})
+    model = {"recall@10": lead, "ndcg_two_gains": FEW}
+    relevance_output.show_trust({"model_minus_encoder": model, "ranked_minus_model": {}})
     line = " ".join(capsys.readouterr().out.split())
     assert line.startswith(
         f"trust {lead['queries']} queries have an Exact product (recall, mrr), 7 have two or more gains"
     )
-    assert " recall@10 against the encoder " in line
+    assert " recall@10: model against encoder " in line
     assert line.endswith(said)
-    assert "BM25" not in line
+    assert "search" not in line
+
+
+def test_where_the_search_was_measured_its_leads_are_told(capsys):
+    leads = ("ranked_minus_model", "ranked_minus_bm25", "model_minus_encoder")
+    relevance_output.show_trust({key: {"recall@10": ENOUGH} for key in leads})
+    line = " ".join(capsys.readouterr().out.split())
+    assert "search against model" in line
+    assert "search against BM25" in line
+    assert "against encoder" not in line
 
 
 @pytest.mark.parametrize("decision", ["refused", "undecided"])

@@ -11,7 +11,7 @@ def test_json_is_a_list_of_hits(stockroom, built):
     hits = json.loads(stockroom("search", "black tent", "-k", "3", "--json", "--home", built.home).out)
     assert [hit["rank"] for hit in hits] == [1, 2, 3]
     for hit in hits:
-        assert list(hit) == ["rank", "key", "product_id", "locale", "title", "score"]
+        assert list(hit) == ["rank", "key", "product_id", "locale", "title", "score", "same_title"]
         assert hit["key"] == f"{hit['locale']}:{hit['product_id']}"
         assert isinstance(hit["score"], float)
     assert sorted((hit["score"] for hit in hits), reverse=True) == [hit["score"] for hit in hits]

@@ -16,6 +16,8 @@ def test_counts_are_aligned_and_have_their_nouns(capsys, monkeypatch):
             lake_files=1,
             vector_tables=["a"],
             vector_versions=0,
+            text_versions=2,
+            rankers=["a"],
             rows_indexed=1,
             encoders=[],
             embeddings=1234,
@@ -28,6 +30,8 @@ def test_counts_are_aligned_and_have_their_nouns(capsys, monkeypatch):
     )
     assert capsys.readouterr().out.splitlines() == [
         "deleted              1 vector table",
+        "deleted              2 versions of the text index",
+        "deleted              1 ranker",
         "deleted          1,234 cached embeddings",
         "deleted              1 row for lookups",
         "deleted              1 run in the run log",

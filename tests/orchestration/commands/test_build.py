@@ -155,7 +155,7 @@ def test_every_asset_reports_rows_first_rows_and_data_version(history):
             assert event.run_id == reports["back"].run_id
             assert event.asset_materialization.tags["dagster/data_version"], key
             metadata = event.asset_materialization.metadata
-            if key.path != ["model", "two_tower"]:
+            if key.path[0] != "model":
                 assert metadata["preview"].value.startswith("| "), key
                 assert metadata["dagster/row_count"].value == _rows(home, key, reports["back"]), key
 
@@ -164,6 +164,8 @@ def _rows(home, key, report):
     match key.path:
         case ["vectors", "products"]:
             return home.vectors.count(home.releases.live().vector_table, report.vector_version)
+        case ["vectors", "texts"]:
+            return home.texts.count(home.releases.live().text_version)
         case ["embeddings", "texts"]:
             return home.embeddings.count(home.releases.live().encoder_fingerprint)
         case ["releases", "live"]:
@@ -224,17 +226,21 @@ def test_a_build_ends_on_one_screen(built, monkeypatch, capsys, tmp_path):
     told = " ".join(" ".join(lines).split())
     queries = built.report["relevance"]["rankers"]["model"]["queries"]
     assert f"relevance on {queries} test queries" in told
-    for word in ("quarantined", "model − encoder", "against BM25", "random", "no model was live before"):
+    for word in ("quarantined", "search against model", "against BM25", "random", "no model was live before"):
         assert word in told
     refusal = built.report["quarantined"][0]
     assert refusal["keys"][0] in told
     assert len(refusal["keys"]) == min(refusal["rows"], 3)
 
 
-def test_a_build_that_only_measures_anew_publishes_no_release(built, copy_home, tmp_path):
+def test_a_build_after_an_apply_publishes_the_ranker_that_knows_the_new_words_once(built, copy_home, tmp_path):
     run_context = open_run_context(load_settings(copy_home()))
     delta = tmp_path / "new.jsonl"
     delta.write_text('{"op": "upsert", "product_locale": "us", "product_id": "N1", "product_title": "Accordion"}\n')
     applied = apply(run_context, [delta])
     report = build(open_run_context(load_settings(run_context.home.root)), built.raw)
-    assert (report.changed, report.new_release, report.release) == (True, False, applied.release)
+    assert (report.changed, report.new_release, report.release) == (True, True, applied.release + 1)
+    live = run_context.home.releases.live()
+    assert (live.kind, live.model_id) == ("model", built.report["model"])
+    again = build(open_run_context(load_settings(run_context.home.root)), built.raw)
+    assert not again.changed

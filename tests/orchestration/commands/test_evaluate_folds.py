@@ -96,7 +96,7 @@ def test_sql_reads_the_measurements(folded):
         measured_lead["high"],
     )
     us = rows.filter(fold=0, locale="us", ranker="model_minus_encoder", metric="mrr").to_dicts()[0]
-    assert us["value"] == folded.report["locale_leads"]["us"]["mrr"]["mean"]
+    assert us["value"] == folded.report["locale_leads"]["model_minus_encoder"]["us"]["mrr"]["mean"]
     values = rows.filter(locale="all", ranker="model", metric="ndcg").sort("fold")
     whole, *parts = values["value"]
     weights = values["queries"][1:]

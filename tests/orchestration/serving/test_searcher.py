@@ -74,7 +74,7 @@ def brute_force(home, built):
 @pytest.mark.parametrize("locale", [None, "us", "jp"])
 def test_hits_are_those_of_brute_force_over_the_stored_vectors(searcher, brute_force, query, cleaned, locale):
     expected = brute_force(cleaned, locale)[:10]
-    hits = searcher.search(query, 10, locale)
+    hits = searcher.search(query, 10, locale, mode="vector", fold=False)
     assert [hit.rank for hit in hits] == list(range(1, len(expected) + 1))
     assert [hit.score for hit in hits] == pytest.approx([score for _, score in expected], abs=1e-5)
     near_ties = {key for (key, score), (_, other) in pairwise(expected) if score - other < 1e-5}
@@ -94,9 +94,11 @@ def test_a_hit_has_the_facts_of_the_product(searcher, home):
 
 
 def test_k_beyond_the_catalog_returns_all_of_it(searcher, home):
-    assert len(searcher.search("tent", 1000)) == home.vectors.count(
-        searcher.release.vector_table, searcher.release.vector_version
-    )
+    products = home.vectors.count(searcher.release.vector_table, searcher.release.vector_version)
+    for mode in ("ranked", "vector"):
+        hits = searcher.search("tent", 1000, mode=mode, fold=False)
+        assert len({hit.key for hit in hits}) == len(hits) == products
+        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
     assert len(searcher.search("tent", 1)) == 1
 
 
@@ -183,7 +185,7 @@ sys.argv = ["stockroom", "search", "black tent", "-k", "3", "--json", "--home", 
 try:
     main()
 finally:
-    heavy = {"torch", "dagster", "sentence_transformers", "transformers", "matplotlib", "bm25s"}
+    heavy = {"torch", "dagster", "sentence_transformers", "transformers", "matplotlib", "bm25s", "lightgbm"}
     print(sorted(heavy & {name.split(".")[0] for name in sys.modules}), file=sys.stderr)
 """
 

@@ -61,7 +61,7 @@ matched as (
 counted as (
     select
         key,
-        count(*) as query_words,
+        count(*) as distinct_words,
         count(*) filter (in_title) as title_matches,
         count(*) filter (in_body) as body_matches,
         count(*) filter (in_title or in_body) as matches,
@@ -107,12 +107,12 @@ select
     query_key,
     product_key,
     -- numbers
-    coalesce(query_words, 0) as query_words,
-    title_length as title_words,
+    coalesce(distinct_words, 0) as query_length,
+    title_length,
     title_score + 0.3 * body_score as text_score,
     title_score,
     body_score,
-    coalesce(matches / query_words, 0) as matched_share,
+    coalesce(matches / distinct_words, 0) as matched_share,
     coalesce(matched_weight / weight, 0) as matched_weight,
     coalesce(title_weight / weight, 0) as title_weight,
     coalesce(body_weight / weight, 0) as body_weight,
