@@ -1,17 +1,26 @@
 """The text index: the words of the catalog's products, which the text leg of a search reads."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 
 from assets.core.table_asset import first_rows, outside_schema, result
 from assets.keys import asset_key
 from assets.run_context import RunContext
-from assets.services.text_refresh import SOURCE, TEXTS, refresh_texts
+from assets.services.text_refresh import SOURCE, TEXTS, differing_rows, refresh_texts
 from warehouse.code_digest import digest
 from warehouse.features import datasets
 from warehouse.lake import change_feed, tables
 
 _PREVIEW_COLUMNS = ("key", "title_words", "body_words", "amounts")
-_COVERS = "rows_are_those_of_the_catalog"
+CHECKS = {
+    "rows_are_those_of_the_catalog": "There are as many rows as products.",
+    "words_are_those_of_the_catalog": "Sampled rows hold the words of their products.",
+}
+"""The rule of each check, by its name."""
+
+_HINT = "stockroom replay makes the index again"
+_NAMED = 5
 
 
 @dg.asset(
@@ -35,30 +44,39 @@ _COVERS = "rows_are_those_of_the_catalog"
     ),
     description="One row per product: its words, with a full-text index that takes in changed rows alone.",
     check_specs=[
-        dg.AssetCheckSpec(
-            _COVERS, asset=asset_key(TEXTS), description="There are as many rows as products.", blocking=True
-        )
+        dg.AssetCheckSpec(name, asset=asset_key(TEXTS), description=description, blocking=True)
+        for name, description in CHECKS.items()
     ],
 )
 def vectors_texts(context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]) -> dg.MaterializeResult:
     """Index the products whose content changed; delete those that left the catalog."""
     write = refresh_texts(run_context)
     with run_context.home.lake.reading() as connection:
-        version, products = change_feed.data_version(connection, SOURCE), tables.count(connection, SOURCE)
+        version = change_feed.data_version(connection, SOURCE)
     rows = run_context.home.texts.count(write.version) if write.version else 0
-    covers = dg.AssetCheckResult(
-        passed=rows == products,
-        check_name=_COVERS,
-        asset_key=asset_key(TEXTS),
-        description=None if rows == products else f"{rows:,} rows for {products:,} products",
-        metadata={"rows": rows, "products": products},
-    )
+    preview = datasets.some_texts(run_context.home.lake, 5).select(_PREVIEW_COLUMNS).iter_rows()
     metadata = {
         "dagster/row_count": rows,
         "table_version": write.version,
-        **first_rows(
-            _PREVIEW_COLUMNS, datasets.some_texts(run_context.home.lake, 5).select(_PREVIEW_COLUMNS).iter_rows()
-        ),
+        **first_rows(_PREVIEW_COLUMNS, preview),
     }
     facts = {"upserted": write.upserted, "deleted": write.deleted}
-    return result(context, run_context, TEXTS, digest(version), metadata, facts, [covers])
+    return result(context, run_context, TEXTS, digest(version), metadata, facts, _checks(run_context, rows, version))
+
+
+def _checks(run_context: RunContext, rows: int, version: str) -> Iterator[dg.AssetCheckResult]:
+    products = tables.rows_of(version)
+    others = differing_rows(run_context, run_context.release.health_sample) if rows else []
+    named = f"{', '.join(others[:_NAMED])}{f' and {len(others) - _NAMED} more' if len(others) > _NAMED else ''}"
+    faults = {
+        "rows_are_those_of_the_catalog": f"{rows:,} rows for {products:,} products" if rows != products else None,
+        "words_are_those_of_the_catalog": f"{named}: other words than the catalog's" if others else None,
+    }
+    for name, fault in faults.items():
+        yield dg.AssetCheckResult(
+            passed=fault is None,
+            check_name=name,
+            asset_key=asset_key(TEXTS),
+            description=f"{fault}; {_HINT}" if fault else None,
+            metadata={"rows": rows, "products": products, "keys": others[:_NAMED]},
+        )

@@ -191,20 +191,18 @@ class _Pair:
         if self.live is None:
             return _first_reason(comparison)
         live, difference, margin = self.live, comparison.difference, self.run_context.release.gate_margin
-        baseline = f"the live model {live.model_id}" if self.champion else "its own encoder"
-        clauses = [
-            f"no validation query has an Exact product: nothing tells model {self.challenger.model_id} from {baseline}"
-        ]
+        challenger, baseline = self._names(live)
+        clauses = [f"no validation query has an Exact product: nothing tells {challenger} from {baseline}"]
         if difference is not None:
             clauses = [
-                f"model {self.challenger.model_id} has recall@10 {comparison.challenger:.4f} on {comparison.queries:,} "
+                f"{challenger} has recall@10 {comparison.challenger:.4f} on {comparison.queries:,} "
                 f"validation queries, {baseline} {comparison.baseline:.4f}: {difference.mean:+.4f} [{difference.low:+.4f}, "
                 f"{difference.high:+.4f}], whose lower end must lie above {-margin:+.4f}"
             ]
         elif comparison.queries:
             clauses = [
                 f"{comparison.queries:,} validation queries are too few to judge, {self.run_context.release.min_queries:,} are "
-                f"wanted: on these model {self.challenger.model_id} has recall@10 {comparison.challenger:.4f}, {baseline} "
+                f"wanted: on these {challenger} has recall@10 {comparison.challenger:.4f}, {baseline} "
                 f"{comparison.baseline:.4f}"
             ]
         if self.champion is None:
@@ -222,6 +220,15 @@ class _Pair:
                 "so few queries cannot tell an equal model from a worse one: judge more queries, or raise release.gate_margin"
             )
         return "; ".join(clauses)
+
+    def _names(self, live: Release) -> tuple[str, str]:
+        """Return what is compared, in words: two models with their rankers, or two rankers of one model."""
+        if self.champion is None:
+            return f"model {self.challenger.model_id}", "its own encoder"
+        if live.model_id == self.challenger.model_id:
+            own = f"ranker {self.ranker} of model {live.model_id}"
+            return own, f"the live ranker {live.ranker_id}" if live.ranker_id else "the live order by vector"
+        return f"model {self.challenger.model_id}", f"the live model {live.model_id}"
 
     def _ranker(self, model: ServingModel, ranker: str, products: pl.DataFrame, judged: JudgedSet) -> Ranker:
         """Return what a search with this model and this ranker shows."""

@@ -14,15 +14,16 @@ from assets.services.model_training import model_name
 from assets.services.serving_model import ServingModel
 from assets.services.text_vectors import Matrix
 from assets.services.vector_refresh import stored_vectors
+from models.errors import ModelError
 from models.evaluation.judged_set import Catalog, JudgedSet
 from models.evaluation.rankers import ListRanker
 from models.labels import EXACT
 from models.ranking import ranker_files
 from models.ranking.candidates import RELATIVE
-from models.ranking.choice import Choice, choose, quality
+from models.ranking.choice import Choice, choose, quality, unjudged
 from models.ranking.forest import Forest
 from models.ranking.lambdamart import train_forest
-from models.ranking.ordering import DEFAULT, METHODS, Ordering
+from models.ranking.ordering import METHODS, Ordering
 from warehouse.code_digest import digest
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import datasets, word_counts
@@ -56,7 +57,7 @@ def ensure_ranker(run_context: RunContext, ranker_id: str, model: ServingModel, 
         vectors: The product tower's vectors, sorted by locale and product id: (products, dim); None: those of its table.
     """
     home = run_context.home
-    if not ranker_id or (home.rankers / ranker_id / ranker_files.RANKER_FILE).exists():
+    if not ranker_id or _is_whole(home.rankers / ranker_id):
         return False
     products = datasets.products(home.lake).sort("locale", "product_id")
     if vectors is None:
@@ -78,6 +79,17 @@ def ensure_ranker(run_context: RunContext, ranker_id: str, model: ServingModel, 
     return True
 
 
+def _is_whole(directory: Path) -> bool:
+    """Tell whether a ranker exists and none of its files is damaged."""
+    try:
+        content = ranker_files.read_ranker(directory)
+        for name in content["files_sha256"]:
+            ranker_files.read_frozen(directory, content, name)
+    except ModelError:
+        return False
+    return True
+
+
 def _train(
     run_context: RunContext, model: ServingModel, searched: SearchedCatalog
 ) -> tuple[Choice, dict[str, float], bool]:
@@ -90,7 +102,7 @@ def _train(
         forest, importances = _trees(run_context, model, searched)
     judgements = datasets.validation_judgements(run_context.home.lake)
     if judgements.is_empty():
-        return Choice(DEFAULT, "there is no validation query", (), 0), importances, False
+        return Choice(unjudged(methods), "there is no validation query", (), 0), importances, False
     judged, found = _search(run_context, model, searched, judgements)
     is_exact = grades(judged, found) == EXACT
     totals = np.diff(judged.exact_offsets)

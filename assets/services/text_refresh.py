@@ -1,5 +1,7 @@
 """Text refresh: the text index, reconciled with the cleaned products."""
 
+import polars as pl
+
 from assets.run_context import RunContext
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import datasets
@@ -20,13 +22,41 @@ def refresh_texts(run_context: RunContext) -> TextWrite:
     with home.lake.reading() as connection:
         snapshot = snapshot_id(connection)
         keys = None if since is None else change_feed.changed_keys(connection, [CONTRACTS[SOURCE]], since)
-    desired = datasets.text_hashes(home.lake, keys)
-    change = plan(desired, home.texts.current(keys))
-    parts = (datasets.texts(home.lake, part) for part in change.upsert.iter_slices(_ROWS))
+    change = plan(datasets.text_hashes(home.lake, keys), home.texts.current(keys))
+    upserts = _differing(run_context) if run_context.reembed_all else change.upsert
+    parts = (datasets.texts(home.lake, part) for part in upserts.iter_slices(_ROWS))
     text_write = home.texts.apply(parts, change.delete["key"].to_list())
     if not is_current(run_context):
         run_context.watermarks.settle({TEXTS: Watermark(snapshot, str(text_write.version))})
     return text_write
+
+
+def differing_rows(run_context: RunContext, rows: int) -> list[str]:
+    """Return the keys of sampled rows of the index whose words are not those of the catalog; half of the sample is the newest."""
+    home = run_context.home
+    version = home.texts.version()
+    stored = home.texts.sample(version, rows, seed=version)
+    return _other_than(datasets.texts(home.lake, stored.select("key")), stored)
+
+
+def _differing(run_context: RunContext) -> pl.DataFrame:
+    """Return the keys (key) of all products whose row of the index is missing or holds other words, whatever its hash says."""
+    home = run_context.home
+    stored = home.texts.read(home.texts.version()) if home.texts.version() else datasets.texts(home.lake).clear()
+    wanted = datasets.texts(home.lake)
+    return wanted.select("key").filter(~pl.col("key").is_in(_equal(wanted, stored)))
+
+
+def _other_than(wanted: pl.DataFrame, stored: pl.DataFrame) -> list[str]:
+    equal = set(_equal(wanted, stored))
+    return [key for key in stored["key"].sort() if key not in equal]
+
+
+def _equal(wanted: pl.DataFrame, stored: pl.DataFrame) -> list[str]:
+    columns = [name for name in stored.columns if name != "input_hash"]
+    return (
+        wanted.select(columns).join(stored.select(columns), on=columns, how="semi", nulls_equal=True)["key"].to_list()
+    )
 
 
 def is_current(run_context: RunContext) -> bool:

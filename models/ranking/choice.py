@@ -108,7 +108,7 @@ def choose(
     queries = int((totals > 0).sum())
     if queries < min_queries:
         reason = f"{queries:,} validation queries are too few to judge, {min_queries:,} are wanted"
-        return Choice(DEFAULT, reason, (), queries)
+        return Choice(unjudged(methods), reason, (), queries)
 
     def value_of(option: Ordering) -> NDArray[np.float64]:
         measured = quality(option(candidates), candidates, exact, totals)
@@ -143,6 +143,12 @@ def choose(
         trials.append(trial)
     ordering = chosen[0] if chosen is not None else DEFAULT
     return Choice(ordering, f"the best of {len(trials)} on {queries:,} validation queries", tuple(trials), queries)
+
+
+def unjudged(methods: Iterable[Method]) -> Ordering:
+    """Return the ordering where no query can tell a better one: the only method without a weight, else the default."""
+    named = tuple(methods)
+    return Ordering(named[0]) if len(named) == 1 and named[0] not in _WEIGHTS else DEFAULT
 
 
 def _best(own: NDArray[np.float64], overall: NDArray[np.float64]) -> int:

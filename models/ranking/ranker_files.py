@@ -17,6 +17,7 @@ from models.ranking.ordering import METHODS, Ordering
 
 RANKER_FILE = "ranker.json"
 _FORMAT = 1
+_NEEDED = {"method", "weight", "weights", "forest", "candidates", "corrects_spelling", "importances", "files_sha256"}
 _HINT = "train the ranker again with: stockroom build; or copy the whole folder back"
 
 
@@ -56,14 +57,17 @@ def save(
     content["sha256"] = _sha256(content)
     directory.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".", dir=directory.parent))
+    whole = scratch / "whole"
+    whole.mkdir()
     try:
         for name, each in {RANKER_FILE: json.dumps(content, indent=1).encode(), **files}.items():
-            with (scratch / name).open("wb") as file:
+            with (whole / name).open("wb") as file:
                 file.write(each)
                 file.flush()
                 os.fsync(file.fileno())
-        scratch.chmod(0o755)
-        scratch.rename(directory)
+        if directory.exists():
+            directory.rename(scratch / "old")
+        whole.rename(directory)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -77,7 +81,7 @@ def read_ranker(directory: Path) -> dict[str, Any]:
     path = directory / RANKER_FILE
     try:
         content = json.loads(path.read_bytes())
-        is_whole = content["format"] == _FORMAT and content["sha256"] == _sha256(content)
+        is_whole = (content["format"], content["sha256"]) == (_FORMAT, _sha256(content)) and content.keys() >= _NEEDED
     except OSError as error:
         raise ModelError(f"the ranker's file {path} cannot be read ({error.strerror})", _HINT) from error
     except (ValueError, KeyError, TypeError) as error:

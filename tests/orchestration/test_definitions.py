@@ -171,6 +171,7 @@ def test_every_table_has_a_blocking_check_of_its_key(graph):
         ("releases.live", "online_matches_offline"),
         ("vectors.products", "rows_are_those_of_the_catalog"),
         ("vectors.texts", "rows_are_those_of_the_catalog"),
+        ("vectors.texts", "words_are_those_of_the_catalog"),
         ("vectors.products", "no_vector_of_a_deleted_product"),
         ("vectors.products", "no_vector_of_another_model"),
         ("vectors.products", "vectors_are_what_the_model_makes"),

@@ -1,7 +1,7 @@
 """Small literal ESCI data, and lakes in temporary homes."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,21 @@ import polars as pl
 import pytest
 
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.features import word_counts
 from warehouse.ingest.full_snapshot import Ingested, ingest
 from warehouse.lake import tables
+from warehouse.lake.dependencies import DERIVATIONS
 from warehouse.lake.lake import Lake, connect
 from warehouse.settings import WarehouseSettings
 
 PRODUCTS = "shopping_queries_dataset_products.parquet"
 EXAMPLES = "shopping_queries_dataset_examples.parquet"
 SOURCES = "shopping_queries_dataset_sources.csv"
+
+WORDS = "fitted.words"
+DERIVED = tuple(DERIVATIONS)
+BUILT = (*DERIVED[: DERIVED.index("features.products")], WORDS, *DERIVED[DERIVED.index("features.products") :])
+"""The derived tables and the word counts, which a build makes between vocabulary and features."""
 
 Row = dict[str, Any]
 Write = Callable[..., Path]
@@ -153,6 +160,20 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute("ATTACH ':memory:' AS lake")
         connection.execute("USE lake")
         yield connection
+
+
+@pytest.fixture(scope="session")
+def derive(derive: Callable[..., None]) -> Callable[..., None]:
+    """Return the function that refreshes derived tables, which here counts the words too, as a build does."""
+
+    def run(lake: Lake, names: Iterable[str] = BUILT, *, whole: bool = False) -> None:
+        for table in names:
+            if table == WORDS:
+                word_counts.refresh(lake)
+            else:
+                derive(lake, (table,), whole=whole)
+
+    return run
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ _MINED: Mapping[str, tuple[Column, ...]] = {
     "label": (("training.pairs", "label"),),
 }
 _NAMES = frozenset({"key", "model_id", "ranker", "metric", "inputs", "epoch", "learning_rate", "is_best", "slice"})
-_NAMES |= {"live_model_id", "baseline", "margin"}
+_NAMES |= {"live_model_id", "ranker_id", "live_ranker_id", "baseline", "margin"}
 FROM_FILES = frozenset({"sources", "time_series_files"})
 """The values of `made_by` of steps whose source is a file instead of a table."""
 
@@ -191,6 +191,11 @@ def _to_training(table: FeatureView) -> list[Step]:
 
 def _from_sql(contract: Contract) -> list[Step]:
     column_sources, made_by = _sources(tables.sql(contract.table)), f"sql/{contract.table.replace('.', '/')}.sql"
+    if contract.table == "staging.queries":
+        column_sources |= {
+            name: sorted({each for source in sources for each in column_sources[source]})
+            for name, sources in text_cleaning.QUERY_SOURCES.items()
+        }
     missing = [column for column in contract.columns if column not in column_sources]
     if missing:
         raise WarehouseError(f"the SQL file has no column {', '.join(missing)}", f"select the columns in {made_by}")

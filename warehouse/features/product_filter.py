@@ -15,7 +15,7 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError, first_line
 
 _TABLES = ("staging.products", "features.products")
-_LEFT_OUT = ("title_words", "body_words", "amounts", "input_hash")  # of staging.products: means to an end
+_LEFT_OUT = {"staging.products": ("title_words", "body_words", "amounts", "input_hash")}
 _MOST_CHARS = 10_000
 _SYNTAX = "comparison, AND, OR, NOT, IN, BETWEEN, LIKE and IS NULL over: "
 _TEXT, _NUMBER, _FLAG = "text", "a number", "true or false"
@@ -93,7 +93,7 @@ def filter_columns() -> dict[str, tuple[str, str]]:
     for table in _TABLES:
         contract = CONTRACTS[table]
         for name in contract.columns:
-            if name not in _LEFT_OUT:
+            if name not in _LEFT_OUT.get(table, ()):
                 kind = {"VARCHAR": _TEXT, "BOOLEAN": _FLAG}.get(contract.sql_type(name), _NUMBER)
                 columns.setdefault(name, (table, kind))
     return columns

@@ -31,7 +31,7 @@ class Spelling:
             cutoff = 1 if len(word) < _LONG_CHARS else 2
             near = process.extract(
                 word,
-                self._by_letter[locale].get(word[0], []),
+                self._by_letter.get(locale, {}).get(word[0], []),
                 scorer=OSA.distance,
                 score_cutoff=cutoff,
                 limit=_NEIGHBORS,

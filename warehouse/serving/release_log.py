@@ -227,13 +227,19 @@ class Releases:
         try:
             if release.tag not in table.tags.list():
                 table.tags.create(release.tag, release.vector_version)
-            if release.text_version:
-                self._texts.pin(release.text_version, release.text_tag)
         except RuntimeError as error:
             raise WarehouseError(
                 f"the table {release.vector_table} has no version {release.vector_version} to publish: {first_line(error)}",
                 "publish the current version with: stockroom build",
             ) from error
+        if release.text_version:
+            try:
+                self._texts.pin(release.text_version, release.text_tag)
+            except RuntimeError as error:
+                raise WarehouseError(
+                    f"the text index has no version {release.text_version} to publish: {first_line(error)}",
+                    "publish the current version with: stockroom build",
+                ) from error
 
     def append(self, release: Release) -> None:
         """Append the release's row, which makes it live."""

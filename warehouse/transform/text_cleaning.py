@@ -53,6 +53,8 @@ PRODUCT_SOURCES = {
 }
 """For each column that `clean_products` returns, its source columns in raw.products."""
 
+QUERY_SOURCES = {"words": ("query", "locale"), "amounts": ("query",)}
+
 
 def clean_products(raw: pl.LazyFrame) -> pl.LazyFrame:
     """Return the rows of staging.products, computed row by row from raw.products."""

@@ -1,6 +1,6 @@
 """Words and amounts of texts: what the text index holds, and what the ranker compares.
 
-A word is case folded, without accents and stemmed by the language of its locale. A run of kana, kanji or hangul, which are
+A word is in lower case, without accents and stemmed by the language of its locale. A run of kana, kanji or hangul, which are
 written without spaces, becomes its overlapping character pairs. An amount is a number with a unit, in the measure's base unit.
 """
 
@@ -92,7 +92,7 @@ _AMOUNTS = r'(?:^|[^\d./])(\d{1,6}(?:\.\d+)?[ -]?(?:"|[a-z]+|[ァ-ヺー]+|[個�
 def words(text: pl.Series, locale: pl.Series) -> pl.Series:
     """Return the words of each text, joined by blanks; the locale decides the language, null means none."""
     runs = text.fill_null("").str.to_lowercase().str.extract_all(_RUNS)
-    language = locale.replace_strict(_LANGUAGE_OF, default="", return_dtype=pl.String)
+    language = locale.cast(pl.String).replace_strict(_LANGUAGE_OF, default="", return_dtype=pl.String)
     result = pl.Series([""], dtype=pl.String).new_from_index(0, len(text))
     for each in language.unique():
         rows = (language == each).arg_true()

@@ -9,6 +9,7 @@ Two properties of lancedb 0.40, both under test, shape this file:
 """
 
 import os
+import random
 import re
 import shutil
 from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
@@ -231,6 +232,13 @@ def prunable(timestamps: Mapping[int, datetime], keep: Collection[int], before: 
 def _bound(timestamps: Mapping[int, datetime], keep: Collection[int], before: datetime) -> datetime:
     newest = max(timestamps)
     return min([before, *(moment for version, moment in timestamps.items() if version in keep or version == newest)])
+
+
+def sampled_offsets(count: int, rows: int, seed: int) -> list[int]:
+    """Return the offsets of a sample of `rows` of `count` rows, ascending: half the latest written, others drawn by `seed`."""
+    newest = rows // 2
+    drawn = random.Random(seed).sample(range(count), min(rows - newest, count))
+    return sorted({*drawn, *range(max(0, count - newest), count)})
 
 
 def scan(table: Any, columns: Sequence[str], *, row_id: bool = False, among: Sequence[str] | None = None) -> pa.Table:

@@ -28,6 +28,7 @@ from warehouse.vectors.lance_tables import (
     prunable,
     prune,
     run_coroutine,
+    sampled_offsets,
     scan,
     scan_batches,
     to_matrix,
@@ -162,9 +163,7 @@ class VectorStore:
     def sample(self, name: str, rows: int, seed: int) -> pa.Table:
         """Return a sample of whole rows of the newest version: half of them the latest written, the others drawn by `seed`."""
         table = self._open(name)
-        count, newest = int(table.count_rows()), rows // 2
-        drawn = random.Random(seed).sample(range(count), min(rows - newest, count))
-        offsets = sorted({*drawn, *range(max(0, count - newest), count)})
+        offsets = sampled_offsets(int(table.count_rows()), rows, seed)
         if not offsets:
             return scan(table, COLUMNS)
         return table.take_offsets(offsets).select(list(COLUMNS)).to_arrow()

@@ -27,6 +27,7 @@ from warehouse.vectors.lance_tables import (
     prunable,
     prune,
     run_coroutine,
+    sampled_offsets,
     scan,
     versions,
 )
@@ -133,6 +134,14 @@ class TextIndex:
     def read(self, version: int) -> pl.DataFrame:
         """Return the columns, without the input hash, of every row of a version, sorted by key."""
         return pl.DataFrame(scan(self._pin(version)[0], COLUMNS[:-1])).sort(KEY)
+
+    def sample(self, version: int, rows: int, seed: int) -> pl.DataFrame:
+        """Return a sample of rows, without the input hash: half of them the latest written, the others drawn by `seed`."""
+        table = self._pin(version)[0]
+        offsets = sampled_offsets(int(table.count_rows()), rows, seed)
+        if not offsets:
+            return pl.DataFrame(schema=dict.fromkeys(COLUMNS[:-1], pl.String))
+        return pl.DataFrame(table.take_offsets(offsets).select(list(COLUMNS[:-1])).to_arrow())
 
     def version(self) -> int:
         """Return the table's newest version; 0 if there is no table."""

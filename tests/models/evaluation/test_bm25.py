@@ -7,19 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from models.evaluation.bm25 import Bm25Index, Bm25Settings, tokenize
+from models.evaluation.bm25 import Bm25Index, Bm25Settings
 
-TITLES = ["Red shoe", "red red wine", "blue suede shoe, size 9", "", "WINE glass"]
+TITLES = [title.split() for title in ("red shoe", "red red wine", "blue suede shoe size 9", "", "wine glass")]
 
 
-def reference(texts: list[str], query: str, k1: float, b: float) -> list[float]:
+def reference(documents: list[list[str]], query: list[str], k1: float, b: float) -> list[float]:
     """BM25 by the book: Lucene's idf, no factor k1 + 1."""
-    documents = [tokenize(text) for text in texts]
     mean = sum(map(len, documents)) / len(documents)
     scores = []
     for document in documents:
         score = 0.0
-        for word in tokenize(query):
+        for word in query:
             df = sum(word in other for other in documents)
             idf = math.log(1 + (len(documents) - df + 0.5) / (df + 0.5))
             tf = document.count(word)
@@ -29,41 +28,21 @@ def reference(texts: list[str], query: str, k1: float, b: float) -> list[float]:
     return scores
 
 
-@pytest.mark.parametrize(
-    ("text", "tokens"),
-    [
-        ("Red-Shoe, 42.5 cm!", ["red", "shoe", "42", "5", "cm"]),
-        ("ÁRBOL de Straße", ["árbol", "de", "strasse"]),
-        ("ｎｉｋｅ ①", ["nike", "1"]),
-        ("e\u0301te\u0301", ["été"]),
-        ("東京タワー", ["東京", "京タ", "タワ", "ワー"]),
-        ("赤 い", ["赤", "い"]),
-        ("usb充電器3m", ["usb", "充電", "電器", "3m"]),
-        ("ﾜｲﾝ・ｸﾞﾗｽ", ["ワイ", "イン", "グラ", "ラス"]),
-        ("한국어", ["한국", "국어"]),
-        ("🙂 ... ", []),
-        ("", []),
-    ],
-)
-def test_texts_become_words_and_cjk_becomes_pairs(text, tokens):
-    assert tokenize(text) == tokens
-
-
 @pytest.mark.parametrize(("k1", "b"), [(1.2, 0.75), (0.9, 0.4), (2.0, 0.0)])
 def test_scores_are_those_of_the_formula(k1, b):
     index = Bm25Index.build(TITLES, Bm25Settings(k1=k1, b=b))
-    queries = ["red shoe", "wine", "wine wine red", "size nothing"]
+    queries = [["red", "shoe"], ["wine"], ["wine", "wine", "red"], ["size", "nothing"], []]
     expected = [reference(TITLES, query, k1, b) for query in queries]
     assert index.scores(queries) == pytest.approx(np.array(expected), rel=1e-5)
 
 
-words = st.lists(st.sampled_from(["a", "b", "c", "d", "東京", "x"]), max_size=6).map(" ".join)
+words = st.lists(st.sampled_from(["a", "b", "c", "d", "東京", "x"]), max_size=6)
 
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(words, min_size=1, max_size=8), words)
 def test_any_scores_are_those_of_the_formula(texts, query):
-    expected = np.array(reference(texts, query, 1.2, 0.75)) if any(texts) else np.zeros(len(texts))
+    expected = np.array(reference(texts, query, 0.3, 0.6)) if any(texts) else np.zeros(len(texts))
     index = Bm25Index.build(texts, Bm25Settings())
     scores = index.scores([query])[0]
     assert scores == pytest.approx(expected, rel=1e-5, abs=1e-7)
@@ -73,23 +52,23 @@ def test_any_scores_are_those_of_the_formula(texts, query):
 def test_the_librarys_own_scores_are_the_same():
     import bm25s
 
-    retriever = bm25s.BM25(k1=1.2, b=0.75, method="lucene")
-    retriever.index([tokenize(title) for title in TITLES], show_progress=False)
-    ours = Bm25Index.build(TITLES, Bm25Settings()).scores(["red wine glass"])[0]
+    retriever = bm25s.BM25(k1=0.3, b=0.6, method="lucene")
+    retriever.index(TITLES, show_progress=False)
+    ours = Bm25Index.build(TITLES, Bm25Settings()).scores([["red", "wine", "glass"]])[0]
     assert np.allclose(ours, retriever.get_scores(["red", "wine", "glass"]))
 
 
 def test_pairs_are_scored_in_any_order_of_rows():
     index = Bm25Index.build(TITLES, Bm25Settings())
     rows = np.array([4, 0, 4, 3, 1])
-    assert index.pair_scores("red wine", rows).tolist() == index.scores(["red wine"])[0, rows].tolist()
+    assert index.pair_scores(["red", "wine"], rows).tolist() == index.scores([["red", "wine"]])[0, rows].tolist()
 
 
-@pytest.mark.parametrize("texts", [[], [""], ["", "..."]])
+@pytest.mark.parametrize("texts", [[], [[]], [[], []]])
 def test_texts_without_words_score_zero(texts):
     index = Bm25Index.build(texts, Bm25Settings())
-    assert index.scores(["red"]).tolist() == [[0.0] * len(texts)]
-    assert index.pair_scores("red", np.arange(len(texts))).tolist() == [0.0] * len(texts)
+    assert index.scores([["red"]]).tolist() == [[0.0] * len(texts)]
+    assert index.pair_scores(["red"], np.arange(len(texts))).tolist() == [0.0] * len(texts)
 
 
 def test_an_index_is_the_same_every_time():
@@ -100,7 +79,7 @@ def test_an_index_is_the_same_every_time():
 
 def test_building_and_searching_say_nothing(caplog, capfd):
     with caplog.at_level(logging.DEBUG):
-        Bm25Index.build(TITLES, Bm25Settings()).scores(["red", ""])
+        Bm25Index.build(TITLES, Bm25Settings()).scores([["red"], []])
     assert caplog.text == ""
     assert capfd.readouterr() == ("", "")
 

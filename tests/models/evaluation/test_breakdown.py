@@ -49,7 +49,7 @@ def value(metrics, locale, name, part, ranker, metric="ndcg"):
 
 
 def test_every_group_has_the_means_of_its_own_queries():
-    metrics = long_metrics(evaluation(), "model", ("encoder",), samples=50)
+    metrics = long_metrics(evaluation(), {"model": ("encoder",)}, samples=50)
     expected = {
         ("all", "all", "all"): (2.5 / 4, 4),
         ("us", "all", "all"): (0.5, 3),
@@ -69,15 +69,15 @@ def test_every_group_has_the_means_of_its_own_queries():
 
 
 def test_a_difference_has_the_interval_of_its_own_queries():
-    metrics = long_metrics(evaluation(), "model", ("encoder", "bm25"), samples=300, seed=4)
+    metrics = long_metrics(evaluation(), {"model": ("encoder", "bm25"), "ranked": ("model",)}, samples=300, seed=4)
     lead = value(metrics, "us", "all", "all", "model_minus_encoder")
     interval = paired_bootstrap(MODEL[:3], ENCODER[:3], samples=300, seed=4)
     assert (lead["value"], lead["low"], lead["high"]) == (interval.mean, interval.low, interval.high)
-    assert set(metrics["ranker"]) == {"model", "encoder", "model_minus_encoder"}  # BM25 was not measured
+    assert set(metrics["ranker"]) == {"model", "encoder", "model_minus_encoder"}  # BM25 and ranked were not measured
 
 
 def test_a_slice_of_too_few_queries_has_a_difference_and_no_interval():
-    metrics = long_metrics(evaluation(), "model", ("encoder",), samples=50, min_queries=3)
+    metrics = long_metrics(evaluation(), {"model": ("encoder",)}, samples=50, min_queries=3)
     whole = value(metrics, "us", "all", "all", "model_minus_encoder")
     part = value(metrics, "us", "brand", "seen", "model_minus_encoder")
     assert (whole["queries"], whole["low"] is None) == (3, False)

@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
 from models.errors import ModelError
 from models.evaluation.bm25 import Bm25Settings
+from models.evaluation.evaluate import evaluate
 from models.evaluation.judged_set import Catalog, JudgedSet
-from models.evaluation.rankers import Bm25Ranker, DenseRanker, RandomRanker
+from models.evaluation.rankers import Bm25Ranker, DenseRanker, ListRanker, RandomRanker
 
 PRODUCTS = pl.DataFrame(
     {
@@ -27,6 +30,8 @@ JUDGED = JudgedSet.from_frame(
     ),
     CATALOG,
 )
+TEXTS = [text.split() for text in PRODUCTS["text"]]
+QUERIES = [query.split() for query in JUDGED.queries["query"]]
 
 
 def random_vectors(rows: int, dim: int = 24) -> np.ndarray:
@@ -35,7 +40,7 @@ def random_vectors(rows: int, dim: int = 24) -> np.ndarray:
 
 RANKERS = {
     "dense": DenseRanker(random_vectors(3), random_vectors(5)),
-    "bm25": Bm25Ranker.build(PRODUCTS["text"].to_list(), CATALOG, Bm25Settings()),
+    "bm25": Bm25Ranker.build(TEXTS, QUERIES, CATALOG, Bm25Settings()),
     "random": RandomRanker(seed=3),
 }
 
@@ -81,9 +86,41 @@ def test_equal_vectors_score_alike_to_the_last_bit():
 
 def test_bm25_weighs_words_within_a_locale():
     alone = CATALOG.products.filter(pl.col("locale") == "us")
-    ranker = Bm25Ranker.build(alone["text"].to_list(), Catalog(alone), Bm25Settings())
-    ours = RANKERS["bm25"].indexes["us"].scores(["red wine"])
-    assert np.array_equal(ours, ranker.indexes["us"].scores(["red wine"]))
+    ranker = Bm25Ranker.build(TEXTS[2:], QUERIES[1:], Catalog(alone), Bm25Settings())
+    ours = RANKERS["bm25"].indexes["us"].scores([["red", "wine"]])
+    assert np.array_equal(ours, ranker.indexes["us"].scores([["red", "wine"]]))
+
+
+LISTED = ListRanker(
+    # es vino: A and B; us red wine: A, B and C; us shoe: A and C
+    offsets=np.array([0, 2, 5, 7]),
+    products=np.array([0, 1, 2, 3, 4, 2, 4]),
+    scores=np.array([0.2, 0.7, -1.0, 3.0, 2.0, 5.0, 6.0]),
+    found=np.array([True, True, False, True, True, True, False]),
+)
+
+
+def test_a_list_ranks_what_was_found_and_then_all_others_alike():
+    assert whole(LISTED, JUDGED, CATALOG, "es").tolist() == [[0.2, 0.7]]
+    # Below all scores of the query, those not found included: -1 - 1, then 0 - 1.
+    assert whole(LISTED, JUDGED, CATALOG, "us").tolist() == [[-2, 3, 2], [5, -1, -1]]
+    blocks = list(LISTED.catalog_scores(JUDGED, CATALOG, "us", 1))
+    assert [block.tolist() for block in blocks] == [[[-2, 3, 2]], [[5, -1, -1]]]
+
+
+def test_judged_products_that_no_search_found_come_last_by_their_score():
+    # C of query 2 scores more than A, but was not found: 6 - (6 - 5) - 1
+    assert LISTED.judged_scores(JUDGED, CATALOG).tolist() == [0.2, 3, 2, 5, 4]
+    unfound = replace(LISTED, found=np.array([True, False, True, False, False, False, False]))
+    # Among A, B and C of query 1 only A (-1) was found: the others keep their order below it.
+    assert unfound.judged_scores(JUDGED, CATALOG).tolist() == [0.2, 3 - 5, 2 - 5, 5 - 2, 6 - 2]
+
+
+def test_a_list_gives_the_ranks_of_a_search():
+    # Query 1 finds B and C, query 2 finds A alone: C comes after B, which was not found either and has the smaller id.
+    evaluation = evaluate(JUDGED, CATALOG, {"ranked": LISTED})
+    assert evaluation.rankings["ranked_rank"].to_list() == [1, 1, 2, 1, 2]
+    assert evaluation.rankings["ranked_catalog_rank"].to_list() == [2, 1, 2, 1, 3]
 
 
 def test_chance_hangs_on_seed_and_keys_and_on_nothing_else():
@@ -121,4 +158,4 @@ def test_what_does_not_fit_together_is_refused():
     with pytest.raises(ModelError, match="4 query and 5 product vectors, but there are 3 queries and 5 products"):
         DenseRanker(random_vectors(4), random_vectors(5)).judged_scores(JUDGED, CATALOG)
     with pytest.raises(ModelError, match="1 texts but 5 products"):
-        Bm25Ranker.build(["red"], CATALOG, Bm25Settings())
+        Bm25Ranker.build([["red"]], QUERIES, CATALOG, Bm25Settings())

@@ -6,6 +6,7 @@ import pytest
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import datasets
 from warehouse.lake import tables
+from warehouse.vectors.text_index import COLUMNS
 
 
 @pytest.fixture
@@ -45,7 +46,35 @@ def test_some_are_read_as_they_are_read_among_all(filled):
         among_all = read(filled).join(wanted_keys, on="key", how="semi", maintain_order="left")
         assert among_all.height
         assert read(filled, keys=wanted_keys).equals(among_all)
+    for read in (datasets.texts, datasets.text_hashes):
+        among_all = read(filled).join(wanted_keys, on="key", how="semi").sort("key")
+        assert among_all["key"].to_list() == ["es:P1", "us:P2"]
+        assert read(filled, keys=wanted_keys).sort("key").equals(among_all)
     assert datasets.products(filled, keys=wanted_keys.clear()).is_empty()
+
+
+def test_the_rows_of_the_text_index_are_those_of_staging(filled):
+    texts = datasets.texts(filled).sort("key")
+    assert texts.columns == list(COLUMNS)
+    assert texts.drop("input_hash").rows()[2:] == [
+        (
+            *("us:P1", "P1", "us", "Nike Running Shoes 42", "Nike", "Red"),
+            *("nike run shoe 42 nike red", "mesh foam light fast", ""),
+        ),
+        ("us:P2", "P2", "us", "Plain Mug", None, None, "plain mug", "", ""),
+    ]
+    assert datasets.text_hashes(filled).sort("key").equals(texts.select("key", "input_hash"))
+    assert texts["input_hash"].str.len_chars().to_list() == [16] * 4
+    assert texts["input_hash"].n_unique() == 4
+
+
+def test_train_judgements_are_those_of_the_train_split(filled):
+    pairs = datasets.training_pairs(filled).filter(split="train")
+    judgements = datasets.train_judgements(filled)
+    assert judgements.height == pairs.height > 0
+    assert set(judgements.select("query_key", "product_key", "label").rows()) == set(
+        pairs.select("query_key", "product_key", "label").rows()
+    )
 
 
 def test_training_sees_nothing_of_test(filled):

@@ -65,7 +65,8 @@ def test_the_answer_follows_the_queries_order_and_an_unknown_locale_is_null(buil
 
 def test_words_are_cleaned_as_in_the_lake(built: Lake) -> None:
     features = QueryFeatures(datasets.vocabulary(built))
-    typed = pl.LazyFrame({"key": ["q"], "locale": [None], "query": ["  ＮＩＫＥ <b>shoes</b> "]})
+    row = {"key": ["q"], "locale": [None], "query": ["  ＮＩＫＥ <b>shoes</b> "]}
+    typed = pl.LazyFrame(row, schema=dict.fromkeys(row, pl.String))
     assert features(clean_queries(typed).collect())["query_brand"].to_list() == ["nike"]
 
 
@@ -99,12 +100,12 @@ def test_a_declared_column_that_the_sql_does_not_compute_is_refused(monkeypatch:
 
 
 def test_a_feature_of_pairs_cannot_be_a_tower_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    column = FeaturePairs.columns()["common_words"]
-    monkeypatch.setattr(column, "metadata", about("words in common", tower="numeric"))
+    column = FeaturePairs.columns()["text_score"]
+    monkeypatch.setattr(column, "metadata", about("score of the words", tower="numeric"))
     contract = Contract("features.pairs", FeaturePairs)
-    contract.__dict__["columns"] = {"common_words": column}
+    contract.__dict__["columns"] = {"text_score": column}
     monkeypatch.setitem(query_features.CONTRACTS, "features.pairs", contract)
-    with pytest.raises(WarehouseError, match=r"features\.pairs\.common_words is declared a tower input"):
+    with pytest.raises(WarehouseError, match=r"features\.pairs\.text_score is declared a tower input"):
         check_tower_inputs()
 
 

@@ -39,7 +39,7 @@ def contents(lake):
     with lake.reading() as connection:
         return {
             table: connection.sql(f"FROM {table} ORDER BY ALL").fetchall()
-            for table in (*DERIVATIONS, "quarantine.rows")
+            for table in (*DERIVATIONS, "fitted.words", "quarantine.rows")
         }
 
 
@@ -94,6 +94,11 @@ def test_where_nothing_changed_nothing_is_written(built, derive):
         ("DELETE FROM splits.queries WHERE key = 'es:3'", {"training.pairs": ["es:3:P1"], "fitted.vocabulary": None}),
         ("DELETE FROM fitted.vocabulary WHERE kind = 'brand'", {"features.queries": None}),
         ("UPDATE fitted.vocabulary SET share = 0, input_hash = 'x'", {"features.queries": []}),
+        (
+            "UPDATE features.queries SET query_brand = 'x', input_hash = 'x' WHERE key = 'us:2'",
+            {"features.pairs": ["us:2:P2"]},
+        ),
+        ("UPDATE fitted.words SET weight = 9, input_hash = 'x' WHERE key = 'us:mug'", {"features.pairs": None}),
         (
             "UPDATE training.pairs SET label = 'S', input_hash = 'x' WHERE key = 'us:1:P1'",
             {"training.point_in_time": ["us:1:P1"]},
@@ -169,10 +174,15 @@ CHANGES = st.one_of(
     st.tuples(st.just("judgement"), st.integers(0, 11), st.sampled_from(["E", "I", None])),
     st.tuples(st.just("source"), st.integers(1, 4), st.sampled_from(["web", None])),
 )
+TABLES = st.lists(st.sampled_from([*DERIVATIONS, "fitted.words"]), min_size=1, max_size=6)
 STEPS = st.lists(
     st.one_of(
         CHANGES,
-        st.tuples(st.just("refresh"), st.lists(st.sampled_from(list(DERIVATIONS)), min_size=1, max_size=6), st.none()),
+        st.tuples(
+            st.just("refresh"),
+            TABLES,
+            st.none(),
+        ),
         st.tuples(st.just("expire"), st.integers(0, 100), st.none()),
     ),
     min_size=1,

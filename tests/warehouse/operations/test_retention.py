@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
+from warehouse.features import datasets
 from warehouse.history import checkpoints
 from warehouse.home import Home
 from warehouse.lake.lake import Lake
@@ -79,6 +80,22 @@ def test_the_target_of_a_rollback_stays_at_any_age(home: Home, run: Callable[...
     assert [release.release for release in result.releases] == [4]
     assert result.vectors == {"products_A": {home.releases.get(1).vector_version}}
     assert result.points == [first, third]  # the newest, by which it is told how long the rollback stays
+
+
+def test_the_rankers_and_text_indexes_of_the_releases_stay(home: Home, run: Callable[..., int]) -> None:
+    run("A")
+    assert (keep(home).texts, keep(home).rankers) == ({0}, {""})
+    every = datasets.texts(home.lake)
+    texts = [home.texts.apply([rows], []).version for rows in (every.head(1), every)]
+    live = home.releases.require()
+    for ranker_id, version in (("r1", texts[0]), ("r2", texts[1]), ("r2", texts[0])):
+        named = {"ranker_id": ranker_id, "text_version": version}
+        copied = ("kind", "model_id", "encoder_fingerprint", "vector_table", "vector_version", "snapshot")
+        home.releases.publish(**{name: getattr(live, name) for name in copied}, published_at=live.published_at, **named)
+    one, two = keep(home), keep(home, releases=2)
+    assert ([each.release for each in one.releases], one.texts, one.rankers) == ([4], {texts[0]}, {"r2"})
+    # Releases 3 and 4 show the same: another version of the same words.
+    assert ([each.release for each in two.releases], two.texts, two.rankers) == ([2, 4], {texts[0]}, {"r1", "r2"})
 
 
 def test_releases_that_show_the_same_count_once(home: Home, run: Callable[..., int]) -> None:

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from warehouse.errors import WarehouseError
+from warehouse.features import datasets
 from warehouse.history import checkpoints
 from warehouse.home import Home
 from warehouse.lake.lake import Lake
@@ -202,3 +203,9 @@ def test_what_is_gone_of_a_release_is_named(home: Home, publish: Any) -> None:
     )
     assert unservable_reason(home, replace(release, snapshot=9999)) == "the lake's snapshot 9999 is gone"
     assert unservable_reason(home, replace(release, model_id="Z")) == "its model Z is gone"
+    texts = home.texts.apply([datasets.texts(home.lake)], []).version
+    (home.rankers / "r1").mkdir(parents=True)
+    ranked = replace(release, text_version=texts, ranker_id="r1")
+    assert unservable_reason(home, ranked) is None
+    assert unservable_reason(home, replace(ranked, text_version=99)) == "version 99 of its text index is gone"
+    assert unservable_reason(home, replace(ranked, ranker_id="r2")) == "its ranker r2 is gone"

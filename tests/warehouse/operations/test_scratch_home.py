@@ -14,14 +14,16 @@ def home(built: Lake) -> Home:
     return home
 
 
-def test_it_starts_from_the_raw_tables_of_the_snapshot_alone(
+def test_it_starts_from_the_raw_tables_and_the_word_counts_of_the_snapshot_alone(
     home: Home, fingerprints: Callable[..., dict[str, str]]
 ) -> None:
-    then, raw = home.lake.snapshot(), fingerprints(home.lake, "raw")
+    then, raw, fitted = home.lake.snapshot(), fingerprints(home.lake, "raw"), fingerprints(home.lake, "fitted")
     with home.lake.writing() as connection:
         connection.execute("DELETE FROM raw.products")
+        connection.execute("DELETE FROM fitted.words")
     with recomputed_home(home, then) as recomputed, recomputed.lake.reading() as connection:
-        assert {table.split(".")[0] for table in tables.row_counts(connection)} == {"raw"}
+        assert {table.split(".")[0] for table in tables.row_counts(connection)} == {"raw", "fitted"}
+        assert fingerprints(recomputed.lake, "fitted") == {"fitted.words": fitted["fitted.words"]}
         prints = fingerprints(recomputed.lake, "raw")
         assert raw.items() <= prints.items()
         assert all(tables.count(connection, table) == 0 for table in prints.keys() - raw.keys())  # no delta came in yet

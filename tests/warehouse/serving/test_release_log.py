@@ -1,17 +1,19 @@
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from warehouse.errors import WarehouseError
-from warehouse.serving.release_log import Release, Releases
-from warehouse.vectors.lance_tables import LanceDirectory
+from warehouse.serving.release_log import SCHEMA, Release, Releases
+from warehouse.vectors.lance_tables import LanceDirectory, merge
 from warehouse.vectors.product_vectors import VectorStore, table_name
+from warehouse.vectors.text_index import COLUMNS, TABLE, TextIndex
 
 DIM = 8
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -54,6 +56,12 @@ def draft(version: int, **changes: Any) -> dict[str, Any]:
         "published_at": NOON,
     }
     return given | changes
+
+
+def index(root: Path, product: str) -> int:
+    """Add a product to the text index and return the new version."""
+    row = dict.fromkeys(COLUMNS, product) | {"key": f"us:{product}", "locale": "us"}
+    return TextIndex(root).apply([pl.DataFrame([row])], []).version
 
 
 def tags(root: Path, table: str = "products_m1") -> dict[str, int]:
@@ -100,6 +108,53 @@ def test_what_is_live_already_is_not_published_again(releases: Releases, root: P
     assert releases.all() == [first]
     assert releases.publish(**draft(version, snapshot=6)).is_new
     assert releases.publish(**draft(write(root, "A", "m2"), model_id="m2", snapshot=6)).is_new
+
+
+def test_a_release_names_its_ranker_and_pins_its_text_index(releases: Releases, root: Path) -> None:
+    version, texts = write(root, "A"), index(root, "A")
+    without = releases.publish(**draft(version)).release
+    assert (without.ranker_id, without.text_version) == ("", 0)
+    first = releases.publish(**draft(version, ranker_id="r1", text_version=texts)).release
+    assert not first.serves_as(without)
+    assert not releases.publish(**draft(version, ranker_id="r1", text_version=texts)).is_new
+    newer = index(root, "B")
+    second = releases.publish(**draft(version, ranker_id="r1", text_version=newer)).release
+    third = releases.publish(**draft(version, ranker_id="r2", text_version=newer)).release
+    assert [each.release for each in (without, first, second, third)] == [1, 2, 3, 4]
+    assert Releases(root).all() == [without, first, second, third]
+    assert tags(root, TABLE) == {
+        f"release-2-v{texts}": texts,
+        f"release-3-v{newer}": newer,
+        f"release-4-v{newer}": newer,
+    }
+    # The words of one snapshot are the same in every version of the index; another ranker shows another order.
+    assert first.shows == second.shows != third.shows
+    back = releases.roll_back(2, published_at=NOON).release
+    assert (back.ranker_id, back.text_version) == ("r1", texts)
+
+
+def test_a_text_index_that_is_not_there_is_not_published(releases: Releases, root: Path) -> None:
+    version = write(root, "A")
+    with pytest.raises(WarehouseError, match="the text index does not exist"):
+        releases.publish(**draft(version, text_version=1))
+    index(root, "A")
+    with pytest.raises(WarehouseError, match="no version 99"):
+        releases.publish(**draft(version, text_version=99))
+    assert releases.live() is None
+
+
+def test_releases_of_an_earlier_version_have_no_ranker(releases: Releases, root: Path) -> None:
+    version = write(root, "A")
+    earlier = Release(1, NOON, "model", "m1", "enc", "products_m1", version, 5, "{}", "")
+    columns = SCHEMA.names[: SCHEMA.names.index("ranker_id")]
+    row = {name: value for name, value in asdict(earlier).items() if name in columns}
+    schema = pa.schema([SCHEMA.field(name) for name in columns])
+    merge(LanceDirectory(root).create("releases", schema), pa.Table.from_pylist([row], schema=schema), on="release")
+    assert releases.live() == earlier
+    texts = index(root, "A")
+    later = releases.publish(**draft(version, ranker_id="r1", text_version=texts)).release
+    assert (later.release, later.ranker_id, later.text_version) == (2, "r1", texts)
+    assert Releases(root).all() == releases.all() == [earlier, later]
 
 
 def test_times_are_kept_in_utc(releases: Releases, root: Path) -> None:

@@ -1,5 +1,6 @@
 """The SQL tables, run on small literal inputs."""
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.lake import tables
+from warehouse.transform.words import query_amounts, query_words
 
 JUDGED_AT = datetime(2022, 6, 14, tzinfo=UTC)
 LATER = datetime(2024, 2, 3, 4, 5, tzinfo=UTC)
@@ -33,11 +35,16 @@ def answer(connection: duckdb.DuckDBPyConnection, table: str, **parameters: obje
 
 
 def query(locale: str, query_id: int, text: str, split: str = "train") -> dict[str, Any]:
-    return {"key": f"{locale}:{query_id}", "query_id": query_id, "locale": locale, "query": text, "split": split}
+    row = {"key": f"{locale}:{query_id}", "query_id": query_id, "locale": locale, "query": text, "split": split}
+    return row | {"words": " ".join(query_words(text, locale)), "amounts": query_amounts(text)}
 
 
 def product(locale: str, product_id: str, title: str, **others: str) -> dict[str, Any]:
-    return {"key": f"{locale}:{product_id}", "product_id": product_id, "locale": locale, "title": title, **others}
+    row = {"key": f"{locale}:{product_id}", "product_id": product_id, "locale": locale, "title": title, **others}
+    head = " ".join([title, others.get("brand", ""), others.get("color", "")])
+    body = " ".join([others.get("bullet_points", ""), others.get("description", "")])
+    words = {name: " ".join(query_words(text, locale)) for name, text in (("title_words", head), ("body_words", body))}
+    return row | words | {"amounts": query_amounts(title)}
 
 
 def judgement(locale: str, query_id: int, product_id: str, label: str = "E", split: str = "train") -> dict[str, Any]:
@@ -210,19 +217,95 @@ def test_pair_features(connection: duckdb.DuckDBPyConnection) -> None:
         "staging.products",
         [
             product("us", "P1", "Shoes, running", brand="Nike", color="Red"),
-            product("us", "P2", "Red mug 1.5 12", color="red"),
+            product("us", "P2", "Red mug 1.5 12", color="red", description="A mug, not scarred"),
         ],
+    )
+    named = [("us:1", "nike", "red"), ("us:2", None, None), ("us:3", None, None), ("us:4", None, None)]
+    fill(
+        connection,
+        "features.queries",
+        [{"key": key, "query_brand": brand, "query_color": color} for key, brand, color in named],
+    )
+    weights = {"red": 1.0, "nike": 2.0, "shoe": 1.0, "mug": 2.0, "": 4.0}
+    fill(
+        connection,
+        "fitted.words",
+        [{"key": f"us:{word}", "locale": "us", "word": word, "weight": weight} for word, weight in weights.items()],
     )
     fill(
         connection,
         "staging.judgements",
         [judgement("us", 1, "P1"), judgement("us", 1, "P2"), judgement("us", 2, "P1"), judgement("us", 4, "P2")],
     )
-    assert answer(connection, "features.pairs") == [
-        ("us:1:P1", "us:1", "us:P1", 3, 1.0, 0.75, 0, False, True, True),
-        ("us:1:P2", "us:1", "us:P2", 1, pytest.approx(1 / 3), 0.2, 0, False, False, True),
-        ("us:2:P1", "us:2", "us:P1", 0, 0.0, 0.0, 0, False, False, False),
-        ("us:4:P2", "us:4", "us:P2", 4, 0.8, 0.8, 2, True, False, False),
+    # A title of 4 words divides by 1 + 0.3 (0.4 + 0.6 * 4 / 20), a body of 4 words by 1 + 1.2 (0.25 + 0.75 * 4 / 100).
+    title, body = 14 / 1.174, 6 / 1.336
+    none, nothing = (None,) * 4, (0,) * 8
+    expected = [
+        (
+            *("us:1:P1", "us:1", "us:P1", 3, 4, 4 / 1.156, 4 / 1.156, 0, 1, 1, 1, 0, 3 / 4, 0, 1, None, None),
+            *(False, True, True, False, 1, 1),
+        ),
+        (
+            *(
+                "us:1:P2",
+                "us:1",
+                "us:P2",
+                3,
+                6,
+                1 / 1.174,
+                1 / 1.174,
+                0,
+                1 / 3,
+                1 / 4,
+                1 / 4,
+                0,
+                1 / 6,
+                0,
+                1,
+                None,
+                None,
+            ),
+            *(False, True, True, False, 0, 1),
+        ),
+        ("us:2:P1", "us:2", "us:P1", 0, 4, *nothing, *none, False, False, False, False, None, None),
+        (
+            *(
+                "us:4:P2",
+                "us:4",
+                "us:P2",
+                5,
+                6,
+                title + 0.3 * body,
+                title,
+                body,
+                1,
+                1,
+                14 / 18,
+                6 / 18,
+                4 / 6,
+                1 / 4,
+                2,
+                1,
+            ),
+            *(None, False, False, True, False, None, None),
+        ),
+    ]
+    for row, values in zip(answer(connection, "features.pairs"), expected, strict=True):
+        assert row[:3] == values[:3]
+        assert row[3:] == pytest.approx(values[3:])
+
+
+def test_word_counts(connection: duckdb.DuckDBPyConnection) -> None:
+    mugs = [product("us", "P1", "Red mug, mugs"), product("us", "P2", "Mug", color="red"), product("us", "P3", "Cup")]
+    fill(connection, "staging.products", [*mugs, product("us", "P4", "!!!"), product("es", "P1", "Taza")])
+    # ln(1 + (3 - n + 0.5) / (n + 0.5)) for a word of n of the three products that have words
+    assert answer(connection, "fitted.words") == [
+        ("es:", "es", "", 0, pytest.approx(math.log(4))),
+        ("es:taz", "es", "taz", 1, pytest.approx(math.log(4 / 3))),
+        ("us:", "us", "", 0, pytest.approx(math.log(8))),
+        ("us:cup", "us", "cup", 1, pytest.approx(math.log(8 / 3))),
+        ("us:mug", "us", "mug", 2, pytest.approx(math.log(8 / 5))),
+        ("us:red", "us", "red", 2, pytest.approx(math.log(8 / 5))),
     ]
 
 

@@ -30,10 +30,10 @@ def test_cleans_what_is_raw_and_then_nothing(filled: Lake, write: Write) -> None
     assert staging.refresh_queries(filled) == Cleaned(cleaned=4, inserted=4, updated=0, deleted=0, quarantined=0)
     with filled.reading() as connection:
         assert connection.sql("SELECT * EXCLUDE (input_hash) FROM staging.queries ORDER BY key").fetchall() == [
-            ("es:3", 3, "es", "zapatillas nike", "train", None),
-            ("jp:4", 4, "jp", "ナイキ", "train", None),
-            ("us:1", 1, "us", "running shoes", "train", "behavioral"),
-            ("us:2", 2, "us", "mug without handle", "test", "negations"),
+            ("es:3", 3, "es", "zapatillas nike", "train", None, "zapatill nik", ""),
+            ("jp:4", 4, "jp", "ナイキ", "train", None, "ナイ イキ", ""),
+            ("us:1", 1, "us", "running shoes", "train", "behavioral", "run shoe", ""),
+            ("us:2", 2, "us", "mug without handle", "test", "negations", "mug without handl", ""),
         ]
         assert connection.sql("SELECT key, title, brand_key FROM staging.products ORDER BY key").fetchall() == [
             ("es:P1", "Zapatillas", "nike"),

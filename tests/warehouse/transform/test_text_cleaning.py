@@ -138,6 +138,9 @@ def test_cleans_products_row_by_row() -> None:
             "color": ["Navy-Blue", None, None, None],
             "brand_key": ["nike", "nike", "nike", "acme"],
             "color_key": ["navyblue", None, None, None],
+            "title_words": ["nike shoe nike navi blue", "靴 nike ナイ イキ", "靴 nike ナイ イキ", "mug acm"],
+            "body_words": ["mesh foam light fast", "", "", ""],
+            "amounts": ["", "", "", ""],
         }
     )
     assert_frame_equal(clean_products(raw).collect(), expected)
@@ -145,9 +148,23 @@ def test_cleans_products_row_by_row() -> None:
 
 def test_cleans_queries_and_passes_the_rest_through() -> None:
     raw = pl.LazyFrame(
-        {"key": ["us:1", "us:2"], "query": [" red&nbsp;&amp; blue ", "\u200b"], "split": ["train", "test"]}
+        {
+            "key": ["us:1", "us:2"],
+            "locale": ["us", "us"],
+            "query": [" red&nbsp;&amp; blue mugs 12&nbsp;oz", "\u200b"],
+            "split": ["train", "test"],
+        }
     )
-    expected = pl.DataFrame({"key": ["us:1", "us:2"], "query": ["red & blue", None], "split": ["train", "test"]})
+    expected = pl.DataFrame(
+        {
+            "key": ["us:1", "us:2"],
+            "locale": ["us", "us"],
+            "query": ["red & blue mugs 12 oz", None],
+            "split": ["train", "test"],
+            "words": ["red blue mug 12 oz", ""],
+            "amounts": ["weight_g=340.19", ""],
+        }
+    )
     assert_frame_equal(clean_queries(raw).collect(), expected)
 
 

@@ -69,6 +69,44 @@ def test_what_differs_is_found_to_the_bit_whatever_its_hash_says(store: VectorSt
     assert [first["key"].to_pylist(), second["key"].to_pylist()] == [["us:D", "us:C"], ["us:B"]]
 
 
+def test_the_cosines_of_a_few_products_are_those_of_a_search(store: VectorStore) -> None:
+    rows = frame(("C", one_hot(1)), ("D", one_hot(0, -1.0)), ("A", one_hot(0)), ("B", [0.6, 0.8, *[0.0] * 6]))
+    version = store.apply(TABLE, [rows], [], DIM).version
+    store.apply(TABLE, [frame(("B", one_hot(0)))], [], DIM)
+    cosines = store.cosines(TABLE, version, query(1), ["us:B", "us:gone", "us:D"])
+    assert cosines == pytest.approx({"us:B": 0.6, "us:D": -1})
+    assert store.cosines(TABLE, version, query(1), []) == {}
+    keys = [f"x' OR 1=1 {number}" for number in range(3)]
+    assert store.cosines(TABLE, version, query(1), keys) == {}
+
+
+@pytest.mark.parametrize("few", [5_000, 1])
+def test_the_nearest_among_some_products_are_found(
+    store: VectorStore, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr("warehouse.vectors.product_vectors._FEW_KEYS", few)
+    near = [(f"A{number:02}", one_hot(0)) for number in range(30)]
+    rows = frame(*near, ("B", [0.6, 0.8, *[0.0] * 6]), ("C", one_hot(1)))
+    version = store.apply(TABLE, [rows], [], DIM).version
+    hits = store.search_among(TABLE, version, query(1), 3, {"us:C", "us:B", "us:gone"})
+    assert hits.select("rank", "key", "locale", "title").rows() == [
+        (1, "us:B", "us", "title of B"),
+        (2, "us:C", "us", "title of C"),
+    ]
+    assert hits["score"].to_list() == pytest.approx([0.6, 0])
+    assert hits.schema == store.search(TABLE, version, query(1), 3).schema
+    assert store.search_among(TABLE, version, query(1), 1, {"us:C", "us:B"})["key"].to_list() == ["us:B"]
+    assert store.search_among(TABLE, version, query(1), 3, set()).is_empty()
+
+
+def test_the_vector_of_a_product_is_read(store: VectorStore) -> None:
+    version = store.apply(TABLE, [frame(("A", one_hot(2)))], [], DIM).version
+    vector = store.vector(TABLE, version, "us:A")
+    assert vector is not None
+    assert vector.tolist() == one_hot(2)
+    assert store.vector(TABLE, version, "us:gone") is None
+
+
 def test_search_ranks_by_cosine(store: VectorStore) -> None:
     # cosines with (1, 0, …): A 1, B 0.6, C 0, D -1
     rows = frame(("C", one_hot(1)), ("D", one_hot(0, -1.0)), ("A", one_hot(0)), ("B", [0.6, 0.8, *[0.0] * 6]))

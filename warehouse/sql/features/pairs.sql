@@ -12,18 +12,29 @@ queries as (
         query_brand,
         query_color,
         concat(' ', words, ' ') as phrase,
-        concat(' ', array_to_string(regexp_extract_all(lower(query), '[\p{L}\p{N}]+'), ' '), ' ') as plain_query,
+        regexp_extract_all(lower(query), '[\p{L}\p{N}]+') as plain_words,
         if(words = '', [], string_split(words, ' ')) as words,
         if(amounts = '', [], string_split(amounts, ' ')) as asked_amounts
     from staging.queries
     join (select key, query_brand, query_color from features.queries) as named using (key)
 ),
-asked as (
+phrases as (  -- every one to four adjacent words, as features.queries finds brands and colors
     select
         *,
+        concat(' ', array_to_string(plain_words, ' '), ' ') as plain_query,
+        flatten([
+            [array_to_string(plain_words[first:first + more], ' ') for more in range(4)] for first in range(1, len(plain_words) + 1)
+        ]) as plain_phrases
+    from queries
+),
+asked as (
+    select
+        * exclude (plain_words, plain_phrases),
+        list_filter(plain_phrases, lambda each: replace(each, ' ', '') = query_brand)[1] as brand_phrase,
+        list_filter(plain_phrases, lambda each: replace(each, ' ', '') = query_color)[1] as color_phrase,
         list_transform(list_zip(words[:-2], words[2:]), lambda pair: concat(' ', pair[1], ' ', pair[2], ' ')) as neighbors,
         list_distinct(list_transform(asked_amounts, lambda amount: string_split(amount, '=')[1])) as asked_measures
-    from queries
+    from phrases
 ),
 products as (
     select
@@ -32,7 +43,9 @@ products as (
         concat(' ', body_words, ' ') as body,
         if(title_words = '', 0, len(string_split(title_words, ' '))) as title_length,
         if(body_words = '', 0, len(string_split(body_words, ' '))) as body_length,
-        regexp_replace(lower(concat_ws('', title, brand, color)), '[^\p{L}\p{N}]+', '', 'g') as folded,
+        concat(
+            ' ', array_to_string(regexp_extract_all(lower(concat_ws(' ', title, brand, color)), '[\p{L}\p{N}]+'), ' '), ' '
+        ) as plain_title,
         if(amounts = '', [], string_split(amounts, ' ')) as amounts,
         nullif(concat(' ', array_to_string(regexp_extract_all(lower(brand), '[\p{L}\p{N}]+'), ' '), ' '), '  ') as brand,
         nullif(concat(' ', array_to_string(regexp_extract_all(lower(color), '[\p{L}\p{N}]+'), ' '), ' '), '  ') as color
@@ -61,16 +74,16 @@ matched as (
 counted as (
     select
         key,
-        count(*) as distinct_words,
-        count(*) filter (in_title) as title_matches,
-        count(*) filter (in_body) as body_matches,
-        count(*) filter (in_title or in_body) as matches,
+        count(word) as distinct_words,
+        count(word) filter (in_title) as title_matches,
+        count(word) filter (in_body) as body_matches,
+        count(word) filter (in_title or in_body) as matches,
         sum(weight) as weight,
         coalesce(sum(weight) filter (in_title), 0) as title_weight,
         coalesce(sum(weight) filter (in_body), 0) as body_weight,
         coalesce(sum(weight) filter (in_title or in_body), 0) as matched_weight,
-        count(*) filter (is_number) as numbers,
-        count(*) filter (is_number and in_title) as title_numbers,
+        count(word) filter (is_number) as numbers,
+        count(word) filter (is_number and in_title) as title_numbers,
         min(place) filter (in_title) as first_place
     from matched
     group by key
@@ -93,8 +106,15 @@ joined as (
 fitted as (
     select
         *,
-        coalesce(contains(plain_query, brand), false) or coalesce(contains(folded, query_brand), false) as meets_brand,
-        coalesce(contains(plain_query, color), false) or coalesce(contains(folded, query_color), false) as meets_color,
+        -- scripts without spaces have no whole words to look for
+        coalesce(contains(plain_query, brand), false)
+            or coalesce(contains(plain_title, ' ' || brand_phrase || ' '), false)
+            or coalesce(regexp_matches(brand_phrase, '[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]') and contains(plain_title, brand_phrase), false)
+            as meets_brand,
+        coalesce(contains(plain_query, color), false)
+            or coalesce(contains(plain_title, ' ' || color_phrase || ' '), false)
+            or coalesce(regexp_matches(color_phrase, '[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]') and contains(plain_title, color_phrase), false)
+            as meets_color,
         -- BM25 of a word that occurs once, at k1 0.3 and b 0.6 for the title, and 1.2 and 0.75 for bullet points and description;
         -- 20 and 100 words stand for the mean lengths, so that no other product moves a score.
         coalesce(title_weight, 0) / (1 + 0.3 * (0.4 + 0.6 * title_length / 20)) as title_score,
@@ -118,14 +138,14 @@ select
     coalesce(body_weight / weight, 0) as body_weight,
     coalesce(title_matches / greatest(title_length, 1), 0) as title_share,
     if(len(neighbors) > 0, len(list_filter(neighbors, lambda each: contains(title, each))) / len(neighbors), null) as adjacent_share,
-    len(string_split(title[:first_place], ' ')) - 1 as first_position,
+    len(string_split(left(title, first_place), ' ')) - 1 as first_position,
     if(numbers > 0, title_numbers / numbers, null) as number_share,
     if(len(asked_amounts) > 0, len(common_amounts) / len(asked_amounts), null) as amount_share,
     -- flags
     len(words) > 0 and contains(title, phrase) as has_phrase,
     len(words) > 0 and contains(title, concat(' ', words[1], ' ')) as has_first_word,
     len(words) > 0 and contains(title, concat(' ', words[-1], ' ')) as has_last_word,
-    len(common_measures) > len(common_amounts) as has_other_amount,
+    len(common_measures) > len(list_distinct(list_transform(common_amounts, lambda amount: string_split(amount, '=')[1]))) as has_other_amount,
     case
         when meets_brand then 1
         when query_brand is null then null

@@ -5,10 +5,10 @@ products as (
     select locale, list_distinct(string_split(title_words, ' ')) as words from staging.products where title_words <> ''
 ),
 catalogs as (
-    select locale, count(*) as catalog from products group by locale
+    select locale, count(words) as catalog from products group by locale
 ),
 counted as (
-    select locale, word, count(*) as products
+    select locale, word, count(word) as products
     from (select locale, unnest(words) as word from products)
     group by all
     union all
