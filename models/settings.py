@@ -159,7 +159,7 @@ class RankingSettings(BaseModel):
         "both ranks, `weighted` by cosine and words with one weight, `learned` by trees over pair features; `auto` is the one "
         "that validation queries show to be best.",
     )
-    candidates: int = Field(100, ge=10, description="Number of products that each of the two legs of a search finds.")
+    candidates: int = Field(60, ge=10, description="Number of products that each of the two legs of a search finds.")
     queries: int = Field(
         2500, ge=1, description="Largest number of train queries that the trees learn from, drawn by the seed."
     )

@@ -236,12 +236,14 @@ class _Pair:
         version = home.vectors.version(model.vector_table)
         product_vectors = stored_vectors(self.run_context, model.vector_table, version, products)
         query_vectors = model.query_vectors(with_query_keys(judged))
+        dense = DenseRanker(query_vectors, product_vectors)
         if not ranker:
-            return DenseRanker(query_vectors, product_vectors)
+            return dense
         ranking = Ranking.load(home.rankers / ranker)
         catalog = Catalog(products.select("locale", "product_id"))
         searched = ranking.searched(catalog, product_vectors, home.texts.version())
-        return ranked(search_candidates(self.run_context, model, searched, judged, query_vectors), ranking.ordering)
+        found = search_candidates(self.run_context, model, searched, judged, query_vectors)
+        return ranked(found, ranking.ordering, dense)
 
 
 def _comparison(row: GateResult) -> Comparison:

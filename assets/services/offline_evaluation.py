@@ -80,8 +80,9 @@ def measure(run_context: RunContext, target: EvaluationTarget, judgements: pl.Da
     query_vectors = model.query_vectors(queries, query_base, target.snapshot)
     words = [each.split() for each in products.select(title=words_of("title", "brand", "color"))["title"]]
     query_words = [each.split() for each in queries.select(words=words_of("query"))["words"]]
+    dense = DenseRanker(query_vectors, product_vectors)
     rankers: dict[str, Ranker] = {
-        "model": DenseRanker(query_vectors, product_vectors),
+        "model": dense,
         "encoder": DenseRanker(query_base, model.text_vectors(texts)),
         "bm25": Bm25Ranker.build(words, query_words, catalog, run_context.bm25),
         "random": RandomRanker(run_context.training.seed),
@@ -91,7 +92,7 @@ def measure(run_context: RunContext, target: EvaluationTarget, judgements: pl.Da
         version = run_context.home.texts.version() if target.text_version is None else target.text_version
         searched = ranker.searched(catalog, product_vectors, version)
         found = search_candidates(run_context, model, searched, judged, query_vectors, target.snapshot)
-        rankers |= {RANKED: ranked(found, ranker.ordering), "text": ranked(found, Ordering("text"))}
+        rankers |= {RANKED: ranked(found, ranker.ordering, dense), "text": ranked(found, Ordering("text"))}
     if target.previous is not None:
         previous = ServingModel(run_context, target.previous)
         previous_vectors = previous.query_vectors(queries, query_base, target.snapshot)

@@ -16,7 +16,7 @@ from assets.services.text_vectors import Matrix
 from assets.services.vector_refresh import stored_vectors
 from models.errors import ModelError
 from models.evaluation.judged_set import Catalog, JudgedSet
-from models.evaluation.rankers import ListRanker
+from models.evaluation.rankers import DenseRanker, ListRanker
 from models.labels import EXACT
 from models.ranking import ranker_files
 from models.ranking.candidates import RELATIVE
@@ -31,7 +31,7 @@ from warehouse.features.pair_features import NAMES, WORDS_FILE
 from warehouse.lake import tables
 from warehouse.lake.sql_tree import sql_digest
 
-_FORMAT = "4"  # raised when candidates, features or training change, so that rankers are trained again
+_FORMAT = "5"  # raised when candidates, features or training change, so that rankers are trained again
 _READ = ("staging.products", "staging.queries", "features.queries", "fitted.words", "training.pairs")
 
 
@@ -189,9 +189,10 @@ class Ranker:
         return SearchedCatalog(catalog, vectors, text_version, self.words, self.per_leg, self.corrects_spelling)
 
 
-def ranked(found: Found, ordering: Ordering) -> ListRanker:
-    """Return the candidates in the order that a search shows."""
-    return ListRanker(found.candidates.offsets, found.rows, ordering(found.candidates), found.candidates.found)
+def ranked(found: Found, ordering: Ordering, rest: DenseRanker | None = None) -> ListRanker:
+    """Return the candidates in the order that a search shows; `rest` orders the products beyond them."""
+    candidates = found.candidates
+    return ListRanker(candidates.offsets, found.rows, ordering(candidates), candidates.found, rest)
 
 
 def ranker_facts(run_context: RunContext, ranker_id: str) -> dict[str, Any]:

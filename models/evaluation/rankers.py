@@ -143,35 +143,48 @@ class ListRanker:
         products: (pairs,) catalog rows, ascending inside a query; every judged product is among them.
         scores: (pairs,) score of each pair.
         found: (pairs,) whether the search found the product.
+        rest: orders the products that are not found, by scores of at most 1; None: the judged ones by their score, the others
+            not at all.
     """
 
     offsets: NDArray[np.int64]
     products: NDArray[np.int64]
     scores: NDArray[np.float64]
     found: NDArray[np.bool_]
+    rest: DenseRanker | None = None
 
     def judged_scores(self, judged: JudgedSet, catalog: Catalog) -> Scores:
-        """Score each judged pair: (judgements,). Those not found are ordered by their score below all found."""
+        """Score each judged pair: (judgements,). Those not found are below all found."""
         scores = np.empty(len(judged.products))
+        others = self.rest.judged_scores(judged, catalog) if self.rest is not None else None
         for query in range(len(judged)):
             own = slice(judged.offsets[query], judged.offsets[query + 1])
             listed = slice(self.offsets[query], self.offsets[query + 1])
             places = self.offsets[query] + np.searchsorted(self.products[listed], judged.products[own])
-            below = np.ptp(self.scores[listed]) + 1
-            scores[own] = np.where(self.found[places], self.scores[places], self.scores[places] - below)
+            below = self.scores[places] - np.ptp(self.scores[listed]) - 1
+            below = below if others is None else self._floor(listed) + others[own]
+            scores[own] = np.where(self.found[places], self.scores[places], below)
         return scores
 
     def catalog_scores(self, judged: JudgedSet, catalog: Catalog, locale: str, step: int) -> Iterator[Scores]:
         """Score all products of one locale for its queries, in blocks of at most ``step``: (block, products)."""
         products = catalog.slices[locale]
+        rest = self.rest.catalog_scores(judged, catalog, locale, step) if self.rest is not None else None
         for queries in _blocks(judged.slices[locale], step):
-            scores = np.empty((queries.stop - queries.start, products.stop - products.start))
+            scores = np.zeros((queries.stop - queries.start, products.stop - products.start))
+            if rest is not None:
+                scores += next(rest)
             for row, query in zip(scores, range(queries.start, queries.stop), strict=True):
                 listed = slice(self.offsets[query], self.offsets[query + 1])
                 found = self.found[listed]
-                row[:] = self.scores[listed].min(initial=0) - 1
+                row += self._floor(listed)
                 row[self.products[listed][found] - products.start] = self.scores[listed][found]
             yield scores
+
+    def _floor(self, listed: slice) -> float:
+        """Return what a score of at most 1 is added to, so that it is below every found one."""
+        found = self.scores[listed][self.found[listed]]
+        return float(found.min()) - 2 if len(found) else 0.0
 
 
 @dataclass(frozen=True)

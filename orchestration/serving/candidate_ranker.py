@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from models.ranking import ranker_files
 from models.ranking.candidates import Candidates
 from models.ranking.ordering import Ordering
-from warehouse.features.pair_features import NAMES, PRODUCT_COLUMNS, WORDS_FILE, PairFeatures
+from warehouse.features.pair_features import NAMES, WORDS_FILE, PairFeatures
 from warehouse.features.spelling import Spelling
 
 
@@ -48,29 +48,35 @@ class CandidateRanker:
         """Return the replacements of words that the catalog of the locale does not know; none if the ranker corrects none."""
         return self._spelling.corrections(words, locale) if self._spelling is not None else {}
 
-    def __call__(self, query: pl.DataFrame, products: pl.DataFrame, ordering: Ordering | None = None) -> Scored:
-        """Score the candidates of one query and sort them; equal scores go by product id, then key.
+    def features(self, query: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
+        """Return the pair features of one query and its candidates, in their order.
 
         Args:
             query: One row a locale: the columns of `pair_features.QUERY_COLUMNS`, with the locale as its key.
-            products: The columns of the text index and `cosine`, each product once.
+            products: The columns of the text index, each product once.
+        """
+        pairs = products.select(pl.col("locale").alias("query_key"), pl.col("key").alias("product_key"))
+        return self._features(pairs, query, products)
+
+    def ordered(self, products: pl.DataFrame, features: pl.DataFrame, ordering: Ordering | None = None) -> Scored:
+        """Score the candidates of one query and sort them; equal scores keep the order of the rows.
+
+        Args:
+            products: The columns of the text index and `cosine`, sorted by product id and key.
+            features: The pair features of the same rows.
             ordering: Another way to order than the ranker's own.
         """
-        rows = products.sort("product_id", "key")
-        pairs = rows.select(pl.col("locale").alias("query_key"), pl.col("key").alias("product_key"))
-        features = self._features(pairs, query, rows.select(PRODUCT_COLUMNS))
-        matrix = features.select(pl.all().cast(pl.Float64)).fill_null(np.nan).to_numpy()
         candidates = Candidates(
-            np.array([0, rows.height]),
-            rows["cosine"].to_numpy(),
-            matrix,
+            np.array([0, products.height]),
+            products["cosine"].to_numpy(),
+            features.select(pl.all().cast(pl.Float64)).fill_null(np.nan).to_numpy(),
             NAMES,
-            rows["locale"].to_numpy().astype(np.str_),
-            np.ones(rows.height, bool),
+            products["locale"].to_numpy().astype(np.str_),
+            np.ones(products.height, bool),
         )
         scores: NDArray[np.float64] = (ordering or self.ordering)(candidates)
         order = np.argsort(-scores, kind="stable")
-        scored = rows.with_columns(
+        scored = products.with_columns(
             score=scores,
             text_score=candidates.text_scores,
             vector_rank=candidates.vector_ranks.astype(np.int64),

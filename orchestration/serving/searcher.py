@@ -3,10 +3,11 @@
 import itertools
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,7 @@ from warehouse.features.query_features import KNOWN_AT_SEARCH, VOCABULARY_FILE, 
 from warehouse.home import Home
 from warehouse.serving.release_log import Release
 from warehouse.transform.text_cleaning import clean_text
-from warehouse.transform.words import query_amounts, query_words
+from warehouse.transform.words import query_amounts, query_words, query_words_by_locale
 
 _QUERY_SCHEMA = dict.fromkeys(KNOWN_AT_SEARCH, pl.String)
 Vector = npt.NDArray[np.float32]
@@ -113,6 +114,7 @@ class Searcher:
             home, encoder = open_home(settings), encoder or settings.encoder
         self._home = home
         self._settings = encoder or EncoderSettings()
+        self._threads = ThreadPoolExecutor(2, "search")  # the two legs at the same time
         if release is None:
             self.refresh()
         else:
@@ -187,15 +189,19 @@ class Searcher:
             raise WarehouseError(
                 f"release {self.release.release} has no text index", "publish a release with one: stockroom build"
             )
-        among = self._matching(where, locale)
+        among, ranker = self._matching(where, locale), self._ranker if mode != "vector" else None
+        words = self._words(ranker, text, locale) if ranker is not None else {}
+        text_leg = self._threads.submit(self._by_text, ranker, words, locale, among) if ranker is not None else None
         features = self._features_of(text, locale, context, at)
         vector = self._tower(self._encoder.encode([query_text(text)]), features)[0]  # (dim,)
-        ranker = self._ranker if mode != "vector" else None
 
         def first(limit: int) -> list[Hit]:
-            if ranker is None:
+            if ranker is None or text_leg is None:
                 return _hits(self._nearest(vector, limit, locale, among))
-            return self._ranked(ranker, text, features, vector, limit, locale, among, mode, explain)
+            nearest = self._threads.submit(self._nearest, vector, max(ranker.per_leg, limit), locale, among)
+            asked = _asked(text, words, features)
+            found = _Found(text_leg.result(), nearest.result())
+            return self._ranked(ranker, asked, found, vector, limit, mode, explain)
 
         return _first(first, k, fold=fold)
 
@@ -245,14 +251,20 @@ class Searcher:
             replaced |= self._ranker.corrections(query_words(text, each), each)
         return replaced
 
-    def _words(self, ranker: CandidateRanker, text: str, locales: list[str]) -> dict[str, list[str]]:
+    def _words(self, ranker: CandidateRanker, text: str, locale: str | None) -> dict[str, list[str]]:
         """Return the words of a query by locale, corrected where the ranker does so."""
-        by_locale = {}
-        for locale in locales:
-            words = query_words(text, locale)
-            corrections = ranker.corrections(words, locale)
-            by_locale[locale] = [corrections.get(word, word) for word in words]
+        by_locale, locales = {}, [locale] if locale is not None else ranker.locales
+        for each, words in zip(locales, query_words_by_locale(text, locales), strict=True):
+            corrections = ranker.corrections(words, each)
+            by_locale[each] = [corrections.get(word, word) for word in words]
         return by_locale
+
+    def _by_text(
+        self, ranker: CandidateRanker, words: dict[str, list[str]], locale: str | None, among: set[str] | None
+    ) -> pl.DataFrame:
+        """Return the products that the text leg finds: the columns of the text index."""
+        every_word = list(dict.fromkeys(word for each in words.values() for word in each))
+        return self._home.texts.search(self.release.text_version, every_word, ranker.per_leg, locale, among)
 
     def _matching(self, where: str | None, locale: str | None) -> set[str] | None:
         """Return the keys of the products that meet a filter, None without one."""
@@ -266,43 +278,29 @@ class Searcher:
     def _ranked(
         self,
         ranker: CandidateRanker,
-        text: str,
-        features: pl.DataFrame,
+        asked: pl.DataFrame,
+        found: "_Found",
         vector: Vector,
         k: int,
-        locale: str | None,
-        among: set[str] | None,
         mode: Mode,
         explain: bool,
     ) -> list[Hit]:
         """Return the candidates of both legs in the ranker's order, then further products by vector."""
-        version, locales = self.release.text_version, [locale] if locale is not None else ranker.locales
-        words = self._words(ranker, text, locales)
-        asked = pl.DataFrame(
-            {
-                "key": locales,
-                "locale": locales,
-                "query": text,
-                "words": [" ".join(words[each]) for each in locales],
-                "amounts": query_amounts(text),
-                "query_brand": pl.Series([features["query_brand"][0]] * len(locales), dtype=pl.String),
-                "query_color": pl.Series([features["query_color"][0]] * len(locales), dtype=pl.String),
-            }
-        )
-        nearest = self._nearest(vector, max(ranker.per_leg, k), locale, among)
+        release, nearest, by_text = self.release, found.nearest, found.by_text
         if nearest.is_empty():
             return []
         by_vector = nearest["key"].head(ranker.per_leg).to_list()
-        every_word = list(dict.fromkeys(word for each in words.values() for word in each))
-        by_text = self._home.texts.search(version, every_word, ranker.per_leg, locale, among)
-        known = set(by_text["key"])
-        others = self._home.texts.rows(version, [key for key in by_vector if key not in known])
-        products = pl.concat([by_text, others])
-        cosines = dict(nearest.select("key", "score").iter_rows())
-        missing = [key for key in products["key"] if key not in cosines]
-        cosines |= self._home.vectors.cosines(self.release.vector_table, self.release.vector_version, vector, missing)
+        known, cosines = set(by_text["key"]), dict(nearest.select("key", "score").iter_rows())
+        missing = [key for key in by_text["key"] if key not in cosines]
+        more_cosines = self._threads.submit(
+            self._home.vectors.cosines, release.vector_table, release.vector_version, vector, missing
+        )
+        others = self._home.texts.rows(release.text_version, [key for key in by_vector if key not in known])
+        products = pl.concat([by_text, others]).sort("product_id", "key")
+        features = ranker.features(asked, products)
+        cosines |= more_cosines.result()
         products = products.with_columns(cosine=pl.Series([cosines[key] for key in products["key"]], dtype=pl.Float64))
-        scored = ranker(asked, products, Ordering("text") if mode == "text" else None)
+        scored = ranker.ordered(products, features, Ordering("text") if mode == "text" else None)
         rows = zip(scored.products.iter_rows(named=True), scored.features.iter_rows(named=True), strict=True)
         hits: list[Hit] = []
         for row, own in itertools.islice(rows, k):
@@ -360,6 +358,28 @@ class Searcher:
                 "set encoder.model to the encoder of the release, or build a release with the new encoder",
             )
         return encoder
+
+
+class _Found(NamedTuple):
+    """Hold what the legs found: the columns of the text index, and rank, key, product_id, locale, title and score."""
+
+    by_text: pl.DataFrame
+    nearest: pl.DataFrame
+
+
+def _asked(text: str, words: dict[str, list[str]], features: pl.DataFrame) -> pl.DataFrame:
+    """Return the query's columns of `pair_features.QUERY_COLUMNS`, one row a locale."""
+    return pl.DataFrame(
+        {
+            "key": list(words),
+            "locale": list(words),
+            "query": text,
+            "words": [" ".join(each) for each in words.values()],
+            "amounts": query_amounts(text),
+            "query_brand": pl.Series([features["query_brand"][0]] * len(words), dtype=pl.String),
+            "query_color": pl.Series([features["query_color"][0]] * len(words), dtype=pl.String),
+        }
+    )
 
 
 def _hits(rows: pl.DataFrame) -> list[Hit]:

@@ -8,7 +8,7 @@ import functools
 import re
 import sys
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import polars as pl
@@ -102,13 +102,19 @@ def words(text: pl.Series, locale: pl.Series) -> pl.Series:
 
 def query_words(query: str, locale: str | None) -> list[str]:
     """Return the words of one query."""
-    joined: str = words(pl.Series([query]), pl.Series([locale], dtype=pl.String))[0]
-    return joined.split()
+    (own,) = query_words_by_locale(query, [locale])
+    return own
+
+
+def query_words_by_locale(query: str, locales: Sequence[str | None]) -> list[list[str]]:
+    """Return the words of one query in the language of each locale."""
+    joined = words(pl.Series([query]).new_from_index(0, len(locales)), pl.Series(locales, dtype=pl.String))
+    return [each.split() for each in joined]
 
 
 def query_amounts(query: str) -> str:
     """Return the amounts of one query, joined by blanks."""
-    return str(amounts(pl.Series([query]))[0])
+    return str(amounts(pl.Series([query]))[0]) if any(sign.isdigit() for sign in query) else ""
 
 
 def amounts(text: pl.Series) -> pl.Series:

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from warehouse.vectors.lance_tables import KEEP_ALL_VERSIONS
+from warehouse.vectors.lance_tables import KEEP_ALL_VERSIONS, index_columns
 
 _CODE_BITS = 3  # a dimension: one bit needs four times the candidates for the same recall
 _LEAST_PROBES = 20
@@ -78,6 +78,7 @@ def refresh_index(table: Any, *, index_above: int, compact_above: int, unindexed
         table.create_index(
             "vector", config=IvfRq(distance_type="cosine", num_partitions=partitions, num_bits=_CODE_BITS)
         )
+        index_columns(table)
 
 
 def probes(rows: int) -> int:

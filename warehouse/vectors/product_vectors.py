@@ -46,6 +46,7 @@ _RANKED = {
     "title": pl.String,
     "score": pl.Float64,
 }
+_REFINE_FACTOR, _REFINED = 8, 200  # true vectors that are read for each result row, and in all if there are many rows
 _FEW_KEYS = 5_000  # whose vectors are compared one by one
 _PINNED_TABLES = 4  # opened versions kept by a searcher
 
@@ -192,7 +193,7 @@ class VectorStore:
         *,
         exact: bool = False,
         nprobes: int | None = None,
-        refine_factor: int = 8,
+        refine_factor: int | None = None,
     ) -> pl.DataFrame:
         """Return the k nearest products of one version: rank (from 1), key, product_id, locale, title, score.
 
@@ -206,7 +207,7 @@ class VectorStore:
             locale: Only products of this locale.
             exact: Compare with every vector, even if there is an index.
             nprobes: Index partitions to search, a count; default: by table size.
-            refine_factor: Candidates per result row that are compared by their true vectors, a count.
+            refine_factor: Candidates per result row that are compared by true vectors, a count; default: 8, fewer for many rows.
         """
         _, table, dim, rows = self._pin(name, version)
         query = np.asarray(vector, np.float32)
@@ -216,6 +217,7 @@ class VectorStore:
                 "encode the query with the model that the release names",
             )
         limit = k + 1
+        refine_factor = refine_factor or max(2, min(_REFINED // k, _REFINE_FACTOR))
         while True:
             builder = table.query().nearest_to(query).distance_type("cosine").limit(limit)
             builder = builder.nprobes(nprobes or probes(rows)).refine_factor(refine_factor)

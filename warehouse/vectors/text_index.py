@@ -22,6 +22,7 @@ from warehouse.vectors.lance_tables import (
     at_version,
     check_schema,
     delete_keys,
+    index_columns,
     key_field,
     merge,
     prunable,
@@ -231,10 +232,12 @@ def _ranked(hits: Any) -> pl.DataFrame:
 
 
 def _refresh(table: Any) -> None:
-    """Create the full-text indexes, or take the rows outside into them."""
+    """Create the indexes of words, keys and locales, or take the rows outside into them."""
     from lancedb.index import FTS
 
     existing = {column for index in table.list_indices() for column in index.columns}
+    if KEY not in existing:
+        index_columns(table)
     for column in INDEXED.keys() - existing:
         table.create_index(
             column,

@@ -102,10 +102,18 @@ LISTED = ListRanker(
 
 def test_a_list_ranks_what_was_found_and_then_all_others_alike():
     assert whole(LISTED, JUDGED, CATALOG, "es").tolist() == [[0.2, 0.7]]
-    # Below all scores of the query, those not found included: -1 - 1, then 0 - 1.
-    assert whole(LISTED, JUDGED, CATALOG, "us").tolist() == [[-2, 3, 2], [5, -1, -1]]
+    # 2 below the lowest score of those found: 2 - 2, then 5 - 2.
+    assert whole(LISTED, JUDGED, CATALOG, "us").tolist() == [[0, 3, 2], [5, 3, 3]]
     blocks = list(LISTED.catalog_scores(JUDGED, CATALOG, "us", 1))
-    assert [block.tolist() for block in blocks] == [[[-2, 3, 2]], [[5, -1, -1]]]
+    assert [block.tolist() for block in blocks] == [[[0, 3, 2]], [[5, 3, 3]]]
+
+
+def test_products_beyond_the_list_follow_in_the_order_of_the_rest():
+    vectors = np.array([[1, 0], [0, 1], [1, 0], [0.6, 0.8], [0, 1]], np.float32)
+    ranker = replace(LISTED, rest=DenseRanker(np.array([[1, 0], [1, 0], [0.6, 0.8]], np.float32), vectors))
+    # A for query 1: 2 - 2 + 1; B and C for query 2: 5 - 2 + 1, and 5 - 2 + 0.8.
+    assert whole(ranker, JUDGED, CATALOG, "us") == pytest.approx(np.array([[1, 3, 2], [5, 4, 3.8]]))
+    assert ranker.judged_scores(JUDGED, CATALOG) == pytest.approx([0.2, 3, 2, 5, 3.8])
 
 
 def test_judged_products_that_no_search_found_come_last_by_their_score():

@@ -52,6 +52,11 @@ UNSEEN = {
     ("staging.queries", "query_id", "raw.sources", "query_id"),
     # a brand or color that the query names may stand in title, brand or color
     ("features.pairs", "brand_fit", "staging.products", "color"),
+    # words and their weights are counted in one list
+    *(
+        ("features.pairs", name, "fitted.words", "weight")
+        for name in ("query_length", "first_position", "title_share", "number_share", "matched_share")
+    ),
     ("features.pairs", "color_fit", "staging.products", "brand"),
 }
 # Seen, but of a join and not of a value: without its other side the column is missing.

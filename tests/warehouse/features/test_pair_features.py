@@ -246,7 +246,7 @@ def test_a_search_computes_what_the_lake_holds(built: Lake) -> None:
     ("before", "after", "named"),
     [
         ("    title_length,\n", "    title_length,\n    description,\n", "description"),
-        ("\nfrom fitted", "\nfrom fitted, features.products", "products"),
+        ("\nfrom scored", "\nfrom scored, features.products", "products"),
         ("    title_length,\n", "", "title_length"),
     ],
 )

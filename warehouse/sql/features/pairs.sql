@@ -1,40 +1,55 @@
 -- How a query's words, numbers, amounts, brand and color fit a product. A search computes the same columns for its candidates
--- by this file. So it may read only what warehouse/features/pair_features.py fills.
+-- by this file. So it may read only what warehouse/features/pair_features.py fills. For so few rows, to plan joins and to compile
+-- regular expressions takes longer than to compute: words are compared in lists, and signs replaced one by one.
 with
-judgements as (
-    select key, query_key, product_key from staging.judgements
-),
--- Words stand between blanks, so that contains() matches only whole ones.
 queries as (
     select
         key,
         locale,
         query_brand,
         query_color,
-        concat(' ', words, ' ') as phrase,
-        regexp_extract_all(lower(query), '[\p{L}\p{N}]+') as plain_words,
         if(words = '', [], string_split(words, ' ')) as words,
-        if(amounts = '', [], string_split(amounts, ' ')) as asked_amounts
+        if(amounts = '', [], string_split(amounts, ' ')) as asked_amounts,
+        list_filter(string_split(replace(replace(translate(lower(query), '.,;:!?()[]{}"''/\|-_+*&%$#@<>=~`^、。・「」（）【】—–…“”‘’«»·•™®©', '                                                       '), '  ', ' '), '  ', ' '), ' '), lambda word: word <> '') as plain_words
     from staging.queries
     join (select key, query_brand, query_color from features.queries) as named using (key)
 ),
+weighted as (  -- each distinct word of a query with its weight; the empty word has the weight of a word that no product has
+    select
+        each.key,
+        list(struct_pack(word := each.word, weight := coalesce(known.weight, unknown.weight, 1)) order by each.word) as terms
+    from (select key, locale, unnest(list_distinct(words)) as word from queries) as each
+    left join (select locale, word, weight from fitted.words) as known on known.locale = each.locale and known.word = each.word
+    left join (select locale, weight from fitted.words where word = '') as unknown on unknown.locale = each.locale
+    group by each.key
+),
 phrases as (  -- every one to four adjacent words, as features.queries finds brands and colors
     select
-        *,
+        * exclude (plain_words),
         concat(' ', array_to_string(plain_words, ' '), ' ') as plain_query,
         flatten([
             [array_to_string(plain_words[first:first + more], ' ') for more in range(4)] for first in range(1, len(plain_words) + 1)
         ]) as plain_phrases
     from queries
 ),
-asked as (
+asked as (  -- words stand between blanks, so that contains() matches only whole ones
     select
-        * exclude (plain_words, plain_phrases),
+        key,
+        concat(' ', words[1], ' ') as first_word,
+        concat(' ', words[-1], ' ') as last_word,
+        concat(' ', array_to_string(words, ' '), ' ') as phrase,
+        list_transform(list_zip(words[:-2], words[2:]), lambda pair: concat(' ', pair[1], ' ', pair[2], ' ')) as neighbors,
+        asked_amounts,
+        list_distinct(list_transform(asked_amounts, lambda amount: string_split(amount, '=')[1])) as asked_measures,
+        plain_query,
+        query_brand,
+        query_color,
         list_filter(plain_phrases, lambda each: replace(each, ' ', '') = query_brand)[1] as brand_phrase,
         list_filter(plain_phrases, lambda each: replace(each, ' ', '') = query_color)[1] as color_phrase,
-        list_transform(list_zip(words[:-2], words[2:]), lambda pair: concat(' ', pair[1], ' ', pair[2], ' ')) as neighbors,
-        list_distinct(list_transform(asked_amounts, lambda amount: string_split(amount, '=')[1])) as asked_measures
+        coalesce(terms, []) as terms,
+        len(words) > 0 as has_words
     from phrases
+    left join weighted using (key)
 ),
 products as (
     select
@@ -43,83 +58,58 @@ products as (
         concat(' ', body_words, ' ') as body,
         if(title_words = '', 0, len(string_split(title_words, ' '))) as title_length,
         if(body_words = '', 0, len(string_split(body_words, ' '))) as body_length,
-        concat(
-            ' ', array_to_string(regexp_extract_all(lower(concat_ws(' ', title, brand, color)), '[\p{L}\p{N}]+'), ' '), ' '
-        ) as plain_title,
+        replace(replace(translate(lower(concat(' ', title, ' ', brand, ' ', color, ' ')), '.,;:!?()[]{}"''/\|-_+*&%$#@<>=~`^、。・「」（）【】—–…“”‘’«»·•™®©', '                                                       '), '  ', ' '), '  ', ' ') as plain_title,
         if(amounts = '', [], string_split(amounts, ' ')) as amounts,
-        nullif(concat(' ', array_to_string(regexp_extract_all(lower(brand), '[\p{L}\p{N}]+'), ' '), ' '), '  ') as brand,
-        nullif(concat(' ', array_to_string(regexp_extract_all(lower(color), '[\p{L}\p{N}]+'), ' '), ' '), '  ') as color
+        nullif(replace(replace(translate(lower(' ' || brand || ' '), '.,;:!?()[]{}"''/\|-_+*&%$#@<>=~`^、。・「」（）【】—–…“”‘’«»·•™®©', '                                                       '), '  ', ' '), '  ', ' '), ' ') as brand,
+        nullif(replace(replace(translate(lower(' ' || color || ' '), '.,;:!?()[]{}"''/\|-_+*&%$#@<>=~`^、。・「」（）【】—–…“”‘’«»·•™®©', '                                                       '), '  ', ' '), '  ', ' '), ' ') as color
     from staging.products
-    where key in (select product_key from judgements)
-),
-query_words as (
-    select each.key as query_key, each.word, coalesce(known.weight, unknown.weight, 1) as weight
-    from (select key, locale, unnest(list_distinct(words)) as word from queries) as each
-    left join (select locale, word, weight from fitted.words) as known on known.locale = each.locale and known.word = each.word
-    left join (select locale, weight from fitted.words where word = '') as unknown on unknown.locale = each.locale
-),
-matched as (
-    select
-        judgements.key,
-        word,
-        weight,
-        contains(title, concat(' ', word, ' ')) as in_title,
-        contains(body, concat(' ', word, ' ')) as in_body,
-        regexp_full_match(word, '\d+') as is_number,
-        strpos(title, concat(' ', word, ' ')) as place
-    from judgements
-    join query_words using (query_key)
-    join products on products.key = judgements.product_key
-),
-counted as (
-    select
-        key,
-        count(word) as distinct_words,
-        count(word) filter (in_title) as title_matches,
-        count(word) filter (in_body) as body_matches,
-        count(word) filter (in_title or in_body) as matches,
-        sum(weight) as weight,
-        coalesce(sum(weight) filter (in_title), 0) as title_weight,
-        coalesce(sum(weight) filter (in_body), 0) as body_weight,
-        coalesce(sum(weight) filter (in_title or in_body), 0) as matched_weight,
-        count(word) filter (is_number) as numbers,
-        count(word) filter (is_number and in_title) as title_numbers,
-        min(place) filter (in_title) as first_place
-    from matched
-    group by key
 ),
 joined as (
     select
         judgements.key,
         judgements.query_key,
         judgements.product_key,
-        asked.* exclude (key, locale),
+        asked.* exclude (key),
         products.* exclude (key),
-        counted.* exclude (key),
+        list_filter(terms, lambda term: contains(title, concat(' ', term.word, ' '))) as in_title,
+        list_filter(terms, lambda term: contains(body, concat(' ', term.word, ' '))) as in_body,
+        list_filter(
+            terms, lambda term: contains(title, concat(' ', term.word, ' ')) or contains(body, concat(' ', term.word, ' '))
+        ) as in_either,
+        list_filter(terms, lambda term: try_cast(term.word as bigint) is not null) as numbers,
         list_intersect(asked_amounts, amounts) as common_amounts,
         list_intersect(asked_measures, list_transform(amounts, lambda amount: string_split(amount, '=')[1])) as common_measures
-    from judgements
+    from (select key, query_key, product_key from staging.judgements) as judgements
     join asked on asked.key = judgements.query_key
     join products on products.key = judgements.product_key
-    left join counted on counted.key = judgements.key
 ),
-fitted as (
+summed as (
     select
         *,
+        list_sum(list_transform(terms, lambda term: term.weight)) as weight,
+        coalesce(list_sum(list_transform(in_title, lambda term: term.weight)), 0) as title_sum,
+        coalesce(list_sum(list_transform(in_body, lambda term: term.weight)), 0) as body_sum,
+        coalesce(list_sum(list_transform(in_either, lambda term: term.weight)), 0) as either_sum,
+        list_min(list_transform(in_title, lambda term: strpos(title, concat(' ', term.word, ' ')))) as first_place,
         -- scripts without spaces have no whole words to look for
         coalesce(contains(plain_query, brand), false)
             or coalesce(contains(plain_title, ' ' || brand_phrase || ' '), false)
-            or coalesce(regexp_matches(brand_phrase, '[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]') and contains(plain_title, brand_phrase), false)
+            or coalesce(strlen(brand_phrase) > length(brand_phrase) and contains(plain_title, brand_phrase), false)
             as meets_brand,
         coalesce(contains(plain_query, color), false)
             or coalesce(contains(plain_title, ' ' || color_phrase || ' '), false)
-            or coalesce(regexp_matches(color_phrase, '[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]') and contains(plain_title, color_phrase), false)
-            as meets_color,
+            or coalesce(strlen(color_phrase) > length(color_phrase) and contains(plain_title, color_phrase), false)
+            as meets_color
+    from joined
+),
+scored as (
+    select
+        *,
         -- BM25 of a word that occurs once, at k1 0.3 and b 0.6 for the title, and 1.2 and 0.75 for bullet points and description;
         -- 20 and 100 words stand for the mean lengths, so that no other product moves a score.
-        coalesce(title_weight, 0) / (1 + 0.3 * (0.4 + 0.6 * title_length / 20)) as title_score,
-        coalesce(body_weight, 0) / (1 + 1.2 * (0.25 + 0.75 * body_length / 100)) as body_score
-    from joined
+        title_sum / (1 + 0.3 * (0.4 + 0.6 * title_length / 20)) as title_score,
+        body_sum / (1 + 1.2 * (0.25 + 0.75 * body_length / 100)) as body_score
+    from summed
 )
 select
     -- ids
@@ -127,25 +117,30 @@ select
     query_key,
     product_key,
     -- numbers
-    coalesce(distinct_words, 0) as query_length,
+    len(terms) as query_length,
     title_length,
     title_score + 0.3 * body_score as text_score,
     title_score,
     body_score,
-    coalesce(matches / distinct_words, 0) as matched_share,
-    coalesce(matched_weight / weight, 0) as matched_weight,
-    coalesce(title_weight / weight, 0) as title_weight,
-    coalesce(body_weight / weight, 0) as body_weight,
-    coalesce(title_matches / greatest(title_length, 1), 0) as title_share,
+    coalesce(len(in_either) / nullif(len(terms), 0), 0) as matched_share,
+    coalesce(either_sum / weight, 0) as matched_weight,
+    coalesce(title_sum / weight, 0) as title_weight,
+    coalesce(body_sum / weight, 0) as body_weight,
+    len(in_title) / greatest(title_length, 1) as title_share,
     if(len(neighbors) > 0, len(list_filter(neighbors, lambda each: contains(title, each))) / len(neighbors), null) as adjacent_share,
     len(string_split(left(title, first_place), ' ')) - 1 as first_position,
-    if(numbers > 0, title_numbers / numbers, null) as number_share,
+    if(
+        len(numbers) > 0,
+        len(list_filter(numbers, lambda term: contains(title, concat(' ', term.word, ' ')))) / len(numbers),
+        null
+    ) as number_share,
     if(len(asked_amounts) > 0, len(common_amounts) / len(asked_amounts), null) as amount_share,
     -- flags
-    len(words) > 0 and contains(title, phrase) as has_phrase,
-    len(words) > 0 and contains(title, concat(' ', words[1], ' ')) as has_first_word,
-    len(words) > 0 and contains(title, concat(' ', words[-1], ' ')) as has_last_word,
-    len(common_measures) > len(list_distinct(list_transform(common_amounts, lambda amount: string_split(amount, '=')[1]))) as has_other_amount,
+    has_words and contains(title, phrase) as has_phrase,
+    has_words and contains(title, first_word) as has_first_word,
+    has_words and contains(title, last_word) as has_last_word,
+    len(common_measures) > len(list_distinct(list_transform(common_amounts, lambda amount: string_split(amount, '=')[1])))
+        as has_other_amount,
     case
         when meets_brand then 1
         when query_brand is null then null
@@ -158,4 +153,4 @@ select
         when color is null then 0
         else -1
     end as color_fit
-from fitted
+from scored
