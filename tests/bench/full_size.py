@@ -50,6 +50,7 @@ STAGES = {
     "staging.judgements": (),
     "splits.queries": (),
     "fitted.vocabulary": (),
+    "fitted.words": (),
     "features.products": (),
     "features.queries": (),
     "features.pairs": (),
