@@ -28,7 +28,7 @@ def _write(path, *rows):
 
 
 def _keys(run_context, query):
-    return [hit.key for hit in Searcher(run_context.home, run_context.encoder).search(query, 5)]
+    return [hit.key for hit in Searcher(run_context.home, run_context.encoder).search(query, 5, fold=False)]
 
 
 @pytest.fixture(scope="module")

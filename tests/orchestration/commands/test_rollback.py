@@ -53,8 +53,10 @@ def story(copy_home, tmp_path_factory):
 
         def look():
             live = home.releases.live()
-            hits = Searcher(home, run_context.encoder).search(QUERY, 5)
-            return HomeState(live, hits, Lookup(home).products([key]), (searcher.release, searcher.search(QUERY, 5)))
+            hits = Searcher(home, run_context.encoder).search(QUERY, 5, fold=False)
+            return HomeState(
+                live, hits, Lookup(home).products([key]), (searcher.release, searcher.search(QUERY, 5, fold=False))
+            )
 
         answers, reports = {"built": look()}, {}
         reports["applied"] = apply(run_context, [monday])
