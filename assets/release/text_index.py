@@ -1,6 +1,7 @@
 """The text index: the words of the catalog's products, which the text leg of a search reads."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -54,12 +55,10 @@ def vectors_texts(context: dg.AssetExecutionContext, run_context: dg.ResourcePar
     with run_context.home.lake.reading() as connection:
         version = change_feed.data_version(connection, SOURCE)
     rows = run_context.home.texts.count(write.version) if write.version else 0
-    preview = datasets.some_texts(run_context.home.lake, 5).select(_PREVIEW_COLUMNS).iter_rows()
-    metadata = {
-        "dagster/row_count": rows,
-        "table_version": write.version,
-        **first_rows(_PREVIEW_COLUMNS, preview),
-    }
+    metadata: dict[str, Any] = {"dagster/row_count": rows, "table_version": write.version}
+    if not run_context.pinned_model:  # an apply leaves previews to the next build
+        preview = datasets.some_texts(run_context.home.lake, 5).select(_PREVIEW_COLUMNS)
+        metadata |= first_rows(_PREVIEW_COLUMNS, preview.iter_rows())
     facts = {"upserted": write.upserted, "deleted": write.deleted}
     return result(context, run_context, TEXTS, digest(version), metadata, facts, _checks(run_context, rows, version))
 
