@@ -5,7 +5,7 @@ import polars as pl
 from assets.run_context import RunContext
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import datasets
-from warehouse.lake import change_feed
+from warehouse.lake import change_feed, tables
 from warehouse.lake.lake import snapshot_id
 from warehouse.lake.reconcile import plan
 from warehouse.lake.watermarks import Progress, Watermark
@@ -14,18 +14,20 @@ from warehouse.vectors.text_index import TextWrite
 TEXTS = "vectors.texts"
 SOURCE = "staging.products"
 _ROWS = 50_000
+_OUTSIDE = 500  # rows, and a hundredth of them, that an apply leaves outside the index; the next build takes them in
 
 
 def refresh_texts(run_context: RunContext) -> TextWrite:
     """Make the text index match staging.products; read only the products that changed since it last did."""
     home, since = run_context.home, _followed(run_context)
     with home.lake.reading() as connection:
-        snapshot = snapshot_id(connection)
+        snapshot, products = snapshot_id(connection), change_feed.data_version(connection, SOURCE)
         keys = None if since is None else change_feed.changed_keys(connection, [CONTRACTS[SOURCE]], since)
     change = plan(datasets.text_hashes(home.lake, keys), home.texts.current(keys))
     upserts = _differing(run_context) if run_context.reembed_all else change.upsert
     parts = (datasets.texts(home.lake, part) for part in upserts.iter_slices(_ROWS))
-    text_write = home.texts.apply(parts, change.delete["key"].to_list())
+    outside = min(_OUTSIDE, tables.rows_of(products) // 100) if run_context.pinned_model else 0
+    text_write = home.texts.apply(parts, change.delete["key"].to_list(), outside=outside)
     if not is_current(run_context):
         run_context.watermarks.settle({TEXTS: Watermark(snapshot, str(text_write.version))})
     return text_write

@@ -43,6 +43,7 @@ _COMMIT_ROWS = 65_536
 _PINNED = 4
 _AT_ONCE = 32  # queries
 _FEW_KEYS = 5_000  # in one filter
+_MOST_FILES = 64
 _MOST_WORDS = 64  # of a query: a page of text would make a search slow, and the first words say what is wanted
 
 
@@ -69,8 +70,15 @@ class TextIndex:
         rows = pl.DataFrame(scan(table, [KEY, "input_hash"], among=None if keys is None else keys[KEY].to_list()))
         return rows if keys is None else rows.join(keys, on=KEY, how="semi")
 
-    def apply(self, upserts: Iterable[pl.DataFrame], deletes: Sequence[str]) -> TextWrite:
-        """Delete rows by key, then upsert rows by key, and bring the index up to date; write no version if nothing changes."""
+    def apply(self, upserts: Iterable[pl.DataFrame], deletes: Sequence[str], *, outside: int = 0) -> TextWrite:
+        """Delete rows by key, then upsert rows by key, and bring the index up to date; write no version where nothing changes.
+
+        Args:
+            upserts: Batches of the columns.
+            deletes: Keys to delete; unknown ones are ignored.
+            outside: Number of rows that may stay outside the index. A search scans them, 7 ms for 1,000 rows; to take them in
+                costs 2 s at 100,000 products, however few they are.
+        """
         table, upserted, deleted = self._directory.open(TABLE), 0, 0
         if table is not None:
             check_schema(table, _SCHEMA)
@@ -81,7 +89,7 @@ class TextIndex:
                 upserted += merge(table, part.to_arrow().cast(_SCHEMA))
         if table is None:
             return TextWrite(0, 0, 0)
-        if upserted or deleted or not self._is_indexed(table):
+        if not self._is_indexed(table) or _unindexed_rows(table) > outside or _is_scattered(table):
             _refresh(table)
         return TextWrite(int(table.version), upserted, deleted)
 
@@ -229,6 +237,14 @@ async def _found(
 
 def _ranked(hits: Any) -> pl.DataFrame:
     return pl.DataFrame(hits).sort("_score", KEY, descending=[True, False]).drop("_score")
+
+
+def _unindexed_rows(table: Any) -> int:
+    return max((int(index.num_unindexed_rows) for index in table.list_indices()), default=0)
+
+
+def _is_scattered(table: Any) -> bool:
+    return int(table.stats()["fragment_stats"]["num_fragments"]) > _MOST_FILES
 
 
 def _refresh(table: Any) -> None:

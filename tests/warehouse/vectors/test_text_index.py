@@ -152,6 +152,18 @@ def test_rows_that_the_index_does_not_hold_yet_are_found(index: TextIndex, monke
     assert found(index, version, "yellow") == ["us:D"]
 
 
+def test_a_few_rows_may_stay_outside_the_index_until_a_later_write(index: TextIndex) -> None:
+    index.apply([MUGS], [])
+    few = index.apply([rows(("D", "Green mug", ""))], [], outside=1)
+    assert found(index, few.version, "green") == ["us:D"]
+    assert index.has(few.version)
+    assert index.apply([], [], outside=1).version == few.version
+    taken_in = index.apply([], [])
+    assert taken_in.version > few.version
+    assert found(index, taken_in.version, "green mug")[0] == "us:D"
+    assert index.apply([], []).version == taken_in.version
+
+
 def test_an_index_that_a_kill_left_out_is_made_by_the_next_write(
     index: TextIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
