@@ -23,11 +23,12 @@ def evaluation(
 ) -> Iterator[dg.MaterializeResult]:
     """Measure the models' stored vectors on the test queries, unless the same vectors were measured before.
 
-    The models are the new one, and also the live one if the gate keeps it live.
+    The models are the new one, and also the live one if the gate keeps it live. Of one model with two rankers, that of the
+    release is measured.
     """
     challenger = model_name(run_context)
     pairs = (challenger, ranker_name(run_context)), winner(run_context, current_gate_result(run_context))
-    for model_id, ranker_id in {model_id: (model_id, ranker_id) for model_id, ranker_id in reversed(pairs)}.values():
+    for model_id, ranker_id in dict(pairs).items():
         refresh_evaluation(run_context, model_id, ranker_id)
     metrics = datasets.metrics(run_context.home.lake, challenger)
     if metrics.is_empty():

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from assets.services import ranking
+from assets.services.evaluation_tables import summary
 from models.ranking.ordering import Ordering
 from orchestration.commands.build import build
 from orchestration.commands.replay import replay
@@ -14,6 +15,7 @@ from orchestration.config.open_context import open_home, open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.serving.searcher import Searcher
 from warehouse.errors import WarehouseError
+from warehouse.features import datasets
 
 QUERIES = ("black tent", "funda para portátil", "ノートパソコン ケース")
 
@@ -29,6 +31,7 @@ def test_a_bad_ranker_is_refused(copy_home, monkeypatch):
     settings = load_settings(copy_home())
     run_context = open_run_context(settings)
     before, live = _hits(settings), run_context.home.releases.live()
+    before_relevance = summary(datasets.metrics(run_context.home.lake, live.model_id))
     choose = ranking.choose
     monkeypatch.setattr(
         ranking,
@@ -43,6 +46,7 @@ def test_a_bad_ranker_is_refused(copy_home, monkeypatch):
     assert report.gate["ranker_id"] in report.gate["reason"]
     assert not report.new_release
     assert _hits(settings) == before
+    assert report.relevance == before_relevance  # of the ranker that is live
 
 
 def test_words_in_the_wrong_rows_stop_a_run_and_a_replay_makes_them_right(copy_home, monkeypatch):
