@@ -10,8 +10,11 @@ from assets.keys import asset_key
 from assets.run_context import RunContext
 from assets.services.text_refresh import SOURCE, TEXTS, differing_rows, refresh_texts
 from warehouse.code_digest import digest
+from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import datasets
 from warehouse.lake import change_feed, tables
+from warehouse.vectors.text_index import COLUMNS
+from warehouse.wording import named
 
 _PREVIEW_COLUMNS = ("key", "title_words", "body_words", "amounts")
 CHECKS = {
@@ -30,18 +33,8 @@ _NAMED = 5
     group_name="vectors",
     kinds={"lancedb"},
     metadata=outside_schema(
-        {
-            "key": ("string", "locale:product_id"),
-            "product_id": ("string", "the catalog's id"),
-            "locale": ("string", "marketplace"),
-            "title": ("string", "the cleaned title"),
-            "brand": ("string", "the cleaned brand"),
-            "color": ("string", "the cleaned color"),
-            "title_words": ("string", "words of title, brand and color, with a full-text index"),
-            "body_words": ("string", "words of bullet points and description, with a full-text index"),
-            "amounts": ("string", "amounts in the title by measure"),
-            "input_hash": ("string", "hash of the product's content"),
-        }
+        {name: ("string", CONTRACTS[SOURCE].meaning(name)) for name in COLUMNS[:-1]}
+        | {COLUMNS[-1]: ("string", "hash of the product's content")}
     ),
     description="One row per product: its words, with a full-text index that takes in changed rows alone.",
     check_specs=[
@@ -66,10 +59,11 @@ def vectors_texts(context: dg.AssetExecutionContext, run_context: dg.ResourcePar
 def _checks(run_context: RunContext, rows: int, version: str) -> Iterator[dg.AssetCheckResult]:
     products = tables.rows_of(version)
     others = differing_rows(run_context, run_context.release.health_sample) if rows else []
-    named = f"{', '.join(others[:_NAMED])}{f' and {len(others) - _NAMED} more' if len(others) > _NAMED else ''}"
     faults = {
         "rows_are_those_of_the_catalog": f"{rows:,} rows for {products:,} products" if rows != products else None,
-        "words_are_those_of_the_catalog": f"{named}: other words than the catalog's" if others else None,
+        "words_are_those_of_the_catalog": f"{named(others, _NAMED)}: other words than the catalog's"
+        if others
+        else None,
     }
     for name, fault in faults.items():
         yield dg.AssetCheckResult(

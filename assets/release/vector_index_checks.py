@@ -24,6 +24,7 @@ from warehouse.lake.watermarks import Progress, Watermark
 from warehouse.operations import index_health
 from warehouse.operations.index_health import Recall, TableHealth
 from warehouse.vectors.lance_tables import KEY, to_matrix
+from warehouse.wording import named
 
 _VECTORS = asset_key("vectors.products")
 _SAME = 0.9999  # cosine: encoded on another machine, vectors differ by 1e-3 in a few components at most
@@ -145,5 +146,4 @@ def _check_result(run_context: RunContext, name: str, findings: _TableFindings) 
 
 
 def _name_keys(keys: list[str]) -> str:
-    more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
-    return f"{'vector' if len(keys) == 1 else 'vectors'} {', '.join(keys[:_NAMED])}{more}"
+    return f"{'vector' if len(keys) == 1 else 'vectors'} {named(keys, _NAMED)}"

@@ -1,6 +1,6 @@
 import pytest
 
-from warehouse.wording import counted
+from warehouse.wording import counted, named
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,10 @@ from warehouse.wording import counted
 )
 def test_a_count_has_the_noun_in_its_number(count: int, words: tuple[str, ...], text: str) -> None:
     assert counted(count, *words) == text
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"), [(["a"], "a"), (["a", "b"], "a, b"), (["a", "b", "c"], "a, b and 1 more"), ([], "")]
+)
+def test_the_first_keys_are_named_and_the_others_counted(keys, text):
+    assert named(keys, 2) == text

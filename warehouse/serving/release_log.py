@@ -122,7 +122,7 @@ class Releases:
         version = int(table.version)
         if self._read[0] != version:
             rows = table.to_arrow().to_pylist()
-            releases = [_release(row) for row in rows]
+            releases = [Release(**{**row, "published_at": row["published_at"].astimezone(UTC)}) for row in rows]
             self._read = version, sorted(releases, key=lambda release: release.release)
         return list(self._read[1])
 
@@ -258,7 +258,3 @@ class Releases:
             if missing:
                 table.add_columns(missing)
         return self._directory.create(_TABLE, SCHEMA)
-
-
-def _release(row: dict[str, Any]) -> Release:
-    return Release(**{**row, "published_at": row["published_at"].astimezone(UTC)})

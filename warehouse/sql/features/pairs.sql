@@ -12,7 +12,7 @@ queries as (
         if(amounts = '', [], string_split(amounts, ' ')) as asked_amounts,
         list_filter(string_split(replace(replace(translate(lower(query), '.,;:!?()[]{}"''/\|-_+*&%$#@<>=~`^、。・「」（）【】—–…“”‘’«»·•™®©', '                                                       '), '  ', ' '), '  ', ' '), ' '), lambda word: word <> '') as plain_words
     from staging.queries
-    join (select key, query_brand, query_color from features.queries) as named using (key)
+    join (select key, query_brand, query_color from features.queries) as mentions using (key)
 ),
 weighted as (  -- each distinct word of a query with its weight; the empty word has the weight of a word that no product has
     select
@@ -58,11 +58,21 @@ products as (
         concat(' ', body_words, ' ') as body,
         if(title_words = '', 0, len(string_split(title_words, ' '))) as title_length,
         if(body_words = '', 0, len(string_split(body_words, ' '))) as body_length,
-        replace(replace(translate(lower(concat(' ', title, ' ', brand, ' ', color, ' ')), '.,;:!?()[]{}"''/\|-_+*&%$#@<>=~`^、。・「」（）【】—–…“”‘’«»·•™®©', '                                                       '), '  ', ' '), '  ', ' ') as plain_title,
         if(amounts = '', [], string_split(amounts, ' ')) as amounts,
-        nullif(replace(replace(translate(lower(' ' || brand || ' '), '.,;:!?()[]{}"''/\|-_+*&%$#@<>=~`^、。・「」（）【】—–…“”‘’«»·•™®©', '                                                       '), '  ', ' '), '  ', ' '), ' ') as brand,
-        nullif(replace(replace(translate(lower(' ' || color || ' '), '.,;:!?()[]{}"''/\|-_+*&%$#@<>=~`^、。・「」（）【】—–…“”‘’«»·•™®©', '                                                       '), '  ', ' '), '  ', ' '), ' ') as color
+        -- title, brand and color in lines of one text, so that signs are replaced once
+        string_split(
+            replace(replace(translate(lower(concat(' ', title, ' ', chr(10), ' ', brand, ' ', chr(10), ' ', color, ' ')), '.,;:!?()[]{}"''/\|-_+*&%$#@<>=~`^、。・「」（）【】—–…“”‘’«»·•™®©', '                                                       '), '  ', ' '), '  ', ' '),
+            chr(10)
+        ) as lines
     from staging.products
+),
+named as (
+    select
+        * exclude (lines),
+        replace(array_to_string(lines, ''), '  ', ' ') as plain_title,
+        nullif(lines[2], ' ') as brand,
+        nullif(lines[3], ' ') as color
+    from products
 ),
 joined as (
     select
@@ -70,7 +80,7 @@ joined as (
         judgements.query_key,
         judgements.product_key,
         asked.* exclude (key),
-        products.* exclude (key),
+        named.* exclude (key),
         list_filter(terms, lambda term: contains(title, concat(' ', term.word, ' '))) as in_title,
         list_filter(terms, lambda term: contains(body, concat(' ', term.word, ' '))) as in_body,
         list_filter(
@@ -81,7 +91,7 @@ joined as (
         list_intersect(asked_measures, list_transform(amounts, lambda amount: string_split(amount, '=')[1])) as common_measures
     from (select key, query_key, product_key from staging.judgements) as judgements
     join asked on asked.key = judgements.query_key
-    join products on products.key = judgements.product_key
+    join named on named.key = judgements.product_key
 ),
 summed as (
     select
