@@ -48,6 +48,11 @@ class Found:
     rows: np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
+def with_query_keys(judged: JudgedSet) -> pl.DataFrame:
+    """Return the judged queries with their lake key in the column `key`."""
+    return judged.queries.with_columns(key=pl.format("{}:{}", "locale", "query_id"))
+
+
 def search_candidates(
     run_context: RunContext,
     model: ServingModel,

@@ -6,11 +6,9 @@ from typing import Any
 import polars as pl
 
 from assets.run_context import RunContext
-from assets.services.candidate_search import search_candidates
+from assets.services.candidate_search import with_query_keys
 from assets.services.model_training import model_name
-from assets.services.offline_evaluation import with_query_keys
-from assets.services.ranking import Ranker as Ranking
-from assets.services.ranking import ranked, ranker_name
+from assets.services.ranking import ranked, ranker_name, search_as
 from assets.services.serving_model import ServingModel, live_champion, unservable_reason
 from assets.services.text_vectors import product_texts, query_texts
 from assets.services.vector_refresh import stored_vectors
@@ -18,6 +16,7 @@ from models.evaluation.bootstrap import Interval
 from models.evaluation.judged_set import Catalog, JudgedSet
 from models.evaluation.promotion_gate import PUBLISHED, Comparison, compare_recall, decide, is_undecidable
 from models.evaluation.rankers import DenseRanker, Ranker
+from models.ranking.ranker_files import StoredRanker
 from warehouse.code_digest import digest
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
@@ -239,11 +238,9 @@ class _Pair:
         dense = DenseRanker(query_vectors, product_vectors)
         if not ranker:
             return dense
-        ranking = Ranking.load(home.rankers / ranker)
-        catalog = Catalog(products.select("locale", "product_id"))
-        searched = ranking.searched(catalog, product_vectors, home.texts.version())
-        found = search_candidates(self.run_context, model, searched, judged, query_vectors)
-        return ranked(found, ranking.ordering, dense)
+        stored, catalog = StoredRanker.load(home.rankers / ranker), Catalog(products.select("locale", "product_id"))
+        found = search_as(self.run_context, stored, model, catalog, judged, dense, home.texts.version())
+        return ranked(found, stored.ordering, dense)
 
 
 def _comparison(row: GateResult) -> Comparison:

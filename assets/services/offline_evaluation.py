@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from assets.run_context import RunContext
-from assets.services.candidate_search import search_candidates
+from assets.services.candidate_search import with_query_keys
 from assets.services.query_segments import slices_of
-from assets.services.ranking import Ranker as Ranking
-from assets.services.ranking import ranked
+from assets.services.ranking import ranked, search_as
 from assets.services.serving_model import ServingModel, unservable_reason
 from assets.services.text_vectors import product_texts, query_texts
 from assets.services.vector_refresh import stored_vectors
@@ -17,6 +16,7 @@ from models.evaluation.evaluate import Evaluation, evaluate
 from models.evaluation.judged_set import Catalog, JudgedSet
 from models.evaluation.rankers import Bm25Ranker, DenseRanker, RandomRanker, Ranker
 from models.ranking.ordering import Ordering
+from models.ranking.ranker_files import StoredRanker
 from warehouse.features import datasets
 from warehouse.transform.text_cleaning import words_of
 
@@ -88,10 +88,9 @@ def measure(run_context: RunContext, target: EvaluationTarget, judgements: pl.Da
         "random": RandomRanker(run_context.training.seed),
     }
     if target.ranker:
-        ranker = Ranking.load(run_context.home.rankers / target.ranker)
+        ranker = StoredRanker.load(run_context.home.rankers / target.ranker)
         version = run_context.home.texts.version() if target.text_version is None else target.text_version
-        searched = ranker.searched(catalog, product_vectors, version)
-        found = search_candidates(run_context, model, searched, judged, query_vectors, target.snapshot)
+        found = search_as(run_context, ranker, model, catalog, judged, dense, version, target.snapshot)
         rankers |= {RANKED: ranked(found, ranker.ordering, dense), "text": ranked(found, Ordering("text"))}
     if target.previous is not None:
         previous = ServingModel(run_context, target.previous)
@@ -99,8 +98,3 @@ def measure(run_context: RunContext, target: EvaluationTarget, judgements: pl.Da
         rankers["previous"] = DenseRanker(previous_vectors, previous.product_vectors(products))
     slices = slices_of(model.query_features(queries, target.snapshot), judgements, products, model.vocabulary)
     return replace(evaluate(judged, catalog, rankers), slices=slices)
-
-
-def with_query_keys(judged: JudgedSet) -> pl.DataFrame:
-    """Return the judged queries with their lake key in the column `key`."""
-    return judged.queries.with_columns(key=pl.format("{}:{}", "locale", "query_id"))

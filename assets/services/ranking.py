@@ -1,6 +1,6 @@
 """Ranking: the id, the training and the use of the ranker that orders the candidates of a search."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from assets.run_context import RunContext
-from assets.services.candidate_search import Found, SearchedCatalog, grades, search_candidates
+from assets.services.candidate_search import Found, SearchedCatalog, grades, search_candidates, with_query_keys
 from assets.services.model_training import model_name
 from assets.services.serving_model import ServingModel
 from assets.services.text_vectors import Matrix
@@ -24,10 +24,11 @@ from models.ranking.choice import Choice, choose, quality, unjudged
 from models.ranking.forest import Forest
 from models.ranking.lambdamart import train_forest
 from models.ranking.ordering import METHODS, Ordering
+from models.ranking.ranker_files import WORDS_FILE, StoredRanker
 from warehouse.code_digest import digest
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import datasets, word_counts
-from warehouse.features.pair_features import NAMES, WORDS_FILE
+from warehouse.features.pair_features import NAMES
 from warehouse.lake import tables
 from warehouse.lake.sql_tree import sql_digest
 
@@ -158,35 +159,35 @@ def _search(
     run_context: RunContext, model: ServingModel, searched: SearchedCatalog, judgements: pl.DataFrame
 ) -> tuple[JudgedSet, Found]:
     judged = JudgedSet.from_frame(judgements, searched.catalog)
-    keyed = judged.queries.with_columns(key=pl.format("{}:{}", "locale", "query_id"))
-    return judged, search_candidates(run_context, model, searched, judged, model.query_vectors(keyed))
+    return judged, search_candidates(run_context, model, searched, judged, model.query_vectors(with_query_keys(judged)))
 
 
-@dataclass(frozen=True)
-class Ranker:
-    """Hold a ranker of the home: its ordering, its word weights, and the number of candidates of each leg."""
+def search_as(
+    run_context: RunContext,
+    ranker: StoredRanker,
+    model: ServingModel,
+    catalog: Catalog,
+    judged: JudgedSet,
+    dense: DenseRanker,
+    text_version: int,
+    snapshot: int | None = None,
+) -> Found:
+    """Search the catalog for every judged query as a search with this model and ranker does.
 
-    ordering: Ordering
-    words: pl.DataFrame
-    per_leg: int
-    corrects_spelling: bool
-
-    @classmethod
-    def load(cls, directory: Path) -> "Ranker":
-        """Read a ranker.
-
-        Raises:
-            ModelError: A file is missing or damaged.
-        """
-        content = ranker_files.read_ranker(directory)
-        words = pl.read_parquet(ranker_files.read_frozen(directory, content, WORDS_FILE))
-        return cls(
-            ranker_files.ordering_of(content), words, int(content["candidates"]), bool(content["corrects_spelling"])
-        )
-
-    def searched(self, catalog: Catalog, vectors: Matrix, text_version: int) -> SearchedCatalog:
-        """Return a catalog as a search with this ranker sees it."""
-        return SearchedCatalog(catalog, vectors, text_version, self.words, self.per_leg, self.corrects_spelling)
+    Args:
+        run_context: The run, whose home holds the text index.
+        ranker: The ranker.
+        model: The model.
+        catalog: The products.
+        judged: The queries.
+        dense: The model's vectors of queries and products.
+        text_version: The version of the text index.
+        snapshot: The snapshot of the queries' features; None: the newest.
+    """
+    searched = SearchedCatalog(
+        catalog, dense.product_vectors, text_version, ranker.words, ranker.per_leg, ranker.corrects_spelling
+    )
+    return search_candidates(run_context, model, searched, judged, dense.query_vectors, snapshot)
 
 
 def ranked(found: Found, ordering: Ordering, rest: DenseRanker | None = None) -> ListRanker:

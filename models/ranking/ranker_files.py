@@ -6,9 +6,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 from models.errors import ModelError, first_line
 from models.ranking.choice import Choice
@@ -16,6 +18,9 @@ from models.ranking.forest import Forest
 from models.ranking.ordering import METHODS, Ordering
 
 RANKER_FILE = "ranker.json"
+WORDS_FILE = "words.parquet"
+"""Name of the file next to a ranker with the word weights of its training."""
+
 _FORMAT = 1
 _NEEDED = {"method", "weight", "weights", "forest", "candidates", "corrects_spelling", "importances", "files_sha256"}
 _HINT = "train the ranker again with: stockroom build; or copy the whole folder back"
@@ -70,6 +75,38 @@ def save(
         whole.rename(directory)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class StoredRanker:
+    """Hold a ranker as a search uses it.
+
+    Attributes:
+        ordering: how it orders candidates.
+        words: the word weights of its training: locale, word, weight.
+        per_leg: the number of products that each leg finds.
+        corrects_spelling: whether words that the catalog does not know are corrected.
+    """
+
+    ordering: Ordering
+    words: pl.DataFrame
+    per_leg: int
+    corrects_spelling: bool
+
+    @classmethod
+    def load(cls, directory: Path) -> "StoredRanker":
+        """Read a ranker.
+
+        Raises:
+            ModelError: A file is missing or damaged.
+        """
+        content = read_ranker(directory)
+        return cls(
+            ordering_of(content),
+            pl.read_parquet(read_frozen(directory, content, WORDS_FILE)),
+            int(content["candidates"]),
+            bool(content["corrects_spelling"]),
+        )
 
 
 def read_ranker(directory: Path) -> dict[str, Any]:

@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from models.ranking import ranker_files
 from models.ranking.candidates import Candidates
 from models.ranking.ordering import Ordering
-from warehouse.features.pair_features import NAMES, WORDS_FILE, PairFeatures
+from models.ranking.ranker_files import StoredRanker
+from warehouse.features.pair_features import NAMES, PairFeatures
 from warehouse.features.spelling import Spelling
 
 
@@ -36,13 +36,11 @@ class CandidateRanker:
         Raises:
             ModelError: A file is missing or damaged.
         """
-        content = ranker_files.read_ranker(directory)
-        words = pl.read_parquet(ranker_files.read_frozen(directory, content, WORDS_FILE))
-        self.ordering = ranker_files.ordering_of(content)
-        self.per_leg = int(content["candidates"])
-        self.locales = words["locale"].unique().sort().to_list()
-        self._features = PairFeatures(words)
-        self._spelling = Spelling(words) if content["corrects_spelling"] else None
+        stored = StoredRanker.load(directory)
+        self.ordering, self.per_leg = stored.ordering, stored.per_leg
+        self.locales = stored.words["locale"].unique().sort().to_list()
+        self._features = PairFeatures(stored.words)
+        self._spelling = Spelling(stored.words) if stored.corrects_spelling else None
 
     def corrections(self, words: list[str], locale: str) -> dict[str, str]:
         """Return the replacements of words that the catalog of the locale does not know; none if the ranker corrects none."""

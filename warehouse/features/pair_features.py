@@ -16,8 +16,6 @@ NAMES = tuple(name for name in CONTRACT.columns if name not in ("key", "query_ke
 
 QUERY_COLUMNS = ("key", "locale", "query", "words", "amounts", "query_brand", "query_color")
 PRODUCT_COLUMNS = ("key", "title", "brand", "color", "title_words", "body_words", "amounts")
-WORDS_FILE = "words.parquet"
-"""Name of the file next to a ranker with the fitted.words of its training."""
 
 _FILLED = {
     "staging.judgements": ("key", "query_key", "product_key"),

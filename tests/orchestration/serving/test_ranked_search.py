@@ -7,14 +7,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assets.services.candidate_search import search_candidates
-from assets.services.ranking import Ranker, ranked
+from assets.services.candidate_search import with_query_keys
+from assets.services.ranking import ranked, search_as
 from assets.services.serving_model import ServingModel
 from assets.services.vector_refresh import stored_vectors
 from models.errors import ModelError
 from models.evaluation.judged_set import Catalog, JudgedSet
+from models.evaluation.rankers import DenseRanker
 from models.ranking.candidates import Candidates
 from models.ranking.ordering import Ordering
+from models.ranking.ranker_files import StoredRanker
 from orchestration.config.open_context import open_home, open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.serving.searcher import Searcher
@@ -48,11 +50,10 @@ def test_a_search_shows_what_the_evaluation_measured(built, home, searcher):
     catalog_products = datasets.products(home.lake).sort("locale", "product_id")
     catalog = Catalog(catalog_products.select("locale", "product_id"))
     judged = JudgedSet.from_frame(judgements, catalog)
-    model, ranker = ServingModel(run_context, release.model_id), Ranker.load(home.rankers / release.ranker_id)
+    model, ranker = ServingModel(run_context, release.model_id), StoredRanker.load(home.rankers / release.ranker_id)
     vectors = stored_vectors(run_context, release.vector_table, release.vector_version, catalog_products)
-    searched = ranker.searched(catalog, vectors, release.text_version)
-    keyed = judged.queries.with_columns(key=pl.format("{}:{}", "locale", "query_id"))
-    found = search_candidates(run_context, model, searched, judged, model.query_vectors(keyed))
+    dense = DenseRanker(model.query_vectors(with_query_keys(judged)), vectors)
+    found = search_as(run_context, ranker, model, catalog, judged, dense, release.text_version)
     scores, keys = ranked(found, ranker.ordering).scores, catalog_products["key"].to_list()
     assert len(judged) > 5
     for number, (locale, query) in enumerate(judged.queries.select("locale", "query").iter_rows()):
