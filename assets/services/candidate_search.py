@@ -42,10 +42,17 @@ class SearchedCatalog:
 
 @dataclass(frozen=True)
 class Found:
-    """Hold the candidates of queries, and the catalog row of each pair, ascending inside a query: (pairs,)."""
+    """Hold the candidates of queries.
+
+    Attributes:
+        candidates: the pairs.
+        rows: the catalog row of each pair, ascending inside a query: (pairs,).
+        by_text: whether the text leg found the product: (pairs,).
+    """
 
     candidates: Candidates
     rows: np.ndarray[tuple[int], np.dtype[np.int64]]
+    by_text: np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
 def with_query_keys(judged: JudgedSet) -> pl.DataFrame:
@@ -84,13 +91,14 @@ def search_candidates(
     by_text = _rows_of(
         searched.catalog, run_context.home.texts.search_all(searched.text_version, asked, searched.per_leg)
     )
-    pair_lists, found, offsets = [], [], [0]
+    pair_lists, found, in_text, offsets = [], [], [], [0]
     for query, legs in enumerate(zip(by_vector, by_text, strict=True)):
         hits = np.unique(np.concatenate(legs))
         own = judged.products[judged.offsets[query] : judged.offsets[query + 1]]
         union = np.union1d(hits, own)
         pair_lists.append(union)
         found.append(np.isin(union, hits, assume_unique=True))
+        in_text.append(np.isin(union, legs[1]))
         offsets.append(offsets[-1] + len(union))
     pair_rows = np.concatenate(pair_lists).astype(np.int64)
     pair_queries = np.repeat(np.arange(len(judged)), np.diff(offsets))
@@ -103,7 +111,7 @@ def search_candidates(
     features = _features(run_context, searched, queries, np.array(offsets), pair_rows)
     locales = judged.queries["locale"].to_numpy().astype(np.str_)[pair_queries]
     candidates = Candidates(np.array(offsets), cosines, features, NAMES, locales, np.concatenate(found))
-    return Found(candidates, pair_rows)
+    return Found(candidates, pair_rows, np.concatenate(in_text))
 
 
 def grades(judged: JudgedSet, found: Found) -> np.ndarray[tuple[int], np.dtype[np.int8]]:

@@ -7,7 +7,7 @@ import polars as pl
 from assets.run_context import RunContext
 from assets.services.candidate_search import with_query_keys
 from assets.services.query_segments import slices_of
-from assets.services.ranking import ranked, search_as
+from assets.services.ranking import ranked, search_as, text_leg
 from assets.services.serving_model import ServingModel, unservable_reason
 from assets.services.text_vectors import product_texts, query_texts
 from assets.services.vector_refresh import stored_vectors
@@ -15,7 +15,6 @@ from models.encoder.loading import encoder_fingerprint
 from models.evaluation.evaluate import Evaluation, evaluate
 from models.evaluation.judged_set import Catalog, JudgedSet
 from models.evaluation.rankers import Bm25Ranker, DenseRanker, RandomRanker, Ranker
-from models.ranking.ordering import Ordering
 from models.ranking.ranker_files import StoredRanker
 from warehouse.features import datasets
 from warehouse.transform.text_cleaning import words_of
@@ -91,7 +90,7 @@ def measure(run_context: RunContext, target: EvaluationTarget, judgements: pl.Da
         ranker = StoredRanker.load(run_context.home.rankers / target.ranker)
         version = run_context.home.texts.version() if target.text_version is None else target.text_version
         found = search_as(run_context, ranker, model, catalog, judged, dense, version, target.snapshot)
-        rankers |= {RANKED: ranked(found, ranker.ordering, dense), "text": ranked(found, Ordering("text"))}
+        rankers |= {RANKED: ranked(found, ranker.ordering, dense), "text": text_leg(found)}
     if target.previous is not None:
         previous = ServingModel(run_context, target.previous)
         previous_vectors = previous.query_vectors(queries, query_base, target.snapshot)

@@ -196,6 +196,11 @@ def ranked(found: Found, ordering: Ordering, rest: DenseRanker | None = None) ->
     return ListRanker(candidates.offsets, found.rows, ordering(candidates), candidates.found, rest)
 
 
+def text_leg(found: Found) -> ListRanker:
+    """Return what the text leg alone finds, in its order."""
+    return ListRanker(found.candidates.offsets, found.rows, Ordering("text")(found.candidates), found.by_text)
+
+
 def ranker_facts(run_context: RunContext, ranker_id: str) -> dict[str, Any]:
     """Return what a run reports about a ranker: method, weight, reason, trials and importances; only no method without one."""
     if not ranker_id:

@@ -125,7 +125,7 @@ def show_hits(hits: "Sequence[Hit]", title: str, *, as_json: bool) -> None:
 
     show_title(title)
     if not hits:
-        console.print("no product meets the filter")
+        console.print("no product was found")
         return
     table = plain_table()
     table.add_column("rank", justify="right")

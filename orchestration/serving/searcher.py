@@ -295,7 +295,8 @@ class Searcher:
         more_cosines = self._threads.submit(
             self._home.vectors.cosines, release.vector_table, release.vector_version, vector, missing
         )
-        others = self._home.texts.rows(release.text_version, [key for key in by_vector if key not in known])
+        only_by_vector = [key for key in by_vector if key not in known] if mode == "ranked" else []
+        others = self._home.texts.rows(release.text_version, only_by_vector)
         products = pl.concat([by_text, others]).sort("product_id", "key")
         features = ranker.features(asked, products)
         cosines |= more_cosines.result()

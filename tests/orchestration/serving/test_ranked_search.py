@@ -162,6 +162,13 @@ def test_a_release_with_a_damaged_part_is_named_and_the_searcher_stays_where_it_
         Searcher(reader, settings.encoder)
 
 
+def test_the_text_leg_finds_by_words_alone(searcher):
+    hits = searcher.search("black tent", 1000, "us", mode="text", explain=True, fold=False)
+    assert {"text"} <= set(hits[0].explanation.found_by)
+    assert all("text" in hit.explanation.found_by for hit in hits)
+    assert searcher.search("zzzzzz", 5, "us", mode="text") == []
+
+
 def test_the_text_leg_orders_by_words_alone(searcher):
     hits = searcher.search("black tent", 20, "us", mode="text", explain=True, fold=False)
     assert [hit.explanation.text_rank for hit in hits] == sorted(hit.explanation.text_rank for hit in hits)
