@@ -12,8 +12,6 @@ import duckdb
 from warehouse.contracts.contract import FIRST_TIME, INPUT_HASH, LAST_TIME, Contract
 from warehouse.contracts.deltas import JudgementDelete, JudgementUpsert, ProductDelete, ProductUpsert
 from warehouse.errors import WarehouseError
-from warehouse.ingest.file_advice import advice, no_file
-from warehouse.ingest.file_bytes import line_of, refuse_bytes, refuse_encoding
 from warehouse.ingest.sources import (
     PANDAS_INDEX,
     SOURCE_SPECS,
@@ -26,6 +24,8 @@ from warehouse.ingest.sources import (
 )
 from warehouse.lake.lake import connect, quote
 from warehouse.paths import check_text, plain_path
+from warehouse.sources.file_advice import advice, no_file
+from warehouse.sources.file_bytes import line_of, refuse_bytes, refuse_encoding
 
 _PRODUCTS, _JUDGEMENTS = SOURCE_SPECS[:2]
 _UPSERTS = {

@@ -13,10 +13,10 @@ import duckdb
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError, first_line
-from warehouse.ingest.file_advice import advice, no_file
-from warehouse.ingest.file_bytes import refuse_bytes, refuse_encoding, refuse_other_format
 from warehouse.lake.lake import connect
 from warehouse.paths import plain_path
+from warehouse.sources.file_advice import advice, no_file
+from warehouse.sources.file_bytes import refuse_bytes, refuse_encoding, refuse_other_format
 
 _PARQUET = "read_parquet($path, file_row_number = true)"
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")
