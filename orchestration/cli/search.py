@@ -11,7 +11,7 @@ from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, plain_table, show_fact, show_title, write_json
 
 if TYPE_CHECKING:
-    from orchestration.serving.searcher import Explanation, Hit
+    from orchestration.serving.hits import Explanation, Hit
 
 
 WhereOption = Annotated[

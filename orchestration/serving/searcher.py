@@ -1,13 +1,11 @@
 """The searcher: returns products for a query, from exactly one release. It needs neither Dagster nor torch."""
 
 import itertools
-from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +21,7 @@ from models.towers.numpy_inference import QueryTower
 from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from orchestration.serving.candidate_ranker import CandidateRanker
+from orchestration.serving.hits import Hit, explanation_of, first_hits, hit_of, hits_of
 from warehouse.errors import WarehouseError
 from warehouse.features import point_in_time
 from warehouse.features.product_filter import ProductFilter
@@ -40,59 +39,6 @@ _MOST_CHARS = 2_000  # of a query: the encoder reads some hundred words, and the
 Mode = Literal["ranked", "vector", "text"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 """The ways to search: both legs ordered by the release's ranker, or one leg alone."""
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """Tell how a hit got its place.
-
-    Attributes:
-        found_by: the legs that found the product: vector, text or both; empty beyond the candidates.
-        vector_rank: rank among the candidates by cosine, from 1.
-        text_rank: rank among the candidates by text score, from 1.
-        cosine: cosine of query and product vector.
-        text_score: BM25 of the query's words, from title and body.
-        features: the pair features, by name, as in features.pairs.
-    """
-
-    found_by: tuple[str, ...]
-    vector_rank: int
-    text_rank: int
-    cosine: float
-    text_score: float
-    features: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Hit:
-    """One product of a search result.
-
-    Attributes:
-        rank: its place, from 1.
-        key: locale:product_id.
-        product_id: the catalog's id.
-        locale: the marketplace.
-        title: the cleaned title.
-        score: what orders the hits of one search; the cosine where the vector alone does.
-        same_title: number of further hits with the same title, which are not shown.
-        explanation: how the product got its place, where that was asked for.
-    """
-
-    rank: int
-    key: str
-    product_id: str
-    locale: str
-    title: str
-    score: float
-    same_title: int = 0
-    explanation: Explanation | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the hit as plain values, for JSON; with the explanation if there is one."""
-        values = asdict(self)
-        if self.explanation is None:
-            del values["explanation"]
-        return values
 
 
 class Searcher:
@@ -197,13 +143,13 @@ class Searcher:
 
         def first(limit: int) -> list[Hit]:
             if ranker is None or text_leg is None:
-                return _hits(self._nearest(vector, limit, locale, among))
+                return hits_of(self._nearest(vector, limit, locale, among))
             nearest = self._threads.submit(self._nearest, vector, max(ranker.per_leg, limit), locale, among)
             asked = _asked(text, words, features)
             found = _Found(text_leg.result(), nearest.result())
             return self._ranked(ranker, asked, found, vector, limit, mode, explain)
 
-        return _first(first, k, fold=fold)
+        return first_hits(first, k, fold=fold)
 
     def similar(
         self, key: str, k: int = 10, locale: str | None = None, *, where: str | None = None, fold: bool = True
@@ -230,12 +176,12 @@ class Searcher:
         among = self._matching(where, locale)
 
         def first(limit: int) -> list[Hit]:
-            hits = _hits(self._nearest(vector, limit + 1, locale, among))
+            hits = hits_of(self._nearest(vector, limit + 1, locale, among))
             return [replace(hit, rank=rank) for rank, hit in enumerate((hit for hit in hits if hit.key != key), 1)][
                 :limit
             ]
 
-        return _first(first, k, fold=fold)
+        return first_hits(first, k, fold=fold)
 
     def corrections(self, query: str, locale: str | None = None) -> dict[str, str]:
         """Return the words of a query that a search replaces, since the catalog does not know them, and their replacements.
@@ -305,13 +251,13 @@ class Searcher:
         rows = zip(scored.products.iter_rows(named=True), scored.features.iter_rows(named=True), strict=True)
         hits: list[Hit] = []
         for row, own in itertools.islice(rows, k):
-            explanation = _explanation(row, own, set(by_vector), known) if explain else None
-            hits.append(_hit(len(hits) + 1, row, row["score"], explanation))
+            explanation = explanation_of(row, own, set(by_vector), known) if explain else None
+            hits.append(hit_of(len(hits) + 1, row, row["score"], explanation))
         if len(hits) < k and mode == "ranked":
             ranked, lowest = set(products["key"]), hits[-1].score
             rest = nearest.filter(~pl.col("key").is_in(ranked)).head(k - len(hits))
             for row in rest.iter_rows(named=True):  # a cosine is at most 1
-                hits.append(_hit(len(hits) + 1, row, lowest - 2 + row["score"]))
+                hits.append(hit_of(len(hits) + 1, row, lowest - 2 + row["score"]))
         return hits
 
     def _nearest(self, vector: Vector, k: int, locale: str | None, among: set[str] | None) -> pl.DataFrame:
@@ -381,41 +327,3 @@ def _asked(text: str, words: dict[str, list[str]], features: pl.DataFrame) -> pl
             "query_color": pl.Series([features["query_color"][0]] * len(words), dtype=pl.String),
         }
     )
-
-
-def _hits(rows: pl.DataFrame) -> list[Hit]:
-    return [_hit(row["rank"], row, row["score"]) for row in rows.iter_rows(named=True)]
-
-
-def _hit(rank: int, row: dict[str, Any], score: float, explanation: Explanation | None = None) -> Hit:
-    return Hit(rank, row["key"], row["product_id"], row["locale"], row["title"], score, explanation=explanation)
-
-
-def _first(first: Callable[[int], list[Hit]], k: int, *, fold: bool) -> list[Hit]:
-    """Return the first `k` hits, of those with the same title and locale only the best.
-
-    Raises:
-        WarehouseError: k is less than 1.
-    """
-    if k < 1:
-        raise WarehouseError(f"a search for {k} products finds none", "give k of 1 or more")
-    limit = k
-    while True:
-        hits = first(limit)
-        if not fold:
-            return hits[:k]
-        counts = Counter((hit.locale, hit.title.casefold()) for hit in hits)
-        best = {(hit.locale, hit.title.casefold()): hit for hit in reversed(hits)}
-        shown = sorted(best.values(), key=lambda hit: hit.rank)[:k]
-        if len(shown) == k or len(hits) < limit:
-            return [
-                replace(hit, rank=rank, same_title=counts[hit.locale, hit.title.casefold()] - 1)
-                for rank, hit in enumerate(shown, 1)
-            ]
-        limit *= 2
-
-
-def _explanation(row: dict[str, Any], features: dict[str, Any], by_vector: set[str], by_text: set[str]) -> Explanation:
-    legs = ("vector", by_vector), ("text", by_text)
-    found_by = tuple(leg for leg, keys in legs if row["key"] in keys)
-    return Explanation(found_by, row["vector_rank"], row["text_rank"], row["cosine"], row["text_score"], features)

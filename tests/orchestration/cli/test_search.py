@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from orchestration.serving.searcher import Hit, Searcher
+from orchestration.serving.hits import Hit
+from orchestration.serving.searcher import Searcher
 
 
 def test_json_is_a_list_of_hits(stockroom, built):

@@ -13,8 +13,9 @@ from orchestration.commands.diff_releases import diff_releases
 from orchestration.commands.rollback import roll_back
 from orchestration.config.open_context import open_home, open_run_context
 from orchestration.config.settings import load_settings
+from orchestration.serving.hits import Hit
 from orchestration.serving.lookup import Lookup
-from orchestration.serving.searcher import Hit, Searcher
+from orchestration.serving.searcher import Searcher
 from warehouse.errors import WarehouseError
 from warehouse.operations import consistency
 
