@@ -1,0 +1,167 @@
+"""Declared sources: which files hold a catalog or its judgements, and which of their columns mean what."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+Kind = Literal["products", "judgements", "clicks"]
+Format = Literal["parquet", "csv", "json"]
+AttributeType = Literal["text", "number", "money", "boolean", "date", "category", "category_path", "url", "list"]
+
+REQUIRED: Mapping[Kind, tuple[str, ...]] = {
+    "products": ("product_id", "title"),
+    "judgements": ("query", "product_id", "label"),
+    "clicks": ("query", "product_id"),
+}
+"""The columns that a source of each kind must declare."""
+
+OPTIONAL: Mapping[Kind, tuple[str, ...]] = {
+    "products": ("locale", "brand", "color", "bullet_points", "description"),
+    "judgements": ("locale", "query_id", "example_id", "split", "event_time", "context_key"),
+    "clicks": ("locale", "event_time", "event", "impressions", "clicks", "carts", "orders"),
+}
+"""The columns that a source of each kind may declare."""
+
+_NAME = r"^[a-z][a-z0-9_]{0,40}$"
+_OWN = ("key", "entity_key", "event_time", "input_hash", "row", "as_of", "product_id", "locale")
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Constant(_Declared):
+    """Give every row of a source the same value."""
+
+    constant: str = Field(min_length=1, description="The value of every row.")
+
+
+Column = Annotated[str, Field(min_length=1)] | tuple[str, ...] | Constant
+"""A column of a file by its name, or by its path in nested values; several, whose values are joined; or a constant."""
+
+
+class Attribute(_Declared):
+    """Declare a further column of a products file."""
+
+    name: str = Field(pattern=_NAME, description="Name of the attribute: small letters, digits and underscores.")
+    column: Column | None = Field(None, description="Column of the file; default: the name.")
+    type: AttributeType = Field("text", description="Type of the values.")
+    meaning: str = Field("", description="Meaning of the attribute, with its unit.")
+    tower: Literal["numeric", "categorical"] | None = Field(
+        None, description="How the product tower reads the attribute; default: it does not."
+    )
+    rank: bool = Field(False, description="Whether the ranker reads the attribute; true or false.")
+    filter: bool = Field(True, description="Whether searches can filter and count by the attribute; true or false.")
+    decimal: Literal[".", ","] | None = Field(
+        None, description="Decimal sign of numbers and money; default: found out from the values."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> "Attribute":
+        if self.name in _OWN:
+            raise ValueError(f"the table has a column {self.name} of its own")
+        if self.tower == "numeric" and self.type not in ("number", "money", "boolean", "date"):
+            raise ValueError(f"an attribute of type {self.type} cannot be numeric for the tower")
+        if self.tower == "categorical" and self.type in ("list", "url"):
+            raise ValueError(f"an attribute of type {self.type} cannot be categorical for the tower")
+        return self
+
+
+class Labels(_Declared):
+    """Tell how the label column of a judgements file becomes E, S, C or I.
+
+    Either `values` name the spellings of each label, or `thresholds` the lowest grade of E, S and C; a lower grade is I.
+    """
+
+    values: dict[Literal["E", "S", "C", "I"], tuple[str, ...]] | None = Field(
+        None, description='Spellings of each label, as E = ["exact", "yes"]; default: the letters themselves.'
+    )
+    thresholds: dict[Literal["E", "S", "C"], float] | None = Field(
+        None, description="Lowest grade of each label, as E = 3, S = 2, C = 1; a lower grade is I."
+    )
+    combine: Literal["refuse", "best", "worst", "mean", "majority", "first"] = Field(
+        "refuse", description="How several judgements of one query and product become one."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> "Labels":
+        if self.values is not None and self.thresholds is not None:
+            raise ValueError("give values or thresholds, not both")
+        spellings = [each.strip().casefold() for names in (self.values or {}).values() for each in names]
+        if len(set(spellings)) < len(spellings):
+            raise ValueError("a spelling belongs to two labels")
+        ordered = (
+            [self.thresholds[label] for label in ("E", "S", "C") if label in (self.thresholds or {})]
+            if self.thresholds
+            else []
+        )
+        if self.thresholds is not None and (
+            "E" not in self.thresholds or ordered != sorted(set(ordered), reverse=True)
+        ):
+            raise ValueError("thresholds must name E, and fall from E over S to C")
+        return self
+
+
+class Clicks(_Declared):
+    """Tell how shown, clicked, carted and ordered products become judgements, counted per query and product.
+
+    E: at least `exact_orders` orders or `exact_carts` carts. S: at least `substitute_clicks` clicks. I: shown
+    `min_impressions` times or more without a click. A pair that meets none of these is left out.
+    """
+
+    events: dict[Literal["impressions", "clicks", "carts", "orders"], tuple[str, ...]] | None = Field(
+        None, description="Values of the event column that count as each; needed where the column event is declared."
+    )
+    exact_orders: int = Field(1, gt=0, description="Number of orders from which on a product is Exact.")
+    exact_carts: int = Field(2, gt=0, description="Number of times in a cart from which on a product is Exact.")
+    substitute_clicks: int = Field(1, gt=0, description="Number of clicks from which on a product is a Substitute.")
+    min_impressions: int = Field(5, gt=0, description="Number of impressions without a click that make Irrelevant.")
+
+
+class Source(_Declared):
+    """Declare files of one kind: where they lie, their format, and the meaning of their columns."""
+
+    kind: Kind = Field(description="What a row is: a product, a judgement, or an event of a click log.")
+    files: tuple[str, ...] = Field(
+        min_length=1, description="Paths or patterns; a relative one starts at --raw, else at the home."
+    )
+    format: Format | None = Field(None, description="Format of the files, gzipped or not; default: found out.")
+    delimiter: str | None = Field(
+        None, min_length=1, max_length=1, description="Delimiter of a csv file; default: found out."
+    )
+    encoding: str | None = Field(None, description="Encoding of a text file; default: UTF-8, or its byte order mark.")
+    header_row: int = Field(1, ge=1, description="Line of a csv file with the names of the columns, from 1.")
+    columns: dict[str, Column] = Field(description='Columns of the file by meaning, as title = "Name".')
+    attributes: tuple[Attribute, ...] = Field((), description="Further columns of a products file.")
+    fold_variants: bool = Field(
+        False, description="Whether rows with the same product_id are variants of one product; true or false."
+    )
+    labels: Labels = Field(Labels(), description="How labels are read; for judgements.")
+    clicks: Clicks = Field(Clicks(), description="How events become labels; for clicks.")
+
+    @model_validator(mode="after")
+    def _check(self) -> "Source":
+        known = (*REQUIRED[self.kind], *OPTIONAL[self.kind])
+        if unknown := [name for name in self.columns if name not in known]:
+            raise ValueError(f"a source of {self.kind} has no column {unknown[0]}; it has {', '.join(known)}")
+        if missing := [name for name in REQUIRED[self.kind] if name not in self.columns]:
+            raise ValueError(f"the columns lack {' and '.join(missing)}")
+        if self.attributes and self.kind != "products":
+            raise ValueError("only a source of products has attributes")
+        names = [attribute.name for attribute in self.attributes]
+        if len(set(names)) < len(names):
+            raise ValueError("an attribute is declared twice")
+        if "event" in self.columns and self.clicks.events is None:
+            raise ValueError("the column event needs clicks.events, which says what its values mean")
+        return self
+
+
+def _consistent(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+    if sources and not any(source.kind == "products" for source in sources):
+        raise ValueError("no source has the kind products")
+    return sources
+
+
+Sources = Annotated[tuple[Source, ...], AfterValidator(_consistent)]
+"""All sources that a home declares; none: the files of ESCI."""
