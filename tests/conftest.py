@@ -98,7 +98,7 @@ def _events_in_memory(request: pytest.FixtureRequest) -> Iterator[None]:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """Return a small home with real encoder and towers. It must not be changed: tests in other processes read it too."""
     from warehouse.lake.lake import exclusive_lock
-    from warehouse.sample import write_sample
+    from warehouse.sample import write_esci
 
     own = tmp_path_factory.getbasetemp()
     root = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "built"
@@ -112,7 +112,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
             patch.setattr(OPEN_INSTANCE, open_instance)  # tests of the UI look at this run
             patch.setenv("DAGSTER_HOME", "")
-            write_sample(root / "esci", 200, seed=3)
+            write_esci(root / "esci", 200, seed=3)
             (root / "home").mkdir()
             (root / "home" / "stockroom.toml").write_text(SETTINGS, encoding="utf-8")
             done = build(open_run_context(load_settings(root / "home")), root / "esci")

@@ -32,9 +32,9 @@ class _LogPrinter(logging.Handler):
 logging.getLogger("stockroom").addHandler(_LogPrinter())
 
 
-def show_next(command: str) -> None:
-    """Print the command to type next."""
-    console.print(Text.assemble("\nNow: ", (command, "bold")), soft_wrap=True)
+def show_next(*commands: str) -> None:
+    """Print the commands to type next, one a line."""
+    console.print(Text.assemble("\nNow: ", ("\n     ".join(commands), "bold")), soft_wrap=True)
 
 
 def write_json(value: Any) -> None:

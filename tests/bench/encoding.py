@@ -36,9 +36,9 @@ def titles_of(given: Path | None, count: int, folder: Path) -> tuple[list[str], 
     """Return distinct titles and their source."""
     path = given or (SHARED if SHARED.is_file() else folder / PRODUCTS)
     if not path.is_file():
-        from warehouse.sample import write_sample
+        from warehouse.sample import write_esci
 
-        write_sample(folder, max(100, 2 * count), 7)
+        write_esci(folder, max(100, 2 * count), 7)
     titles = pl.read_parquet(path, columns=["product_title"])["product_title"].drop_nulls().unique(maintain_order=True)
     return titles.head(count).to_list(), "an invented catalog" if path.parent == folder else path.parent.name
 

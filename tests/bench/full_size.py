@@ -31,8 +31,8 @@ from figures import Bench, Figure, arguments, in_own_process, peak_mb
 
 from warehouse.ingest.sources import SOURCE_SPECS
 from warehouse.lake.lake import Lake
-from warehouse.sample import write_sample
-from warehouse.sample.writer import PRODUCTS
+from warehouse.sample import write_esci
+from warehouse.sample.esci import PRODUCTS
 
 FULL_PRODUCTS = 1_814_924
 SEED = 7
@@ -152,7 +152,7 @@ def differing_cells(home: Path, made: Path) -> tuple[int, int]:
 def step(options: argparse.Namespace) -> None:
     """Run one step in this process and print its seconds and peak memory."""
     steps: dict[str, Callable[[], Any]] = {
-        "sample": lambda: write_sample(options.raw, options.products, SEED).rows,
+        "sample": lambda: write_esci(options.raw, options.products, SEED).rows,
         "copy": lambda: copy(options.raw, options.home),
         "build": lambda: build(options.home, options.raw),
         "table": lambda: copy_table(options.home, options.table),

@@ -35,7 +35,7 @@ from orchestration.config.open_context import open_home
 from orchestration.config.settings import load_settings
 from orchestration.serving.searcher import Searcher
 from warehouse.home import Home
-from warehouse.sample import write_sample
+from warehouse.sample import write_esci
 from warehouse.transform.text_cleaning import amounts_of, words_of
 from warehouse.transform.words import query_words
 
@@ -47,7 +47,7 @@ BUILT_PRODUCTS, WARM_QUERIES, PIECE_ROWS, NOISE = 500, 50, 20_000, 0.02
 
 def make_home(folder: Path, products: int, encoded: int) -> dict[str, Any]:
     """Build a home and publish a release with the requested number of products; return its facts."""
-    write_sample(folder / "small", BUILT_PRODUCTS, 7)
+    write_esci(folder / "small", BUILT_PRODUCTS, 7)
     built = [STOCKROOM, "build", "--raw", folder / "small", "--home", folder / "home", "--json"]
     subprocess.run(built, check=True, stdout=subprocess.DEVNULL)
     settings = load_settings(folder / "home")
@@ -83,7 +83,7 @@ def make_home(folder: Path, products: int, encoded: int) -> dict[str, Any]:
 
 def catalog(folder: Path, products: int) -> pl.DataFrame:
     """Return `key`, `product_id`, `locale` and the texts of the products of a large invented catalog."""
-    write_sample(folder / "large", int(products * 1.05) + 100, 8)
+    write_esci(folder / "large", int(products * 1.05) + 100, 8)
     source = pl.read_parquet(folder / "large" / PRODUCTS)
     rows = source.select(
         "product_id",

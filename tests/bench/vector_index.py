@@ -29,7 +29,7 @@ from figures import Bench, arguments, in_own_process, peak_mb
 
 from models.encoder.loading import load_encoder
 from models.settings import EncoderSettings
-from warehouse.sample import write_sample
+from warehouse.sample import write_esci
 from warehouse.vectors.lance_tables import to_vectors
 from warehouse.vectors.product_vectors import VectorStore
 
@@ -50,7 +50,7 @@ def prepare(folder: Path, raw: Path | None, rows: int, queries: int, seed: int) 
     """Write vectors.npy (rows, dim), queries.npy (queries, dim) and exact.npy (queries, K), the rows of the true nearest."""
     if raw is None:
         raw = folder / "sample"
-        write_sample(raw, 10_000, seed=7)
+        write_esci(raw, 10_000, seed=7)
     titles = pl.read_parquet(raw / "shopping_queries_dataset_products.parquet")["product_title"].drop_nulls().unique()
     query_texts = (
         pl.read_parquet(raw / "shopping_queries_dataset_examples.parquet")["query"].drop_nulls().unique().sort()

@@ -20,7 +20,7 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.home import Home
 from warehouse.lake import tables
 from warehouse.lake.lake import scalar
-from warehouse.sample import write_sample
+from warehouse.sample import write_esci
 
 PRODUCTS = "shopping_queries_dataset_products.parquet"
 CHANGED = 500
@@ -84,7 +84,7 @@ def timeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Timeline]:
         (folder / "home").mkdir()
         (folder / "home" / "stockroom.toml").write_text(DECLARED, encoding="utf-8")
         run_context = open_run_context(load_settings(folder / "home"))
-        write_sample(folder / "raw", 700, 7)
+        write_esci(folder / "raw", 700, 7)
         products = pl.read_parquet(folder / "raw" / PRODUCTS).filter(pl.col("product_id") != "")
         before = datetime(2022, 6, 1, tzinfo=UTC)
         prices = products.unique(["product_locale", "product_id"], maintain_order=True).select(

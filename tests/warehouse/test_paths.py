@@ -21,7 +21,7 @@ from warehouse.ingest.time_series_files import check_file
 from warehouse.lake.lake import Lake, connect
 from warehouse.operations.judgement_file import read_examples
 from warehouse.paths import check_home, check_text, expanded, plain_path, private_folder, require_writable
-from warehouse.sample import write_sample
+from warehouse.sample import write_esci
 from warehouse.vectors.lance_tables import LanceDirectory, key_field, merge
 
 NAMES = (
@@ -107,7 +107,7 @@ def test_a_broken_file_is_refused_under_its_own_name(tmp_path):
 
 @pytest.mark.parametrize("name", PATTERNS)
 def test_a_raw_folder_an_examples_file_and_a_time_series_file_are_read_and_not_what_their_names_match(tmp_path, name):
-    write_sample(tmp_path / name, 30, seed=1)
+    write_esci(tmp_path / name, 30, seed=1)
     (tmp_path / "a1").mkdir()
     for file in required_files():
         (tmp_path / "a1" / file).write_bytes(b"no parquet")

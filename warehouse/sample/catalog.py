@@ -16,7 +16,7 @@ from warehouse.sample.product_types import product_types
 CHUNK_ROWS = 16_384
 _PRODUCTS_PER_BRAND = 60
 _TYPES_PER_BRAND = 5
-_LOCALE_SHARES = (0.70, 0.15, 0.15)
+LOCALE_SHARES = (0.70, 0.15, 0.15)
 _SHARED_SHARE = 0.4
 """Share of the es and jp products with the id of a us product: the same item, sold in two locales."""
 _UNBRANDED_SHARE = 0.005
@@ -71,14 +71,17 @@ def chunks(products: int) -> Iterator[tuple[int, int, int]]:
         yield number, start, min(start + CHUNK_ROWS, products)
 
 
-def draw_catalog(products: int, seed: int) -> Catalog:
-    """Draw the codes of all products."""
+def draw_catalog(products: int, seed: int, locale_shares: tuple[float, ...] = LOCALE_SHARES) -> Catalog:
+    """Draw the codes of all products; the shares are those of `LOCALES`."""
     brands = brand_count(products)
-    parts = [_draw_chunk(stop - start, start, brands, [seed, 1, number]) for number, start, stop in chunks(products)]
+    parts = [
+        _draw_chunk(stop - start, start, brands, locale_shares, [seed, 1, number])
+        for number, start, stop in chunks(products)
+    ]
     return Catalog(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Catalog)))
 
 
-def _draw_chunk(size: int, start: int, brands: int, seed: list[int]) -> Catalog:
+def _draw_chunk(size: int, start: int, brands: int, locale_shares: tuple[float, ...], seed: list[int]) -> Catalog:
     """Draw families (products with the same type, brand and one attribute), then their members, then the locales."""
     rng = np.random.default_rng(seed)
     types = product_types()
@@ -101,7 +104,7 @@ def _draw_chunk(size: int, start: int, brands: int, seed: list[int]) -> Catalog:
     first = (rng.random(size) * counts[:, 0]).astype(np.int64)
     second = (rng.random(size)[family] * counts[:, 1]).astype(np.int64)
 
-    locale = rng.choice(len(LOCALES), p=_LOCALE_SHARES, size=size)
+    locale = rng.choice(len(LOCALES), p=locale_shares, size=size)
     source = np.arange(size)
     at_home = np.flatnonzero(locale == 0)
     for code in range(1, len(LOCALES)):

@@ -31,19 +31,22 @@ _LINES = (
 )
 
 
-class _Dice:
+class Dice:
     """Return the random numbers of one row in order; they are drawn for a whole chunk at once, which is faster."""
 
     def __init__(self, draws: npt.NDArray[np.int64]) -> None:
         self._draws = iter(draws.tolist())
 
     def below(self, count: int) -> int:
+        """Return a number from 0 to below `count`."""
         return int(next(self._draws)) % count
 
     def chance(self, share: float) -> bool:
+        """Return True with the probability `share`."""
         return self.below(10_000) < share * 10_000
 
     def pick(self, options: tuple[str, ...]) -> str:
+        """Return one of some texts."""
         return options[self.below(len(options))]
 
 
@@ -51,10 +54,10 @@ def write_listings(codes: Catalog, seed: list[int], brand_seed: int) -> list[Row
     """Return the rows of the products, in order, with the columns of ESCI."""
     draws = np.random.default_rng(seed).integers(2**40, size=(len(codes), _DRAWS))
     table = np.stack([getattr(codes, field.name) for field in fields(codes)], axis=1)  # (row, field)
-    return [_write(row.tolist(), _Dice(dice), brand_seed) for row, dice in zip(table, draws, strict=True)]
+    return [_write(row.tolist(), Dice(dice), brand_seed) for row, dice in zip(table, draws, strict=True)]
 
 
-def _write(codes: list[int], dice: _Dice, brand_seed: int) -> Row:
+def _write(codes: list[int], dice: Dice, brand_seed: int) -> Row:
     """Return the catalog row of one product.
 
     Args:
@@ -68,7 +71,9 @@ def _write(codes: list[int], dice: _Dice, brand_seed: int) -> Row:
     phrases = PHRASES[locale]
     name = dice.pick(kind.names[locale])
     maker_name = brand_name(brand, brand_seed) if brand >= 0 else None
-    one, two = (dice.pick(forms(a, locale)[v]) for a, v in zip(kind.attributes, (first, second), strict=True))
+    one, two = (
+        dice.pick(forms(a, locale)[v]) if v >= 0 else "" for a, v in zip(kind.attributes, (first, second), strict=True)
+    )
     shade = dice.pick(forms("color", locale)[color]) if color >= 0 else None
     if kind.accessory_of >= 0:
         thing = dice.pick(product_types()[kind.accessory_of].names[locale])
@@ -76,11 +81,17 @@ def _write(codes: list[int], dice: _Dice, brand_seed: int) -> Row:
         fitting = phrases.compatible.format(thing=fitted)
         name = f"{fitting} {name}" if locale == "jp" else f"{name} {fitting}"
     shade_in_column = shade is not None and dice.chance(0.7)
-    facts = [one, two]
+    facts = [fact for fact in (one, two) if fact]
     if shade is not None and (not shade_in_column or dice.chance(0.4)):
         facts.append(shade)
     title = _title(name, maker_name, facts, f"{_LINES[family % len(_LINES)]}-{family % 89 + 10}", phrases, dice)
-    words = {"type": name, "brand": maker_name or name, "first": one, "second": two, "color": shade or one}
+    words = {
+        "type": name,
+        "brand": maker_name or name,
+        "first": one or two,
+        "second": two or one,
+        "color": shade or one or two,
+    }
     start = dice.below(len(phrases.sentences))
     sentences = [phrases.sentences[(start + k) % len(phrases.sentences)].format(**words) for k in range(2)]
     bullets = [phrases.bullets[(start + k) % len(phrases.bullets)].format(**words) for k in range(3)]
@@ -95,7 +106,7 @@ def _write(codes: list[int], dice: _Dice, brand_seed: int) -> Row:
     }
 
 
-def _title(name: str, brand: str | None, facts: list[str], line: str, phrases: Phrases, dice: _Dice) -> str:
+def _title(name: str, brand: str | None, facts: list[str], line: str, phrases: Phrases, dice: Dice) -> str:
     """Return a title of attributes and slogans, with the attributes in random order before and after the name."""
     turn = dice.below(len(facts))
     facts = facts[turn:] + facts[:turn]

@@ -11,7 +11,7 @@ import pytest
 from warehouse.ingest import download
 from warehouse.ingest.http_source import RemoteFile
 from warehouse.ingest.sources import check_folder
-from warehouse.sample import write_sample
+from warehouse.sample import write_esci
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -23,7 +23,7 @@ class Quiet(SimpleHTTPRequestHandler):
 def esci(tmp_path_factory):
     """A small data set of the same file names."""
     folder = tmp_path_factory.mktemp("served")
-    write_sample(folder, 100, 5)
+    write_esci(folder, 100, 5)
     return folder
 
 

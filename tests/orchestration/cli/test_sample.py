@@ -2,7 +2,11 @@
 
 import json
 
+import pytest
+
+from orchestration.cli.sample import Kind
 from warehouse.ingest.sources import check_folder
+from warehouse.sample import SAMPLE_KINDS
 
 
 def test_it_writes_the_three_files_and_counts_their_rows(stockroom, tmp_path):
@@ -17,6 +21,28 @@ def test_it_writes_the_three_files_and_counts_their_rows(stockroom, tmp_path):
 def test_the_output_names_the_next_commands(stockroom, tmp_path):
     output = " ".join(stockroom("sample", "--products", 100, "--out", tmp_path / "esci").out.split())
     assert "Now: stockroom build --raw" in output
+
+
+@pytest.mark.parametrize("kind", ["shop", "clicks"])
+def test_the_other_kinds_are_written_and_declared_by_init(stockroom, tmp_path, kind):
+    out = tmp_path / "my catalog"
+    answer = stockroom("sample", "--kind", kind, "--products", 100, "--out", out, "--json")
+    summary = json.loads(answer.out)
+    assert set(summary["rows"]) == {path.name for path in out.iterdir()} == set(SAMPLE_KINDS[kind].files)
+    again = stockroom("sample", "--kind", kind, "--products", 100, "--out", out)
+    assert again.err.endswith(f"already has {', '.join(summary['rows'])}; give another folder, or --overwrite\n")
+    said = stockroom("sample", "--kind", kind, "--products", 100, "--out", out, "--overwrite").out
+    next_commands = [line.strip() for line in said.partition("Now: ")[2].splitlines()]
+    assert next_commands == [
+        f"cd '{out}'",
+        f"stockroom init {SAMPLE_KINDS[kind].init_files} --home home",
+        "stockroom build --home home",
+        'stockroom search "office chair" --home home',
+    ]
+
+
+def test_every_kind_can_be_chosen():
+    assert [kind.value for kind in Kind] == list(SAMPLE_KINDS)
 
 
 def test_existing_files_are_not_overwritten(stockroom, tmp_path):

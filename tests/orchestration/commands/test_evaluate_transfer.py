@@ -7,7 +7,7 @@ from orchestration.commands.evaluate_transfer import evaluate_transfer
 from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from warehouse.errors import WarehouseError
-from warehouse.sample import write_sample
+from warehouse.sample import write_esci
 
 EXAMPLES = "shopping_queries_dataset_examples.parquet"
 
@@ -28,7 +28,7 @@ def test_on_its_own_catalog_it_is_what_the_build_measured(run_context, built):
 
 
 def test_other_brands_are_other_products_and_queries(run_context, built, tmp_path):
-    write_sample(tmp_path, 200, seed=3, brand_seed=99)
+    write_esci(tmp_path, 200, seed=3, brand_seed=99)
     report = evaluate_transfer(run_context, tmp_path)
     own = built.report["relevance"]
     assert report["rankers"]["model"]["queries"] == own["rankers"]["model"]["queries"]  # the same things are asked
@@ -38,7 +38,7 @@ def test_other_brands_are_other_products_and_queries(run_context, built, tmp_pat
 
 
 def test_a_folder_without_test_queries_is_named(run_context, built, tmp_path):
-    write_sample(tmp_path, 200, seed=3)
+    write_esci(tmp_path, 200, seed=3)
     rows = pl.read_parquet(tmp_path / EXAMPLES)
     rows.with_columns(split=pl.lit("train")).write_parquet(tmp_path / EXAMPLES)
     with pytest.raises(WarehouseError, match=f"no test query of task 1 in {tmp_path}"):

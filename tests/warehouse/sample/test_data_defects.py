@@ -1,9 +1,9 @@
 import polars as pl
 import pytest
 
-from warehouse.sample import SampleSummary, write_sample
+from warehouse.sample import SampleSummary, write_esci
 from warehouse.sample.data_defects import JUDGEMENT_DEFECTS, PRODUCT_DEFECTS, UNBRANDED
-from warehouse.sample.writer import EXAMPLES, PRODUCTS
+from warehouse.sample.esci import EXAMPLES, PRODUCTS
 
 Sample = tuple[SampleSummary, pl.DataFrame, pl.DataFrame]
 KEY = ["product_locale", "product_id"]
@@ -12,7 +12,7 @@ KEY = ["product_locale", "product_id"]
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     out = tmp_path_factory.mktemp("defects")
-    return write_sample(out, 2_500, 5), pl.read_parquet(out / PRODUCTS), pl.read_parquet(out / EXAMPLES)
+    return write_esci(out, 2_500, 5), pl.read_parquet(out / PRODUCTS), pl.read_parquet(out / EXAMPLES)
 
 
 def test_every_kind_is_planted_in_small_measure(sample: Sample) -> None:

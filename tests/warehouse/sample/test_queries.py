@@ -8,11 +8,11 @@ from typing import NamedTuple
 import polars as pl
 import pytest
 
-from warehouse.sample import write_sample
+from warehouse.sample import write_esci
 from warehouse.sample.catalog import Catalog, draw_catalog, product_id
+from warehouse.sample.esci import EXAMPLES, PRODUCTS
 from warehouse.sample.product_types import product_types
 from warehouse.sample.queries import MAX_EXACT, QUERYABLE_FIELDS, Query, draw_queries, split_of
-from warehouse.sample.writer import EXAMPLES, PRODUCTS
 
 PRODUCT_COUNT, SEED = 2_000, 7
 
@@ -101,7 +101,7 @@ def test_searches_are_made_of_clean_text(drawn: Drawn) -> None:
 
 
 def test_label_mix_is_near_escis(tmp_path: Path) -> None:
-    write_sample(tmp_path, 5_000, SEED)
+    write_esci(tmp_path, 5_000, SEED)
     examples = pl.read_parquet(tmp_path / EXAMPLES).filter(pl.col("esci_label").is_in(list("ESCI")))
 
     def share(frame: pl.DataFrame) -> dict[str, float]:
@@ -116,7 +116,7 @@ def test_label_mix_is_near_escis(tmp_path: Path) -> None:
 
 
 def test_files_hold_the_drawn_judgements(drawn: Drawn, tmp_path: Path) -> None:
-    write_sample(tmp_path, PRODUCT_COUNT, SEED)
+    write_esci(tmp_path, PRODUCT_COUNT, SEED)
     examples = pl.read_parquet(tmp_path / EXAMPLES)
     exact = set(examples.filter(pl.col("esci_label") == "E").select("query_id", "product_id").iter_rows())
     assert exact == {

@@ -1,10 +1,6 @@
 """Write the sample as the three files of ESCI, in chunks, so that the texts need little memory."""
 
-import os
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,19 +9,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from warehouse.errors import WarehouseError
 from warehouse.sample.attributes import LOCALES
 from warehouse.sample.catalog import Catalog, chunks, draw_catalog, product_id
 from warehouse.sample.data_defects import Judgement, add_judgement_defects, add_product_defects
 from warehouse.sample.descriptions import lengthen
 from warehouse.sample.listings import write_listings
+from warehouse.sample.output_files import Progress, SampleSummary, brand_seed_for, replacing
 from warehouse.sample.queries import Query, draw_queries
-from warehouse.wording import counted
 
 EXAMPLES = "shopping_queries_dataset_examples.parquet"
 PRODUCTS = "shopping_queries_dataset_products.parquet"
 SOURCES = "shopping_queries_dataset_sources.csv"
-DEFAULT_BRAND_SEED = 1
 _QUERIES_PER_CHUNK = 1_024
 
 _EXAMPLE_SCHEMA = pa.schema(
@@ -45,23 +39,13 @@ _PRODUCT_COLUMNS = ("id", "title", "description", "bullet_point", "brand", "colo
 _PRODUCT_SCHEMA = pa.schema({f"product_{name}": pa.string() for name in _PRODUCT_COLUMNS})
 
 
-@dataclass(frozen=True)
-class SampleSummary:
-    """Count the written rows by file, judgements by label, queries by split, and added defects by kind."""
-
-    rows: dict[str, int]
-    labels: dict[str, int]
-    queries: dict[str, int]
-    defects: dict[str, int] = field(repr=False)
-
-
-def write_sample(
+def write_esci(
     out: Path,
     products: int,
     seed: int,
     *,
     brand_seed: int | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Progress | None = None,
 ) -> SampleSummary:
     """Write synthetic data in the form of ESCI; the same arguments give the same bytes.
 
@@ -75,27 +59,23 @@ def write_sample(
     Raises:
         WarehouseError: `products` is below 1, or a seed is negative.
     """
-    if products < 1:
-        raise WarehouseError(f"a sample of {counted(products, 'product')} cannot be made", "give at least 1 product")
-    if seed < 0 or (brand_seed or 0) < 0:
-        raise WarehouseError("a seed cannot be negative", "use 0 or more for seed and brand_seed")
-    names = DEFAULT_BRAND_SEED if brand_seed is None else brand_seed
+    names = brand_seed_for(products, seed, brand_seed)
     out.mkdir(parents=True, exist_ok=True)
     codes = draw_catalog(products, seed)
     # All three files are replaced at the end, so that a failed run leaves no mixture of old and new files.
     with (
-        _replacing(out / PRODUCTS) as products_file,
-        _replacing(out / EXAMPLES) as examples_file,
-        _replacing(out / SOURCES) as sources_file,
+        replacing(out / PRODUCTS) as products_file,
+        replacing(out / EXAMPLES) as examples_file,
+        replacing(out / SOURCES) as sources_file,
     ):
         rows, defects = _write_products(products_file, codes, seed, names, on_progress)
         judged, labels, splits, more = _write_examples(examples_file, sources_file, codes, seed, names)
     written = {PRODUCTS: rows, EXAMPLES: judged, SOURCES: sum(splits.values())}
-    return SampleSummary(written, dict(sorted(labels.items())), dict(splits), dict(defects + more))
+    return SampleSummary(written, dict(sorted(labels.items())), dict(splits), defects=dict(defects + more))
 
 
 def _write_products(
-    path: Path, codes: Catalog, seed: int, brand_seed: int, on_progress: Callable[[int, int], None] | None
+    path: Path, codes: Catalog, seed: int, brand_seed: int, on_progress: Progress | None
 ) -> tuple[int, Counter[str]]:
     total, defects = 0, Counter[str]()
     with pq.ParquetWriter(path, _PRODUCT_SCHEMA, compression="zstd", store_schema=False) as writer:
@@ -151,14 +131,3 @@ def _judgements(query: Query, query_id: int, codes: Catalog) -> list[Judgement]:
         shared | {"product_id": product_id(int(codes.item[row])), "esci_label": label}
         for row, label in zip(query.rows, query.labels, strict=True)
     ]
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path that replaces the real one on success, so that no reader sees a partial file."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

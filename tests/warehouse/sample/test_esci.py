@@ -6,8 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from warehouse.errors import WarehouseError
-from warehouse.sample import write_sample
-from warehouse.sample.writer import EXAMPLES, PRODUCTS, SOURCES
+from warehouse.sample import write_esci
+from warehouse.sample.esci import EXAMPLES, PRODUCTS, SOURCES
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -17,7 +17,7 @@ def digests(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("sample")
-    write_sample(out, 1_200, 7)
+    write_esci(out, 1_200, 7)
     return out
 
 
@@ -46,18 +46,18 @@ def test_physical_schema_is_upstreams(sample: Path) -> None:
 
 
 def test_same_arguments_give_the_same_bytes(sample: Path, tmp_path: Path) -> None:
-    write_sample(tmp_path, 1_200, 7)
+    write_esci(tmp_path, 1_200, 7)
     assert digests(tmp_path) == digests(sample)
     assert sorted(digests(tmp_path)) == [EXAMPLES, PRODUCTS, SOURCES]  # and no unfinished file beside them
 
 
 def test_another_seed_gives_other_bytes(sample: Path, tmp_path: Path) -> None:
-    write_sample(tmp_path, 1_200, 8)
+    write_esci(tmp_path, 1_200, 8)
     assert not set(digests(tmp_path).values()) & set(digests(sample).values())
 
 
 def test_another_brand_seed_changes_brands_and_nothing_else(sample: Path, tmp_path: Path) -> None:
-    write_sample(tmp_path, 1_200, 7, brand_seed=99)
+    write_esci(tmp_path, 1_200, 7, brand_seed=99)
     facts = ["example_id", "query_id", "product_id", "product_locale", "esci_label", "small_version", "split"]
     ours, theirs = (pl.read_parquet(folder / EXAMPLES) for folder in (sample, tmp_path))
     assert ours.select(facts).equals(theirs.select(facts))
@@ -71,12 +71,12 @@ def test_another_brand_seed_changes_brands_and_nothing_else(sample: Path, tmp_pa
 
 def test_progress_ends_at_the_whole(tmp_path: Path) -> None:
     calls: list[tuple[int, int]] = []
-    write_sample(tmp_path / "new" / "folder", 300, 7, on_progress=lambda done, total: calls.append((done, total)))
+    write_esci(tmp_path / "new" / "folder", 300, 7, on_progress=lambda done, total: calls.append((done, total)))
     assert calls == [(300, 300)]
 
 
 def test_summary_counts_what_the_files_hold(tmp_path: Path) -> None:
-    summary = write_sample(tmp_path, 1_000, 3)
+    summary = write_esci(tmp_path, 1_000, 3)
     examples, products = pl.read_parquet(tmp_path / EXAMPLES), pl.read_parquet(tmp_path / PRODUCTS)
     sources = pl.read_csv(tmp_path / SOURCES)
     assert summary.rows == {EXAMPLES: examples.height, PRODUCTS: products.height, SOURCES: sources.height}
@@ -87,22 +87,22 @@ def test_summary_counts_what_the_files_hold(tmp_path: Path) -> None:
 
 
 def test_a_failed_run_leaves_the_old_files(sample: Path, tmp_path: Path) -> None:
-    write_sample(tmp_path, 300, 7)
+    write_esci(tmp_path, 300, 7)
     before = digests(tmp_path)
 
     def fail(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_sample(tmp_path, 300, 8, on_progress=fail)
+        write_esci(tmp_path, 300, 8, on_progress=fail)
     assert digests(tmp_path) == before
 
 
 @pytest.mark.parametrize(("products", "seed"), [(0, 1), (10, -1)])
 def test_impossible_arguments_are_refused(tmp_path: Path, products: int, seed: int) -> None:
     with pytest.raises(WarehouseError):
-        write_sample(tmp_path, products, seed)
+        write_esci(tmp_path, products, seed)
 
 
 def test_the_smallest_sample_can_be_written(tmp_path: Path) -> None:
-    assert write_sample(tmp_path, 1, 1).rows[SOURCES] <= 1
+    assert write_esci(tmp_path, 1, 1).rows[SOURCES] <= 1
