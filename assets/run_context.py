@@ -12,6 +12,7 @@ from models.training.hard_negative_mining import MiningSettings
 from warehouse.home import Home
 from warehouse.lake.watermarks import RunWatermarks
 from warehouse.settings import MonitoringSettings, ReleaseSettings, VacuumSettings
+from warehouse.sources.declaration import Sources
 
 T = TypeVar("T")
 _WATERMARKS = "watermarks"
@@ -26,9 +27,9 @@ def silent(_task: str, _total: int | None) -> Callable[[int], None]:
 class RunContext:
     """Hold the home and the settings of one run.
 
-    `raw` is the ESCI folder to ingest; without one a run starts from the lake's contents. `deltas` are the delta files to
-    ingest after it. `pinned_model` names a model to use, with `pinned_ranker`: nothing is trained and no plot drawn, so that the
-    run takes seconds.
+    `raw` is the folder to ingest, and `sources` declare its files; without a declaration it is an ESCI folder. Without both a
+    run starts from the lake's contents. `deltas` are the delta files to ingest after it. `pinned_model` names a model to use,
+    with `pinned_ranker`: nothing is trained and no plot drawn, so that the run takes seconds.
     `reembed_all` computes every vector of a pinned model again, whatever its input hashes say, and writes those that differ.
     `force` publishes a new model that the gate refuses. `allow_loss` lets more rows leave the catalog than the setting
     warehouse.max_loss_share. `show_progress` takes the name and size of a long task (None: unknown) and returns a function
@@ -47,6 +48,7 @@ class RunContext:
     release: ReleaseSettings = field(default_factory=ReleaseSettings)
     vacuum: VacuumSettings = field(default_factory=VacuumSettings)
     raw: Path | None = None
+    sources: Sources = ()
     deltas: tuple[Path, ...] = ()
     pinned_model: str | None = None
     pinned_ranker: str = ""

@@ -9,6 +9,7 @@ import dagster as dg
 
 from assets.core.table_asset import table_assets, table_result
 from assets.run_context import RunContext
+from assets.services.raw_folder import raw_folder
 from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.deltas import apply_deltas, ensure
 from warehouse.ingest.full_snapshot import Ingested, ingest, require_raw
@@ -28,7 +29,7 @@ def raw_tables(
     context: dg.AssetExecutionContext, config: RawConfig, run_context: dg.ResourceParam[RunContext]
 ) -> Iterator[dg.MaterializeResult]:
     """Ingest the files of an ESCI folder, then delta files; move bad rows to quarantine."""
-    home, folder = run_context.home, Path(config.folder) if config.folder else run_context.raw
+    home, folder = run_context.home, Path(config.folder) if config.folder else raw_folder(run_context)
     if folder is None:
         require_raw(home.lake)
     deltas, files = check_deltas(run_context.deltas), input_files(folder) if folder else []

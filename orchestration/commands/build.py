@@ -7,6 +7,7 @@ from typing import Any
 
 from assets.run_context import RunContext
 from assets.services.evaluation_tables import summary
+from assets.services.raw_folder import raw_folder
 from orchestration.instance.dagster_instance import CODE_LOCATION, COMMAND_LINE, fail_orphaned_runs, open_instance
 from orchestration.instance.locks import in_progress, run_lock
 from orchestration.runs.execute import execute
@@ -64,11 +65,12 @@ def build(run_context: RunContext, raw: Path | None = None) -> BuildReport:
     """
     run_context = replace(run_context, shared={})
     run_context.home.lake.is_to_be_written = True
-    if raw is not None:
-        check_folder(raw)
-        run_context = replace(run_context, raw=raw)
-    elif run_context.raw is None:
+    run_context = replace(run_context, raw=raw or run_context.raw)
+    folder = raw_folder(run_context)  # reads declared sources, so that their faults are told before a run starts
+    if folder is None:
         require_raw(run_context.home.lake)
+    else:
+        check_folder(folder)
     check_files(run_context.home.lake, run_context.home.root, run_context.home.feature_views, datetime.now(UTC))
     with run_lock(run_context.home):
         return run_job(run_context)

@@ -19,4 +19,5 @@ def open_run_context(settings: Settings) -> RunContext:
         release=settings.release,
         vacuum=settings.vacuum,
         raw=settings.raw,
+        sources=settings.source,
     )

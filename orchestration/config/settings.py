@@ -26,6 +26,7 @@ from warehouse.contracts.time_series import FeatureViews
 from warehouse.errors import WarehouseError
 from warehouse.paths import check_home, expanded
 from warehouse.settings import MonitoringSettings, ReleaseSettings, SqlSettings, VacuumSettings, WarehouseSettings
+from warehouse.sources.declaration import Sources
 
 PREFIX = "STOCKROOM_"
 FILE_NAME = "stockroom.toml"
@@ -71,6 +72,10 @@ class Settings(BaseSettings):
     release: ReleaseSettings = ReleaseSettings()
     vacuum: VacuumSettings = VacuumSettings()
     automation: AutomationSettings = AutomationSettings()
+    source: Sources = Field(
+        (),
+        description="Files of the catalog and its judgements: a [[source]] section of the file for each; none: ESCI's.",
+    )
     feature_view: FeatureViews = Field(
         (), description="Files of time-series features: a [[feature_view]] section of the file for each."
     )

@@ -159,7 +159,7 @@ def vacuum_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
 def why_not_train(settings: Settings) -> str | None:
     """Return why a scheduled build would do nothing; None if there may be something to learn."""
     home = open_home(settings)
-    if settings.raw is not None or (home.lake.exists and home.feature_views):
+    if settings.raw is not None or settings.source or (home.lake.exists and home.feature_views):
         return None  # files outside the lake may have changed; a build that finds no change does nothing
     checkpoints = points(home.lake) if home.lake.exists else []
     if not checkpoints:

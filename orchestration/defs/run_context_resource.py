@@ -48,7 +48,7 @@ class RunContextResource(dg.ConfigurableResource[RunContext]):
             deltas=tuple(map(Path, self.deltas)),
         )
         if self.deltas or self.incoming:  # as `stockroom apply`: a setting must not ingest a full snapshot too
-            run_context = replace(run_context, raw=None)
+            run_context = replace(run_context, raw=None, sources=())
         run_context.home.lake.is_to_be_written = True
         return run_context
 

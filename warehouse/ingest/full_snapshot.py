@@ -18,6 +18,7 @@ from warehouse.lake import quarantine, tables
 from warehouse.lake.lake import WIDE_STREAM, Lake, snapshot_id
 from warehouse.lake.loss_guard import GUARDED, Loss, refuse_empty, refuse_loss, require_judged_products, rule_counts
 from warehouse.lake.reconcile import plan
+from warehouse.sources.prepared import refused_rows
 
 FILES = CONTRACTS["raw.files"]
 
@@ -47,13 +48,14 @@ class Ingested:
 class _Prepared:
     """Hold a file's rows, the desired ones (row, key, input_hash), and the violations of the refused ones.
 
-    `keys` are the keys that the table will have, a frame (key).
+    `keys` are the keys that the table will have, a frame (key). `unread` counts the values that a declared source refused.
     """
 
     read: FileRows
     desired: pl.DataFrame
     refused: pl.DataFrame
     keys: pl.DataFrame
+    unread: int = 0
 
 
 def ingest(
@@ -201,7 +203,9 @@ def _prepare(reader: duckdb.DuckDBPyConnection, file: InputFile, batch_rows: int
     unchanged_keys = present.select("key").join(
         pl.concat([file_rows.rows.select("key"), file_rows.gone]), on="key", how="anti"
     )
-    return _Prepared(file_rows, desired, refused, pl.concat([unchanged_keys, desired.select("key")]))
+    unread = refused_rows(file.path.parent, file.source_spec.table).select(refused.columns)
+    keys = pl.concat([unchanged_keys, desired.select("key")])
+    return _Prepared(file_rows, desired, pl.concat([refused, unread]), keys, unread.height)
 
 
 def _loss(file: InputFile, present: pl.DataFrame, prepared: _Prepared) -> Loss:
@@ -231,7 +235,7 @@ def _load_file(lake: Lake, connection: duckdb.DuckDBPyConnection, file: InputFil
         change.insert.height,
         change.update.height,
         change.delete.height,
-        quarantined=file_rows.rows.height - desired.height,
+        quarantined=file_rows.rows.height - desired.height + prepared.unread,
     )
 
 

@@ -1,0 +1,165 @@
+"""Readers: the SQL that reads the values of a source file as text, whatever its format."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+
+from warehouse.errors import WarehouseError, first_line
+from warehouse.lake.lake import quote
+from warehouse.paths import plain_path
+from warehouse.sources.declaration import Constant
+from warehouse.sources.formats import SourceFile, utf8_copy
+
+Values = Mapping[str, Constant | Sequence[str]]
+"""The columns of a view by meaning: a constant, or the columns of the file whose values are joined."""
+
+_LINE_SIZE = 1 << 24
+_MOST_FAULTS = 20
+_SEPARATORS = {"bullet_points": "chr(10)", "description": "chr(10)"}
+_SPACE = "' '"
+
+
+def csv_sql(file: SourceFile, values: Values, folder: Path) -> str:
+    """Return the query of a csv file; a line of another number of fields goes to DuckDB's table of rejects."""
+    path, compression = _utf8(file, folder)
+    cells = {name: f"nullif(c{number}, '')" for number, name in enumerate(file.names)}
+    columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(file.names)))
+    return _select(values, lambda _, name: cells[name]) + (
+        f" FROM read_csv({path}, columns = {{{columns}}}, auto_detect = false, header = false, skip = {file.header_row}, "
+        f"delim = {quote(file.delimiter)}, quote = '\"', escape = '\"', null_padding = false, ignore_errors = true, "
+        f"store_rejects = true, rejects_limit = 1000, max_line_size = {_LINE_SIZE}, compression = '{compression}')"
+    )
+
+
+def refuse_rejects(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> None:
+    """Refuse a csv file whose query rejected lines.
+
+    Raises:
+        WarehouseError: The message names the lines.
+    """
+    rows = connection.execute(
+        "SELECT DISTINCT line, error_message, csv_line FROM reject_errors ORDER BY line"
+    ).fetchall()
+    connection.execute("DROP TABLE reject_errors; DROP TABLE reject_scans")
+    if rows:
+        _, message, text = rows[0]
+        # DuckDB counts a record with line breaks in it as one line
+        width = len(file.names)
+        numbers = [line for line, record in file.records() if len(record) != width] or [line for line, *_ in rows]
+        lines = ", ".join(f"{number:,}" for number in numbers[:_MOST_FAULTS])
+        more = f" and {len(numbers) - _MOST_FAULTS:,} more" if len(numbers) > _MOST_FAULTS else ""
+        raise WarehouseError(
+            f"{file.path}: {'line' if len(numbers) == 1 else 'lines'} {lines}{more} cannot be read as {width} fields "
+            f"between {file.delimiter!r}; the first is {str(text)[:80]!r}: {first_line(Exception(message))}",
+            "correct these lines, quote a field that holds the delimiter, or set delimiter in stockroom.toml",
+        )
+
+
+def json_sql(connection: duckdb.DuckDBPyConnection, file: SourceFile, values: Values, folder: Path) -> str:
+    """Return the query of a file of JSON lines, or of one list of objects.
+
+    Raises:
+        WarehouseError: A line is not a JSON object; the message names the lines.
+    """
+    path, compression = _utf8(file, folder)
+    if file.is_array:
+        size = f"maximum_object_size = {_LINE_SIZE}"
+        objects = f"(SELECT json AS js FROM read_json_objects({path}, format = 'array', compression = '{compression}', {size}))"
+    else:
+        # Whole lines: chr(1) cannot occur in JSON, so it never splits one.
+        lines = (
+            f"read_csv({path}, columns = {{'line': 'VARCHAR'}}, delim = chr(1), quote = '', escape = '', comment = '', "
+            "header = false, skip = 0, auto_detect = false, strict_mode = false, parallel = false, "
+            f"max_line_size = {_LINE_SIZE}, compression = '{compression}')"
+        )
+        is_row = "trim(line, concat(' ', chr(9), chr(13))) <> ''"
+        objects = f"(SELECT TRY_CAST(ltrim(line, chr(65279)) AS JSON) AS js FROM {lines} WHERE {is_row})"
+        _refuse_broken(connection, file, objects)
+    return f"{_select(values, lambda meaning, name: _json_value(meaning, name, file.names))} FROM {objects}"
+
+
+def parquet_sql(connection: duckdb.DuckDBPyConnection, file: SourceFile, values: Values) -> str:
+    """Return the query of a parquet file, with the number of each row, from 0, as `row`."""
+    types = parquet_types(connection, file.path)
+    path = quote(str(plain_path(file.path)))
+    columns = _select(values, lambda meaning, name: _parquet_value(meaning, name, types))
+    return f"{columns}, file_row_number AS row FROM read_parquet({path}, file_row_number = true)"
+
+
+def parquet_types(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
+    """Return the columns of a parquet file with their SQL types.
+
+    Raises:
+        WarehouseError: The file is corrupt.
+    """
+    try:
+        described = connection.execute(
+            f"DESCRIBE SELECT * FROM read_parquet({quote(str(plain_path(path)))})"
+        ).fetchall()
+    except duckdb.Error as error:
+        raise WarehouseError(
+            f"{path} cannot be read: {first_line(error)}", "the file is truncated or corrupt; copy the file again"
+        ) from error
+    return {str(name): str(kind) for name, kind, *_ in described}
+
+
+def _utf8(file: SourceFile, folder: Path) -> tuple[str, str]:
+    """Return the quoted path of a text file in UTF-8, and its compression."""
+    if file.encoding in ("utf-8", "utf-8-sig"):
+        return quote(str(plain_path(file.path))), "gzip" if file.is_gzipped else "none"
+    return quote(str(plain_path(utf8_copy(file, folder)))), "none"
+
+
+def _select(values: Values, value: Callable[[str, str], str]) -> str:
+    """Return the SELECT clause; `value` gives the SQL of one column of the file for a meaning."""
+    columns = []
+    for meaning, parts in values.items():
+        if isinstance(parts, Constant):
+            sql = quote(parts.constant)
+        elif len(parts) == 1:
+            sql = value(meaning, parts[0])
+        else:
+            texts = ", ".join(f"nullif(trim({value(meaning, part)}), '')" for part in parts)
+            sql = f"nullif(concat_ws({_SEPARATORS.get(meaning, _SPACE)}, {texts}), '')"
+        columns.append(f'{sql} AS "{meaning}"')
+    return f"SELECT {', '.join(columns)}"
+
+
+def _refuse_broken(connection: duckdb.DuckDBPyConnection, file: SourceFile, objects: str) -> None:
+    broken = connection.execute(
+        f"SELECT number FROM (SELECT row_number() OVER () AS number, js FROM {objects}) "
+        f"WHERE js IS NULL OR json_type(js) <> 'OBJECT' LIMIT {_MOST_FAULTS}"
+    ).fetchall()
+    if broken:
+        places = ", ".join(file.places([number - 1 for (number,) in broken]))
+        raise WarehouseError(
+            f"{file.path}: not a JSON object: {places}",
+            'write one object a line, {"id": "1", …}, or one list of objects',
+        )
+
+
+def _json_value(meaning: str, name: str, names: Sequence[str]) -> str:
+    """Return the SQL of a value as text, found by its path; the elements of a list are joined, those of an attribute not."""
+    steps = [name] if name in names else name.split(".")
+    path = quote("$" + "".join('."' + step.replace('"', '\\"') + '"' for step in steps))
+    text = f"(js ->> {path})"
+    elements = f"from_json(js -> {path}, '[\"VARCHAR\"]')"
+    if not meaning.startswith("attribute_"):
+        text = f"CASE WHEN json_type(js, {path}) = 'ARRAY' THEN {_listed(meaning, elements)} ELSE {text} END"
+    return f"nullif({text}, '')"
+
+
+def _parquet_value(meaning: str, name: str, types: Mapping[str, str]) -> str:
+    """Return the SQL of a value as text: a column, or a field of a struct by its path; a list as in JSON."""
+    steps = [name] if name in types else name.split(".")
+    value = ".".join('"' + step.replace('"', '""') + '"' for step in steps)
+    if types.get(name, "").endswith("[]"):
+        text = f"to_json({value})::VARCHAR" if meaning.startswith("attribute_") else _listed(meaning, value)
+    else:
+        text = f"{value}::VARCHAR"
+    return f"nullif({text}, '')"
+
+
+def _listed(meaning: str, elements: str) -> str:
+    return f"array_to_string(list_filter({elements}, x -> x IS NOT NULL), {_SEPARATORS.get(meaning, _SPACE)})"

@@ -1,0 +1,76 @@
+"""Rows of a source: its files as one DuckDB view of text columns, named by what they mean."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from warehouse.errors import WarehouseError, first_line
+from warehouse.lake.lake import quote
+from warehouse.paths import plain_path
+from warehouse.sources.columns import column_names, declared_columns, file_columns, missing_columns, missing_error
+from warehouse.sources.declaration import Constant, Source
+from warehouse.sources.formats import SourceFile
+from warehouse.sources.readers import csv_sql, json_sql, parquet_sql, refuse_rejects
+
+
+def create_view(
+    connection: duckdb.DuckDBPyConnection, name: str, source: Source, files: Sequence[SourceFile], folder: Path
+) -> None:
+    """Create a view of all rows of a source, as text.
+
+    Its columns are file_number (from 0), file, row (from 0, in its file), and each declared column by its meaning. Parquet files
+    are read where they lie; text files are first written to `folder` as parquet, in their own order.
+
+    Raises:
+        WarehouseError: Declared columns are missing, or lines of a file have another shape; the message names all of them.
+    """
+    missing = {
+        file.path: missing_columns(source, column_names(connection, file), is_nested=file.format != "csv")
+        for file in files
+        if file.format != "json"  # a name may come late in a file of JSON
+    }
+    if any(missing.values()):
+        raise missing_error(connection, files, missing)
+    values = {
+        meaning: column if isinstance(column, Constant) else file_columns(column)
+        for meaning, column in declared_columns(source).items()
+    }
+    selects = []
+    for number, file in enumerate(files):
+        if file.format == "parquet":
+            rows = f"({parquet_sql(connection, file, values)})"
+        else:
+            part = folder / f"{name}-{number}.parquet"
+            try:
+                is_csv = file.format == "csv"
+                sql = csv_sql(file, values, folder) if is_csv else json_sql(connection, file, values, folder)
+                connection.execute(f"COPY ({sql}) TO {quote(str(plain_path(part)))} (FORMAT parquet)")
+            except duckdb.Error as error:
+                raise WarehouseError(
+                    f"{file.path} cannot be read as {file.format}: {first_line(error)}",
+                    "correct the file, or the format, delimiter or encoding of its source in stockroom.toml",
+                ) from error
+            if is_csv:
+                refuse_rejects(connection, file)
+            else:
+                _refuse_absent(connection, source, file, part)
+            rows = f"read_parquet({quote(str(plain_path(part)))}, file_row_number = true)"
+            rows = f"(SELECT * RENAME (file_row_number AS row) FROM {rows})"
+        selects.append(f"SELECT {number} AS file_number, {quote(str(file.path))} AS file, * FROM {rows}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {' UNION ALL BY NAME '.join(selects)}")
+
+
+def _refuse_absent(connection: duckdb.DuckDBPyConnection, source: Source, file: SourceFile, part: Path) -> None:
+    """Refuse a file of JSON in which no object has a declared column, and the first objects have no such name."""
+    missing = missing_columns(source, file.names, is_nested=True)
+    columns = {meaning: file_columns(column) for meaning, column in declared_columns(source).items()}
+    absent: dict[str, str] = {}
+    for meaning, names in columns.items():
+        if any(name in missing for name in names):
+            (count,) = connection.execute(
+                f'SELECT count("{meaning}") FROM read_parquet({quote(str(plain_path(part)))})'
+            ).fetchone() or (0,)
+            absent |= {} if count else {name: missing[name] for name in names if name in missing}
+    if absent:
+        raise missing_error(connection, [file], {file.path: absent})
