@@ -56,6 +56,9 @@ class Attribute(_Declared):
     decimal: Literal[".", ","] | None = Field(
         None, description="Decimal sign of numbers and money; default: found out from the values."
     )
+    separator: str | None = Field(
+        None, min_length=1, description="Separator of a list or a category path; default: found out for each value."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> "Attribute":

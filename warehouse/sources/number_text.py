@@ -1,0 +1,117 @@
+"""Number text: numbers and money as people write them, read by SQL expressions.
+
+The decimal sign of a column is declared, or found from the values that only one sign explains. With a found sign, a value that
+only the other sign explains is still read; a value that both explain, such as `12.345`, is read by the sign of its column.
+"""
+
+from typing import Literal
+
+import duckdb
+
+from warehouse.lake.lake import quote
+
+DecimalSign = Literal[".", ","]
+
+_COMMA_LANGUAGES = (
+    " az be bg bs ca cs da de el es et eu fi fr gl hr hu hy id is it ka kk ky lt lv mk nb nl nn no pl pt ro ru sk sl sq sr sv "
+    "tr uk uz vi "
+)
+"""Languages that write a decimal comma, each between spaces."""
+_POINT_REGIONS = " ch do gt hn li mx ni pa pe pr sv us "
+"""Regions that write a decimal point, whatever their language."""
+
+_OTHER: dict[DecimalSign, DecimalSign] = {".": ",", ",": "."}
+_MINUS = "[-−–]"
+_SPACE = r"[\s\x{a0}\x{2009}\x{202f}]"
+_CURRENCY = (
+    r"(?:[A-Z]{3}|[A-Za-z]{0,2}\.?\p{Sc}"
+    r"|(?i:kr|zł|kč|ft|lei|fr|rs|руб|р|euros?|dollars?|pounds?)\.?|円|元|원)"
+)
+_NO_CENTS = "[.,][-–—]{1,2}"  # as in 5,- and 5.--
+_RANGE = r"^(.*?[0-9].*?)\s*(?:[-–—~]|\bto\b|\bbis\b|\bhasta\b)\s*(.*?[0-9].*)$"
+
+
+def number_sql(text: str, decimal: DecimalSign, *, is_declared: bool = False) -> str:
+    """Return the SQL of the number that a text holds, a DOUBLE; null where it holds none.
+
+    Args:
+        text: SQL of the text.
+        decimal: The decimal sign of the column.
+        is_declared: Whether every value must have this sign, because a person said so.
+    """
+    return let("digits", _digits(text), _number("digits", decimal, is_declared))
+
+
+def money_sql(text: str, decimal: DecimalSign, *, is_declared: bool = False) -> str:
+    """Return the SQL of the amount that a text holds, without its currency; of a range of amounts, the lower.
+
+    Args: as `number_sql`.
+    """
+    low, high = (f"regexp_extract(amount, {quote(_RANGE)}, {part})" for part in (1, 2))
+    amounts = f"CASE WHEN regexp_full_match(amount, {quote(_RANGE)}) THEN [{low}, {high}] ELSE [amount] END"
+    numbers = (
+        f"list_transform(list_transform({amounts}, lambda each: {_digits(_without_currency('each'))}), "
+        f"lambda digits: {_number('digits', decimal, is_declared)})"
+    )
+    lowest = "CASE WHEN list_count(numbers) = len(numbers) THEN list_min(numbers) END"
+    return let("amount", text, let("numbers", numbers, lowest))
+
+
+def decimal_sign(
+    connection: duckdb.DuckDBPyConnection, relation: str, text: str, locale: str | None = None
+) -> DecimalSign:
+    """Return the decimal sign of a column of numbers or money: the sign of most of the values that only one sign explains.
+
+    Without such values, or with as many of each: the sign that the locale writes, by default the point.
+
+    Args:
+        connection: The database.
+        relation: SQL of the relation that has the column.
+        text: SQL of the column's text.
+        locale: Locale of the column as a language tag, such as `de` or `es-MX`.
+    """
+    point, comma = (f"{_strict('digits', sign)} IS NOT NULL" for sign in _OTHER)
+    points, commas = connection.execute(
+        f"SELECT count(*) FILTER ({point} AND NOT {comma}), count(*) FILTER ({comma} AND NOT {point}) "
+        f"FROM (SELECT {_digits(_without_currency(text))} AS digits FROM {relation})"
+    ).fetchone() or (0, 0)
+    if points != commas:
+        return "." if points > commas else ","
+    language, *subtags = (locale or "").lower().replace("_", "-").split("-")
+    writes_comma = f" {language} " in _COMMA_LANGUAGES and not any(f" {tag} " in _POINT_REGIONS for tag in subtags)
+    return "," if writes_comma else "."
+
+
+def let(name: str, value: str, body: str) -> str:
+    """Return the SQL of `body`, in which `name` stands for `value`: the value is computed once."""
+    return f"list_transform([{value}], lambda {name}: {body})[1]"
+
+
+def _number(digits: str, decimal: DecimalSign, is_declared: bool) -> str:
+    own = _strict(digits, decimal)
+    return own if is_declared else f"coalesce({own}, {_strict(digits, _OTHER[decimal])})"
+
+
+def _strict(digits: str, decimal: DecimalSign) -> str:
+    """Return the SQL of the number that digits mean under one decimal sign; groups of digits are 1,299 or 1,29,900."""
+    group = _OTHER[decimal]
+    whole = f"[0-9]+|[1-9][0-9]{{0,2}}(?:[{group}'][0-9]{{2,3}})*[{group}'][0-9]{{3}}"
+    exponent = "(?:[eE][-+]?[0-9]{1,3})?" if decimal == "." else ""
+    pattern = f"[-+]?(?:(?:{whole})(?:[{decimal}][0-9]+)?|[{decimal}][0-9]+){exponent}"
+    value = f"TRY_CAST(translate({digits}, '{decimal}{group}' || chr(39), '.') AS DOUBLE)"
+    return f"CASE WHEN regexp_full_match({digits}, {quote(pattern)}) AND isfinite({value}) THEN {value} END"
+
+
+def _digits(text: str) -> str:
+    """Return the SQL of a text with one kind of minus, and an apostrophe between groups of digits instead of a space."""
+    digits = rf"regexp_replace(replace(trim({text}), '’', ''''), '^{_MINUS}\s*', '-')"
+    for _ in range(2):  # a single digit between two spaces belongs to two matches
+        digits = rf"regexp_replace({digits}, '([0-9]){_SPACE}([0-9])', '\1''\2', 'g')"
+    return digits
+
+
+def _without_currency(text: str) -> str:
+    """Return the SQL of a text without a currency before or after its amount."""
+    before = rf"regexp_replace(trim({text}), '^({_MINUS}?){_SPACE}*{_CURRENCY}{_SPACE}*', '\1')"
+    after = rf"regexp_replace({before}, '{_SPACE}*{_CURRENCY}{_SPACE}*$', '')"
+    return rf"regexp_replace({after}, '([0-9]){_NO_CENTS}{_SPACE}*$', '\1')"
