@@ -11,8 +11,9 @@ from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, plain_table, show_fact, show_title, write_json
 
 if TYPE_CHECKING:
-    from orchestration.serving.hits import Explanation, Hit
+    from orchestration.serving.hits import Answer, Explanation, Hit
 
+_MOST_CHARS = 40  # of a facet's value on the screen
 
 WhereOption = Annotated[
     str | None,
@@ -84,6 +85,14 @@ def search(
             "--explain", help="Show for each hit which leg found it, both ranks, and how words and facts fit."
         ),
     ] = False,
+    facet: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--facet",
+            metavar="COLUMN",
+            help="Count the values of a column among the products found; may be repeated, or several with commas.",
+        ),
+    ] = None,
     show_all: AllOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -93,16 +102,18 @@ def search(
     Two legs find products, by vector and by words, and the ranker of the release orders them. The query goes through the same
     cleaning, features, encoder and tower as in training; products come from the release's own versions of vectors and text
     index. With `--json`: a list of {rank, key, product_id, locale, title, score, same_title}, with `--explain` also explanation.
+    With `--facet`: {hits, facets, found}, and each value of a facet has the `where` that keeps its products.
     """
     from orchestration.config.open_context import open_home
     from orchestration.serving.searcher import Searcher
 
     settings = settings_for(home)
     searcher = Searcher(open_home(settings), settings.encoder)
-    hits = searcher.search(
+    answer = searcher.answer(
         query,
         k,
         locale,
+        facets=[name.strip() for names in facet or () for name in names.split(",")],
         where=where,
         context=context,
         at=at,
@@ -113,7 +124,12 @@ def search(
     if not as_json and mode is not Mode.vector:
         for word, known in searcher.corrections(query, locale).items():
             show_fact("spelling", f"the catalog does not know {word!r}: searched for {known!r}")
-    show_hits(hits, repr(query), as_json=as_json)
+    if as_json and facet:
+        write_json(answer.to_dict())
+        return
+    show_hits(answer.hits, repr(query), as_json=as_json)
+    if facet:
+        show_facets(answer)
 
 
 def show_hits(hits: "Sequence[Hit]", title: str, *, as_json: bool) -> None:
@@ -139,6 +155,17 @@ def show_hits(hits: "Sequence[Hit]", title: str, *, as_json: bool) -> None:
     console.print(table)
 
 
+def show_facets(answer: "Answer") -> None:
+    """Print one line for each facet: the values with their counts."""
+    show_title(f"facets of the {answer.found:,} products found")
+    width = max(len(facet.column) for facet in answer.facets) + 2
+    for facet in answer.facets:
+        values = [f"{_shortened(each.value)} ({each.count:,})" for each in facet.values]
+        values += [f"{facet.more:,} more values"] * bool(facet.more)
+        values += [f"no value ({facet.without:,})"] * bool(facet.without)
+        show_fact(facet.column, ", ".join(values) or "no product", width=width)
+
+
 def explanation_lines(explanation: "Explanation") -> list[str]:
     """Return the explanation of a hit in two lines: the legs with their ranks, and what fits the query and what does not."""
     found = " and ".join(explanation.found_by) or "neither leg"
@@ -159,3 +186,7 @@ def explanation_lines(explanation: "Explanation") -> list[str]:
 
 
 _FITS = {1: "met", 0: "not named", -1: "another"}
+
+
+def _shortened(value: str) -> str:
+    return value if len(value) <= _MOST_CHARS else f"{value[:_MOST_CHARS]}…"

@@ -7,13 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from orchestration.serving.hits import Hit
+    from orchestration.serving.hits import Answer, Hit
     from orchestration.serving.lookup import Lookup
-from orchestration.serving.searcher import Searcher
+    from orchestration.serving.searcher import Searcher
 
-__all__ = ["Hit", "Lookup", "Searcher"]
+__all__ = ["Answer", "Hit", "Lookup", "Searcher"]
 
-_MODULES = {"Hit": "hits", "Lookup": "lookup", "Searcher": "searcher"}
+_MODULES = {"Answer": "hits", "Hit": "hits", "Lookup": "lookup", "Searcher": "searcher"}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from warehouse.errors import WarehouseError
+from warehouse.features.facets import Facet
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,26 @@ class Hit:
         if self.explanation is None:
             del values["explanation"]
         return values
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Hold the hits of a search, and the facets of the products that the search found.
+
+    Attributes:
+        hits: the best products, best first.
+        facets: a facet for each column that was asked for.
+        found: number of products that the facets count.
+    """
+
+    hits: list[Hit]
+    facets: tuple[Facet, ...]
+    found: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as plain values, for JSON."""
+        facets = [asdict(facet) for facet in self.facets]
+        return {"hits": [hit.to_dict() for hit in self.hits], "facets": facets, "found": self.found}
 
 
 def hits_of(rows: pl.DataFrame) -> list[Hit]:

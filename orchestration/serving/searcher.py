@@ -1,6 +1,7 @@
 """The searcher: returns products for a query, from exactly one release. It needs neither Dagster nor torch."""
 
 import itertools
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -21,9 +22,10 @@ from models.towers.numpy_inference import QueryTower
 from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from orchestration.serving.candidate_ranker import CandidateRanker
-from orchestration.serving.hits import Hit, explanation_of, first_hits, hit_of, hits_of
+from orchestration.serving.hits import Answer, Hit, explanation_of, first_hits, hit_of, hits_of
 from warehouse.errors import WarehouseError
 from warehouse.features import point_in_time
+from warehouse.features.facets import Facet, check_columns, count_facets
 from warehouse.features.product_filter import ProductFilter
 from warehouse.features.query_features import KNOWN_AT_SEARCH, VOCABULARY_FILE, QueryFeatures
 from warehouse.home import Home
@@ -34,6 +36,7 @@ from warehouse.transform.words import query_amounts, query_words, query_words_by
 _QUERY_SCHEMA = dict.fromkeys(KNOWN_AT_SEARCH, pl.String)
 Vector = npt.NDArray[np.float32]
 
+_FACETED = 60  # products that the facets of a search by vector alone count, or `k` if that is more
 _MOST_CHARS = 2_000  # of a query: the encoder reads some hundred words, and the text index 64
 
 Mode = Literal["ranked", "vector", "text"]
@@ -128,6 +131,47 @@ class Searcher:
             WarehouseError: The cleaned query is empty, the locale has no products, the filter cannot be used, the context is
                 unknown, or context or time are given and the model reads no features that they could change.
         """
+        return self.answer(
+            query, k, locale, where=where, context=context, at=at, mode=mode, explain=explain, fold=fold
+        ).hits
+
+    def answer(
+        self,
+        query: str,
+        k: int = 10,
+        locale: str | None = None,
+        *,
+        facets: Sequence[str] = (),
+        values: int = 10,
+        where: str | None = None,
+        context: str | None = None,
+        at: datetime | None = None,
+        mode: Mode = "ranked",
+        explain: bool = False,
+        fold: bool = True,
+    ) -> Answer:
+        """Search as `search` does, and count the values of some columns among the products that the search found.
+
+        Facets count every product that a leg found, equal titles included, before the best `k` are chosen; so a facet changes
+        no hit. Each leg finds `ranking.candidates` products, and the vector leg more for a larger `k`.
+
+        Args:
+            query: The text, as in `search`; so are the other arguments.
+            k: Number of products.
+            locale: Only products of this locale.
+            facets: Columns that a filter may name.
+            values: Number of values to list for a text column, the most frequent ones.
+            where: Only products that meet this condition.
+            context: Key of the query's context.
+            at: Time of the query.
+            mode: The way to search.
+            explain: Whether each hit tells how it got its place.
+            fold: Whether of equal titles only the best is shown.
+
+        Raises:
+            WarehouseError: A facet is no column of a product, or `search` would refuse the query.
+        """
+        facets, found = check_columns(facets), set[str]()
         text = clean_text(query[:_MOST_CHARS])
         if text is None:
             raise WarehouseError("the query is blank", "give at least one word to search for")
@@ -143,13 +187,17 @@ class Searcher:
 
         def first(limit: int) -> list[Hit]:
             if ranker is None or text_leg is None:
-                return hits_of(self._nearest(vector, limit, locale, among))
+                rows = self._nearest(vector, max(limit, _FACETED if facets else 0), locale, among)
+                found.update(rows["key"])
+                return hits_of(rows.head(limit))
             nearest = self._threads.submit(self._nearest, vector, max(ranker.per_leg, limit), locale, among)
             asked = _asked(text, words, features)
-            found = _Found(text_leg.result(), nearest.result())
-            return self._ranked(ranker, asked, found, vector, limit, mode, explain)
+            legs = _Found(text_leg.result(), nearest.result())
+            found.update(legs.by_text["key"], legs.nearest["key"] if mode == "ranked" else ())
+            return self._ranked(ranker, asked, legs, vector, limit, mode, explain)
 
-        return first_hits(first, k, fold=fold)
+        hits = first_hits(first, k, fold=fold)
+        return Answer(hits, self._facets(facets, found, values), len(found))
 
     def similar(
         self, key: str, k: int = 10, locale: str | None = None, *, where: str | None = None, fold: bool = True
@@ -220,6 +268,13 @@ class Searcher:
         with self._home.lake.reading(self.release.snapshot) as connection:
             keys = condition.keys(connection)
         return {key for key in keys if locale is None or key.startswith(f"{locale}:")}
+
+    def _facets(self, facets: Sequence[str], keys: set[str], values: int) -> tuple[Facet, ...]:
+        """Return the facets of the products with these keys."""
+        if not facets:
+            return ()
+        with self._home.lake.reading(self.release.snapshot) as connection:
+            return count_facets(connection, keys, facets, values)
 
     def _ranked(
         self,

@@ -18,7 +18,7 @@ _TABLES = ("staging.products", "features.products")
 _LEFT_OUT = {"staging.products": ("title_words", "body_words", "amounts", "input_hash")}
 _MOST_CHARS = 10_000
 _SYNTAX = "comparison, AND, OR, NOT, IN, BETWEEN, LIKE and IS NULL over: "
-_TEXT, _NUMBER, _FLAG = "text", "a number", "true or false"
+TEXT, NUMBER, FLAG = "text", "a number", "true or false"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class ProductFilter:
         """Return the keys of the products of a lake that meet the condition, sorted."""
         columns = ", ".join(
             f'lower({table.split(".")[0]}."{name}") AS "{name}"'
-            if kind == _TEXT
+            if kind == TEXT
             else f'{table.split(".")[0]}."{name}" AS "{name}"'
             for name, (table, kind) in filter_columns().items()
         )
@@ -94,7 +94,7 @@ def filter_columns() -> dict[str, tuple[str, str]]:
         contract = CONTRACTS[table]
         for name in contract.columns:
             if name not in _LEFT_OUT.get(table, ()):
-                kind = {"VARCHAR": _TEXT, "BOOLEAN": _FLAG}.get(contract.sql_type(name), _NUMBER)
+                kind = {"VARCHAR": TEXT, "BOOLEAN": FLAG}.get(contract.sql_type(name), NUMBER)
                 columns.setdefault(name, (table, kind))
     return columns
 
@@ -145,7 +145,7 @@ def _check_kind(condition: Any) -> None:
             values = [node.this, node.expression]
         kinds = {kind: value for value in values if (kind := _kind(value)) is not None}
         if isinstance(node, exp.Like | exp.ILike):
-            kinds.setdefault(_TEXT, node)
+            kinds.setdefault(TEXT, node)
         if len(kinds) > 1:
             (first, one), (second, other) = list(kinds.items())[:2]
             raise WarehouseError(
@@ -155,7 +155,7 @@ def _check_kind(condition: Any) -> None:
     outer = condition
     while isinstance(outer, exp.Paren | exp.Not):
         outer = outer.this
-    if _kind(outer) in (_TEXT, _NUMBER):
+    if _kind(outer) in (TEXT, NUMBER):
         raise WarehouseError(f"the filter {condition.sql('duckdb')} is no condition", _hint())
 
 
@@ -167,8 +167,8 @@ def _kind(node: Any) -> str | None:
     if isinstance(node, exp.Column):
         return filter_columns()[node.name.lower()][1]
     if isinstance(node, exp.Literal):
-        return _TEXT if node.is_string else _NUMBER
-    return _FLAG if isinstance(node, exp.Boolean) else None
+        return TEXT if node.is_string else NUMBER
+    return FLAG if isinstance(node, exp.Boolean) else None
 
 
 def _is_text(node: Any) -> bool:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from orchestration.serving.hits import Hit
+from orchestration.serving.hits import Answer, Hit
 from orchestration.serving.searcher import Searcher
 
 
@@ -37,8 +37,34 @@ def test_what_cannot_be_searched_exits_with_1(stockroom, built, arguments, messa
 
 def test_brackets_in_query_and_title_are_shown_as_they_are(stockroom, built, monkeypatch):
     hit = Hit(1, "us:P1", "P1", "us", "Case [/Black] [red]sale", 0.5)
-    monkeypatch.setattr(Searcher, "search", lambda *_, **_options: [hit])
+    monkeypatch.setattr(Searcher, "answer", lambda *_, **_options: Answer([hit], (), 1))
     answer = stockroom("search", "case [/b]", "--home", built.home)
     assert answer.status == 0
     assert "Case [/Black] [red]sale" in answer.out
     assert "case [/b]" in answer.out
+
+
+def test_facets_stand_below_the_hits(stockroom, built):
+    answer = stockroom(
+        "search", "tent", "-k", "1", "--facet", "locale, brand", "--facet", "completeness", "--home", built.home
+    )
+    lines = answer.out[answer.out.index("facets of the") :].splitlines()
+    starts = [line.split()[0] for line in lines if not line.startswith(" ")]
+    assert starts == ["facets", "locale", "brand", "completeness"]
+    assert "us (" in answer.out
+
+
+def test_facets_in_json_have_the_filter_of_each_value(stockroom, built):
+    answer = json.loads(stockroom("search", "tent", "-k", "1", "--facet", "locale", "--json", "--home", built.home).out)
+    assert list(answer) == ["hits", "facets", "found"]
+    (facet,) = answer["facets"]
+    assert facet["column"] == "locale"
+    assert {"value": "us", "where": "locale = 'us'"}.items() <= next(
+        each for each in facet["values"] if each["value"] == "us"
+    ).items()
+
+
+def test_a_facet_of_no_column_names_the_near_ones(stockroom, built):
+    answer = stockroom("search", "tent", "--facet", "brnd", "--home", built.home)
+    assert answer.status == 1
+    assert answer.err.startswith("error: 'brnd' is no column of a product; did you mean brand")

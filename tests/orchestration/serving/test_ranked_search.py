@@ -23,6 +23,7 @@ from orchestration.serving.searcher import Searcher
 from warehouse.errors import WarehouseError
 from warehouse.features import datasets
 from warehouse.features.pair_features import NAMES
+from warehouse.features.product_filter import ProductFilter
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,30 @@ def test_a_filter_may_name_features(searcher, products):
     expected = products.filter(pl.col("description_chars") > 0, pl.col("brand").is_not_null())
     assert {hit.key for hit in hits} == set(expected["key"])
     assert 0 < expected.height < products.height
+
+
+@pytest.mark.parametrize("mode", ["ranked", "vector", "text"])
+def test_facets_count_the_products_that_the_legs_found_and_change_no_hit(searcher, home, mode):
+    answer = searcher.answer(
+        "black tent", 3, "us", facets=["brand", "title_chars"], values=100, mode=mode, explain=True
+    )
+    assert answer.hits == searcher.search("black tent", 3, "us", mode=mode, explain=True)
+    found = {hit.key for hit in searcher.search("black tent", answer.found, "us", mode=mode, fold=False)}
+    assert answer.found == len(found) > 3
+    for facet in answer.facets:
+        assert sum(each.count for each in facet.values) + facet.without == answer.found
+        for each in facet.values:
+            with home.lake.reading(searcher.release.snapshot) as connection:
+                assert len(found & {*ProductFilter.parse(each.where).keys(connection)}) == each.count
+
+
+def test_facets_follow_the_filter(searcher):
+    answer = searcher.answer("tent", where="color = 'black'", facets=["COLOR"], fold=False)
+    assert [(facet.column, len(facet.values)) for facet in answer.facets] == [("color", 1)]
+    assert answer.facets[0].values[0].count == answer.found
+    assert searcher.answer("tent", where="color = 'no such color'", facets=["color"]).found == 0
+    with pytest.raises(WarehouseError, match="'colour' is no column of a product"):
+        searcher.answer("tent", facets=["colour"])
 
 
 def test_filters_of_many_products_widen_the_search(searcher, monkeypatch):
