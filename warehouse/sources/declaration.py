@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 Kind = Literal["products", "judgements", "clicks"]
 Format = Literal["parquet", "csv", "json"]
+Label = Literal["E", "S", "C", "I"]
 AttributeType = Literal["text", "number", "money", "boolean", "date", "category", "category_path", "url", "list"]
 
 REQUIRED: Mapping[Kind, tuple[str, ...]] = {
@@ -75,9 +76,13 @@ class Labels(_Declared):
     """Tell how the label column of a judgements file becomes E, S, C or I.
 
     Either `values` name the spellings of each label, or `thresholds` the lowest grade of E, S and C; a lower grade is I.
+    Spellings are compared without case and blanks. Several judgements of one query and product become one by `combine`:
+    refuse keeps the first and refuses the others; first keeps the first; best and worst keep the most and the least relevant;
+    majority takes the most frequent label, the less relevant of two; mean takes the label of the mean grade, where labels
+    have the grades E 3, S 2, C 1, I 0, and a half is rounded down.
     """
 
-    values: dict[Literal["E", "S", "C", "I"], tuple[str, ...]] | None = Field(
+    values: dict[Label, tuple[str, ...]] | None = Field(
         None, description='Spellings of each label, as E = ["exact", "yes"]; default: the letters themselves.'
     )
     thresholds: dict[Literal["E", "S", "C"], float] | None = Field(
@@ -91,8 +96,8 @@ class Labels(_Declared):
     def _check(self) -> "Labels":
         if self.values is not None and self.thresholds is not None:
             raise ValueError("give values or thresholds, not both")
-        spellings = [each.strip().casefold() for names in (self.values or {}).values() for each in names]
-        if len(set(spellings)) < len(spellings):
+        spellings = [{"".join(each.split()).lower() for each in names} for names in (self.values or {}).values()]
+        if len(set().union(*spellings)) < sum(map(len, spellings)):
             raise ValueError("a spelling belongs to two labels")
         ordered = (
             [self.thresholds[label] for label in ("E", "S", "C") if label in (self.thresholds or {})]
@@ -109,8 +114,9 @@ class Labels(_Declared):
 class Clicks(_Declared):
     """Tell how shown, clicked, carted and ordered products become judgements, counted per query and product.
 
-    E: at least `exact_orders` orders or `exact_carts` carts. S: at least `substitute_clicks` clicks. I: shown
-    `min_impressions` times or more without a click. A pair that meets none of these is left out.
+    E: at least `exact_orders` orders, `exact_carts` carts or `exact_clicks` clicks, and clicks in `exact_rate` of the
+    impressions. S: at least `substitute_clicks` clicks. I: shown `min_impressions` times or more without a click. A pair
+    that meets none of these is left out.
     """
 
     events: dict[Literal["impressions", "clicks", "carts", "orders"], tuple[str, ...]] | None = Field(
@@ -118,8 +124,16 @@ class Clicks(_Declared):
     )
     exact_orders: int = Field(1, gt=0, description="Number of orders from which on a product is Exact.")
     exact_carts: int = Field(2, gt=0, description="Number of times in a cart from which on a product is Exact.")
+    exact_clicks: int | None = Field(
+        None,
+        gt=0,
+        description="Number of clicks from which on a product is Exact; default: clicks alone do not suffice.",
+    )
+    exact_rate: float = Field(
+        0.0, ge=0, le=1, description="Share of the impressions with a click that Exact needs besides, 0 to 1."
+    )
     substitute_clicks: int = Field(1, gt=0, description="Number of clicks from which on a product is a Substitute.")
-    min_impressions: int = Field(5, gt=0, description="Number of impressions without a click that make Irrelevant.")
+    min_impressions: int = Field(10, gt=0, description="Number of impressions without a click that make Irrelevant.")
 
 
 class Source(_Declared):
@@ -157,6 +171,9 @@ class Source(_Declared):
             raise ValueError("an attribute is declared twice")
         if "event" in self.columns and self.clicks.events is None:
             raise ValueError("the column event needs clicks.events, which says what its values mean")
+        counters = [name for name in ("impressions", "clicks", "carts", "orders") if name in self.columns]
+        if "event" in self.columns and counters:
+            raise ValueError(f"a row is an event or has counters; declare event or {counters[0]}, not both")
         return self
 
 

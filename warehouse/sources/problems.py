@@ -22,7 +22,9 @@ class Converted:
     Attributes:
         path: parquet file with the columns of the raw table.
         problems: the refused values, a frame of `PROBLEM_SCHEMA`.
+        notes: what was derived, counted or left out, a sentence each, without a period.
     """
 
     path: Path
     problems: pl.DataFrame
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,50 @@
+-- One row per row of a judgements source, typed, with everything that is wrong with it.
+with
+named as (
+    select
+        source_rows.*,
+        folded,
+        spellings.label as named_label,
+        case when $exact is not null then grade_of(source_rows.label) end as grade,
+        splits.split as named_split
+    from source_rows
+    left join folded_queries using (query)
+    left join spellings on spellings.spelling = spelled(source_rows.label)
+    left join splits on splits.spelling = spelled(source_rows.split)
+)
+select
+    -- place
+    file,
+    row,
+    -- ids
+    locale,
+    case when $has_query_id then id_of(query_id) else number_of(concat(locale, ':', folded)) end as query_id,
+    product_id,
+    id_of(example_id) as example_id,
+    -- values
+    query,
+    case
+        when $exact is null then named_label
+        when grade is not null then label_at(grade::double, $exact, $substitute, $complement)
+    end as label,
+    grade,
+    case
+        when $has_split then named_split
+        when is_test(locale, folded, $test_percent) then 'test'
+        else 'train'
+    end as split,
+    time_of(event_time) as event_time,
+    case when not is_blank(context_key) then context_key end as context_key,
+    -- faults
+    problem_if(folded is null, 'query', query, 'query_blank')
+    || problem_if(is_blank(product_id), 'product_id', product_id, 'product_id_missing')
+    || problem_if(is_blank(label), 'label', label, 'label_missing')
+    || problem_if(not is_blank(label) and $exact is null and named_label is null, 'label', label, 'unknown_label')
+    || problem_if(not is_blank(label) and $exact is not null and grade is null, 'label', label, 'label_wrong_type')
+    || problem_if($has_query_id and is_blank(query_id), 'query_id', query_id, 'query_id_missing')
+    || problem_if(is_decimal(query_id), 'query_id', query_id, 'query_id_wrong_type')
+    || problem_if($has_example_id and is_blank(example_id), 'example_id', example_id, 'example_id_missing')
+    || problem_if(is_decimal(example_id), 'example_id', example_id, 'example_id_wrong_type')
+    || problem_if($has_split and named_split is null, 'split', split, 'unknown_split')
+    || time_problems(event_time, $now) as problems
+from named
