@@ -16,4 +16,6 @@ def raw_folder(run_context: RunContext) -> Path | None:
         return run_context.raw
     home = run_context.home
     base = (run_context.raw or home.root).absolute()
-    return prepare(run_context.sources, base, home.root / "sources", home.settings.memory_gb).folder
+    folder = home.root / "sources"
+    prepare(run_context.sources, base, folder, home.settings.memory_gb)
+    return folder

@@ -8,12 +8,14 @@ import typer
 from orchestration.cli import (
     apply,
     build,
+    check,
     diff,
     download,
     evaluate,
     export,
     features,
     history,
+    init,
     lookup,
     releases,
     replay,
@@ -75,6 +77,8 @@ def stockroom(
 
 
 for command in (
+    init,
+    check,
     build,
     apply,
     search,

@@ -15,8 +15,10 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError, first_line
 from warehouse.lake.lake import connect
 from warehouse.paths import plain_path
+from warehouse.sources.declaration import Source
 from warehouse.sources.file_advice import advice, no_file
 from warehouse.sources.file_bytes import refuse_bytes, refuse_encoding, refuse_other_format
+from warehouse.sources.products import PRODUCT_COLUMNS
 
 _PARQUET = "read_parquet($path, file_row_number = true)"
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")
@@ -89,6 +91,29 @@ SOURCE_SPECS = (
         required=False,
     ),
 )
+
+
+ESCI_SOURCES = (
+    Source(
+        kind="products",
+        files=(SOURCE_SPECS[0].file_name,),
+        columns=dict(PRODUCT_COLUMNS),
+    ),
+    Source(
+        kind="judgements",
+        files=(SOURCE_SPECS[1].file_name,),
+        columns={
+            "query": "query",
+            "product_id": "product_id",
+            "label": "esci_label",
+            "locale": "product_locale",
+            "query_id": "query_id",
+            "example_id": "example_id",
+            "split": "split",
+        },
+    ),
+)
+"""The files of ESCI as a declaration."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ OPTIONAL: Mapping[Kind, tuple[str, ...]] = {
 """The columns that a source of each kind may declare."""
 
 _NAME = r"^[a-z][a-z0-9_]{0,40}$"
-_OWN = ("key", "entity_key", "event_time", "input_hash", "row", "as_of", "product_id", "locale")
+OWN_COLUMNS = ("key", "entity_key", "event_time", "input_hash", "row", "as_of", "product_id", "locale")
 
 
 class _Declared(BaseModel):
@@ -63,7 +63,7 @@ class Attribute(_Declared):
 
     @model_validator(mode="after")
     def _check(self) -> "Attribute":
-        if self.name in _OWN:
+        if self.name in OWN_COLUMNS:
             raise ValueError(f"the table has a column {self.name} of its own")
         if self.tower == "numeric" and self.type not in ("number", "money", "boolean", "date"):
             raise ValueError(f"an attribute of type {self.type} cannot be numeric for the tower")
@@ -156,6 +156,9 @@ class Source(_Declared):
     )
     labels: Labels = Field(Labels(), description="How labels are read; for judgements.")
     clicks: Clicks = Field(Clicks(), description="How events become labels; for clicks.")
+
+    def __hash__(self) -> int:  # the columns are a mapping, which has none
+        return hash(self.model_dump_json())
 
     @model_validator(mode="after")
     def _check(self) -> "Source":

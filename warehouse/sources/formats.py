@@ -23,7 +23,7 @@ _MARKS = {  # longest first: the mark of UTF-32 begins as that of UTF-16
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_DELIMITERS = (",", ";", "\t", "|")
+_DELIMITERS = ("\t", ";", "|", ",")  # the likeliest to stand in a text last
 _HEAD_CHARS, _HEAD_RECORDS = 1 << 18, 100
 _CHUNK = 1 << 20
 _FIELD_CHARS = 1 << 24

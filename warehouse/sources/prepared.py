@@ -1,114 +1,73 @@
 """Prepared sources: the declared files as one folder that the full ingest reads, made again only when something changed."""
 
-import hashlib
 import json
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from glob import glob
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
 import duckdb
 import polars as pl
 
-from warehouse.errors import WarehouseError
-from warehouse.lake.lake import connect
-from warehouse.sources.declaration import Kind, Source
-from warehouse.sources.formats import SourceFile, source_file
-from warehouse.sources.problems import PROBLEM_SCHEMA
-from warehouse.sources.products import create_products, write_products
+from warehouse.lake.lake import connect, quote, scalar
+from warehouse.paths import plain_path
+from warehouse.sources.clicks import convert_clicks
+from warehouse.sources.declaration import Source
+from warehouse.sources.judgements import convert_judgements
+from warehouse.sources.locales import DEFAULT_LOCALE
+from warehouse.sources.problems import PROBLEM_SCHEMA, Converted
+from warehouse.sources.products import OutputNames, create_products, write_products
 from warehouse.sources.rows import create_view
-
-PRODUCTS_FILE = "shopping_queries_dataset_products.parquet"
-JUDGEMENTS_FILE = "shopping_queries_dataset_examples.parquet"
-REFUSED_FILE = "refused.parquet"
+from warehouse.sources.source_files import (
+    ATTRIBUTES_FILE,
+    JUDGEMENTS_FILE,
+    PLACES_FILE,
+    PRODUCTS_FILE,
+    REFUSED_FILE,
+    SourceFiles,
+    fingerprint,
+    source_files,
+    with_places,
+)
+from warehouse.wording import counted
 
 _MANIFEST = "manifest.json"
-_VERSION = "1"  # raised when the same files would give other rows
+_OUTPUTS = (PRODUCTS_FILE, JUDGEMENTS_FILE, ATTRIBUTES_FILE, PLACES_FILE, REFUSED_FILE)
 
 
-class SourceFiles(NamedTuple):
-    """Hold a declaration and its files."""
+def prepare(sources: Sequence[Source], base: Path, folder: Path, memory_gb: float = 4.0) -> tuple[str, ...]:
+    """Read declared sources into a folder of parquet files, unless that was done before; return notes, a sentence each.
 
-    source: Source
-    files: list[SourceFile]
-
-
-@dataclass(frozen=True)
-class PreparedSources:
-    """Hold the folder that stands for declared sources.
-
-    Attributes:
-        folder: the folder, with files of the names and columns of ESCI.
-        notes: what was derived or left out, a sentence each.
-        refused: the refused values (table, key, rule, row), as the quarantine takes them.
-    """
-
-    folder: Path
-    notes: tuple[str, ...]
-    refused: pl.DataFrame
-
-
-def source_files(sources: Sequence[Source], base: Path) -> list[SourceFiles]:
-    """Return the files of each source; a pattern stands for its matches, sorted by name.
-
-    Raises:
-        WarehouseError: Files are missing or cannot be read; the message names all of them.
-    """
-    found_files: list[SourceFiles] = []
-    faults: list[WarehouseError] = []
-    for source in sources:
-        paths: list[Path] = []
-        for pattern in source.files:
-            path = base / Path(pattern).expanduser()
-            found = [path] if path.is_file() else sorted(map(Path, glob(str(path), recursive=True)))
-            if not found:
-                faults.append(
-                    WarehouseError(
-                        f"{path} matches no file", f"correct files of the source of {source.kind} in stockroom.toml"
-                    )
-                )
-            paths += [each for each in found if each.is_file() and each not in paths]
-        readable: list[SourceFile] = []
-        found_files.append(SourceFiles(source, readable))
-        for path in paths:
-            try:
-                readable.append(source_file(path, source))
-            except WarehouseError as error:
-                faults.append(error)
-    if faults:
-        raise WarehouseError("; ".join(fault.message for fault in faults), faults[0].hint)
-    return found_files
-
-
-def prepare(sources: Sequence[Source], base: Path, target: Path, memory_gb: float = 4.0) -> PreparedSources:
-    """Read declared sources into a folder of parquet files below `target`, unless that was done before.
+    The manifest is written last: a folder without one is made again.
 
     Args:
         sources: The declarations.
         base: The folder at which relative paths start.
-        target: The folder of prepared sources.
+        folder: The folder to write, for prepared sources alone.
         memory_gb: Memory that DuckDB may use, in gigabytes.
 
     Raises:
         WarehouseError: A file is missing, has another shape, or lacks declared columns; nothing was written.
     """
     files = source_files(sources, base)
-    folder = target / _fingerprint(files)
-    if not (folder / _MANIFEST).is_file():
-        target.mkdir(parents=True, exist_ok=True)
-        with _draft(target) as draft:
-            convert(files, draft, memory_gb)
-            shutil.rmtree(folder, ignore_errors=True)
-            draft.rename(folder)
-        for other in target.iterdir():
-            if other != folder:
-                shutil.rmtree(other, ignore_errors=True)
-    manifest = json.loads((folder / _MANIFEST).read_text())
-    return PreparedSources(folder, tuple(manifest["notes"]), pl.read_parquet(folder / REFUSED_FILE))
+    known, manifest = fingerprint(files), folder / _MANIFEST
+    if manifest.is_file():
+        content = json.loads(manifest.read_text())
+        if content["fingerprint"] == known:
+            return tuple(content["notes"])
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder, prefix="draft-", ignore_cleanup_errors=True) as draft:
+        notes = convert(files, Path(draft), memory_gb)
+        manifest.unlink(missing_ok=True)
+        for name in _OUTPUTS:
+            made = Path(draft) / name
+            if made.exists():
+                made.replace(folder / name)
+            else:
+                (folder / name).unlink(missing_ok=True)
+    draft_manifest = folder / f"{_MANIFEST}.draft"
+    draft_manifest.write_text(json.dumps({"fingerprint": known, "notes": notes}))
+    draft_manifest.replace(manifest)
+    return notes
 
 
 def refused_rows(folder: Path, table: str) -> pl.DataFrame:
@@ -119,56 +78,80 @@ def refused_rows(folder: Path, table: str) -> pl.DataFrame:
     return pl.read_parquet(path).filter(table=table).drop("table")
 
 
-def convert(files: Sequence[SourceFiles], folder: Path, memory_gb: float) -> None:
-    """Write the files of declared sources as the files that the full ingest reads, with the refused values and the notes.
+def convert(files: Sequence[SourceFiles], folder: Path, memory_gb: float) -> tuple[str, ...]:
+    """Write the files of declared sources as the files that the full ingest reads, with the refused values.
+
+    Returns:
+        What was derived, counted or left out, a sentence each.
 
     Raises:
         WarehouseError: As `prepare`.
     """
-    views: dict[Kind, list[str]] = {}
-    problems = []
+    problems, notes, products, judged = [pl.DataFrame(schema=_FAULT)], list[str](), list[str](), list[Converted]()
     with connect(memory_gb) as connection, TemporaryDirectory(dir=folder) as scratch:
-        for number, (source, of_source) in enumerate(files):
+        ordered = sorted(enumerate(files), key=lambda each: each[1].source.kind != "products")
+        for number, (source, of_source) in ordered:
             rows = f"rows_{number}"
             create_view(connection, rows, source, of_source, Path(scratch))
             if source.kind == "products":
-                problems.append(create_products(connection, f"products_{number}", source, rows))
-                views.setdefault("products", []).append(f"products_{number}")
-        write_products(connection, views["products"], folder / PRODUCTS_FILE)
-    _refused(pl.concat([pl.DataFrame(schema=PROBLEM_SCHEMA), *problems]), files).write_parquet(folder / REFUSED_FILE)
-    (folder / _MANIFEST).write_text(json.dumps({"notes": []}))
+                found = create_products(connection, f"products_{number}", source, rows)
+                problems.append(found.with_columns(table=pl.lit("raw.products")))
+                products.append(f"products_{number}")
+                if source.fold_variants:
+                    notes.append(_folded_note(connection, rows, f"products_{number}"))
+                if "locale" not in source.columns:
+                    notes.append(
+                        f"locale {DEFAULT_LOCALE} for every row of {', '.join(source.files)}, which declares none"
+                    )
+                continue
+            if not judged:
+                write_products(connection, products, folder, OutputNames(PRODUCTS_FILE, PLACES_FILE, ATTRIBUTES_FILE))
+            path = Path(scratch) / f"judgements-{number}.parquet"
+            if source.kind == "judgements":
+                made = convert_judgements(connection, source, rows, path)
+            else:
+                made = convert_clicks(connection, source, rows, path, known_products="every_product")
+            judged.append(made)
+            problems.append(made.problems.with_columns(table=pl.lit("raw.judgements")))
+            notes += made.notes
+        if judged:
+            _write_judgements(connection, judged, folder / JUDGEMENTS_FILE)
+        else:
+            write_products(connection, products, folder, OutputNames(PRODUCTS_FILE, PLACES_FILE, ATTRIBUTES_FILE))
+    _as_refused(with_places(pl.concat(problems), files)).write_parquet(folder / REFUSED_FILE)
+    return tuple(dict.fromkeys(notes))
 
 
-def _fingerprint(files: Sequence[SourceFiles]) -> str:
-    """Return a hash of the declarations and of the bytes of their files."""
-    digest = hashlib.sha256(f"{_VERSION}:{duckdb.__version__}".encode())
-    for source, of_source in files:
-        digest.update(source.model_dump_json().encode())
-        for file in of_source:
-            with file.path.open("rb") as opened:
-                digest.update(f"{file.path}:{hashlib.file_digest(opened, 'sha256').hexdigest()}".encode())
-    return digest.hexdigest()[:16]
+_FAULT = {**PROBLEM_SCHEMA, "table": pl.String}
 
 
-@contextmanager
-def _draft(target: Path) -> Iterator[Path]:
-    with TemporaryDirectory(dir=target, prefix="draft-", ignore_cleanup_errors=True) as draft:
-        yield Path(draft)
+def _folded_note(connection: duckdb.DuckDBPyConnection, rows: str, products: str) -> str:
+    before, after = (
+        scalar(connection, f"SELECT count(*) FROM {rows}"),
+        scalar(connection, f"SELECT count(*) FROM {products}"),
+    )
+    return f"{counted(before, 'row')} folded to {counted(after, 'product')}"
 
 
-def _refused(problems: pl.DataFrame, files: Sequence[SourceFiles]) -> pl.DataFrame:
-    """Return problems as the quarantine takes them: the key is the place, the row says file, place, column and value."""
-    places = []
-    by_path = {str(file.path): file for _, of_source in files for file in of_source}
-    for (path,), rows in problems.group_by("file", maintain_order=True):
-        numbers = rows["row"].unique().sort()
-        found = by_path[str(path)].places(numbers.to_list())
-        places.append(pl.DataFrame({"file": [path] * len(numbers), "row": numbers, "place": found}))
-    placed = problems.join(pl.concat(places), on=["file", "row"]) if places else problems.with_columns(place=pl.lit(""))
-    names = pl.col("file").str.split("/").list.last()
-    return placed.select(
-        table=pl.lit("raw.products"),
-        key=pl.concat_str(names, pl.lit(" "), "place"),
+def _write_judgements(connection: duckdb.DuckDBPyConnection, judged: Sequence[Converted], path: Path) -> None:
+    """Write the judgements of all sources; of a pair in several sources the first source counts."""
+    parts = " UNION ALL BY NAME ".join(
+        f"SELECT {number} AS source_number, * FROM read_parquet({quote(str(plain_path(made.path)))})"
+        for number, made in enumerate(judged)
+    )
+    connection.execute(
+        f"COPY (SELECT * EXCLUDE (source_number) FROM ({parts}) QUALIFY row_number() OVER "
+        "(PARTITION BY product_locale, query_id, product_id ORDER BY source_number) = 1 "
+        f"ORDER BY source_number, product_locale, query_id, product_id) TO {quote(str(plain_path(path)))} "
+        "(FORMAT parquet, COMPRESSION zstd)"
+    )
+
+
+def _as_refused(problems: pl.DataFrame) -> pl.DataFrame:
+    """Return problems with places as the quarantine takes them (table, key, rule, row): the key is the place."""
+    return problems.select(
+        "table",
+        key="place",
         rule="rule",
         row=pl.struct("file", "place", "column", "value").struct.json_encode(),
     )

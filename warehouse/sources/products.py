@@ -1,16 +1,20 @@
 """Products of declared sources: rows of text into the columns of raw.products, with the problems of their values."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import polars as pl
 
 from warehouse.lake.lake import quote
 from warehouse.paths import plain_path
+from warehouse.sources.columns import ATTRIBUTE
 from warehouse.sources.declaration import Source
 from warehouse.sources.locales import DEFAULT_LOCALE, locale_sql
+from warehouse.sources.number_text import decimal_sign, let
 from warehouse.sources.problems import PROBLEM_SCHEMA
+from warehouse.sources.values import RULES, is_refused_sql, value_sql
 
 PRODUCT_COLUMNS = {
     "product_id": "product_id",
@@ -27,12 +31,20 @@ PRODUCT_COLUMNS = {
 DECIMAL_ID = r"-?\d+\.0+|-?\d(\.\d+)?[eE][+-]?\d+"
 
 
+class OutputNames(NamedTuple):
+    """Name the files of products, of their places, and of their attributes."""
+
+    products: str
+    places: str
+    attributes: str
+
+
 def create_products(connection: duckdb.DuckDBPyConnection, name: str, source: Source, rows: str) -> pl.DataFrame:
     """Create a view of the products of one source, and return the problems of its values.
 
-    The view has file_number, file, row, the columns of raw.products, and each attribute as text (see `columns.ATTRIBUTE`). Where
-    the source folds variants, rows with the same locale and product_id become one: the first of each column's values that is
-    not blank, in the order of the files.
+    The view has file_number, file, row, the columns of raw.products, and each attribute by its type (see `columns.ATTRIBUTE`);
+    an unreadable attribute is null, and a problem. Where the source folds variants, rows with the same locale and product_id
+    become one: the first value of each column that is not blank, in the order of the files, and of a list all elements.
 
     Args:
         connection: A connection.
@@ -41,44 +53,84 @@ def create_products(connection: duckdb.DuckDBPyConnection, name: str, source: So
         rows: The view of the source's rows, see `rows.create_view`.
     """
     present = [column for (column, *_) in connection.execute(f"DESCRIBE {rows}").fetchall()]
-    values = {}
-    for meaning, column in PRODUCT_COLUMNS.items():
-        values[column] = meaning if meaning in present else "NULL::VARCHAR"
-    values["product_locale"] = locale_sql("locale") if "locale" in present else quote(DEFAULT_LOCALE)
-    columns = ", ".join(f'{sql} AS "{column}"' for column, sql in values.items())
-    others = [column for column in present if column not in PRODUCT_COLUMNS]
+    texts = {
+        column: f'"{meaning}"' if meaning in present else "NULL::VARCHAR" for meaning, column in PRODUCT_COLUMNS.items()
+    }
+    texts["product_locale"] = locale_sql("locale") if "locale" in present else quote(DEFAULT_LOCALE)
+    texts |= {name: f'"{name}"' for name in ("op", "event_time") if name in present}  # of a delta
     is_decimal = f"regexp_full_match(coalesce(product_id, ''), {quote(DECIMAL_ID)})"
-    typed = f"SELECT {', '.join(others)}, {columns} FROM {rows} WHERE NOT {is_decimal}"
+    faults = [_faults(rows, "product_id", "product_id", is_decimal, "product_id_is_decimal")]
+    values = {}
+    for attribute in source.attributes:
+        column = f'"{ATTRIBUTE}{attribute.name}"'
+        sign = decimal_sign(connection, rows, column) if attribute.type in ("number", "money") else "."
+        values[f"{ATTRIBUTE}{attribute.name}"] = value_sql(attribute, column, sign)
+        if attribute.type in RULES:
+            is_refused = is_refused_sql(attribute, column, sign)
+            faults.append(_faults(rows, attribute.name, column, is_refused, RULES[attribute.type]))
+    columns = ", ".join(f'{sql} AS "{column}"' for column, sql in (texts | values).items())
+    typed = f"SELECT file_number, file, row, {columns} FROM {rows} WHERE NOT {is_decimal}"
     if source.fold_variants:
-        folded = [*(each for each in others if each not in ("file_number", "file", "row")), *values]
-        key = ("product_id", "product_locale")
-        order = "file_number, row"
-        first = ", ".join(
-            f'first("{each}" ORDER BY {order}) FILTER (trim("{each}") <> \'\') AS "{each}"'
-            for each in folded
-            if each not in key
-        )
-        typed = (
-            f"SELECT min(file_number) AS file_number, first(file ORDER BY {order}) AS file, first(row ORDER BY {order}) AS row, "
-            f"product_id, product_locale, {first} FROM ({typed}) "
-            "GROUP BY product_id, product_locale, CASE WHEN product_id IS NULL THEN concat(file_number, ':', row) END"
-        )
+        lists = {f"{ATTRIBUTE}{attribute.name}" for attribute in source.attributes if attribute.type == "list"}
+        typed = _folded(typed, [*(each for each in texts if each not in _KEY), *values], lists)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {typed}")
-    problems = connection.execute(
-        "SELECT file, row, 'product_id' AS \"column\", product_id AS value, 'product_id_is_decimal' AS rule "
-        f"FROM {rows} WHERE {is_decimal} ORDER BY file_number, row"
-    ).pl()
-    return problems.cast(pl.Schema(PROBLEM_SCHEMA))
+    problems = connection.execute(f"{' UNION ALL '.join(faults)} ORDER BY file_number, row").pl()
+    return problems.drop("file_number").cast(pl.Schema(PROBLEM_SCHEMA))
 
 
-def write_products(connection: duckdb.DuckDBPyConnection, views: Sequence[str], path: Path) -> None:
-    """Write the products of all sources to one parquet file with the columns of raw.products, in the order of the files."""
-    columns = ", ".join(PRODUCT_COLUMNS.values())
-    union = " UNION ALL ".join(
-        f"SELECT {number} AS source_number, file_number, row, {columns} FROM {view}"
-        for number, view in enumerate(views)
+_KEY = ("product_id", "product_locale")
+
+
+def _faults(rows: str, name: str, column: str, condition: str, rule: str) -> str:
+    """Return the query of the rows whose column meets a condition, as problems."""
+    return (
+        f'SELECT file_number, file, row, {quote(name)} AS "column", {column} AS value, {quote(rule)} AS rule '
+        f"FROM {rows} WHERE {condition}"
     )
-    connection.execute(
-        f"COPY (SELECT {columns} FROM ({union}) ORDER BY source_number, file_number, row) "
-        f"TO {quote(str(plain_path(path)))} (FORMAT parquet, COMPRESSION zstd)"
+
+
+def _folded(typed: str, columns: Sequence[str], lists: Collection[str]) -> str:
+    """Return the query of rows folded by key; rows without an id stay as they are."""
+    order = "ORDER BY file_number, row"
+    values = []
+    for each in columns:
+        if each in lists:
+            every = f'flatten(list("{each}" {order}) FILTER ("{each}" IS NOT NULL))'
+            once = "list_filter(every, lambda element, place: list_position(every, element) = place)"
+            values.append(f'{let("every", every, once)} AS "{each}"')
+        else:
+            is_filled = f'"{each}" IS NOT NULL AND trim("{each}"::VARCHAR) <> \'\''
+            values.append(f'first("{each}" {order}) FILTER ({is_filled}) AS "{each}"')
+    return (
+        f"SELECT min(file_number) AS file_number, first(file {order}) AS file, first(row {order}) AS row, {', '.join(_KEY)}, "
+        f"{', '.join(values)} FROM ({typed}) GROUP BY {', '.join(_KEY)}, "
+        "CASE WHEN product_id IS NULL THEN concat(file_number, ':', row) END"
     )
+
+
+def write_products(
+    connection: duckdb.DuckDBPyConnection, views: Sequence[str], folder: Path, names: OutputNames
+) -> None:
+    """Write the products of all sources in the order of the files: the columns of raw.products, places, and attributes.
+
+    Row n of the file of places says which file and row the nth product comes from. Attributes are written if there are any; the
+    first row of a key counts.
+    """
+    numbered = (f"SELECT {number} AS source_number, * FROM {view}" for number, view in enumerate(views))
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW every_product AS {' UNION ALL BY NAME '.join(numbered)}")
+    order = "ORDER BY source_number, file_number, row"
+    present = [column for (column, *_) in connection.execute("DESCRIBE every_product").fetchall()]
+    attributes = [column for column in present if column.startswith(ATTRIBUTE)]
+    outputs = {
+        names.products: f"SELECT {', '.join(PRODUCT_COLUMNS.values())} FROM every_product {order}",
+        names.places: f"SELECT file, row FROM every_product {order}",
+    }
+    if attributes:
+        columns = ", ".join(f'"{each}" AS "{each.removeprefix(ATTRIBUTE)}"' for each in attributes)
+        first = f"QUALIFY row_number() OVER (PARTITION BY product_locale, product_id {order}) = 1"
+        outputs[names.attributes] = (
+            f"SELECT product_locale, product_id, {columns} FROM every_product WHERE product_id IS NOT NULL {first} {order}"
+        )
+    for name, query in outputs.items():
+        path = quote(str(plain_path(folder / name)))
+        connection.execute(f"COPY ({query}) TO {path} (FORMAT parquet, COMPRESSION zstd)")

@@ -1,0 +1,84 @@
+"""Declare sources: propose them from files, check them, and write them into the settings file of a home."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchestration.config.settings import FILE_NAME, Settings
+from warehouse.errors import WarehouseError
+from warehouse.ingest.source_check import SourceReport, check_sources
+from warehouse.ingest.sources import ESCI_SOURCES
+from warehouse.paths import require_writable
+from warehouse.sources.declaration_text import declaration_text
+from warehouse.sources.matching import matching_sources
+from warehouse.sources.proposal import Proposal, propose
+
+
+def propose_sources(paths: Sequence[Path], home: Path, encoding: str | None = None) -> list[Proposal]:
+    """Propose sources for files, named relative to the home where they lie in it or beside it.
+
+    Raises:
+        WarehouseError: A file cannot be read, or no column tells what it is.
+    """
+    for path in paths:
+        if not path.is_file():
+            kind = "is a folder" if path.is_dir() else "does not exist"
+            raise WarehouseError(f"{path} {kind}", "give the files themselves, such as products.csv")
+    return propose(paths, [_name(path, home) for path in paths], encoding)
+
+
+def _name(path: Path, home: Path) -> str:
+    file, root = path.absolute(), home.absolute()
+    return os.path.relpath(file, root) if file.is_relative_to(root.parent) else str(file)
+
+
+def write_sources(proposals: Sequence[Proposal], home: Path) -> Path:
+    """Write proposed sources at the end of the settings file of a home, and return its path.
+
+    Raises:
+        WarehouseError: The file declares sources already, or cannot be written.
+    """
+    path = home / FILE_NAME
+    require_writable(home)
+    before = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if "[[source]]" in before:
+        raise WarehouseError(
+            f"{path} declares sources already", "edit that file, or delete its [[source]] sections first"
+        )
+    home.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".draft")
+    text = declaration_text(proposals)
+    draft.write_text(f"{before.rstrip()}\n\n{text}" if before.strip() else text, encoding="utf-8")
+    draft.replace(path)
+    return path
+
+
+def check_proposals(proposals: Sequence[Proposal], settings: Settings) -> SourceReport:
+    """Read the files of proposed sources as a build does; write nothing."""
+    sources = [proposal.source for proposal in proposals]
+    return check_sources(sources, settings.home.absolute(), settings.warehouse.memory_gb, settings.warehouse.batch_rows)
+
+
+def check(settings: Settings, paths: Sequence[Path] = ()) -> SourceReport:
+    """Read the declared files, or given files of the same shape, as a build does; write nothing.
+
+    Without a declaration the given files are read as `init` would declare them, and without files the ESCI folder `raw`.
+
+    Raises:
+        WarehouseError: A file is missing, has another shape, or lacks declared columns; the message names all of them.
+    """
+    home = settings.home.absolute()
+    base = (settings.raw or home).absolute()
+    sources = settings.source
+    if paths and sources:
+        sources = tuple(matching_sources(sources, paths))
+    elif paths:
+        sources = tuple(proposal.source for proposal in propose_sources(paths, home))
+        base = home
+    elif not sources and settings.raw is not None:
+        sources = ESCI_SOURCES
+    if not sources:
+        raise WarehouseError(
+            "nothing to check: no source is declared", "give files, or declare them: stockroom init FILES"
+        )
+    return check_sources(sources, base, settings.warehouse.memory_gb, settings.warehouse.batch_rows)

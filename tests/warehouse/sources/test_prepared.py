@@ -1,0 +1,205 @@
+import gzip
+import json
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from warehouse.errors import WarehouseError
+from warehouse.sources.declaration import Source
+from warehouse.sources.prepared import prepare, refused_rows
+from warehouse.sources.source_files import ATTRIBUTES_FILE, JUDGEMENTS_FILE, PRODUCTS_FILE
+
+COLUMNS = {"product_id": "id", "title": "name", "description": "text", "brand": "maker", "color": "hue"}
+
+
+def products(*files, **more):
+    return Source(kind="products", files=files, columns=more.pop("columns", COLUMNS), **more)
+
+
+def prepared(folder, *sources):
+    prepare(sources, folder, folder / "out")
+    return pl.read_parquet(folder / "out" / PRODUCTS_FILE)
+
+
+def write(path, rows, delimiter=","):
+    """Write rows of text as the ending of the path says."""
+    names = list(rows[0])
+    quoted = [delimiter.join('"' + (row[name] or "").replace('"', '""') + '"' for name in names) for row in rows]
+    text = "\n".join([delimiter.join(names), *quoted, ""])
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    if path.suffix == ".parquet":
+        pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String)).write_parquet(path)
+    elif path.suffix == ".gz":
+        path.write_bytes(gzip.compress((lines if ".jsonl" in path.name else text).encode()))
+    else:
+        path.write_bytes((lines if path.suffix == ".jsonl" else text).encode())
+
+
+NAMES = ("p.parquet", "p.csv", "p.tsv", "p.jsonl", "p.csv.gz", "p.jsonl.gz")
+# Text of any script; a csv file knows neither a lone carriage return nor the zero character.
+VALUES = st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\r\0\ufeff"), min_size=1, max_size=12)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.fixed_dictionaries({"id": VALUES, "name": VALUES, "text": VALUES, "maker": VALUES, "hue": VALUES}),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_the_same_values_come_from_every_format(tmp_path_factory, rows):
+    folder = tmp_path_factory.mktemp("formats")
+    frames = []
+    for name in NAMES:
+        write(folder / name, rows, "\t" if ".tsv" in name else ",")
+        frames.append(prepared(folder, products(name, delimiter="\t" if ".tsv" in name else ",")))
+    for frame in frames[1:]:
+        assert_frame_equal(frame, frames[0])
+
+
+def test_an_id_stays_as_it_is_written_and_a_decimal_one_is_refused_with_its_place(tmp_path):
+    rows = [
+        {"id": "00123", "name": "a"},
+        {"id": "123", "name": "b"},
+        {"id": "12345.0", "name": "c"},
+        {"id": "1e5", "name": "d"},
+    ]
+    write(tmp_path / "p.csv", rows)
+    frame = prepared(tmp_path, products("p.csv", columns={"product_id": "id", "title": "name"}))
+    assert frame["product_id"].to_list() == ["00123", "123"]
+    refused = refused_rows(tmp_path / "out", "raw.products")
+    assert refused.select("key", "rule").rows() == [
+        ("p.csv line 4", "product_id_is_decimal"),
+        ("p.csv line 5", "product_id_is_decimal"),
+    ]
+    assert json.loads(refused["row"][0]) == {
+        "file": str(tmp_path / "p.csv"),
+        "place": "p.csv line 4",
+        "column": "product_id",
+        "value": "12345.0",
+    }
+
+
+def test_columns_are_joined_constant_and_nested(tmp_path):
+    path = tmp_path / "p.jsonl"
+    path.write_text('{"id": 7, "n": {"short": "Lamp", "long": "desk lamp"}, "facts": ["LED", null, "USB"]}\n')
+    columns = {
+        "product_id": "id",
+        "title": ["n.short", "n.long"],
+        "bullet_points": "facts",
+        "locale": {"constant": "es"},
+    }
+    (row,) = prepared(tmp_path, products("p.jsonl", columns=columns)).to_dicts()
+    assert row["product_id"] == "7"
+    assert row["product_title"] == "Lamp desk lamp"
+    assert row["product_bullet_point"] == "LED\nUSB"
+    assert row["product_locale"] == "es"
+
+
+def test_variants_fold_to_the_first_value_that_is_not_blank(tmp_path):
+    rows = [
+        {"id": "1", "name": None, "maker": "A", "tags": "x, y"},
+        {"id": "2", "name": "other", "maker": None, "tags": None},
+        {"id": "1", "name": "shirt", "maker": "B", "tags": "y, z"},
+    ]
+    write(tmp_path / "p.csv", rows)
+    columns = {"product_id": "id", "title": "name", "brand": "maker"}
+    attributes = [{"name": "tags", "type": "list"}]
+    frame = prepared(tmp_path, products("p.csv", columns=columns, fold_variants=True, attributes=attributes))
+    assert frame.select("product_id", "product_title", "product_brand").rows() == [
+        ("1", "shirt", "A"),
+        ("2", "other", None),
+    ]
+    assert pl.read_parquet(tmp_path / "out" / ATTRIBUTES_FILE).rows() == [
+        ("us", "1", ["x", "y", "z"]),
+        ("us", "2", None),
+    ]
+
+
+def test_an_unreadable_attribute_is_null_and_refused_and_its_product_stays(tmp_path):
+    write(
+        tmp_path / "p.csv", [{"id": "1", "name": "a", "cost": "$1,299.00"}, {"id": "2", "name": "b", "cost": "call us"}]
+    )
+    attributes = [{"name": "price", "column": "cost", "type": "money"}]
+    columns = {"product_id": "id", "title": "name"}
+    assert prepared(tmp_path, products("p.csv", columns=columns, attributes=attributes)).height == 2
+    assert pl.read_parquet(tmp_path / "out" / ATTRIBUTES_FILE)["price"].to_list() == [1299.0, None]
+    assert refused_rows(tmp_path / "out", "raw.products").select("key", "rule").rows() == [
+        ("p.csv line 3", "not_money")
+    ]
+
+
+def test_every_missing_column_is_named_with_the_nearest_that_are_there(tmp_path):
+    write(tmp_path / "p.csv", [{"id": "1", "nam": "a", "makr": "b"}])
+    columns = {"product_id": "id", "title": "name", "brand": "maker"}
+    with pytest.raises(WarehouseError) as error:
+        prepared(tmp_path, products("p.csv", columns=columns))
+    assert "title = 'name': there is no such column; near it: 'nam'" in error.value.message
+    assert "brand = 'maker': there is no such column; near it: 'makr'" in error.value.message
+    assert not (tmp_path / "out" / PRODUCTS_FILE).exists()
+
+
+def test_a_second_header_line_is_recognized(tmp_path):
+    (tmp_path / "p.csv").write_text("export of,today\nid,name\n1,a\n")
+    columns = {"product_id": "id", "title": "name"}
+    with pytest.raises(WarehouseError) as error:
+        prepared(tmp_path, products("p.csv", columns=columns))
+    assert error.value.hint == "line 2 has them: set header_row = 2 in stockroom.toml"
+    assert prepared(tmp_path, products("p.csv", columns=columns, header_row=2)).height == 1
+
+
+def test_lines_of_another_number_of_fields_are_all_named(tmp_path):
+    (tmp_path / "p.csv").write_text('id,name\n1,"a\nb"\n2,c,d\n3,e\n4\n')
+    with pytest.raises(WarehouseError, match=r"lines 4, 6 cannot be read as 2 fields"):
+        prepared(tmp_path, products("p.csv", columns={"product_id": "id", "title": "name"}))
+
+
+def test_every_missing_file_is_named(tmp_path):
+    with pytest.raises(WarehouseError, match=r"a\.csv matches no file; .*b\*\.csv matches no file"):
+        prepared(tmp_path, products("a.csv", "b*.csv"))
+
+
+def test_unchanged_files_are_not_read_again_and_changed_ones_are(tmp_path):
+    columns = {"product_id": "id", "title": "name"}
+    write(tmp_path / "p.csv", [{"id": "1", "name": "a"}])
+    source = products("p.csv", columns=columns)
+    prepared(tmp_path, source)
+    before = (tmp_path / "out" / PRODUCTS_FILE).stat().st_mtime_ns
+    prepared(tmp_path, source)
+    assert (tmp_path / "out" / PRODUCTS_FILE).stat().st_mtime_ns == before
+    write(tmp_path / "p.csv", [{"id": "1", "name": "b"}])
+    assert prepared(tmp_path, source)["product_title"].to_list() == ["b"]
+
+
+def test_judgements_and_clicks_become_one_file_and_the_first_source_of_a_pair_counts(tmp_path):
+    write(tmp_path / "p.csv", [{"id": "1", "name": "a"}, {"id": "2", "name": "b"}])
+    write(tmp_path / "j.csv", [{"q": "lamp", "p": "1", "grade": "good"}, {"q": "lamp", "p": "2", "grade": "bad"}])
+    write(
+        tmp_path / "c.csv",
+        [{"q": "Lamp", "p": "2", "clicked": "1", "bought": "1"}, {"q": "hat", "p": "1", "clicked": "1", "bought": "1"}],
+    )
+    sources = (
+        products("p.csv", columns={"product_id": "id", "title": "name"}),
+        Source(
+            kind="judgements",
+            files=("j.csv",),
+            columns={"query": "q", "product_id": "p", "label": "grade"},
+            labels={"values": {"E": ["good"], "I": ["bad"]}},
+        ),
+        Source(
+            kind="clicks",
+            files=("c.csv",),
+            columns={"query": "q", "product_id": "p", "clicks": "clicked", "orders": "bought"},
+        ),
+    )
+    prepared(tmp_path, *sources)
+    judged = pl.read_parquet(tmp_path / "out" / JUDGEMENTS_FILE)
+    assert judged.select("query", "product_id", "esci_label").rows() == [
+        ("lamp", "1", "E"),
+        ("lamp", "2", "I"),
+        ("hat", "1", "E"),
+    ]

@@ -1,0 +1,126 @@
+"""Source check: everything that a build would refuse in the files of declared sources, with places, and nothing written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+
+from warehouse.contracts.contract import split_rows
+from warehouse.contracts.registry import CONTRACTS
+from warehouse.ingest.input_rules import ingest_rules
+from warehouse.ingest.sources import SOURCE_SPECS, SourceSpec
+from warehouse.lake.lake import connect
+from warehouse.paths import plain_path
+from warehouse.sources.declaration import Source
+from warehouse.sources.prepared import convert, refused_rows
+from warehouse.sources.source_files import PLACES_FILE, SourceFiles, source_files, with_places
+
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """Hold the rows that break one rule: their number, and the places and values of the first ones."""
+
+    table: str
+    rule: str
+    rows: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SourceReport:
+    """Hold what a build would read.
+
+    Attributes:
+        rows: number of rows that pass, by raw table.
+        refusals: the refused rows, by table and rule.
+        notes: what was derived or left out, a sentence each.
+        first: the first rows that pass, as they are read, by raw table.
+    """
+
+    rows: dict[str, int]
+    refusals: list[Refusals]
+    notes: tuple[str, ...]
+    first: dict[str, pl.DataFrame]
+
+
+def check_sources(
+    sources: Sequence[Source], base: Path, memory_gb: float = 4.0, batch_rows: int = 50_000
+) -> SourceReport:
+    """Read the files of sources as a build does, and report.
+
+    Raises:
+        WarehouseError: A file is missing, has another shape, or lacks declared columns; the message names all of them.
+    """
+    files = source_files(sources, base)
+    rows: dict[str, int] = {}
+    first: dict[str, pl.DataFrame] = {}
+    refusals: list[Refusals] = []
+    with TemporaryDirectory(prefix="stockroom-check-") as scratch:
+        folder = Path(scratch)
+        notes = convert(files, folder, memory_gb)
+        for spec in SOURCE_SPECS:
+            path = folder / spec.file_name
+            if not path.is_file():
+                continue
+            passed, violations, first[spec.table] = _check_table(spec, path, memory_gb, batch_rows)
+            rows[spec.table] = passed
+            refusals += _refusals(spec.table, _placed(violations, folder, spec, files))
+            unread = refused_rows(folder, spec.table)
+            column, value = (pl.col("row").str.json_path_match(f"$.{name}") for name in ("column", "value"))
+            text = pl.concat_str(column, pl.lit(" "), value.fill_null("is blank"))
+            refusals += _refusals(spec.table, unread.select("rule", place="key", value=text))
+        return SourceReport(rows, refusals, notes, first)
+
+
+def _check_table(
+    spec: SourceSpec, path: Path, memory_gb: float, batch_rows: int
+) -> tuple[int, pl.DataFrame, pl.DataFrame]:
+    """Return the number of rows that pass, the violations (number, rule, value), and the first rows that pass."""
+    contract, now = CONTRACTS[spec.table], datetime.now(UTC)
+    source = f"read_parquet('{plain_path(path)}', file_row_number = true)"
+    violations = [pl.DataFrame(schema={"number": pl.Int64, "rule": pl.String, "value": pl.String})]
+    passed, first = 0, pl.DataFrame()
+    with connect(memory_gb) as connection:
+        columns = ", ".join(f'"{name}"' for name in spec.columns)
+        query = (
+            f"SELECT file_row_number::VARCHAR AS key, {columns}, {spec.key_sql} AS row_key, "
+            f"row_number() OVER (PARTITION BY {spec.key_sql} ORDER BY file_row_number) > 1 AS is_repeated "
+            f"FROM {source} ORDER BY file_row_number"
+        )
+        for batch in connection.execute(query).to_arrow_reader(batch_rows):
+            frame = pl.DataFrame(batch)
+            good, bad = split_rows(contract, frame, ingest_rules(spec.columns, now))
+            violations.append(bad.select(number=pl.col("key").cast(pl.Int64), rule="rule", value="row"))
+            repeated = good.filter("is_repeated")
+            violations.append(
+                repeated.select(number=pl.col("key").cast(pl.Int64), rule=pl.lit("duplicate_key"), value="row_key")
+            )
+            good = good.filter(~pl.col("is_repeated"))
+            passed += good.height
+            first = first if first.height else good.head(_EXAMPLES).select(spec.columns)
+    return passed, pl.concat(violations), first
+
+
+def _placed(violations: pl.DataFrame, folder: Path, spec: SourceSpec, files: Sequence[SourceFiles]) -> pl.DataFrame:
+    """Add the place of each violation; of judgements, which may come from several rows, there is none."""
+    if spec.table != "raw.products":
+        return violations.with_columns(place=pl.lit(spec.table))
+    places = (
+        pl.read_parquet(folder / PLACES_FILE).with_row_index("number").with_columns(pl.col("number").cast(pl.Int64))
+    )
+    return with_places(violations.join(places, on="number", how="left", maintain_order="left"), files)
+
+
+def _refusals(table: str, violations: pl.DataFrame) -> list[Refusals]:
+    grouped = violations.group_by("rule", maintain_order=True).agg(
+        rows=pl.len(), examples=pl.concat_str("place", pl.lit(": "), pl.col("value").str.slice(0, 160)).head(_EXAMPLES)
+    )
+    return [
+        Refusals(table, rule, count, tuple(examples))
+        for rule, count, examples in grouped.sort("rows", descending=True).iter_rows()
+    ]

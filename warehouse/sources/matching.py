@@ -1,0 +1,49 @@
+"""Matching: the declared source that a file belongs to, told by its columns."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from warehouse.errors import WarehouseError
+from warehouse.lake.lake import connect
+from warehouse.sources.columns import column_names, missing_columns
+from warehouse.sources.declaration import Source
+from warehouse.sources.formats import source_file
+
+
+def matching_source(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source], path: Path) -> Source:
+    """Return the first declaration whose columns a file has.
+
+    Raises:
+        WarehouseError: A file lacks columns of every source; the message names those of the nearest.
+    """
+    lacks = []
+    for source in sources:
+        file = source_file(path, source)
+        lacks.append(missing_columns(source, column_names(connection, file), is_nested=file.format != "csv"))
+    best = min(range(len(sources)), key=lambda number: len(lacks[number]))
+    if lacks[best]:
+        raise WarehouseError(
+            f"{path} has not the columns of a declared source: {'; '.join(lacks[best].values())}",
+            "declare the file in stockroom.toml: stockroom init proposes how",
+        )
+    return sources[best]
+
+
+def matching_sources(sources: Sequence[Source], paths: Sequence[Path]) -> list[Source]:
+    """Return the declarations with the given files instead of their own, each file under the first source that fits it.
+
+    Raises:
+        WarehouseError: As `matching_source`.
+    """
+    chosen: list[tuple[Source, list[str]]] = []
+    with connect(1.0) as connection:
+        for path in paths:
+            source, name = matching_source(connection, sources, path), str(path.absolute())
+            known = next((files for each, files in chosen if each is source), None)
+            if known is None:
+                chosen.append((source, [name]))
+            else:
+                known.append(name)
+    return [source.model_copy(update={"files": tuple(files)}) for source, files in chosen]
