@@ -16,6 +16,7 @@ from warehouse.run_log import Journal
 from warehouse.serving.online_store import OnlineTable
 from warehouse.serving.release_log import Releases
 from warehouse.settings import WarehouseSettings
+from warehouse.sources.declaration import Sources
 from warehouse.vectors.embedding_cache import EmbeddingCache
 from warehouse.vectors.product_vectors import VectorStore
 from warehouse.vectors.text_index import TextIndex
@@ -35,6 +36,7 @@ class Home:
     root: Path
     settings: WarehouseSettings = field(default_factory=WarehouseSettings)
     feature_views: FeatureViews = ()
+    sources: Sources = ()
 
     def __post_init__(self) -> None:
         home_format.require(self.root)

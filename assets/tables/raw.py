@@ -32,7 +32,7 @@ def raw_tables(
     home, folder = run_context.home, Path(config.folder) if config.folder else raw_folder(run_context)
     if folder is None:
         require_raw(home.lake)
-    deltas, files = check_deltas(run_context.deltas), input_files(folder) if folder else []
+    deltas, files = check_deltas(run_context.deltas, sources=home.sources), input_files(folder) if folder else []
     allow_loss = run_context.allow_loss
     with archiving(home, [*files, *deltas]):
         ingested = ingest(home.lake, folder, files, allow_loss=allow_loss) if folder else []

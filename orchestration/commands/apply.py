@@ -51,7 +51,7 @@ def apply(run_context: RunContext, files: Sequence[Path], *, retrain: bool = Fal
         WarehouseError: A file is incomplete or not a delta file, the lake has no data to change, or there is no live model:
             nothing was written. Or a blocking check failed: nothing that depends on its table was made.
     """
-    delta_files = check_deltas(files)
+    delta_files = check_deltas(files, sources=run_context.home.sources)
     home = run_context.home
     home.lake.is_to_be_written = True
     require_raw(home.lake)

@@ -45,7 +45,7 @@ def evaluate_folds(run_context: RunContext, folds: int) -> dict[str, Any]:
         checkpoint = point(home.lake)
         with recomputed_home(home, checkpoint.snapshot) as recomputed:
             fold_home = division.FoldHome(
-                recomputed.root, recomputed.settings, recomputed.feature_views, recomputed.scratch
+                recomputed.root, recomputed.settings, recomputed.feature_views, scratch=recomputed.scratch
             )
             derive(replace(run_context, home=fold_home), "training_inputs")
             bar = run_context.progress("folds", total=folds)

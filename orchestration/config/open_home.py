@@ -6,4 +6,4 @@ from warehouse.home import Home
 
 def open_home(settings: Settings) -> Home:
     """Return the home that the settings name."""
-    return Home(settings.home.absolute(), settings.warehouse, settings.feature_view)
+    return Home(settings.home.absolute(), settings.warehouse, settings.feature_view, settings.source)

@@ -3,7 +3,7 @@
 import codecs
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,7 +23,9 @@ from warehouse.ingest.sources import (
     unreadable,
 )
 from warehouse.lake.lake import connect, quote
-from warehouse.paths import check_text, plain_path
+from warehouse.paths import check_text, plain_path, private_folder
+from warehouse.sources.declaration import Source
+from warehouse.sources.delta import converted_delta
 from warehouse.sources.file_advice import advice, no_file
 from warehouse.sources.file_bytes import line_of, refuse_bytes, refuse_encoding
 
@@ -62,7 +64,10 @@ _JSON_TYPES = {
 
 @dataclass(frozen=True)
 class DeltaFile:
-    """A checked delta file: its raw table, the time of the check, its declared columns, and the undeclared ones."""
+    """A checked delta file: its raw table, the time of the check, its declared columns, and the undeclared ones.
+
+    `attributes` is a file with the attributes of its products, if it has the shape of a declared source.
+    """
 
     path: Path
     source_spec: SourceSpec
@@ -71,6 +76,7 @@ class DeltaFile:
     checked_at: datetime
     columns: tuple[str, ...]
     new_columns: tuple[str, ...] = ()
+    attributes: Path | None = None
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -138,16 +144,28 @@ class DeltaFile:
         return f"concat_ws(',', {', '.join(cases)})"
 
 
-def check_deltas(paths: Sequence[Path], now: datetime | None = None) -> list[DeltaFile]:
+def check_deltas(
+    paths: Sequence[Path], now: datetime | None = None, *, sources: Sequence[Source] = ()
+) -> list[DeltaFile]:
     """Check delta files, and return what the ingestion needs to know of each.
 
-    A row with an event_time later than `now` (None: the current time) will be refused.
+    A row with an event_time later than `now` (None: the current time) will be refused. A file in the shape of one of the
+    declared `sources` is converted first, to a file of the same name in a temporary folder.
 
     Raises:
         WarehouseError: A file is missing, is incomplete or is not a delta file; the message names the file.
     """
     with connect(1.0) as connection:
-        return [_check(connection, path, now or datetime.now(UTC)) for path in paths]
+        return [_checked(connection, path, now or datetime.now(UTC), sources) for path in paths]
+
+
+def _checked(connection: duckdb.DuckDBPyConnection, path: Path, now: datetime, sources: Sequence[Source]) -> DeltaFile:
+    if not sources or not path.is_file():
+        return _check(connection, path, now)
+    delta = converted_delta(path, sources, private_folder() / sha256(path))
+    if delta is None:
+        return _check(connection, path, now)
+    return replace(_check(connection, delta.path, now), attributes=delta.attributes)
 
 
 def _check(connection: duckdb.DuckDBPyConnection, path: Path, now: datetime) -> DeltaFile:

@@ -16,6 +16,7 @@ from warehouse.ingest.delta_files import DeltaFile, check_deltas
 from warehouse.ingest.delta_rows import check_rows
 from warehouse.ingest.deltas import DELTAS
 from warehouse.lake.tables import exists
+from warehouse.sources.declaration import Sources
 
 DONE, FAILED = "done", "failed"
 REASON = ".reason.txt"
@@ -126,7 +127,7 @@ def sort_incoming(home: Home, settle_s: float) -> Sorting:
     failed: dict[str, str] = {}
     for file in files.whole:
         try:
-            delta = _checked(file)
+            delta = _checked(file, home.sources)
         except WarehouseError as error:
             reason = str(error)
         except OSError as error:
@@ -169,13 +170,13 @@ def _is_written(info: Path) -> bool:
 
 
 @lru_cache(maxsize=1024)  # files may wait for long, and are checked every few seconds
-def _checked(file: Dropped) -> DeltaFile:
+def _checked(file: Dropped, sources: Sources) -> DeltaFile:
     """Return the delta file after a check that it is a delta, readable to its end, and has at least one valid row.
 
     Raises:
         WarehouseError: The check failed; the message names the file and the hint.
     """
-    (delta,) = check_deltas([file.path])
+    (delta,) = check_deltas([file.path], sources=sources)
     check_rows(delta, _CHECK_ROWS, _CHECK_MEMORY_GB)
     return delta
 

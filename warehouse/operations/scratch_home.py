@@ -68,7 +68,7 @@ def scratch_home(home: Home, declared: FeatureViews = ()) -> Iterator[Recomputed
     scratch = home.root / "recompute"
     shutil.rmtree(scratch, ignore_errors=True)  # the remains of a killed process
     try:
-        yield RecomputedHome(home.root, home.settings, declared, scratch)
+        yield RecomputedHome(home.root, home.settings, declared, scratch=scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -1,0 +1,121 @@
+"""Deltas in the shape of a declared source: converted to delta files with the columns of the raw tables."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import duckdb
+import polars as pl
+
+from warehouse.errors import WarehouseError
+from warehouse.lake.lake import connect, quote
+from warehouse.paths import plain_path
+from warehouse.sources.columns import ATTRIBUTE, column_names
+from warehouse.sources.declaration import Source
+from warehouse.sources.formats import source_file
+from warehouse.sources.judgements import convert_judgements
+from warehouse.sources.matching import matching_source
+from warehouse.sources.problems import PROBLEM_SCHEMA
+from warehouse.sources.products import PRODUCT_COLUMNS, create_products
+from warehouse.sources.rows import create_view
+from warehouse.sources.source_files import SourceFiles, with_places
+
+_CANONICAL = {"op", "product_locale", "product_id"}
+_ORDER = ("op", "event_time")
+_MOST_FAULTS = 5
+_KEY = ["product_locale", "product_id"]
+
+
+class SourceDelta(NamedTuple):
+    """Hold a delta file in the columns of a raw table, and the attributes of its products, if its source has any."""
+
+    path: Path
+    attributes: Path | None = None
+
+
+def converted_delta(path: Path, sources: Sequence[Source], folder: Path) -> SourceDelta | None:
+    """Convert a delta file in the shape of a declared source; None for one that has the columns of a raw table already.
+
+    A file may have the columns op (upsert or delete, by default upsert) and event_time beside those of its source.
+
+    Args:
+        path: The file.
+        sources: The declared sources.
+        folder: A folder for what the file becomes, which is called as the file is.
+
+    Raises:
+        WarehouseError: No source has the columns of the file, or a value cannot be read; the message names all of them.
+    """
+    file = source_file(path)
+    with connect(1.0) as connection:
+        names = column_names(connection, file)
+        if not sources or set(names) >= _CANONICAL:
+            return None
+        source = matching_source(connection, sources, path)
+        if source.kind == "clicks":
+            raise WarehouseError(
+                f"{path} is a click log, whose counts need the whole log",
+                f"put the file beside {source.files[0]}, and run: stockroom build",
+            )
+        columns = dict(source.columns) | {name: name for name in _ORDER if name in names}
+        whole = source.model_copy(update={"columns": columns})
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder) as scratch:
+            read = source_file(path, source)
+            create_view(connection, "rows", whole, [read], Path(scratch))
+            if source.kind == "judgements":
+                part = Path(scratch) / "judgements.parquet"
+                _refuse(convert_judgements(connection, whole, "rows", part).problems, SourceFiles(source, [read]))
+                query = f"SELECT 'upsert' AS op, * FROM read_parquet({quote(str(plain_path(part)))})"
+                return SourceDelta(_write(connection, query, folder / path.name))
+            _refuse(create_products(connection, "products", whole, "rows"), SourceFiles(source, [read]))
+            present = [column for (column, *_) in connection.execute("DESCRIBE products").fetchall()]
+            op = "coalesce(op, 'upsert')" if "op" in present else "'upsert'"
+            more = ", event_time" if "event_time" in present else ""
+            values = ", ".join(PRODUCT_COLUMNS.values())
+            delta = _write(
+                connection, f"SELECT {op} AS op{more}, {values} FROM products ORDER BY row", folder / path.name
+            )
+            return SourceDelta(delta, _attributes(connection, source, op, folder))
+
+
+def merge_attributes(attributes: Path, delta: Path) -> None:
+    """Replace the rows of a file of attributes by those of a delta; a row without an op of upsert only goes.
+
+    Args:
+        attributes: The parquet file of all products (product_locale, product_id and the attributes).
+        delta: A parquet file of the same columns, and op.
+    """
+    changed = pl.read_parquet(delta).unique(_KEY, keep="last", maintain_order=True)
+    before = pl.read_parquet(attributes)
+    upserted = changed.filter(op="upsert").select(before.columns).cast(before.schema)
+    draft = attributes.with_suffix(".draft")
+    pl.concat([before.join(changed, on=_KEY, how="anti"), upserted]).write_parquet(draft)
+    draft.replace(attributes)
+
+
+def _attributes(connection: duckdb.DuckDBPyConnection, source: Source, op: str, folder: Path) -> Path | None:
+    if not source.attributes:
+        return None
+    columns = ", ".join(f'"{ATTRIBUTE}{each.name}" AS "{each.name}"' for each in source.attributes)
+    query = f"SELECT {op} AS op, product_locale, product_id, {columns} FROM products WHERE product_id IS NOT NULL ORDER BY row"
+    return _write(connection, query, folder / "attributes.parquet")
+
+
+def _write(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> Path:
+    connection.execute(f"COPY ({query}) TO {quote(str(plain_path(path)))} (FORMAT parquet)")
+    return path
+
+
+def _refuse(problems: pl.DataFrame, files: SourceFiles) -> None:
+    """Refuse a delta with values that cannot be read: it is small, and its sender can correct it."""
+    if problems.is_empty():
+        return
+    placed = with_places(problems.select(PROBLEM_SCHEMA), [files])
+    rows = placed.select("place", "column", "value", "rule").head(_MOST_FAULTS).iter_rows()
+    faults = "; ".join(f"{place}: {column} {value!r} ({rule})" for place, column, value, rule in rows)
+    more = f" and {placed.height - _MOST_FAULTS:,} more" if placed.height > _MOST_FAULTS else ""
+    raise WarehouseError(
+        f"{files.files[0].path}: {faults}{more}", "nothing was written; correct the rows, then apply the file again"
+    )
