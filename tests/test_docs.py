@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ import duckdb
 import pytest
 
 from orchestration.cli import main
+from warehouse.sources.declaration import Source
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -207,6 +209,13 @@ def test_the_links_lead_somewhere(page: Path) -> None:
         assert target.exists(), link
         if place:
             assert place in _places(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_sources_are_declarations(page: Path) -> None:
+    for block in re.findall(r"^```toml\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
+        for source in tomllib.loads(block).get("source", []):
+            Source.model_validate(source)
 
 
 def test_the_architecture_names_files_that_exist() -> None:
