@@ -13,7 +13,7 @@ from warehouse.errors import WarehouseError
 from warehouse.lake.lake import scalar
 from warehouse.sources.declaration import Clicks, Source
 from warehouse.sources.problems import Converted
-from warehouse.sources.typed_rows import TEST_PERCENT, make, problems_of, split_note, typing_rows
+from warehouse.sources.typed_rows import make, problems_of, split_note, typing_rows
 from warehouse.wording import counted, named
 
 COUNTS = ("impressions", "clicks", "carts", "orders")
@@ -68,7 +68,7 @@ def convert_clicks(
         _find_unknown(connection, known_products, files)
         make(connection, "click_pairs", rule.model_dump(exclude={"events"}))
         _refuse_without_exact(connection, rule, files)
-        make(connection, "judgements", {"test_percent": TEST_PERCENT}, "click_judgements")
+        make(connection, "judgements", {}, "click_judgements")
         connection.sql("FROM judgements").write_parquet(str(path))
         return Converted(path, problems_of(connection, _FAULTS, _UNKNOWN), _notes(connection, declared))
 

@@ -9,7 +9,7 @@ from warehouse.lake.lake import scalar
 from warehouse.sources import labels
 from warehouse.sources.declaration import Source
 from warehouse.sources.problems import Converted
-from warehouse.sources.typed_rows import TEST_PERCENT, make, problems_of, split_note, typing_rows
+from warehouse.sources.typed_rows import make, problems_of, split_note, typing_rows
 from warehouse.wording import counted
 
 _FAULTS = "SELECT file, row, unnest(problems, recursive := true) FROM judgement_rows WHERE len(problems) > 0"
@@ -32,7 +32,7 @@ def convert_judgements(
     - query_id: a hash of locale and normalized query, a whole number from 1 to 2^53 - 1; so is a declared id that is
       not a whole number, such as `q-17`;
     - example_id: such a hash of locale, query_id and product_id;
-    - split: test for `TEST_PERCENT` of the normalized queries, by a hash, else train.
+    - split: test for a fifth of the normalized queries, by a hash, else train.
 
     Args:
         connection: The database with the rows; it gets no table that stays.
@@ -55,7 +55,6 @@ def convert_judgements(
             "has_query_id": "query_id" in declared,
             "has_example_id": "example_id" in declared,
             "has_split": "split" in declared,
-            "test_percent": TEST_PERCENT,
             "combine": rule.combine,
             "now": now or datetime.now(UTC),
         }

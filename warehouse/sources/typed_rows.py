@@ -24,8 +24,8 @@ def typing_rows(connection: duckdb.DuckDBPyConnection, source: Source, rows: str
     """Yield the declared columns; the connection has what the SQL of the conversions reads, until the end.
 
     That is the macros, the view `source_rows` with every column that the kind may have (null if not declared; locales in
-    normal form), and the table `folded_queries` (query, folded) with clean text in lower case for each query, or null if
-    the query is blank.
+    normal form), and the table `folded_queries` (locale, query, folded, number, split): clean text in lower case, or null
+    if the query is blank, the derived id, and the derived split.
     """
     connection.execute(tables.sql("sources.macros"))
     declared = {str(name) for name, *_ in connection.execute(f'DESCRIBE "{rows}"').fetchall()}
@@ -69,15 +69,21 @@ def split_note(connection: duckdb.DuckDBPyConnection) -> str:
 
 def _fold_queries(connection: duckdb.DuckDBPyConnection) -> None:
     """Fill `folded_queries` in batches, since the text is cleaned outside the database."""
-    connection.execute("CREATE TEMP TABLE folded_queries (query VARCHAR, folded VARCHAR)")
-    connection.execute("CREATE TEMP TABLE queries AS SELECT DISTINCT query FROM source_rows WHERE query IS NOT NULL")
+    connection.execute(
+        "CREATE TEMP TABLE folded_queries (locale VARCHAR, query VARCHAR, folded VARCHAR, number BIGINT, split VARCHAR)"
+    )
+    connection.execute(
+        "CREATE TEMP TABLE queries AS SELECT DISTINCT locale, query FROM source_rows WHERE query IS NOT NULL"
+    )
     for start in range(0, scalar(connection, "SELECT count(*) FROM queries"), _BATCH_ROWS):
-        queries = connection.execute(
-            "SELECT query FROM queries WHERE rowid >= $1 AND rowid < $1 + $2", [start, _BATCH_ROWS]
+        queries = connection.execute("FROM queries WHERE rowid >= $1 AND rowid < $1 + $2", [start, _BATCH_ROWS])
+        connection.register("cleaned", queries.pl().with_columns(line=clean_line("query")))
+        connection.execute(
+            "INSERT INTO folded_queries SELECT locale, query, lower(line) AS folded, "
+            "number_of(concat(locale, ':', folded)), if(is_test(locale, folded, $1), 'test', 'train') FROM cleaned",
+            [TEST_PERCENT],
         )
-        connection.register("folded", queries.pl().with_columns(folded=clean_line("query")))
-        connection.execute("INSERT INTO folded_queries SELECT query, lower(folded) FROM folded")
-        connection.unregister("folded")
+        connection.unregister("cleaned")
 
 
 def _temporary(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:

@@ -8,9 +8,10 @@ queries as (
         locale,
         folded,
         arg_min(query, (-rows, query)) as query,
-        number_of(concat(locale, ':', folded)) as query_id,
-        if(is_test(locale, folded, $test_percent), 'test', 'train') as split
+        any_value(number) as query_id,
+        any_value(split) as split
     from spellings
+    join folded_queries using (locale, query, folded)
     group by all
 )
 select

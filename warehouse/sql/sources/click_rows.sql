@@ -30,5 +30,5 @@ select
     || count_problems('orders', orders)
     || time_problems(event_time, $now) as problems
 from source_rows
-left join folded_queries using (query)
+left join folded_queries using (locale, query)
 left join events on events.spelling = spelled(event)

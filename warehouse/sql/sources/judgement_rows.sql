@@ -1,24 +1,37 @@
 -- One row per row of a judgements source, typed, with everything that is wrong with it.
 with
+files as (
+    select file, row_number() over (order by file) as file_number from (select distinct file from source_rows)
+),
+written as (
+    select found.label, spellings.label as named_label, grade_of(found.label) as grade
+    from (select distinct label from source_rows) as found
+    left join spellings on spellings.spelling = spelled(found.label)
+),
 named as (
     select
         source_rows.*,
+        files.file_number as file_place,
         folded,
-        spellings.label as named_label,
-        case when $exact is not null then grade_of(source_rows.label) end as grade,
+        number,
+        folded_queries.split as derived_split,
+        written.named_label,
+        case when $exact is not null then written.grade end as grade,
         splits.split as named_split
     from source_rows
-    left join folded_queries using (query)
-    left join spellings on spellings.spelling = spelled(source_rows.label)
+    join files using (file)
+    left join folded_queries using (locale, query)
+    left join written on written.label = source_rows.label
     left join splits on splits.spelling = spelled(source_rows.split)
 )
 select
     -- place
     file,
     row,
+    (file_place << 40) + row as place,
     -- ids
     locale,
-    case when $has_query_id then id_of(query_id) else number_of(concat(locale, ':', folded)) end as query_id,
+    case when $has_query_id then id_of(query_id) else number end as query_id,
     product_id,
     id_of(example_id) as example_id,
     -- values
@@ -28,11 +41,7 @@ select
         when grade is not null then label_at(grade::double, $exact, $substitute, $complement)
     end as label,
     grade,
-    case
-        when $has_split then named_split
-        when is_test(locale, folded, $test_percent) then 'test'
-        else 'train'
-    end as split,
+    case when $has_split then named_split else derived_split end as split,
     time_of(event_time) as event_time,
     case when not is_blank(context_key) then context_key end as context_key,
     -- faults
