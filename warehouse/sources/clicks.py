@@ -75,8 +75,8 @@ def convert_clicks(
 
 def _find_unknown(connection: duckdb.DuckDBPyConnection, known_products: str | None, files: str) -> None:
     """Create the table `unknown_products` (locale, product_id, first place); refuse a log without any known product."""
-    known = f'SELECT product_locale AS locale, product_id FROM "{known_products}"'
-    where = f"WHERE (locale, product_id) NOT IN ({known})" if known_products else "WHERE false"
+    known = f'SELECT product_locale AS locale, product_id FROM "{known_products}" WHERE product_id IS NOT NULL'
+    where = f"ANTI JOIN ({known}) USING (locale, product_id)" if known_products else "WHERE false"
     connection.execute(
         "CREATE TEMP TABLE logged AS SELECT locale, product_id, min(struct_pack(file, row)) AS first "
         "FROM click_rows WHERE len(problems) = 0 GROUP BY locale, product_id"

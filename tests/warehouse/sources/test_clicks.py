@@ -143,7 +143,7 @@ def test_the_query_is_written_as_most_of_its_rows_write_it(convert: Converter) -
 def test_products_that_the_catalog_does_not_know_are_left_out_and_told_once(
     convert: Converter, connection: duckdb.DuckDBPyConnection
 ) -> None:
-    connection.execute("CREATE TABLE catalog AS SELECT 'us' AS product_locale, 'p1' AS product_id")
+    connection.execute("CREATE TABLE catalog AS SELECT 'us' AS product_locale, unnest(['p1', NULL]) AS product_id")
     rows = [("a", "p1", "1"), ("b", "p9", "1"), ("a", "p9", "1")]
     assert convert.labels("query product_id orders", *rows, known_products="catalog") == {"p1": "E"}
     assert convert.problems == [(1, "product_id", "p9", "unknown_product")]
