@@ -30,7 +30,7 @@ _READ = ("staging.products", "features.products")
         {
             "key": ("string", "locale:product_id"),
             "product_id": ("string", "the catalog's id"),
-            "locale": ("string", "marketplace"),
+            "locale": ("string", "locale, such as us or en-us"),
             "title": ("string", "the cleaned title, shown with a hit"),
             "vector": ("float32[dim]", "vector of text and features by the product tower, of length 1"),
             "input_hash": ("string", "hash of the text and of the features read that the vector was made from"),

@@ -56,7 +56,7 @@ def search(
     query: Annotated[str, typer.Argument(help='What to search for, as a shopper would type it: "wireless earbuds".')],
     k: Annotated[int, typer.Option("-k", min=1, max=10_000, help="How many products to show.")] = 10,
     locale: Annotated[
-        str | None, typer.Option("--locale", help="Search one marketplace only: us, es, jp. Default: all.")
+        str | None, typer.Option("--locale", help="Search one locale only, such as us or en-US. Default: all.")
     ] = None,
     context: Annotated[
         str | None,

@@ -17,7 +17,7 @@ def similar(
     key: Annotated[str, typer.Argument(help="Key of the product, as locale:product_id.")],
     k: Annotated[int, typer.Option("-k", min=1, max=10_000, help="How many products to show.")] = 10,
     locale: Annotated[
-        str | None, typer.Option("--locale", help="Search this marketplace. Default: the product's own.")
+        str | None, typer.Option("--locale", help="Search this locale. Default: the product's own.")
     ] = None,
     where: WhereOption = None,
     show_all: AllOption = False,

@@ -40,7 +40,7 @@ class Hit:
         rank: its place, from 1.
         key: locale:product_id.
         product_id: the catalog's id.
-        locale: the marketplace.
+        locale: locale in its normal form, such as us or en-us.
         title: the cleaned title.
         score: what orders the hits of one search; the cosine where the vector alone does.
         same_title: number of further hits with the same title, which are not shown.

@@ -9,6 +9,7 @@ import polars as pl
 
 from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
+from warehouse.contracts.locales import normalized_key
 from warehouse.errors import WarehouseError
 from warehouse.features import point_in_time
 from warehouse.features.offline_store import Entity
@@ -54,7 +55,7 @@ class Lookup:
 
     def features(self, entity: Entity, keys: Sequence[str], at: datetime | None = None) -> list[dict[str, Any]]:
         """Return the features of products or of queries, by key."""
-        release = self.release
+        release, keys = self.release, [normalized_key(key) for key in keys]
         rows = self._home.online.rows(entity, release.snapshot, keys)
         existing_rows = [row for row in rows if row is not None]
         if len(existing_rows) < len(rows):

@@ -23,6 +23,7 @@ from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from orchestration.serving.candidate_ranker import CandidateRanker
 from orchestration.serving.hits import Answer, Hit, explanation_of, first_hits, hit_of, hits_of
+from warehouse.contracts.locales import normalized_key, normalized_locale
 from warehouse.errors import WarehouseError
 from warehouse.features import point_in_time
 from warehouse.features.facets import Facet, check_columns, count_facets
@@ -119,7 +120,7 @@ class Searcher:
         Args:
             query: The text, of which the first 2,000 characters count.
             k: Number of products, at least 1.
-            locale: Only products of this locale.
+            locale: Only products of this locale, in any spelling: en-US, en_us.
             where: Only products that meet this condition, such as "brand = 'sony' AND title_price < 50".
             context: Key of the query's context.
             at: Time of the query.
@@ -179,6 +180,7 @@ class Searcher:
             raise WarehouseError(
                 f"release {self.release.release} has no text index", "publish a release with one: stockroom build"
             )
+        locale = self._known(locale)
         among, ranker = self._matching(where, locale), self._ranker if mode != "vector" else None
         words = self._words(ranker, text, locale) if ranker is not None else {}
         text_leg = self._threads.submit(self._by_text, ranker, words, locale, among) if ranker is not None else None
@@ -212,15 +214,16 @@ class Searcher:
             fold: Whether of the products of a locale with the same title only the best is shown.
 
         Raises:
-            WarehouseError: The release has no such product, or the filter cannot be used.
+            WarehouseError: The release has no such product, the locale has none, or the filter cannot be used.
         """
+        key = normalized_key(key)
         vector = self._home.vectors.vector(self.release.vector_table, self.release.vector_version, key)
         if vector is None:
             raise WarehouseError(
                 f"release {self.release.release} has no product {key!r}",
                 "give the key as locale:product_id; stockroom lookup product KEY suggests near ones",
             )
-        locale = locale or key.split(":")[0]
+        locale = self._known(locale) or key.split(":")[0]
         among = self._matching(where, locale)
 
         def first(limit: int) -> list[Hit]:
@@ -239,11 +242,33 @@ class Searcher:
         text = clean_text(query[:_MOST_CHARS])
         if self._ranker is None or text is None:
             return {}
+        locale = self._known(locale)
         locales = [locale] if locale is not None else self._ranker.locales
         replaced: dict[str, str] = {}
         for each in locales:
             replaced |= self._ranker.corrections(query_words(text, each), each)
         return replaced
+
+    def _known(self, locale: str | None) -> str | None:
+        """Return a locale in its normal form; None stays None.
+
+        Raises:
+            WarehouseError: The release has no product of the locale.
+        """
+        normal = normalized_locale(locale) if locale is not None else None
+        if locale is None or (normal is not None and self._ranker is not None and normal in self._ranker.locales):
+            return normal
+        with self._home.lake.reading(
+            self.release.snapshot
+        ) as connection:  # the ranker knows the locales of its last build
+            rows = connection.execute("SELECT DISTINCT locale FROM features.products ORDER BY locale").fetchall()
+        known = [str(each) for (each,) in rows]
+        if normal not in known:
+            raise WarehouseError(
+                f"release {self.release.release} has no products of locale {locale!r}",
+                f"it has {', '.join(known)}; or search without a locale",
+            )
+        return normal
 
     def _words(self, ranker: CandidateRanker, text: str, locale: str | None) -> dict[str, list[str]]:
         """Return the words of a query by locale, corrected where the ranker does so."""
@@ -324,7 +349,7 @@ class Searcher:
         if matches.is_empty():
             raise WarehouseError(
                 f"release {self.release.release} has no products" + (f" of locale {locale!r}" if locale else ""),
-                "search without a locale, or list the locales: SELECT DISTINCT locale FROM vectors.products",
+                "publish some: stockroom build",
             )
         return matches
 

@@ -10,7 +10,7 @@ class EvaluationMetrics(dy.Schema):
 
     key = key_column("model_id:locale:slice:part:ranker:metric")
     model_id = dy.String(nullable=False, metadata=about("id of the evaluated model"))
-    locale = dy.String(nullable=False, metadata=about("marketplace, such as us; all: every marketplace"))
+    locale = dy.String(nullable=False, metadata=about("locale, such as us or en-us; all: every locale"))
     slice = dy.String(
         nullable=False, metadata=about("property that groups the queries: all, brand, length, negation or number")
     )
@@ -56,7 +56,7 @@ class EvaluationQueries(dy.Schema):
     key = key_column("model_id:ranker:locale:query_id")
     model_id = dy.String(nullable=False, metadata=about("id of the evaluated model"))
     ranker = dy.String(nullable=False, metadata=about("ranked, model, text, encoder, bm25, random or previous"))
-    locale = dy.String(nullable=False, metadata=about("marketplace, such as us"))
+    locale = dy.String(nullable=False, metadata=about("locale, such as us or en-us"))
     query_id = dy.Int64(nullable=False, metadata=about("id of the query in the dataset"))
     query = dy.String(nullable=False, metadata=about("cleaned text of the query"))
     ndcg = dy.Float64(
@@ -83,7 +83,7 @@ class EvaluationRankings(dy.Schema):
 
     key = key_column("model_id:locale:query_id:product_id")
     model_id = dy.String(nullable=False, metadata=about("id of the evaluated model"))
-    locale = dy.String(nullable=False, metadata=about("marketplace, such as us"))
+    locale = dy.String(nullable=False, metadata=about("locale, such as us or en-us"))
     query_id = dy.Int64(nullable=False, metadata=about("id of the query in the dataset"))
     query = dy.String(nullable=False, metadata=about("cleaned text of the query"))
     product_id = dy.String(nullable=False, metadata=about("id of the judged product"))
@@ -138,7 +138,7 @@ class EvaluationFolds(dy.Schema):
     key = key_column("fold:locale:ranker:metric")
     fold = dy.Int64(nullable=False, min=0, metadata=about("number of the held-out fold, from 1; 0: all folds pooled"))
     folds = dy.Int64(nullable=False, min=2, metadata=about("number of folds"))
-    locale = dy.String(nullable=False, metadata=about("marketplace, such as us; all: every marketplace"))
+    locale = dy.String(nullable=False, metadata=about("locale, such as us or en-us; all: every locale"))
     ranker = dy.String(
         nullable=False,
         metadata=about("ranked, model, text, encoder, bm25, random, or a difference, such as ranked_minus_model"),

@@ -10,7 +10,7 @@ class FeatureProducts(dy.Schema):
 
     key = key_column("locale:product_id")
     product_id = dy.String(nullable=False, metadata=about("product id in the catalog"))
-    locale = dy.String(nullable=False, metadata=about("marketplace, such as us", tower="categorical"))
+    locale = dy.String(nullable=False, metadata=about("locale, such as us or en-us", tower="categorical"))
     brand_key = dy.String(
         nullable=True, metadata=about("brand in lower case, letters and digits only", tower="categorical")
     )
@@ -69,7 +69,7 @@ class FeatureQueries(dy.Schema):
     """One row per query and locale: features that depend on the query text and the fitted vocabulary alone."""
 
     key = key_column("locale:query_id")
-    locale = dy.String(nullable=False, metadata=about("marketplace, such as us", tower="categorical"))
+    locale = dy.String(nullable=False, metadata=about("locale, such as us or en-us", tower="categorical"))
     query_brand = dy.String(
         nullable=True, metadata=about("longest brand of fitted.vocabulary in the query", tower="categorical")
     )
@@ -172,7 +172,7 @@ class FittedWords(dy.Schema):
     """
 
     key = key_column("locale:word")
-    locale = dy.String(nullable=False, metadata=about("marketplace, such as us"))
+    locale = dy.String(nullable=False, metadata=about("locale, such as us or en-us"))
     word = dy.String(
         nullable=False, metadata=about("word as in title_words of staging.products; empty: any other word")
     )

@@ -30,7 +30,7 @@ class MonitoringFeatureStats(dy.Schema):
     table_name = dy.String(nullable=False, metadata=about("name of the feature table"))
     version = dy.String(nullable=False, metadata=about("version of the table, as in monitoring.versions"))
     column_name = dy.String(nullable=False, metadata=about("name of the feature"))
-    locale = dy.String(nullable=False, metadata=about("marketplace, such as us; all: every marketplace"))
+    locale = dy.String(nullable=False, metadata=about("locale, such as us or en-us; all: every locale"))
     kind = dy.String(nullable=False, metadata=about("numeric, flag or categorical"))
     rows = dy.Int64(nullable=False, metadata=about("number of rows, including those without a value"))
     null_share = dy.Float64(nullable=False, metadata=about("share of the rows without a value, 0 to 1"))
@@ -77,7 +77,7 @@ class MonitoringDrift(dy.Schema):
         nullable=True, metadata=about("id of the model whose training version is the reference; null for previous")
     )
     column_name = dy.String(nullable=False, metadata=about("name of the feature"))
-    locale = dy.String(nullable=False, metadata=about("marketplace, such as us; all: every marketplace"))
+    locale = dy.String(nullable=False, metadata=about("locale, such as us or en-us; all: every locale"))
     rows = dy.Int64(nullable=False, metadata=about("number of rows of the version"))
     reference_rows = dy.Int64(
         nullable=False, metadata=about("number of rows of the reference; with few rows the PSI is unreliable")

@@ -4,6 +4,7 @@ import dataframely as dy
 import polars as pl
 
 from warehouse.contracts.contract import FIRST_TIME, LAST_TIME, about, key_column
+from warehouse.contracts.locales import LOCALE, MAX_LOCALE_LENGTH, WHOLE
 
 _ID_CHARACTER = r"[^\s\p{Z}\p{Cc}\p{Cf}]"
 ID = rf"^(?:{_ID_CHARACTER}(?:(?:{_ID_CHARACTER}| )*{_ID_CHARACTER})?)?$"
@@ -25,6 +26,11 @@ def checked_at() -> dy.Datetime:
     )
 
 
+def locale_column(meaning: str) -> dy.String:
+    """Declare the column with the locale of a row."""
+    return dy.String(nullable=False, max_length=MAX_LOCALE_LENGTH, regex=LOCALE, metadata=about(meaning))
+
+
 class RawProducts(dy.Schema):
     """One row per product and locale, as ingested."""
 
@@ -36,12 +42,17 @@ class RawProducts(dy.Schema):
         regex=ID,
         metadata=about("product id in the catalog; several locales may have the same id"),
     )
-    product_locale = dy.String(nullable=False, regex="^[a-z]{2}$", metadata=about("marketplace: us, es, jp, …"))
+    product_locale = locale_column("locale in its normal form, such as us or en-us")
     product_title = dy.String(nullable=False, metadata=about("title as written by the seller, not cleaned"))
     product_description = dy.String(nullable=True, metadata=about("description, often HTML"))
     product_bullet_point = dy.String(nullable=True, metadata=about("bullet points, one per line"))
     product_brand = dy.String(nullable=True, metadata=about("brand as written by the seller"))
     product_color = dy.String(nullable=True, metadata=about("color as written by the seller"))
+
+    @dy.rule()
+    def product_locale_reserved(cls) -> pl.Expr:
+        """The locale is not `all`, which in tables of figures means every locale."""
+        return pl.col("product_locale") != WHOLE
 
     @dy.rule()
     def product_title_blank(cls) -> pl.Expr:
@@ -59,7 +70,7 @@ class RawJudgements(dy.Schema):
     product_id = dy.String(
         nullable=False, min_length=1, max_length=MAX_ID_LENGTH, regex=ID, metadata=about("id of the judged product")
     )
-    product_locale = dy.String(nullable=False, regex="^[a-z]{2}$", metadata=about("marketplace of query and product"))
+    product_locale = locale_column("locale of query and product, in its normal form")
     esci_label = dy.String(nullable=False, metadata=about("E exact, S substitute, C complement, I irrelevant"))
     small_version = dy.Int64(
         nullable=False,
@@ -79,6 +90,11 @@ class RawJudgements(dy.Schema):
             "key of the context of the judgement, such as a group of shoppers; the file may lack the column"
         ),
     )
+
+    @dy.rule()
+    def product_locale_reserved(cls) -> pl.Expr:
+        """The locale is not `all`, which in tables of figures means every locale."""
+        return pl.col("product_locale") != WHOLE
 
     @dy.rule()
     def unknown_label(cls) -> pl.Expr:

@@ -12,7 +12,7 @@ class StagingProducts(dy.Schema):
     product_id = dy.String(
         nullable=False, metadata=about("product id in the catalog; several locales may have the same id")
     )
-    locale = dy.String(nullable=False, metadata=about("marketplace: us, es, jp, …"))
+    locale = dy.String(nullable=False, metadata=about("locale in its normal form, such as us or en-us"))
     title = dy.String(
         nullable=False, metadata=about("title without HTML, entities and repeated white space, in Unicode NFKC")
     )
@@ -44,7 +44,7 @@ class StagingQueries(dy.Schema):
 
     key = key_column("locale:query_id")
     query_id = dy.Int64(nullable=False, metadata=about("id of the query in the dataset"))
-    locale = dy.String(nullable=False, metadata=about("marketplace: us, es, jp, …"))
+    locale = dy.String(nullable=False, metadata=about("locale in its normal form, such as us or en-us"))
     query = dy.String(nullable=False, metadata=about("text of the query, cleaned like a title"))
     split = dy.String(nullable=False, metadata=about("train or test"))
     source = dy.String(nullable=True, metadata=about("method by which the query was sampled; null if unknown"))
@@ -58,7 +58,7 @@ class StagingJudgements(dy.Schema):
     key = key_column("locale:query_id:product_id")
     query_key = dy.String(nullable=False, metadata=about("key in staging.queries"))
     product_key = dy.String(nullable=False, metadata=about("key in staging.products"))
-    locale = dy.String(nullable=False, metadata=about("marketplace of query and product"))
+    locale = dy.String(nullable=False, metadata=about("locale of query and product"))
     query_id = dy.Int64(nullable=False, metadata=about("id of the query in the dataset"))
     product_id = dy.String(nullable=False, metadata=about("id of the judged product"))
     label = dy.String(nullable=False, metadata=about("E exact, S substitute, C complement, I irrelevant"))

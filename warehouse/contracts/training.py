@@ -13,7 +13,7 @@ class SplitsQueries(dy.Schema):
     """
 
     key = key_column("locale:query_id")
-    locale = dy.String(nullable=False, metadata=about("marketplace, such as us"))
+    locale = dy.String(nullable=False, metadata=about("locale, such as us or en-us"))
     query = dy.String(nullable=False, metadata=about("cleaned text of the query"))
     split = dy.String(
         nullable=False, metadata=about("train, validation (train queries drawn by a hash of their text) or test")
@@ -26,7 +26,7 @@ class TrainingPairs(dy.Schema):
     key = key_column("locale:query_id:product_id")
     query_key = dy.String(nullable=False, metadata=about("key in staging.queries"))
     product_key = dy.String(nullable=False, metadata=about("key in staging.products"))
-    locale = dy.String(nullable=False, metadata=about("marketplace of query and product"))
+    locale = dy.String(nullable=False, metadata=about("locale of query and product"))
     query = dy.String(nullable=False, metadata=about("cleaned text of the query"))
     product_input_hash = dy.String(
         nullable=False, metadata=about("hash of the product's encoded text and its features")

@@ -8,6 +8,7 @@ import duckdb
 import polars as pl
 
 from warehouse.contracts.contract import Contract
+from warehouse.contracts.locales import LOCALE
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import point_in_time
 from warehouse.lake import tables
@@ -21,7 +22,7 @@ VERSIONS, STATS, DRIFT = (CONTRACTS[f"monitoring.{name}"] for name in ("versions
 _IDENTIFIERS = frozenset(
     {"key", "product_id", "query_id", "query_key", "product_key", "entity_key", "event_time"}
 )  # all distinct: nothing to count
-_LOCALE = "^([a-z]{2}):"
+_LOCALE = LOCALE.replace("^", "^(").replace("$", "):")
 _NUMBERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE"})
 
 

@@ -20,6 +20,7 @@ from warehouse.ingest.sources import (
     refuse_ambiguous_columns,
     refuse_type,
     sha256,
+    typed_sql,
     unreadable,
 )
 from warehouse.lake.lake import connect, quote
@@ -130,7 +131,7 @@ class DeltaFile:
         value = _column(self.path, name)
         if kind == "BIGINT" and not _is_parquet(self.path):  # as for the booleans of parquet
             value = f"CASE {value} WHEN 'true' THEN '1' WHEN 'false' THEN '0' ELSE {value} END"
-        return f"TRY_CAST({value} AS {kind})"
+        return typed_sql(value, name, kind)
 
     def _mistyped(self, kinds: dict[str, str]) -> str:
         """Return the SQL that names the columns whose value has another type; for parquet none, since the file is refused."""

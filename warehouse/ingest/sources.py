@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.contracts.contract import Contract
+from warehouse.contracts.locales import normalized_locale_sql
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError, first_line
 from warehouse.lake.lake import connect
@@ -69,7 +70,14 @@ class SourceSpec:
     @property
     def columns_sql(self) -> str:
         """Return the file's columns cast to the contract's types; a failed cast gives null, which a rule refuses."""
-        return ", ".join(f'TRY_CAST("{name}" AS {self.contract.sql_type(name)}) AS "{name}"' for name in self.columns)
+        kinds = {name: self.contract.sql_type(name) for name in self.columns}
+        return ", ".join(f"""{typed_sql(f'"{name}"', name, kind)} AS "{name}\"""" for name, kind in kinds.items())
+
+
+def typed_sql(value: str, name: str, kind: str) -> str:
+    """Return the SQL of a column's value cast to its type, null if that fails; a locale is in its normal form."""
+    typed = f"TRY_CAST({value} AS {kind})"
+    return normalized_locale_sql(typed) if name == "product_locale" else typed
 
 
 SOURCE_SPECS = (

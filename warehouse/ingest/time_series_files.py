@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.contracts.contract import FIRST_TIME, INPUT_HASH, LAST_TIME
+from warehouse.contracts.locales import normalized_key_sql
 from warehouse.contracts.raw import ID, IN_FUTURE, MAX_ID_LENGTH
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.time_series import FeatureView
@@ -204,7 +205,8 @@ def _refuse_repeated(
 def _rows(table: FeatureView, kinds: dict[str, str]) -> str:
     """Return the SQL that reads the file, bound as `$path`: row (from 1), entity_key, event_time and the features."""
     key = ", ':', ".join(f'"{name}"' for name in table.key_columns)
-    columns = ["file_row_number + 1 AS row", f"concat({key}) AS entity_key", f"{_time(kinds)} AS event_time"]
+    key = f"concat({key})" if table.entity == "context" else normalized_key_sql(f"concat({key})")
+    columns = ["file_row_number + 1 AS row", f"{key} AS entity_key", f"{_time(kinds)} AS event_time"]
     for column in table.columns:
         kind = table.contract.sql_type(column.name)
         value = f'"{column.name}"::{kind}'

@@ -1,7 +1,8 @@
 """Words and amounts of texts: what the text index holds, and what the ranker compares.
 
-A word is in lower case, without accents and stemmed by the language of its locale. A run of kana, kanji or hangul, which are
-written without spaces, becomes its overlapping character pairs. An amount is a number with a unit, in the measure's base unit.
+A word is in lower case, without accents and stemmed by the language of its locale. A run of kana, kanji, hangul or Thai, which
+are written without spaces, becomes its overlapping character pairs. An amount is a number with a unit,
+in the measure's base unit.
 """
 
 import functools
@@ -17,33 +18,21 @@ import pyarrow.compute as pc
 import Stemmer
 
 from warehouse.code_digest import code_digest, digest
+from warehouse.contracts import locales
 
-LANGUAGES = {
-    "english": ("us", "uk", "gb", "ca", "au", "nz", "ie", "in", "sg", "za", "en"),
-    "spanish": ("es", "mx", "ar", "cl", "co", "pe"),
-    "german": ("de", "at", "ch"),
-    "french": ("fr", "be"),
-    "italian": ("it",),
-    "portuguese": ("pt", "br"),
-    "dutch": ("nl",),
-    "swedish": ("se", "sv"),
-    "danish": ("dk", "da"),
-    "norwegian": ("no", "nb"),
-    "finnish": ("fi",),
-    "russian": ("ru",),
-    "turkish": ("tr",),
-    "hungarian": ("hu",),
-    "romanian": ("ro",),
-}
-"""The locales whose words are stemmed, by the language; Latin words of Japanese titles are stemmed as English."""
-
-_LANGUAGE_OF = {locale: language for language, locales in LANGUAGES.items() for locale in locales} | {"jp": "english"}
-# Scripts written without spaces: kanji with its iteration marks, kana with the long-vowel mark, hangul.
-_CJK = "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
-_CJK += "\uf900-\ufaff\U00020000-\U0002fa1f\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3"
-_RUNS = rf"[{_CJK}]+|[[\p{{L}}\p{{M}}\p{{N}}]--[{_CJK}]]+"
-_UNSPACED = re.compile(f"[{_CJK}]")
+# Scripts written without spaces: kanji with its iteration marks, kana with the long-vowel mark, hangul, and those of Thai, Lao,
+# Burmese and Khmer.
+_UNSPACED = "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+_UNSPACED += "\uf900-\ufaff\U00020000-\U0002fa1f\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3"
+_UNSPACED += "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ece\u1000-\u103f\u1050-\u109f\u1780-\u17d3"
+_RUNS = rf"[{_UNSPACED}]+|[[\p{{L}}\p{{M}}\p{{N}}]--[{_UNSPACED}]]+"
+_IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _ACCENTS = range(0x300, 0x370)  # of Latin, Greek and Cyrillic letters; other scripts need their combining marks
+_SHORT_I = unicodedata.normalize("NFD", "й")  # a letter, not an accent: Russian endings have it
+_STEMMED_AS = dict.fromkeys(("ja", "zh", "ko", "th", "lo", "my", "km"), "en") | {"nb": "no", "nn": "no"}
+"""Languages with the stemmer of another: words with spaces in texts without them are mostly English."""
+_DOTLESS = frozenset({"tr", "az"})
+"""Languages in which the small letter of I is ı, and that of İ is i."""
 
 # Only unambiguous units: without "in" ("2 in 1") and "m" ("9 M US").
 _UNITS: dict[str, dict[float, str]] = {
@@ -90,13 +79,15 @@ _AMOUNTS = r'(?:^|[^\d./])(\d{1,6}(?:\.\d+)?[ -]?(?:"|[a-z]+|[ァ-ヺー]+|[個�
 
 
 def words(text: pl.Series, locale: pl.Series) -> pl.Series:
-    """Return the words of each text, joined by blanks; the locale decides the language, null means none."""
-    runs = text.fill_null("").str.to_lowercase().str.extract_all(_RUNS)
-    language = locale.cast(pl.String).replace_strict(_LANGUAGE_OF, default="", return_dtype=pl.String)
+    """Return the words of each text, joined by blanks, by the language of its locale in the normal form; null means none."""
+    texts, locale = text.fill_null(""), locale.cast(pl.String).fill_null("")
+    languages = {each: locales.language_of(each) for each in locale.unique()}
+    language = locale.replace_strict(languages, return_dtype=pl.String)
     result = pl.Series([""], dtype=pl.String).new_from_index(0, len(text))
-    for each in language.unique():
+    for each in dict.fromkeys(languages.values()):
         rows = (language == each).arg_true()
-        result = result.scatter(rows, _mapped(runs.gather(rows), functools.partial(_words_of, language=each)))
+        runs = _lower(texts.gather(rows), each).str.extract_all(_RUNS)
+        result = result.scatter(rows, _mapped(runs, functools.partial(_words_of, language=each)))
     return result
 
 
@@ -106,9 +97,9 @@ def query_words(query: str, locale: str | None) -> list[str]:
     return own
 
 
-def query_words_by_locale(query: str, locales: Sequence[str | None]) -> list[list[str]]:
+def query_words_by_locale(query: str, by: Sequence[str | None]) -> list[list[str]]:
     """Return the words of one query in the language of each locale."""
-    joined = words(pl.Series([query]).new_from_index(0, len(locales)), pl.Series(locales, dtype=pl.String))
+    joined = words(pl.Series([query]).new_from_index(0, len(by)), pl.Series(by, dtype=pl.String))
     return [each.split() for each in joined]
 
 
@@ -134,7 +125,7 @@ def amounts(text: pl.Series) -> pl.Series:
 @functools.cache
 def version() -> str:
     """Return a digest of these rules and of the stemmer: when either changes, every row is cleaned again."""
-    return digest(code_digest(sys.modules[__name__]), Stemmer.version())[:8]
+    return digest(code_digest(sys.modules[__name__]), code_digest(locales), Stemmer.version())[:8]
 
 
 def _mapped(runs: pl.Series, of: Callable[[str], str]) -> pl.Series:
@@ -145,18 +136,30 @@ def _mapped(runs: pl.Series, of: Callable[[str], str]) -> pl.Series:
     return pl.Series(pc.binary_join(pa.ListArray.from_arrays(lists.offsets, values), " "), dtype=pl.String)
 
 
+def _lower(text: pl.Series, language: str) -> pl.Series:
+    if language in _DOTLESS:
+        text = text.str.replace_all("I", "ı", literal=True).str.replace_all("İ", "i", literal=True)
+    return text.str.to_lowercase()
+
+
 def _words_of(run: str, language: str) -> str:
-    if _UNSPACED.match(run):
+    if _IS_UNSPACED.match(run):
         return run if len(run) == 1 else " ".join(run[at : at + 2] for at in range(len(run) - 1))
     if not run.isascii():
-        decomposed = unicodedata.normalize("NFD", run)
+        decomposed = unicodedata.normalize("NFD", run).replace(_SHORT_I, "й")
         run = unicodedata.normalize("NFC", "".join(each for each in decomposed if ord(each) not in _ACCENTS))
-    return str(_stemmer(language).stemWord(run)) if language else run
+    stemmer = _stemmer(language)
+    word = str(stemmer.stemWord(run)) if stemmer is not None else run
+    return word.replace("ı", "i") if language in _DOTLESS else word  # as shoppers without such a keyboard write it
 
 
 @functools.cache
-def _stemmer(language: str) -> Stemmer.Stemmer:
-    return Stemmer.Stemmer(language)
+def _stemmer(language: str) -> Stemmer.Stemmer | None:
+    """Return the stemmer of a language, None if there is none."""
+    try:
+        return Stemmer.Stemmer(_STEMMED_AS.get(language, language))
+    except KeyError:
+        return None
 
 
 def _amount_of(found: str) -> str:

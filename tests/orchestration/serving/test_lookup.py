@@ -37,6 +37,12 @@ def test_products_and_queries_have_the_features_of_the_lake(home):
     assert [(row["key"], row["query_words"], row["has_brand"]) for row in rows] == queries
 
 
+def test_the_locale_of_a_key_may_be_written_in_any_way(home):
+    (key,) = some(home, "features.products", 1)
+    locale, _, identifier = key.partition(":")
+    assert Lookup(home).products([f"{locale.upper()}:{identifier}"]) == Lookup(home).products([key])
+
+
 def test_after_a_rollback_the_features_are_those_of_the_restored_release(copy_home):
     home = open_home(load_settings(copy_home()))
     (key,) = some(home, "features.products", 1)

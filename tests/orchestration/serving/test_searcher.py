@@ -106,9 +106,19 @@ def test_a_locale_keeps_the_others_out(searcher):
     assert {hit.locale for hit in searcher.search("tent", 1000, "es")} == {"es"}
 
 
-def test_a_locale_without_products_is_named(searcher):
-    with pytest.raises(WarehouseError, match="no products of locale 'xx'"):
-        searcher.search("tent", locale="xx")
+@pytest.mark.parametrize("locale", ["xx", "xx-YY", "not one", "all"])
+def test_a_locale_without_products_is_named_with_those_that_there_are(searcher, locale):
+    for call in (searcher.search, searcher.similar, searcher.corrections):
+        query = searcher.search("tent", 1)[0].key if call == searcher.similar else "tent"
+        with pytest.raises(WarehouseError, match=f"no products of locale '{locale}'") as refused:
+            call(query, locale=locale)
+        assert refused.value.hint == "it has es, jp, us; or search without a locale"
+
+
+def test_a_locale_may_be_written_in_any_way(searcher):
+    assert searcher.search("tent", 5, " US ") == searcher.search("tent", 5, "us")
+    key = searcher.search("tent", 1, "us")[0].key
+    assert searcher.similar(key.replace("us:", "US:"), 5, "ES") == searcher.similar(key, 5, "es")
 
 
 @pytest.mark.parametrize("blank", ["", "   ", "<br>", "&nbsp;", "\u200b"])

@@ -61,6 +61,12 @@ def test_numbers_are_counted_by_locale_and_in_all(lake: Lake) -> None:
     assert (us["rows"], us["distinct_count"], us["null_share"]) == (4, 4, 0.0)
 
 
+def test_a_locale_may_be_a_language_tag(lake: Lake) -> None:
+    stats = fill(lake, rows([1, 3], "en-us"), rows([10], "zh-hant-tw"))
+    assert column(stats, "query_words", "en-us")["mean"] == 2.0
+    assert column(stats, "query_words", "zh-hant-tw")["rows"] == 1
+
+
 def test_missing_values_are_a_share_and_flags_are_counted(lake: Lake) -> None:
     given = rows([1, 4, 4, 4])
     given[0]["has_negation"] = None

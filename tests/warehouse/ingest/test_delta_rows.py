@@ -53,7 +53,9 @@ BAD = [
     ("product", "product_id", "", "product_id_empty"),
     ("product", "product_id", "x" * 257, "product_id_too_long"),
     *(("product", "product_id", value, "product_id_wrong_type") for value in (12345, 12345.0, True, *NESTED)),
-    ("product", "product_locale", "US", "product_locale_malformed"),
+    ("product", "product_locale", "U.S.", "product_locale_malformed"),
+    ("product", "product_locale", "en" + "-12345678" * 4, "product_locale_too_long"),
+    ("judgement", "product_locale", "all", "product_locale_reserved"),
     ("product", "product_title", None, "product_title_missing"),
     ("product", "product_title", " \u00a0", "product_title_blank"),
     *(("product", "product_title", value, "product_title_wrong_type") for value in (42, False, *NESTED)),
@@ -204,8 +206,8 @@ FIRST = [
     ([{"event_time": "2027-01-01"}], 'line 1 (us:N0) has event_time "2027-01-01"'),
     ([{"event_time": 7}], "line 1 (us:N0) has event_time 7"),
     (
-        [{"product_locale": "US"}, {"product_title": ""}, {"product_title": ""}],
-        'line 1 (US:N0) has product_locale "US"; line 3 (us:N1) has product_title ""',
+        [{"product_locale": "U.S."}, {"product_title": ""}, {"product_title": ""}],
+        'line 1 (U.S.:N0) has product_locale "U.S."; line 3 (us:N1) has product_title ""',
     ),
 ]
 

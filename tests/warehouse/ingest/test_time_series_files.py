@@ -100,6 +100,13 @@ def test_the_key_may_be_put_together_from_columns(lake, write, tmp_path) -> None
     assert {key for (key,) in stored(lake, "entity_key")} == {"us:A", "us:B", "jp:A"}
 
 
+@pytest.mark.parametrize(("entity", "keys"), [("product", {"en-us:A", "B"}), ("context", {"en_US:A", "B"})])
+def test_the_locale_in_the_key_of_a_product_has_its_normal_form(lake, write, tmp_path, entity, keys) -> None:
+    write(rows(product_key=["en_US:A", "en_US:A", "B"]))
+    ingest_file(lake, tmp_path, TABLE.model_copy(update={"entity": entity, "key": "product_key"}), NOW)
+    assert {key for (key,) in stored(lake, "entity_key")} == keys
+
+
 @pytest.mark.parametrize(
     ("times", "expected"),
     [

@@ -38,7 +38,7 @@ def test_a_good_table_breaks_nothing(raw: duckdb.DuckDBPyConnection) -> None:
         ("product_title = ' '", "product_title_blank"),
         ("product_title = NULL", "product_title_missing"),
         ("product_id = ''", "product_id_empty"),
-        ("product_locale = 'USA'", "product_locale_malformed"),
+        ("product_locale = 'en_US'", "product_locale_malformed"),
     ],
 )
 @pytest.mark.parametrize("batch_rows", [1, 3, 50])
