@@ -84,12 +84,12 @@ SOURCE_SPECS = (
     SourceSpec(
         "raw.products",
         "shopping_queries_dataset_products.parquet",
-        "concat(product_locale, ':', product_id)",
+        f"concat({normalized_locale_sql('product_locale')}, ':', product_id)",
     ),
     SourceSpec(
         "raw.judgements",
         "shopping_queries_dataset_examples.parquet",
-        "concat(product_locale, ':', query_id, ':', product_id)",
+        f"concat({normalized_locale_sql('product_locale')}, ':', query_id, ':', product_id)",
         optional_columns=("event_time", "context_key"),
     ),
     SourceSpec(

@@ -11,11 +11,11 @@ import pytest
 
 from warehouse.errors import WarehouseError
 from warehouse.ingest.delta_files import check_deltas
-from warehouse.ingest.delta_rows import check_rows
+from warehouse.ingest.delta_rows import batches, check_rows
 from warehouse.ingest.deltas import apply_deltas
 from warehouse.ingest.full_snapshot import ingest
 from warehouse.ingest.sources import SOURCE_SPECS, input_files
-from warehouse.lake.lake import Lake
+from warehouse.lake.lake import Lake, connect
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 Row = dict[str, Any]
@@ -157,6 +157,21 @@ def test_every_source_accepts_a_valid_value(
         ingest(Lake(tmp_path / "lake"), tmp_path, input_files(tmp_path, NOW))
     else:
         source_spec(tmp_path, table, rows)
+
+
+@pytest.mark.parametrize("op", ["upsert", "delete"])
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl"])
+def test_the_locale_of_a_delta_row_has_its_normal_form(tmp_path: Path, op: str, suffix: str) -> None:
+    path, row = tmp_path / f"delta.{suffix}", {"op": op, **PRODUCT, "product_locale": "EN_us "}
+    if suffix == "parquet":
+        frame(row, PRODUCT).write_parquet(path)
+    else:
+        path.write_text(json.dumps(row))
+    (file,) = check_deltas([path], NOW)
+    with connect(1.0) as connection:
+        (batch,) = batches(connection, file, 10)
+    rows = batch.upserts if op == "upsert" else batch.deletes
+    assert rows.select("key", "product_locale").rows() == [("en-us:P1", "en-us")]
 
 
 def test_a_value_of_another_type_refuses_its_row_and_no_other(filled: Lake, tmp_path: Path) -> None:

@@ -188,6 +188,25 @@ def test_bad_products_are_refused_rule_by_rule_and_the_rest_goes_on(
     assert fingerprints(filled, "raw")["raw.products"] == good
 
 
+def test_every_spelling_of_a_locale_is_one_locale(
+    lake: Lake, write: Write, product: Callable[..., Row], judgement: Callable[..., Row]
+) -> None:
+    products = [product("P1", "en_US", "Mug"), product("P2", " EN-us", "Cup"), product("P1", "US", "Pot")]
+    judgements = [
+        judgement(1, "mug", 1, "P1", "en-US", "E", "train"),
+        judgement(2, "mug", 1, "P2", "EN_US", "S", "train"),
+    ]
+    folder = write(products=products, judgements=judgements)
+    ingest(lake, folder)
+    assert titles(lake) == {"en-us:P1": "Mug", "en-us:P2": "Cup", "us:P1": "Pot"}
+    with lake.reading() as connection:
+        assert connection.sql("SELECT DISTINCT product_locale FROM raw.judgements").fetchall() == [("en-us",)]
+        keys = connection.sql("SELECT key FROM raw.judgements ORDER BY key").fetchall()
+    assert keys == [("en-us:1:P1",), ("en-us:1:P2",)]
+    spelled_otherwise = [row | {"product_locale": row["product_locale"].lower()} for row in products]
+    assert ingest(lake, write(products=spelled_otherwise, judgements=judgements))[0] == Ingested("raw.products", 3)
+
+
 def test_bad_judgements_are_refused_rule_by_rule_and_the_rest_goes_on(
     filled: Lake,
     write: Write,
