@@ -258,9 +258,8 @@ class Searcher:
         normal = normalized_locale(locale) if locale is not None else None
         if locale is None or (normal is not None and self._ranker is not None and normal in self._ranker.locales):
             return normal
-        with self._home.lake.reading(
-            self.release.snapshot
-        ) as connection:  # the ranker knows the locales of its last build
+        # The ranker knows the locales of the last build alone.
+        with self._home.lake.reading(self.release.snapshot) as connection:
             rows = connection.execute("SELECT DISTINCT locale FROM features.products ORDER BY locale").fetchall()
         known = [str(each) for (each,) in rows]
         if normal not in known:
