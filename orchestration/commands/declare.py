@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from glob import glob
 from pathlib import Path
 
 from orchestration.config.settings import FILE_NAME, Settings
@@ -15,16 +16,19 @@ from warehouse.sources.proposal import Proposal, propose
 
 
 def propose_sources(paths: Sequence[Path], home: Path, encoding: str | None = None) -> list[Proposal]:
-    """Propose sources for files, named relative to the home where they lie in it or beside it.
+    """Propose sources for files or patterns, named relative to the home where they lie in it or beside it.
 
     Raises:
         WarehouseError: A file cannot be read, or no column tells what it is.
     """
+    files: list[Path] = []
     for path in paths:
-        if not path.is_file():
+        matches = [path] if path.is_file() else sorted(map(Path, glob(str(path))))
+        if not matches or any(match.is_dir() for match in matches):
             kind = "is a folder" if path.is_dir() else "does not exist"
             raise WarehouseError(f"{path} {kind}", "give the files themselves, such as products.csv")
-    return propose(paths, [_name(path, home) for path in paths], encoding)
+        files += [match for match in matches if match not in files]
+    return propose(files, [_name(path, home) for path in files], encoding)
 
 
 def _name(path: Path, home: Path) -> str:
