@@ -112,7 +112,7 @@ def _refuse(problems: pl.DataFrame, files: SourceFiles) -> None:
     """Refuse a delta with values that cannot be read: it is small, and its sender can correct it."""
     if problems.is_empty():
         return
-    placed = with_places(problems.select(PROBLEM_SCHEMA), [files])
+    placed = with_places(problems.select(*PROBLEM_SCHEMA), [files])
     rows = placed.select("place", "column", "value", "rule").head(_MOST_FAULTS).iter_rows()
     faults = "; ".join(f"{place}: {column} {value!r} ({rule})" for place, column, value, rule in rows)
     more = f" and {placed.height - _MOST_FAULTS:,} more" if placed.height > _MOST_FAULTS else ""

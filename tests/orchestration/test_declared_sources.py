@@ -1,0 +1,157 @@
+"""A shop's export goes from files to search by init, build and search; a smaller file of the same shape changes it."""
+
+import hashlib
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from models.encoder.fingerprint import encoder_fingerprint
+
+HEADER = "Ref,Name,Maker,Price,Path,Stock\n"
+ROWS = "".join(
+    f"0{number:03},{color} {kind},Acme,${number}99.00,Home > {kind.title()},{number % 2}\n"
+    for number, (color, kind) in enumerate(
+        [(color, kind) for color in ("red", "blue", "green") for kind in ("lamp", "chair", "kettle", "tent")], start=1
+    )
+)
+SETTINGS = '[warehouse]\nthreads = 1\n\n[encoder]\nprecision = "f32"\n'
+
+
+class Words:
+    """Encode a text as the sum of a fixed random vector for each of its words."""
+
+    dim = 16
+
+    def __init__(self, settings, _folder=None):
+        self.fingerprint = encoder_fingerprint(settings)
+
+    def describe(self):
+        return {}
+
+    def encode(self, texts, on_progress=None):
+        vectors = np.full((len(texts), self.dim), 1e-3, np.float32)
+        for row, text in enumerate(texts):
+            for word in text.lower().split():
+                seed = int.from_bytes(hashlib.md5(word.encode()).digest()[:4], "little")
+                vectors[row] += np.random.default_rng(seed).normal(size=self.dim).astype(np.float32)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _known_words():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", "")
+        patch.setattr("models.encoder.loading.load_encoder", Words)
+        patch.setattr("orchestration.serving.searcher.load_encoder", Words)
+        yield
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / "export.csv").write_text(HEADER + ROWS)
+    (folder / "home").mkdir()
+    (folder / "home" / "stockroom.toml").write_text(SETTINGS)
+    return folder
+
+
+def titles(answer):
+    return [hit["title"] for hit in json.loads(answer.out)]
+
+
+def test_init_declares_the_export_and_build_makes_it_searchable(shop, stockroom):
+    home = shop / "home"
+    declared = stockroom("init", shop / "export.csv", "--home", home)
+    assert "12 products" in declared.out or "raw.products 12" in declared.out
+    text = (home / "stockroom.toml").read_text()
+    assert text.startswith(SETTINGS)
+    assert 'files = ["../export.csv"]' in text
+    built = stockroom("build", "--home", home)
+    assert "12 products" in built.out
+    assert titles(stockroom("search", "blue kettle", "-k", "1", "--home", home, "--json")) == ["blue kettle"]
+
+
+def test_init_leaves_a_declaration_that_is_there(shop, stockroom):
+    before = (shop / "home" / "stockroom.toml").read_text()
+    again = stockroom("init", shop / "export.csv", "--home", shop / "home")
+    assert again.status == 1
+    assert "declares sources already" in again.err
+    assert (shop / "home" / "stockroom.toml").read_text() == before
+
+
+def test_a_second_build_finds_nothing_new(shop, stockroom):
+    assert "Nothing changed" in stockroom("build", "--home", shop / "home").out
+
+
+def test_a_smaller_file_of_the_same_shape_changes_and_deletes_products(shop, stockroom):
+    home, changes = shop / "home", shop / "changes.csv"
+    changes.write_text("op," + HEADER + "upsert,0001,crimson lamp,Acme,$5.00,Home > Lamp,1\ndelete,0002,,,,,\n")
+    applied = json.loads(stockroom("apply", changes, "--home", home, "--json").out)
+    (file,) = applied["files"]
+    assert (file["name"], file["updated"], file["deleted"]) == ("changes.csv", 1, 1)
+    hits = titles(stockroom("search", "crimson lamp", "--home", home, "--json"))
+    assert hits[0] == "crimson lamp"
+    assert "red chair" not in hits
+    assert len(hits) == 10
+
+
+def test_the_same_changes_are_known_by_name_and_content(shop, stockroom):
+    again = json.loads(stockroom("apply", shop / "changes.csv", "--home", shop / "home", "--json").out)
+    assert not again["changed"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Ref,Nam\n1,a\n", "has not the columns of a declared source"),
+        (HEADER + "12.0,a,b,$1,c,1\n", "line 2: product_id '12.0' (product_id_is_decimal)"),
+        (HEADER + "1,a,b,call us,c,1\n", "line 2: price 'call us' (not_money)"),
+        (HEADER + "1,a,b,c\n", "line 2 cannot be read as 6 fields"),
+    ],
+)
+def test_changes_that_cannot_be_read_say_where_and_change_nothing(shop, stockroom, text, message):
+    (shop / "bad.csv").write_text(text)
+    refused = stockroom("apply", shop / "bad.csv", "--home", shop / "home")
+    assert refused.status == 1
+    assert message in refused.err.replace("\n", " ")
+
+
+def test_check_names_what_a_build_would_refuse_and_writes_nothing(shop, stockroom):
+    (shop / "next.csv").write_text(HEADER + "1,,b,$1,c,1\n2,ok,b,often,c,1\n2,twice,b,$2,c,1\n")
+    before = sorted(path.name for path in (shop / "home").rglob("*"))
+    report = json.loads(stockroom("check", shop / "next.csv", "--home", shop / "home", "--json").out)
+    assert report["rows"] == {"raw.products": 1}
+    assert {(each["rule"], each["rows"], each["examples"][0].split(":")[0]) for each in report["refused"]} == {
+        ("product_title_missing", 1, "next.csv line 2"),
+        ("duplicate_key", 1, "next.csv line 4"),
+        ("not_money", 1, "next.csv line 3"),
+    }
+    assert sorted(path.name for path in (shop / "home").rglob("*")) == before
+
+
+def test_the_same_folder_may_be_named_by_raw(shop, stockroom):
+    (shop / "other").mkdir()
+    (shop / "other" / "export.csv").write_text(HEADER + ROWS + "0099,ninth lamp,Acme,$1.00,Home > Lamp,1\n")
+    report = json.loads(stockroom("check", shop / "other" / "export.csv", "--home", shop / "home", "--json").out)
+    assert report["rows"] == {"raw.products": 13}
+
+
+def test_esci_is_a_declaration_like_any_other(tmp_path, stockroom):
+    products = {
+        "product_id": ["1"],
+        "product_title": ["lamp"],
+        "product_description": [None],
+        "product_bullet_point": [None],
+        "product_brand": [None],
+        "product_color": [None],
+        "product_locale": ["us"],
+    }
+    judged = {"example_id": [1], "query": ["lamp"], "query_id": [7], "product_id": ["1"], "product_locale": ["us"]}
+    judged |= {"esci_label": ["E"], "small_version": [1], "large_version": [1], "split": ["train"]}
+    pl.DataFrame(products).write_parquet(tmp_path / "shopping_queries_dataset_products.parquet")
+    pl.DataFrame(judged).write_parquet(tmp_path / "shopping_queries_dataset_examples.parquet")
+    report = json.loads(stockroom("check", "--raw", tmp_path, "--home", tmp_path / "home", "--json").out)
+    assert report["rows"] == {"raw.products": 1, "raw.judgements": 1}
+    assert report["refused"] == []
