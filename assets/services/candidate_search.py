@@ -8,7 +8,8 @@ import polars as pl
 
 from assets.run_context import RunContext
 from assets.services.serving_model import ServingModel
-from assets.services.text_vectors import Matrix
+from assets.services.text_vectors import Matrix, query_texts
+from models.encoder.unknown_tokens import UNREADABLE_SHARE
 from models.evaluation.judged_set import Catalog, JudgedSet
 from models.ranking.candidates import Candidates
 from warehouse.features.pair_features import NAMES, PRODUCT_COLUMNS, PairFeatures
@@ -110,7 +111,8 @@ def search_candidates(
     queries = queries.join(named.select("key", "query_brand", "query_color"), on="key", maintain_order="left")
     features = _features(run_context, searched, queries, np.array(offsets), pair_rows)
     locales = judged.queries["locale"].to_numpy().astype(np.str_)[pair_queries]
-    candidates = Candidates(np.array(offsets), cosines, features, NAMES, locales, np.concatenate(found))
+    readable = model.texts.encoder.unknown_shares(query_texts(judged.queries)) <= UNREADABLE_SHARE
+    candidates = Candidates(np.array(offsets), cosines, features, NAMES, locales, readable, np.concatenate(found))
     return Found(candidates, pair_rows, np.concatenate(in_text))
 
 

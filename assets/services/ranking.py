@@ -32,7 +32,7 @@ from warehouse.features.pair_features import NAMES
 from warehouse.lake import tables
 from warehouse.lake.sql_tree import sql_digest
 
-_FORMAT = "5"  # raised when candidates, features or training change, so that rankers are trained again
+_FORMAT = "6"  # raised when candidates, features or training change, so that rankers are trained again
 _READ = ("staging.products", "staging.queries", "features.queries", "fitted.words", "training.pairs")
 
 

@@ -4,6 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models.encoder.fingerprint import encoder_fingerprint, resolve_backend
 from models.encoder.token_batches import Vectors
 from models.errors import ModelError
@@ -34,6 +37,9 @@ class Encoder(Protocol):
         Returns:
             Vectors of unit length, (texts, dim), float32, bit-equal for any other texts and any order.
         """
+
+    def unknown_shares(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Return the share of each text's tokens that the encoder does not know, 0 to 1: (texts,)."""
 
 
 def load_encoder(settings: EncoderSettings, cache_dir: Path) -> Encoder:

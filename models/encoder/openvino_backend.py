@@ -10,9 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models.encoder.fingerprint import cpu_has_bf16, encoder_identity, fingerprint_of, resolve_precision
 from models.encoder.int8_quantization import GROUP_SIZE, quantize_weights
 from models.encoder.token_batches import TokenBatch, Vectors, encode_texts
+from models.encoder.unknown_tokens import unknown_shares
 from models.errors import ModelError, first_line
 from models.settings import EncoderSettings
 
@@ -183,6 +187,10 @@ class OpenVinoEncoder:
             forward=self._forward,
             on_progress=on_progress,
         )
+
+    def unknown_shares(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Return the share of unknown tokens in each text: (texts,); see `models.encoder.loading.Encoder`."""
+        return unknown_shares(self._tokenizer, texts)
 
     def _forward(self, batches: Iterator[TokenBatch]) -> Iterator[tuple[TokenBatch, Vectors]]:
         """Keep every stream busy: the next batches are prepared while earlier ones are computed."""

@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.encoder.fingerprint import encoder_fingerprint, go_offline, model_folder
 from models.encoder.token_batches import TokenBatch, Vectors, encode_texts
+from models.encoder.unknown_tokens import unknown_shares
 from models.errors import ModelError, first_line
 from models.settings import EncoderSettings
 
@@ -142,6 +144,10 @@ class TorchEncoder:
             forward=self._forward,
             on_progress=on_progress,
         )
+
+    def unknown_shares(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Return the share of unknown tokens in each text: (texts,); see `models.encoder.loading.Encoder`."""
+        return unknown_shares(self._tokenizer, texts)
 
     def _forward(self, batches: Iterator[TokenBatch]) -> Iterator[tuple[TokenBatch, Vectors]]:
         import torch

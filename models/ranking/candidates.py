@@ -25,6 +25,7 @@ class Candidates:
         features: (pairs, features) pair features; NaN where there is no value.
         names: the names of the features, in order; `text_score` is among them.
         locales: (pairs,) locale of the product.
+        readable: (queries,) whether the encoder knows the query's words; where not, its cosines say nothing.
         found: (pairs,) whether a leg found the product. An evaluation also scores judged products that no leg found: they
             affect no score of another.
     """
@@ -34,12 +35,18 @@ class Candidates:
     features: NDArray[np.float64]
     names: tuple[str, ...]
     locales: NDArray[np.str_]
+    readable: NDArray[np.bool_]
     found: NDArray[np.bool_]
 
     @cached_property
     def queries(self) -> NDArray[np.int64]:
         """Return the query of each pair: (pairs,)."""
         return query_of_rows(self.offsets)
+
+    @cached_property
+    def meaningful_cosines(self) -> NDArray[np.float64]:
+        """Return the cosines, 0 for every pair of a query that the encoder cannot read: (pairs,)."""
+        return np.where(self.readable[self.queries], self.cosines, 0.0)
 
     @cached_property
     def text_scores(self) -> NDArray[np.float64]:

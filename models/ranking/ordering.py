@@ -31,6 +31,9 @@ class Ordering:
     - learned: the forest's score + `weight` times the cosine. The forest reads no vector: the towers have seen the train
       queries, so that their cosines look better there than they are, and one weight is found on validation queries.
 
+    All but `vector` leave out the cosines of a query that the encoder cannot read: they are as high for any product that it
+    cannot read either.
+
     A locale in `weights` has a weight of its own: an encoder may know one language and not another.
     """
 
@@ -46,13 +49,14 @@ class Ordering:
         if self.method == "text":
             return candidates.text_scores
         if self.method == "reciprocal_rank":
-            return 1 / (_RANK_CONSTANT + candidates.text_ranks) + 1 / (_RANK_CONSTANT + candidates.vector_ranks)
+            by_vector = candidates.readable[candidates.queries] / (_RANK_CONSTANT + candidates.vector_ranks)
+            return 1 / (_RANK_CONSTANT + candidates.text_ranks) + by_vector
         weights = np.full(len(candidates.cosines), self.weight)
         for locale, weight in self.weights.items():
             weights[candidates.locales == locale] = weight
         if self.method == "weighted" or self.forest is None:
-            return candidates.cosines + weights * candidates.text_shares
-        return self.forest(candidates.learned_from) + weights * candidates.cosines
+            return candidates.meaningful_cosines + weights * candidates.text_shares
+        return self.forest(candidates.learned_from) + weights * candidates.meaningful_cosines
 
 
 DEFAULT = Ordering("weighted", DEFAULT_WEIGHT)

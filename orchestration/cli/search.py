@@ -124,12 +124,24 @@ def search(
     if not as_json and mode is not Mode.vector:
         for word, known in searcher.corrections(query, locale).items():
             show_fact("spelling", f"the catalog does not know {word!r}: searched for {known!r}")
+    if not as_json and mode is not Mode.text:
+        _show_reading(1 - searcher.unknown_share(query), mode)
     if as_json and facet:
         write_json(answer.to_dict())
         return
     show_hits(answer.hits, repr(query), as_json=as_json)
     if facet:
         show_facets(answer)
+
+
+def _show_reading(share: float, mode: Mode) -> None:
+    """Say that the encoder cannot read the query, and what follows."""
+    from models.encoder.unknown_tokens import UNREADABLE_SHARE
+
+    if share < 1 - UNREADABLE_SHARE:
+        remedy = "set encoder.model to one that knows its language, then build"
+        effect = "the order says little" if mode is Mode.vector else "words alone order the hits"
+        show_fact("encoder", f"reads {share:.0%} of the query, so {effect}: {remedy}", "yellow")
 
 
 def show_hits(hits: "Sequence[Hit]", title: str, *, as_json: bool) -> None:

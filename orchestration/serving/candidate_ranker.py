@@ -56,13 +56,16 @@ class CandidateRanker:
         pairs = products.select(pl.col("locale").alias("query_key"), pl.col("key").alias("product_key"))
         return self._features(pairs, query, products)
 
-    def ordered(self, products: pl.DataFrame, features: pl.DataFrame, ordering: Ordering | None = None) -> Scored:
+    def ordered(
+        self, products: pl.DataFrame, features: pl.DataFrame, ordering: Ordering | None = None, *, is_readable: bool
+    ) -> Scored:
         """Score the candidates of one query and sort them; equal scores keep the order of the rows.
 
         Args:
             products: The columns of the text index and `cosine`, sorted by product id and key.
             features: The pair features of the same rows.
             ordering: Another way to order than the ranker's own.
+            is_readable: Whether the encoder knows the query's words.
         """
         candidates = Candidates(
             np.array([0, products.height]),
@@ -70,6 +73,7 @@ class CandidateRanker:
             features.select(pl.all().cast(pl.Float64)).fill_null(np.nan).to_numpy(),
             NAMES,
             products["locale"].to_numpy().astype(np.str_),
+            np.array([is_readable]),
             np.ones(products.height, bool),
         )
         scores: NDArray[np.float64] = (ordering or self.ordering)(candidates)

@@ -15,6 +15,7 @@ import polars as pl
 from models.encoder.loading import Encoder, load_encoder
 from models.encoder.openvino_backend import OpenVinoEncoder
 from models.encoder.text_template import query_text
+from models.encoder.unknown_tokens import UNREADABLE_SHARE
 from models.ranking.ordering import Ordering
 from models.settings import EncoderSettings
 from models.towers.checkpoint_files import read_file, read_manifest
@@ -234,6 +235,14 @@ class Searcher:
 
         return first_hits(first, k, fold=fold)
 
+    def unknown_share(self, query: str) -> float:
+        """Return the share of the query's tokens that the encoder does not know, 0 to 1.
+
+        Above `UNREADABLE_SHARE` a ranked search orders by words alone.
+        """
+        text = clean_text(query[:_MOST_CHARS])
+        return float(self._encoder.unknown_shares([query_text(text)])[0]) if text is not None else 0.0
+
     def corrections(self, query: str, locale: str | None = None) -> dict[str, str]:
         """Return the words of a query that a search replaces, since the catalog does not know them, and their replacements.
 
@@ -326,7 +335,9 @@ class Searcher:
         features = ranker.features(asked, products)
         cosines |= more_cosines.result()
         products = products.with_columns(cosine=pl.Series([cosines[key] for key in products["key"]], dtype=pl.Float64))
-        scored = ranker.ordered(products, features, Ordering("text") if mode == "text" else None)
+        is_readable = self.unknown_share(asked["query"][0]) <= UNREADABLE_SHARE
+        by_mode = Ordering("text") if mode == "text" else None
+        scored = ranker.ordered(products, features, by_mode, is_readable=is_readable)
         rows = zip(scored.products.iter_rows(named=True), scored.features.iter_rows(named=True), strict=True)
         hits: list[Hit] = []
         for row, own in itertools.islice(rows, k):

@@ -61,6 +61,9 @@ class HashEncoder:
         drawn = np.array([np.random.default_rng(seed).standard_normal(self.dim) for seed in seeds], np.float32)
         return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
 
+    def unknown_shares(self, texts: Sequence[str]) -> Any:
+        return np.zeros(len(texts))
+
 
 @dataclass(frozen=True)
 class Timeline:

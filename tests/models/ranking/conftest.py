@@ -16,6 +16,7 @@ def candidates() -> Candidates:
         features=np.array([[7, 4], [np.nan, 2], [9, 8], [1, 0], [1, 3], [5, 0]], float),
         names=("title_words", "text_score"),
         locales=np.array(["us", "us", "us", "es", "es", "us"]),
+        readable=np.ones(3, bool),
         found=np.array([True, True, False, True, True, True]),
     )
 

@@ -30,6 +30,7 @@ def searched(kinds: Sequence[Kind], locales: Sequence[str] | None = None) -> Can
         features=values[:, 1:],
         names=("text_score",),
         locales=np.repeat(np.array(locales or ["us"] * len(kinds)), PRODUCTS),
+        readable=np.ones(len(kinds), bool),
         found=np.ones(len(values), bool),
     )
 
@@ -167,7 +168,7 @@ def test_trees_are_tried_where_there_are_some():
 
 def test_a_query_without_a_candidate_counts_as_not_found():
     found = searched([BY_VECTOR] * 4)
-    one = replace(found, offsets=np.array([0, 11, 11, 22, 33, 44, 44]))
+    one = replace(found, offsets=np.array([0, 11, 11, 22, 33, 44, 44]), readable=np.ones(6, bool))
     exact = np.arange(44) % PRODUCTS == 0
     choice = choose(one, exact, np.ones(6, np.int64), None, margin=0.01, min_queries=1, seed=0)
     assert choice.queries == 6

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -29,3 +31,14 @@ def test_the_learned_score_is_the_forests_and_a_weight_of_the_cosine(candidates,
 def test_the_default_is_weighted_and_the_methods_go_from_simple_to_complex(candidates):
     assert METHODS == ("vector", "text", "reciprocal_rank", "weighted", "learned")
     assert np.array_equal(DEFAULT(candidates), Ordering("weighted", 0.5)(candidates))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_cosines_of_an_unreadable_query_lift_no_pair_except_by_vector_alone(candidates, tree, method):
+    ordering = Ordering(method, 2.0, forest=tree)
+    unread = replace(candidates, readable=np.array([False, True, True]))
+    flat = replace(candidates, cosines=np.array([0, 0, 0, 0.3, 0.3, 0.2]))
+    expected = ordering(candidates if method == "vector" else flat)
+    if method == "reciprocal_rank":
+        expected = expected - np.array([1 / 61] * 3 + [0] * 3)
+    assert ordering(unread) == pytest.approx(expected)

@@ -68,3 +68,10 @@ def test_a_facet_of_no_column_names_the_near_ones(stockroom, built):
     answer = stockroom("search", "tent", "--facet", "brnd", "--home", built.home)
     assert answer.status == 1
     assert answer.err.startswith("error: 'brnd' is no column of a product; did you mean brand")
+
+
+def test_a_query_that_the_encoder_cannot_read_is_named(stockroom, built):
+    ranked = stockroom("search", "ワイヤレス", "--home", built.home).out
+    assert "reads 0% of the query, so words alone order the hits" in ranked
+    assert "the order says little" in stockroom("search", "ワイヤレス", "--mode", "vector", "--home", built.home).out
+    assert "of the query" not in stockroom("search", "black tent", "--home", built.home).out

@@ -204,6 +204,7 @@ def test_the_text_leg_orders_by_words_alone(searcher):
         np.array([[float(hit.explanation.features[name] or 0) for name in NAMES] for hit in hits]),
         NAMES,
         np.array([hit.locale for hit in hits]),
+        np.ones(1, bool),
         np.ones(len(hits), bool),
     )
     assert Ordering("text")(one).tolist() == pytest.approx(scores)
