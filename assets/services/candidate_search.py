@@ -12,8 +12,9 @@ from assets.services.text_vectors import Matrix, query_texts
 from models.encoder.unknown_tokens import UNREADABLE_SHARE
 from models.evaluation.judged_set import Catalog, JudgedSet
 from models.ranking.candidates import Candidates
+from models.ranking.translation import Translations
 from warehouse.features.pair_features import NAMES, PRODUCT_COLUMNS, PairFeatures
-from warehouse.features.spelling import Spelling, corrected
+from warehouse.features.spelling import Spelling
 from warehouse.transform.text_cleaning import amounts_of, words_of
 
 _SCORES = 16_000_000  # cosines in memory at once: 64 MB
@@ -30,7 +31,8 @@ class SearchedCatalog:
         text_version: the version of the text index.
         words: the weights of the words: locale, word, weight.
         per_leg: the number of products that each leg finds.
-        corrects_spelling: whether words that the catalog does not know are corrected.
+        translations: how likely a query is for a title in other words.
+        spelling: what corrects words that the catalog does not know; None: nothing does.
     """
 
     catalog: Catalog
@@ -38,7 +40,8 @@ class SearchedCatalog:
     text_version: int
     words: pl.DataFrame
     per_leg: int
-    corrects_spelling: bool = False
+    translations: Translations
+    spelling: Spelling | None = None
 
 
 @dataclass(frozen=True)
@@ -82,11 +85,10 @@ def search_candidates(
     queries = judged.queries.select(
         pl.format("{}:{}", "locale", "query_id").alias("key"), "locale", "query"
     ).with_columns(words=words_of("query"), amounts=amounts_of("query"))
-    if searched.corrects_spelling:
-        spelling = Spelling(searched.words)
-        rows = queries.select("words", "locale").iter_rows()
-        words = [corrected(words, spelling.corrections(words.split(), locale)) for words, locale in rows]
-        queries = queries.with_columns(words=pl.Series(words, dtype=pl.String))
+    if searched.spelling is not None:
+        rows = queries.select("query", "words", "locale").iter_rows()
+        words = [searched.spelling.corrected(query, words.split(), locale) for query, words, locale in rows]
+        queries = queries.with_columns(words=pl.Series(map(" ".join, words), dtype=pl.String))
     by_vector = _nearest(searched, judged, query_vectors)
     asked = [(words.split(), locale) for words, locale in queries.select("words", "locale").iter_rows()]
     by_text = _rows_of(
@@ -109,10 +111,17 @@ def search_candidates(
         cosines[part] = np.einsum("pd,pd->p", query_vectors[pair_queries[part]], searched.vectors[pair_rows[part]])
     named = model.query_features(queries.select("key", "locale", "query"), snapshot)
     queries = queries.join(named.select("key", "query_brand", "query_color"), on="key", maintain_order="left")
-    features = _features(run_context, searched, queries, np.array(offsets), pair_rows)
+    keys = searched.catalog.products.select(key=pl.format("{}:{}", "locale", "product_id"))
+    pairs = pl.DataFrame({"query_key": queries["key"][pair_queries], "product_key": keys["key"][pair_rows]})
+    texts = run_context.home.texts.read(searched.text_version).select(PRODUCT_COLUMNS)
+    texts = texts.join(pairs.select(key="product_key"), on="key", how="semi")
+    features = _features(searched, queries, np.array(offsets), pairs, texts)
+    likelihoods = _likelihoods(searched, queries, np.array(offsets), pairs, texts)
     locales = judged.queries["locale"].to_numpy().astype(np.str_)[pair_queries]
     readable = model.texts.encoder.unknown_shares(query_texts(judged.queries)) <= UNREADABLE_SHARE
-    candidates = Candidates(np.array(offsets), cosines, features, NAMES, locales, readable, np.concatenate(found))
+    candidates = Candidates(
+        np.array(offsets), cosines, features, likelihoods, NAMES, locales, readable, np.concatenate(found)
+    )
     return Found(candidates, pair_rows, np.concatenate(in_text))
 
 
@@ -152,23 +161,28 @@ def _rows_of(catalog: Catalog, keys: Sequence[Sequence[str]]) -> list[np.ndarray
 
 
 def _features(
-    run_context: RunContext,
-    searched: SearchedCatalog,
-    queries: pl.DataFrame,
-    offsets: np.ndarray,
-    pair_rows: np.ndarray,
+    searched: SearchedCatalog, queries: pl.DataFrame, offsets: np.ndarray, pairs: pl.DataFrame, texts: pl.DataFrame
 ) -> np.ndarray:
     """Return the pair features: (pairs, features), NaN where there is no value."""
-    keys = searched.catalog.products.select(pl.format("{}:{}", "locale", "product_id"))[:, 0]
-    texts = run_context.home.texts.read(searched.text_version).select(PRODUCT_COLUMNS)
     parts = [np.empty((0, len(NAMES)))]
     compute = PairFeatures(searched.words, threads=2)
     for start in range(0, queries.height, _QUERIES):
         stop = min(start + _QUERIES, queries.height)
-        part = slice(offsets[start], offsets[stop])
-        query_rows = np.repeat(np.arange(start, stop), np.diff(offsets[start : stop + 1]))
-        pairs = pl.DataFrame({"query_key": queries["key"][query_rows], "product_key": keys[pair_rows[part]]})
-        products = texts.join(pairs.select(pl.col("product_key").alias("key")), on="key", how="semi")
-        features = compute(pairs, queries[start:stop], products)
+        part = pairs[offsets[start] : offsets[stop]]
+        products = texts.join(part.select(pl.col("product_key").alias("key")), on="key", how="semi")
+        features = compute(part, queries[start:stop], products)
         parts.append(features.select(pl.all().cast(pl.Float64)).fill_null(np.nan).to_numpy())
+    return np.concatenate(parts)
+
+
+def _likelihoods(
+    searched: SearchedCatalog, queries: pl.DataFrame, offsets: np.ndarray, pairs: pl.DataFrame, texts: pl.DataFrame
+) -> np.ndarray:
+    """Return the likelihood of each pair's query for its title: (pairs,)."""
+    own = texts.select("title_words", product_key="key")
+    titles = pairs.join(own, on="product_key", how="left", maintain_order="left")["title_words"].to_list()
+    parts = [np.empty(0)]
+    for query, (words, locale) in enumerate(queries.select("words", "locale").iter_rows()):
+        listed = titles[offsets[query] : offsets[query + 1]]
+        parts.append(searched.translations.likelihoods(words.split(), locale, listed))
     return np.concatenate(parts)

@@ -19,20 +19,24 @@ from models.evaluation.judged_set import Catalog, JudgedSet
 from models.evaluation.rankers import DenseRanker, ListRanker
 from models.labels import EXACT
 from models.ranking import ranker_files
-from models.ranking.candidates import RELATIVE
+from models.ranking.candidates import COMPUTED
 from models.ranking.choice import Choice, choose, quality, unjudged
 from models.ranking.forest import Forest
 from models.ranking.lambdamart import train_forest
 from models.ranking.ordering import METHODS, Ordering
-from models.ranking.ranker_files import WORDS_FILE, StoredRanker
+from models.ranking.ranker_files import SPELLINGS_FILE, TRANSLATIONS_FILE, WORDS_FILE, StoredRanker
+from models.ranking.translation import Translations, learn
 from warehouse.code_digest import digest
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import datasets, word_counts
 from warehouse.features.pair_features import NAMES
+from warehouse.features.spelling import Spelling
 from warehouse.lake import tables
 from warehouse.lake.sql_tree import sql_digest
+from warehouse.transform.text_cleaning import words_of
 
-_FORMAT = "6"  # raised when candidates, features or training change, so that rankers are trained again
+_FORMAT = "7"  # raised when candidates, features or training change, so that rankers are trained again
+_TRANSLATION_FOLDS = 5
 _READ = ("staging.products", "staging.queries", "features.queries", "fitted.words", "training.pairs")
 
 
@@ -65,19 +69,34 @@ def ensure_ranker(run_context: RunContext, ranker_id: str, model: ServingModel, 
         vectors = stored_vectors(run_context, model.vector_table, home.vectors.version(model.vector_table), products)
     words = word_counts.word_counts(home.lake)
     catalog = Catalog(products.select("locale", "product_id"))
-    searched = SearchedCatalog(catalog, vectors, home.texts.version(), words, run_context.ranking.candidates)
-    choice, importances, corrects_spelling = _train(run_context, model, searched)
-    frozen = BytesIO()
-    words.write_parquet(frozen)
+    drawn = _drawn(run_context)
+    pairs = _exact_pairs(run_context, drawn)
+    translations, spellings = learn(pairs), word_counts.spellings(home.lake)
+    searched = SearchedCatalog(
+        catalog, vectors, home.texts.version(), words, run_context.ranking.candidates, Translations(translations)
+    )
+    choice, importances, corrects_spelling = _train(
+        run_context, model, searched, Spelling(words, spellings), drawn, pairs
+    )
     ranker_files.save(
         home.rankers / ranker_id,
         choice,
-        (*NAMES, *RELATIVE),
+        (*NAMES, *COMPUTED),
         searched.per_leg,
         {"model": model.model_id, "importances": importances, "corrects_spelling": corrects_spelling},
-        {WORDS_FILE: frozen.getvalue()},
+        {
+            WORDS_FILE: _parquet(words),
+            SPELLINGS_FILE: _parquet(spellings),
+            TRANSLATIONS_FILE: _parquet(translations),
+        },
     )
     return True
+
+
+def _parquet(rows: pl.DataFrame) -> bytes:
+    file = BytesIO()
+    rows.write_parquet(file)
+    return file.getvalue()
 
 
 def _is_whole(directory: Path) -> bool:
@@ -92,7 +111,12 @@ def _is_whole(directory: Path) -> bool:
 
 
 def _train(
-    run_context: RunContext, model: ServingModel, searched: SearchedCatalog
+    run_context: RunContext,
+    model: ServingModel,
+    searched: SearchedCatalog,
+    spelling: Spelling,
+    drawn: pl.DataFrame,
+    pairs: pl.DataFrame,
 ) -> tuple[Choice, dict[str, float], bool]:
     """Train the trees on train queries; choose the ordering, and whether spelling is corrected, on validation queries."""
     settings, seed = run_context.ranking, run_context.training.seed
@@ -100,7 +124,7 @@ def _train(
     forest: Forest | None = None
     importances: dict[str, float] = {}
     if "learned" in methods:
-        forest, importances = _trees(run_context, model, searched)
+        forest, importances = _trees(run_context, model, searched, drawn, pairs)
     judgements = datasets.validation_judgements(run_context.home.lake)
     if judgements.is_empty():
         return Choice(unjudged(methods), "there is no validation query", (), 0), importances, False
@@ -117,40 +141,77 @@ def _train(
         seed=seed,
         methods=methods,
     )
-    spelled = replace(searched, corrects_spelling=True)
-    _, corrected = _search(run_context, model, spelled, judgements)
-    is_better = _recall(choice, corrected, judged) > _recall(choice, found, judged)
-    return choice, importances, is_better
+    misspelled = judgements.filter(_is_corrected(judgements, spelling))
+    if not choice.trials or misspelled.filter(label="E").is_empty():
+        return choice, importances, False
+    recall, corrected_recall = (
+        _recall(choice, *_search(run_context, model, each, misspelled))
+        for each in (searched, replace(searched, spelling=spelling))
+    )
+    return choice, importances, corrected_recall > recall
 
 
-def _recall(choice: Choice, found: Found, judged: JudgedSet) -> float:
-    """Return the mean recall@10 of an ordering on validation queries; 0 where they are too few to judge."""
-    if not choice.trials:
-        return 0.0
+def _is_corrected(judgements: pl.DataFrame, spelling: Spelling) -> pl.Series:
+    """Return whether the query of each judgement has a word that is corrected."""
+    queries = judgements.select("locale", "query").unique().with_columns(words=words_of("query"))
+    rows = queries.select("query", "words", "locale").iter_rows()
+    is_corrected = [bool(spelling.corrections(query, words.split(), locale)) for query, words, locale in rows]
+    return judgements.join(
+        queries.with_columns(is_corrected=pl.Series(is_corrected, dtype=pl.Boolean)),
+        on=["locale", "query"],
+        maintain_order="left",
+    )["is_corrected"]
+
+
+def _recall(choice: Choice, judged: JudgedSet, found: Found) -> float:
+    """Return the mean recall@10 of an ordering on queries of which one has an Exact product."""
     exact, totals = grades(judged, found) == EXACT, np.diff(judged.exact_offsets)
     return float(quality(choice.ordering(found.candidates), found.candidates, exact, totals).recall_at_10.mean())
 
 
-def _trees(
-    run_context: RunContext, model: ServingModel, searched: SearchedCatalog
-) -> tuple[Forest | None, dict[str, float]]:
-    """Train the trees on train queries that have an Exact product; None if there are none."""
+def _drawn(run_context: RunContext) -> pl.DataFrame:
+    """Return the judgements of some train queries with an Exact product, and `fold`, the same for all of one text."""
     judgements, seed = datasets.train_judgements(run_context.home.lake), run_context.training.seed
     queries = judgements.filter(label="E").select("query_key").unique().sort("query_key")
-    if queries.is_empty():
-        return None, {}
     drawn = queries.sample(min(run_context.ranking.queries, queries.height), seed=seed)
-    judged, found = _search(run_context, model, searched, judgements.join(drawn, on="query_key", how="semi"))
-    candidates, codes = found.candidates, grades(judged, found)
-    rows = candidates.found
-    sizes = np.bincount(candidates.queries[rows], minlength=len(judged))
+    text = pl.struct("locale", "query").rank("dense")
+    return judgements.join(drawn, on="query_key", how="semi").with_columns(fold=text % _TRANSLATION_FOLDS)
+
+
+def _exact_pairs(run_context: RunContext, judgements: pl.DataFrame) -> pl.DataFrame:
+    """Return what translations are learned from: locale, query, query_words, title_words and the fold of Exact judgements."""
+    texts = run_context.home.texts.read(run_context.home.texts.version()).select("title_words", product_key="key")
+    exact = judgements.filter(label="E").join(texts, on="product_key", maintain_order="left")
+    return exact.select("locale", "fold", "title_words", query="query_key", query_words=words_of("query"))
+
+
+def _trees(
+    run_context: RunContext, model: ServingModel, searched: SearchedCatalog, drawn: pl.DataFrame, pairs: pl.DataFrame
+) -> tuple[Forest | None, dict[str, float]]:
+    """Train the trees on train queries; None if there are none.
+
+    A query's likelihoods come from the translations of the other folds: on its own pairs they are too good to be true.
+    """
+    rows, codes, sizes = [], [], []
+    for fold in drawn["fold"].unique().sort():
+        others = Translations(learn(pairs.filter(pl.col("fold") != fold)))
+        judged, found = _search(
+            run_context, model, replace(searched, translations=others), drawn.filter(pl.col("fold") == fold)
+        )
+        is_found = found.candidates.found
+        rows.append(found.candidates.learned_from[is_found])
+        codes.append(grades(judged, found)[is_found])
+        sizes.append(np.bincount(found.candidates.queries[is_found], minlength=len(judged)))
+    if not rows:
+        return None, {}
+    counts = np.concatenate(sizes)
     trained = train_forest(
-        candidates.learned_from[rows],
-        codes[rows],
-        sizes[sizes > 0].tolist(),
-        (*NAMES, *RELATIVE),
+        np.concatenate(rows),
+        np.concatenate(codes),
+        counts[counts > 0].tolist(),
+        (*NAMES, *COMPUTED),
         run_context.ranking,
-        seed,
+        run_context.training.seed,
     )
     return trained.forest, trained.importances
 
@@ -184,8 +245,9 @@ def search_as(
         text_version: The version of the text index.
         snapshot: The snapshot of the queries' features; None: the newest.
     """
+    spelling = Spelling(ranker.words, ranker.spellings) if ranker.corrects_spelling else None
     searched = SearchedCatalog(
-        catalog, dense.product_vectors, text_version, ranker.words, ranker.per_leg, ranker.corrects_spelling
+        catalog, dense.product_vectors, text_version, ranker.words, ranker.per_leg, ranker.translations, spelling
     )
     return search_candidates(run_context, model, searched, judged, dense.query_vectors, snapshot)
 

@@ -11,8 +11,9 @@ from models.evaluation.metrics import query_of_rows
 TEXT_SCORE = "text_score"
 """The feature by which the text leg ranks."""
 
-RELATIVE = ("text_share", "text_rank")
-"""The features that compare a candidate with the query's others: text_score as a share of the highest, and the rank by it."""
+COMPUTED = ("text_share", "text_rank", "likelihood", "likelihood_gap")
+"""The features beside those of the pair: text_score as a share of the query's highest, and the rank by it; the likelihood of the
+query for the title by learned translations, and its distance to the query's highest."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Candidates:
         offsets: (queries + 1,) start of each query's pairs.
         cosines: (pairs,) cosine of the towers' vectors of query and product.
         features: (pairs, features) pair features; NaN where there is no value.
+        likelihoods: (pairs,) of the query for the title, as `Translations` gives them; NaN where there is none.
         names: the names of the features, in order; `text_score` is among them.
         locales: (pairs,) locale of the product.
         readable: (queries,) whether the encoder knows the query's words; where not, its cosines say nothing.
@@ -33,6 +35,7 @@ class Candidates:
     offsets: NDArray[np.int64]
     cosines: NDArray[np.float64]
     features: NDArray[np.float64]
+    likelihoods: NDArray[np.float64]
     names: tuple[str, ...]
     locales: NDArray[np.str_]
     readable: NDArray[np.bool_]
@@ -56,9 +59,7 @@ class Candidates:
     @cached_property
     def text_shares(self) -> NDArray[np.float64]:
         """Return each text score as a share of the query's highest among the found, 0 if that is 0: (pairs,)."""
-        highest = np.zeros(len(self.offsets) - 1)
-        np.maximum.at(highest, self.queries[self.found], self.text_scores[self.found])
-        highest = highest[self.queries]
+        highest = np.maximum(self._highest(self.text_scores), 0)
         return np.divide(self.text_scores, highest, out=np.zeros_like(highest), where=highest > 0)
 
     @cached_property
@@ -72,9 +73,22 @@ class Candidates:
         return self._ranks(self.cosines)
 
     @cached_property
+    def likelihood_gaps(self) -> NDArray[np.float64]:
+        """Return each likelihood less the query's highest among the found: (pairs,)."""
+        return self.likelihoods - self._highest(self.likelihoods)
+
+    @cached_property
     def learned_from(self) -> NDArray[np.float64]:
-        """Return what a forest reads: the features, text_share and text_rank: (pairs, features + 2)."""
-        return np.column_stack([self.features, self.text_shares, self.text_ranks])
+        """Return what a forest reads, the features and those of `COMPUTED`: (pairs, features + 4)."""
+        computed = self.text_shares, self.text_ranks, self.likelihoods, self.likelihood_gaps
+        return np.column_stack([self.features, *computed])
+
+    def _highest(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the highest score among the found of each pair's query, NaN without one: (pairs,)."""
+        highest = np.full(len(self.offsets) - 1, np.nan)
+        np.fmax.at(highest, self.queries[self.found], scores[self.found])
+        own: NDArray[np.float64] = highest[self.queries]
+        return own
 
     def _ranks(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         ranks = np.empty(len(scores))

@@ -16,12 +16,17 @@ from models.errors import ModelError, first_line
 from models.ranking.choice import Choice
 from models.ranking.forest import Forest
 from models.ranking.ordering import METHODS, Ordering
+from models.ranking.translation import Translations
 
 RANKER_FILE = "ranker.json"
 WORDS_FILE = "words.parquet"
 """Name of the file next to a ranker with the word weights of its training."""
+TRANSLATIONS_FILE = "translations.parquet"
+"""Name of the file next to a ranker with the title words from which query words come."""
+SPELLINGS_FILE = "spellings.parquet"
+"""Name of the file next to a ranker with the words by which a query is corrected."""
 
-_FORMAT = 1
+_FORMAT = 2
 _NEEDED = {"method", "weight", "weights", "forest", "candidates", "corrects_spelling", "importances", "files_sha256"}
 _HINT = "train the ranker again with: stockroom build; or copy the whole folder back"
 
@@ -84,12 +89,16 @@ class StoredRanker:
     Attributes:
         ordering: how it orders candidates.
         words: the word weights of its training: locale, word, weight.
+        spellings: the whole words of its training: locale, word, products.
+        translations: what train pairs tell of query words and title words.
         per_leg: the number of products that each leg finds.
         corrects_spelling: whether words that the catalog does not know are corrected.
     """
 
     ordering: Ordering
     words: pl.DataFrame
+    spellings: pl.DataFrame
+    translations: Translations
     per_leg: int
     corrects_spelling: bool
 
@@ -104,6 +113,8 @@ class StoredRanker:
         return cls(
             ordering_of(content),
             pl.read_parquet(read_frozen(directory, content, WORDS_FILE)),
+            pl.read_parquet(read_frozen(directory, content, SPELLINGS_FILE)),
+            Translations(pl.read_parquet(read_frozen(directory, content, TRANSLATIONS_FILE))),
             int(content["candidates"]),
             bool(content["corrects_spelling"]),
         )

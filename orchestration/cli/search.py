@@ -106,6 +106,7 @@ def search(
     """
     from orchestration.config.open_context import open_home
     from orchestration.serving.searcher import Searcher
+    from warehouse.features.spelling import respelled
 
     settings = settings_for(home)
     searcher = Searcher(open_home(settings), settings.encoder)
@@ -122,8 +123,12 @@ def search(
         fold=not show_all,
     )
     if not as_json and mode is not Mode.vector:
-        for word, known in searcher.corrections(query, locale).items():
-            show_fact("spelling", f"the catalog does not know {word!r}: searched for {known!r}")
+        corrections = searcher.corrections(query, locale)
+        if corrections:
+            unknown = ", ".join(map(repr, corrections))
+            show_fact(
+                "spelling", f"the catalog does not know {unknown}: searched for {respelled(query, corrections)!r}"
+            )
     if not as_json and mode is not Mode.text:
         _show_reading(1 - searcher.unknown_share(query), mode)
     if as_json and facet:

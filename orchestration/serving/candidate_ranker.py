@@ -39,12 +39,10 @@ class CandidateRanker:
         stored = StoredRanker.load(directory)
         self.ordering, self.per_leg = stored.ordering, stored.per_leg
         self.locales = stored.words["locale"].unique().sort().to_list()
+        self._translations = stored.translations
         self._features = PairFeatures(stored.words)
-        self._spelling = Spelling(stored.words) if stored.corrects_spelling else None
-
-    def corrections(self, words: list[str], locale: str) -> dict[str, str]:
-        """Return the replacements of words that the catalog of the locale does not know; none if the ranker corrects none."""
-        return self._spelling.corrections(words, locale) if self._spelling is not None else {}
+        self.spelling = Spelling(stored.words, stored.spellings) if stored.corrects_spelling else None
+        """What corrects the words of a query that the catalog does not know; None where validation did not show that it helps."""
 
     def features(self, query: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
         """Return the pair features of one query and its candidates, in their order.
@@ -57,11 +55,18 @@ class CandidateRanker:
         return self._features(pairs, query, products)
 
     def ordered(
-        self, products: pl.DataFrame, features: pl.DataFrame, ordering: Ordering | None = None, *, is_readable: bool
+        self,
+        query: pl.DataFrame,
+        products: pl.DataFrame,
+        features: pl.DataFrame,
+        ordering: Ordering | None = None,
+        *,
+        is_readable: bool,
     ) -> Scored:
         """Score the candidates of one query and sort them; equal scores keep the order of the rows.
 
         Args:
+            query: As for `features`.
             products: The columns of the text index and `cosine`, sorted by product id and key.
             features: The pair features of the same rows.
             ordering: Another way to order than the ranker's own.
@@ -71,6 +76,7 @@ class CandidateRanker:
             np.array([0, products.height]),
             products["cosine"].to_numpy(),
             features.select(pl.all().cast(pl.Float64)).fill_null(np.nan).to_numpy(),
+            self._likelihoods(query, products),
             NAMES,
             products["locale"].to_numpy().astype(np.str_),
             np.array([is_readable]),
@@ -85,3 +91,12 @@ class CandidateRanker:
             text_rank=candidates.text_ranks.astype(np.int64),
         )
         return Scored(scored[order], features[order])
+
+    def _likelihoods(self, query: pl.DataFrame, products: pl.DataFrame) -> NDArray[np.float64]:
+        """Return the likelihood of the query for each product's title: (products,)."""
+        likelihoods = np.full(products.height, np.nan)
+        for locale, words in query.select("locale", "words").iter_rows():
+            rows = (products["locale"] == locale).arg_true()
+            titles = products["title_words"].gather(rows).to_list()
+            likelihoods[rows.to_numpy()] = self._translations.likelihoods(words.split(), locale, titles)
+        return likelihoods

@@ -33,7 +33,7 @@ from warehouse.features.query_features import KNOWN_AT_SEARCH, VOCABULARY_FILE, 
 from warehouse.home import Home
 from warehouse.serving.release_log import Release
 from warehouse.transform.text_cleaning import clean_text
-from warehouse.transform.words import query_amounts, query_words, query_words_by_locale
+from warehouse.transform.words import query_amounts, query_words_by_locale
 
 _QUERY_SCHEMA = dict.fromkeys(KNOWN_AT_SEARCH, pl.String)
 Vector = npt.NDArray[np.float32]
@@ -246,16 +246,16 @@ class Searcher:
     def corrections(self, query: str, locale: str | None = None) -> dict[str, str]:
         """Return the words of a query that a search replaces, since the catalog does not know them, and their replacements.
 
-        Words are as in `title_words` of staging.products.
+        Words are in lower case and without accents.
         """
         text = clean_text(query[:_MOST_CHARS])
-        if self._ranker is None or text is None:
+        if self._ranker is None or self._ranker.spelling is None or text is None:
             return {}
         locale = self._known(locale)
         locales = [locale] if locale is not None else self._ranker.locales
         replaced: dict[str, str] = {}
-        for each in locales:
-            replaced |= self._ranker.corrections(query_words(text, each), each)
+        for each, words in zip(locales, query_words_by_locale(text, locales), strict=True):
+            replaced |= self._ranker.spelling.corrections(text, words, each)
         return replaced
 
     def _known(self, locale: str | None) -> str | None:
@@ -282,8 +282,7 @@ class Searcher:
         """Return the words of a query by locale, corrected where the ranker does so."""
         by_locale, locales = {}, [locale] if locale is not None else ranker.locales
         for each, words in zip(locales, query_words_by_locale(text, locales), strict=True):
-            corrections = ranker.corrections(words, each)
-            by_locale[each] = [corrections.get(word, word) for word in words]
+            by_locale[each] = ranker.spelling.corrected(text, words, each) if ranker.spelling is not None else words
         return by_locale
 
     def _by_text(
@@ -337,7 +336,7 @@ class Searcher:
         products = products.with_columns(cosine=pl.Series([cosines[key] for key in products["key"]], dtype=pl.Float64))
         is_readable = self.unknown_share(asked["query"][0]) <= UNREADABLE_SHARE
         by_mode = Ordering("text") if mode == "text" else None
-        scored = ranker.ordered(products, features, by_mode, is_readable=is_readable)
+        scored = ranker.ordered(asked, products, features, by_mode, is_readable=is_readable)
         rows = zip(scored.products.iter_rows(named=True), scored.features.iter_rows(named=True), strict=True)
         hits: list[Hit] = []
         for row, own in itertools.islice(rows, k):

@@ -6,62 +6,81 @@ import polars as pl
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from warehouse.transform.words import query_words
+
 _LEAST_CHARS, _LONG_CHARS = 4, 8  # a shorter word is left alone; from the second on two edits are allowed
 _NEIGHBORS = 20
 
 
 class Spelling:
-    """Correct words by the word weights of a ranker (locale, word, weight)."""
+    """Correct whole words, as they are typed, by the whole words of the catalog: a stem has lost what tells them apart."""
 
-    def __init__(self, words: pl.DataFrame) -> None:
-        self._words = words
+    def __init__(self, words: pl.DataFrame, spellings: pl.DataFrame) -> None:
+        """Take the words of a ranker.
 
-    def corrections(self, words: list[str], locale: str) -> dict[str, str]:
+        Args:
+            words: locale and word, stemmed.
+            spellings: locale, word as it is written, and products, the number of products that have it.
+        """
+        self._words, self._spellings = words, spellings
+
+    def corrections(self, query: str, words: list[str], locale: str) -> dict[str, str]:
         """Return the replacement of each word that the catalog of the locale does not know and that is near one it does.
 
         Near is one edit, or two of a long word: a letter changed, added, left out, or swapped with the next. The first letter
-        has to be the same. Of several near words the nearest is taken, then the most frequent. Product codes and numbers, and
-        words in a script without spaces, stay as they are.
+        has to be the same. Of several near words the nearest is taken, then the one that most products have. Product codes and
+        numbers, and words in a script without spaces, stay as they are.
+
+        Args:
+            query: The cleaned query.
+            words: Its stemmed words.
+            locale: The locale.
         """
-        known = self._known.get(locale, {})
+        known = self._known.get(locale, frozenset())
+        if known.issuperset(words):
+            return {}
         corrections = {}
-        for word in dict.fromkeys(words):
-            if word in known or len(word) < _LEAST_CHARS or not word.isalpha() or not _is_cased(word):
+        for word in dict.fromkeys(query_words(query, None)):
+            if len(word) < _LEAST_CHARS or not word.isalpha() or not _is_cased(word):
                 continue
+            if known.issuperset(query_words(word, locale)):
+                continue
+            by_letter = self._by_letter.get(locale, {}).get(word[0], {})
             cutoff = 1 if len(word) < _LONG_CHARS else 2
-            near = process.extract(
-                word,
-                self._by_letter.get(locale, {}).get(word[0], []),
-                scorer=OSA.distance,
-                score_cutoff=cutoff,
-                limit=_NEIGHBORS,
-            )
+            near = process.extract(word, by_letter.keys(), scorer=OSA.distance, score_cutoff=cutoff, limit=_NEIGHBORS)
             if near:
-                corrections[word] = min(near, key=lambda each: (each[1], known[each[0]], each[0]))[0]
+                corrections[word] = min(near, key=lambda each: (each[1], -by_letter[each[0]], each[0]))[0]
         return corrections
 
-    @cached_property
-    def _known(self) -> dict[str, dict[str, float]]:
-        """The weight of each word, by locale."""
-        known: dict[str, dict[str, float]] = {}
-        for locale, word, weight in self._words.select("locale", "word", "weight").iter_rows():
-            known.setdefault(locale, {})[word] = weight
-        return known
+    def corrected(self, query: str, words: list[str], locale: str) -> list[str]:
+        """Return the stemmed words of a query after its corrections; the arguments are those of `corrections`."""
+        corrections = self.corrections(query, words, locale)
+        if not corrections:
+            return words
+        return query_words(" ".join(corrections.get(word, word) for word in query_words(query, None)), locale)
 
     @cached_property
-    def _by_letter(self) -> dict[str, dict[str, list[str]]]:
-        """The words of letters alone, by locale and first letter."""
-        words: dict[str, dict[str, list[str]]] = {}
-        for locale, known in self._known.items():
-            for word in known:
-                if len(word) >= _LEAST_CHARS - 1 and word.isalpha():
-                    words.setdefault(locale, {}).setdefault(word[0], []).append(word)
+    def _known(self) -> dict[str, frozenset[str]]:
+        """The stemmed words by locale."""
+        by_locale = self._words.group_by("locale").agg("word")
+        return {locale: frozenset(words) for locale, words in by_locale.iter_rows()}
+
+    @cached_property
+    def _by_letter(self) -> dict[str, dict[str, dict[str, int]]]:
+        """The number of products of each word, by locale and first letter."""
+        words: dict[str, dict[str, dict[str, int]]] = {}
+        for locale, word, products in self._spellings.select("locale", "word", "products").iter_rows():
+            words.setdefault(locale, {}).setdefault(word[0], {})[word] = products
         return words
 
 
-def corrected(words: str, corrections: dict[str, str]) -> str:
-    """Return words joined by blanks with the corrections made."""
-    return " ".join(corrections.get(word, word) for word in words.split())
+def respelled(text: str, corrections: dict[str, str]) -> str:
+    """Return a text with the corrections made."""
+    parts = ((part, query_words(part, None)) for part in text.split())
+    return " ".join(
+        " ".join(corrections.get(word, word) for word in words) if corrections.keys() & set(words) else part
+        for part, words in parts
+    )
 
 
 def _is_cased(word: str) -> bool:

@@ -14,6 +14,7 @@ def candidates() -> Candidates:
         offsets=np.array([0, 3, 5, 6]),
         cosines=np.array([0.5, 0.9, 0.1, 0.3, 0.3, 0.2]),
         features=np.array([[7, 4], [np.nan, 2], [9, 8], [1, 0], [1, 3], [5, 0]], float),
+        likelihoods=np.array([-1, -2, 0, np.nan, np.nan, -3]),
         names=("title_words", "text_score"),
         locales=np.array(["us", "us", "us", "es", "es", "us"]),
         readable=np.ones(3, bool),

@@ -14,8 +14,16 @@ def test_a_rank_counts_the_found_products_of_the_query_that_score_higher(candida
     assert candidates.vector_ranks.tolist() == [2, 1, 3, 1, 1, 1]
 
 
-def test_a_forest_reads_the_features_then_share_and_rank(candidates):
-    expected = [[7, 4, 1, 1], [np.nan, 2, 0.5, 2], [9, 8, 2, 1], [1, 0, 0, 2], [1, 3, 1, 1], [5, 0, 0, 1]]
+def test_a_forest_reads_the_features_then_those_that_are_computed(candidates):
+    nan = np.nan
+    expected = [
+        [7, 4, 1, 1, -1, 0],
+        [nan, 2, 0.5, 2, -2, -1],
+        [9, 8, 2, 1, 0, 1],
+        [1, 0, 0, 2, nan, nan],
+        [1, 3, 1, 1, nan, nan],
+        [5, 0, 0, 1, -3, 0],
+    ]
     assert np.array_equal(candidates.learned_from, expected, equal_nan=True)
 
 
@@ -26,6 +34,7 @@ def test_products_that_were_not_found_change_nothing_of_the_others(candidates):
         offsets=np.array([0, 2, 4, 5]),
         cosines=candidates.cosines[kept],
         features=candidates.features[kept],
+        likelihoods=candidates.likelihoods[kept],
         locales=candidates.locales[kept],
         found=candidates.found[kept],
     )

@@ -28,6 +28,7 @@ def searched(kinds: Sequence[Kind], locales: Sequence[str] | None = None) -> Can
         offsets=np.arange(len(kinds) + 1) * PRODUCTS,
         cosines=values[:, 0],
         features=values[:, 1:],
+        likelihoods=np.zeros(len(values)),
         names=("text_score",),
         locales=np.repeat(np.array(locales or ["us"] * len(kinds)), PRODUCTS),
         readable=np.ones(len(kinds), bool),

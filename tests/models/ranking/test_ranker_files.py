@@ -98,7 +98,7 @@ def test_saving_again_replaces_a_damaged_ranker(ranker, choice):
 
 @pytest.mark.parametrize(
     "changed",
-    [{"weight": 1.0}, {"forest": None}, {"format": 2}, {"candidates": 10}, {"sha256": "0"}, {"more": 1}],
+    [{"weight": 1.0}, {"forest": None}, {"format": 3}, {"candidates": 10}, {"sha256": "0"}, {"more": 1}],
 )
 def test_a_changed_value_is_refused(ranker, changed):
     change(ranker, **changed)

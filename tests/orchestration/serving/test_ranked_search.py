@@ -175,7 +175,7 @@ def test_a_release_with_a_damaged_part_is_named_and_the_searcher_stays_where_it_
     before = searcher.search("black tent", 3)
     folder = reader.rankers / release.ranker_id
     shutil.copytree(folder, folder.with_name("kept"))
-    for name in ("ranker.json", "words.parquet"):
+    for name in ("ranker.json", "words.parquet", "spellings.parquet", "translations.parquet"):
         (folder / name).write_bytes(b"{}")
         with pytest.raises(ModelError, match="stockroom build"):
             searcher.move_to(release)
@@ -202,6 +202,7 @@ def test_the_text_leg_orders_by_words_alone(searcher):
         np.array([0, len(hits)]),
         np.array([hit.explanation.cosine for hit in hits]),
         np.array([[float(hit.explanation.features[name] or 0) for name in NAMES] for hit in hits]),
+        np.zeros(len(hits)),
         NAMES,
         np.array([hit.locale for hit in hits]),
         np.ones(1, bool),

@@ -3,67 +3,71 @@
 import polars as pl
 import pytest
 
-from warehouse.features.spelling import Spelling, corrected
+from warehouse.features.spelling import Spelling, respelled
+from warehouse.transform.words import query_words
 
-# The smaller the weight, the more products have the word.
-WEIGHTS = {
-    "": 9.0,
-    "shoe": 1.0,
-    "shot": 3.0,
-    "shop": 2.0,
-    "headphon": 4.0,
-    "cup": 1.0,
-    "usb3": 5.0,
-    "елка": 2.0,
-    "東京": 1.0,
-    "mug": 1.0,
-    "mugs42": 2.0,
+PRODUCTS = {
+    "wireless": 40,
+    "mouse": 30,
+    "more": 5,
+    "shoe": 9,
+    "shot": 2,
+    "shop": 3,
+    "headphones": 7,
+    "cup": 9,
+    "mug": 8,
+    "елка": 2,
 }
+STEMS = ["wireless", "mous", "more", "shoe", "shot", "shop", "headphon", "cup", "mug", "елка", "usb3", "mugs42"]
 
 
 @pytest.fixture
 def spelling() -> Spelling:
-    rows = [("us", word, weight) for word, weight in WEIGHTS.items()] + [("jp", "東京", 1.0)]
-    return Spelling(pl.DataFrame(rows, schema=["locale", "word", "weight"], orient="row"))
+    words = pl.DataFrame({"locale": ["us"] * len(STEMS) + ["jp"], "word": [*STEMS, "東京"]})
+    return Spelling(words, pl.DataFrame({"locale": "us", "word": PRODUCTS.keys(), "products": PRODUCTS.values()}))
+
+
+def corrections(spelling: Spelling, query: str, locale: str = "us") -> dict[str, str]:
+    return spelling.corrections(query, query_words(query, locale), locale)
 
 
 @pytest.mark.parametrize(
     ("word", "correction"),
     [
         ("shoe", None),  # known
+        ("Shoes", None),  # known by its stem
         ("shoee", "shoe"),  # a letter added
         ("sho", None),  # too short
         ("shoi", "shoe"),  # shoe, shot and shop are one edit away; most products have shoe
-        ("shoa", "shoe"),
+        ("mose", "mouse"),  # more is as near, and less frequent
+        ("wireles", "wireless"),
         ("sohe", "shoe"),  # two letters swapped
         ("hoes", None),  # another first letter
         ("shoeee", None),  # two edits of a short word
-        ("hedphone", "headphon"),  # two edits of a long word
-        ("heddphonne", None),  # three
+        ("hedphoness", "headphones"),  # two edits of a long word
+        ("heddphonnes", "headphones"),
+        ("heddphonness", None),  # three
         ("mugg", "mug"),
         ("usb4", None),  # a code
-        ("ёлкаа", None),
-        ("елкаа", "елка"),
+        ("ёлкаа", "елка"),
         ("東京京京", None),
     ],
 )
 def test_a_word_becomes_the_nearest_known_one(spelling: Spelling, word: str, correction: str | None) -> None:
-    assert spelling.corrections([word], "us") == ({word: correction} if correction else {})
+    assert list(corrections(spelling, word).values()) == ([correction] if correction else [])
 
 
 def test_each_word_of_a_query_is_corrected_on_its_own(spelling: Spelling) -> None:
-    corrections = spelling.corrections(["shoee", "mug", "mugg", "shoee"], "us")
-    assert corrections == {"shoee": "shoe", "mugg": "mug"}
-    assert corrected("shoee mug shoee", corrections) == "shoe mug shoe"
-    assert corrected("", corrections) == ""
+    query = "Wireles MOSE, mug 東京都 wireles"
+    assert corrections(spelling, query) == {"wireles": "wireless", "mose": "mouse"}
+    words = query_words(query, "us")
+    assert spelling.corrected(query, words, "us") == ["wireless", "mous", "mug", "東京", "京都", "wireless"]
+    assert respelled(query, corrections(spelling, query)) == "wireless mouse mug 東京都 wireless"
+    assert spelling.corrected("mug", ["mug"], "us") == ["mug"]
 
 
 @pytest.mark.parametrize("locale", ["jp", "xx"])
 def test_a_locale_without_words_of_letters_corrects_none(spelling: Spelling, locale: str) -> None:
-    assert spelling.corrections(["shoee"], locale) == {}
-    assert (
-        Spelling(pl.DataFrame(schema={"locale": pl.String, "word": pl.String, "weight": pl.Float64})).corrections(
-            ["shoee"], locale
-        )
-        == {}
-    )
+    assert corrections(spelling, "shoee", locale) == {}
+    nothing = pl.DataFrame(schema={"locale": pl.String, "word": pl.String, "products": pl.Int32})
+    assert corrections(Spelling(nothing, nothing), "shoee", locale) == {}

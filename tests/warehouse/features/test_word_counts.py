@@ -65,3 +65,18 @@ def test_a_ranker_reads_the_weights_by_key_as_of_a_snapshot(built: Lake) -> None
         connection.execute("DELETE FROM fitted.words")
     assert word_counts.word_counts(built).is_empty()
     assert word_counts.word_counts(built, snapshot).equals(before)
+
+
+def test_spellings_are_whole_words_of_letters_in_a_script_with_cases(built: Lake) -> None:
+    assert set(word_counts.spellings(built).rows()) == {
+        ("us", "nike", 1),
+        ("us", "running", 1),
+        ("us", "shoes", 1),
+        ("us", "red", 1),
+        ("us", "plain", 1),
+        ("us", "mug", 1),
+        ("es", "zapatillas", 1),
+        ("es", "nike", 1),
+        ("es", "rojo", 1),
+        ("jp", "nike", 1),
+    }
