@@ -205,7 +205,7 @@ class _Pair:
                 f"{comparison.baseline:.4f}"
             ]
         if self.champion is None:
-            reason = unservable_reason(self.run_context, live.model_id)
+            reason = unservable_reason(self.run_context, live.model_id, live.ranker_id)
             clauses.append(f"the live model {live.model_id} could not be evaluated: {reason}")
         if self.demoted_by is not None:
             rollback = self.demoted_by
