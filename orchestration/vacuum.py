@@ -199,6 +199,7 @@ def _publish_again(home: Home, live: Release, version: int, now: datetime) -> No
         metrics=json.dumps(json.loads(live.metrics) | {"vectors_since": since}),
         ranker_id=live.ranker_id,
         text_version=live.text_version,
+        rules=live.rules,
         note=_NOTE.format(live.release),
     )
 

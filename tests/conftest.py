@@ -198,7 +198,7 @@ def derive() -> "Callable[..., None]":
 
     `names` restricts it to some tables; `whole` compares all rows and ignores the watermarks.
     """
-    from warehouse.features import point_in_time, word_counts
+    from warehouse.features import point_in_time, search_rules, word_counts
     from warehouse.lake.dependencies import DERIVATIONS
     from warehouse.lake.incremental import refresh
     from warehouse.lake.lake import Lake
@@ -210,6 +210,8 @@ def derive() -> "Callable[..., None]":
                 refresh_products(lake, whole=whole, allow_loss=True)
             elif table == "staging.queries":
                 refresh_queries(lake, whole=whole)
+            elif table == "staging.search_rules":
+                search_rules.refresh(lake, whole=whole)
             elif table == "training.point_in_time":
                 with lake.writing() as connection:
                     point_in_time.register(connection, (), lake.settings)

@@ -8,13 +8,13 @@ import duckdb
 
 from warehouse.errors import WarehouseError
 
-FORMAT = 5
+FORMAT = 6
 """The format that this version writes. It reads all earlier ones, and a run upgrades a home to this one.
 
 1: The home has no format file. 2: Derived tables have watermarks. 3: Rankers, superseded and late rows and catalog ranks have
 these names. 4: Delta files have sequence numbers, and the archive of input files is
 `archive/`. The split of the queries is `splits.queries`, before `training.queries`. 5: Measurements name the ranker, and the text
-leg.
+leg. 6: Releases have search rules.
 """
 
 _FILE = "format"

@@ -39,6 +39,7 @@ _PREVIEW_COLUMNS = ("release", "published_at", "kind", "model_id", "vector_versi
             "monitoring.drift",
             "registry.lineage",
             "features.pairs",
+            "staging.search_rules",
             "quarantine.rows",
             "training.point_in_time",
         )
@@ -62,6 +63,7 @@ _PREVIEW_COLUMNS = ("release", "published_at", "kind", "model_id", "vector_versi
                 "the ranker that orders the candidates; empty: searches order by the vectors alone",
             ),
             "text_version": ("int64", "the text index's version"),
+            "rules": ("int64", "number of search rules in the snapshot"),
         }
     ),
     description="The model, the version of its vectors and the lake's snapshot that searches answer with.",

@@ -13,7 +13,7 @@ from assets.services.evaluation_tables import summary
 from assets.services.serving_model import ServingModel, unservable_reason
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
-from warehouse.features import datasets, point_in_time
+from warehouse.features import datasets, point_in_time, search_rules
 from warehouse.lake import change_feed
 from warehouse.operations import consistency, rollback
 from warehouse.serving.release_log import Publication, Release
@@ -152,12 +152,15 @@ def _append(model: ServingModel, *, snapshot: int, **fields: Any) -> Publication
             "without a product",
             "nothing was published; make the vectors again with: stockroom build",
         )
+    with home.lake.reading(snapshot) as connection:
+        rules = search_rules.stored(connection).height
     return home.releases.publish(
         model_id=model.model_id,
         encoder_fingerprint=model.texts.fingerprint,
         vector_table=model.vector_table,
         vector_version=version,
         text_version=home.texts.version(),
+        rules=rules,
         snapshot=snapshot,
         **fields,
     )

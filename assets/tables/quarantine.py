@@ -14,9 +14,11 @@ from warehouse.lake import quarantine
             "raw.products",
             "raw.judgements",
             "raw.sources",
+            "raw.search_rules",
             "staging.products",
             "staging.queries",
             "staging.judgements",
+            "staging.search_rules",
             "training.pairs",
         ),
     )

@@ -13,6 +13,7 @@ from assets.services.raw_folder import raw_folder
 from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.deltas import apply_deltas, ensure
 from warehouse.ingest.full_snapshot import Ingested, ingest, require_raw
+from warehouse.ingest.rules_file import check_rules_file, split_files
 from warehouse.ingest.sources import input_files
 from warehouse.lake.sync_tables import RAW_TABLES
 from warehouse.operations.replay import archiving, prune_archive
@@ -32,10 +33,13 @@ def raw_tables(
     home, folder = run_context.home, Path(config.folder) if config.folder else raw_folder(run_context)
     if folder is None:
         require_raw(home.lake)
-    deltas, files = check_deltas(run_context.deltas, sources=home.sources), input_files(folder) if folder else []
-    allow_loss = run_context.allow_loss
-    with archiving(home, [*files, *deltas]):
+    rules_paths, delta_paths = split_files(run_context.deltas)
+    rules, deltas = [check_rules_file(path) for path in rules_paths], check_deltas(delta_paths, sources=home.sources)
+    files, allow_loss = input_files(folder) if folder else [], run_context.allow_loss
+    with archiving(home, [*files, *rules, *deltas]):
         ingested = ingest(home.lake, folder, files, allow_loss=allow_loss) if folder else []
+        for file in rules:
+            ingested += ingest(home.lake, file.path.parent, [file], alone=True)
         delta_results = apply_deltas(home.lake, deltas, allow_loss=allow_loss)
     facts_by_table = {one.table: _facts(one) for one in ingested}
     with home.lake.writing() as connection:

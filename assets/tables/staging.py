@@ -7,6 +7,7 @@ import dagster as dg
 from assets.core.table_asset import table_asset, table_result
 from assets.run_context import RunContext
 from assets.services.table_refresh import refresh_table
+from warehouse.features import search_rules
 from warehouse.lake.loss_guard import require_judgements
 from warehouse.transform.staging import refresh_products, refresh_queries
 
@@ -44,3 +45,14 @@ def staging_judgements(
         if run_context.pinned_model is None:
             require_judgements(connection)
     return table_result(context, run_context, "staging.judgements", {**change.counts, "quarantined": refused_rows})
+
+
+@dg.asset(**table_asset("staging.search_rules"))
+def staging_search_rules(
+    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
+) -> dg.MaterializeResult:
+    """Clean the shop's search rules and check them; move the lines that fail a check to quarantine."""
+    change, refused_lines = search_rules.refresh(
+        run_context.home.lake, run_context.watermarks, whole=run_context.compares_whole
+    )
+    return table_result(context, run_context, "staging.search_rules", {**change.counts, "quarantined": refused_lines})

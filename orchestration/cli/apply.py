@@ -56,6 +56,8 @@ def apply(
     counts; at equal times, and without one, the last to arrive. A file, identified by name and hash, is applied once. A
     command applies all of its files or none.
 
+    A file named search_rules.csv holds all search rules of the shop, and replaces the rules of before.
+
     With --incoming the complete files of the folder are applied, oldest first. Published files go to incoming/done/. Files
     that are not delta files go to incoming/failed/ with a reason; such a file does not stop the others.
 
@@ -114,6 +116,10 @@ def show(report: "ApplyReport") -> None:
             continue
         counts = ", ".join(f"{file[name]:,} {name}" for name in _COUNTS if file[name]) or "no row"
         show_fact(f"delta {file['sequence_number']}", f"{file['name']}: {counts} in {file['table']}")
+    if report.search_rules is not None:
+        rules = report.search_rules
+        counts = ", ".join(f"{rules[name]:,} {name}" for name in _COUNTS if rules.get(name)) or "unchanged"
+        show_fact("rules", f"search_rules.csv: {counts} in {rules['table']}")
     show_quarantined(_refusals(report))
     if report.run is not None:
         for warning in report.run.warnings:

@@ -94,6 +94,7 @@ def search(
         ),
     ] = None,
     show_all: AllOption = False,
+    no_rules: Annotated[bool, typer.Option("--no-rules", help="Search without the shop's search rules.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -102,7 +103,7 @@ def search(
     Two legs find products, by vector and by words, and the ranker of the release orders them. The query goes through the same
     cleaning, features, encoder and tower as in training; products come from the release's own versions of vectors and text
     index. With `--json`: a list of {rank, key, product_id, locale, title, score, same_title}, with `--explain` also explanation.
-    With `--facet`: {hits, facets, found}, and each value of a facet has the `where` that keeps its products.
+    With `--facet`: {hits, facets, found, rules}, and each value of a facet has the `where` that keeps its products.
     """
     from orchestration.config.open_context import open_home
     from orchestration.serving.searcher import Searcher
@@ -121,6 +122,7 @@ def search(
         mode=mode.value,
         explain=explain,
         fold=not show_all,
+        rules=not no_rules,
     )
     if not as_json and mode is not Mode.vector:
         corrections = searcher.corrections(query, locale)
@@ -131,6 +133,9 @@ def search(
             )
     if not as_json and mode is not Mode.text:
         _show_reading(1 - searcher.unknown_share(query), mode)
+    if explain and not as_json:
+        for note in answer.rules:
+            show_fact("rule", note)
     if as_json and facet:
         write_json(answer.to_dict())
         return
@@ -167,7 +172,7 @@ def show_hits(hits: "Sequence[Hit]", title: str, *, as_json: bool) -> None:
     table.add_column("title")
     for hit in hits:
         more = f" (and {hit.same_title:,} more of this title)" if hit.same_title else ""
-        lines = [f"{hit.title}{more}", *(explanation_lines(hit.explanation) if hit.explanation else ())]
+        lines = [f"{hit.title}{more}", *hit.rules, *(explanation_lines(hit.explanation) if hit.explanation else ())]
         table.add_row(str(hit.rank), f"{hit.score:.4f}", Text(hit.key), Text("\n".join(lines)))  # Text: no markup
     console.print(table)
 

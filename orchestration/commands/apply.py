@@ -14,6 +14,7 @@ from warehouse.home import Home
 from warehouse.ingest.delta_files import DeltaFile, check_deltas
 from warehouse.ingest.deltas import already_applied, applied_files
 from warehouse.ingest.full_snapshot import require_raw
+from warehouse.ingest.rules_file import check_rules_file, is_ingested, split_files
 from warehouse.ingest.time_series_files import check_files
 from warehouse.lake import quarantine
 from warehouse.lake.incremental import lagging
@@ -30,7 +31,8 @@ class ApplyReport:
 
     `files` holds for each file the columns of raw.deltas, `is_new` (false for a file that was applied before) and `rules`
     (each violated rule with its number of violations). `quarantined` holds the rows that the run put into quarantine, by
-    table and rule: those of the files, and others such as judgements whose product a file deleted.
+    table and rule: those of the files, and others such as judgements whose product a file deleted. `search_rules` counts the
+    changes of raw.search_rules by a file of search rules; None without such a file.
     """
 
     files: list[dict[str, Any]]
@@ -39,27 +41,32 @@ class ApplyReport:
     release: int
     run: "BuildReport | None"
     quarantined: list[dict[str, Any]] = field(default_factory=list)
+    search_rules: dict[str, Any] | None = None
 
 
 def apply(run_context: RunContext, files: Sequence[Path], *, retrain: bool = False) -> ApplyReport:
-    """Apply delta files in the given order, and reindex the rows that they change.
+    """Apply delta files in the given order, and reindex the rows that they change; a file of search rules replaces all rules.
 
     The live model stays unless `retrain` is set. No run starts if every file was applied before and the run of the last
     change is complete.
 
     Raises:
-        WarehouseError: A file is incomplete or not a delta file, the lake has no data to change, or there is no live model:
+        WarehouseError: A file is incomplete or not one of these, the lake has no data to change, or there is no live model:
             nothing was written. Or a blocking check failed: nothing that depends on its table was made.
     """
-    delta_files = check_deltas(files, sources=run_context.home.sources)
+    rules_paths, delta_paths = split_files(files)
+    rules, delta_files = (
+        [check_rules_file(path) for path in rules_paths],
+        check_deltas(delta_paths, sources=run_context.home.sources),
+    )
     home = run_context.home
     home.lake.is_to_be_written = True
     require_raw(home.lake)
     with run_lock(home):
         earlier_entries = _earlier_entries(home, delta_files)
-        live = home.releases.live()
-        if not retrain and live is not None and earlier_entries is not None and _is_finished(home):
-            archive_files(home, delta_files)  # archive files that were applied before archives existed
+        live, known = home.releases.live(), all(is_ingested(home.lake, file) for file in rules)
+        if not retrain and live is not None and earlier_entries is not None and known and _is_finished(home):
+            archive_files(home, [*rules, *delta_files])  # archive files that were applied before archives existed
             if was_killed(home):
                 _fail_orphaned(home)
             return ApplyReport(
@@ -76,9 +83,10 @@ def apply(run_context: RunContext, files: Sequence[Path], *, retrain: bool = Fal
         check_files(home.lake, home.root, home.feature_views, datetime.now(UTC))
         before = home.lake.snapshot()
         report = run_job(run_context, "build" if retrain else "apply")
-        entries = home.journal.run(report.run_id)["raw.deltas"]["files"]
+        facts = home.journal.run(report.run_id)
+        entries, changed_rules = facts["raw.deltas"]["files"], facts["raw.search_rules"] if rules else None
         refused = quarantine.added(home.lake, before, home.lake.snapshot()).to_dicts()
-        return ApplyReport(entries, report.changed, report.snapshot, report.release, report, refused)
+        return ApplyReport(entries, report.changed, report.snapshot, report.release, report, refused, changed_rules)
 
 
 def _fail_orphaned(home: Home) -> None:

@@ -45,6 +45,7 @@ class Hit:
         score: what orders the hits of one search; the cosine where the vector alone does.
         same_title: number of further hits with the same title, which are not shown.
         explanation: how the product got its place, where that was asked for.
+        rules: what the shop's search rules did to the product, in words, where an explanation was asked for.
     """
 
     rank: int
@@ -55,12 +56,14 @@ class Hit:
     score: float
     same_title: int = 0
     explanation: Explanation | None = None
+    rules: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the hit as plain values, for JSON; with the explanation if there is one."""
+        """Return the hit as plain values, for JSON; with the explanation and the rules if there are any."""
         values = asdict(self)
-        if self.explanation is None:
-            del values["explanation"]
+        for name in ("explanation", "rules"):
+            if not values[name]:
+                del values[name]
         return values
 
 
@@ -72,16 +75,19 @@ class Answer:
         hits: the best products, best first.
         facets: a facet for each column that was asked for.
         found: number of products that the facets count.
+        rules: what the shop's search rules did to the query as a whole, in words.
     """
 
     hits: list[Hit]
     facets: tuple[Facet, ...]
     found: int
+    rules: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as plain values, for JSON."""
         facets = [asdict(facet) for facet in self.facets]
-        return {"hits": [hit.to_dict() for hit in self.hits], "facets": facets, "found": self.found}
+        hits = [hit.to_dict() for hit in self.hits]
+        return {"hits": hits, "facets": facets, "found": self.found, "rules": list(self.rules)}
 
 
 def hits_of(rows: pl.DataFrame) -> list[Hit]:

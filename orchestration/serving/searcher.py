@@ -23,7 +23,8 @@ from models.towers.numpy_inference import QueryTower
 from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from orchestration.serving.candidate_ranker import CandidateRanker
-from orchestration.serving.hits import Answer, Hit, explanation_of, first_hits, hit_of, hits_of
+from orchestration.serving.hits import Answer, Hit, explanation_of, hit_of, hits_of
+from orchestration.serving.search_rules import QueryRules, SearchRules, best_features
 from warehouse.contracts.locales import normalized_key, normalized_locale
 from warehouse.errors import WarehouseError
 from warehouse.features import point_in_time
@@ -79,7 +80,7 @@ class Searcher:
 
     def move_to(self, release: Release) -> None:
         """Answer from this release from now on, whether it is live or not."""
-        directory = self._home.models / release.model_id
+        directory, rules = self._home.models / release.model_id, self._threads.submit(SearchRules, self._home, release)
         encoder, tower = self._open_encoder(release), QueryTower.load(directory)
         features = QueryFeatures(pl.read_parquet(read_file(directory, read_manifest(directory), VOCABULARY_FILE)))
         ranker = CandidateRanker(self._home.rankers / release.ranker_id) if release.ranker_id else None
@@ -89,12 +90,13 @@ class Searcher:
                 "go back to the release before: stockroom rollback; or publish a new one: stockroom build",
             )
         # set together: an error above leaves the searcher at its old release
-        self.release, self._encoder, self._tower, self._features, self._ranker = (
+        self.release, self._encoder, self._tower, self._features, self._ranker, self._rules = (
             release,
             encoder,
             tower,
             features,
             ranker,
+            rules.result(),
         )
 
     def search(
@@ -109,11 +111,13 @@ class Searcher:
         mode: Mode = "ranked",
         explain: bool = False,
         fold: bool = True,
+        rules: bool = True,
     ) -> list[Hit]:
         """Return the `k` best products for the query, best first; from all locales if `locale` is None.
 
         Both legs of the search find candidates, by vector and by words, and the release's ranker orders them. Products beyond
-        the candidates follow by vector. A release without a ranker searches by vector alone.
+        the candidates follow by vector. A release without a ranker searches by vector alone. The search rules of the release
+        then hide, move and pin products.
 
         Each time-series feature of the query and of its `context` has the latest value at time `at`, by default at the
         release's as-of time. Product vectors always use the as-of time.
@@ -128,13 +132,14 @@ class Searcher:
             mode: `vector` or `text` to search by one leg alone.
             explain: Whether each hit tells how it got its place; a release without a ranker cannot tell.
             fold: Whether of the products of a locale with the same title only the best is shown.
+            rules: Whether the search rules apply.
 
         Raises:
             WarehouseError: The cleaned query is empty, the locale has no products, the filter cannot be used, the context is
                 unknown, or context or time are given and the model reads no features that they could change.
         """
         return self.answer(
-            query, k, locale, where=where, context=context, at=at, mode=mode, explain=explain, fold=fold
+            query, k, locale, where=where, context=context, at=at, mode=mode, explain=explain, fold=fold, rules=rules
         ).hits
 
     def answer(
@@ -151,6 +156,7 @@ class Searcher:
         mode: Mode = "ranked",
         explain: bool = False,
         fold: bool = True,
+        rules: bool = True,
     ) -> Answer:
         """Search as `search` does, and count the values of some columns among the products that the search found.
 
@@ -169,6 +175,7 @@ class Searcher:
             mode: The way to search.
             explain: Whether each hit tells how it got its place.
             fold: Whether of equal titles only the best is shown.
+            rules: Whether the search rules apply.
 
         Raises:
             WarehouseError: A facet is no column of a product, or `search` would refuse the query.
@@ -184,7 +191,9 @@ class Searcher:
         locale = self._known(locale)
         among, ranker = self._matching(where, locale), self._ranker if mode != "vector" else None
         words = self._words(ranker, text, locale) if ranker is not None else {}
-        text_leg = self._threads.submit(self._by_text, ranker, words, locale, among) if ranker is not None else None
+        decided = self._rules.of(text, words, locale) if rules else QueryRules()
+        among, wordings = decided.shown(among), decided.wordings(words)
+        text_leg = self._threads.submit(self._by_text, ranker, wordings, locale, among) if ranker is not None else None
         features = self._features_of(text, locale, context, at)
         vector = self._tower(self._encoder.encode([query_text(text)]), features)[0]  # (dim,)
 
@@ -194,13 +203,14 @@ class Searcher:
                 found.update(rows["key"])
                 return hits_of(rows.head(limit))
             nearest = self._threads.submit(self._nearest, vector, max(ranker.per_leg, limit), locale, among)
-            asked = _asked(text, words, features)
+            asked = [_asked(text, each, features) for each in wordings]
             legs = _Found(text_leg.result(), nearest.result())
             found.update(legs.by_text["key"], legs.nearest["key"] if mode == "ranked" else ())
             return self._ranked(ranker, asked, legs, vector, limit, mode, explain)
 
-        hits = first_hits(first, k, fold=fold)
-        return Answer(hits, self._facets(facets, found, values), len(found))
+        hits = self._rules.arranged(decided, first, k, among, fold=fold, explain=explain)
+        found -= decided.hidden.keys()
+        return Answer(hits, self._facets(facets, found, values), len(found), tuple(decided.notes()))
 
     def similar(
         self, key: str, k: int = 10, locale: str | None = None, *, where: str | None = None, fold: bool = True
@@ -225,7 +235,8 @@ class Searcher:
                 "give the key as locale:product_id; stockroom lookup product KEY suggests near ones",
             )
         locale = self._known(locale) or key.split(":")[0]
-        among = self._matching(where, locale)
+        decided = self._rules.everywhere(locale)
+        among = decided.shown(self._matching(where, locale))
 
         def first(limit: int) -> list[Hit]:
             hits = hits_of(self._nearest(vector, limit + 1, locale, among))
@@ -233,7 +244,7 @@ class Searcher:
                 :limit
             ]
 
-        return first_hits(first, k, fold=fold)
+        return self._rules.arranged(decided, first, k, among, fold=fold)
 
     def unknown_share(self, query: str) -> float:
         """Return the share of the query's tokens that the encoder does not know, 0 to 1.
@@ -286,10 +297,10 @@ class Searcher:
         return by_locale
 
     def _by_text(
-        self, ranker: CandidateRanker, words: dict[str, list[str]], locale: str | None, among: set[str] | None
+        self, ranker: CandidateRanker, wordings: list[dict[str, list[str]]], locale: str | None, among: set[str] | None
     ) -> pl.DataFrame:
         """Return the products that the text leg finds: the columns of the text index."""
-        every_word = list(dict.fromkeys(word for each in words.values() for word in each))
+        every_word = list(dict.fromkeys(word for words in wordings for each in words.values() for word in each))
         return self._home.texts.search(self.release.text_version, every_word, ranker.per_leg, locale, among)
 
     def _matching(self, where: str | None, locale: str | None) -> set[str] | None:
@@ -311,7 +322,7 @@ class Searcher:
     def _ranked(
         self,
         ranker: CandidateRanker,
-        asked: pl.DataFrame,
+        asked: list[pl.DataFrame],
         found: "_Found",
         vector: Vector,
         k: int,
@@ -331,12 +342,12 @@ class Searcher:
         only_by_vector = [key for key in by_vector if key not in known] if mode == "ranked" else []
         others = self._home.texts.rows(release.text_version, only_by_vector)
         products = pl.concat([by_text, others]).sort("product_id", "key")
-        features = ranker.features(asked, products)
+        features = best_features([ranker.features(each, products) for each in asked])
         cosines |= more_cosines.result()
         products = products.with_columns(cosine=pl.Series([cosines[key] for key in products["key"]], dtype=pl.Float64))
-        is_readable = self.unknown_share(asked["query"][0]) <= UNREADABLE_SHARE
+        is_readable = self.unknown_share(asked[0]["query"][0]) <= UNREADABLE_SHARE
         by_mode = Ordering("text") if mode == "text" else None
-        scored = ranker.ordered(asked, products, features, by_mode, is_readable=is_readable)
+        scored = ranker.ordered(asked[0], products, features, by_mode, is_readable=is_readable)
         rows = zip(scored.products.iter_rows(named=True), scored.features.iter_rows(named=True), strict=True)
         hits: list[Hit] = []
         for row, own in itertools.islice(rows, k):

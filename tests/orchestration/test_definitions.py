@@ -16,12 +16,14 @@ GRAPH = {
     "raw.products": (set(), {"parquet", "duckdb"}),
     "raw.judgements": (set(), {"parquet", "duckdb"}),
     "raw.sources": (set(), {"parquet", "duckdb"}),
+    "raw.search_rules": (set(), {"parquet", "duckdb"}),
     "raw.files": (set(), {"parquet", "duckdb"}),
     "raw.deltas": (set(), {"parquet", "duckdb"}),
     "raw.events": (set(), {"parquet", "duckdb"}),
     "staging.products": ({"raw.products"}, {"polars"}),
     "staging.queries": ({"raw.judgements", "raw.sources", "staging.products"}, {"polars"}),
     "staging.judgements": ({"raw.judgements", "staging.products", "staging.queries"}, {"duckdb"}),
+    "staging.search_rules": ({"raw.search_rules", "staging.products"}, {"polars"}),
     "splits.queries": ({"staging.queries"}, {"duckdb"}),
     "fitted.vocabulary": ({"splits.queries", "staging.judgements", "staging.products"}, {"duckdb"}),
     "features.products": ({"staging.products"}, {"duckdb"}),
@@ -49,9 +51,11 @@ GRAPH = {
             "raw.products",
             "raw.judgements",
             "raw.sources",
+            "raw.search_rules",
             "staging.products",
             "staging.queries",
             "staging.judgements",
+            "staging.search_rules",
             "training.pairs",
         },
         {"duckdb"},
@@ -98,6 +102,7 @@ GRAPH = {
             "registry.lineage",
             "registry.features",
             "features.pairs",
+            "staging.search_rules",
             "quarantine.rows",
             "training.point_in_time",
         },
@@ -131,6 +136,17 @@ def nodes(graph):
 def test_the_graph_is_the_one_that_people_know(nodes):
     graph = {name: ({".".join(key.path) for key in node.parent_keys}, set(node.kinds)) for name, node in nodes.items()}
     assert graph == GRAPH
+
+
+def test_no_model_and_no_figure_depends_on_the_search_rules(nodes):
+    parents = {name: {".".join(key.path) for key in node.parent_keys} for name, node in nodes.items()}
+    assert {name for name, above in parents.items() if "staging.search_rules" in above} == {
+        "quarantine.rows",
+        "releases.live",
+    }
+    assert {name for name, above in parents.items() if above & {"quarantine.rows", "releases.live"}} == {
+        "releases.live"
+    }
 
 
 def test_every_asset_says_what_it_is_in_the_group_of_its_name(nodes):

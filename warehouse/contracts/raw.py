@@ -16,6 +16,10 @@ IN_FUTURE = "event_time_in_future"
 """The rule that an event_time is not after the check of its file."""
 
 
+SEARCH_RULES = ("synonym", "pin", "boost", "hide")
+"""The kinds of search rules."""
+
+
 def checked_at() -> dy.Datetime:
     """Declare the column with the time at which a file was checked."""
     return dy.Datetime(
@@ -125,6 +129,90 @@ class RawSources(dy.Schema):
     source = dy.String(
         nullable=False, metadata=about("method by which the query was sampled: behavioral, negations, parse_pattern, …")
     )
+
+
+def given(column: str) -> pl.Expr:
+    """Return a column's text without surrounding blanks; missing text is empty."""
+    return pl.col(column).str.strip_chars().fill_null("")
+
+
+class RawSearchRules(dy.Schema):
+    """One row per line of the file of search rules, as ingested.
+
+    A blank query means every query, a blank locale every locale of the catalog.
+    """
+
+    key = key_column("search_rules.csv:line")
+    line = dy.Int64(nullable=False, metadata=about("number of the line in the file, from 1 for the header"))
+    rule = dy.String(nullable=False, metadata=about("kind of the rule: synonym, pin, boost or hide"))
+    query = dy.String(nullable=True, metadata=about("query that the rule is for; blank: every query"))
+    locale = dy.String(nullable=True, metadata=about("marketplace that the rule is for; blank: every one"))
+    product = dy.String(nullable=True, metadata=about("key of a product, locale:product_id; for pin, boost and hide"))
+    condition = dy.String(
+        nullable=True, metadata=about("condition in SQL over the columns of a product; for boost and hide")
+    )
+    value = dy.String(
+        nullable=True, metadata=about("pin: place, from 1; boost: factor; synonym: words to search for as well")
+    )
+
+    @dy.rule()
+    def unknown_rule(cls) -> pl.Expr:
+        """The rule is synonym, pin, boost or hide."""
+        return pl.col("rule").str.strip_chars().is_in(SEARCH_RULES)
+
+    @dy.rule()
+    def query_missing(cls) -> pl.Expr:
+        """A synonym is for a query."""
+        return (given("rule") != "synonym") | (given("query") != "")
+
+    @dy.rule()
+    def locale_malformed(cls) -> pl.Expr:
+        """A locale is a marketplace or a language tag; its case and hyphens do not matter."""
+        return (given("locale") == "") | given("locale").str.to_lowercase().str.replace_all("_", "-").str.contains(
+            LOCALE
+        )
+
+    @dy.rule()
+    def product_missing(cls) -> pl.Expr:
+        """A pin names a product."""
+        return (given("rule") != "pin") | (given("product") != "")
+
+    @dy.rule()
+    def product_or_condition_missing(cls) -> pl.Expr:
+        """A boost or a hide names a product or a condition."""
+        return ~given("rule").is_in(["boost", "hide"]) | (given("product") != "") | (given("condition") != "")
+
+    @dy.rule()
+    def product_not_allowed(cls) -> pl.Expr:
+        """A synonym names no product."""
+        return (given("rule") != "synonym") | (given("product") == "")
+
+    @dy.rule()
+    def condition_not_allowed(cls) -> pl.Expr:
+        """A synonym or a pin names no condition, and no rule names both a product and a condition."""
+        return (given("condition") == "") | (given("rule").is_in(["boost", "hide"]) & (given("product") == ""))
+
+    @dy.rule()
+    def value_not_a_place(cls) -> pl.Expr:
+        """The value of a pin is a whole number from 1 to 1000."""
+        place = given("value").cast(pl.Int64, strict=False)
+        return (given("rule") != "pin") | place.is_between(1, 1_000).fill_null(False)
+
+    @dy.rule()
+    def value_not_a_factor(cls) -> pl.Expr:
+        """The value of a boost is a number from 0.01 to 100."""
+        factor = given("value").cast(pl.Float64, strict=False)
+        return (given("rule") != "boost") | factor.is_between(0.01, 100.0).fill_null(False)
+
+    @dy.rule()
+    def value_missing(cls) -> pl.Expr:
+        """The value of a synonym has words."""
+        return (given("rule") != "synonym") | (given("value") != "")
+
+    @dy.rule()
+    def value_not_allowed(cls) -> pl.Expr:
+        """A hide has no value."""
+        return (given("rule") != "hide") | (given("value") == "")
 
 
 class RawFiles(dy.Schema):

@@ -16,8 +16,8 @@ from warehouse.contracts.features import FeaturePairs, FeatureProducts, FeatureQ
 from warehouse.contracts.history import RegistryChanges, RegistrySnapshots, RegistryWatermarks
 from warehouse.contracts.monitoring import MonitoringDrift, MonitoringFeatureStats, MonitoringVersions
 from warehouse.contracts.quarantine import QuarantineRows
-from warehouse.contracts.raw import RawFiles, RawJudgements, RawProducts, RawSources
-from warehouse.contracts.staging import StagingJudgements, StagingProducts, StagingQueries
+from warehouse.contracts.raw import RawFiles, RawJudgements, RawProducts, RawSearchRules, RawSources
+from warehouse.contracts.staging import StagingJudgements, StagingProducts, StagingQueries, StagingSearchRules
 from warehouse.contracts.time_series import RegistryFeatureViews, TrainingPointInTime
 from warehouse.contracts.training import SplitsQueries, TrainingMining, TrainingNegatives, TrainingPairs
 
@@ -28,12 +28,14 @@ CONTRACTS = {
         Contract("raw.products", RawProducts),
         Contract("raw.judgements", RawJudgements),
         Contract("raw.sources", RawSources),
+        Contract("raw.search_rules", RawSearchRules),
         Contract("raw.deltas", RawDeltas),
         Contract("raw.events", RawEvents),
         Contract("quarantine.rows", QuarantineRows),
         Contract("staging.products", StagingProducts),
         Contract("staging.queries", StagingQueries),
         Contract("staging.judgements", StagingJudgements),
+        Contract("staging.search_rules", StagingSearchRules),
         Contract("splits.queries", SplitsQueries),
         Contract("fitted.vocabulary", FittedVocabulary),
         Contract("fitted.words", FittedWords),

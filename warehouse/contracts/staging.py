@@ -73,3 +73,25 @@ class StagingJudgements(dy.Schema):
         time_zone="UTC",
         metadata=about("time of the judgement: its event_time, or the setting warehouse.judged_at if it has none"),
     )
+
+
+class StagingSearchRules(dy.Schema):
+    """One row per search rule and locale that it applies to, of the lines that passed every check."""
+
+    key = key_column("search_rules.csv:line:locale")
+    line_key = dy.String(nullable=False, metadata=about("key in raw.search_rules: file and line"))
+    line = dy.Int64(nullable=False, metadata=about("number of the line in the file"))
+    rule = dy.String(nullable=False, metadata=about("kind of the rule: synonym, pin, boost or hide"))
+    locale = dy.String(nullable=False, metadata=about("marketplace that the rule applies to"))
+    query = dy.String(nullable=True, metadata=about("query, cleaned like a title; null: every query"))
+    query_words = dy.String(
+        nullable=False, metadata=about("words of the query, like title_words of staging.products; empty: every query")
+    )
+    product_key = dy.String(nullable=True, metadata=about("key in staging.products; null: the rule has none"))
+    condition = dy.String(
+        nullable=True, metadata=about("condition in SQL over the columns of a product; null: the rule has none")
+    )
+    place = dy.Int64(nullable=True, metadata=about("place of a pinned product, from 1"))
+    factor = dy.Float64(nullable=True, metadata=about("factor of a boost: the rank of the product is divided by it"))
+    synonym = dy.String(nullable=True, metadata=about("words that a synonym searches for as well, as written"))
+    synonym_words = dy.String(nullable=True, metadata=about("the same words, like title_words of staging.products"))

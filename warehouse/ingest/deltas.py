@@ -118,8 +118,8 @@ def applied_files(lake: Lake) -> dict[tuple[str, str], int]:
 
 
 def ensure(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the bookkeeping tables of deltas if they do not exist."""
-    for contract in (DELTAS, late_events.EVENTS, late_events.FILES):
+    """Create the bookkeeping tables of deltas and the table of search rules if they do not exist."""
+    for contract in (DELTAS, late_events.EVENTS, late_events.FILES, CONTRACTS["raw.search_rules"]):
         tables.ensure(connection, contract)
 
 

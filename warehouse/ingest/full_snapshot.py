@@ -65,10 +65,12 @@ def ingest(
     *,
     allow_loss: bool = False,
     is_replay: bool = False,
+    alone: bool = False,
 ) -> list[Ingested]:
     """Make the raw tables equal to the files in `folder`; a file equal to the last ingested one is not read again.
 
-    The first valid row of a key in the file counts. A missing optional file empties its table. A file supersedes every
+    The first valid row of a key in the file counts. A missing optional file empties its table, except for the search
+    rules, which stay. A file supersedes every
     delta that was ingested before it, tombstones included.
 
     Args:
@@ -77,29 +79,34 @@ def ingest(
         checked: The result of `input_files` for the folder, if known; it hashes every byte.
         allow_loss: Whether a file may remove more rows from its table than the setting max_loss_share allows.
         is_replay: Whether the files were ingested before, elsewhere; then the loss checks are skipped.
+        alone: Whether the tables without a file stay as they are.
 
     Raises:
         WarehouseError: A file is missing, corrupt or of the wrong shape, would remove all or too many rows of its table, or
             no judgement is of a known product; nothing was written.
     """
     files = {file.source_spec.table: file for file in checked or input_files(folder)}
-    results = _ingest(lake, files, allow_loss=allow_loss, is_replay=is_replay)
+    results = _ingest(lake, files, allow_loss=allow_loss, is_replay=is_replay, alone=alone)
     return [
         replace(result, new_columns=files[result.table].new_columns) if result.table in files else result
         for result in results
     ]
 
 
-def _ingest(lake: Lake, files: dict[str, InputFile], *, allow_loss: bool, is_replay: bool) -> list[Ingested]:
+def _ingest(
+    lake: Lake, files: dict[str, InputFile], *, allow_loss: bool, is_replay: bool, alone: bool
+) -> list[Ingested]:
+    source_specs = [each for each in SOURCE_SPECS if each.table in files or not (alone or each.is_kept)]
     previous_files, tables_with_deltas = _known_files(lake) or {}, late_events.tables_of(lake)
     is_known = {
         table: _is_known(previous_files.get(table), file, has_deltas=table in tables_with_deltas)
         for table, file in files.items()
     }
-    if previous_files.keys() == files.keys() and all(is_known.values()):
+    known_tables = previous_files.keys() & {each.table for each in source_specs}
+    if known_tables == files.keys() and all(is_known.values()):
         return [
             Ingested(source_spec.table, previous_files.get(source_spec.table, ("", 0))[1], unchanged_file=True)
-            for source_spec in SOURCE_SPECS
+            for source_spec in source_specs
         ]
     with lake.scratch() as reader:
         reader.execute(WIDE_STREAM)
@@ -114,9 +121,13 @@ def _ingest(lake: Lake, files: dict[str, InputFile], *, allow_loss: bool, is_rep
             for loss in losses:
                 refuse_empty(loss)
             keys = present | {table: prepared.keys for table, prepared in prepared_files.items()}
-            require_judged_products(
-                files["raw.products"].path, keys["raw.products"], files["raw.judgements"].path, keys["raw.judgements"]
-            )
+            if not alone:
+                require_judged_products(
+                    files["raw.products"].path,
+                    keys["raw.products"],
+                    files["raw.judgements"].path,
+                    keys["raw.judgements"],
+                )
             for loss in losses:
                 refuse_loss(loss, lake.settings.max_loss_share, allow_loss)
         del present
@@ -127,7 +138,7 @@ def _ingest(lake: Lake, files: dict[str, InputFile], *, allow_loss: bool, is_rep
                 )
             tables.ensure(connection, FILES)
             results = []
-            for source_spec in SOURCE_SPECS:
+            for source_spec in source_specs:
                 if source_spec.table in prepared_files:
                     results.append(
                         _load_file(lake, connection, files[source_spec.table], prepared_files.pop(source_spec.table))

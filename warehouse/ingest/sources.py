@@ -25,6 +25,10 @@ _PARQUET = "read_parquet($path, file_row_number = true)"
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 
+SEARCH_RULES = "search_rules.csv"
+"""The name of the file of search rules."""
+
+
 @dataclass(frozen=True)
 class SourceSpec:
     """Map a file to its raw table, with the SQL of a row's key over the file's columns."""
@@ -34,6 +38,8 @@ class SourceSpec:
     key_sql: str
     required: bool = True
     optional_columns: tuple[str, ...] = ()
+    has_lines: bool = False  # whether `line` is the number of a row's line in the file; blank rows are left out
+    is_kept: bool = False  # whether the table stays as it is where a folder lacks the file
 
     @property
     def contract(self) -> Contract:
@@ -61,7 +67,8 @@ class SourceSpec:
         if self.file_name.endswith(".csv"):
             # no sniffing: with a guessed dialect DuckDB may read a ragged file as empty
             options = "header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"', skip = 0, null_padding = true"
-            return f"(SELECT *, row_number() OVER () - 1 AS file_row_number FROM read_csv($path, {options}, parallel = false))"
+            rows = f"SELECT *, row_number() OVER () - 1 AS file_row_number FROM read_csv($path, {options}, parallel = false)"
+            return f"({_with_lines(rows) if self.has_lines else rows})"
         if self.optional_columns:  # a column that the file does not have is read as null
             kinds = (f"NULL::{self.contract.sql_type(name)} AS {name}" for name in self.optional_columns)
             return f"(SELECT {', '.join(kinds)} WHERE false UNION ALL BY NAME FROM {_PARQUET})"
@@ -97,6 +104,14 @@ SOURCE_SPECS = (
         "shopping_queries_dataset_sources.csv",
         "coalesce(TRY_CAST(query_id AS BIGINT)::VARCHAR, query_id, '')",
         required=False,
+    ),
+    SourceSpec(
+        "raw.search_rules",
+        SEARCH_RULES,
+        f"concat('{SEARCH_RULES}:', line)",
+        required=False,
+        has_lines=True,
+        is_kept=True,
     ),
 )
 
@@ -134,6 +149,11 @@ class InputFile:
     size_bytes: int
     checked_at: datetime
     new_columns: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Return the identity of a file: its name and the hash of its bytes."""
+        return self.path.name, self.sha256
 
     @property
     def input_hash(self) -> str:
@@ -177,19 +197,32 @@ def check_folder(folder: Path) -> list[tuple[SourceSpec, Path, tuple[str, ...]]]
     return files
 
 
+def _with_lines(rows: str) -> str:
+    """Return the query of CSV rows with the numbers of their lines, without blank rows.
+
+    DuckDB leaves out empty lines. So the n-th row stands in the n-th line that is not empty.
+    """
+    options = "delim = chr(1), quote = '', escape = '', comment = '', header = false, skip = 0, auto_detect = false"
+    lines = f"read_csv($path, columns = {{'text': 'VARCHAR'}}, {options}, strict_mode = false, parallel = false)"
+    numbered = f"SELECT row_number() OVER () AS line, text FROM {lines}"
+    filled = f"SELECT line, row_number() OVER (ORDER BY line) - 2 AS file_row_number FROM ({numbered}) WHERE text IS NOT NULL"
+    texts = "trim(concat(*COLUMNS(* EXCLUDE (file_row_number, line))))"
+    return f"FROM ({rows}) JOIN ({filled}) USING (file_row_number) WHERE {texts} <> ''"
+
+
 def required_files() -> list[str]:
     """Return the names of the files that a folder must have."""
     return [source_spec.file_name for source_spec in SOURCE_SPECS if source_spec.required]
 
 
-def check(path: Path, source_spec: SourceSpec) -> None:
-    """Refuse a file that cannot be read as the source's table.
+def check(path: Path, source_spec: SourceSpec) -> tuple[str, ...]:
+    """Refuse a file that cannot be read as the source's table; return the columns that the contract does not declare.
 
     Raises:
         WarehouseError: The message names the file, and the column if one column is the cause.
     """
     with connect(1.0) as connection:
-        _check(connection, path, source_spec)
+        return _check(connection, path, source_spec)
 
 
 def _check(connection: duckdb.DuckDBPyConnection, path: Path, source_spec: SourceSpec) -> tuple[str, ...]:

@@ -76,6 +76,13 @@ DERIVATIONS = {
             refuses=True,
         ),
         Derivation(
+            "staging.search_rules",
+            base="raw.search_rules",
+            everywhere=("staging.products",),
+            is_fitted=True,  # lines may contradict each other
+            transform="warehouse.features.search_rules",
+        ),
+        Derivation(
             "splits.queries",
             base="staging.queries",
             peers="concat(locale, ':', lower(query))",

@@ -20,7 +20,7 @@ _NEEDED = {
 GUARDED = tuple(_NEEDED)
 """The tables that no run may empty, nor remove most rows from without permission.
 
-Nothing depends on raw.sources, so it may be emptied.
+No model depends on raw.sources and raw.search_rules, so they may be emptied.
 """
 
 

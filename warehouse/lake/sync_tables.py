@@ -12,7 +12,15 @@ from warehouse.lake.lake import Lake
 from warehouse.lake.reconcile import plan
 from warehouse.lake.tables import Written
 
-RAW_TABLES = ("raw.products", "raw.judgements", "raw.sources", "raw.files", "raw.deltas", "raw.events")
+RAW_TABLES = (
+    "raw.products",
+    "raw.judgements",
+    "raw.sources",
+    "raw.search_rules",
+    "raw.files",
+    "raw.deltas",
+    "raw.events",
+)
 """The tables that a replay fills from files."""
 
 DERIVED_TABLES = (
@@ -20,6 +28,7 @@ DERIVED_TABLES = (
     "staging.products",
     "staging.queries",
     "staging.judgements",
+    "staging.search_rules",
     "splits.queries",
     "training.pairs",
     "training.point_in_time",

@@ -15,6 +15,9 @@ from warehouse.home import Home
 from warehouse.ingest.delta_files import DeltaFile, check_deltas
 from warehouse.ingest.delta_rows import check_rows
 from warehouse.ingest.deltas import DELTAS
+from warehouse.ingest.late_events import FILES
+from warehouse.ingest.rules_file import check_rules_file
+from warehouse.ingest.sources import SEARCH_RULES, InputFile
 from warehouse.lake.tables import exists
 from warehouse.sources.declaration import Sources
 
@@ -67,7 +70,7 @@ class Sorting:
     may still be written to. All but `batch` are names.
     """
 
-    batch: tuple[DeltaFile, ...] = ()
+    batch: tuple[DeltaFile | InputFile, ...] = ()
     done: tuple[str, ...] = ()
     failed: dict[str, str] = field(default_factory=dict)
     unsettled: tuple[str, ...] = ()
@@ -122,7 +125,7 @@ def sort_incoming(home: Home, settle_s: float) -> Sorting:
     """
     files = waiting(home.incoming, settle_s)
     published = _published(home) if files.whole else set()
-    batch: list[DeltaFile] = []
+    batch: list[DeltaFile | InputFile] = []
     done: list[str] = []
     failed: dict[str, str] = {}
     for file in files.whole:
@@ -170,19 +173,21 @@ def _is_written(info: Path) -> bool:
 
 
 @lru_cache(maxsize=1024)  # files may wait for long, and are checked every few seconds
-def _checked(file: Dropped, sources: Sources) -> DeltaFile:
-    """Return the delta file after a check that it is a delta, readable to its end, and has at least one valid row.
+def _checked(file: Dropped, sources: Sources) -> DeltaFile | InputFile:
+    """Return the file after a check that it is a delta or holds search rules, is readable to its end, and has a valid row.
 
     Raises:
         WarehouseError: The check failed; the message names the file and the hint.
     """
+    if file.path.name == SEARCH_RULES:
+        return check_rules_file(file.path)
     (delta,) = check_deltas([file.path], sources=sources)
     check_rows(delta, _CHECK_ROWS, _CHECK_MEMORY_GB)
     return delta
 
 
 def _published(home: Home) -> set[tuple[str, str]]:
-    """Return the name and hash of every delta file whose run has published, or has ended without a change."""
+    """Return the name and hash of every file whose run has published, or ended without a change: deltas, last full files."""
     if not home.lake.exists:
         return set()
     # A checkpoint is slightly older than its release, and the run may have been killed in between.
@@ -191,8 +196,11 @@ def _published(home: Home) -> set[tuple[str, str]]:
     with home.lake.reading() as connection:
         if newest is None or not exists(connection, DELTAS.table):
             return set()
-        query = f"SELECT name, sha256 FROM {DELTAS.table} WHERE snapshot <= ?"
-        return set(connection.execute(query, [newest.snapshot]).fetchall())
+        query = (
+            f"SELECT name, sha256 FROM {DELTAS.table} WHERE snapshot <= ? "
+            f"UNION ALL SELECT name, sha256 FROM {FILES.table} WHERE snapshot_id <= ?"
+        )
+        return set(connection.execute(query, [newest.snapshot, newest.snapshot]).fetchall())
 
 
 def move(file: Dropped, place: str, reason: str = "") -> bool:

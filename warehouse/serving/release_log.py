@@ -28,11 +28,12 @@ SCHEMA = pa.schema(
         pa.field("note", pa.string()),
         pa.field("ranker_id", pa.string()),
         pa.field("text_version", pa.int64()),
+        pa.field("rules", pa.int64()),
     ]
 )
 """The columns of the table of releases."""
 
-_ADDED = {"ranker_id": "''", "text_version": "cast(0 as bigint)"}
+_ADDED = {"ranker_id": "''", "text_version": "cast(0 as bigint)", "rules": "cast(0 as bigint)"}
 """The value, in SQL, of the columns that earlier releases lack."""
 
 
@@ -53,6 +54,7 @@ class Release:
         note: The reason, in words.
         ranker_id: The ranker that orders the candidates; empty: searches order by the vectors alone.
         text_version: The version of the text index; 0 if there is none.
+        rules: The number of search rules in the snapshot; a searcher reads them only if there are any.
     """
 
     release: int
@@ -67,6 +69,7 @@ class Release:
     note: str
     ranker_id: str = ""
     text_version: int = 0
+    rules: int = 0
 
     def serves_as(self, other: "Release") -> bool:
         """Tell whether two releases are the same for searches: same model, vectors, ranker, text index and snapshot."""
@@ -165,6 +168,7 @@ class Releases:
         note: str = "",
         ranker_id: str = "",
         text_version: int = 0,
+        rules: int = 0,
     ) -> Publication:
         """Make a model and a version of its vectors live; write nothing if the live release serves the same.
 
@@ -184,6 +188,7 @@ class Releases:
             note=note,
             ranker_id=ranker_id,
             text_version=text_version,
+            rules=rules,
         )
         live = self.live()
         if live is not None and live.serves_as(challenger):
@@ -208,6 +213,7 @@ class Releases:
             note=note or f"back to release {to}",
             ranker_id=earlier.ranker_id,
             text_version=earlier.text_version,
+            rules=earlier.rules,
         )
 
     def vectors_since(self, vector_table: str, version: int) -> int:
