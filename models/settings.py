@@ -85,6 +85,12 @@ class TrainingSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    min_queries: int = Field(
+        50,
+        ge=1,
+        description="Smallest number of train queries with an Exact product to train on; with fewer the model is the encoder "
+        "itself.",
+    )
     epochs: int = Field(16, ge=0, description="Largest number of passes over the Exact training pairs, in epochs.")
     patience: int = Field(
         5, ge=1, description="Number of epochs without a better validation score after which training stops."

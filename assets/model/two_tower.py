@@ -8,7 +8,14 @@ from assets.core.table_asset import result, table_assets, table_result
 from assets.keys import asset_key
 from assets.reporting import plots
 from assets.run_context import RunContext
-from assets.services.model_training import LOG, failed_training_warning, model_name, train_model, training_log
+from assets.services.model_training import (
+    LOG,
+    failed_training_warning,
+    is_trainable,
+    model_name,
+    train_model,
+    training_log,
+)
 from models.towers.checkpoint_files import MANIFEST_FILE, read_manifest
 from warehouse.lake import tables
 
@@ -51,6 +58,7 @@ def two_tower(context: dg.AssetExecutionContext, run_context: dg.ResourceParam[R
     with run_context.home.lake.writing() as connection:
         change = tables.refresh_from(connection, LOG, log, f"model_id = '{model_id}'")
     metadata = {"curves": plots.training_curves(log), "notes": "; ".join(manifest["notes"]), "alpha": manifest["alpha"]}
-    facts = {"model": model_id, "trained": is_new} | (failed_training_warning(manifest["notes"]) if is_new else {})
+    learned = is_new and is_trainable(run_context)
+    facts = {"model": model_id, "trained": learned} | (failed_training_warning(manifest["notes"]) if learned else {})
     yield result(context, run_context, "model.two_tower", model_id, metadata, facts)
     yield table_result(context, run_context, LOG.table, change.counts)

@@ -32,7 +32,7 @@ def evaluation(
         refresh_evaluation(run_context, model_id, ranker_id)
     metrics = datasets.metrics(run_context.home.lake, challenger)
     if metrics.is_empty():
-        context.log.warning("no judgement is in the test split: nothing was measured")
+        context.log.warning("no judgement is in the test split: only searches for known products were measured")
     pictures = {}
     if metrics.height:
         queries = datasets.compared_queries(run_context.home.lake, challenger)

@@ -16,7 +16,7 @@ from models.evaluation.bootstrap import Interval
 from models.evaluation.judged_set import Catalog, JudgedSet
 from models.evaluation.promotion_gate import PUBLISHED, Comparison, compare_recall, decide, is_undecidable
 from models.evaluation.rankers import DenseRanker, Ranker
-from models.ranking.ranker_files import StoredRanker
+from models.ranking.ranker_files import StoredRanker, read_ranker
 from warehouse.code_digest import digest
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
@@ -26,6 +26,7 @@ from warehouse.operations.rollback import demoted_by
 from warehouse.serving.release_log import Release
 
 GATE = CONTRACTS["evaluation.gate"]
+_ORDER = ("method", "weight", "weights", "forest", "candidates", "corrects_spelling")
 _MEASURED = ("recall_at_10", "baseline_recall_at_10", "difference", "low", "high", "queries")
 
 
@@ -157,7 +158,8 @@ class _Pair:
         decision = decide(
             difference.low if difference else None,
             margin,
-            is_first=self.live is None,
+            is_first=self.live is None or self._is_first_trained(comparison),
+            is_same=self.is_same_order,
             is_demoted=self.demoted_by is not None,
             force=self.run_context.force,
         )
@@ -179,6 +181,29 @@ class _Pair:
             "reason": self._reason(comparison, decision),
             "inputs": self.inputs,
         }
+
+    @cached_property
+    def is_same_order(self) -> bool:
+        """Tell whether a search orders as with the live model and ranker, but for the word weights of the current catalog."""
+        live, home = self.live, self.run_context.home
+        if live is None or self.champion is None or not (live.ranker_id and self.ranker):
+            return False
+        same_model = live.model_id == self.challenger.model_id or not (
+            self.champion.is_trained or self.challenger.is_trained
+        )
+        contents = [read_ranker(home.rankers / ranker) for ranker in (live.ranker_id, self.ranker)]
+        old, new = ([content[name] for name in _ORDER] for content in contents)
+        return same_model and self.champion.vector_table == self.challenger.vector_table and old == new
+
+    def _is_first_trained(self, comparison: Comparison) -> bool:
+        """Tell whether a trained model meets the encoder itself, and too few queries are judged to tell them apart."""
+        return (
+            comparison.difference is None
+            and self.champion is not None
+            and self.challenger.is_trained
+            and not self.champion.is_trained
+            and self.demoted_by is None
+        )
 
     @cached_property
     def demoted_by(self) -> Release | None:
@@ -204,6 +229,12 @@ class _Pair:
                 f"wanted: on these {challenger} has recall@10 {comparison.challenger:.4f}, {baseline} "
                 f"{comparison.baseline:.4f}"
             ]
+        if self._is_first_trained(comparison):
+            clauses.insert(
+                0, f"the live model {live.model_id} is the encoder itself, so the first trained model goes live"
+            )
+        elif difference is None and decision == "passed":
+            clauses = [f"{challenger} orders as {baseline} does, by the words of the current catalog"]
         if self.champion is None:
             reason = unservable_reason(self.run_context, live.model_id, live.ranker_id)
             clauses.append(f"the live model {live.model_id} could not be evaluated: {reason}")

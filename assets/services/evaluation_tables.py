@@ -5,6 +5,7 @@ from typing import Any
 import polars as pl
 
 from assets.run_context import RunContext
+from assets.services.known_items import measure_known_items
 from assets.services.offline_evaluation import LEADS, EvaluationTarget, measure, previous_model
 from assets.services.serving_model import ServingModel
 from models.evaluation.breakdown import WHOLE, long_metrics
@@ -14,7 +15,8 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import datasets, point_in_time
 from warehouse.lake import tables
 
-TABLES = ("evaluation.metrics", "evaluation.queries", "evaluation.rankings")
+KNOWN_ITEMS = "evaluation.known_items"
+TABLES = ("evaluation.metrics", "evaluation.queries", "evaluation.rankings", KNOWN_ITEMS)
 _LEADS = ("model_minus_encoder", "ranked_minus_model", "ranked_minus_bm25")
 _FORMAT = "4"  # raised when the measurements change, so that old data is measured again
 _RANKED = ("ranked", "model", "text", "encoder", "bm25", "random", "previous")
@@ -44,9 +46,13 @@ def summary(metrics: pl.DataFrame) -> dict[str, Any]:
 
 
 def refresh_evaluation(run_context: RunContext, model_id: str, ranker_id: str) -> None:
-    """Measure a model's stored vectors and its ranker on the test queries, unless the same were measured before."""
-    target, inputs = _target(run_context, model_id, ranker_id)
-    if datasets.metrics(run_context.home.lake, model_id)["inputs"].unique().to_list() != [inputs]:
+    """Measure a model's stored vectors and its ranker, unless the same were measured before.
+
+    The queries are the test queries. Without any the model is measured by searches for known products.
+    """
+    (target, inputs), lake = _target(run_context, model_id, ranker_id), run_context.home.lake
+    known = {*datasets.metrics(lake, model_id)["inputs"], *datasets.known_items(lake, model_id)["inputs"]}
+    if known != {inputs}:
         _measure(run_context, target, inputs)
 
 
@@ -67,7 +73,7 @@ def _target(run_context: RunContext, model_id: str, ranker_id: str) -> tuple[Eva
 
 
 def _measure(run_context: RunContext, target: EvaluationTarget, inputs: str) -> None:
-    """Measure and write the three tables, in one transaction."""
+    """Measure and write the tables, in one transaction."""
     judgements = datasets.task1_judgements(run_context.home.lake)
     rows = {table: tables.no_rows(CONTRACTS[table]) for table in TABLES}
     if judgements.height:
@@ -79,11 +85,13 @@ def _measure(run_context: RunContext, target: EvaluationTarget, inputs: str) -> 
             seed=run_context.training.seed,
             min_queries=run_context.release.min_queries,
         )
-        rows = {
+        rows |= {
             "evaluation.metrics": _metric_rows(target.model_id, metrics, inputs),
             "evaluation.queries": _query_rows(target.model_id, evaluation, texts),
             "evaluation.rankings": _ranking_rows(target.model_id, evaluation, texts),
         }
+    else:
+        rows[KNOWN_ITEMS] = _known_item_rows(target.model_id, measure_known_items(run_context, target), inputs)
     with run_context.home.lake.writing() as connection:
         for table, frame in rows.items():
             tables.refresh_from(connection, CONTRACTS[table], frame, f"model_id = '{target.model_id}'")
@@ -96,6 +104,11 @@ def _metric_rows(model_id: str, metrics: pl.DataFrame, inputs: str) -> pl.DataFr
     return metrics.with_columns(
         key=pl.concat_str(pl.lit(model_id), *parts, separator=":"), model_id=pl.lit(model_id), inputs=pl.lit(inputs)
     )
+
+
+def _known_item_rows(model_id: str, measured: pl.DataFrame, inputs: str) -> pl.DataFrame:
+    key = pl.concat_str(pl.lit(model_id), "locale", "ranker", "metric", separator=":")
+    return measured.with_columns(key=key, model_id=pl.lit(model_id), inputs=pl.lit(inputs))
 
 
 def _query_rows(model_id: str, evaluation: Evaluation, texts: pl.DataFrame) -> pl.DataFrame:

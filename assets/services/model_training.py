@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -18,6 +18,9 @@ from warehouse.features import datasets
 from warehouse.features.query_features import VOCABULARY_FILE
 from warehouse.lake import tables
 
+if TYPE_CHECKING:
+    from models.towers.trained_model import TrainedModel
+
 _SIDES: dict[str, tuple[Entity, ...]] = {"features.queries": ("query", "context"), "features.products": ("product",)}
 LOG = CONTRACTS["evaluation.training_log"]
 _TRAINING_ROWS = "split IN ('train', 'validation')"
@@ -28,13 +31,21 @@ def failed_training_warning(notes: Sequence[str]) -> dict[str, str]:
     return {"warning": f"the new model learned nothing: {'; '.join(notes)}"} if notes else {}
 
 
+def is_trainable(run_context: RunContext) -> bool:
+    """Tell whether enough train queries have an Exact product to train on; with fewer the model is the encoder itself."""
+    queries = datasets.judged_queries(run_context.home.lake)
+    return queries.get("train", 0) >= run_context.training.min_queries
+
+
 def model_name(run_context: RunContext) -> str:
     """Return the id of the model for the current lake, encoder and settings: equal inputs give an equal id.
 
-    If the run pins a model, return that model's id.
+    If the run pins a model, return that model's id. Where too little is judged to train on, the encoder alone names the model.
     """
     if run_context.pinned_model is not None:
         return run_context.pinned_model
+    if not is_trainable(run_context):
+        return digest("not trained", TextVectors(run_context).fingerprint)
     with run_context.home.lake.reading() as connection:
         pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"], _TRAINING_ROWS)
         feature_views = tables.fingerprint(
@@ -43,7 +54,7 @@ def model_name(run_context: RunContext) -> str:
             f"pair_key IN (SELECT key FROM training.pairs WHERE {_TRAINING_ROWS})",
         )
         vocabulary = tables.fingerprint(connection, CONTRACTS["fitted.vocabulary"])
-    settings = run_context.tower.model_dump_json() + run_context.training.model_dump_json()
+    settings = run_context.tower.model_dump_json() + run_context.training.model_dump_json(exclude={"min_queries"})
     specs = [
         str(feature_spec(table, run_context.home.feature_views)) for table in ("features.queries", "features.products")
     ]
@@ -91,26 +102,17 @@ def training_log(model_id: str, history: list[dict[str, Any]], best_epoch: int) 
 def train_model(run_context: RunContext, model_id: str, snapshot: int) -> None:
     """Train on the current lake and save the checkpoint, which names the snapshot and the training table's data version.
 
+    Where too little is judged to train on, the checkpoint is the encoder itself, without features.
+
     The lake's checkpoint of a run comes after its model, and the model's inputs do not change in between. So the training
     table can be recomputed from the first checkpoint at or after the snapshot, where its data version is the same.
     """
     from dataclasses import asdict
 
     from models.towers import checkpoint
-    from models.training.trainer import train
 
-    vectors = TextVectors(run_context)
-    on_epoch = run_context.progress("training", total=run_context.training.epochs)
-    query_spec = feature_spec("features.queries", run_context.home.feature_views)
-    product_spec = feature_spec("features.products", run_context.home.feature_views)
-    model = train(
-        training_data(run_context, vectors, query_spec, product_spec),
-        query_spec,
-        product_spec,
-        run_context.tower,
-        run_context.training,
-        lambda epoch: on_epoch(epoch.epoch),
-    )
+    learns, vectors = is_trainable(run_context), TextVectors(run_context)
+    model = _trained(run_context, vectors) if learns else _untrained(vectors)
     history = [{name: value for name, value in asdict(epoch).items() if name != "seconds"} for epoch in model.history]
     metadata = {
         "encoder": vectors.fingerprint,
@@ -119,9 +121,30 @@ def train_model(run_context: RunContext, model_id: str, snapshot: int) -> None:
         "seed": run_context.training.seed,
         "training": run_context.training.model_dump(mode="json"),
         "history": history,
-        "features": feature_versions(run_context),
+        "features": feature_versions(run_context) if learns else {},
     }
-    vocabulary = BytesIO()
-    datasets.vocabulary(run_context.home.lake).write_parquet(vocabulary)
-    files = {VOCABULARY_FILE: vocabulary.getvalue()}
-    checkpoint.save(run_context.home.models / model_id, model, metadata, files)
+    vocabulary, content = datasets.vocabulary(run_context.home.lake), BytesIO()
+    (vocabulary if learns else vocabulary.clear()).write_parquet(content)
+    checkpoint.save(run_context.home.models / model_id, model, metadata, {VOCABULARY_FILE: content.getvalue()})
+
+
+def _trained(run_context: RunContext, vectors: TextVectors) -> "TrainedModel":
+    from models.training.trainer import train
+
+    on_epoch = run_context.progress("training", total=run_context.training.epochs)
+    query_spec = feature_spec("features.queries", run_context.home.feature_views)
+    product_spec = feature_spec("features.products", run_context.home.feature_views)
+    return train(
+        training_data(run_context, vectors, query_spec, product_spec),
+        query_spec,
+        product_spec,
+        run_context.tower,
+        run_context.training,
+        lambda epoch: on_epoch(epoch.epoch),
+    )
+
+
+def _untrained(vectors: TextVectors) -> "TrainedModel":
+    from models.training.trainer import untrained
+
+    return untrained(vectors.cached([]).shape[1])

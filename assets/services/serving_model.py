@@ -28,7 +28,7 @@ class ServingModel:
     """Apply one model of the home to queries and products, with its own encoder, features and vocabulary, not the settings'."""
 
     def __init__(self, run_context: RunContext, model_id: str) -> None:
-        """Read the checkpoint's description.
+        """Read the checkpoint's description; a model that is not trained (`is_trained`) is its encoder itself.
 
         Raises:
             ModelError: A file is missing, damaged or of another format.
@@ -38,6 +38,7 @@ class ServingModel:
         self._manifest = read_manifest(self._directory)
         side = product_side(self._directory)
         self.dim: int = self._manifest["dim"]
+        self.is_trained = self._manifest["alpha"] != 0
         self.product_columns = side.columns
         self.vector_table = table_name(side.fingerprint)
 

@@ -57,12 +57,19 @@ def compare_recall(
 
 
 def decide(
-    low: float | None, margin: float, *, is_first: bool = False, is_demoted: bool = False, force: bool = False
+    low: float | None,
+    margin: float,
+    *,
+    is_first: bool = False,
+    is_same: bool = False,
+    is_demoted: bool = False,
+    force: bool = False,
 ) -> Decision:
     """Decide by the lower end of the difference's interval: it must lie above minus the margin.
 
     The first model passes with any score, since without it there is nothing to search. A model without an interval (None) is
-    undecided and does not go live. A demoted model, which a rollback replaced, is refused. Force publishes either.
+    undecided and does not go live, unless a search with it orders products as before (`is_same`). A demoted model, which a
+    rollback replaced, is refused. Force publishes either.
 
     Raises:
         ModelError: The margin is negative: not even an equal model could pass.
@@ -71,7 +78,8 @@ def decide(
         raise ModelError(f"a margin of {margin} refuses every model", "set the margin to 0 or more")
     if is_first:
         return "first"
-    if low is not None and low > -margin and not is_demoted:
+    is_no_worse = is_same if low is None else low > -margin
+    if is_no_worse and not is_demoted:
         return "passed"
     if force:
         return "forced"

@@ -45,6 +45,18 @@ def train(
         return _Trainer(data, query_spec, product_spec, tower_settings, training_settings, on_epoch).run()
 
 
+def untrained(dim: int) -> TrainedModel:
+    """Return towers that leave the encoder's vectors (rows, dim) as they are, and read no features."""
+    features, settings = FeatureEncoder.fit(pl.DataFrame(), FeatureSpec(), TowerSettings()), TowerSettings(width=1)
+    with _deterministic(TrainingSettings()):
+        towers = TwoTower(dim, feature_sizes(features), feature_sizes(features), settings)
+    towers.alpha = 0.0
+    start = EpochLog(0, None, None, None, None, None, alpha=0.0, learning_rate=0.0, seconds=0.0)
+    return TrainedModel(
+        towers.eval(), features, features, (start,), 0, ("not trained: the model is the encoder itself",)
+    )
+
+
 class _Trainer:
     def __init__(
         self,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestration.cli.judgement_output import show_judged, show_known_items
 from orchestration.cli.options import AllowLossOption, HomeOption, JsonOption, path_from, settings_for
 from orchestration.cli.output import console, show_fact, show_next, write_json
 from orchestration.cli.progress_bars import progress
@@ -107,10 +108,18 @@ def show_new(report: "BuildReport") -> None:
 
 
 def show_measured(report: "BuildReport") -> None:
-    """Print the rankers side by side, the number of queries, and how certain the model's leads are."""
+    """Print the rankers side by side, the number of queries, and how certain the model's leads are.
+
+    Where no test query is judged, print the searches for known products.
+    """
     relevance = report.relevance
+    show_judged(report.judged)
     if not relevance["rankers"]:
         show_fact("relevance", "not measured: no judgement is in the test split")
+        if report.known_items:
+            console.print()
+            show_known_items(report.known_items)
+            console.print()
         return
     console.print()
     show_relevance(

@@ -7,13 +7,18 @@ from typing import Annotated, Any
 import typer
 
 from orchestration.cli.fold_output import show_folds
+from orchestration.cli.judgement_output import show_known_items, show_locales
 from orchestration.cli.options import HomeOption, JsonOption, path_from, settings_for
-from orchestration.cli.output import console, write_json
+from orchestration.cli.output import console, show_fact, write_json
 from orchestration.cli.progress_bars import progress
 from orchestration.cli.relevance_output import show_relevance, show_trust
 from warehouse.wording import counted
 
 _MAX_NAMES = 10
+_UNJUDGED = (
+    "not measured: release {release} has no test query of task 1 (small_version 1, split test); give your own judgements: "
+    "--examples FILE; or hold out each query once: --folds 5"
+)
 _TRAINED_ON = ("of these queries is", "of these queries are")
 _UNKNOWN = ("judged product is", "judged products are")
 
@@ -91,6 +96,12 @@ def evaluate(
 
 def _show(report: dict[str, Any], source: str) -> None:
     """Print the evaluation of a release."""
+    if "known_items" in report:
+        show_fact("relevance", _UNJUDGED.format(release=report["release"]))
+        console.print()
+        show_known_items(report["known_items"])
+        show_locales(report["known_items"])
+        return
     show_relevance(report, f"release {report['release']} on {source}")
     console.print(
         f"{counted(report['queries'], 'query', 'queries')}, {counted(report['judgements'], 'judgement')}",

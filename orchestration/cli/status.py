@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from orchestration.cli.judgement_output import show_judged
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, show_fact, show_rows, write_json
 from orchestration.cli.relevance_output import show_gate
@@ -41,7 +42,8 @@ def status(
     from orchestration.commands.status import status as facts_of
     from orchestration.config.open_context import open_home
 
-    facts = facts_of(open_home(settings_for(home)))
+    settings = settings_for(home)
+    facts = facts_of(open_home(settings), settings.training, settings.release)
     if as_json:
         write_json(facts)
     else:
@@ -67,6 +69,7 @@ def show(facts: dict[str, Any], *, every_table: bool) -> None:
     more = "" if every_table else " (every table: stockroom status --all)"
     show_fact("lake", f"{rows_text(facts['rows'])}{ahead}{more}")
     show_fact("encoded", f"{counted(facts['texts_encoded'], 'text')} by the last run")
+    show_judged(facts["judged"])
     if facts["gate"]:
         show_gate(facts["gate"])
     if facts["run"]:

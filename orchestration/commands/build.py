@@ -7,6 +7,7 @@ from typing import Any
 
 from assets.run_context import RunContext
 from assets.services.evaluation_tables import summary
+from assets.services.judged_queries import judged_queries
 from assets.services.raw_folder import raw_folder
 from orchestration.instance.dagster_instance import CODE_LOCATION, COMMAND_LINE, fail_orphaned_runs, open_instance
 from orchestration.instance.locks import in_progress, run_lock
@@ -34,7 +35,8 @@ class State:
 class BuildReport:
     """Report a build: rows, refusals, warnings, encoded texts, relevance, seconds by stage, and the new release and vectors.
 
-    `gate` is the gate result for the new model, a row of evaluation.gate; None if the live model is the newest one.
+    `gate` is the gate result for the new model, a row of evaluation.gate; None if the live model is the newest one. `judged`
+    counts the judged queries, and those that are needed. `known_items` are the rows of evaluation.known_items.
     """
 
     run_id: str
@@ -53,6 +55,8 @@ class BuildReport:
     new_release: bool
     gate: dict[str, Any] | None
     relevance: dict[str, Any]
+    judged: dict[str, Any]
+    known_items: list[dict[str, Any]]
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -91,10 +95,11 @@ def run_job(run_context: RunContext, name: str = "build") -> BuildReport:
             for step in instance.get_run_step_stats(run_id)
             if step.start_time is not None and step.end_time is not None
         }
-        return _report(run_context.home, run_id, before, seconds)
+        return _report(run_context, run_id, before, seconds)
 
 
-def _report(home: Home, run_id: str, before: State, seconds: dict[str, float]) -> BuildReport:
+def _report(run_context: RunContext, run_id: str, before: State, seconds: dict[str, float]) -> BuildReport:
+    home = run_context.home
     after, facts = _state(home), home.journal.run(run_id)
     release = after.release
     if release is None:
@@ -121,6 +126,8 @@ def _report(home: Home, run_id: str, before: State, seconds: dict[str, float]) -
         new_release=before.release != release,
         gate=facts["releases.live"].get("gate"),
         relevance=summary(metrics),
+        judged=judged_queries(home, run_context.training, run_context.release),
+        known_items=datasets.known_items(home.lake, release.model_id).drop("inputs").to_dicts(),
         seconds=seconds,
     )
 

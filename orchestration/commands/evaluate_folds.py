@@ -42,6 +42,11 @@ def evaluate_folds(run_context: RunContext, folds: int) -> dict[str, Any]:
     home.lake.require()
     evaluations: list[Evaluation] = []
     with run_lock(home):
+        if not any(datasets.judged_queries(home.lake).values()):
+            raise WarehouseError(
+                "there is nothing to divide into folds: no query has an Exact product",
+                "ingest judgements, then run again",
+            )
         checkpoint = point(home.lake)
         with recomputed_home(home, checkpoint.snapshot) as recomputed:
             fold_home = division.FoldHome(

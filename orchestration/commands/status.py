@@ -3,20 +3,23 @@
 import json
 from typing import Any
 
+from assets.services.judged_queries import judged_queries
+from models.settings import TrainingSettings
 from orchestration.instance.locks import is_running, was_killed
 from warehouse.history.checkpoints import content_snapshot, points, utc
 from warehouse.home import Home
 from warehouse.lake import tables
 from warehouse.operations.rollback import has_served_changes
+from warehouse.settings import ReleaseSettings
 
 
-def status(home: Home) -> dict[str, Any]:
+def status(home: Home, training: TrainingSettings, release: ReleaseSettings) -> dict[str, Any]:
     """Return the status as plain values.
 
     `snapshot` is the lake's snapshot. `release_snapshot`, `published_at` and `note` are those of the live release. `run` is
     `in progress` or `unfinished`, or None if the last run ended. `gate` is the result of a new model that the last run
     refused, else of the live model. `is_ahead` tells whether a table that searches or lookups read changed after the live
-    release.
+    release. `judged` counts the judged queries, and those that a build needs.
     """
     live, last = home.releases.live(), home.journal.last()
     with home.lake.reading() as connection:
@@ -28,6 +31,7 @@ def status(home: Home) -> dict[str, Any]:
         "model": live.model_id if live else None,
         "encoder": live.encoder_fingerprint if live else None,
         "rows": rows,
+        "judged": judged_queries(home, training, release),
         "texts_encoded": last.get("embeddings.texts", {}).get("texts_encoded", 0),
         "gate": last.get("releases.live", {}).get("gate") or (json.loads(live.metrics).get("gate") if live else None),
         "release_snapshot": live.snapshot if live else None,

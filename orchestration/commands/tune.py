@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from assets.run_context import RunContext
-from assets.services.model_training import feature_spec, model_name
+from assets.services.model_training import feature_spec, is_trainable, model_name
 from assets.services.text_vectors import TextVectors
 from assets.services.training_arrays import training_data
 from models.settings import TowerSettings, TrainingSettings
 from models.towers.feature_encoder import FeatureSpec
 from orchestration.instance.locks import run_lock
 from warehouse.errors import WarehouseError
+from warehouse.features import datasets
 from warehouse.operations import tuning_trials
 from warehouse.paths import plain_path
+from warehouse.wording import counted
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -78,6 +80,12 @@ def tune(run_context: RunContext, count: int) -> dict[str, Any]:
     home = run_context.home
     home.lake.require()
     with run_lock(home):
+        if not is_trainable(run_context):
+            queries, needed = datasets.judged_queries(home.lake).get("train", 0), run_context.training.min_queries
+            raise WarehouseError(
+                f"there is nothing to tune; too few to train on: {counted(queries, 'query', 'queries')} of {needed:,}",
+                "judge more queries, or set training.min_queries",
+            )
         study_name = _study_name(run_context)
         data = _data(run_context)
         with _study(run_context, study_name) as study:

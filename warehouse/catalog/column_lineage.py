@@ -35,6 +35,7 @@ _MEASURED = {
     "evaluation.metrics": (*_JUDGED, ("vectors.products", "vector")),
     "evaluation.queries": (*_JUDGED, ("vectors.products", "vector")),
     "evaluation.rankings": (*_JUDGED, ("vectors.products", "vector")),
+    "evaluation.known_items": (("staging.products", "title"), ("vectors.products", "vector")),
     "evaluation.gate": (*_JUDGED, ("vectors.products", "vector")),
     "evaluation.training_log": (*_JUDGED, ("training.pairs", "split")),
 }

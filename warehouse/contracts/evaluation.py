@@ -50,6 +50,28 @@ class EvaluationMetrics(dy.Schema):
     inputs = dy.String(nullable=False, metadata=about("digest of the model, its vectors and the judgements"))
 
 
+class EvaluationKnownItems(dy.Schema):
+    """One row per model, locale, ranker and metric, over searches for known products; empty where test queries are judged.
+
+    A query is three to five words of a product's own title, those that fewest products have. The product is to be found.
+    So the metrics cannot be compared with those over judgements: shoppers use other words than titles do.
+    """
+
+    key = key_column("model_id:locale:ranker:metric")
+    model_id = dy.String(nullable=False, metadata=about("id of the evaluated model"))
+    locale = dy.String(nullable=False, metadata=about("marketplace, such as us; all: every marketplace"))
+    ranker = dy.String(
+        nullable=False,
+        metadata=about(
+            "ranked (what a search shows), text, vector, or index: the nearest products by exact search that the index finds"
+        ),
+    )
+    metric = dy.String(nullable=False, metadata=about("recall@1, recall@10, recall@100 or mrr; for index recall@10"))
+    value = dy.Float64(nullable=False, metadata=about("mean over the queries, 0 to 1"))
+    queries = dy.Int64(nullable=False, metadata=about("number of queries, one for each drawn product"))
+    inputs = dy.String(nullable=False, metadata=about("digest of the model, its vectors and the products"))
+
+
 class EvaluationQueries(dy.Schema):
     """One row per model, ranker and test query of ESCI task 1."""
 

@@ -6,6 +6,7 @@ from warehouse.contracts.deltas import RawDeltas, RawEvents
 from warehouse.contracts.evaluation import (
     EvaluationFolds,
     EvaluationGate,
+    EvaluationKnownItems,
     EvaluationMetrics,
     EvaluationQueries,
     EvaluationRankings,
@@ -49,6 +50,7 @@ CONTRACTS = {
         Contract("evaluation.metrics", EvaluationMetrics),
         Contract("evaluation.queries", EvaluationQueries),
         Contract("evaluation.rankings", EvaluationRankings),
+        Contract("evaluation.known_items", EvaluationKnownItems),
         Contract("evaluation.gate", EvaluationGate),
         Contract("evaluation.training_log", EvaluationTrainingLog),
         Contract("evaluation.folds", EvaluationFolds),

@@ -84,6 +84,14 @@ def _split_judgements(lake: Lake, split: str, snapshot: int | None = None) -> pl
         return connection.execute(tables.sql("datasets.split_judgements"), {"split": split}).pl()
 
 
+def judged_queries(lake: Lake) -> dict[str, int]:
+    """Return the number of queries with an Exact product, by split; a split without one is left out."""
+    with lake.reading() as connection:
+        if not tables.exists(connection, "training.pairs"):
+            return {}
+        return dict(connection.sql(tables.sql("datasets.judged_queries")).fetchall())
+
+
 def trained_queries(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
     """Return the query texts of the train and validation splits: locale, query in lower case."""
     return read(lake, "trained_queries", snapshot)
@@ -100,6 +108,14 @@ def metrics(lake: Lake, model_id: str) -> pl.DataFrame:
         if "slice" not in tables.columns(connection, "evaluation.metrics"):  # not there yet, or an older version's
             return pl.DataFrame(schema={"inputs": pl.String})
         return connection.execute(tables.sql("datasets.metrics"), {"model_id": model_id}).pl()
+
+
+def known_items(lake: Lake, model_id: str) -> pl.DataFrame:
+    """Return the searches for known products by a model: locale, ranker, metric, value, queries, inputs."""
+    with lake.reading() as connection:
+        if not tables.exists(connection, "evaluation.known_items"):
+            return pl.DataFrame(schema={"inputs": pl.String})
+        return connection.execute(tables.sql("datasets.known_items"), {"model_id": model_id}).pl()
 
 
 def compared_queries(lake: Lake, model_id: str) -> pl.DataFrame:

@@ -21,6 +21,7 @@ from warehouse.lake.reconcile import plan
 from warehouse.sources.prepared import refused_rows
 
 FILES = CONTRACTS["raw.files"]
+SPECS = {source_spec.table: source_spec for source_spec in SOURCE_SPECS}
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,7 @@ def ingest(
 ) -> list[Ingested]:
     """Make the raw tables equal to the files in `folder`; a file equal to the last ingested one is not read again.
 
-    The first valid row of a key in the file counts. A missing optional file empties its table, except for the search
-    rules, which stay. A file supersedes every
+            if not alone and "raw.judgements" in files and keys["raw.judgements"].height:
     delta that was ingested before it, tombstones included.
 
     Args:
@@ -83,7 +83,7 @@ def ingest(
 
     Raises:
         WarehouseError: A file is missing, corrupt or of the wrong shape, would remove all or too many rows of its table, or
-            no judgement is of a known product; nothing was written.
+            there are judgements and none is of a known product; nothing was written.
     """
     files = {file.source_spec.table: file for file in checked or input_files(folder)}
     results = _ingest(lake, files, allow_loss=allow_loss, is_replay=is_replay, alone=alone)
@@ -110,18 +110,20 @@ def _ingest(
         ]
     with lake.scratch() as reader:
         reader.execute(WIDE_STREAM)
-        base_snapshot, present = _present(lake, [table for table in files if table in GUARDED or not is_known[table]])
+        to_read = {table for table in files if not is_known[table]}
+        base_snapshot, present = _present(lake, sorted(to_read.union(GUARDED) & {each.table for each in source_specs}))
         prepared_files = {  # decodes every page, so that a corrupt file is found before anything is written
             table: _prepare(reader, files[table], lake.settings.batch_rows, rows)
             for table, rows in present.items()
-            if not is_known[table]
+            if table in to_read
         }
         if not is_replay:
             losses = [_loss(files[table], present[table], prepared) for table, prepared in prepared_files.items()]
+            losses += [_loss_of_missing(files, table, rows) for table, rows in present.items() if table not in files]
             for loss in losses:
                 refuse_empty(loss)
             keys = present | {table: prepared.keys for table, prepared in prepared_files.items()}
-            if not alone:
+            if not alone and "raw.judgements" in files and keys["raw.judgements"].height:
                 require_judged_products(
                     files["raw.products"].path,
                     keys["raw.products"],
@@ -223,6 +225,11 @@ def _loss(file: InputFile, present: pl.DataFrame, prepared: _Prepared) -> Loss:
     removed_count = present.join(prepared.keys, on="key", how="anti").height
     rules = rule_counts(prepared.refused)
     return Loss(file.source_spec.table, str(file.path), present.height, removed_count, prepared.keys.height, rules)
+
+
+def _loss_of_missing(files: dict[str, InputFile], table: str, present: pl.DataFrame) -> Loss:
+    folder, spec = files["raw.products"].path.parent, SPECS[table]
+    return Loss(table, f"{folder} without {spec.file_name}", present.height, present.height, 0)
 
 
 def _load_file(lake: Lake, connection: duckdb.DuckDBPyConnection, file: InputFile, prepared: _Prepared) -> Ingested:

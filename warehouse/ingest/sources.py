@@ -97,6 +97,7 @@ SOURCE_SPECS = (
         "raw.judgements",
         "shopping_queries_dataset_examples.parquet",
         f"concat({normalized_locale_sql('product_locale')}, ':', query_id, ':', product_id)",
+        required=False,
         optional_columns=("event_time", "context_key"),
     ),
     SourceSpec(
@@ -193,7 +194,7 @@ def check_folder(folder: Path) -> list[tuple[SourceSpec, Path, tuple[str, ...]]]
             if path.is_file():
                 files.append((source_spec, path, _check(connection, path, source_spec)))
             elif source_spec.required:
-                raise no_file(path, f"give a folder that holds the files {' and '.join(required_files())}")
+                raise no_file(path, f"give a folder that holds {' and '.join(required_files())}")
     return files
 
 

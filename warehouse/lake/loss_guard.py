@@ -12,13 +12,11 @@ from warehouse.lake import tables
 from warehouse.lake.reconcile import Plan
 from warehouse.wording import counted
 
-_NEEDED = {
-    "raw.products": "a search needs products",
-    "raw.judgements": "training and evaluation need judgements",
-    "staging.products": "a search needs products",
-}
-GUARDED = tuple(_NEEDED)
-"""The tables that no run may empty, nor remove most rows from without permission.
+_NEEDED = ("raw.products", "staging.products")
+"""The tables that no run may empty: a search needs products."""
+
+GUARDED = (*_NEEDED, "raw.judgements")
+"""The tables from which no run may remove most rows without permission.
 
 No model depends on raw.sources and raw.search_rules, so they may be emptied.
 """
@@ -40,25 +38,22 @@ class Loss:
 
 
 def refuse_empty(loss: Loss) -> None:
-    """Refuse to empty a guarded table, even if losses are allowed: no release would be possible.
+    """Refuse a catalog without products, and judgements of which every row is refused, even if losses are allowed.
 
     Raises:
         WarehouseError: The table would be empty; the message names the cause, the row count and the violated rules.
     """
-    if loss.table in GUARDED and not loss.after:
-        had = (
-            f"none of the {counted(loss.before, 'row')} of {loss.table}"
-            if loss.before
-            else f"{loss.table} without a row"
-        )
-        raise WarehouseError(
-            f"{loss.cause} would leave {had}{_refusal_note(loss)}",
-            f"{_NEEDED[loss.table]}, so an empty table is always refused; give a file with valid rows",
-        )
+    if loss.after or not (loss.table in _NEEDED or (loss.table in GUARDED and loss.rules)):
+        return
+    had = f"none of the {counted(loss.before, 'row')} of {loss.table}" if loss.before else f"{loss.table} without a row"
+    hint = "a search needs products, so an empty table is always refused; give a file with valid rows"
+    if loss.table not in _NEEDED:
+        hint = "give a file with valid rows; or leave the file out, since a build also works without judgements"
+    raise WarehouseError(f"{loss.cause} would leave {had}{_refusal_note(loss)}", hint)
 
 
 def refuse_loss(loss: Loss, max_share: float, allowed: bool = False) -> None:
-    """Refuse to remove more than a share of a guarded table's rows unless `allowed`, and always refuse to empty it.
+    """Refuse to remove more than a share of a guarded table's rows unless `allowed`; refuse what `refuse_empty` refuses.
 
     Raises:
         WarehouseError: Too many rows would go; the message names the cause, the counts, the violated rules and the override.
@@ -90,19 +85,21 @@ def require_judged_products(
         raise WarehouseError(
             f"{judgements_file} has no judgement of a product in {products_file}: a judged key is {one}, a product key is "
             f"{other}",
-            "training needs judged products; use the same product_locale and product_id in both files",
+            "use the same product_locale and product_id in both files; or leave the file out, since a build also works without "
+            "judgements",
         )
 
 
 def require_judgements(connection: duckdb.DuckDBPyConnection) -> None:
-    """Refuse to train a model without judgements.
+    """Refuse judgements of which none can be used; no judgements at all are allowed.
 
     Raises:
-        WarehouseError: staging.judgements is empty; the message counts the raw rows and the violated rules.
+        WarehouseError: staging.judgements is empty and raw.judgements is not; the message counts the rows and the violated
+            rules.
     """
-    if tables.count(connection, "staging.judgements"):
-        return
     raw = tables.count(connection, "raw.judgements")
+    if not raw or tables.count(connection, "staging.judgements"):
+        return
     refused = connection.sql(
         "SELECT rule, count(*) FROM quarantine.rows WHERE \"table\" IN ('raw.judgements', 'staging.queries', "
         "'staging.judgements') GROUP BY rule"
@@ -110,7 +107,8 @@ def require_judgements(connection: duckdb.DuckDBPyConnection) -> None:
     note = f"; rows refused: {rule_summary(dict(refused))}" if refused else ""
     raise WarehouseError(
         f"none of the {counted(raw, 'row')} of raw.judgements can be used{note}",
-        "training and evaluation need judgements; ingest judgements of products in the catalog",
+        "ingest judgements of products in the catalog, or remove them all: stockroom build --raw DIR --allow-loss, with a "
+        "folder that has no file of judgements",
     )
 
 

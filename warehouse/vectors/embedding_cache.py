@@ -117,15 +117,17 @@ class EmbeddingCache:
     def vectors(self, texts: Sequence[str], fingerprint: str) -> Matrix:
         """Return the cached vectors (texts, dim) in the order of the texts.
 
-        Every call scans all keys, 0.3 to 0.7 s for a million, so request many texts at a time. For no texts: (0, 0).
+        Every call scans all keys, 0.3 to 0.7 s for a million, so request many texts at a time. For no texts: (0, dim), or
+        (0, 0) if nothing is cached.
 
         Raises:
             WarehouseError: A text has no cached vector.
         """
-        if not len(texts):
-            return np.empty((0, 0), np.float32)
         hashes = pa.array([text_hash(text) for text in texts], pa.string())
         table = self._directory.open(_table_name(fingerprint))
+        if not len(texts):
+            width = table.schema.field("vector").type.list_size if table is not None else 0
+            return np.empty((0, width), np.float32)
         if table is None:
             raise _missing_error(len(hashes), len(hashes), fingerprint)
         if self._filled is not None and self._filled.covers(table, hashes):
