@@ -52,6 +52,7 @@ precision = "f32"
 
 [training]
 epochs = 2
+min_queries = 1
 batch_pairs = 16
 catalog_negatives = 64
 seed = 3

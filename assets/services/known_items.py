@@ -68,7 +68,8 @@ def measure_known_items(run_context: RunContext, target: EvaluationTarget) -> pl
         for name, values in means(evaluation, part).items()
         for metric in METRICS
     ]
-    return pl.DataFrame(rows + _index_row(run_context, target, products.height), schema=_COLUMNS)
+    rows += _index_row(run_context, target, products.height)
+    return pl.DataFrame(rows, schema=_COLUMNS).sort("locale", "ranker", "metric")
 
 
 def _index_row(run_context: RunContext, target: EvaluationTarget, products: int) -> list[dict[str, Any]]:

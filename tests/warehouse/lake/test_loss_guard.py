@@ -42,6 +42,10 @@ def files(tmp_path: Path, write: Write, products: list[Row], judgements: list[Ro
                 folder = write()
                 _clear(folder / EXAMPLES)
                 return folder
+            case "no file of judgements":
+                folder = write()
+                (folder / EXAMPLES).unlink()
+                return folder
             case "blank titles":
                 return write(products=blank("product_title", products))
             case "blank queries":
@@ -68,7 +72,6 @@ def _clear(path: Path) -> None:
 EMPTY = {
     "no product": (PRODUCTS, "raw.products", ""),
     "blank titles": (PRODUCTS, "raw.products", "; rows refused: product_title_blank 4"),
-    "no judgement": (EXAMPLES, "raw.judgements", ""),
     "blank queries": (EXAMPLES, "raw.judgements", "; rows refused: query_blank 5"),
 }
 
@@ -134,6 +137,31 @@ def test_the_share_is_a_setting_and_may_be_reached(
             ingest(lake, files("one product"))
     else:
         assert ingest(lake, files("one product"))[0].deleted == 3
+
+
+UNJUDGED = {"no judgement": "{0}/" + EXAMPLES, "no file of judgements": "{0} without " + EXAMPLES}
+
+
+@pytest.mark.parametrize("how", UNJUDGED)
+def test_a_first_catalog_may_have_no_judgements(lake: Lake, files: Callable[[str], Path], how: str) -> None:
+    folder = files(how)
+    assert [one.inserted for one in ingest(lake, folder)] == [4, 0, 2]
+    assert all(one.unchanged_file for one in ingest(lake, folder))
+
+
+@pytest.mark.parametrize("how", UNJUDGED)
+def test_judgements_are_removed_only_if_that_is_allowed_and_may_come_back(
+    filled: Lake, write: Write, files: Callable[[str], Path], how: str
+) -> None:
+    folder, before = files(how), filled.snapshot()
+    with pytest.raises(WarehouseError) as error:
+        ingest(filled, folder)
+    cause = UNJUDGED[how].format(folder)
+    assert error.value.message == f"{cause} would remove 5 of the 5 rows of raw.judgements"
+    assert "--allow-loss" in error.value.hint
+    assert filled.snapshot() == before
+    assert ingest(filled, folder, allow_loss=True)[1].deleted == 5
+    assert ingest(filled, write())[1].inserted == 5
 
 
 def test_sources_may_be_emptied(filled: Lake, write: Write) -> None:
@@ -233,6 +261,14 @@ def test_without_a_usable_judgement_there_is_one_error(
         "none of the 5 rows of raw.judgements can be used; rows refused: judgement_without_query 5, query_missing 4"
     )
     with lake.reading() as connection, pytest.raises(WarehouseError, match=re.escape(message)):
+        require_judgements(connection)
+
+
+def test_no_judgement_at_all_is_no_error(
+    lake: Lake, build: Callable[[Lake, Path], object], files: Callable[[str], Path]
+) -> None:
+    build(lake, files("no file of judgements"))
+    with lake.reading() as connection:
         require_judgements(connection)
 
 

@@ -1,0 +1,181 @@
+"""A catalog without judgements, with a few, with enough, and without them again: build, search and evaluate in each case."""
+
+import hashlib
+import json
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from models.encoder.fingerprint import encoder_fingerprint
+from orchestration.commands.build import build
+from orchestration.config.open_context import open_run_context
+from orchestration.config.settings import load_settings
+from orchestration.serving.searcher import Searcher
+from warehouse.errors import WarehouseError
+
+SETTINGS = """
+[warehouse]
+threads = 1
+validation_percent = 20
+
+[encoder]
+precision = "f32"
+
+[training]
+epochs = 2
+min_queries = 50
+
+[ranking]
+trees = 5
+"""
+EXAMPLES = "shopping_queries_dataset_examples.parquet"
+KINDS = ("lamp", "chair", "kettle", "jacket", "tent", "drill", "shelf", "clock", "mirror", "carpet")
+COLORS = ("red", "blue", "green", "white", "black", "brown")
+
+
+class Words:
+    """Encode a text as the sum of a fixed random vector for each of its words."""
+
+    dim = 32
+
+    def __init__(self, settings, _folder=None):
+        self.fingerprint = encoder_fingerprint(settings)
+
+    def describe(self):
+        return {}
+
+    def encode(self, texts, on_progress=None):
+        if on_progress:
+            on_progress(len(texts))
+        return np.array([self._vector(text) for text in texts], np.float32).reshape(len(texts), self.dim)
+
+    def _vector(self, text):
+        seeds = [int.from_bytes(hashlib.md5(word.encode()).digest()[:4], "little") for word in text.lower().split()]
+        total = sum((np.random.default_rng(seed).normal(size=self.dim) for seed in seeds), np.full(self.dim, 1e-3))
+        return total / np.linalg.norm(total)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Return the settings of an empty home, whose encoder knows words."""
+    root = tmp_path_factory.mktemp("few") / "home"
+    root.mkdir()
+    (root / "stockroom.toml").write_text(SETTINGS, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", "")
+        patch.setattr("models.encoder.loading.load_encoder", Words)
+        patch.setattr("orchestration.serving.searcher.load_encoder", Words)
+        yield load_settings(root)
+
+
+@pytest.fixture(scope="module")
+def write(tmp_path_factory):
+    """Return a function that writes a catalog of 60 products in which some queries are judged; None: without the file."""
+    products = pl.DataFrame(
+        [
+            {
+                "product_id": f"P{place}",
+                "product_title": f"{color} {kind} model M{place:03}",
+                "product_description": None,
+                "product_bullet_point": None,
+                "product_brand": f"Brand{place % 4}",
+                "product_color": color,
+                "product_locale": "us",
+            }
+            for place, (kind, color) in enumerate((kind, color) for kind in KINDS for color in COLORS)
+        ],
+        schema_overrides=dict.fromkeys(("product_description", "product_bullet_point"), pl.String),
+    )
+
+    def judged(number):
+        for query in range(number):
+            for label, product in (("E", query % 60), ("I", (query + 7) % 60)):
+                yield {
+                    "example_id": 2 * query + (label == "I"),
+                    "query": f"{KINDS[query % 60 // 6]} {COLORS[query % 6]} {query}",
+                    "query_id": query,
+                    "product_id": f"P{product}",
+                    "product_locale": "us",
+                    "esci_label": label,
+                    "small_version": 1,
+                    "large_version": 1,
+                    "split": "test" if query % 5 == 4 else "train",
+                }
+
+    def make(number):
+        folder = tmp_path_factory.mktemp("raw")
+        products.write_parquet(folder / "shopping_queries_dataset_products.parquet")
+        if number is not None:
+            rows = pl.DataFrame(list(judged(max(number, 1))))
+            rows.head(2 * number).write_parquet(folder / EXAMPLES)
+        return folder
+
+    return make
+
+
+def _build(settings, folder, **options):
+    return build(replace(open_run_context(settings), **options), folder)
+
+
+def _first(settings):
+    release = Searcher(settings.home, settings.encoder)
+    return release.search("green kettle", 1)[0].title
+
+
+def test_from_no_judgement_to_many_and_back(home, write, stockroom):
+    report = _build(home, write(None))
+    none = report.model
+    assert report.judged == {
+        "judgements": 0,
+        "queries": {"train": 0, "validation": 0, "test": 0},
+        "needed": {"train": 50, "validation": 50},
+        "to_train": 63,
+        "to_choose": 250,
+    }
+    assert report.gate["decision"] == "first"
+    assert report.relevance["rankers"] == {}
+    assert {row["ranker"] for row in report.known_items} == {"vector", "text", "ranked"}
+    found = {(row["ranker"], row["metric"]): row["value"] for row in report.known_items if row["locale"] == "all"}
+    assert found["text", "recall@10"] == found["ranked", "recall@10"] == 1.0
+    assert _first(home).startswith("green kettle")
+    evaluation = stockroom("evaluate", "--json", "--home", home.home)
+    assert evaluation.status == 0
+    assert json.loads(evaluation.out)["known_items"] == report.known_items
+    folds = stockroom("evaluate", "--folds", "2", "--home", home.home)
+    assert folds.err.startswith("error: there is nothing to divide into folds: no query has an Exact product")
+    tuned = stockroom("tune", "--trials", "1", "--home", home.home)
+    assert tuned.err.startswith("error: there is nothing to tune; too few to train on: 0 queries of 50")
+    assert "none: a search orders by encoder and words" in " ".join(
+        stockroom("status", "--home", home.home).out.split()
+    )
+
+    report = _build(home, write(1))
+    assert (report.model, report.judged["queries"]) == (none, {"train": 1, "validation": 0, "test": 0})
+
+    report = _build(home, write(10))
+    assert (report.model, report.gate) == (none, None) or report.gate["decision"] == "passed"
+    assert report.judged["queries"]["test"] == 2
+    assert report.relevance["rankers"]["ranked"]["queries"] == 2
+    assert report.known_items == []
+    assert "too few to train on" in " ".join(stockroom("status", "--home", home.home).out.split())
+
+    report = _build(home, write(100))
+    assert report.model != none
+    assert report.gate["decision"] == "first"
+    assert "is the encoder itself, so the first trained model goes live" in report.gate["reason"]
+
+    report = _build(home, write(1000))
+    assert report.gate["queries"] >= 50
+    assert report.judged["queries"]["train"] > 600
+    assert report.judged["queries"]["validation"] >= 50
+    assert "judgements  " not in stockroom("status", "--home", home.home).out
+
+    trained = report.model
+    with pytest.raises(WarehouseError, match=r"without .*examples.parquet would remove 2,000 of the 2,000 rows"):
+        _build(home, write(None))
+    report = _build(home, write(0), allow_loss=True)
+    assert (report.rows["staging.judgements"], report.gate["decision"]) == (0, "undecided")
+    assert report.model in {trained, report.gate["live_model_id"]}
+    assert _first(home).startswith("green kettle")
