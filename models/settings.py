@@ -89,7 +89,7 @@ class TrainingSettings(BaseModel):
         50,
         ge=1,
         description="Smallest number of train queries with an Exact product to train on; with fewer the model is the encoder "
-        "itself.",
+        "itself. On an invented catalog models of 50 judged queries were no worse than the encoder, on average.",
     )
     epochs: int = Field(16, ge=0, description="Largest number of passes over the Exact training pairs, in epochs.")
     patience: int = Field(

@@ -27,7 +27,7 @@ class WarehouseSettings(BaseModel):
         ge=0,
         le=1,
         description="Share of the rows of raw.products, raw.judgements or staging.products that one run may remove without "
-        "--allow-loss, 0 to 1; a run that would leave no row is always refused.",
+        "--allow-loss, 0 to 1; a run that would leave no product is always refused.",
     )
     keep_files: bool = Field(
         True,

@@ -57,7 +57,8 @@ def build(
     catalog.
 
     A folder that would remove more than half of the products or judgements (the setting warehouse.max_loss_share) is
-    refused before anything is written, unless `--allow-loss` permits it. A folder that would leave none is always refused.
+    refused before anything is written, unless `--allow-loss` permits it. A folder that would leave no
+    product is always refused; one without judgements is searched by the encoder and words.
     """
     settings = settings_for(home)
     with progress() as announce:
