@@ -34,7 +34,7 @@ def model_ranker(context: dg.AssetExecutionContext, run_context: dg.ResourcePara
     is_new = ensure_ranker(run_context, ranker_id, ServingModel.of(run_context, model_name(run_context)))
     facts = ranker_facts(run_context, ranker_id)
     importances = facts.pop("importances")
-    metadata = {"importances": plots.importances(importances)} if is_new and importances else {}
+    metadata = {"importances": plots.importances(importances)} if is_new and any(importances.values()) else {}
     return result(
         context, run_context, "model.ranker", ranker_id, metadata, {"ranker": ranker_id, "trained": is_new, **facts}
     )
