@@ -60,7 +60,8 @@ def test_vectors_come_in_the_order_asked_for(cache: EmbeddingCache, monkeypatch:
     got = cache.vectors(requested, "enc")
     assert got.dtype == np.float32
     assert got.tolist() == [fake_vector(text) for text in requested]
-    assert cache.vectors([], "enc").shape == (0, 0)
+    assert cache.vectors([], "enc").shape == (0, len(fake_vector("")))
+    assert cache.vectors([], "another").shape == (0, 0)
 
 
 def test_what_was_just_filled_is_answered_without_a_look_through_the_keys(
