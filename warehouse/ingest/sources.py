@@ -17,7 +17,7 @@ from warehouse.errors import WarehouseError, first_line
 from warehouse.lake.lake import connect
 from warehouse.paths import plain_path
 from warehouse.sources.declaration import Source
-from warehouse.sources.file_advice import advice, no_file
+from warehouse.sources.file_advice import advice, is_in_other_form, no_file
 from warehouse.sources.file_bytes import refuse_bytes, refuse_encoding, refuse_other_format
 from warehouse.sources.products import PRODUCT_COLUMNS
 
@@ -193,7 +193,7 @@ def check_folder(folder: Path) -> list[tuple[SourceSpec, Path, tuple[str, ...]]]
             path = folder / source_spec.file_name
             if path.is_file():
                 files.append((source_spec, path, _check(connection, path, source_spec)))
-            elif source_spec.required:
+            elif source_spec.required or is_in_other_form(path):
                 raise no_file(path, f"give a folder that holds {' and '.join(required_files())}")
     return files
 

@@ -52,6 +52,11 @@ def no_file(path: Path, hint: str) -> WarehouseError:
     return WarehouseError(f"{path} {found}", hint)
 
 
+def is_in_other_form(path: Path) -> bool:
+    """Tell whether a folder, a broken link or a file of another format stands where a file is not."""
+    return path.is_dir() or path.is_symlink() or bool(_of_the_same_name(path))
+
+
 def _of_the_same_name(path: Path) -> list[Path]:
     """Return the files beside a path whose names differ from its name only in case or in the ending."""
     try:

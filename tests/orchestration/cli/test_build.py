@@ -49,7 +49,7 @@ def broken(built, tmp_path):
         products, examples = folder / PRODUCTS, folder / EXAMPLES
         match how:
             case "no file":
-                examples.unlink()
+                products.unlink()
             case "a folder of parts":
                 products.unlink()
                 products.mkdir()
@@ -71,7 +71,7 @@ def broken(built, tmp_path):
 
 WAYS = {
     "no folder": "esci does not exist",
-    "no file": f"{EXAMPLES} is missing",
+    "no file": f"{PRODUCTS} is missing",
     "a folder of parts": f"{PRODUCTS} is a folder, not a file",
     "csv": f"{PRODUCTS} is missing, and its folder has shopping_queries_dataset_products.csv",
     "pointer": f"{PRODUCTS} is a git-lfs pointer",

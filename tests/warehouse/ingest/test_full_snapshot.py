@@ -347,7 +347,7 @@ def test_a_file_that_fails_late_writes_nothing(
 
 def test_a_folder_that_is_refused_makes_no_lake(lake: Lake, write: Write) -> None:
     folder = write()
-    (folder / EXAMPLES).unlink()
+    (folder / PRODUCTS).unlink()
     with pytest.raises(WarehouseError, match="is missing"):
         ingest(lake, folder)
     assert not lake.root.exists()

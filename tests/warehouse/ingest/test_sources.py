@@ -74,6 +74,12 @@ def test_a_file_that_is_not_there_is_named(folder: Path) -> None:
     assert f"{folder / PRODUCTS} is missing" in complaint(folder)
 
 
+@pytest.mark.parametrize("name", [PRODUCTS, EXAMPLES])
+def test_a_file_of_another_format_is_not_taken_for_none(folder: Path, name: str) -> None:
+    (folder / name).rename((folder / name).with_suffix(".csv"))
+    assert f"{folder / name} is missing, and its folder has {Path(name).stem}.csv" in complaint(folder)
+
+
 @pytest.mark.parametrize("name", [PRODUCTS, EXAMPLES, SOURCES])
 def test_a_git_lfs_pointer_is_recognized(folder: Path, name: str) -> None:
     (folder / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4a73\nsize 51286808\n")
