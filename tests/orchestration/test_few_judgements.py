@@ -53,6 +53,9 @@ class Words:
             on_progress(len(texts))
         return np.array([self._vector(text) for text in texts], np.float32).reshape(len(texts), self.dim)
 
+    def unknown_shares(self, texts):
+        return np.zeros(len(texts))
+
     def _vector(self, text):
         seeds = [int.from_bytes(hashlib.md5(word.encode()).digest()[:4], "little") for word in text.lower().split()]
         total = sum((np.random.default_rng(seed).normal(size=self.dim) for seed in seeds), np.full(self.dim, 1e-3))
