@@ -44,7 +44,11 @@ SHELL_ONLY = ("source ", "export ")
 SERVES = "stockroom ui"
 PLAIN = re.compile(r"stockroom [^$`|]+$")
 # Whatever the number of epochs and threads, the commands are the same.
-SMALL = {"STOCKROOM_TRAINING__EPOCHS": "2", "STOCKROOM_WAREHOUSE__THREADS": "1"}
+SMALL = {
+    "STOCKROOM_TRAINING__EPOCHS": "2",
+    "STOCKROOM_TRAINING__MIN_QUERIES": "1",  # of a smaller catalog than the page has
+    "STOCKROOM_WAREHOUSE__THREADS": "1",
+}
 SHORTER = {} if "TRIALS" in os.environ else {"--products 500": "--products 200", "--trials 3": "--trials 1"}
 HOME = "my-home"
 
