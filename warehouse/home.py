@@ -66,13 +66,13 @@ class Home:
 
     @cached_property
     def contracts(self) -> dict[str, Contract]:
-        """Return the contracts of all tables, including the time-series tables that this home declares."""
-        return CONTRACTS | {table.contract.table: table.contract for table in self.feature_views}
+        """Return the contracts of all tables, including the tables of the feature views that this home declares."""
+        return CONTRACTS | {view.table: view.contract for view in self.feature_views}
 
     @cached_property
     def derivations(self) -> dict[str, Derivation]:
         """Return the derivations of all derived tables, in build order."""
-        return derivations(table.contract.table for table in self.feature_views)
+        return derivations(view.table for view in self.feature_views if not view.is_static)
 
     @cached_property
     def lake(self) -> Lake:

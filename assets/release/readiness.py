@@ -6,6 +6,7 @@ from assets.services import text_refresh
 from assets.services.serving_model import ServingModel
 from assets.tables.time_series import pairs_see_no_future
 from assets.tables.training import train_is_apart_from_test
+from warehouse.contracts.time_series import is_feature_view
 from warehouse.lake import incremental
 from warehouse.lake.incremental import check_key
 from warehouse.lake.sync_tables import DERIVED_TABLES, RAW_TABLES
@@ -42,7 +43,7 @@ def _broken_tables(run_context: RunContext) -> list[str]:
         progress = Progress.read(connection, run_context.watermarks)
     broken = []
     for table, contract in run_context.home.contracts.items():
-        if table in (*RAW_TABLES, *DERIVED_TABLES, "registry.feature_views") or table.startswith("timeseries."):
+        if table in (*RAW_TABLES, *DERIVED_TABLES, "registry.feature_views") or is_feature_view(table):
             checks = [check for check in _BLOCKING if check.table == table]
             if keeps_contract(progress, contract) and all(has_passed(progress, check) for check in checks):
                 continue

@@ -14,6 +14,7 @@ from models.evaluation.judged_set import Catalog, JudgedSet
 from models.ranking.candidates import Candidates
 from models.ranking.translation import Translations
 from warehouse.features.pair_features import NAMES, PRODUCT_COLUMNS, PairFeatures
+from warehouse.features.ranked_attributes import from_lake
 from warehouse.features.spelling import Spelling
 from warehouse.transform.text_cleaning import amounts_of, words_of
 
@@ -33,6 +34,7 @@ class SearchedCatalog:
         per_leg: the number of products that each leg finds.
         translations: how likely a query is for a title in other words.
         spelling: what corrects words that the catalog does not know; None: nothing does.
+        attributes: the features of the product that the ranker reads.
     """
 
     catalog: Catalog
@@ -42,6 +44,7 @@ class SearchedCatalog:
     per_leg: int
     translations: Translations
     spelling: Spelling | None = None
+    attributes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,11 +119,13 @@ def search_candidates(
     texts = run_context.home.texts.read(searched.text_version).select(PRODUCT_COLUMNS)
     texts = texts.join(pairs.select(key="product_key"), on="key", how="semi")
     features = _features(searched, queries, np.array(offsets), pairs, texts)
+    features = np.column_stack([features, _attributes(run_context, searched, snapshot)[pair_rows]])
     likelihoods = _likelihoods(searched, queries, np.array(offsets), pairs, texts)
     locales = judged.queries["locale"].to_numpy().astype(np.str_)[pair_queries]
     readable = model.texts.encoder.unknown_shares(query_texts(judged.queries)) <= UNREADABLE_SHARE
+    names = (*NAMES, *searched.attributes)
     candidates = Candidates(
-        np.array(offsets), cosines, features, likelihoods, NAMES, locales, readable, np.concatenate(found)
+        np.array(offsets), cosines, features, likelihoods, names, locales, readable, np.concatenate(found)
     )
     return Found(candidates, pair_rows, np.concatenate(in_text))
 
@@ -158,6 +163,16 @@ def _rows_of(catalog: Catalog, keys: Sequence[Sequence[str]]) -> list[np.ndarray
     rows = found.join(places, on="key", how="left", maintain_order="left")["row"].to_numpy()
     ends = np.cumsum([len(each) for each in keys], dtype=np.int64)
     return [part.astype(np.int64) for part in np.split(rows, ends[:-1])]
+
+
+def _attributes(run_context: RunContext, searched: SearchedCatalog, snapshot: int | None) -> np.ndarray:
+    """Return the attributes of every product that the ranker reads: (products, attributes), NaN where there is no value."""
+    products = searched.catalog.products
+    if not searched.attributes:
+        return np.empty((products.height, 0))
+    keys = products.select(pl.format("{}:{}", "locale", "product_id"))[:, 0]
+    with run_context.home.lake.reading(snapshot) as connection:
+        return from_lake(connection, keys, searched.attributes).fill_null(np.nan).to_numpy()
 
 
 def _features(

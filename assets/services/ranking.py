@@ -28,8 +28,9 @@ from models.ranking.ranker_files import SPELLINGS_FILE, TRANSLATIONS_FILE, WORDS
 from models.ranking.translation import Translations, learn
 from warehouse.code_digest import digest
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.features import datasets, word_counts
+from warehouse.features import datasets, point_in_time, word_counts
 from warehouse.features.pair_features import NAMES
+from warehouse.features.ranked_attributes import ranked_names
 from warehouse.features.spelling import Spelling
 from warehouse.lake import tables
 from warehouse.lake.sql_tree import sql_digest
@@ -46,10 +47,11 @@ def ranker_name(run_context: RunContext) -> str:
         return run_context.pinned_ranker
     with run_context.home.lake.reading() as connection:
         versions = [tables.fingerprint(connection, CONTRACTS[table]) for table in _READ]
+        versions += point_in_time.static_fingerprints(connection, "rank")
     settings = run_context.ranking.model_dump_json(), str(run_context.training.seed)
     rules = str(run_context.release.min_queries), str(run_context.release.gate_margin)
-    pairs = sql_digest(tables.sql("features.pairs"))
-    return digest(model_name(run_context), *versions, *settings, *rules, pairs, _FORMAT)
+    pairs = sql_digest(tables.sql("features.pairs")), *ranked_names(run_context.home.feature_views)
+    return digest(model_name(run_context), *versions, *settings, *rules, *pairs, _FORMAT)
 
 
 def ensure_ranker(run_context: RunContext, ranker_id: str, model: ServingModel, vectors: Matrix | None = None) -> bool:
@@ -73,7 +75,13 @@ def ensure_ranker(run_context: RunContext, ranker_id: str, model: ServingModel, 
     pairs = _exact_pairs(run_context, drawn)
     translations, spellings = learn(pairs), word_counts.spellings(home.lake)
     searched = SearchedCatalog(
-        catalog, vectors, home.texts.version(), words, run_context.ranking.candidates, Translations(translations)
+        catalog,
+        vectors,
+        home.texts.version(),
+        words,
+        run_context.ranking.candidates,
+        Translations(translations),
+        attributes=ranked_names(home.feature_views),
     )
     choice, importances, corrects_spelling = _train(
         run_context, model, searched, Spelling(words, spellings), drawn, pairs
@@ -81,7 +89,7 @@ def ensure_ranker(run_context: RunContext, ranker_id: str, model: ServingModel, 
     ranker_files.save(
         home.rankers / ranker_id,
         choice,
-        (*NAMES, *COMPUTED),
+        (*NAMES, *searched.attributes, *COMPUTED),
         searched.per_leg,
         {"model": model.model_id, "importances": importances, "corrects_spelling": corrects_spelling},
         {
@@ -209,7 +217,7 @@ def _trees(
         np.concatenate(rows),
         np.concatenate(codes),
         counts[counts > 0].tolist(),
-        (*NAMES, *COMPUTED),
+        (*NAMES, *searched.attributes, *COMPUTED),
         run_context.ranking,
         run_context.training.seed,
     )
@@ -247,7 +255,14 @@ def search_as(
     """
     spelling = Spelling(ranker.words, ranker.spellings) if ranker.corrects_spelling else None
     searched = SearchedCatalog(
-        catalog, dense.product_vectors, text_version, ranker.words, ranker.per_leg, ranker.translations, spelling
+        catalog,
+        dense.product_vectors,
+        text_version,
+        ranker.words,
+        ranker.per_leg,
+        ranker.translations,
+        spelling,
+        ranker.attributes,
     )
     return search_candidates(run_context, model, searched, judged, dense.query_vectors, snapshot)
 

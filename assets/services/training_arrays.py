@@ -53,10 +53,11 @@ def _spread(vectors: npt.NDArray[np.float32], rows: Rows) -> npt.NDArray[np.floa
 
 
 def columns_of(run_context: RunContext, *entities: str) -> list[str]:
-    """Return the names of all declared time-series features of these entities."""
+    """Return the names of all declared time-series features of these entities; static features are the same in every row."""
 
     def names(table: FeatureView) -> list[str]:
-        return [table.feature(column.name) for column in table.columns] if table.entity in entities else []
+        varies = table.entity in entities and not table.is_static
+        return [table.feature(column.name) for column in table.columns] if varies else []
 
     return [name for table in run_context.home.feature_views for name in names(table)]
 

@@ -11,32 +11,41 @@ from assets.core.table_asset import table_asset, table_result
 from assets.core.table_check import table_check
 from assets.reporting import plots
 from assets.run_context import RunContext
+from assets.services.raw_folder import raw_folder
 from warehouse.contracts.time_series import FeatureView
 from warehouse.features import drift, point_in_time
-from warehouse.ingest.time_series_files import ingest_file
+from warehouse.ingest.time_series_files import TimeSeriesIngested, ingest_file
+from warehouse.lake import tables
+from warehouse.sources.attributes import AttributeView
 
 
 def feature_view_assets(declared: Sequence[FeatureView]) -> list[dg.AssetsDefinition]:
     """Return the assets of all declared tables, of their registry and of training.point_in_time."""
     files = [_file_asset(table) for table in declared]
-    return [*files, _registry_asset(tuple(table.contract.table for table in declared)), training_point_in_time]
+    return [*files, _registry_asset(tuple(table.table for table in declared)), training_point_in_time]
 
 
 def _file_asset(table: FeatureView) -> dg.AssetsDefinition:
+    is_of_sources = isinstance(table, AttributeView)
+
     def time_series_table(
         context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
     ) -> dg.MaterializeResult:
-        # The current time only serves to refuse rows; no table stores it.
-        lake = run_context.home.lake
-        ingested = ingest_file(lake, run_context.home.root, table, datetime.now(UTC))
+        lake, ingested = run_context.home.lake, TimeSeriesIngested(unchanged_file=True)
+        folder = raw_folder(run_context) if is_of_sources else run_context.home.root
+        if folder is not None:
+            # The current time only serves to refuse rows; no table stores it.
+            ingested = ingest_file(lake, folder, table, datetime.now(UTC))
         with lake.writing() as connection:
+            tables.ensure(connection, table.contract)
             stats = drift.record(connection, table.contract, run_context.monitoring)
         pictures = (
             {"distributions": plots.distributions(stats)} if stats.height and not run_context.pinned_model else {}
         )
         return table_result(context, run_context, table.contract, asdict(ingested), pictures)
 
-    definition: dg.AssetsDefinition = dg.asset(**table_asset(table.contract, kinds={"parquet", "duckdb"}))(
+    deps = ("raw.products",) if is_of_sources else ()
+    definition: dg.AssetsDefinition = dg.asset(**table_asset(table.contract, deps=deps, kinds={"parquet", "duckdb"}))(
         time_series_table
     )
     return definition

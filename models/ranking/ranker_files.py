@@ -27,7 +27,17 @@ SPELLINGS_FILE = "spellings.parquet"
 """Name of the file next to a ranker with the words by which a query is corrected."""
 
 _FORMAT = 2
-_NEEDED = {"method", "weight", "weights", "forest", "candidates", "corrects_spelling", "importances", "files_sha256"}
+_NEEDED = {
+    "method",
+    "weight",
+    "weights",
+    "forest",
+    "features",
+    "candidates",
+    "corrects_spelling",
+    "importances",
+    "files_sha256",
+}
 _HINT = "train the ranker again with: stockroom build; or copy the whole folder back"
 
 
@@ -93,6 +103,7 @@ class StoredRanker:
         translations: what train pairs tell of query words and title words.
         per_leg: the number of products that each leg finds.
         corrects_spelling: whether words that the catalog does not know are corrected.
+        attributes: the features of the product that the forest reads after those of the pair, named `view.column`.
     """
 
     ordering: Ordering
@@ -101,6 +112,7 @@ class StoredRanker:
     translations: Translations
     per_leg: int
     corrects_spelling: bool
+    attributes: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, directory: Path) -> "StoredRanker":
@@ -117,6 +129,7 @@ class StoredRanker:
             Translations(pl.read_parquet(read_frozen(directory, content, TRANSLATIONS_FILE))),
             int(content["candidates"]),
             bool(content["corrects_spelling"]),
+            tuple(name for name in content["features"] if "." in name),
         )
 
 

@@ -39,9 +39,9 @@ def sql(
 ) -> None:
     """Ask the lake in SQL, also while a build runs. Nothing can be changed from here.
 
-    Tables are schema.table: raw, staging, fitted, features, timeseries, training, evaluation, monitoring, quarantine and
-    registry; product vectors are vectors.products, releases are vectors.releases. With `--as-of`, the vectors are those of
-    the release that was live then.
+    Tables are schema.table: raw, staging, fitted, features, timeseries, attributes, training, evaluation, monitoring,
+    quarantine and registry; product vectors are vectors.products, releases are vectors.releases. With `--as-of`, the vectors
+    are those of the release that was live then.
     """
     from orchestration.config.open_context import open_home
     from warehouse import home_format

@@ -2,8 +2,10 @@
 
 from orchestration.config.settings import Settings
 from warehouse.home import Home
+from warehouse.sources.attributes import all_feature_views
 
 
 def open_home(settings: Settings) -> Home:
     """Return the home that the settings name."""
-    return Home(settings.home.absolute(), settings.warehouse, settings.feature_view, settings.source)
+    feature_views = all_feature_views(settings.source, settings.feature_view)
+    return Home(settings.home.absolute(), settings.warehouse, feature_views, settings.source)

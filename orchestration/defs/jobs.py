@@ -27,7 +27,7 @@ training_inputs_job = dg.define_asset_job(
     "training_inputs",
     # A multi-asset runs whole: the tables that it makes beside these are included.
     selection=dg.AssetSelection.assets("model/two_tower").upstream(include_self=False).required_multi_asset_neighbors()
-    - dg.AssetSelection.groups("raw", "timeseries"),
+    - dg.AssetSelection.groups("raw", "timeseries", "attributes"),
     description="All tables between the raw tables and the model: `stockroom train` recomputes them in a second lake.",
 )
 

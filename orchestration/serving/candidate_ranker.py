@@ -1,7 +1,9 @@
 """The ranker of a release at search time: features of the candidates by SQL, and their order, without Dagster and torch."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,8 +12,11 @@ from numpy.typing import NDArray
 from models.ranking.candidates import Candidates
 from models.ranking.ordering import Ordering
 from models.ranking.ranker_files import StoredRanker
-from warehouse.features.pair_features import NAMES, PairFeatures
+from warehouse.features.pair_features import PairFeatures
+from warehouse.features.ranked_attributes import from_rows
 from warehouse.features.spelling import Spelling
+
+ProductRows = Callable[[Sequence[str]], Sequence[Mapping[str, Any] | None]]
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,12 @@ class Scored:
 class CandidateRanker:
     """Order the candidates of a query as the ranker of a release learned it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, product_rows: ProductRows) -> None:
         """Read the ranker's files.
+
+        Args:
+            directory: The ranker's folder.
+            product_rows: Returns the features of products by key, None for an unknown one.
 
         Raises:
             ModelError: A file is missing or damaged.
@@ -39,20 +48,23 @@ class CandidateRanker:
         stored = StoredRanker.load(directory)
         self.ordering, self.per_leg = stored.ordering, stored.per_leg
         self.locales = stored.words["locale"].unique().sort().to_list()
-        self._translations = stored.translations
+        self._translations, self._attributes, self._product_rows = stored.translations, stored.attributes, product_rows
         self._features = PairFeatures(stored.words)
         self.spelling = Spelling(stored.words, stored.spellings) if stored.corrects_spelling else None
         """What corrects the words of a query that the catalog does not know; None where validation did not show that it helps."""
 
     def features(self, query: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
-        """Return the pair features of one query and its candidates, in their order.
+        """Return what the ranker reads of one query and its candidates, in their order: pair features, attributes of products.
 
         Args:
             query: One row a locale: the columns of `pair_features.QUERY_COLUMNS`, with the locale as its key.
             products: The columns of the text index, each product once.
         """
         pairs = products.select(pl.col("locale").alias("query_key"), pl.col("key").alias("product_key"))
-        return self._features(pairs, query, products)
+        features = self._features(pairs, query, products)
+        if not self._attributes:
+            return features
+        return features.hstack(from_rows(self._product_rows(products["key"].to_list()), self._attributes))
 
     def ordered(
         self,
@@ -77,7 +89,7 @@ class CandidateRanker:
             products["cosine"].to_numpy(),
             features.select(pl.all().cast(pl.Float64)).fill_null(np.nan).to_numpy(),
             self._likelihoods(query, products),
-            NAMES,
+            tuple(features.columns),
             products["locale"].to_numpy().astype(np.str_),
             np.array([is_readable]),
             np.ones(products.height, bool),

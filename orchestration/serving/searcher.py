@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -83,7 +84,8 @@ class Searcher:
         directory, rules = self._home.models / release.model_id, self._threads.submit(SearchRules, self._home, release)
         encoder, tower = self._open_encoder(release), QueryTower.load(directory)
         features = QueryFeatures(pl.read_parquet(read_file(directory, read_manifest(directory), VOCABULARY_FILE)))
-        ranker = CandidateRanker(self._home.rankers / release.ranker_id) if release.ranker_id else None
+        rows = partial(self._home.online.rows, "product", release.snapshot)
+        ranker = CandidateRanker(self._home.rankers / release.ranker_id, rows) if release.ranker_id else None
         if release.text_version and not self._home.texts.has(release.text_version):
             raise WarehouseError(
                 f"version {release.text_version} of the text index, which release {release.release} searches, is gone",
@@ -180,7 +182,7 @@ class Searcher:
         Raises:
             WarehouseError: A facet is no column of a product, or `search` would refuse the query.
         """
-        facets, found = check_columns(facets), set[str]()
+        facets, found = self._check_facets(facets), set[str]()
         text = clean_text(query[:_MOST_CHARS])
         if text is None:
             raise WarehouseError("the query is blank", "give at least one word to search for")
@@ -307,9 +309,8 @@ class Searcher:
         """Return the keys of the products that meet a filter, None without one."""
         if where is None:
             return None
-        condition = ProductFilter.parse(where)
         with self._home.lake.reading(self.release.snapshot) as connection:
-            keys = condition.keys(connection)
+            keys = ProductFilter.parse(where, point_in_time.static_views(connection)).keys(connection)
         return {key for key in keys if locale is None or key.startswith(f"{locale}:")}
 
     def _facets(self, facets: Sequence[str], keys: set[str], values: int) -> tuple[Facet, ...]:
@@ -317,7 +318,13 @@ class Searcher:
         if not facets:
             return ()
         with self._home.lake.reading(self.release.snapshot) as connection:
-            return count_facets(connection, keys, facets, values)
+            return count_facets(connection, keys, facets, values, point_in_time.static_views(connection))
+
+    def _check_facets(self, facets: Sequence[str]) -> tuple[str, ...]:
+        if not facets:
+            return ()
+        with self._home.lake.reading(self.release.snapshot) as connection:
+            return check_columns(facets, point_in_time.static_views(connection))
 
     def _ranked(
         self,

@@ -6,7 +6,6 @@ The lineage covers only the values of a row, not the joins and filters that dete
 import functools
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
-from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
@@ -112,7 +111,7 @@ def steps(table: str) -> tuple[Step, ...]:
 
 def time_series_steps(declared: FeatureViews) -> list[Step]:
     """Return the steps from the columns of time-series files to their features, and on to training.point_in_time."""
-    all_steps = (step for table in declared for step in (*_from_time_series_file(table), *_to_training(table)))
+    all_steps = (step for table in declared for step in (*_from_file_of_view(table), *_to_training(table)))
     return list(dict.fromkeys(all_steps))  # each table leads to the keys of training.point_in_time in the same way
 
 
@@ -171,19 +170,23 @@ def _from_file(source_spec: SourceSpec) -> list[Step]:
     ]
 
 
-def _from_time_series_file(table: FeatureView) -> list[Step]:
-    """Return the steps from a file of time-series features; a row's key is composed of its entity's key and its time."""
+def _from_file_of_view(table: FeatureView) -> list[Step]:
+    """Return the steps from the file of a feature view; a row's key is its entity's key, with its time if it has one."""
     contract, made_by = table.contract, "time_series_files"
-    entity = [("entity_key", column) for column in table.key_columns]
-    sources = (
-        [("key", column) for column in (*table.key_columns, "event_time")] + entity + [("event_time", "event_time")]
-    )
+    sources = [("key", column) for column in table.key_columns]
+    if not table.is_static:
+        sources += [("key", "event_time"), ("event_time", "event_time")]
+        sources += [("entity_key", column) for column in table.key_columns]
     sources += [(column.name, column.name) for column in table.columns]
-    steps = [Step(contract.table, column, Path(table.file).name, source, made_by) for column, source in sources]
+    steps = [
+        Step(contract.table, column, *origin, made_by) for column, source in sources for origin in table.origins(source)
+    ]
     return steps + _hashed(contract)
 
 
 def _to_training(table: FeatureView) -> list[Step]:
+    if table.is_static:
+        return []
     pairs, events = "training.pairs", table.contract.table
     sources = [("key", pairs, "key"), ("pair_key", pairs, "key"), ("judged_at", pairs, "judged_at")]
     sources += [("event_key", events, "key"), ("event_time", events, "event_time"), ("event_hash", events, INPUT_HASH)]

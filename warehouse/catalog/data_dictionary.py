@@ -16,7 +16,7 @@ from warehouse.lake import tables
 from warehouse.lake.lake import Lake
 from warehouse.lake.reconcile import Plan
 
-FEATURES = ("features.", "timeseries.")
+FEATURES = ("features.", "timeseries.", "attributes.")
 """The name prefixes of feature tables."""
 
 _NO_FEATURES = ("entity_key", "event_time")  # the entity and time of a time-series row

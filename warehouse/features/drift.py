@@ -10,13 +10,14 @@ import polars as pl
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.locales import LOCALE
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.contracts.time_series import is_feature_view
 from warehouse.features import point_in_time
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake, quote, snapshot_id
 from warehouse.settings import MonitoringSettings
 
 WATCHED = ("features.products", "features.queries", "features.pairs")
-"""The built-in feature tables under watch, in addition to all time-series tables. Their keys begin with the locale."""
+"""The built-in feature tables under watch, in addition to those of all feature views. Their keys begin with the locale."""
 
 VERSIONS, STATS, DRIFT = (CONTRACTS[f"monitoring.{name}"] for name in ("versions", "feature_stats", "drift"))
 _IDENTIFIERS = frozenset(
@@ -128,9 +129,7 @@ def drifted(drift: pl.DataFrame, settings: MonitoringSettings, threshold: float)
 def _watched(connection: duckdb.DuckDBPyConnection) -> dict[str, Contract]:
     """Return the contracts of the watched tables in the state of the lake that the connection sees."""
     contracts = point_in_time.contracts(connection)
-    return {
-        table: contract for table, contract in contracts.items() if table in WATCHED or table.startswith("timeseries.")
-    }
+    return {table: contract for table, contract in contracts.items() if table in WATCHED or is_feature_view(table)}
 
 
 def _measure(connection: duckdb.DuckDBPyConnection, table: str, version: str, reference: Reference) -> int:
@@ -187,6 +186,8 @@ def _feature(contract: Contract, column: str) -> str:
     sql_type = contract.sql_type(column)
     if sql_type in _NUMBERS:
         kind, number = "numeric", f'"{column}"::DOUBLE'
+    elif sql_type == "TIMESTAMP WITH TIME ZONE":
+        kind, number = "numeric", f'epoch("{column}") / 86400'  # in days
     elif sql_type == "BOOLEAN":
         kind, number = "flag", f'"{column}"::INTEGER::DOUBLE'
     else:

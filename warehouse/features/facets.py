@@ -7,23 +7,23 @@ import difflib
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import duckdb
 import numpy as np
 
+from warehouse.contracts.time_series import FeatureView
 from warehouse.errors import WarehouseError
-from warehouse.features.product_filter import FLAG, TEXT, filter_columns
+from warehouse.features.product_filter import DAY, FLAG, LIST, TEXT, filter_columns, joined_tables, value_sql
 from warehouse.lake.lake import quote
 
 _RANGES = 5  # of a number column; up to as many different numbers are counted one by one
 _ROWS = """
     SELECT {columns}
-    FROM (SELECT unnest($keys::VARCHAR[]) AS key) AS found
-    JOIN staging.products AS staging USING (key)
-    JOIN features.products AS features USING (key)
+    FROM {tables}
+    WHERE staging.key IN (SELECT unnest($keys::VARCHAR[]))
 """
 
 
@@ -59,13 +59,13 @@ class Facet:
     without: int
 
 
-def check_columns(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the columns of facets in lower case, each once.
+def check_columns(names: Sequence[str], views: Sequence[FeatureView] = ()) -> tuple[str, ...]:
+    """Return the columns of facets in lower case, each once; `views` are the static feature views of the lake.
 
     Raises:
         WarehouseError: A name is no column of a product.
     """
-    columns = filter_columns()
+    columns = filter_columns(views)
     for name in names:
         if name.lower() not in columns:
             near = difflib.get_close_matches(name.lower(), columns, 3)
@@ -75,7 +75,11 @@ def check_columns(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def count_facets(
-    connection: duckdb.DuckDBPyConnection, keys: Collection[str], names: Sequence[str], most: int = 10
+    connection: duckdb.DuckDBPyConnection,
+    keys: Collection[str],
+    names: Sequence[str],
+    most: int = 10,
+    views: Sequence[FeatureView] = (),
 ) -> tuple[Facet, ...]:
     """Count the values of columns among the products of a lake with these keys.
 
@@ -84,24 +88,26 @@ def count_facets(
         keys: Keys of products, each once.
         names: Columns that a filter may name.
         most: Number of values to list for a text column, at least 1.
+        views: The static feature views of the lake.
 
     Raises:
         WarehouseError: A name is no column of a product, or `most` is less than 1.
     """
     if most < 1:
         raise WarehouseError(f"facets of {most} values tell nothing", "ask for 1 value or more")
-    columns = filter_columns()
-    names = check_columns(names)
+    columns = filter_columns(views)
+    names = check_columns(names, views)
     if not names:
         return ()
-    selected = ", ".join(f"{columns[name][0].split('.')[0]}.{_quoted(name)}" for name in names)
-    rows = connection.execute(_ROWS.format(columns=selected), {"keys": sorted(keys)}).fetchall()
+    selected = ", ".join(value_sql(name, columns) for name in names)
+    query = _ROWS.format(columns=selected, tables=joined_tables(views))
+    rows = connection.execute(query, {"keys": sorted(keys)}).fetchall()
     facets = []
     for position, name in enumerate(names):
         values = [row[position] for row in rows if row[position] is not None]
         count = _COUNTS.get(columns[name][1], _numbers)
         counted = count(_named(name), values)
-        shown = counted[:most] if count is _texts else counted
+        shown = counted[:most] if count in (_texts, _elements) else counted
         facets.append(Facet(name, tuple(shown), len(counted) - len(shown), len(rows) - len(values)))
     return tuple(facets)
 
@@ -116,6 +122,12 @@ def _texts(column: str, values: list[str]) -> list[FacetValue]:
         for lower, each in spellings.items()
     ]
     return sorted(counted, key=lambda each: (-each.count, each.value))
+
+
+def _elements(column: str, values: list[list[str]]) -> list[FacetValue]:
+    """Count the products whose list has an element, the most frequent first."""
+    elements = [element for value in values for element in {each.lower(): each for each in value}.values()]
+    return [replace(each, where=f"{quote(each.value.lower())} IN {column}") for each in _texts(column, elements)]
 
 
 def _flags(column: str, values: list[bool]) -> list[FacetValue]:
@@ -163,4 +175,9 @@ def _quoted(column: str) -> str:
     return '"' + column.replace('"', '""') + '"'
 
 
-_COUNTS: dict[str, Callable[[str, list[Any]], list[FacetValue]]] = {TEXT: _texts, FLAG: _flags}
+_COUNTS: dict[str, Callable[[str, list[Any]], list[FacetValue]]] = {
+    TEXT: _texts,
+    DAY: _texts,
+    LIST: _elements,
+    FLAG: _flags,
+}

@@ -34,11 +34,13 @@ def changed_keys(connection: duckdb.DuckDBPyConnection, entity: Entity, since: i
     All rows may differ if time-series features changed, since the as-of time moves for every row.
     """
     contracts = point_in_time.contracts(connection)
-    everywhere = ["registry.feature_views", *(name for name in contracts if name.startswith("timeseries."))]
+    views = [view for view, _ in point_in_time.declarations(connection)]
+    everywhere = ["registry.feature_views", *(view.table for view in views if not view.is_static)]
     last = change_feed.last_changes(connection)
     if any(last.get(name, 0) > since for name in everywhere):
         return None
-    return change_feed.changed_keys(connection, [contracts[name] for name in _MADE_OF[entity]], since)
+    static = [view.table for view in views if view.is_static and view.entity == entity]
+    return change_feed.changed_keys(connection, [contracts[name] for name in (*_MADE_OF[entity], *static)], since)
 
 
 def rows(

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import duckdb
 import polars as pl
 
 from warehouse.contracts.contract import INPUT_HASH, Contract
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.contracts.time_series import Entity, FeatureView
+from warehouse.contracts.time_series import STATIC, TIME_SERIES, ColumnType, Entity, FeatureView
 from warehouse.errors import WarehouseError
 from warehouse.features.asof_join import newest_events
 from warehouse.lake import tables
@@ -25,7 +25,13 @@ TRAINING = CONTRACTS["training.point_in_time"]
 
 _TIME = pl.Datetime("us", "UTC")
 _FEW_POINTS = 10_000
-_POLARS = {"number": pl.Float64(), "text": pl.String(), "flag": pl.Boolean()}
+_POLARS: dict[ColumnType, pl.DataType] = {
+    "number": pl.Float64(),
+    "text": pl.String(),
+    "flag": pl.Boolean(),
+    "time": _TIME,
+    "list": pl.List(pl.String()),
+}
 _PAIR_COLUMNS: dict[Entity, str] = {"product": "product_key", "query": "query_key", "context": "context_key"}
 
 
@@ -57,10 +63,10 @@ def register(
     schema = dict.fromkeys(REGISTRY.columns, pl.String()) | {"ttl_days": pl.Float64(), "as_of": _TIME}
     present = connection.execute(
         "SELECT DISTINCT schema_name || '.' || table_name FROM duckdb_columns() WHERE database_name = 'lake' "
-        "AND (schema_name IN ('timeseries', 'dated') OR table_name = 'dated')"
+        f"AND (schema_name IN ('{TIME_SERIES}', '{STATIC}', 'dated') OR table_name = 'dated')"
     ).fetchall()
     for (name,) in present:
-        if name not in {f"timeseries.{table.name}" for table in declared}:  # `dated`: the name in homes of format 2
+        if name not in {table.table for table in declared}:  # `dated`: the name in homes of format 2
             connection.execute(f"DROP TABLE {name}")
             connection.execute("DELETE FROM raw.files WHERE key = ?", [name])
     return tables.refresh_from(connection, REGISTRY, pl.DataFrame(rows, schema=schema))
@@ -88,9 +94,14 @@ def declarations(connection: duckdb.DuckDBPyConnection, catalog: str = "lake") -
     return [Declared(FeatureView.model_validate_json(text), as_of.astimezone(UTC)) for text, as_of in rows]
 
 
+def static_views(connection: duckdb.DuckDBPyConnection) -> tuple[FeatureView, ...]:
+    """Return the static feature views of products that are declared in the state of the lake."""
+    return tuple(table for table, _ in declarations(connection) if table.is_static)
+
+
 def contracts(connection: duckdb.DuckDBPyConnection, catalog: str = "lake") -> dict[str, Contract]:
     """Return the contracts of all tables in the state of the lake, including the time-series tables declared in it."""
-    return CONTRACTS | {table.contract.table: table.contract for table, _ in declarations(connection, catalog)}
+    return CONTRACTS | {table.table: table.contract for table, _ in declarations(connection, catalog)}
 
 
 def add_features(
@@ -150,7 +161,7 @@ def check_context(connection: duckdb.DuckDBPyConnection, context: str) -> None:
     Raises:
         WarehouseError: No time-series table has the key.
     """
-    named = [f"timeseries.{table.name}" for table, _ in declarations(connection) if table.entity == "context"]
+    named = [table.table for table, _ in declarations(connection) if table.entity == "context"]
     event_counts = [
         connection.execute(f"SELECT count(*) FROM {name} WHERE entity_key = ?", [context]).fetchone() for name in named
     ]
@@ -162,12 +173,19 @@ def check_context(connection: duckdb.DuckDBPyConnection, context: str) -> None:
 
 
 def look_up(connection: duckdb.DuckDBPyConnection, table: FeatureView, points: pl.DataFrame) -> pl.DataFrame:
-    """Return the latest feature values of one table at each point (entity_key, as_of), in the order of the points."""
+    """Return the latest feature values of one table at each point (entity_key, as_of), in the order of the points.
+
+    The values of a static table are the same at any time.
+    """
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
     connection.register("points", points)
     # A search looks up a few entities, training most of them.
     restriction = "WHERE entity_key IN (SELECT entity_key FROM points)" if points.height < _FEW_POINTS else ""
-    events = connection.sql(f"SELECT entity_key, event_time, {columns} FROM timeseries.{table.name} {restriction}").pl()
+    if table.is_static:
+        values = connection.sql(f"FROM (SELECT key AS entity_key, {columns} FROM {table.table}) {restriction}").pl()
+        connection.unregister("points")
+        return _values(points, table, values, on="entity_key")
+    events = connection.sql(f"SELECT entity_key, event_time, {columns} FROM {table.table} {restriction}").pl()
     connection.unregister("points")
     rows = newest_events(events, points, table.ttl_us)
     return events.select(**_features(table)).select(pl.all().gather(rows))
@@ -180,7 +198,7 @@ def as_of_join(table: FeatureView, points: str) -> str:
     that the feature has no value from then on; no earlier event replaces the null.
     """
     return (
-        f"SELECT points.row, points.as_of, events.* FROM {points} AS points ASOF JOIN timeseries.{table.name} AS events "
+        f"SELECT points.row, points.as_of, events.* FROM {points} AS points ASOF JOIN {table.table} AS events "
         "ON points.entity_key = events.entity_key AND points.as_of >= events.event_time "
         f"WHERE epoch_us(points.as_of) - epoch_us(events.event_time) <= {table.ttl_us}"
     )
@@ -194,8 +212,8 @@ def refresh_training(
     whole: bool = False,
 ) -> Plan:
     """Refresh training.point_in_time: the latest event of each judged pair at its judgement time."""
-    declared = declarations(connection)
-    derivation = derivations(f"timeseries.{table.name}" for table, _ in declared)[TRAINING.table]
+    declared = _time_series(connection)
+    derivation = derivations(table.table for table in declared)[TRAINING.table]
     tables.ensure(connection, TRAINING)
     with following(connection, derivation, made_by(derivation, settings), run_watermarks, whole=whole) as pending_rows:
         if pending_rows.is_nothing or (not declared and TRAINING.table not in tables.ever_filled(connection)):
@@ -210,10 +228,10 @@ def match_pairs(connection: duckdb.DuckDBPyConnection, keys: pl.DataFrame | None
         connection.register("dirty_keys", keys)
         where, among = "pair_key IN (FROM dirty_keys)", " WHERE key IN (FROM dirty_keys)"
     queries = [
-        f"SELECT concat(row, ':', '{table.name}') AS key, row AS pair_key, 'timeseries.{table.name}' AS \"table\", "
+        f"SELECT concat(row, ':', '{table.name}') AS key, row AS pair_key, '{table.table}' AS \"table\", "
         f"key AS event_key, as_of AS judged_at, event_time, {INPUT_HASH} AS event_hash "
         f"FROM ({as_of_join(table, _pairs(table.entity, among))})"
-        for table, _ in declarations(connection)
+        for table in _time_series(connection)
     ]
     nothing = ", ".join(f'NULL::{TRAINING.sql_type(name)} AS "{name}"' for name in TRAINING.columns)
     source = " UNION ALL ".join(queries) or f"SELECT {nothing} WHERE false"
@@ -221,12 +239,15 @@ def match_pairs(connection: duckdb.DuckDBPyConnection, keys: pl.DataFrame | None
 
 
 def add_training_features(connection: duckdb.DuckDBPyConnection, pairs: pl.DataFrame) -> pl.DataFrame:
-    """Add the features of the events in training.point_in_time to pairs (key, …), one column `table.column` each."""
-    for table, _ in declarations(connection):
+    """Add the features of the events in training.point_in_time to pairs (key, …), one column `table.column` each.
+
+    Static features are not added: products have them, see `add_features`.
+    """
+    for table in _time_series(connection):
         events = connection.execute(
-            f"SELECT pair_key AS row, events.* FROM {TRAINING.table} JOIN timeseries.{table.name} AS events "
+            f"SELECT pair_key AS row, events.* FROM {TRAINING.table} JOIN {table.table} AS events "
             'ON event_key = events.key WHERE "table" = ?',
-            [f"timeseries.{table.name}"],
+            [table.table],
         ).pl()
         pairs = pairs.hstack(_values(pairs.select(row="key"), table, events, on="row"))
     return pairs
@@ -234,7 +255,7 @@ def add_training_features(connection: duckdb.DuckDBPyConnection, pairs: pl.DataF
 
 def pairs_with_values(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Return the number of pairs with an event, by time-series table."""
-    names = [f"timeseries.{table.name}" for table, _ in declarations(connection)]
+    names = [table.table for table in _time_series(connection)]
     counted = f'SELECT "table", count(*) FROM {TRAINING.table} GROUP BY ALL'
     pair_counts = dict(connection.execute(counted).fetchall()) if names else {}
     return {name: pair_counts.get(name, 0) for name in names}
@@ -248,6 +269,24 @@ def broken_pairs(connection: duckdb.DuckDBPyConnection) -> int:
         f"JOIN {REGISTRY.table} AS declared ON \"table\" = concat('timeseries.', declared.key) "
         "WHERE event_time > judged_at OR epoch_us(judged_at) - epoch_us(event_time) > round(ttl_days * 86400000000)",
     )
+
+
+def static_fingerprints(
+    connection: duckdb.DuckDBPyConnection, read_by: Literal["tower", "rank"], where: str = "true"
+) -> list[str]:
+    """Return the fingerprints of the static features that the towers or the ranker read, of the products that meet `where`."""
+    prints = []
+    for table in static_views(connection):
+        columns = ", ".join(f'"{column.name}"::VARCHAR' for column in table.columns if getattr(column, read_by))
+        if columns:
+            row_hash = f"md5(to_json([{columns}])::VARCHAR)"
+            prints.append(tables.fingerprint(connection, table.contract, where, row_hash))
+    return prints
+
+
+def _time_series(connection: duckdb.DuckDBPyConnection) -> list[FeatureView]:
+    """Return the declared feature views whose values change with time."""
+    return [table for table, _ in declarations(connection) if not table.is_static]
 
 
 def _values(points: pl.DataFrame, table: FeatureView, events: pl.DataFrame, on: str) -> pl.DataFrame:

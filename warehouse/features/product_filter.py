@@ -5,6 +5,7 @@ feature of a product can be used, and before products are ranked, so that a sear
 """
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -12,13 +13,15 @@ from typing import Any
 import duckdb
 
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.contracts.time_series import FeatureView
 from warehouse.errors import WarehouseError, first_line
 
 _TABLES = ("staging.products", "features.products")
 _LEFT_OUT = {"staging.products": ("title_words", "body_words", "amounts", "input_hash")}
 _MOST_CHARS = 10_000
 _SYNTAX = "comparison, AND, OR, NOT, IN, BETWEEN, LIKE and IS NULL over: "
-TEXT, NUMBER, FLAG = "text", "a number", "true or false"
+TEXT, NUMBER, FLAG, LIST, DAY = "text", "a number", "true or false", "a list", "a day"
+_KINDS = {"VARCHAR": TEXT, "BOOLEAN": FLAG, "VARCHAR[]": LIST, "TIMESTAMP WITH TIME ZONE": DAY}
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,15 @@ class ProductFilter:
 
     Attributes:
         sql: the condition, of operators that only compare.
+        views: the static feature views whose columns it may name.
     """
 
     sql: str
+    views: tuple[FeatureView, ...] = ()
 
     @classmethod
-    def parse(cls, text: str) -> "ProductFilter":
-        """Parse a condition.
+    def parse(cls, text: str, views: Sequence[FeatureView] = ()) -> "ProductFilter":
+        """Parse a condition over the own columns of products and those of static feature views that can be filtered.
 
         Raises:
             WarehouseError: The condition cannot be parsed, names an unknown column, compares text with a number, or holds
@@ -42,61 +47,96 @@ class ProductFilter:
         from sqlglot import exp, parse
         from sqlglot.errors import SqlglotError
 
+        columns = filter_columns(views)
+        hint = _hint(columns)
         if not text.strip():
-            raise WarehouseError("the filter is empty", _hint())
+            raise WarehouseError("the filter is empty", hint)
         if len(text) > _MOST_CHARS:
             raise WarehouseError(f"the filter has {len(text):,} characters", f"use at most {_MOST_CHARS:,}")
         try:
             statements = parse(f"SELECT 1 WHERE (\n{text}\n)", dialect="duckdb")
         except SqlglotError as error:
-            raise WarehouseError(f"the filter {text!r} cannot be parsed: {_place(error)}", _hint()) from error
+            raise WarehouseError(f"the filter {text!r} cannot be parsed: {_place(error)}", hint) from error
         except RecursionError:
             raise WarehouseError("the filter is nested too deeply", "use fewer operators") from None
         tree = statements[0] if len(statements) == 1 else None
         where = tree.args.get("where") if isinstance(tree, exp.Select) else None
         clauses = {name for name, value in tree.args.items() if value} if tree is not None else set()
         if where is None or clauses != {"expressions", "where"} or not isinstance(where.this, exp.Paren):
-            raise WarehouseError(f"the filter {text!r} is more than one condition", _hint())
+            raise WarehouseError(f"the filter {text!r} is more than one condition", hint)
         condition = where.this.this
         kinds = _operators()
         for node in condition.walk():
             if not isinstance(node, kinds):
-                raise WarehouseError(f"the filter holds {node.sql('duckdb')!r}, which does not only compare", _hint())
+                raise WarehouseError(f"the filter holds {node.sql('duckdb')!r}, which does not only compare", hint)
         for column in condition.find_all(exp.Column):
-            _check_column(column.sql("duckdb"), column.name)
-        _check_kind(condition)
+            _check_column(column.sql("duckdb"), column.name, columns)
+        _check_kind(condition, columns)
         lowered = condition.transform(lambda node: exp.Literal.string(node.this.lower()) if _is_text(node) else node)
-        return cls(lowered.sql("duckdb"))
+        return cls(lowered.sql("duckdb"), tuple(views))
 
     def keys(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
         """Return the keys of the products of a lake that meet the condition, sorted."""
-        columns = ", ".join(
-            f'lower({table.split(".")[0]}."{name}") AS "{name}"'
-            if kind == TEXT
-            else f'{table.split(".")[0]}."{name}" AS "{name}"'
-            for name, (table, kind) in filter_columns().items()
-        )
+        columns = filter_columns(self.views)
+        selected = []
+        for name, (_, kind) in columns.items():
+            value = value_sql(name, columns)
+            lowered = {TEXT: f"lower({value})", LIST: f"list_transform({value}, lambda each: lower(each))"}
+            selected.append(f'{lowered.get(kind, value)} AS "{name}"')
         query = (
-            f"SELECT found_key FROM (SELECT staging.key AS found_key, {columns} FROM staging.products AS staging "
-            f"JOIN features.products AS features USING (key)) WHERE {self.sql} ORDER BY found_key"
+            f"SELECT found_key FROM (SELECT staging.key AS found_key, {', '.join(selected)} "
+            f"FROM {joined_tables(self.views)}) WHERE {self.sql} ORDER BY found_key"
         )
         try:
             return [key for (key,) in connection.execute(query).fetchall()]
         except duckdb.Error as error:
-            raise WarehouseError(f"the filter cannot be used: {first_line(error)}", _hint()) from error
+            raise WarehouseError(f"the filter cannot be used: {first_line(error)}", _hint(columns)) from error
+
+
+Columns = dict[str, tuple[str, str]]
+"""The columns that a filter may name: the table of each, and the kind of its values in words."""
+
+
+def filter_columns(views: Sequence[FeatureView] = ()) -> Columns:
+    """Return the own columns of products, and the columns of static feature views that can be filtered.
+
+    A time is compared as text, by its day as 2024-12-31.
+    """
+    columns = dict(_own_columns())
+    for view in views:
+        contract = view.contract
+        for column in view.columns:
+            if column.filter:
+                columns.setdefault(column.name, (view.table, _KINDS.get(contract.sql_type(column.name), NUMBER)))
+    return columns
+
+
+def value_sql(name: str, columns: Columns) -> str:
+    """Return the SQL of a column's value over `joined_tables`."""
+    table, kind = columns[name]
+    value = f'{_alias(table)}."{name}"'
+    return f"strftime({value}, '%Y-%m-%d')" if kind == DAY else value
+
+
+def joined_tables(views: Sequence[FeatureView]) -> str:
+    """Return the SQL of the tables of products joined, with those of static feature views."""
+    own = "staging.products AS staging JOIN features.products AS features USING (key)"
+    return own + "".join(f" LEFT JOIN {view.table} AS {_alias(view.table)} USING (key)" for view in views)
 
 
 @cache
-def filter_columns() -> dict[str, tuple[str, str]]:
-    """Return the columns that a filter may name: the table of each, and the kind of its values in words."""
-    columns: dict[str, tuple[str, str]] = {}
+def _own_columns() -> Columns:
+    columns: Columns = {}
     for table in _TABLES:
         contract = CONTRACTS[table]
         for name in contract.columns:
             if name not in _LEFT_OUT.get(table, ()):
-                kind = {"VARCHAR": TEXT, "BOOLEAN": FLAG}.get(contract.sql_type(name), NUMBER)
-                columns.setdefault(name, (table, kind))
+                columns.setdefault(name, (table, _KINDS.get(contract.sql_type(name), NUMBER)))
     return columns
+
+
+def _alias(table: str) -> str:
+    return table.split(".")[0] if table in _TABLES else table.replace(".", "_")
 
 
 @cache
@@ -121,16 +161,16 @@ def _operators() -> tuple[type[Any], ...]:
     )
 
 
-def _check_column(spelled: str, name: str) -> None:
-    if spelled.strip('"') != name or name.lower() not in filter_columns():
-        near = difflib.get_close_matches(name.lower(), filter_columns(), 3)
+def _check_column(spelled: str, name: str, columns: Columns) -> None:
+    if spelled.strip('"') != name or name.lower() not in columns:
+        near = difflib.get_close_matches(name.lower(), columns, 3)
         raise WarehouseError(
             f"the filter names {spelled}, which is no column of a product",
-            (f"did you mean {', '.join(near)}? " if near else "") + _hint(),
+            (f"did you mean {', '.join(near)}? " if near else "") + _hint(columns),
         )
 
 
-def _check_kind(condition: Any) -> None:
+def _check_kind(condition: Any, columns: Columns) -> None:
     """Refuse a comparison of values of two kinds, and a condition that is neither true nor false."""
     from sqlglot import exp
 
@@ -138,34 +178,50 @@ def _check_kind(condition: Any) -> None:
         exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.In, exp.Between, exp.Like, exp.ILike
     ):
         if isinstance(node, exp.In):
+            field = node.args.get("field")
+            if field is not None:
+                _check_membership(node, columns)
+                continue
             values = [node.this, *node.expressions]
         elif isinstance(node, exp.Between):
             values = [node.this, node.args["low"], node.args["high"]]
         else:
             values = [node.this, node.expression]
-        kinds = {kind: value for value in values if (kind := _kind(value)) is not None}
+        kinds = {kind: value for value in values if (kind := _kind(value, columns)) is not None}
         if isinstance(node, exp.Like | exp.ILike):
             kinds.setdefault(TEXT, node)
         if len(kinds) > 1:
             (first, one), (second, other) = list(kinds.items())[:2]
             raise WarehouseError(
                 f"the filter compares {one.sql('duckdb')}, which is {first}, with {other.sql('duckdb')}, which is {second}",
-                "text stands between single quotes, a number without: brand = 'sony' AND title_price < 50",
+                "text stands between single quotes, a number without: brand = 'sony' AND title_price < 50; "
+                "of a list, one element is compared: 'red' IN tags",
             )
     outer = condition
     while isinstance(outer, exp.Paren | exp.Not):
         outer = outer.this
-    if _kind(outer) in (TEXT, NUMBER):
-        raise WarehouseError(f"the filter {condition.sql('duckdb')} is no condition", _hint())
+    if _kind(outer, columns) in (TEXT, NUMBER, LIST):
+        raise WarehouseError(f"the filter {condition.sql('duckdb')} is no condition", _hint(columns))
 
 
-def _kind(node: Any) -> str | None:
+def _check_membership(node: Any, columns: Columns) -> None:
+    """Refuse `text IN column`, unless the column is a list."""
+    one, other = node.this, node.args["field"]
+    if _kind(one, columns) != TEXT or _kind(other, columns) != LIST:
+        raise WarehouseError(
+            f"the filter looks for {one.sql('duckdb')} in {other.sql('duckdb')}, which is not a list of text",
+            "values stand between parentheses: brand IN ('sony'); a list stands alone: 'red' IN tags",
+        )
+
+
+def _kind(node: Any, columns: Columns) -> str | None:
     from sqlglot import exp
 
     if isinstance(node, exp.Paren | exp.Neg):
-        return _kind(node.this)
+        return _kind(node.this, columns)
     if isinstance(node, exp.Column):
-        return filter_columns()[node.name.lower()][1]
+        kind = columns[node.name.lower()][1]
+        return TEXT if kind == DAY else kind
     if isinstance(node, exp.Literal):
         return TEXT if node.is_string else NUMBER
     return FLAG if isinstance(node, exp.Boolean) else None
@@ -189,5 +245,5 @@ def _place(error: Any) -> str:
     return f"{facts.get('description', '').rstrip('.')} at {where}, near {facts.get('highlight')!r}"
 
 
-def _hint() -> str:
-    return _SYNTAX + ", ".join(filter_columns())
+def _hint(columns: Columns) -> str:
+    return _SYNTAX + ", ".join(columns)

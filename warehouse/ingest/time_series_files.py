@@ -1,4 +1,4 @@
-"""Time-series files: the user's files of time-series features, fully checked before anything is written, then reconciled."""
+"""Files of feature views: the user's files of features, fully checked before anything is written, then reconciled."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,13 @@ from warehouse.ingest.sources import parquet_columns, refuse_ambiguous_columns, 
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake, quote
 from warehouse.paths import plain_path
+from warehouse.sources.attributes import AttributeView
 from warehouse.sources.file_advice import no_file
 from warehouse.sources.file_bytes import refuse_bytes, refuse_other_format
 
 FILES = CONTRACTS["raw.files"]
 
-_TYPE_NAMES = {"number": "numbers", "text": "text", "flag": "true or false"}
+_TYPE_NAMES = {"number": "numbers", "text": "text", "flag": "true or false", "time": "times", "list": "lists of text"}
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 _NUMBERS = (*_INTEGERS, "FLOAT", "DOUBLE", "DECIMAL")
 _TIMES = ("TIMESTAMP", "DATE")
@@ -39,38 +40,45 @@ class TimeSeriesIngested:
 
 
 def check_files(lake: Lake, home: Path, declared: Sequence[FeatureView], now: datetime) -> None:
-    """Refuse the first invalid file; files already in the lake are not read again.
+    """Refuse the first invalid file; files already in the lake, and the one that the sources became, are not read again.
 
     Raises:
         WarehouseError: As `ingest_file`.
     """
-    for table in declared:
+    for table in (each for each in declared if not isinstance(each, AttributeView)):
         path = _path(home, table)
         if not _is_known(lake, table, _input_hash(path, table)):
             with lake.scratch() as connection:
                 check_file(connection, path, table, now)
 
 
-def ingest_file(lake: Lake, home: Path, table: FeatureView, now: datetime) -> TimeSeriesIngested:
-    """Make a time-series table equal to its file; a file equal to the last ingested one is not read again.
+def ingest_file(lake: Lake, folder: Path, table: FeatureView, now: datetime) -> TimeSeriesIngested:
+    """Make the table of a feature view equal to its file; a file equal to the last ingested one is not read again.
+
+    Args:
+        lake: The lake.
+        folder: The folder at which a relative path of the declaration starts.
+        table: The declaration.
+        now: The time after which no event can lie.
 
     Raises:
         WarehouseError: The file is missing or corrupt, a column is missing or of another type, or a row has no key, no
             event_time, one later than `now`, or the key and time of another row. The message names file, column and row.
     """
-    path = _path(home, table)
+    path = _path(folder, table)
     input_hash = _input_hash(path, table)
     if _is_known(lake, table, input_hash):
         return TimeSeriesIngested(unchanged_file=True)
     contract = table.contract
+    is_of_sources = isinstance(table, AttributeView)
     with lake.scratch() as connection:
-        kinds = check_file(connection, path, table, now)
+        kinds = _kinds(connection, path, table) if is_of_sources else check_file(connection, path, table, now)
     with lake.writing() as connection:
+        key = "entity_key" if table.is_static else "concat(entity_key, '@', event_time::VARCHAR)"
         # Sorted, so that a lookup neither sorts nor hashes, and reads little for few entities.
-        source = (
-            "SELECT concat(entity_key, '@', event_time::VARCHAR) AS key, * EXCLUDE (row) "
-            f"FROM ({_rows(table, kinds)}) ORDER BY entity_key, event_time"
-        )
+        source = f"SELECT {key} AS key, * EXCLUDE (row) FROM ({_rows(table, kinds)}) ORDER BY {_identity(table)}"
+        if is_of_sources:  # whose bad keys the products' ingest has refused
+            source = f"FROM ({source}) SEMI JOIN raw.products USING (key) ORDER BY key"
         change = tables.refresh_by(connection, contract, source, {"path": str(plain_path(path))})
         tables.ensure(connection, FILES)
         connection.execute(f"DELETE FROM {FILES.table} WHERE key = ?", [contract.table])
@@ -112,7 +120,12 @@ def _kinds(connection: duckdb.DuckDBPyConnection, path: Path, table: FeatureView
         "DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(plain_path(path))}
     ).fetchall()
     kinds = {str(name): str(kind) for name, kind, *_ in described}
-    names = (*table.key_columns, "event_time", *(column.name for column in table.columns))
+    names = (*table.key_columns, *_time_column(table), *(column.name for column in table.columns))
+    if table.is_static and "event_time" in kinds:
+        raise WarehouseError(
+            f"{path} has a column event_time, and the feature view {table.name} is static",
+            f"give ttl_days in [[feature_view]] {table.name} of stockroom.toml, or take the column out of the file",
+        )
     refuse_ambiguous_columns(path, parquet_columns(connection, path), names)
     for name in names:
         if name not in kinds:
@@ -136,20 +149,15 @@ def _faults(table: FeatureView, kinds: dict[str, str]) -> Iterator[tuple[str, st
         yield name, f"the {table.entity} has no key", f"{name}_empty", f"{text} = ''"
         yield name, "it is not a valid id", f"{name}_malformed", f"NOT regexp_full_match({text}, {quote(ID)})"
         yield name, "the id is too long", f"{name}_too_long", f"length({text}) > {MAX_ID_LENGTH}"
-    if not kinds["event_time"].startswith(_TIMES):
-        kind = kinds["event_time"]
-        yield "event_time", f"it is {kind}, not a time", wrong_type("event_time"), "event_time IS NOT NULL"
-        return
-    time, malformed = _time(kinds), "event_time_malformed"
-    yield "event_time", "the row has no time", "event_time_missing", "event_time IS NULL"
-    yield "event_time", "the time is infinite", malformed, "NOT isfinite(event_time)"
-    yield (
-        "event_time",
-        "the time lies outside the years 1 to 9999",
-        malformed,
-        f"{time} NOT BETWEEN '{FIRST_TIME}' AND '{LAST_TIME}'",
-    )
-    yield "event_time", "the time lies in the future", IN_FUTURE, f"{time} > $now"
+    if not table.is_static:
+        if not kinds["event_time"].startswith(_TIMES):
+            kind = kinds["event_time"]
+            yield "event_time", f"it is {kind}, not a time", wrong_type("event_time"), "event_time IS NOT NULL"
+            return
+        time = _time(kinds)
+        yield "event_time", "the row has no time", "event_time_missing", "event_time IS NULL"
+        yield from _out_of_range("event_time", time)
+        yield "event_time", "the time lies in the future", IN_FUTURE, f"{time} > $now"
     for column in table.columns:
         if not _fits(kinds[column.name], column.holds):
             fault = f"it is {kinds[column.name]} and must hold {_TYPE_NAMES[column.holds]}"
@@ -158,6 +166,14 @@ def _faults(table: FeatureView, kinds: dict[str, str]) -> Iterator[tuple[str, st
             bad = f'"{column.name}" IS NOT NULL AND TRY_CAST("{column.name}"::VARCHAR AS {kind}) IS NULL'
             yield column.name, fault, wrong_type(column.name), bad
             yield column.name, fault, wrong_type(column.name), f'"{column.name}" IS NOT NULL'
+        elif column.holds == "time":
+            yield from _out_of_range(column.name, f'"{column.name}"::TIMESTAMP WITH TIME ZONE')
+
+
+def _out_of_range(column: str, time: str) -> Iterator[tuple[str, str, str, str]]:
+    is_outside = f"{time} NOT BETWEEN '{FIRST_TIME}' AND '{LAST_TIME}'"
+    yield column, "the time is infinite", f"{column}_malformed", f'NOT isfinite("{column}")'
+    yield column, "the time lies outside the years 1 to 9999", f"{column}_malformed", is_outside
 
 
 def _refuse_first(
@@ -187,18 +203,21 @@ def _refuse_first(
 def _refuse_repeated(
     connection: duckdb.DuckDBPyConnection, path: Path, table: FeatureView, kinds: dict[str, str]
 ) -> None:
+    time = "NULL" if table.is_static else "event_time"
     repeated = connection.execute(
-        "SELECT row, first, entity_key, event_time::VARCHAR FROM ("
-        "SELECT row, entity_key, event_time, min(row) OVER (PARTITION BY entity_key, event_time) AS first "
+        f"SELECT row, first, entity_key, {time}::VARCHAR FROM ("
+        f"SELECT *, min(row) OVER (PARTITION BY {_identity(table)}) AS first "
         f"FROM ({_rows(table, kinds)})) WHERE row <> first ORDER BY row LIMIT 1",
         {"path": str(plain_path(path))},
     ).fetchone()
     if repeated:
         row, first, key, time = repeated
+        columns = " and ".join([", ".join(table.key_columns), *_time_column(table)])
         raise WarehouseError(
-            f"{path}: columns {', '.join(table.key_columns)} and event_time, row {row}: row {first} "
-            f"already has the key {key!r} and the time {time}",
-            "keep one row for each key and time (rows are counted from 1), then run again; nothing was written",
+            f"{path}: columns {columns}, row {row}: row {first} already has the key {key!r}"
+            + ("" if table.is_static else f" and the time {time}"),
+            f"keep one row for each key{'' if table.is_static else ' and time'} (rows are counted from 1), then run again; "
+            "nothing was written",
         )
 
 
@@ -206,7 +225,9 @@ def _rows(table: FeatureView, kinds: dict[str, str]) -> str:
     """Return the SQL that reads the file, bound as `$path`: row (from 1), entity_key, event_time and the features."""
     key = ", ':', ".join(f'"{name}"' for name in table.key_columns)
     key = f"concat({key})" if table.entity == "context" else normalized_key_sql(f"concat({key})")
-    columns = ["file_row_number + 1 AS row", f"{key} AS entity_key", f"{_time(kinds)} AS event_time"]
+    columns = ["file_row_number + 1 AS row", f"{key} AS entity_key"]
+    if not table.is_static:
+        columns.append(f"{_time(kinds)} AS event_time")
     for column in table.columns:
         kind = table.contract.sql_type(column.name)
         value = f'"{column.name}"::{kind}'
@@ -214,6 +235,15 @@ def _rows(table: FeatureView, kinds: dict[str, str]) -> str:
             value = f"CASE WHEN isfinite({value}) THEN {value} END"  # NaN and the infinities become null
         columns.append(f'{value} AS "{column.name}"')
     return f"SELECT {', '.join(columns)} FROM read_parquet($path, file_row_number = true)"
+
+
+def _time_column(table: FeatureView) -> tuple[str, ...]:
+    return () if table.is_static else ("event_time",)
+
+
+def _identity(table: FeatureView) -> str:
+    """Return the columns that identify a row."""
+    return ", ".join(("entity_key", *_time_column(table)))
 
 
 def _time(kinds: dict[str, str]) -> str:
@@ -226,6 +256,10 @@ def _time(kinds: dict[str, str]) -> str:
 def _fits(kind: str, holds: str) -> bool:
     if holds == "number":
         return kind.removeprefix("U").startswith(_NUMBERS)
+    if holds == "time":
+        return kind.startswith(_TIMES)
+    if holds == "list":
+        return kind == "VARCHAR[]"
     return kind == "BOOLEAN" if holds == "flag" else kind == "VARCHAR" or kind.startswith("ENUM")
 
 

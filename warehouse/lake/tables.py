@@ -295,16 +295,18 @@ def _sql_path(table: str) -> tuple[str, str, str]:
     return "sql", schema, f"{name}.sql"
 
 
-def fingerprint(connection: duckdb.DuckDBPyConnection, contract: Contract, where: str = "true") -> str:
+def fingerprint(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, where: str = "true", row_hash: str = INPUT_HASH
+) -> str:
     """Return the data version of a table, or of the rows for which `where` holds, in hex.
 
     The version is the row count and the sum of the rows' MD5 hashes modulo 2^128. A row's hash is the MD5 of
-    "key input_hash", read as a little-endian number. Equal content gives an equal fingerprint, independent of row order,
-    snapshot and DuckDB version.
+    "key input_hash", read as a little-endian number; `row_hash` is SQL of a hash to take instead of input_hash.
+    Equal content gives an equal fingerprint, independent of row order, snapshot and DuckDB version.
     """
     rows, high, low = connection.execute(  # the halves are summed separately: no type holds the sum of whole hashes
         "SELECT count(*), coalesce(sum((hash >> 64)::HUGEINT), 0), coalesce(sum((hash & $half)::HUGEINT), 0) FROM "
-        f"(SELECT md5_number(concat(\"{contract.key}\", ' ', {INPUT_HASH})) AS hash FROM {contract.table} WHERE {where})",
+        f"(SELECT md5_number(concat(\"{contract.key}\", ' ', {row_hash})) AS hash FROM {contract.table} WHERE {where})",
         {"half": (1 << 64) - 1},
     ).fetchone() or (0, 0, 0)
     return data_version(int(rows), (int(high) << 64) + int(low))

@@ -18,7 +18,7 @@ from warehouse.history import checkpoints
 from warehouse.home import Home
 from warehouse.serving.release_log import Publication, Release
 
-_SERVED_SCHEMAS = ("staging", "splits", "fitted", "features", "training", "timeseries")
+_SERVED_SCHEMAS = ("staging", "splits", "fitted", "features", "training", "timeseries", "attributes")
 """The schemas that searches, lookups and models are derived from."""
 
 

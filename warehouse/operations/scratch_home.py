@@ -18,7 +18,7 @@ from warehouse.lake.lake import Lake
 from warehouse.run_log import Journal
 from warehouse.vectors.text_index import TextIndex
 
-_RAW, _TIME_SERIES, _KEPT = "raw.", "timeseries.", "fitted.words"  # ingested, or left as the last build made it
+_RAW, _VIEWS, _KEPT = "raw.", ("timeseries.", "attributes."), "fitted.words"  # ingested, or as the last build made it
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def recomputed_home(home: Home, snapshot: int) -> Iterator[RecomputedHome]:
             table for table, _ in point_in_time.declarations(connection)
         )  # as declared at the snapshot, not now
     with scratch_home(home, declared) as recomputed:
-        _copy(home.lake, snapshot, recomputed, (_RAW, _TIME_SERIES, _KEPT))
+        _copy(home.lake, snapshot, recomputed, (_RAW, *_VIEWS, _KEPT))
         yield recomputed
 
 
@@ -74,11 +74,11 @@ def scratch_home(home: Home, declared: FeatureViews = ()) -> Iterator[Recomputed
 
 
 def copy_feature_views(home: Home, into: RecomputedHome) -> None:
-    """Copy the current time-series tables, with the rows of their files in raw.files, and the word counts of the last build."""
-    _copy(home.lake, home.lake.snapshot(), into, (_TIME_SERIES, _KEPT))
+    """Copy the current tables of the feature views, the rows of their files in raw.files, and the last build's word counts."""
+    _copy(home.lake, home.lake.snapshot(), into, (*_VIEWS, _KEPT))
     files = into.contracts["raw.files"]
     with home.lake.reading() as source, into.lake.writing() as connection:
-        rows = source.execute(f"FROM {files.table} WHERE starts_with(key, ?)", [_TIME_SERIES]).pl()
+        rows = source.execute(f"FROM {files.table} WHERE starts_with(key, ?) OR starts_with(key, ?)", list(_VIEWS)).pl()
         time_series_files = rows.select(name for name in (*files.columns, INPUT_HASH) if name in rows.columns)
         if time_series_files.height:
             connection.execute(f"INSERT INTO {files.table} BY NAME FROM time_series_files")

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from warehouse.contracts.registry import CONTRACTS
+
 Kind = Literal["products", "judgements", "clicks"]
 Format = Literal["parquet", "csv", "json"]
 Label = Literal["E", "S", "C", "I"]
@@ -25,7 +27,13 @@ OPTIONAL: Mapping[Kind, tuple[str, ...]] = {
 """The columns that a source of each kind may declare."""
 
 _NAME = r"^[a-z][a-z0-9_]{0,40}$"
-OWN_COLUMNS = ("key", "entity_key", "event_time", "input_hash", "row", "as_of", "product_id", "locale")
+OWN_COLUMNS = frozenset(
+    ("key", "entity_key", "event_time", "input_hash", "row", "as_of", "product_id", "locale")
+) | frozenset((*CONTRACTS["staging.products"].columns, *CONTRACTS["features.products"].columns))
+"""The columns that a product has beside its attributes."""
+
+
+_NUMBERS = ("number", "money", "boolean", "date")  # types that a model can read as numbers
 
 
 class _Declared(BaseModel):
@@ -52,7 +60,9 @@ class Attribute(_Declared):
     tower: Literal["numeric", "categorical"] | None = Field(
         None, description="How the product tower reads the attribute; default: it does not."
     )
-    rank: bool = Field(False, description="Whether the ranker reads the attribute; true or false.")
+    rank: bool = Field(
+        False, description="Whether the ranker reads the attribute: a number, money, boolean or date; true or false."
+    )
     filter: bool = Field(True, description="Whether searches can filter and count by the attribute; true or false.")
     decimal: Literal[".", ","] | None = Field(
         None, description="Decimal sign of numbers and money; default: found out from the values."
@@ -64,10 +74,12 @@ class Attribute(_Declared):
     @model_validator(mode="after")
     def _check(self) -> "Attribute":
         if self.name in OWN_COLUMNS:
-            raise ValueError(f"the table has a column {self.name} of its own")
-        if self.tower == "numeric" and self.type not in ("number", "money", "boolean", "date"):
+            raise ValueError(f"a product has a column {self.name} of its own")
+        if self.rank and self.type not in _NUMBERS:
+            raise ValueError(f"the ranker cannot read an attribute of type {self.type}")
+        if self.tower == "numeric" and self.type not in _NUMBERS:
             raise ValueError(f"an attribute of type {self.type} cannot be numeric for the tower")
-        if self.tower == "categorical" and self.type in ("list", "url"):
+        if self.tower == "categorical" and self.type not in ("text", "category", "category_path"):
             raise ValueError(f"an attribute of type {self.type} cannot be categorical for the tower")
         return self
 
@@ -181,6 +193,12 @@ class Source(_Declared):
 
 
 def _consistent(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+    seen: dict[str, Attribute] = {}
+    for attribute in (each for source in sources for each in source.attributes):
+        first = seen.setdefault(attribute.name, attribute)
+        for setting in ("type", "tower", "rank", "filter"):
+            if getattr(first, setting) != getattr(attribute, setting):
+                raise ValueError(f"the attribute {attribute.name} has another {setting} in another source")
     if sources and not any(source.kind == "products" for source in sources):
         raise ValueError("no source has the kind products")
     return sources
