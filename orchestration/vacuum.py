@@ -1,6 +1,5 @@
 """The vacuum: deletes from a home, step by step, the data that no kept release, checkpoint or model needs."""
 
-import json
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,12 +15,12 @@ from warehouse.features import datasets
 from warehouse.history import checkpoints
 from warehouse.home import Home
 from warehouse.lake.incremental import sources_of
+from warehouse.operations import reindexing
 from warehouse.operations.retention import Retained, retained
-from warehouse.serving.release_log import Release
 from warehouse.settings import VacuumSettings
 from warehouse.vectors.embedding_cache import text_hash
 
-_NOTE = "housekeeping: the vectors of release {}, in fewer files"
+_NOTE = "housekeeping: release {}, in fewer files"
 
 
 @dataclass(frozen=True)
@@ -38,12 +37,11 @@ class VacuumReport:
         vector_versions: Deleted versions of the other vector tables.
         text_versions: Deleted versions of the text index.
         rankers: Deleted rankers, which no kept release names.
-        rows_indexed: Rows that were outside the live vector index before its refresh.
         encoders: Encoders that no model uses; their cached embeddings are deleted.
         embeddings: Deleted cached embeddings of texts that are no longer used.
         runs: Old runs deleted from the run log.
         online_rows: Deleted rows of the online store that no kept release shows.
-        release: The live release; a new one if joining files gave its vectors a new version.
+        release: The live release; a new one if joining files gave its vectors or texts a new version.
         bytes_before: Size of lake, vectors and online store on disk before, in bytes.
         bytes_after: Their size afterwards, in bytes.
     """
@@ -57,7 +55,6 @@ class VacuumReport:
     vector_versions: int
     text_versions: int
     rankers: list[str]
-    rows_indexed: int
     encoders: list[str]
     embeddings: int
     runs: int
@@ -90,7 +87,7 @@ def vacuum_locked(home: Home, settings: VacuumSettings, encoder: str, *, dry_run
     manifests = _manifests(home)
     retention = retained(home, settings, now, [manifest["metadata"]["snapshot"] for manifest in manifests])
     tables = _unused_tables(home, retention, now - timedelta(hours=settings.keep_hours))
-    vector_versions, rows_indexed = 0, _unindexed_rows(home)
+    vector_versions = 0
     for name in home.vectors.names():
         keep = retention.vectors.get(name, set())
         if name in tables:
@@ -99,8 +96,15 @@ def vacuum_locked(home: Home, settings: VacuumSettings, encoder: str, *, dry_run
         elif dry_run:
             vector_versions += home.vectors.prunable(name, keep, grace)
         else:
-            vector_versions += _prune(home, name, keep, grace, now)
-    text_versions = home.texts.prunable(retention.texts, grace) if dry_run else home.texts.prune(retention.texts, grace)
+            with home.index_lock():
+                vector_versions += home.vectors.prune(name, keep, grace)
+    if dry_run:
+        text_versions = home.texts.prunable(retention.texts, grace)
+    else:
+        with home.index_lock():
+            text_versions = home.texts.prune(retention.texts, grace)
+        if home.releases.live() is not None:
+            reindexing.publish_newest(home, now, _NOTE)
     rankers = _unused_rankers(home, retention, now - timedelta(hours=settings.keep_hours))
     if not dry_run:
         for ranker_id in rankers:
@@ -133,7 +137,6 @@ def vacuum_locked(home: Home, settings: VacuumSettings, encoder: str, *, dry_run
         vector_versions=vector_versions,
         text_versions=text_versions,
         rankers=rankers,
-        rows_indexed=rows_indexed,
         encoders=encoders,
         embeddings=embeddings,
         runs=runs,
@@ -164,43 +167,6 @@ def _unused_rankers(home: Home, retention: Retained, trained_before: datetime) -
         folder.name
         for folder in folders
         if folder.name not in retention.rankers and folder.stat().st_mtime < trained_before.timestamp()
-    )
-
-
-def _unindexed_rows(home: Home) -> int:
-    live = home.releases.live()
-    status = home.vectors.index_status(live.vector_table) if live is not None else None
-    return status.unindexed_rows if status is not None and status.indexed else 0
-
-
-def _prune(home: Home, name: str, keep: set[int], grace: datetime, now: datetime) -> int:
-    """Delete old versions of a vector table; if the live table gets a new version of the same rows, publish it."""
-    live, before = home.releases.live(), home.vectors.version(name)
-    if live is not None and live.vector_table == name:
-        home.vectors.refresh_index(name)
-    deleted_versions = home.vectors.prune(name, keep, grace)
-    after = home.vectors.version(name)
-    if live is not None and (live.vector_table, live.vector_version) == (name, before) and after != before:
-        _publish_again(home, live, after, now)
-    return deleted_versions
-
-
-def _publish_again(home: Home, live: Release, version: int, now: datetime) -> None:
-    # Metrics of these rows refer to the version that first held them.
-    since = home.releases.vectors_since(live.vector_table, live.vector_version)
-    home.releases.publish(
-        kind="catalog",
-        model_id=live.model_id,
-        encoder_fingerprint=live.encoder_fingerprint,
-        vector_table=live.vector_table,
-        vector_version=version,
-        snapshot=live.snapshot,
-        published_at=max(now, live.published_at),
-        metrics=json.dumps(json.loads(live.metrics) | {"vectors_since": since}),
-        ranker_id=live.ranker_id,
-        text_version=live.text_version,
-        rules=live.rules,
-        note=_NOTE.format(live.release),
     )
 
 

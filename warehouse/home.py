@@ -1,5 +1,7 @@
 """The home: one directory that holds everything, and can be moved and copied."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +13,7 @@ from warehouse.contracts.time_series import FeatureViews
 from warehouse.ingest.file_archive import FileArchive
 from warehouse.lake import tables
 from warehouse.lake.dependencies import Derivation, derivations
-from warehouse.lake.lake import Lake
+from warehouse.lake.lake import Lake, exclusive_lock
 from warehouse.run_log import Journal
 from warehouse.serving.online_store import OnlineTable
 from warehouse.serving.release_log import Releases
@@ -63,6 +65,18 @@ class Home:
         if former_archive.is_dir() and not self.archive.root.exists():
             former_archive.rename(self.archive.root)
         home_format.claim(self.root)
+
+    @contextmanager
+    def index_lock(self) -> Iterator[None]:
+        """Hold the lock of those who make an index or join files: two of them would undo each other's work.
+
+        Who holds it never waits for the run lock; a run that holds the run lock may wait for it.
+
+        Raises:
+            WarehouseError: Another process still holds the lock after the time in the settings.
+        """
+        with exclusive_lock(self.root / "index.lock", self.settings.lock_timeout_s):
+            yield
 
     @cached_property
     def contracts(self) -> dict[str, Contract]:

@@ -105,8 +105,8 @@ class ReleaseSettings(BaseModel):
         0.05,
         ge=0,
         le=1,
-        description="Share of the rows of a vector table that may be outside its index at a release, 0 to 1. The index is "
-        "rebuilt if more rows are outside, or more than 25,000.",
+        description="Share of the rows of a vector table that may be outside its index, 0 to 1. If more rows are outside, or "
+        "more than 25,000, a build or a reindex makes the index anew; an apply only says so.",
     )
     min_recall: float = Field(
         0.8,

@@ -53,12 +53,14 @@ def _broken_tables(run_context: RunContext) -> list[str]:
 
 
 def _is_healthy(run_context: RunContext, table: str) -> bool:
-    """Tell whether the newest version of a vector table passed all checks or is the live release's."""
-    version, live = run_context.home.vectors.version(table), run_context.home.releases.live()
-    if live is not None and (live.vector_table, live.vector_version) == (table, version):
+    """Tell whether the rows of a vector table passed all checks, or are the live release's. Its index may be newer."""
+    vectors, live = run_context.home.vectors, run_context.home.releases.live()
+    version = vectors.version(table)
+    if live is not None and live.vector_table == table and vectors.has_same_rows(table, live.vector_version, version):
         return True
     with run_context.home.lake.reading() as connection:
-        return Progress.read(connection, run_context.watermarks).is_current(index_key(table), (), str(version))
+        watermark = Progress.read(connection, run_context.watermarks).watermarks.get(index_key(table))
+    return watermark is not None and vectors.has_same_rows(table, int(watermark.made_by), version)
 
 
 def index_key(table: str) -> str:

@@ -70,13 +70,13 @@ class ServingModel:
     def changed(self, entity: Entity) -> pl.DataFrame | None:
         """Return the keys of the products or queries that changed since the live release, or None if they are unknown.
 
-        They are known if the live release has the newest version of the model's vectors: its row is their watermark.
+        They are known if the live release has the newest rows of the model's vectors: its row is their watermark.
         """
         home, live = self.run_context.home, self.run_context.home.releases.live()
-        if live is None or (live.vector_table, live.vector_version) != (
-            self.vector_table,
-            home.vectors.version(self.vector_table),
-        ):
+        if live is None or live.vector_table != self.vector_table:
+            return None
+        newest = home.vectors.version(self.vector_table)
+        if not home.vectors.has_same_rows(self.vector_table, live.vector_version, newest):
             return None
         since = live.snapshot
 

@@ -5,31 +5,35 @@ import polars as pl
 from assets.run_context import RunContext
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import datasets
-from warehouse.lake import change_feed, tables
+from warehouse.lake import change_feed
 from warehouse.lake.lake import snapshot_id
 from warehouse.lake.reconcile import plan
 from warehouse.lake.watermarks import Progress, Watermark
-from warehouse.vectors.text_index import TextWrite
+from warehouse.vectors.text_index import TABLE, TextWrite
 
 TEXTS = "vectors.texts"
 SOURCE = "staging.products"
 _ROWS = 50_000
-_OUTSIDE = 500  # rows, and a hundredth of them, that an apply leaves outside the index; the next build takes them in
 
 
 def refresh_texts(run_context: RunContext) -> TextWrite:
-    """Make the text index match staging.products; read only the products that changed since it last did."""
+    """Make the text index match staging.products; read only the products that changed since it last did.
+
+    A build also takes all rows into the full-text index; an apply leaves that to a reindex.
+    """
     home, since = run_context.home, _followed(run_context)
     with home.lake.reading() as connection:
-        snapshot, products = snapshot_id(connection), change_feed.data_version(connection, SOURCE)
+        snapshot = snapshot_id(connection)
         keys = None if since is None else change_feed.changed_keys(connection, [CONTRACTS[SOURCE]], since)
     change = plan(datasets.text_hashes(home.lake, keys), home.texts.current(keys))
     upserts = _differing(run_context) if run_context.reembed_all else change.upsert
     parts = (datasets.texts(home.lake, part) for part in upserts.iter_slices(_ROWS))
-    outside = min(_OUTSIDE, tables.rows_of(products) // 100) if run_context.pinned_model else 0
-    text_write = home.texts.apply(parts, change.delete["key"].to_list(), outside=outside)
+    text_write = home.texts.apply(parts, change.delete["key"].to_list())
+    if text_write.version and not run_context.pinned_model:
+        with home.index_lock():
+            text_write = text_write._replace(version=home.texts.refresh_index())
     if not is_current(run_context):
-        run_context.watermarks.settle({TEXTS: Watermark(snapshot, str(text_write.version))})
+        run_context.watermarks.settle({TEXTS: Watermark(snapshot, TABLE)})
     return text_write
 
 
@@ -62,20 +66,20 @@ def _equal(wanted: pl.DataFrame, stored: pl.DataFrame) -> list[str]:
 
 
 def is_current(run_context: RunContext) -> bool:
-    """Tell whether the newest version of the text index follows the newest staging.products."""
+    """Tell whether the text index follows the newest staging.products."""
     with run_context.home.lake.reading() as connection:
         progress = Progress.read(connection, run_context.watermarks)
-    return progress.is_current(TEXTS, (SOURCE,), str(run_context.home.texts.version()))
+    return bool(run_context.home.texts.version()) and progress.is_current(TEXTS, (SOURCE,), TABLE)
 
 
 def _followed(run_context: RunContext) -> int | None:
-    """Return the snapshot that the newest version of the index follows, None if all rows have to be compared."""
+    """Return the snapshot that the index follows, None if all rows have to be compared."""
     home = run_context.home
     if run_context.compares_whole or run_context.reembed_all:
         return None
     with home.lake.reading() as connection:
         watermark = Progress.read(connection, run_context.watermarks).watermarks.get(TEXTS)
-        if watermark is None or watermark.made_by != str(home.texts.version()):
+        if watermark is None or watermark.made_by != TABLE or not home.texts.version():
             return None
         is_known = change_feed.is_followed(connection, [SOURCE], watermark.snapshot)
     return watermark.snapshot if is_known else None

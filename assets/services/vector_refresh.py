@@ -18,7 +18,9 @@ _ROWS = 50_000  # products embedded at a time: 150 MB at 384 dimensions
 def embed(
     model: ServingModel, products: pl.DataFrame, keys: pl.DataFrame | None = None, *, reembed_all: bool = False
 ) -> tuple[VectorWrite, int]:
-    """Make the model's vector table match the products and update its index; return the write and the table's version.
+    """Make the model's vector table match the products; return the write and the table's version.
+
+    A build also makes the index anew if many rows are outside; an apply leaves that to a reindex.
 
     With `keys`, `products` holds the existing products with these keys, and all other rows stay as they are. With
     `reembed_all`, every vector is computed, and those that differ from the stored ones are written.
@@ -30,8 +32,10 @@ def embed(
     else:
         rows = _rows(model, products.join(change.upsert, on="key", how="semi", maintain_order="left"))
     vector_write = store.apply(model.vector_table, rows, change.delete["key"].to_list(), model.dim)
-    share = model.run_context.release.max_unindexed_share
-    return vector_write, store.refresh_index(model.vector_table, unindexed_share=share) if vector_write.version else 0
+    if vector_write.version and not model.run_context.pinned_model:
+        with model.run_context.home.index_lock():
+            store.refresh_index(model.vector_table, unindexed_share=model.run_context.release.max_unindexed_share)
+    return vector_write, store.version(model.vector_table)
 
 
 def _rows(model: ServingModel, products: pl.DataFrame) -> Iterator[pa.Table]:

@@ -9,7 +9,7 @@ import typer
 
 from orchestration.cli.build import show_new
 from orchestration.cli.options import AllowLossOption, HomeOption, JsonOption, path_from, settings_for
-from orchestration.cli.output import console, errors, show_fact, write_json
+from orchestration.cli.output import console, errors, show_fact, show_outside, write_json
 from orchestration.cli.progress_bars import progress
 from orchestration.cli.quarantine_output import show_quarantined
 from orchestration.cli.relevance_output import show_gate
@@ -135,6 +135,7 @@ def show(report: "ApplyReport") -> None:
         show_fact("release", f"{stays}; the lake is at snapshot {report.snapshot}")
     else:
         show_fact("release", f"{report.release} stays live: nothing changed, snapshot {report.snapshot}")
+    show_outside(report.rows_outside, is_due=report.needs_reindex)
 
 
 def _refusals(report: "ApplyReport") -> list[dict[str, Any]]:

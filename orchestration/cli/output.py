@@ -55,6 +55,13 @@ def show_fact(label: str, text: str, style: str | None = None, *, width: int = _
     console.print(Text(lines), style=style, soft_wrap=True)
 
 
+def show_outside(rows: int, *, is_due: bool) -> None:
+    """Print how many rows the indexes lack, if they slow searches down."""
+    if is_due:
+        are = "row is" if rows == 1 else "rows are"
+        show_fact("indexes", f"{rows:,} {are} outside the index; stockroom reindex takes them in", "yellow")
+
+
 def show_title(title: str) -> None:
     """Print the title above a table."""
     console.print(Text(title, style="bold"), soft_wrap=True)

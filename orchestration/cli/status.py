@@ -6,7 +6,7 @@ import typer
 
 from orchestration.cli.judgement_output import show_judged
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
-from orchestration.cli.output import console, show_fact, show_rows, write_json
+from orchestration.cli.output import console, show_fact, show_outside, show_rows, write_json
 from orchestration.cli.relevance_output import show_gate
 from warehouse.wording import counted
 
@@ -72,6 +72,7 @@ def show(facts: dict[str, Any], *, every_table: bool) -> None:
     show_judged(facts["judged"])
     if facts["gate"]:
         show_gate(facts["gate"])
+    show_outside(facts["rows_outside"], is_due=facts["needs_reindex"])
     if facts["run"]:
         show_fact("run", _RUNS[facts["run"]], "yellow")
 

@@ -1,4 +1,4 @@
-"""`stockroom vacuum`: deletes unused data, and completes the vector index."""
+"""`stockroom vacuum`: deletes unused data."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from orchestration.vacuum import VacuumReport
 
 _COUNT_WIDTH = 9
-_OUTSIDE = ("row outside the vector index", "rows outside the vector index")
 
 
 def register(app: typer.Typer) -> None:
@@ -73,10 +72,7 @@ def show(report: "VacuumReport") -> None:
     for words, count in counts.items():
         if count:
             show_fact(outcome, _aligned(count, *words))
-    if report.rows_indexed:
-        outcome = "would index" if report.dry_run else "indexed"
-        show_fact(outcome, _aligned(report.rows_indexed, *_OUTSIDE))
-    elif not any(counts.values()):
+    if not any(counts.values()):
         console.print("Nothing can be deleted.")
     show_fact("kept", f"releases {', '.join(map(str, report.releases)) or 'none'}")
     show_fact("kept", f"checkpoints {', '.join(map(str, report.points)) or 'none'}")

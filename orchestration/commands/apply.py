@@ -19,6 +19,7 @@ from warehouse.ingest.time_series_files import check_files
 from warehouse.lake import quarantine
 from warehouse.lake.incremental import lagging
 from warehouse.lake.watermarks import Progress
+from warehouse.operations.reindexing import outside
 from warehouse.operations.replay import archive_files
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class ApplyReport:
     `files` holds for each file the columns of raw.deltas, `is_new` (false for a file that was applied before) and `rules`
     (each violated rule with its number of violations). `quarantined` holds the rows that the run put into quarantine, by
     table and rule: those of the files, and others such as judgements whose product a file deleted. `search_rules` counts the
-    changes of raw.search_rules by a file of search rules; None without such a file.
+    changes of raw.search_rules by a file of search rules; None without such a file. `rows_outside` counts the products that an
+    index of the live release lacks; `needs_reindex` tells whether they slow searches down.
     """
 
     files: list[dict[str, Any]]
@@ -42,6 +44,8 @@ class ApplyReport:
     run: "BuildReport | None"
     quarantined: list[dict[str, Any]] = field(default_factory=list)
     search_rules: dict[str, Any] | None = None
+    rows_outside: int = 0
+    needs_reindex: bool = False
 
 
 def apply(run_context: RunContext, files: Sequence[Path], *, retrain: bool = False) -> ApplyReport:
@@ -86,7 +90,18 @@ def apply(run_context: RunContext, files: Sequence[Path], *, retrain: bool = Fal
         facts = home.journal.run(report.run_id)
         entries, changed_rules = facts["raw.deltas"]["files"], facts["raw.search_rules"] if rules else None
         refused = quarantine.added(home.lake, before, home.lake.snapshot()).to_dicts()
-        return ApplyReport(entries, report.changed, report.snapshot, report.release, report, refused, changed_rules)
+        lacking = outside(home, run_context.release.max_unindexed_share)
+        return ApplyReport(
+            entries,
+            report.changed,
+            report.snapshot,
+            report.release,
+            report,
+            refused,
+            changed_rules,
+            lacking.rows,
+            lacking.is_due,
+        )
 
 
 def _fail_orphaned(home: Home) -> None:

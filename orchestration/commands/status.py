@@ -9,6 +9,7 @@ from orchestration.instance.locks import is_running, was_killed
 from warehouse.history.checkpoints import content_snapshot, points, utc
 from warehouse.home import Home
 from warehouse.lake import tables
+from warehouse.operations.reindexing import outside
 from warehouse.operations.rollback import has_served_changes
 from warehouse.settings import ReleaseSettings
 
@@ -18,13 +19,14 @@ def status(home: Home, training: TrainingSettings, release: ReleaseSettings) -> 
 
     `snapshot` is the lake's snapshot. `release_snapshot`, `published_at` and `note` are those of the live release. `run` is
     `in progress` or `unfinished`, or None if the last run ended. `gate` is the result of a new model that the last run
-    refused, else of the live model. `is_ahead` tells whether a table that searches or lookups read changed after the live
-    release. `judged` counts the judged queries, and those that a build needs.
+    refused, else of the live model. `rows_outside` counts the products that an index of the live release lacks, and
+    `needs_reindex` tells whether they slow searches down. `is_ahead` tells whether a table that searches or lookups read
+    changed after the live release. `judged` counts the judged queries, and those that a build needs.
     """
     live, last = home.releases.live(), home.journal.last()
     with home.lake.reading() as connection:
         rows = tables.row_counts(connection)
-    snapshot = content_snapshot(home.lake)
+    snapshot, lacking = content_snapshot(home.lake), outside(home, release.max_unindexed_share)
     return {
         "snapshot": snapshot,
         "release": live.release if live else None,
@@ -37,6 +39,8 @@ def status(home: Home, training: TrainingSettings, release: ReleaseSettings) -> 
         "release_snapshot": live.snapshot if live else None,
         "published_at": utc(live.published_at) if live else None,
         "note": live.note if live else None,
+        "rows_outside": lacking.rows,
+        "needs_reindex": lacking.is_due,
         "run": _run(home, snapshot),
         "is_ahead": live is not None and has_served_changes(home, live.snapshot),
     }

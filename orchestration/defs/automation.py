@@ -5,6 +5,7 @@ Exactly one thing starts a run for a given change:
 | change | trigger | run |
 | --- | --- | --- |
 | a complete delta file lies in incoming/ | the sensor `incoming` | one run of the job `apply` for all waiting files |
+| a release whose indexes lack many rows is live | the sensor `reindex` | one run of `reindex` a release |
 | a week (a setting) passed and the lake changed since the last build | the schedule `retrain` | one run of `build` |
 | a night (a setting) passed | the schedule `vacuum` | one run of `vacuum`, which changes nothing that searchers see |
 | anything else (raw folder, time-series file, setting) | a person: UI or command line | the run of their choice |
@@ -30,13 +31,15 @@ import dagster as dg
 from orchestration.config.automation import AutomationSettings
 from orchestration.config.open_context import open_home
 from orchestration.config.settings import Settings, load_settings
-from orchestration.defs.jobs import apply_job, build_job, vacuum_job
+from orchestration.defs.jobs import REINDEX, apply_job, build_job, reindex_job, vacuum_job
 from orchestration.instance.dagster_instance import INCOMING
 from orchestration.instance.locks import incoming_lock, run_lock
 from warehouse.errors import WarehouseError
 from warehouse.history.checkpoints import content_snapshot, points
 from warehouse.home import Home
 from warehouse.operations.inbox import Dropped, Waiting, waiting
+from warehouse.operations.reindexing import outside
+from warehouse.wording import counted
 
 BATCH, FILES = "stockroom/batch", "stockroom/files"
 """Tags of the sensor's runs: the digest of the files that started a run, and their names."""
@@ -50,6 +53,7 @@ IN_PROGRESS = [
 ]
 WEEKLY, NIGHTLY = "0 3 * * 0", "0 2 * * *"
 _MAX_NAMES = 5
+_REINDEX_INTERVAL_S = 30
 
 
 def incoming_sensor(settings: AutomationSettings) -> dg.SensorDefinition:
@@ -75,7 +79,9 @@ def next_step(home: Home, instance: dg.DagsterInstance, settings: AutomationSett
     files = waiting(home.incoming, settings.settle_s)
     if files == Waiting():
         return dg.SkipReason("No file waits in incoming/.")
-    for run in instance.get_runs(dg.RunsFilter(statuses=IN_PROGRESS), limit=1):
+    for run in instance.get_runs(dg.RunsFilter(statuses=IN_PROGRESS)):
+        if run.job_name == REINDEX:  # it does not hold the run lock
+            continue
         return dg.SkipReason(f"Run {run.run_id[:8]} is in progress: incoming/ is looked at when it has ended.")
     with ExitStack() as locks:
         try:
@@ -122,6 +128,37 @@ def _names(files: Sequence[Dropped]) -> str:
     names = [file.path.name for file in files]
     first, rest = names[:_MAX_NAMES], names[_MAX_NAMES:]
     return ", ".join(first) + (f" and {len(rest)} more" if rest else "")
+
+
+def reindex_sensor() -> dg.SensorDefinition:
+    """Return the sensor that makes the indexes anew once a release lacks many rows; it is on by default."""
+
+    @dg.sensor(
+        name=REINDEX,
+        job=reindex_job,
+        minimum_interval_seconds=_REINDEX_INTERVAL_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Starts one run of the job reindex for a release whose indexes lack so many rows that searches are "
+        "slower. Searches and applies go on during that run. The sensor keeps no cursor.",
+    )
+    def watch() -> dg.RunRequest | dg.SkipReason:
+        settings = load_settings()
+        return next_reindex(open_home(settings), settings.release.max_unindexed_share)
+
+    return watch
+
+
+def next_reindex(home: Home, max_unindexed_share: float) -> dg.RunRequest | dg.SkipReason:
+    """Return the run that the live release needs, or why none starts; its key makes it the only one for the release."""
+    live = home.releases.live()
+    if live is None:
+        return dg.SkipReason("There is no release yet.")
+    lacking = outside(home, max_unindexed_share)
+    if not lacking.is_due:
+        return dg.SkipReason(
+            f"{counted(lacking.rows, 'row')} outside the indexes of release {live.release}: few enough."
+        )
+    return dg.RunRequest(run_key=f"release-{live.release}")
 
 
 def retrain_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:

@@ -7,12 +7,19 @@ from assets.release import drift, evaluation, live_release, product_vectors, pro
 from assets.tables import features, fitted, quarantine, raw, registry, splits, staging, training
 from assets.tables.time_series import feature_view_assets
 from orchestration.config.automation import AutomationSettings
-from orchestration.defs.automation import incoming_sensor, retrain_schedule, vacuum_schedule, with_freshness
+from orchestration.defs.automation import (
+    incoming_sensor,
+    reindex_sensor,
+    retrain_schedule,
+    vacuum_schedule,
+    with_freshness,
+)
 from orchestration.defs.jobs import (
     apply_job,
     build_job,
     derived_tables_job,
     fold_inputs_job,
+    reindex_job,
     training_inputs_job,
     vacuum_job,
 )
@@ -49,8 +56,8 @@ def assemble(feature_views: FeatureViews = (), automation: AutomationSettings | 
     )
     return dg.Definitions(
         assets=assets,
-        jobs=[build_job, apply_job, vacuum_job, training_inputs_job, derived_tables_job, fold_inputs_job],
-        sensors=[incoming_sensor(automation)],
+        jobs=[build_job, apply_job, reindex_job, vacuum_job, training_inputs_job, derived_tables_job, fold_inputs_job],
+        sensors=[incoming_sensor(automation), reindex_sensor()],
         schedules=[retrain_schedule(automation), vacuum_schedule(automation)],
         resources={"run_context": RunContextResource()},
         # One process: ten empty assets take seconds, where a process for each takes most of a minute.

@@ -6,7 +6,13 @@ import dagster as dg
 
 from assets.run_context import RunContext
 from models.encoder.loading import encoder_fingerprint
+from orchestration.config.open_home import open_home
+from orchestration.config.settings import load_settings
+from orchestration.defs.run_context_resource import progress_of
+from orchestration.reindex import reindex
 from orchestration.vacuum import vacuum_locked
+
+REINDEX = "reindex"
 
 build_job = dg.define_asset_job(
     "build", selection=dg.AssetSelection.all(), description="The main job: raw files to a release, every asset once."
@@ -56,6 +62,22 @@ def vacuum(context: dg.OpExecutionContext, run_context: dg.ResourceParam[RunCont
     """Vacuum the home, whose run lock the run context holds."""
     report = vacuum_locked(run_context.home, run_context.vacuum, encoder_fingerprint(run_context.encoder))
     context.add_output_metadata(asdict(report))
+
+
+@dg.op(name="make_indexes", description="Makes the indexes of the live release anew, and publishes them.")
+def make_indexes(context: dg.OpExecutionContext) -> None:
+    """Reindex the home without its run lock, so that applies go on meanwhile."""
+    context.add_output_metadata(asdict(reindex(open_home(load_settings()), progress_of(context.log))))
+
+
+@dg.job(
+    name=REINDEX,
+    tags={"stockroom/job": REINDEX},
+    description="Upkeep of the indexes: stockroom reindex. An apply leaves the rows that it writes outside the indexes.",
+)
+def reindex_job() -> None:
+    """Run the one step."""
+    make_indexes()
 
 
 @dg.job(name="vacuum", description="Housekeeping: stockroom vacuum, with the settings of the home.")

@@ -42,7 +42,7 @@ class RunContextResource(dg.ConfigurableResource[RunContext]):
         settings = load_settings(Path(self.home) if self.home else None)
         run_context = replace(
             open_run_context(settings),
-            show_progress=_progress_of(_log(context)),
+            show_progress=progress_of(_log(context)),
             force=self.force,
             allow_loss=self.allow_loss,
             deltas=tuple(map(Path, self.deltas)),
@@ -85,7 +85,7 @@ def _sort_and_log(run_context: RunContext, settle_s: float, log: logging.Logger)
     return sorting
 
 
-def _progress_of(log: logging.Logger) -> Callable[[str, int | None], Callable[[int], None]]:
+def progress_of(log: logging.Logger) -> Callable[[str, int | None], Callable[[int], None]]:
     """Return a function that logs the progress of long tasks, every few seconds."""
 
     def announce(task: str, total: int | None) -> Callable[[int], None]:

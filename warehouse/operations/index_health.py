@@ -10,6 +10,7 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import offline_store
 from warehouse.home import Home
 from warehouse.lake import tables
+from warehouse.vectors.ann_index import unindexed_share
 from warehouse.vectors.lance_tables import KEY, to_matrix
 from warehouse.vectors.product_vectors import VectorStore
 
@@ -83,7 +84,7 @@ def table_health(home: Home, name: str, sampled: list[str]) -> TableHealth:
     return TableHealth(
         rows=status.rows,
         catalog_rows=catalog_rows,
-        unindexed_share=status.unindexed_share,
+        unindexed_share=unindexed_share(status),
         sampled=sampled,
         unknown=sorted(set(sampled) - known_keys),
         deleted=home.vectors.present_keys(name, deleted_keys),

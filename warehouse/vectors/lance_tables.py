@@ -19,6 +19,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import pyarrow as pa
 
 from warehouse.errors import WarehouseError
@@ -261,6 +262,13 @@ def scan(table: Any, columns: Sequence[str], *, row_id: bool = False, among: Seq
 
         query = query.where(col(KEY).isin([lit(key) for key in among]))
     return query.select(list(columns)).with_row_id(row_id).limit(None).to_arrow()
+
+
+def has_same_rows(one: Any, other: Any) -> bool:
+    """Tell whether two versions of a table have the same keys with the same input hashes: only files or indexes differ then."""
+    columns = [KEY, "input_hash"]
+    frames = [pl.DataFrame(scan(table, columns)) for table in (one, other)]
+    return frames[0].height == frames[1].height and frames[0].join(frames[1], on=columns, how="anti").is_empty()
 
 
 def scan_batches(table: Any, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:

@@ -15,13 +15,15 @@ import polars as pl
 import pyarrow as pa
 
 from warehouse.errors import WarehouseError
-from warehouse.vectors.ann_index import INDEX_ABOVE, IndexStatus, index_status, probes, refresh_index
+from warehouse.vectors.ann_index import INDEX_ABOVE, index_status, probes, refresh_index
+from warehouse.vectors.index_status import MOST_FILES, IndexStatus
 from warehouse.vectors.lance_tables import (
     KEY,
     LanceDirectory,
     at_version,
     check_schema,
     delete_keys,
+    has_same_rows,
     key_field,
     merge,
     present_keys,
@@ -142,24 +144,26 @@ class VectorStore:
         name: str,
         *,
         index_above: int = INDEX_ABOVE,
-        compact_above: int = 64,
+        most_files: int = MOST_FILES,
         unindexed_share: float = 0.0,
     ) -> int:
-        """Bring the vector index up to date and return the table's version, a new one only if needed.
+        """Bring the vector index up to date and return the table's newest version, a new one only if needed.
+
+        Searches of other versions and writers of rows go on meanwhile.
 
         Args:
             name: The table name, as from `table_name` or a release.
             index_above: Row count from which on there is an approximate index; below, search is exact.
-            compact_above: File count above which files are compacted.
+            most_files: File count above which files are joined.
             unindexed_share: Share of rows, 0 to 1, that may stay outside the index, if they are few.
         """
         table = self._open(name)
-        refresh_index(table, index_above=index_above, compact_above=compact_above, unindexed_share=unindexed_share)
-        return int(table.version)
+        refresh_index(table, index_above=index_above, most_files=most_files, unindexed_share=unindexed_share)
+        return self.version(name)
 
-    def index_status(self, name: str) -> IndexStatus:
-        """Return the row count and the index coverage of the newest version."""
-        return index_status(self._open(name))
+    def index_status(self, name: str, version: int | None = None) -> IndexStatus:
+        """Return the row count and the index coverage of a version (default: the newest)."""
+        return index_status(self._at(name, version))
 
     def sample(self, name: str, rows: int, seed: int) -> pa.Table:
         """Return a sample of whole rows of the newest version: half of them the latest written, the others drawn by `seed`."""
@@ -277,6 +281,13 @@ class VectorStore:
     def count(self, name: str, version: int | None = None) -> int:
         """Return the number of rows of a version (default: the newest)."""
         return int(self._at(name, version).count_rows())
+
+    def has_same_rows(self, name: str, one: int, other: int) -> bool:
+        """Tell whether two versions exist and have the same keys with the same input hashes."""
+        if one == other:
+            return True
+        pinned = [self._pin(name, version).table for version in (one, other) if self.has(name, version)]
+        return len(pinned) == 2 and has_same_rows(*pinned)
 
     def has(self, name: str, version: int) -> bool:
         """Tell whether a version of a table exists."""

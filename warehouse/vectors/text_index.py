@@ -15,13 +15,14 @@ import polars as pl
 import pyarrow as pa
 
 from warehouse.errors import WarehouseError
+from warehouse.vectors.index_status import MOST_FILES, IndexStatus, join_files, status_of
 from warehouse.vectors.lance_tables import (
-    KEEP_ALL_VERSIONS,
     KEY,
     LanceDirectory,
     at_version,
     check_schema,
     delete_keys,
+    has_same_rows,
     index_columns,
     key_field,
     merge,
@@ -43,8 +44,17 @@ _COMMIT_ROWS = 65_536
 _PINNED = 4
 _AT_ONCE = 32  # queries
 _FEW_KEYS = 5_000  # in one filter
-_MOST_FILES = 64
+_DEPTH = 2  # products of each column for one of the result: of a result of 100, 98 are those of an exhaustive search
 _MOST_WORDS = 64  # of a query: a page of text would make a search slow, and the first words say what is wanted
+
+
+FLAT_ROWS = 2_000
+"""Maximum rows outside the index, which a search scans; half as many cost a fifth of a text leg over 100,000 products."""
+
+
+def is_behind(status: IndexStatus) -> bool:
+    """Tell whether so many rows are outside the index that the text leg is noticeably slower."""
+    return not status.indexed or status.unindexed_rows > FLAT_ROWS
 
 
 class TextWrite(NamedTuple):
@@ -62,22 +72,22 @@ class TextIndex:
         self._directory = LanceDirectory(root)
         self._pinned: OrderedDict[int, tuple[Any, Any]] = OrderedDict()
 
-    def current(self, keys: pl.DataFrame | None = None) -> pl.DataFrame:
-        """Return `key` and `input_hash` of the newest version's rows, or of those with `keys`."""
-        table = self._directory.open(TABLE)
+    def current(self, keys: pl.DataFrame | None = None, *, version: int | None = None) -> pl.DataFrame:
+        """Return `key` and `input_hash` of a version's rows (default: the newest), or of those with `keys`."""
+        table = self._directory.open(TABLE) if version is None else self._pin(version)[0]
         if table is None or (keys is not None and keys.is_empty()):
             return pl.DataFrame(schema={KEY: pl.String, "input_hash": pl.String})
         rows = pl.DataFrame(scan(table, [KEY, "input_hash"], among=None if keys is None else keys[KEY].to_list()))
         return rows if keys is None else rows.join(keys, on=KEY, how="semi")
 
-    def apply(self, upserts: Iterable[pl.DataFrame], deletes: Sequence[str], *, outside: int = 0) -> TextWrite:
-        """Delete rows by key, then upsert rows by key, and bring the index up to date; write no version where nothing changes.
+    def apply(self, upserts: Iterable[pl.DataFrame], deletes: Sequence[str]) -> TextWrite:
+        """Delete rows by key, then upsert rows by key; write no version where nothing changes.
+
+        The rows are found at once, outside the index, which only the first write makes.
 
         Args:
             upserts: Batches of the columns.
             deletes: Keys to delete; unknown ones are ignored.
-            outside: Number of rows that may stay outside the index. A search scans them, 7 ms for 1,000 rows; to take them in
-                costs 2 s at 100,000 products, however few they are.
         """
         table, upserted, deleted = self._directory.open(TABLE), 0, 0
         if table is not None:
@@ -89,9 +99,30 @@ class TextIndex:
                 upserted += merge(table, part.to_arrow().cast(_SCHEMA))
         if table is None:
             return TextWrite(0, 0, 0)
-        if not self._is_indexed(table) or _unindexed_rows(table) > outside or _is_scattered(table):
-            _refresh(table)
-        return TextWrite(int(table.version), upserted, deleted)
+        if not status_of(table, INDEXED).indexed:
+            _make_index(table)
+        return TextWrite(self.version(), upserted, deleted)
+
+    def refresh_index(self, *, most_files: int = MOST_FILES, outside: int = 0) -> int:
+        """Make the index anew if rows are outside, and join files if they are many; return the newest version.
+
+        Searches of other versions and writers of rows go on meanwhile: rows that are written then are outside.
+
+        Args:
+            most_files: File count above which files are joined.
+            outside: Number of rows that may stay outside.
+        """
+        table = self._open()
+        if status_of(table, INDEXED).files > most_files:
+            join_files(table)
+        status = status_of(table, INDEXED)
+        if not status.indexed or status.unindexed_rows > outside or status.segments > 1:
+            _make_index(table)
+        return self.version()
+
+    def index_status(self, version: int | None = None) -> IndexStatus:
+        """Return the row count and the index coverage of a version (default: the newest)."""
+        return status_of(self._open() if version is None else self._pin(version)[0], INDEXED)
 
     def search(
         self,
@@ -109,10 +140,10 @@ class TextIndex:
             return pl.DataFrame(schema=dict.fromkeys(COLUMNS[:-1], pl.String))
         table, limit = self._pin(version)[1], k
         if among is None or len(among) <= _FEW_KEYS:
-            return _ranked(run_coroutine(_found(table, words, k, locale, COLUMNS[:-1], among)))
+            return run_coroutine(_found(table, words, k, locale, COLUMNS[:-1], among))
         while True:
             limit *= 4
-            hits = _ranked(run_coroutine(_found(table, words, limit, locale, COLUMNS[:-1])))
+            hits = run_coroutine(_found(table, words, limit, locale, COLUMNS[:-1]))
             found = hits.filter(pl.col(KEY).is_in(set(among)))
             if found.height >= k or hits.height < limit:
                 return found.head(k)
@@ -128,7 +159,7 @@ class TextIndex:
         for start in range(0, len(queries), _AT_ONCE):
             part = queries[start : start + _AT_ONCE]
             hits = iter(run_coroutine(search(part)))
-            keys += [_ranked(next(hits))[KEY].to_list() if words else [] for words, _ in part]
+            keys += [next(hits)[KEY].to_list() if words else [] for words, _ in part]
         return keys
 
     def rows(self, version: int, keys: Sequence[str]) -> pl.DataFrame:
@@ -161,13 +192,20 @@ class TextIndex:
         """Return the number of rows of a version."""
         return int(self._pin(version)[0].count_rows())
 
+    def has_same_rows(self, one: int, other: int) -> bool:
+        """Tell whether two versions exist and have the same keys with the same input hashes."""
+        if one == other:
+            return True
+        pinned = [self._pin(version)[0] for version in (one, other) if self.has(version)]
+        return len(pinned) == 2 and has_same_rows(*pinned)
+
     def has(self, version: int) -> bool:
         """Tell whether a version exists with its index, so that a search can use it."""
         try:
             table, _ = self._pin(version)
         except WarehouseError:
             return False
-        return self._is_indexed(table)
+        return status_of(table, INDEXED).indexed
 
     def pin(self, version: int, tag: str) -> None:
         """Tag a version, which protects it from cleanup; may be repeated."""
@@ -207,10 +245,6 @@ class TextIndex:
                 self._pinned.popitem(last=False)
         return self._pinned[version]
 
-    @staticmethod
-    def _is_indexed(table: Any) -> bool:
-        return set(INDEXED) <= {column for index in table.list_indices() for column in index.columns}
-
 
 async def _found(
     table: Any,
@@ -219,42 +253,42 @@ async def _found(
     locale: str | None,
     columns: Sequence[str],
     among: Collection[str] | None = None,
-) -> Any:
-    """Return the best products with their score; rows with the score of the last one may be left out."""
+) -> pl.DataFrame:
+    """Return the `k` best products, best first.
+
+    Each indexed column is asked apart, for more than `k` products, and the scores are added here: Lance's query of several
+    columns scores every match of the catalog as soon as one row is outside the index, which takes a hundred milliseconds.
+    """
     from lancedb.expr import col, lit
-    from lancedb.query import MultiMatchQuery
+    from lancedb.query import MatchQuery
 
-    distinct = list(dict.fromkeys(words))[:_MOST_WORDS]
-    builder = table.query().nearest_to_text(
-        MultiMatchQuery(" ".join(distinct), list(INDEXED), boosts=list(INDEXED.values()))
-    )
-    if among is not None:
-        builder = builder.where(col(KEY).isin([lit(key) for key in among]))
-    elif locale is not None:
-        builder = builder.where(col("locale") == lit(locale))
-    return await builder.select([*columns, "_score"]).limit(k).to_arrow()
+    text = " ".join(list(dict.fromkeys(words))[:_MOST_WORDS])
 
+    def matches(column: str) -> Any:
+        builder = table.query().nearest_to_text(MatchQuery(text, column)).with_row_id()
+        if among is not None:
+            builder = builder.where(col(KEY).isin([lit(key) for key in among]))
+        elif locale is not None:
+            builder = builder.where(col("locale") == lit(locale))
+        return builder.select(["_score"]).limit(_DEPTH * k).to_arrow()
 
-def _ranked(hits: Any) -> pl.DataFrame:
-    return pl.DataFrame(hits).sort("_score", KEY, descending=[True, False]).drop("_score")
-
-
-def _unindexed_rows(table: Any) -> int:
-    return max((int(index.num_unindexed_rows) for index in table.list_indices()), default=0)
-
-
-def _is_scattered(table: Any) -> bool:
-    return int(table.stats()["fragment_stats"]["num_fragments"]) > _MOST_FILES
+    scores: dict[int, float] = {}
+    for factor, found in zip(INDEXED.values(), await asyncio.gather(*map(matches, INDEXED)), strict=True):
+        for row, score in zip(found["_rowid"].to_pylist(), found["_score"].to_pylist(), strict=True):
+            scores[row] = scores.get(row, 0.0) + factor * score
+    least = sorted(scores.values(), reverse=True)[:k][-1] if scores else 0.0
+    rows = [row for row, score in scores.items() if score >= least]  # all that tie with the last
+    taken = pl.DataFrame(await table.take_row_ids(rows).select(list(columns)).with_row_id().to_arrow())
+    ranked = taken.with_columns(_score=pl.col("_rowid").replace_strict(scores, return_dtype=pl.Float64))
+    return ranked.sort("_score", KEY, descending=[True, False]).head(k).select(columns)
 
 
-def _refresh(table: Any) -> None:
-    """Create the indexes of words, keys and locales, or take the rows outside into them."""
+def _make_index(table: Any) -> None:
+    """Make the indexes of words, keys and locales anew."""
     from lancedb.index import FTS
 
-    existing = {column for index in table.list_indices() for column in index.columns}
-    if KEY not in existing:
-        index_columns(table)
-    for column in INDEXED.keys() - existing:
+    index_columns(table)
+    for column in INDEXED:
         table.create_index(
             column,
             config=FTS(
@@ -266,5 +300,3 @@ def _refresh(table: Any) -> None:
                 max_token_length=None,
             ),
         )
-    if INDEXED.keys() <= existing:
-        table.optimize(cleanup_older_than=KEEP_ALL_VERSIONS)

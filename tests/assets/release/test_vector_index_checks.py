@@ -108,14 +108,14 @@ def test_nothing_is_released_while_a_check_fails(run_context, spoil, tmp_path, m
     delta = tmp_path / "delta.jsonl"
     row = {"op": "upsert", "product_locale": "us", "product_id": "N1", "product_title": "Velvet accordion"}
     delta.write_text(json.dumps(row), encoding="utf-8")
-    refresh = VectorStore.refresh_index
+    write = VectorStore.apply
 
-    def lose_a_row(store, name, **options):
+    def lose_a_row(store, name, *arguments, **options):
         """Lose the last row where no reconciliation looks any more."""
-        store.apply(name, [], store.current(name)["key"].sort().to_list()[-1:], 384)
-        return refresh(store, name, **options)
+        write(store, name, *arguments, **options)
+        return write(store, name, [], store.current(name)["key"].sort().to_list()[-1:], 384)
 
-    monkeypatch.setattr(VectorStore, "refresh_index", lose_a_row)
+    monkeypatch.setattr(VectorStore, "apply", lose_a_row)
     with pytest.raises(WarehouseError, match=r"vectors\.products fails the check rows_are_those_of_the_catalog"):
         apply(run_context, [delta])
     assert home.releases.all() == before

@@ -20,7 +20,16 @@ def _narrow(monkeypatch):
 def test_json_has_the_promised_facts(stockroom, built):
     facts = json.loads(stockroom("status", "--json", "--home", built.home).out)
     promised = ["snapshot", "release", "model", "encoder", "rows", "texts_encoded", "gate"]
-    assert list(facts) == [*promised, "release_snapshot", "published_at", "note", "run", "is_ahead"]
+    assert list(facts) == [
+        *promised,
+        "release_snapshot",
+        "published_at",
+        "note",
+        "rows_outside",
+        "needs_reindex",
+        "run",
+        "is_ahead",
+    ]
     for fact in ("snapshot", "release", "model", "rows", "texts_encoded", "gate"):
         assert facts[fact] == built.report[fact]
     assert set(facts["rows"]) == set(CONTRACTS)

@@ -155,7 +155,7 @@ def test_before_the_first_release_files_wait(tmp_path, instance):
 def test_no_asset_starts_runs_by_itself(instance):
     """A second thing that starts runs would start one for a change that has one already."""
     assert all(node.automation_condition is None for node in defs.resolve_asset_graph().asset_nodes)
-    assert {sensor.name for sensor in defs.sensors} == {"incoming"}
+    assert {sensor.name for sensor in defs.sensors} == {"incoming", "reindex"}
     assert {schedule.name for schedule in defs.schedules} == {"retrain", "vacuum"}
 
 

@@ -1,4 +1,5 @@
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from warehouse.errors import WarehouseError
-from warehouse.vectors.ann_index import IndexStatus
+from warehouse.vectors.index_status import IndexStatus
 from warehouse.vectors.lance_tables import to_matrix, to_vectors
 from warehouse.vectors.product_vectors import COLUMNS, VectorStore
 
@@ -350,7 +351,7 @@ def test_an_index_is_one_segment_however_often_rows_came(store: VectorStore) -> 
     for first in range(3000, 3060, 10):
         store.apply(TABLE, [_random_rows(first, 10)], ["us:P0003"], DIM)
         version = store.refresh_index(TABLE, index_above=300)
-    assert store.index_status(TABLE) == IndexStatus(rows=2059, indexed=True, unindexed_rows=0, segments=1)
+    assert store.index_status(TABLE) == IndexStatus(rows=2059, indexed=True, unindexed_rows=0, segments=1, files=7)
     assert store.refresh_index(TABLE, index_above=300) == version
 
 
@@ -359,17 +360,63 @@ def test_the_files_of_an_indexed_table_are_joined_too(store: VectorStore) -> Non
     store.refresh_index(TABLE, index_above=300)
     for first in range(500, 504):
         store.apply(TABLE, [_random_rows(first, 1)], [], DIM)
-        store.refresh_index(TABLE, index_above=300, compact_above=3, unindexed_share=0.5)
-    assert store.index_status(TABLE) == IndexStatus(rows=404, indexed=True, unindexed_rows=1, segments=1)
+        store.refresh_index(TABLE, index_above=300, most_files=3, unindexed_share=0.5)
+        assert store.index_status(TABLE).files <= 3
+    assert store.index_status(TABLE).indexed
+
+
+def test_rows_that_are_written_while_the_index_is_made_stay_outside_it(
+    store: VectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.apply(TABLE, [_random_rows(0, 2000)], [], DIM)
+    first = store.refresh_index(TABLE, index_above=300)
+    store.apply(TABLE, [_random_rows(3000, 50)], [], DIM)
+    writer, ended, written = VectorStore(store.root), threading.Event(), 0
+
+    def write() -> None:
+        nonlocal written
+        while not ended.is_set():
+            writer.apply(TABLE, [_random_rows(4000 + written, 1)], [f"us:P{written:04}"], DIM)
+            written += 1
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        for _ in range(3):
+            store.refresh_index(TABLE, index_above=300, most_files=3)
+    finally:
+        ended.set()
+        thread.join()
+    status = store.index_status(TABLE)
+    assert (status.indexed, status.segments) == (True, 1)
+    newest = store.version(TABLE)
+    numbers = store.current(TABLE)["key"].str.strip_prefix("us:P").cast(pl.Int64).sort().to_list()
+    assert written
+    assert numbers == [*range(written, 2000), *range(3000, 3050), *range(4000, 4000 + written)]
+    vector = _random_rows(4000, 1)["vector"][0].to_numpy()
+    assert store.search(TABLE, newest, vector, 1)["key"].to_list() == ["us:P4000"]
+    assert store.count(TABLE, first) == 2000
+
+
+def test_versions_with_other_files_or_indexes_have_the_same_rows(store: VectorStore) -> None:
+    written = store.apply(TABLE, [_random_rows(0, 400)], [], DIM).version
+    indexed = store.refresh_index(TABLE, index_above=300)
+    assert indexed > written
+    assert store.has_same_rows(TABLE, written, indexed)
+    changed = store.apply(TABLE, [_random_rows(0, 1).with_columns(input_hash=pl.lit("other"))], [], DIM).version
+    fewer = store.apply(TABLE, [], ["us:P0007"], DIM).version
+    assert not store.has_same_rows(TABLE, indexed, changed)
+    assert not store.has_same_rows(TABLE, changed, fewer)
+    assert not store.has_same_rows(TABLE, fewer, 99)
 
 
 def test_many_small_files_are_joined_and_old_versions_kept(store: VectorStore) -> None:
     first = store.apply(TABLE, [frame(("P0", one_hot(0)))], [], DIM).version
     for i in range(1, 5):
         last = store.apply(TABLE, [frame((f"P{i}", one_hot(i)))], [], DIM).version
-    joined = store.refresh_index(TABLE, compact_above=3)
+    joined = store.refresh_index(TABLE, most_files=3)
     assert joined > last
-    assert store.refresh_index(TABLE, compact_above=3) == joined
+    assert store.refresh_index(TABLE, most_files=3) == joined
     assert (store.count(TABLE, first), store.count(TABLE, joined)) == (1, 5)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from warehouse.errors import WarehouseError
 from warehouse.transform.words import query_words
+from warehouse.vectors.index_status import IndexStatus
 from warehouse.vectors.lance_tables import LanceDirectory
 from warehouse.vectors.text_index import COLUMNS, TABLE, TextIndex, TextWrite
 
@@ -145,30 +146,41 @@ def test_a_version_answers_as_it_was(index: TextIndex) -> None:
         index.search(99, ["mug"], 3)
 
 
-def test_rows_that_the_index_does_not_hold_yet_are_found(index: TextIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_outside_the_index_are_found(index: TextIndex) -> None:
     index.apply([MUGS], [])
-    monkeypatch.setattr("warehouse.vectors.text_index._refresh", lambda table: None)  # as after a kill
-    version = index.apply([rows(("D", "Yellow mug", ""))], []).version
-    assert found(index, version, "yellow") == ["us:D"]
+    write = index.apply([rows(("D", "Green mug", "large")), rows(("E", "Green", "mug"))], [])
+    assert index.index_status() == IndexStatus(rows=5, indexed=True, unindexed_rows=2, segments=1, files=3)
+    assert sorted(found(index, write.version, "green mug")[:2]) == ["us:D", "us:E"]
+    assert index.has(write.version)
+    version = index.refresh_index()
+    assert version > write.version
+    assert index.index_status().unindexed_rows == 0
+    assert sorted(found(index, version, "green mug")[:2]) == ["us:D", "us:E"]
+    assert index.has_same_rows(write.version, version)
+    assert not index.has_same_rows(write.version, index.apply([], ["us:D"]).version)
 
 
-def test_a_few_rows_may_stay_outside_the_index_until_a_later_write(index: TextIndex) -> None:
-    index.apply([MUGS], [])
-    few = index.apply([rows(("D", "Green mug", ""))], [], outside=1)
-    assert found(index, few.version, "green") == ["us:D"]
-    assert index.has(few.version)
-    assert index.apply([], [], outside=1).version == few.version
-    taken_in = index.apply([], [])
-    assert taken_in.version > few.version
-    assert found(index, taken_in.version, "green mug")[0] == "us:D"
-    assert index.apply([], []).version == taken_in.version
+def test_an_index_that_has_every_row_stays_as_it_is(index: TextIndex) -> None:
+    version = index.apply([MUGS], []).version
+    assert index.refresh_index() == version == index.apply([], []).version
+    index.apply([rows(("D", "Green mug", ""))], [])
+    assert index.refresh_index(outside=1) == version + 1
+    assert index.refresh_index() > version + 1
+
+
+def test_many_files_are_joined(index: TextIndex) -> None:
+    for number in range(4):
+        index.apply([rows((f"P{number}", "Green mug", ""))], [])
+    index.refresh_index(most_files=3)
+    assert index.index_status().files <= 3
+    assert sorted(found(index, index.version(), "green")) == ["us:P0", "us:P1", "us:P2", "us:P3"]
 
 
 def test_an_index_that_a_kill_left_out_is_made_by_the_next_write(
     index: TextIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("warehouse.vectors.text_index._refresh", lambda table: None)
+        patch.setattr("warehouse.vectors.text_index._make_index", lambda table: None)
         unfinished = index.apply([MUGS], []).version
     assert not index.has(unfinished)
     write = index.apply([], [])
