@@ -19,7 +19,7 @@ def _narrow(monkeypatch):
 
 def test_json_has_the_promised_facts(stockroom, built):
     facts = json.loads(stockroom("status", "--json", "--home", built.home).out)
-    promised = ["snapshot", "release", "model", "encoder", "rows", "texts_encoded", "gate"]
+    promised = ["snapshot", "release", "model", "encoder", "rows", "judged", "texts_encoded", "gate"]
     assert list(facts) == [
         *promised,
         "release_snapshot",
