@@ -9,10 +9,10 @@ from typing import Any, TypeVar, cast
 from models.evaluation.bm25 import Bm25Settings
 from models.settings import EncoderSettings, RankingSettings, TowerSettings, TrainingSettings
 from models.training.hard_negative_mining import MiningSettings
+from warehouse.declaration.source import Sources
 from warehouse.home import Home
 from warehouse.lake.watermarks import RunWatermarks
 from warehouse.settings import MonitoringSettings, ReleaseSettings, VacuumSettings
-from warehouse.sources.declaration import Sources
 
 T = TypeVar("T")
 _WATERMARKS = "watermarks"

@@ -2,7 +2,7 @@
 
 from orchestration.config.settings import load_settings
 from orchestration.defs.build_definitions import assemble
-from warehouse.sources.attributes import all_feature_views
+from warehouse.declaration.attributes import all_feature_views
 
 _settings = load_settings()
 defs = assemble(all_feature_views(_settings.source, _settings.feature_view), _settings.automation)

@@ -26,7 +26,7 @@ import duckdb
 import pytest
 
 from orchestration.cli import main
-from warehouse.sources.declaration import Source
+from warehouse.declaration.source import Source
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

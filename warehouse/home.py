@@ -10,6 +10,7 @@ from warehouse import home_format
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.time_series import FeatureViews
+from warehouse.declaration.source import Sources
 from warehouse.ingest.file_archive import FileArchive
 from warehouse.lake import tables
 from warehouse.lake.dependencies import Derivation, derivations
@@ -18,7 +19,6 @@ from warehouse.run_log import Journal
 from warehouse.serving.online_store import OnlineTable
 from warehouse.serving.release_log import Releases
 from warehouse.settings import WarehouseSettings
-from warehouse.sources.declaration import Sources
 from warehouse.vectors.embedding_cache import EmbeddingCache
 from warehouse.vectors.product_vectors import VectorStore
 from warehouse.vectors.text_index import TextIndex

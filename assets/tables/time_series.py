@@ -13,10 +13,10 @@ from assets.reporting import plots
 from assets.run_context import RunContext
 from assets.services.raw_folder import raw_folder
 from warehouse.contracts.time_series import FeatureView
+from warehouse.declaration.attributes import AttributeView
 from warehouse.features import drift, point_in_time
 from warehouse.ingest.time_series_files import TimeSeriesIngested, ingest_file
 from warehouse.lake import tables
-from warehouse.sources.attributes import AttributeView
 
 
 def feature_view_assets(declared: Sequence[FeatureView]) -> list[dg.AssetsDefinition]:

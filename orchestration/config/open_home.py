@@ -1,8 +1,8 @@
 """The home, opened from the settings. Imports no assets, so that searches and lookups start fast."""
 
 from orchestration.config.settings import Settings
+from warehouse.declaration.attributes import all_feature_views
 from warehouse.home import Home
-from warehouse.sources.attributes import all_feature_views
 
 
 def open_home(settings: Settings) -> Home:

@@ -23,10 +23,10 @@ from orchestration.config.automation import AutomationSettings
 from orchestration.config.plain_wording import fault
 from orchestration.config.setting_names import names, near, siblings
 from warehouse.contracts.time_series import FeatureViews
+from warehouse.declaration.source import Sources
 from warehouse.errors import WarehouseError
 from warehouse.paths import check_home, expanded
 from warehouse.settings import MonitoringSettings, ReleaseSettings, SqlSettings, VacuumSettings, WarehouseSettings
-from warehouse.sources.declaration import Sources
 
 PREFIX = "STOCKROOM_"
 FILE_NAME = "stockroom.toml"

@@ -11,6 +11,7 @@ import duckdb
 
 from warehouse.contracts.contract import FIRST_TIME, INPUT_HASH, LAST_TIME, Contract
 from warehouse.contracts.deltas import JudgementDelete, JudgementUpsert, ProductDelete, ProductUpsert
+from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
 from warehouse.ingest.sources import (
     PANDAS_INDEX,
@@ -25,10 +26,9 @@ from warehouse.ingest.sources import (
 )
 from warehouse.lake.lake import connect, quote
 from warehouse.paths import check_text, plain_path, private_folder
-from warehouse.sources.declaration import Source
+from warehouse.readers.file_advice import advice, no_file
+from warehouse.readers.file_bytes import line_of, refuse_bytes, refuse_encoding
 from warehouse.sources.delta import converted_delta
-from warehouse.sources.file_advice import advice, no_file
-from warehouse.sources.file_bytes import line_of, refuse_bytes, refuse_encoding
 
 _PRODUCTS, _JUDGEMENTS = SOURCE_SPECS[:2]
 _UPSERTS = {

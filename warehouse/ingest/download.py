@@ -14,7 +14,7 @@ from typing import BinaryIO
 from warehouse.errors import WarehouseError
 from warehouse.ingest.http_source import CHUNK_BYTES, BrokenOffError, CannotResumeError, RemoteFile, Server
 from warehouse.ingest.sources import sha256
-from warehouse.sources.file_bytes import is_pointer
+from warehouse.readers.file_bytes import is_pointer
 
 FILES = (
     RemoteFile(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from warehouse.errors import WarehouseError
-from warehouse.sources.file_bytes import POINTER
+from warehouse.readers.file_bytes import POINTER
 
 if TYPE_CHECKING:
     import requests

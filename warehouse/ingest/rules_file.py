@@ -11,7 +11,7 @@ from warehouse.ingest.sources import SEARCH_RULES, SOURCE_SPECS, InputFile, chec
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake, connect
 from warehouse.paths import plain_path
-from warehouse.sources.file_advice import no_file
+from warehouse.readers.file_advice import no_file
 
 _SPEC = next(each for each in SOURCE_SPECS if each.file_name == SEARCH_RULES)
 _FILES = CONTRACTS["raw.files"]

@@ -10,11 +10,11 @@ import polars as pl
 
 from warehouse.contracts.contract import split_rows
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.declaration.source import Source
 from warehouse.ingest.input_rules import ingest_rules
 from warehouse.ingest.sources import SOURCE_SPECS, SourceSpec
 from warehouse.lake.lake import connect
 from warehouse.paths import plain_path
-from warehouse.sources.declaration import Source
 from warehouse.sources.prepared import convert, refused_rows
 from warehouse.sources.source_files import PLACES_FILE, SourceFiles, source_files, with_places
 

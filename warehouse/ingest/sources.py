@@ -13,13 +13,13 @@ import duckdb
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.locales import normalized_locale_sql
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.conversion.products import PRODUCT_COLUMNS
+from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError, first_line
 from warehouse.lake.lake import connect
 from warehouse.paths import plain_path
-from warehouse.sources.declaration import Source
-from warehouse.sources.file_advice import advice, is_in_other_form, no_file
-from warehouse.sources.file_bytes import refuse_bytes, refuse_encoding, refuse_other_format
-from warehouse.sources.products import PRODUCT_COLUMNS
+from warehouse.readers.file_advice import advice, is_in_other_form, no_file
+from warehouse.readers.file_bytes import refuse_bytes, refuse_encoding, refuse_other_format
 
 _PARQUET = "read_parquet($path, file_row_number = true)"
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")

@@ -12,14 +12,14 @@ from warehouse.contracts.locales import normalized_key_sql
 from warehouse.contracts.raw import ID, IN_FUTURE, MAX_ID_LENGTH
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.time_series import FeatureView
+from warehouse.declaration.attributes import AttributeView
 from warehouse.errors import WarehouseError
 from warehouse.ingest.sources import parquet_columns, refuse_ambiguous_columns, sha256, unreadable, wrong_type
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake, quote
 from warehouse.paths import plain_path
-from warehouse.sources.attributes import AttributeView
-from warehouse.sources.file_advice import no_file
-from warehouse.sources.file_bytes import refuse_bytes, refuse_other_format
+from warehouse.readers.file_advice import no_file
+from warehouse.readers.file_bytes import refuse_bytes, refuse_other_format
 
 FILES = CONTRACTS["raw.files"]
 

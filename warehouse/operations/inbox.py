@@ -9,6 +9,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import NamedTuple
 
+from warehouse.declaration.source import Sources
 from warehouse.errors import WarehouseError
 from warehouse.history.checkpoints import points
 from warehouse.home import Home
@@ -19,7 +20,6 @@ from warehouse.ingest.late_events import FILES
 from warehouse.ingest.rules_file import check_rules_file
 from warehouse.ingest.sources import SEARCH_RULES, InputFile
 from warehouse.lake.tables import exists
-from warehouse.sources.declaration import Sources
 
 DONE, FAILED = "done", "failed"
 REASON = ".reason.txt"

@@ -13,7 +13,7 @@ from warehouse.ingest.input_rules import ingest_rules
 from warehouse.ingest.sources import SOURCE_SPECS, check, unreadable
 from warehouse.lake.lake import connect
 from warehouse.paths import plain_path
-from warehouse.sources.file_advice import no_file
+from warehouse.readers.file_advice import no_file
 from warehouse.transform.text_cleaning import clean_line
 
 

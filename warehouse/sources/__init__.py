@@ -1,1 +1,1 @@
-"""Declared sources: files of any shape, read into the columns of the raw tables."""
+"""Declared sources as a folder that the full ingest reads, and how files of one's own are declared."""

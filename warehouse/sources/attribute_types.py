@@ -5,8 +5,8 @@ import re
 import duckdb
 import polars as pl
 
-from warehouse.sources.declaration import OWN_COLUMNS, Attribute, AttributeType
-from warehouse.sources.values import value_sql
+from warehouse.conversion.values import value_sql
+from warehouse.declaration.source import OWN_COLUMNS, Attribute, AttributeType
 from warehouse.wording import counted
 
 _PRICE = re.compile(r"price|cost|amount|preis|prix|precio|prezzo|preco|msrp|価格", re.IGNORECASE)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from warehouse.sources.declaration import Source
+from warehouse.declaration.source import Source
 from warehouse.sources.proposal import Proposal
 
 _LONGEST = 100

@@ -8,17 +8,18 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 
+from warehouse.conversion.judgements import convert_judgements
+from warehouse.conversion.products import PRODUCT_COLUMNS, create_products
+from warehouse.declaration.columns import ATTRIBUTE
+from warehouse.declaration.problems import PROBLEM_SCHEMA
+from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
 from warehouse.lake.lake import connect, quote
 from warehouse.paths import plain_path
-from warehouse.sources.columns import ATTRIBUTE, column_names
-from warehouse.sources.declaration import Source
-from warehouse.sources.formats import source_file
-from warehouse.sources.judgements import convert_judgements
+from warehouse.readers.formats import source_file
+from warehouse.readers.missing_columns import column_names
+from warehouse.readers.rows import create_view
 from warehouse.sources.matching import matching_source
-from warehouse.sources.problems import PROBLEM_SCHEMA
-from warehouse.sources.products import PRODUCT_COLUMNS, create_products
-from warehouse.sources.rows import create_view
 from warehouse.sources.source_files import SourceFiles, with_places
 
 _CANONICAL = {"op", "product_locale", "product_id"}

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
 from warehouse.lake.lake import connect
-from warehouse.sources.columns import column_names, missing_columns
-from warehouse.sources.declaration import Source
-from warehouse.sources.formats import source_file
+from warehouse.readers.formats import source_file
+from warehouse.readers.missing_columns import column_names, missing_columns
 
 
 def matching_source(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source], path: Path) -> Source:

@@ -8,17 +8,17 @@ from tempfile import TemporaryDirectory
 import duckdb
 import polars as pl
 
+from warehouse.conversion.clicks import convert_clicks
+from warehouse.conversion.judgements import convert_judgements
+from warehouse.conversion.products import OutputNames, create_products, write_products
+from warehouse.declaration.attributes import ATTRIBUTES_FILE
+from warehouse.declaration.locales import DEFAULT_LOCALE
+from warehouse.declaration.problems import PROBLEM_SCHEMA, Converted
+from warehouse.declaration.source import Source
 from warehouse.lake.lake import connect, quote, scalar
 from warehouse.paths import plain_path
-from warehouse.sources.clicks import convert_clicks
-from warehouse.sources.declaration import Source
-from warehouse.sources.judgements import convert_judgements
-from warehouse.sources.locales import DEFAULT_LOCALE
-from warehouse.sources.problems import PROBLEM_SCHEMA, Converted
-from warehouse.sources.products import OutputNames, create_products, write_products
-from warehouse.sources.rows import create_view
+from warehouse.readers.rows import create_view
 from warehouse.sources.source_files import (
-    ATTRIBUTES_FILE,
     JUDGEMENTS_FILE,
     PLACES_FILE,
     PRODUCTS_FILE,

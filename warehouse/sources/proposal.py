@@ -9,12 +9,12 @@ import duckdb
 import polars as pl
 
 from warehouse.contracts.raw import MAX_ID_LENGTH
+from warehouse.declaration.source import Attribute, Clicks, Kind, Labels, Source
 from warehouse.errors import WarehouseError
 from warehouse.lake.lake import connect
+from warehouse.readers.formats import SourceFile, source_file
+from warehouse.readers.head import head
 from warehouse.sources.attribute_types import attribute_name, attribute_type
-from warehouse.sources.declaration import Attribute, Clicks, Kind, Labels, Source
-from warehouse.sources.formats import SourceFile, source_file
-from warehouse.sources.head import head
 from warehouse.sources.meanings import CLICK_NAMES, PRODUCT_NAMES, QUERY_NAMES, find
 from warehouse.wording import counted
 

@@ -10,14 +10,13 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 
+from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
-from warehouse.sources.declaration import Source
-from warehouse.sources.formats import SourceFile, source_file
+from warehouse.readers.formats import SourceFile, source_file
 
 PRODUCTS_FILE = "shopping_queries_dataset_products.parquet"
 JUDGEMENTS_FILE = "shopping_queries_dataset_examples.parquet"
 PLACES_FILE = "product_places.parquet"
-ATTRIBUTES_FILE = "attributes.parquet"
 REFUSED_FILE = "refused.parquet"
 
 _VERSION = "1"  # raised when the same files would give other rows

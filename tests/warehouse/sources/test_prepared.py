@@ -7,10 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from warehouse.declaration.attributes import ATTRIBUTES_FILE
+from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
-from warehouse.sources.declaration import Source
 from warehouse.sources.prepared import prepare, refused_rows
-from warehouse.sources.source_files import ATTRIBUTES_FILE, JUDGEMENTS_FILE, PRODUCTS_FILE
+from warehouse.sources.source_files import JUDGEMENTS_FILE, PRODUCTS_FILE
 
 COLUMNS = {"product_id": "id", "title": "name", "description": "text", "brand": "maker", "color": "hue"}
 

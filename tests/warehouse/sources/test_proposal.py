@@ -4,8 +4,8 @@ import tomllib
 import polars as pl
 import pytest
 
+from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
-from warehouse.sources.declaration import Source
 from warehouse.sources.declaration_text import declaration_text
 from warehouse.sources.proposal import propose
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.conversion.typed_rows import make, problems_of, split_note, typing_rows
+from warehouse.declaration.problems import Converted
+from warehouse.declaration.source import Clicks, Source
 from warehouse.errors import WarehouseError
 from warehouse.lake.lake import scalar
-from warehouse.sources.declaration import Clicks, Source
-from warehouse.sources.problems import Converted
-from warehouse.sources.typed_rows import make, problems_of, split_note, typing_rows
 from warehouse.wording import counted, named
 
 COUNTS = ("impressions", "clicks", "carts", "orders")

@@ -14,7 +14,7 @@ from warehouse.errors import WarehouseError
 from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.delta_rows import check_rows
 from warehouse.ingest.sources import input_files
-from warehouse.sources.file_bytes import line_of, refuse_encoding
+from warehouse.readers.file_bytes import line_of, refuse_encoding
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PRODUCTS = "shopping_queries_dataset_products.parquet"
@@ -93,7 +93,7 @@ def test_text_in_parquet_that_is_not_utf8_is_no_matter_of_downloading(tmp_path: 
 
 
 def test_a_character_that_two_chunks_share_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("warehouse.sources.file_bytes._CHUNK", 3)
+    monkeypatch.setattr("warehouse.readers.file_bytes._CHUNK", 3)
     path = tmp_path / "text"
     path.write_text("aaééé\nb", encoding="utf-8")
     refuse_encoding(path)

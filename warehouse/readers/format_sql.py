@@ -5,11 +5,11 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.declaration.source import Constant
 from warehouse.errors import WarehouseError, first_line
 from warehouse.lake.lake import quote
 from warehouse.paths import plain_path
-from warehouse.sources.declaration import Constant
-from warehouse.sources.formats import SourceFile, utf8_copy
+from warehouse.readers.formats import SourceFile, utf8_copy
 
 Values = Mapping[str, Constant | Sequence[str]]
 """The columns of a view by meaning: a constant, or the columns of the file whose values are joined."""

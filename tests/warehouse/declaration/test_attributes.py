@@ -8,13 +8,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from warehouse.catalog.column_lineage import time_series_steps
 from warehouse.contracts.time_series import FeatureView
+from warehouse.declaration.attributes import all_feature_views, attribute_view
+from warehouse.declaration.source import Sources
 from warehouse.errors import WarehouseError
 from warehouse.ingest.full_snapshot import ingest
 from warehouse.ingest.time_series_files import check_files, ingest_file
 from warehouse.lake.lake import Lake
 from warehouse.settings import WarehouseSettings
-from warehouse.sources.attributes import all_feature_views, attribute_view
-from warehouse.sources.declaration import Sources
 from warehouse.sources.prepared import prepare
 
 COLUMNS = {"product_id": "Handle", "title": "Title"}

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
+from warehouse.conversion.number_text import DecimalSign, let, money_sql, number_sql
+from warehouse.declaration.source import Attribute, AttributeType
 from warehouse.lake.lake import quote
-from warehouse.sources.declaration import Attribute, AttributeType
-from warehouse.sources.number_text import DecimalSign, let, money_sql, number_sql
 
 SQL_TYPES: dict[AttributeType, str] = {
     "text": "VARCHAR",

@@ -10,7 +10,7 @@ import polars as pl
 
 from warehouse.lake.lake import quote
 from warehouse.paths import plain_path
-from warehouse.sources.formats import SourceFile
+from warehouse.readers.formats import SourceFile
 
 HEAD_ROWS = 1_000
 _MOST_CHARS = 1 << 24

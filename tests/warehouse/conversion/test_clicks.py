@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.conversion.clicks import convert_clicks
+from warehouse.declaration.source import Clicks, Source
 from warehouse.errors import WarehouseError
-from warehouse.sources.clicks import convert_clicks
-from warehouse.sources.declaration import Clicks, Source
 
 COUNTERS = "query product_id impressions clicks carts orders"
 EVENTS = {"impressions": ["view"], "clicks": ["click"], "carts": ["add to cart"], "orders": ["purchase", "reorder"]}

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from warehouse.sources.declaration import Attribute
-from warehouse.sources.number_text import decimal_sign
-from warehouse.sources.values import RULES, SQL_TYPES, is_refused_sql, value_sql
+from warehouse.conversion.number_text import decimal_sign
+from warehouse.conversion.values import RULES, SQL_TYPES, is_refused_sql, value_sql
+from warehouse.declaration.source import Attribute
 
 DAY = datetime(2024, 1, 31, tzinfo=UTC)
 MOMENT = datetime(2024, 1, 31, 9, 30, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Columns of a source: which of them a file lacks."""
+"""Missing columns: what a declaration names and a file has not."""
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -6,26 +6,11 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.declaration.columns import ATTRIBUTE, declared_columns, file_columns
+from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
-from warehouse.sources.declaration import Column, Constant, Source
-from warehouse.sources.formats import SourceFile, header_rows
-from warehouse.sources.readers import parquet_types
-
-ATTRIBUTE = "attribute_"
-"""The prefix of the columns of a view that hold attributes."""
-
-
-def declared_columns(source: Source) -> dict[str, Column]:
-    """Return the declared columns by the name that they have in a view of rows, attributes with the prefix `ATTRIBUTE`."""
-    attributes = {f"{ATTRIBUTE}{each.name}": each.column or each.name for each in source.attributes}
-    return dict(source.columns) | attributes
-
-
-def file_columns(column: Column) -> tuple[str, ...]:
-    """Return the columns of the file behind a declared column; of a constant none."""
-    if isinstance(column, Constant):
-        return ()
-    return (column,) if isinstance(column, str) else column
+from warehouse.readers.format_sql import parquet_types
+from warehouse.readers.formats import SourceFile, header_rows
 
 
 def column_names(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> list[str]:

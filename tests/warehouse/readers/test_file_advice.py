@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from warehouse.sources.file_advice import advice, no_file
+from warehouse.readers.file_advice import advice, no_file
 
 LINE = '{"op": "delete", "product_id": "café"}\n'
 CORRUPT = "the file is truncated or corrupt; copy the file again from its source"

@@ -2,9 +2,9 @@ import gzip
 
 import pytest
 
+from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
-from warehouse.sources.declaration import Source
-from warehouse.sources.formats import source_file
+from warehouse.readers.formats import source_file
 
 TEXT = 'id;name\n1;"a; b"\n2;"c\nd"\n\n3;e\n'
 
@@ -75,8 +75,9 @@ def test_a_row_has_the_line_on_which_it_begins(tmp_path):
         (b"", "is empty"),
         (b"PK\x03\x04rest", "a zip archive or a spreadsheet"),
         (b"version https://git-lfs.github.com/spec/v1", "git-lfs pointer"),
-        (gzip.compress(b"id,name\n" * 1000)[:40], "cannot be read"),
+        (gzip.compress(b"id,name\n" * 1000, mtime=0)[:40], "cannot be read"),
     ],
+    ids=["empty", "zip", "pointer", "truncated"],
 )
 def test_what_is_no_source_file_is_refused_by_name(tmp_path, content, message):
     path = tmp_path / "file.csv"

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import duckdb
 
+from warehouse.declaration.source import Label, Labels
 from warehouse.errors import WarehouseError
-from warehouse.sources.declaration import Label, Labels
 from warehouse.wording import counted
 
 SPELLINGS: Mapping[Label, tuple[str, ...]] = {

@@ -7,11 +7,11 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from warehouse.declaration.locales import locale_sql
+from warehouse.declaration.problems import PROBLEM_SCHEMA
+from warehouse.declaration.source import OPTIONAL, REQUIRED, Source
 from warehouse.lake import tables
 from warehouse.lake.lake import scalar
-from warehouse.sources.declaration import OPTIONAL, REQUIRED, Source
-from warehouse.sources.locales import locale_sql
-from warehouse.sources.problems import PROBLEM_SCHEMA
 from warehouse.transform.text_cleaning import clean_line
 
 TEST_PERCENT = 20
@@ -27,7 +27,7 @@ def typing_rows(connection: duckdb.DuckDBPyConnection, source: Source, rows: str
     normal form), and the table `folded_queries` (locale, query, folded, number, split): clean text in lower case, or null
     if the query is blank, the derived id, and the derived split.
     """
-    connection.execute(tables.sql("sources.macros"))
+    connection.execute(tables.sql("conversion.macros"))
     declared = {str(name) for name, *_ in connection.execute(f'DESCRIBE "{rows}"').fetchall()}
     columns = ", ".join(f"NULL::VARCHAR AS {name}" for name in (*REQUIRED[source.kind], *OPTIONAL[source.kind]))
     before = _temporary(connection)
@@ -46,7 +46,7 @@ def typing_rows(connection: duckdb.DuckDBPyConnection, source: Source, rows: str
 
 def make(connection: duckdb.DuckDBPyConnection, name: str, parameters: Mapping[str, Any], file: str = "") -> None:
     """Create a temporary table by a file in `warehouse/sql/sources`, default: the one of its name."""
-    query = tables.sql(f"sources.{file or name}")
+    query = tables.sql(f"conversion.{file or name}")
     bound = {key: value for key, value in parameters.items() if f"${key}" in query}
     connection.execute(f"CREATE TEMP TABLE {name} AS {query}", bound)
 

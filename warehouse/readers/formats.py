@@ -11,9 +11,9 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, cast
 
+from warehouse.declaration.source import Format, Source
 from warehouse.errors import WarehouseError
-from warehouse.sources.declaration import Format, Source
-from warehouse.sources.file_bytes import POINTER
+from warehouse.readers.file_bytes import POINTER
 
 _PARQUET, _GZIP, _ZIP = b"PAR1", b"\x1f\x8b", b"PK\x03\x04"
 _MARKS = {  # longest first: the mark of UTF-32 begins as that of UTF-16

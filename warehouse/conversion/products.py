@@ -7,14 +7,14 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 
+from warehouse.conversion.number_text import decimal_sign, let
+from warehouse.conversion.values import RULES, is_refused_sql, value_sql
+from warehouse.declaration.columns import ATTRIBUTE
+from warehouse.declaration.locales import DEFAULT_LOCALE, locale_sql
+from warehouse.declaration.problems import PROBLEM_SCHEMA
+from warehouse.declaration.source import Source
 from warehouse.lake.lake import quote
 from warehouse.paths import plain_path
-from warehouse.sources.columns import ATTRIBUTE
-from warehouse.sources.declaration import Source
-from warehouse.sources.locales import DEFAULT_LOCALE, locale_sql
-from warehouse.sources.number_text import decimal_sign, let
-from warehouse.sources.problems import PROBLEM_SCHEMA
-from warehouse.sources.values import RULES, is_refused_sql, value_sql
 
 PRODUCT_COLUMNS = {
     "product_id": "product_id",

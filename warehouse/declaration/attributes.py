@@ -6,10 +6,12 @@ from pathlib import PurePath
 from pydantic import Field
 
 from warehouse.contracts.time_series import ColumnType, FeatureView, FeatureViewColumn, FeatureViews
+from warehouse.declaration.columns import file_columns
+from warehouse.declaration.source import Attribute, AttributeType, Source
 from warehouse.errors import WarehouseError
-from warehouse.sources.columns import file_columns
-from warehouse.sources.declaration import Attribute, AttributeType, Source
-from warehouse.sources.source_files import ATTRIBUTES_FILE
+
+ATTRIBUTES_FILE = "attributes.parquet"
+"""The file of a prepared folder with the attributes: product_locale, product_id and a column each."""
 
 NAME = "products"
 """The name of the feature view: its table is attributes.products."""

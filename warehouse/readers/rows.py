@@ -5,13 +5,14 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.declaration.columns import declared_columns, file_columns
+from warehouse.declaration.source import Constant, Source
 from warehouse.errors import WarehouseError, first_line
 from warehouse.lake.lake import quote
 from warehouse.paths import plain_path
-from warehouse.sources.columns import column_names, declared_columns, file_columns, missing_columns, missing_error
-from warehouse.sources.declaration import Constant, Source
-from warehouse.sources.formats import SourceFile
-from warehouse.sources.readers import csv_sql, json_sql, parquet_sql, refuse_rejects
+from warehouse.readers.format_sql import csv_sql, json_sql, parquet_sql, refuse_rejects
+from warehouse.readers.formats import SourceFile
+from warehouse.readers.missing_columns import column_names, missing_columns, missing_error
 
 
 def create_view(

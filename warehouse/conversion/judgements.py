@@ -5,11 +5,11 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.conversion import labels
+from warehouse.conversion.typed_rows import make, problems_of, split_note, typing_rows
+from warehouse.declaration.problems import Converted
+from warehouse.declaration.source import Source
 from warehouse.lake.lake import scalar
-from warehouse.sources import labels
-from warehouse.sources.declaration import Source
-from warehouse.sources.problems import Converted
-from warehouse.sources.typed_rows import make, problems_of, split_note, typing_rows
 from warehouse.wording import counted
 
 _FAULTS = "SELECT file, row, unnest(problems, recursive := true) FROM judgement_rows WHERE len(problems) > 0"

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.conversion.judgements import convert_judgements
+from warehouse.declaration.source import Labels, Source
 from warehouse.errors import WarehouseError
-from warehouse.sources.declaration import Labels, Source
-from warehouse.sources.judgements import convert_judgements
 
 PLAIN = "query product_id label"
 STEPS = "ICSE"

@@ -1,0 +1,1 @@
+"""Rows of text into the columns of the raw tables."""

@@ -1,0 +1,19 @@
+"""Columns of a declaration: the columns of a file behind each, and what they are called in a view of its rows."""
+
+from warehouse.declaration.source import Column, Constant, Source
+
+ATTRIBUTE = "attribute_"
+"""The prefix of the columns of a view that hold attributes."""
+
+
+def declared_columns(source: Source) -> dict[str, Column]:
+    """Return the declared columns by the name that they have in a view of rows, attributes with the prefix `ATTRIBUTE`."""
+    attributes = {f"{ATTRIBUTE}{each.name}": each.column or each.name for each in source.attributes}
+    return dict(source.columns) | attributes
+
+
+def file_columns(column: Column) -> tuple[str, ...]:
+    """Return the columns of the file behind a declared column; of a constant none."""
+    if isinstance(column, Constant):
+        return ()
+    return (column,) if isinstance(column, str) else column
