@@ -9,7 +9,7 @@ import dagster as dg
 
 from assets.core.table_asset import table_assets, table_result
 from assets.run_context import RunContext
-from assets.services.raw_folder import raw_folder
+from assets.services.raw_folder import change_attributes, raw_folder
 from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.deltas import apply_deltas, ensure
 from warehouse.ingest.full_snapshot import Ingested, ingest, require_raw
@@ -41,6 +41,7 @@ def raw_tables(
         for file in rules:
             ingested += ingest(home.lake, file.path.parent, [file], alone=True)
         delta_results = apply_deltas(home.lake, deltas, allow_loss=allow_loss)
+    change_attributes(home, deltas)
     facts_by_table = {one.table: _facts(one) for one in ingested}
     with home.lake.writing() as connection:
         ensure(connection)

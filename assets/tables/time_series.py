@@ -11,7 +11,7 @@ from assets.core.table_asset import table_asset, table_result
 from assets.core.table_check import table_check
 from assets.reporting import plots
 from assets.run_context import RunContext
-from assets.services.raw_folder import raw_folder
+from assets.services.raw_folder import prepared_folder
 from warehouse.contracts.time_series import FeatureView
 from warehouse.declaration.attributes import AttributeView
 from warehouse.features import drift, point_in_time
@@ -32,8 +32,8 @@ def _file_asset(table: FeatureView) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
     ) -> dg.MaterializeResult:
         lake, ingested = run_context.home.lake, TimeSeriesIngested(unchanged_file=True)
-        folder = raw_folder(run_context) if is_of_sources else run_context.home.root
-        if folder is not None:
+        folder = prepared_folder(run_context.home) if is_of_sources else run_context.home.root
+        if not is_of_sources or (folder / table.file).is_file():
             # The current time only serves to refuse rows; no table stores it.
             ingested = ingest_file(lake, folder, table, datetime.now(UTC))
         with lake.writing() as connection:

@@ -56,7 +56,7 @@ def replay(run_context: RunContext) -> ReplayReport:
         from orchestration.commands.build import run_job
         from orchestration.runs.derive import derive
 
-        live_model_context = pin_live_model(replace(run_context, raw=None, deltas=(), reembed_all=True))
+        live_model_context = pin_live_model(replace(run_context, raw=None, sources=(), deltas=(), reembed_all=True))
         check_files(home.lake, home.root, home.feature_views, datetime.now(UTC))
         with scratch_home(home, home.feature_views) as scratch:
             inputs = replay_into(home, scratch)

@@ -30,6 +30,9 @@ class Words:
     def describe(self):
         return {}
 
+    def unknown_shares(self, texts):
+        return np.zeros(len(texts))
+
     def encode(self, texts, on_progress=None):
         vectors = np.full((len(texts), self.dim), 1e-3, np.float32)
         for row, text in enumerate(texts):
@@ -95,6 +98,11 @@ def test_a_smaller_file_of_the_same_shape_changes_and_deletes_products(shop, sto
     assert hits[0] == "crimson lamp"
     assert "red chair" not in hits
     assert len(hits) == 10
+    query = "SELECT key, price FROM attributes.products ORDER BY key LIMIT 2"
+    answer = json.loads(stockroom("sql", query, "--home", home, "--json").out)
+    assert [tuple(row.values()) for row in answer] == [("us:0001", 5.0), ("us:0003", 399.0)]
+    cheap = stockroom("search", "lamp", "--where", "price < 6", "--home", home, "--json")
+    assert titles(cheap) == ["crimson lamp"]
 
 
 def test_the_same_changes_are_known_by_name_and_content(shop, stockroom):
