@@ -261,10 +261,9 @@ class Searcher:
 
         Words are in lower case and without accents.
         """
-        text = clean_text(query[:_MOST_CHARS])
+        text, locale = clean_text(query[:_MOST_CHARS]), self._known(locale)
         if self._ranker is None or self._ranker.spelling is None or text is None:
             return {}
-        locale = self._known(locale)
         locales = [locale] if locale is not None else self._ranker.locales
         replaced: dict[str, str] = {}
         for each, words in zip(locales, query_words_by_locale(text, locales), strict=True):

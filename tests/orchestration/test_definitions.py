@@ -88,7 +88,7 @@ GRAPH = {
     "evaluation.gate": ({"vectors.products", "model.ranker", "training.pairs"}, {"numpy"}),
     **{
         f"evaluation.{name}": ({"vectors.products", "model.ranker", "training.pairs", "evaluation.gate"}, {"numpy"})
-        for name in ("metrics", "queries", "rankings")
+        for name in ("metrics", "queries", "rankings", "known_items")
     },
     "releases.live": (
         {
@@ -207,7 +207,8 @@ def test_no_release_goes_past_the_checks_of_its_vectors(graph, job):
     selected = defs.resolve_job_def(job).asset_layer.asset_graph.asset_check_keys
     checks = [key for key in selected if key.asset_key.path == ["vectors", "products"]]
     assert len(checks) == 6
-    assert all(graph.get(key).blocking for key in checks)
+    warning = {key.name for key in checks if not graph.get(key).blocking}
+    assert warning == {"the_index_covers_the_rows"}  # rows outside are found, if slower
 
 
 def test_one_job_runs_everything_once(graph):

@@ -13,7 +13,7 @@ from assets.tables.raw import raw_tables
 from assets.tables.staging import staging_products
 from warehouse.home import Home
 
-RAW = {"raw.products", "raw.judgements", "raw.sources", "raw.files", "raw.deltas", "raw.events"}
+RAW = {"raw.products", "raw.judgements", "raw.sources", "raw.search_rules", "raw.files", "raw.deltas", "raw.events"}
 NUMBERS = ("example_id", "query_id", "small_version", "large_version")
 
 
@@ -66,7 +66,7 @@ def test_good_tables_pass(built: tuple[Path, dg.ExecuteInProcessResult]) -> None
     evaluations = evaluations_by_check(result)
     assert evaluations.keys() == {*RAW, "staging.products"}
     assert all(one.passed for one in evaluations.values())
-    assert values(evaluations["raw.products"].metadata) == {"rules": 11}
+    assert values(evaluations["raw.products"].metadata) == {"rules": 13}
 
 
 def test_a_new_column_is_a_warning_in_the_metadata(built: tuple[Path, dg.ExecuteInProcessResult]) -> None:
@@ -97,7 +97,7 @@ def test_a_broken_rule_stops_what_is_downstream_and_is_named(
     broken = evaluations_by_check(result)["raw.products"]
     assert not broken.passed
     assert values(broken.metadata) == {
-        "rules": 11,
+        "rules": 13,
         "duplicate_key": {"rows": 1, "keys": ["us:P1"]},
         "product_title_blank": {"rows": 7, "keys": ["us:P0", "us:P1", "us:P2", "us:P4", "us:P5"]},
     }
