@@ -114,8 +114,7 @@ def test_the_same_changes_are_known_by_name_and_content(shop, stockroom):
     ("text", "message"),
     [
         ("Ref,Nam\n1,a\n", "has not the columns of a declared source"),
-        (HEADER + "12.0,a,b,$1,c,1\n", "line 2: product_id '12.0' (product_id_is_decimal)"),
-        (HEADER + "1,a,b,call us,c,1\n", "line 2: price 'call us' (not_money)"),
+        (HEADER + "12.0,a,b,$1,c,1\n", "every row was refused: bad.csv line 2 (product_id_is_decimal)"),
         (HEADER + "1,a,b,c\n", "line 2 cannot be read as 6 fields"),
     ],
 )
@@ -124,6 +123,16 @@ def test_changes_that_cannot_be_read_say_where_and_change_nothing(shop, stockroo
     refused = stockroom("apply", shop / "bad.csv", "--home", shop / "home")
     assert refused.status == 1
     assert message in refused.err.replace("\n", " ")
+
+
+def test_a_value_that_cannot_be_read_is_missing_and_its_product_stays(shop, stockroom):
+    home = shop / "home"
+    (shop / "more.csv").write_text(HEADER + "1000,silver lamp,Acme,call us,Home > Lamp,1\n")
+    applied = json.loads(stockroom("apply", shop / "more.csv", "--home", home, "--json").out)
+    assert [(file["inserted"], file["rules"]) for file in applied["files"]] == [(1, {"not_money": 1})]
+    query = "SELECT key FROM quarantine.rows WHERE rule = 'not_money'"
+    assert json.loads(stockroom("sql", query, "--home", home, "--json").out) == [{"key": "more.csv line 2"}]
+    assert titles(stockroom("search", "silver lamp", "-k", "1", "--home", home, "--json")) == ["silver lamp"]
 
 
 def test_check_names_what_a_build_would_refuse_and_writes_nothing(shop, stockroom):

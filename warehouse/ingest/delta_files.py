@@ -3,13 +3,14 @@
 import codecs
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import polars as pl
 
-from warehouse.contracts.contract import FIRST_TIME, INPUT_HASH, LAST_TIME, Contract
+from warehouse.contracts.contract import FIRST_TIME, INPUT_HASH, LAST_TIME, VIOLATION_SCHEMA, Contract
 from warehouse.contracts.deltas import JudgementDelete, JudgementUpsert, ProductDelete, ProductUpsert
 from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
@@ -67,7 +68,8 @@ _JSON_TYPES = {
 class DeltaFile:
     """A checked delta file: its raw table, the time of the check, its declared columns, and the undeclared ones.
 
-    `attributes` is a file with the attributes of its products, if it has the shape of a declared source.
+    Of a file in the shape of a declared source, `attributes` is a file with the attributes of its products, and `unread` are
+    the values that could not be read (key, rule, row).
     """
 
     path: Path
@@ -78,6 +80,9 @@ class DeltaFile:
     columns: tuple[str, ...]
     new_columns: tuple[str, ...] = ()
     attributes: Path | None = None
+    unread: pl.DataFrame = field(
+        default_factory=lambda: pl.DataFrame(schema=VIOLATION_SCHEMA), compare=False, repr=False
+    )
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -166,7 +171,7 @@ def _checked(connection: duckdb.DuckDBPyConnection, path: Path, now: datetime, s
     delta = converted_delta(path, sources, private_folder() / sha256(path))
     if delta is None:
         return _check(connection, path, now)
-    return replace(_check(connection, delta.path, now), attributes=delta.attributes)
+    return replace(_check(connection, delta.path, now), attributes=delta.attributes, unread=delta.unread)
 
 
 def _check(connection: duckdb.DuckDBPyConnection, path: Path, now: datetime) -> DeltaFile:

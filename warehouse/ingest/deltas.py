@@ -154,6 +154,7 @@ def _apply_file(
         current = key_states.drop_nulls("present").select("key", pl.col("present").alias(INPUT_HASH))
         upserts = _upserts(store, rows, lake.settings.batch_rows)
         row_counts = tables.write(connection, contract, change, current, upserts)
+    violations = pl.concat([violations, file.unread.select(violations.columns)])
     late_events.record(connection, table, last, sequence_number)
     quarantine.add(connection, table, violations, settled=last.select("key"))
     counts = {

@@ -65,7 +65,10 @@ def json_sql(connection: duckdb.DuckDBPyConnection, file: SourceFile, values: Va
     path, compression = _utf8(file, folder)
     if file.is_array:
         size = f"maximum_object_size = {_LINE_SIZE}"
-        objects = f"(SELECT json AS js FROM read_json_objects({path}, format = 'array', compression = '{compression}', {size}))"
+        kind = "gzip" if compression == "gzip" else "uncompressed"
+        objects = (
+            f"(SELECT json AS js FROM read_json_objects({path}, format = 'array', compression = '{kind}', {size}))"
+        )
     else:
         # Whole lines: chr(1) cannot occur in JSON, so it never splits one.
         lines = (

@@ -25,6 +25,7 @@ _MARKS = {  # longest first: the mark of UTF-32 begins as that of UTF-16
 }
 _DELIMITERS = ("\t", ";", "|", ",")  # the likeliest to stand in a text last
 _HEAD_CHARS, _HEAD_RECORDS = 1 << 18, 100
+_HEADER_LINES = 5  # among which a header is looked for
 _CHUNK = 1 << 20
 _FIELD_CHARS = 1 << 24
 
@@ -126,11 +127,11 @@ def source_file(path: Path, source: Source | None = None) -> SourceFile:
 
 
 def header_rows(file: SourceFile) -> dict[int, list[str]]:
-    """Return the first five lines of a csv file as lists of names, by line."""
+    """Return the first lines of a csv file as lists of names, by line."""
     with file.text() as text:
         return {
             number: [name.strip() for name in next(csv.reader([line], delimiter=file.delimiter), [])]
-            for number, line in enumerate(islice(text, 5), 1)
+            for number, line in enumerate(islice(text, _HEADER_LINES), 1)
         }
 
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from warehouse.lake.lake import quote
 from warehouse.paths import plain_path
+from warehouse.readers.format_sql import parquet_types
 from warehouse.readers.formats import SourceFile
 
 HEAD_ROWS = 1_000
@@ -28,6 +29,7 @@ def head(connection: duckdb.DuckDBPyConnection, file: SourceFile, rows: int = HE
     if file.format == "json":
         flat = [dict(_leaves(each)) for each in islice(_objects(file), rows)]
     else:
+        parquet_types(connection, file.path)  # refuses a corrupt file by name
         path = quote(str(plain_path(file.path)))
         text = connection.sql(f"SELECT to_json(t)::VARCHAR FROM (SELECT * FROM read_parquet({path}) LIMIT {rows}) AS t")
         flat = [dict(_leaves(json.loads(row))) for (row,) in text.fetchall()]

@@ -11,16 +11,15 @@ import polars as pl
 from warehouse.conversion.judgements import convert_judgements
 from warehouse.conversion.products import PRODUCT_COLUMNS, create_products
 from warehouse.declaration.columns import ATTRIBUTE
-from warehouse.declaration.problems import PROBLEM_SCHEMA
 from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
-from warehouse.lake.lake import connect, quote
+from warehouse.lake.lake import connect, quote, scalar
 from warehouse.paths import plain_path
-from warehouse.readers.formats import source_file
+from warehouse.readers.formats import SourceFile, source_file
 from warehouse.readers.missing_columns import column_names
 from warehouse.readers.rows import create_view
 from warehouse.sources.matching import matching_source
-from warehouse.sources.source_files import SourceFiles, with_places
+from warehouse.sources.source_files import SourceFiles, as_refused, with_places
 
 _CANONICAL = {"op", "product_locale", "product_id"}
 _ORDER = ("op", "event_time")
@@ -29,9 +28,16 @@ _KEY = ["product_locale", "product_id"]
 
 
 class SourceDelta(NamedTuple):
-    """Hold a delta file in the columns of a raw table, and the attributes of its products, if its source has any."""
+    """Hold a delta file in the columns of a raw table.
+
+    Attributes:
+        path: the file.
+        unread: the values that could not be read (key, rule, row), as the quarantine takes them.
+        attributes: a file of the attributes of its products, if its source has any.
+    """
 
     path: Path
+    unread: pl.DataFrame
     attributes: Path | None = None
 
 
@@ -46,7 +52,7 @@ def converted_delta(path: Path, sources: Sequence[Source], folder: Path) -> Sour
         folder: A folder for what the file becomes, which is called as the file is.
 
     Raises:
-        WarehouseError: No source has the columns of the file, or a value cannot be read; the message names all of them.
+        WarehouseError: No source has the columns of the file, or no row can be read.
     """
     file = source_file(path)
     with connect(1.0) as connection:
@@ -67,10 +73,12 @@ def converted_delta(path: Path, sources: Sequence[Source], folder: Path) -> Sour
             create_view(connection, "rows", whole, [read], Path(scratch))
             if source.kind == "judgements":
                 part = Path(scratch) / "judgements.parquet"
-                _refuse(convert_judgements(connection, whole, "rows", part).problems, SourceFiles(source, [read]))
+                problems = convert_judgements(connection, whole, "rows", part).problems
                 query = f"SELECT 'upsert' AS op, * FROM read_parquet({quote(str(plain_path(part)))})"
-                return SourceDelta(_write(connection, query, folder / path.name))
-            _refuse(create_products(connection, "products", whole, "rows"), SourceFiles(source, [read]))
+                return SourceDelta(_write(connection, query, folder / path.name), _unread(problems, source, read))
+            unread = _unread(create_products(connection, "products", whole, "rows"), source, read)
+            if not scalar(connection, "SELECT count(*) FROM products") and unread.height:
+                raise _nothing_read(path, unread)
             present = [column for (column, *_) in connection.execute("DESCRIBE products").fetchall()]
             op = "coalesce(op, 'upsert')" if "op" in present else "'upsert'"
             more = ", event_time" if "event_time" in present else ""
@@ -78,7 +86,7 @@ def converted_delta(path: Path, sources: Sequence[Source], folder: Path) -> Sour
             delta = _write(
                 connection, f"SELECT {op} AS op{more}, {values} FROM products ORDER BY row", folder / path.name
             )
-            return SourceDelta(delta, _attributes(connection, source, op, folder))
+            return SourceDelta(delta, unread, _attributes(connection, source, op, folder))
 
 
 def merge_attributes(attributes: Path, delta: Path) -> None:
@@ -109,14 +117,17 @@ def _write(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> Pat
     return path
 
 
-def _refuse(problems: pl.DataFrame, files: SourceFiles) -> None:
-    """Refuse a delta with values that cannot be read: it is small, and its sender can correct it."""
-    if problems.is_empty():
-        return
-    placed = with_places(problems.select(*PROBLEM_SCHEMA), [files])
-    rows = placed.select("place", "column", "value", "rule").head(_MOST_FAULTS).iter_rows()
-    faults = "; ".join(f"{place}: {column} {value!r} ({rule})" for place, column, value, rule in rows)
-    more = f" and {placed.height - _MOST_FAULTS:,} more" if placed.height > _MOST_FAULTS else ""
-    raise WarehouseError(
-        f"{files.files[0].path}: {faults}{more}", "nothing was written; correct the rows, then apply the file again"
+def _unread(problems: pl.DataFrame, source: Source, file: SourceFile) -> pl.DataFrame:
+    table = "raw.products" if source.kind == "products" else "raw.judgements"
+    placed = with_places(problems.with_columns(table=pl.lit(table)), [SourceFiles(source, [file])])
+    return as_refused(placed).drop("table")
+
+
+def _nothing_read(path: Path, unread: pl.DataFrame) -> WarehouseError:
+    rows = unread.select("key", "rule").head(_MOST_FAULTS).iter_rows()
+    faults = "; ".join(f"{place} ({rule})" for place, rule in rows)
+    more = f" and {unread.height - _MOST_FAULTS:,} more" if unread.height > _MOST_FAULTS else ""
+    return WarehouseError(
+        f"{path}: every row was refused: {faults}{more}",
+        "nothing was written; correct the rows, then apply the file again",
     )

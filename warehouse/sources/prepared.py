@@ -24,6 +24,7 @@ from warehouse.sources.source_files import (
     PRODUCTS_FILE,
     REFUSED_FILE,
     SourceFiles,
+    as_refused,
     fingerprint,
     source_files,
     with_places,
@@ -118,7 +119,7 @@ def convert(files: Sequence[SourceFiles], folder: Path, memory_gb: float) -> tup
             _write_judgements(connection, judged, folder / JUDGEMENTS_FILE)
         else:
             write_products(connection, products, folder, OutputNames(PRODUCTS_FILE, PLACES_FILE, ATTRIBUTES_FILE))
-    _as_refused(with_places(pl.concat(problems), files)).write_parquet(folder / REFUSED_FILE)
+    as_refused(with_places(pl.concat(problems), files)).write_parquet(folder / REFUSED_FILE)
     return tuple(dict.fromkeys(notes))
 
 
@@ -144,14 +145,4 @@ def _write_judgements(connection: duckdb.DuckDBPyConnection, judged: Sequence[Co
         "(PARTITION BY product_locale, query_id, product_id ORDER BY source_number) = 1 "
         f"ORDER BY source_number, product_locale, query_id, product_id) TO {quote(str(plain_path(path)))} "
         "(FORMAT parquet, COMPRESSION zstd)"
-    )
-
-
-def _as_refused(problems: pl.DataFrame) -> pl.DataFrame:
-    """Return problems with places as the quarantine takes them (table, key, rule, row): the key is the place."""
-    return problems.select(
-        "table",
-        key="place",
-        rule="rule",
-        row=pl.struct("file", "place", "column", "value").struct.json_encode(),
     )

@@ -12,7 +12,7 @@ from warehouse.contracts.raw import MAX_ID_LENGTH
 from warehouse.declaration.source import Attribute, Clicks, Kind, Labels, Source
 from warehouse.errors import WarehouseError
 from warehouse.lake.lake import connect
-from warehouse.readers.formats import SourceFile, source_file
+from warehouse.readers.formats import SourceFile, header_rows, source_file
 from warehouse.readers.head import head
 from warehouse.sources.attribute_types import attribute_name, attribute_type
 from warehouse.sources.meanings import CLICK_NAMES, PRODUCT_NAMES, QUERY_NAMES, find
@@ -68,17 +68,30 @@ def propose(paths: Sequence[Path], names: Sequence[str], encoding: str | None = 
 
 
 def _opened(path: Path, encoding: str | None) -> SourceFile:
-    """Find out how to read a file; one that is not UTF-8 is taken for Windows-1252."""
-    if encoding is None:
-        try:
-            return source_file(path)
-        except WarehouseError as error:
-            if "is not UTF-8" not in error.message:
-                raise
-    declared = Source(
-        kind="clicks", files=(str(path),), encoding=encoding or _FALLBACK, columns={"query": "q", "product_id": "p"}
-    )
-    return source_file(path, declared)
+    """Find out how to read a file: one that is not UTF-8 is taken for Windows-1252, and its header may be a later line."""
+    try:
+        file = source_file(path, _reading(path, encoding) if encoding else None)
+    except WarehouseError as error:
+        if encoding is not None or "is not UTF-8" not in error.message:
+            raise
+        file = source_file(path, _reading(path, _FALLBACK))
+    if file.format == "csv" and not _is_header(file.names):
+        later = (line for line, names in header_rows(file).items() if _is_header(names))
+        line = next(later, 1)
+        if line > 1:
+            return source_file(path, _reading(path, file.encoding, line))
+    return file
+
+
+def _reading(path: Path, encoding: str, header_row: int = 1) -> Source:
+    """Return a declaration that says how to read a file, and nothing of its columns."""
+    columns = {"query": "query", "product_id": "product_id"}
+    return Source(kind="clicks", files=(str(path),), encoding=encoding, header_row=header_row, columns=columns)
+
+
+def _is_header(names: Sequence[str]) -> bool:
+    """Tell whether names of columns tell what a row is."""
+    return "title" in find(names, PRODUCT_NAMES) or {"query", "product_id"} <= find(names, QUERY_NAMES).keys()
 
 
 def _proposals(
@@ -113,7 +126,7 @@ def _propose(
     raise WarehouseError(
         f"{file.path} holds neither products nor judgements nor clicks: it has {', '.join(frame.columns)}",
         "products have an id and a title; judgements a query, a product id and a label; clicks a query, a product id and clicks; "
-        "declare the file by hand in stockroom.toml: docs/guides/your-own-catalog.md",
+        "declare the file by hand in stockroom.toml: docs/guides/shop-export.md",
     )
 
 

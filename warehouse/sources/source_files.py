@@ -85,3 +85,13 @@ def with_places(rows: pl.DataFrame, files: Sequence[SourceFiles]) -> pl.DataFram
     return rows.join(pl.concat(places), on=["file", "row"], how="left", maintain_order="left").with_columns(
         pl.col("place").fill_null("")
     )
+
+
+def as_refused(problems: pl.DataFrame) -> pl.DataFrame:
+    """Return problems with places as the quarantine takes them (table, key, rule, row): the key is the place."""
+    return problems.select(
+        "table",
+        key="place",
+        rule="rule",
+        row=pl.struct("file", "place", "column", "value").struct.json_encode(),
+    )

@@ -33,13 +33,15 @@ def write(path, rows, delimiter=","):
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     if path.suffix == ".parquet":
         pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String)).write_parquet(path)
+    elif path.suffix == ".json":
+        path.write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
     elif path.suffix == ".gz":
         path.write_bytes(gzip.compress((lines if ".jsonl" in path.name else text).encode()))
     else:
         path.write_bytes((lines if path.suffix == ".jsonl" else text).encode())
 
 
-NAMES = ("p.parquet", "p.csv", "p.tsv", "p.jsonl", "p.csv.gz", "p.jsonl.gz")
+NAMES = ("p.parquet", "p.csv", "p.tsv", "p.jsonl", "p.json", "p.csv.gz", "p.jsonl.gz")
 # Text of any script; a csv file knows neither a lone carriage return nor the zero character.
 VALUES = st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\r\0\ufeff"), min_size=1, max_size=12)
 

@@ -103,6 +103,16 @@ def test_text_that_is_not_utf_8_is_declared_as_windows_1252(tmp_path):
     assert proposal.head["name"].to_list() == ["Mütze"]
 
 
+def test_a_header_may_be_a_later_line(tmp_path):
+    (proposal,) = proposed(tmp_path, p__csv="Export of,2024-01-01\nid,name\n1,a\n")
+    assert (proposal.source.header_row, proposal.source.columns["title"]) == (2, "name")
+
+
+def test_a_corrupt_file_is_refused_by_name(tmp_path):
+    with pytest.raises(WarehouseError, match=r"p\.parquet cannot be read"):
+        proposed(tmp_path, p__parquet=b"PAR1....")
+
+
 def test_what_is_written_is_what_was_proposed(tmp_path):
     log = "query,product_id,clicked\nq,1,1\n"
     proposals = proposed(tmp_path, p__csv='id,"a ""name""",price\n1,x,$3\n'.replace('a ""name""', "name"), c__csv=log)
