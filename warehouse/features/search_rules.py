@@ -39,9 +39,10 @@ class Checked(NamedTuple):
 def refresh(lake: Lake, run_watermarks: RunWatermarks | None = None, *, whole: bool = False) -> Checked:
     """Refresh staging.search_rules from raw.search_rules and staging.products; quarantine the lines that fail a check."""
     derivation, change = DERIVATIONS[RULES.table], Plan.empty()
+    with lake.writing() as connection:  # first: a table made in the refresh itself would look newer than its follower
+        tables.ensure(connection, _RAW)
     with (run_watermarks or lake).writing() as connection:
-        for contract in (_RAW, RULES):
-            tables.ensure(connection, contract)
+        tables.ensure(connection, RULES)
         with following(
             connection, derivation, made_by(derivation, lake.settings), run_watermarks, whole=whole
         ) as pending_rows:
