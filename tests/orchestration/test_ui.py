@@ -126,7 +126,7 @@ def browser():
 @pytest.fixture
 def page(browser, served, tmp_path):
     """Return a page that is tall enough for the whole graph and may not talk to anyone but the server."""
-    opened = browser.new_page(base_url=served.address, viewport={"width": 2400, "height": 3200})
+    opened = browser.new_page(base_url=served.address, viewport={"width": 1800, "height": 2700})
     opened.set_default_timeout(PATIENCE_MS)
     outside: list[str] = []
     opened.on("request", lambda request: outside.append(request.url) if is_outside(request.url, served) else None)
