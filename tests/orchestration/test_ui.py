@@ -237,7 +237,7 @@ def test_a_file_dropped_into_incoming_leads_by_itself_to_one_run_and_a_new_relea
     _wait_for(lambda: (served.home.incoming / "done" / "dropped.jsonl").exists())
     moved_at = time.time()
     with open_instance(served.home) as instance:
-        (sensor,) = instance.all_instigator_state()
+        (sensor,) = [state for state in instance.all_instigator_state() if state.instigator_name == "incoming"]
         _wait_for(lambda: len(instance.get_ticks(sensor.instigator_origin_id, sensor.selector_id, after=moved_at)) >= 2)
     (run,) = new_runs()
     assert run.status is dg.DagsterRunStatus.SUCCESS
