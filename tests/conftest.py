@@ -199,10 +199,11 @@ def derive() -> "Callable[..., None]":
 
     `names` restricts it to some tables; `whole` compares all rows and ignores the watermarks.
     """
-    from warehouse.features import point_in_time, search_rules, word_counts
+    from warehouse.features import point_in_time, word_counts
     from warehouse.lake.dependencies import DERIVATIONS
     from warehouse.lake.incremental import refresh
     from warehouse.lake.lake import Lake
+    from warehouse.search import search_rules
     from warehouse.transform.staging import refresh_products, refresh_queries
 
     def run(lake: Lake, names: Iterable[str] = tuple(DERIVATIONS), *, whole: bool = False) -> None:

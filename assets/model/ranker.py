@@ -4,10 +4,10 @@ import dagster as dg
 
 from assets.core.table_asset import result
 from assets.keys import asset_key
+from assets.ranking.ranker import ensure_ranker, ranker_facts, ranker_name
 from assets.reporting import plots
 from assets.run_context import RunContext
 from assets.services.model_training import model_name
-from assets.services.ranking import ensure_ranker, ranker_facts, ranker_name
 from assets.services.serving_model import ServingModel
 
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import dagster as dg
 
 from assets.core.table_asset import table_assets, table_result
+from assets.evaluation.champion_challenger import current_gate_result, winner
+from assets.evaluation.evaluation_tables import TABLES, refresh_evaluation
+from assets.ranking.ranker import ranker_name
 from assets.reporting.evaluation_report import report
 from assets.run_context import RunContext
-from assets.services.champion_challenger import current_gate_result, winner
-from assets.services.evaluation_tables import TABLES, refresh_evaluation
 from assets.services.model_training import model_name
-from assets.services.ranking import ranker_name
 from warehouse.features import datasets
 
 

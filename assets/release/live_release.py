@@ -12,12 +12,12 @@ import dagster as dg
 
 from assets import run_end
 from assets.core.table_asset import first_rows, outside_schema, result
+from assets.evaluation.champion_challenger import current_gate_result, winner
 from assets.keys import asset_key
+from assets.release.publishing import publish, stay
 from assets.release.readiness import unfinished
 from assets.release.release_checks import CHECKS
 from assets.run_context import RunContext
-from assets.services.champion_challenger import current_gate_result, winner
-from assets.services.publishing import publish, stay
 from warehouse.history import checkpoints
 from warehouse.serving.release_log import Release
 

@@ -3,8 +3,8 @@
 import dagster as dg
 
 from assets.core.table_asset import table_asset, table_result
+from assets.evaluation.champion_challenger import GATE, decide_promotion
 from assets.run_context import RunContext
-from assets.services.champion_challenger import GATE, decide_promotion
 
 
 @dg.asset(

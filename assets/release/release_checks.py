@@ -5,9 +5,9 @@ import json
 import dagster as dg
 
 from assets.core.table_check import table_check
+from assets.evaluation.champion_challenger import current_gate_result, gate_metadata
+from assets.release.publishing import key_differences
 from assets.run_context import RunContext
-from assets.services.champion_challenger import current_gate_result, gate_metadata
-from assets.services.publishing import key_differences
 from warehouse.errors import WarehouseError
 from warehouse.operations import consistency
 

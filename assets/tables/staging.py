@@ -7,8 +7,8 @@ import dagster as dg
 from assets.core.table_asset import table_asset, table_result
 from assets.run_context import RunContext
 from assets.services.table_refresh import refresh_table
-from warehouse.features import search_rules
 from warehouse.lake.loss_guard import require_judgements
+from warehouse.search import search_rules
 from warehouse.transform.staging import refresh_products, refresh_queries
 
 

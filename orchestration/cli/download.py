@@ -33,8 +33,8 @@ def download(
     A file is called `NAME.part` until its size and its SHA-256 are right. The same command continues an interrupted download
     and keeps complete files. No other command opens a connection to the outside.
     """
-    from warehouse.ingest import download as downloads
-    from warehouse.ingest.http_source import ADDRESS, Server
+    from warehouse.download import data_files as downloads
+    from warehouse.download.http_source import ADDRESS, Server
 
     with byte_progress() as (announce, note):
         fetched = downloads.Download(Server(url or ADDRESS)).fetch(out, downloads.FILES, announce, note)

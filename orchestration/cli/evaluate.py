@@ -75,15 +75,15 @@ def evaluate(
 
         run_context = replace(open_run_context(settings), show_progress=announce)
         if folds is not None:
-            from orchestration.commands.evaluate_folds import evaluate_folds
+            from orchestration.commands.evaluate.folds import evaluate_folds
 
             report = evaluate_folds(run_context, folds)
         elif raw is not None:
-            from orchestration.commands.evaluate_transfer import evaluate_transfer
+            from orchestration.commands.evaluate.transfer import evaluate_transfer
 
             report = evaluate_transfer(run_context, raw)
         else:
-            from orchestration.commands.evaluate_live import evaluate_live
+            from orchestration.commands.evaluate.live import evaluate_live
 
             report = evaluate_live(run_context, examples)
     if as_json:

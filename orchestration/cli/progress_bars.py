@@ -24,7 +24,7 @@ from rich.text import Text
 from orchestration.cli.output import errors
 
 if TYPE_CHECKING:
-    from warehouse.ingest.http_source import RemoteFile
+    from warehouse.download.http_source import RemoteFile
 
 
 class RateColumn(ProgressColumn):

@@ -107,7 +107,7 @@ def search(
     """
     from orchestration.config.open_context import open_home
     from orchestration.serving.searcher import Searcher
-    from warehouse.features.spelling import respelled
+    from warehouse.search.spelling import respelled
 
     settings = settings_for(home)
     searcher = Searcher(open_home(settings), settings.encoder)

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from assets.evaluation.evaluation_tables import summary
+from assets.evaluation.judged_queries import judged_queries
 from assets.run_context import RunContext
-from assets.services.evaluation_tables import summary
-from assets.services.judged_queries import judged_queries
 from assets.services.raw_folder import raw_folder
 from orchestration.instance.dagster_instance import CODE_LOCATION, COMMAND_LINE, fail_orphaned_runs, open_instance
 from orchestration.instance.locks import in_progress, run_lock

@@ -20,7 +20,7 @@ from models.evaluation.rankers import DenseRanker
 from models.export.model_card import model_card
 from models.towers.checkpoint_files import read_manifest
 from models.towers.numpy_inference import ProductTower, QueryTower, ServingTower, Side
-from orchestration.commands.evaluate_live import live_release
+from orchestration.commands.evaluate.live import live_release
 from warehouse.errors import WarehouseError
 from warehouse.features import datasets
 from warehouse.paths import require_writable

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from assets.services.judged_queries import judged_queries
+from assets.evaluation.judged_queries import judged_queries
 from models.settings import TrainingSettings
 from orchestration.instance.locks import is_running, was_killed
 from warehouse.history.checkpoints import content_snapshot, points, utc

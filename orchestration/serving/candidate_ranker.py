@@ -13,8 +13,8 @@ from models.ranking.candidates import Candidates
 from models.ranking.ordering import Ordering
 from models.ranking.ranker_files import StoredRanker
 from warehouse.features.pair_features import PairFeatures
-from warehouse.features.ranked_attributes import from_rows
-from warehouse.features.spelling import Spelling
+from warehouse.search.ranked_attributes import from_rows
+from warehouse.search.spelling import Spelling
 
 ProductRows = Callable[[Sequence[str]], Sequence[Mapping[str, Any] | None]]
 

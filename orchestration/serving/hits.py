@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from warehouse.errors import WarehouseError
-from warehouse.features.facets import Facet
+from warehouse.search.facets import Facet
 
 
 @dataclass(frozen=True)

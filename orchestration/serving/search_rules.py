@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 
 from orchestration.serving.hits import Hit, first_hits, hit_of
-from warehouse.features import search_rules
-from warehouse.features.product_filter import ProductFilter
 from warehouse.home import Home
+from warehouse.search import search_rules
+from warehouse.search.product_filter import ProductFilter
 from warehouse.serving.release_log import Release
 from warehouse.transform.words import query_words_by_locale
 from warehouse.wording import counted

@@ -29,10 +29,10 @@ from orchestration.serving.search_rules import QueryRules, SearchRules, best_fea
 from warehouse.contracts.locales import normalized_key, normalized_locale
 from warehouse.errors import WarehouseError
 from warehouse.features import point_in_time
-from warehouse.features.facets import Facet, check_columns, count_facets
-from warehouse.features.product_filter import ProductFilter
 from warehouse.features.query_features import KNOWN_AT_SEARCH, VOCABULARY_FILE, QueryFeatures
 from warehouse.home import Home
+from warehouse.search.facets import Facet, check_columns, count_facets
+from warehouse.search.product_filter import ProductFilter
 from warehouse.serving.release_log import Release
 from warehouse.transform.text_cleaning import clean_text
 from warehouse.transform.words import query_amounts, query_words_by_locale

@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assets.services.candidate_search import with_query_keys
+from assets.ranking.candidate_search import with_query_keys
+from assets.ranking.ranker import ranked, search_as
 from assets.services.model_training import feature_spec
-from assets.services.ranking import ranked, search_as
 from assets.services.serving_model import ServingModel
 from assets.services.vector_refresh import stored_vectors
 from models.evaluation.judged_set import Catalog, JudgedSet

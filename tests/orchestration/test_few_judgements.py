@@ -9,8 +9,8 @@ import pytest
 
 from models.encoder.fingerprint import encoder_fingerprint
 from orchestration.commands.build import build
-from orchestration.commands.evaluate_folds import evaluate_folds
-from orchestration.commands.evaluate_live import evaluate_live
+from orchestration.commands.evaluate.folds import evaluate_folds
+from orchestration.commands.evaluate.live import evaluate_live
 from orchestration.commands.tune import tune
 from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings

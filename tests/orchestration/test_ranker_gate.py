@@ -6,8 +6,8 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from assets.services import ranking
-from assets.services.evaluation_tables import summary
+from assets.evaluation.evaluation_tables import summary
+from assets.ranking import ranker as ranking
 from models.ranking.ordering import Ordering
 from orchestration.commands.build import build
 from orchestration.commands.replay import replay

@@ -4,7 +4,7 @@ import dataframely as dy
 import polars as pl
 
 from warehouse.contracts.contract import about, key_column
-from warehouse.contracts.raw import RawJudgements, RawProducts, checked_at
+from warehouse.contracts.tables.raw import RawJudgements, RawProducts, checked_at
 
 
 class RawDeltas(dy.Schema):

@@ -3,7 +3,7 @@
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.data_dictionary import RegistryFeatures, RegistryLineage, RegistryTables
 from warehouse.contracts.deltas import RawDeltas, RawEvents
-from warehouse.contracts.evaluation import (
+from warehouse.contracts.tables.evaluation import (
     EvaluationFolds,
     EvaluationGate,
     EvaluationKnownItems,
@@ -13,14 +13,20 @@ from warehouse.contracts.evaluation import (
     EvaluationTrainingLog,
     EvaluationTrials,
 )
-from warehouse.contracts.features import FeaturePairs, FeatureProducts, FeatureQueries, FittedVocabulary, FittedWords
-from warehouse.contracts.history import RegistryChanges, RegistrySnapshots, RegistryWatermarks
-from warehouse.contracts.monitoring import MonitoringDrift, MonitoringFeatureStats, MonitoringVersions
-from warehouse.contracts.quarantine import QuarantineRows
-from warehouse.contracts.raw import RawFiles, RawJudgements, RawProducts, RawSearchRules, RawSources
-from warehouse.contracts.staging import StagingJudgements, StagingProducts, StagingQueries, StagingSearchRules
+from warehouse.contracts.tables.features import (
+    FeaturePairs,
+    FeatureProducts,
+    FeatureQueries,
+    FittedVocabulary,
+    FittedWords,
+)
+from warehouse.contracts.tables.history import RegistryChanges, RegistrySnapshots, RegistryWatermarks
+from warehouse.contracts.tables.monitoring import MonitoringDrift, MonitoringFeatureStats, MonitoringVersions
+from warehouse.contracts.tables.quarantine import QuarantineRows
+from warehouse.contracts.tables.raw import RawFiles, RawJudgements, RawProducts, RawSearchRules, RawSources
+from warehouse.contracts.tables.staging import StagingJudgements, StagingProducts, StagingQueries, StagingSearchRules
+from warehouse.contracts.tables.training import SplitsQueries, TrainingMining, TrainingNegatives, TrainingPairs
 from warehouse.contracts.time_series import RegistryFeatureViews, TrainingPointInTime
-from warehouse.contracts.training import SplitsQueries, TrainingMining, TrainingNegatives, TrainingPairs
 
 CONTRACTS = {
     contract.table: contract

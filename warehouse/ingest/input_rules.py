@@ -6,7 +6,7 @@ from datetime import datetime
 import polars as pl
 
 from warehouse.contracts.contract import LAST_TIME
-from warehouse.contracts.raw import IN_FUTURE
+from warehouse.contracts.tables.raw import IN_FUTURE
 from warehouse.transform.text_cleaning import is_blank_when_cleaned
 
 TITLE_BLANK = "product_title_blank_when_cleaned"

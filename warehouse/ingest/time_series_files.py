@@ -9,8 +9,8 @@ import duckdb
 
 from warehouse.contracts.contract import FIRST_TIME, INPUT_HASH, LAST_TIME
 from warehouse.contracts.locales import normalized_key_sql
-from warehouse.contracts.raw import ID, IN_FUTURE, MAX_ID_LENGTH
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.contracts.tables.raw import ID, IN_FUTURE, MAX_ID_LENGTH
 from warehouse.contracts.time_series import FeatureView
 from warehouse.declaration.attributes import AttributeView
 from warehouse.errors import WarehouseError

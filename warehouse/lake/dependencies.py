@@ -80,7 +80,7 @@ DERIVATIONS = {
             base="raw.search_rules",
             everywhere=("staging.products",),
             is_fitted=True,  # lines may contradict each other
-            transform="warehouse.features.search_rules",
+            transform="warehouse.search.search_rules",
         ),
         Derivation(
             "splits.queries",

@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from warehouse.sample.attributes import LOCALES, value_count
-from warehouse.sample.product_types import product_types
+from warehouse.sample.vocabulary.attributes import LOCALES, value_count
+from warehouse.sample.vocabulary.product_types import product_types
 
 CHUNK_ROWS = 16_384
 _PRODUCTS_PER_BRAND = 60

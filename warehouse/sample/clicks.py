@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from warehouse.sample.attributes import LOCALES, forms
 from warehouse.sample.catalog import Catalog, chunks, draw_catalog
 from warehouse.sample.click_log import LANGUAGE_TAGS, write_log
 from warehouse.sample.data_defects import add_product_defects
@@ -17,7 +16,8 @@ from warehouse.sample.departments import draw_prices, shelves
 from warehouse.sample.descriptions import lengthen
 from warehouse.sample.listings import Row, write_listings
 from warehouse.sample.output_files import Progress, SampleSummary, brand_seed_for, replacing
-from warehouse.sample.product_types import product_types
+from warehouse.sample.vocabulary.attributes import LOCALES, forms
+from warehouse.sample.vocabulary.product_types import product_types
 
 CATALOG = "catalog.jsonl.gz"
 LOG = "clicks.tsv"

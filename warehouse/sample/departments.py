@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from warehouse.sample.catalog import Catalog
-from warehouse.sample.product_types import product_types
+from warehouse.sample.vocabulary.product_types import product_types
 
 _LINES = """
 Electronics > Phones | phone 549 190, phone_case 19 60, phone_charger 25 110

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from warehouse.sample.attributes import LOCALES
 from warehouse.sample.listings import Row
+from warehouse.sample.vocabulary.attributes import LOCALES
 
 Ints = npt.NDArray[np.int64]
 

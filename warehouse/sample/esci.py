@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from warehouse.sample.attributes import LOCALES
 from warehouse.sample.catalog import Catalog, chunks, draw_catalog, product_id
 from warehouse.sample.data_defects import Judgement, add_judgement_defects, add_product_defects
 from warehouse.sample.descriptions import lengthen
 from warehouse.sample.listings import write_listings
 from warehouse.sample.output_files import Progress, SampleSummary, brand_seed_for, replacing
 from warehouse.sample.queries import Query, draw_queries
+from warehouse.sample.vocabulary.attributes import LOCALES
 
 EXAMPLES = "shopping_queries_dataset_examples.parquet"
 PRODUCTS = "shopping_queries_dataset_products.parquet"

@@ -5,11 +5,11 @@ from dataclasses import fields
 import numpy as np
 import numpy.typing as npt
 
-from warehouse.sample.attributes import LOCALES, forms
-from warehouse.sample.brands import brand_name
 from warehouse.sample.catalog import Catalog, product_id
-from warehouse.sample.phrases import PHRASES, Phrases
-from warehouse.sample.product_types import product_types
+from warehouse.sample.vocabulary.attributes import LOCALES, forms
+from warehouse.sample.vocabulary.brands import brand_name
+from warehouse.sample.vocabulary.phrases import PHRASES, Phrases
+from warehouse.sample.vocabulary.product_types import product_types
 
 Row = dict[str, str | None]
 _DRAWS = 24

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from warehouse.sample.attributes import LOCALES, forms
-from warehouse.sample.brands import brand_name
 from warehouse.sample.catalog import Catalog
-from warehouse.sample.phrases import PHRASES
-from warehouse.sample.product_types import product_types
+from warehouse.sample.vocabulary.attributes import LOCALES, forms
+from warehouse.sample.vocabulary.brands import brand_name
+from warehouse.sample.vocabulary.phrases import PHRASES
+from warehouse.sample.vocabulary.product_types import product_types
 
 QUERYABLE_FIELDS = ("maker", "color", "first", "second")
 MAX_EXACT = 10

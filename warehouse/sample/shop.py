@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from warehouse.sample.attributes import forms
 from warehouse.sample.catalog import Catalog, chunks, draw_catalog
 from warehouse.sample.departments import draw_prices, shelves
 from warehouse.sample.descriptions import lengthen
 from warehouse.sample.listings import Dice, Row, write_listings
 from warehouse.sample.output_files import Progress, SampleSummary, brand_seed_for, replacing
-from warehouse.sample.product_types import product_types
+from warehouse.sample.vocabulary.attributes import forms
+from warehouse.sample.vocabulary.product_types import product_types
 
 PARTS = ("products.csv", "products-2.csv")
 HEADER = (

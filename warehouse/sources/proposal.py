@@ -8,7 +8,7 @@ from typing import get_args
 import duckdb
 import polars as pl
 
-from warehouse.contracts.raw import MAX_ID_LENGTH
+from warehouse.contracts.tables.raw import MAX_ID_LENGTH
 from warehouse.declaration.source import Attribute, Clicks, Kind, Labels, Source
 from warehouse.errors import WarehouseError
 from warehouse.lake.lake import connect

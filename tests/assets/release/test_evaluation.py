@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from assets.evaluation.evaluation_tables import summary
+from assets.evaluation.offline_evaluation import previous_model
 from assets.release.evaluation import evaluation
-from assets.services.evaluation_tables import summary
-from assets.services.offline_evaluation import previous_model
 from models.encoder.loading import load_encoder
 from models.towers.numpy_inference import QueryTower
 from orchestration.config.open_context import open_home, open_run_context
@@ -149,7 +149,7 @@ def test_without_a_test_split_nothing_is_measured_and_the_tables_are_there(copy_
 
 def test_the_bootstrap_is_seeded_by_the_settings(built, home):
     """The interval that the build stored is that of the seed in the home's settings, which `evaluate` uses too."""
-    from orchestration.commands.evaluate_live import evaluate_live
+    from orchestration.commands.evaluate.live import evaluate_live
 
     run_context = open_run_context(load_settings(built.home))
     stored = summary(datasets.metrics(home.lake, built.report["model"]))["model_minus_encoder"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from assets.services.champion_challenger import current_gate_result
+from assets.evaluation.champion_challenger import current_gate_result
 from assets.services.model_training import model_name
 from assets.services.serving_model import ServingModel, live_champion, unservable_reason
 from models.towers.checkpoint_files import MANIFEST_FILE, read_manifest
@@ -89,6 +89,6 @@ def test_a_model_without_a_gate_result_is_not_published(run_context, monkeypatch
     copied.mkdir()
     for file in (run_context.home.models / live.model_id).iterdir():
         copied.joinpath(file.name).write_bytes(file.read_bytes())
-    monkeypatch.setattr("assets.services.champion_challenger.model_name", lambda _run_context: "another")
+    monkeypatch.setattr("assets.evaluation.champion_challenger.model_name", lambda _run_context: "another")
     with pytest.raises(WarehouseError, match="another was not yet compared with the live model"):
         current_gate_result(run_context)

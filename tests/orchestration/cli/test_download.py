@@ -8,8 +8,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from warehouse.ingest import download
-from warehouse.ingest.http_source import RemoteFile
+from warehouse.download import data_files as download
+from warehouse.download.http_source import RemoteFile
 from warehouse.ingest.sources import check_folder
 from warehouse.sample import write_esci
 

@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assets.services.candidate_search import with_query_keys
-from assets.services.ranking import ranked, search_as
+from assets.ranking.candidate_search import with_query_keys
+from assets.ranking.ranker import ranked, search_as
 from assets.services.serving_model import ServingModel
 from assets.services.vector_refresh import stored_vectors
 from models.errors import ModelError
@@ -23,7 +23,7 @@ from orchestration.serving.searcher import Searcher
 from warehouse.errors import WarehouseError
 from warehouse.features import datasets
 from warehouse.features.pair_features import NAMES
-from warehouse.features.product_filter import ProductFilter
+from warehouse.search.product_filter import ProductFilter
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from warehouse.contracts.contract import Contract, about
-from warehouse.contracts.features import FeaturePairs
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.contracts.tables.features import FeaturePairs
 from warehouse.errors import WarehouseError
 from warehouse.features import datasets, query_features
 from warehouse.features.query_features import QueryFeatures, check_tower_inputs

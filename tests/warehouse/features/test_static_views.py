@@ -11,11 +11,11 @@ from warehouse.catalog import column_lineage, data_dictionary
 from warehouse.contracts.time_series import FeatureView
 from warehouse.errors import WarehouseError
 from warehouse.features import datasets, drift, offline_store, point_in_time
-from warehouse.features.facets import count_facets
-from warehouse.features.product_filter import ProductFilter
 from warehouse.ingest.time_series_files import TimeSeriesIngested, check_files, ingest_file
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake
+from warehouse.search.facets import count_facets
+from warehouse.search.product_filter import ProductFilter
 from warehouse.settings import MonitoringSettings, WarehouseSettings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -2,11 +2,11 @@ from collections import Counter
 
 import numpy as np
 
-from warehouse.sample.attributes import LOCALES, forms, value_count
-from warehouse.sample.brands import NAMES, brand_name
 from warehouse.sample.catalog import CHUNK_ROWS, chunks, draw_catalog, product_id
 from warehouse.sample.listings import write_listings
-from warehouse.sample.product_types import product_types
+from warehouse.sample.vocabulary.attributes import LOCALES, forms, value_count
+from warehouse.sample.vocabulary.brands import NAMES, brand_name
+from warehouse.sample.vocabulary.product_types import product_types
 
 
 def test_chunks_cover_all_rows_once() -> None:

@@ -11,8 +11,8 @@ import pytest
 from warehouse.sample import write_esci
 from warehouse.sample.catalog import Catalog, draw_catalog, product_id
 from warehouse.sample.esci import EXAMPLES, PRODUCTS
-from warehouse.sample.product_types import product_types
 from warehouse.sample.queries import MAX_EXACT, QUERYABLE_FIELDS, Query, draw_queries, split_of
+from warehouse.sample.vocabulary.product_types import product_types
 
 PRODUCT_COUNT, SEED = 2_000, 7
 

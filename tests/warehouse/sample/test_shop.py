@@ -7,8 +7,8 @@ import pytest
 
 from warehouse.sample import SampleSummary, write_shop
 from warehouse.sample.departments import shelves
-from warehouse.sample.product_types import product_types
 from warehouse.sample.shop import HEADER, PARTS, SHOP_DEFECTS
+from warehouse.sample.vocabulary.product_types import product_types
 
 PRODUCTS = 1_200
 Row = dict[str, str]

@@ -1,4 +1,4 @@
--- Features that depend on the product alone. A column added here and declared in warehouse/contracts/features.py enters the
+-- Features that depend on the product alone. A column added here and declared in warehouse/contracts/tables/features.py enters the
 -- registry and the towers.
 with
 products as (

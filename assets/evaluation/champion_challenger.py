@@ -5,10 +5,10 @@ from typing import Any
 
 import polars as pl
 
+from assets.ranking.candidate_search import with_query_keys
+from assets.ranking.ranker import ranked, ranker_name, search_as
 from assets.run_context import RunContext
-from assets.services.candidate_search import with_query_keys
 from assets.services.model_training import model_name
-from assets.services.ranking import ranked, ranker_name, search_as
 from assets.services.serving_model import ServingModel, live_champion, unservable_reason
 from assets.services.text_vectors import product_texts, query_texts
 from assets.services.vector_refresh import stored_vectors

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from warehouse.features.spelling import Spelling, respelled
+from warehouse.search.spelling import Spelling, respelled
 from warehouse.transform.words import query_words
 
 PRODUCTS = {

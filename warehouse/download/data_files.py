@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from warehouse.download.http_source import CHUNK_BYTES, BrokenOffError, CannotResumeError, RemoteFile, Server
 from warehouse.errors import WarehouseError
-from warehouse.ingest.http_source import CHUNK_BYTES, BrokenOffError, CannotResumeError, RemoteFile, Server
 from warehouse.ingest.sources import sha256
 from warehouse.readers.file_bytes import is_pointer
 

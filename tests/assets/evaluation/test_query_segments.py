@@ -1,6 +1,6 @@
 import polars as pl
 
-from assets.services.query_segments import slices_of
+from assets.evaluation.query_segments import slices_of
 
 FEATURES = pl.DataFrame(
     [

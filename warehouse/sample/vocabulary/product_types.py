@@ -8,7 +8,7 @@ accessory of that type.
 from dataclasses import dataclass
 from functools import cache
 
-from warehouse.sample.attributes import LOCALES
+from warehouse.sample.vocabulary.attributes import LOCALES
 
 _LINES = """
 phone|smartphone, mobile phone, cell phone|teléfono móvil, smartphone|スマートフォン, スマホ|storage, connector|

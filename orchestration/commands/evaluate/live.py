@@ -5,9 +5,9 @@ from typing import Any
 
 import polars as pl
 
+from assets.evaluation.known_items import measure_known_items
+from assets.evaluation.offline_evaluation import EvaluationTarget, measure, previous_model
 from assets.run_context import RunContext
-from assets.services.known_items import measure_known_items
-from assets.services.offline_evaluation import EvaluationTarget, measure, previous_model
 from models.encoder.loading import encoder_fingerprint
 from models.evaluation.evaluate import summarize
 from warehouse.errors import WarehouseError

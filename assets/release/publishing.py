@@ -7,15 +7,16 @@ from typing import Any
 
 import polars as pl
 
+from assets.evaluation.champion_challenger import GateResult, gate_metadata
+from assets.evaluation.evaluation_tables import summary
 from assets.run_context import RunContext
-from assets.services.champion_challenger import GateResult, gate_metadata
-from assets.services.evaluation_tables import summary
 from assets.services.serving_model import ServingModel, unservable_reason
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
-from warehouse.features import datasets, point_in_time, search_rules
+from warehouse.features import datasets, point_in_time
 from warehouse.lake import change_feed
 from warehouse.operations import consistency, rollback
+from warehouse.search import search_rules
 from warehouse.serving.release_log import Publication, Release
 
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from assets.evaluation.query_segments import slices_of
+from assets.ranking.candidate_search import with_query_keys
+from assets.ranking.ranker import ranked, search_as, text_leg
 from assets.run_context import RunContext
-from assets.services.candidate_search import with_query_keys
-from assets.services.query_segments import slices_of
-from assets.services.ranking import ranked, search_as, text_leg
 from assets.services.serving_model import ServingModel, unservable_reason
 from assets.services.text_vectors import product_texts, query_texts
 from assets.services.vector_refresh import stored_vectors

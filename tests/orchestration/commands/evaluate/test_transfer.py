@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from orchestration.commands.evaluate_transfer import evaluate_transfer
+from orchestration.commands.evaluate.transfer import evaluate_transfer
 from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from warehouse.errors import WarehouseError

@@ -3,8 +3,8 @@
 import pytest
 
 from warehouse.errors import WarehouseError
-from warehouse.features.product_filter import ProductFilter, filter_columns
 from warehouse.lake.lake import Lake
+from warehouse.search.product_filter import ProductFilter, filter_columns
 
 ALL = ["es:P1", "jp:P3", "us:P1", "us:P2"]
 

@@ -14,8 +14,8 @@ from models.evaluation.judged_set import Catalog, JudgedSet
 from models.ranking.candidates import Candidates
 from models.ranking.translation import Translations
 from warehouse.features.pair_features import NAMES, PRODUCT_COLUMNS, PairFeatures
-from warehouse.features.ranked_attributes import from_lake
-from warehouse.features.spelling import Spelling
+from warehouse.search.ranked_attributes import from_lake
+from warehouse.search.spelling import Spelling
 from warehouse.transform.text_cleaning import amounts_of, words_of
 
 _SCORES = 16_000_000  # cosines in memory at once: 64 MB

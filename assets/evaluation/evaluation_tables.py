@@ -4,9 +4,9 @@ from typing import Any
 
 import polars as pl
 
+from assets.evaluation.known_items import measure_known_items
+from assets.evaluation.offline_evaluation import LEADS, EvaluationTarget, measure, previous_model
 from assets.run_context import RunContext
-from assets.services.known_items import measure_known_items
-from assets.services.offline_evaluation import LEADS, EvaluationTarget, measure, previous_model
 from assets.services.serving_model import ServingModel
 from models.evaluation.breakdown import WHOLE, long_metrics
 from models.evaluation.evaluate import Evaluation

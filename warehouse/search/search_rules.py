@@ -10,13 +10,13 @@ from warehouse.contracts.contract import VIOLATION_SCHEMA
 from warehouse.contracts.locales import normalized_key, normalized_locale
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
-from warehouse.features.product_filter import ProductFilter
 from warehouse.lake import quarantine, tables
 from warehouse.lake.dependencies import DERIVATIONS
 from warehouse.lake.incremental import following, made_by
 from warehouse.lake.lake import Lake
 from warehouse.lake.reconcile import Plan
 from warehouse.lake.watermarks import RunWatermarks
+from warehouse.search.product_filter import ProductFilter
 from warehouse.transform.text_cleaning import clean_line, words_of
 
 RULES = CONTRACTS["staging.search_rules"]

@@ -7,9 +7,9 @@ import duckdb
 import pytest
 
 from warehouse.errors import WarehouseError
-from warehouse.features.facets import Facet, check_columns, count_facets
-from warehouse.features.product_filter import ProductFilter, filter_columns
 from warehouse.lake.lake import Lake
+from warehouse.search.facets import Facet, check_columns, count_facets
+from warehouse.search.product_filter import ProductFilter, filter_columns
 
 
 @pytest.fixture

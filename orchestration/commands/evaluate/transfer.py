@@ -4,11 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from assets.evaluation.offline_evaluation import EvaluationTarget, measure
 from assets.run_context import RunContext
-from assets.services.offline_evaluation import EvaluationTarget, measure
 from assets.services.text_refresh import refresh_texts
 from models.evaluation.evaluate import summarize
-from orchestration.commands.evaluate_live import live_release, trained_on
+from orchestration.commands.evaluate.live import live_release, trained_on
 from orchestration.instance.locks import run_lock
 from orchestration.runs.derive import derive
 from warehouse.errors import WarehouseError

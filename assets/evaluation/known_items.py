@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from assets.evaluation.offline_evaluation import RANKED, EvaluationTarget
+from assets.ranking.candidate_search import with_query_keys
+from assets.ranking.ranker import ranked, search_as, text_leg
 from assets.run_context import RunContext
-from assets.services.candidate_search import with_query_keys
-from assets.services.offline_evaluation import RANKED, EvaluationTarget
-from assets.services.ranking import ranked, search_as, text_leg
 from assets.services.serving_model import ServingModel
 from assets.services.text_vectors import query_texts
 from assets.services.vector_refresh import stored_vectors

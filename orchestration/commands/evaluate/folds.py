@@ -6,10 +6,10 @@ from typing import Any
 
 import polars as pl
 
+from assets.evaluation.offline_evaluation import LEADS, EvaluationTarget, measure
+from assets.ranking.ranker import ensure_ranker, ranker_name
 from assets.run_context import RunContext
 from assets.services.model_training import model_name, train_model
-from assets.services.offline_evaluation import LEADS, EvaluationTarget, measure
-from assets.services.ranking import ensure_ranker, ranker_name
 from assets.services.serving_model import ServingModel
 from assets.services.text_refresh import refresh_texts
 from models.evaluation.breakdown import long_metrics

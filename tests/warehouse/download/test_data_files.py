@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from warehouse.download.data_files import FILES, Download, Fetched, part_of
+from warehouse.download.http_source import CHUNK_BYTES, RemoteFile, Server
 from warehouse.errors import WarehouseError
-from warehouse.ingest.download import FILES, Download, Fetched, part_of
-from warehouse.ingest.http_source import CHUNK_BYTES, RemoteFile, Server
 
 CONTENT = random.Random(5).randbytes(3_000_017)  # more than one chunk
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4a735b693b4a424a6f\nsize 51286808\n"

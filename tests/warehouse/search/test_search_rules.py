@@ -8,9 +8,9 @@ import duckdb
 import pytest
 
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.features import search_rules
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake
+from warehouse.search import search_rules
 
 COLUMNS = ("rule", "query", "locale", "product", "condition", "value")
 Line = tuple[str | None, ...]

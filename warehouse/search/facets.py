@@ -16,8 +16,8 @@ import numpy as np
 
 from warehouse.contracts.time_series import FeatureView
 from warehouse.errors import WarehouseError
-from warehouse.features.product_filter import DAY, FLAG, LIST, TEXT, filter_columns, joined_tables, value_sql
 from warehouse.lake.lake import quote
+from warehouse.search.product_filter import DAY, FLAG, LIST, TEXT, filter_columns, joined_tables, value_sql
 
 _RANGES = 5  # of a number column; up to as many different numbers are counted one by one
 _ROWS = """

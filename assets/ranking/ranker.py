@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from assets.ranking.candidate_search import Found, SearchedCatalog, grades, search_candidates, with_query_keys
 from assets.run_context import RunContext
-from assets.services.candidate_search import Found, SearchedCatalog, grades, search_candidates, with_query_keys
 from assets.services.model_training import model_name
 from assets.services.serving_model import ServingModel
 from assets.services.text_vectors import Matrix
@@ -30,10 +30,10 @@ from warehouse.code_digest import digest
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import datasets, point_in_time, word_counts
 from warehouse.features.pair_features import NAMES
-from warehouse.features.ranked_attributes import ranked_names
-from warehouse.features.spelling import Spelling
 from warehouse.lake import tables
 from warehouse.lake.sql_tree import sql_digest
+from warehouse.search.ranked_attributes import ranked_names
+from warehouse.search.spelling import Spelling
 from warehouse.transform.text_cleaning import words_of
 
 _FORMAT = "7"  # raised when candidates, features or training change, so that rankers are trained again

@@ -6,8 +6,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from orchestration.commands import evaluate_folds
 from orchestration.commands.build import build
+from orchestration.commands.evaluate import folds as evaluate_folds
 from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from warehouse.errors import WarehouseError

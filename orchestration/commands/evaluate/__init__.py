@@ -1,0 +1,1 @@
+"""Evaluations by command: folds, the live release, another catalog."""

@@ -1,0 +1,1 @@
+"""The contracts of the tables, a module for each schema of the lake."""

@@ -1,0 +1,1 @@
+"""The data set from its publisher: files by HTTP, checked by size and hash."""

@@ -1,0 +1,1 @@
+"""What a search adds to ranking: filters, facets, rules by hand, spelling and attributes."""
