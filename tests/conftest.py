@@ -199,7 +199,7 @@ def derive() -> "Callable[..., None]":
 
     `names` restricts it to some tables; `whole` compares all rows and ignores the watermarks.
     """
-    from warehouse.features import point_in_time, word_counts
+    from warehouse.features import feature_views, training_lookup, word_counts
     from warehouse.lake.dependencies import DERIVATIONS
     from warehouse.lake.incremental import refresh
     from warehouse.lake.lake import Lake
@@ -216,9 +216,9 @@ def derive() -> "Callable[..., None]":
                 search_rules.refresh(lake, whole=whole)
             elif table == "training.point_in_time":
                 with lake.writing() as connection:
-                    point_in_time.register(connection, (), lake.settings)
+                    feature_views.register(connection, (), lake.settings)
                 with lake.writing() as connection:
-                    point_in_time.refresh_training(connection, lake.settings, whole=whole)
+                    training_lookup.refresh_training(connection, lake.settings, whole=whole)
             else:
                 if table == "features.pairs":
                     word_counts.refresh(lake)

@@ -43,8 +43,8 @@ class WarehouseSettings(BaseModel):
     )
     as_of: datetime | None = Field(
         None,
-        description="Time for which product vectors and searches look up time-series features, UTC; default: the time of the "
-        "newest judgement.",
+        description="Time for which product vectors and searches look up time-series features, UTC; default: that of the "
+        "newest judgement or event.",
     )
 
 

@@ -20,7 +20,7 @@ from models.ranking.ranker_files import StoredRanker, read_ranker
 from warehouse.code_digest import digest
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
-from warehouse.features import datasets, point_in_time
+from warehouse.features import datasets, feature_views
 from warehouse.lake import tables
 from warehouse.operations.rollback import demoted_by
 from warehouse.serving.release_log import Release
@@ -120,7 +120,7 @@ class _Pair:
         with self.run_context.home.lake.reading() as connection:
             pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"], "split = 'validation'")
             texts = tables.fingerprint(connection, CONTRACTS["staging.products"])
-            feature_fingerprints = point_in_time.fingerprints(connection)
+            feature_fingerprints = feature_views.fingerprints(connection)
         settings = str(self.run_context.training.seed), str(self.run_context.release.min_queries)
         return digest(*versions, pairs, texts, *feature_fingerprints, *settings)
 

@@ -12,7 +12,7 @@ from models.evaluation.breakdown import WHOLE, long_metrics
 from models.evaluation.evaluate import Evaluation
 from warehouse.code_digest import digest
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.features import datasets, point_in_time
+from warehouse.features import datasets, feature_views
 from warehouse.lake import tables
 
 KNOWN_ITEMS = "evaluation.known_items"
@@ -63,7 +63,7 @@ def _target(run_context: RunContext, model_id: str, ranker_id: str) -> tuple[Eva
     with run_context.home.lake.reading() as connection:
         pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"])
         products = tables.fingerprint(connection, CONTRACTS["staging.products"])
-        feature_fingerprints = point_in_time.fingerprints(connection)
+        feature_fingerprints = feature_views.fingerprints(connection)
     previous = previous_model(run_context, model_id)
     rows = run_context.home.releases.vectors_since(table, version)
     settings = run_context.bm25.model_dump_json(), str(run_context.release.min_queries)

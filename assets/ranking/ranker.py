@@ -28,7 +28,7 @@ from models.ranking.ranker_files import SPELLINGS_FILE, TRANSLATIONS_FILE, WORDS
 from models.ranking.translation import Translations, learn
 from warehouse.code_digest import digest
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.features import datasets, point_in_time, word_counts
+from warehouse.features import datasets, feature_views, word_counts
 from warehouse.features.pair_features import NAMES
 from warehouse.lake import tables
 from warehouse.lake.sql_tree import sql_digest
@@ -47,7 +47,7 @@ def ranker_name(run_context: RunContext) -> str:
         return run_context.pinned_ranker
     with run_context.home.lake.reading() as connection:
         versions = [tables.fingerprint(connection, CONTRACTS[table]) for table in _READ]
-        versions += point_in_time.static_fingerprints(connection, "rank")
+        versions += feature_views.static_fingerprints(connection, "rank")
     settings = run_context.ranking.model_dump_json(), str(run_context.training.seed)
     rules = str(run_context.release.min_queries), str(run_context.release.gate_margin)
     pairs = sql_digest(tables.sql("features.pairs")), *ranked_names(run_context.home.feature_views)

@@ -11,7 +11,7 @@ from assets.services.model_training import model_name
 from assets.services.serving_model import ServingModel, live_champion
 from assets.services.vector_refresh import embed
 from warehouse.code_digest import digest
-from warehouse.features import datasets, point_in_time
+from warehouse.features import datasets, feature_views
 from warehouse.lake import change_feed
 
 _PREVIEW_COLUMNS = ("key", "title", "input_hash")
@@ -55,7 +55,7 @@ def vectors_products(
         embed(live, live.with_input_hash(products))
     with run_context.home.lake.reading() as connection:
         versions = [change_feed.data_version(connection, table) for table in _READ]
-        versions += point_in_time.fingerprints(connection)
+        versions += feature_views.fingerprints(connection)
     return result(
         context,
         run_context,

@@ -13,7 +13,7 @@ from assets.run_context import RunContext
 from assets.services.serving_model import ServingModel, unservable_reason
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
-from warehouse.features import datasets, point_in_time
+from warehouse.features import datasets, feature_views
 from warehouse.lake import change_feed
 from warehouse.operations import consistency, rollback
 from warehouse.search import search_rules
@@ -48,7 +48,7 @@ def publish(
         home.online.restore(home.lake, live.snapshot, ())
     online = home.online.write(home.lake, snapshot)  # before a release names the snapshot
     with home.lake.reading() as connection:
-        as_of = point_in_time.as_of(connection, home.settings)
+        as_of = feature_views.as_of(connection, home.settings)
     hold_reason = None if run_context.force else rollback.hold_reason(home, model_id)
     is_same_model = live is not None and (live.model_id, live.ranker_id) == (model_id, ranker_id)
     if live is not None and (
@@ -85,7 +85,7 @@ def stay(run_context: RunContext, reason: str) -> Published:
     if live is None:
         raise WarehouseError(f"nothing can be published yet: {reason}", "run the whole job: stockroom build")
     with home.lake.reading() as connection:
-        as_of = point_in_time.as_of(connection, home.settings)
+        as_of = feature_views.as_of(connection, home.settings)
     warning = f"release {live.release} stays live: {reason}; run the whole job: stockroom build, or the job apply"
     facts = release_facts(live, is_new=False) | {"online_upserted": 0, "online_deleted": 0, "warning": warning}
     return Published(live, as_of, facts)
@@ -130,7 +130,7 @@ def _is_current(run_context: RunContext, live: Release) -> bool:
         return True
     table = ServingModel.of(run_context, live.model_id).vector_table
     with home.lake.reading(live.snapshot) as at_release, home.lake.reading() as at_present:
-        same_features = point_in_time.fingerprints(at_release) == point_in_time.fingerprints(at_present)
+        same_features = feature_views.fingerprints(at_release) == feature_views.fingerprints(at_present)
     versions = home.vectors.version(table), home.texts.version()
     return same_features and (live.vector_table, live.vector_version, live.text_version) == (table, *versions)
 

@@ -14,7 +14,7 @@ from models.towers.feature_encoder import FeatureSpec
 from warehouse.code_digest import digest
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.time_series import Entity, FeatureViews, tower_columns
-from warehouse.features import datasets, point_in_time
+from warehouse.features import datasets, feature_views
 from warehouse.features.query_features import VOCABULARY_FILE
 from warehouse.lake import tables
 
@@ -48,21 +48,21 @@ def model_name(run_context: RunContext) -> str:
         return digest("not trained", TextVectors(run_context).fingerprint)
     with run_context.home.lake.reading() as connection:
         pairs = tables.fingerprint(connection, CONTRACTS["training.pairs"], _TRAINING_ROWS)
-        feature_views = tables.fingerprint(
+        point_in_time = tables.fingerprint(
             connection,
             CONTRACTS["training.point_in_time"],
             f"pair_key IN (SELECT key FROM training.pairs WHERE {_TRAINING_ROWS})",
         )
         vocabulary = tables.fingerprint(connection, CONTRACTS["fitted.vocabulary"])
         judged = f"key IN (SELECT product_key FROM training.pairs WHERE {_TRAINING_ROWS})"
-        static = point_in_time.static_fingerprints(connection, "tower", judged)
+        static = feature_views.static_fingerprints(connection, "tower", judged)
     settings = run_context.tower.model_dump_json() + run_context.training.model_dump_json(exclude={"min_queries"})
     specs = [
         str(feature_spec(table, run_context.home.feature_views)) for table in ("features.queries", "features.products")
     ]
     negatives = [negatives_fingerprint(run_context)] if run_context.training.mined_per_query else []
     encoder = TextVectors(run_context).fingerprint
-    return digest(pairs, feature_views, vocabulary, encoder, settings, *specs, *negatives, *static)
+    return digest(pairs, point_in_time, vocabulary, encoder, settings, *specs, *negatives, *static)
 
 
 def pairs_fingerprint(run_context: RunContext) -> str:

@@ -11,10 +11,11 @@ from assets.core.table_asset import table_asset, table_result
 from assets.core.table_check import table_check
 from assets.reporting import plots
 from assets.run_context import RunContext
+from assets.services import event_dates
 from assets.services.raw_folder import prepared_folder
 from warehouse.contracts.time_series import FeatureView
 from warehouse.declaration.attributes import AttributeView
-from warehouse.features import drift, point_in_time
+from warehouse.features import drift, feature_views, training_lookup
 from warehouse.ingest.time_series_files import TimeSeriesIngested, ingest_file
 from warehouse.lake import tables
 
@@ -57,7 +58,7 @@ def _registry_asset(names: tuple[str, ...]) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         home = run_context.home
         with home.lake.writing() as connection:
-            change = point_in_time.register(connection, home.feature_views, home.settings)
+            change = feature_views.register(connection, home.feature_views, home.settings)
         return table_result(context, run_context, "registry.feature_views", change.counts)
 
     deps = ("staging.judgements", *names)
@@ -76,7 +77,7 @@ def _registry_asset(names: tuple[str, ...]) -> dg.AssetsDefinition:
 def pairs_see_no_future(run_context: RunContext) -> dg.AssetCheckResult:
     """Assert that no value from the future leaks into training."""
     with run_context.home.lake.reading() as connection:
-        broken = point_in_time.broken_pairs(connection)
+        broken = training_lookup.broken_pairs(connection)
     return dg.AssetCheckResult(passed=broken == 0, metadata={"broken_pairs": broken})
 
 
@@ -87,14 +88,13 @@ def training_point_in_time(
     """Find the event that each judged pair sees: the newest at its time, if it is not too old."""
     lake, watermarks = run_context.home.lake, run_context.watermarks
     with watermarks.writing() as connection:
-        change = point_in_time.refresh_training(connection, lake.settings, watermarks, whole=run_context.compares_whole)
-        pairs_by_feature = point_in_time.pairs_with_values(connection)
-    facts: dict[str, Any] = dict(change.counts)
-    unused = [name for name, pairs in pairs_by_feature.items() if not pairs]
-    if unused:
-        facts["warning"] = (
-            f"no judged pair sees a value of {', '.join(unused)}: the keys are others, or every event lies after the "
-            "judgements or further back than ttl_days"
+        change = training_lookup.refresh_training(
+            connection, lake.settings, watermarks, whole=run_context.compares_whole
         )
-    metadata = {"pairs_with_values": pairs_by_feature}
-    return table_result(context, run_context, "training.point_in_time", facts, metadata, [pairs_see_no_future])
+        seen = training_lookup.seen_events(connection)
+    facts: dict[str, Any] = dict(change.counts)
+    if seen:
+        facts["pair_coverage"] = {name: round(each.share, 4) for name, each in seen.items()}
+    if text := event_dates.warning(seen):
+        facts["warning"] = text
+    return table_result(context, run_context, "training.point_in_time", facts, checks=[pairs_see_no_future])

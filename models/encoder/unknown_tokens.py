@@ -1,6 +1,7 @@
 """Unknown tokens: how much of a text an encoder's vocabulary lacks, and when a vector says nothing of its text."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,27 @@ UNREADABLE_SHARE = 0.5
 
 def unknown_shares(tokenizer: "Tokenizer", texts: Sequence[str]) -> NDArray[np.float64]:
     """Return the share of unknown tokens in each text, 0 for a text without tokens: (texts,)."""
+    counts, totals = _counts(tokenizer, texts)
+    return counts / np.maximum(totals, 1)
+
+
+def unknown_share(folder: Path, texts: Sequence[str]) -> float | None:
+    """Return the share of unknown tokens in all texts together, by the tokenizer in the folder of a converted encoder.
+
+    None where the folder has no tokenizer, or the texts have no token.
+    """
+    from tokenizers import Tokenizer
+
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        return None
+    counts, totals = _counts(Tokenizer.from_file(str(file)), texts)
+    return float(counts.sum() / totals.sum()) if totals.any() else None
+
+
+def _counts(tokenizer: "Tokenizer", texts: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the number of unknown tokens and of all tokens in each text."""
     unknown = {tokenizer.token_to_id(token) for token in _UNKNOWN} - {None}
     encodings = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-    counts = ((sum(each in unknown for each in encoding.ids), len(encoding.ids)) for encoding in encodings)
-    return np.array([count / max(total, 1) for count, total in counts], np.float64)
+    counts = [sum(each in unknown for each in encoding.ids) for encoding in encodings]
+    return np.array(counts, np.float64), np.array([len(encoding.ids) for encoding in encodings], np.float64)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestration.cli.encoder_output import show_reading
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, plain_table, show_fact, show_title, write_json
 
@@ -132,7 +133,7 @@ def search(
                 "spelling", f"the catalog does not know {unknown}: searched for {respelled(query, corrections)!r}"
             )
     if not as_json and mode is not Mode.text:
-        _show_reading(1 - searcher.unknown_share(query), mode)
+        show_reading(searcher.unknown_share(query), orders_alone=mode is Mode.vector)
     if explain and not as_json:
         for note in answer.rules:
             show_fact("rule", note)
@@ -142,16 +143,6 @@ def search(
     show_hits(answer.hits, repr(query), as_json=as_json)
     if facet:
         show_facets(answer)
-
-
-def _show_reading(share: float, mode: Mode) -> None:
-    """Say that the encoder cannot read the query, and what follows."""
-    from models.encoder.unknown_tokens import UNREADABLE_SHARE
-
-    if share < 1 - UNREADABLE_SHARE:
-        remedy = "set encoder.model to one that knows its language, then build"
-        effect = "the order says little" if mode is Mode.vector else "words alone order the hits"
-        show_fact("encoder", f"reads {share:.0%} of the query, so {effect}: {remedy}", "yellow")
 
 
 def show_hits(hits: "Sequence[Hit]", title: str, *, as_json: bool) -> None:

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from orchestration.cli.encoder_output import show_unknown
 from orchestration.cli.judgement_output import show_judged
 from orchestration.cli.options import HomeOption, JsonOption, settings_for
 from orchestration.cli.output import console, show_fact, show_outside, show_rows, write_json
@@ -69,6 +70,7 @@ def show(facts: dict[str, Any], *, every_table: bool) -> None:
     more = "" if every_table else " (every table: stockroom status --all)"
     show_fact("lake", f"{rows_text(facts['rows'])}{ahead}{more}")
     show_fact("encoded", f"{counted(facts['texts_encoded'], 'text')} by the last run")
+    show_unknown(facts["unknown_tokens"])
     show_judged(facts["judged"])
     if facts["gate"]:
         show_gate(facts["gate"])

@@ -7,6 +7,7 @@ from typing import Any
 
 from assets.evaluation.evaluation_tables import summary
 from assets.evaluation.judged_queries import judged_queries
+from assets.evaluation.unknown_tokens import unknown_shares
 from assets.run_context import RunContext
 from assets.services.raw_folder import raw_folder
 from orchestration.instance.dagster_instance import CODE_LOCATION, COMMAND_LINE, fail_orphaned_runs, open_instance
@@ -37,6 +38,8 @@ class BuildReport:
 
     `gate` is the gate result for the new model, a row of evaluation.gate; None if the live model is the newest one. `judged`
     counts the judged queries, and those that are needed. `known_items` are the rows of evaluation.known_items.
+    `pair_coverage` is the share of the judged pairs that see an event, by time-series table; `unknown_tokens` the share of
+    tokens in titles that the encoder does not know, by locale: 0 to 1.
     """
 
     run_id: str
@@ -57,6 +60,8 @@ class BuildReport:
     relevance: dict[str, Any]
     judged: dict[str, Any]
     known_items: list[dict[str, Any]]
+    pair_coverage: dict[str, float]
+    unknown_tokens: dict[str, float]
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -128,6 +133,8 @@ def _report(run_context: RunContext, run_id: str, before: State, seconds: dict[s
         relevance=summary(metrics),
         judged=judged_queries(home, run_context.training, run_context.release),
         known_items=datasets.known_items(home.lake, release.model_id).drop("inputs").to_dicts(),
+        pair_coverage=facts.get("training.point_in_time", {}).get("pair_coverage", {}),
+        unknown_tokens=unknown_shares(home, release.encoder_fingerprint),
         seconds=seconds,
     )
 

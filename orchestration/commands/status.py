@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from assets.evaluation.judged_queries import judged_queries
+from assets.evaluation.unknown_tokens import unknown_shares
 from models.settings import TrainingSettings
 from orchestration.instance.locks import is_running, was_killed
 from warehouse.history.checkpoints import content_snapshot, points, utc
@@ -21,7 +22,8 @@ def status(home: Home, training: TrainingSettings, release: ReleaseSettings) -> 
     `in progress` or `unfinished`, or None if the last run ended. `gate` is the result of a new model that the last run
     refused, else of the live model. `rows_outside` counts the products that an index of the live release lacks, and
     `needs_reindex` tells whether they slow searches down. `is_ahead` tells whether a table that searches or lookups read
-    changed after the live release. `judged` counts the judged queries, and those that a build needs.
+    changed after the live release. `judged` counts the judged queries, and those that a build needs. `unknown_tokens` is the
+    share of tokens in titles that the live release's encoder does not know, by locale, 0 to 1.
     """
     live, last = home.releases.live(), home.journal.last()
     with home.lake.reading() as connection:
@@ -33,6 +35,7 @@ def status(home: Home, training: TrainingSettings, release: ReleaseSettings) -> 
         "model": live.model_id if live else None,
         "encoder": live.encoder_fingerprint if live else None,
         "rows": rows,
+        "unknown_tokens": unknown_shares(home, live.encoder_fingerprint) if live else {},
         "judged": judged_queries(home, training, release),
         "texts_encoded": last.get("embeddings.texts", {}).get("texts_encoded", 0),
         "gate": last.get("releases.live", {}).get("gate") or (json.loads(live.metrics).get("gate") if live else None),

@@ -28,7 +28,7 @@ from orchestration.serving.hits import Answer, Hit, explanation_of, hit_of, hits
 from orchestration.serving.search_rules import QueryRules, SearchRules, best_features
 from warehouse.contracts.locales import normalized_key, normalized_locale
 from warehouse.errors import WarehouseError
-from warehouse.features import point_in_time
+from warehouse.features import feature_views, point_in_time
 from warehouse.features.query_features import KNOWN_AT_SEARCH, VOCABULARY_FILE, QueryFeatures
 from warehouse.home import Home
 from warehouse.search.facets import Facet, check_columns, count_facets
@@ -309,7 +309,7 @@ class Searcher:
         if where is None:
             return None
         with self._home.lake.reading(self.release.snapshot) as connection:
-            keys = ProductFilter.parse(where, point_in_time.static_views(connection)).keys(connection)
+            keys = ProductFilter.parse(where, feature_views.static_views(connection)).keys(connection)
         return {key for key in keys if locale is None or key.startswith(f"{locale}:")}
 
     def _facets(self, facets: Sequence[str], keys: set[str], values: int) -> tuple[Facet, ...]:
@@ -317,13 +317,13 @@ class Searcher:
         if not facets:
             return ()
         with self._home.lake.reading(self.release.snapshot) as connection:
-            return count_facets(connection, keys, facets, values, point_in_time.static_views(connection))
+            return count_facets(connection, keys, facets, values, feature_views.static_views(connection))
 
     def _check_facets(self, facets: Sequence[str]) -> tuple[str, ...]:
         if not facets:
             return ()
         with self._home.lake.reading(self.release.snapshot) as connection:
-            return check_columns(facets, point_in_time.static_views(connection))
+            return check_columns(facets, feature_views.static_views(connection))
 
     def _ranked(
         self,

@@ -154,6 +154,7 @@ def test_from_no_judgement_to_many_and_back(home, write):
     report = _build(home, write(1))
     assert (report.model, report.judged["queries"]) == (none, {"train": 1, "validation": 0, "test": 0})
     assert report.known_items
+    assert report.unknown_tokens == {}  # this encoder has no folder with a tokenizer
 
     report = _build(home, write(10))
     assert (report.model, report.warnings) == (none, [])

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import duckdb
 import polars as pl
 
-from warehouse.features import point_in_time
+from warehouse.features import point_in_time, training_lookup
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake
 from warehouse.lake.sql_tree import restrict, tables_read
@@ -54,7 +54,7 @@ def text_hashes(lake: Lake, keys: pl.DataFrame | None = None) -> pl.DataFrame:
 def training_pairs(lake: Lake, snapshot: int | None = None) -> pl.DataFrame:
     """Return the train and validation pairs: key, query_key, product_key, label, split, time-series features at judged_at."""
     with lake.reading(snapshot) as connection:
-        return point_in_time.add_training_features(
+        return training_lookup.add_training_features(
             connection, connection.sql(tables.sql("datasets.training_pairs")).pl()
         )
 
@@ -128,6 +128,12 @@ def sampled_queries(lake: Lake, queries: int, seed: int, snapshot: int | None = 
     """Return some judged queries, drawn by `seed`: key, locale, query."""
     with lake.reading(snapshot) as connection:
         return connection.execute(tables.sql("datasets.sampled_queries"), {"queries": queries, "seed": seed}).pl()
+
+
+def sampled_titles(lake: Lake, titles: int) -> pl.DataFrame:
+    """Return up to `titles` titles of products of each locale, chosen by key: locale, title."""
+    with lake.reading() as connection:
+        return connection.execute(tables.sql("datasets.sampled_titles"), {"titles": titles}).pl()
 
 
 def distinct_texts(lake: Lake, snapshots: Sequence[int]) -> tuple[pl.DataFrame, pl.DataFrame]:

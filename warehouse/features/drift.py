@@ -11,7 +11,7 @@ from warehouse.contracts.contract import Contract
 from warehouse.contracts.locales import LOCALE
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.time_series import is_feature_view
-from warehouse.features import point_in_time
+from warehouse.features import feature_views
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake, quote, snapshot_id
 from warehouse.settings import MonitoringSettings
@@ -128,7 +128,7 @@ def drifted(drift: pl.DataFrame, settings: MonitoringSettings, threshold: float)
 
 def _watched(connection: duckdb.DuckDBPyConnection) -> dict[str, Contract]:
     """Return the contracts of the watched tables in the state of the lake that the connection sees."""
-    contracts = point_in_time.contracts(connection)
+    contracts = feature_views.contracts(connection)
     return {table: contract for table, contract in contracts.items() if table in WATCHED or is_feature_view(table)}
 
 

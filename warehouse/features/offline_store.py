@@ -7,7 +7,7 @@ from typing import Any, Literal
 import duckdb
 import polars as pl
 
-from warehouse.features import datasets, point_in_time
+from warehouse.features import datasets, feature_views, point_in_time
 from warehouse.lake import change_feed
 from warehouse.lake.lake import scalar
 
@@ -33,8 +33,8 @@ def changed_keys(connection: duckdb.DuckDBPyConnection, entity: Entity, since: i
 
     All rows may differ if time-series features changed, since the as-of time moves for every row.
     """
-    contracts = point_in_time.contracts(connection)
-    views = [view for view, _ in point_in_time.declarations(connection)]
+    contracts = feature_views.contracts(connection)
+    views = [view for view, _ in feature_views.declarations(connection)]
     everywhere = ["registry.feature_views", *(view.table for view in views if not view.is_static)]
     last = change_feed.last_changes(connection)
     if any(last.get(name, 0) > since for name in everywhere):

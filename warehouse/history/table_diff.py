@@ -10,7 +10,7 @@ import duckdb
 from warehouse.console.sql_console import json_rows
 from warehouse.contracts.contract import INPUT_HASH, Contract
 from warehouse.errors import WarehouseError
-from warehouse.features import point_in_time
+from warehouse.features import feature_views
 from warehouse.lake import change_feed
 from warehouse.lake.lake import Lake, scalar, snapshot_id
 from warehouse.lake.tables import Written
@@ -97,7 +97,7 @@ def written(lake: Lake, before: int, without: Collection[str] = ()) -> dict[str,
     Tables without writes since are not read. Of the others only the rows in the change feed are read, if it is complete.
     """
     with lake.reading() as connection:
-        last, contracts = change_feed.last_changes(connection), point_in_time.contracts(connection)
+        last, contracts = change_feed.last_changes(connection), feature_views.contracts(connection)
         changed = [table for table in contracts if table not in without and last.get(table, 0) > before]
         counts: dict[str, Written | None] = {}
         for table in changed:
@@ -223,7 +223,7 @@ def _columns(connection: duckdb.DuckDBPyConnection) -> Columns:
 
 def _contracts(connection: duckdb.DuckDBPyConnection) -> dict[str, Contract]:
     """Return the contracts of both snapshots, including time-series tables that only one of them declares."""
-    return point_in_time.contracts(connection, "earlier") | point_in_time.contracts(connection)
+    return feature_views.contracts(connection, "earlier") | feature_views.contracts(connection)
 
 
 def _unknown(table: str, names: Iterable[str]) -> WarehouseError:

@@ -11,7 +11,7 @@ import polars as pl
 
 from warehouse.contracts.contract import INPUT_HASH
 from warehouse.contracts.time_series import FeatureViews
-from warehouse.features import point_in_time
+from warehouse.features import feature_views
 from warehouse.home import Home
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake
@@ -52,7 +52,7 @@ def recomputed_home(home: Home, snapshot: int) -> Iterator[RecomputedHome]:
     """
     with home.lake.reading(snapshot) as connection:
         declared = tuple(
-            table for table, _ in point_in_time.declarations(connection)
+            table for table, _ in feature_views.declarations(connection)
         )  # as declared at the snapshot, not now
     with scratch_home(home, declared) as recomputed:
         _copy(home.lake, snapshot, recomputed, (_RAW, *_VIEWS, _KEPT))

@@ -10,7 +10,7 @@ import duckdb
 import polars as pl
 
 from warehouse.contracts.time_series import FeatureView
-from warehouse.features import point_in_time
+from warehouse.features import feature_views, point_in_time
 
 _US_PER_DAY = 86_400_000_000
 _TIME_FORMAT = "%Y-%m-%d %H:%M:%S%.f%#z"  # as DuckDB writes a time in JSON
@@ -26,7 +26,7 @@ def from_lake(connection: duckdb.DuckDBPyConnection, keys: pl.Series, names: Seq
     frame = pl.DataFrame({"key": keys}, schema={"key": pl.String})
     if names:
         points = frame.select(entity_key="key")
-        for view in point_in_time.static_views(connection):
+        for view in feature_views.static_views(connection):
             frame = frame.hstack(point_in_time.look_up(connection, view, points))
     return _numbers(frame, names)
 

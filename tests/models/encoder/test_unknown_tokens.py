@@ -6,7 +6,7 @@ from tokenizers.models import BPE, Unigram, WordPiece
 from tokenizers.pre_tokenizers import ByteLevel, Whitespace
 from tokenizers.processors import TemplateProcessing
 
-from models.encoder.unknown_tokens import unknown_shares
+from models.encoder.unknown_tokens import unknown_share, unknown_shares
 
 
 def _word_piece() -> Tokenizer:
@@ -35,3 +35,15 @@ def test_a_vocabulary_of_bytes_knows_every_text():
     tokenizer = Tokenizer(BPE({letter: at for at, letter in enumerate(ByteLevel.alphabet())}, []))
     tokenizer.pre_tokenizer = ByteLevel()
     assert unknown_shares(tokenizer, ["東京", "red"]).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("texts", "share"), [(["red cup", "red 東京"], 0.25), (["東京", "red cup der"], 0.25), (["", ""], None), ([], None)]
+)
+def test_texts_share_their_unknown_tokens(tmp_path, texts, share):
+    _unigram().save(str(tmp_path / "tokenizer.json"))
+    assert unknown_share(tmp_path, texts) == share
+
+
+def test_a_folder_without_a_tokenizer_tells_nothing(tmp_path):
+    assert unknown_share(tmp_path, ["red cup"]) is None

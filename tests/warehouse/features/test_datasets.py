@@ -112,3 +112,12 @@ def test_metrics_of_a_model_that_was_not_measured_are_empty(filled):
     assert datasets.metrics(filled, "m1").select("ranker", "metric", "value", "inputs").rows() == [
         ("model", "ndcg", 0.5, "i")
     ]
+
+
+def test_a_few_titles_of_each_locale_come_by_key(filled):
+    whole = datasets.sampled_titles(filled, 9)
+    assert sorted(whole["locale"]) == ["es", "jp", "us", "us"]
+    few = datasets.sampled_titles(filled, 1)
+    assert sorted(few["locale"]) == ["es", "jp", "us"]
+    assert few.sort("locale").equals(datasets.sampled_titles(filled, 1).sort("locale"))
+    assert few.join(whole, on=["locale", "title"], how="anti").is_empty()

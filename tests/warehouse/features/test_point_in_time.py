@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.time_series import FeatureView
 from warehouse.errors import WarehouseError
-from warehouse.features import point_in_time
+from warehouse.features import feature_views, point_in_time, training_lookup
 from warehouse.lake import tables
 from warehouse.settings import WarehouseSettings
 
@@ -65,7 +65,7 @@ def resolve(connection, pairs):
 
 
 def register(connection, *declared, **settings):
-    point_in_time.register(connection, declared, WarehouseSettings(**settings))
+    feature_views.register(connection, declared, WarehouseSettings(**settings))
 
 
 @st.composite
@@ -109,16 +109,16 @@ def test_every_look_up_agrees_with_looking_at_every_event(lake, history) -> None
         fill(lake, table, events)
         resolve(lake, [(f"{row:02}", entity, None, time) for row, (entity, time) in enumerate(points)])
         register(lake, table)
-        point_in_time.match_pairs(lake)
+        training_lookup.match_pairs(lake)
 
         frame = pl.DataFrame(points, schema={"key": pl.String, "time": TIME}, orient="row")
         searched = point_in_time.add_features(lake, frame, {"product": "key"}, pl.col("time"))
         keys = pl.DataFrame({"key": [f"{row:02}" for row in range(len(points))]})
-        trained = point_in_time.add_training_features(lake, keys)
+        trained = training_lookup.add_training_features(lake, keys)
 
         assert searched["prices.price"].to_list() == expected
         assert trained["prices.price"].to_list() == expected
-        assert point_in_time.broken_pairs(lake) == 0
+        assert training_lookup.broken_pairs(lake) == 0
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -158,12 +158,12 @@ def test_the_check_detects_an_event_from_the_future_and_one_too_old(lake) -> Non
     fill(lake, table, [("us:A", START, 1.0)])
     resolve(lake, [("p", "us:A", None, START)])
     register(lake, table)
-    point_in_time.match_pairs(lake)
-    assert point_in_time.broken_pairs(lake) == 0
+    training_lookup.match_pairs(lake)
+    assert training_lookup.broken_pairs(lake) == 0
     lake.execute("UPDATE training.point_in_time SET event_time = judged_at + INTERVAL 1 MICROSECOND")
-    assert point_in_time.broken_pairs(lake) == 1
+    assert training_lookup.broken_pairs(lake) == 1
     lake.execute("UPDATE training.point_in_time SET event_time = judged_at - INTERVAL 30 DAY - INTERVAL 1 MICROSECOND")
-    assert point_in_time.broken_pairs(lake) == 1
+    assert training_lookup.broken_pairs(lake) == 1
 
 
 def test_a_missing_value_in_the_newest_event_is_missing(lake) -> None:
@@ -177,13 +177,41 @@ def test_a_missing_value_in_the_newest_event_is_missing(lake) -> None:
 
 def test_the_as_of_time_is_the_setting_else_the_newest_judgement_else_judged_at(lake) -> None:
     settings = WarehouseSettings(judged_at=datetime(2022, 1, 1, tzinfo=UTC))
-    assert point_in_time.as_of(lake, settings) == datetime(2022, 1, 1, tzinfo=UTC)
+    assert feature_views.as_of(lake, settings) == datetime(2022, 1, 1, tzinfo=UTC)
     lake.execute(
         "INSERT INTO staging.judgements (key, judged_at) VALUES ('a', '2022-03-01 00:00:00Z'), ('b', '2022-05-01 00:00:00Z')"
     )
-    assert point_in_time.as_of(lake, settings) == datetime(2022, 5, 1, tzinfo=UTC)
+    assert feature_views.as_of(lake, settings) == datetime(2022, 5, 1, tzinfo=UTC)
     named = settings.model_copy(update={"as_of": datetime(2021, 1, 1)})  # noqa: DTZ001 - people leave the zone out: UTC
-    assert point_in_time.as_of(lake, named) == datetime(2021, 1, 1, tzinfo=UTC)
+    assert feature_views.as_of(lake, named) == datetime(2021, 1, 1, tzinfo=UTC)
+
+
+def test_events_later_than_the_judgements_move_the_as_of_time(lake) -> None:
+    table, settings = declare(), WarehouseSettings(judged_at=datetime(2022, 1, 1, tzinfo=UTC))
+    fill(
+        lake, table, [("us:A", datetime(2021, 1, 1, tzinfo=UTC), 1.0), ("us:B", datetime(2024, 3, 1, tzinfo=UTC), 2.0)]
+    )
+    assert feature_views.as_of(lake, settings, [table]) == datetime(2024, 3, 1, tzinfo=UTC)
+    feature_views.register(lake, [table], settings)
+    assert feature_views.declarations(lake)[0].as_of == feature_views.as_of(lake, settings)
+    assert feature_views.as_of(lake, settings) == datetime(2024, 3, 1, tzinfo=UTC)
+    feature_views.register(lake, [], settings)
+    assert feature_views.as_of(lake, settings) == datetime(2022, 1, 1, tzinfo=UTC)
+
+
+def test_the_share_of_pairs_that_see_an_event_is_told_and_whether_all_events_are_later(lake) -> None:
+    table = declare()
+    assert training_lookup.seen_events(lake) == {}
+    fill(lake, table, [("us:A", START + timedelta(days=2), 1.0)])
+    register(lake, table)
+    training_lookup.match_pairs(lake)
+    assert training_lookup.seen_events(lake) == {table.table: (0.0, None)}  # no pair is judged
+    resolve(lake, [("1", "us:A", None, START), ("2", "us:A", None, START + timedelta(days=1))])
+    training_lookup.match_pairs(lake)
+    assert training_lookup.seen_events(lake) == {table.table: (0.0, START + timedelta(days=1))}
+    resolve(lake, [(str(number), "us:A", None, START + timedelta(days=2)) for number in (3, 4)])
+    training_lookup.match_pairs(lake)
+    assert training_lookup.seen_events(lake) == {table.table: (0.5, None)}
 
 
 def test_product_features_are_those_of_the_as_of_time(lake) -> None:
@@ -198,11 +226,11 @@ def test_a_table_that_is_declared_no_more_is_dropped(lake) -> None:
     table = declare()
     fill(lake, table, [("us:A", START, 1.0)])
     register(lake, table)
-    assert [one.table for one in point_in_time.declarations(lake)] == [table]
+    assert [one.table for one in feature_views.declarations(lake)] == [table]
     register(lake)
-    assert point_in_time.declarations(lake) == []
+    assert feature_views.declarations(lake) == []
     assert not tables.exists(lake, "timeseries.prices")
-    point_in_time.match_pairs(lake)
+    training_lookup.match_pairs(lake)
     assert tables.count(lake, "training.point_in_time") == 0
 
 
@@ -212,10 +240,10 @@ def test_pairs_see_the_features_of_their_query_and_of_their_context(lake) -> Non
     fill(lake, groups, [("young", START, 2.0)])
     resolve(lake, [("p1", "us:A", "young", START), ("p2", "us:A", None, START)])
     register(lake, visits, groups)
-    point_in_time.match_pairs(lake)
-    features = point_in_time.add_training_features(lake, pl.DataFrame({"key": ["p1", "p2"]}))
+    training_lookup.match_pairs(lake)
+    features = training_lookup.add_training_features(lake, pl.DataFrame({"key": ["p1", "p2"]}))
     assert features.rows() == [("p1", 2.0, 1.0), ("p2", None, None)]
-    assert point_in_time.pairs_with_values(lake) == {"timeseries.groups": 1, "timeseries.visits": 1}
+    assert training_lookup.pairs_with_values(lake) == {"timeseries.groups": 1, "timeseries.visits": 1}
 
 
 def test_a_search_looks_up_the_query_and_the_context_at_its_time(lake) -> None:

@@ -10,7 +10,7 @@ import pytest
 from warehouse.catalog import column_lineage, data_dictionary
 from warehouse.contracts.time_series import FeatureView
 from warehouse.errors import WarehouseError
-from warehouse.features import datasets, drift, offline_store, point_in_time
+from warehouse.features import datasets, drift, feature_views, offline_store, point_in_time, training_lookup
 from warehouse.ingest.time_series_files import TimeSeriesIngested, check_files, ingest_file
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake
@@ -55,7 +55,7 @@ def ingest(built: Lake, tmp_path: Path) -> Callable[..., TimeSeriesIngested]:
         pl.DataFrame(ROWS | changes).write_parquet(tmp_path / VIEW.file)
         ingested = ingest_file(built, tmp_path, VIEW, NOW)
         with built.writing() as connection:
-            point_in_time.register(connection, [VIEW], WarehouseSettings(as_of=NOW))
+            feature_views.register(connection, [VIEW], WarehouseSettings(as_of=NOW))
             tables.ensure(connection, VIEW.contract)
         return ingested
 
@@ -112,16 +112,16 @@ def test_products_have_the_values_and_change_with_them(built: Lake, ingest) -> N
 def test_the_judged_pairs_record_no_event_of_it(built: Lake, ingest) -> None:
     ingest()
     with built.writing() as connection:
-        point_in_time.refresh_training(connection, WarehouseSettings())
+        training_lookup.refresh_training(connection, WarehouseSettings())
         assert tables.count(connection, "training.point_in_time") == 0
-        assert point_in_time.pairs_with_values(connection) == {}
+        assert training_lookup.pairs_with_values(connection) == {}
     assert "goods.price" not in datasets.training_pairs(built).columns
 
 
 def test_only_what_a_tower_reads_of_judged_products_makes_another_model(built: Lake, ingest) -> None:
     def fingerprints() -> list[str]:
         with built.reading() as connection:
-            return point_in_time.static_fingerprints(connection, "tower", "key = 'us:P1'")
+            return feature_views.static_fingerprints(connection, "tower", "key = 'us:P1'")
 
     ingest()
     first = fingerprints()
@@ -148,7 +148,7 @@ def test_only_what_a_tower_reads_of_judged_products_makes_another_model(built: L
 def test_a_filter_may_name_its_columns(built: Lake, ingest, condition: str, keys: list[str]) -> None:
     ingest()
     with built.reading() as connection:
-        views = point_in_time.static_views(connection)
+        views = feature_views.static_views(connection)
         assert ProductFilter.parse(condition, views).keys(connection) == keys
 
 
@@ -174,7 +174,7 @@ def test_every_facet_value_keeps_what_it_counts(built: Lake, ingest) -> None:
     keys = ["es:P1", "jp:P3", "us:P1", "us:P2"]
     names = [column.name for column in VIEW.columns if column.filter]
     with built.reading() as connection:
-        views = point_in_time.static_views(connection)
+        views = feature_views.static_views(connection)
         facets = count_facets(connection, keys, names, views=views)
         for value in (value for facet in facets for value in facet.values):
             assert len(ProductFilter.parse(value.where, views).keys(connection)) == value.count, value
@@ -231,9 +231,9 @@ def test_the_dictionary_and_the_lineage_have_its_columns() -> None:
 def test_a_view_that_is_declared_no_more_is_dropped(built: Lake, ingest) -> None:
     ingest()
     with built.writing() as connection:
-        point_in_time.register(connection, [], WarehouseSettings(as_of=NOW))
+        feature_views.register(connection, [], WarehouseSettings(as_of=NOW))
         assert not tables.exists(connection, "attributes.goods")
-        assert point_in_time.static_views(connection) == ()
+        assert feature_views.static_views(connection) == ()
 
 
 @pytest.mark.parametrize(

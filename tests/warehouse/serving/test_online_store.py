@@ -11,7 +11,7 @@ import pytest
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.time_series import FeatureView
 from warehouse.errors import WarehouseError
-from warehouse.features import offline_store, point_in_time
+from warehouse.features import feature_views, offline_store
 from warehouse.lake import tables
 from warehouse.serving.online_store import OnlineTable, OnlineWrite
 from warehouse.settings import WarehouseSettings
@@ -110,7 +110,7 @@ def test_time_series_features_are_those_in_force_at_the_as_of_time(built, online
         schema = {"entity_key": pl.String, "event_time": pl.Datetime("us", "UTC"), "price": pl.Float64}
         frame = pl.DataFrame(events, schema=schema, orient="row")
         with built.writing() as connection:
-            point_in_time.register(connection, [table], WarehouseSettings(as_of=TIME))
+            feature_views.register(connection, [table], WarehouseSettings(as_of=TIME))
             keyed = frame.with_columns(key=pl.format("{}@{}", "entity_key", "event_time"))
             tables.refresh_from(connection, table.contract, keyed)
         return built.snapshot()

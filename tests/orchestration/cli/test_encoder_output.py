@@ -1,0 +1,36 @@
+"""The lines about what the encoder can read."""
+
+import pytest
+
+from orchestration.cli.encoder_output import show_reading, show_unknown
+
+
+@pytest.mark.parametrize(
+    ("shares", "text"),
+    [
+        ({}, ""),
+        ({"es": 0.0, "us": 0.0012}, "unknown tokens in titles to the encoder: us 0.1%, es 0.0%"),
+        (
+            {"es": 0.0, "jp": 0.255, "cn": 0.6},
+            "unknown tokens in titles to the encoder: cn 60.0%, jp 25.5%, es 0.0%; in cn, jp the vectors say little: set "
+            "encoder.model to one that knows its language, then build",
+        ),
+    ],
+)
+def test_locales_whose_titles_the_encoder_cannot_read_are_warned_of(capsys, shares, text):
+    show_unknown(shares)
+    assert " ".join(capsys.readouterr().out.split()) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "orders_alone", "text"),
+    [
+        (0.5, False, ""),
+        (0.8, False, "reads 20% of the query, so words alone order the hits"),
+        (1.0, True, "reads 0% of the query, so the order says little"),
+    ],
+)
+def test_a_query_that_the_encoder_cannot_read_is_named(capsys, share, orders_alone, text):
+    show_reading(share, orders_alone=orders_alone)
+    assert text in " ".join(capsys.readouterr().out.split())
+    assert bool(text) == bool(share > 0.5)
