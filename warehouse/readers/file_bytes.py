@@ -3,6 +3,9 @@
 import codecs
 import gzip
 import shlex
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import IO, cast
@@ -62,10 +65,8 @@ def refuse_encoding(path: Path) -> None:
     Raises:
         WarehouseError: The file has another encoding; the message names the file, and the encoding or else the line.
     """
-    line = 1
-    decoder = codecs.getincrementaldecoder("utf-8")()
     with _opened(path) as file:
-        try:
+        with whole_file(path):
             chunk = file.read(_CHUNK)
             wide = next((name for mark, name in _WIDE.items() if chunk.startswith(mark)), None)
             if wide is None and b"\0" in chunk[:4]:  # text in UTF-16 without a mark
@@ -75,6 +76,29 @@ def refuse_encoding(path: Path) -> None:
                     f"{path} is {wide}, not UTF-8",
                     f"convert the file: iconv -f {wide} -t UTF-8 {shlex.quote(str(path))} > NEW",
                 )
+        check_utf8(
+            path,
+            file,
+            chunk,
+            f"the file may be Windows-1252; convert the file: iconv -f WINDOWS-1252 -t UTF-8 {shlex.quote(str(path))} > NEW",
+        )
+
+
+def check_utf8(path: Path, file: IO[bytes], chunk: bytes, hint: str) -> None:
+    """Read a text file to its end, and refuse bytes that are not UTF-8.
+
+    Args:
+        path: The file's name for messages.
+        file: The opened file, behind `chunk`.
+        chunk: The bytes that were read from the file already.
+        hint: What to do with a file of another encoding.
+
+    Raises:
+        WarehouseError: The text is not UTF-8, or the file is cut off; the message names the file, and the line.
+    """
+    line, decoder = 1, codecs.getincrementaldecoder("utf-8")()
+    with whole_file(path):
+        try:
             while chunk:
                 decoder.decode(chunk)
                 line += chunk.count(b"\n")
@@ -83,14 +107,19 @@ def refuse_encoding(path: Path) -> None:
         except UnicodeDecodeError as error:
             line += error.object[: error.start].count(b"\n")
             raise WarehouseError(
-                f"{path}: line {line} is not UTF-8: it has the byte 0x{error.object[error.start]:02X}",
-                f"the file may be Windows-1252; convert the file: iconv -f WINDOWS-1252 -t UTF-8 {shlex.quote(str(path))} > NEW",
+                f"{path}: line {line} is not UTF-8: it has the byte 0x{error.object[error.start]:02X}", hint
             ) from error
-        except (EOFError, gzip.BadGzipFile) as error:
-            raise WarehouseError(
-                f"{path} cannot be read: {error}",
-                "the file is truncated or corrupt; copy the file again from its source",
-            ) from error
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[None]:
+    """Raise the one error of a compressed file that is cut off or corrupt where its bytes are read."""
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise WarehouseError(
+            f"{path} cannot be read: {error}", "the file is truncated or corrupt; copy the file again from its source"
+        ) from error
 
 
 def line_of(path: Path, row: int) -> int:

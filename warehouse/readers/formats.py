@@ -13,7 +13,7 @@ from typing import IO, cast
 
 from warehouse.declaration.source import Format, Source
 from warehouse.errors import WarehouseError
-from warehouse.readers.file_bytes import POINTER
+from warehouse.readers.file_bytes import POINTER, check_utf8, whole_file
 
 _PARQUET, _GZIP, _ZIP = b"PAR1", b"\x1f\x8b", b"PK\x03\x04"
 _MARKS = {  # longest first: the mark of UTF-32 begins as that of UTF-16
@@ -110,11 +110,8 @@ def source_file(path: Path, source: Source | None = None) -> SourceFile:
         return SourceFile(path, "parquet")
     is_gzipped = head.startswith(_GZIP)
     encoding = _encoding(path, is_gzipped, source.encoding if source is not None else None)
-    try:
-        with io.TextIOWrapper(_opened(path, is_gzipped), encoding=encoding, newline="") as text:
-            beginning = text.read(_HEAD_CHARS)
-    except (EOFError, gzip.BadGzipFile) as error:
-        raise WarehouseError(f"{path} cannot be read: {error}", "copy the file again from its source") from error
+    with whole_file(path), io.TextIOWrapper(_opened(path, is_gzipped), encoding=encoding, newline="") as text:
+        beginning = text.read(_HEAD_CHARS)
     first = beginning.lstrip()[:1]
     if declared == "json" or (declared is None and first in ("{", "[")):
         is_array = first == "["
@@ -163,33 +160,18 @@ def _opened(path: Path, is_gzipped: bool) -> IO[bytes]:
 def _encoding(path: Path, is_gzipped: bool, declared: str | None) -> str:
     """Return the encoding of a text file: as declared, by its byte order mark, else UTF-8 if all of it is."""
     with _opened(path, is_gzipped) as file:
-        try:
+        with whole_file(path):
             chunk = file.read(_CHUNK)
-            if declared is not None:
-                encoding = _known_encoding(declared)
-                return "utf-8-sig" if encoding == "utf-8" else encoding
-            for mark, encoding in _MARKS.items():
-                if chunk.startswith(mark):
-                    return encoding
-            if b"\0" in chunk[:4]:
-                return "utf-16-le" if chunk[1:2] == b"\0" else "utf-16-be"
-            line, decoder = 1, codecs.getincrementaldecoder("utf-8")()
-            while chunk:
-                decoder.decode(chunk)
-                line += chunk.count(b"\n")
-                chunk = file.read(_CHUNK)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError as error:
-            line += error.object[: error.start].count(b"\n")
-            raise WarehouseError(
-                f"{path}: line {line} is not UTF-8: it has the byte 0x{error.object[error.start]:02X}",
-                'declare the encoding of the source in stockroom.toml, such as encoding = "windows-1252"',
-            ) from error
-        except (EOFError, gzip.BadGzipFile) as error:
-            raise WarehouseError(
-                f"{path} cannot be read: {error}",
-                "the file is truncated or corrupt; copy the file again from its source",
-            ) from error
+        if declared is not None:
+            encoding = _known_encoding(declared)
+            return "utf-8-sig" if encoding == "utf-8" else encoding
+        for mark, encoding in _MARKS.items():
+            if chunk.startswith(mark):
+                return encoding
+        if b"\0" in chunk[:4]:
+            return "utf-16-le" if chunk[1:2] == b"\0" else "utf-16-be"
+        hint = 'declare the encoding of the source in stockroom.toml, such as encoding = "windows-1252"'
+        check_utf8(path, file, chunk, hint)
     return "utf-8"
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from warehouse.contracts.locales import normalized_key, normalized_locale
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.time_series import FeatureView
 from warehouse.errors import WarehouseError, first_line
@@ -72,7 +73,7 @@ class ProductFilter:
         for column in condition.find_all(exp.Column):
             _check_column(column.sql("duckdb"), column.name, columns)
         _check_kind(condition, columns)
-        lowered = condition.transform(lambda node: exp.Literal.string(node.this.lower()) if _is_text(node) else node)
+        lowered = condition.transform(lambda node: exp.Literal.string(_compared(node)) if _is_text(node) else node)
         return cls(lowered.sql("duckdb"), tuple(views))
 
     def keys(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -231,6 +232,21 @@ def _is_text(node: Any) -> bool:
     from sqlglot import exp
 
     return isinstance(node, exp.Literal) and node.is_string
+
+
+def _compared(literal: Any) -> str:
+    """Return a text as it is compared: in lower case, a locale and a key in their normal form."""
+    from sqlglot import exp
+
+    text = str(literal.this).lower()
+    compared = literal.parent
+    while isinstance(compared, exp.Paren):
+        compared = compared.parent
+    sides = [side.unnest() for side in compared.args.values() if isinstance(side, exp.Expression)] if compared else []
+    names = {side.name.lower() for side in sides if isinstance(side, exp.Column)}
+    if "locale" in names and not isinstance(compared, exp.Like | exp.ILike):
+        return normalized_locale(text) or text
+    return normalized_key(text) if "key" in names else text
 
 
 def _place(error: Any) -> str:

@@ -167,6 +167,13 @@ def test_a_packed_file_cut_short_is_refused(tmp_path: Path) -> None:
     assert "cannot be read" in complaint(path)
 
 
+def test_a_packed_file_with_a_changed_byte_is_refused(tmp_path: Path) -> None:
+    path, packed = tmp_path / "delta.jsonl.gz", bytearray(gzip.compress(f"{LINE}\n".encode() * 50))
+    packed[12:20] = b"\xff" * 8
+    path.write_bytes(packed)
+    assert "cannot be read" in complaint(path)
+
+
 ALIKE = {
     "twice": (["product_id", "product_id"], "has the column product_id twice"),
     "in two cases": (["product_id", "Product_ID"], "has the column product_id twice"),

@@ -30,12 +30,20 @@ def kept(lake: Lake, text: str) -> list[str]:
         ("has_brand_in_title", ["us:P1"]),
         ("has_brand_in_title = false", ["es:P1", "jp:P3", "us:P2"]),
         ("key = 'US:p2'", ["us:P2"]),
+        ("locale = ' US '", ["us:P1", "us:P2"]),
+        ("('JP') = locale OR locale IN (('Es'))", ["es:P1", "jp:P3"]),
+        ("locale LIKE 'U%'", ["us:P1", "us:P2"]),
         ("title = ''' OR 1=1 --'", []),
         ("brand = 'nike' -- a comment", ["es:P1", "us:P1"]),
     ],
 )
 def test_a_condition_keeps_the_products_that_meet_it(built: Lake, text: str, keys: list[str]) -> None:
     assert kept(built, text) == keys
+
+
+@pytest.mark.parametrize("text", ["locale = 'en_US'", "locale IN ('EN-us')", "(key) <> 'en_US:P1'", "key = 'pt_BR:P1'"])
+def test_locales_are_compared_in_their_normal_form(text: str) -> None:
+    assert "_" not in ProductFilter.parse(text).sql
 
 
 @pytest.mark.parametrize(
