@@ -1,11 +1,16 @@
 """The command line and its environment, run inside the test process."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
 
+import numpy as np
 import pytest
 
+from models.encoder.fingerprint import encoder_fingerprint
+from models.settings import EncoderSettings
 from orchestration.cli import main
 
 
@@ -16,6 +21,41 @@ class Answer:
     status: int
     out: str
     err: str
+
+
+class WordEncoder:
+    """Encode a text as the sum of a fixed random vector for each of its words: the real encoder takes half a minute to load."""
+
+    dim = 32
+
+    def __init__(self, settings: EncoderSettings, _folder: object = None) -> None:
+        self.fingerprint = encoder_fingerprint(settings)
+
+    def describe(self) -> dict[str, Any]:
+        return {}
+
+    def unknown_shares(self, texts: Sequence[str]) -> Any:
+        return np.zeros(len(texts))
+
+    def encode(self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None) -> Any:
+        if on_progress:
+            on_progress(len(texts))
+        sums = np.array([self._sum(text) for text in texts], np.float32).reshape(len(texts), self.dim)
+        return sums / np.linalg.norm(sums, axis=1, keepdims=True)
+
+    def _sum(self, text: str) -> Any:
+        seeds = (int.from_bytes(sha256(word.encode()).digest()[:8]) for word in text.lower().split())
+        return sum((np.random.default_rng(seed).standard_normal(self.dim) for seed in seeds), np.full(self.dim, 1e-3))
+
+
+@pytest.fixture(scope="module")
+def word_encoder() -> Iterator[None]:
+    """Let the module's builds and searches encode with `WordEncoder`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", "")
+        patch.setattr("models.encoder.loading.load_encoder", WordEncoder)
+        patch.setattr("orchestration.serving.searcher.load_encoder", WordEncoder)
+        yield
 
 
 @pytest.fixture(autouse=True)

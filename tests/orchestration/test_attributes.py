@@ -1,10 +1,7 @@
 """An attribute that one line declares is in SQL, registry, UI, lookup, filter, facet, drift, and in what the models read."""
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
-from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -27,7 +24,6 @@ from orchestration.serving import Lookup, Searcher
 from warehouse.features import datasets
 from warehouse.home import Home
 from warehouse.sample import write_esci
-from warehouse.serving.release_log import Release
 
 PRODUCTS = "shopping_queries_dataset_products.parquet"
 
@@ -89,39 +85,8 @@ class Shop:
     report: BuildReport
 
 
-class HashEncoder:
-    """Give every text a vector drawn from its hash: what it means does not matter here, and the real one takes a minute."""
-
-    fingerprint = "hash"
-    dim = 32
-
-    def describe(self) -> dict[str, Any]:
-        return {}
-
-    def unknown_shares(self, texts: Sequence[str]) -> Any:
-        return np.zeros(len(texts))
-
-    def encode(self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None) -> Any:
-        seeds = (int.from_bytes(sha256(text.encode()).digest()[:8]) for text in texts)
-        drawn = np.array([np.random.default_rng(seed).standard_normal(self.dim) for seed in seeds], np.float32)
-        return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
-
-
-class HashSearcher(Searcher):
-    def _open_encoder(self, release: Release) -> Any:
-        return HashEncoder()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _settings() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("assets.services.text_vectors.open_encoder", lambda *_: HashEncoder())
-        patch.setenv("DAGSTER_HOME", "")
-        yield
-
-
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory, _settings: None) -> Shop:
+def shop(tmp_path_factory: pytest.TempPathFactory, word_encoder: None) -> Shop:
     folder = tmp_path_factory.mktemp("shop")
     root, place = folder / "home", pl.int_range(pl.len())
     root.mkdir()
@@ -192,7 +157,7 @@ def test_a_lookup_shows_it(shop: Shop) -> None:
 
 
 def test_a_search_filters_and_counts_by_it(shop: Shop) -> None:
-    searcher = HashSearcher(shop.home)
+    searcher = Searcher(shop.home)
     priced = {
         f"{row['locale']}:{row['product_id']}": row
         for row in shop.goods.iter_rows(named=True)
@@ -235,7 +200,7 @@ def test_the_ranker_reads_the_same_values_in_an_evaluation_and_in_a_search(shop:
     prices = found.candidates.features[:, found.candidates.names.index("goods.price")]
     expected = products.join(shop.goods, on=["locale", "product_id"], how="left", maintain_order="left")["price"]
     np.testing.assert_array_equal(prices, expected.fill_null(np.nan).to_numpy()[found.rows])
-    searcher, keys = HashSearcher(home), products["key"].to_list()
+    searcher, keys = Searcher(home), products["key"].to_list()
     scores = ranked(found, ranker.ordering).scores
     for number, (locale, query) in enumerate(judged.queries.select("locale", "query").iter_rows()):
         rows = range(found.candidates.offsets[number], found.candidates.offsets[number + 1])

@@ -1,13 +1,9 @@
 """A shop's export goes from files to search by init, build and search; a smaller file of the same shape changes it."""
 
-import hashlib
 import json
 
-import numpy as np
 import polars as pl
 import pytest
-
-from models.encoder.fingerprint import encoder_fingerprint
 
 HEADER = "Ref,Name,Maker,Price,Path,Stock\n"
 ROWS = "".join(
@@ -19,36 +15,7 @@ ROWS = "".join(
 SETTINGS = '[warehouse]\nthreads = 1\n\n[encoder]\nprecision = "f32"\n'
 
 
-class Words:
-    """Encode a text as the sum of a fixed random vector for each of its words."""
-
-    dim = 16
-
-    def __init__(self, settings, _folder=None):
-        self.fingerprint = encoder_fingerprint(settings)
-
-    def describe(self):
-        return {}
-
-    def unknown_shares(self, texts):
-        return np.zeros(len(texts))
-
-    def encode(self, texts, on_progress=None):
-        vectors = np.full((len(texts), self.dim), 1e-3, np.float32)
-        for row, text in enumerate(texts):
-            for word in text.lower().split():
-                seed = int.from_bytes(hashlib.md5(word.encode()).digest()[:4], "little")
-                vectors[row] += np.random.default_rng(seed).normal(size=self.dim).astype(np.float32)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _known_words():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DAGSTER_HOME", "")
-        patch.setattr("models.encoder.loading.load_encoder", Words)
-        patch.setattr("orchestration.serving.searcher.load_encoder", Words)
-        yield
+pytestmark = pytest.mark.usefixtures("word_encoder")
 
 
 @pytest.fixture(scope="module")

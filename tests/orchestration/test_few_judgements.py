@@ -1,13 +1,10 @@
 """A catalog without judgements, with a few, with enough, and without them again: build, search and evaluate in each case."""
 
-import hashlib
 from dataclasses import replace
 
-import numpy as np
 import polars as pl
 import pytest
 
-from models.encoder.fingerprint import encoder_fingerprint
 from orchestration.commands.build import build
 from orchestration.commands.evaluate.folds import evaluate_folds
 from orchestration.commands.evaluate.live import evaluate_live
@@ -37,42 +34,13 @@ KINDS = ("lamp", "chair", "kettle", "jacket", "tent", "drill", "shelf", "clock",
 COLORS = ("red", "blue", "green", "white", "black", "brown")
 
 
-class Words:
-    """Encode a text as the sum of a fixed random vector for each of its words."""
-
-    dim = 32
-
-    def __init__(self, settings, _folder=None):
-        self.fingerprint = encoder_fingerprint(settings)
-
-    def describe(self):
-        return {}
-
-    def encode(self, texts, on_progress=None):
-        if on_progress:
-            on_progress(len(texts))
-        return np.array([self._vector(text) for text in texts], np.float32).reshape(len(texts), self.dim)
-
-    def unknown_shares(self, texts):
-        return np.zeros(len(texts))
-
-    def _vector(self, text):
-        seeds = [int.from_bytes(hashlib.md5(word.encode()).digest()[:4], "little") for word in text.lower().split()]
-        total = sum((np.random.default_rng(seed).normal(size=self.dim) for seed in seeds), np.full(self.dim, 1e-3))
-        return total / np.linalg.norm(total)
-
-
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def home(tmp_path_factory, word_encoder):
     """Return the settings of an empty home, whose encoder knows words."""
     root = tmp_path_factory.mktemp("few") / "home"
     root.mkdir()
     (root / "stockroom.toml").write_text(SETTINGS, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DAGSTER_HOME", "")
-        patch.setattr("models.encoder.loading.load_encoder", Words)
-        patch.setattr("orchestration.serving.searcher.load_encoder", Words)
-        yield load_settings(root)
+    return load_settings(root)
 
 
 @pytest.fixture(scope="module")

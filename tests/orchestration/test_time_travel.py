@@ -2,14 +2,12 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -47,24 +45,6 @@ SETTINGS = {
 Stockroom = Callable[..., Any]
 
 
-class HashEncoder:
-    """Give every text a vector drawn from its hash: what it means does not matter here, and the real one takes a minute."""
-
-    fingerprint = "hash"
-    dim = 32
-
-    def describe(self) -> dict[str, Any]:
-        return {}
-
-    def encode(self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None) -> Any:
-        seeds = (int.from_bytes(sha256(text.encode()).digest()[:8]) for text in texts)
-        drawn = np.array([np.random.default_rng(seed).standard_normal(self.dim) for seed in seeds], np.float32)
-        return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
-
-    def unknown_shares(self, texts: Sequence[str]) -> Any:
-        return np.zeros(len(texts))
-
-
 @dataclass(frozen=True)
 class Timeline:
     """A home whose catalog has moved on: the two builds, and the training table's fingerprint after the first."""
@@ -76,11 +56,10 @@ class Timeline:
 
 
 @pytest.fixture(scope="module")
-def timeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Timeline]:
+def timeline(tmp_path_factory: pytest.TempPathFactory, word_encoder: None) -> Iterator[Timeline]:
     """Build 700 products, change 500 of them, and build again."""
     folder = tmp_path_factory.mktemp("past")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("assets.services.text_vectors.open_encoder", lambda *_: HashEncoder())
         for name, value in SETTINGS.items():
             patch.setenv(name, value)
         patch.setenv("DAGSTER_HOME", "")
@@ -114,7 +93,6 @@ def _one_epoch(timeline: Timeline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STOCKROOM_HOME", str(timeline.home.root))
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("assets.services.text_vectors.open_encoder", lambda *_: HashEncoder())
 
 
 @pytest.fixture(scope="module")
