@@ -87,10 +87,14 @@ def _check_table(
     passed, first = 0, pl.DataFrame()
     with connect(memory_gb) as connection:
         columns = ", ".join(f'"{name}"' for name in spec.columns)
+        # The keys alone are compared first: a window over whole rows would hold the file in memory.
+        connection.execute(
+            f"CREATE TEMP TABLE repeated AS SELECT file_row_number AS number FROM {source} "
+            f"QUALIFY row_number() OVER (PARTITION BY {spec.key_sql} ORDER BY file_row_number) > 1"
+        )
         query = (
             f"SELECT file_row_number::VARCHAR AS key, {columns}, {spec.key_sql} AS row_key, "
-            f"row_number() OVER (PARTITION BY {spec.key_sql} ORDER BY file_row_number) > 1 AS is_repeated "
-            f"FROM {source} ORDER BY file_row_number"
+            f"file_row_number IN (FROM repeated) AS is_repeated FROM {source}"
         )
         for batch in connection.execute(query).to_arrow_reader(batch_rows):
             frame = pl.DataFrame(batch)
