@@ -13,7 +13,7 @@ from warehouse.errors import WarehouseError
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("orchestration", "assets", "models", "warehouse")
-OURS = ("WarehouseError", "ModelError")
+OURS = ("WarehouseError", "UnknownKeyError", "LockedError", "ModelError")
 FILLED = "…"
 
 

@@ -10,6 +10,14 @@ class WarehouseError(Exception):
         self.hint = hint
 
 
+class UnknownKeyError(WarehouseError):
+    """State that a release has no row of a key."""
+
+
+class LockedError(WarehouseError):
+    """State that another process has had a lock for longer than this one waits."""
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of another library's error without its period, to be quoted in an error of this package."""
     line = next(iter(str(error).strip().splitlines()), type(error).__name__).strip()

@@ -21,6 +21,7 @@ from models.settings import EncoderSettings, RankingSettings, TowerSettings, Tra
 from models.training.hard_negative_mining import MiningSettings
 from orchestration.config.automation import AutomationSettings
 from orchestration.config.plain_wording import fault
+from orchestration.config.serve import TOKENS, ServeSettings
 from orchestration.config.setting_names import names, near, siblings
 from warehouse.contracts.time_series import FeatureViews
 from warehouse.declaration.source import Sources
@@ -72,6 +73,7 @@ class Settings(BaseSettings):
     release: ReleaseSettings = ReleaseSettings()
     vacuum: VacuumSettings = VacuumSettings()
     automation: AutomationSettings = AutomationSettings()
+    serve: ServeSettings = ServeSettings()
     source: Sources = Field(
         (),
         description="Files of the catalog and its judgements: a [[source]] section of the file for each; none: ESCI's.",
@@ -93,7 +95,14 @@ class Settings(BaseSettings):
         path = _file(init_settings())
         check_home(path.parent)
         file_settings = TomlConfigSettingsSource(settings_cls, path.absolute())
-        if "home" in file_settings():
+        of_file = file_settings()
+        token = next((name for name in TOKENS if name in of_file.get("serve", {})), None)
+        if token is not None:
+            raise WarehouseError(
+                f"{path} names a {token}",
+                f"remove the line, and set the environment variable {_variable(f'serve.{token}')} instead",
+            )
+        if "home" in of_file:
             raise WarehouseError(
                 f"{path} names a home", "remove the line: the file applies to the home that contains it"
             )

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -76,12 +76,14 @@ class Answer:
         facets: a facet for each column that was asked for.
         found: number of products that the facets count.
         rules: what the shop's search rules did to the query as a whole, in words.
+        seconds: the time that each stage of the search took, by the names in `orchestration.serving.stages`.
     """
 
     hits: list[Hit]
     facets: tuple[Facet, ...]
     found: int
     rules: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as plain values, for JSON."""

@@ -10,7 +10,7 @@ import polars as pl
 from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from warehouse.contracts.locales import normalized_key
-from warehouse.errors import WarehouseError
+from warehouse.errors import UnknownKeyError, WarehouseError
 from warehouse.features import point_in_time
 from warehouse.features.offline_store import Entity
 from warehouse.home import Home
@@ -21,7 +21,9 @@ _TABLES = {"product": "features.products", "query": "features.queries"}
 
 
 class Lookup:
-    """Look up features in the release that was live at opening or at the last refresh. Threads may share a lookup.
+    """Look up features in the release that was live at opening or at the last refresh, or in `release`.
+
+    Threads may share a lookup.
 
     `home` is a path, opened with the settings that hold for it, or an open home.
 
@@ -29,9 +31,9 @@ class Lookup:
         WarehouseError: There is no release yet.
     """
 
-    def __init__(self, home: Home | Path | str) -> None:
+    def __init__(self, home: Home | Path | str, release: Release | None = None) -> None:
         self._home = home if isinstance(home, Home) else open_home(load_settings(Path(home)))
-        self.refresh()
+        self.release = release or self._home.releases.require()
 
     def refresh(self) -> Release:
         """Use the release that is live now, and return the release."""
@@ -74,13 +76,13 @@ class Lookup:
             )
         return [row | features for row, features in zip(rows, frame.iter_rows(named=True), strict=True)]
 
-    def _unknown(self, entity: Entity, release: Release, keys: list[str]) -> WarehouseError:
+    def _unknown(self, entity: Entity, release: Release, keys: list[str]) -> UnknownKeyError:
         names = ", ".join(repr(key) for key in keys[:_MAX_NAMES]) + (
             f" and {len(keys) - _MAX_NAMES} more" * (len(keys) > _MAX_NAMES)
         )
         near_keys = self._home.online.near(entity, release.snapshot, keys[0])
         hint = f'list keys with: stockroom sql "SELECT key FROM {_TABLES[entity]} LIMIT 10"'
-        return WarehouseError(
+        return UnknownKeyError(
             f"release {release.release} has no {entity} {names}",
             f"did you mean {', '.join(near_keys)}?" if near_keys else hint,
         )

@@ -1,5 +1,6 @@
 """The searcher: returns products for a query, from exactly one release. It needs neither Dagster nor torch."""
 
+import copy
 import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,8 +27,9 @@ from orchestration.config.settings import load_settings
 from orchestration.serving.candidate_ranker import CandidateRanker
 from orchestration.serving.hits import Answer, Hit, explanation_of, hit_of, hits_of
 from orchestration.serving.search_rules import QueryRules, SearchRules, best_features
+from orchestration.serving.stages import Stages
 from warehouse.contracts.locales import normalized_key, normalized_locale
-from warehouse.errors import WarehouseError
+from warehouse.errors import UnknownKeyError, WarehouseError
 from warehouse.features import feature_views, point_in_time
 from warehouse.features.query_features import KNOWN_AT_SEARCH, VOCABULARY_FILE, QueryFeatures
 from warehouse.home import Home
@@ -41,6 +43,7 @@ _QUERY_SCHEMA = dict.fromkeys(KNOWN_AT_SEARCH, pl.String)
 Vector = npt.NDArray[np.float32]
 
 _FACETED = 60  # products that the facets of a search by vector alone count, or `k` if that is more
+_LEGS_AT_ONCE = 16  # of the queries of several threads; a thread starts where none is idle
 _MOST_CHARS = 2_000  # of a query: the encoder reads some hundred words, and the text index 64
 
 Mode = Literal["ranked", "vector", "text"]
@@ -51,7 +54,8 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 class Searcher:
     """Answer queries from one release: the one that was live at opening or at the last refresh, or `release`.
 
-    A searcher keeps its release whatever is published, rolled back or written meanwhile. `home` is a path, opened with the
+    A searcher keeps its release whatever is published, rolled back or written meanwhile. Threads may share a searcher that
+    nobody moves; `beside` opens another one for a new release. `home` is a path, opened with the
     settings that hold for it, the encoder's included, or an open home.
 
     Raises:
@@ -67,7 +71,7 @@ class Searcher:
             home, encoder = open_home(settings), encoder or settings.encoder
         self._home = home
         self._settings = encoder or EncoderSettings()
-        self._threads = ThreadPoolExecutor(2, "search")  # the two legs at the same time
+        self._threads = ThreadPoolExecutor(_LEGS_AT_ONCE, "search")  # the two legs at the same time
         if release is None:
             self.refresh()
         else:
@@ -100,6 +104,17 @@ class Searcher:
             ranker,
             rules.result(),
         )
+
+    def beside(self, release: Release) -> "Searcher":
+        """Return a searcher of another release, which shares this one's open encoder if it can; this one stays as it is.
+
+        Raises:
+            WarehouseError: A part of the release was deleted.
+            ModelError: The model or the ranker is damaged.
+        """
+        other = copy.copy(self)
+        other.move_to(release)
+        return other
 
     def search(
         self,
@@ -182,37 +197,54 @@ class Searcher:
         Raises:
             WarehouseError: A facet is no column of a product, or `search` would refuse the query.
         """
-        facets, found = self._check_facets(facets), set[str]()
-        text = clean_text(query[:_MOST_CHARS])
-        if text is None:
-            raise WarehouseError("the query is blank", "give at least one word to search for")
-        if mode == "text" and self._ranker is None:
-            raise WarehouseError(
-                f"release {self.release.release} has no text index", "publish a release with one: stockroom build"
-            )
-        locale = self._known(locale)
-        among, ranker = self._matching(where, locale), self._ranker if mode != "vector" else None
-        words = self._words(ranker, text, locale) if ranker is not None else {}
-        decided = self._rules.of(text, words, locale) if rules else QueryRules()
-        among, wordings = decided.shown(among), decided.wordings(words)
-        text_leg = self._threads.submit(self._by_text, ranker, wordings, locale, among) if ranker is not None else None
-        features = self._features_of(text, locale, context, at)
-        vector = self._tower(self._encoder.encode([query_text(text)]), features)[0]  # (dim,)
+        facets, found, stages = self._check_facets(facets), set[str](), Stages()
+        with stages.timed("words"):
+            text = clean_text(query[:_MOST_CHARS])
+            if text is None:
+                raise WarehouseError("the query is blank", "give at least one word to search for")
+            if mode == "text" and self._ranker is None:
+                raise WarehouseError(
+                    f"release {self.release.release} has no text index", "publish a release with one: stockroom build"
+                )
+            locale = self._known(locale)
+            among, ranker = self._matching(where, locale), self._ranker if mode != "vector" else None
+            words = self._words(ranker, text, locale) if ranker is not None else {}
+            decided = self._rules.of(text, words, locale) if rules else QueryRules()
+            among, wordings = decided.shown(among), decided.wordings(words)
+
+        def by_text() -> pl.DataFrame | None:
+            with stages.timed("text"):
+                return self._by_text(ranker, wordings, locale, among) if ranker is not None else None
+
+        def by_vector(limit: int) -> pl.DataFrame:
+            with stages.timed("vector"):
+                return self._nearest(vector, limit, locale, among)
+
+        text_leg = self._threads.submit(by_text)
+        with stages.timed("encode"):
+            features = self._features_of(text, locale, context, at)
+            vector = self._tower(self._encoder.encode([query_text(text)]), features)[0]  # (dim,)
 
         def first(limit: int) -> list[Hit]:
-            if ranker is None or text_leg is None:
-                rows = self._nearest(vector, max(limit, _FACETED if facets else 0), locale, among)
+            if ranker is None:
+                rows = by_vector(max(limit, _FACETED if facets else 0))
                 found.update(rows["key"])
                 return hits_of(rows.head(limit))
-            nearest = self._threads.submit(self._nearest, vector, max(ranker.per_leg, limit), locale, among)
+            vector_leg = self._threads.submit(by_vector, max(ranker.per_leg, limit))
             asked = [_asked(text, each, features) for each in wordings]
-            legs = _Found(text_leg.result(), nearest.result())
+            found_by_text, nearest = text_leg.result(), vector_leg.result()
+            if found_by_text is None:
+                return []
+            legs = _Found(found_by_text, nearest)
             found.update(legs.by_text["key"], legs.nearest["key"] if mode == "ranked" else ())
-            return self._ranked(ranker, asked, legs, vector, limit, mode, explain)
+            with stages.timed("rank"):
+                return self._ranked(ranker, asked, legs, vector, limit, mode, explain)
 
         hits = self._rules.arranged(decided, first, k, among, fold=fold, explain=explain)
         found -= decided.hidden.keys()
-        return Answer(hits, self._facets(facets, found, values), len(found), tuple(decided.notes()))
+        with stages.timed("facets"):
+            counted = self._facets(facets, found, values)
+        return Answer(hits, counted, len(found), tuple(decided.notes()), stages.seconds)
 
     def similar(
         self, key: str, k: int = 10, locale: str | None = None, *, where: str | None = None, fold: bool = True
@@ -232,7 +264,7 @@ class Searcher:
         key = normalized_key(key)
         vector = self._home.vectors.vector(self.release.vector_table, self.release.vector_version, key)
         if vector is None:
-            raise WarehouseError(
+            raise UnknownKeyError(
                 f"release {self.release.release} has no product {key!r}",
                 "give the key as locale:product_id; stockroom lookup product KEY suggests near ones",
             )

@@ -15,7 +15,7 @@ from typing import TextIO
 
 import duckdb
 
-from warehouse.errors import WarehouseError
+from warehouse.errors import LockedError, WarehouseError
 from warehouse.lake.connections import Attachment, Databases
 from warehouse.paths import is_writable, plain_path, private_folder, require_writable
 from warehouse.settings import WarehouseSettings
@@ -255,7 +255,8 @@ def exclusive_lock(path: Path, timeout_s: float) -> Iterator[None]:
     The file names the process with the lock. A process that waits longer than a second logs that name once.
 
     Raises:
-        WarehouseError: Another process still has the lock after `timeout_s` seconds, or the file may not be written.
+        LockedError: Another process still has the lock after `timeout_s` seconds.
+        WarehouseError: The file may not be written.
     """
     require_writable(path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -268,7 +269,7 @@ def exclusive_lock(path: Path, timeout_s: float) -> Iterator[None]:
             except BlockingIOError:
                 waited = time.monotonic() - began
                 if waited > timeout_s:
-                    raise WarehouseError(
+                    raise LockedError(
                         f"{path} has been locked by another process for more than {timeout_s:g} s: {_holder(file)}",
                         "wait until the other process ends, then run again",
                     ) from None

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -85,6 +86,7 @@ class VectorStore:
     def __init__(self, root: Path) -> None:
         self._directory = LanceDirectory(root)
         self._pinned: OrderedDict[tuple[str, int], _Pinned] = OrderedDict()
+        self._lock = threading.Lock()
 
     def current(self, name: str, keys: pl.DataFrame | None = None, *, version: int | None = None) -> pl.DataFrame:
         """Return `key` and `input_hash` of a version's rows (default: the newest), or of the rows with `keys`.
@@ -353,14 +355,17 @@ class VectorStore:
 
     def _pin(self, name: str, version: int) -> _Pinned:
         key = (name, version)
-        if key not in self._pinned:
+        pinned = self._pinned.get(key)
+        if pinned is None:
             table = at_version(self._open(name), version)
             searched = self._directory.open_version(name, version)
             dim = table.schema.field("vector").type.list_size
-            self._pinned[key] = _Pinned(table, searched, dim, int(table.count_rows()))
-            if len(self._pinned) > _PINNED_TABLES:
-                self._pinned.popitem(last=False)
-        return self._pinned[key]
+            pinned = _Pinned(table, searched, dim, int(table.count_rows()))
+            with self._lock:
+                self._pinned[key] = pinned
+                if len(self._pinned) > _PINNED_TABLES:
+                    self._pinned.popitem(last=False)
+        return pinned
 
 
 def _schema(dim: int) -> pa.Schema:

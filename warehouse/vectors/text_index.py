@@ -5,6 +5,7 @@ and any language. Lance finds the candidates, including rows outside the index; 
 """
 
 import asyncio
+import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -71,6 +72,7 @@ class TextIndex:
     def __init__(self, root: Path) -> None:
         self._directory = LanceDirectory(root)
         self._pinned: OrderedDict[int, tuple[Any, Any]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def current(self, keys: pl.DataFrame | None = None, *, version: int | None = None) -> pl.DataFrame:
         """Return `key` and `input_hash` of a version's rows (default: the newest), or of those with `keys`."""
@@ -236,14 +238,14 @@ class TextIndex:
         return table
 
     def _pin(self, version: int) -> tuple[Any, Any]:
-        if version not in self._pinned:
-            self._pinned[version] = (
-                at_version(self._open(), version),
-                self._directory.open_version(TABLE, version),
-            )
-            if len(self._pinned) > _PINNED:
-                self._pinned.popitem(last=False)
-        return self._pinned[version]
+        pinned = self._pinned.get(version)
+        if pinned is None:
+            pinned = at_version(self._open(), version), self._directory.open_version(TABLE, version)
+            with self._lock:
+                self._pinned[version] = pinned
+                if len(self._pinned) > _PINNED:
+                    self._pinned.popitem(last=False)
+        return pinned
 
 
 async def _found(

@@ -1,0 +1,1 @@
+"""The HTTP service: searches, lookups and deltas of one home, answered by processes that stay."""

@@ -1,0 +1,49 @@
+"""The application of the service: its routes over one live release."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import Depends, FastAPI
+
+from orchestration.config.open_home import open_home
+from orchestration.config.settings import Settings
+from orchestration.service import problems
+from orchestration.service.limits import Limits, Workers
+from orchestration.service.live_release import LiveRelease
+from orchestration.service.routes import search
+from orchestration.service.tokens import Access
+
+_ABOUT = """Search, lookups and changes of one catalog. Each answer names the release that it is from.
+
+A request that cannot be answered gets application/problem+json: the problem, and what to do about it."""
+
+
+def create_app(settings: Settings, live: LiveRelease | None = None) -> FastAPI:
+    """Return the application on the home that the settings name; `live` is an open release to answer from.
+
+    Raises:
+        WarehouseError: The home has no release, or a part of it was deleted.
+    """
+    live = live or LiveRelease(open_home(settings), settings.encoder)
+    workers, access = Workers(settings.serve), Access(settings.serve)
+    reading = [Depends(access.reader)]
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        live.start(settings.serve.refresh_s)
+        yield
+        live.stop()
+
+    app = FastAPI(
+        title="Stockroom",
+        description=_ABOUT,
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,  # its pages load scripts from another host
+        redoc_url=None,
+        responses=problems.RESPONSES,
+    )
+    problems.install(app)
+    app.include_router(search.router(live, workers), dependencies=reading)
+    app.add_middleware(Limits, settings=settings.serve)
+    return app

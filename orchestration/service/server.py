@@ -1,0 +1,110 @@
+"""The server: listens on an address, and answers from one or several processes until someone stops it."""
+
+import errno
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestration.config.open_home import open_home
+from orchestration.config.settings import Settings, load_settings
+from warehouse.errors import WarehouseError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+_HOST_HINT = "give an address of this machine: --host 127.0.0.1 for this machine alone, --host 0.0.0.0 for its networks"
+_PORT_FAULTS = (errno.EADDRINUSE, errno.EACCES)
+_GRACE_S = 2  # for requests in progress when the service is stopped
+_OVERRIDES = {"host": "STOCKROOM_SERVE__HOST", "port": "STOCKROOM_SERVE__PORT", "workers": "STOCKROOM_SERVE__WORKERS"}
+
+
+def serve(settings: Settings, on_ready: Callable[[str, int], None]) -> None:
+    """Serve the home that the settings name until someone stops it.
+
+    Args:
+        settings: The settings, those of `serve` among them.
+        on_ready: Called with the address and the release once the first request can be answered.
+
+    Raises:
+        WarehouseError: The home has no release, the address cannot be used, or other machines reach it and there is no token.
+    """
+    from orchestration.service.tokens import check_tokens  # imports the framework, which takes a moment
+
+    check_tokens(settings.serve)
+    release = open_home(settings).releases.require().release
+    with _listening(settings.serve.host, settings.serve.port) as listener:
+        host = settings.serve.host
+        url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+        if settings.serve.workers > 1:
+            _serve_by_processes(settings, listener, lambda: on_ready(url, release))
+        else:
+            _serve_here(settings, listener, lambda: on_ready(url, release))
+
+
+def worker_app() -> "FastAPI":
+    """Return the application of one of several processes, on the home and the settings that the environment names."""
+    from orchestration.service.app import create_app
+
+    return create_app(load_settings())
+
+
+def _serve_here(settings: Settings, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+    import uvicorn
+
+    from orchestration.service.app import create_app
+
+    server = uvicorn.Server(_config(create_app(settings), settings))
+    on_ready()  # the socket listens already: a request that comes now waits for the server
+    server.run([listener])
+
+
+def _serve_by_processes(settings: Settings, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+    from uvicorn.supervisors import Multiprocess
+
+    os.environ["STOCKROOM_HOME"] = str(settings.home.absolute())
+    os.environ |= {name: str(getattr(settings.serve, each)) for each, name in _OVERRIDES.items()}
+    if Path(settings.encoder.model).is_dir():
+        os.environ["STOCKROOM_ENCODER__MODEL"] = str(Path(settings.encoder.model).absolute())
+    config = _config(f"{__name__}:worker_app", settings, factory=True, workers=settings.serve.workers)
+    on_ready()
+    Multiprocess(config, [listener]).run()
+
+
+def _config(app: Any, settings: Settings, **more: Any) -> Any:
+    import uvicorn
+
+    return uvicorn.Config(
+        app,
+        http="h11",  # it bounds the head of a request
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_S,
+        **more,
+    )
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on an address."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+        listener.set_inheritable(True)
+        return listener
+    except (socket.gaierror, UnicodeError) as error:
+        listener.close()
+        raise WarehouseError(f"the host {host!r} is not known", _HOST_HINT) from error
+    except OSError as error:
+        listener.close()
+        if error.errno not in _PORT_FAULTS:
+            raise WarehouseError(f"the host {host} is not an address of this machine", _HOST_HINT) from error
+        raise WarehouseError(
+            f"cannot listen on {host}:{port}: {error.strerror}", "choose another port: --port N"
+        ) from error

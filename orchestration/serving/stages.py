@@ -1,0 +1,24 @@
+"""The stages of a search, and the seconds that each of them took."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+STAGES = ("words", "encode", "text", "vector", "rank", "facets")
+"""Words, locale, filter and rules of a query; its vector; the two legs, which run at the same time; order; facets."""
+
+
+class Stages:
+    """Add up the seconds of each stage of one search; threads may time different stages."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the seconds of a block to a stage."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - began
