@@ -1,4 +1,4 @@
-"""The locks of a home: one for runs, one for the files of incoming/, and one for the server of the UI."""
+"""The locks of a home: for runs, the files of incoming/, the server of the UI, and the service's process for deltas."""
 
 import fcntl
 from collections.abc import Iterator
@@ -23,7 +23,26 @@ def run_lock(home: Home, timeout_s: float | None = None) -> Iterator[None]:
 
 def is_running(home: Home) -> bool:
     """Tell whether a run holds the home's run lock now. Nothing is written."""
-    path = home.root / "run.lock"
+    return _is_held(home.root / "run.lock")
+
+
+@contextmanager
+def applier_lock(home: Home, timeout_s: float) -> Iterator[None]:
+    """Hold the lock of the one process that applies posted deltas.
+
+    Raises:
+        LockedError: Another process still holds the lock after `timeout_s` seconds.
+    """
+    with exclusive_lock(home.root / "applier.lock", timeout_s):
+        yield
+
+
+def has_applier(home: Home) -> bool:
+    """Tell whether a process applies posted deltas now. Nothing is written."""
+    return _is_held(home.root / "applier.lock")
+
+
+def _is_held(path: Path) -> bool:
     if not path.exists():
         return False
     with path.open() as file:

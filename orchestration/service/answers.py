@@ -23,19 +23,15 @@ def _plain_word(text: str) -> str:
     return _plain(text)
 
 
-Text = Annotated[str, AfterValidator(_plain)]
-Word = Annotated[str, AfterValidator(_plain_word)]
-Key = Annotated[Word, Field(min_length=1, max_length=500, examples=["us:B07XYZ"])]
-Locale = Annotated[
-    Word | None,
-    Field(description="Only this locale, in any spelling.", min_length=2, max_length=35, examples=["us"]),
-]
+Plain, PlainWord = AfterValidator(_plain), AfterValidator(_plain_word)
+Key = Annotated[str, Field(min_length=1, max_length=500, examples=["us:B07XYZ"]), PlainWord]
+_Locale = Annotated[str, Field(min_length=2, max_length=35), PlainWord]
+Locale = Annotated[_Locale | None, Field(description="Only this locale, in any spelling.", examples=["us"])]
+_Where = Annotated[str, Field(min_length=1, max_length=10_000), Plain]
 Where = Annotated[
-    Text | None,
+    _Where | None,
     Field(
         description="Only products that meet this condition, in the syntax of SQL.",
-        min_length=1,
-        max_length=10_000,
         examples=["brand = 'sony' AND title_price < 50"],
     ),
 ]
@@ -52,10 +48,11 @@ class SearchRequest(_Request):
     """What to search for."""
 
     q: Annotated[
-        Text,
+        str,
         Field(
             description="The query, as a shopper types it.", min_length=1, max_length=2_000, examples=["office chair"]
         ),
+        Plain,
     ]
     k: Hits = 10
     page: Annotated[
@@ -69,7 +66,7 @@ class SearchRequest(_Request):
     ] = "ranked"
     where: Where = None
     facets: Annotated[
-        list[Annotated[Word, Field(max_length=500)]],
+        list[Annotated[str, Field(max_length=500), PlainWord]],
         Field(
             description="Columns whose values are counted among the products found; repeated, or several with commas.",
             max_length=20,
@@ -115,7 +112,9 @@ class FeaturesRequest(_Request):
 class SuggestRequest(_Request):
     """What to complete."""
 
-    q: Annotated[Text, Field(description="What was typed so far.", min_length=1, max_length=200, examples=["off"])]
+    q: Annotated[
+        str, Field(description="What was typed so far.", min_length=1, max_length=200, examples=["off"]), Plain
+    ]
     k: Annotated[int, Field(description="Number of suggestions.", ge=1, le=50)] = 10
     locale: Locale = None
 

@@ -7,10 +7,14 @@ from fastapi import Depends, FastAPI
 
 from orchestration.config.open_home import open_home
 from orchestration.config.settings import Settings
+from orchestration.instance.locks import has_applier
 from orchestration.service import problems
+from orchestration.service.deltas.queue import DeltaQueue
 from orchestration.service.limits import Limits, Workers
 from orchestration.service.live_release import LiveRelease
-from orchestration.service.routes import search
+from orchestration.service.metrics import Metrics
+from orchestration.service.request_log import Log, RequestLog
+from orchestration.service.routes import deltas, health, products, releases, search, suggest
 from orchestration.service.tokens import Access
 
 _ABOUT = """Search, lookups and changes of one catalog. Each answer names the release that it is from.
@@ -25,8 +29,8 @@ def create_app(settings: Settings, live: LiveRelease | None = None) -> FastAPI:
         WarehouseError: The home has no release, or a part of it was deleted.
     """
     live = live or LiveRelease(open_home(settings), settings.encoder)
-    workers, access = Workers(settings.serve), Access(settings.serve)
-    reading = [Depends(access.reader)]
+    workers, access, queue = Workers(settings.serve), Access(settings.serve), DeltaQueue(live.home.root)
+    metrics = Metrics(live, settings.release.max_unindexed_share, queue.count)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -44,6 +48,16 @@ def create_app(settings: Settings, live: LiveRelease | None = None) -> FastAPI:
         responses=problems.RESPONSES,
     )
     problems.install(app)
-    app.include_router(search.router(live, workers), dependencies=reading)
+    app.include_router(health.health_router(live, lambda: has_applier(live.home)))
+    for router in (
+        search.router(live, workers, metrics),
+        products.router(live, workers),
+        suggest.router(live, workers),
+        releases.router(live, workers),
+        health.metrics_router(metrics, workers),
+    ):
+        app.include_router(router, dependencies=[Depends(access.reader)])
+    app.include_router(deltas.router(live, workers, metrics, queue, access, settings.serve.delta_s))
     app.add_middleware(Limits, settings=settings.serve)
+    app.add_middleware(RequestLog, log=Log(), metrics=metrics)
     return app

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import anyio
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestration.config.serve import ServeSettings
@@ -59,8 +60,6 @@ class Limits:
             return
         refusal = self._refusal(scope)
         if refusal is not None:
-            from starlette.requests import Request
-
             answer = problem(
                 Request(scope), refusal.status_code, str(refusal.detail), refusal.hint, headers=refusal.headers
             )

@@ -2,7 +2,6 @@
 
 import http
 import http.client
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,7 +20,6 @@ CLOSE = {"connection": "close"}
 """The header that ends a connection whose body was not read to its end."""
 
 _MOST_CHARS = 200  # of a value that is quoted
-_LOG = logging.getLogger("stockroom.service")
 
 
 class FieldFault(BaseModel):
@@ -62,12 +60,11 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of an application with a problem."""
+    """Answer every refusal of an application with a problem; the request log answers faults."""
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(WarehouseError, _told)
     app.add_exception_handler(ModelError, _told)
-    app.add_exception_handler(Exception, _failed)
 
 
 def problem(
@@ -125,11 +122,6 @@ async def _told(request: Request, error: Exception) -> Response:
         return problem(request, status_of(error), error.message, error.hint)
     hint = error.hint if isinstance(error, ModelError) else ""
     return problem(request, 500, getattr(error, "message", str(error)), hint)
-
-
-async def _failed(request: Request, error: Exception) -> Response:
-    _LOG.error("a request failed: %s", type(error).__name__, exc_info=error)
-    return problem(request, 500, "this is a fault of Stockroom", "the log of the service tells more, by the request id")
 
 
 def _fault(error: Mapping[str, Any]) -> str:

@@ -30,6 +30,7 @@ def serve(settings: Settings, on_ready: Callable[[str, int], None]) -> None:
     Raises:
         WarehouseError: The home has no release, the address cannot be used, or other machines reach it and there is no token.
     """
+    from orchestration.service.deltas.applier import Applier
     from orchestration.service.tokens import check_tokens  # imports the framework, which takes a moment
 
     check_tokens(settings.serve)
@@ -37,10 +38,11 @@ def serve(settings: Settings, on_ready: Callable[[str, int], None]) -> None:
     with _listening(settings.serve.host, settings.serve.port) as listener:
         host = settings.serve.host
         url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-        if settings.serve.workers > 1:
-            _serve_by_processes(settings, listener, lambda: on_ready(url, release))
-        else:
-            _serve_here(settings, listener, lambda: on_ready(url, release))
+        with Applier(settings.home.absolute()):
+            if settings.serve.workers > 1:
+                _serve_by_processes(settings, listener, lambda: on_ready(url, release))
+            else:
+                _serve_here(settings, listener, lambda: on_ready(url, release))
 
 
 def worker_app() -> "FastAPI":

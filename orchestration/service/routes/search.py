@@ -7,10 +7,11 @@ from fastapi import APIRouter, Query
 from orchestration.service.answers import MOST_HITS, FacetAnswer, HitAnswer, SearchAnswer, SearchRequest
 from orchestration.service.limits import Workers
 from orchestration.service.live_release import LiveRelease
+from orchestration.service.metrics import Metrics
 from orchestration.service.problems import Problem
 
 
-def router(live: LiveRelease, workers: Workers) -> APIRouter:
+def router(live: LiveRelease, workers: Workers, metrics: Metrics) -> APIRouter:
     """Return the route."""
     routes = APIRouter(tags=["search"])
 
@@ -23,12 +24,12 @@ def router(live: LiveRelease, workers: Workers) -> APIRouter:
                 f"page {asked.page} of {asked.k} products is beyond the first {MOST_HITS:,}",
                 "ask for an earlier page",
             )
-        return await workers.run(lambda: searched(live, asked))
+        return await workers.run(lambda: searched(live, metrics, asked))
 
     return routes
 
 
-def searched(live: LiveRelease, asked: SearchRequest) -> SearchAnswer:
+def searched(live: LiveRelease, metrics: Metrics, asked: SearchRequest) -> SearchAnswer:
     """Return the answer to a search, from the newest open release."""
     searcher = live.searcher()
     answer = searcher.answer(
@@ -42,6 +43,7 @@ def searched(live: LiveRelease, asked: SearchRequest) -> SearchAnswer:
         fold=not asked.all,
         rules=asked.rules,
     )
+    metrics.stages(answer.seconds)
     return SearchAnswer(
         release=searcher.release.release,
         query=asked.q,

@@ -1,0 +1,58 @@
+"""`GET /similar` and `GET /features`: the products like one, and the features of one row, by key."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query
+
+from orchestration.service.answers import (
+    FeaturesAnswer,
+    FeaturesRequest,
+    HitAnswer,
+    Key,
+    SimilarAnswer,
+    SimilarRequest,
+)
+from orchestration.service.limits import Workers
+from orchestration.service.live_release import LiveRelease
+
+_PRODUCT = Path(description="Key of the product, as locale:product_id.")
+_ENTITY = Path(description="What the key is of.")
+_KEY = Path(description="Key of the product or of the judged query, as locale:id.")
+
+
+def router(live: LiveRelease, workers: Workers) -> APIRouter:
+    """Return the routes."""
+    routes = APIRouter(tags=["products"])
+
+    @routes.get("/similar/{key:path}", summary="List the products most like one")
+    async def similar(key: Annotated[Key, _PRODUCT], asked: Annotated[SimilarRequest, Query()]) -> SimilarAnswer:
+        """Return the products whose vectors are nearest to a product's, in the live release."""
+        return await workers.run(lambda: _similar(live, key, asked))
+
+    @routes.get("/features/{entity}/{key:path}", summary="Look up features by key")
+    async def features(
+        entity: Annotated[Literal["product", "query"], _ENTITY],
+        key: Annotated[Key, _KEY],
+        asked: Annotated[FeaturesRequest, Query()],
+    ) -> FeaturesAnswer:
+        """Return the features that the live release was built with, of a product or of a judged query."""
+        return await workers.run(lambda: _features(live, entity, key, asked))
+
+    return routes
+
+
+def _similar(live: LiveRelease, key: str, asked: SimilarRequest) -> SimilarAnswer:
+    searcher = live.searcher()
+    hits = searcher.similar(key, asked.k, asked.locale, where=asked.where, fold=not asked.all)
+    return SimilarAnswer(
+        release=searcher.release.release, key=key, hits=[HitAnswer.model_validate(hit) for hit in hits]
+    )
+
+
+def _features(
+    live: LiveRelease, entity: Literal["product", "query"], key: str, asked: FeaturesRequest
+) -> FeaturesAnswer:
+    lookup = live.lookup()
+    (row,) = lookup.features(entity, [key], asked.at)
+    found = str(row.pop("key"))
+    return FeaturesAnswer(release=lookup.release.release, entity=entity, key=found, features=row)

@@ -1,0 +1,28 @@
+"""`GET /releases`: what was published, and when."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from orchestration.service.answers import ReleaseAnswer, ReleasesAnswer, ReleasesRequest
+from orchestration.service.limits import Workers
+from orchestration.service.live_release import LiveRelease
+
+
+def router(live: LiveRelease, workers: Workers) -> APIRouter:
+    """Return the route."""
+    routes = APIRouter(tags=["releases"])
+
+    @routes.get("/releases", summary="List the releases")
+    async def releases(asked: Annotated[ReleasesRequest, Query()]) -> ReleasesAnswer:
+        """Return the newest releases, and the one that this process answers from."""
+        return await workers.run(lambda: _listed(live, asked.limit))
+
+    return routes
+
+
+def _listed(live: LiveRelease, limit: int) -> ReleasesAnswer:
+    newest = live.home.releases.all()[::-1][:limit]
+    return ReleasesAnswer(
+        release=live.served().release.release, releases=[ReleaseAnswer.model_validate(each) for each in newest]
+    )

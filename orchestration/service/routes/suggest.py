@@ -1,0 +1,28 @@
+"""`GET /suggest`: completions of what was typed."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from orchestration.service.answers import SuggestAnswer, SuggestionAnswer, SuggestRequest
+from orchestration.service.limits import Workers
+from orchestration.service.live_release import LiveRelease
+from orchestration.service.suggestions import LiveSuggestions
+
+
+def router(live: LiveRelease, workers: Workers) -> APIRouter:
+    """Return the route."""
+    routes, suggestions = APIRouter(tags=["search"]), LiveSuggestions(live.home)
+
+    @routes.get("/suggest", summary="Complete a query")
+    async def suggest(asked: Annotated[SuggestRequest, Query()]) -> SuggestAnswer:
+        """Return known queries, then titles, that begin with what was typed, whatever its case."""
+        return await workers.run(lambda: _suggested(live, suggestions, asked))
+
+    return routes
+
+
+def _suggested(live: LiveRelease, suggestions: LiveSuggestions, asked: SuggestRequest) -> SuggestAnswer:
+    current = suggestions.of(live.served().release)
+    found = current.of(asked.q, asked.k, asked.locale)
+    return SuggestAnswer(release=current.release, suggestions=[SuggestionAnswer.model_validate(each) for each in found])
