@@ -45,6 +45,7 @@ def create_app(settings: Settings, live: LiveRelease | None = None) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # its pages load scripts from another host
         redoc_url=None,
+        telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
         responses=problems.RESPONSES,
     )
     problems.install(app)
