@@ -33,9 +33,9 @@ def create_app(settings: Settings, live: LiveRelease | None = None) -> FastAPI:
     metrics = Metrics(live, settings.release.max_unindexed_share, queue.count)
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, float]]:
         live.start(settings.serve.refresh_s)
-        yield
+        yield {"head_s": settings.serve.body_s}
         live.stop()
 
     app = FastAPI(

@@ -77,9 +77,11 @@ def _serve_by_processes(settings: Settings, listener: socket.socket, on_ready: C
 def _config(app: Any, settings: Settings, **more: Any) -> Any:
     import uvicorn
 
+    from orchestration.service.connections import Patient
+
     return uvicorn.Config(
         app,
-        http="h11",  # it bounds the head of a request
+        http=Patient,
         ws="none",
         lifespan="on",
         log_config=None,

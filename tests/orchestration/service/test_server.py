@@ -1,0 +1,211 @@
+"""`stockroom serve` as a process: bad clients, kills in the middle of a delta, several workers, and its end."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+ROW = {"op": "upsert", "product_locale": "us", "product_id": "K1", "product_title": "Velvet accordion"}
+PATIENCE_S = 240
+
+
+class Server:
+    """A running `stockroom serve`."""
+
+    def __init__(self, home: Path, *options: str, **environment: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("STOCKROOM_", "DAGSTER_"))}
+        clean |= {"PYTHONSAFEPATH": "1", "PYTHONPATH": str(Path(__file__).parents[3])} | environment
+        command = ["-c", "from orchestration.cli import main; main()", "serve", "--home", str(home)]
+        self.process = subprocess.Popen(
+            [sys.executable, *command, "--port", str(self.port), *options],
+            env=clean,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=PATIENCE_S, trust_env=False)
+
+    def wait(self, *, for_deltas: bool = False) -> "Server":
+        """Wait until searches are answered, and until deltas are applied."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            assert self.process.poll() is None, self.process.stderr.read() if self.process.stderr else ""
+            assert time.monotonic() < deadline
+            try:
+                if self.client.get("/readyz").json()["takes_deltas"] or not for_deltas:
+                    return self
+            except httpx.TransportError:
+                pass
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """End the process at once, as a loss of power does; its children notice by themselves."""
+        self.process.kill()
+        self.process.wait()
+
+    def close(self) -> None:
+        """End the process and forget it."""
+        self.client.close()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        if self.process.stderr is not None:
+            self.process.stderr.close()
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Server]]:
+    """Return what starts a server."""
+    servers: list[Server] = []
+
+    def begin(*arguments: Any, **environment: str) -> Server:
+        servers.append(Server(*arguments, **environment))
+        return servers[-1]
+
+    yield begin
+    for server in servers:
+        server.close()
+
+
+def talk(port: int, *parts: bytes, more: Iterable[bytes] = (), most_s: float = 20.0) -> bytes:
+    """Return what the server sends to a client that sends these bytes, until the server closes the connection."""
+    heard = b""
+    with closing(socket.create_connection(("127.0.0.1", port), timeout=most_s)) as connection:
+        try:
+            for part in chain(parts, more):
+                connection.sendall(part)
+            while heard_now := connection.recv(65_536):
+                heard += heard_now
+        except (ConnectionResetError, BrokenPipeError):
+            pass
+    return heard
+
+
+def endless(chunk: bytes, most_s: float) -> Iterator[bytes]:
+    """Yield the same bytes again and again, slowly."""
+    ends_at = time.monotonic() + most_s
+    while time.monotonic() < ends_at:
+        yield chunk
+        time.sleep(0.1)
+    pytest.fail("the server listened to a body that never ends")
+
+
+def test_bad_clients_do_not_disturb_the_others(copy_home, start):
+    server = start(copy_home(), STOCKROOM_SERVE__BODY_S="1.5", STOCKROOM_SERVE__MAX_BODY_MB="0.1").wait()
+    port, get = server.port, b"GET /search?q=chair HTTP/1.1\r\nhost: localhost\r\n"
+    post = b"POST /deltas?name=a.jsonl HTTP/1.1\r\nhost: localhost\r\n"
+    assert talk(port, b"GET /search?q=" + b"x" * 1_000_000 + b" HTTP/1.1\r\n\r\n")[:12] in (b"", b"HTTP/1.1 400")
+    assert talk(port, b"GET /search?q=" + b"x" * 50_000 + b" HTTP/1.1\r\nhost: localhost\r\n\r\n").startswith(
+        b"HTTP/1.1 414"
+    )
+    assert talk(port, get + b"x-endless: ", *(b"y" * 10_000 for _ in range(10)))[:12] in (b"", b"HTTP/1.1 400")
+    assert b"application/problem+json" in talk(port, b"\x16\x03\x01 not http\r\n\r\n")
+    assert talk(port, post + b"content-length: 1000000000\r\n\r\n").startswith(b"HTTP/1.1 413")
+    assert talk(port, post + b"content-length: 100\r\n\r\n{").startswith(b"HTTP/1.1 408")  # and then silence
+    began = time.monotonic()
+    assert talk(port) == talk(port, b"GET /sea") == b""  # nothing, and half a head
+    chunks = post + b"transfer-encoding: chunked\r\n\r\n"
+    assert talk(port, chunks, more=endless(b"1\r\n{\r\n", 20))[:12] in (b"", b"HTTP/1.1 408")
+    talk(port, get + b"transfer-encoding: chunked\r\n\r\n", more=endless(b"1\r\n{\r\n", 20))
+    assert time.monotonic() - began < 20
+    assert server.client.get("/search", params={"q": "chair"}).status_code == 200
+
+
+def test_an_acknowledged_delta_survives_a_kill(copy_home, start):
+    home = copy_home()
+    server = start(home).wait()
+    accepted = server.client.post("/deltas", params={"wait": False}, json=[ROW])
+    assert accepted.status_code == 202
+    server.kill()  # before its process for deltas has even started
+    server = start(home).wait()
+    place = accepted.headers["location"]
+    deadline = time.monotonic() + PATIENCE_S
+    while server.client.get(place).json()["state"] == "waiting":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    told = server.client.get(place).json()
+    assert (told["state"], told["file"]["inserted"]) == ("applied", 1)
+    while (found := server.client.get("/search", params={"q": "velvet accordion", "k": 1}).json())["release"] < told[
+        "release"
+    ]:
+        time.sleep(0.05)
+    assert found["hits"][0]["key"] == "us:K1"
+    later = server.client.post("/deltas", params={"wait": False}, json=[ROW | {"product_title": "Quilted harmonium"}])
+    time.sleep(float(os.environ.get("KILL_AFTER_S", "1.0")))
+    server.kill()  # in the middle of the run
+    server = start(home).wait(for_deltas=True)
+    same = server.client.post("/deltas", json=[ROW | {"product_title": "Quilted harmonium"}]).json()
+    assert f"/deltas/{same['id']}" == later.headers["location"]
+    assert (same["state"], same["file"]["is_new"]) == ("applied", False)
+    found = server.client.get("/search", params={"q": "quilted harmonium", "k": 1}).json()
+    assert (found["hits"][0]["key"], found["release"]) == ("us:K1", same["release"])
+
+
+def test_several_workers_share_one_home_and_one_process_for_deltas(copy_home, start):
+    server = start(copy_home(), "--workers", "2").wait(for_deltas=True)
+    answer = server.client.post("/deltas", json=[ROW]).json()
+    assert answer["state"] == "applied"
+    deadline = time.monotonic() + 30
+    releases: list[int] = []
+    while releases[-10:] != [answer["release"]] * 10:
+        assert time.monotonic() < deadline, releases
+        with httpx.Client(base_url=server.client.base_url, timeout=60, trust_env=False) as client:
+            found = client.get("/search", params={"q": "velvet accordion", "k": 1}).json()
+        assert (found["hits"][0]["key"] == "us:K1") is (found["release"] == answer["release"])
+        releases.append(found["release"])
+    assert "stockroom_request_seconds_count" in server.client.get("/metrics").text
+    os.kill(server.process.pid, signal.SIGINT)
+    assert server.process.wait(30) in (0, 130)
+
+
+def test_it_ends_at_once_and_with_one_line(copy_home, start):
+    server = start(copy_home()).wait()
+    os.kill(server.process.pid, signal.SIGINT)
+    began = time.monotonic()
+    assert server.process.wait(30) in (0, 130)
+    assert time.monotonic() - began < 10
+    assert server.process.stderr is not None
+    lines = server.process.stderr.read().splitlines()
+    assert len(lines) <= 2, lines
+    assert lines[0].startswith("Serving release 1 of ")
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--host", "0.0.0.0"], "no token protects the catalog; set STOCKROOM_SERVE__READ_TOKEN"),
+        (["--host", "nowhere.invalid"], "no token protects the catalog"),
+        (["--host", "127.0.0.1", "--port", "BUSY"], "Address already in use; choose another port: --port N"),
+    ],
+)
+def test_what_cannot_be_served_is_told_in_one_line(built, stockroom, options, line):
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = str(busy.getsockname()[1])
+        answer = stockroom("serve", "--home", built.home, *(port if each == "BUSY" else each for each in options))
+    assert answer.status == 1
+    assert line in answer.err
+    assert answer.err.count("\n") == 1
+
+
+def test_a_home_without_a_release_is_told(tmp_path, stockroom):
+    answer = stockroom("serve", "--home", tmp_path / "empty")
+    assert answer.status == 1
+    assert "no release in" in answer.err
+    assert json.dumps(answer.err).count("\\n") == 1
