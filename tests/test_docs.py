@@ -18,7 +18,7 @@ import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ COMMAND = re.compile(r"^(?:.*<<'EOF'.*\n(?:.*\n)*?EOF|.+)$", re.MULTILINE)
 ASSIGNS = re.compile(r"^[A-Z]+=\$\(", re.MULTILINE)  # such a block is one script
 SHELL_ONLY = ("source ", "export ")
 SERVES = "stockroom ui"
+SERVICE, SERVICE_PORT = "stockroom serve", "8808"  # runs until its page ends
 PLAIN = re.compile(r"stockroom [^$`|]+$")
 # Whatever the number of epochs and threads, the commands are the same.
 SMALL = {
@@ -72,6 +73,7 @@ class Shop:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._port = SERVICE_PORT
         self._extensions(root / "user")
         folder = root / "readme"
         folder.mkdir()
@@ -91,10 +93,14 @@ class Shop:
 
     def follow(self, page: Path, folder: Path) -> dict[str, str]:
         """Run the code blocks of a page from top to bottom, and return the output of each command."""
-        return {code: self._run(kind, code, folder) for kind, code in steps(page) if is_run(code)}
+        with ExitStack() as servers:
+            return {code: self._run(kind, code, folder, servers) for kind, code in steps(page) if is_run(code)}
 
-    def _run(self, kind: str, code: str, folder: Path) -> str:
-        for written, run in SHORTER.items():
+    def _run(self, kind: str, code: str, folder: Path, servers: ExitStack) -> str:
+        if code == SERVICE:
+            self._port = servers.enter_context(self._served(folder))
+            return "served"
+        for written, run in (SHORTER | {f":{SERVICE_PORT}": f":{self._port}"}).items():
             code = code.replace(written, run)
         if kind == "python":
             (folder / "page.py").write_text(code, encoding="utf-8")
@@ -133,6 +139,34 @@ class Shop:
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done.stdout
+
+    @contextmanager
+    def _served(self, folder: Path) -> Iterator[str]:
+        """Run the service on the folder's home, and yield its port once it answers."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = str(probe.getsockname()[1])
+        command = [str(Path(sys.executable).parent / "stockroom"), "serve", "--port", port]
+        server = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=os.environ | self._variables(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            deadline = time.monotonic() + 120
+            while True:
+                try:
+                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
+                        break
+                except (urllib.error.URLError, OSError):
+                    assert time.monotonic() < deadline, "the service did not answer within two minutes"
+                    time.sleep(0.2)
+            yield port
+        finally:
+            server.terminate()
+            server.wait(timeout=60)
 
     def _variables(self) -> dict[str, str]:
         return {**SMALL, "STOCKROOM_HOME": HOME, "HOME": str(self._root / "user")}
@@ -176,6 +210,9 @@ def test_the_guide_runs(page: Path, shop: Shop) -> None:
     assert said or SERVES in page.read_text(encoding="utf-8")
     if page.stem == "your-own-catalog":
         assert "Nothing changed" in said["stockroom build --raw my-catalog"]
+    if page.stem == "serve":
+        (found,) = [text for code, text in said.items() if "search?q=velvet" in code]
+        assert '"key":"us:N7"' in found
     if page.stem == "deltas":
         assert "N1" in said['stockroom search "velvet accordion" -k 1 --locale us']
         assert "nothing: every row and vector matches the files" in said["stockroom replay"]

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import Depends, FastAPI
 
@@ -22,6 +23,14 @@ _ABOUT = """Search, lookups and changes of one catalog. Each answer names the re
 A request that cannot be answered gets application/problem+json: the problem, and what to do about it."""
 
 
+class Service(FastAPI):
+    """An application whose description names the media type of problems."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the description in OpenAPI's form."""
+        return problems.with_media_type(super().openapi())
+
+
 def create_app(settings: Settings, live: LiveRelease | None = None) -> FastAPI:
     """Return the application on the home that the settings name; `live` is an open release to answer from.
 
@@ -38,7 +47,7 @@ def create_app(settings: Settings, live: LiveRelease | None = None) -> FastAPI:
         yield {"head_s": settings.serve.body_s}
         live.stop()
 
-    app = FastAPI(
+    app = Service(
         title="Stockroom",
         description=_ABOUT,
         version="1",

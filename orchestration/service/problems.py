@@ -1,6 +1,5 @@
 """Problems: every answer that is not a success has one form, application/problem+json of RFC 9457."""
 
-import http
 import http.client
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -50,13 +49,21 @@ class Problem(HTTPException):
 
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {
-        "description": http.HTTPStatus(status).phrase,
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}},
-    }
+    status: {"model": ProblemAnswer, "description": http.client.responses[status]}
     for status in (400, 401, 403, 404, 405, 408, 413, 414, 415, 422, 500, 503)
 }
 """The problems that every route may answer with, for the description of the service."""
+
+
+def with_media_type(description: dict[str, Any]) -> dict[str, Any]:
+    """Return a description of a service whose problems have the media type that they are sent with."""
+    for path in description["paths"].values():
+        for operation in path.values():
+            for status, response in operation["responses"].items():
+                content = response.get("content", {})
+                if status[0] in "45" and "application/json" in content:
+                    content[MEDIA_TYPE] = content.pop("application/json")
+    return description
 
 
 def install(app: FastAPI) -> None:

@@ -1,19 +1,20 @@
-"""Answers from the live release: search and lookup.
+"""Answers from the live release: search and lookup, and a client of the service that gives the same over HTTP.
 
-`from orchestration.serving import Searcher, Lookup` imports each class on its first use.
+`from orchestration.serving import Searcher, Lookup, Client` imports each class on its first use.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from orchestration.serving.client import Client
     from orchestration.serving.hits import Answer, Hit
     from orchestration.serving.lookup import Lookup
     from orchestration.serving.searcher import Searcher
 
-__all__ = ["Answer", "Hit", "Lookup", "Searcher"]
+__all__ = ["Answer", "Client", "Hit", "Lookup", "Searcher"]
 
-_MODULES = {"Answer": "hits", "Hit": "hits", "Lookup": "lookup", "Searcher": "searcher"}
+_MODULES = {"Answer": "hits", "Client": "client", "Hit": "hits", "Lookup": "lookup", "Searcher": "searcher"}
 
 
 def __getattr__(name: str) -> Any:
