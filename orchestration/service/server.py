@@ -4,12 +4,14 @@ import errno
 import os
 import socket
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.config.open_home import open_home
 from orchestration.config.settings import Settings, load_settings
 from warehouse.errors import WarehouseError
+from warehouse.paths import is_writable, private_folder
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -38,7 +40,8 @@ def serve(settings: Settings, on_ready: Callable[[str, int], None]) -> None:
     with _listening(settings.serve.host, settings.serve.port) as listener:
         host = settings.serve.host
         url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-        with Applier(settings.home.absolute()):
+        home = settings.home.absolute()
+        with Applier(home) if is_writable(home) else nullcontext():
             if settings.serve.workers > 1:
                 _serve_by_processes(settings, listener, lambda: on_ready(url, release))
             else:
@@ -69,6 +72,7 @@ def _serve_by_processes(settings: Settings, listener: socket.socket, on_ready: C
     os.environ |= {name: str(getattr(settings.serve, each)) for each, name in _OVERRIDES.items()}
     if Path(settings.encoder.model).is_dir():
         os.environ["STOCKROOM_ENCODER__MODEL"] = str(Path(settings.encoder.model).absolute())
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(private_folder())  # the processes add up their metrics there
     config = _config(f"{__name__}:worker_app", settings, factory=True, workers=settings.serve.workers)
     on_ready()
     Multiprocess(config, [listener]).run()

@@ -16,7 +16,6 @@ from warehouse.errors import WarehouseError
 
 Right = Literal["read", "delta"]
 _LEAST_CHARS = 16
-_LOOPBACK_NAMES = ("localhost", "testserver")
 _CHALLENGE = {"www-authenticate": 'Bearer realm="stockroom", Basic realm="stockroom", charset="UTF-8"'}
 
 
@@ -99,7 +98,7 @@ class Access:
         if origin is not None and urlsplit(origin).netloc != host:
             raise Problem(403, "a page of another site may not use this service", "use it from its own address")
         name = urlsplit(f"//{host}").hostname or ""
-        if self._is_open and self._is_local and not (is_loopback(name) or name in _LOOPBACK_NAMES):
+        if self._is_open and self._is_local and not is_loopback(name):
             raise Problem(403, f"this service is not {name[:80]!r}", "use it as 127.0.0.1 or localhost")
 
 

@@ -150,6 +150,11 @@ async def _kept(request: Request, name: str | None, queue: DeltaQueue) -> Posted
         digest = await _written(request, draft, is_list=kind == _JSON)
         ending = _ENDINGS.get(kind, "")
         return await anyio.to_thread.run_sync(lambda: queue.put(draft, name or f"{digest[:16]}{ending}", digest))
+    except OSError as error:
+        queue.drop(draft)
+        raise Problem(
+            503, f"the body cannot be kept: {error.strerror}", "free disk space there", headers=CLOSE
+        ) from error
     except BaseException:
         queue.drop(draft)
         raise

@@ -11,6 +11,8 @@ from orchestration.config.settings import Settings, load_settings
 from orchestration.service.app import create_app
 from orchestration.service.live_release import LiveRelease
 
+ADDRESS = "http://localhost"
+
 
 @pytest.fixture(scope="session")
 def live(built) -> LiveRelease:
@@ -27,7 +29,7 @@ def settings(built) -> Settings:
 @pytest.fixture(scope="session")
 def client(settings, live) -> Iterator[TestClient]:
     """A client of the service as it is without any setting."""
-    with TestClient(create_app(settings, live)) as client:
+    with TestClient(create_app(settings, live), base_url=ADDRESS) as client:
         yield client
 
 
@@ -38,9 +40,7 @@ def serving(settings, live) -> Iterator[Callable[..., TestClient]]:
 
     def make(**serve: Any) -> TestClient:
         chosen = settings.serve.model_copy(update=serve)
-        client = TestClient(
-            create_app(settings.model_copy(update={"serve": chosen}), live), raise_server_exceptions=False
-        )
+        client = TestClient(create_app(settings.model_copy(update={"serve": chosen}), live), base_url=ADDRESS)
         opened.append(client)
         return client
 

@@ -25,7 +25,7 @@ class Through(httpx.BaseTransport):
 
 @pytest.fixture
 def asked(client):
-    with Client("http://testserver", transport=Through(client)) as asked:
+    with Client("http://localhost", transport=Through(client)) as asked:
         yield asked
 
 

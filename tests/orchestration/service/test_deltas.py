@@ -122,7 +122,7 @@ def applying(copy_home):
 
     thread = threading.Thread(target=work)
     thread.start()
-    with TestClient(create_app(settings)) as client:
+    with TestClient(create_app(settings), base_url="http://localhost") as client:
         yield client
     stop.set()
     thread.join()
