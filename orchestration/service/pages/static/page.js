@@ -1,0 +1,58 @@
+// Shows the results of a search while its query is typed. Every page works without this script.
+"use strict";
+
+// On a narrow screen the facets begin closed.
+const foldFacets = () => {
+  if (!window.matchMedia("(max-width: 46rem)").matches) return;
+  for (const fold of document.querySelectorAll(".facets > details")) fold.open = false;
+};
+foldFacets();
+
+for (const form of document.querySelectorAll("form[data-results]")) {
+  const results = document.getElementById(form.dataset.results);
+  let timer = 0;
+  let running = null;
+
+  const addressOf = () => {
+    const given = new URLSearchParams();
+    for (const [name, value] of new FormData(form)) {
+      if (value.trim() !== "") given.append(name, value);
+    }
+    const query = given.toString();
+    return form.action + (query ? `?${query}` : "");
+  };
+
+  const show = async () => {
+    if (running) running.abort();
+    running = new AbortController();
+    const address = addressOf();
+    const fragment = `${address}${address.includes("?") ? "&" : "?"}fragment=1`;
+    try {
+      results.setAttribute("aria-busy", "true");
+      const answer = await fetch(fragment, { signal: running.signal });
+      results.innerHTML = await answer.text();
+      foldFacets();
+      history.replaceState(null, "", address);
+      results.removeAttribute("aria-busy");
+    } catch (error) {
+      if (error.name !== "AbortError") form.submit();
+    }
+  };
+
+  form.addEventListener("input", (event) => {
+    if (!event.target.matches("[data-live]")) return;
+    clearTimeout(timer);
+    timer = setTimeout(show, event.target.tagName === "SELECT" ? 0 : 250);
+  });
+  form.addEventListener("submit", () => clearTimeout(timer));
+}
+
+// "/" moves to the query, as on many search pages.
+document.addEventListener("keydown", (event) => {
+  const query = document.querySelector("input[type=search]");
+  if (event.key !== "/" || !query || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.matches("input, select, textarea, [contenteditable]")) return;
+  event.preventDefault();
+  query.focus();
+  query.select();
+});

@@ -1,0 +1,1 @@
+"""The content of the pages, one module each, as values that its template shows."""

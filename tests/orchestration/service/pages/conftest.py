@@ -1,0 +1,75 @@
+"""The pages alone, over an open home: what a test of a page starts from."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from orchestration.config.open_home import open_home
+from orchestration.config.settings import load_settings
+from orchestration.service.pages.routes import router
+from orchestration.serving import Lookup, Searcher
+from warehouse.home import Home
+
+
+@dataclass(frozen=True)
+class OpenHome:
+    """A home whose release does not change: one searcher, opened when the first page needs it."""
+
+    home: Home
+    opened: list[Searcher]
+
+    def searcher(self) -> Searcher:
+        if not self.opened:
+            self.opened.append(Searcher(self.home, load_settings(self.home.root).encoder))
+        return self.opened[0]
+
+    def lookup(self) -> Lookup:
+        return Lookup(self.home)
+
+
+def open_live(home: Path) -> OpenHome:
+    return OpenHome(open_home(load_settings(home)), [])
+
+
+@pytest.fixture(scope="session")
+def live_of() -> Callable[[Path], OpenHome]:
+    return open_live
+
+
+@pytest.fixture(scope="session")
+def live(built) -> OpenHome:
+    return open_live(built.home)
+
+
+@pytest.fixture(scope="session")
+def client_of() -> Callable[..., TestClient]:
+    """Return a function that returns a client of the pages over something live."""
+
+    def make(live, **options) -> TestClient:
+        app = FastAPI()
+        app.include_router(router(live, **options))
+        return TestClient(app, raise_server_exceptions=True, follow_redirects=False)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def client(live, client_of) -> Iterator[TestClient]:
+    """Return a client of the pages over the built home."""
+    with client_of(live) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def judged(live) -> tuple[str, str]:
+    """Return a judged query and the key of a product that is judged Exact for it."""
+    with live.home.lake.reading() as connection:
+        row = connection.execute(
+            "SELECT query, product_key FROM staging.judgements JOIN staging.queries USING (query_id, locale) "
+            "WHERE label = 'E' AND locale = 'us' ORDER BY product_key LIMIT 1"
+        ).fetchone()
+    return row
