@@ -7,26 +7,31 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from models.errors import ModelError
+from orchestration.config.settings import load_settings
 from orchestration.service.pages.live import Live
 from orchestration.service.pages.release_facts import FactsCache
 from orchestration.service.pages.rendering import Pages
-from orchestration.service.pages.search_form import SearchForm
-from orchestration.service.pages.views import search
+from orchestration.service.pages.search_form import MOST_CHARS, SearchForm
+from orchestration.service.pages.views import compare, data, product, quality, search
 from orchestration.serving.searcher import MODES
+from warehouse.contracts.locales import normalized_key
 from warehouse.errors import WarehouseError
+from warehouse.settings import SqlSettings
 
 _REFUSED, _UNKNOWN, _NOT_READY = 400, 404, 503
 Problem = WarehouseError | ModelError
 
 
-def router(live: Live, *, shows_images: bool = False) -> APIRouter:
+def router(live: Live, *, sql: SqlSettings | None = None, shows_images: bool = False) -> APIRouter:
     """Return the pages of a service: `/`, `/compare`, `/product/KEY`, `/data` and `/quality`, and the files beside them.
 
     Args:
         live: Gives out the home and its live release.
+        sql: The bounds of a statement; by default those of the home's own settings.
         shows_images: Whether pages show the catalog's images, which come from other hosts. By default they link to them.
     """
     routes, pages, known = APIRouter(include_in_schema=False), Pages(shows_images=shows_images), FactsCache()
+    bounds = sql or load_settings(live.home.root).sql
 
     def page(path: str) -> Callable[[Callable[[Request], Response]], Callable[[Request], Response]]:
         """Register a page whose errors are a page with one line."""
@@ -48,29 +53,87 @@ def router(live: Live, *, shows_images: bool = False) -> APIRouter:
     def failed(request: Request, problem: Problem, status: int) -> Response:
         return pages.page(request, "error", {"problem": problem, "status": status, "release": None, "tab": ""}, status)
 
+    def form_of(request: Request) -> tuple[SearchForm, Problem | None]:
+        try:
+            return SearchForm.read(request.query_params.multi_items()), None
+        except WarehouseError as error:
+            return SearchForm(request.query_params.get("q", "")[:MOST_CHARS].strip()), error
+
     @page("/")
     def show_search(request: Request) -> Response:
-        searcher = live.searcher()
-        facts, problem, found = known.of(live.home, searcher.release), None, None
-        form = SearchForm(request.query_params.get("q", "")[:2000])
-        try:
-            form = SearchForm.read(request.query_params.multi_items())
-            if form.query:
+        searcher, (form, problem) = live.searcher(), form_of(request)
+        facts, found = known.of(live.home, searcher.release), None
+        if form.query and not problem:
+            try:
                 found = search.results(live.home, searcher, facts, form)
-        except (WarehouseError, ModelError) as error:
-            problem = error
-        values: dict[str, Any] = {
-            "tab": "search",
-            "release": searcher.release,
-            "form": form,
-            "facts": facts,
-            "modes": MODES,
-            "found": found,
-            "problem": problem,
-            "title": search.title_of(form, found),
-        }
+            except (WarehouseError, ModelError) as error:
+                problem = error
         name = "results" if request.query_params.get("fragment") else "search"
+        values = {"tab": "search", "release": searcher.release, "form": form, "facts": facts, "modes": MODES}
+        values |= {"found": found, "problem": problem, "title": search.title_of(form, found)}
         return pages.page(request, name, values, _REFUSED if problem else 200)
+
+    @page("/compare")
+    def show_comparison(request: Request) -> Response:
+        searcher, (form, problem) = live.searcher(), form_of(request)
+        facts, found = known.of(live.home, searcher.release), None
+        if form.query and not problem:
+            try:
+                found = compare.comparison(live.home, searcher, facts, form)
+            except (WarehouseError, ModelError) as error:
+                problem = error
+        values = {"tab": "compare", "release": searcher.release, "form": form, "facts": facts, "modes": MODES}
+        values |= {"found": found, "problem": problem, "rankers": compare.RANKERS, "title": form.query or "Compare"}
+        return pages.page(request, "compare", values, _REFUSED if problem else 200)
+
+    @page("/product/{key:path}")
+    def show_product(request: Request) -> Response:
+        searcher, key = live.searcher(), normalized_key(request.path_params["key"])
+        (values,) = live.home.online.rows("product", searcher.release.snapshot, [key])
+        if values is None:
+            try:
+                live.lookup().products([key])
+            except WarehouseError as error:
+                return failed(request, error, _UNKNOWN)
+            unknown = WarehouseError(
+                f"release {searcher.release.release} has no product {key!r}", "load the page again"
+            )
+            return failed(request, unknown, _UNKNOWN)
+        shown = product.product(live.home, searcher, known.of(live.home, searcher.release), values)
+        return pages.page(request, "product", {"tab": "", "release": searcher.release, "product": shown})
+
+    @page("/data")
+    def show_data(request: Request) -> Response:
+        given, problem, result, status = request.query_params, None, None, 200
+        named, statement = given.get("named") or None, given.get("sql", "")
+        questions = data.questions()
+        question = next((each for each in questions if each.name == named), None)
+        if named or statement.strip():
+            try:
+                result = data.answer(live.home, statement, bounds, named=named)
+            except WarehouseError as error:
+                problem, status = error, _NOT_READY if isinstance(error, data.BusyError) else _REFUSED
+        values: dict[str, Any] = {"tab": "data", "release": live.home.releases.live(), "questions": questions}
+        values |= {"sql": question.sql if question else statement, "question": question.answers if question else ""}
+        values |= {"result": result, "problem": problem, "schemas": data.all_tables(live.home)}
+        return pages.page(request, "data", values, status)
+
+    @page("/data/{name}")
+    def show_table(request: Request) -> Response:
+        try:
+            table = data.details(live.home, request.path_params["name"])
+        except data.UnknownTableError as error:
+            return failed(request, error, _UNKNOWN)
+        has_statistics = any(each.statistics for each in table.columns)
+        values = {"tab": "data", "release": live.home.releases.live(), "table": table, "has_statistics": has_statistics}
+        return pages.page(request, "table", values)
+
+    @page("/quality")
+    def show_quality(request: Request) -> Response:
+        release, pair = live.home.releases.require(), quality.pair_of(request.query_params.get("pair"))
+        shown = quality.quality(live.home, release, pair)
+        values = {"tab": "quality", "release": release, "quality": shown, "metrics": quality.METRICS}
+        return pages.page(request, "quality", values | {"pairs": quality.PAIRS, "pair": pair})
 
     @routes.get("/static/{name}", response_model=None)
     def file(name: str) -> Response:

@@ -11,8 +11,9 @@ from warehouse.errors import WarehouseError
 PAGE_HITS = 10
 MOST_PAGES = 20
 """The number of pages that can be turned to."""
+MOST_CHARS = 2_000
+"""The number of characters of a query that a search reads."""
 
-_MOST_CHARS = 2_000  # of a query, as a search reads it
 _MOST_FILTERS = 20
 Path = Literal["/", "/compare"]
 
@@ -54,7 +55,7 @@ class SearchForm:
         if len(filters) > _MOST_FILTERS:
             raise WarehouseError(f"the search has {len(filters)} filters", f"use at most {_MOST_FILTERS}")
         return cls(
-            query=one.get("q", "")[:_MOST_CHARS].strip(),
+            query=one.get("q", "")[:MOST_CHARS].strip(),
             locale=one.get("locale", "").strip() or None,
             mode=_mode(one.get("mode") or "ranked"),
             where=one.get("where", "").strip(),

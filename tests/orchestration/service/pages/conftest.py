@@ -1,5 +1,7 @@
 """The pages alone, over an open home: what a test of a page starts from."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +64,33 @@ def client(live, client_of) -> Iterator[TestClient]:
     """Return a client of the pages over the built home."""
     with client_of(live) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def serve() -> Iterator[Callable[..., str]]:
+    """Return a function that serves the pages over something live from a port of this machine, and returns the address."""
+    import uvicorn
+
+    running = []
+
+    def start(live, **options) -> str:
+        app = FastAPI()
+        app.include_router(router(live, **options))
+        server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        running.append((server, thread))
+        deadline = time.monotonic() + 60
+        while not server.started:
+            assert thread.is_alive()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        return f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+
+    yield start
+    for server, thread in running:
+        server.should_exit = True
+        thread.join(60)
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,7 @@ def test_judged_products_have_their_label(client, judged):
 
 def test_a_facet_is_a_link_that_keeps_its_products(client, judged):
     text = client.get("/", params={"q": judged[0]}).text
-    link, value, count = re.search(
+    link, _, count = re.search(
         r'href="([^"]*f=[^"]*)"[^>]*><span>([^<]*)</span> <span class="count">(\d+)', text
     ).groups()
     narrowed = client.get(unescape(link))
@@ -153,7 +153,7 @@ def test_images_are_shown_only_if_asked_for(client_of, live):
 
 
 def test_a_home_without_a_release_is_not_ready(client_of, live_of, tmp_path):
-    for path in ("/",):
+    for path in ("/", "/compare", "/quality", "/product/us:1"):
         answer = client_of(live_of(tmp_path)).get(path)
         assert answer.status_code == 503
         assert "publish a release with" in answer.text
