@@ -1,0 +1,168 @@
+"""The pages in a real browser, at the width of a desk and of a telephone: no console error, nothing wider than the screen."""
+
+import re
+import shutil
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+FLAGS += ["--disable-background-networking", "--disable-component-update"]
+PATIENCE_MS = 60_000
+WIDTHS = {"desk": 1280, "telephone": 360}
+
+TOO_WIDE = """() => {
+    const root = document.documentElement;
+    return root.scrollWidth > root.clientWidth ? `${root.scrollWidth} of ${root.clientWidth} px: ${location}` : '';
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("no chromium on PATH")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def address(serve, live):
+    return serve(live)
+
+
+@pytest.fixture(params=WIDTHS)
+def page(request, browser, address, tmp_path):
+    """Return a page that reports errors, requests to other hosts, and content wider than the screen."""
+    context = browser.new_context(base_url=address, viewport={"width": WIDTHS[request.param], "height": 800})
+    opened = context.new_page()
+    opened.set_default_timeout(PATIENCE_MS)
+    faults = []
+    opened.on("console", lambda message: faults.append(message.text) if message.type in ("error", "warning") else None)
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.on("request", lambda sent: None if sent.url.startswith(address) else faults.append(sent.url))
+    yield opened
+    opened.screenshot(path=tmp_path / "page.png", full_page=True)
+    context.close()
+    assert faults == []
+
+
+def assert_fits(page):
+    assert page.evaluate(TOO_WIDE) == ""
+    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    assert page.evaluate(TOO_WIDE) == ""
+
+
+def test_search_while_typing_then_facets_and_pages(page, judged):
+    query, _ = judged
+    page.goto("/")
+    assert_fits(page)
+    page.keyboard.type(query)  # the query has the focus
+    page.locator(".hit").first.wait_for()
+    page.wait_for_url(re.compile(r"\?q="))
+    assert page.locator(".hit mark").count() > 0
+    assert page.get_by_text("This query is judged").is_visible()
+    page.locator(".hit summary").first.click()
+    assert page.get_by_text("moved by the ranker").first.is_visible()
+    page.get_by_role("link", name="Next →").click()
+    page.get_by_text("page 2").wait_for()
+    assert_fits(page)
+    page.go_back()
+    page.locator(".hit").first.wait_for()
+    page.evaluate("for (const each of document.querySelectorAll('.facets > details')) each.open = true")
+    facet = page.locator(".facets a").first
+    count = int(facet.locator(".count").inner_text())
+    facet.click()
+    page.get_by_text(re.compile(rf"of the {count} products? found")).wait_for()
+    assert_fits(page)
+    page.locator(".chosen a").click()
+    page.locator(".chosen").wait_for(state="detached")
+
+
+def test_a_locale_and_an_order_are_chosen_at_once(page, judged):
+    page.goto(f"/?q={judged[0]}")
+    page.get_by_label("Locale").select_option("us")
+    page.wait_for_url(re.compile("locale=us"))
+    page.get_by_label("Order").select_option("vector")
+    page.wait_for_url(re.compile("mode=vector"))
+    page.locator("#results:not([aria-busy]) .hit").first.wait_for()
+    assert page.locator(".key").all_inner_texts()
+    assert all(key.startswith("us:") for key in page.locator(".key").all_inner_texts())
+
+
+def test_the_keyboard_is_enough(page, judged):
+    page.goto(f"/?q={judged[0]}")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "content"
+    page.keyboard.press("/")
+    page.keyboard.type("chair")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"q=chair"))
+    page.locator(".hit").first.wait_for()
+    page.locator(".hit h2 a").first.focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # opens the explanation
+    assert page.locator(".hit details[open]").count() == 1
+
+
+def test_compare_two_ways_and_follow_a_product(page, judged):
+    page.goto("/compare")
+    page.get_by_role("searchbox").fill(judged[0])
+    page.get_by_label("Left").select_option("text")
+    page.get_by_role("button", name="Compare").click()
+    page.get_by_role("heading", name="Words alone").wait_for()
+    assert_fits(page)
+    page.locator("#left + ol a[href^='#right-']").first.click()
+    page.locator("#right + ol li:target").wait_for()
+
+
+def test_a_product_tells_where_its_values_come_from(page, judged):
+    page.goto(f"/?q={judged[0]}")
+    page.locator(".hit h2 a").first.click()
+    page.get_by_role("heading", name="Features").wait_for()
+    page.locator("td summary").first.click()
+    assert page.get_by_text("is made from").first.is_visible()
+    assert_fits(page)
+    title = page.locator(".cards a").first.inner_text()
+    page.locator(".cards a").first.click()
+    page.get_by_role("heading", name=title, exact=True).wait_for()
+
+
+def test_sql_a_question_and_a_table(page):
+    page.goto("/data")
+    page.get_by_label("One statement").fill("SELECT locale, count(*) AS n FROM staging.products GROUP BY ALL")
+    page.get_by_role("button", name="Ask").click()
+    page.locator(".bars rect").first.wait_for()
+    assert page.locator(".bars rect").first.bounding_box()["width"] > 1
+    assert_fits(page)
+    page.get_by_role("link", name="slices").click()
+    page.get_by_role("region", name="Rows").wait_for()
+    assert_fits(page)
+    page.get_by_role("link", name="features.products", exact=True).click()
+    page.get_by_role("region", name="Columns").wait_for()
+    assert_fits(page)
+
+
+def test_a_changed_query_leads_to_its_comparison(page):
+    page.goto("/quality?pair=ranked-bm25")
+    assert_fits(page)
+    page.locator("#changed a").first.click()
+    page.get_by_role("region", name="Judged products").wait_for()
+    assert_fits(page)
+
+
+def test_search_works_without_the_script(browser, address, judged):
+    context = browser.new_context(base_url=address, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_role("searchbox").fill(judged[0])
+    page.get_by_role("button", name="Search").click()
+    page.locator(".hit").first.wait_for()
+    page.get_by_role("link", name="Next →").click()
+    page.get_by_text("page 2").wait_for()
+    context.close()
