@@ -14,6 +14,7 @@ from orchestration.service.deltas.queue import DeltaQueue
 from orchestration.service.limits import Limits, Workers
 from orchestration.service.live_release import LiveRelease
 from orchestration.service.metrics import Metrics
+from orchestration.service.pages import routes as pages
 from orchestration.service.request_log import Log, RequestLog
 from orchestration.service.routes import deltas, health, products, releases, search, suggest
 from orchestration.service.tokens import Access
@@ -32,7 +33,7 @@ class Service(FastAPI):
 
 
 def create_app(settings: Settings, live: LiveRelease | None = None) -> FastAPI:
-    """Return the application on the home that the settings name; `live` is an open release to answer from.
+    """Return the application, with its pages, on the home that the settings name; `live` is an open release to answer from.
 
     Raises:
         WarehouseError: The home has no release, or a part of it was deleted.
@@ -65,6 +66,7 @@ def create_app(settings: Settings, live: LiveRelease | None = None) -> FastAPI:
         suggest.router(live, workers),
         releases.router(live, workers),
         health.metrics_router(metrics, workers),
+        pages.router(live, sql=settings.sql),
     ):
         app.include_router(router, dependencies=[Depends(access.reader)])
     app.include_router(deltas.router(live, workers, metrics, queue, access, settings.serve.delta_s))
