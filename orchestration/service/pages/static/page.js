@@ -10,6 +10,7 @@ foldFacets();
 
 for (const form of document.querySelectorAll("form[data-results]")) {
   const results = document.getElementById(form.dataset.results);
+  const status = document.getElementById(form.dataset.status);
   let timer = 0;
   let running = null;
 
@@ -34,6 +35,7 @@ for (const form of document.querySelectorAll("form[data-results]")) {
       foldFacets();
       history.replaceState(null, "", address);
       results.removeAttribute("aria-busy");
+      status.textContent = results.querySelector(".problem, .range")?.textContent.trim() ?? "";
     } catch (error) {
       if (error.name !== "AbortError") form.submit();
     }

@@ -104,7 +104,7 @@ def results(home: Home, searcher: Searcher, facts: ReleaseFacts, form: SearchFor
         answer.found,
         notes,
         {label: list(labels.values()).count(label) for label in "ESCI"} if labels else {},
-        has_more=len(answer.hits) > wanted,
+        has_more=len(answer.hits) > wanted and answer.found > wanted,
     )
 
 

@@ -7,7 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from orchestration.service.pages.release_facts import Attribute, ReleaseFacts
 from orchestration.service.pages.search_form import SearchForm
+from orchestration.service.pages.views.search import images
 from warehouse.errors import WarehouseError
 
 
@@ -145,6 +147,31 @@ def test_filters_are_combined():
 
 def parse_pairs(address):
     return [(name, value) for name, values in parse_qs(urlsplit(address).query).items() for value in values]
+
+
+def test_only_addresses_of_the_web_are_images():
+    names = {"image_url": "text", "more_images": "text", "imagery": "text", "price": "number"}
+    attributes = [
+        Attribute("attributes.goods", name, f"goods.{name}", "", holds, True) for name, holds in names.items()
+    ]
+    values = {
+        "goods.image_url": "https://a/1.jpg",
+        "goods.more_images": "javascript:alert(1), http://a/2.jpg,https://a/3.jpg data:x",
+        "goods.imagery": "https://a/4.jpg",
+    }
+    assert images(values, attributes) == ["https://a/1.jpg", "http://a/2.jpg", "https://a/3.jpg"]
+    assert images({}, attributes) == []
+
+
+def test_facets_begin_with_what_divides_best():
+    kinds = {"sku": "text", "tags": "list", "stock": "number", "sale": "flag", "price": "number", "day": "time"}
+    attributes = tuple(
+        Attribute("attributes.a", name, f"a.{name}", "", holds, name != "sku") for name, holds in kinds.items()
+    )
+    facts = ReleaseFacts(("us",), attributes, ())
+    assert facts.facets == ("brand", "color", "price", "stock", "sale", "tags")
+    assert facts.example_filter == "brand = 'sony' AND price < 50"
+    assert ReleaseFacts(("us",), (), ()).facets == ("brand", "color", "title_price", "pack_count")
 
 
 def test_images_are_shown_only_if_asked_for(client_of, live):
