@@ -37,7 +37,9 @@ for (const form of document.querySelectorAll("form[data-results]")) {
       results.removeAttribute("aria-busy");
       status.textContent = results.querySelector(".problem, .range")?.textContent.trim() ?? "";
     } catch (error) {
-      if (error.name !== "AbortError") form.submit();
+      if (error.name === "AbortError") return; // a later one runs
+      results.removeAttribute("aria-busy");
+      status.textContent = "The service gave no answer.";
     }
   };
 

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -60,9 +61,10 @@ def test_search_while_typing_then_facets_and_pages(page, judged):
     query, _ = judged
     page.goto("/")
     assert_fits(page)
-    page.keyboard.type(query)  # the query has the focus
-    page.locator(".hit").first.wait_for()
-    page.wait_for_url(re.compile(r"\?q="))
+    page.locator("input[type=search]:focus").wait_for()
+    page.keyboard.type(query)
+    page.wait_for_url(lambda url: parse_qs(urlsplit(url).query).get("q") == [query])
+    page.locator("#results:not([aria-busy]) .hit").first.wait_for()
     assert page.locator(".hit mark").count() > 0
     assert page.get_by_text("This query is judged").is_visible()
     page.locator(".hit summary").first.click()
