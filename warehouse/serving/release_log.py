@@ -129,6 +129,13 @@ class Releases:
             self._read = version, sorted(releases, key=lambda release: release.release)
         return list(self._read[1])
 
+    def stamp(self) -> int:
+        """Return a number that changes with every publication, without opening the table; 0 before the first."""
+        try:
+            return (self._directory.root / f"{_TABLE}.lance" / "_versions").stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
     def live(self) -> Release | None:
         """Return the newest release, or None before the first."""
         releases = self.all()

@@ -221,13 +221,16 @@ def test_vectors_that_are_not_there_are_not_published(releases: Releases, root: 
 
 
 def test_a_reader_follows_a_writer(releases: Releases, root: Path) -> None:
-    reader = Releases(root)
+    reader, stamps = Releases(root), [Releases(root).stamp()]
     for number in (1, 2, 3):
         releases.publish(**draft(write(root, f"P{number}")))
         live = reader.live()
         assert live is not None
         assert live.release == number
         assert VectorStore(root).count(live.vector_table, live.vector_version) == number
+        assert reader.stamp() == reader.stamp() != stamps[-1]
+        stamps.append(reader.stamp())
+    assert stamps[0] == 0
 
 
 def test_a_copied_directory_answers_alike_without_the_old_one(releases: Releases, root: Path, tmp_path: Path) -> None:
