@@ -132,4 +132,3 @@ def show_measured(report: "BuildReport") -> None:
         relevance, f"relevance on {counted(relevance['rankers']['model']['queries'], 'test query', 'test queries')}"
     )
     show_trust(relevance)
-    console.print()

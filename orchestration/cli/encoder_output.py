@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from orchestration.cli.output import show_fact
 
-_REMEDY = "set encoder.model to one that knows its language, then build"
+_REMEDY = "set encoder.model to a model of its language, then build"
 _POOR_SHARE = 0.1
 """The share of unknown tokens from which on a locale is warned of."""
 
@@ -16,8 +16,8 @@ def show_unknown(shares: Mapping[str, float]) -> None:
     worst_first = sorted(shares.items(), key=lambda item: -item[1])
     text = ", ".join(f"{locale} {share:.1%}" for locale, share in worst_first)
     poor = [locale for locale, share in worst_first if share >= _POOR_SHARE]
-    warning = f"; in {', '.join(poor)} the vectors say little: {_REMEDY}" if poor else ""
-    show_fact("unknown", f"tokens in titles to the encoder: {text}{warning}", "yellow" if poor else None)
+    warning = f"; vectors say little in {', '.join(poor)}: {_REMEDY}" if poor else ""
+    show_fact("unknown", f"tokens in titles: {text}{warning}", "yellow" if poor else None)
 
 
 def show_reading(unknown_share: float, *, orders_alone: bool) -> None:

@@ -9,11 +9,11 @@ from orchestration.cli.encoder_output import show_reading, show_unknown
     ("shares", "text"),
     [
         ({}, ""),
-        ({"es": 0.0, "us": 0.0012}, "unknown tokens in titles to the encoder: us 0.1%, es 0.0%"),
+        ({"es": 0.0, "us": 0.0012}, "unknown tokens in titles: us 0.1%, es 0.0%"),
         (
             {"es": 0.0, "jp": 0.255, "cn": 0.6},
-            "unknown tokens in titles to the encoder: cn 60.0%, jp 25.5%, es 0.0%; in cn, jp the vectors say little: set "
-            "encoder.model to one that knows its language, then build",
+            "unknown tokens in titles: cn 60.0%, jp 25.5%, es 0.0%; vectors say little in cn, jp: set encoder.model to a model "
+            "of its language, then build",
         ),
     ],
 )
