@@ -21,17 +21,17 @@ def unknown_shares(tokenizer: "Tokenizer", texts: Sequence[str]) -> NDArray[np.f
     return counts / np.maximum(totals, 1)
 
 
-def unknown_share(folder: Path, texts: Sequence[str]) -> float | None:
-    """Return the share of unknown tokens in all texts together, by the tokenizer in the folder of a converted encoder.
-
-    None where the folder has no tokenizer, or the texts have no token.
-    """
+def saved_tokenizer(folder: Path) -> "Tokenizer | None":
+    """Return the tokenizer in the folder of a converted encoder; None where it has none."""
     from tokenizers import Tokenizer
 
     file = folder / "tokenizer.json"
-    if not file.is_file():
-        return None
-    counts, totals = _counts(Tokenizer.from_file(str(file)), texts)
+    return Tokenizer.from_file(str(file)) if file.is_file() else None
+
+
+def unknown_share(tokenizer: "Tokenizer", texts: Sequence[str]) -> float | None:
+    """Return the share of unknown tokens in all texts together; None where they have no token."""
+    counts, totals = _counts(tokenizer, texts)
     return float(counts.sum() / totals.sum()) if totals.any() else None
 
 

@@ -6,7 +6,7 @@ from tokenizers.models import BPE, Unigram, WordPiece
 from tokenizers.pre_tokenizers import ByteLevel, Whitespace
 from tokenizers.processors import TemplateProcessing
 
-from models.encoder.unknown_tokens import unknown_share, unknown_shares
+from models.encoder.unknown_tokens import saved_tokenizer, unknown_share, unknown_shares
 
 
 def _word_piece() -> Tokenizer:
@@ -42,8 +42,8 @@ def test_a_vocabulary_of_bytes_knows_every_text():
 )
 def test_texts_share_their_unknown_tokens(tmp_path, texts, share):
     _unigram().save(str(tmp_path / "tokenizer.json"))
-    assert unknown_share(tmp_path, texts) == share
+    assert unknown_share(saved_tokenizer(tmp_path), texts) == share
 
 
 def test_a_folder_without_a_tokenizer_tells_nothing(tmp_path):
-    assert unknown_share(tmp_path, ["red cup"]) is None
+    assert saved_tokenizer(tmp_path) is None
