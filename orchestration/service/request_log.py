@@ -1,7 +1,6 @@
 """The log: a line of JSON for each request, with its id; neither headers nor the query of an address are written."""
 
 import re
-import sys
 import time
 import traceback
 from contextlib import suppress
@@ -27,7 +26,7 @@ class Log:
 
     def __init__(self) -> None:
         self._logger = structlog.wrap_logger(
-            structlog.PrintLogger(sys.stdout),
+            structlog.PrintLogger(),  # writes to standard output as it is at each line
             processors=[
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 structlog.processors.JSONRenderer(),
@@ -38,7 +37,6 @@ class Log:
         """Write an event; a reader that has gone away does no harm."""
         with suppress(BrokenPipeError, ValueError):
             self._logger.info(event, **values)
-            sys.stdout.flush()
 
 
 class RequestLog:
