@@ -39,4 +39,14 @@ class ServeSettings(BaseModel):
         30.0, gt=0, description="Time within which the head of a request and its body arrive, in seconds."
     )
     max_body_mb: float = Field(64.0, gt=0, description="Size of the largest body, in megabytes.")
+    show_images: bool = Field(
+        False, description="Whether the page shows the catalog's images, which come from other hosts; else it links to them."
+    )
+    feedback: bool = Field(
+        False,
+        description="Whether to keep what visitors of the page were shown and clicked, as a log of clicks in feedback/.",
+    )
+    max_feedback_mb: float = Field(
+        1_000.0, gt=0, description="Size of feedback/ from which on no further event is kept, in megabytes."
+    )
     refresh_s: float = Field(0.25, gt=0, description="Time between two looks for a new release, in seconds.")

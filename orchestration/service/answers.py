@@ -119,6 +119,39 @@ class SuggestRequest(_Request):
     locale: Locale = None
 
 
+class FeedbackEvent(BaseModel):
+    """What a visitor was shown or did: one product of the results of a query."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: Annotated[
+        str, Field(description="Key of the product.", min_length=3, max_length=500, examples=["us:B07XYZ"]), PlainWord
+    ]
+    event: Annotated[
+        Literal["impression", "click", "cart", "order"], Field(description="What happened.", examples=["click"])
+    ]
+    position: Annotated[
+        int | None, Field(description="Its place among the results, from 1 on.", ge=1, le=1_000_000)
+    ] = None
+
+
+class FeedbackRequest(BaseModel):
+    """What a visitor was shown and did after one query."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: Annotated[
+        str, Field(description="The query.", min_length=1, max_length=2_000, examples=["office chair"]), Plain
+    ]
+    events: Annotated[list[FeedbackEvent], Field(description="The events.", min_length=1, max_length=1_000)]
+
+
+class FeedbackAnswer(BaseModel):
+    """What was kept."""
+
+    kept: int = Field(description="Number of events that were kept.", examples=[1])
+
+
 class ReleasesRequest(_Request):
     """How many releases to list."""
 

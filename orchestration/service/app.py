@@ -16,7 +16,7 @@ from orchestration.service.live_release import LiveRelease
 from orchestration.service.metrics import Metrics
 from orchestration.service.pages import routes as pages
 from orchestration.service.request_log import Log, RequestLog
-from orchestration.service.routes import deltas, health, products, releases, search, suggest
+from orchestration.service.routes import deltas, feedback, health, products, releases, search, suggest
 from orchestration.service.tokens import Access
 
 _ABOUT = """Search, lookups and changes of one catalog. Each answer names the release that it is from.
@@ -65,8 +65,14 @@ def create_app(settings: Settings, live: LiveRelease | None = None) -> FastAPI:
         products.router(live, workers),
         suggest.router(live, workers),
         releases.router(live, workers),
+        feedback.router(live, workers, settings.serve),
         health.metrics_router(metrics, workers),
-        pages.router(live, sql=settings.sql),
+        pages.router(
+            live,
+            sql=settings.sql,
+            shows_images=settings.serve.show_images,
+            keeps_feedback=settings.serve.feedback,
+        ),
     ):
         app.include_router(router, dependencies=[Depends(access.reader)])
     app.include_router(deltas.router(live, workers, metrics, queue, access, settings.serve.delta_s))

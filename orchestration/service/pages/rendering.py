@@ -24,11 +24,12 @@ _YEAR_S = 31_536_000
 class Pages:
     """Render the pages. Every value that a template shows is escaped."""
 
-    def __init__(self, *, shows_images: bool) -> None:
+    def __init__(self, *, shows_images: bool, keeps_feedback: bool = False) -> None:
         """Read the files beside the pages.
 
         Args:
             shows_images: Whether pages show the catalog's images, which come from other hosts, or links to them.
+            keeps_feedback: Whether the results carry what the script posts to `/feedback`.
         """
         self._files = {file.name: file.read_bytes() for file in sorted((_HERE / "static").iterdir())}
         version = hashlib.sha256(b"".join(self._files.values())).hexdigest()[:12]
@@ -45,7 +46,8 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals |= {"version": version, "shows_images": shows_images, "label_names": LABEL_NAMES}
+        self._environment.globals |= {"version": version, "label_names": LABEL_NAMES}
+        self._environment.globals |= {"shows_images": shows_images, "keeps_feedback": keeps_feedback}
         self._environment.filters |= {"cell": cell, "number": number, "price": price, "counted": counted, "utc": utc}
 
     def page(self, request: Request, name: str, values: Mapping[str, Any], status: int = 200) -> HTMLResponse:

@@ -22,15 +22,19 @@ _REFUSED, _UNKNOWN, _NOT_READY = 400, 404, 503
 Problem = WarehouseError | ModelError
 
 
-def router(live: Live, *, sql: SqlSettings | None = None, shows_images: bool = False) -> APIRouter:
+def router(
+    live: Live, *, sql: SqlSettings | None = None, shows_images: bool = False, keeps_feedback: bool = False
+) -> APIRouter:
     """Return the pages of a service: `/`, `/compare`, `/product/KEY`, `/data` and `/quality`, and the files beside them.
 
     Args:
         live: Gives out the home and its live release.
         sql: The bounds of a statement; by default those of the home's own settings.
         shows_images: Whether pages show the catalog's images, which come from other hosts. By default they link to them.
+        keeps_feedback: Whether the page of results posts what it showed, and what was clicked, to `/feedback`.
     """
-    routes, pages, known = APIRouter(include_in_schema=False), Pages(shows_images=shows_images), FactsCache()
+    pages = Pages(shows_images=shows_images, keeps_feedback=keeps_feedback)
+    routes, known = APIRouter(include_in_schema=False), FactsCache()
     bounds = sql or load_settings(live.home.root).sql
 
     def page(path: str) -> Callable[[Callable[[Request], Response]], Callable[[Request], Response]]:

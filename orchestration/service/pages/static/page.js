@@ -8,6 +8,46 @@ const foldFacets = () => {
 };
 foldFacets();
 
+// Where the service keeps feedback: what was shown for a while, and what was clicked. Results that typing replaces do not count.
+const SHOWN_MS = 2000;
+let shownLater = 0;
+
+const keep = (list, events) => {
+  if (events.length === 0) return;
+  fetch(list.dataset.feedback, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ query: list.dataset.query, events }),
+    keepalive: true, // the page may be left meanwhile
+  }).catch(() => {});
+};
+
+const eventOf = (hit, event) => ({ key: hit.dataset.key, event, position: hit.value });
+
+const keepShown = (list) => {
+  clearTimeout(shownLater);
+  if (list.dataset.isKept) return;
+  list.dataset.isKept = "yes";
+  keep(list, [...list.querySelectorAll("[data-key]")].map((hit) => eventOf(hit, "impression")));
+};
+
+const watchShown = () => {
+  clearTimeout(shownLater);
+  const list = document.querySelector("[data-feedback]");
+  if (list) shownLater = setTimeout(() => keepShown(list), SHOWN_MS);
+};
+watchShown();
+
+const keepClick = (event) => {
+  const hit = event.target.closest("[data-key]");
+  const list = event.target.closest("[data-feedback]");
+  if (event.button > 1 || !hit || !list || !event.target.closest("h2 a")) return;
+  keepShown(list);
+  keep(list, [eventOf(hit, "click")]);
+};
+document.addEventListener("click", keepClick);
+document.addEventListener("auxclick", keepClick); // the middle button opens another tab
+
 for (const form of document.querySelectorAll("form[data-results]")) {
   const results = document.getElementById(form.dataset.results);
   const status = document.getElementById(form.dataset.status);
@@ -33,6 +73,7 @@ for (const form of document.querySelectorAll("form[data-results]")) {
       const answer = await fetch(fragment, { signal: running.signal });
       results.innerHTML = await answer.text();
       foldFacets();
+      watchShown();
       history.replaceState(null, "", address);
       results.removeAttribute("aria-busy");
       status.textContent = results.querySelector(".problem, .range")?.textContent.trim() ?? "";

@@ -168,3 +168,29 @@ def test_search_works_without_the_script(browser, address, judged):
     page.get_by_role("link", name="Next →").click()
     page.get_by_text("page 2").wait_for()
     context.close()
+
+
+def test_what_was_shown_and_clicked_is_told_once_where_feedback_is_kept(browser, serve, live, judged):
+    query, _ = judged
+    context = browser.new_context(base_url=serve(live, keeps_feedback=True))
+    page, told = context.new_page(), []
+    page.set_default_timeout(PATIENCE_MS)
+
+    def keep(route):
+        told.append(route.request.post_data_json)
+        route.fulfill(json={"kept": 1})
+
+    page.route("**/feedback", keep)
+    page.goto(f"/?q={query}")
+    keys = page.locator("[data-key]").evaluate_all("all => all.map(each => each.dataset.key)")
+    with page.expect_request("**/feedback"):
+        page.locator("h2 a").nth(1).click()
+    page.wait_for_url("**/product/**")
+    page.wait_for_timeout(200)
+    context.close()
+    assert [each["query"] for each in told] == [query, query]
+    shown, clicked = (each["events"] for each in told)
+    assert [(each["key"], each["position"], each["event"]) for each in shown] == [
+        (key, place, "impression") for place, key in enumerate(keys, start=1)
+    ]
+    assert clicked == [{"key": keys[1], "position": 2, "event": "click"}]
