@@ -7,6 +7,7 @@ import dagster as dg
 from assets.core.table_asset import result, table_assets, table_result
 from assets.keys import asset_key
 from assets.reporting import plots
+from assets.reporting.pictures import drawn
 from assets.run_context import RunContext
 from assets.services.model_training import (
     LOG,
@@ -57,7 +58,8 @@ def two_tower(context: dg.AssetExecutionContext, run_context: dg.ResourceParam[R
     log = training_log(model_id, manifest["metadata"]["history"], manifest["best_epoch"])
     with run_context.home.lake.writing() as connection:
         change = tables.refresh_from(connection, LOG, log, f"model_id = '{model_id}'")
-    metadata = {"curves": plots.training_curves(log), "notes": "; ".join(manifest["notes"]), "alpha": manifest["alpha"]}
+    curves = drawn(run_context.home, "training curves", plots.training_curves, log)
+    metadata = {"curves": curves, "notes": "; ".join(manifest["notes"]), "alpha": manifest["alpha"]}
     learned = is_new and is_trainable(run_context)
     facts = {"model": model_id, "trained": learned} | (failed_training_warning(manifest["notes"]) if learned else {})
     yield result(context, run_context, "model.two_tower", model_id, metadata, facts)

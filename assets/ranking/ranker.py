@@ -45,13 +45,21 @@ def ranker_name(run_context: RunContext) -> str:
     """Return the id of the ranker for the current lake, model and settings; the pinned one if the run pins a model."""
     if run_context.pinned_model is not None:
         return run_context.pinned_ranker
+    settings = run_context.ranking.model_dump_json(), str(run_context.training.seed)
+    rules = str(run_context.release.min_queries), str(run_context.release.gate_margin)
+    model_id = model_name(run_context)
+    of_snapshot = digest(model_id, str(run_context.home.lake.snapshot()), *settings, *rules)
+    return run_context.cached(
+        f"ranker {of_snapshot}", lambda: _ranker_of_the_lake(run_context, model_id, *settings, *rules)
+    )
+
+
+def _ranker_of_the_lake(run_context: RunContext, model_id: str, *settings: str) -> str:
     with run_context.home.lake.reading() as connection:
         versions = [tables.fingerprint(connection, CONTRACTS[table]) for table in _READ]
         versions += feature_views.static_fingerprints(connection, "rank")
-    settings = run_context.ranking.model_dump_json(), str(run_context.training.seed)
-    rules = str(run_context.release.min_queries), str(run_context.release.gate_margin)
     pairs = sql_digest(tables.sql("features.pairs")), *ranked_names(run_context.home.feature_views)
-    return digest(model_name(run_context), *versions, *settings, *rules, *pairs, _FORMAT)
+    return digest(model_id, *versions, *settings, *pairs, _FORMAT)
 
 
 def ensure_ranker(run_context: RunContext, ranker_id: str, model: ServingModel, vectors: Matrix | None = None) -> bool:

@@ -9,6 +9,7 @@ import polars as pl
 from assets.core.table_asset import table_assets, table_result
 from assets.core.table_check import table_check
 from assets.reporting import plots
+from assets.reporting.pictures import drawn
 from assets.run_context import RunContext
 from assets.services.model_training import model_name
 from models.towers.checkpoint_files import MANIFEST_FILE, read_manifest
@@ -52,7 +53,10 @@ def monitoring_tables(
     metadata: dict[str, Any] = {"moved": drift_table(notable)}
     if drift.height:
         bounds = run_context.monitoring.drift_notable, run_context.monitoring.drift_warning
-        metadata |= {"psi": plots.psi_bars(drift, *bounds), "distributions": plots.moved_distributions(drift)}
+        metadata |= {
+            "psi": drawn(run_context.home, "drift", plots.psi_bars, drift, *bounds),
+            "distributions": drawn(run_context.home, "moved distributions", plots.moved_distributions, drift),
+        }
     for table in TABLES:
         is_drift = table == "monitoring.drift"
         facts = {"comparisons": comparisons} if is_drift else {}

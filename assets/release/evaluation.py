@@ -9,6 +9,7 @@ from assets.evaluation.champion_challenger import current_gate_result, winner
 from assets.evaluation.evaluation_tables import TABLES, refresh_evaluation
 from assets.ranking.ranker import ranker_name
 from assets.reporting.evaluation_report import report
+from assets.reporting.pictures import drawn
 from assets.run_context import RunContext
 from assets.services.model_training import model_name
 from warehouse.features import datasets
@@ -36,6 +37,6 @@ def evaluation(
     pictures = {}
     if metrics.height:
         queries = datasets.compared_queries(run_context.home.lake, challenger)
-        pictures = {"report": report(metrics, queries)}
+        pictures = {"report": drawn(run_context.home, "evaluation", report, metrics, queries)}
     for table in TABLES:
         yield table_result(context, run_context, table, {}, pictures if table == "evaluation.metrics" else {})

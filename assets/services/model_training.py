@@ -44,6 +44,17 @@ def model_name(run_context: RunContext) -> str:
     """
     if run_context.pinned_model is not None:
         return run_context.pinned_model
+    of_snapshot = f"model of snapshot {run_context.home.lake.snapshot()}, {_settings_digest(run_context)}"
+    return run_context.cached(of_snapshot, lambda: _model_of_the_lake(run_context))
+
+
+def _settings_digest(run_context: RunContext) -> str:
+    """Return the digest of the settings that name a model: a run context with others may share cached values."""
+    settings = run_context.tower, run_context.training, run_context.mining
+    return digest(TextVectors(run_context).fingerprint, *(each.model_dump_json() for each in settings))
+
+
+def _model_of_the_lake(run_context: RunContext) -> str:
     if not is_trainable(run_context):
         return digest("not trained", TextVectors(run_context).fingerprint)
     with run_context.home.lake.reading() as connection:

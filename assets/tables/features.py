@@ -4,6 +4,7 @@ import dagster as dg
 
 from assets.core.table_asset import table_asset, table_result
 from assets.reporting import plots
+from assets.reporting.pictures import drawn
 from assets.run_context import RunContext
 from assets.services.table_refresh import refresh_table
 from warehouse.contracts.registry import CONTRACTS
@@ -15,15 +16,15 @@ def feature_asset(table: str) -> dg.AssetsDefinition:
     """Return the asset that refreshes a feature table from its SQL file."""
 
     def features(context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]) -> dg.MaterializeResult:
-        pictures = {}
+        pictures, stats = {}, None
         run_context.cached("tower inputs", check_tower_inputs)
         with run_context.watermarks.writing() as connection:
             change, _ = refresh_table(run_context, connection, table)
             # Statistics read the whole table: `stockroom apply` leaves them to the next build.
             if not run_context.pinned_model:
                 stats = drift.record(connection, CONTRACTS[table], run_context.monitoring)
-                if stats.height:
-                    pictures = {"distributions": plots.distributions(stats)}
+        if stats is not None and stats.height:
+            pictures = {"distributions": drawn(run_context.home, table, plots.distributions, stats)}
         return table_result(context, run_context, table, change.counts, pictures)
 
     definition: dg.AssetsDefinition = dg.asset(**table_asset(table))(features)

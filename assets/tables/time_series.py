@@ -10,6 +10,7 @@ import dagster as dg
 from assets.core.table_asset import table_asset, table_result
 from assets.core.table_check import table_check
 from assets.reporting import plots
+from assets.reporting.pictures import drawn
 from assets.run_context import RunContext
 from assets.services import event_dates
 from assets.services.raw_folder import prepared_folder
@@ -40,9 +41,9 @@ def _file_asset(table: FeatureView) -> dg.AssetsDefinition:
         with lake.writing() as connection:
             tables.ensure(connection, table.contract)
             stats = drift.record(connection, table.contract, run_context.monitoring)
-        pictures = (
-            {"distributions": plots.distributions(stats)} if stats.height and not run_context.pinned_model else {}
-        )
+        pictures = {}
+        if stats.height and not run_context.pinned_model:
+            pictures = {"distributions": drawn(run_context.home, table.contract.table, plots.distributions, stats)}
         return table_result(context, run_context, table.contract, asdict(ingested), pictures)
 
     deps = ("raw.products",) if is_of_sources else ()

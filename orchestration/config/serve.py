@@ -40,7 +40,8 @@ class ServeSettings(BaseModel):
     )
     max_body_mb: float = Field(64.0, gt=0, description="Size of the largest body, in megabytes.")
     show_images: bool = Field(
-        False, description="Whether the page shows the catalog's images, which come from other hosts; else it links to them."
+        False,
+        description="Whether the page shows the catalog's images, which come from other hosts; else it links to them.",
     )
     feedback: bool = Field(
         False,
