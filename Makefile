@@ -10,7 +10,7 @@ BIN := .venv/bin
 DEMO := .stockroom/demo
 READY := .venv/.ready
 
-.PHONY: help setup demo test torture check bench lock clean
+.PHONY: help setup demo test slow torture check bench lock clean
 
 help: ## Show what can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,11 +26,14 @@ demo: setup ## Make an invented catalog of 10,000 products, run the whole pipeli
 	$(BIN)/stockroom build --raw $(DEMO)/esci --home $(DEMO)/home
 	@tools/demo_searches $(BIN)/stockroom $(DEMO)/home
 
-test: check ## Run every check and test.
+test: check ## Run every check, and the tests that take no more than a few builds each.
 	$(BIN)/pytest -n 2 --dist loadscope
 
+slow: setup ## Run the tests that take many builds, which `make test` leaves out.
+	$(BIN)/pytest -n 2 --dist loadscope -m slow
+
 torture: setup ## Kill, race, replay and materialize what the tests do a few times of: TRIALS=50 and SUBSETS=200 times.
-	TRIALS=$(or $(TRIALS),50) SUBSETS=$(or $(SUBSETS),200) SEED=$(or $(SEED),0) $(BIN)/pytest -n 2 \
+	TRIALS=$(or $(TRIALS),50) SUBSETS=$(or $(SUBSETS),200) SEED=$(or $(SEED),0) $(BIN)/pytest -n 2 -m "slow or not slow" \
 		tests/orchestration/test_{torture,chains,any_subset,stopped,killed_build}.py \
 		tests/orchestration/commands/test_replay.py tests/warehouse/lake/test_incremental.py \
 		tests/warehouse/ingest/test_deltas.py tests/test_docs.py

@@ -1,6 +1,6 @@
 """The commands and the Python code of README and the guides run in order, and their links have targets.
 
-`make test` runs them with less data than they name, `make torture` (where TRIALS is set) as they stand.
+`make test` and `make slow` run them with less data than they name, `make torture` (where TRIALS is set) as they stand.
 """
 
 import importlib.util
@@ -52,6 +52,8 @@ SMALL = {
 }
 SHORTER = {} if "TRIALS" in os.environ else {"--products 500": "--products 200", "--trials 3": "--trials 1"}
 HOME = "my-home"
+SLOW = {"attributes", "exporting", "feature-views", "going-back", "search", "shop-export", "trust", "tuning"}
+"""The guides whose commands build several times, or search in new processes."""
 
 
 def steps(page: Path) -> list[tuple[str, str]]:
@@ -204,7 +206,9 @@ def test_the_readme_builds_and_searches_in_six_commands(shop: Shop) -> None:
     assert set(filter(is_run, commands)) <= set(shop.said)
 
 
-@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=[pytest.mark.slow] * (page.stem in SLOW), id=page.stem) for page in GUIDES]
+)
 def test_the_guide_runs(page: Path, shop: Shop) -> None:
     said = shop.guide(page)
     assert said or SERVES in page.read_text(encoding="utf-8")

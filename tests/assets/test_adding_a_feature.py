@@ -74,6 +74,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_the_next_build_brings_the_feature_into_sql_the_ui_and_the_towers(
     copy: Path, copy_home: Callable[[], Path], built: Any
 ) -> None:

@@ -146,6 +146,7 @@ def test_any_subset_in_any_order_ends_where_a_full_build_ends(built, tmp_path_fa
     shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 def test_a_build_completes_any_subset(built, tmp_path, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", "")
     life = Life(tmp_path / "home", built)

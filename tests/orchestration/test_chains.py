@@ -1,6 +1,7 @@
 """Deltas and full snapshots, applied singly, in batches or replayed from the archive, result in equal tables and vectors.
 
-`make test` runs the chains that are written out. TRIALS sets how many drawn ones are run besides (50 in `make torture`).
+`make test` runs the short chains that are written out, `make slow` the long one. TRIALS sets how many drawn ones are run
+besides (50 in `make torture`).
 """
 
 import hashlib
@@ -102,6 +103,7 @@ WRITTEN_OUT = [
     ("full", (("P1",), "I", "app")),
     ("renamed", 0),
 ]
+SHORT = [WRITTEN_OUT[0], WRITTEN_OUT[2], ("again", 0)]
 
 
 class Encoder:
@@ -246,11 +248,19 @@ def started(built, derive, tmp_path_factory):
 
 @settings(max_examples=EXAMPLES or 1, phases=PHASES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS, ends=st.lists(st.booleans(), min_size=7, max_size=7))
-@example(steps=WRITTEN_OUT, ends=[False] * 7)
+@example(steps=SHORT, ends=[False] * 7)
 @example(steps=[("delta", [_product("delete", each, None, None, None) for each in IDS])], ends=[True] * 7)
 def test_one_by_one_in_batches_and_replayed_end_alike(built, derive, started, tmp_path_factory, steps, ends):
-    """`ends` says after which steps a batch ends."""
-    folder = tmp_path_factory.mktemp("chain")
+    assert_ends_alike(built, derive, started, tmp_path_factory.mktemp("chain"), steps, ends)
+
+
+@pytest.mark.slow
+def test_a_long_chain_ends_alike(built, derive, started, tmp_path):
+    assert_ends_alike(built, derive, started, tmp_path, WRITTEN_OUT, [False] * 7)
+
+
+def assert_ends_alike(built, derive, started, folder, steps, ends):
+    """Bring steps in one by one, in batches and from the archive; `ends` says after which steps a batch ends."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("assets.services.text_vectors.open_encoder", lambda *_: Encoder())
         one, batches = (Chain(folder / name, built, derive, started) for name in ("one", "batches"))

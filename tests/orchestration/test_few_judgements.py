@@ -96,9 +96,14 @@ def _first(settings):
     return Searcher(settings.home, settings.encoder).search("green kettle", 1)[0].title
 
 
-def test_from_no_judgement_to_many_and_back(home, write):
-    report = _build(home, write(None))
-    none, run_context = report.model, open_run_context(home)
+@pytest.fixture(scope="module")
+def unjudged(home, write):
+    """Return the report of the build without judgements, which comes first."""
+    return _build(home, write(None))
+
+
+def test_without_a_judgement_words_and_vectors_answer(home, unjudged):
+    report, run_context = unjudged, open_run_context(home)
     assert report.judged == {
         "judgements": 0,
         "queries": {"train": 0, "validation": 0, "test": 0},
@@ -119,6 +124,10 @@ def test_from_no_judgement_to_many_and_back(home, write):
     with pytest.raises(WarehouseError, match="nothing to tune; too few to train on: 0 queries of 50"):
         tune(run_context, 1)
 
+
+@pytest.mark.slow
+def test_from_one_judgement_to_many_and_back(home, write, unjudged):
+    none = unjudged.model
     report = _build(home, write(1))
     assert (report.model, report.judged["queries"]) == (none, {"train": 1, "validation": 0, "test": 0})
     assert report.known_items

@@ -19,6 +19,8 @@ from warehouse.features import datasets
 from warehouse.operations import consistency
 from warehouse.settings import ReleaseSettings
 
+pytestmark = pytest.mark.slow
+
 STORES_EVENTS = True
 
 PRODUCTS = "shopping_queries_dataset_products.parquet"

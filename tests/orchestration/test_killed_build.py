@@ -35,6 +35,8 @@ setattr(owner, last, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
 from orchestration.commands.build import build
 from orchestration.config.settings import load_settings
 from orchestration.config.open_context import open_run_context
+
+pytestmark = pytest.mark.slow
 build(open_run_context(load_settings(Path(sys.argv[2]))), Path(sys.argv[3]))
 """
 POINTS = (

@@ -56,6 +56,7 @@ def test_nothing_in_a_home_names_its_path_but_the_catalog_whose_path_is_ignored(
     assert {path.name for path in files if place in path.read_bytes()} <= {"catalog.sqlite", "catalog.sqlite-wal"}
 
 
+@pytest.mark.slow
 def test_two_builds_started_together_there_both_find_that_nothing_changed(built, moved, tmp_path):
     before = _state(moved)
     command = [Path(sys.executable).with_name("stockroom"), "build", "--home", moved]

@@ -7,6 +7,8 @@ from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.serving.searcher import Searcher
 
+pytestmark = pytest.mark.slow
+
 MODE = {"STOCKROOM_TOWER__MODE": "query_only", "STOCKROOM_RELEASE__GATE_MARGIN": "1"}
 QUERIES = ["black tent", "wireless earbuds", "office chair"]
 

@@ -95,6 +95,7 @@ def test_a_killed_reindex_leaves_the_release_and_the_next_one_publishes(run_cont
     assert (report.changed, report.new_release, report.release) == (False, True, before.release + 1)
 
 
+@pytest.mark.slow
 def test_an_apply_does_not_wait_for_a_reindex(run_context, delta):
     home = run_context.home
     apply(run_context, [delta("Velvet accordion four")])
@@ -118,6 +119,7 @@ def home_in_a_hurry(home):
     return type(home)(home.root, home.settings.model_copy(update={"lock_timeout_s": 0.01}))
 
 
+@pytest.mark.slow
 def test_an_index_that_is_made_during_an_apply_does_not_hold_up_its_release(run_context, delta, monkeypatch):
     home = run_context.home
     unfinished = live_release.unfinished

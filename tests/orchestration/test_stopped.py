@@ -80,6 +80,7 @@ def stop(process, number):
     return process.returncode, message.splitlines()
 
 
+@pytest.mark.slow
 def test_the_next_build_completes_a_stopped_one(built, tmp_path):
     root = tmp_path / "home"
     root.mkdir()

@@ -20,6 +20,8 @@ from warehouse.lake import tables
 from warehouse.lake.lake import scalar
 from warehouse.sample import write_esci
 
+pytestmark = pytest.mark.slow
+
 PRODUCTS = "shopping_queries_dataset_products.parquet"
 CHANGED = 500
 DECLARED = """

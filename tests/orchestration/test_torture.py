@@ -172,6 +172,7 @@ def test_killed_at_any_moment_an_apply_leaves_one_release_or_the_next_and_ends_r
     assert set(statuses) <= {"SUCCESS", "FAILURE"}
 
 
+@pytest.mark.slow
 def test_two_applies_and_a_build_at_once_all_succeed_and_searches_go_on(copy_home, tmp_path, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", "")
     root = copy_home()

@@ -211,6 +211,7 @@ def test_materialize_all_makes_one_run_that_succeeds_in_this_home(page, served, 
     assert facts["releases.live"]["is_new"] is False
 
 
+@pytest.mark.slow
 def test_a_file_dropped_into_incoming_leads_by_itself_to_one_run_and_a_new_release(page, served):
     with open_instance(served.home) as instance:
         before = {run.run_id for run in instance.get_runs()}

@@ -217,6 +217,7 @@ def test_a_second_vacuum_deletes_nothing(cleaned, stockroom):
     assert "Nothing can be deleted." in output
 
 
+@pytest.mark.slow
 def test_the_model_can_still_be_reproduced(grown, cleaned):
     run_context, *_ = cleaned
     report = train(_open(run_context.home), str(grown.points[0]))
@@ -245,6 +246,7 @@ def test_a_stopped_vacuum_loses_nothing_and_can_be_run_again(grown, tmp_path, mo
     shutil.rmtree(root)
 
 
+@pytest.mark.slow
 def test_everything_works_after_a_vacuum(grown, cleaned):
     run_context, *_ = cleaned
     run_context = _open(run_context.home)

@@ -100,6 +100,7 @@ def _damage(home):
     home.vectors.apply(live.vector_table, [damaged], [], vector.type.list_size)
 
 
+@pytest.mark.slow
 def test_what_differs_is_mended_row_by_row_and_killed_it_leaves_the_old_state_working(chain):
     run_context, contents, vectors, hits = chain
     home, live = run_context.home, run_context.home.releases.live()

@@ -148,6 +148,7 @@ def test_the_list_is_newest_first_and_shows_the_live_release(story, stockroom):
     assert "    back to release 4\n" in output
 
 
+@pytest.mark.slow
 def test_two_releases_are_compared_by_products_and_by_answers(story, stockroom):
     run_context, *_ = story
     home = run_context.home.root

@@ -156,6 +156,7 @@ def test_an_acknowledged_delta_survives_a_kill(copy_home, start):
     assert (found["hits"][0]["key"], found["release"]) == ("us:K1", same["release"])
 
 
+@pytest.mark.slow
 def test_several_workers_share_one_home_and_one_process_for_deltas(copy_home, start):
     server = start(copy_home(), "--workers", "2").wait(for_deltas=True)
     answer = server.client.post("/deltas", json=[ROW]).json()

@@ -113,6 +113,7 @@ def test_the_home_stays_as_it_was_and_a_build_finds_nothing_new(folded, monkeypa
     assert home.releases.live() == folded.before["release"]
 
 
+@pytest.mark.slow
 def test_the_same_again_writes_nothing(folded):
     snapshot = folded.run_context.home.lake.snapshot()
     again = evaluate_folds.evaluate_folds(folded.run_context, FOLDS)
