@@ -78,6 +78,19 @@ class SearchRequest(_Request):
         bool, Field(description="Whether every product is shown; else one of those with the same title.")
     ] = False
     rules: Annotated[bool, Field(description="Whether the shop's search rules apply.")] = True
+    context: Annotated[
+        Annotated[str, Field(min_length=1, max_length=500), PlainWord] | None,
+        Field(
+            description="Context of the query, for time-series features of a context; only in a catalog that has such.",
+        ),
+    ] = None
+    at: Annotated[
+        datetime | None,
+        Field(
+            description="Time of the query, for its time-series features; default: the release's as-of time. Without a "
+            "zone it is UTC.",
+        ),
+    ] = None
 
     @property
     def columns(self) -> list[str]:

@@ -69,6 +69,7 @@ def create_app(settings: Settings, live: LiveRelease | None = None) -> FastAPI:
         health.metrics_router(metrics, workers),
         pages.router(
             live,
+            workers=workers,
             sql=settings.sql,
             shows_images=settings.serve.show_images,
             keeps_feedback=settings.serve.feedback,

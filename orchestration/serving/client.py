@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TypeVar
@@ -118,6 +119,8 @@ class Client:
         page: int = 1,
         where: str | None = None,
         facets: Sequence[str] = (),
+        context: str | None = None,
+        at: datetime | None = None,
         mode: Literal["ranked", "vector", "text"] = "ranked",
         explain: bool = False,
         fold: bool = True,
@@ -135,6 +138,8 @@ class Client:
             "locale": locale,
             "where": where,
             "facets": list(facets),
+            "context": context,
+            "at": None if at is None else at.isoformat(),
             "mode": mode,
         }
         answer = self._json("GET", "/search", asked | {"explain": explain, "all": not fold, "rules": rules})

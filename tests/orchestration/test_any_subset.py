@@ -1,6 +1,6 @@
 """Any sequence of partial runs, new files and stopped runs ends in the state of a full build.
 
-`make test` runs the lives that are written out and two drawn ones. SUBSETS sets how many are drawn (200 in `make torture`).
+`make test` runs the lives that are written out and a drawn one. SUBSETS sets how many are drawn (200 in `make torture`).
 """
 
 import json
@@ -22,7 +22,7 @@ from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.defs.build_definitions import assemble
 
-EXAMPLES = int(os.environ.get("SUBSETS", "2"))  # besides those that are written out
+EXAMPLES = int(os.environ.get("SUBSETS", "1"))  # besides those that are written out
 PRODUCTS = "shopping_queries_dataset_products.parquet"
 # Those of the apply job: what of the model is measured and told waits for a build.
 EVERY = sorted(".".join(key.path) for key in assemble().resolve_job_def("apply").asset_layer.executable_asset_keys)

@@ -35,8 +35,6 @@ setattr(owner, last, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
 from orchestration.commands.build import build
 from orchestration.config.settings import load_settings
 from orchestration.config.open_context import open_run_context
-
-pytestmark = pytest.mark.slow
 build(open_run_context(load_settings(Path(sys.argv[2]))), Path(sys.argv[3]))
 """
 POINTS = (
@@ -63,6 +61,7 @@ def changed_raw(built, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_old_release_answers_and_the_next_build_ends_right(built, changed_raw, copy_home):
     root = copy_home()
     settings = load_settings(root)

@@ -1,34 +1,44 @@
 """The addresses of the pages."""
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from models.errors import ModelError
+from orchestration.config.serve import ServeSettings
 from orchestration.config.settings import load_settings
+from orchestration.service.limits import Workers
 from orchestration.service.pages.live import Live
-from orchestration.service.pages.release_facts import FactsCache
+from orchestration.service.pages.release_facts import FactsCache, ReleaseFacts
 from orchestration.service.pages.rendering import Pages
 from orchestration.service.pages.search_form import MOST_CHARS, SearchForm
 from orchestration.service.pages.views import compare, data, product, quality, search
-from orchestration.serving.searcher import MODES
+from orchestration.service.problems import Problem as BusyProblem
+from orchestration.serving.searcher import MODES, Searcher
 from warehouse.contracts.locales import normalized_key
 from warehouse.errors import WarehouseError
+from warehouse.home import Home
 from warehouse.settings import SqlSettings
 
 _REFUSED, _UNKNOWN, _NOT_READY = 400, 404, 503
 Problem = WarehouseError | ModelError
+Show = Callable[[Request], Response]
 
 
 def router(
-    live: Live, *, sql: SqlSettings | None = None, shows_images: bool = False, keeps_feedback: bool = False
+    live: Live,
+    *,
+    workers: Workers | None = None,
+    sql: SqlSettings | None = None,
+    shows_images: bool = False,
+    keeps_feedback: bool = False,
 ) -> APIRouter:
     """Return the pages of a service: `/`, `/compare`, `/product/KEY`, `/data` and `/quality`, and the files beside them.
 
     Args:
         live: Gives out the home and its live release.
+        workers: Compute the pages, in bounded number and time; by default as the default settings of the service say.
         sql: The bounds of a statement; by default those of the home's own settings.
         shows_images: Whether pages show the catalog's images, which come from other hosts. By default they link to them.
         keeps_feedback: Whether the page of results posts what it showed, and what was clicked, to `/feedback`.
@@ -36,21 +46,27 @@ def router(
     pages = Pages(shows_images=shows_images, keeps_feedback=keeps_feedback)
     routes, known = APIRouter(include_in_schema=False), FactsCache()
     bounds = sql or load_settings(live.home.root).sql
+    workers = workers or Workers(ServeSettings())
 
-    def page(path: str) -> Callable[[Callable[[Request], Response]], Callable[[Request], Response]]:
+    def page(path: str) -> Callable[[Show], Show]:
         """Register a page whose errors are a page with one line."""
 
-        def register(show: Callable[[Request], Response]) -> Callable[[Request], Response]:
-            @wraps(show)
-            def answered(request: Request) -> Response:
+        def register(show: Show) -> Show:
+            def shown(request: Request) -> Response:
                 try:
                     return show(request)
                 except (WarehouseError, ModelError) as error:
                     is_ready = live.home.releases.live() is not None
                     return failed(request, error, _REFUSED if is_ready else _NOT_READY)
 
+            async def answered(request: Request) -> Response:
+                try:
+                    return await workers.run(lambda: shown(request))
+                except BusyProblem as busy:
+                    return failed(request, WarehouseError(busy.detail, busy.hint), busy.status_code)
+
             routes.add_api_route(path, answered, methods=["GET"], response_model=None)
-            return answered
+            return show
 
         return register
 
@@ -63,32 +79,30 @@ def router(
         except WarehouseError as error:
             return SearchForm(request.query_params.get("q", "")[:MOST_CHARS].strip()), error
 
-    @page("/")
-    def show_search(request: Request) -> Response:
+    def asked(request: Request, find: Callable[[Home, Searcher, ReleaseFacts, SearchForm], Any]) -> dict[str, Any]:
+        """Return what a page of a form shows: the form, and what `find` makes of it or why it cannot."""
         searcher, (form, problem) = live.searcher(), form_of(request)
         facts, found = known.of(live.home, searcher.release), None
         if form.query and not problem:
             try:
-                found = search.results(live.home, searcher, facts, form)
+                found = find(live.home, searcher, facts, form)
             except (WarehouseError, ModelError) as error:
                 problem = error
+        values = {"release": searcher.release, "form": form, "facts": facts, "found": found, "problem": problem}
+        return values | {"modes": MODES}
+
+    @page("/")
+    def show_search(request: Request) -> Response:
+        values = asked(request, search.results)
+        values |= {"tab": "search", "title": search.title_of(values["form"], values["found"])}
         name = "results" if request.query_params.get("fragment") else "search"
-        values = {"tab": "search", "release": searcher.release, "form": form, "facts": facts, "modes": MODES}
-        values |= {"found": found, "problem": problem, "title": search.title_of(form, found)}
-        return pages.page(request, name, values, _REFUSED if problem else 200)
+        return pages.page(request, name, values, _REFUSED if values["problem"] else 200)
 
     @page("/compare")
     def show_comparison(request: Request) -> Response:
-        searcher, (form, problem) = live.searcher(), form_of(request)
-        facts, found = known.of(live.home, searcher.release), None
-        if form.query and not problem:
-            try:
-                found = compare.comparison(live.home, searcher, facts, form)
-            except (WarehouseError, ModelError) as error:
-                problem = error
-        values = {"tab": "compare", "release": searcher.release, "form": form, "facts": facts, "modes": MODES}
-        values |= {"found": found, "problem": problem, "rankers": compare.RANKERS, "title": form.query or "Compare"}
-        return pages.page(request, "compare", values, _REFUSED if problem else 200)
+        values = asked(request, compare.comparison)
+        values |= {"tab": "compare", "title": values["form"].query or "Compare", "rankers": compare.RANKERS}
+        return pages.page(request, "compare", values, _REFUSED if values["problem"] else 200)
 
     @page("/product/{key:path}")
     def show_product(request: Request) -> Response:

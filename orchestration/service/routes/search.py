@@ -38,6 +38,8 @@ def searched(live: LiveRelease, metrics: Metrics, asked: SearchRequest) -> Searc
         asked.locale,
         facets=asked.columns,
         where=asked.where,
+        context=asked.context,
+        at=asked.at,
         mode=asked.mode,
         explain=asked.explain,
         fold=not asked.all,

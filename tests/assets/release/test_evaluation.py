@@ -183,6 +183,7 @@ def second(copy_home):
         yield run_context, build(run_context), build(run_context)
 
 
+@pytest.mark.slow
 def test_the_model_before_is_measured_beside_the_new_one(second, built):
     run_context, done, _ = second
     old = built.report["model"]

@@ -20,6 +20,7 @@ from warehouse.lake import change_feed
 from warehouse.operations import consistency
 
 STORES_EVENTS = True
+pytestmark = pytest.mark.slow
 
 PRODUCTS = "shopping_queries_dataset_products.parquet"
 NEW, TWINS, KNOWN, WHITE = range(4), range(4, 6), range(6, 9), range(9, 12)
@@ -235,7 +236,6 @@ def test_a_build_ends_on_one_screen(built, monkeypatch, capsys, tmp_path):
     assert len(refusal["keys"]) == min(refusal["rows"], 3)
 
 
-@pytest.mark.slow
 def test_a_build_after_an_apply_publishes_the_ranker_that_knows_the_new_words_once(built, copy_home, tmp_path):
     run_context = open_run_context(load_settings(copy_home()))
     delta = tmp_path / "new.jsonl"

@@ -1,5 +1,7 @@
 """The client gives what the searcher gives, is patient with a busy service, and raises the service's own words."""
 
+from datetime import UTC, datetime
+
 import httpx
 import pytest
 
@@ -46,6 +48,8 @@ def test_answers_are_those_of_the_searcher(asked, live):
 def test_a_refusal_is_told_in_the_words_of_the_service(asked):
     with pytest.raises(WarehouseError, match="has no products of locale 'xx'\n  it has"):
         asked.search("chair", locale="xx")
+    with pytest.raises(WarehouseError, match="reads no time-series features"):
+        asked.search("chair", at=datetime(2022, 6, 14, tzinfo=UTC))
     with pytest.raises(UnknownKeyError, match="has no product 'us:a/b'"):
         asked.similar("us:a/b")
 

@@ -4,82 +4,16 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import chain
-from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 ROW = {"op": "upsert", "product_locale": "us", "product_id": "K1", "product_title": "Velvet accordion"}
 PATIENCE_S = 240
-
-
-class Server:
-    """A running `stockroom serve`."""
-
-    def __init__(self, home: Path, *options: str, **environment: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("STOCKROOM_", "DAGSTER_"))}
-        clean |= {"PYTHONSAFEPATH": "1", "PYTHONPATH": str(Path(__file__).parents[3])} | environment
-        command = ["-c", "from orchestration.cli import main; main()", "serve", "--home", str(home)]
-        self.process = subprocess.Popen(
-            [sys.executable, *command, "--port", str(self.port), *options],
-            env=clean,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=PATIENCE_S, trust_env=False)
-
-    def wait(self, *, for_deltas: bool = False) -> "Server":
-        """Wait until searches are answered, and until deltas are applied."""
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            assert self.process.poll() is None, self.process.stderr.read() if self.process.stderr else ""
-            assert time.monotonic() < deadline
-            try:
-                if self.client.get("/readyz").json()["takes_deltas"] or not for_deltas:
-                    return self
-            except httpx.TransportError:
-                pass
-            time.sleep(0.05)
-
-    def kill(self) -> None:
-        """End the process at once, as a loss of power does; its children notice by themselves."""
-        self.process.kill()
-        self.process.wait()
-
-    def close(self) -> None:
-        """End the process and forget it."""
-        self.client.close()
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        if self.process.stderr is not None:
-            self.process.stderr.close()
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., Server]]:
-    """Return what starts a server."""
-    servers: list[Server] = []
-
-    def begin(*arguments: Any, **environment: str) -> Server:
-        servers.append(Server(*arguments, **environment))
-        return servers[-1]
-
-    yield begin
-    for server in servers:
-        server.close()
 
 
 def talk(port: int, *parts: bytes, more: Iterable[bytes] = (), most_s: float = 60.0) -> bytes:

@@ -7,6 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from orchestration.config.serve import ServeSettings
+from orchestration.service.limits import Workers
 from orchestration.service.pages.release_facts import Attribute, ReleaseFacts
 from orchestration.service.pages.search_form import SearchForm
 from orchestration.service.pages.views.search import images
@@ -203,3 +205,10 @@ def test_addresses_begin_with_the_path_of_a_proxy(live, client_of, judged):
     assert all(
         address.startswith(("/shop/", "#", "http")) for address in re.findall(r'(?:href|src|action)="([^"]*)"', text)
     )
+
+
+def test_a_page_that_takes_too_long_says_so(client_of, live):
+    answer = client_of(live, workers=Workers(ServeSettings(request_s=0.0001))).get("/", params={"q": "chair"})
+    assert answer.status_code == 503
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "no answer within 0.0001 seconds" in answer.text
