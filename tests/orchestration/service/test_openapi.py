@@ -24,8 +24,6 @@ def test_made_up_requests_are_answered_as_described(copy_home, monkeypatch, kind
         described = operation.definition.raw
         if kind is GenerationMode.NEGATIVE and not {"parameters", "requestBody"} & set(described):
             continue  # nothing can be wrong
-        # A key such as .. leads to another path, as clients shorten it.
-        left_out = [*LEFT_OUT, *[checks.negative_data_rejection] * ("{key}" in operation.path)]
 
         @settings(
             max_examples=EXAMPLES,
@@ -36,7 +34,9 @@ def test_made_up_requests_are_answered_as_described(copy_home, monkeypatch, kind
         )
         @given(case=operation.as_strategy(generation_mode=kind))
         def asked(case):
-            case.call_and_validate(excluded_checks=left_out)  # noqa: B023 called within the turn
+            answer = case.call()
+            is_too_large = answer.status_code in (413, 414)  # a refusal that the check does not know as one
+            case.validate_response(answer, excluded_checks=LEFT_OUT + [checks.negative_data_rejection] * is_too_large)
 
         asked()
 
