@@ -1,5 +1,6 @@
 """The pages alone, over an open home: what a test of a page starts from."""
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,17 @@ from orchestration.config.settings import load_settings
 from orchestration.service.pages.routes import router
 from orchestration.serving import Lookup, Searcher
 from warehouse.home import Home
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+FLAGS += ["--disable-background-networking", "--disable-component-update"]
+PATIENCE_MS = 60_000
+WIDTHS = {"desk": 1280, "telephone": 360}
+
+TOO_WIDE = """() => {
+    const root = document.documentElement;
+    return root.scrollWidth > root.clientWidth ? `${root.scrollWidth} of ${root.clientWidth} px: ${location}` : '';
+}"""
 
 
 @dataclass(frozen=True)
@@ -102,3 +114,43 @@ def judged(live) -> tuple[str, str]:
             "WHERE label = 'E' AND locale = 'us' ORDER BY product_key LIMIT 1"
         ).fetchone()
     return row
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("no chromium on PATH")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(params=WIDTHS)
+def page(request, browser, address, tmp_path):
+    """Return a page that reports errors, requests to other hosts, and content wider than the screen."""
+    context = browser.new_context(base_url=address, viewport={"width": WIDTHS[request.param], "height": 800})
+    opened = context.new_page()
+    opened.set_default_timeout(PATIENCE_MS)
+    faults = []
+    opened.on("console", lambda message: faults.append(message.text) if message.type in ("error", "warning") else None)
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.on("request", lambda sent: None if sent.url.startswith(address) else faults.append(sent.url))
+    yield opened
+    opened.screenshot(path=tmp_path / "page.png", full_page=True)
+    context.close()
+    assert faults == []
+
+
+@pytest.fixture
+def assert_fits():
+    """Return a function that asserts that nothing on a page is wider than the screen, closed parts included."""
+    return _assert_fits
+
+
+def _assert_fits(page):
+    assert page.evaluate(TOO_WIDE) == ""
+    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    assert page.evaluate(TOO_WIDE) == ""

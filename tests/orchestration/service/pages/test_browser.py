@@ -1,33 +1,11 @@
 """The pages in a real browser, at the width of a desk and of a telephone: no console error, nothing wider than the screen."""
 
 import re
-import shutil
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-FLAGS += ["--disable-background-networking", "--disable-component-update"]
 PATIENCE_MS = 60_000
-WIDTHS = {"desk": 1280, "telephone": 360}
-
-TOO_WIDE = """() => {
-    const root = document.documentElement;
-    return root.scrollWidth > root.clientWidth ? `${root.scrollWidth} of ${root.clientWidth} px: ${location}` : '';
-}"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("no chromium on PATH")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -35,29 +13,7 @@ def address(serve, live):
     return serve(live)
 
 
-@pytest.fixture(params=WIDTHS)
-def page(request, browser, address, tmp_path):
-    """Return a page that reports errors, requests to other hosts, and content wider than the screen."""
-    context = browser.new_context(base_url=address, viewport={"width": WIDTHS[request.param], "height": 800})
-    opened = context.new_page()
-    opened.set_default_timeout(PATIENCE_MS)
-    faults = []
-    opened.on("console", lambda message: faults.append(message.text) if message.type in ("error", "warning") else None)
-    opened.on("pageerror", lambda error: faults.append(str(error)))
-    opened.on("request", lambda sent: None if sent.url.startswith(address) else faults.append(sent.url))
-    yield opened
-    opened.screenshot(path=tmp_path / "page.png", full_page=True)
-    context.close()
-    assert faults == []
-
-
-def assert_fits(page):
-    assert page.evaluate(TOO_WIDE) == ""
-    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
-    assert page.evaluate(TOO_WIDE) == ""
-
-
-def test_search_while_typing_then_facets_and_pages(page, judged):
+def test_search_while_typing_then_facets_and_pages(page, judged, assert_fits):
     query, _ = judged
     page.goto("/")
     assert_fits(page)
@@ -112,7 +68,7 @@ def test_the_keyboard_is_enough(page, judged):
     assert page.locator(".hit details[open]").count() == 1
 
 
-def test_compare_two_ways_and_follow_a_product(page, judged):
+def test_compare_two_ways_and_follow_a_product(page, judged, assert_fits):
     page.goto("/compare")
     page.get_by_role("searchbox").fill(judged[0])
     page.get_by_label("Left").select_option("text")
@@ -123,7 +79,7 @@ def test_compare_two_ways_and_follow_a_product(page, judged):
     page.locator("#right + ol li:target").wait_for()
 
 
-def test_a_product_tells_where_its_values_come_from(page, judged):
+def test_a_product_tells_where_its_values_come_from(page, judged, assert_fits):
     page.goto(f"/?q={judged[0]}")
     page.locator(".hit h2 a").first.click()
     page.get_by_role("heading", name="Features").wait_for()
@@ -135,7 +91,7 @@ def test_a_product_tells_where_its_values_come_from(page, judged):
     page.get_by_role("heading", name=title, exact=True).wait_for()
 
 
-def test_sql_a_question_and_a_table(page):
+def test_sql_a_question_and_a_table(page, assert_fits):
     page.goto("/data")
     page.get_by_label("One statement").fill("SELECT locale, count(*) AS n FROM staging.products GROUP BY ALL")
     page.get_by_role("button", name="Ask").click()
@@ -150,7 +106,7 @@ def test_sql_a_question_and_a_table(page):
     assert_fits(page)
 
 
-def test_a_changed_query_leads_to_its_comparison(page):
+def test_a_changed_query_leads_to_its_comparison(page, assert_fits):
     page.goto("/quality?pair=ranked-bm25")
     assert_fits(page)
     page.locator("#changed a").first.click()
