@@ -79,6 +79,10 @@ class Encoder:
         self.seconds += time.perf_counter() - started
         return vectors
 
+    def unknown_shares(self, texts: list[str]) -> Any:
+        """Return the share of unknown tokens of each text: (texts,); none of a text's hash."""
+        return np.zeros(len(texts)) if self._encoder is None else self._encoder.unknown_shares(texts)
+
     def _fake(self, texts: list[str]) -> Any:
         hashes = b"".join(hashlib.blake2b(text.encode(), digest_size=8).digest() for text in texts)
         sums = self._base[np.frombuffer(hashes, np.uint8).reshape(len(texts), 8)].sum(axis=1)  # (texts, 384)
