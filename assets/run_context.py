@@ -93,6 +93,10 @@ class RunContext:
             self.shared[key] = value
         return cast(T, self.shared[key].result())
 
+    def cached_at_snapshot(self, name: str, make: Callable[[], T]) -> T:
+        """Return the run's value of this name for the lake's newest snapshot, made on first use."""
+        return self.cached(f"{name} at snapshot {self.home.lake.snapshot()}", make)
+
     def ahead(self, name: str, make: Callable[[], T]) -> None:
         """Start to make a value of `cached` in a thread; `cached` raises the error if that fails."""
         thread = ThreadPoolExecutor(1)

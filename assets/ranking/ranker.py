@@ -48,10 +48,8 @@ def ranker_name(run_context: RunContext) -> str:
     settings = run_context.ranking.model_dump_json(), str(run_context.training.seed)
     rules = str(run_context.release.min_queries), str(run_context.release.gate_margin)
     model_id = model_name(run_context)
-    of_snapshot = digest(model_id, str(run_context.home.lake.snapshot()), *settings, *rules)
-    return run_context.cached(
-        f"ranker {of_snapshot}", lambda: _ranker_of_the_lake(run_context, model_id, *settings, *rules)
-    )
+    name = f"ranker by {digest(model_id, *settings, *rules)}"
+    return run_context.cached_at_snapshot(name, lambda: _ranker_of_the_lake(run_context, model_id, *settings, *rules))
 
 
 def _ranker_of_the_lake(run_context: RunContext, model_id: str, *settings: str) -> str:

@@ -24,7 +24,7 @@ def drawn(
     made_of = digest(_code(), draw.__name__, *map(_text, figures))
     file = home.root / "pictures" / f"{name}.md"
     if file.exists():
-        earlier, _, markdown = file.read_text(encoding="utf-8").partition("\n")
+        earlier, _, markdown = file.read_text(encoding="utf-8", errors="replace").partition("\n")
         if earlier == made_of:
             return dg.MarkdownMetadataValue(markdown)
     picture = draw(*figures)

@@ -44,8 +44,8 @@ def model_name(run_context: RunContext) -> str:
     """
     if run_context.pinned_model is not None:
         return run_context.pinned_model
-    of_snapshot = f"model of snapshot {run_context.home.lake.snapshot()}, {_settings_digest(run_context)}"
-    return run_context.cached(of_snapshot, lambda: _model_of_the_lake(run_context))
+    name = f"model by {_settings_digest(run_context)}"
+    return run_context.cached_at_snapshot(name, lambda: _model_of_the_lake(run_context))
 
 
 def _settings_digest(run_context: RunContext) -> str:

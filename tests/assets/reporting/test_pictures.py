@@ -47,7 +47,8 @@ def test_another_name_has_a_picture_of_its_own(home, draw):
     assert drawn(home, "features.products", draw, FIGURES) != drawn(home, "features.pairs", draw, FIGURES)
 
 
-def test_a_damaged_picture_is_drawn_again(home, draw):
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"another\npicture"])
+def test_a_damaged_picture_is_drawn_again(home, draw, content):
     drawn(home, "drift", draw, FIGURES)
-    (home.root / "pictures" / "drift.md").write_text("")
+    (home.root / "pictures" / "drift.md").write_bytes(content)
     assert drawn(home, "drift", draw, FIGURES).value.startswith("picture 2")
