@@ -14,7 +14,7 @@ from orchestration.service.pages.release_facts import FactsCache, ReleaseFacts
 from orchestration.service.pages.rendering import Pages
 from orchestration.service.pages.search_form import MOST_CHARS, SearchForm
 from orchestration.service.pages.views import compare, data, product, quality, search
-from orchestration.service.problems import Problem as BusyProblem
+from orchestration.service.problems import Problem
 from orchestration.serving.searcher import MODES, Searcher
 from warehouse.contracts.locales import normalized_key
 from warehouse.errors import WarehouseError
@@ -22,7 +22,7 @@ from warehouse.home import Home
 from warehouse.settings import SqlSettings
 
 _REFUSED, _UNKNOWN, _NOT_READY = 400, 404, 503
-Problem = WarehouseError | ModelError
+Refusal = WarehouseError | ModelError
 Show = Callable[[Request], Response]
 
 
@@ -62,7 +62,7 @@ def router(
             async def answered(request: Request) -> Response:
                 try:
                     return await workers.run(lambda: shown(request))
-                except BusyProblem as busy:
+                except Problem as busy:
                     return failed(request, WarehouseError(busy.detail, busy.hint), busy.status_code)
 
             routes.add_api_route(path, answered, methods=["GET"], response_model=None)
@@ -70,10 +70,10 @@ def router(
 
         return register
 
-    def failed(request: Request, problem: Problem, status: int) -> Response:
+    def failed(request: Request, problem: Refusal, status: int) -> Response:
         return pages.page(request, "error", {"problem": problem, "status": status, "release": None, "tab": ""}, status)
 
-    def form_of(request: Request) -> tuple[SearchForm, Problem | None]:
+    def form_of(request: Request) -> tuple[SearchForm, Refusal | None]:
         try:
             return SearchForm.read(request.query_params.multi_items()), None
         except WarehouseError as error:
