@@ -35,8 +35,8 @@ slow: setup ## Run the tests that take many builds, which `make test` leaves out
 torture: setup ## Kill, race, replay and materialize what the tests do a few times of: TRIALS=50 and SUBSETS=200 times.
 	TRIALS=$(or $(TRIALS),50) SUBSETS=$(or $(SUBSETS),200) SEED=$(or $(SEED),0) $(BIN)/pytest -n 2 -m "slow or not slow" \
 		tests/orchestration/test_{torture,chains,any_subset,stopped,killed_build}.py \
-		tests/orchestration/commands/test_replay.py tests/warehouse/lake/test_incremental.py \
-		tests/warehouse/ingest/test_deltas.py tests/test_docs.py
+		tests/orchestration/service/test_killed_service.py tests/orchestration/commands/test_replay.py \
+		tests/warehouse/lake/test_incremental.py tests/warehouse/ingest/test_deltas.py tests/test_docs.py
 
 check: setup ## Lint, format, types and import laws.
 	$(BIN)/ruff check .

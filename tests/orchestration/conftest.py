@@ -1,5 +1,6 @@
-"""The command line and its environment, run inside the test process."""
+"""The command line and its environment, run inside the test process, and a browser."""
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,10 @@ import pytest
 from models.encoder.fingerprint import encoder_fingerprint
 from models.settings import EncoderSettings
 from orchestration.cli import main
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+FLAGS += ["--disable-background-networking", "--disable-component-update"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,19 @@ def word_encoder() -> Iterator[None]:
         patch.setattr("models.encoder.loading.load_encoder", WordEncoder)
         patch.setattr("orchestration.serving.searcher.load_encoder", WordEncoder)
         yield
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Return a headless Chromium that contacts nobody by itself."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium on PATH")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(autouse=True)

@@ -52,6 +52,15 @@ def test_nothing_is_kept_unless_asked_for(client, built):
     assert not (built.home / "feedback").exists()
 
 
+def test_the_settings_reach_the_page(client, serving):
+    asked = {"q": "office chair"}
+    page, told = client.get("/", params=asked), serving(feedback=True, show_images=True).get("/", params=asked)
+    assert "data-feedback" not in page.text
+    assert 'data-feedback="/feedback" data-query="office chair"' in told.text
+    assert "img-src" not in page.headers["content-security-policy"]
+    assert "img-src 'self' https:" in told.headers["content-security-policy"]
+
+
 def test_events_are_kept_without_a_word_of_who_it_was(keeping, home):
     shown = {"key": "en_US:B2", "event": "impression"}
     assert keeping().post("/feedback", json={"query": "Büro chair", "events": [CLICK, shown]}).json() == {"kept": 2}

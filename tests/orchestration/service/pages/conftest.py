@@ -1,6 +1,5 @@
 """The pages alone, over an open home: what a test of a page starts from."""
 
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,9 +16,6 @@ from orchestration.service.pages.routes import router
 from orchestration.serving import Lookup, Searcher
 from warehouse.home import Home
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-FLAGS += ["--disable-background-networking", "--disable-component-update"]
 PATIENCE_MS = 60_000
 WIDTHS = {"desk": 1280, "telephone": 360}
 
@@ -114,18 +110,6 @@ def judged(live) -> tuple[str, str]:
             "WHERE label = 'E' AND locale = 'us' ORDER BY product_key LIMIT 1"
         ).fetchone()
     return row
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("no chromium on PATH")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(params=WIDTHS)
