@@ -51,11 +51,13 @@ class Databases:
         create: Callable[[], Connection],
         attach: Callable[[Connection], None],
         preferred: Attachment | None = None,
+        *,
+        is_sealed: bool = False,
     ) -> Iterator[Connection]:
         """Yield a cursor of a database with the lake attached as `lake`. Its transaction is rolled back unless committed.
 
-        An idle database with `preferred` attached is taken first. The database returns to the pool, except after an error or once
-        its configuration is locked.
+        An idle database with `preferred` attached is taken first. The database returns to the pool, except after an error or as a
+        sealed connection, whose user may have changed its configuration.
         """
         database = None if preferred is None else self._take(preferred)
         if database is not None and preferred is not None:
@@ -65,14 +67,13 @@ class Databases:
         try:
             with database.cursor() as connection, _interrupted_on_error(connection):
                 yield connection
-            locked = database.execute("SELECT current_setting('lock_configuration')").fetchone()
         except BaseException:
             database.close()
             raise
-        if locked == (False,):
-            self._keep(attachment, database)
-        else:
+        if is_sealed:
             database.close()
+        else:
+            self._keep(attachment, database)
 
     def _take(self, attachment: Attachment) -> Connection | None:
         """Take an idle database with exactly this attachment from the pool."""

@@ -154,7 +154,8 @@ class Lake:
             options = ("READ_ONLY",) if attachment.is_read_only else ()
             attach(database, catalog, self.data, *options, snapshot=snapshot)
 
-        with _DATABASES.attached(attachment, lambda: connect(*self._limits), attach_here, shared) as connection:
+        lent = _DATABASES.attached(attachment, lambda: connect(*self._limits), attach_here, shared, is_sealed=is_sealed)
+        with lent as connection:
             connection.execute(f"BEGIN TRANSACTION{' READ ONLY' if read_only and not is_sealed else ''}")
             connection.execute("USE lake")
             yield connection

@@ -63,7 +63,7 @@ def test_two_uses_at_once_have_a_database_each(lake: Lake) -> None:
             assert scalar(later, "SELECT n FROM numbers") == 1
 
 
-def test_a_database_that_failed_or_was_locked_is_not_used_again(opened: list[duckdb.DuckDBPyConnection]) -> None:
+def test_a_database_that_failed_or_was_lent_sealed_is_not_used_again(opened: list[duckdb.DuckDBPyConnection]) -> None:
     databases, attachment = Databases(), named(1)
 
     def create() -> duckdb.DuckDBPyConnection:
@@ -75,7 +75,7 @@ def test_a_database_that_failed_or_was_locked_is_not_used_again(opened: list[duc
 
     with pytest.raises(KeyboardInterrupt), databases.attached(attachment, create, attach):
         raise KeyboardInterrupt
-    with databases.attached(attachment, create, attach) as connection:
+    with databases.attached(attachment, create, attach, is_sealed=True) as connection:
         connection.execute("SET lock_configuration = true")
     with databases.attached(attachment, create, attach):
         pass
