@@ -12,7 +12,7 @@ from models.encoder.loading import can_open, encoder_fingerprint
 from models.encoder.text_template import product_text
 from models.errors import ModelError
 from models.ranking.ranker_files import read_ranker
-from models.towers.checkpoint_files import read_file, read_manifest
+from models.towers.checkpoint_files import read_file, read_manifest, read_tensors
 from models.towers.numpy_inference import ProductTower, QueryTower
 from models.towers.product_fingerprint import product_side
 from warehouse.code_digest import digest
@@ -58,8 +58,14 @@ class ServingModel:
 
     @cached_property
     def query_columns(self) -> tuple[str, ...]:
-        """Return the names of the query features that the model reads."""
-        return QueryTower.load(self._directory).features.spec.columns
+        """Return the names of the query features that the model reads.
+
+        Raises:
+            ModelError: The weights are missing or damaged.
+        """
+        read_tensors(self._directory, self._manifest)
+        features = self._manifest["features"]["query"]
+        return (*features["numeric"], *features["categorical"])
 
     def with_input_hash(self, products: pl.DataFrame) -> pl.DataFrame:
         """Add input_hash: the hash of a product's text and of the features that the model reads."""
