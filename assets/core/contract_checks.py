@@ -1,6 +1,6 @@
 """The checks of a lake table: its contract, and further rules; each asset runs the checks of its tables."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
@@ -9,6 +9,7 @@ from assets.keys import asset_key
 from assets.run_context import RunContext
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.rules import rule_names
+from warehouse.lake.connections import Connection
 from warehouse.lake.contract_check import Broken, verify
 from warehouse.lake.incremental import CONTRACT, check_key, checked_until
 from warehouse.lake.lake import snapshot_id
@@ -28,24 +29,26 @@ def contract_spec(contract: Contract) -> dg.AssetCheckSpec:
 
 
 def check_results(
-    run_context: RunContext, contract: Contract, checks: Iterable[TableCheck] = ()
+    run_context: RunContext, contract: Contract, checks: Sequence[TableCheck] = ()
 ) -> Iterator[dg.AssetCheckResult]:
-    """Yield the result of a table's contract check, then the results of the further checks.
+    """Yield the result of a table's contract check, then the results of its further checks."""
+    with run_context.home.lake.reading() as connection:
+        first = contract_result(run_context, connection, contract)
+    yield first
+    yield from rule_results(run_context, checks)
 
-    The contract check reads only the rows that were written since the table last passed it. A further check that passed on
-    the current tables does not run again.
-    """
+
+def contract_result(run_context: RunContext, connection: Connection, contract: Contract) -> dg.AssetCheckResult:
+    """Return the result of a table's contract check, which reads only the rows written since the table last passed it."""
     broken: list[Broken] = []
-    lake = run_context.home.lake
-    with lake.reading() as connection:
-        snapshot, progress = snapshot_id(connection), Progress.read(connection, run_context.watermarks)
-        if not keeps_contract(progress, contract):
-            since = checked_until(connection, progress, contract)
-            broken = verify(connection, contract, lake.settings.batch_rows, since)
-            if not broken:
-                watermark = Watermark(snapshot, contract.version)
-                run_context.watermarks.settle({check_key(contract.table, CONTRACT): watermark})
-    yield dg.AssetCheckResult(
+    snapshot, progress = snapshot_id(connection), Progress.read(connection, run_context.watermarks)
+    if not keeps_contract(progress, contract):
+        since = checked_until(connection, progress, contract)
+        broken = verify(connection, contract, run_context.home.lake.settings.batch_rows, since)
+        if not broken:
+            watermark = Watermark(snapshot, contract.version)
+            run_context.watermarks.settle({check_key(contract.table, CONTRACT): watermark})
+    return dg.AssetCheckResult(
         asset_key=asset_key(contract.table),
         check_name=CONTRACT,
         passed=not broken,
@@ -55,6 +58,14 @@ def check_results(
             **{one.rule: {"rows": one.rows, "keys": one.keys} for one in broken},
         },
     )
+
+
+def rule_results(run_context: RunContext, checks: Sequence[TableCheck]) -> Iterator[dg.AssetCheckResult]:
+    """Yield the results of a table's further checks; one that passed on the current tables does not run again."""
+    if not checks:
+        return
+    with run_context.home.lake.reading() as connection:
+        snapshot, progress = snapshot_id(connection), Progress.read(connection, run_context.watermarks)
     for check in checks:
         if check.is_blocking and has_passed(progress, check):
             yield dg.AssetCheckResult(passed=True, asset_key=asset_key(check.table), check_name=check.name)

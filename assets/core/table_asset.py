@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from assets.core.column_lineage import lineage_metadata, recorded_lineage
-from assets.core.contract_checks import check_results, contract_spec
+from assets.core.contract_checks import contract_result, contract_spec, rule_results
 from assets.core.table_check import TableCheck
 from assets.keys import asset_key
 from assets.run_context import RunContext
@@ -100,13 +100,14 @@ def table_result(
     table: str | Contract,
     facts: Mapping[str, Any],
     extra_metadata: Mapping[str, Any] | None = None,
-    checks: Iterable[TableCheck] = (),
+    checks: Sequence[TableCheck] = (),
 ) -> dg.MaterializeResult:
     """Check a table; report its row count, preview and data version, the report fields of the run, and further metadata."""
     contract = _contract(table)
     table = contract.table
     with run_context.home.lake.reading() as connection:
         version = change_feed.data_version(connection, table)
+        contract_check = contract_result(run_context, connection, contract)
         # An apply leaves previews and plots to the next build: they take half a second.
         shown = {} if run_context.pinned_model else {"preview": dg.MarkdownMetadataValue(preview(connection, table))}
     metadata = {
@@ -119,7 +120,7 @@ def table_result(
         ),
         **(extra_metadata or {}),
     }
-    results = check_results(run_context, contract, checks)
+    results = [contract_check, *rule_results(run_context, checks)]
     return result(context, run_context, table, version, metadata, facts, results)
 
 

@@ -4,6 +4,7 @@ from functools import partial
 
 import dagster as dg
 
+from assets.core.steps import asset
 from assets.core.table_asset import first_rows, outside_schema, result
 from assets.keys import asset_key
 from assets.run_context import RunContext
@@ -18,7 +19,7 @@ from warehouse.vectors.embedding_cache import text_hash
 _READ = ("staging.products", "staging.queries")
 
 
-@dg.asset(
+@asset(
     key=asset_key("embeddings.texts"),
     deps=[asset_key("features.products"), asset_key("features.queries"), asset_key("training.pairs")],
     group_name="embeddings",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from assets.core.steps import multi_asset
 from assets.core.table_asset import table_assets, table_result
 from assets.core.table_check import table_check
 from assets.run_context import RunContext
@@ -25,7 +26,7 @@ def negatives_are_not_relevant(run_context: RunContext) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=relevant == 0, metadata={"relevant_negatives": relevant})
 
 
-@dg.multi_asset(
+@multi_asset(
     name="negatives",
     **table_assets(
         (NEGATIVES.table, MINING.table),

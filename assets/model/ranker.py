@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from assets.core.steps import asset
 from assets.core.table_asset import result
 from assets.keys import asset_key
 from assets.ranking.ranker import ensure_ranker, ranker_facts, ranker_name
@@ -11,7 +12,7 @@ from assets.services.model_training import model_name
 from assets.services.serving_model import ServingModel
 
 
-@dg.asset(
+@asset(
     key=asset_key("model.ranker"),
     deps=[
         asset_key(name)

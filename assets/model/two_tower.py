@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.core.steps import multi_asset
 from assets.core.table_asset import result, table_assets, table_result
 from assets.keys import asset_key
 from assets.reporting import plots
@@ -21,7 +22,7 @@ from models.towers.checkpoint_files import MANIFEST_FILE, read_manifest
 from warehouse.lake import tables
 
 
-@dg.multi_asset(
+@multi_asset(
     name="two_tower",
     **table_assets(
         [LOG.table],

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from assets.core.steps import multi_asset
 from assets.core.table_asset import table_assets, table_result
 from assets.core.table_check import table_check
 from assets.reporting import plots
@@ -36,7 +37,7 @@ def features_are_steady(run_context: RunContext) -> dg.AssetCheckResult:
     )
 
 
-@dg.multi_asset(
+@multi_asset(
     name="monitoring",
     **table_assets(
         TABLES, deps=(*monitoring.WATCHED, "model.two_tower"), kinds={"duckdb"}, checks=[features_are_steady]

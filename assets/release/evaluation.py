@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from assets.core.steps import multi_asset
 from assets.core.table_asset import table_assets, table_result
 from assets.evaluation.champion_challenger import current_gate_result, winner
 from assets.evaluation.evaluation_tables import TABLES, refresh_evaluation
@@ -15,7 +16,7 @@ from assets.services.model_training import model_name
 from warehouse.features import datasets
 
 
-@dg.multi_asset(
+@multi_asset(
     name="evaluation",
     **table_assets(TABLES, deps=("vectors.products", "model.ranker", "training.pairs", "evaluation.gate")),
 )

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from assets import run_end
+from assets.core.steps import asset
 from assets.core.table_asset import first_rows, outside_schema, result
 from assets.evaluation.champion_challenger import current_gate_result, winner
 from assets.keys import asset_key
@@ -24,7 +25,7 @@ from warehouse.serving.release_log import Release
 _PREVIEW_COLUMNS = ("release", "published_at", "kind", "model_id", "vector_version", "snapshot", "note")
 
 
-@dg.asset(
+@asset(
     key=asset_key("releases.live"),
     deps=[
         asset_key(name)

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from assets.core.column_lineage import lineage_metadata
+from assets.core.steps import asset
 from assets.core.table_asset import first_rows, outside_schema, result
 from assets.keys import asset_key
 from assets.release.vector_index_checks import SPECS, index_checks
@@ -18,7 +19,7 @@ _PREVIEW_COLUMNS = ("key", "title", "input_hash")
 _READ = ("staging.products", "features.products")
 
 
-@dg.asset(
+@asset(
     key=asset_key("vectors.products"),
     deps=[
         asset_key("model.two_tower"),

@@ -2,14 +2,13 @@
 
 import dagster as dg
 
+from assets.core.steps import asset
 from assets.core.table_asset import table_asset, table_result
 from assets.evaluation.champion_challenger import GATE, decide_promotion
 from assets.run_context import RunContext
 
 
-@dg.asset(
-    **table_asset("evaluation.gate", deps=("vectors.products", "model.ranker", "training.pairs"), kinds={"numpy"})
-)
+@asset(**table_asset("evaluation.gate", deps=("vectors.products", "model.ranker", "training.pairs"), kinds={"numpy"}))
 def evaluation_gate(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult:

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.core.steps import asset
 from assets.core.table_asset import first_rows, outside_schema, result
 from assets.keys import asset_key
 from assets.run_context import RunContext
@@ -27,7 +28,7 @@ _HINT = "stockroom replay makes the index again"
 _NAMED = 5
 
 
-@dg.asset(
+@asset(
     key=asset_key(TEXTS),
     deps=[asset_key(SOURCE)],
     group_name="vectors",

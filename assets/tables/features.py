@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from assets.core.steps import asset
 from assets.core.table_asset import table_asset, table_result
 from assets.reporting import plots
 from assets.reporting.pictures import drawn
@@ -27,7 +28,7 @@ def feature_asset(table: str) -> dg.AssetsDefinition:
             pictures = {"distributions": drawn(run_context.home, table, plots.distributions, stats)}
         return table_result(context, run_context, table, change.counts, pictures)
 
-    definition: dg.AssetsDefinition = dg.asset(**table_asset(table))(features)
+    definition: dg.AssetsDefinition = asset(**table_asset(table))(features)
     return definition
 
 

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from assets.core.steps import asset
 from assets.core.table_asset import table_asset, table_result
 from assets.run_context import RunContext
 from assets.tables.features import feature_asset
@@ -10,7 +11,7 @@ from warehouse.features import word_counts
 fitted_vocabulary = feature_asset("fitted.vocabulary")
 
 
-@dg.asset(**table_asset("fitted.words", deps=("staging.products",)))
+@asset(**table_asset("fitted.words", deps=("staging.products",)))
 def fitted_words(context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]) -> dg.MaterializeResult:
     """Count the words of the catalog, except in a run that keeps the live model: its ranker keeps its own counts."""
     change = word_counts.refresh(run_context.home.lake, keep=run_context.pinned_model is not None)

@@ -2,12 +2,13 @@
 
 import dagster as dg
 
+from assets.core.steps import asset
 from assets.core.table_asset import table_asset, table_result
 from assets.run_context import RunContext
 from warehouse.lake import quarantine
 
 
-@dg.asset(
+@asset(
     **table_asset(
         "quarantine.rows",
         deps=(

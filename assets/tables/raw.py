@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from assets.core.steps import multi_asset
 from assets.core.table_asset import table_assets, table_result
 from assets.run_context import RunContext
 from assets.services.raw_folder import change_attributes, raw_folder
@@ -19,18 +19,12 @@ from warehouse.lake.sync_tables import RAW_TABLES
 from warehouse.operations.replay import archiving, prune_archive
 
 
-class RawConfig(dg.Config):
-    """Name the ESCI folder; empty means to start from the lake's contents."""
-
-    folder: str = ""
-
-
-@dg.multi_asset(name="raw", **table_assets(RAW_TABLES))
+@multi_asset(name="raw", **table_assets(RAW_TABLES))
 def raw_tables(
-    context: dg.AssetExecutionContext, config: RawConfig, run_context: dg.ResourceParam[RunContext]
+    context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> Iterator[dg.MaterializeResult]:
     """Ingest the files of an ESCI folder, then delta files; move bad rows to quarantine."""
-    home, folder = run_context.home, Path(config.folder) if config.folder else raw_folder(run_context)
+    home, folder = run_context.home, raw_folder(run_context)
     if folder is None:
         require_raw(home.lake)
     rules_paths, delta_paths = split_files(run_context.deltas)

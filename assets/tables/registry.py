@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from assets.core.column_lineage import product_vector_steps
+from assets.core.steps import asset, multi_asset
 from assets.core.table_asset import table_asset, table_assets, table_result
 from assets.run_context import RunContext
 from warehouse.catalog import column_lineage, data_dictionary
@@ -13,7 +14,7 @@ from warehouse.errors import WarehouseError
 from warehouse.lake import tables
 
 
-@dg.multi_asset(name="registry", **table_assets(("registry.tables", "registry.features")))
+@multi_asset(name="registry", **table_assets(("registry.tables", "registry.features")))
 def registry(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> Iterator[dg.MaterializeResult]:
@@ -24,7 +25,7 @@ def registry(
         yield table_result(context, run_context, table, change.counts)
 
 
-@dg.asset(**table_asset("registry.lineage"))
+@asset(**table_asset("registry.lineage"))
 def registry_lineage(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult:

@@ -2,12 +2,13 @@
 
 import dagster as dg
 
+from assets.core.steps import asset
 from assets.core.table_asset import table_asset, table_result
 from assets.run_context import RunContext
 from assets.services.table_refresh import refresh_table
 
 
-@dg.asset(**table_asset("splits.queries"))
+@asset(**table_asset("splits.queries"))
 def splits_queries(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult:

@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import dagster as dg
 
+from assets.core.steps import asset
 from assets.core.table_asset import table_asset, table_result
 from assets.run_context import RunContext
 from assets.services.table_refresh import refresh_table
@@ -12,7 +13,7 @@ from warehouse.search import search_rules
 from warehouse.transform.staging import refresh_products, refresh_queries
 
 
-@dg.asset(**table_asset("staging.products"))
+@asset(**table_asset("staging.products"))
 def staging_products(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult:
@@ -26,7 +27,7 @@ def staging_products(
     return table_result(context, run_context, "staging.products", asdict(change))
 
 
-@dg.asset(**table_asset("staging.queries"))
+@asset(**table_asset("staging.queries"))
 def staging_queries(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult:
@@ -35,7 +36,7 @@ def staging_queries(
     return table_result(context, run_context, "staging.queries", asdict(change))
 
 
-@dg.asset(**table_asset("staging.judgements", kinds={"duckdb"}))
+@asset(**table_asset("staging.judgements", kinds={"duckdb"}))
 def staging_judgements(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult:
@@ -47,7 +48,7 @@ def staging_judgements(
     return table_result(context, run_context, "staging.judgements", {**change.counts, "quarantined": refused_rows})
 
 
-@dg.asset(**table_asset("staging.search_rules"))
+@asset(**table_asset("staging.search_rules"))
 def staging_search_rules(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult:

@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.core.steps import asset
 from assets.core.table_asset import table_asset, table_result
 from assets.core.table_check import table_check
 from assets.reporting import plots
@@ -47,7 +48,7 @@ def _file_asset(table: FeatureView) -> dg.AssetsDefinition:
         return table_result(context, run_context, table.contract, asdict(ingested), pictures)
 
     deps = ("raw.products",) if is_of_sources else ()
-    definition: dg.AssetsDefinition = dg.asset(**table_asset(table.contract, deps=deps, kinds={"parquet", "duckdb"}))(
+    definition: dg.AssetsDefinition = asset(**table_asset(table.contract, deps=deps, kinds={"parquet", "duckdb"}))(
         time_series_table
     )
     return definition
@@ -63,9 +64,7 @@ def _registry_asset(names: tuple[str, ...]) -> dg.AssetsDefinition:
         return table_result(context, run_context, "registry.feature_views", change.counts)
 
     deps = ("staging.judgements", *names)
-    definition: dg.AssetsDefinition = dg.asset(**table_asset("registry.feature_views", deps=deps))(
-        registry_feature_views
-    )
+    definition: dg.AssetsDefinition = asset(**table_asset("registry.feature_views", deps=deps))(registry_feature_views)
     return definition
 
 
@@ -82,7 +81,7 @@ def pairs_see_no_future(run_context: RunContext) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=broken == 0, metadata={"broken_pairs": broken})
 
 
-@dg.asset(**table_asset("training.point_in_time", checks=[pairs_see_no_future]))
+@asset(**table_asset("training.point_in_time", checks=[pairs_see_no_future]))
 def training_point_in_time(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult:

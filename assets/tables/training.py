@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from assets.core.steps import asset
 from assets.core.table_asset import table_asset, table_result
 from assets.core.table_check import table_check
 from assets.run_context import RunContext
@@ -19,7 +20,7 @@ def train_is_apart_from_test(run_context: RunContext) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=leaked == 0, metadata={"leaked_queries": leaked})
 
 
-@dg.asset(**table_asset("training.pairs", checks=[train_is_apart_from_test]))
+@asset(**table_asset("training.pairs", checks=[train_is_apart_from_test]))
 def training_pairs(
     context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
 ) -> dg.MaterializeResult:

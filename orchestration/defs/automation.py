@@ -31,7 +31,8 @@ import dagster as dg
 from orchestration.config.automation import AutomationSettings
 from orchestration.config.open_context import open_home
 from orchestration.config.settings import Settings, load_settings
-from orchestration.defs.jobs import REINDEX, apply_job, build_job, reindex_job, vacuum_job
+from orchestration.defs.apply_job import APPLY
+from orchestration.defs.jobs import REINDEX, build_job, reindex_job, vacuum_job
 from orchestration.instance.dagster_instance import INCOMING
 from orchestration.instance.locks import incoming_lock, run_lock
 from warehouse.errors import WarehouseError
@@ -61,7 +62,7 @@ def incoming_sensor(settings: AutomationSettings) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="incoming",
-        job=apply_job,
+        job_name=APPLY,
         minimum_interval_seconds=settings.interval_s,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Watches incoming/ in the home. Delta files (parquet or JSON lines) that have been untouched for "

@@ -7,6 +7,7 @@ from assets.release import drift, evaluation, live_release, product_vectors, pro
 from assets.tables import features, fitted, quarantine, raw, registry, splits, staging, training
 from assets.tables.time_series import feature_view_assets
 from orchestration.config.automation import AutomationSettings
+from orchestration.defs.apply_job import apply_job
 from orchestration.defs.automation import (
     incoming_sensor,
     reindex_sensor,
@@ -15,7 +16,6 @@ from orchestration.defs.automation import (
     with_freshness,
 )
 from orchestration.defs.jobs import (
-    apply_job,
     build_job,
     derived_tables_job,
     fold_inputs_job,
@@ -56,7 +56,15 @@ def assemble(feature_views: FeatureViews = (), automation: AutomationSettings | 
     )
     return dg.Definitions(
         assets=assets,
-        jobs=[build_job, apply_job, reindex_job, vacuum_job, training_inputs_job, derived_tables_job, fold_inputs_job],
+        jobs=[
+            build_job,
+            apply_job(assets),
+            reindex_job,
+            vacuum_job,
+            training_inputs_job,
+            derived_tables_job,
+            fold_inputs_job,
+        ],
         sensors=[incoming_sensor(automation), reindex_sensor()],
         schedules=[retrain_schedule(automation), vacuum_schedule(automation)],
         resources={"run_context": RunContextResource()},

@@ -18,17 +18,6 @@ build_job = dg.define_asset_job(
     "build", selection=dg.AssetSelection.all(), description="The main job: raw files to a release, every asset once."
 )
 
-apply_job = dg.define_asset_job(
-    "apply",
-    selection=dg.AssetSelection.all()
-    - dg.AssetSelection.groups("model", "evaluation", "monitoring")
-    - dg.AssetSelection.assets("registry/tables", "registry/features", "registry/lineage")
-    - dg.AssetSelection.assets("training/negatives", "training/mining"),
-    description="Applies a change of the catalog: raw files to a release under the live model. The next build measures the "
-    "model, and writes the monitoring and registry tables.",
-    config={"resources": {"run_context": {"config": {"pin_live_model": True}}}},
-)
-
 training_inputs_job = dg.define_asset_job(
     "training_inputs",
     # A multi-asset runs whole: the tables that it makes beside these are included.

@@ -25,6 +25,9 @@ class RunContextResource(dg.ConfigurableResource[RunContext]):
     """Open the home with the settings of this run, and hold its run lock, so that runs come one after another."""
 
     home: str = Field(default="", description="Directory of the home; empty: STOCKROOM_HOME.")
+    raw: str = Field(
+        default="", description="Folder of the files to ingest; empty: STOCKROOM_RAW, else the lake as it is."
+    )
     deltas: list[str] = Field(default=[], description="Delta files to apply, in this order.")
     incoming: bool = Field(
         default=False,
@@ -45,6 +48,7 @@ class RunContextResource(dg.ConfigurableResource[RunContext]):
             show_progress=progress_of(_log(context)),
             force=self.force,
             allow_loss=self.allow_loss,
+            raw=Path(self.raw) if self.raw else settings.raw,
             deltas=tuple(map(Path, self.deltas)),
         )
         if self.deltas or self.incoming:  # as `stockroom apply`: a setting must not ingest a full snapshot too

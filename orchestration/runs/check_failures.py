@@ -18,7 +18,7 @@ def explain_failed_checks(instance: dg.DagsterInstance, run_id: str) -> Iterator
     """
     try:
         yield
-    except dg.DagsterError as error:
+    except (dg.DagsterError, dg.Failure) as error:
         failures = _failed_checks(instance, run_id)
         if not failures:
             hint = f"see run {run_id[:8]} in stockroom ui"

@@ -7,6 +7,7 @@ import dagster as dg
 
 from assets import run_end
 from assets.run_context import RunContext
+from orchestration.defs.apply_job import APPLY_STEP
 from orchestration.defs.build_definitions import assemble
 from orchestration.runs.check_failures import explain_failed_checks
 
@@ -40,7 +41,7 @@ def _announcing(run_context: RunContext) -> Callable[[dg.EventLogEntry], None]:
 
     def announce(entry: dg.EventLogEntry) -> None:
         event = entry.dagster_event
-        if event is not None and event.event_type is dg.DagsterEventType.STEP_START:
+        if event is not None and event.event_type is dg.DagsterEventType.STEP_START and event.step_key != APPLY_STEP:
             ends[event.step_key] = run_context.progress((event.step_key or "").replace("__", "."))
         elif event is not None and event.step_key in ends and event.event_type in _ENDS:
             ends.pop(event.step_key)(1)

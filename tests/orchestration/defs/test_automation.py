@@ -100,7 +100,7 @@ def test_the_sensor_asks_for_it_from_the_start(home, instance, monkeypatch):
     monkeypatch.setenv("STOCKROOM_HOME", str(home.root))
     sensor = assemble(automation=SETTINGS).resolve_sensor_def("incoming")
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
-    assert [target.name for target in sensor.jobs] == ["apply"]
+    assert sensor.job_name == "apply"
     with dg.build_sensor_context(instance=instance) as context:
         assert "No file waits" in sensor(context).skip_message
         drop(home, "a.jsonl")
