@@ -111,7 +111,7 @@ def search(
     from warehouse.search.spelling import respelled
 
     settings = settings_for(home)
-    searcher = Searcher(open_home(settings), settings.encoder)
+    searcher = Searcher(open_home(settings), settings.encoder, in_memory=False)
     answer = searcher.answer(
         query,
         k,

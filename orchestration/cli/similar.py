@@ -32,5 +32,5 @@ def similar(
     from orchestration.serving.searcher import Searcher
 
     settings = settings_for(home)
-    searcher = Searcher(open_home(settings), settings.encoder)
+    searcher = Searcher(open_home(settings), settings.encoder, in_memory=False)
     show_hits(searcher.similar(key, k, locale, where=where, fold=not show_all), f"like {key}", as_json=as_json)

@@ -51,6 +51,6 @@ def _check_answers(home: Home, encoder: EncoderSettings, release: Release) -> No
     if reason is not None:
         raise WarehouseError(f"release {release.release} cannot be restored: {reason}", hint)
     try:
-        Searcher(home, encoder, release)
+        Searcher(home, encoder, release, in_memory=False)
     except ModelError as error:
         raise WarehouseError(f"release {release.release} cannot be restored: {error}", hint) from error

@@ -64,6 +64,7 @@ def make_home(folder: Path, products: int, encoded: int) -> dict[str, Any]:
     status = home.vectors.index_status("bench")
     text_write: list[Any] = []
     texts_s = seconds(lambda: text_write.append(home.texts.apply(pieces_of(texts_of(rows)), stale_keys(home))))
+    texts_s += seconds(home.texts.refresh_index)
     changed = rows.head(max(1, rows.height // 100)).with_columns(title=pl.concat_str("title", pl.lit(" renewed")))
     changed_s = seconds(lambda: text_write.append(home.texts.apply(pieces_of(texts_of(changed)), [])))
     home.releases.publish(

@@ -16,7 +16,9 @@ import polars as pl
 import pyarrow as pa
 
 from warehouse.errors import WarehouseError
+from warehouse.vectors import exact_search
 from warehouse.vectors.ann_index import INDEX_ABOVE, index_status, probes, refresh_index
+from warehouse.vectors.exact_search import ExactSearch
 from warehouse.vectors.index_status import MOST_FILES, IndexStatus
 from warehouse.vectors.lance_tables import (
     KEY,
@@ -52,6 +54,8 @@ _RANKED = {
 _REFINE_FACTOR, _REFINED = 8, 200  # true vectors that are read for each result row, and in all if there are many rows
 _FEW_KEYS = 5_000  # whose vectors are compared one by one
 _PINNED_TABLES = 4  # opened versions kept by a searcher
+_READ_ROWS = 10_000  # at a time, into memory
+_IN_MEMORY = 2  # versions of tables without an index: the live release, and the next one while a server moves to it
 
 
 def table_name(product_side: str) -> str:
@@ -69,12 +73,21 @@ class VectorWrite:
 
 
 class _Pinned(NamedTuple):
-    """Hold an open version of a table: a handle for reading, one for searching, the vectors' dimension and the row count."""
+    """Hold an open version of a table.
+
+    Attributes:
+        table: A handle for reading.
+        searched: A handle for searching.
+        dim: The vectors' dimension.
+        rows: The row count.
+        indexed: Whether it has a vector index.
+    """
 
     table: Any
     searched: Any
     dim: int
     rows: int
+    indexed: bool
 
 
 class VectorStore:
@@ -86,7 +99,8 @@ class VectorStore:
     def __init__(self, root: Path) -> None:
         self._directory = LanceDirectory(root)
         self._pinned: OrderedDict[tuple[str, int], _Pinned] = OrderedDict()
-        self._lock = threading.Lock()
+        self._in_memory: OrderedDict[tuple[str, int], ExactSearch] = OrderedDict()
+        self._lock, self._loading = threading.Lock(), threading.Lock()
 
     def current(self, name: str, keys: pl.DataFrame | None = None, *, version: int | None = None) -> pl.DataFrame:
         """Return `key` and `input_hash` of a version's rows (default: the newest), or of the rows with `keys`.
@@ -215,13 +229,16 @@ class VectorStore:
             nprobes: Index partitions to search, a count; default: by table size.
             refine_factor: Candidates per result row that are compared by true vectors, a count; default: 8, fewer for many rows.
         """
-        _, table, dim, rows = self._pin(name, version)
-        query = np.asarray(vector, np.float32)
+        pinned, query = self._pin(name, version), np.asarray(vector, np.float32)
+        table, dim, rows = pinned.searched, pinned.dim, pinned.rows
         if query.shape != (dim,):
             raise WarehouseError(
                 f"the query's vector has shape {query.shape}, but the table {name} holds {dim} dimensions",
                 "encode the query with the model that the release names",
             )
+        in_memory = self._in_memory.get((name, version))
+        if in_memory is not None:
+            return _ranked(in_memory.nearest(_unit(query), k, locale), k)
         limit = k + 1
         refine_factor = refine_factor or max(2, min(_REFINED // k, _REFINE_FACTOR))
         while True:
@@ -240,11 +257,26 @@ class VectorStore:
                 return _ranked(hits, k)
             limit, refine_factor = limit * 16, max(2, refine_factor // 4)  # more candidates, though fewer per row
 
+    def open(self, name: str, version: int) -> ExactSearch | None:
+        """Read a version without an index into memory, from which searches of it then answer; None if it is large."""
+        key, pinned = (name, version), self._pin(name, version)
+        if pinned.indexed or pinned.rows > INDEX_ABOVE:
+            return None
+        with self._loading:
+            if key not in self._in_memory:
+                batches = scan_batches(pinned.table, exact_search.COLUMNS, _READ_ROWS)
+                self._in_memory[key] = ExactSearch(batches, pinned.rows, pinned.dim)
+                if len(self._in_memory) > _IN_MEMORY:
+                    self._in_memory.popitem(last=False)
+            return self._in_memory[key]
+
     def search_among(
         self, name: str, version: int, vector: npt.NDArray[np.float32], k: int, keys: Collection[str]
     ) -> pl.DataFrame:
         """Return the `k` nearest of some products, like `search`: exactly if they are few, else by a search that widens."""
-        total = self.count(name, version)
+        total, in_memory = self.count(name, version), self._in_memory.get((name, version))
+        if in_memory is not None:
+            return _ranked(in_memory.nearest_among(_unit(vector), k, keys), k)
         if len(keys) <= _FEW_KEYS:
             found = self._rows(name, version, list(keys), [KEY, "product_id", "locale", "title", "vector"])
             distances = 1.0 - (to_matrix(found["vector"]) @ np.asarray(vector, np.float32)).astype(np.float64)
@@ -259,6 +291,9 @@ class VectorStore:
 
     def vector(self, name: str, version: int, key: str) -> npt.NDArray[np.float32] | None:
         """Return the vector of one product (dim,), or None if the table has none."""
+        in_memory = self._in_memory.get((name, version))
+        if in_memory is not None:
+            return in_memory.vector(key)
         rows = self._rows(name, version, [key], [KEY, "vector"])
         return to_matrix(rows["vector"])[0] if rows.num_rows else None
 
@@ -268,6 +303,9 @@ class VectorStore:
         """Return the cosine of a query's vector (dim,) and the vector of each of a few products, by key."""
         if not keys:
             return {}
+        in_memory = self._in_memory.get((name, version))
+        if in_memory is not None:
+            return in_memory.cosines(_unit(vector), keys)
         rows = self._rows(name, version, keys, [KEY, "vector"])
         cosines = to_matrix(rows["vector"]) @ np.asarray(vector, np.float32)
         return dict(zip(rows[KEY].to_pylist(), cosines.tolist(), strict=True))
@@ -321,6 +359,7 @@ class VectorStore:
         """Remove a table with all its versions."""
         for key in [key for key in self._pinned if key[0] == name]:
             del self._pinned[key]
+            self._in_memory.pop(key, None)
         self._directory.drop(name)
 
     def prunable(self, name: str, keep: Collection[int], before: datetime) -> int:
@@ -360,7 +399,7 @@ class VectorStore:
             table = at_version(self._open(name), version)
             searched = self._directory.open_version(name, version)
             dim = table.schema.field("vector").type.list_size
-            pinned = _Pinned(table, searched, dim, int(table.count_rows()))
+            pinned = _Pinned(table, searched, dim, int(table.count_rows()), index_status(table).indexed)
             with self._lock:
                 self._pinned[key] = pinned
                 if len(self._pinned) > _PINNED_TABLES:
@@ -419,6 +458,11 @@ def _unique(rows: pa.Table) -> pa.Table:
     keys = pl.DataFrame(rows.select([KEY])).with_row_index("row")
     last = keys.unique(KEY, keep="last", maintain_order=True)["row"]
     return rows if len(last) == rows.num_rows else rows.take(last.to_arrow())
+
+
+def _unit(vector: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return a vector of length 1."""
+    return np.asarray(vector / np.linalg.norm(vector), np.float32)
 
 
 def _ranked(hits: pa.Table, k: int) -> pl.DataFrame:

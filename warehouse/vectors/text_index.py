@@ -16,7 +16,9 @@ import polars as pl
 import pyarrow as pa
 
 from warehouse.errors import WarehouseError
+from warehouse.vectors import kept_rows
 from warehouse.vectors.index_status import MOST_FILES, IndexStatus, join_files, status_of
+from warehouse.vectors.kept_rows import ROW_ID, KeptRows
 from warehouse.vectors.lance_tables import (
     KEY,
     LanceDirectory,
@@ -43,6 +45,7 @@ INDEXED = {"title_words": 1.0, "body_words": 0.3}
 _SCHEMA = pa.schema([key_field(KEY, pa.string()), *(pa.field(name, pa.string()) for name in COLUMNS[1:])])
 _COMMIT_ROWS = 65_536
 _PINNED = 4
+_KEPT = 2  # versions: the live release's, and the next one's while a server moves to it
 _AT_ONCE = 32  # queries
 _FEW_KEYS = 5_000  # in one filter
 _DEPTH = 2  # products of each column for one of the result: of a result of 100, 98 are those of an exhaustive search
@@ -72,7 +75,8 @@ class TextIndex:
     def __init__(self, root: Path) -> None:
         self._directory = LanceDirectory(root)
         self._pinned: OrderedDict[int, tuple[Any, Any]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._kept: OrderedDict[int, KeptRows] = OrderedDict()
+        self._lock, self._loading = threading.Lock(), threading.Lock()
 
     def current(self, keys: pl.DataFrame | None = None, *, version: int | None = None) -> pl.DataFrame:
         """Return `key` and `input_hash` of a version's rows (default: the newest), or of those with `keys`."""
@@ -140,15 +144,30 @@ class TextIndex:
         """
         if not words:
             return pl.DataFrame(schema=dict.fromkeys(COLUMNS[:-1], pl.String))
-        table, limit = self._pin(version)[1], k
+        limit = k
         if among is None or len(among) <= _FEW_KEYS:
-            return run_coroutine(_found(table, words, k, locale, COLUMNS[:-1], among))
+            return self._best(version, words, k, locale, among)
         while True:
             limit *= 4
-            hits = run_coroutine(_found(table, words, limit, locale, COLUMNS[:-1]))
+            hits = self._best(version, words, limit, locale)
             found = hits.filter(pl.col(KEY).is_in(set(among)))
             if found.height >= k or hits.height < limit:
                 return found.head(k)
+
+    def open(self, version: int) -> KeptRows | None:
+        """Read the rows of a version into memory, from which searches of it then take them; None if they are too many.
+
+        At most `kept_rows.MOST_ROWS` rows are read.
+        """
+        table = self._pin(version)[0]
+        with self._loading:
+            if version not in self._kept:
+                if table.count_rows() > kept_rows.MOST_ROWS:
+                    return None
+                self._kept[version] = KeptRows(pl.DataFrame(scan(table, COLUMNS[:-1], row_id=True)))
+                if len(self._kept) > _KEPT:
+                    self._kept.popitem(last=False)
+            return self._kept[version]
 
     def search_all(self, version: int, queries: Sequence[tuple[Sequence[str], str]], k: int) -> list[list[str]]:
         """Return the keys that `search` finds for the words and the locale of each query."""
@@ -168,6 +187,9 @@ class TextIndex:
         """Return the columns, without the input hash, of the products with these keys, in no particular order."""
         from lancedb.expr import col, lit
 
+        kept = self._kept.get(version)
+        if kept is not None:
+            return kept.by_key(keys)
         if not keys:
             return pl.DataFrame(schema=dict.fromkeys(COLUMNS[:-1], pl.String))
         builder = self._pin(version)[1].query().where(col(KEY).isin([lit(key) for key in keys]))
@@ -229,7 +251,22 @@ class TextIndex:
             if reference["version"] not in keep:
                 table.tags.delete(tag)
         self._pinned.clear()
+        self._kept.clear()
         return prune(table, keep, before)
+
+    def _best(
+        self,
+        version: int,
+        words: Sequence[str],
+        k: int,
+        locale: str | None,
+        among: Collection[str] | None = None,
+    ) -> pl.DataFrame:
+        table, kept = self._pin(version)[1], self._kept.get(version)
+        if kept is None:
+            return run_coroutine(_found(table, words, k, locale, COLUMNS[:-1], among))
+        scores = run_coroutine(_scores(table, words, k, locale, among))
+        return _ranked(kept.by_id(list(scores)), scores, k, COLUMNS[:-1])
 
     def _open(self) -> Any:
         table = self._directory.open(TABLE)
@@ -256,7 +293,16 @@ async def _found(
     columns: Sequence[str],
     among: Collection[str] | None = None,
 ) -> pl.DataFrame:
-    """Return the `k` best products, best first.
+    """Return the `k` best products, best first."""
+    scores = await _scores(table, words, k, locale, among)
+    taken = await table.take_row_ids(list(scores)).select(list(columns)).with_row_id().to_arrow()
+    return _ranked(pl.DataFrame(taken), scores, k, columns)
+
+
+async def _scores(
+    table: Any, words: Sequence[str], k: int, locale: str | None, among: Collection[str] | None
+) -> dict[int, float]:
+    """Return the scores of the `k` best products, and of all that tie with the last, by address.
 
     Each indexed column is asked apart, for more than `k` products, and the scores are added here: Lance's query of several
     columns scores every match of the catalog as soon as one row is outside the index, which takes a hundred milliseconds.
@@ -276,13 +322,16 @@ async def _found(
 
     scores: dict[int, float] = {}
     for factor, found in zip(INDEXED.values(), await asyncio.gather(*map(matches, INDEXED)), strict=True):
-        for row, score in zip(found["_rowid"].to_pylist(), found["_score"].to_pylist(), strict=True):
+        for row, score in zip(found[ROW_ID].to_pylist(), found["_score"].to_pylist(), strict=True):
             scores[row] = scores.get(row, 0.0) + factor * score
     least = sorted(scores.values(), reverse=True)[:k][-1] if scores else 0.0
-    rows = [row for row, score in scores.items() if score >= least]  # all that tie with the last
-    taken = pl.DataFrame(await table.take_row_ids(rows).select(list(columns)).with_row_id().to_arrow())
-    ranked = taken.with_columns(_score=pl.col("_rowid").replace_strict(scores, return_dtype=pl.Float64))
-    return ranked.sort("_score", KEY, descending=[True, False]).head(k).select(columns)
+    return {row: score for row, score in scores.items() if score >= least}
+
+
+def _ranked(rows: pl.DataFrame, scores: dict[int, float], k: int, columns: Sequence[str]) -> pl.DataFrame:
+    """Return the `k` best rows, best first; ties go by key."""
+    scored = rows.with_columns(_score=pl.Series([scores[row] for row in rows[ROW_ID]], dtype=pl.Float64))
+    return scored.sort("_score", KEY, descending=[True, False]).head(k).select(columns)
 
 
 def _make_index(table: Any) -> None:
