@@ -1,10 +1,13 @@
 """Measure the HTTP service on loopback: closed-loop clients, with the share of each stage, and posted deltas.
 
 Run it with: python tests/bench/service.py [--home DIR] [--products 10000] [--requests 2000] [--clients 16] [--workers 1]
-[--deltas 5] [--json FILE]. It copies the home, or builds one from an invented catalog, and starts `stockroom serve` on it. Each
-client sends its next request once the last one is answered. Then one product is posted several times, and 1 % of the catalog.
-While requests run, nothing else is posted, unless --during posts deltas at the same time: then every answer is checked to
-name a release that was published, and no answer may be a fault of the service.
+[--deltas 5] [--during] [--builds 2] [--json FILE]. It copies the home, or builds one from an invented catalog, and starts
+`stockroom serve` on it. Each client sends its next request once the last one is answered. Then one product is posted several
+times, and 1 % of the catalog.
+
+While requests run, nothing else happens, unless --during posts deltas at the same time, and --builds builds so many times from
+other files. No answer may be a fault of the service. Every hit is compared with the release that its answer names: a product
+that the release lacks, or has with another title, would come from another release.
 
 The number of requests, and the time of the whole benchmark (--most-s), are bounded.
 """
@@ -30,6 +33,8 @@ import numpy as np
 import polars as pl
 from figures import Bench, arguments
 
+from orchestration.config.open_home import open_home
+from orchestration.config.settings import load_settings
 from warehouse.sample import write_esci
 
 STOCKROOM = Path(sys.executable).parent / "stockroom"
@@ -77,6 +82,7 @@ def load(service: Service, queries: list[str], requests: int, clients: int, ends
     milliseconds: list[float] = []
     statuses: Counter[int] = Counter()
     releases: Counter[int] = Counter()
+    hits: set[tuple[int, str, str]] = set()
 
     def one(number: int) -> None:
         with httpx.Client(base_url=service.url, timeout=60, trust_env=False) as client:
@@ -88,7 +94,9 @@ def load(service: Service, queries: list[str], requests: int, clients: int, ends
                 milliseconds.append(1000 * (time.perf_counter() - began))
                 statuses[answer.status_code] += 1
                 if answer.is_success:
-                    releases[answer.json()["release"]] += 1
+                    found = answer.json()
+                    releases[found["release"]] += 1
+                    hits.update((found["release"], hit["key"], hit["title"]) for hit in found["hits"])
 
     threads = [threading.Thread(target=one, args=(number,)) for number in range(clients)]
     began = time.perf_counter()
@@ -97,7 +105,39 @@ def load(service: Service, queries: list[str], requests: int, clients: int, ends
     for thread in threads:
         thread.join()
     seconds = time.perf_counter() - began
-    return {"ms": milliseconds, "statuses": dict(statuses), "releases": dict(releases), "seconds": seconds}
+    return {
+        "ms": milliseconds,
+        "statuses": dict(statuses),
+        "releases": dict(releases),
+        "seconds": seconds,
+        "hits": hits,
+    }
+
+
+def foreign(folder: Path, hits: set[tuple[int, str, str]]) -> int:
+    """Return how many hits are not of the release that their answer names, with its title there."""
+    home, count = open_home(load_settings(folder)), 0
+    for number in {release for release, _, _ in hits}:
+        release = home.releases.get(number)
+        rows = home.vectors.read(release.vector_table, release.vector_version, ["key", "title"])
+        titles = dict(zip(rows["key"].to_pylist(), rows["title"].to_pylist(), strict=True))
+        count += sum(titles.get(key) != title for each, key, title in hits if each == number)
+    return count
+
+
+def build_again(home: Path, raw: Path, turn: int) -> float:
+    """Build from the files of a catalog with some other titles; return the seconds."""
+    folder = raw.with_name(f"{raw.name}-{turn}")
+    shutil.copytree(raw, folder)
+    renamed = pl.when(pl.int_range(pl.len()) % 100 == turn).then(
+        pl.concat_str("product_title", pl.lit(f" build {turn}"))
+    )
+    products = pl.read_parquet(raw / PRODUCTS)
+    products.with_columns(product_title=renamed.otherwise("product_title")).write_parquet(folder / PRODUCTS)
+    began = time.perf_counter()
+    command = [STOCKROOM, "build", "--raw", folder, "--home", home, "--json"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began
 
 
 def stages(service: Service) -> dict[str, float]:
@@ -134,6 +174,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--deltas", type=int, default=5, help="how often one product, and 1 %% of them, are posted")
     parser.add_argument("--during", action="store_true", help="post deltas while searches run")
+    parser.add_argument("--builds", type=int, default=0, help="how many builds run while searches do")
     parser.add_argument("--most-s", type=float, default=1_800, help="time after which no further request is sent")
     options = parser.parse_args()
     ends_at = time.monotonic() + options.most_s
@@ -166,6 +207,14 @@ def main() -> None:
                     posted.append(post(service, changed(products.select(columns), 1, 1_000 + len(posted))))
 
             poster = threading.Thread(target=keep_posting)
+            built_s: list[float] = []
+
+            def keep_building() -> None:
+                for turn in range(1, options.builds + 1):
+                    built_s.append(build_again(home, folder / "esci", turn))
+
+            builder = threading.Thread(target=keep_building)
+            builder.start()
             if options.during:
                 poster.start()
             together = load(service, queries, options.requests, options.clients, ends_at)
@@ -173,6 +222,9 @@ def main() -> None:
             if options.during:
                 poster.join()
                 bench.facts["posted_during"] = posted
+            builder.join()
+            bench.facts["built_during_s"] = built_s
+            bench.add("hits of another release", foreign(home, together["hits"]), "hits", at_most=0.5)
             bench.add("requests a second", len(together["ms"]) / together["seconds"], "/s")
             for percent in (50, 99):
                 bench.add(f"{options.clients} clients, p{percent}", float(np.percentile(together["ms"], percent)), "ms")
