@@ -160,7 +160,7 @@ def warm(folder: Path) -> dict[str, Any]:
         started = time.perf_counter()
         searcher.search(query)
         milliseconds["whole"].append(1000 * (time.perf_counter() - started))
-    release, encoder = searcher.release, searcher._encoder
+    release, encoder = searcher.release, searcher._open.encoder
     for query in apart:
         started = time.perf_counter()
         vector = encoder.encode([query_text(query)])[0]

@@ -59,7 +59,7 @@ def word_encoder() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", "")
         patch.setattr("models.encoder.loading.load_encoder", WordEncoder)
-        patch.setattr("orchestration.serving.searcher.load_encoder", WordEncoder)
+        patch.setattr("orchestration.serving.open_release.load_encoder", WordEncoder)
         yield
 
 

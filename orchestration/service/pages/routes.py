@@ -15,7 +15,8 @@ from orchestration.service.pages.rendering import Pages
 from orchestration.service.pages.search_form import MOST_CHARS, SearchForm
 from orchestration.service.pages.views import compare, data, product, quality, search
 from orchestration.service.problems import Problem
-from orchestration.serving.searcher import MODES, Searcher
+from orchestration.serving.open_release import MODES
+from orchestration.serving.searcher import Searcher
 from warehouse.contracts.locales import normalized_key
 from warehouse.errors import WarehouseError
 from warehouse.home import Home

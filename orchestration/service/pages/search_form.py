@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import urlencode
 
-from orchestration.serving.searcher import MODES, Mode
+from orchestration.serving.open_release import MODES, Mode
 from warehouse.errors import WarehouseError
 
 PAGE_HITS = 10

@@ -9,7 +9,8 @@ from orchestration.service.pages.release_facts import ReleaseFacts
 from orchestration.service.pages.search_form import SearchForm
 from orchestration.service.pages.views.search import Row, rows_of
 from orchestration.serving.hits import Hit
-from orchestration.serving.searcher import Mode, Searcher
+from orchestration.serving.open_release import Mode
+from orchestration.serving.searcher import Searcher
 from warehouse.home import Home
 from warehouse.lake import tables
 from warehouse.serving.release_log import Release

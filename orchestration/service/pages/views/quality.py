@@ -5,7 +5,7 @@ from typing import Any
 
 from orchestration.service.pages.bar_chart import Interval, intervals
 from orchestration.service.pages.search_form import SearchForm
-from orchestration.serving.searcher import Mode
+from orchestration.serving.open_release import Mode
 from warehouse import home_format
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
