@@ -3,12 +3,13 @@
 import errno
 import logging
 import os
+import select
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 _STOPS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
@@ -39,7 +40,7 @@ _MACHINE = {
 """Hints for failures of the machine, by the words of the underlying system: every library quotes them."""
 
 _INTERRUPTS = ("KeyboardInterrupt", "DagsterExecutionInterruptedError")
-_AGAIN_S = 0.05
+_AT_ONCE_S, _AGAIN_S = 0.05, 5.0
 
 _is_debugging = False
 
@@ -101,47 +102,57 @@ def _signals() -> Iterator[Callable[[], signal.Signals | None]]:
 
     Python writes every signal to the pipe, even while a library has replaced the handler. A signal that the parent process
     set to be ignored stays ignored, such as Ctrl-C for background processes of a script. It gets a handler nevertheless,
-    since Dagster gives SIGTERM the handler of Ctrl-C.
+    since Dagster gives SIGTERM the handler of Ctrl-C. If the command goes on, some library dropped the exception: the signal is
+    sent again, at once where Python tells of it, and every five seconds.
     """
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)
+    arrived, reading, has_ended = bytearray(), threading.Lock(), threading.Event()
 
     def first_signal() -> signal.Signals | None:
-        try:
-            numbers = os.read(reader, 4096)
-        except BlockingIOError:
-            return None
-        return next((signal.Signals(number) for number in numbers if number in handled), None)
+        with reading, suppress(BlockingIOError):
+            arrived.extend(os.read(reader, 4096))
+        return next((signal.Signals(number) for number in arrived if number in handled), None)
+
+    def send_again() -> None:
+        while first_signal() is None and not has_ended.is_set():
+            select.select([reader], [], [])
+        while not has_ended.wait(_AGAIN_S):
+            os.kill(os.getpid(), signal.SIGINT)
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
         if number in handled:
             raise KeyboardInterrupt
 
-    def repeat(unraisable: "sys.UnraisableHookArgs") -> None:
+    def note(unraisable: "sys.UnraisableHookArgs") -> None:
         """Send a signal again that arrived in a finalizer or a weak reference's callback: Python drops its exception."""
         if unraisable.exc_type.__name__ not in _INTERRUPTS:
             hook_before(unraisable)
             return
-        again = threading.Timer(_AGAIN_S, os.kill, (os.getpid(), signal.SIGINT))
+        again = threading.Timer(_AT_ONCE_S, os.kill, (os.getpid(), signal.SIGINT))
         again.daemon = True
         again.start()
         waiting.append(again)
 
     waiting: list[threading.Timer] = []
-    hook_before, sys.unraisablehook = sys.unraisablehook, repeat
+    hook_before, sys.unraisablehook = sys.unraisablehook, note
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # it logs a stop that meets it with a traceback
     handled = {each for each in _STOPS if signal.getsignal(each) is not signal.SIG_IGN}
     before = {each: signal.signal(each, interrupt) for each in _STOPS}
     fd_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    watcher = threading.Thread(target=send_again, name="signals", daemon=True)
+    watcher.start()
     try:
         yield first_signal
     finally:
+        has_ended.set()
         for again in waiting:  # the command has ended: nothing is left to stop
             again.cancel()
         sys.unraisablehook = hook_before
         signal.set_wakeup_fd(fd_before)
         for each, handler in before.items():
             signal.signal(each, handler)
+        os.close(writer)  # which ends the watcher's wait
+        watcher.join()
         os.close(reader)
-        os.close(writer)

@@ -4,7 +4,9 @@ import errno
 import os
 import signal
 import sys
+import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -88,3 +90,23 @@ def test_a_stop_whose_exception_python_drops_takes_effect_nevertheless(capsys, n
 
     assert run(command) == 128 + number
     assert capsys.readouterr().err.startswith("stopped by ")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_whose_exception_a_library_drops_takes_effect_nevertheless(capsys, monkeypatch, number):
+    monkeypatch.setattr("orchestration.cli.endings._AGAIN_S", 0.2)
+
+    def command():
+        with suppress(BaseException):  # as libraries do it
+            signal.raise_signal(number)
+        time.sleep(30)
+
+    assert run(command) == 128 + number
+    assert capsys.readouterr().err.startswith("stopped by ")
+
+
+def test_a_command_that_ends_leaves_no_thread_and_no_open_file_behind():
+    before = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        assert run(lambda: None) == 0
+    assert (threading.active_count(), len(os.listdir("/proc/self/fd"))) == before
