@@ -63,3 +63,9 @@ def table_check(
 ) -> Callable[[Look], TableCheck]:
     """Return a decorator that turns a function into a check with the function's name."""
     return lambda look: TableCheck(table, look.__name__, description, look, is_blocking, beside)
+
+
+def failure_line(evaluation: dg.AssetCheckEvaluation) -> str:
+    """Return the table, the check and its description of the failure."""
+    description = f": {evaluation.description}" if evaluation.description else ""
+    return f"{'.'.join(evaluation.asset_key.path)} fails the check {evaluation.check_name}{description}"

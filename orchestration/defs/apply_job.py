@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from assets.core.steps import Step, steps
+from assets.core.table_check import failure_line
 from assets.run_context import RunContext
 
 APPLY = "apply"
@@ -75,4 +76,4 @@ def _events(step: Step, result: dg.MaterializeResult[Any]) -> Iterator[Event]:
         )
         yield evaluation
         if spec.blocking and not check.passed and check.severity is dg.AssetCheckSeverity.ERROR:
-            raise dg.Failure(f"{'.'.join(spec.asset_key.path)} fails the check {spec.name}")
+            raise dg.Failure(failure_line(evaluation))

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from assets.core.table_check import failure_line
 from warehouse.errors import WarehouseError
 
 
@@ -31,7 +32,7 @@ def explain_failed_checks(instance: dg.DagsterInstance, run_id: str) -> Iterator
                 "; look at the rows with stockroom sql, and ingest corrected rows with stockroom build --raw DIR or "
                 "stockroom apply FILE"
             )
-        raise WarehouseError(f"the run stopped: {'; '.join(map(_line, failures))}", hint) from error
+        raise WarehouseError(f"the run stopped: {'; '.join(map(failure_line, failures))}", hint) from error
 
 
 def _failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[dg.AssetCheckEvaluation]:
@@ -39,9 +40,3 @@ def _failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[dg.AssetCh
     events = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     evaluations = [entry.get_dagster_event().asset_check_evaluation_data for entry in events]
     return [one for one in evaluations if one.blocking and not one.passed]
-
-
-def _line(evaluation: dg.AssetCheckEvaluation) -> str:
-    """Return the table, the check and its description of the failure."""
-    description = f": {evaluation.description}" if evaluation.description else ""
-    return f"{'.'.join(evaluation.asset_key.path)} fails the check {evaluation.check_name}{description}"
