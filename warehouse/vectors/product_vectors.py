@@ -73,21 +73,12 @@ class VectorWrite:
 
 
 class _Pinned(NamedTuple):
-    """Hold an open version of a table.
-
-    Attributes:
-        table: A handle for reading.
-        searched: A handle for searching.
-        dim: The vectors' dimension.
-        rows: The row count.
-        indexed: Whether it has a vector index.
-    """
+    """Hold an open version of a table: a handle for reading, one for searching, the vectors' dimension and the row count."""
 
     table: Any
     searched: Any
     dim: int
     rows: int
-    indexed: bool
 
 
 class VectorStore:
@@ -260,10 +251,10 @@ class VectorStore:
     def open(self, name: str, version: int) -> ExactSearch | None:
         """Read a version without an index into memory, from which searches of it then answer; None if it is large."""
         key, pinned = (name, version), self._pin(name, version)
-        if pinned.indexed or pinned.rows > INDEX_ABOVE:
-            return None
         with self._loading:
             if key not in self._in_memory:
+                if pinned.rows > INDEX_ABOVE or index_status(pinned.table).indexed:
+                    return None
                 batches = scan_batches(pinned.table, exact_search.COLUMNS, _READ_ROWS)
                 self._in_memory[key] = ExactSearch(batches, pinned.rows, pinned.dim)
                 if len(self._in_memory) > _IN_MEMORY:
@@ -359,7 +350,8 @@ class VectorStore:
         """Remove a table with all its versions."""
         for key in [key for key in self._pinned if key[0] == name]:
             del self._pinned[key]
-            self._in_memory.pop(key, None)
+        for key in [key for key in self._in_memory if key[0] == name]:
+            del self._in_memory[key]
         self._directory.drop(name)
 
     def prunable(self, name: str, keep: Collection[int], before: datetime) -> int:
@@ -399,7 +391,7 @@ class VectorStore:
             table = at_version(self._open(name), version)
             searched = self._directory.open_version(name, version)
             dim = table.schema.field("vector").type.list_size
-            pinned = _Pinned(table, searched, dim, int(table.count_rows()), index_status(table).indexed)
+            pinned = _Pinned(table, searched, dim, int(table.count_rows()))
             with self._lock:
                 self._pinned[key] = pinned
                 if len(self._pinned) > _PINNED_TABLES:
