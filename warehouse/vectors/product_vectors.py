@@ -2,8 +2,6 @@
 
 import hashlib
 import random
-import threading
-from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +18,7 @@ from warehouse.vectors import exact_search
 from warehouse.vectors.ann_index import INDEX_ABOVE, index_status, probes, refresh_index
 from warehouse.vectors.exact_search import ExactSearch
 from warehouse.vectors.index_status import MOST_FILES, IndexStatus
+from warehouse.vectors.kept_versions import KeptVersions
 from warehouse.vectors.lance_tables import (
     KEY,
     LanceDirectory,
@@ -89,9 +88,8 @@ class VectorStore:
 
     def __init__(self, root: Path) -> None:
         self._directory = LanceDirectory(root)
-        self._pinned: OrderedDict[tuple[str, int], _Pinned] = OrderedDict()
-        self._in_memory: OrderedDict[tuple[str, int], ExactSearch] = OrderedDict()
-        self._lock, self._loading = threading.Lock(), threading.Lock()
+        self._pinned: KeptVersions[tuple[str, int], _Pinned] = KeptVersions(_PINNED_TABLES)
+        self._in_memory: KeptVersions[tuple[str, int], ExactSearch] = KeptVersions(_IN_MEMORY)
 
     def current(self, name: str, keys: pl.DataFrame | None = None, *, version: int | None = None) -> pl.DataFrame:
         """Return `key` and `input_hash` of a version's rows (default: the newest), or of the rows with `keys`.
@@ -251,15 +249,15 @@ class VectorStore:
     def open(self, name: str, version: int) -> ExactSearch | None:
         """Read a version without an index into memory, from which searches of it then answer; None if it is large."""
         key, pinned = (name, version), self._pin(name, version)
-        with self._loading:
-            if key not in self._in_memory:
-                if pinned.rows > INDEX_ABOVE or index_status(pinned.table).indexed:
-                    return None
-                batches = scan_batches(pinned.table, exact_search.COLUMNS, _READ_ROWS)
-                self._in_memory[key] = ExactSearch(batches, pinned.rows, pinned.dim)
-                if len(self._in_memory) > _IN_MEMORY:
-                    self._in_memory.popitem(last=False)
-            return self._in_memory[key]
+        in_memory = self._in_memory.get(key)
+        if in_memory is not None or pinned.rows > INDEX_ABOVE or index_status(pinned.table).indexed:
+            return in_memory
+
+        def read() -> ExactSearch:
+            batches = scan_batches(pinned.table, exact_search.COLUMNS, _READ_ROWS)
+            return ExactSearch(batches, pinned.rows, pinned.dim)
+
+        return self._in_memory.of(key, read)
 
     def search_among(
         self, name: str, version: int, vector: npt.NDArray[np.float32], k: int, keys: Collection[str]
@@ -348,10 +346,8 @@ class VectorStore:
 
     def drop(self, name: str) -> None:
         """Remove a table with all its versions."""
-        for key in [key for key in self._pinned if key[0] == name]:
-            del self._pinned[key]
-        for key in [key for key in self._in_memory if key[0] == name]:
-            del self._in_memory[key]
+        self._pinned.forget(lambda key: key[0] == name)
+        self._in_memory.forget(lambda key: key[0] == name)
         self._directory.drop(name)
 
     def prunable(self, name: str, keep: Collection[int], before: datetime) -> int:
@@ -385,18 +381,13 @@ class VectorStore:
         return self._open(name) if version is None else self._pin(name, version).table
 
     def _pin(self, name: str, version: int) -> _Pinned:
-        key = (name, version)
-        pinned = self._pinned.get(key)
-        if pinned is None:
+        def pin() -> _Pinned:
             table = at_version(self._open(name), version)
             searched = self._directory.open_version(name, version)
             dim = table.schema.field("vector").type.list_size
-            pinned = _Pinned(table, searched, dim, int(table.count_rows()))
-            with self._lock:
-                self._pinned[key] = pinned
-                if len(self._pinned) > _PINNED_TABLES:
-                    self._pinned.popitem(last=False)
-        return pinned
+            return _Pinned(table, searched, dim, int(table.count_rows()))
+
+        return self._pinned.of((name, version), pin)
 
 
 def _schema(dim: int) -> pa.Schema:

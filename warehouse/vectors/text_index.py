@@ -5,8 +5,6 @@ and any language. Lance finds the candidates, including rows outside the index; 
 """
 
 import asyncio
-import threading
-from collections import OrderedDict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +17,7 @@ from warehouse.errors import WarehouseError
 from warehouse.vectors import kept_rows
 from warehouse.vectors.index_status import MOST_FILES, IndexStatus, join_files, status_of
 from warehouse.vectors.kept_rows import ROW_ID, KeptRows
+from warehouse.vectors.kept_versions import KeptVersions
 from warehouse.vectors.lance_tables import (
     KEY,
     LanceDirectory,
@@ -74,9 +73,8 @@ class TextIndex:
 
     def __init__(self, root: Path) -> None:
         self._directory = LanceDirectory(root)
-        self._pinned: OrderedDict[int, tuple[Any, Any]] = OrderedDict()
-        self._kept: OrderedDict[int, KeptRows] = OrderedDict()
-        self._lock, self._loading = threading.Lock(), threading.Lock()
+        self._pinned: KeptVersions[int, tuple[Any, Any]] = KeptVersions(_PINNED)
+        self._kept: KeptVersions[int, KeptRows] = KeptVersions(_KEPT)
 
     def current(self, keys: pl.DataFrame | None = None, *, version: int | None = None) -> pl.DataFrame:
         """Return `key` and `input_hash` of a version's rows (default: the newest), or of those with `keys`."""
@@ -160,14 +158,9 @@ class TextIndex:
         At most `kept_rows.MOST_ROWS` rows are read.
         """
         table = self._pin(version)[0]
-        with self._loading:
-            if version not in self._kept:
-                if table.count_rows() > kept_rows.MOST_ROWS:
-                    return None
-                self._kept[version] = KeptRows(pl.DataFrame(scan(table, COLUMNS[:-1], row_id=True)))
-                if len(self._kept) > _KEPT:
-                    self._kept.popitem(last=False)
-            return self._kept[version]
+        if table.count_rows() > kept_rows.MOST_ROWS:
+            return None
+        return self._kept.of(version, lambda: KeptRows(pl.DataFrame(scan(table, COLUMNS[:-1], row_id=True))))
 
     def search_all(self, version: int, queries: Sequence[tuple[Sequence[str], str]], k: int) -> list[list[str]]:
         """Return the keys that `search` finds for the words and the locale of each query."""
@@ -250,8 +243,8 @@ class TextIndex:
         for tag, reference in table.tags.list().items():
             if reference["version"] not in keep:
                 table.tags.delete(tag)
-        self._pinned.clear()
-        self._kept.clear()
+        self._pinned.forget()
+        self._kept.forget()
         return prune(table, keep, before)
 
     def _best(
@@ -275,14 +268,10 @@ class TextIndex:
         return table
 
     def _pin(self, version: int) -> tuple[Any, Any]:
-        pinned = self._pinned.get(version)
-        if pinned is None:
-            pinned = at_version(self._open(), version), self._directory.open_version(TABLE, version)
-            with self._lock:
-                self._pinned[version] = pinned
-                if len(self._pinned) > _PINNED:
-                    self._pinned.popitem(last=False)
-        return pinned
+        def pin() -> tuple[Any, Any]:
+            return at_version(self._open(), version), self._directory.open_version(TABLE, version)
+
+        return self._pinned.of(version, pin)
 
 
 async def _found(

@@ -70,6 +70,17 @@ def test_vectors_of_other_lengths_are_compared_by_direction() -> None:
     assert one["_distance"].to_pylist() == pytest.approx(other["_distance"].to_pylist(), abs=1e-6)
 
 
+@pytest.mark.parametrize("count", [1, 5, 100, 400])
+def test_few_products_and_many_are_compared_alike(count: int) -> None:
+    search, keys = in_memory(rows_of(400)), [f"{'es' if row % 3 else 'jp'}:{row}" for row in range(count)]
+    cosines = search.cosines(probe(2), keys)
+    best = sorted(keys, key=lambda key: -cosines[key])[:3]
+    found = search.nearest_among(probe(2), 3, set(keys)).to_pydict()
+    near = {key: 1 - distance for key, distance in zip(found["key"], found["_distance"], strict=True)}
+    assert set(best) <= near.keys()
+    assert all(near[key] == pytest.approx(cosines[key], abs=1e-6) for key in near)
+
+
 def test_unknown_keys_and_locales_have_no_rows() -> None:
     search = in_memory(rows_of(30))
     assert search.nearest(probe(1), 5, "us").num_rows == 0
