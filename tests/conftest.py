@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,26 +122,22 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return Built(root / "home", root / "esci", json.loads(report.read_text(encoding="utf-8")))
 
 
-# It says of every table that it was filled.
-CATALOG = """
-CREATE VIEW __ducklake_metadata_lake.ducklake_table AS
-    SELECT table_oid AS table_id, schema_oid AS schema_id, table_name FROM duckdb_tables() WHERE database_name = 'lake';
-CREATE VIEW __ducklake_metadata_lake.ducklake_schema AS
-    SELECT oid AS schema_id, schema_name FROM duckdb_schemas() WHERE database_name = 'lake';
-CREATE VIEW __ducklake_metadata_lake.ducklake_table_stats AS SELECT table_id FROM __ducklake_metadata_lake.ducklake_table;
-"""
+def _every_table(connection: "DuckDBPyConnection", lake: str = "lake") -> set[str]:
+    query = "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE database_name = ?"
+    return {name for (name,) in connection.execute(query, [lake]).fetchall()}
 
 
 @pytest.fixture(scope="session")
-def lake_in_memory() -> "Callable[[], DuckDBPyConnection]":
-    """Return a function that creates an in-memory database with an empty catalog named lake."""
+def lake_in_memory() -> "Callable[[], AbstractContextManager[DuckDBPyConnection]]":
+    """Return a function that creates an in-memory database with an empty catalog named lake. Every table counts as filled."""
     from warehouse.lake.lake import connect
 
-    def make() -> "DuckDBPyConnection":
-        connection = connect(memory_gb=1.0, threads=1)
-        connection.execute("ATTACH ':memory:' AS lake; ATTACH ':memory:' AS __ducklake_metadata_lake; USE lake")
-        connection.execute(CATALOG)
-        return connection
+    @contextmanager
+    def make() -> "Iterator[DuckDBPyConnection]":
+        with pytest.MonkeyPatch.context() as patch, connect(memory_gb=1.0, threads=1) as connection:
+            patch.setattr("warehouse.lake.catalog.ever_filled", _every_table)
+            connection.execute("ATTACH ':memory:' AS lake; USE lake")
+            yield connection
 
     return make
 

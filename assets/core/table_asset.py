@@ -13,7 +13,7 @@ from assets.run_context import RunContext
 from warehouse.console.markdown_preview import markdown_table, preview
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.lake import change_feed, tables
+from warehouse.lake import catalog, tables
 from warehouse.lake.dependencies import DERIVATIONS
 
 _KINDS = {"raw": {"parquet", "duckdb"}, "staging": {"polars"}, "evaluation": {"numpy"}}
@@ -106,7 +106,7 @@ def table_result(
     contract = _contract(table)
     table = contract.table
     with run_context.home.lake.reading() as connection:
-        version = change_feed.data_version(connection, table)
+        version = catalog.data_version(connection, table)
         contract_check = contract_result(run_context, connection, contract)
         # An apply leaves previews and plots to the next build: they take half a second.
         shown = {} if run_context.pinned_model else {"preview": dg.MarkdownMetadataValue(preview(connection, table))}

@@ -13,7 +13,7 @@ from assets.services.serving_model import ServingModel, live_champion
 from assets.services.vector_refresh import embed
 from warehouse.code_digest import digest
 from warehouse.features import datasets, feature_views
-from warehouse.lake import change_feed
+from warehouse.lake import catalog
 
 _PREVIEW_COLUMNS = ("key", "title", "input_hash")
 _READ = ("staging.products", "features.products")
@@ -55,7 +55,7 @@ def vectors_products(
     if live is not None and live.vector_table != model.vector_table:
         embed(live, live.with_input_hash(products))
     with run_context.home.lake.reading() as connection:
-        versions = [change_feed.data_version(connection, table) for table in _READ]
+        versions = [catalog.data_version(connection, table) for table in _READ]
         versions += feature_views.fingerprints(connection)
     return result(
         context,

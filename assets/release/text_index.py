@@ -13,7 +13,7 @@ from assets.services.text_refresh import SOURCE, TEXTS, differing_rows, refresh_
 from warehouse.code_digest import digest
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import datasets
-from warehouse.lake import change_feed, tables
+from warehouse.lake import catalog, tables
 from warehouse.vectors.text_index import COLUMNS
 from warehouse.wording import named
 
@@ -47,7 +47,7 @@ def vectors_texts(context: dg.AssetExecutionContext, run_context: dg.ResourcePar
     """Index the products whose content changed; delete those that left the catalog."""
     write = refresh_texts(run_context)
     with run_context.home.lake.reading() as connection:
-        version = change_feed.data_version(connection, SOURCE)
+        version = catalog.data_version(connection, SOURCE)
     rows = run_context.home.texts.count(write.version) if write.version else 0
     metadata: dict[str, Any] = {"dagster/row_count": rows, "table_version": write.version}
     if not run_context.pinned_model:  # an apply leaves previews to the next build

@@ -20,7 +20,7 @@ from warehouse.home import Home
 from warehouse.ingest.full_snapshot import require_raw
 from warehouse.ingest.sources import check_folder
 from warehouse.ingest.time_series_files import check_files
-from warehouse.lake import quarantine, tables
+from warehouse.lake import catalog, quarantine
 from warehouse.serving.release_log import Release
 
 
@@ -112,7 +112,7 @@ def _report(run_context: RunContext, run_id: str, before: State, seconds: dict[s
     same_vectors = before.release is not None and _vectors(before.release) == _vectors(release)
     metrics = datasets.metrics(home.lake, release.model_id)
     with home.lake.reading() as connection:
-        rows = tables.row_counts(connection)
+        rows = catalog.row_counts(connection)
         quarantine_counts = quarantine.counts(connection).to_dicts()
     return BuildReport(
         run_id=run_id,

@@ -9,7 +9,7 @@ from models.settings import TrainingSettings
 from orchestration.instance.locks import is_running, was_killed
 from warehouse.history.checkpoints import content_snapshot, points, utc
 from warehouse.home import Home
-from warehouse.lake import tables
+from warehouse.lake import catalog
 from warehouse.operations.reindexing import outside
 from warehouse.operations.rollback import has_served_changes
 from warehouse.settings import ReleaseSettings
@@ -27,7 +27,7 @@ def status(home: Home, training: TrainingSettings, release: ReleaseSettings) -> 
     """
     live, last = home.releases.live(), home.journal.last()
     with home.lake.reading() as connection:
-        rows = tables.row_counts(connection)
+        rows = catalog.row_counts(connection)
     snapshot, lacking = content_snapshot(home.lake), outside(home, release.max_unindexed_share)
     return {
         "snapshot": snapshot,

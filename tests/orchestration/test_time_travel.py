@@ -16,7 +16,7 @@ from orchestration.config.open_context import open_home, open_run_context
 from orchestration.config.settings import load_settings
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.home import Home
-from warehouse.lake import tables
+from warehouse.lake import catalog, tables
 from warehouse.lake.lake import scalar
 from warehouse.sample import write_esci
 
@@ -199,7 +199,7 @@ def test_also_after_the_derived_tables_were_dropped_with_the_same_weights(
     trained = weights(home, timeline.first.model)
     shutil.rmtree(home.models / timeline.first.model)
     with home.lake.writing() as connection:
-        for table in tables.row_counts(connection):
+        for table in catalog.row_counts(connection):
             if table.split(".")[0] in ("staging", "features", "training"):
                 connection.execute(f"DROP TABLE {table}")
     before = home.lake.snapshot(), home.releases.all()

@@ -12,7 +12,7 @@ import pytest
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import word_counts
 from warehouse.ingest.full_snapshot import Ingested, ingest
-from warehouse.lake import tables
+from warehouse.lake import catalog, tables
 from warehouse.lake.dependencies import DERIVATIONS
 from warehouse.lake.lake import Lake, connect
 from warehouse.settings import WarehouseSettings
@@ -196,7 +196,7 @@ def fingerprints() -> Callable[..., dict[str, str]]:
         with lake.reading() as connection:
             return {
                 table: tables.fingerprint(connection, CONTRACTS[table])
-                for table in tables.row_counts(connection)
+                for table in catalog.row_counts(connection)
                 if table.split(".")[0] in schemas
             }
 

@@ -10,7 +10,7 @@ import polars as pl
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.time_series import STATIC, TIME_SERIES, FeatureView
-from warehouse.lake import tables
+from warehouse.lake import catalog, tables
 from warehouse.lake.reconcile import Plan
 from warehouse.settings import WarehouseSettings
 
@@ -96,13 +96,13 @@ def static_fingerprints(
     return prints
 
 
-def declarations(connection: duckdb.DuckDBPyConnection, catalog: str = "lake") -> list[Declared]:
-    """Return the declarations in the state of the lake that the connection has attached as `catalog`."""
-    if REGISTRY.table not in tables.ever_filled(connection, catalog) or not tables.exists(
-        connection, REGISTRY.table, catalog
+def declarations(connection: duckdb.DuckDBPyConnection, lake: str = "lake") -> list[Declared]:
+    """Return the declarations in the state of the lake that the connection has attached as `lake`."""
+    if REGISTRY.table not in catalog.ever_filled(connection, lake) or not tables.exists(
+        connection, REGISTRY.table, lake
     ):
         return []
-    rows = connection.execute(f"SELECT declaration, as_of FROM {catalog}.{REGISTRY.table} ORDER BY key").fetchall()
+    rows = connection.execute(f"SELECT declaration, as_of FROM {lake}.{REGISTRY.table} ORDER BY key").fetchall()
     return [Declared(FeatureView.model_validate_json(text), as_of.astimezone(UTC)) for text, as_of in rows]
 
 
@@ -116,9 +116,9 @@ def time_series_views(connection: duckdb.DuckDBPyConnection) -> list[FeatureView
     return [table for table, _ in declarations(connection) if not table.is_static]
 
 
-def contracts(connection: duckdb.DuckDBPyConnection, catalog: str = "lake") -> dict[str, Contract]:
+def contracts(connection: duckdb.DuckDBPyConnection, lake: str = "lake") -> dict[str, Contract]:
     """Return the contracts of all tables in the state of the lake, including the time-series tables declared in it."""
-    return CONTRACTS | {table.table: table.contract for table, _ in declarations(connection, catalog)}
+    return CONTRACTS | {table.table: table.contract for table, _ in declarations(connection, lake)}
 
 
 def utc(time: datetime) -> datetime:

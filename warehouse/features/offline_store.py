@@ -8,7 +8,7 @@ import duckdb
 import polars as pl
 
 from warehouse.features import datasets, feature_views, point_in_time
-from warehouse.lake import change_feed
+from warehouse.lake import catalog, change_feed
 from warehouse.lake.lake import scalar
 
 Entity = Literal["product", "query"]
@@ -36,7 +36,7 @@ def changed_keys(connection: duckdb.DuckDBPyConnection, entity: Entity, since: i
     contracts = feature_views.contracts(connection)
     views = [view for view, _ in feature_views.declarations(connection)]
     everywhere = ["registry.feature_views", *(view.table for view in views if not view.is_static)]
-    last = change_feed.last_changes(connection)
+    last = catalog.last_changes(connection)
     if any(last.get(name, 0) > since for name in everywhere):
         return None
     static = [view.table for view in views if view.is_static and view.entity == entity]

@@ -11,7 +11,7 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.time_series import Entity
 from warehouse.features.feature_views import REGISTRY, time_series_views, utc
 from warehouse.features.point_in_time import as_of_join, values_of
-from warehouse.lake import tables
+from warehouse.lake import catalog, tables
 from warehouse.lake.dependencies import derivations
 from warehouse.lake.incremental import following, made_by
 from warehouse.lake.lake import scalar
@@ -45,7 +45,7 @@ def refresh_training(
     derivation = derivations(table.table for table in declared)[TRAINING.table]
     tables.ensure(connection, TRAINING)
     with following(connection, derivation, made_by(derivation, settings), run_watermarks, whole=whole) as pending_rows:
-        if pending_rows.is_nothing or (not declared and TRAINING.table not in tables.ever_filled(connection)):
+        if pending_rows.is_nothing or (not declared and TRAINING.table not in catalog.ever_filled(connection)):
             return Plan.empty()
         return match_pairs(connection, pending_rows.keys)
 

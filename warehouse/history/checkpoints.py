@@ -11,7 +11,7 @@ from warehouse.contracts.contract import INPUT_HASH
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.history import table_diff
-from warehouse.lake import change_feed, tables, watermarks
+from warehouse.lake import catalog, change_feed, tables, watermarks
 from warehouse.lake.lake import Lake, snapshot_id
 from warehouse.lake.tables import Written
 
@@ -65,7 +65,7 @@ def create(lake: Lake, run_id: str, ended_at: datetime, snapshot: int | None = N
             f"INSERT INTO {POINTS.table} BY NAME SELECT ? AS key, ? AS snapshot, ? AS run_id, ? AS ended_at, ? AS {INPUT_HASH}",
             [str(snapshot), snapshot, run_id, ended_at, run_id],
         )
-        present = tables.row_counts(connection)
+        present = catalog.row_counts(connection)
         rows = [
             {
                 "key": f"{snapshot}:{table}",
@@ -87,7 +87,7 @@ def content_snapshot(lake: Lake) -> int:
     if not existing:
         return lake.snapshot()
     with lake.reading() as connection:
-        last = change_feed.last_changes(connection)
+        last = catalog.last_changes(connection)
         newest = snapshot_id(connection)
     changed = [table for table, snapshot in last.items() if snapshot > existing[-1].snapshot]
     return existing[-1].snapshot if set(changed) <= set(BOOKKEEPING) else newest
@@ -194,7 +194,7 @@ def is_readable(lake: Lake, snapshot: int) -> bool:
 def changed_tables(lake: Lake, after: int) -> set[str]:
     """Return the tables that changed after a snapshot."""
     with lake.reading() as connection:
-        return {table for table, last in change_feed.last_changes(connection).items() if last > after}
+        return {table for table, last in catalog.last_changes(connection).items() if last > after}
 
 
 def utc(moment: datetime) -> str:

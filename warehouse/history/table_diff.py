@@ -11,7 +11,7 @@ from warehouse.console.sql_console import json_rows
 from warehouse.contracts.contract import INPUT_HASH, Contract
 from warehouse.errors import WarehouseError
 from warehouse.features import feature_views
-from warehouse.lake import change_feed
+from warehouse.lake import catalog, change_feed
 from warehouse.lake.lake import Lake, scalar, snapshot_id
 from warehouse.lake.tables import Written
 from warehouse.transform.content_hash import CLEANED, content_sql
@@ -97,7 +97,7 @@ def written(lake: Lake, before: int, without: Collection[str] = ()) -> dict[str,
     Tables without writes since are not read. Of the others only the rows in the change feed are read, if it is complete.
     """
     with lake.reading() as connection:
-        last, contracts = change_feed.last_changes(connection), feature_views.contracts(connection)
+        last, contracts = catalog.last_changes(connection), feature_views.contracts(connection)
         changed = [table for table in contracts if table not in without and last.get(table, 0) > before]
         counts: dict[str, Written | None] = {}
         for table in changed:
@@ -210,14 +210,14 @@ class _Comparison:
 
 
 def _columns(connection: duckdb.DuckDBPyConnection) -> Columns:
-    """Return the column types of every table in both catalogs, without the input hash."""
+    """Return the column types of every table in both states of the lake, without the input hash."""
     types: Columns = {}
-    for catalog, table, name, kind in connection.execute(
+    for lake, table, name, kind in connection.execute(
         "SELECT database_name, schema_name || '.' || table_name, column_name, data_type FROM duckdb_columns() "
         "WHERE database_name IN ('earlier', 'lake') AND column_name <> ? ORDER BY column_index",
         [INPUT_HASH],
     ).fetchall():
-        types.setdefault((catalog, table), {})[name] = kind
+        types.setdefault((lake, table), {})[name] = kind
     return types
 
 

@@ -6,29 +6,10 @@ import duckdb
 import polars as pl
 
 from warehouse.contracts.contract import INPUT_HASH, Contract
-from warehouse.lake import tables
+from warehouse.lake.catalog import last_changes, table_states
 from warehouse.lake.lake import quote, scalar, snapshot_id
 from warehouse.lake.reconcile import plan
 from warehouse.lake.tables import Written
-
-
-def last_changes(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Return for each table the last snapshot that wrote or deleted rows of it, or created it.
-
-    Reads the catalog only, without the changes of the current transaction.
-    """
-    return dict(connection.execute(tables.sql("ducklake.last_changes")).fetchall())
-
-
-def data_version(connection: duckdb.DuckDBPyConnection, table: str) -> str:
-    """Return the data version of a table for Dagster: its row count, and the snapshot that changed it last.
-
-    Equal versions of a table have equal content. Different versions may too: the table is not read.
-    """
-    schema, name = table.split(".")
-    state = connection.execute(tables.sql("ducklake.table_state"), {"schema": schema, "name": name}).fetchone()
-    rows, last_change = state or (0, 0)
-    return f"{rows}-{last_change}"
 
 
 def is_readable(connection: duckdb.DuckDBPyConnection, snapshot: int) -> bool:
@@ -43,8 +24,8 @@ def is_followed(connection: duckdb.DuckDBPyConnection, names: Iterable[str], sin
     They are not if the snapshot has expired, or if a table was created after it, perhaps in place of another. Nor are they
     if a table gained a column, which changes every row.
     """
-    created_at = dict(connection.execute(tables.sql("ducklake.created_at")).fetchall())
-    return is_readable(connection, since) and all(created_at.get(name, 0) <= since for name in names)
+    states = table_states(connection)
+    return is_readable(connection, since) and all(states[name].shaped_at <= since for name in names if name in states)
 
 
 def changed_rows(connection: duckdb.DuckDBPyConnection, table: str, since: int, columns: str = "key") -> str:

@@ -15,7 +15,7 @@ import polars as pl
 from warehouse.code_digest import code_digest, digest
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.lake import change_feed, quarantine, tables, watermarks
+from warehouse.lake import catalog, change_feed, quarantine, tables, watermarks
 from warehouse.lake.dependencies import DERIVATIONS, Derivation
 from warehouse.lake.lake import snapshot_id
 from warehouse.lake.reconcile import Plan
@@ -228,7 +228,7 @@ def _dirty(connection: duckdb.DuckDBPyConnection, derivation: Derivation, since:
     keys = connection.sql(f"SELECT DISTINCT key FROM ({' UNION ALL '.join(queries)})").pl()
     if derivation.is_fitted and keys.height:
         return Pending(None)
-    if keys.height > max(FEW, MOST_DIRTY * tables.row_counts(connection).get(base, 0)):
+    if keys.height > max(FEW, MOST_DIRTY * catalog.row_counts(connection).get(base, 0)):
         return Pending(None)
     is_own = changed == [base] and derivation.peers is None and derivation.is_one_to_one
     return Pending(keys, since, is_own)

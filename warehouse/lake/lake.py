@@ -114,9 +114,7 @@ class Lake:
         """Return the id of the newest snapshot; 0 for an empty lake."""
         if not self.exists:
             return 0
-        # A direct SQLite query takes a tenth of the time of DuckLake's function.
-        address = f"{self._readable_catalog().absolute().as_uri()}?mode=rw"
-        with closing(sqlite3.connect(address, timeout=_BUSY_S, uri=True)) as catalog:
+        with closing(open_catalog(self._readable_catalog())) as catalog:
             ((newest,),) = catalog.execute("SELECT max(snapshot_id) FROM ducklake_snapshot")
         return int(newest)
 
@@ -225,6 +223,11 @@ def attach(
         if snapshot is not None and "No snapshot found" in str(error):
             raise _no_snapshot(snapshot) from error
         raise
+
+
+def open_catalog(path: Path) -> sqlite3.Connection:
+    """Open the SQLite file of a lake's catalog, for a query that would take ten times as long through DuckDB."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", timeout=_BUSY_S, uri=True)
 
 
 def snapshot_id(connection: duckdb.DuckDBPyConnection) -> int:

@@ -315,17 +315,3 @@ def fingerprint(
 def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     """Return the number of rows in a table."""
     return scalar(connection, f"SELECT count(*) FROM {table}")
-
-
-def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Return the row count of every lake table in the newest snapshot, by name; read from the catalog alone."""
-    return dict(connection.execute(sql("ducklake.row_counts")).fetchall())
-
-
-def ever_filled(connection: duckdb.DuckDBPyConnection, catalog: str = "lake") -> set[str]:
-    """Return the tables that ever had a row, without the changes of the current transaction.
-
-    All other tables are empty. DuckLake has no statistics of them, so a query of one takes three times as long.
-    """
-    rows = connection.execute(sql("ducklake.ever_filled").replace("_metadata_lake", f"_metadata_{catalog}"))
-    return {name for (name,) in rows.fetchall()}

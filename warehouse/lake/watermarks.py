@@ -9,7 +9,7 @@ import polars as pl
 
 from warehouse.contracts.contract import INPUT_HASH
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.lake import change_feed, tables
+from warehouse.lake import catalog, tables
 from warehouse.lake.lake import Lake, scalar, snapshot_id
 
 WATERMARKS = CONTRACTS["registry.watermarks"]
@@ -44,7 +44,7 @@ class RunWatermarks:
         """Return the progress as a connection sees it; the last changes are read once per snapshot."""
         snapshot = snapshot_id(connection)
         if snapshot != self._last_changes[0]:
-            self._last_changes = snapshot, change_feed.last_changes(connection)
+            self._last_changes = snapshot, catalog.last_changes(connection)
         return Progress(self.by_key, self._last_changes[1])
 
     @contextmanager
@@ -84,7 +84,7 @@ class Progress(NamedTuple):
         return (
             run_watermarks.progress(connection)
             if run_watermarks
-            else cls(read(connection), change_feed.last_changes(connection))
+            else cls(read(connection), catalog.last_changes(connection))
         )
 
     def changed(self, sources: Iterable[str], since: int) -> list[str]:

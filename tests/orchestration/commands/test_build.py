@@ -16,7 +16,7 @@ from orchestration.config.settings import load_settings
 from orchestration.definitions import defs
 from orchestration.instance.dagster_instance import open_instance
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.lake import change_feed
+from warehouse.lake import catalog
 from warehouse.operations import consistency
 
 STORES_EVENTS = True
@@ -209,7 +209,7 @@ def test_the_data_version_of_a_table_names_its_rows_and_its_last_change(history)
             made = event.dagster_event.step_materialization_data.materialization
             versions[".".join(made.asset_key.path)] = made.tags["dagster/data_version"]
     with home.lake.reading(reports["back"].snapshot) as connection:
-        stand = {table: change_feed.data_version(connection, table) for table in versions.keys() & CONTRACTS.keys()}
+        stand = {table: catalog.data_version(connection, table) for table in versions.keys() & CONTRACTS.keys()}
     assert stand.keys() > {"staging.products", "evaluation.metrics", "monitoring.feature_stats", "raw.files"}
     assert {table: versions[table] for table in stand} == stand
 

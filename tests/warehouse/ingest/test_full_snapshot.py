@@ -10,7 +10,7 @@ import pytest
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.ingest.full_snapshot import Ingested, ingest, require_raw
-from warehouse.lake import tables
+from warehouse.lake import catalog
 from warehouse.lake.change_feed import count_changes
 from warehouse.lake.lake import Lake
 from warehouse.lake.tables import Written
@@ -42,7 +42,7 @@ def test_a_folder_is_ingested_unchanged(lake: Lake, write: Write) -> None:
         Ingested("raw.sources", 2, inserted=2),
     ]
     with lake.reading() as connection:
-        assert tables.row_counts(connection) == {
+        assert catalog.row_counts(connection) == {
             "quarantine.rows": 0,
             "raw.files": 3,
             "raw.judgements": 5,

@@ -6,7 +6,7 @@ import pytest
 
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.history import checkpoints
-from warehouse.lake import change_feed, tables
+from warehouse.lake import catalog, change_feed, tables
 from warehouse.lake.tables import Written
 
 SOURCES = CONTRACTS["raw.sources"]
@@ -71,7 +71,7 @@ def test_a_snapshot_that_only_deletes_more_rows_of_a_file_is_in_the_feed(lake, r
     for key in (2, 3):
         newest = run(remove(key))
         with lake.reading() as connection:
-            assert change_feed.last_changes(connection)["raw.sources"] == newest
+            assert catalog.last_changes(connection)["raw.sources"] == newest
         assert keys(lake, since) == [str(key)]
         assert counts(lake, since) == Written(inserted=0, updated=0, deleted=1)
         since = newest
@@ -90,7 +90,7 @@ def test_what_other_tables_saw_is_of_no_concern(lake, run):
         tables.ensure(connection, CONTRACTS["raw.files"])
     assert keys(lake, since) == []
     with lake.reading() as connection:
-        last = change_feed.last_changes(connection)
+        last = catalog.last_changes(connection)
     assert last["raw.sources"] <= since < last["raw.files"]
 
 
@@ -131,19 +131,6 @@ def test_the_changes_after_an_expired_snapshot_are_unknown(lake, run):
     assert keys(lake, since) is None
 
 
-def test_the_data_version_changes_with_the_table_alone(lake, run):
-    run(put(1))
-    with lake.reading() as connection:
-        first = change_feed.data_version(connection, SOURCES.table)
-    with lake.writing() as connection:
-        tables.ensure(connection, CONTRACTS["raw.files"])
-    with lake.reading() as connection:
-        assert change_feed.data_version(connection, SOURCES.table) == first
-    run(put(2))
-    with lake.reading() as connection:
-        assert change_feed.data_version(connection, SOURCES.table).split("-")[0] == "2"
-
-
 @pytest.mark.parametrize("seed", range(12))
 def test_what_the_feed_counts_is_what_two_snapshots_differ_in(lake, run, seed):
     dice = random.Random(seed)
@@ -163,8 +150,8 @@ def test_what_the_feed_counts_is_what_two_snapshots_differ_in(lake, run, seed):
         )
         points.append(run(change))
     with lake.reading() as connection:
-        rows, last = tables.row_counts(connection)["raw.sources"], change_feed.last_changes(connection)["raw.sources"]
-        assert change_feed.data_version(connection, "raw.sources") == f"{rows}-{last}"
+        rows, last = catalog.row_counts(connection)["raw.sources"], catalog.last_changes(connection)["raw.sources"]
+        assert catalog.data_version(connection, "raw.sources") == f"{rows}-{last}"
         old_and_new = "(FROM raw.sources AT (VERSION => {})) AS old FULL JOIN raw.sources AS new USING (key)"
         for since in points:
             assert (

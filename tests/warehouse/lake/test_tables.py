@@ -12,7 +12,7 @@ import pytest
 
 from warehouse.contracts.contract import Contract, about, key_column
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.lake import tables
+from warehouse.lake import catalog, tables
 from warehouse.lake.lake import Lake
 from warehouse.lake.reconcile import plan
 
@@ -96,57 +96,8 @@ def test_every_declared_table_can_be_made(lake: Lake) -> None:
         for contract in CONTRACTS.values():
             tables.ensure(connection, contract)
     with lake.reading() as connection:
-        assert tables.row_counts(connection) == dict.fromkeys(sorted(CONTRACTS), 0)
-        assert not tables.ever_filled(connection)
-
-
-def test_rows_are_counted_whatever_was_done_to_them(lake: Lake) -> None:
-    def counted() -> None:
-        with lake.reading() as connection:
-            counts = {name: tables.count(connection, name) for name in ("shop.mugs", "shop.cups")}
-            assert tables.row_counts(connection) == {"shop.cups": counts["shop.cups"], "shop.mugs": counts["shop.mugs"]}
-            totals.append(counts["shop.mugs"])
-
-    totals: list[int] = []
-    with lake.writing() as connection:
-        connection.execute(
-            "CREATE SCHEMA shop; CREATE TABLE shop.mugs AS SELECT i, i % 7 AS kind FROM range(1000) AS r(i)"
-        )
-        connection.execute("CREATE TABLE shop.cups (i BIGINT)")
-    counted()
-    for change in (
-        "DELETE FROM shop.mugs WHERE i < 10",
-        "DELETE FROM shop.mugs WHERE i % 100 = 50",  # out of the same file once more
-        "INSERT INTO shop.mugs SELECT i, 0 FROM range(2000, 2005) AS r(i)",
-        "UPDATE shop.mugs SET kind = 9 WHERE kind = 3",
-        "CALL ducklake_merge_adjacent_files('lake')",
-        "CALL ducklake_rewrite_data_files('lake', delete_threshold => 0.0)",
-        "DELETE FROM shop.mugs WHERE i = 2001",
-        "DELETE FROM shop.mugs",
-    ):
-        with lake.writing() as connection:
-            connection.execute(change)
-        counted()
-    assert totals == [1000, 990, 980, 985, 985, 985, 985, 984, 0]
-
-
-def test_a_table_counts_as_filled_once_it_had_a_row(lake: Lake) -> None:
-    def filled() -> set[str]:
-        with lake.reading() as connection:
-            return tables.ever_filled(connection)
-
-    with lake.writing() as connection:
-        tables.ensure(connection, MUGS)
-    assert filled() == set()
-    with lake.writing() as connection:
-        tables.refresh_from(connection, MUGS, TWO)
-        assert tables.ever_filled(connection) == set()
-    assert filled() == {"shop.mugs"}
-    with lake.writing() as connection:
-        connection.execute("DELETE FROM shop.mugs")
-    assert filled() == {"shop.mugs"}
-    with lake.reading() as connection:
-        assert tables.fingerprint(connection, MUGS) == f"0-{0:032x}"
+        assert catalog.row_counts(connection) == dict.fromkeys(sorted(CONTRACTS), 0)
+        assert not catalog.ever_filled(connection)
 
 
 def test_existing_tables_are_recognized(connection: duckdb.DuckDBPyConnection) -> None:
@@ -301,3 +252,10 @@ def test_written_batches_are_let_go_before_the_transaction_ends(lake: Lake) -> N
         tables.ensure(connection, retyped)
         tables.write(connection, retyped, plan(NO_ROWS, NO_ROWS), NO_ROWS, batches())
     assert resident[-1] - resident[10] < 80  # of the 152 MB written in between
+
+
+def test_a_table_without_a_row_has_the_fingerprint_of_no_rows(connection: duckdb.DuckDBPyConnection) -> None:
+    tables.refresh_from(connection, MUGS, TWO)
+    assert tables.fingerprint(connection, MUGS) != f"0-{0:032x}"
+    connection.execute("DELETE FROM shop.mugs")
+    assert tables.fingerprint(connection, MUGS) == f"0-{0:032x}"

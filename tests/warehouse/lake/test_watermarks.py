@@ -2,7 +2,7 @@
 
 import pytest
 
-from warehouse.lake import change_feed, watermarks
+from warehouse.lake import catalog, watermarks
 from warehouse.lake.incremental import refresh
 from warehouse.lake.watermarks import Progress, RunWatermarks, Watermark
 
@@ -81,4 +81,4 @@ def test_new_and_known_keys_are_written_together(built):
     with built.reading() as connection:
         rows = connection.execute("SELECT count(*), count(DISTINCT key) FROM registry.watermarks").fetchone()
         assert rows == (len(after), len(after))
-        assert change_feed.last_changes(connection)["registry.watermarks"] == built.snapshot()
+        assert catalog.last_changes(connection)["registry.watermarks"] == built.snapshot()

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from warehouse.home import Home
-from warehouse.lake import tables
+from warehouse.lake import catalog, tables
 from warehouse.lake.lake import Lake
 from warehouse.operations.scratch_home import recomputed_home
 
@@ -22,7 +22,7 @@ def test_it_starts_from_the_raw_tables_and_the_word_counts_of_the_snapshot_alone
         connection.execute("DELETE FROM raw.products")
         connection.execute("DELETE FROM fitted.words")
     with recomputed_home(home, then) as recomputed, recomputed.lake.reading() as connection:
-        assert {table.split(".")[0] for table in tables.row_counts(connection)} == {"raw", "fitted"}
+        assert {table.split(".")[0] for table in catalog.row_counts(connection)} == {"raw", "fitted"}
         assert fingerprints(recomputed.lake, "fitted") == {"fitted.words": fitted["fitted.words"]}
         prints = fingerprints(recomputed.lake, "raw")
         assert raw.items() <= prints.items()

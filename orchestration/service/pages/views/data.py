@@ -15,7 +15,7 @@ from warehouse.contracts.contract import Contract
 from warehouse.errors import WarehouseError
 from warehouse.features import drift, feature_views
 from warehouse.home import Home
-from warehouse.lake import tables
+from warehouse.lake import catalog, tables
 from warehouse.operations.release_views import published_tables
 from warehouse.settings import SqlSettings
 
@@ -138,7 +138,7 @@ def answer(home: Home, sql: str, settings: SqlSettings, *, named: str | None = N
 def all_tables(home: Home) -> dict[str, list[Table]]:
     """Return the tables of the lake by schema, and those of the vectors."""
     with home.lake.reading() as connection:
-        counts, contracts = tables.row_counts(connection), feature_views.contracts(connection)
+        counts, contracts = catalog.row_counts(connection), feature_views.contracts(connection)
     every = [
         Table(name, contracts[name].grain, rows, len(contracts[name].columns))
         for name, rows in sorted(counts.items())
@@ -161,7 +161,7 @@ def details(home: Home, name: str) -> TableDetails:
         UnknownTableError: The lake has no such table.
     """
     with home.lake.reading() as connection:
-        counts, contracts = tables.row_counts(connection), feature_views.contracts(connection)
+        counts, contracts = catalog.row_counts(connection), feature_views.contracts(connection)
         if name not in counts or name not in contracts:
             raise UnknownTableError(f"the lake has no table {name[:80]!r}", "choose one of the list of tables")
         contract, statistics = contracts[name], {}

@@ -10,7 +10,7 @@ from orchestration.service.pages.bar_chart import bars, intervals
 from orchestration.service.pages.views import data
 from warehouse.console.named_queries import named_queries
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.lake import tables
+from warehouse.lake import catalog
 from warehouse.settings import SqlSettings
 
 
@@ -87,7 +87,7 @@ def test_an_unknown_question_is_one_line(client):
 
 def test_every_table_has_a_page_with_the_meaning_of_its_columns(client, live):
     with live.home.lake.reading() as connection:
-        counts = tables.row_counts(connection)
+        counts = catalog.row_counts(connection)
     listed = client.get("/data").text
     for table, contract in CONTRACTS.items():
         if table not in counts:
