@@ -6,7 +6,8 @@ from typing import Any
 import polars as pl
 
 from assets.ranking.candidate_search import with_query_keys
-from assets.ranking.ranker import ranked, ranker_name, search_as
+from assets.ranking.ranked_search import ranked, search_as
+from assets.ranking.ranker_training import ranker_name
 from assets.run_context import RunContext
 from assets.services.model_training import model_name
 from assets.services.serving_model import ServingModel, live_champion, unservable_reason

@@ -5,7 +5,7 @@ import dagster as dg
 from assets.core.steps import asset
 from assets.core.table_asset import result
 from assets.keys import asset_key
-from assets.ranking.ranker import ensure_ranker, ranker_facts, ranker_name
+from assets.ranking.ranker_training import ensure_ranker, ranker_facts, ranker_name
 from assets.reporting import plots
 from assets.run_context import RunContext
 from assets.services.model_training import model_name

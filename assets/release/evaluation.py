@@ -8,7 +8,7 @@ from assets.core.steps import multi_asset
 from assets.core.table_asset import table_assets, table_result
 from assets.evaluation.champion_challenger import current_gate_result, winner
 from assets.evaluation.evaluation_tables import TABLES, refresh_evaluation
-from assets.ranking.ranker import ranker_name
+from assets.ranking.ranker_training import ranker_name
 from assets.reporting.evaluation_report import report
 from assets.reporting.pictures import drawn
 from assets.run_context import RunContext

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from assets.ranking.candidate_search import with_query_keys
-from assets.ranking.ranker import ranked, search_as
+from assets.ranking.ranked_search import ranked, search_as
 from assets.services.model_training import feature_spec
 from assets.services.serving_model import ServingModel
 from assets.services.vector_refresh import stored_vectors

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from assets.evaluation.evaluation_tables import summary
-from assets.ranking import ranker as ranking
+from assets.ranking import ranker_training as ranking
 from models.ranking.ordering import Ordering
 from orchestration.commands.build import build
 from orchestration.commands.replay import replay

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from assets.evaluation.offline_evaluation import LEADS, EvaluationTarget, measure
-from assets.ranking.ranker import ensure_ranker, ranker_name
+from assets.ranking.ranker_training import ensure_ranker, ranker_name
 from assets.run_context import RunContext
 from assets.services.model_training import model_name, train_model
 from assets.services.serving_model import ServingModel

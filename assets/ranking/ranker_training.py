@@ -1,4 +1,4 @@
-"""Ranking: the id, the training and the use of the ranker that orders the candidates of a search."""
+"""Ranker training: the id and the training of the ranker that orders the candidates of a search."""
 
 from dataclasses import replace
 from io import BytesIO
@@ -16,15 +16,14 @@ from assets.services.text_vectors import Matrix
 from assets.services.vector_refresh import stored_vectors
 from models.errors import ModelError
 from models.evaluation.judged_set import Catalog, JudgedSet
-from models.evaluation.rankers import DenseRanker, ListRanker
 from models.labels import EXACT
 from models.ranking import ranker_files
 from models.ranking.candidates import COMPUTED
 from models.ranking.choice import Choice, choose, quality, unjudged
 from models.ranking.forest import Forest
 from models.ranking.lambdamart import train_forest
-from models.ranking.ordering import METHODS, Ordering
-from models.ranking.ranker_files import SPELLINGS_FILE, TRANSLATIONS_FILE, WORDS_FILE, StoredRanker
+from models.ranking.ordering import METHODS
+from models.ranking.ranker_files import SPELLINGS_FILE, TRANSLATIONS_FILE, WORDS_FILE
 from models.ranking.translation import Translations, learn
 from warehouse.code_digest import digest
 from warehouse.contracts.registry import CONTRACTS
@@ -235,53 +234,6 @@ def _search(
 ) -> tuple[JudgedSet, Found]:
     judged = JudgedSet.from_frame(judgements, searched.catalog)
     return judged, search_candidates(run_context, model, searched, judged, model.query_vectors(with_query_keys(judged)))
-
-
-def search_as(
-    run_context: RunContext,
-    ranker: StoredRanker,
-    model: ServingModel,
-    catalog: Catalog,
-    judged: JudgedSet,
-    dense: DenseRanker,
-    text_version: int,
-    snapshot: int | None = None,
-) -> Found:
-    """Search the catalog for every judged query as a search with this model and ranker does.
-
-    Args:
-        run_context: The run, whose home holds the text index.
-        ranker: The ranker.
-        model: The model.
-        catalog: The products.
-        judged: The queries.
-        dense: The model's vectors of queries and products.
-        text_version: The version of the text index.
-        snapshot: The snapshot of the queries' features; None: the newest.
-    """
-    spelling = Spelling(ranker.words, ranker.spellings) if ranker.corrects_spelling else None
-    searched = SearchedCatalog(
-        catalog,
-        dense.product_vectors,
-        text_version,
-        ranker.words,
-        ranker.per_leg,
-        ranker.translations,
-        spelling,
-        ranker.attributes,
-    )
-    return search_candidates(run_context, model, searched, judged, dense.query_vectors, snapshot)
-
-
-def ranked(found: Found, ordering: Ordering, rest: DenseRanker | None = None) -> ListRanker:
-    """Return the candidates in the order that a search shows; `rest` orders the products beyond them."""
-    candidates = found.candidates
-    return ListRanker(candidates.offsets, found.rows, ordering(candidates), candidates.found, rest)
-
-
-def text_leg(found: Found) -> ListRanker:
-    """Return what the text leg alone finds, in its order."""
-    return ListRanker(found.candidates.offsets, found.rows, Ordering("text")(found.candidates), found.by_text)
 
 
 def ranker_facts(run_context: RunContext, ranker_id: str) -> dict[str, Any]:
