@@ -9,7 +9,7 @@ from assets.reporting.pictures import drawn
 from assets.run_context import RunContext
 from assets.services.table_refresh import refresh_table
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.features import drift
+from warehouse.features import feature_statistics
 from warehouse.features.query_features import check_tower_inputs
 
 
@@ -23,7 +23,7 @@ def feature_asset(table: str) -> dg.AssetsDefinition:
             change, _ = refresh_table(run_context, connection, table)
             # Statistics read the whole table: `stockroom apply` leaves them to the next build.
             if not run_context.pinned_model:
-                stats = drift.record(connection, CONTRACTS[table], run_context.monitoring)
+                stats = feature_statistics.record(connection, CONTRACTS[table], run_context.monitoring)
         if stats is not None and stats.height:
             pictures = {"distributions": drawn(run_context.home, table, plots.distributions, stats)}
         return table_result(context, run_context, table, change.counts, pictures)

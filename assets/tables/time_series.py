@@ -17,7 +17,7 @@ from assets.services import event_dates
 from assets.services.raw_folder import prepared_folder
 from warehouse.contracts.time_series import FeatureView
 from warehouse.declaration.attributes import AttributeView
-from warehouse.features import drift, feature_views, training_lookup
+from warehouse.features import feature_statistics, feature_views, training_lookup
 from warehouse.ingest.time_series_files import TimeSeriesIngested, ingest_file
 from warehouse.lake import tables
 
@@ -41,7 +41,7 @@ def _file_asset(table: FeatureView) -> dg.AssetsDefinition:
             ingested = ingest_file(lake, folder, table, datetime.now(UTC))
         with lake.writing() as connection:
             tables.ensure(connection, table.contract)
-            stats = drift.record(connection, table.contract, run_context.monitoring)
+            stats = feature_statistics.record(connection, table.contract, run_context.monitoring)
         pictures = {}
         if stats.height and not run_context.pinned_model:
             pictures = {"distributions": drawn(run_context.home, table.contract.table, plots.distributions, stats)}

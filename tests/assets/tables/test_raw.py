@@ -14,7 +14,7 @@ from assets.tables.features import feature_products
 from assets.tables.raw import raw_tables
 from assets.tables.staging import staging_products
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.features import drift
+from warehouse.features import feature_statistics
 from warehouse.history import checkpoints
 from warehouse.home import Home
 from warehouse.lake import incremental, tables
@@ -107,9 +107,9 @@ def test_the_data_version_of_a_table_is_another_only_where_the_table_is(home: Ho
 def test_statistics_are_those_of_the_whole_table_as_it_now_is(home: Home, tmp_path: Path) -> None:
     run(home, folder(tmp_path / "second", {"P1": "big mug"}))
     with home.lake.reading() as connection:
-        version = drift.versions(connection, FEATURES.table)[-1]
+        version = feature_statistics.versions(connection, FEATURES.table)[-1]
         assert version == tables.fingerprint(connection, FEATURES)
-        counted = drift.stats(connection, FEATURES.table, version)
+        counted = feature_statistics.stats(connection, FEATURES.table, version)
     (row,) = counted.filter(pl.col("column_name") == "title_chars", pl.col("locale") == "all").to_dicts()
     assert (row["rows"], row["minimum"], row["maximum"]) == (10, 0, 7)
 

@@ -8,6 +8,7 @@ import pytest
 
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import drift as monitoring
+from warehouse.features import feature_statistics
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake
 from warehouse.settings import MonitoringSettings, WarehouseSettings
@@ -40,7 +41,7 @@ def fill(lake: Lake, *parts: list[dict[str, Any]]) -> pl.DataFrame:
     frame = frame.select(frame[name] if name in frame.columns else pl.lit(None).alias(name) for name in QUERIES.columns)
     with lake.writing() as connection:
         tables.refresh_from(connection, QUERIES, frame)
-        return monitoring.record(connection, QUERIES, SETTINGS)
+        return feature_statistics.record(connection, QUERIES, SETTINGS)
 
 
 def column(stats: pl.DataFrame, name: str, locale: str = "all") -> dict[str, Any]:
@@ -49,7 +50,7 @@ def column(stats: pl.DataFrame, name: str, locale: str = "all") -> dict[str, Any
 
 def newest(lake: Lake) -> str:
     with lake.reading() as connection:
-        return monitoring.versions(connection, QUERIES.table)[-1]
+        return feature_statistics.versions(connection, QUERIES.table)[-1]
 
 
 def test_numbers_are_counted_by_locale_and_in_all(lake: Lake) -> None:
@@ -97,7 +98,7 @@ def test_a_version_is_known_by_its_content_and_written_once(lake: Lake) -> None:
     fill(lake, rows([7, 8]))
     fill(lake, rows([1, 2]))
     with lake.reading() as connection:
-        history = monitoring.versions(connection, QUERIES.table)
+        history = feature_statistics.versions(connection, QUERIES.table)
         counted = connection.execute("SELECT count(DISTINCT version) FROM monitoring.feature_stats").fetchone()
         since = [row[0] for row in connection.execute("SELECT since_snapshot FROM monitoring.versions").fetchall()]
     assert history == [history[0], history[1], history[0]]

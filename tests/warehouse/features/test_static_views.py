@@ -10,7 +10,15 @@ import pytest
 from warehouse.catalog import column_lineage, data_dictionary
 from warehouse.contracts.time_series import FeatureView
 from warehouse.errors import WarehouseError
-from warehouse.features import datasets, drift, feature_views, offline_store, point_in_time, training_lookup
+from warehouse.features import (
+    datasets,
+    drift,
+    feature_statistics,
+    feature_views,
+    offline_store,
+    point_in_time,
+    training_lookup,
+)
 from warehouse.ingest.time_series_files import TimeSeriesIngested, check_files, ingest_file
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake
@@ -194,7 +202,7 @@ def test_its_statistics_and_drift_are_measured(built: Lake, ingest) -> None:
     ingest()
     settings = MonitoringSettings()
     with built.writing() as connection:
-        stats = drift.record(connection, VIEW.contract, settings)
+        stats = feature_statistics.record(connection, VIEW.contract, settings)
     kinds = dict(stats.filter(locale="all").select("column_name", "kind").iter_rows())
     assert kinds == {
         "price": "numeric",
@@ -206,7 +214,7 @@ def test_its_statistics_and_drift_are_measured(built: Lake, ingest) -> None:
     }
     ingest(price=[790.5, 120.0, 1.0])
     with built.writing() as connection:
-        drift.record(connection, VIEW.contract, settings)
+        feature_statistics.record(connection, VIEW.contract, settings)
     assert drift.measure_drift(built, {}) == 1
     assert "price" in drift.drift(built, []).filter(table_name="attributes.goods")["column_name"].to_list()
 

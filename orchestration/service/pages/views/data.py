@@ -13,7 +13,7 @@ from warehouse.console.sql_console import json_rows
 from warehouse.console.sql_console import query as ask
 from warehouse.contracts.contract import Contract
 from warehouse.errors import WarehouseError
-from warehouse.features import drift, feature_views
+from warehouse.features import drift, feature_statistics, feature_views
 from warehouse.home import Home
 from warehouse.lake import catalog, tables
 from warehouse.operations.release_views import published_tables
@@ -165,8 +165,10 @@ def details(home: Home, name: str) -> TableDetails:
         if name not in counts or name not in contracts:
             raise UnknownTableError(f"the lake has no table {name[:80]!r}", "choose one of the list of tables")
         contract, statistics = contracts[name], {}
-        if tables.exists(connection, drift.STATS.table) and (history := drift.versions(connection, name)):
-            newest = drift.stats(connection, name, history[-1])
+        is_counted = tables.exists(connection, feature_statistics.STATS.table)
+        history = feature_statistics.versions(connection, name) if is_counted else []
+        if history:
+            newest = feature_statistics.stats(connection, name, history[-1])
             statistics = {row["column_name"]: row for row in newest.to_dicts() if row["locale"] == "all"}
         has_drift = tables.exists(connection, drift.DRIFT.table)
     live = home.releases.live()
