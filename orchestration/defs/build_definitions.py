@@ -8,13 +8,7 @@ from assets.tables import features, fitted, quarantine, raw, registry, splits, s
 from assets.tables.time_series import feature_view_assets
 from orchestration.config.automation import AutomationSettings
 from orchestration.defs.apply_job import apply_job
-from orchestration.defs.automation import (
-    incoming_sensor,
-    reindex_sensor,
-    retrain_schedule,
-    vacuum_schedule,
-    with_freshness,
-)
+from orchestration.defs.freshness import with_freshness
 from orchestration.defs.jobs import (
     build_job,
     derived_tables_job,
@@ -24,6 +18,8 @@ from orchestration.defs.jobs import (
     vacuum_job,
 )
 from orchestration.defs.run_context_resource import RunContextResource
+from orchestration.defs.schedules import retrain_schedule, vacuum_schedule
+from orchestration.defs.sensors import incoming_sensor, reindex_sensor
 from warehouse.contracts.time_series import FeatureViews
 
 ASSET_MODULES = [

@@ -12,7 +12,7 @@ from orchestration.commands.rollback import roll_back
 from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.definitions import defs
-from orchestration.defs.automation import next_reindex
+from orchestration.defs.sensors import next_reindex
 from orchestration.reindex import reindex
 from orchestration.serving.searcher import Searcher
 from warehouse.errors import WarehouseError

@@ -11,8 +11,9 @@ from orchestration.config.automation import AutomationSettings
 from orchestration.config.open_context import open_home
 from orchestration.config.settings import load_settings
 from orchestration.definitions import defs
-from orchestration.defs.automation import next_step, why_not_train
 from orchestration.defs.build_definitions import assemble
+from orchestration.defs.schedules import why_not_train
+from orchestration.defs.sensors import next_step
 from orchestration.instance.locks import run_lock
 from warehouse.errors import WarehouseError
 from warehouse.ingest.delta_files import check_deltas

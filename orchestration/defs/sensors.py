@@ -1,4 +1,4 @@
-"""Automation: the triggers of runs while `stockroom ui` serves a home, and the time after which a table counts as stale.
+"""Sensors: what starts a run for new files and for stale indexes while `stockroom ui` serves a home.
 
 Exactly one thing starts a run for a given change:
 
@@ -14,29 +14,28 @@ No asset has an automation condition. A run of `apply` makes all that a delta ch
 would find nothing left to do. A condition on an asset that `apply` leaves out (evaluation, monitoring, registry) would start a
 second run for the same change. That run would end without a release, so that its snapshot would not be a checkpoint.
 
-The sensor keeps no cursor: raw.deltas records the applied files by name and hash, and the runs' tags record the requested
-files. So nothing is lost when a cursor is reset, a tick is killed, or the home is moved. A tick has a minute at most, and files
-may be large: the sensor looks at names, sizes and times, and reads and moves no file. The run does both: before its first step
-it checks each file and moves a file that is not a delta file to failed/. After its last step it moves published files to done/.
+The sensor `incoming` keeps no cursor: raw.deltas records the applied files by name and hash, and the runs' tags record the
+requested files. So nothing is lost when a cursor is reset, a tick is killed, or the home is moved. A tick has a minute at most,
+and files may be large: the sensor looks at names, sizes and times, and reads and moves no file. The run does both: before its
+first step it checks each file and moves a file that is not a delta file to failed/. After its last step it moves published
+files to done/.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import timedelta
-from typing import Any
 
 import dagster as dg
 
 from orchestration.config.automation import AutomationSettings
 from orchestration.config.open_context import open_home
-from orchestration.config.settings import Settings, load_settings
+from orchestration.config.settings import load_settings
 from orchestration.defs.apply_job import APPLY
-from orchestration.defs.jobs import REINDEX, build_job, reindex_job, vacuum_job
+from orchestration.defs.jobs import REINDEX, reindex_job
 from orchestration.instance.dagster_instance import INCOMING
 from orchestration.instance.locks import incoming_lock, run_lock
 from warehouse.errors import WarehouseError
-from warehouse.history.checkpoints import content_snapshot, points
+from warehouse.history.checkpoints import points
 from warehouse.home import Home
 from warehouse.operations.inbox import Dropped, Waiting, waiting
 from warehouse.operations.reindexing import outside
@@ -44,7 +43,6 @@ from warehouse.wording import counted
 
 BATCH, FILES = "stockroom/batch", "stockroom/files"
 """Tags of the sensor's runs: the digest of the files that started a run, and their names."""
-
 IN_PROGRESS = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.QUEUED,
@@ -52,7 +50,6 @@ IN_PROGRESS = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-WEEKLY, NIGHTLY = "0 3 * * 0", "0 2 * * *"
 _MAX_NAMES = 5
 _REINDEX_INTERVAL_S = 30
 
@@ -132,7 +129,7 @@ def _names(files: Sequence[Dropped]) -> str:
 
 
 def reindex_sensor() -> dg.SensorDefinition:
-    """Return the sensor that makes the indexes anew once a release lacks many rows; it is on by default."""
+    """Return the sensor that rebuilds the indexes once a release lacks many rows; it is on by default."""
 
     @dg.sensor(
         name=REINDEX,
@@ -160,64 +157,3 @@ def next_reindex(home: Home, max_unindexed_share: float) -> dg.RunRequest | dg.S
             f"{counted(lacking.rows, 'row')} outside the indexes of release {live.release}: few enough."
         )
     return dg.RunRequest(run_key=f"release-{live.release}")
-
-
-def retrain_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
-    """Return the schedule that retrains: at the times in the settings, else weekly once a person turns it on."""
-
-    @dg.schedule(
-        name="retrain",
-        job=build_job,
-        cron_schedule=settings.retrain_cron or WEEKLY,
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING if settings.retrain_cron else dg.DefaultScheduleStatus.STOPPED,
-        description="Trains a model on the current catalog and judgements, measures it, and publishes it if the gate lets it. "
-        "No run starts while the lake is unchanged since the last build. STOCKROOM_AUTOMATION__RETRAIN_CRON turns it on.",
-    )
-    def retrain() -> dg.RunRequest | dg.SkipReason:
-        reason = why_not_train(load_settings())
-        return dg.SkipReason(reason) if reason else dg.RunRequest()
-
-    return retrain
-
-
-def vacuum_schedule(settings: AutomationSettings) -> dg.ScheduleDefinition:
-    """Return the schedule that vacuums: at the times in the settings, else nightly once a person turns it on."""
-    return dg.ScheduleDefinition(
-        name="vacuum",
-        job=vacuum_job,
-        cron_schedule=settings.vacuum_cron or NIGHTLY,
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING if settings.vacuum_cron else dg.DefaultScheduleStatus.STOPPED,
-        description="Deletes the data that no kept release, checkpoint or model needs: old versions of vectors, cached "
-        "embeddings of unused texts, snapshots of the lake. STOCKROOM_AUTOMATION__VACUUM_CRON turns it on.",
-    )
-
-
-def why_not_train(settings: Settings) -> str | None:
-    """Return why a scheduled build would do nothing; None if there may be something to learn."""
-    home = open_home(settings)
-    if settings.raw is not None or settings.source or (home.lake.exists and home.feature_views):
-        return None  # files outside the lake may have changed; a build that finds no change does nothing
-    checkpoints = points(home.lake) if home.lake.exists else []
-    if not checkpoints:
-        return "There is nothing to train on yet: stockroom build --raw DIR."
-    newest = checkpoints[-1]
-    if newest.snapshot == content_snapshot(home.lake) and home.journal.has_ended_since(
-        newest.run_id, "evaluation.metrics"
-    ):
-        return f"The lake is unchanged since the last build, at snapshot {newest.snapshot}."
-    return None
-
-
-def with_freshness(assets: Iterable[Any], settings: AutomationSettings) -> list[Any]:
-    """Return the assets; raw tables and release become stale if no run has read them for long."""
-    policy = dg.FreshnessPolicy.time_window(
-        fail_window=timedelta(hours=settings.freshness_fail_h), warn_window=timedelta(hours=settings.freshness_warn_h)
-    )
-
-    def add(spec: dg.AssetSpec) -> dg.AssetSpec:
-        has_policy = spec.key.path[0] in ("raw", "releases")
-        return spec.replace_attributes(freshness_policy=policy) if has_policy else spec
-
-    return list(dg.map_asset_specs(add, assets))
