@@ -99,7 +99,7 @@ def _events_in_memory(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """Return a small home with real encoder and towers. It must not be changed: tests in other processes read it too."""
-    from warehouse.lake.lake import exclusive_lock
+    from warehouse.file_lock import exclusive_lock
     from warehouse.sample import write_esci
 
     own = tmp_path_factory.getbasetemp()

@@ -11,10 +11,11 @@ from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.time_series import FeatureViews
 from warehouse.declaration.source import Sources
+from warehouse.file_lock import exclusive_lock
 from warehouse.ingest.file_archive import FileArchive
 from warehouse.lake import tables
 from warehouse.lake.dependencies import Derivation, derivations
-from warehouse.lake.lake import Lake, exclusive_lock
+from warehouse.lake.lake import Lake
 from warehouse.run_log import Journal
 from warehouse.serving.online_store import OnlineTable
 from warehouse.serving.release_log import Releases

@@ -9,8 +9,9 @@ from assets.ranking.candidate_search import with_query_keys
 from assets.ranking.ranked_search import ranked, search_as
 from assets.ranking.ranker_training import ranker_name
 from assets.run_context import RunContext
+from assets.services.live_model import live_champion, unservable_reason
 from assets.services.model_training import model_name
-from assets.services.serving_model import ServingModel, live_champion, unservable_reason
+from assets.services.serving_model import ServingModel
 from assets.services.text_vectors import product_texts, query_texts
 from assets.services.vector_refresh import stored_vectors
 from models.evaluation.bootstrap import Interval

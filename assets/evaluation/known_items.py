@@ -18,8 +18,8 @@ from models.evaluation.judged_set import Catalog, JudgedSet
 from models.evaluation.rankers import DenseRanker, Ranker
 from models.ranking.ranker_files import StoredRanker
 from warehouse.features import datasets, word_counts
-from warehouse.operations import index_health
 from warehouse.transform.words import words
+from warehouse.vectors.index_recall import index_recall
 
 METRICS = ("recall@1", "recall@10", "recall@100", "mrr")
 _PER_LOCALE = 100  # products; drawn by the seed
@@ -77,7 +77,7 @@ def _index_row(run_context: RunContext, target: EvaluationTarget, products: int)
     if target.vectors is None:
         return []
     seed, queries = run_context.training.seed, run_context.release.health_sample
-    recall = index_health.index_recall(run_context.home.vectors, target.vectors[0], seed=seed, queries=queries)
+    recall = index_recall(run_context.home.vectors, target.vectors[0], seed=seed, queries=queries)
     measured = {"locale": WHOLE, "ranker": "index", "metric": "recall@10", "value": recall.share}
     return [measured | {"queries": min(queries, products)}] if recall.share is not None else []
 

@@ -8,7 +8,8 @@ from assets.evaluation.query_segments import slices_of
 from assets.ranking.candidate_search import with_query_keys
 from assets.ranking.ranked_search import ranked, search_as, text_leg
 from assets.run_context import RunContext
-from assets.services.serving_model import ServingModel, unservable_reason
+from assets.services.live_model import unservable_reason
+from assets.services.serving_model import ServingModel
 from assets.services.text_vectors import product_texts, query_texts
 from assets.services.vector_refresh import stored_vectors
 from models.encoder.loading import encoder_fingerprint

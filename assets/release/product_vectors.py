@@ -8,8 +8,9 @@ from assets.core.table_asset import first_rows, outside_schema, result
 from assets.keys import asset_key
 from assets.release.vector_index_checks import SPECS, index_checks
 from assets.run_context import RunContext
+from assets.services.live_model import live_champion
 from assets.services.model_training import model_name
-from assets.services.serving_model import ServingModel, live_champion
+from assets.services.serving_model import ServingModel
 from assets.services.vector_refresh import embed
 from warehouse.code_digest import digest
 from warehouse.features import datasets, feature_views

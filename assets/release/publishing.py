@@ -10,7 +10,8 @@ import polars as pl
 from assets.evaluation.champion_challenger import GateResult, gate_metadata
 from assets.evaluation.evaluation_tables import summary
 from assets.run_context import RunContext
-from assets.services.serving_model import ServingModel, unservable_reason
+from assets.services.live_model import unservable_reason
+from assets.services.serving_model import ServingModel
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.features import datasets, feature_views

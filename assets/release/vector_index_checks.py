@@ -16,13 +16,15 @@ import polars as pl
 from assets.keys import asset_key
 from assets.release.readiness import index_key
 from assets.run_context import RunContext
+from assets.services.live_model import live_champion
 from assets.services.model_training import model_name
-from assets.services.serving_model import ServingModel, live_champion
+from assets.services.serving_model import ServingModel
 from assets.services.text_vectors import product_texts
 from warehouse.lake.lake import snapshot_id
 from warehouse.lake.watermarks import Progress, Watermark
 from warehouse.operations import index_health
-from warehouse.operations.index_health import Recall, TableHealth
+from warehouse.operations.index_health import TableHealth
+from warehouse.vectors.index_recall import Recall, index_recall
 from warehouse.vectors.lance_tables import KEY, to_matrix
 from warehouse.wording import named
 
@@ -95,7 +97,7 @@ def _look(run_context: RunContext, model: ServingModel) -> _TableFindings:
     seed = store.version(name)  # each version gets another sample
     sample = store.sample(name, settings.health_sample, seed)
     table = index_health.table_health(home, name, sample[KEY].to_pylist())
-    recall = index_health.index_recall(store, name, seed=seed, queries=settings.health_sample)
+    recall = index_recall(store, name, seed=seed, queries=settings.health_sample)
     stored = pl.DataFrame({"key": sample[KEY].to_pylist(), "stored_hash": sample["input_hash"].to_pylist()})
     vectors = to_matrix(sample["vector"])  # (rows, dim)
     products = model.with_input_hash(index_health.products(home, table.sampled))

@@ -1,23 +1,17 @@
 """Serving models: the parts of a checkpoint that decide vectors, with the encoder and features of its training."""
 
-from dataclasses import replace
 from functools import cached_property
 
 import polars as pl
 
 from assets.run_context import RunContext
 from assets.services.text_vectors import Matrix, TextVectors, product_texts, query_texts
-from assets.services.training_arrays import columns_of
-from models.encoder.loading import can_open, encoder_fingerprint
+from models.encoder.loading import encoder_fingerprint
 from models.encoder.text_template import product_text
-from models.errors import ModelError
-from models.ranking.ranker_files import read_ranker
 from models.towers.checkpoint_files import read_file, read_manifest, read_tensors
 from models.towers.numpy_inference import ProductTower, QueryTower
 from models.towers.product_fingerprint import product_side
 from warehouse.code_digest import digest
-from warehouse.contracts.registry import CONTRACTS
-from warehouse.errors import WarehouseError
 from warehouse.features import offline_store, point_in_time
 from warehouse.features.offline_store import Entity
 from warehouse.features.query_features import VOCABULARY_FILE, QueryFeatures
@@ -132,52 +126,3 @@ class ServingModel:
     @cached_property
     def _product_tower(self) -> ProductTower:
         return ProductTower.load(self._directory)
-
-
-def unservable_reason(run_context: RunContext, model_id: str, ranker_id: str = "") -> str | None:
-    """Return why a model, with its ranker if it has one, cannot be used on the current catalog; None if it can."""
-    home = run_context.home
-    try:
-        if ranker_id:
-            read_ranker(home.rankers / ranker_id)
-        model = ServingModel(run_context, model_id)  # not cached: its files may have changed
-        columns = {*model.product_columns, *model.query_columns}
-    except ModelError as error:
-        return str(error)
-    if not can_open(run_context.encoder, home.encoders, model.texts.fingerprint):
-        return f"its encoder {model.texts.fingerprint} is not in {home.encoders}"
-    known = {*CONTRACTS["features.products"].columns, *columns_of(run_context, "product")}
-    known |= {*CONTRACTS["features.queries"].columns, *columns_of(run_context, "query", "context")}
-    missing = sorted(columns - known)
-    return f"the features {', '.join(missing)} that the model reads no longer exist" if missing else None
-
-
-def pin_live_model(run_context: RunContext) -> RunContext:
-    """Return the context of a run that uses the live model and its ranker.
-
-    Raises:
-        WarehouseError: There is no live model, or it or its ranker cannot be used on the current catalog.
-    """
-    live = run_context.home.releases.live()
-    if live is None:
-        raise WarehouseError("no model is live", "train the first model with: stockroom build")
-    reason = unservable_reason(run_context, live.model_id, live.ranker_id)
-    if reason:
-        raise WarehouseError(
-            f"the live model {live.model_id} cannot be used on the current catalog: {reason}",
-            "train a new model with: stockroom build",
-        )
-    return replace(run_context, pinned_model=live.model_id, pinned_ranker=live.ranker_id)
-
-
-def live_champion(run_context: RunContext, challenger: str, ranker: str | None = None) -> ServingModel | None:
-    """Return the live model if it can be used on the current catalog and differs from the challenger, else None.
-
-    With `ranker`, the challenger's, it also counts as another one if its ranker is another.
-    """
-    live = run_context.home.releases.live()
-    if live is None or unservable_reason(run_context, live.model_id, live.ranker_id):
-        return None
-    if live.model_id == challenger and ranker in (None, live.ranker_id):
-        return None
-    return ServingModel.of(run_context, live.model_id)

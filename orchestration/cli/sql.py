@@ -45,9 +45,9 @@ def sql(
     """
     from orchestration.config.open_context import open_home
     from warehouse import home_format
-    from warehouse.console.sql_console import json_rows
     from warehouse.console.sql_console import query as ask
     from warehouse.history.checkpoints import point
+    from warehouse.json_rows import json_rows
     from warehouse.operations.release_views import published_tables
 
     text = _sql_text(query, named, list_named)

@@ -79,7 +79,7 @@ def apply(run_context: RunContext, files: Sequence[Path], *, retrain: bool = Fal
         run_context = replace(run_context, raw=None, sources=(), deltas=tuple(files), shared={})
         if live is not None:
             TextVectors(run_context, live.encoder_fingerprint).open_ahead()
-        from assets.services.serving_model import pin_live_model
+        from assets.services.live_model import pin_live_model
         from orchestration.commands.build import run_job
 
         if not retrain:

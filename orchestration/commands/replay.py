@@ -52,7 +52,7 @@ def replay(run_context: RunContext) -> ReplayReport:
     home = run_context.home
     require_raw(home.lake)
     with run_lock(home):
-        from assets.services.serving_model import pin_live_model
+        from assets.services.live_model import pin_live_model
         from orchestration.commands.build import run_job
         from orchestration.runs.derive import derive
 

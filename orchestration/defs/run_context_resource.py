@@ -12,7 +12,7 @@ from pydantic import Field
 
 from assets import run_end
 from assets.run_context import RunContext
-from assets.services.serving_model import pin_live_model
+from assets.services.live_model import pin_live_model
 from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.instance.locks import run_lock

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from warehouse.file_lock import exclusive_lock
 from warehouse.home import Home
-from warehouse.lake.lake import exclusive_lock
 
 
 @contextmanager

@@ -7,11 +7,11 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from warehouse.console.sql_console import json_rows
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.rules import rule_names
 from warehouse.errors import WarehouseError
+from warehouse.json_rows import json_rows
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake
 from warehouse.lake.reconcile import Plan

@@ -1,11 +1,8 @@
 """Look into the lake with SQL: one reading statement at a time, bounded in rows, memory and time."""
 
-import math
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, datetime, time
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 import duckdb
@@ -85,25 +82,6 @@ def query(
                 _one_line(error), "list tables with SHOW TABLES, columns with DESCRIBE"
             ) from error
     return Answer(frame.head(settings.max_rows), truncated=frame.height > settings.max_rows)
-
-
-def json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows as values that JSON can hold.
-
-    Times become ISO 8601, decimals numbers, bytes hex; NaN and the infinities, which JSON has not, become null.
-
-    Raises:
-        WarehouseError: A date lies outside the years 1 to 9999.
-    """
-    first, last = datetime(1, 1, 1), datetime(9999, 12, 31)  # noqa: DTZ001 - only a year is compared
-    for column in frame.select(pl.selectors.date() | pl.selectors.datetime(("ms", "us"))):  # nanoseconds end in 2262
-        bounds = pl.Series([first, last]).cast(column.dtype).to_physical()
-        if not column.drop_nulls().to_physical().is_between(bounds[0], bounds[1]).all():
-            raise WarehouseError(
-                f"the column {column.name} has a date outside the years 1 to 9999",
-                f'select the column as text: "{column.name}"::VARCHAR',
-            )
-    return [{name: _json(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]
 
 
 def lock(connection: duckdb.DuckDBPyConnection, lake: Lake, settings: SqlSettings) -> None:
@@ -186,24 +164,6 @@ def _needs_text(kind: Any) -> bool:
     return kind.id in _AS_TEXT or (
         kind.id in _NESTED and any(_needs_text(child) for _, child in kind.children if hasattr(child, "id"))
     )
-
-
-def _json(value: object) -> object:
-    match value:
-        case Decimal():
-            return int(value) if value == value.to_integral_value() else float(value)
-        case float():
-            return value if math.isfinite(value) else None
-        case datetime() | date() | time():
-            return value.isoformat()
-        case bytes():
-            return value.hex()
-        case dict():
-            return {str(key): _json(child) for key, child in value.items()}
-        case list() | tuple():
-            return [_json(child) for child in value]
-        case _:
-            return value
 
 
 def _one_line(error: duckdb.Error) -> str:

@@ -7,10 +7,10 @@ from typing import Any, Literal, NamedTuple
 
 import duckdb
 
-from warehouse.console.sql_console import json_rows
 from warehouse.contracts.contract import INPUT_HASH, Contract
 from warehouse.errors import WarehouseError
 from warehouse.features import feature_views
+from warehouse.json_rows import json_rows
 from warehouse.lake import catalog, change_feed
 from warehouse.lake.lake import Lake, scalar, snapshot_id
 from warehouse.lake.tables import Written

@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 
 from assets.evaluation.champion_challenger import current_gate_result
+from assets.services.live_model import live_champion, unservable_reason
 from assets.services.model_training import model_name
-from assets.services.serving_model import ServingModel, live_champion, unservable_reason
+from assets.services.serving_model import ServingModel
 from models.towers.checkpoint_files import MANIFEST_FILE, read_manifest
 from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pytest
 
 from warehouse.console.external_tables import OutsideTable
-from warehouse.console.sql_console import json_rows, lock, query
+from warehouse.console.sql_console import lock, query
 from warehouse.errors import WarehouseError
+from warehouse.json_rows import json_rows
 from warehouse.lake.lake import Lake
 from warehouse.settings import SqlSettings, WarehouseSettings
 

@@ -1,5 +1,3 @@
-import os
-import re
 import shutil
 import signal
 import subprocess
@@ -10,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from warehouse.errors import WarehouseError
-from warehouse.lake.lake import Lake, attach, connect, exclusive_lock, quote, scalar, snapshot_id
+from warehouse.lake.lake import Lake, attach, connect, quote, scalar, snapshot_id
 from warehouse.settings import WarehouseSettings
 
 WRITER = """
@@ -186,13 +184,6 @@ def test_a_broken_catalog_is_not_taken_for_a_missing_snapshot(tmp_path: Path) ->
         attach(connection, tmp_path / "catalog.sqlite", tmp_path, "READ_ONLY")
 
 
-def test_the_lock_is_free_after_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="inside"), exclusive_lock(tmp_path / "lock", 1.0):
-        raise ValueError("inside")
-    with exclusive_lock(tmp_path / "lock", 0.0):
-        pass
-
-
 def test_quotes_text_for_sql() -> None:
     assert quote("it's") == "'it''s'"
 
@@ -211,19 +202,3 @@ def test_an_as_of_join_never_compares_every_row_with_every_other(lake):
             "EXPLAIN SELECT events.at FROM points ASOF JOIN events ON points.at >= events.at"
         ).fetchall()
     assert "ASOF_JOIN" in plan
-
-
-def test_who_waits_for_a_lock_says_once_for_whom_and_names_it_at_the_end_too(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("warehouse.lake.lake._LOG_AFTER_S", 0.05)
-    monkeypatch.setattr("sys.argv", ["/somewhere/bin/stockroom", "build", "--raw", "esci"])
-    me = f"process {os.getpid()} (stockroom build --raw esci)"
-    with exclusive_lock(tmp_path / "lock", 1.0):
-        monkeypatch.setattr("sys.argv", ["/somewhere/bin/stockroom", "apply", "a.jsonl"])
-        with pytest.raises(WarehouseError, match=re.escape(me)), exclusive_lock(tmp_path / "lock", 0.3):
-            pass
-    assert [record.getMessage() for record in caplog.records] == [
-        f"waiting for {me}, which holds {tmp_path / 'lock'}; at most 0.3 s"
-    ]
-    with exclusive_lock(tmp_path / "lock", 0.0):
-        assert (tmp_path / "lock").read_text() == f"process {os.getpid()} (stockroom apply a.jsonl)"
-    assert len(caplog.records) == 1  # a lock that is free is taken without a word

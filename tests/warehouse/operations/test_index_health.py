@@ -11,7 +11,7 @@ from warehouse.home import Home
 from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.deltas import apply_deltas
 from warehouse.lake.lake import Lake
-from warehouse.operations.index_health import Recall, TableHealth, index_recall, products, table_health
+from warehouse.operations.index_health import TableHealth, products, table_health
 from warehouse.vectors.ann_index import INDEX_ABOVE, unindexed_share
 from warehouse.vectors.index_status import IndexStatus
 from warehouse.vectors.lance_tables import KEY, to_vectors
@@ -107,57 +107,3 @@ def test_a_sample_holds_the_rows_written_last_and_others_by_seed(tmp_path: Path)
 )
 def test_a_small_table_needs_no_index_and_a_large_one_does(status: IndexStatus, share: float) -> None:
     assert unindexed_share(status) == share
-
-
-@pytest.fixture
-def indexed(tmp_path: Path) -> VectorStore:
-    """Return vectors with an index as in production."""
-    store = VectorStore(tmp_path / "vectors")
-    drawn = np.random.default_rng(0).normal(size=(600, DIM))
-    vectors = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
-    store.apply(TABLE, [rows([f"us:P{number}" for number in range(600)], vectors)], [], DIM)
-    store.refresh_index(TABLE, index_above=300)
-    return store
-
-
-@pytest.mark.parametrize("exact_rows", [10_000, 200])
-def test_a_good_index_finds_the_neighbors(indexed: VectorStore, exact_rows: int) -> None:
-    recall = index_recall(indexed, TABLE, seed=1, queries=16, exact_rows=exact_rows)
-    assert recall.relevant > 16 * 10 * min(1, exact_rows / 600) * 0.5
-    assert recall.share is not None
-    assert recall.share > 0.95
-    assert not recall.is_surely_below(0.8)
-
-
-def test_rows_outside_the_index_are_counted(indexed: VectorStore) -> None:
-    assert unindexed_share(indexed.index_status(TABLE)) == 0
-    indexed.apply(TABLE, [rows([f"us:N{number}" for number in range(8)])], [], DIM)
-    assert unindexed_share(indexed.index_status(TABLE)) == pytest.approx(8 / 608)
-
-
-def test_an_index_that_confuses_most_products_is_detected(tmp_path: Path) -> None:
-    from lancedb.index import IvfPq
-
-    store, count = VectorStore(tmp_path / "vectors"), 20_000
-    drawn = np.random.default_rng(0).normal(size=(count, DIM))
-    vectors = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
-    store.apply(TABLE, [rows([f"us:P{number}" for number in range(count)], vectors)], [], DIM)
-    crude = IvfPq(distance_type="cosine", num_partitions=1, num_sub_vectors=2, num_bits=4)  # 256 codes for all of them
-    store._open(TABLE).create_index("vector", config=crude)
-    recall = index_recall(store, TABLE, seed=1, queries=32)
-    assert recall.share is not None
-    assert recall.share < 0.7
-    assert recall.is_surely_below(0.8)
-
-
-def test_without_an_index_search_is_exact_and_nothing_is_looked_for(home: Home) -> None:
-    recall = index_recall(home.vectors, TABLE, seed=1, queries=4)
-    assert (recall, recall.share) == (Recall(0, 0), None)
-    assert not recall.is_surely_below(1.0)
-
-
-def test_few_misses_by_chance_do_not_stop_a_release() -> None:
-    assert not Recall(hits=12, relevant=16).is_surely_below(0.8)
-    assert Recall(hits=5, relevant=16).is_surely_below(0.8)
-    assert not Recall(hits=790, relevant=1000).is_surely_below(0.8)
-    assert Recall(hits=750, relevant=1000).is_surely_below(0.8)

@@ -9,12 +9,12 @@ from typing import Any
 from orchestration.service.pages.bar_chart import Bar, bars
 from warehouse import home_format
 from warehouse.console.named_queries import NamedQuery, named_queries
-from warehouse.console.sql_console import json_rows
 from warehouse.console.sql_console import query as ask
 from warehouse.contracts.contract import Contract
 from warehouse.errors import WarehouseError
 from warehouse.features import drift, feature_statistics, feature_views
 from warehouse.home import Home
+from warehouse.json_rows import json_rows
 from warehouse.lake import catalog, tables
 from warehouse.operations.release_views import published_tables
 from warehouse.settings import SqlSettings
