@@ -2,7 +2,7 @@
 
 
 class ModelError(Exception):
-    """State a problem and its remedy in one line: a semicolon joins the two parts, and neither ends with a period."""
+    """State a problem and its remedy, neither with a period at its end. The command line joins them by a semicolon."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(f"{message}\n  {hint}" if hint else message)

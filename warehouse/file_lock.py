@@ -46,7 +46,7 @@ def exclusive_lock(path: Path, timeout_s: float) -> Iterator[None]:
                     ) from None
                 if waited > _LOG_AFTER_S and not was_logged:
                     was_logged = True
-                    _LOG.warning("waiting for %s, which holds %s; at most %s s", _holder(file), path, f"{timeout_s:g}")
+                    _LOG.warning("waiting at most %s s for %s, which holds %s", f"{timeout_s:g}", _holder(file), path)
                 time.sleep(_POLL_S)
         file.truncate(0)
         file.write(_own_name())

@@ -165,7 +165,7 @@ def _train(
 
 
 def _is_corrected(judgements: pl.DataFrame, spelling: Spelling) -> pl.Series:
-    """Return whether the query of each judgement has a word that is corrected."""
+    """Tell for each judgement whether spelling correction changes its query."""
     queries = judgements.select("locale", "query").unique().with_columns(words=words_of("query"))
     rows = queries.select("query", "words", "locale").iter_rows()
     is_corrected = [bool(spelling.corrections(query, words.split(), locale)) for query, words, locale in rows]

@@ -1,4 +1,4 @@
-"""The release that searches answer from. `services/publishing.py` decides which release is published.
+"""The release that searches answer from. `assets/release/publishing.py` decides which release is published.
 
 `warehouse/serving/release_log.py` appends the row that makes it live.
 """

@@ -54,7 +54,7 @@ class Catalog:
 
     @cached_property
     def slices(self) -> dict[str, slice]:
-        """Return the slice of each locale's rows."""
+        """Return the rows of each locale as a slice, by locale."""
         return _slices(self.products["locale"])
 
     @cached_property
@@ -88,7 +88,7 @@ class JudgedSet:
             ModelError: The frame is empty, a label is unknown, a pair is judged twice, or a product is not in the catalog.
         """
         if judgements.is_empty():
-            raise ModelError("there are no judgements", "give at least one judgement")
+            raise ModelError("there are no judgements", "give a file with at least one judgement")
         unknown = judgements.filter(~pl.col("label").is_in(LABELS) | pl.col("label").is_null())
         if not unknown.is_empty():
             raise ModelError(f"unknown label {unknown['label'][0]!r}", f"use the labels {', '.join(reversed(LABELS))}")

@@ -136,15 +136,15 @@ class Bm25Ranker:
 
 @dataclass(frozen=True)
 class ListRanker:
-    """Rank by a scored list of products for each query; every product that is not found comes after them.
+    """Rank each query's products by given scores; products that the search did not find come last.
 
     Attributes:
         offsets: (queries + 1,) start of each query's pairs.
         products: (pairs,) catalog rows, ascending inside a query; every judged product is among them.
         scores: (pairs,) score of each pair.
         found: (pairs,) whether the search found the product.
-        rest: orders the products that are not found, by scores of at most 1; None: the judged ones by their score, the others
-            not at all.
+        rest: orders the products that were not found, by scores of at most 1. Without it the judged ones keep the order of
+            their scores, and the others tie.
     """
 
     offsets: NDArray[np.int64]

@@ -82,9 +82,9 @@ class Mined:
 def mine(queries: Matrix, blocks: Iterable[Matrix], judged: JudgedRows, settings: MiningSettings) -> Mined:
     """Return the hard negatives of queries (queries, dim) in a catalog that comes in blocks (products, dim) of vectors.
 
-    Vectors have length 1. Of the `depth` products nearest to a query, three rules leave out, in order: products judged E, S or C
-    for it, the first `skip` ranks, and products that score above `positive_share` of the query's best Exact product, which are
-    likely relevant but unjudged. A query without an Exact product in the catalog has no such bound, and no negatives.
+    Vectors have length 1. Three rules leave out some of the `depth` products nearest to a query, in this order. Products judged
+    E, S or C for it go first, then the first `skip` ranks. Products that score above `positive_share` of the query's best Exact
+    product go last: they are likely relevant but unjudged. A query without an Exact product in the catalog has no negatives.
     Source of the margin: NV-Retriever, positive-aware mining, TopK-PercPos (arXiv 2407.15831).
 
     The search is exact; equal scores are ordered by row. The result does not depend on the blocks: matrix products only select

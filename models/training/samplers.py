@@ -1,4 +1,4 @@
-"""Training batches as row numbers: random draws, and masks of products that are not negatives."""
+"""Samplers: draw training batches as row numbers, and mask the products that are no negatives of a query."""
 
 from __future__ import annotations
 

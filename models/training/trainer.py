@@ -239,9 +239,7 @@ def _weight_groups(towers: TwoTower, decay: float) -> list[dict[str, object]]:
 def _device(settings: TrainingSettings) -> torch.device:
     has_gpu = torch.cuda.is_available()
     if settings.device == "cuda" and not has_gpu:
-        raise ModelError(
-            "the device of the training is cuda, and PyTorch sees no GPU", "set STOCKROOM_TRAINING__DEVICE=auto"
-        )
+        raise ModelError("training.device is cuda, but PyTorch sees no GPU", "set STOCKROOM_TRAINING__DEVICE=auto")
     return torch.device("cuda" if has_gpu and settings.device != "cpu" else "cpu")
 
 

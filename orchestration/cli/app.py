@@ -41,10 +41,10 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
-    help="""A feature store pipeline for product search: ESCI parquet in, features in SQL, a two-tower model, vectors out.
+    help="""A feature store pipeline for product search: catalog files in, features in SQL, a two-tower model, search out.
 
-Start with `stockroom sample --out DIR` for data to play with, or `stockroom download` for ESCI itself,
-`stockroom build --raw DIR` to run the whole pipeline, `stockroom search "wireless earbuds"` to see the results, and
+Start with `stockroom sample --out DIR` for invented data, `stockroom download` for ESCI, or `stockroom init FILES` for files
+of your own. Then run `stockroom build`, `stockroom search "wireless earbuds"`, `stockroom serve` for a search page, and
 `stockroom ui` for Dagster's pages.""",
     epilog="Exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C, 143 by SIGTERM. "
     "Settings: STOCKROOM_* variables or stockroom.toml in the home.",

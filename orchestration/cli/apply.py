@@ -31,7 +31,9 @@ def apply(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="FILE…", parser=path_from, help="Delta files, parquet or JSON lines, in the order to apply them."
+            metavar="FILE…",
+            parser=path_from,
+            help="Delta files (parquet, JSON lines, or as declared in stockroom.toml) and search_rules.csv, in their order.",
         ),
     ] = None,
     incoming: Annotated[
@@ -49,14 +51,14 @@ def apply(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Apply delta files, and reindex the rows that they change.
+    """Apply delta files: update the changed rows and their vectors, and publish a release under the live model.
 
     A row has `op` (upsert or delete), an optional `event_time`, and the columns of products or of judgements. An upsert is a
     whole row: an optional column that is not given is null from then on. Of several changes to one row the newest event_time
-    counts; at equal times, and without one, the last to arrive. A file, identified by name and hash, is applied once. A
+    counts; at equal times, and without one, the one applied last. A file, identified by name and hash, is applied once. A
     command applies all of its files or none.
 
-    A file named search_rules.csv holds all search rules of the shop, and replaces the rules of before.
+    A file named search_rules.csv holds all search rules of the shop, and replaces all earlier rules.
 
     With --incoming the complete files of the folder are applied, oldest first. Published files go to incoming/done/. Files
     that are not delta files go to incoming/failed/ with a reason; such a file does not stop the others.

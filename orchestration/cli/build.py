@@ -37,7 +37,8 @@ def build(
             "--raw",
             metavar="DIR",
             parser=path_from,
-            help="Folder with the parquet files of ESCI. Default: the run uses the data in the lake.",
+            help="Folder of the ESCI files, or of the files that stockroom.toml declares. Default: the home for "
+            "declared files, and without declared files the data in the lake.",
         ),
     ] = None,
     force: Annotated[

@@ -67,7 +67,7 @@ def evaluate(
     recall@10, each with a 95 % paired bootstrap interval over queries.
     """
     if sum(option is not None for option in (examples, raw, folds)) > 1:
-        raise typer.BadParameter("--examples, --raw and --folds each name other judgements: give one of them")
+        raise typer.BadParameter("--examples, --raw and --folds exclude each other: give one of them")
     settings = settings_for(home)
     with progress() as announce:
         announce("starting", None)

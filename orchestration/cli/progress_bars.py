@@ -75,10 +75,10 @@ def bars_on(terminal: Console) -> Progress:
 
 
 def announcer(bars: Progress) -> Announce:
-    """Return a function that announces tasks: one of known size has a bar, one of unknown size is the current step.
+    """Return a function that announces tasks.
 
-    One line shows the current step. A later step takes its place, and the end of the step removes it, with the bars of the
-    step.
+    A task of known size gets a bar. A task of unknown size becomes the current step, on one line; when the step ends, its line
+    and its bars disappear.
     """
     step = bars.add_task("", total=None, visible=False)
     current = ""

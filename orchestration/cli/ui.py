@@ -1,4 +1,4 @@
-"""`stockroom ui`: Dagster's pages."""
+"""`stockroom ui`: start Dagster's web server and daemon on a home."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

@@ -41,7 +41,7 @@ def roll_back(home: Home, encoder: EncoderSettings, to: int | None = None) -> Ro
 
 
 def _check_answers(home: Home, encoder: EncoderSettings, release: Release) -> None:
-    """Open every part of the release that a search opens.
+    """Refuse a release that a search could not open.
 
     Raises:
         WarehouseError: A part of the release is missing or damaged.

@@ -1,4 +1,4 @@
-"""The trainer: trains a model again from the raw tables as of a snapshot, without publishing it."""
+"""Train again: train a model from the raw tables as of a snapshot, without publishing it."""
 
 from dataclasses import dataclass, replace
 

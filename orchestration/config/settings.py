@@ -59,7 +59,9 @@ class Settings(BaseSettings):
         Path(".stockroom"), description="Directory that holds everything Stockroom keeps."
     )
     raw: Annotated[Path, BeforeValidator(_named), AfterValidator(expanded)] | None = Field(
-        None, description="ESCI folder that a run ingests; none: the run uses the data in the lake."
+        None,
+        description="Folder of the ESCI files, or of the declared files, that a build ingests; none: the home for "
+        "declared files, and without declared files the data in the lake.",
     )
     warehouse: WarehouseSettings = WarehouseSettings()
     sql: SqlSettings = SqlSettings()

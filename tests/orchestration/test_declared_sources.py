@@ -80,7 +80,7 @@ def test_the_same_changes_are_known_by_name_and_content(shop, stockroom):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("Ref,Nam\n1,a\n", "has not the columns of a declared source"),
+        ("Ref,Nam\n1,a\n", "lacks columns of every declared source"),
         (HEADER + "12.0,a,b,$1,c,1\n", "every row was refused: bad.csv line 2 (product_id_is_decimal)"),
         (HEADER + "1,a,b,c\n", "line 2 cannot be read as 6 fields"),
     ],

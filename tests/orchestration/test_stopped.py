@@ -110,8 +110,8 @@ def test_a_waiting_run_says_so_and_can_be_stopped(copy_home):
     with run_lock(home):
         process = start("vacuum", "--home", home.root)
         line = process.stderr.readline()
-        assert line.startswith(f"waiting for process {os.getpid()} (")
-        assert line.endswith(f"which holds {home.root / 'run.lock'}; at most 3600 s\n")
+        assert line.startswith(f"waiting at most 3600 s for process {os.getpid()} (")
+        assert line.endswith(f"which holds {home.root / 'run.lock'}\n")
         assert stop(process, signal.SIGTERM) == (143, [MESSAGES[signal.SIGTERM]])
 
 

@@ -26,7 +26,7 @@ def test_who_waits_for_a_lock_says_once_for_whom_and_names_it_at_the_end_too(tmp
         with pytest.raises(WarehouseError, match=re.escape(me)), exclusive_lock(tmp_path / "lock", 0.3):
             pass
     assert [record.getMessage() for record in caplog.records] == [
-        f"waiting for {me}, which holds {tmp_path / 'lock'}; at most 0.3 s"
+        f"waiting at most 0.3 s for {me}, which holds {tmp_path / 'lock'}"
     ]
     with exclusive_lock(tmp_path / "lock", 0.0):
         assert (tmp_path / "lock").read_text() == f"process {os.getpid()} (stockroom apply a.jsonl)"

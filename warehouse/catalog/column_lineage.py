@@ -21,7 +21,7 @@ from warehouse.transform import text_cleaning
 
 Column = tuple[str, str]  # a table, or a file's name, and its column
 
-# The sources of the columns that Python computes in `assets/evaluation.py`; the other columns of these tables are measures.
+# The sources of the columns that `assets/evaluation/evaluation_tables.py` computes; their other columns are measures.
 _EVALUATED: Mapping[str, tuple[Column, ...]] = {
     "locale": (("training.pairs", "locale"),),
     "query_id": (("staging.queries", "query_id"),),
@@ -38,7 +38,7 @@ _MEASURED = {
     "evaluation.gate": (*_JUDGED, ("vectors.products", "vector")),
     "evaluation.training_log": (*_JUDGED, ("training.pairs", "split")),
 }
-# The sources of the columns that Python mines in `assets/negatives.py`.
+# The sources of the columns that Python mines in `assets/services/negative_mining.py`.
 _MINED_SCORE: tuple[Column, ...] = (
     ("training.pairs", "query"),
     *(("staging.products", column) for column in ("title", "brand", "color")),

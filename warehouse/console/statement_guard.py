@@ -188,7 +188,7 @@ def _refusal(sql: str) -> WarehouseError:
             "name the values: PIVOT ... ON column IN ('a', 'b') USING sum(value)",
         )
     if keyword in {"SELECT", "FROM", "WITH", "VALUES", "TABLE", "DESCRIBE", "DESC", "SHOW", "SUMMARIZE", "UNPIVOT"}:
-        return WarehouseError("the query holds a statement that does not only read", _HINT)
+        return WarehouseError("the query has a statement that may change something", _HINT)
     if keyword == "EXPLAIN":
-        return WarehouseError("EXPLAIN is allowed of statements that only read", _HINT)
+        return WarehouseError("EXPLAIN explains only statements that change nothing", _HINT)
     return WarehouseError(f"{keyword} is not allowed in stockroom sql", _HINT)

@@ -176,7 +176,9 @@ class Source(_Declared):
     def _check(self) -> "Source":
         known = (*REQUIRED[self.kind], *OPTIONAL[self.kind])
         if unknown := [name for name in self.columns if name not in known]:
-            raise ValueError(f"a source of {self.kind} has no column {unknown[0]}; it has {', '.join(known)}")
+            raise ValueError(
+                f"columns names {unknown[0]}, which a source of {self.kind} does not have; choose from {', '.join(known)}"
+            )
         if missing := [name for name in REQUIRED[self.kind] if name not in self.columns]:
             raise ValueError(f"the columns lack {' and '.join(missing)}")
         if self.attributes and self.kind != "products":

@@ -80,7 +80,7 @@ class Server:
         """Check the response, and return the offset of its first byte."""
         url, status = self.url(file), response.status_code
         if status in PASSING:
-            raise BrokenOffError(f"it answered {status} {response.reason}")
+            raise BrokenOffError(f"the server answered {status} {response.reason}")
         if status == 206:
             first, size = _content_range(response)
             if size not in (None, file.size_bytes):

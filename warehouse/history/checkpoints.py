@@ -119,7 +119,7 @@ def point(lake: Lake, as_of: str | None = None) -> Point:
     existing = points(lake)
     if not existing:
         raise WarehouseError(
-            f"no run has ended in {lake.root.parent} yet", "start a run with: stockroom build --raw DIR"
+            f"no run has succeeded in {lake.root.parent} yet", "start a run with: stockroom build --raw DIR"
         )
     if as_of is None:
         return existing[-1]

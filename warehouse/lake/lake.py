@@ -250,11 +250,13 @@ def _no_snapshot(snapshot: int) -> WarehouseError:
 
 @functools.cache
 def _extension(name: str) -> str:
-    """Return the path of an extension from its PyPI package, or else install it and return its name."""
+    """Return the path of an extension in its package from PyPI."""
     spec = importlib.util.find_spec(f"duckdb_extension_{name}")
     if spec is not None and spec.submodule_search_locations:
         path = next(Path(spec.submodule_search_locations[0]).rglob(f"{name}.duckdb_extension"), None)
         if path is not None:
             return str(path)
-    duckdb.install_extension(name)
-    return name
+    raise WarehouseError(
+        f"the DuckDB extension {name} is not installed",
+        f"install the package duckdb-extension-{name.replace('_', '-')}",
+    )

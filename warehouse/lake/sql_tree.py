@@ -29,7 +29,8 @@ def restrict(connection: duckdb.DuckDBPyConnection, sql: str, conditions: Mappin
     missing = set(conditions) - {table for _, table in _tables(sql)}
     if missing:
         raise WarehouseError(
-            f"the query does not read {', '.join(sorted(missing))}", "correct the declared sources of the derived table"
+            f"the SQL of a derived table does not read {', '.join(sorted(missing))}",
+            "correct the sources of the table in warehouse/lake/dependencies.py",
         )
     for table, condition in conditions.items():
         connection.execute(f'CREATE OR REPLACE TEMP VIEW "{table}" AS SELECT * FROM {table} WHERE {condition}')

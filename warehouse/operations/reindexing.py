@@ -69,8 +69,8 @@ def make_indexes(home: Home, announce: Announce) -> Outside:
 def publish_newest(home: Home, now: datetime, note: str) -> Release | None:
     """Publish the newest versions of the live release's vectors and texts; the caller holds the run lock.
 
-    Return None, and publish nothing, if the live release has them, if it is a rollback, which stays until something changes,
-    or if their rows are others: a run that did not end wrote them, and the next one publishes them.
+    Return None, and publish nothing, in three cases. The live release has them. It is a rollback, which stays until something
+    changes. Their rows are others: a run that did not end wrote them, and the next one publishes them.
     """
     live = home.releases.require()
     vectors, texts = _same(home, live)

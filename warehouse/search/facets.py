@@ -70,7 +70,7 @@ def check_columns(names: Sequence[str], views: Sequence[FeatureView] = ()) -> tu
         if name.lower() not in columns:
             near = difflib.get_close_matches(name.lower(), columns, 3)
             hint = f"did you mean {', '.join(near)}? " if near else ""
-            raise WarehouseError(f"{name!r} is no column of a product", f"{hint}the columns: {', '.join(columns)}")
+            raise WarehouseError(f"products have no column {name!r}", f"{hint}choose from: {', '.join(columns)}")
     return tuple(dict.fromkeys(name.lower() for name in names))
 
 

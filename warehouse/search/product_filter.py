@@ -1,7 +1,7 @@
 """Product filters: a condition in SQL's own syntax over a product's columns, parsed into operators that only compare.
 
-Text compares without regard to case. The filter runs on the lake at a release's snapshot, so that every cleaned column and every
-feature of a product can be used, and before products are ranked, so that a search for k products finds k if there are k.
+Text compares without regard to case. The filter runs on the lake at a release's snapshot, so that it may use every cleaned
+column and every feature of a product. It runs before products are ranked, so that a search for k products finds k if there are k.
 """
 
 import difflib
@@ -166,7 +166,7 @@ def _check_column(spelled: str, name: str, columns: Columns) -> None:
     if spelled.strip('"') != name or name.lower() not in columns:
         near = difflib.get_close_matches(name.lower(), columns, 3)
         raise WarehouseError(
-            f"the filter names {spelled}, which is no column of a product",
+            f"the filter names {spelled}, and products have no such column",
             (f"did you mean {', '.join(near)}? " if near else "") + _hint(columns),
         )
 

@@ -25,7 +25,7 @@ def matching_source(connection: duckdb.DuckDBPyConnection, sources: Sequence[Sou
     best = min(range(len(sources)), key=lambda number: len(lacks[number]))
     if lacks[best]:
         raise WarehouseError(
-            f"{path} has not the columns of a declared source: {'; '.join(lacks[best].values())}",
+            f"{path} lacks columns of every declared source: {'; '.join(lacks[best].values())}",
             "declare the file in stockroom.toml: stockroom init proposes how",
         )
     return sources[best]

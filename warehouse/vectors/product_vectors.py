@@ -431,8 +431,8 @@ def _conform(piece: Rows, schema: pa.Schema) -> pa.Table:
             raise ValueError("a vector is not finite")
     except (KeyError, ValueError) as error:
         raise WarehouseError(
-            f"these rows do not fit a vector table: {error}",
-            f"give {', '.join(schema.names)}; vectors of {schema.field('vector').type.list_size} finite numbers",
+            f"rows cannot be written to a vector table: {error}",
+            f"give the columns {', '.join(schema.names)}, with vectors of {schema.field('vector').type.list_size} finite numbers",
         ) from error
     return rows
 

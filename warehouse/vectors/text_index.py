@@ -293,8 +293,8 @@ async def _scores(
 ) -> dict[int, float]:
     """Return the scores of the `k` best products, and of all that tie with the last, by address.
 
-    Each indexed column is asked apart, for more than `k` products, and the scores are added here: Lance's query of several
-    columns scores every match of the catalog as soon as one row is outside the index, which takes a hundred milliseconds.
+    Each indexed column is queried apart, for more than `k` products, and the scores are added here. Lance's query of several
+    columns would score every match of the catalog as soon as one row is outside the index. That takes a hundred milliseconds.
     """
     from lancedb.expr import col, lit
     from lancedb.query import MatchQuery

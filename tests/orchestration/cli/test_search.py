@@ -67,7 +67,7 @@ def test_facets_in_json_have_the_filter_of_each_value(stockroom, built):
 def test_a_facet_of_no_column_names_the_near_ones(stockroom, built):
     answer = stockroom("search", "tent", "--facet", "brnd", "--home", built.home)
     assert answer.status == 1
-    assert answer.err.startswith("error: 'brnd' is no column of a product; did you mean brand")
+    assert answer.err.startswith("error: products have no column 'brnd'; did you mean brand")
 
 
 def test_a_query_that_the_encoder_cannot_read_is_named(stockroom, built):

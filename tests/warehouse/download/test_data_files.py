@@ -213,7 +213,10 @@ def test_a_wrong_byte_gets_no_name_and_leaves_nothing(server: FileServer, tmp_pa
         (lambda handler, _: handler.send(b"", 416, Content_Range="bytes */5"), "has 5 bytes, not 3,000,017"),
         (lambda handler, _: handler.send(b"", 416), "has fewer bytes, not 3,000,017"),
         (lambda handler, _: handler.send(b"<p>no", 404), "the server answered 404 Not Found"),
-        (lambda handler, _: handler.send(b"", 503), "it answered 503 Service Unavailable, 3 times; 0 of 3,000,017"),
+        (
+            lambda handler, _: handler.send(b"", 503),
+            "the server answered 503 Service Unavailable, 3 times; 0 of 3,000,017",
+        ),
         (lambda handler, _: handler.send(POINTER), "is a git-lfs pointer, not the data"),
         (lambda handler, _: handler.send(POINTER, length=-1), "is a git-lfs pointer, not the data"),
     ],

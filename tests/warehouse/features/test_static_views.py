@@ -163,7 +163,7 @@ def test_a_filter_may_name_its_columns(built: Lake, ingest, condition: str, keys
 @pytest.mark.parametrize(
     ("condition", "message"),
     [
-        ("link = 'a.jpg'", "names link, which is no column of a product"),
+        ("link = 'a.jpg'", "names link, and products have no such column"),
         ("tags = 'red'", "compares tags, which is a list, with 'red', which is text"),
         ("tags LIKE 'r%'", "tags, which is a list"),
         ("'red' IN category", "looks for 'red' in category, which is not a list of text"),

@@ -137,7 +137,7 @@ def test_what_is_neither_snapshot_nor_time_is_refused(lake: Lake, created: list[
 
 
 def test_without_any_checkpoint_the_hint_says_how_to_create_one(filled: Lake) -> None:
-    with pytest.raises(WarehouseError, match="no run has ended"):
+    with pytest.raises(WarehouseError, match="no run has succeeded"):
         checkpoints.point(filled, "3")
     assert checkpoints.history(filled) == {}
 

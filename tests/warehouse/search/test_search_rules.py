@@ -76,7 +76,7 @@ def test_a_rule_of_a_product_is_for_the_locale_of_the_product(check: Check) -> N
         (
             ("hide", None, None, None, "brnd = 'x'", None),
             "condition_not_parsed",
-            "the filter names brnd, which is no column",
+            "the filter names brnd, and products have no such column",
         ),
         (("boost", None, None, None, "brand =", "2"), "condition_not_parsed", "cannot be parsed: a value is missing"),
         (("synonym", "sofa", None, None, None, "Sofás!"), "synonym_of_itself", ""),
