@@ -31,6 +31,7 @@ class RunContext:
     run starts from the lake's contents. `deltas` are the delta files to ingest after it. `pinned_model` names a model to use,
     with `pinned_ranker`: nothing is trained and no plot drawn, so that the run takes seconds.
     `reembed_all` computes every vector of a pinned model again, whatever its input hashes say, and writes those that differ.
+    `compare_all` compares every table row by row, whatever its watermark says.
     `force` publishes a new model that the gate refuses. `allow_loss` lets more rows leave the catalog than the setting
     warehouse.max_loss_share. `show_progress` takes the name and size of a long task (None: unknown) and returns a function
     that takes the amount of finished work. `shared` holds the values that steps of the run share: see `cached`.
@@ -55,17 +56,19 @@ class RunContext:
     reembed_all: bool = False
     force: bool = False
     allow_loss: bool = False
+    compare_all: bool = False
     show_progress: Callable[[str, int | None], Callable[[int], None]] = silent
     shared: dict[tuple[Path, str], Future[Any]] = field(default_factory=dict, compare=False, repr=False)
     at_end: list[Callable[[], object]] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def compares_whole(self) -> bool:
-        """Tell whether tables are compared row by row whatever their watermarks say, as in a build without new files.
+        """Tell whether tables are compared row by row whatever their watermarks say, as in a build that reads no files.
 
         Such a build also repairs manual changes.
         """
-        return self.raw is None and not self.deltas and self.pinned_model is None
+        reads_files = self.raw is not None or self.sources or self.deltas
+        return self.compare_all or not (reads_files or self.pinned_model)
 
     @property
     def watermarks(self) -> RunWatermarks:

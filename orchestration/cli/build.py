@@ -46,6 +46,12 @@ def build(
         typer.Option("--force", help="Publish the new model even if the gate refuses it; the release says so."),
     ] = False,
     allow_loss: AllowLossOption = False,
+    compare_all: Annotated[
+        bool,
+        typer.Option(
+            "--compare-all", help="Compare every table row by row, whatever changed: repairs what was changed by hand."
+        ),
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -68,7 +74,13 @@ def build(
         from orchestration.commands.build import build as run
         from orchestration.config.open_context import open_run_context
 
-        run_context = replace(open_run_context(settings), show_progress=announce, force=force, allow_loss=allow_loss)
+        run_context = replace(
+            open_run_context(settings),
+            show_progress=announce,
+            force=force,
+            allow_loss=allow_loss,
+            compare_all=compare_all,
+        )
         report = run(run_context, raw or settings.raw)
     if as_json:
         write_json(asdict(report))

@@ -40,6 +40,11 @@ class RunContextResource(dg.ConfigurableResource[RunContext]):
         description="Let files take more rows out of the catalog than the setting warehouse.max_loss_share.",
     )
 
+    compare_all: bool = Field(
+        default=False,
+        description="Compare every table row by row, whatever changed: repairs what was changed by hand.",
+    )
+
     def create_resource(self, context: dg.InitResourceContext) -> RunContext:
         """Return the run context of these fields; the run lock is not held yet."""
         settings = load_settings(Path(self.home) if self.home else None)
@@ -48,6 +53,7 @@ class RunContextResource(dg.ConfigurableResource[RunContext]):
             show_progress=progress_of(_log(context)),
             force=self.force,
             allow_loss=self.allow_loss,
+            compare_all=self.compare_all,
             raw=Path(self.raw) if self.raw else settings.raw,
             deltas=tuple(map(Path, self.deltas)),
         )

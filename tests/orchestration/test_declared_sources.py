@@ -5,6 +5,8 @@ import json
 import polars as pl
 import pytest
 
+from warehouse.lake.lake import Lake
+
 HEADER = "Ref,Name,Maker,Price,Path,Stock\n"
 ROWS = "".join(
     f"0{number:03},{color} {kind},Acme,${number}99.00,Home > {kind.title()},{number % 2}\n"
@@ -53,6 +55,22 @@ def test_init_leaves_a_declaration_that_is_there(shop, stockroom):
 
 def test_a_second_build_finds_nothing_new(shop, stockroom):
     assert "Nothing changed" in stockroom("build", "--home", shop / "home").out
+
+
+def test_a_row_changed_by_hand_is_repaired_where_a_build_is_asked_to_compare_everything(shop, stockroom):
+    lake = Lake(shop / "home" / "lake")
+
+    def titles() -> set[str]:
+        with lake.reading() as connection:
+            return {title for (title,) in connection.execute("SELECT title FROM staging.products").fetchall()}
+
+    whole = titles()
+    with lake.writing() as connection:
+        connection.execute("UPDATE staging.products SET title = 'by hand', input_hash = 'x' WHERE title = 'red lamp'")
+    stockroom("build", "--home", shop / "home")
+    assert "by hand" in titles()
+    stockroom("build", "--compare-all", "--home", shop / "home")
+    assert titles() == whole
 
 
 def test_a_smaller_file_of_the_same_shape_changes_and_deletes_products(shop, stockroom):

@@ -36,7 +36,7 @@ def test_a_run_of_deltas_ingests_nothing_else(tmp_path, monkeypatch):
     assert runs == [(Path("a-folder"), ()), (None, (Path("a.jsonl"), Path("b.jsonl")))]
 
 
-@pytest.mark.parametrize("flag", ["force", "allow_loss"])
+@pytest.mark.parametrize("flag", ["force", "allow_loss", "compare_all"])
 def test_what_the_launchpad_allows_the_run_may_do(tmp_path, flag):
     for config in ({"home": str(tmp_path)}, {"home": str(tmp_path), flag: True}):
         with dg.build_resources({"run_context": RunContextResource(**config)}) as resources:
