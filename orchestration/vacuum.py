@@ -30,8 +30,8 @@ class VacuumReport:
     Attributes:
         dry_run: Whether nothing was deleted.
         releases: Numbers of the kept releases, which a rollback can restore.
-        points: The kept checkpoints.
-        snapshots_expired: Expired snapshots of the lake: older checkpoints, and snapshots between two points.
+        checkpoints: The kept checkpoints.
+        snapshots_expired: Expired snapshots of the lake: older checkpoints, and snapshots between two checkpoints.
         lake_files: Deleted files of the lake; 0 in a dry run, which cannot know it.
         vector_tables: Dropped vector tables: those that no kept release names, such as a refused model's.
         vector_versions: Deleted versions of the other vector tables.
@@ -48,7 +48,7 @@ class VacuumReport:
 
     dry_run: bool
     releases: list[int]
-    points: list[int]
+    checkpoints: list[int]
     snapshots_expired: list[int]
     lake_files: int
     vector_tables: list[str]
@@ -122,7 +122,9 @@ def vacuum_locked(home: Home, settings: VacuumSettings, encoder: str, *, dry_run
         if not dry_run:
             home.embeddings.prune(fingerprint, unused, grace)
     online_rows = home.online.prune({each.snapshot for each in retention.releases}, dry_run=dry_run)
-    newest = [point.run_id for point in checkpoints.points(home.lake)[-1:]]  # the log must still tell whether it ended
+    newest = [
+        checkpoint.run_id for checkpoint in checkpoints.list_checkpoints(home.lake)[-1:]
+    ]  # the log must still tell whether it ended
     runs = home.journal.prune(settings.keep_runs, newest, dry_run=dry_run)
     sources = partial(sources_of, derivations=home.derivations)
     lake_files = 0 if dry_run else checkpoints.expire(home.lake, retention.expired, sources)
@@ -130,7 +132,7 @@ def vacuum_locked(home: Home, settings: VacuumSettings, encoder: str, *, dry_run
     return VacuumReport(
         dry_run=dry_run,
         releases=[each.release for each in retention.releases],
-        points=retention.points,
+        checkpoints=retention.checkpoints,
         snapshots_expired=retention.expired,
         lake_files=lake_files,
         vector_tables=tables,
@@ -172,7 +174,7 @@ def _unused_rankers(home: Home, retention: Retained, trained_before: datetime) -
 
 def _texts(home: Home, retention: Retained) -> set[str]:
     """Return the hashes of all texts in the lake now and at every kept release or checkpoint."""
-    products, queries = datasets.distinct_texts(home.lake, retention.points)
+    products, queries = datasets.distinct_texts(home.lake, retention.checkpoints)
     used = set(map(text_hash, products.select(product_text()).to_series()))
     used.update(text_hash(query_text(query)) for query in queries["query"])
     return used

@@ -127,7 +127,7 @@ class VacuumSettings(BaseModel):
         ge=1,
         description="Number of newest releases that stay available for a rollback; releases with equal content count once.",
     )
-    keep_points: int = Field(20, ge=1, description="Number of newest checkpoints that stay.")
+    keep_checkpoints: int = Field(20, ge=1, description="Number of newest checkpoints that stay.")
     keep_runs: int = Field(1000, ge=1, description="Number of newest runs that stay in the run log.")
     keep_hours: float = Field(
         24.0, ge=0, description="How long unused releases, checkpoints and vectors stay, in hours."

@@ -32,16 +32,16 @@ def diff(
 ) -> None:
     """Show the changes of a table between two checkpoints, by key: rows added, removed, changed, and in what columns.
 
-    `stockroom snapshots` lists the points. A changed row is shown with old and new value of each column that differs;
-    a column that only one of the two points has is named, and compared no further. All rows of a point:
+    `stockroom snapshots` lists the checkpoints. A changed row is shown with old and new value of each column that differs;
+    a column that only one of the two checkpoints has is named, and compared no further. All rows of a checkpoint:
     `stockroom sql --as-of A "SELECT …"`.
     """
     from orchestration.config.open_context import open_home
-    from warehouse.history.checkpoints import point
+    from warehouse.history.checkpoints import find_checkpoint
     from warehouse.history.table_diff import difference
 
     lake = open_home(settings_for(home)).lake
-    before, after = point(lake, a), point(lake, b)
+    before, after = find_checkpoint(lake, a), find_checkpoint(lake, b)
     changes = difference(lake, table, before.snapshot, after.snapshot, limit)
     if as_json:
         write_json(

@@ -30,7 +30,7 @@ def snapshots(
     `stockroom diff 11 23 features.products`, `stockroom train --as-of 11`. In SQL: registry.snapshots, registry.changes.
     """
     from orchestration.config.open_context import open_home
-    from warehouse.history.checkpoints import history, points, utc
+    from warehouse.history.checkpoints import history, list_checkpoints, utc
 
     opened = open_home(settings_for(home))
     changes = history(opened.lake)
@@ -38,31 +38,33 @@ def snapshots(
     for release in opened.releases.all():
         facts = {"release": release.release, "kind": release.kind, "model": release.model_id}
         releases_by_snapshot.setdefault(release.snapshot, []).append(facts)
-    checkpoints = points(opened.lake)
+    checkpoints = list_checkpoints(opened.lake)
     rows = checkpoints[-limit:] if limit else checkpoints
     if as_json:
         write_json(
             [
                 {
-                    "snapshot": point.snapshot,
-                    "ended_at": utc(point.ended_at),
-                    "run_id": point.run_id,
-                    "changes": {table: count._asdict() for table, count in changes.get(point.snapshot, {}).items()},
-                    "releases": releases_by_snapshot.get(point.snapshot, []),
+                    "snapshot": checkpoint.snapshot,
+                    "ended_at": utc(checkpoint.ended_at),
+                    "run_id": checkpoint.run_id,
+                    "changes": {
+                        table: count._asdict() for table, count in changes.get(checkpoint.snapshot, {}).items()
+                    },
+                    "releases": releases_by_snapshot.get(checkpoint.snapshot, []),
                 }
-                for point in rows
+                for checkpoint in rows
             ]
         )
         return
-    for point in rows:
+    for checkpoint in rows:
         releases = [
             f"release {facts['release']}: {facts['kind']} {facts['model']}"
-            for facts in releases_by_snapshot.get(point.snapshot, [])
+            for facts in releases_by_snapshot.get(checkpoint.snapshot, [])
         ]
-        show_title(f"{point.snapshot}  {utc(point.ended_at)}  run {point.run_id[:8]}")
+        show_title(f"{checkpoint.snapshot}  {utc(checkpoint.ended_at)}  run {checkpoint.run_id[:8]}")
         for each in releases:
             show_fact("", each, width=_INDENT)
-        written = [f"{name} {_counts(count)}" for name, count in changes.get(point.snapshot, {}).items()]
+        written = [f"{name} {_counts(count)}" for name, count in changes.get(checkpoint.snapshot, {}).items()]
         show_fact("", ", ".join(written) or "nothing was written", width=_INDENT)
 
 

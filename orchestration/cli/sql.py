@@ -46,7 +46,7 @@ def sql(
     from orchestration.config.open_context import open_home
     from warehouse import home_format
     from warehouse.console.sql_console import query as ask
-    from warehouse.history.checkpoints import point
+    from warehouse.history.checkpoints import find_checkpoint
     from warehouse.json_rows import json_rows
     from warehouse.operations.release_views import published_tables
 
@@ -56,7 +56,7 @@ def sql(
         _list(as_json)
         return
     opened = open_home(settings)
-    past = None if as_of is None else point(opened.lake, as_of)
+    past = None if as_of is None else find_checkpoint(opened.lake, as_of)
     snapshot = past.snapshot if past else None
     with home_format.reading(opened.root) if named else nullcontext():
         answer = ask(opened.lake, text, settings.sql, snapshot=snapshot, extra=published_tables(opened, past))

@@ -26,7 +26,7 @@ def train(
             "--as-of",
             metavar="SNAPSHOT|TIME",
             help="Train as of this checkpoint (stockroom snapshots lists them), the newest one at a time in ISO 8601, or "
-            "the snapshot that a model's model.json names. Default: the newest point.",
+            "the snapshot that a model's model.json names. Default: the newest checkpoint.",
         ),
     ] = None,
     home: HomeOption = None,

@@ -75,7 +75,7 @@ def show(report: "VacuumReport") -> None:
     if not any(counts.values()):
         console.print("Nothing can be deleted.")
     show_fact("kept", f"releases {', '.join(map(str, report.releases)) or 'none'}")
-    show_fact("kept", f"checkpoints {', '.join(map(str, report.points)) or 'none'}")
+    show_fact("kept", f"checkpoints {', '.join(map(str, report.checkpoints)) or 'none'}")
     if not report.dry_run:
         freed = report.bytes_before - report.bytes_after
         change = (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from assets.run_context import RunContext
 from assets.services.text_vectors import TextVectors
 from orchestration.instance.locks import in_progress, run_lock, was_killed
-from warehouse.history.checkpoints import content_snapshot, points
+from warehouse.history.checkpoints import content_snapshot, list_checkpoints
 from warehouse.home import Home
 from warehouse.ingest.delta_files import DeltaFile, check_deltas
 from warehouse.ingest.deltas import already_applied, applied_files
@@ -122,7 +122,7 @@ def _earlier_entries(home: Home, files: Sequence[DeltaFile]) -> list[dict[str, A
 
 def _is_finished(home: Home) -> bool:
     """Tell whether a run ended at the lake's current content and no derived table lags behind."""
-    checkpoints = points(home.lake)
+    checkpoints = list_checkpoints(home.lake)
     if not checkpoints or checkpoints[-1].snapshot != content_snapshot(home.lake):
         return False
     with home.lake.reading() as connection:

@@ -7,7 +7,7 @@ from assets.evaluation.judged_queries import judged_queries
 from assets.evaluation.unknown_tokens import unknown_shares
 from models.settings import TrainingSettings
 from orchestration.instance.locks import is_running, was_killed
-from warehouse.history.checkpoints import content_snapshot, points, utc
+from warehouse.history.checkpoints import content_snapshot, list_checkpoints, utc
 from warehouse.home import Home
 from warehouse.lake import catalog
 from warehouse.operations.reindexing import outside
@@ -53,6 +53,6 @@ def _run(home: Home, snapshot: int) -> str | None:
     """Return the state of a run that has not ended: its changes are in the lake, and no checkpoint is."""
     if is_running(home):
         return "in progress"
-    checkpoints = points(home.lake)
+    checkpoints = list_checkpoints(home.lake)
     is_ended = bool(checkpoints) and checkpoints[-1].snapshot == snapshot
     return None if is_ended and not was_killed(home) else "unfinished"

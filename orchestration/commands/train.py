@@ -9,7 +9,7 @@ from orchestration.instance.locks import run_lock
 from orchestration.runs.derive import derive
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
-from warehouse.history.checkpoints import Point, point, points
+from warehouse.history.checkpoints import Checkpoint, find_checkpoint, list_checkpoints
 from warehouse.home import Home
 from warehouse.lake import tables
 from warehouse.lake.reconcile import plan
@@ -46,19 +46,19 @@ class TrainReport:
 
 
 def train(run_context: RunContext, as_of: str | None = None) -> TrainReport:
-    """Recompute the training table from raw as of a point (default: the newest) and train on it.
+    """Recompute the training table from raw as of a checkpoint (default: the newest) and train on it.
 
     The derived tables are recomputed by their own assets in a scratch lake. Text vectors come from the home's embedding
     cache; new texts are encoded into it. The checkpoint goes to the home's models. The home's lake is only read, and no
     release is made.
 
     Raises:
-        WarehouseError: There is no such point, or a recomputed table differs from the one that was recorded there.
+        WarehouseError: There is no such checkpoint, or a recomputed table differs from the one that was recorded there.
     """
     home = run_context.home
     home.lake.require()
     with run_lock(home):
-        checkpoint = _point(home, as_of)
+        checkpoint = _checkpoint(home, as_of)
         recorded = _fingerprint(home, PAIRS, checkpoint)
         if recorded is None:
             raise WarehouseError(
@@ -102,26 +102,28 @@ def train(run_context: RunContext, as_of: str | None = None) -> TrainReport:
     )
 
 
-def _point(home: Home, as_of: str | None) -> Point:
-    """Return the requested checkpoint; for a snapshot that a model's manifest names, the first point from there on."""
+def _checkpoint(home: Home, as_of: str | None) -> Checkpoint:
+    """Return the requested checkpoint; for a snapshot that a model's manifest names, the first checkpoint from there on."""
     if as_of is not None and as_of.strip().isdigit():
         snapshot = int(as_of)
         manifests = [read_manifest(path.parent)["metadata"] for path in sorted(home.models.glob(f"*/{MANIFEST_FILE}"))]
         pairs = {manifest.get("training_pairs") for manifest in manifests if manifest["snapshot"] == snapshot}
-        later = next((each for each in points(home.lake) if each.snapshot >= snapshot), None) if pairs else None
+        later = (
+            next((each for each in list_checkpoints(home.lake) if each.snapshot >= snapshot), None) if pairs else None
+        )
         if later and _fingerprint(home, PAIRS, later) in pairs:
             return later
-    return point(home.lake, as_of)
+    return find_checkpoint(home.lake, as_of)
 
 
-def _fingerprint(home: Home, table: str, checkpoint: Point) -> str | None:
+def _fingerprint(home: Home, table: str, checkpoint: Checkpoint) -> str | None:
     """Return a table's data version at a checkpoint; None if the table did not exist."""
     with home.lake.reading(checkpoint.snapshot) as connection:
         return tables.fingerprint(connection, CONTRACTS[table]) if tables.exists(connection, table) else None
 
 
 def _mismatch(
-    home: Home, recomputed: Home, checkpoint: Point, table: str, recorded: str, fingerprint: str
+    home: Home, recomputed: Home, checkpoint: Checkpoint, table: str, recorded: str, fingerprint: str
 ) -> WarehouseError:
     """Return the error for a recomputed training table that differs from the recorded one, with row counts."""
     contract = CONTRACTS[table]

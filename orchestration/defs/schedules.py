@@ -6,7 +6,7 @@ from orchestration.config.automation import AutomationSettings
 from orchestration.config.open_context import open_home
 from orchestration.config.settings import Settings, load_settings
 from orchestration.defs.jobs import build_job, vacuum_job
-from warehouse.history.checkpoints import content_snapshot, points
+from warehouse.history.checkpoints import content_snapshot, list_checkpoints
 
 WEEKLY, NIGHTLY = "0 3 * * 0", "0 2 * * *"
 
@@ -48,7 +48,7 @@ def why_not_train(settings: Settings) -> str | None:
     home = open_home(settings)
     if settings.raw is not None or settings.source or (home.lake.exists and home.feature_views):
         return None  # files outside the lake may have changed; a build that finds no change does nothing
-    checkpoints = points(home.lake) if home.lake.exists else []
+    checkpoints = list_checkpoints(home.lake) if home.lake.exists else []
     if not checkpoints:
         return "There is nothing to train on yet: stockroom build --raw DIR."
     newest = checkpoints[-1]

@@ -35,7 +35,7 @@ from orchestration.defs.jobs import REINDEX, reindex_job
 from orchestration.instance.dagster_instance import INCOMING
 from orchestration.instance.locks import incoming_lock, run_lock
 from warehouse.errors import WarehouseError
-from warehouse.history.checkpoints import points
+from warehouse.history.checkpoints import list_checkpoints
 from warehouse.home import Home
 from warehouse.operations.inbox import Dropped, Waiting, waiting
 from warehouse.operations.reindexing import outside
@@ -89,7 +89,7 @@ def next_step(home: Home, instance: dg.DagsterInstance, settings: AutomationSett
             return dg.SkipReason("A command is changing this home: incoming/ is looked at when it has ended.")
     if not files.whole:
         return dg.SkipReason(_describe(files))
-    if not (home.lake.exists and points(home.lake)):
+    if not (home.lake.exists and list_checkpoints(home.lake)):
         return dg.SkipReason(f"{_describe(files)} They wait for the first release: stockroom build --raw DIR.")
     return _run_or_wait(files, instance, settings)
 

@@ -133,7 +133,10 @@ class Chain:
         self.model = ServingModel(self.run_context, built.report["model"])
 
     def bring_in(self, folder=None, deltas=()):
-        lake, checkpoints_before = self.home.lake, checkpoints.points(self.home.lake) if self.home.lake.exists else []
+        lake, checkpoints_before = (
+            self.home.lake,
+            checkpoints.list_checkpoints(self.home.lake) if self.home.lake.exists else [],
+        )
         if folder:
             files = input_files(folder, NOW)
             archive_files(self.home, files)

@@ -26,7 +26,7 @@ from warehouse.features import datasets
 from warehouse.history import checkpoints
 from warehouse.settings import VacuumSettings
 
-SETTINGS = VacuumSettings(keep_releases=2, keep_points=1, keep_runs=2, keep_hours=0, grace_hours=0)
+SETTINGS = VacuumSettings(keep_releases=2, keep_checkpoints=1, keep_runs=2, keep_hours=0, grace_hours=0)
 QUERIES = ["velvet accordion", "black tent", "ノートパソコン ケース"]
 TABLES = ("staging.products", "features.products", "training.pairs")
 STEPS = (
@@ -41,10 +41,10 @@ STEPS = (
 
 @dataclass(frozen=True)
 class Home:
-    """A home with four releases, of which the first two are to go, and what releases and points answer."""
+    """A home with four releases, of which the first two are to go, and what releases and checkpoints answer."""
 
     root: Path
-    points: list[int]
+    checkpoints: list[int]
     delta: Path
     answers: dict[int, Any]
     rows: dict[int, Any]
@@ -101,7 +101,7 @@ def grown(copy_home, tmp_path_factory):
             (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
         for name in list(deltas)[:3]:
             apply(run_context, [folder / f"{name}.jsonl"])
-        points = [point.snapshot for point in checkpoints.points(home.lake)]
+        points = [point.snapshot for point in checkpoints.list_checkpoints(home.lake)]
         releases = home.releases.all()
         assert [release.snapshot for release in releases] == points
         # A refused model's vectors and another encoder's cache.
@@ -119,7 +119,7 @@ def _is_whole(grown, run_context, *, is_searched=False):
     """See that what is kept answers as it did; vectors decide what a search finds, and are compared to the bit."""
     home = run_context.home
     searcher = Searcher(home, run_context.encoder) if is_searched else None
-    first, _, third, fourth = grown.points
+    first, _, third, fourth = grown.checkpoints
     by_number = {release.release: release for release in home.releases.all()}
     live = home.releases.live()
     assert live.shows == by_number[4].shows
@@ -144,7 +144,7 @@ def cleaned(grown, tmp_path_factory):
 def test_what_is_kept_answers_to_the_bit(grown, cleaned):
     run_context, _, report = cleaned
     assert report.releases == [3, 4]
-    assert report.points == [grown.points[0], *grown.points[2:]]  # the first is what the model was made from
+    assert report.checkpoints == [grown.checkpoints[0], *grown.checkpoints[2:]]  # the first is what the model was made from
     _is_whole(grown, _open(run_context.home), is_searched=True)
 
 
@@ -157,12 +157,12 @@ def test_what_nothing_needs_is_gone_and_so_is_its_room(grown, cleaned):
     assert report.embeddings >= 90  # Monday's titles, which no kept point has
     assert report.online_rows >= 90
     assert report.runs == 2  # the build and Monday's
-    assert grown.points[1] in report.snapshots_expired
+    assert grown.checkpoints[1] in report.snapshots_expired
     assert report.lake_files > 0
     assert report.bytes_after < report.bytes_before
     assert home.vectors.names() == [home.releases.live().vector_table]
     assert home.embeddings.encoders() == [home.releases.live().encoder_fingerprint]
-    assert [each for each in checkpoints.snapshots(home.lake) if each <= report.points[-1]] == report.points
+    assert [each for each in checkpoints.snapshots(home.lake) if each <= report.checkpoints[-1]] == report.checkpoints
     for what in (
         "vector_tables",
         "vector_versions",
@@ -173,13 +173,13 @@ def test_what_nothing_needs_is_gone_and_so_is_its_room(grown, cleaned):
         "snapshots_expired",
     ):
         assert getattr(foretold, what) == getattr(report, what), what
-    assert (foretold.dry_run, foretold.releases, foretold.points) == (True, report.releases, report.points)
+    assert (foretold.dry_run, foretold.releases, foretold.checkpoints) == (True, report.releases, report.checkpoints)
 
 
 def test_every_text_of_what_is_kept_stays_encoded(grown, cleaned):
     run_context, _, report = cleaned
     home = run_context.home
-    for point in report.points:
+    for point in report.checkpoints:
         titles = datasets.products(home.lake, point).select(product_text())["text"].to_list()
         queries = [query_text(query) for query in datasets.queries(home.lake, point)["query"]]
         vectors = home.embeddings.vectors([*titles, *queries], home.releases.live().encoder_fingerprint)
@@ -195,10 +195,10 @@ def test_what_is_gone_is_named_where_someone_asks_for_it(grown, cleaned, stockro
     assert listed[3] is None
     answer = stockroom("rollback", "2", "--home", root)
     assert (answer.status, "release 2 cannot be restored" in answer.err) == (1, True)
-    answer = stockroom("sql", "--as-of", grown.points[1], "SELECT 1", "--home", root)
+    answer = stockroom("sql", "--as-of", grown.checkpoints[1], "SELECT 1", "--home", root)
     assert (answer.status, "stockroom vacuum removed it" in answer.err) == (1, True)
     assert (
-        stockroom("sql", "--as-of", grown.points[0], "SELECT count(*) FROM staging.products", "--home", root).status
+        stockroom("sql", "--as-of", grown.checkpoints[0], "SELECT count(*) FROM staging.products", "--home", root).status
         == 0
     )
 
@@ -220,8 +220,8 @@ def test_a_second_vacuum_deletes_nothing(cleaned, stockroom):
 @pytest.mark.slow
 def test_the_model_can_still_be_reproduced(grown, cleaned):
     run_context, *_ = cleaned
-    report = train(_open(run_context.home), str(grown.points[0]))
-    assert (report.snapshot, report.trained, report.same_model) == (grown.points[0], False, True)
+    report = train(_open(run_context.home), str(grown.checkpoints[0]))
+    assert (report.snapshot, report.trained, report.same_model) == (grown.checkpoints[0], False, True)
     assert report.recorded_fingerprint == report.recomputed_fingerprint
 
 
@@ -241,8 +241,8 @@ def test_a_stopped_vacuum_loses_nothing_and_can_be_run_again(grown, tmp_path, mo
     _is_whole(grown, _open(run_context.home))
     _run(_open(run_context.home))
     _is_whole(grown, _open(run_context.home))
-    left = [each for each in checkpoints.snapshots(run_context.home.lake) if each <= grown.points[-1]]
-    assert left == [grown.points[0], *grown.points[2:]]
+    left = [each for each in checkpoints.snapshots(run_context.home.lake) if each <= grown.checkpoints[-1]]
+    assert left == [grown.checkpoints[0], *grown.checkpoints[2:]]
     shutil.rmtree(root)
 
 
@@ -290,9 +290,9 @@ def test_an_index_that_was_not_published_goes_live_with_the_same_rows(grown, tmp
 
 def test_what_is_young_stays(grown):
     run_context = open_run_context(load_settings(grown.root))
-    report = vacuum(run_context.home, VacuumSettings(keep_releases=1, keep_points=1), "enc", dry_run=True)
+    report = vacuum(run_context.home, VacuumSettings(keep_releases=1, keep_checkpoints=1), "enc", dry_run=True)
     assert report.releases == [1, 2, 3, 4]
-    assert report.points == grown.points
+    assert report.checkpoints == grown.checkpoints
     assert (report.vector_tables, report.vector_versions) == ([], 0)
 
 

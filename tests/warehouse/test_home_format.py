@@ -94,11 +94,13 @@ def test_journal_and_tombstones_continue(home, tmp_path):
 
 
 def test_checkpoints_and_their_history_continue(home, derive):
-    assert [point.snapshot for point in checkpoints.points(home.lake)] == [2]
+    assert [point.snapshot for point in checkpoints.list_checkpoints(home.lake)] == [2]
     assert checkpoints.content_snapshot(home.lake) == 2
     derive(home.lake)
-    assert checkpoints.create(home.lake, "run-2", checkpoints.points(home.lake)[0].ended_at) > 2
-    assert sorted(checkpoints.history(home.lake)) == [point.snapshot for point in checkpoints.points(home.lake)]
+    assert checkpoints.create(home.lake, "run-2", checkpoints.list_checkpoints(home.lake)[0].ended_at) > 2
+    assert sorted(checkpoints.history(home.lake)) == [
+        point.snapshot for point in checkpoints.list_checkpoints(home.lake)
+    ]
 
 
 @pytest.mark.parametrize(("kind", "value"), [("VARCHAR", "'7'"), ("INTEGER", "7"), ("DOUBLE", "7.0")])

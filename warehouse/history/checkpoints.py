@@ -15,10 +15,10 @@ from warehouse.lake import catalog, change_feed, tables, watermarks
 from warehouse.lake.lake import Lake, snapshot_id
 from warehouse.lake.tables import Written
 
-POINTS = CONTRACTS["registry.snapshots"]
+CHECKPOINTS = CONTRACTS["registry.snapshots"]
 CHANGES = CONTRACTS["registry.changes"]
 BOOKKEEPING = (
-    POINTS.table,
+    CHECKPOINTS.table,
     CHANGES.table,
     "registry.watermarks",
     "evaluation.folds",
@@ -29,7 +29,7 @@ _NAMED = 5
 
 
 @dataclass(frozen=True)
-class Point:
+class Checkpoint:
     """Name a checkpoint: a snapshot, the run that ended with it, and when (UTC)."""
 
     snapshot: int
@@ -54,15 +54,16 @@ def create(lake: Lake, run_id: str, ended_at: datetime, snapshot: int | None = N
         snapshot: The run's snapshot of the lake's content; None: the current snapshot.
     """
     snapshot = content_snapshot(lake) if snapshot is None else snapshot
-    existing = points(lake)
-    if any(point.snapshot == snapshot for point in existing):
+    existing = list_checkpoints(lake)
+    if any(checkpoint.snapshot == snapshot for checkpoint in existing):
         return snapshot
     previous = existing[-1].snapshot if existing else 0
     changes = table_diff.written(lake, previous, BOOKKEEPING)
     with lake.writing() as connection:
-        tables.ensure(connection, POINTS)
+        tables.ensure(connection, CHECKPOINTS)
         connection.execute(
-            f"INSERT INTO {POINTS.table} BY NAME SELECT ? AS key, ? AS snapshot, ? AS run_id, ? AS ended_at, ? AS {INPUT_HASH}",
+            f"INSERT INTO {CHECKPOINTS.table} BY NAME "
+            f"SELECT ? AS key, ? AS snapshot, ? AS run_id, ? AS ended_at, ? AS {INPUT_HASH}",
             [str(snapshot), snapshot, run_id, ended_at, run_id],
         )
         present = catalog.row_counts(connection)
@@ -83,7 +84,7 @@ def create(lake: Lake, run_id: str, ended_at: datetime, snapshot: int | None = N
 
 def content_snapshot(lake: Lake) -> int:
     """Return the snapshot of the lake's current content: the newest checkpoint if nothing but bookkeeping was written since."""
-    existing = points(lake) if lake.exists else []
+    existing = list_checkpoints(lake) if lake.exists else []
     if not existing:
         return lake.snapshot()
     with lake.reading() as connection:
@@ -93,20 +94,20 @@ def content_snapshot(lake: Lake) -> int:
     return existing[-1].snapshot if set(changed) <= set(BOOKKEEPING) else newest
 
 
-def points(lake: Lake) -> list[Point]:
+def list_checkpoints(lake: Lake) -> list[Checkpoint]:
     """Return the existing checkpoints, oldest first."""
     with lake.reading() as connection:
-        if not tables.exists(connection, POINTS.table):
+        if not tables.exists(connection, CHECKPOINTS.table):
             return []
         rows = connection.execute(
-            f"SELECT snapshot, run_id, ended_at FROM {POINTS.table} "
+            f"SELECT snapshot, run_id, ended_at FROM {CHECKPOINTS.table} "
             "SEMI JOIN (SELECT snapshot_id AS snapshot FROM __ducklake_metadata_lake.ducklake_snapshot) USING (snapshot) "
             "ORDER BY snapshot"
         ).fetchall()
-    return [Point(int(snapshot), run_id, ended_at.astimezone(UTC)) for snapshot, run_id, ended_at in rows]
+    return [Checkpoint(int(snapshot), run_id, ended_at.astimezone(UTC)) for snapshot, run_id, ended_at in rows]
 
 
-def point(lake: Lake, as_of: str | None = None) -> Point:
+def find_checkpoint(lake: Lake, as_of: str | None = None) -> Checkpoint:
     """Return the checkpoint for a user's `as_of`: by number, the newest at or before a time, or the newest of all.
 
     Args:
@@ -116,7 +117,7 @@ def point(lake: Lake, as_of: str | None = None) -> Point:
     Raises:
         WarehouseError: There is no such checkpoint; the message names the nearest few.
     """
-    existing = points(lake)
+    existing = list_checkpoints(lake)
     if not existing:
         raise WarehouseError(
             f"no run has succeeded in {lake.root.parent} yet", "start a run with: stockroom build --raw DIR"

@@ -23,7 +23,7 @@ def delta_history(home: Home) -> list[dict[str, Any]]:
         rows = connection.sql(
             f"SELECT * EXCLUDE (key, checked_at, {INPUT_HASH}) FROM {DELTAS.table} ORDER BY sequence_number"
         ).pl()
-    ended = [point.snapshot for point in checkpoints.points(home.lake)]
+    ended = [checkpoint.snapshot for checkpoint in checkpoints.list_checkpoints(home.lake)]
     published = [each for each in home.releases.all() if each.kind != "rollback"]
     return [
         {

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from warehouse.declaration.source import Sources
 from warehouse.errors import WarehouseError
-from warehouse.history.checkpoints import points
+from warehouse.history.checkpoints import list_checkpoints
 from warehouse.home import Home
 from warehouse.ingest.delta_files import DeltaFile, check_deltas
 from warehouse.ingest.delta_rows import check_rows
@@ -191,7 +191,11 @@ def _published(home: Home) -> set[tuple[str, str]]:
     if not home.lake.exists:
         return set()
     # A checkpoint is slightly older than its release, and the run may have been killed in between.
-    ended = (point for point in points(home.lake)[::-1] if home.journal.has_ended_since(point.run_id, "releases.live"))
+    ended = (
+        checkpoint
+        for checkpoint in list_checkpoints(home.lake)[::-1]
+        if home.journal.has_ended_since(checkpoint.run_id, "releases.live")
+    )
     newest = next(ended, None)
     with home.lake.reading() as connection:
         if newest is None or not exists(connection, DELTAS.table):

@@ -7,20 +7,20 @@ import pyarrow as pa
 
 from warehouse.console.external_tables import OutsideTable
 from warehouse.errors import WarehouseError
-from warehouse.history.checkpoints import Point, utc
+from warehouse.history.checkpoints import Checkpoint, utc
 from warehouse.home import Home
 from warehouse.serving.release_log import SCHEMA as RELEASES
 from warehouse.serving.release_log import Release
 from warehouse.vectors.product_vectors import COLUMNS
 
 
-def published_tables(home: Home, point: Point | None = None) -> dict[str, OutsideTable]:
+def published_tables(home: Home, checkpoint: Checkpoint | None = None) -> dict[str, OutsideTable]:
     """Return `vectors.products` and `vectors.releases` for SQL queries, as of a checkpoint or the current ones.
 
     Without any release only `vectors.releases` exists. As of a checkpoint before the first release, reading
     `vectors.products` raises an error.
     """
-    releases = releases_at(home, point)
+    releases = releases_at(home, checkpoint)
     tables = {
         "vectors.releases": OutsideTable(
             description="One row per release; the highest number is live.",
@@ -31,12 +31,12 @@ def published_tables(home: Home, point: Point | None = None) -> dict[str, Outsid
     }
     if releases:
         tables["vectors.products"] = _vectors(home, releases[-1])
-    elif point is not None:
-        tables["vectors.products"] = _no_vectors(home, point)
+    elif checkpoint is not None:
+        tables["vectors.products"] = _no_vectors(home, checkpoint)
     return tables
 
 
-def releases_at(home: Home, point: Point | None = None) -> list[Release]:
+def releases_at(home: Home, checkpoint: Checkpoint | None = None) -> list[Release]:
     """Return the releases that existed at a checkpoint (default: now), oldest first; the last one was live.
 
     A release is published right after its checkpoint; a rollback names an old checkpoint later.
@@ -44,10 +44,10 @@ def releases_at(home: Home, point: Point | None = None) -> list[Release]:
     return [
         release
         for release in home.releases.all()
-        if point is None
+        if checkpoint is None
         or (
-            release.snapshot <= point.snapshot
-            and (release.kind != "rollback" or release.published_at <= point.ended_at)
+            release.snapshot <= checkpoint.snapshot
+            and (release.kind != "rollback" or release.published_at <= checkpoint.ended_at)
         )
     ]
 
@@ -66,11 +66,11 @@ def _vectors(home: Home, release: Release) -> OutsideTable:
     )
 
 
-def _no_vectors(home: Home, point: Point) -> OutsideTable:
+def _no_vectors(home: Home, checkpoint: Checkpoint) -> OutsideTable:
     def refuse(_columns: Sequence[str] = ()) -> pa.Table:
         first = next(iter(home.releases.all()), None)
         raise WarehouseError(
-            f"no release was live as of snapshot {point}",
+            f"no release was live as of snapshot {checkpoint}",
             f"release {first.release} of {utc(first.published_at)} was the first, made from snapshot {first.snapshot}"
             if first
             else "publish a release with: stockroom build",

@@ -19,7 +19,7 @@ class Retained:
         vectors: By vector table, the versions that those releases name.
         texts: The versions of the text index that those releases name.
         rankers: The rankers that those releases name.
-        points: The checkpoints that stay: those of the releases and the models, the newest, and the young ones.
+        checkpoints: The checkpoints that stay: those of the releases and the models, the newest, and the young ones.
         expired: The snapshots of the lake that nothing needs: older checkpoints, and snapshots between two checkpoints.
     """
 
@@ -27,7 +27,7 @@ class Retained:
     vectors: dict[str, set[int]]
     texts: set[int]
     rankers: set[str]
-    points: list[int]
+    checkpoints: list[int]
     expired: list[int]
 
 
@@ -46,24 +46,27 @@ def retained(home: Home, settings: VacuumSettings, now: datetime, made_from: Seq
     vectors: dict[str, set[int]] = {}
     for release in releases:
         vectors.setdefault(release.vector_table, set()).add(release.vector_version)
-    points = checkpoints.points(home.lake)
+    existing = checkpoints.list_checkpoints(home.lake)
     needed_snapshots = {release.snapshot for release in releases}
-    needed_snapshots |= {point.snapshot for point in points[-settings.keep_points :]}
-    needed_snapshots |= {point.snapshot for point in points if point.ended_at >= young}
+    needed_snapshots |= {checkpoint.snapshot for checkpoint in existing[-settings.keep_checkpoints :]}
+    needed_snapshots |= {checkpoint.snapshot for checkpoint in existing if checkpoint.ended_at >= young}
     # A rollback stays until the lake differs from the checkpoint at its publication.
     for release in releases[-1:]:
         needed_snapshots |= {
-            point.snapshot for point in [each for each in points if each.ended_at <= release.published_at][-1:]
+            checkpoint.snapshot
+            for checkpoint in [each for each in existing if each.ended_at <= release.published_at][-1:]
         }
     for snapshot in made_from:
-        needed_snapshots |= {point.snapshot for point in [each for each in points if each.snapshot >= snapshot][:1]}
-    newest = points[-1].snapshot if points else 0
+        needed_snapshots |= {
+            checkpoint.snapshot for checkpoint in [each for each in existing if each.snapshot >= snapshot][:1]
+        }
+    newest = existing[-1].snapshot if existing else 0
     return Retained(
         releases=releases,
         vectors=vectors,
         texts={release.text_version for release in releases},
         rankers={release.ranker_id for release in releases},
-        points=[point.snapshot for point in points if point.snapshot in needed_snapshots],
+        checkpoints=[checkpoint.snapshot for checkpoint in existing if checkpoint.snapshot in needed_snapshots],
         expired=[each for each in checkpoints.snapshots(home.lake) if each < newest and each not in needed_snapshots],
     )
 

@@ -89,8 +89,12 @@ def hold_reason(home: Home, model_id: str) -> str | None:
     live, previous = releases[-1], releases[-2]
     if model_id != live.model_id != previous.model_id:
         return None
-    points = [point.snapshot for point in checkpoints.points(home.lake) if point.ended_at <= live.published_at]
-    if has_served_changes(home, points[-1] if points else 0):
+    served = [
+        checkpoint.snapshot
+        for checkpoint in checkpoints.list_checkpoints(home.lake)
+        if checkpoint.ended_at <= live.published_at
+    ]
+    if has_served_changes(home, served[-1] if served else 0):
         return None
     return (
         f"release {live.release} stays live: it is a rollback from release {previous.release} ({live.note}), and catalog, "
@@ -130,6 +134,9 @@ def roll_back(home: Home, to: Release, now: datetime) -> Publication:
     """
     releases = home.releases.all()
     # Never earlier than the replaced release or a checkpoint: its time tells which checkpoints existed.
-    times = [releases[-1].published_at, *(point.ended_at for point in checkpoints.points(home.lake))]
+    times = [
+        releases[-1].published_at,
+        *(checkpoint.ended_at for checkpoint in checkpoints.list_checkpoints(home.lake)),
+    ]
     home.online.restore(home.lake, to.snapshot, [each.snapshot for each in releases])
     return home.releases.roll_back(to.release, published_at=max(now, *times))

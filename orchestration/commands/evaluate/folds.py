@@ -19,7 +19,7 @@ from orchestration.instance.locks import run_lock
 from orchestration.runs.derive import derive
 from warehouse.errors import WarehouseError
 from warehouse.features import datasets
-from warehouse.history.checkpoints import point
+from warehouse.history.checkpoints import find_checkpoint
 from warehouse.operations import cv_folds as division
 from warehouse.operations.scratch_home import recomputed_home
 
@@ -47,7 +47,7 @@ def evaluate_folds(run_context: RunContext, folds: int) -> dict[str, Any]:
                 "there is nothing to divide into folds: no query has an Exact product",
                 "ingest judgements, then run again",
             )
-        checkpoint = point(home.lake)
+        checkpoint = find_checkpoint(home.lake)
         with recomputed_home(home, checkpoint.snapshot) as recomputed:
             fold_home = division.FoldHome(
                 recomputed.root, recomputed.settings, recomputed.feature_views, scratch=recomputed.scratch

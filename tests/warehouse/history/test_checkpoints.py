@@ -7,7 +7,7 @@ import pytest
 
 from warehouse.errors import WarehouseError
 from warehouse.history import checkpoints
-from warehouse.history.checkpoints import Point
+from warehouse.history.checkpoints import Checkpoint
 from warehouse.lake.lake import Lake
 from warehouse.lake.tables import Written
 from warehouse.operations import cv_folds
@@ -39,7 +39,7 @@ def test_the_snapshot_of_a_checkpoint_is_the_content_snapshot(lake, change):
     change(lake, "one")
     newest = lake.snapshot()
     assert checkpoints.create(lake, "r1", NOON) == newest == checkpoints.content_snapshot(lake)
-    assert checkpoints.points(lake) == [Point(newest, "r1", NOON)]
+    assert checkpoints.list_checkpoints(lake) == [Checkpoint(newest, "r1", NOON)]
 
 
 def test_creating_an_existing_checkpoint_writes_nothing(lake, change):
@@ -48,7 +48,7 @@ def test_creating_an_existing_checkpoint_writes_nothing(lake, change):
     newest = lake.snapshot()
     assert checkpoints.create(lake, "r2", NOON) == created
     assert lake.snapshot() == newest
-    assert [point.run_id for point in checkpoints.points(lake)] == ["r1"]
+    assert [point.run_id for point in checkpoints.list_checkpoints(lake)] == ["r1"]
 
 
 def test_each_changed_state_gets_a_checkpoint(lake, change):
@@ -56,7 +56,7 @@ def test_each_changed_state_gets_a_checkpoint(lake, change):
     first = checkpoints.create(lake, "r1", NOON)
     change(lake, "two")
     second = checkpoints.create(lake, "r2", NOON)
-    assert [point.snapshot for point in checkpoints.points(lake)] == [first, second]
+    assert [point.snapshot for point in checkpoints.list_checkpoints(lake)] == [first, second]
     assert second == checkpoints.content_snapshot(lake)
 
 
@@ -72,14 +72,14 @@ def test_a_snapshot_between_checkpoints_is_refused(lake, change):
     for name in ("one", "two", "three"):
         change(lake, name)
     created = checkpoints.create(lake, "r1", NOON)
-    assert [point.snapshot for point in checkpoints.points(lake)] == [created]
+    assert [point.snapshot for point in checkpoints.list_checkpoints(lake)] == [created]
 
 
 def test_before_the_first_run_there_are_no_checkpoints(lake, change):
     with pytest.raises(WarehouseError, match="no data in"):
-        checkpoints.points(lake)
+        checkpoints.list_checkpoints(lake)
     change(lake, "one")
-    assert checkpoints.points(lake) == []
+    assert checkpoints.list_checkpoints(lake) == []
 
 
 def test_a_checkpoint_records_the_changes_since_the_previous_one(built: Lake) -> None:
@@ -93,25 +93,25 @@ def test_a_checkpoint_records_the_changes_since_the_previous_one(built: Lake) ->
 
 
 def test_a_checkpoint_is_found_by_number_and_by_time(lake: Lake, created: list[int]) -> None:
-    assert checkpoints.point(lake).snapshot == created[-1]
-    assert checkpoints.point(lake, str(created[2])).snapshot == created[2]
+    assert checkpoints.find_checkpoint(lake).snapshot == created[-1]
+    assert checkpoints.find_checkpoint(lake, str(created[2])).snapshot == created[2]
     for text in ("2024-05-01T14:00:00Z", "2024-05-01T14:59:59", "2024-05-01 16:30:00+02:00"):
-        assert checkpoints.point(lake, text).snapshot == created[2], text
-    assert checkpoints.point(lake, "2030-01-01").snapshot == created[-1]
+        assert checkpoints.find_checkpoint(lake, text).snapshot == created[2], text
+    assert checkpoints.find_checkpoint(lake, "2030-01-01").snapshot == created[-1]
 
 
 def test_a_printed_time_is_valid_as_input(lake: Lake) -> None:
     with lake.writing() as connection:
         connection.execute("CREATE SCHEMA raw")
     checkpoints.create(lake, "run", NOON + timedelta(microseconds=142275))
-    point = checkpoints.point(lake)
-    assert checkpoints.point(lake, checkpoints.utc(point.ended_at)) == point
+    point = checkpoints.find_checkpoint(lake)
+    assert checkpoints.find_checkpoint(lake, checkpoints.utc(point.ended_at)) == point
 
 
 def test_an_error_for_another_snapshot_names_the_nearest_checkpoints(lake: Lake, created: list[int]) -> None:
     torn = created[5] - 1
     with pytest.raises(WarehouseError) as raised:
-        checkpoints.point(lake, str(torn))
+        checkpoints.find_checkpoint(lake, str(torn))
     assert f"snapshot {torn} is not a checkpoint" in raised.value.message
     assert f"{created[5]} (2024-05-01T17:00:00Z)" in raised.value.hint
     assert f"the nearest are {created[2]} (" in raised.value.hint
@@ -121,24 +121,24 @@ def test_an_error_for_another_snapshot_names_the_nearest_checkpoints(lake: Lake,
 @pytest.mark.parametrize("text", ["999999999999999999999", "-1", "0"])
 def test_a_number_that_is_no_snapshot_is_refused(lake: Lake, created: list[int], text: str) -> None:
     with pytest.raises(WarehouseError, match="is not a checkpoint"):
-        checkpoints.point(lake, text)
+        checkpoints.find_checkpoint(lake, text)
 
 
 def test_a_time_before_the_first_checkpoint_names_the_first_checkpoints(lake: Lake, created: list[int]) -> None:
     with pytest.raises(WarehouseError) as raised:
-        checkpoints.point(lake, "2024-05-01T11:59:59Z")
+        checkpoints.find_checkpoint(lake, "2024-05-01T11:59:59Z")
     assert raised.value.message == "no run had ended at 2024-05-01T11:59:59Z"
     assert f"the nearest are {created[0]} (2024-05-01T12:00:00Z)" in raised.value.hint
 
 
 def test_what_is_neither_snapshot_nor_time_is_refused(lake: Lake, created: list[int]) -> None:
     with pytest.raises(WarehouseError, match="'yesterday' is neither a snapshot nor a time"):
-        checkpoints.point(lake, "yesterday")
+        checkpoints.find_checkpoint(lake, "yesterday")
 
 
 def test_without_any_checkpoint_the_hint_says_how_to_create_one(filled: Lake) -> None:
     with pytest.raises(WarehouseError, match="no run has succeeded"):
-        checkpoints.point(filled, "3")
+        checkpoints.find_checkpoint(filled, "3")
     assert checkpoints.history(filled) == {}
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from warehouse.console.sql_console import query
 from warehouse.errors import WarehouseError
-from warehouse.history.checkpoints import Point
+from warehouse.history.checkpoints import Checkpoint
 from warehouse.home import Home
 from warehouse.operations.release_views import published_tables, releases_at
 from warehouse.settings import SqlSettings, WarehouseSettings
@@ -97,8 +97,8 @@ def test_counting_needs_no_vector(home):
     assert np.isclose(_ask(home, "SELECT sum(vector[1]) FROM vectors.products").item(), 20)
 
 
-def point(snapshot: int, hour: int) -> Point:
-    return Point(snapshot, f"run-{snapshot}", NOON + timedelta(hours=hour))
+def point(snapshot: int, hour: int) -> Checkpoint:
+    return Checkpoint(snapshot, f"run-{snapshot}", NOON + timedelta(hours=hour))
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def history(tmp_path: Path) -> Home:
     return home
 
 
-def keys(history: Home, at: Point | None) -> set[str]:
+def keys(history: Home, at: Checkpoint | None) -> set[str]:
     answer = query(history.lake, "SELECT key FROM vectors.products", SqlSettings(), extra=published_tables(history, at))
     return set(answer.frame["key"])
 

@@ -54,8 +54,10 @@ def run(home: Home) -> Callable[[str], int]:
     return end
 
 
-def keep(home: Home, releases: int = 1, points: int = 1, hours: float = 0, made_from: tuple[int, ...] = ()) -> Retained:
-    settings = VacuumSettings(keep_releases=releases, keep_points=points, keep_hours=hours)
+def keep(
+    home: Home, releases: int = 1, checkpoints: int = 1, hours: float = 0, made_from: tuple[int, ...] = ()
+) -> Retained:
+    settings = VacuumSettings(keep_releases=releases, keep_checkpoints=checkpoints, keep_hours=hours)
     return retained(home, settings, LATER, made_from)
 
 
@@ -64,13 +66,13 @@ def test_the_newest_releases_stay_with_their_vectors_and_checkpoints(home: Home,
     result = keep(home, releases=2)
     assert [release.release for release in result.releases] == [2, 3]
     assert result.vectors == {"products_A": {home.releases.get(2).vector_version}, "products_B": {2}}
-    assert result.points == [second, third, fourth]
+    assert result.checkpoints == [second, third, fourth]
     assert first in result.expired
     existing_snapshots = checkpoints.snapshots(home.lake)
     assert result.expired == [
         each for each in existing_snapshots if each not in (second, third, fourth, home.lake.snapshot())
     ]
-    assert keep(home, releases=9).points == [first, second, third, fourth]
+    assert keep(home, releases=9).checkpoints == [first, second, third, fourth]
 
 
 def test_the_target_of_a_rollback_stays_at_any_age(home: Home, run: Callable[..., int]) -> None:
@@ -79,7 +81,7 @@ def test_the_target_of_a_rollback_stays_at_any_age(home: Home, run: Callable[...
     result = keep(home)
     assert [release.release for release in result.releases] == [4]
     assert result.vectors == {"products_A": {home.releases.get(1).vector_version}}
-    assert result.points == [first, third]  # the newest, by which it is told how long the rollback stays
+    assert result.checkpoints == [first, third]  # the newest, by which it is told how long the rollback stays
 
 
 def test_the_rankers_and_text_indexes_of_the_releases_stay(home: Home, run: Callable[..., int]) -> None:
@@ -108,10 +110,10 @@ def test_releases_that_show_the_same_count_once(home: Home, run: Callable[..., i
 
 def test_the_checkpoint_of_a_model_stays(home: Home, run: Callable[..., int]) -> None:
     first, second, third, fourth = run("A"), run(), run(), run("A")
-    assert keep(home).points == [fourth]
-    # A model names the snapshot it began with, which lies before its run's point.
-    assert keep(home, made_from=(second - 1,)).points == [second, fourth]
-    assert keep(home, made_from=(first, third)).points == [first, third, fourth]
+    assert keep(home).checkpoints == [fourth]
+    # A model names the snapshot it began with, which lies before its run's checkpoint.
+    assert keep(home, made_from=(second - 1,)).checkpoints == [second, fourth]
+    assert keep(home, made_from=(first, third)).checkpoints == [first, third, fourth]
 
 
 def test_what_is_young_stays(home: Home, run: Callable[..., int]) -> None:
@@ -120,23 +122,23 @@ def test_what_is_young_stays(home: Home, run: Callable[..., int]) -> None:
     hours = (LATER - NOON).total_seconds() / 3600 - 0.5  # half an hour after the first
     result = keep(home, hours=hours)
     assert [release.release for release in result.releases] == [2, 3]
-    assert result.points == [second, third]
+    assert result.checkpoints == [second, third]
 
 
 def test_the_writes_of_a_killed_run_after_the_newest_checkpoint_stay(home: Home, run: Callable[..., int]) -> None:
-    point = run("A")
+    checkpoint = run("A")
     with home.lake.writing() as connection:
         connection.execute("DELETE FROM staging.products WHERE key = 'us:P2'")
     assert home.lake.snapshot() not in keep(home).expired
-    assert keep(home).points == [point]
+    assert keep(home).checkpoints == [checkpoint]
 
 
 def test_expired_snapshots_are_no_checkpoints_and_the_others_read_as_before(
     home: Home, run: Callable[..., int]
 ) -> None:
-    points = [run("A"), run("A"), run("A")]
-    result = keep(home, releases=1, made_from=(points[0],))
-    assert points[1] in result.expired
+    runs = [run("A"), run("A"), run("A")]
+    result = keep(home, releases=1, made_from=(runs[0],))
+    assert runs[1] in result.expired
 
     def titles(snapshot: int) -> list[str]:
         with home.lake.reading(snapshot) as connection:
@@ -145,11 +147,15 @@ def test_expired_snapshots_are_no_checkpoints_and_the_others_read_as_before(
     def nothing(_key: str) -> tuple[str, ...]:
         return ()
 
-    before = {point: titles(point) for point in result.points}
+    before = {checkpoint: titles(checkpoint) for checkpoint in result.checkpoints}
     newest = home.lake.snapshot()
     assert checkpoints.expire(home.lake, result.expired, nothing) > 0
-    assert {point: titles(point) for point in result.points} == before
-    assert [point.snapshot for point in checkpoints.points(home.lake)] == [points[0], points[2]] == result.points
+    assert {checkpoint: titles(checkpoint) for checkpoint in result.checkpoints} == before
+    assert (
+        [checkpoint.snapshot for checkpoint in checkpoints.list_checkpoints(home.lake)]
+        == [checkpoints[0], checkpoints[2]]
+        == result.checkpoints
+    )
     assert home.lake.snapshot() == newest  # nothing was written
     assert checkpoints.expire(home.lake, [], nothing) == 0
-    assert "staging.products" in checkpoints.changed_tables(home.lake, points[0])
+    assert "staging.products" in checkpoints.changed_tables(home.lake, checkpoints[0])

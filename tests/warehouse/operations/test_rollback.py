@@ -172,7 +172,9 @@ def test_a_rollback_is_never_older_than_what_it_goes_back_from(home: Home, publi
     back = roll_back(
         home, target(home.releases.all()), NOON - timedelta(days=30)
     ).release  # by a clock that was set back
-    assert back.published_at >= max(last.published_at, *(point.ended_at for point in checkpoints.points(home.lake)))
+    assert back.published_at >= max(
+        last.published_at, *(point.ended_at for point in checkpoints.list_checkpoints(home.lake))
+    )
     assert hold_reason(home, "A") is not None
 
 
