@@ -1,4 +1,4 @@
-"""The reindex: makes the indexes of the live release anew, beside searches and runs, and publishes them."""
+"""The reindex: rebuild the indexes of the live release beside searches and runs, and publish them."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -106,7 +106,7 @@ class ReleaseSettings(BaseModel):
         ge=0,
         le=1,
         description="Share of the rows of a vector table that may be outside its index, 0 to 1. If more rows are outside, or "
-        "more than 25,000, a build or a reindex makes the index anew; an apply only says so.",
+        "more than 25,000, a build or a reindex rebuilds the index; an apply only says so.",
     )
     min_recall: float = Field(
         0.8,

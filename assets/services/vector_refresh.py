@@ -20,7 +20,7 @@ def embed(
 ) -> tuple[VectorWrite, int]:
     """Make the model's vector table match the products; return the write and the table's version.
 
-    A build also makes the index anew if many rows are outside; an apply leaves that to a reindex.
+    A build also rebuilds the index if many rows are outside; an apply leaves that to a reindex.
 
     With `keys`, `products` holds the existing products with these keys, and all other rows stay as they are. With
     `reembed_all`, every vector is computed, and those that differ from the stored ones are written.

@@ -1,4 +1,4 @@
-"""`stockroom reindex`: makes the indexes of the live release anew."""
+"""`stockroom reindex`: rebuild the indexes of the live release."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING

@@ -53,7 +53,7 @@ def vacuum(context: dg.OpExecutionContext, run_context: dg.ResourceParam[RunCont
     context.add_output_metadata(asdict(report))
 
 
-@dg.op(name="make_indexes", description="Makes the indexes of the live release anew, and publishes them.")
+@dg.op(name="make_indexes", description="Rebuilds the indexes of the live release, and publishes them.")
 def make_indexes(context: dg.OpExecutionContext) -> None:
     """Reindex the home without its run lock, so that applies go on meanwhile."""
     context.add_output_metadata(asdict(reindex(open_home(load_settings()), progress_of(context.log))))

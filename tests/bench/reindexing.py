@@ -151,7 +151,7 @@ def write_delta(catalog: pl.DataFrame, rows: int, seed: int, path: Path) -> int:
         product_title=pl.when(pl.col("row") < new).then(title).otherwise("product_title"),
         product_brand=pl.when(pl.col("row") < shared).then(pl.lit("Acme")).otherwise("product_brand"),
         product_color=pl.when(pl.col("row") < shared).then(pl.lit("teal")).otherwise("product_color"),
-        product_description=pl.format("told anew: {}", pl.lit(seed)),
+        product_description=pl.format("reworded: {}", pl.lit(seed)),
         op=pl.lit("upsert"),
     )
     changed.drop("row").write_parquet(path)

@@ -1,4 +1,4 @@
-"""Reindexing: the indexes of the live release's vectors and texts, made anew beside searches and runs, and then published.
+"""Reindexing: rebuild the indexes of the live release's vectors and texts beside searches and runs, and publish them.
 
 An index is made in a new version of its table, without the run lock: rows that a run writes meanwhile stay outside it. The
 versions are published under the run lock, if their rows are those of the live release. Else the next run publishes them.

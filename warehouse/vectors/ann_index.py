@@ -39,7 +39,7 @@ def is_behind(status: IndexStatus, share: float, *, index_above: int | None = No
 def refresh_index(
     table: Any, *, index_above: int = INDEX_ABOVE, most_files: int = MOST_FILES, unindexed_share: float = 0.0
 ) -> None:
-    """Make the index anew if rows are outside, and join files if they are many; else write nothing.
+    """Rebuild the index if rows are outside, and join files if they are many; else write nothing.
 
     The index is IVF with RabitQ codes of three bits per dimension. It had the best recall at equal speed in a comparison,
     with 54,667 real titles and with a million vectors derived from real ones. The codes only choose candidates, which search

@@ -108,7 +108,7 @@ class TextIndex:
         return TextWrite(self.version(), upserted, deleted)
 
     def refresh_index(self, *, most_files: int = MOST_FILES, outside: int = 0) -> int:
-        """Make the index anew if rows are outside, and join files if they are many; return the newest version.
+        """Rebuild the indexes if rows are outside, and join files if they are many; return the newest version.
 
         Searches of other versions and writers of rows go on meanwhile: rows that are written then are outside.
 
@@ -324,7 +324,7 @@ def _ranked(rows: pl.DataFrame, scores: dict[int, float], k: int, columns: Seque
 
 
 def _make_index(table: Any) -> None:
-    """Make the indexes of words, keys and locales anew."""
+    """Rebuild the indexes of words, keys and locales."""
     from lancedb.index import FTS
 
     index_columns(table)

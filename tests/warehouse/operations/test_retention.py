@@ -153,9 +153,9 @@ def test_expired_snapshots_are_no_checkpoints_and_the_others_read_as_before(
     assert {checkpoint: titles(checkpoint) for checkpoint in result.checkpoints} == before
     assert (
         [checkpoint.snapshot for checkpoint in checkpoints.list_checkpoints(home.lake)]
-        == [checkpoints[0], checkpoints[2]]
+        == [runs[0], runs[2]]
         == result.checkpoints
     )
     assert home.lake.snapshot() == newest  # nothing was written
     assert checkpoints.expire(home.lake, [], nothing) == 0
-    assert "staging.products" in checkpoints.changed_tables(home.lake, checkpoints[0])
+    assert "staging.products" in checkpoints.changed_tables(home.lake, runs[0])

@@ -428,7 +428,7 @@ def test_the_hash_of_a_pair_follows_the_text_that_is_encoded(judged: duckdb.Duck
 
 def test_the_hash_of_a_pair_does_not_follow_what_is_not_encoded(judged: duckdb.DuckDBPyConnection) -> None:
     splits(judged, 0)
-    judged.execute("UPDATE staging.products SET input_hash = 'cleaned anew', description = 'other'")
+    judged.execute("UPDATE staging.products SET input_hash = 'cleaned again', description = 'other'")
     assert tables.refresh(judged, CONTRACTS["training.pairs"]).is_empty
 
 
