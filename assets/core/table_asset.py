@@ -109,10 +109,12 @@ def table_result(
         version = catalog.data_version(connection, table)
         contract_check = contract_result(run_context, connection, contract)
         # An apply leaves previews and plots to the next build: they take half a second.
-        shown = {} if run_context.pinned_model else {"preview": dg.MarkdownMetadataValue(preview(connection, table))}
+        preview_metadata = (
+            {} if run_context.pinned_model else {"preview": dg.MarkdownMetadataValue(preview(connection, table))}
+        )
     metadata = {
         "dagster/row_count": tables.rows_of(version),
-        **shown,
+        **preview_metadata,
         **(
             recorded_lineage(run_context, table)
             if run_context.pinned_model

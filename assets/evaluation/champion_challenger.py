@@ -272,8 +272,8 @@ class _Pair:
         if not ranker:
             return dense
         stored, catalog = StoredRanker.load(home.rankers / ranker), Catalog(products.select("locale", "product_id"))
-        found = search_as(self.run_context, stored, model, catalog, judged, dense, home.texts.version())
-        return ranked(found, stored.ordering, dense)
+        retrieved = search_as(self.run_context, stored, model, catalog, judged, dense, home.texts.version())
+        return ranked(retrieved, stored.ordering, dense)
 
 
 def _comparison(row: GateResult) -> Comparison:

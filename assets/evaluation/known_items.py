@@ -56,8 +56,8 @@ def measure_known_items(run_context: RunContext, target: EvaluationTarget) -> pl
     if target.ranker:
         ranker = StoredRanker.load(home.rankers / target.ranker)
         version = home.texts.version() if target.text_version is None else target.text_version
-        found = search_as(run_context, ranker, model, catalog, judged, dense, version, target.snapshot)
-        rankers |= {"text": text_leg(found), RANKED: ranked(found, ranker.ordering, dense)}
+        retrieved = search_as(run_context, ranker, model, catalog, judged, dense, version, target.snapshot)
+        rankers |= {"text": text_leg(retrieved), RANKED: ranked(retrieved, ranker.ordering, dense)}
     evaluation = evaluate(judged, catalog, rankers, ks=(1, 10, 100))
     parts = {WHOLE: evaluation.rows} | {
         locale: evaluation.rows.filter(locale=locale) for locale in sorted(evaluation.products)

@@ -90,8 +90,8 @@ def measure(run_context: RunContext, target: EvaluationTarget, judgements: pl.Da
     if target.ranker:
         ranker = StoredRanker.load(run_context.home.rankers / target.ranker)
         version = run_context.home.texts.version() if target.text_version is None else target.text_version
-        found = search_as(run_context, ranker, model, catalog, judged, dense, version, target.snapshot)
-        rankers |= {RANKED: ranked(found, ranker.ordering, dense), "text": text_leg(found)}
+        retrieved = search_as(run_context, ranker, model, catalog, judged, dense, version, target.snapshot)
+        rankers |= {RANKED: ranked(retrieved, ranker.ordering, dense), "text": text_leg(retrieved)}
     if target.previous is not None:
         previous = ServingModel(run_context, target.previous)
         previous_vectors = previous.query_vectors(queries, query_base, target.snapshot)

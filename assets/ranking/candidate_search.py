@@ -48,7 +48,7 @@ class SearchedCatalog:
 
 
 @dataclass(frozen=True)
-class Found:
+class Retrieved:
     """Hold the candidates of queries.
 
     Attributes:
@@ -74,7 +74,7 @@ def search_candidates(
     judged: JudgedSet,
     query_vectors: Matrix,
     snapshot: int | None = None,
-) -> Found:
+) -> Retrieved:
     """Search the catalog for every judged query by both legs; add the judged products that neither finds.
 
     Args:
@@ -93,17 +93,17 @@ def search_candidates(
         words = [searched.spelling.corrected(query, words.split(), locale) for query, words, locale in rows]
         queries = queries.with_columns(words=pl.Series(map(" ".join, words), dtype=pl.String))
     by_vector = _nearest(searched, judged, query_vectors)
-    asked = [(words.split(), locale) for words, locale in queries.select("words", "locale").iter_rows()]
+    worded = [(words.split(), locale) for words, locale in queries.select("words", "locale").iter_rows()]
     by_text = _rows_of(
-        searched.catalog, run_context.home.texts.search_all(searched.text_version, asked, searched.per_leg)
+        searched.catalog, run_context.home.texts.search_all(searched.text_version, worded, searched.per_leg)
     )
-    pair_lists, found, in_text, offsets = [], [], [], [0]
+    pair_lists, retrieved_lists, in_text, offsets = [], [], [], [0]
     for query, legs in enumerate(zip(by_vector, by_text, strict=True)):
         hits = np.unique(np.concatenate(legs))
         own = judged.products[judged.offsets[query] : judged.offsets[query + 1]]
         union = np.union1d(hits, own)
         pair_lists.append(union)
-        found.append(np.isin(union, hits, assume_unique=True))
+        retrieved_lists.append(np.isin(union, hits, assume_unique=True))
         in_text.append(np.isin(union, legs[1]))
         offsets.append(offsets[-1] + len(union))
     pair_rows = np.concatenate(pair_lists).astype(np.int64)
@@ -125,17 +125,17 @@ def search_candidates(
     readable = model.texts.encoder.unknown_shares(query_texts(judged.queries)) <= UNREADABLE_SHARE
     names = (*NAMES, *searched.attributes)
     candidates = Candidates(
-        np.array(offsets), cosines, features, likelihoods, names, locales, readable, np.concatenate(found)
+        np.array(offsets), cosines, features, likelihoods, names, locales, readable, np.concatenate(retrieved_lists)
     )
-    return Found(candidates, pair_rows, np.concatenate(in_text))
+    return Retrieved(candidates, pair_rows, np.concatenate(in_text))
 
 
-def grades(judged: JudgedSet, found: Found) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
+def grades(judged: JudgedSet, retrieved: Retrieved) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
     """Return the label code of each pair, that of Irrelevant where it was not judged: (pairs,)."""
-    codes = np.zeros(len(found.rows), np.int8)
-    for query, start in enumerate(found.candidates.offsets[:-1]):
+    codes = np.zeros(len(retrieved.rows), np.int8)
+    for query, start in enumerate(retrieved.candidates.offsets[:-1]):
         own = slice(judged.offsets[query], judged.offsets[query + 1])
-        rows = found.rows[start : found.candidates.offsets[query + 1]]
+        rows = retrieved.rows[start : retrieved.candidates.offsets[query + 1]]
         codes[start + np.searchsorted(rows, judged.products[own])] = judged.labels[own]
     return codes
 
@@ -159,8 +159,8 @@ def _nearest(searched: SearchedCatalog, judged: JudgedSet, query_vectors: Matrix
 def _rows_of(catalog: Catalog, keys: Sequence[Sequence[str]]) -> list[np.ndarray]:
     """Return the catalog rows of the keys of each query."""
     places = catalog.products.select(pl.format("{}:{}", "locale", "product_id").alias("key")).with_row_index("row")
-    found = pl.DataFrame({"key": [key for each in keys for key in each]}, schema={"key": pl.String})
-    rows = found.join(places, on="key", how="left", maintain_order="left")["row"].to_numpy()
+    listed = pl.DataFrame({"key": [key for each in keys for key in each]}, schema={"key": pl.String})
+    rows = listed.join(places, on="key", how="left", maintain_order="left")["row"].to_numpy()
     ends = np.cumsum([len(each) for each in keys], dtype=np.int64)
     return [part.astype(np.int64) for part in np.split(rows, ends[:-1])]
 

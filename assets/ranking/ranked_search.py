@@ -1,6 +1,6 @@
 """Ranked search: the search of a catalog with a ranker, for every judged query, as an evaluation makes it."""
 
-from assets.ranking.candidate_search import Found, SearchedCatalog, search_candidates
+from assets.ranking.candidate_search import Retrieved, SearchedCatalog, search_candidates
 from assets.run_context import RunContext
 from assets.services.serving_model import ServingModel
 from models.evaluation.judged_set import Catalog, JudgedSet
@@ -19,7 +19,7 @@ def search_as(
     dense: DenseRanker,
     text_version: int,
     snapshot: int | None = None,
-) -> Found:
+) -> Retrieved:
     """Search the catalog for every judged query as a search with this model and ranker does.
 
     Args:
@@ -46,12 +46,14 @@ def search_as(
     return search_candidates(run_context, model, searched, judged, dense.query_vectors, snapshot)
 
 
-def ranked(found: Found, ordering: Ordering, rest: DenseRanker | None = None) -> ListRanker:
+def ranked(retrieved: Retrieved, ordering: Ordering, rest: DenseRanker | None = None) -> ListRanker:
     """Return the candidates in the order that a search shows; `rest` orders the products beyond them."""
-    candidates = found.candidates
-    return ListRanker(candidates.offsets, found.rows, ordering(candidates), candidates.found, rest)
+    candidates = retrieved.candidates
+    return ListRanker(candidates.offsets, retrieved.rows, ordering(candidates), candidates.is_retrieved, rest)
 
 
-def text_leg(found: Found) -> ListRanker:
+def text_leg(retrieved: Retrieved) -> ListRanker:
     """Return what the text leg alone finds, in its order."""
-    return ListRanker(found.candidates.offsets, found.rows, Ordering("text")(found.candidates), found.by_text)
+    return ListRanker(
+        retrieved.candidates.offsets, retrieved.rows, Ordering("text")(retrieved.candidates), retrieved.by_text
+    )

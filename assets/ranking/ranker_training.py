@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from assets.ranking.candidate_search import Found, SearchedCatalog, grades, search_candidates, with_query_keys
+from assets.ranking.candidate_search import Retrieved, SearchedCatalog, grades, search_candidates, with_query_keys
 from assets.run_context import RunContext
 from assets.services.model_training import model_name
 from assets.services.serving_model import ServingModel
@@ -141,11 +141,11 @@ def _train(
     judgements = datasets.validation_judgements(run_context.home.lake)
     if judgements.is_empty():
         return Choice(unjudged(methods), "there is no validation query", (), 0), importances, False
-    judged, found = _search(run_context, model, searched, judgements)
-    is_exact = grades(judged, found) == EXACT
+    judged, retrieved = _search(run_context, model, searched, judgements)
+    is_exact = grades(judged, retrieved) == EXACT
     totals = np.diff(judged.exact_offsets)
     choice = choose(
-        found.candidates,
+        retrieved.candidates,
         is_exact,
         totals,
         forest,
@@ -176,10 +176,12 @@ def _is_corrected(judgements: pl.DataFrame, spelling: Spelling) -> pl.Series:
     )["is_corrected"]
 
 
-def _recall(choice: Choice, judged: JudgedSet, found: Found) -> float:
+def _recall(choice: Choice, judged: JudgedSet, retrieved: Retrieved) -> float:
     """Return the mean recall@10 of an ordering on queries of which one has an Exact product."""
-    exact, totals = grades(judged, found) == EXACT, np.diff(judged.exact_offsets)
-    return float(quality(choice.ordering(found.candidates), found.candidates, exact, totals).recall_at_10.mean())
+    exact, totals = grades(judged, retrieved) == EXACT, np.diff(judged.exact_offsets)
+    return float(
+        quality(choice.ordering(retrieved.candidates), retrieved.candidates, exact, totals).recall_at_10.mean()
+    )
 
 
 def _drawn(run_context: RunContext) -> pl.DataFrame:
@@ -208,13 +210,13 @@ def _trees(
     rows, codes, sizes = [], [], []
     for fold in drawn["fold"].unique().sort():
         others = Translations(learn(pairs.filter(pl.col("fold") != fold)))
-        judged, found = _search(
+        judged, retrieved = _search(
             run_context, model, replace(searched, translations=others), drawn.filter(pl.col("fold") == fold)
         )
-        is_found = found.candidates.found
-        rows.append(found.candidates.learned_from[is_found])
-        codes.append(grades(judged, found)[is_found])
-        sizes.append(np.bincount(found.candidates.queries[is_found], minlength=len(judged)))
+        is_retrieved = retrieved.candidates.is_retrieved
+        rows.append(retrieved.candidates.learned_from[is_retrieved])
+        codes.append(grades(judged, retrieved)[is_retrieved])
+        sizes.append(np.bincount(retrieved.candidates.queries[is_retrieved], minlength=len(judged)))
     if not rows:
         return None, {}
     counts = np.concatenate(sizes)
@@ -231,7 +233,7 @@ def _trees(
 
 def _search(
     run_context: RunContext, model: ServingModel, searched: SearchedCatalog, judgements: pl.DataFrame
-) -> tuple[JudgedSet, Found]:
+) -> tuple[JudgedSet, Retrieved]:
     judged = JudgedSet.from_frame(judgements, searched.catalog)
     return judged, search_candidates(run_context, model, searched, judged, model.query_vectors(with_query_keys(judged)))
 

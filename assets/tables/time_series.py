@@ -91,10 +91,10 @@ def training_point_in_time(
         change = training_lookup.refresh_training(
             connection, lake.settings, watermarks, whole=run_context.compares_whole
         )
-        seen = training_lookup.seen_events(connection)
+        coverages = training_lookup.seen_events(connection)
     facts: dict[str, Any] = dict(change.counts)
-    if seen:
-        facts["pair_coverage"] = {name: round(each.share, 4) for name, each in seen.items()}
-    if text := event_dates.warning(seen):
+    if coverages:
+        facts["pair_coverage"] = {name: round(each.share, 4) for name, each in coverages.items()}
+    if text := event_dates.warning(coverages):
         facts["warning"] = text
     return table_result(context, run_context, "training.point_in_time", facts, checks=[pairs_see_no_future])

@@ -142,7 +142,7 @@ class ListRanker:
         offsets: (queries + 1,) start of each query's pairs.
         products: (pairs,) catalog rows, ascending inside a query; every judged product is among them.
         scores: (pairs,) score of each pair.
-        found: (pairs,) whether the search found the product.
+        is_retrieved: (pairs,) whether the search found the product.
         rest: orders the products that were not found, by scores of at most 1. Without it the judged ones keep the order of
             their scores, and the others tie.
     """
@@ -150,7 +150,7 @@ class ListRanker:
     offsets: NDArray[np.int64]
     products: NDArray[np.int64]
     scores: NDArray[np.float64]
-    found: NDArray[np.bool_]
+    is_retrieved: NDArray[np.bool_]
     rest: DenseRanker | None = None
 
     def judged_scores(self, judged: JudgedSet, catalog: Catalog) -> Scores:
@@ -163,7 +163,7 @@ class ListRanker:
             places = self.offsets[query] + np.searchsorted(self.products[listed], judged.products[own])
             below = self.scores[places] - np.ptp(self.scores[listed]) - 1
             below = below if others is None else self._floor(listed) + others[own]
-            scores[own] = np.where(self.found[places], self.scores[places], below)
+            scores[own] = np.where(self.is_retrieved[places], self.scores[places], below)
         return scores
 
     def catalog_scores(self, judged: JudgedSet, catalog: Catalog, locale: str, step: int) -> Iterator[Scores]:
@@ -176,15 +176,15 @@ class ListRanker:
                 scores += next(rest)
             for row, query in zip(scores, range(queries.start, queries.stop), strict=True):
                 listed = slice(self.offsets[query], self.offsets[query + 1])
-                found = self.found[listed]
+                is_retrieved = self.is_retrieved[listed]
                 row += self._floor(listed)
-                row[self.products[listed][found] - products.start] = self.scores[listed][found]
+                row[self.products[listed][is_retrieved] - products.start] = self.scores[listed][is_retrieved]
             yield scores
 
     def _floor(self, listed: slice) -> float:
         """Return what a score of at most 1 is added to, so that it is below every found one."""
-        found = self.scores[listed][self.found[listed]]
-        return float(found.min()) - 2 if len(found) else 0.0
+        scores = self.scores[listed][self.is_retrieved[listed]]
+        return float(scores.min()) - 2 if len(scores) else 0.0
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class Candidates:
         names: the names of the features, in order; `text_score` is among them.
         locales: (pairs,) locale of the product.
         readable: (queries,) whether the encoder knows the query's words; where not, its cosines say nothing.
-        found: (pairs,) whether a leg found the product. An evaluation also scores judged products that no leg found: they
+        is_retrieved: (pairs,) whether a leg found the product. An evaluation also scores judged products that no leg found: they
             affect no score of another.
     """
 
@@ -39,7 +39,7 @@ class Candidates:
     names: tuple[str, ...]
     locales: NDArray[np.str_]
     readable: NDArray[np.bool_]
-    found: NDArray[np.bool_]
+    is_retrieved: NDArray[np.bool_]
 
     @cached_property
     def queries(self) -> NDArray[np.int64]:
@@ -86,7 +86,7 @@ class Candidates:
     def _highest(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the highest score among the found of each pair's query, NaN without one: (pairs,)."""
         highest = np.full(len(self.offsets) - 1, np.nan)
-        np.fmax.at(highest, self.queries[self.found], scores[self.found])
+        np.fmax.at(highest, self.queries[self.is_retrieved], scores[self.is_retrieved])
         own: NDArray[np.float64] = highest[self.queries]
         return own
 
@@ -94,6 +94,6 @@ class Candidates:
         ranks = np.empty(len(scores))
         for start, stop in zip(self.offsets, self.offsets[1:], strict=False):
             own = scores[start:stop]
-            found = np.sort(own[self.found[start:stop]])
-            ranks[start:stop] = 1 + len(found) - np.searchsorted(found, own, side="right")
+            retrieved = np.sort(own[self.is_retrieved[start:stop]])
+            ranks[start:stop] = 1 + len(retrieved) - np.searchsorted(retrieved, own, side="right")
         return ranks

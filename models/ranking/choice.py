@@ -62,7 +62,7 @@ def quality(
         exact: (pairs,) whether the product is Exact for the query.
         totals: (queries,) number of Exact products of each query, found or not.
     """
-    rows = np.flatnonzero(candidates.found)
+    rows = np.flatnonzero(candidates.is_retrieved)
     queries = candidates.queries[rows]
     order = np.lexsort((rows, -scores[rows], queries))
     starts = np.searchsorted(queries, np.arange(len(totals)))

@@ -94,9 +94,9 @@ class Translations:
         values = np.empty(len(titles))
         for row, title in enumerate(titles):
             title_words = set(title.split())
-            found = [sources[each] for each in sorted(title_words & sources.keys())]
+            source_likelihoods = [sources[each] for each in sorted(title_words & sources.keys())]
             scale = _FULL_WORDS / max(len(title_words), _FULL_WORDS)
-            sums = map(sum, zip(*found, strict=True)) if found else [0.0] * len(words)
+            sums = map(sum, zip(*source_likelihoods, strict=True)) if source_likelihoods else [0.0] * len(words)
             values[row] = sum(math.log(_NO_WORD + scale * each) for each in sums) / len(words)
         return values
 

@@ -108,12 +108,12 @@ def _signals() -> Iterator[Callable[[], signal.Signals | None]]:
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)
-    arrived, reading, has_ended = bytearray(), threading.Lock(), threading.Event()
+    pending_signals, reading, has_ended = bytearray(), threading.Lock(), threading.Event()
 
     def first_signal() -> signal.Signals | None:
         with reading, suppress(BlockingIOError):
-            arrived.extend(os.read(reader, 4096))
-        return next((signal.Signals(number) for number in arrived if number in handled), None)
+            pending_signals.extend(os.read(reader, 4096))
+        return next((signal.Signals(number) for number in pending_signals if number in handled), None)
 
     def send_again() -> None:
         while first_signal() is None and not has_ended.is_set():

@@ -36,8 +36,8 @@ def serve(
     from orchestration.service.server import serve as run
 
     settings = settings_for(home)
-    given = {"host": host, "port": port, "workers": workers}
-    chosen = settings.serve.model_copy(update={name: value for name, value in given.items() if value is not None})
+    overrides = {"host": host, "port": port, "workers": workers}
+    chosen = settings.serve.model_copy(update={name: value for name, value in overrides.items() if value is not None})
 
     def on_ready(url: str, release: int) -> None:
         errors.print(

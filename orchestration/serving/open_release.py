@@ -146,15 +146,15 @@ class OpenRelease:
     def ranked(
         self,
         ranker: CandidateRanker,
-        asked: list[pl.DataFrame],
-        found: "Found",
+        query_rows: list[pl.DataFrame],
+        legs: "LegHits",
         vector: Vector,
         k: int,
         mode: Mode,
         explain: bool,
     ) -> list[Hit]:
         """Return the candidates of both legs in the ranker's order, then further products by vector."""
-        release, nearest, by_text = self.release, found.nearest, found.by_text
+        release, nearest, by_text = self.release, legs.nearest, legs.by_text
         if nearest.is_empty():
             return []
         by_vector = nearest["key"].head(ranker.per_leg).to_list()
@@ -163,14 +163,14 @@ class OpenRelease:
         more_cosines = self._threads.submit(
             self.home.vectors.cosines, release.vector_table, release.vector_version, vector, missing
         )
-        others = found.words_of_nearest.filter(~pl.col("key").is_in(by_text["key"].implode()))
+        others = legs.words_of_nearest.filter(~pl.col("key").is_in(by_text["key"].implode()))
         products = pl.concat([by_text, others]).sort("product_id", "key")
-        features = best_features([ranker.features(each, products) for each in asked])
+        features = best_features([ranker.features(each, products) for each in query_rows])
         cosines |= more_cosines.result()
         products = products.with_columns(cosine=pl.Series([cosines[key] for key in products["key"]], dtype=pl.Float64))
-        is_readable = self.unknown_share(asked[0]["query"][0]) <= UNREADABLE_SHARE
+        is_readable = self.unknown_share(query_rows[0]["query"][0]) <= UNREADABLE_SHARE
         by_mode = Ordering("text") if mode == "text" else None
-        scored = ranker.ordered(asked[0], products, features, by_mode, is_readable=is_readable)
+        scored = ranker.ordered(query_rows[0], products, features, by_mode, is_readable=is_readable)
         rows = zip(scored.products.iter_rows(named=True), scored.features.iter_rows(named=True), strict=True)
         hits: list[Hit] = []
         for row, own in itertools.islice(rows, k):
@@ -184,7 +184,7 @@ class OpenRelease:
         return hits
 
 
-class Found(NamedTuple):
+class LegHits(NamedTuple):
     """Hold what the legs found.
 
     Attributes:
@@ -198,7 +198,7 @@ class Found(NamedTuple):
     words_of_nearest: pl.DataFrame
 
 
-def asked_of(text: str, words: dict[str, list[str]], features: pl.DataFrame) -> pl.DataFrame:
+def query_rows_of(text: str, words: dict[str, list[str]], features: pl.DataFrame) -> pl.DataFrame:
     """Return the query's columns of `pair_features.QUERY_COLUMNS`, one row a locale."""
     return pl.DataFrame(
         {

@@ -15,7 +15,7 @@ from models.settings import EncoderSettings
 from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from orchestration.serving.hits import Answer, Hit, hits_of
-from orchestration.serving.open_release import Found, Mode, OpenRelease, asked_of
+from orchestration.serving.open_release import LegHits, Mode, OpenRelease, query_rows_of
 from orchestration.serving.search_rules import QueryRules
 from orchestration.serving.stages import Stages
 from warehouse.contracts.locales import normalized_key, normalized_locale
@@ -176,7 +176,7 @@ class Searcher:
         Raises:
             WarehouseError: A facet is no column of a product, or `search` would refuse the query.
         """
-        opened, facets, found, stages = self._open, self._check_facets(facets), set[str](), Stages()
+        opened, facets, found_keys, stages = self._open, self._check_facets(facets), set[str](), Stages()
         with stages.timed("words"):
             text = clean_text(query[:_MOST_CHARS])
             if text is None:
@@ -212,24 +212,24 @@ class Searcher:
         def first(limit: int) -> list[Hit]:
             if ranker is None:
                 rows = by_vector(max(limit, _FACETED if facets else 0))
-                found.update(rows["key"])
+                found_keys.update(rows["key"])
                 return hits_of(rows.head(limit))
             candidates = ranker.per_leg if mode == "ranked" else 0
             vector_leg = self._threads.submit(by_vector_with_words, max(ranker.per_leg, limit), candidates)
-            asked = [asked_of(text, each, features_leg.result()) for each in wordings]
+            query_rows = [query_rows_of(text, each, features_leg.result()) for each in wordings]
             found_by_text, (nearest, words_of_nearest) = text_leg.result(), vector_leg.result()
             if found_by_text is None:
                 return []
-            legs = Found(found_by_text, nearest, words_of_nearest)
-            found.update(legs.by_text["key"], legs.nearest["key"] if mode == "ranked" else ())
+            legs = LegHits(found_by_text, nearest, words_of_nearest)
+            found_keys.update(legs.by_text["key"], legs.nearest["key"] if mode == "ranked" else ())
             with stages.timed("rank"):
-                return opened.ranked(ranker, asked, legs, vector, limit, mode, explain)
+                return opened.ranked(ranker, query_rows, legs, vector, limit, mode, explain)
 
         hits = opened.rules.arranged(decided, first, k, among, fold=fold, explain=explain)
-        found -= decided.hidden.keys()
+        found_keys -= decided.hidden.keys()
         with stages.timed("facets"):
-            counted = self._facets(facets, found, values)
-        return Answer(hits, counted, len(found), tuple(decided.notes()), stages.seconds)
+            counted = self._facets(facets, found_keys, values)
+        return Answer(hits, counted, len(found_keys), tuple(decided.notes()), stages.seconds)
 
     def similar(
         self, key: str, k: int = 10, locale: str | None = None, *, where: str | None = None, fold: bool = True

@@ -204,7 +204,7 @@ def test_the_ranker_reads_the_same_values_in_an_evaluation_and_in_a_search(shop:
     scores = ranked(found, ranker.ordering).scores
     for number, (locale, query) in enumerate(judged.queries.select("locale", "query").iter_rows()):
         rows = range(found.candidates.offsets[number], found.candidates.offsets[number + 1])
-        rows_of = {keys[found.rows[row]]: row for row in rows if found.candidates.found[row]}
+        rows_of = {keys[found.rows[row]]: row for row in rows if found.candidates.is_retrieved[row]}
         for hit in searcher.search(query, 5, locale, explain=True, fold=False):
             row = rows_of.get(hit.key)
             if row is not None:

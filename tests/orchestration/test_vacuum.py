@@ -144,7 +144,10 @@ def cleaned(grown, tmp_path_factory):
 def test_what_is_kept_answers_to_the_bit(grown, cleaned):
     run_context, _, report = cleaned
     assert report.releases == [3, 4]
-    assert report.checkpoints == [grown.checkpoints[0], *grown.checkpoints[2:]]  # the first is what the model was made from
+    assert report.checkpoints == [
+        grown.checkpoints[0],
+        *grown.checkpoints[2:],
+    ]  # the first is what the model was made from
     _is_whole(grown, _open(run_context.home), is_searched=True)
 
 
@@ -198,7 +201,9 @@ def test_what_is_gone_is_named_where_someone_asks_for_it(grown, cleaned, stockro
     answer = stockroom("sql", "--as-of", grown.checkpoints[1], "SELECT 1", "--home", root)
     assert (answer.status, "stockroom vacuum removed it" in answer.err) == (1, True)
     assert (
-        stockroom("sql", "--as-of", grown.checkpoints[0], "SELECT count(*) FROM staging.products", "--home", root).status
+        stockroom(
+            "sql", "--as-of", grown.checkpoints[0], "SELECT count(*) FROM staging.products", "--home", root
+        ).status
         == 0
     )
 

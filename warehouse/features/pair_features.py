@@ -24,7 +24,7 @@ _FILLED = {
     "staging.products": ("key", "title", "brand", "color", "title_words", "body_words", "amounts"),
     "fitted.words": ("locale", "word", "weight"),
 }
-_ASKED = ("staging.queries", "features.queries")  # views of one table: a statement takes a millisecond
+_QUERY_VIEWS = ("staging.queries", "features.queries")  # views of one table: a statement takes a millisecond
 
 
 class PairFeatures:
@@ -56,7 +56,7 @@ class PairFeatures:
         )
         rows = {
             "staging.judgements": numbered,
-            "asked": queries.select(QUERY_COLUMNS),
+            "query_rows": queries.select(QUERY_COLUMNS),
             "staging.products": products.select(PRODUCT_COLUMNS),
         }
         with self._lock:
@@ -86,11 +86,11 @@ def _database(threads: int) -> duckdb.DuckDBPyConnection:
     connection = connect(memory_gb=1.0, threads=threads)
     for schema in {table.split(".")[0] for table in _FILLED}:
         connection.execute(f"CREATE SCHEMA {schema}")
-    asked = ", ".join(f'"{name}" VARCHAR' for name in QUERY_COLUMNS)
-    connection.execute(f"CREATE TABLE asked ({asked})")
+    columns = ", ".join(f'"{name}" VARCHAR' for name in QUERY_COLUMNS)
+    connection.execute(f"CREATE TABLE query_rows ({columns})")
     for table, names in _FILLED.items():
-        if table in _ASKED:
-            connection.execute(f"CREATE VIEW {table} AS SELECT {', '.join(names)} FROM asked")
+        if table in _QUERY_VIEWS:
+            connection.execute(f"CREATE VIEW {table} AS SELECT {', '.join(names)} FROM query_rows")
         else:
             columns = ", ".join(f'"{name}" {CONTRACTS[table].sql_type(name)}' for name in names)
             connection.execute(f"CREATE TABLE {table} ({columns})")

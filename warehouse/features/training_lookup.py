@@ -23,7 +23,7 @@ TRAINING = CONTRACTS["training.point_in_time"]
 _PAIR_COLUMNS: dict[Entity, str] = {"product": "product_key", "query": "query_key", "context": "context_key"}
 
 
-class Seen(NamedTuple):
+class PairCoverage(NamedTuple):
     """Hold the share of the judged pairs that see an event of a table, 0 to 1.
 
     `judged_until` is the time of the newest judgement where every event is later, else None.
@@ -90,15 +90,15 @@ def pairs_with_values(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return {name: pair_counts.get(name, 0) for name in names}
 
 
-def seen_events(connection: duckdb.DuckDBPyConnection) -> dict[str, Seen]:
+def seen_events(connection: duckdb.DuckDBPyConnection) -> dict[str, PairCoverage]:
     """Return how much the judged pairs see of each time-series table."""
     pairs, newest = connection.execute("SELECT count(*), max(judged_at) FROM training.pairs").fetchone() or (0, None)
-    seen = {}
+    coverages = {}
     for name, count in pairs_with_values(connection).items():
         (oldest,) = connection.execute(f"SELECT min(event_time) FROM {name}").fetchone() or (None,)
         is_later = bool(oldest and newest) and utc(oldest) > utc(newest)
-        seen[name] = Seen(count / pairs if pairs else 0.0, utc(newest) if is_later else None)
-    return seen
+        coverages[name] = PairCoverage(count / pairs if pairs else 0.0, utc(newest) if is_later else None)
+    return coverages
 
 
 def broken_pairs(connection: duckdb.DuckDBPyConnection) -> int:

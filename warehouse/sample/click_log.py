@@ -47,23 +47,23 @@ def write_log(path: Path, codes: Catalog, seed: int, brand_seed: int) -> tuple[i
     Returns:
         The number of rows, the events by kind, and the added defects by kind.
     """
-    sessions, shown = _simulate(codes, seed, brand_seed)
-    sessions, shown, defects = _add_defects(sessions, shown, np.random.default_rng([seed, 11]))
+    sessions, impressions = _simulate(codes, seed, brand_seed)
+    sessions, impressions, defects = _add_defects(sessions, impressions, np.random.default_rng([seed, 11]))
     with path.open("wb") as file:
         file.write(("\t".join(COLUMNS) + "\n").encode())
-        for rows in shown.iter_slices(_ROWS_AT_ONCE):
+        for rows in impressions.iter_slices(_ROWS_AT_ONCE):
             text = rows.drop("second").join(sessions, on="number", how="left", maintain_order="left")
             text = text.with_columns(sku=_skus(rows["row"], codes), time=pl.from_epoch("second"))
             text.select(COLUMNS).with_columns(pl.col(_EVENTS).cast(pl.Int8)).write_csv(
                 file, separator="\t", include_header=False, datetime_format="%Y-%m-%d %H:%M:%S"
             )
-    events = {"shown": shown.height} | {name: int(shown[name].sum()) for name in _EVENTS}
-    return shown.height, Counter(events), defects
+    events = {"shown": impressions.height} | {name: int(impressions[name].sum()) for name in _EVENTS}
+    return impressions.height, Counter(events), defects
 
 
 def _simulate(codes: Catalog, seed: int, brand_seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the sessions, and the shown products in the order of time; a product is the number of its catalog row."""
-    sessions, shown, start = [_NO_SESSIONS], [_NOTHING_SHOWN], 0
+    sessions, impressions, start = [_NO_SESSIONS], [_NOTHING_SHOWN], 0
     for number, query in enumerate(draw_queries(codes, seed, brand_seed)):
         rng = np.random.default_rng([seed, 10, number])
         count = min(2 + int(6 * rng.pareto(1.5)), _MOST_SESSIONS)
@@ -75,11 +75,11 @@ def _simulate(codes: Catalog, seed: int, brand_seed: int) -> tuple[pl.DataFrame,
             "lang": [LANGUAGE_TAGS[query.locale]] * count,
         }
         sessions.append(pl.DataFrame(columns, schema=_NO_SESSIONS.schema))
-        shown.append(_result_pages(query, start, count, rng))
+        impressions.append(_result_pages(query, start, count, rng))
         start += count
     every = pl.concat(sessions)
     names = pl.Series("session", [f"{number * _SESSION_STEP % 2**32:08x}" for number in range(start)], pl.String)
-    rows = pl.concat(shown).join(every.select("number", "second"), on="number", how="left")
+    rows = pl.concat(impressions).join(every.select("number", "second"), on="number", how="left")
     return every.with_columns(names), rows.sort("second", "number", "position")
 
 
@@ -119,19 +119,21 @@ def _typed(text: str, rng: np.random.Generator) -> str:
 
 
 def _add_defects(
-    sessions: pl.DataFrame, shown: pl.DataFrame, rng: np.random.Generator
+    sessions: pl.DataFrame, impressions: pl.DataFrame, rng: np.random.Generator
 ) -> tuple[pl.DataFrame, pl.DataFrame, Counter[str]]:
     """Add defects to some sessions and rows, repeat some rows, and count each kind."""
     blank, robot = (rng.random(sessions.height) < LOG_DEFECTS[kind] for kind in ("blank_query", "robot_session"))
-    unknown, repeated = (rng.random(shown.height) < LOG_DEFECTS[kind] for kind in ("unknown_product", "repeated_row"))
-    sessions = sessions.with_columns(query=pl.when(pl.Series(blank)).then(pl.lit("")).otherwise("query"))
-    shown = shown.with_columns(
-        row=pl.when(pl.Series(unknown)).then(-1 - pl.col("row")).otherwise("row"),
-        clicked=pl.col("clicked") | pl.Series(robot[shown["number"].to_numpy()]),
+    unknown, repeated = (
+        rng.random(impressions.height) < LOG_DEFECTS[kind] for kind in ("unknown_product", "repeated_row")
     )
-    shown = shown[np.repeat(np.arange(shown.height), 1 + repeated)]
-    found = {"unknown_product": unknown, "blank_query": blank, "robot_session": robot, "repeated_row": repeated}
-    return sessions, shown, Counter({kind: int(rows.sum()) for kind, rows in found.items()})
+    sessions = sessions.with_columns(query=pl.when(pl.Series(blank)).then(pl.lit("")).otherwise("query"))
+    impressions = impressions.with_columns(
+        row=pl.when(pl.Series(unknown)).then(-1 - pl.col("row")).otherwise("row"),
+        clicked=pl.col("clicked") | pl.Series(robot[impressions["number"].to_numpy()]),
+    )
+    impressions = impressions[np.repeat(np.arange(impressions.height), 1 + repeated)]
+    is_defect = {"unknown_product": unknown, "blank_query": blank, "robot_session": robot, "repeated_row": repeated}
+    return sessions, impressions, Counter({kind: int(rows.sum()) for kind, rows in is_defect.items()})
 
 
 def _skus(rows: pl.Series, codes: Catalog) -> pl.Series:

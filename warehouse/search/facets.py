@@ -107,8 +107,8 @@ def count_facets(
         values = [row[position] for row in rows if row[position] is not None]
         count = _COUNTS.get(columns[name][1], _numbers)
         counted = count(_named(name), values)
-        shown = counted[:most] if count in (_texts, _elements) else counted
-        facets.append(Facet(name, tuple(shown), len(counted) - len(shown), len(rows) - len(values)))
+        listed = counted[:most] if count in (_texts, _elements) else counted
+        facets.append(Facet(name, tuple(listed), len(counted) - len(listed), len(rows) - len(values)))
     return tuple(facets)
 
 

@@ -85,14 +85,14 @@ def checked(connection: duckdb.DuckDBPyConnection) -> tuple[pl.DataFrame, pl.Dat
     broken += _contradictions(rows)
     refused = pl.DataFrame(broken, dict.fromkeys(("key", "broken", "reason"), pl.String), orient="row")
     refused = refused.unique(["key", "broken"], keep="first", maintain_order=True)
-    given = pl.struct(*(name for name in _RAW.columns if name != "key"), "reason").struct.json_encode()
-    violations = refused.join(raw, on="key", maintain_order="left").select("key", rule="broken", row=given)
+    raw_columns = pl.struct(*(name for name in _RAW.columns if name != "key"), "reason").struct.json_encode()
+    violations = refused.join(raw, on="key", maintain_order="left").select("key", rule="broken", row=raw_columns)
     return rows.filter(~pl.col("line_key").is_in(refused["key"].implode())).select(*RULES.columns), violations
 
 
 def _by_locale(raw: pl.DataFrame, locales: list[str]) -> pl.DataFrame:
     """Return the lines with cleaned values, one row a locale; a product's locale is that of its key."""
-    given = {
+    raw_columns = {
         name: pl.col(name).str.strip_chars().replace("", None) for name in _RAW.columns if name not in ("key", "line")
     }
     own = pl.coalesce(pl.col("product_key").str.split(":").list.first(), "line_locale")
@@ -103,7 +103,13 @@ def _by_locale(raw: pl.DataFrame, locales: list[str]) -> pl.DataFrame:
             product=pl.col("product").str.strip_chars().map_elements(normalized_key, return_dtype=pl.String),
         )
         .lazy()
-        .select("line", line_key="key", line_locale=given.pop("locale"), product_key=given.pop("product"), **given)
+        .select(
+            "line",
+            line_key="key",
+            line_locale=raw_columns.pop("locale"),
+            product_key=raw_columns.pop("product"),
+            **raw_columns,
+        )
         .with_columns(
             locale=pl.when(own.is_null()).then(pl.lit(locales)).otherwise(pl.concat_list(own)),
             synonym=pl.when(pl.col("rule") == "synonym").then(value),

@@ -162,8 +162,8 @@ def _stemmer(language: str) -> Stemmer.Stemmer | None:
         return None
 
 
-def _amount_of(found: str) -> str:
-    number, unit = cast(re.Match[str], _NUMBER_AND_UNIT.search(found)).groups()
+def _amount_of(text: str) -> str:
+    number, unit = cast(re.Match[str], _NUMBER_AND_UNIT.search(text)).groups()
     if unit not in _MEASURE_OF:
         return ""
     measure, factor = _MEASURE_OF[unit]

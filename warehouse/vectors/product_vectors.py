@@ -267,9 +267,9 @@ class VectorStore:
         if in_memory is not None:
             return _ranked(in_memory.nearest_among(_unit(vector), k, keys), k)
         if len(keys) <= _FEW_KEYS:
-            found = self._rows(name, version, list(keys), [KEY, "product_id", "locale", "title", "vector"])
-            distances = 1.0 - (to_matrix(found["vector"]) @ np.asarray(vector, np.float32)).astype(np.float64)
-            return _ranked(found.drop(["vector"]).append_column("_distance", pa.array(distances)), k)
+            rows = self._rows(name, version, list(keys), [KEY, "product_id", "locale", "title", "vector"])
+            distances = 1.0 - (to_matrix(rows["vector"]) @ np.asarray(vector, np.float32)).astype(np.float64)
+            return _ranked(rows.drop(["vector"]).append_column("_distance", pa.array(distances)), k)
         limit, wanted = k, set(keys)
         while True:
             limit = min(limit * 4, total)

@@ -148,9 +148,9 @@ class TextIndex:
         while True:
             limit *= 4
             hits = self._best(version, words, limit, locale)
-            found = hits.filter(pl.col(KEY).is_in(set(among)))
-            if found.height >= k or hits.height < limit:
-                return found.head(k)
+            selected = hits.filter(pl.col(KEY).is_in(set(among)))
+            if selected.height >= k or hits.height < limit:
+                return selected.head(k)
 
     def open(self, version: int) -> KeptRows | None:
         """Read the rows of a version into memory, from which searches of it then take them; None if they are too many.
@@ -310,8 +310,8 @@ async def _scores(
         return builder.select(["_score"]).limit(_DEPTH * k).to_arrow()
 
     scores: dict[int, float] = {}
-    for factor, found in zip(INDEXED.values(), await asyncio.gather(*map(matches, INDEXED)), strict=True):
-        for row, score in zip(found[ROW_ID].to_pylist(), found["_score"].to_pylist(), strict=True):
+    for factor, rows in zip(INDEXED.values(), await asyncio.gather(*map(matches, INDEXED)), strict=True):
+        for row, score in zip(rows[ROW_ID].to_pylist(), rows["_score"].to_pylist(), strict=True):
             scores[row] = scores.get(row, 0.0) + factor * score
     least = sorted(scores.values(), reverse=True)[:k][-1] if scores else 0.0
     return {row: score for row, score in scores.items() if score >= least}

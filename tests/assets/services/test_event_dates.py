@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from assets.services.event_dates import warning
-from warehouse.features.training_lookup import Seen
+from warehouse.features.training_lookup import PairCoverage
 
 UNTIL = datetime(2022, 6, 14, tzinfo=UTC)
 
@@ -14,13 +14,13 @@ UNTIL = datetime(2022, 6, 14, tzinfo=UTC)
     ("seen", "parts"),
     [
         ({}, []),
-        ({"timeseries.prices": Seen(0.2, None)}, []),
+        ({"timeseries.prices": PairCoverage(0.2, None)}, []),
         (
-            {"timeseries.prices": Seen(0.0, None)},
+            {"timeseries.prices": PairCoverage(0.0, None)},
             ["no judged pair sees a value of timeseries.prices: the keys are others"],
         ),
         (
-            {"timeseries.prices": Seen(0.0, UNTIL), "timeseries.stock": Seen(0.0, None)},
+            {"timeseries.prices": PairCoverage(0.0, UNTIL), "timeseries.stock": PairCoverage(0.0, None)},
             [
                 "every event of timeseries.prices is later than the newest judgement (2022-06-14)",
                 "set warehouse.judged_at to",

@@ -96,7 +96,7 @@ LISTED = ListRanker(
     offsets=np.array([0, 2, 5, 7]),
     products=np.array([0, 1, 2, 3, 4, 2, 4]),
     scores=np.array([0.2, 0.7, -1.0, 3.0, 2.0, 5.0, 6.0]),
-    found=np.array([True, True, False, True, True, True, False]),
+    is_retrieved=np.array([True, True, False, True, True, True, False]),
 )
 
 
@@ -119,7 +119,7 @@ def test_products_beyond_the_list_follow_in_the_order_of_the_rest():
 def test_judged_products_that_no_search_found_come_last_by_their_score():
     # C of query 2 scores more than A, but was not found: 6 - (6 - 5) - 1
     assert LISTED.judged_scores(JUDGED, CATALOG).tolist() == [0.2, 3, 2, 5, 4]
-    unfound = replace(LISTED, found=np.array([True, False, True, False, False, False, False]))
+    unfound = replace(LISTED, is_retrieved=np.array([True, False, True, False, False, False, False]))
     # Among A, B and C of query 1 only A (-1) was found: the others keep their order below it.
     assert unfound.judged_scores(JUDGED, CATALOG).tolist() == [0.2, 3 - 5, 2 - 5, 5 - 2, 6 - 2]
 

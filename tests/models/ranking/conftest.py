@@ -18,7 +18,7 @@ def candidates() -> Candidates:
         names=("title_words", "text_score"),
         locales=np.array(["us", "us", "us", "es", "es", "us"]),
         readable=np.ones(3, bool),
-        found=np.array([True, True, False, True, True, True]),
+        is_retrieved=np.array([True, True, False, True, True, True]),
     )
 
 

@@ -28,7 +28,7 @@ def test_a_forest_reads_the_features_then_those_that_are_computed(candidates):
 
 
 def test_products_that_were_not_found_change_nothing_of_the_others(candidates):
-    kept = candidates.found
+    kept = candidates.is_retrieved
     alone = replace(
         candidates,
         offsets=np.array([0, 2, 4, 5]),
@@ -36,14 +36,14 @@ def test_products_that_were_not_found_change_nothing_of_the_others(candidates):
         features=candidates.features[kept],
         likelihoods=candidates.likelihoods[kept],
         locales=candidates.locales[kept],
-        found=candidates.found[kept],
+        is_retrieved=candidates.is_retrieved[kept],
     )
     assert np.array_equal(alone.learned_from, candidates.learned_from[kept], equal_nan=True)
     assert np.array_equal(alone.vector_ranks, candidates.vector_ranks[kept])
 
 
 def test_a_query_may_have_no_candidate_and_no_found_one(candidates):
-    one = replace(candidates, offsets=np.array([0, 0, 6, 6]), found=np.zeros(6, bool))
+    one = replace(candidates, offsets=np.array([0, 0, 6, 6]), is_retrieved=np.zeros(6, bool))
     assert one.queries.tolist() == [1] * 6
     assert one.text_shares.tolist() == [0] * 6
     assert one.text_ranks.tolist() == one.vector_ranks.tolist() == [1] * 6

@@ -32,7 +32,7 @@ def searched(kinds: Sequence[Kind], locales: Sequence[str] | None = None) -> Can
         names=("text_score",),
         locales=np.repeat(np.array(locales or ["us"] * len(kinds)), PRODUCTS),
         readable=np.ones(len(kinds), bool),
-        found=np.ones(len(values), bool),
+        is_retrieved=np.ones(len(values), bool),
     )
 
 
@@ -52,7 +52,7 @@ def chosen(
 
 def test_quality_is_of_the_found_products_in_the_order_of_their_scores():
     candidates = replace(
-        searched([BY_VECTOR] * 3), found=np.array([True] * PRODUCTS + [False] + [True] * (2 * PRODUCTS - 1))
+        searched([BY_VECTOR] * 3), is_retrieved=np.array([True] * PRODUCTS + [False] + [True] * (2 * PRODUCTS - 1))
     )
     exact = np.zeros(33, bool)
     exact[[0, 3, 11, 14, 22]] = True

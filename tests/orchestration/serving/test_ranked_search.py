@@ -59,7 +59,7 @@ def test_a_search_shows_what_the_evaluation_measured(built, home, searcher):
     assert len(judged) > 5
     for number, (locale, query) in enumerate(judged.queries.select("locale", "query").iter_rows()):
         rows = range(found.candidates.offsets[number], found.candidates.offsets[number + 1])
-        offline = {keys[found.rows[row]]: row for row in rows if found.candidates.found[row]}
+        offline = {keys[found.rows[row]]: row for row in rows if found.candidates.is_retrieved[row]}
         hits = [hit for hit in searcher.search(query, 1000, locale, explain=True, fold=False) if hit.explanation]
         assert {hit.key for hit in hits} == offline.keys()
         for hit in hits:

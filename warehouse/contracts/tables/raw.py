@@ -131,7 +131,7 @@ class RawSources(dy.Schema):
     )
 
 
-def given(column: str) -> pl.Expr:
+def stripped(column: str) -> pl.Expr:
     """Return a column's text without surrounding blanks; missing text is empty."""
     return pl.col(column).str.strip_chars().fill_null("")
 
@@ -163,56 +163,56 @@ class RawSearchRules(dy.Schema):
     @dy.rule()
     def query_missing(cls) -> pl.Expr:
         """A synonym is for a query."""
-        return (given("rule") != "synonym") | (given("query") != "")
+        return (stripped("rule") != "synonym") | (stripped("query") != "")
 
     @dy.rule()
     def locale_malformed(cls) -> pl.Expr:
         """A locale is a marketplace or a language tag; its case and hyphens do not matter."""
-        return (given("locale") == "") | given("locale").str.to_lowercase().str.replace_all("_", "-").str.contains(
-            LOCALE
-        )
+        return (stripped("locale") == "") | stripped("locale").str.to_lowercase().str.replace_all(
+            "_", "-"
+        ).str.contains(LOCALE)
 
     @dy.rule()
     def product_missing(cls) -> pl.Expr:
         """A pin names a product."""
-        return (given("rule") != "pin") | (given("product") != "")
+        return (stripped("rule") != "pin") | (stripped("product") != "")
 
     @dy.rule()
     def product_or_condition_missing(cls) -> pl.Expr:
         """A boost or a hide names a product or a condition."""
-        return ~given("rule").is_in(["boost", "hide"]) | (given("product") != "") | (given("condition") != "")
+        return ~stripped("rule").is_in(["boost", "hide"]) | (stripped("product") != "") | (stripped("condition") != "")
 
     @dy.rule()
     def product_not_allowed(cls) -> pl.Expr:
         """A synonym names no product."""
-        return (given("rule") != "synonym") | (given("product") == "")
+        return (stripped("rule") != "synonym") | (stripped("product") == "")
 
     @dy.rule()
     def condition_not_allowed(cls) -> pl.Expr:
         """A synonym or a pin names no condition, and no rule names both a product and a condition."""
-        return (given("condition") == "") | (given("rule").is_in(["boost", "hide"]) & (given("product") == ""))
+        return (stripped("condition") == "") | (stripped("rule").is_in(["boost", "hide"]) & (stripped("product") == ""))
 
     @dy.rule()
     def value_not_a_place(cls) -> pl.Expr:
         """The value of a pin is a whole number from 1 to 1000."""
-        place = given("value").cast(pl.Int64, strict=False)
-        return (given("rule") != "pin") | place.is_between(1, 1_000).fill_null(False)
+        place = stripped("value").cast(pl.Int64, strict=False)
+        return (stripped("rule") != "pin") | place.is_between(1, 1_000).fill_null(False)
 
     @dy.rule()
     def value_not_a_factor(cls) -> pl.Expr:
         """The value of a boost is a number from 0.01 to 100."""
-        factor = given("value").cast(pl.Float64, strict=False)
-        return (given("rule") != "boost") | factor.is_between(0.01, 100.0).fill_null(False)
+        factor = stripped("value").cast(pl.Float64, strict=False)
+        return (stripped("rule") != "boost") | factor.is_between(0.01, 100.0).fill_null(False)
 
     @dy.rule()
     def value_missing(cls) -> pl.Expr:
         """The value of a synonym has words."""
-        return (given("rule") != "synonym") | (given("value") != "")
+        return (stripped("rule") != "synonym") | (stripped("value") != "")
 
     @dy.rule()
     def value_not_allowed(cls) -> pl.Expr:
         """A hide has no value."""
-        return (given("rule") != "hide") | (given("value") == "")
+        return (stripped("rule") != "hide") | (stripped("value") == "")
 
 
 class RawFiles(dy.Schema):
