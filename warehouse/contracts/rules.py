@@ -12,6 +12,7 @@ UNIQUE = "duplicate_key"
 """The rule that every contract has in addition to those of its schema: keys are unique."""
 
 _NOT_NULL = "|nullability"
+_DECLARED_RULE = type(dy.rule()(lambda _: pl.lit(True)))
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,16 @@ class Rule:
 
 
 def rules(contract: Contract) -> tuple[Rule, ...]:
-    """Return the rules of the contract's schema: those of its columns, and those declared with `@dy.rule`."""
+    """Return the rules of the contract's schema: those declared with `@dy.rule`, and those of its columns."""
+    schema = contract.schema
+    declared = [(name, value) for cls in reversed(schema.__mro__) for name, value in vars(cls).items()]
+    expressions = {name: value.validation_fn(schema) for name, value in declared if isinstance(value, _DECLARED_RULE)}
+    for column, declaration in schema.columns().items():
+        checks = declaration.validation_rules(pl.col(column))
+        expressions |= {f"{column}|{check}": expression for check, expression in checks.items()}
     return tuple(
-        Rule(rule_name(name), tuple(rule.expr.meta.root_names()), rule.expr, name.endswith(_NOT_NULL))
-        for name, rule in contract.schema._validation_rules(with_cast=False).items()
+        Rule(rule_name(name), tuple(expression.meta.root_names()), expression, name.endswith(_NOT_NULL))
+        for name, expression in expressions.items()
     )
 
 
