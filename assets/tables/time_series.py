@@ -18,7 +18,7 @@ from assets.services.raw_folder import prepared_folder
 from warehouse.contracts.time_series import FeatureView
 from warehouse.declaration.attributes import AttributeView
 from warehouse.features import feature_statistics, feature_views, training_lookup
-from warehouse.ingest.time_series_files import TimeSeriesIngested, ingest_file
+from warehouse.ingest.feature_view_files import FeatureViewIngested, ingest_file
 from warehouse.lake import tables
 
 
@@ -34,7 +34,7 @@ def _file_asset(table: FeatureView) -> dg.AssetsDefinition:
     def time_series_table(
         context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
     ) -> dg.MaterializeResult:
-        lake, ingested = run_context.home.lake, TimeSeriesIngested(unchanged_file=True)
+        lake, ingested = run_context.home.lake, FeatureViewIngested(unchanged_file=True)
         folder = prepared_folder(run_context.home) if is_of_sources else run_context.home.root
         if not is_of_sources or (folder / table.file).is_file():
             # The current time only serves to refuse rows; no table stores it.

@@ -13,9 +13,9 @@ from warehouse.history.checkpoints import content_snapshot, list_checkpoints
 from warehouse.home import Home
 from warehouse.ingest.delta_files import DeltaFile, check_deltas
 from warehouse.ingest.deltas import already_applied, applied_files
+from warehouse.ingest.feature_view_files import check_files
 from warehouse.ingest.full_snapshot import require_raw
 from warehouse.ingest.rules_file import check_rules_file, is_ingested, split_files
-from warehouse.ingest.time_series_files import check_files
 from warehouse.lake import quarantine
 from warehouse.lake.incremental import lagging
 from warehouse.lake.watermarks import Progress

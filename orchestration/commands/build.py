@@ -17,9 +17,9 @@ from warehouse.errors import WarehouseError
 from warehouse.features import datasets
 from warehouse.history.checkpoints import content_snapshot
 from warehouse.home import Home
+from warehouse.ingest.feature_view_files import check_files
 from warehouse.ingest.full_snapshot import require_raw
 from warehouse.ingest.sources import check_folder
-from warehouse.ingest.time_series_files import check_files
 from warehouse.lake import catalog, quarantine
 from warehouse.serving.release_log import Release
 

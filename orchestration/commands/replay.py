@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from assets.run_context import RunContext
 from orchestration.instance.locks import run_lock
+from warehouse.ingest.feature_view_files import check_files
 from warehouse.ingest.full_snapshot import require_raw
-from warehouse.ingest.time_series_files import check_files
 from warehouse.lake.sync_tables import sync
 from warehouse.operations.replay import replay as replay_into
 from warehouse.operations.scratch_home import copy_feature_views, scratch_home

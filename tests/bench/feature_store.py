@@ -32,8 +32,8 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.time_series import FeatureView
 from warehouse.features import offline_store, point_in_time
 from warehouse.home import Home
+from warehouse.ingest.feature_view_files import ingest_file
 from warehouse.ingest.full_snapshot import ingest
-from warehouse.ingest.time_series_files import ingest_file
 from warehouse.lake import tables
 from warehouse.lake.lake import connect, snapshot_id
 from warehouse.transform.staging import refresh_products, refresh_queries

@@ -16,8 +16,8 @@ import pytest
 from warehouse.contracts.time_series import FeatureView, FeatureViewColumn
 from warehouse.errors import WarehouseError
 from warehouse.ingest.delta_files import check_deltas
+from warehouse.ingest.feature_view_check import check_file
 from warehouse.ingest.sources import check_folder, required_files
-from warehouse.ingest.time_series_files import check_file
 from warehouse.lake.lake import Lake, connect
 from warehouse.operations.judgement_file import read_examples
 from warehouse.paths import check_home, check_text, expanded, plain_path, private_folder, require_writable

@@ -55,7 +55,7 @@ _MINED: Mapping[str, tuple[Column, ...]] = {
 }
 _NAMES = frozenset({"key", "model_id", "ranker", "metric", "inputs", "epoch", "learning_rate", "is_best", "slice"})
 _NAMES |= {"live_model_id", "ranker_id", "live_ranker_id", "baseline", "margin"}
-FROM_FILES = frozenset({"sources", "time_series_files"})
+FROM_FILES = frozenset({"sources", "feature_view_files"})
 """The values of `made_by` of steps whose source is a file instead of a table."""
 
 _FROM_SQL = ("staging", "splits", "fitted", "features", "training")
@@ -172,7 +172,7 @@ def _from_file(source_spec: SourceSpec) -> list[Step]:
 
 def _from_file_of_view(table: FeatureView) -> list[Step]:
     """Return the steps from the file of a feature view; a row's key is its entity's key, with its time if it has one."""
-    contract, made_by = table.contract, "time_series_files"
+    contract, made_by = table.contract, "feature_view_files"
     sources = [("key", column) for column in table.key_columns]
     if not table.is_static:
         sources += [("key", "event_time"), ("event_time", "event_time")]

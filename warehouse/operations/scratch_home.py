@@ -79,9 +79,9 @@ def copy_feature_views(home: Home, into: RecomputedHome) -> None:
     files = into.contracts["raw.files"]
     with home.lake.reading() as source, into.lake.writing() as connection:
         rows = source.execute(f"FROM {files.table} WHERE starts_with(key, ?) OR starts_with(key, ?)", list(_VIEWS)).pl()
-        time_series_files = rows.select(name for name in (*files.columns, INPUT_HASH) if name in rows.columns)
-        if time_series_files.height:
-            connection.execute(f"INSERT INTO {files.table} BY NAME FROM time_series_files")
+        view_files = rows.select(name for name in (*files.columns, INPUT_HASH) if name in rows.columns)
+        if view_files.height:
+            connection.execute(f"INSERT INTO {files.table} BY NAME FROM view_files")
 
 
 def _copy(lake: Lake, snapshot: int, into: RecomputedHome, prefixes: tuple[str, ...]) -> None:

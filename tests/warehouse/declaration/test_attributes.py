@@ -11,8 +11,8 @@ from warehouse.contracts.time_series import FeatureView
 from warehouse.declaration.attributes import all_feature_views, attribute_view
 from warehouse.declaration.source import Sources
 from warehouse.errors import WarehouseError
+from warehouse.ingest.feature_view_files import check_files, ingest_file
 from warehouse.ingest.full_snapshot import ingest
-from warehouse.ingest.time_series_files import check_files, ingest_file
 from warehouse.lake.lake import Lake
 from warehouse.settings import WarehouseSettings
 from warehouse.sources.prepared import prepare

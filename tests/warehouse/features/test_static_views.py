@@ -19,7 +19,7 @@ from warehouse.features import (
     point_in_time,
     training_lookup,
 )
-from warehouse.ingest.time_series_files import TimeSeriesIngested, check_files, ingest_file
+from warehouse.ingest.feature_view_files import FeatureViewIngested, check_files, ingest_file
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake
 from warehouse.search.facets import count_facets
@@ -56,10 +56,10 @@ ROWS = {
 
 
 @pytest.fixture
-def ingest(built: Lake, tmp_path: Path) -> Callable[..., TimeSeriesIngested]:
+def ingest(built: Lake, tmp_path: Path) -> Callable[..., FeatureViewIngested]:
     """Return a function that writes the file, with some columns replaced, and ingests it."""
 
-    def run(**changes: list[object]) -> TimeSeriesIngested:
+    def run(**changes: list[object]) -> FeatureViewIngested:
         pl.DataFrame(ROWS | changes).write_parquet(tmp_path / VIEW.file)
         ingested = ingest_file(built, tmp_path, VIEW, NOW)
         with built.writing() as connection:
@@ -71,13 +71,13 @@ def ingest(built: Lake, tmp_path: Path) -> Callable[..., TimeSeriesIngested]:
 
 
 def test_its_table_has_a_row_per_product_and_no_time(built: Lake, ingest) -> None:
-    assert ingest() == TimeSeriesIngested(inserted=3)
+    assert ingest() == FeatureViewIngested(inserted=3)
     with built.reading() as connection:
         assert connection.sql("FROM attributes.goods ORDER BY key LIMIT 1").pl().drop("input_hash").to_dicts() == [
             {"key": "jp:P3", **{name: values[2] for name, values in ROWS.items() if name not in ("locale", "id")}}
         ]
-    assert ingest() == TimeSeriesIngested(unchanged_file=True)
-    assert ingest(price=[79.5, 13.0, None]) == TimeSeriesIngested(updated=1)
+    assert ingest() == FeatureViewIngested(unchanged_file=True)
+    assert ingest(price=[79.5, 13.0, None]) == FeatureViewIngested(updated=1)
 
 
 def test_a_file_with_two_rows_of_a_product_or_with_times_is_refused(built: Lake, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from warehouse.contracts.time_series import FeatureView
 from warehouse.errors import WarehouseError
-from warehouse.ingest.time_series_files import TimeSeriesIngested, check_files, ingest_file
+from warehouse.ingest.feature_view_files import FeatureViewIngested, check_files, ingest_file
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake
 from warehouse.settings import WarehouseSettings
@@ -63,14 +63,14 @@ def stored(lake, what="entity_key, event_time, price, seller, in_stock"):
 
 def test_a_file_becomes_a_table_and_is_not_read_twice(lake, write, tmp_path) -> None:
     write(rows())
-    assert ingest_file(lake, tmp_path, TABLE, NOW) == TimeSeriesIngested(inserted=3)
+    assert ingest_file(lake, tmp_path, TABLE, NOW) == FeatureViewIngested(inserted=3)
     assert stored(lake, "entity_key, price, seller, in_stock") == [
         ("us:A", 1.5, "Ann", True),
         ("us:A", 2.5, None, False),
         ("us:B", None, "Ben", None),
     ]
     snapshot = lake.snapshot()
-    assert ingest_file(lake, tmp_path, TABLE, NOW) == TimeSeriesIngested(unchanged_file=True)
+    assert ingest_file(lake, tmp_path, TABLE, NOW) == FeatureViewIngested(unchanged_file=True)
     assert lake.snapshot() == snapshot
 
 
@@ -78,7 +78,7 @@ def test_only_what_changed_is_written(lake, write, tmp_path) -> None:
     write(rows())
     ingest_file(lake, tmp_path, TABLE, NOW)
     write(rows(event_time=[NOW - 2 * DAY, NOW - DAY, NOW - DAY / 2], price=[1.5, 9.0, None]))
-    assert ingest_file(lake, tmp_path, TABLE, NOW) == TimeSeriesIngested(inserted=1, updated=1, deleted=1)
+    assert ingest_file(lake, tmp_path, TABLE, NOW) == FeatureViewIngested(inserted=1, updated=1, deleted=1)
     write(
         rows(
             event_time=[NOW - DAY, NOW - 2 * DAY, NOW - DAY / 2],
@@ -88,7 +88,7 @@ def test_only_what_changed_is_written(lake, write, tmp_path) -> None:
         )
     )
     snapshot = lake.snapshot()
-    assert ingest_file(lake, tmp_path, TABLE, NOW) == TimeSeriesIngested()  # the same rows in another order
+    assert ingest_file(lake, tmp_path, TABLE, NOW) == FeatureViewIngested()  # the same rows in another order
     assert lake.snapshot() == snapshot + 1  # the file's hash is remembered
 
 
@@ -216,7 +216,7 @@ def test_a_wrong_file_is_refused_by_file_column_and_row_and_writes_nothing(lake,
 
 def test_a_column_of_nothing_may_have_any_type(lake, write, tmp_path) -> None:
     write(rows(price=pl.Series([None, None, None], dtype=pl.String)))
-    assert ingest_file(lake, tmp_path, TABLE, NOW) == TimeSeriesIngested(inserted=3)
+    assert ingest_file(lake, tmp_path, TABLE, NOW) == FeatureViewIngested(inserted=3)
 
 
 def test_a_missing_and_a_broken_file_are_named(lake, tmp_path) -> None:

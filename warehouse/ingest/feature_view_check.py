@@ -1,100 +1,25 @@
-"""Files of feature views: the user's files of features, fully checked before anything is written, then reconciled."""
+"""Feature view check: every row of a feature view's file is checked before anything is written."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
-from warehouse.contracts.contract import FIRST_TIME, INPUT_HASH, LAST_TIME
+from warehouse.contracts.contract import FIRST_TIME, LAST_TIME
 from warehouse.contracts.locales import normalized_key_sql
-from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.tables.raw import ID, IN_FUTURE, MAX_ID_LENGTH
 from warehouse.contracts.time_series import FeatureView
-from warehouse.declaration.attributes import AttributeView
 from warehouse.errors import WarehouseError
-from warehouse.ingest.sources import parquet_columns, refuse_ambiguous_columns, sha256, unreadable, wrong_type
-from warehouse.lake import tables
-from warehouse.lake.lake import Lake, quote
+from warehouse.ingest.sources import parquet_columns, refuse_ambiguous_columns, unreadable, wrong_type
+from warehouse.lake.lake import quote
 from warehouse.paths import plain_path
-from warehouse.readers.file_advice import no_file
 from warehouse.readers.file_bytes import refuse_bytes, refuse_other_format
-
-FILES = CONTRACTS["raw.files"]
 
 _TYPE_NAMES = {"number": "numbers", "text": "text", "flag": "true or false", "time": "times", "list": "lists of text"}
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 _NUMBERS = (*_INTEGERS, "FLOAT", "DOUBLE", "DECIMAL")
 _TIMES = ("TIMESTAMP", "DATE")
-
-
-@dataclass(frozen=True)
-class TimeSeriesIngested:
-    """Count the changes that one file made in its table; `unchanged_file` means that it equals the last ingested one."""
-
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
-    unchanged_file: bool = False
-
-
-def check_files(lake: Lake, home: Path, declared: Sequence[FeatureView], now: datetime) -> None:
-    """Refuse the first invalid file; files already in the lake, and the one that the sources became, are not read again.
-
-    Raises:
-        WarehouseError: As `ingest_file`.
-    """
-    for table in (each for each in declared if not isinstance(each, AttributeView)):
-        path = _path(home, table)
-        if not _is_known(lake, table, _input_hash(path, table)):
-            with lake.scratch() as connection:
-                check_file(connection, path, table, now)
-
-
-def ingest_file(lake: Lake, folder: Path, table: FeatureView, now: datetime) -> TimeSeriesIngested:
-    """Make the table of a feature view equal to its file; a file equal to the last ingested one is not read again.
-
-    Args:
-        lake: The lake.
-        folder: The folder at which a relative path of the declaration starts.
-        table: The declaration.
-        now: The time after which no event can lie.
-
-    Raises:
-        WarehouseError: The file is missing or corrupt, a column is missing or of another type, or a row has no key, no
-            event_time, one later than `now`, or the key and time of another row. The message names file, column and row.
-    """
-    path = _path(folder, table)
-    input_hash = _input_hash(path, table)
-    if _is_known(lake, table, input_hash):
-        return TimeSeriesIngested(unchanged_file=True)
-    contract = table.contract
-    is_of_sources = isinstance(table, AttributeView)
-    with lake.scratch() as connection:
-        kinds = _kinds(connection, path, table) if is_of_sources else check_file(connection, path, table, now)
-    with lake.writing() as connection:
-        key = "entity_key" if table.is_static else "concat(entity_key, '@', event_time::VARCHAR)"
-        # Sorted, so that a lookup neither sorts nor hashes, and reads little for few entities.
-        source = f"SELECT {key} AS key, * EXCLUDE (row) FROM ({_rows(table, kinds)}) ORDER BY {_identity(table)}"
-        if is_of_sources:  # whose bad keys the products' ingest has refused
-            source = f"FROM ({source}) SEMI JOIN raw.products USING (key) ORDER BY key"
-        change = tables.refresh_by(connection, contract, source, {"path": str(plain_path(path))})
-        tables.ensure(connection, FILES)
-        connection.execute(f"DELETE FROM {FILES.table} WHERE key = ?", [contract.table])
-        connection.execute(
-            f"INSERT INTO {FILES.table} BY NAME "
-            f"SELECT ? AS key, ? AS name, ? AS sha256, ? AS size_bytes, ? AS rows, ? AS {INPUT_HASH}",
-            [
-                contract.table,
-                path.name,
-                input_hash.split(":")[0],
-                path.stat().st_size,
-                tables.count(connection, contract.table),
-                input_hash,
-            ],
-        )
-    return TimeSeriesIngested(change.insert.height, change.update.height, change.delete.height)
 
 
 def check_file(connection: duckdb.DuckDBPyConnection, path: Path, table: FeatureView, now: datetime) -> dict[str, str]:
@@ -106,7 +31,7 @@ def check_file(connection: duckdb.DuckDBPyConnection, path: Path, table: Feature
     refuse_bytes(path)
     refuse_other_format(path)
     try:
-        kinds = _kinds(connection, path, table)
+        kinds = column_kinds(connection, path, table)
         for column, fault, rule, condition in _faults(table, kinds):
             _refuse_first(connection, path, column, fault, rule, condition, now)
         _refuse_repeated(connection, path, table, kinds)
@@ -115,7 +40,12 @@ def check_file(connection: duckdb.DuckDBPyConnection, path: Path, table: Feature
     return kinds
 
 
-def _kinds(connection: duckdb.DuckDBPyConnection, path: Path, table: FeatureView) -> dict[str, str]:
+def column_kinds(connection: duckdb.DuckDBPyConnection, path: Path, table: FeatureView) -> dict[str, str]:
+    """Return the types of a file's columns by name.
+
+    Raises:
+        WarehouseError: A declared column is missing, or its name occurs twice but for case.
+    """
     described = connection.execute(
         "DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(plain_path(path))}
     ).fetchall()
@@ -206,8 +136,8 @@ def _refuse_repeated(
     time = "NULL" if table.is_static else "event_time"
     repeated = connection.execute(
         f"SELECT row, first, entity_key, {time}::VARCHAR FROM ("
-        f"SELECT *, min(row) OVER (PARTITION BY {_identity(table)}) AS first "
-        f"FROM ({_rows(table, kinds)})) WHERE row <> first ORDER BY row LIMIT 1",
+        f"SELECT *, min(row) OVER (PARTITION BY {identity_columns(table)}) AS first "
+        f"FROM ({rows_sql(table, kinds)})) WHERE row <> first ORDER BY row LIMIT 1",
         {"path": str(plain_path(path))},
     ).fetchone()
     if repeated:
@@ -221,7 +151,7 @@ def _refuse_repeated(
         )
 
 
-def _rows(table: FeatureView, kinds: dict[str, str]) -> str:
+def rows_sql(table: FeatureView, kinds: dict[str, str]) -> str:
     """Return the SQL that reads the file, bound as `$path`: row (from 1), entity_key, event_time and the features."""
     key = ", ':', ".join(f'"{name}"' for name in table.key_columns)
     key = f"concat({key})" if table.entity == "context" else normalized_key_sql(f"concat({key})")
@@ -241,7 +171,7 @@ def _time_column(table: FeatureView) -> tuple[str, ...]:
     return () if table.is_static else ("event_time",)
 
 
-def _identity(table: FeatureView) -> str:
+def identity_columns(table: FeatureView) -> str:
     """Return the columns that identify a row."""
     return ", ".join(("entity_key", *_time_column(table)))
 
@@ -265,28 +195,3 @@ def _fits(kind: str, holds: str) -> bool:
 
 def _preview(value: str | None) -> str:
     return "nothing" if value is None else repr(value[:80])
-
-
-def _path(home: Path, table: FeatureView) -> Path:
-    path = home / table.file
-    if not path.is_file():
-        raise no_file(
-            path, f"put the file there, or correct [[feature_view]] {table.name} in stockroom.toml of the home"
-        )
-    return path
-
-
-def _input_hash(path: Path, table: FeatureView) -> str:
-    return f"{sha256(path)}:{table.contract.version}"
-
-
-def _is_known(lake: Lake, table: FeatureView, input_hash: str) -> bool:
-    if not lake.exists:
-        return False
-    with lake.reading() as connection:
-        if not (tables.exists(connection, FILES.table) and tables.exists(connection, table.contract.table)):
-            return False
-        input_hashes = connection.execute(
-            f"SELECT {INPUT_HASH} FROM {FILES.table} WHERE key = ?", [table.contract.table]
-        )
-        return input_hashes.fetchone() == (input_hash,)
