@@ -10,6 +10,7 @@ from assets.run_context import RunContext
 from assets.services.table_refresh import refresh_table
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import feature_statistics
+from warehouse.features.pair_features import check_search_inputs
 from warehouse.features.query_features import check_tower_inputs
 
 
@@ -18,7 +19,7 @@ def feature_asset(table: str) -> dg.AssetsDefinition:
 
     def features(context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]) -> dg.MaterializeResult:
         pictures, stats = {}, None
-        run_context.cached("tower inputs", check_tower_inputs)
+        run_context.cached("inputs at search", _check_inputs)
         with run_context.watermarks.writing() as connection:
             change, _ = refresh_table(run_context, connection, table)
             # Statistics read the whole table: `stockroom apply` leaves them to the next build.
@@ -30,6 +31,16 @@ def feature_asset(table: str) -> dg.AssetsDefinition:
 
     definition: dg.AssetsDefinition = asset(**table_asset(table))(features)
     return definition
+
+
+def _check_inputs() -> None:
+    """Refuse SQL that no search could compute.
+
+    Raises:
+        WarehouseError: A file reads what is unknown at search time.
+    """
+    check_tower_inputs()
+    check_search_inputs()
 
 
 feature_products = feature_asset("features.products")

@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.labels import GAINS, LABELS
 from models.ranking.forest import Forest
 from models.settings import RankingSettings
-
-_GAINS = (0.0, 0.01, 0.1, 1.0)
-"""The gain of a product that is Irrelevant or not judged, a Complement, a Substitute, Exact."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ def train_forest(
     data = lightgbm.Dataset(rows, grades, group=list(sizes), feature_name=list(names), params={"verbosity": -1})
     parameters = {
         "objective": "lambdarank",
-        "label_gain": list(_GAINS),
+        "label_gain": [GAINS[label] for label in LABELS],
         "lambdarank_truncation_level": 30,
         "learning_rate": settings.learning_rate,
         "num_leaves": settings.leaves,

@@ -36,7 +36,7 @@ def diff(
     a column that only one of the two checkpoints has is named, and compared no further. All rows of a checkpoint:
     `stockroom sql --as-of A "SELECT …"`.
     """
-    from orchestration.config.open_context import open_home
+    from orchestration.config.open_home import open_home
     from warehouse.history.checkpoints import find_checkpoint
     from warehouse.history.table_diff import difference
 

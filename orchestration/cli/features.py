@@ -32,7 +32,7 @@ def features(
 
     The list is registry.features, which every build derives from the declarations in the code.
     """
-    from orchestration.config.open_context import open_home
+    from orchestration.config.open_home import open_home
     from warehouse.catalog import data_dictionary
 
     lake = open_home(settings_for(home)).lake

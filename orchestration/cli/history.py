@@ -27,7 +27,7 @@ def history(
     as_json: JsonOption = False,
 ) -> None:
     """Show the applied delta files: the changes of each, and the snapshot and the release that first had them."""
-    from orchestration.config.open_context import open_home
+    from orchestration.config.open_home import open_home
     from warehouse import home_format
     from warehouse.operations.delta_history import delta_history
 

@@ -37,7 +37,7 @@ def lookup(
     The features are read from a table that is written with each release, and never wait for a build; after a rollback they
     are those of the restored release. With `--json`: a list of one {feature: value} for each key, in the order of the keys.
     """
-    from orchestration.config.open_context import open_home
+    from orchestration.config.open_home import open_home
     from orchestration.serving.lookup import Lookup
 
     reader = Lookup(open_home(settings_for(home)))

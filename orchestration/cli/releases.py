@@ -33,7 +33,7 @@ def releases(
     """
     if context.invoked_subcommand:
         return
-    from orchestration.config.open_context import open_home
+    from orchestration.config.open_home import open_home
     from warehouse.history.checkpoints import utc
     from warehouse.operations.rollback import unservable_reason
 

@@ -37,7 +37,7 @@ def releases_diff(
     those of the test split, as they stood when each release was published.
     """
     from orchestration.commands.diff_releases import diff_releases
-    from orchestration.config.open_context import open_home
+    from orchestration.config.open_home import open_home
 
     settings = settings_for(home)
     diff = diff_releases(open_home(settings), settings.encoder, a, b, k=k, queries=queries, seed=seed)

@@ -33,7 +33,7 @@ def rollback(
     restored model. The replaced model goes live again only by `stockroom build --force` or by another rollback.
     """
     from orchestration.commands.rollback import roll_back
-    from orchestration.config.open_context import open_home
+    from orchestration.config.open_home import open_home
     from warehouse.history.checkpoints import utc
 
     settings = settings_for(home)

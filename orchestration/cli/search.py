@@ -106,7 +106,7 @@ def search(
     index. With `--json`: a list of {rank, key, product_id, locale, title, score, same_title}, with `--explain` also explanation.
     With `--facet`: {hits, facets, found, rules}, and each value of a facet has the `where` that keeps its products.
     """
-    from orchestration.config.open_context import open_home
+    from orchestration.config.open_home import open_home
     from orchestration.serving.searcher import Searcher
     from warehouse.search.spelling import respelled
 

@@ -28,7 +28,7 @@ def similar(
 
     With `--json`: a list of {rank, key, product_id, locale, title, score, same_title}.
     """
-    from orchestration.config.open_context import open_home
+    from orchestration.config.open_home import open_home
     from orchestration.serving.searcher import Searcher
 
     settings = settings_for(home)

@@ -29,7 +29,7 @@ def snapshots(
     releases made from it. Its number or time goes where a command takes a snapshot: `stockroom sql --as-of 23 "…"`,
     `stockroom diff 11 23 features.products`, `stockroom train --as-of 11`. In SQL: registry.snapshots, registry.changes.
     """
-    from orchestration.config.open_context import open_home
+    from orchestration.config.open_home import open_home
     from warehouse.history.checkpoints import history, list_checkpoints, utc
 
     opened = open_home(settings_for(home))

@@ -43,7 +43,7 @@ def sql(
     quarantine and registry; product vectors are vectors.products, releases are vectors.releases. With `--as-of`, the vectors
     are those of the release that was live then.
     """
-    from orchestration.config.open_context import open_home
+    from orchestration.config.open_home import open_home
     from warehouse import home_format
     from warehouse.console.sql_console import query as ask
     from warehouse.history.checkpoints import find_checkpoint

@@ -41,7 +41,7 @@ def status(
     is ahead of the live release: after a rollback, or after a run that did not end.
     """
     from orchestration.commands.status import status as facts_of
-    from orchestration.config.open_context import open_home
+    from orchestration.config.open_home import open_home
 
     settings = settings_for(home)
     facts = facts_of(open_home(settings), settings.training, settings.release)

@@ -27,7 +27,7 @@ def ui(
     The asset graph shows every table with its columns, rows, checks and plots; "Materialize all" runs the pipeline. The
     server applies the delta files that come into the home's folder incoming/, as `stockroom apply --incoming` does.
     """
-    from orchestration.config.open_context import open_home
+    from orchestration.config.open_home import open_home
     from orchestration.instance.ui_server import serve
 
     settings = settings_for(home)

@@ -42,7 +42,7 @@ def vacuum(
     between checkpoints and their files, rows for lookups, and old runs of the run log. After a kill, run it again.
     """
     from models.encoder.loading import encoder_fingerprint
-    from orchestration.config.open_context import open_home
+    from orchestration.config.open_home import open_home
     from orchestration.vacuum import vacuum as run
 
     settings = settings_for(home)

@@ -1,7 +1,7 @@
 """The run context of assets and commands, opened from the settings."""
 
 from assets.run_context import RunContext
-from orchestration.config.open_home import open_home as open_home
+from orchestration.config.open_home import open_home
 from orchestration.config.settings import Settings
 
 

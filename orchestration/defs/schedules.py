@@ -3,7 +3,7 @@
 import dagster as dg
 
 from orchestration.config.automation import AutomationSettings
-from orchestration.config.open_context import open_home
+from orchestration.config.open_home import open_home
 from orchestration.config.settings import Settings, load_settings
 from orchestration.defs.jobs import build_job, vacuum_job
 from warehouse.history.checkpoints import content_snapshot, list_checkpoints

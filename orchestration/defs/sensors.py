@@ -28,7 +28,7 @@ from contextlib import ExitStack
 import dagster as dg
 
 from orchestration.config.automation import AutomationSettings
-from orchestration.config.open_context import open_home
+from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from orchestration.defs.apply_job import APPLY
 from orchestration.defs.jobs import REINDEX, reindex_job

@@ -1,11 +1,11 @@
-"""The stages of a search, and the seconds that each of them took."""
+"""The stages of a search, and the seconds that each of them took.
+
+They are: words, locale, filter and rules of a query; encode; text and vector, which run at the same time; rank; facets.
+"""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-STAGES = ("words", "encode", "text", "vector", "rank", "facets")
-"""Words, locale, filter and rules of a query; its vector; the two legs, which run at the same time; order; facets."""
 
 
 class Stages:

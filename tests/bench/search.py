@@ -31,7 +31,7 @@ from figures import Bench, arguments, in_own_process, peak_mb, seconds
 
 from models.encoder.loading import open_encoder
 from models.encoder.text_template import query_text
-from orchestration.config.open_context import open_home
+from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from orchestration.serving.searcher import Searcher
 from warehouse.home import Home

@@ -12,7 +12,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from orchestration.config.open_context import open_home
+from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from orchestration.instance.dagster_instance import open_instance
 

@@ -12,7 +12,8 @@ import polars as pl
 import pytest
 
 from orchestration.commands.build import build
-from orchestration.config.open_context import open_home, open_run_context
+from orchestration.config.open_context import open_run_context
+from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from orchestration.instance.dagster_instance import open_instance
 from orchestration.serving.searcher import Searcher

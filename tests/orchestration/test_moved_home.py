@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.config.open_context import open_home
+from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from orchestration.instance.dagster_instance import open_instance
 from warehouse.history.checkpoints import content_snapshot

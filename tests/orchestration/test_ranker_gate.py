@@ -11,7 +11,8 @@ from assets.ranking import ranker_training as ranking
 from models.ranking.ordering import Ordering
 from orchestration.commands.build import build
 from orchestration.commands.replay import replay
-from orchestration.config.open_context import open_home, open_run_context
+from orchestration.config.open_context import open_run_context
+from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from orchestration.serving.searcher import Searcher
 from warehouse.errors import WarehouseError

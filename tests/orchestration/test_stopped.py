@@ -14,7 +14,7 @@ from contextlib import suppress
 
 import pytest
 
-from orchestration.config.open_context import open_home
+from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from orchestration.instance.locks import run_lock
 from orchestration.serving.searcher import Searcher

@@ -12,7 +12,8 @@ import polars as pl
 import pytest
 
 from orchestration.commands.build import BuildReport, build
-from orchestration.config.open_context import open_home, open_run_context
+from orchestration.config.open_context import open_run_context
+from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.home import Home

@@ -20,7 +20,8 @@ import numpy as np
 import pytest
 
 from orchestration.commands.apply import apply
-from orchestration.config.open_context import open_home, open_run_context
+from orchestration.config.open_context import open_run_context
+from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from orchestration.instance.dagster_instance import open_instance
 from orchestration.serving.lookup import Lookup

@@ -14,7 +14,8 @@ from assets.evaluation.offline_evaluation import previous_model
 from assets.release.evaluation import evaluation
 from models.encoder.loading import load_encoder
 from models.towers.numpy_inference import QueryTower
-from orchestration.config.open_context import open_home, open_run_context
+from orchestration.config.open_context import open_run_context
+from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from warehouse.features import datasets
 from warehouse.features.query_features import QueryFeatures

@@ -7,7 +7,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from orchestration.config.open_context import open_home
+from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from orchestration.instance.dagster_instance import open_instance
 

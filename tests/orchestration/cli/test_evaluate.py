@@ -14,7 +14,7 @@ METRICS = {"ndcg", "ndcg_official", "ndcg_two_gains", "recall@10", "recall@100",
 @pytest.fixture(scope="module")
 def catalog(built):
     """Return (locale, product_id) of six products of the us catalog."""
-    from orchestration.config.open_context import open_home
+    from orchestration.config.open_home import open_home
     from orchestration.config.settings import load_settings
 
     with open_home(load_settings(built.home)).lake.reading() as connection:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from orchestration.cli import output
-from orchestration.config.open_context import open_home
+from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 
 

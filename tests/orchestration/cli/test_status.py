@@ -6,7 +6,7 @@ import pytest
 
 from orchestration.cli import output
 from orchestration.cli.status import rows_text
-from orchestration.config.open_context import open_home
+from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from orchestration.instance.locks import run_lock
 from warehouse.contracts.registry import CONTRACTS

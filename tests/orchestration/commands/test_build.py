@@ -11,7 +11,8 @@ from orchestration.cli import output
 from orchestration.cli.build import show
 from orchestration.commands.apply import apply
 from orchestration.commands.build import BuildReport, build
-from orchestration.config.open_context import open_home, open_run_context
+from orchestration.config.open_context import open_run_context
+from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from orchestration.definitions import defs
 from orchestration.instance.dagster_instance import open_instance

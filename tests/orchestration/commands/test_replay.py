@@ -15,7 +15,8 @@ import pytest
 
 from orchestration.commands.apply import apply
 from orchestration.commands.replay import replay
-from orchestration.config.open_context import open_home, open_run_context
+from orchestration.config.open_context import open_run_context
+from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from orchestration.serving.searcher import Searcher
 from warehouse.errors import WarehouseError

@@ -11,7 +11,8 @@ from orchestration.commands.apply import apply
 from orchestration.commands.build import build
 from orchestration.commands.diff_releases import diff_releases
 from orchestration.commands.rollback import roll_back
-from orchestration.config.open_context import open_home, open_run_context
+from orchestration.config.open_context import open_run_context
+from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from orchestration.serving.hits import Hit
 from orchestration.serving.lookup import Lookup

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from orchestration.config.automation import AutomationSettings
-from orchestration.config.open_context import open_home
+from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from orchestration.definitions import defs
 from orchestration.defs.build_definitions import assemble

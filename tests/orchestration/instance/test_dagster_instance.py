@@ -3,7 +3,7 @@
 import dagster as dg
 import pytest
 
-from orchestration.config.open_context import open_home
+from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from orchestration.instance.dagster_instance import COMMAND_LINE, fail_orphaned_runs, open_instance
 

@@ -17,7 +17,8 @@ from models.evaluation.rankers import DenseRanker
 from models.ranking.candidates import Candidates
 from models.ranking.ordering import Ordering
 from models.ranking.ranker_files import StoredRanker
-from orchestration.config.open_context import open_home, open_run_context
+from orchestration.config.open_context import open_run_context
+from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from orchestration.serving.searcher import Searcher
 from warehouse.errors import WarehouseError

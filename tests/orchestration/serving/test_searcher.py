@@ -12,7 +12,7 @@ import pytest
 from models.encoder.loading import load_encoder
 from models.towers.checkpoint_files import read_manifest
 from models.towers.numpy_inference import QueryTower
-from orchestration.config.open_context import open_home
+from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from orchestration.serving.searcher import Searcher
 from warehouse.errors import WarehouseError
