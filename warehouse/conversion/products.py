@@ -8,7 +8,7 @@ import duckdb
 import polars as pl
 
 from warehouse.conversion.number_text import decimal_sign, let
-from warehouse.conversion.values import RULES, is_refused_sql, value_sql
+from warehouse.conversion.values import RULES, is_refused_sql, number_text_sql, value_sql
 from warehouse.declaration.columns import ATTRIBUTE
 from warehouse.declaration.locales import DEFAULT_LOCALE, locale_sql
 from warehouse.declaration.problems import PROBLEM_SCHEMA
@@ -63,7 +63,8 @@ def create_products(connection: duckdb.DuckDBPyConnection, name: str, source: So
     values = {}
     for attribute in source.attributes:
         column = f'"{ATTRIBUTE}{attribute.name}"'
-        sign = decimal_sign(connection, rows, column) if attribute.type in ("number", "money") else "."
+        is_number = attribute.type in ("number", "money")
+        sign = decimal_sign(connection, rows, number_text_sql(attribute, column)) if is_number else "."
         values[f"{ATTRIBUTE}{attribute.name}"] = value_sql(attribute, column, sign)
         if attribute.type in RULES:
             is_refused = is_refused_sql(attribute, column, sign)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from warehouse.conversion.number_text import DecimalSign, let, money_sql, number_sql
+from warehouse.conversion.units import amount_sql, measure_sql
 from warehouse.declaration.source import Attribute, AttributeType
 from warehouse.lake.lake import quote
 
@@ -42,6 +43,7 @@ _NAMED_MONTHS = ("%d %b %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y", "%d-%b-%Y")
 def value_sql(attribute: Attribute, column: str, decimal: DecimalSign = ".") -> str:
     """Return the SQL of an attribute's typed value; null where the text is blank, stands for no value or cannot be read.
 
+    - number: with a declared unit, converted to it.
     - money: without its currency; of a range such as `10 - 20` the lower amount.
     - boolean: yes and no, true and false, 1 and 0, in several languages.
     - date: year first, with or without a time; also 31.12.2024, 31 Dec 2024, a date with slashes whose day is above 12, and
@@ -73,6 +75,11 @@ def is_refused_sql(attribute: Attribute, column: str, decimal: DecimalSign = "."
     return f"({column} IS NOT NULL AND lower({text}) NOT IN ({nothing}) AND {value} IS NULL)"
 
 
+def number_text_sql(attribute: Attribute, column: str) -> str:
+    """Return the SQL of the text that holds a number, from which the decimal sign of its column is found."""
+    return amount_sql(column) if attribute.unit is not None else column
+
+
 _BLANK = " \t\r\n\u00a0\u3000"
 
 
@@ -81,7 +88,10 @@ def _text(text: str, attribute: Attribute, decimal: DecimalSign) -> str:
 
 
 def _number(text: str, attribute: Attribute, decimal: DecimalSign) -> str:
-    return number_sql(text, attribute.decimal or decimal, is_declared=attribute.decimal is not None)
+    sign, is_declared = attribute.decimal or decimal, attribute.decimal is not None
+    if attribute.unit is not None:
+        return measure_sql(text, attribute.unit, sign, is_declared=is_declared)
+    return number_sql(text, sign, is_declared=is_declared)
 
 
 def _money(text: str, attribute: Attribute, decimal: DecimalSign) -> str:

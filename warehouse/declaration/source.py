@@ -67,6 +67,12 @@ class Attribute(_Declared):
     decimal: Literal[".", ","] | None = Field(
         None, description="Decimal sign of numbers and money; default: found out from the values."
     )
+    unit: str | None = Field(
+        None,
+        min_length=1,
+        description='Unit of a number, as "kg": it may stand behind each number, and other units of its kind are converted; '
+        "default: a number has none.",
+    )
     separator: str | None = Field(
         None, min_length=1, description="Separator of a list or a category path; default: found out for each value."
     )
@@ -75,6 +81,8 @@ class Attribute(_Declared):
     def _check(self) -> "Attribute":
         if self.name in OWN_COLUMNS:
             raise ValueError(f"a product has a column {self.name} of its own")
+        if self.unit is not None and self.type != "number":
+            raise ValueError(f"an attribute of type {self.type} has no unit, only one of type number")
         if self.rank and self.type not in _NUMBERS:
             raise ValueError(f"the ranker cannot read an attribute of type {self.type}")
         if self.tower == "numeric" and self.type not in _NUMBERS:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from warehouse.conversion.number_text import decimal_sign
-from warehouse.conversion.values import RULES, SQL_TYPES, is_refused_sql, value_sql
+from warehouse.conversion.values import RULES, SQL_TYPES, is_refused_sql, number_text_sql, value_sql
 from warehouse.declaration.source import Attribute
 
 DAY = datetime(2024, 1, 31, tzinfo=UTC)
@@ -209,3 +209,39 @@ def test_a_category_path_is_its_own_canonical_form(database, texts) -> None:
 def test_every_text_is_a_value_or_refused_or_nothing(database, texts) -> None:
     for kind in SQL_TYPES:
         assert not any(is_refused and value is not None for value, is_refused in read_all(database, kind, texts))
+
+
+@pytest.mark.parametrize(
+    ("unit", "text", "value"),
+    [
+        ("kg", "1.5 kg", 1.5),
+        ("kg", "1,5kg", 1.5),
+        ("kg", "2", 2.0),
+        ("kg", "500 g", 0.5),
+        ("kg", "1 234,5 grams", 1.2345),
+        ("kg", "2 LB.", 0.90718474),
+        ("kg", "3 cm", None),
+        ("in", '15.6"', 15.6),
+        ("in", "5 cm", 1.968503937),
+        ("ml", "0.75 l", 750.0),
+        ("%", "20 %", 20.0),
+        ("pcs", "12 PCS", 12.0),
+        ("pcs", "12 kg", None),
+        ("kg", "1e-3", 0.001),
+    ],
+)
+def test_a_number_with_a_unit_is_converted_to_the_declared_one(database, unit, text, value) -> None:
+    assert read(database, "number", text, unit=unit) == (value, value is None)
+
+
+def test_the_decimal_sign_of_a_column_with_units_is_found_without_them(database) -> None:
+    weight = Attribute(name="a", type="number", unit="kg")
+    given = "(SELECT unnest(['1,5 kg', '1.500 kg']) AS given)"
+    sign = decimal_sign(database, given, number_text_sql(weight, "given"))
+    assert sign == ","
+    assert read(database, "number", "1.500 kg", sign, unit="kg") == (1500.0, False)
+
+
+def test_only_a_number_has_a_unit() -> None:
+    with pytest.raises(ValueError, match="an attribute of type money has no unit"):
+        Attribute(name="a", type="money", unit="kg")
