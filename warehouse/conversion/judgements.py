@@ -12,6 +12,7 @@ from warehouse.declaration.source import Source
 from warehouse.lake.lake import scalar
 from warehouse.wording import counted
 
+_DERIVED = ("query_id", "example_id", "split", "small_version", "large_version")
 _FAULTS = "SELECT file, row, unnest(problems, recursive := true) FROM judgement_rows WHERE len(problems) > 0"
 _DUPLICATES = (
     "SELECT file, row, 'product_id' AS \"column\", product_id AS value, 'duplicate_key' AS rule "
@@ -52,9 +53,7 @@ def convert_judgements(
             "exact": thresholds.get("E"),
             "substitute": thresholds.get("S"),
             "complement": thresholds.get("C"),
-            "has_query_id": "query_id" in declared,
-            "has_example_id": "example_id" in declared,
-            "has_split": "split" in declared,
+            **{f"has_{name}": name in declared for name in _DERIVED},
             "combine": rule.combine,
             "now": now or datetime.now(UTC),
         }

@@ -9,7 +9,7 @@ import polars as pl
 
 from warehouse.conversion.number_text import decimal_sign, let
 from warehouse.conversion.values import RULES, is_refused_sql, number_text_sql, value_sql
-from warehouse.declaration.columns import ATTRIBUTE
+from warehouse.declaration.columns import ATTRIBUTE, MISSHAPEN
 from warehouse.declaration.locales import DEFAULT_LOCALE, locale_sql
 from warehouse.declaration.problems import PROBLEM_SCHEMA
 from warehouse.declaration.source import Source
@@ -52,7 +52,7 @@ def create_products(connection: duckdb.DuckDBPyConnection, name: str, source: So
         source: The declaration.
         rows: The view of the source's rows, see `rows.create_view`.
     """
-    present = [column for (column, *_) in connection.execute(f"DESCRIBE {rows}").fetchall()]
+    present = _columns(connection, rows)
     texts = {
         column: f'"{meaning}"' if meaning in present else "NULL::VARCHAR" for meaning, column in PRODUCT_COLUMNS.items()
     }
@@ -60,6 +60,8 @@ def create_products(connection: duckdb.DuckDBPyConnection, name: str, source: So
     texts |= {name: f'"{name}"' for name in ("op", "event_time") if name in present}  # of a delta
     is_decimal = f"regexp_full_match(coalesce(product_id, ''), {quote(DECIMAL_ID)})"
     faults = [_faults(rows, "product_id", "product_id", is_decimal, "product_id_is_decimal")]
+    if MISSHAPEN in present:
+        faults.append(f"SELECT file_number, file, row, unnest({MISSHAPEN}, recursive := true) FROM {rows}")
     values = {}
     for attribute in source.attributes:
         column = f'"{ATTRIBUTE}{attribute.name}"'
@@ -80,6 +82,7 @@ def create_products(connection: duckdb.DuckDBPyConnection, name: str, source: So
 
 
 _KEY = ("product_id", "product_locale")
+_PLACE = ("source_number", "file_number", "file", "row")
 
 
 def _faults(rows: str, name: str, column: str, condition: str, rule: str) -> str:
@@ -88,6 +91,10 @@ def _faults(rows: str, name: str, column: str, condition: str, rule: str) -> str
         f'SELECT file_number, file, row, {quote(name)} AS "column", {column} AS value, {quote(rule)} AS rule '
         f"FROM {rows} WHERE {condition}"
     )
+
+
+def _is_filled(column: str) -> str:
+    return f'"{column}" IS NOT NULL AND trim("{column}"::VARCHAR) <> \'\''
 
 
 def _folded(typed: str, columns: Sequence[str], lists: Collection[str]) -> str:
@@ -100,8 +107,7 @@ def _folded(typed: str, columns: Sequence[str], lists: Collection[str]) -> str:
             once = "list_filter(every, lambda element, place: list_position(every, element) = place)"
             values.append(f'{let("every", every, once)} AS "{each}"')
         else:
-            is_filled = f'"{each}" IS NOT NULL AND trim("{each}"::VARCHAR) <> \'\''
-            values.append(f'first("{each}" {order}) FILTER ({is_filled}) AS "{each}"')
+            values.append(f'first("{each}" {order}) FILTER ({_is_filled(each)}) AS "{each}"')
     return (
         f"SELECT min(file_number) AS file_number, first(file {order}) AS file, first(row {order}) AS row, {', '.join(_KEY)}, "
         f"{', '.join(values)} FROM ({typed}) GROUP BY {', '.join(_KEY)}, "
@@ -110,28 +116,67 @@ def _folded(typed: str, columns: Sequence[str], lists: Collection[str]) -> str:
 
 
 def write_products(
-    connection: duckdb.DuckDBPyConnection, views: Sequence[str], folder: Path, names: OutputNames
+    connection: duckdb.DuckDBPyConnection,
+    views: Sequence[str],
+    folder: Path,
+    names: OutputNames,
+    details: Sequence[str] = (),
 ) -> None:
     """Write the products of all sources in the order of the files: the columns of raw.products, places, and attributes.
 
     Row n of the file of places says which file and row the nth product comes from. Attributes are written if there are any; the
-    first row of a key counts.
+    first row of a key counts. What a product lacks is taken from the views of details, whose rows have its key.
     """
-    numbered = (f"SELECT {number} AS source_number, * FROM {view}" for number, view in enumerate(views))
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW every_product AS {' UNION ALL BY NAME '.join(numbered)}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW every_product AS {_numbered(views)}")
+    products = "every_product"
+    if details:
+        _merge_details(connection, details)
+        products = "detailed_product"
     order = "ORDER BY source_number, file_number, row"
-    present = [column for (column, *_) in connection.execute("DESCRIBE every_product").fetchall()]
+    present = _columns(connection, products)
     attributes = [column for column in present if column.startswith(ATTRIBUTE)]
     outputs = {
-        names.products: f"SELECT {', '.join(PRODUCT_COLUMNS.values())} FROM every_product {order}",
-        names.places: f"SELECT file, row FROM every_product {order}",
+        names.products: f"SELECT {', '.join(PRODUCT_COLUMNS.values())} FROM {products} {order}",
+        names.places: f"SELECT file, row FROM {products} {order}",
     }
     if attributes:
         columns = ", ".join(f'"{each}" AS "{each.removeprefix(ATTRIBUTE)}"' for each in attributes)
         first = f"QUALIFY row_number() OVER (PARTITION BY product_locale, product_id {order}) = 1"
         outputs[names.attributes] = (
-            f"SELECT product_locale, product_id, {columns} FROM every_product WHERE product_id IS NOT NULL {first} {order}"
+            f"SELECT product_locale, product_id, {columns} FROM {products} WHERE product_id IS NOT NULL {first} {order}"
         )
     for name, query in outputs.items():
         path = quote(str(plain_path(folder / name)))
         connection.execute(f"COPY ({query}) TO {path} (FORMAT parquet, COMPRESSION zstd)")
+
+
+def _merge_details(connection: duckdb.DuckDBPyConnection, views: Sequence[str]) -> None:
+    """Create the table `details`, a row per key with the first filled values, and the view `detailed_product`."""
+    key, order = ", ".join(_KEY), "ORDER BY source_number, file_number, row"
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW every_detail AS {_numbered(views)}")
+    own = _columns(connection, "every_product")
+    columns = [each for each in _columns(connection, "every_detail") if each not in (*_KEY, *_PLACE)]
+    values = ", ".join(f'first("{each}" {order}) FILTER ({_is_filled(each)}) AS "{each}"' for each in columns)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE details AS SELECT {key}, {values} FROM every_detail GROUP BY {key}"
+    )
+    kept = [f'product."{each}"' for each in own if each not in columns]
+    filled = [
+        f'coalesce(product."{each}", details."{each}") AS "{each}"' if each in own else f'details."{each}"'
+        for each in columns
+    ]
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW detailed_product AS SELECT {', '.join(kept + filled)} FROM every_product AS product "
+        f"LEFT JOIN details USING ({key})"
+    )
+
+
+def _numbered(views: Sequence[str]) -> str:
+    """Return the query of the rows of several views, with the number of each view."""
+    return " UNION ALL BY NAME ".join(
+        f"SELECT {number} AS source_number, * FROM {view}" for number, view in enumerate(views)
+    )
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, relation: str) -> list[str]:
+    return [str(column) for (column, *_) in connection.execute(f"DESCRIBE {relation}").fetchall()]

@@ -7,6 +7,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from warehouse.declaration.columns import MISSHAPEN
 from warehouse.declaration.locales import locale_sql
 from warehouse.declaration.problems import PROBLEM_SCHEMA
 from warehouse.declaration.source import OPTIONAL, REQUIRED, Source
@@ -52,8 +53,12 @@ def make(connection: duckdb.DuckDBPyConnection, name: str, parameters: Mapping[s
 
 
 def problems_of(connection: duckdb.DuckDBPyConnection, *queries: str) -> pl.DataFrame:
-    """Return the problems that the queries select, in the order of the files and their rows."""
-    union = " UNION ALL ".join(f"({query})" for query in queries)
+    """Return the problems that the queries select, and those of nested values, in the order of the files and their rows."""
+    present = {name for name, *_ in connection.execute("DESCRIBE source_rows").fetchall()}
+    misshapen = (
+        [f"SELECT file, row, unnest({MISSHAPEN}, recursive := true) FROM source_rows"] if MISSHAPEN in present else []
+    )
+    union = " UNION ALL ".join(f"({query})" for query in (*queries, *misshapen))
     frame = connection.sql(f'SELECT file, row, "column", value, rule FROM ({union}) ORDER BY ALL').pl()
     return frame.cast(pl.Schema(PROBLEM_SCHEMA))
 

@@ -59,7 +59,7 @@ def attribute_view(sources: Sequence[Source]) -> AttributeView | None:
     attributes: dict[str, Attribute] = {}
     read_from: dict[str, list[tuple[str, str]]] = {}
     for source in sources:
-        if source.kind == "products":
+        if source.kind in ("products", "details"):
             names = [PurePath(file).name for file in source.files]
             keys = {"product_locale": source.columns.get("locale"), "product_id": source.columns["product_id"]}
             declared = {attribute.name: attribute.column or attribute.name for attribute in source.attributes}

@@ -4,6 +4,8 @@ from warehouse.declaration.source import Column, Constant, Source
 
 ATTRIBUTE = "attribute_"
 """The prefix of the columns of a view that hold attributes."""
+MISSHAPEN = "misshapen"
+"""The column of a view of JSON with the values that stand where a path cannot lead: a list of (column, value, rule)."""
 
 
 def declared_columns(source: Source) -> dict[str, Column]:

@@ -7,21 +7,37 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from warehouse.contracts.registry import CONTRACTS
 
-Kind = Literal["products", "judgements", "clicks"]
+Kind = Literal["products", "details", "judgements", "queries", "clicks"]
 Format = Literal["parquet", "csv", "json"]
 Label = Literal["E", "S", "C", "I"]
 AttributeType = Literal["text", "number", "money", "boolean", "date", "category", "category_path", "url", "list"]
 
 REQUIRED: Mapping[Kind, tuple[str, ...]] = {
     "products": ("product_id", "title"),
-    "judgements": ("query", "product_id", "label"),
+    "details": ("product_id",),
+    "judgements": ("product_id", "label"),
+    "queries": ("query_id", "query"),
     "clicks": ("query", "product_id"),
 }
-"""The columns that a source of each kind must declare."""
+"""The columns that a source of each kind must declare. Judgements need query or query_id besides."""
 
 OPTIONAL: Mapping[Kind, tuple[str, ...]] = {
     "products": ("locale", "brand", "color", "bullet_points", "description"),
-    "judgements": ("locale", "query_id", "example_id", "split", "event_time", "context_key"),
+    "details": ("locale", "brand", "color", "bullet_points", "description"),
+    "judgements": (
+        *(
+            "query",
+            "locale",
+            "query_id",
+            "example_id",
+            "split",
+            "small_version",
+            "large_version",
+            "event_time",
+            "context_key",
+        ),
+    ),
+    "queries": ("locale", "split"),
     "clicks": ("locale", "event_time", "event", "impressions", "clicks", "carts", "orders"),
 }
 """The columns that a source of each kind may declare."""
@@ -159,7 +175,10 @@ class Clicks(_Declared):
 class Source(_Declared):
     """Declare files of one kind: where they lie, their format, and the meaning of their columns."""
 
-    kind: Kind = Field(description="What a row is: a product, a judgement, or an event of a click log.")
+    kind: Kind = Field(
+        description="What a row is: a product, further columns of a product of another source, a judgement, the text of a "
+        "query, or an event of a click log."
+    )
     files: tuple[str, ...] = Field(
         min_length=1, description="Paths or patterns; a relative one starts at --raw, else at the home."
     )
@@ -189,8 +208,10 @@ class Source(_Declared):
             )
         if missing := [name for name in REQUIRED[self.kind] if name not in self.columns]:
             raise ValueError(f"the columns lack {' and '.join(missing)}")
-        if self.attributes and self.kind != "products":
-            raise ValueError("only a source of products has attributes")
+        if self.kind == "judgements" and not {"query", "query_id"} & self.columns.keys():
+            raise ValueError("the columns lack query, or query_id with a source of queries")
+        if self.attributes and self.kind not in ("products", "details"):
+            raise ValueError("only a source of products or of their details has attributes")
         names = [attribute.name for attribute in self.attributes]
         if len(set(names)) < len(names):
             raise ValueError("an attribute is declared twice")
@@ -211,6 +232,11 @@ def _consistent(sources: tuple[Source, ...]) -> tuple[Source, ...]:
                 raise ValueError(f"the attribute {attribute.name} has another {setting} in another source")
     if sources and not any(source.kind == "products" for source in sources):
         raise ValueError("no source has the kind products")
+    kinds = {source.kind for source in sources}
+    if "queries" not in kinds and any(
+        source.kind == "judgements" and "query" not in source.columns for source in sources
+    ):
+        raise ValueError("judgements without the column query need a source of queries, with query_id and query")
     return sources
 
 

@@ -134,6 +134,8 @@ ESCI_SOURCES = (
             "query_id": "query_id",
             "example_id": "example_id",
             "split": "split",
+            "small_version": "small_version",
+            "large_version": "large_version",
         },
     ),
 )
@@ -209,6 +211,19 @@ def _with_lines(rows: str) -> str:
     filled = f"SELECT line, row_number() OVER (ORDER BY line) - 2 AS file_row_number FROM ({numbered}) WHERE text IS NOT NULL"
     texts = "trim(concat(*COLUMNS(* EXCLUDE (file_row_number, line))))"
     return f"FROM ({rows}) JOIN ({filled}) USING (file_row_number) WHERE {texts} <> ''"
+
+
+def esci_folder(paths: Sequence[Path]) -> Path | None:
+    """Return the folder of files that a build reads without a declaration, as `check_folder` accepts them; None for others."""
+    names, folders = {path.name for path in paths}, {path.absolute().parent for path in paths}
+    if len(folders) > 1 or not set(required_files()) <= names <= {spec.file_name for spec in SOURCE_SPECS}:
+        return None
+    (folder,) = folders
+    try:
+        check_folder(folder)
+    except WarehouseError:
+        return None
+    return folder
 
 
 def required_files() -> list[str]:

@@ -1,10 +1,12 @@
 """Readers: the SQL that reads the values of a source file as text, whatever its format."""
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
 
+from warehouse.declaration.columns import ATTRIBUTE, MISSHAPEN
 from warehouse.declaration.source import Constant
 from warehouse.errors import WarehouseError, first_line
 from warehouse.lake.lake import quote
@@ -79,7 +81,8 @@ def json_sql(connection: duckdb.DuckDBPyConnection, file: SourceFile, values: Va
         is_row = "trim(line, concat(' ', chr(9), chr(13))) <> ''"
         objects = f"(SELECT TRY_CAST(ltrim(line, chr(65279)) AS JSON) AS js FROM {lines} WHERE {is_row})"
         _refuse_broken(connection, file, objects)
-    return f"{_select(values, lambda meaning, name: _json_value(meaning, name, file.names))} FROM {objects}"
+    columns = _select(values, lambda meaning, name: _json_value(meaning, name, file.names))
+    return f"{columns}, {_misshapen(values, file.names)} AS {MISSHAPEN} FROM {objects}"
 
 
 def parquet_sql(connection: duckdb.DuckDBPyConnection, file: SourceFile, values: Values) -> str:
@@ -143,25 +146,78 @@ def _refuse_broken(connection: duckdb.DuckDBPyConnection, file: SourceFile, obje
 
 
 def _json_value(meaning: str, name: str, names: Sequence[str]) -> str:
-    """Return the SQL of a value as text, found by its path; the elements of a list are joined, those of an attribute not."""
-    steps = [name] if name in names else name.split(".")
-    path = quote("$" + "".join('."' + step.replace('"', '\\"') + '"' for step in steps))
-    text = f"(js ->> {path})"
+    """Return the SQL of a value as text, found by its path; the elements of a list are joined, those of an attribute not.
+
+    A path that leads through a list of objects gives the list of their values. A path that leads through another value gives
+    null, and so does an object where a text is read; see `_misshapen`.
+    """
+    steps = _steps(name, names)
+    path, is_attribute = _json_path(steps), meaning.startswith(ATTRIBUTE)
     elements = f"from_json(js -> {path}, '[\"VARCHAR\"]')"
-    if not meaning.startswith("attribute_"):
-        text = f"CASE WHEN json_type(js, {path}) = 'ARRAY' THEN {_listed(meaning, elements)} ELSE {text} END"
-    return f"nullif({text}, '')"
+    reads = {} if is_attribute else {"'ARRAY'": _listed(meaning, elements), "'OBJECT'": "NULL"}
+    cases = "".join(f" WHEN json_type(js, {path}) = {kind} THEN {value}" for kind, value in reads.items())
+    for depth in range(1, len(steps)):
+        every = f"json_extract_string(js, {_json_path(steps[:depth], '[*]', steps[depth:])})"
+        values = f"list_filter({every}, lambda each: each IS NOT NULL)"
+        listed = f"to_json({values})::VARCHAR" if is_attribute else _listed(meaning, values)
+        cases += f" WHEN json_type(js, {_json_path(steps[:depth])}) = 'ARRAY' THEN {listed}"
+    text = f"js ->> {path}"
+    return f"nullif(CASE{cases} ELSE {text} END, '')" if cases else f"nullif({text}, '')"
+
+
+def _misshapen(values: Values, names: Sequence[str]) -> str:
+    """Return the SQL of the values of `js` that stand where a path cannot lead: a list of (column, value, rule).
+
+    The rule is not_an_object where the path leads through a text, a number or a boolean, and is_an_object where an object stands
+    for a text.
+    """
+    faults = []
+    for meaning, parts in values.items():
+        for name in () if isinstance(parts, Constant) else parts:
+            steps, own = _steps(name, names), quote(meaning.removeprefix(ATTRIBUTE))
+            for depth in range(1, len(steps)):
+                path = _json_path(steps[:depth])
+                is_fault = f"json_type(js, {path}) NOT IN ('OBJECT', 'NULL', 'ARRAY')"
+                faults.append(_fault(is_fault, own, path, "not_an_object"))
+            if not meaning.startswith(ATTRIBUTE):
+                path = _json_path(steps)
+                faults.append(_fault(f"json_type(js, {path}) = 'OBJECT'", own, path, "is_an_object"))
+    return f"list_filter([{', '.join(faults)}], lambda each: each IS NOT NULL)" if faults else "NULL"
+
+
+def _fault(condition: str, column: str, path: str, rule: str) -> str:
+    return f"CASE WHEN {condition} THEN {{'column': {column}, 'value': js ->> {path}, 'rule': '{rule}'}} END"
+
+
+def _steps(name: str, names: Collection[str]) -> list[str]:
+    """Return the steps of a path in nested values; a column's own name may have a period in it."""
+    return [name] if name in names else name.split(".")
+
+
+def _json_path(*parts: Sequence[str] | str) -> str:
+    """Return the SQL of a path of steps; a text among the parts is taken as it is."""
+    path = "$"
+    for part in parts:
+        path += part if isinstance(part, str) else "".join(f".{json.dumps(step, ensure_ascii=False)}" for step in part)
+    return quote(path)
 
 
 def _parquet_value(meaning: str, name: str, types: Mapping[str, str]) -> str:
     """Return the SQL of a value as text: a column, or a field of a struct by its path; a list as in JSON."""
-    steps = [name] if name in types else name.split(".")
-    value = ".".join('"' + step.replace('"', '""') + '"' for step in steps)
+    steps = _steps(name, types)
+    value = ".".join(_identifier(step) for step in steps)
+    if len(steps) > 1 and "[]" in types.get(steps[0], ""):  # a list of structs, read as JSON
+        text = _json_value(meaning, ".".join(["js", *steps[1:]]), ())
+        return f"(SELECT {text} FROM (SELECT json_object('js', {_identifier(steps[0])}) AS js))"
     if types.get(name, "").endswith("[]"):
-        text = f"to_json({value})::VARCHAR" if meaning.startswith("attribute_") else _listed(meaning, value)
+        text = f"to_json({value})::VARCHAR" if meaning.startswith(ATTRIBUTE) else _listed(meaning, value)
     else:
         text = f"{value}::VARCHAR"
     return f"nullif({text}, '')"
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _listed(meaning: str, elements: str) -> str:

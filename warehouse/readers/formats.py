@@ -78,12 +78,13 @@ class SourceFile:
         """Return where rows, given by numbers from 0, are: the line of a text file, else the number; both from 1."""
         if self.format == "parquet" or self.is_array:
             return [f"row {row + 1}" for row in rows]
-        if self.format == "csv":
-            lines = (line for line, _ in self.records())
-        else:
-            lines = (number for number, line in enumerate(self.text(), 1) if line.strip())
         wanted, last = set(rows), max(rows, default=-1)
-        found = {row: line for row, line in enumerate(islice(lines, last + 1)) if row in wanted}
+        with self.text() as text:
+            if self.format == "csv":
+                lines = (line for line, _ in self.records(text))
+            else:
+                lines = (number for number, line in enumerate(text, 1) if line.strip())
+            found = {row: line for row, line in enumerate(islice(lines, last + 1)) if row in wanted}
         return [f"line {found.get(row, 0)}" for row in rows]
 
 
@@ -111,7 +112,12 @@ def source_file(path: Path, source: Source | None = None) -> SourceFile:
     is_gzipped = head.startswith(_GZIP)
     encoding = _encoding(path, is_gzipped, source.encoding if source is not None else None)
     with whole_file(path), io.TextIOWrapper(_opened(path, is_gzipped), encoding=encoding, newline="") as text:
-        beginning = text.read(_HEAD_CHARS)
+        try:
+            beginning = text.read(_HEAD_CHARS)
+        except UnicodeError as error:
+            raise WarehouseError(
+                f"{path} is not {encoding}: {error}", "correct encoding in stockroom.toml, or save the file as UTF-8"
+            ) from error
     first = beginning.lstrip()[:1]
     if declared == "json" or (declared is None and first in ("{", "[")):
         is_array = first == "["
@@ -170,7 +176,10 @@ def _encoding(path: Path, is_gzipped: bool, declared: str | None) -> str:
                 return encoding
         if b"\0" in chunk[:4]:
             return "utf-16-le" if chunk[1:2] == b"\0" else "utf-16-be"
-        hint = 'declare the encoding of the source in stockroom.toml, such as encoding = "windows-1252"'
+        hint = (
+            'declare the encoding of the source in stockroom.toml, such as encoding = "windows-1252" or "shift_jis"; '
+            "stockroom init has --encoding"
+        )
         check_utf8(path, file, chunk, hint)
     return "utf-8"
 

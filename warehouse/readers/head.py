@@ -66,9 +66,18 @@ def _objects(file: SourceFile) -> Iterator[Any]:
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str | None]]:
-    """Yield the values of an object by their paths, as text; a list as JSON."""
+    """Yield the values of an object by their paths, as text; a list as JSON, one of objects as the lists of their values."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
             yield from _leaves(inner, f"{path}.{name}" if path else str(name))
+    elif path and isinstance(value, list) and any(isinstance(each, Mapping) for each in value):
+        objects = [each for each in value if isinstance(each, Mapping)]
+        for name in dict.fromkeys(str(name) for each in objects for name in each):
+            values = [each[name] for each in objects if each.get(name) is not None]
+            if not any(isinstance(each, Mapping | list) for each in values):
+                yield (
+                    f"{path}.{name}",
+                    json.dumps([str(each) for each in values], ensure_ascii=False) if values else None,
+                )
     elif path:
         yield path, value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)

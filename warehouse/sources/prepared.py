@@ -11,6 +11,7 @@ import polars as pl
 from warehouse.conversion.clicks import convert_clicks
 from warehouse.conversion.judgements import convert_judgements
 from warehouse.conversion.products import OutputNames, create_products, write_products
+from warehouse.conversion.queries import create_queries, with_queries
 from warehouse.declaration.attributes import ATTRIBUTES_FILE
 from warehouse.declaration.locales import DEFAULT_LOCALE
 from warehouse.declaration.problems import PROBLEM_SCHEMA, Converted
@@ -88,37 +89,46 @@ def convert(files: Sequence[SourceFiles], folder: Path, memory_gb: float) -> tup
     Raises:
         WarehouseError: As `prepare`.
     """
-    problems, notes, products, judged = [pl.DataFrame(schema=_FAULT)], list[str](), list[str](), list[Converted]()
+    problems, notes, judged = [pl.DataFrame(schema=_FAULT)], list[str](), list[Converted]()
+    views: dict[str, list[str]] = {"products": [], "details": [], "queries": []}
+    names = OutputNames(PRODUCTS_FILE, PLACES_FILE, ATTRIBUTES_FILE)
     with connect(memory_gb) as connection, TemporaryDirectory(dir=folder) as scratch:
-        ordered = sorted(enumerate(files), key=lambda each: each[1].source.kind != "products")
-        for number, (source, of_source) in ordered:
+        for number, (source, of_source) in enumerate(files):
             rows = f"rows_{number}"
             create_view(connection, rows, source, of_source, Path(scratch))
-            if source.kind == "products":
-                found = create_products(connection, f"products_{number}", source, rows)
+            if source.kind in ("products", "details"):
+                view = f"products_{number}"
+                found = create_products(connection, view, source, rows)
                 problems.append(found.with_columns(table=pl.lit("raw.products")))
-                products.append(f"products_{number}")
+                views[source.kind].append(view)
                 if source.fold_variants:
-                    notes.append(_folded_note(connection, rows, f"products_{number}"))
+                    notes.append(_folded_note(connection, rows, view))
                 if "locale" not in source.columns:
                     notes.append(
                         f"locale {DEFAULT_LOCALE} for every row of {', '.join(source.files)}, which declares none"
                     )
-                continue
-            if not judged:
-                write_products(connection, products, folder, OutputNames(PRODUCTS_FILE, PLACES_FILE, ATTRIBUTES_FILE))
-            path = Path(scratch) / f"judgements-{number}.parquet"
+            elif source.kind == "queries":
+                views["queries"].append(rows)
+        write_products(connection, views["products"], folder, names, views["details"])
+        if views["details"]:
+            notes.append(_details_note(connection))
+        if views["queries"]:
+            create_queries(connection, views["queries"])
+        for number, (source, _) in enumerate(files):
+            rows, path = f"rows_{number}", Path(scratch) / f"judgements-{number}.parquet"
             if source.kind == "judgements":
+                if "query" not in source.columns:
+                    rows = with_queries(connection, rows)
                 made = convert_judgements(connection, source, rows, path)
-            else:
+            elif source.kind == "clicks":
                 made = convert_clicks(connection, source, rows, path, known_products="every_product")
+            else:
+                continue
             judged.append(made)
             problems.append(made.problems.with_columns(table=pl.lit("raw.judgements")))
             notes += made.notes
         if judged:
             _write_judgements(connection, judged, folder / JUDGEMENTS_FILE)
-        else:
-            write_products(connection, products, folder, OutputNames(PRODUCTS_FILE, PLACES_FILE, ATTRIBUTES_FILE))
     as_refused(with_places(pl.concat(problems), files)).write_parquet(folder / REFUSED_FILE)
     return tuple(dict.fromkeys(notes))
 
@@ -132,6 +142,15 @@ def _folded_note(connection: duckdb.DuckDBPyConnection, rows: str, products: str
         scalar(connection, f"SELECT count(*) FROM {products}"),
     )
     return f"{counted(before, 'row')} folded to {counted(after, 'product')}"
+
+
+def _details_note(connection: duckdb.DuckDBPyConnection) -> str:
+    """Return how many details belong to a product."""
+    read = scalar(connection, "SELECT count(*) FROM details")
+    matched = scalar(
+        connection, "SELECT count(*) FROM details SEMI JOIN every_product USING (product_locale, product_id)"
+    )
+    return f"details of {counted(read, 'product')} read, {matched:,} of them in the catalog"
 
 
 def _write_judgements(connection: duckdb.DuckDBPyConnection, judged: Sequence[Converted], path: Path) -> None:

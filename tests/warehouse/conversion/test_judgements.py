@@ -64,6 +64,16 @@ def test_the_file_has_the_columns_and_types_of_the_raw_table(convert: Converter)
     assert (row["small_version"], row["large_version"], row["event_time"], row["context_key"]) == (1, 1, None, None)
 
 
+def test_declared_versions_are_kept_and_one_that_is_no_whole_number_is_refused(convert: Converter) -> None:
+    columns = f"{PLAIN} small_version large_version"
+    frame = convert(columns, ("a", "p1", "E", "0", "1"), ("a", "p2", "E", "some", "1"), ("a", "p3", "E", "1", None))
+    assert frame.select("product_id", "small_version", "large_version").rows() == [("p1", 0, 1)]
+    assert convert.problems == [
+        (1, "small_version", "some", "small_version_wrong_type"),
+        (2, "large_version", None, "large_version_wrong_type"),
+    ]
+
+
 def test_nothing_stays_in_the_database(convert: Converter, connection: duckdb.DuckDBPyConnection) -> None:
     convert(PLAIN, ("a", "p1", "E"))
     with pytest.raises(WarehouseError):

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
+from pydantic import TypeAdapter
 
 from warehouse.declaration.attributes import ATTRIBUTES_FILE
-from warehouse.declaration.source import Source
+from warehouse.declaration.source import Source, Sources
 from warehouse.errors import WarehouseError
 from warehouse.sources.prepared import prepare, refused_rows
 from warehouse.sources.source_files import JUDGEMENTS_FILE, PRODUCTS_FILE
@@ -206,3 +207,162 @@ def test_judgements_and_clicks_become_one_file_and_the_first_source_of_a_pair_co
         ("lamp", "2", "I"),
         ("hat", "1", "E"),
     ]
+
+
+def nested(folder, *rows, **columns):
+    """Return the ids and prices of products whose price is the nested path price.amount, and what was refused."""
+    (folder / "p.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    attributes = [{"name": "price", "column": "price.amount", "type": "money"}]
+    prepared(
+        folder, products("p.jsonl", columns={"product_id": "id", "title": "name"} | columns, attributes=attributes)
+    )
+    prices = dict(pl.read_parquet(folder / "out" / ATTRIBUTES_FILE).select("product_id", "price").iter_rows())
+    refused = refused_rows(folder / "out", "raw.products")
+    return prices, [
+        (key, rule, json.loads(row)["column"], json.loads(row)["value"]) for key, rule, row in refused.rows()
+    ]
+
+
+def test_a_path_reads_null_where_an_object_or_a_name_is_missing(tmp_path):
+    rows = [
+        {"id": "1", "name": "a", "price": None},
+        {"id": "2", "name": "b", "price": {"amount": 3, "currency": "EUR"}},
+        {"id": "3", "name": "c"},
+        {"id": "4", "name": "d", "price": {}},
+        {"id": "5", "name": "e", "price": {"amount": None}},
+    ]
+    assert nested(tmp_path, *rows) == ({"1": None, "2": 3.0, "3": None, "4": None, "5": None}, [])
+
+
+def test_a_path_through_a_number_and_an_object_for_a_text_are_refused_with_their_place(tmp_path):
+    rows = [
+        {"id": "1", "name": "a", "price": 12.5},
+        {"id": "2", "name": "b", "price": {"amount": 3}, "maker": {"name": "Acme"}},
+    ]
+    prices, refused = nested(tmp_path, *rows, brand="maker")
+    assert prices == {"1": None, "2": 3.0}
+    assert refused == [
+        ("p.jsonl line 1", "not_an_object", "price", "12.5"),
+        ("p.jsonl line 2", "is_an_object", "brand", '{"name":"Acme"}'),
+    ]
+    assert pl.read_parquet(tmp_path / "out" / PRODUCTS_FILE)["product_brand"].to_list() == [None, None]
+
+
+@pytest.mark.parametrize("name", ["p.jsonl", "p.parquet"])
+def test_a_path_through_a_list_of_objects_gives_the_list_of_their_values(tmp_path, name):
+    rows = [
+        {
+            "id": "1",
+            "name": "a",
+            "images": [{"src": "x"}, {"src": None}, {"src": "y"}],
+            "facts": [{"say": "LED"}, {"say": "USB"}],
+        },
+        {"id": "2", "name": "b", "images": None, "facts": None},
+    ]
+    if name == "p.parquet":
+        pl.DataFrame(rows).write_parquet(tmp_path / name)
+    else:
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    columns = {"product_id": "id", "title": "name", "bullet_points": "facts.say"}
+    attributes = [{"name": "images", "column": "images.src", "type": "list"}]
+    frame = prepared(tmp_path, products(name, columns=columns, attributes=attributes))
+    assert frame["product_bullet_point"].to_list() == ["LED\nUSB", None]
+    assert pl.read_parquet(tmp_path / "out" / ATTRIBUTES_FILE)["images"].to_list() == [["x", "y"], None]
+
+
+def test_details_fill_what_their_products_lack(tmp_path):
+    write(tmp_path / "p.csv", [{"id": "1", "name": "a", "text": "own"}, {"id": "2", "name": "b", "text": None}])
+    write(
+        tmp_path / "d.csv",
+        [
+            {"sku": "2", "long": None, "cost": "$3"},
+            {"sku": "2", "long": "filled", "cost": "$4"},
+            {"sku": "1", "long": "other", "cost": None},
+            {"sku": "9", "long": "of no product", "cost": None},
+        ],
+    )
+    own = products("p.csv", columns={"product_id": "id", "title": "name", "description": "text"})
+    details = Source(
+        kind="details",
+        files=("d.csv",),
+        columns={"product_id": "sku", "description": "long"},
+        attributes=[{"name": "price", "column": "cost", "type": "money"}],
+    )
+    notes = prepare([details, own], tmp_path, tmp_path / "out")
+    frame = pl.read_parquet(tmp_path / "out" / PRODUCTS_FILE)
+    assert frame.select("product_id", "product_title", "product_description").rows() == [
+        ("1", "a", "own"),
+        ("2", "b", "filled"),
+    ]
+    assert pl.read_parquet(tmp_path / "out" / ATTRIBUTES_FILE).rows() == [("us", "1", None), ("us", "2", 3.0)]
+    assert "details of 3 products read, 2 of them in the catalog" in notes
+
+
+def test_judgements_take_the_query_of_their_query_id(tmp_path):
+    write(tmp_path / "p.tsv", [{"id": "1", "name": "a"}, {"id": "2", "name": "b"}], "\t")
+    write(tmp_path / "q.tsv", [{"query_id": "7", "query": "desk lamp"}, {"query_id": "7", "query": "again"}], "\t")
+    labels = [
+        {"query_id": "7", "product_id": "1", "label": "Exact"},
+        {"query_id": "8", "product_id": "2", "label": "Exact"},
+    ]
+    write(tmp_path / "l.tsv", labels, "\t")
+    sources = (
+        products("p.tsv", columns={"product_id": "id", "title": "name"}),
+        Source(
+            kind="judgements",
+            files=("l.tsv",),
+            columns={"query_id": "query_id", "product_id": "product_id", "label": "label"},
+        ),
+        Source(kind="queries", files=("q.tsv",), columns={"query_id": "query_id", "query": "query"}),
+    )
+    prepared(tmp_path, *sources)
+    judged = pl.read_parquet(tmp_path / "out" / JUDGEMENTS_FILE)
+    assert judged.select("query", "query_id", "product_id").rows() == [("desk lamp", 7, "1")]
+    refused = refused_rows(tmp_path / "out", "raw.judgements")
+    assert refused.select("key", "rule").rows() == [("l.tsv line 3", "query_blank")]
+
+
+@pytest.mark.parametrize(
+    ("judgement", "query", "expected"),
+    [
+        ({"lang": "de"}, {"lang": "de"}, [("Lampe", "de")]),
+        ({}, {"lang": "de"}, [("Lampe", "de")]),
+        ({"lang": "de"}, {}, [("Lampe", "de")]),
+        ({"lang": "es"}, {"lang": "de"}, []),
+    ],
+)
+def test_a_query_is_of_the_locale_of_its_judgement(tmp_path, judgement, query, expected):
+    write(tmp_path / "p.csv", [{"id": "1", "name": "a"}])
+    write(tmp_path / "q.csv", [{"qid": "7", "text": "Lampe"} | query])
+    write(tmp_path / "l.csv", [{"qid": "7", "id": "1", "label": "E"} | judgement])
+    prepared(
+        tmp_path,
+        products("p.csv", columns={"product_id": "id", "title": "name"}),
+        Source(
+            kind="judgements",
+            files=("l.csv",),
+            columns={"query_id": "qid", "product_id": "id", "label": "label"}
+            | ({"locale": "lang"} if judgement else {}),
+        ),
+        Source(
+            kind="queries",
+            files=("q.csv",),
+            columns={"query_id": "qid", "query": "text"} | ({"locale": "lang"} if query else {}),
+        ),
+    )
+    judged = pl.read_parquet(tmp_path / "out" / JUDGEMENTS_FILE)
+    assert judged.select("query", "product_locale").rows() == expected
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"product_id": "p", "label": "l"}, "the columns lack query, or query_id"),
+        ({"product_id": "p", "label": "l", "query_id": "q"}, "need a source of queries"),
+    ],
+)
+def test_judgements_without_a_query_need_its_texts(columns, message):
+    with pytest.raises(ValueError, match=message):
+        TypeAdapter(Sources).validate_python(
+            [products("p.csv"), {"kind": "judgements", "files": ["j.csv"], "columns": columns}]
+        )

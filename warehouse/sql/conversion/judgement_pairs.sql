@@ -7,7 +7,7 @@ counted as (
         query_id,
         product_id,
         count(*) as rows,
-        arg_min(struct_pack(file, row, query, label, split, context_key, example_id), place) as first,
+        arg_min(struct_pack(file, row, query, label, split, small_version, large_version, context_key, example_id), place) as first,
         max(event_time) as event_time,
         avg(grade) as grade,
         count(*) filter (label = 'E') as e,

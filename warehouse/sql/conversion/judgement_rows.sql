@@ -42,6 +42,8 @@ select
     end as label,
     grade,
     case when $has_split then named_split else derived_split end as split,
+    case when not $has_small_version then 1 when is_whole(small_version) then small_version::bigint end as small_version,
+    case when not $has_large_version then 1 when is_whole(large_version) then large_version::bigint end as large_version,
     time_of(event_time) as event_time,
     case when not is_blank(context_key) then context_key end as context_key,
     -- faults
@@ -54,6 +56,8 @@ select
     || problem_if(is_decimal(query_id), 'query_id', query_id, 'query_id_wrong_type')
     || problem_if($has_example_id and is_blank(example_id), 'example_id', example_id, 'example_id_missing')
     || problem_if(is_decimal(example_id), 'example_id', example_id, 'example_id_wrong_type')
+    || problem_if($has_small_version and not is_whole(coalesce(small_version, '')), 'small_version', small_version, 'small_version_wrong_type')
+    || problem_if($has_large_version and not is_whole(coalesce(large_version, '')), 'large_version', large_version, 'large_version_wrong_type')
     || problem_if($has_split and named_split is null, 'split', split, 'unknown_split')
     || time_problems(event_time, $now) as problems
 from named

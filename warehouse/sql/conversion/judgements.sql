@@ -8,8 +8,8 @@ select
     locale as product_locale,
     -- values
     label as esci_label,
-    1::bigint as small_version,
-    1::bigint as large_version,
+    first.small_version as small_version,
+    first.large_version as large_version,
     first.split as split,
     event_time,
     first.context_key as context_key
