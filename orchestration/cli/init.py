@@ -42,11 +42,15 @@ def init(
     settings = settings_for(home)
     with progress() as announce:
         announce("reading", None)
-        from orchestration.commands.declare import check_proposals, propose_sources, write_sources
+        from orchestration.commands.declare import check_proposals, folder_of_esci, propose_sources, write_sources
         from warehouse.sources.declaration_text import declaration_text
 
-        proposals = propose_sources(files, settings.home, encoding)
-        report = check_proposals(proposals, settings)
+        folder = folder_of_esci(files)
+        proposals = [] if folder else propose_sources(files, settings.home, encoding)
+        report = None if folder else check_proposals(proposals, settings)
+    if report is None:
+        _show_no_declaration(shlex.join(["--raw", str(folder), "--home", str(settings.home)]), as_json=as_json)
+        return
     if not as_json:
         console.print(declaration_text(proposals), highlight=False, markup=False, soft_wrap=True)
         show_report(report)
@@ -61,3 +65,11 @@ def init(
         return
     show_fact("written", str(path))
     show_next(f"stockroom build --home {shlex.quote(str(settings.home))}")
+
+
+def _show_no_declaration(options: str, *, as_json: bool) -> None:
+    if as_json:
+        write_json({"file": None, "sources": []})
+        return
+    show_fact("note", "these files have the form of ESCI, which needs no declaration; nothing was written")
+    show_next(f"stockroom build {options}")

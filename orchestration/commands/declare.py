@@ -8,7 +8,7 @@ from pathlib import Path
 from orchestration.config.settings import FILE_NAME, Settings
 from warehouse.errors import WarehouseError
 from warehouse.ingest.source_check import SourceReport, check_sources
-from warehouse.ingest.sources import ESCI_SOURCES
+from warehouse.ingest.sources import ESCI_SOURCES, esci_folder
 from warehouse.paths import require_writable
 from warehouse.sources.declaration_text import declaration_text
 from warehouse.sources.matching import matching_sources
@@ -21,6 +21,16 @@ def propose_sources(paths: Sequence[Path], home: Path, encoding: str | None = No
     Raises:
         WarehouseError: A file cannot be read, or no column tells what it is.
     """
+    files = _files(paths)
+    return propose(files, [_name(path, home) for path in files], encoding)
+
+
+def folder_of_esci(paths: Sequence[Path]) -> Path | None:
+    """Return the folder of files or patterns that need no declaration, since they have the form of ESCI; None for others."""
+    return esci_folder(_files(paths))
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         matches = [path] if path.is_file() else sorted(map(Path, glob(str(path))))
@@ -28,7 +38,7 @@ def propose_sources(paths: Sequence[Path], home: Path, encoding: str | None = No
             kind = "is a folder" if path.is_dir() else "does not exist"
             raise WarehouseError(f"{path} {kind}", "give the files themselves, such as products.csv")
         files += [match for match in matches if match not in files]
-    return propose(files, [_name(path, home) for path in files], encoding)
+    return files
 
 
 def _name(path: Path, home: Path) -> str:
@@ -76,6 +86,8 @@ def check(settings: Settings, paths: Sequence[Path] = ()) -> SourceReport:
     sources = settings.source
     if paths and sources:
         sources = tuple(matching_sources(sources, paths))
+    elif paths and (folder := folder_of_esci(paths)):
+        sources, base = ESCI_SOURCES, folder
     elif paths:
         sources = tuple(proposal.source for proposal in propose_sources(paths, home))
         base = home

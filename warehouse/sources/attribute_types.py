@@ -1,19 +1,37 @@
 """Attribute types: the name and the type of an attribute, found from a column's name and its first values."""
 
 import re
+from collections.abc import Iterator, Mapping
 
 import duckdb
 import polars as pl
 
+from warehouse.conversion.units import known_unit
 from warehouse.conversion.values import value_sql
-from warehouse.declaration.source import OWN_COLUMNS, Attribute, AttributeType
+from warehouse.declaration.source import OWN_COLUMNS, Attribute
+from warehouse.lake.lake import scalar
 from warehouse.wording import counted
 
-_PRICE = re.compile(r"price|cost|amount|preis|prix|precio|prezzo|preco|msrp|価格", re.IGNORECASE)
-_ID = re.compile(r"(^|[^a-z])(id|sku|gtin|ean|upc|asin|mpn|barcode|handle)s?([^a-z]|$)", re.IGNORECASE)
-_URL = r"^(https?:)?//\S+$"
-_PATH = r". [>›»] ."
-_CATEGORY_SHARE, _LIST_SHARE, _CATEGORY_CHARS = 0.5, 0.5, 60
+Read = Mapping[str, str]
+"""The fields of an attribute that say how its values are read: its type, and its unit if it has one."""
+_PRICE = re.compile(r"price|cost|amount|preis|prix|precio|prezzo|preco|preço|prijs|msrp|価格", re.IGNORECASE)
+_ID = re.compile(
+    r"(?<![a-z])(id|ids|uid|uuid|guid|sku|gtin\d*|ean\d*|upc|isbn\d*|jan|asin|mpn|barcode|bar code|handle|slug)(?![a-z])"
+)
+_CATEGORY = re.compile(r"categor|kategori|taxonom")
+_DATE = re.compile(r"(?<![a-z])(date|datetime|time|timestamp|created|updated|modified|datum|fecha|at)(?![a-z])")
+_FLAG = re.compile(
+    r"^(is|has|in|can|are|allow|allows|manage|use|requires?)(?![a-z])|(ed|able|ible|active|online|flag|status|new|visible)$|\?$"
+)
+_CURRENCY = (
+    r"\p{Sc}|\b(USD|EUR|GBP|JPY|CHF|CAD|AUD|NZD|CNY|INR|SEK|NOK|DKK|PLN|CZK|HUF|RUB|TRY|BRL|MXN)\b|kr\b|zł|Kč|円|元|원"
+)
+_LIST = re.compile(r"tag|keyword|label|image|picture|photo|material|sizes|colou?rs|features")
+_UNIT = r"^[-+−–]?[\d.,'\s]*\d\s*([^\d\s].*)$"
+_URL = r"^(https?:)?//\S+$|^\S+\.(?i:jpe?g|png|webp|gif|avif|svg)(\?\S*)?$"
+_PATH = r". [>›»/] ."
+_MARKUP = r"</?(?i:p|br|div|ul|li|b|span|strong|h\d)\b[^>]*>"
+_CATEGORY_SHARE, _LIST_SHARE, _CATEGORY_CHARS, _ELEMENT_CHARS = 0.5, 0.5, 60, 30
 _READABLE_SHARE = 0.9
 
 
@@ -28,42 +46,77 @@ def attribute_name(name: str, taken: set[str]) -> str:
     return plain
 
 
-def attribute_type(
-    connection: duckdb.DuckDBPyConnection, name: str, column: pl.Series
-) -> tuple[AttributeType | None, str]:
-    """Return the type of a further column, or None for one that tells nothing, and the reason."""
-    values = column.drop_nulls()
-    values = values.filter(values.str.strip_chars() != "")
+def attribute_type(connection: duckdb.DuckDBPyConnection, name: str, column: pl.Series) -> tuple[Read | None, str]:
+    """Return how a further column is read, or None for one that tells nothing, and the reason."""
+    values = column.drop_nulls().str.strip_chars()
+    values = values.filter(values != "")
     if values.is_empty():
         return None, "it is empty"
     filled = f"filled in {len(values):,} of {counted(len(column), 'row')}"
-    if _ID.search(name) and values.n_unique() == len(values):
+    words = _words(name)
+    is_id = _ID.search(words) is not None
+    if is_id and values.n_unique() == len(values):
         return None, "another id of the row"
-    if values.str.starts_with("[").mean() == 1:
-        return "list", f"{filled}, with lists"
-    tests: tuple[AttributeType, ...] = (
-        ("money", "number") if _PRICE.search(name) else ("boolean", "number", "money", "date")
-    )
+    if values.str.starts_with("[").all():
+        if values.str.contains(r"^\[\s*\{").any():
+            return None, "a list of objects"
+        return {"type": "list"}, f"{filled}, with lists"
     connection.register("head_values", values.alias("value").to_frame())
-    has_zeros = bool(values.str.contains(r"^0\d").any())  # 00123 is a name, not a number
-    for kind in tests:
-        if has_zeros and kind in ("number", "money"):
-            continue
-        read = value_sql(Attribute(name="value", type=kind), "value")
-        rows = connection.execute(f"SELECT avg(({read} IS NOT NULL)::INTEGER) FROM head_values").fetchone()
-        if rows and rows[0] >= _READABLE_SHARE:
-            return kind, f"{filled}, {rows[0]:.0%} are read as {kind}"
+    # 00123 is a name, not a number; so is the number of a category, of a brand or in a registry
+    if not (is_id or _CATEGORY.search(words) or values.str.contains(r"^0\d").any()):
+        for read in _numeric(words, values):
+            share = _readable(connection, read)
+            if share >= _READABLE_SHARE:
+                unit = f" in {read['unit']}" if "unit" in read else ""
+                return read, f"{filled}, {share:.0%} are read as {read['type']}{unit}"
     frame = values.alias("value").to_frame().with_columns(length=pl.col("value").str.len_chars())
-    if _share(frame, pl.col("value").str.contains(_URL)) >= _READABLE_SHARE:
-        return "url", f"{filled}, with addresses"
-    if _share(frame, pl.col("value").str.contains(_PATH)) >= _READABLE_SHARE:
-        return "category_path", f"{filled}, with paths"
-    if _share(frame, pl.col("value").str.contains(",") & (pl.col("length") < 2 * _CATEGORY_CHARS)) > _LIST_SHARE:
-        return "list", f"{filled}, with commas"
-    is_short = _share(frame, pl.col("length") <= _CATEGORY_CHARS) == 1
-    if is_short and values.n_unique() <= _CATEGORY_SHARE * len(values):
-        return "category", f"{filled}, with {counted(values.n_unique(), 'different value')}"
-    return "text", filled
+    value = pl.col("value")
+    if _share(frame, value.str.contains(_URL)) >= _READABLE_SHARE:
+        return {"type": "url"}, f"{filled}, with addresses"
+    if _share(frame, value.str.contains(_PATH)) >= _READABLE_SHARE:
+        return {"type": "category_path"}, f"{filled}, with paths"
+    if _share(frame, value.str.contains(_MARKUP)) >= _LIST_SHARE:
+        return {"type": "text"}, f"{filled}, with markup"
+    if not _DATE.search(words):
+        longest = value.str.split(",").list.eval(pl.element().str.len_chars()).list.max()
+        has_elements = value.str.contains(",") & value.str.contains(r"\p{L}{2}") & (longest <= _ELEMENT_CHARS)
+        has_elements |= value.str.contains("|", literal=True) | value.str.contains(r",\s*(https?:)?//")
+        share = _share(frame, has_elements & (pl.col("length") < 2 * _CATEGORY_CHARS))
+        if share > (0 if _LIST.search(words) else _LIST_SHARE):
+            return {"type": "list"}, f"{filled}, with commas or bars"
+    if _share(frame, pl.col("length") <= _CATEGORY_CHARS) == 1 and values.n_unique() <= _CATEGORY_SHARE * len(values):
+        return {"type": "category"}, f"{filled}, with {counted(values.n_unique(), 'different value')}"
+    return {"type": "text"}, filled
+
+
+def _words(name: str) -> str:
+    """Return the words of a name in small letters, each between spaces: createdAt and created_at are created at."""
+    return re.sub(r"[\s_.:/()-]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)).casefold().strip()
+
+
+def _numeric(words: str, values: pl.Series) -> Iterator[Read]:
+    """Yield the numeric types that a column may have, the likeliest first."""
+    if _PRICE.search(words):
+        yield {"type": "money"}
+    if _DATE.search(words):
+        yield {"type": "date"}
+    if _FLAG.search(words) or not values.is_in(["0", "1"]).all():  # a count may be 0 or 1 at first, and then 5
+        yield {"type": "boolean"}
+    yield {"type": "number"}
+    units = values.str.extract(_UNIT).drop_nulls().map_elements(known_unit, return_dtype=pl.String).drop_nulls()
+    if len(units):
+        yield {"type": "number", "unit": units.mode().sort()[0]}
+    if values.str.contains(_CURRENCY).sum() >= _READABLE_SHARE * len(values):
+        yield {"type": "money"}
+    yield {"type": "date"}
+
+
+def _readable(connection: duckdb.DuckDBPyConnection, read: Read) -> float:
+    """Return the share of the values of the table `head_values` that a type reads, 0 to 1."""
+    value = value_sql(Attribute.model_validate({"name": "value", **read}), "value")
+    return scalar(connection, f"SELECT count({value}) FROM head_values") / scalar(
+        connection, "SELECT count(*) FROM head_values"
+    )
 
 
 def _share(frame: pl.DataFrame, condition: pl.Expr) -> float:

@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 PRODUCT_NAMES: Mapping[str, str] = {
-    "product_id": "product_id parent_id parent_sku product_ref product_code item_group_id handle asin sku item_id article_id "
-    "artikelnummer id_product ref reference code id gtin ean upc",
+    "product_id": "product_id product_uid parent_id parent_sku parent_asin product_ref product_code item_group_id handle asin "
+    "sku item_sku seller_sku item_id article_id artikelnummer id_product entity_id ref reference code id gtin ean upc",
     "title": "product_title title product_name name item_name item_title titel titre titulo titulo_producto nombre nom "
     "bezeichnung produktname designation 商品名 名称 タイトル",
-    "brand": "product_brand brand brand_name vendor manufacturer marke hersteller marque fabricant marca ブランド 品牌",
+    "brand": "product_brand brand brand_name brands vendor manufacturer marke hersteller marque fabricant marca ブランド 品牌",
     "color": "product_color color colour color_name farbe couleur colore cor 色 颜色",
     "bullet_points": "product_bullet_point bullet_points bullet_point bullets highlights features key_features",
     "description": "product_description description body_html body description_html long_description full_description "
@@ -17,14 +17,20 @@ PRODUCT_NAMES: Mapping[str, str] = {
 }
 """The usual names of the columns of a products file, the likeliest first."""
 
+_QUERY = "query query_text search_query query_string user_query search_phrase search_term searchterm suchbegriff"
+SURE_QUERY_NAMES: Mapping[str, str] = {"query": _QUERY}
+"""The names of a query that a column of a products file does not have."""
+
 QUERY_NAMES: Mapping[str, str] = {
-    "query": "query query_text search_query search_term searchterm keywords keyword search q term suchbegriff",
+    "query": f"{_QUERY} keywords keyword search q term",
     "product_id": PRODUCT_NAMES["product_id"] + " doc_id docid document_id",
     "label": "esci_label label grade relevance relevance_label judgement judgment rating score qrel",
     "locale": PRODUCT_NAMES["locale"],
     "query_id": "query_id queryid qid topic_id",
     "example_id": "example_id",
     "split": "split subset fold_name",
+    "small_version": "small_version",
+    "large_version": "large_version",
     "event_time": "event_time timestamp time ts datetime date created_at judged_at",
     "context_key": "context_key",
 }
@@ -47,19 +53,49 @@ CLICK_NAMES: Mapping[str, str] = {
 def find(names: Sequence[str], usual: Mapping[str, str]) -> dict[str, str]:
     """Return the column of a file for each meaning that one of its names stands for; a column has one meaning.
 
-    Names are compared by letters and digits alone, without case; the path of a nested value also by its last part.
+    Names are compared by letters and digits alone, without case. Of a nested path the last part counts too, unless the part
+    before it has another meaning; then brand.name is a brand. So does a name without its namespace, as in g:title.
     """
     found: dict[str, str] = {}
-    for meaning, words in usual.items():
-        for whole in (True, False):
-            for word in words.split():
-                same = (name for name in names if _plain(name if whole else name.split(".")[-1]) == _plain(word))
+    words = {meaning: [_plain(word) for word in text.split()] for meaning, text in usual.items()}
+    meanings = {word: meaning for meaning, own in reversed(words.items()) for word in own}
+    for rank in range(3):
+        for meaning in usual:
+            for word in words[meaning] if meaning not in found else ():
+                same = (name for name in names if _stands_for(name, word, rank, meanings))
                 name = next((each for each in same if each not in found.values()), None)
                 if name is not None:
                     found.setdefault(meaning, name)
-            if meaning in found:
-                break
+    return {meaning: found[meaning] for meaning in usual if meaning in found}
+
+
+def columns_for(names: Sequence[str], words: str) -> list[str]:
+    """Return all columns that one of some words stands for, in the order of the words."""
+    usual = {"meaning": words}
+    found: list[str] = []
+    while column := find([name for name in names if name not in found], usual).get("meaning"):
+        found.append(column)
     return found
+
+
+def language_of(name: str) -> str | None:
+    """Return the language of a nested text, such as de-AT of title.de-AT; None where the path does not end in one."""
+    tag = re.search(r"\.([a-z]{2}(?:[-_](?:[A-Z]{2}|[A-Z][a-z]{3}))?)$", name)
+    return tag[1] if tag and tag[1] not in ("id", "no") else None
+
+
+_LABELS = ("name", "title", "label", "value", "text")
+
+
+def _stands_for(name: str, word: str, rank: int, meanings: Mapping[str, str]) -> bool:
+    """Tell whether a name is a word: as a whole, as the label of an object of this name, or by its last part."""
+    *before, last = map(_plain, re.split(r"[.:]", name))
+    parent = before[-1] if before else ""
+    if rank == 0:
+        return _plain(name) == word
+    if rank == 1:
+        return parent == word and (last in _LABELS or language_of(name) is not None)
+    return last == word and (parent not in meanings or meanings[parent] == meanings[word])
 
 
 def _plain(name: str) -> str:

@@ -141,3 +141,161 @@ def test_a_parquet_file_is_proposed_from_its_first_rows(tmp_path):
     (proposal,) = propose([path], ["p.parquet"])
     assert proposal.source.columns == {"product_id": "item_id", "title": "item_name"}
     assert types(proposal) == {"stars": "number"}
+
+
+def rows(header, line, number=30):
+    return f"{header}\n" + "".join(line(each) + "\n" for each in range(number))
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "expected"),
+    [
+        ("weight", ["1.5 kg", "1 kg", "500 g", "2"], {"type": "number", "unit": "kg"}),
+        ("Gewicht", ["1,5 kg", "2,25 kg"], {"type": "number", "unit": "kg"}),
+        ("weight", ["1.5", "2"], {"type": "number"}),
+        ("Item Weight", ["1.5 pounds", "12 Ounces", "2 pounds"], {"type": "number", "unit": "lb"}),
+        ("discount", ["10 %", "5%"], {"type": "number", "unit": "%"}),
+        ("Frequency", ["50 MHZ", "60 MHZ"], {"type": "category"}),
+        ("fee", ["12.99 USD", "3 USD"], {"type": "money"}),
+        ("position", ["0", "1"], {"type": "number"}),
+        ("is_new", ["0", "1"], {"type": "boolean"}),
+        ("In stock?", ["0", "1"], {"type": "boolean"}),
+        ("brandId", ["17", "18"], {"type": "category"}),
+        ("EAN13", ["4006381333931", "4006381333931", "4006381333948"], {"type": "category"}),
+        ("google product category", ["212", "213"], {"type": "category"}),
+        ("created_at", ["1704067200", "1704153600"], {"type": "date"}),
+        ("updated", ["4/5/24, 7:16 AM", "6/7/24, 8:16 AM"], {"type": "category"}),
+        ("base_image", ["/m/b/mb01.jpg", "/m/b/mb02.jpg?v=2"], {"type": "url", "filter": False}),
+        ("images", ["https://a.b/1.jpg, https://a.b/2.jpg", "https://a.b/3.jpg"], {"type": "list", "filter": False}),
+        ("tags", ["new", "new", "new", "cozy, warm"], {"type": "list"}),
+        ("path", ["Furniture / Beds", "Furniture / Beds / Wood"], {"type": "category_path"}),
+        ("short_description", ["<p>One, two</p>", "<p>Three, four</p>"], {"type": "text"}),
+        ("note", ["a long sentence about many things, and then some more about it"], {"type": "text"}),
+    ],
+)
+def test_a_column_is_read_as_what_it_holds(tmp_path, name, values, expected):
+    values = [f'"{value}"' for value in values]
+    (proposal,) = proposed(
+        tmp_path, p__csv=rows(f'id,title,"{name}"', lambda number: f"{number},t,{values[number % len(values)]}")
+    )
+    (attribute,) = proposal.source.attributes
+    assert attribute.model_dump(exclude_defaults=True, exclude={"name", "column"}) == {
+        key: value for key, value in expected.items() if (key, value) != ("type", "text")
+    }
+
+
+def test_the_id_is_filled_in_every_row(tmp_path):
+    (proposal,) = proposed(
+        tmp_path, p__csv=rows("id,item_group_id,title", lambda number: f"{number},{number if number % 3 else ''},t")
+    )
+    assert proposal.source.columns["product_id"] == "id"
+
+
+def test_the_id_is_the_one_that_clicks_name(tmp_path):
+    catalog = rows("handle,Variant SKU,title", lambda number: f"lamp-{number},S{number},t")
+    clicks = rows("query,sku,clicks", lambda number: f"q,S{number},1")
+    products, _ = proposed(tmp_path, p__csv=catalog, c__csv=clicks)
+    assert products.source.columns["product_id"] == "Variant SKU"
+
+
+def test_keywords_and_a_rating_do_not_make_judgements_of_products(tmp_path):
+    text = rows("id,title,keywords,rating,type", lambda number: f"{number},t,lamp,4.{number % 5},x")
+    (proposal,) = proposed(tmp_path, p__csv=text)
+    assert proposal.source.kind == "products"
+
+
+def test_a_namespace_before_a_name_is_left_out(tmp_path):
+    (proposal,) = proposed(tmp_path, p__tsv="g:id\tg:title\tg:price\n1\ta\t12.99 USD\n")
+    assert proposal.source.columns == {"product_id": "g:id", "title": "g:title"}
+    assert types(proposal) == {"g_price": "money"}
+
+
+def test_the_name_of_an_object_is_its_meaning_and_an_object_that_is_null_at_first_is_not(tmp_path):
+    lines = [{"id": 1, "brand": None, "name": "a"}, {"id": 2, "brand": {"name": "Acme"}, "name": "b"}]
+    (proposal,) = proposed(tmp_path, p__jsonl="".join(json.dumps(line) + "\n" for line in lines))
+    assert proposal.source.columns == {"product_id": "id", "title": "name", "brand": "brand.name"}
+
+
+def test_of_a_title_in_several_languages_one_is_taken_with_its_locale(tmp_path):
+    (proposal,) = proposed(tmp_path, p__jsonl='{"sku": "1", "title": {"de": "Lampe", "en": "Lamp"}}\n')
+    assert proposal.source.columns["title"] == "title.de"
+    assert proposal.source.columns["locale"].constant == "de"
+
+
+def test_the_parts_of_a_catalog_are_one_source(tmp_path):
+    line = '{"id": "%d", "name": "a", "price": %s}\n'
+    parts = {"a__jsonl": line % (1, "null"), "b__jsonl": line % (2, '{"amount": 3}')}
+    (proposal,) = proposed(tmp_path, **parts)
+    assert proposal.source.files == ("a.jsonl", "b.jsonl")
+    assert types(proposal) == {"price_amount": "money"}
+
+
+def test_of_two_header_lines_the_lower_one_names_the_columns(tmp_path):
+    text = "Template,2024,\nSeller SKU,Product Name,Price\nitem_sku,item_name,price\n" + "A1,Lamp,3\n" * 2
+    (proposal,) = proposed(tmp_path, p__csv=text)
+    assert (proposal.source.header_row, proposal.source.columns["title"]) == (3, "item_name")
+
+
+def test_a_column_without_a_name_and_one_that_is_there_twice_are_left_out(tmp_path):
+    (proposal,) = proposed(tmp_path, p__csv=",id,title,bullet,bullet\n0,1,a,b,c\n")
+    assert proposal.source.attributes == ()
+    assert proposal.left_out == {"": "it says nothing of a product", "bullet": "the file has two columns of this name"}
+
+
+def test_several_raters_are_combined(tmp_path):
+    judged = rows("query,product_id,grade,rater", lambda number: f"q,{number % 3},{number % 4},r{number}")
+    _, judgements = proposed(tmp_path, j__csv=judged, p__csv="id,title\n1,a\n")
+    assert judgements.source.labels.combine == "mean"
+
+
+def test_a_mean_of_grades_is_exact_near_the_top_and_a_substitute_from_the_middle_on(tmp_path):
+    grades = ["1", "1.33", "1.67", "2", "2.33", "2.67", "3"]
+    judged = rows("search_term,product_uid,relevance", lambda number: f"q{number},1,{grades[number % 7]}")
+    _, judgements = proposed(tmp_path, j__csv=judged, p__csv="product_uid,title\n1,a\n")
+    assert judgements.source.labels.thresholds == {"E": 2.67, "S": 2.0, "C": 1.33}
+
+
+def test_judgements_with_titles_are_products_too_and_a_file_without_titles_has_their_details(tmp_path):
+    judged = rows(
+        "id,product_uid,product_title,search_term,relevance",
+        lambda number: f"{number},{number % 9},t,q,{number % 3 + 1}",
+    )
+    details = rows("product_uid,product_description", lambda number: f"{number},text", 9)
+    products, described, judgements = proposed(tmp_path, train__csv=judged, d__csv=details)
+    assert [each.source.kind for each in (products, described, judgements)] == ["products", "details", "judgements"]
+    assert products.source.columns == {"product_id": "product_uid", "title": "product_title"}
+    assert products.source.fold_variants
+    assert described.source.columns == {"product_id": "product_uid", "description": "product_description"}
+    assert judgements.source.columns["query"] == "search_term"
+
+
+def test_judgements_with_query_ids_alone_take_a_file_of_queries(tmp_path):
+    files = {
+        "label__csv": "id\tquery_id\tproduct_id\tlabel\n0\t7\t1\tExact\n",
+        "product__csv": "product_id\tproduct_name\n1\tLamp\n",
+        "query__csv": "query_id\tquery\tquery_class\n7\tlamp\tLamps\n",
+    }
+    _, judgements, queries = proposed(tmp_path, **files)
+    assert queries.source.columns == {"query": "query", "query_id": "query_id"}
+    assert judgements.source.columns == {"product_id": "product_id", "label": "label", "query_id": "query_id"}
+    del files["query__csv"]
+    with pytest.raises(WarehouseError, match="has query ids and no texts of queries"):
+        proposed(tmp_path, **files)
+
+
+def test_a_file_of_names_and_values_is_refused(tmp_path):
+    with pytest.raises(WarehouseError, match="has one row per attribute"):
+        proposed(tmp_path, a__csv="product_uid,name,value\n1,Bullet01,x\n1,Color,red\n")
+
+
+def test_a_list_of_rows_in_an_object_is_refused_with_the_command_that_takes_it_out(tmp_path):
+    wrapped = json.dumps({"products": [{"id": 1, "title": "a"}], "total": 1}, indent=1)
+    with pytest.raises(WarehouseError, match="has its rows in the list products") as error:
+        proposed(tmp_path, p__json=wrapped)
+    assert "jq -c '.products[]'" in error.value.hint
+
+
+def test_text_in_no_known_encoding_is_refused_with_its_line(tmp_path):
+    with pytest.raises(WarehouseError, match=r"line 1 is not UTF-8") as error:
+        proposed(tmp_path, p__csv="商品番号,商品名\n1,ランプ\n".encode("shift_jis"))
+    assert "--encoding" in error.value.hint
