@@ -7,6 +7,8 @@ from assets.run_context import RunContext
 from warehouse.declaration.attributes import ATTRIBUTES_FILE
 from warehouse.home import Home
 from warehouse.ingest.delta_files import DeltaFile
+from warehouse.ingest.deltas import applied_files
+from warehouse.ingest.late_events import decided_by
 from warehouse.sources.delta import merge_attributes
 from warehouse.sources.prepared import prepare
 
@@ -31,8 +33,14 @@ def prepared_folder(home: Home) -> Path:
 
 
 def change_attributes(home: Home, deltas: Sequence[DeltaFile]) -> None:
-    """Bring the attributes of delta files into the prepared folder, from which their table follows."""
+    """Bring the attributes of applied delta files into the prepared folder, from which their table follows.
+
+    A row counts here if it counted for its product. A run that was killed before this step makes up for it: a file that was
+    applied before is merged again.
+    """
     attributes = prepared_folder(home) / ATTRIBUTES_FILE
+    sequence_numbers = applied_files(home.lake) if attributes.is_file() else {}
     for delta in deltas:
-        if delta.attributes is not None and attributes.is_file():
-            merge_attributes(attributes, delta.attributes)
+        if delta.attributes is not None and delta.identity in sequence_numbers:
+            decided = decided_by(home.lake, delta.source_spec.table, sequence_numbers[delta.identity])
+            merge_attributes(attributes, delta.attributes, decided)

@@ -120,6 +120,29 @@ def test_a_value_that_cannot_be_read_is_missing_and_its_product_stays(shop, stoc
     assert titles(stockroom("search", "silver lamp", "-k", "1", "--home", home, "--json")) == ["silver lamp"]
 
 
+def test_the_attributes_of_late_and_known_changes_count_no_more_than_their_products(shop, stockroom):
+    home, header = shop / "home", "op,event_time," + HEADER
+
+    def applied(name, *rows):
+        (shop / name).write_text(header + "".join(f"{row}\n" for row in rows))
+        stockroom("apply", shop / name, "--home", home)
+        query = "SELECT key, price FROM attributes.products WHERE key IN ('us:2000', 'us:2001') ORDER BY key"
+        rows = json.loads(stockroom("sql", query, "--home", home, "--json").out)
+        return {row["key"]: row["price"] for row in rows}
+
+    noon, earlier = "2026-01-01T12:00:00Z", "2026-01-01T11:00:00Z"
+    first = [f"upsert,{noon},2000,teal lamp,Acme,$10.00,Home,1", f"upsert,{noon},2001,teal chair,Acme,$20.00,Home,1"]
+    assert applied("noon.csv", *first) == {"us:2000": 10.0, "us:2001": 20.0}
+    late = [
+        f"upsert,{earlier},2000,teal lamp,Acme,$9.00,Home,1",
+        f"upsert,{earlier},2001,teal chair,Acme,$19.00,Home,1",
+    ]
+    assert applied("late.csv", *late) == {"us:2000": 10.0, "us:2001": 20.0}
+    assert applied("deleted.csv", "upsert,,2000,teal lamp,Acme,$12.00,Home,1", "delete,,2001,,,,,") == {"us:2000": 12.0}
+    assert applied("later.csv", f"upsert,{earlier},2001,teal chair,Acme,$18.00,Home,1") == {"us:2000": 12.0}
+    assert applied("noon.csv", *first) == {"us:2000": 12.0}  # known: neither the product nor its price changes
+
+
 def test_check_names_what_a_build_would_refuse_and_writes_nothing(shop, stockroom):
     (shop / "next.csv").write_text(HEADER + "1,,b,$1,c,1\n2,ok,b,often,c,1\n2,twice,b,$2,c,1\n")
     before = sorted(path.name for path in (shop / "home").rglob("*"))
@@ -157,3 +180,9 @@ def test_esci_is_a_declaration_like_any_other(tmp_path, stockroom):
     report = json.loads(stockroom("check", "--raw", tmp_path, "--home", tmp_path / "home", "--json").out)
     assert report["rows"] == {"raw.products": 1, "raw.judgements": 1}
     assert report["refused"] == []
+    files = sorted(tmp_path.glob("*.parquet"))
+    assert json.loads(stockroom("check", *files, "--home", tmp_path / "home", "--json").out) == report
+    told = stockroom("init", *files, "--home", tmp_path / "home")
+    assert "needs no declaration" in told.out
+    assert f"stockroom build --raw {tmp_path}" in told.out.replace("\n", " ")
+    assert not (tmp_path / "home").exists()

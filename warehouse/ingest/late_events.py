@@ -111,3 +111,13 @@ def record(connection: duckdb.DuckDBPyConnection, table: str, last: pl.DataFrame
     current = tables.hashes(connection, EVENTS, "key IN (FROM changed_keys)")
     tables.write(connection, EVENTS, plan(rows, current), current, [rows])
     connection.unregister("changed_keys")
+
+
+def decided_by(lake: Lake, table: str, sequence_number: int) -> pl.DataFrame:
+    """Return the rows of a table that a delta file decided and no later one has: (key, event_time), its newest time."""
+    with lake.reading() as connection:
+        decided = connection.execute(
+            f'SELECT row_key AS key, event_time FROM {EVENTS.table} WHERE "table" = ? AND sequence_number = ?',
+            [table, sequence_number],
+        ).pl()
+    return decided.cast({"key": pl.String, "event_time": time_type()})

@@ -11,8 +11,10 @@ import polars as pl
 from warehouse.conversion.judgements import convert_judgements
 from warehouse.conversion.products import PRODUCT_COLUMNS, create_products
 from warehouse.declaration.columns import ATTRIBUTE
+from warehouse.declaration.problems import PROBLEM_SCHEMA
 from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
+from warehouse.lake import tables
 from warehouse.lake.lake import connect, quote, scalar
 from warehouse.paths import plain_path
 from warehouse.readers.formats import SourceFile, source_file
@@ -24,6 +26,12 @@ from warehouse.sources.source_files import SourceFiles, as_refused, with_places
 _CANONICAL = {"op", "product_locale", "product_id"}
 _ORDER = ("op", "event_time")
 _MOST_FAULTS = 5
+_WHOLE = {
+    "clicks": "is a click log, whose counts need the whole log",
+    "details": "has details of products, which are read together with their products",
+    "queries": "has queries by their ids, which are read together with their judgements",
+}
+"""Why a source of a kind is read as a whole."""
 _KEY = ["product_locale", "product_id"]
 
 
@@ -60,9 +68,10 @@ def converted_delta(path: Path, sources: Sequence[Source], folder: Path) -> Sour
         if not sources or set(names) >= _CANONICAL:
             return None
         source = matching_source(connection, sources, path)
-        if source.kind == "clicks":
+        kind = "queries" if source.kind == "judgements" and "query" not in source.columns else source.kind
+        if kind in _WHOLE:
             raise WarehouseError(
-                f"{path} is a click log, whose counts need the whole log",
+                f"{path} {_WHOLE[kind]}",
                 f"put the file beside {source.files[0]}, and run: stockroom build",
             )
         columns = dict(source.columns) | {name: name for name in _ORDER if name in names}
@@ -72,43 +81,77 @@ def converted_delta(path: Path, sources: Sequence[Source], folder: Path) -> Sour
             read = source_file(path, source)
             create_view(connection, "rows", whole, [read], Path(scratch))
             if source.kind == "judgements":
+                _refuse_deletes(connection, read)
                 part = Path(scratch) / "judgements.parquet"
                 problems = convert_judgements(connection, whole, "rows", part).problems
                 query = f"SELECT 'upsert' AS op, * FROM read_parquet({quote(str(plain_path(part)))})"
                 return SourceDelta(_write(connection, query, folder / path.name), _unread(problems, source, read))
-            unread = _unread(create_products(connection, "products", whole, "rows"), source, read)
+            connection.execute(tables.sql("conversion.macros"))
+            problems = create_products(connection, "every_product", whole, "rows")
+            present = [column for (column, *_) in connection.execute("DESCRIBE every_product").fetchall()]
+            time = "event_time" if "event_time" in present else "NULL"
+            is_bad = f"NOT is_blank({time}) AND time_of({time}) IS NULL"
+            faults = connection.execute(
+                f"SELECT file, row, 'event_time' AS \"column\", {time} AS value, 'event_time_wrong_type' AS rule "
+                f"FROM every_product WHERE {is_bad} ORDER BY row"
+            ).pl()
+            unread = _unread(pl.concat([problems, faults.cast(pl.Schema(PROBLEM_SCHEMA))]), source, read)
+            op = "coalesce(op, 'upsert')" if "op" in present else "'upsert'"
+            others = ", ".join(f'"{column}"' for column in present if column not in _ORDER)
+            connection.execute(
+                f"CREATE TEMP VIEW products AS SELECT {op} AS op, time_of({time}) AS event_time, {others} "
+                f"FROM every_product WHERE NOT ({is_bad})"
+            )
             if not scalar(connection, "SELECT count(*) FROM products") and unread.height:
                 raise _nothing_read(path, unread)
-            present = [column for (column, *_) in connection.execute("DESCRIBE products").fetchall()]
-            op = "coalesce(op, 'upsert')" if "op" in present else "'upsert'"
-            more = ", event_time" if "event_time" in present else ""
-            values = ", ".join(PRODUCT_COLUMNS.values())
-            delta = _write(
-                connection, f"SELECT {op} AS op{more}, {values} FROM products ORDER BY row", folder / path.name
-            )
-            return SourceDelta(delta, unread, _attributes(connection, source, op, folder))
+            values = ", ".join(("op", "event_time", *PRODUCT_COLUMNS.values()))
+            delta = _write(connection, f"SELECT {values} FROM products ORDER BY row", folder / path.name)
+            return SourceDelta(delta, unread, _attributes(connection, source, folder))
 
 
-def merge_attributes(attributes: Path, delta: Path) -> None:
-    """Replace the rows of a file of attributes by those of a delta; a row without an op of upsert only goes.
+def _refuse_deletes(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> None:
+    """Refuse rows of judgements that say to delete, since a source's judgements are derived from several rows.
+
+    Raises:
+        WarehouseError: The message has the place of the first such row.
+    """
+    if "op" not in [name for name, *_ in connection.execute("DESCRIBE rows").fetchall()]:
+        return
+    row = connection.execute("SELECT row, op FROM rows WHERE op <> 'upsert' ORDER BY row LIMIT 1").fetchone()
+    if row:
+        raise WarehouseError(
+            f"{file.path}: {file.places([row[0]])[0]} has the op {row[1]!r}, and judgements of a source can only be upserted",
+            "delete with a delta file that has op, product_locale, query_id and product_id: docs/guides/deltas.md",
+        )
+
+
+def merge_attributes(attributes: Path, delta: Path, decided: pl.DataFrame) -> None:
+    """Replace the rows of a file of attributes by those rows of a delta that decided what their products are.
+
+    The attributes of a product change with the product: a row that came late, was superseded or was refused changes nothing.
 
     Args:
         attributes: The parquet file of all products (product_locale, product_id and the attributes).
-        delta: A parquet file of the same columns, and op.
+        delta: A parquet file of the same columns, op and event_time.
+        decided: The products that the delta decided, and no later one has (key, event_time of the deciding row or before it).
     """
-    changed = pl.read_parquet(delta).unique(_KEY, keep="last", maintain_order=True)
-    before = pl.read_parquet(attributes)
-    upserted = changed.filter(op="upsert").select(before.columns).cast(before.schema)
+    before, rows = pl.read_parquet(attributes), pl.read_parquet(delta)
+    rows = rows.with_columns(key=pl.format("{}:{}", *_KEY)).join(decided.rename({"event_time": "newest"}), on="key")
+    is_counted = pl.col("event_time").is_null() | (pl.col("event_time") == pl.col("newest"))
+    changed = rows.filter(is_counted).unique(_KEY, keep="last", maintain_order=True)
+    own = [pl.col(name).cast(kind) for name, kind in before.schema.items() if name in changed.columns]
+    upserted = changed.filter(op="upsert").select(own)  # a source may have fewer attributes than the catalog
     draft = attributes.with_suffix(".draft")
-    pl.concat([before.join(changed, on=_KEY, how="anti"), upserted]).write_parquet(draft)
+    pl.concat([before.join(changed, on=_KEY, how="anti"), upserted], how="diagonal").write_parquet(draft)
     draft.replace(attributes)
 
 
-def _attributes(connection: duckdb.DuckDBPyConnection, source: Source, op: str, folder: Path) -> Path | None:
+def _attributes(connection: duckdb.DuckDBPyConnection, source: Source, folder: Path) -> Path | None:
     if not source.attributes:
         return None
     columns = ", ".join(f'"{ATTRIBUTE}{each.name}" AS "{each.name}"' for each in source.attributes)
-    query = f"SELECT {op} AS op, product_locale, product_id, {columns} FROM products WHERE product_id IS NOT NULL ORDER BY row"
+    rows = "FROM products WHERE product_id IS NOT NULL ORDER BY row"
+    query = f"SELECT op, event_time, product_locale, product_id, {columns} {rows}"
     return _write(connection, query, folder / "attributes.parquet")
 
 
