@@ -84,8 +84,8 @@ def _check_table(
     contract, now = CONTRACTS[spec.table], datetime.now(UTC)
     source = f"read_parquet('{plain_path(path)}', file_row_number = true)"
     violations = [pl.DataFrame(schema={"number": pl.Int64, "rule": pl.String, "value": pl.String})]
-    passed, first = 0, pl.DataFrame()
-    with connect(memory_gb) as connection:
+    passed, first = 0, list[pl.DataFrame]()
+    with connect(memory_gb, spill=path.parent) as connection:
         columns = ", ".join(f'"{name}"' for name in spec.columns)
         # The keys alone are compared first: a window over whole rows would hold the file in memory.
         connection.execute(
@@ -106,8 +106,13 @@ def _check_table(
             )
             good = good.filter(~pl.col("is_repeated"))
             passed += good.height
-            first = first if first.height else good.head(_EXAMPLES).select(spec.columns)
-    return passed, pl.concat(violations), first
+            first.append(
+                good.select("key", *spec.columns)
+                .with_columns(pl.col("key").cast(pl.Int64))
+                .bottom_k(_EXAMPLES, by="key")
+            )
+    earliest = pl.concat(first).bottom_k(_EXAMPLES, by="key").sort("key").drop("key") if first else pl.DataFrame()
+    return passed, pl.concat(violations), earliest
 
 
 def _placed(violations: pl.DataFrame, folder: Path, spec: SourceSpec, files: Sequence[SourceFiles]) -> pl.DataFrame:

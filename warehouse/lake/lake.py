@@ -167,10 +167,18 @@ class Lake:
         draft.rename(self.catalog)
 
 
-def connect(memory_gb: float, threads: int = 0) -> duckdb.DuckDBPyConnection:
-    """Return a connection to a new in-memory database; `threads` 0 means one per core. Call `attach` to open a lake."""
+def connect(memory_gb: float, threads: int = 0, spill: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """Return a connection to a new in-memory database. Call `attach` to open a lake.
+
+    Args:
+        memory_gb: Memory that the database may use, in gigabytes.
+        threads: Number of threads; 0 means one per core.
+        spill: The folder for what does not fit into memory; None: `.tmp` in the working directory.
+    """
     connection = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
     connection.execute(f"SET memory_limit = '{memory_gb}GB'")
+    if spill is not None:
+        connection.execute(f"SET temp_directory = {quote(str(plain_path(spill)))}")
     # GLOBAL, since cursors do not inherit session settings.
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
     connection.execute("SET enable_progress_bar = false")

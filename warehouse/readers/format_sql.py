@@ -81,8 +81,10 @@ def json_sql(connection: duckdb.DuckDBPyConnection, file: SourceFile, values: Va
         is_row = "trim(line, concat(' ', chr(9), chr(13))) <> ''"
         objects = f"(SELECT TRY_CAST(ltrim(line, chr(65279)) AS JSON) AS js FROM {lines} WHERE {is_row})"
         _refuse_broken(connection, file, objects)
-    columns = _select(values, lambda meaning, name: _json_value(meaning, name, file.names))
-    return f"{columns}, {_misshapen(values, file.names)} AS {MISSHAPEN} FROM {objects}"
+    paths = _Paths()
+    columns = _select(values, lambda meaning, name: _json_value(meaning, _steps(name, file.names), paths))
+    misshapen = _misshapen(values, file.names, paths)
+    return f"{columns}, {misshapen} AS {MISSHAPEN} FROM {paths.read_from(objects)}"
 
 
 def parquet_sql(connection: duckdb.DuckDBPyConnection, file: SourceFile, values: Values) -> str:
@@ -145,27 +147,52 @@ def _refuse_broken(connection: duckdb.DuckDBPyConnection, file: SourceFile, obje
         )
 
 
-def _json_value(meaning: str, name: str, names: Sequence[str]) -> str:
+class _Paths:
+    """Collect the paths that a query reads, so that each object `js` is parsed once for all of them."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, int] = {}
+
+    def text(self, steps: Sequence[str]) -> str:
+        """Return the SQL of the value at a path, as text."""
+        return f"texts[{self._place(steps)}]"
+
+    def type(self, steps: Sequence[str]) -> str:
+        """Return the SQL of the type of the value at a path."""
+        return f"types[{self._place(steps)}]"
+
+    def read_from(self, objects: str) -> str:
+        """Return the FROM clause of objects with what stands at the paths."""
+        paths = ", ".join(self._places)
+        read = f"json_extract_string(js, [{paths}]) AS texts, json_type(js, [{paths}]) AS types"
+        return f"(SELECT js, {read} FROM {objects})" if paths else objects
+
+    def _place(self, steps: Sequence[str]) -> int:
+        return self._places.setdefault(_json_path(steps), len(self._places) + 1)
+
+
+def _json_value(meaning: str, steps: Sequence[str], paths: _Paths) -> str:
     """Return the SQL of a value as text, found by its path; the elements of a list are joined, those of an attribute not.
 
     A path that leads through a list of objects gives the list of their values. A path that leads through another value gives
     null, and so does an object where a text is read; see `_misshapen`.
     """
-    steps = _steps(name, names)
-    path, is_attribute = _json_path(steps), meaning.startswith(ATTRIBUTE)
-    elements = f"from_json(js -> {path}, '[\"VARCHAR\"]')"
-    reads = {} if is_attribute else {"'ARRAY'": _listed(meaning, elements), "'OBJECT'": "NULL"}
-    cases = "".join(f" WHEN json_type(js, {path}) = {kind} THEN {value}" for kind, value in reads.items())
+    is_attribute = meaning.startswith(ATTRIBUTE)
+    cases = ""
+    if not is_attribute:
+        elements = f"from_json(js -> {_json_path(steps)}, '[\"VARCHAR\"]')"
+        cases = f" WHEN {paths.type(steps)} = 'ARRAY' THEN {_listed(meaning, elements)}"
+        cases += f" WHEN {paths.type(steps)} = 'OBJECT' THEN NULL"
     for depth in range(1, len(steps)):
         every = f"json_extract_string(js, {_json_path(steps[:depth], '[*]', steps[depth:])})"
         values = f"list_filter({every}, lambda each: each IS NOT NULL)"
         listed = f"to_json({values})::VARCHAR" if is_attribute else _listed(meaning, values)
-        cases += f" WHEN json_type(js, {_json_path(steps[:depth])}) = 'ARRAY' THEN {listed}"
-    text = f"js ->> {path}"
+        cases += f" WHEN {paths.type(steps[:depth])} = 'ARRAY' THEN {listed}"
+    text = paths.text(steps)
     return f"nullif(CASE{cases} ELSE {text} END, '')" if cases else f"nullif({text}, '')"
 
 
-def _misshapen(values: Values, names: Sequence[str]) -> str:
+def _misshapen(values: Values, names: Sequence[str], paths: _Paths) -> str:
     """Return the SQL of the values of `js` that stand where a path cannot lead: a list of (column, value, rule).
 
     The rule is not_an_object where the path leads through a text, a number or a boolean, and is_an_object where an object stands
@@ -176,17 +203,15 @@ def _misshapen(values: Values, names: Sequence[str]) -> str:
         for name in () if isinstance(parts, Constant) else parts:
             steps, own = _steps(name, names), quote(meaning.removeprefix(ATTRIBUTE))
             for depth in range(1, len(steps)):
-                path = _json_path(steps[:depth])
-                is_fault = f"json_type(js, {path}) NOT IN ('OBJECT', 'NULL', 'ARRAY')"
-                faults.append(_fault(is_fault, own, path, "not_an_object"))
+                kind, text = paths.type(steps[:depth]), paths.text(steps[:depth])
+                faults.append(_fault(f"{kind} NOT IN ('OBJECT', 'NULL', 'ARRAY')", own, text, "not_an_object"))
             if not meaning.startswith(ATTRIBUTE):
-                path = _json_path(steps)
-                faults.append(_fault(f"json_type(js, {path}) = 'OBJECT'", own, path, "is_an_object"))
+                faults.append(_fault(f"{paths.type(steps)} = 'OBJECT'", own, paths.text(steps), "is_an_object"))
     return f"list_filter([{', '.join(faults)}], lambda each: each IS NOT NULL)" if faults else "NULL"
 
 
-def _fault(condition: str, column: str, path: str, rule: str) -> str:
-    return f"CASE WHEN {condition} THEN {{'column': {column}, 'value': js ->> {path}, 'rule': '{rule}'}} END"
+def _fault(condition: str, column: str, text: str, rule: str) -> str:
+    return f"CASE WHEN {condition} THEN {{'column': {column}, 'value': {text}, 'rule': '{rule}'}} END"
 
 
 def _steps(name: str, names: Collection[str]) -> list[str]:
@@ -207,8 +232,10 @@ def _parquet_value(meaning: str, name: str, types: Mapping[str, str]) -> str:
     steps = _steps(name, types)
     value = ".".join(_identifier(step) for step in steps)
     if len(steps) > 1 and "[]" in types.get(steps[0], ""):  # a list of structs, read as JSON
-        text = _json_value(meaning, ".".join(["js", *steps[1:]]), ())
-        return f"(SELECT {text} FROM (SELECT json_object('js', {_identifier(steps[0])}) AS js))"
+        paths = _Paths()
+        text = _json_value(meaning, steps, paths)
+        whole = f"(SELECT json_object({quote(steps[0])}, {_identifier(steps[0])}) AS js)"
+        return f"(SELECT {text} FROM {paths.read_from(whole)})"
     if types.get(name, "").endswith("[]"):
         text = f"to_json({value})::VARCHAR" if meaning.startswith(ATTRIBUTE) else _listed(meaning, value)
     else:

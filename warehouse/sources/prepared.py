@@ -92,7 +92,7 @@ def convert(files: Sequence[SourceFiles], folder: Path, memory_gb: float) -> tup
     problems, notes, judged = [pl.DataFrame(schema=_FAULT)], list[str](), list[Converted]()
     views: dict[str, list[str]] = {"products": [], "details": [], "queries": []}
     names = OutputNames(PRODUCTS_FILE, PLACES_FILE, ATTRIBUTES_FILE)
-    with connect(memory_gb) as connection, TemporaryDirectory(dir=folder) as scratch:
+    with TemporaryDirectory(dir=folder) as scratch, connect(memory_gb, spill=Path(scratch)) as connection:
         for number, (source, of_source) in enumerate(files):
             rows = f"rows_{number}"
             create_view(connection, rows, source, of_source, Path(scratch))
