@@ -37,6 +37,7 @@ _FALSE = "false f no n 0 0.0 off nein non não nao faux falsch falso nie нет 
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK = r"[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?"
 _ZONE = "(?:Z|UTC|[-+][0-9]{2}(?::?[0-9]{2})?)"
+_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _NAMED_MONTHS = ("%d %b %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y", "%d-%b-%Y")
 
 
@@ -44,10 +45,10 @@ def value_sql(attribute: Attribute, column: str, decimal: DecimalSign = ".") -> 
     """Return the SQL of an attribute's typed value; null where the text is blank, stands for no value or cannot be read.
 
     - number: with a declared unit, converted to it.
-    - money: without its currency; of a range such as `10 - 20` the lower amount.
+    - money: without its currency; of a range such as `10 - 20`, or of a JSON array, the lowest amount.
     - boolean: yes and no, true and false, 1 and 0, in several languages.
-    - date: year first, with or without a time; also 31.12.2024, 31 Dec 2024, a date with slashes whose day is above 12, and
-      seconds or milliseconds since 1970. A time without a zone is UTC.
+    - date: year first, with or without a time; also 31.12.2024, 31 Dec 2024, a date with slashes whose day is above 12, with
+      `date_order` any such as 3/14/24, 7:16 AM, and seconds or milliseconds since 1970. A time without a zone is UTC.
     - category_path: its parts, joined by ` > `. A path is separated by `>`, `»`, `›`, else `|`, else `/`.
     - list: a JSON array, or a text separated by `|`, else `;`, else `,`. Each element occurs once.
 
@@ -95,7 +96,11 @@ def _number(text: str, attribute: Attribute, decimal: DecimalSign) -> str:
 
 
 def _money(text: str, attribute: Attribute, decimal: DecimalSign) -> str:
-    return money_sql(text, attribute.decimal or decimal, is_declared=attribute.decimal is not None)
+    def money(value: str) -> str:
+        return money_sql(value, attribute.decimal or decimal, is_declared=attribute.decimal is not None)
+
+    listed = f"list_min(list_transform(TRY_CAST({text} AS VARCHAR[]), lambda price: {money('price')}))"
+    return f"CASE WHEN {text} LIKE '[%]' THEN {listed} ELSE {money(text)} END"
 
 
 def _boolean(text: str, attribute: Attribute, decimal: DecimalSign) -> str:
@@ -122,9 +127,23 @@ def _date(text: str, attribute: Attribute, decimal: DecimalSign) -> str:
         f"regexp_full_match({text}, '[0-9]{{10}}')": f"make_timestamptz(TRY_CAST({text} AS BIGINT) * 1000000)",
         f"regexp_full_match({text}, '[0-9]{{13}}')": f"make_timestamptz(TRY_CAST({text} AS BIGINT) * 1000)",
     }
+    if attribute.date_order is not None:
+        reads = _ordered(text, attribute.date_order) | reads
     cases = " ".join(f"WHEN {condition} THEN TRY_CAST({value} AS TIMESTAMPTZ)" for condition, value in reads.items())
     months = ", ".join(map(quote, _NAMED_MONTHS))
     return f"CASE {cases} ELSE TRY_CAST(concat(try_strptime({named}, [{months}])::VARCHAR, 'Z') AS TIMESTAMPTZ) END"
+
+
+def _ordered(text: str, order: str) -> dict[str, str]:
+    """Return the SQL of dates such as 3/14/24, 7:16 AM, whose order is declared, by the condition of each form."""
+    slashed = rf"regexp_replace(replace({text}, ',', ''), '^([0-9]{{1,2}})[./-]([0-9]{{1,2}})[./-]', '\1/\2/')"
+    day = "%d/%m/" if order == "dmy" else "%m/%d/"
+    reads = {}
+    for year, digits in (("%Y", 4), ("%y", 2)):
+        formats = ", ".join(quote(f"{day}{year}{clock}") for clock in _CLOCKS)
+        condition = f"regexp_matches({slashed}, '^[0-9]{{1,2}}/[0-9]{{1,2}}/[0-9]{{{digits}}}( |$)')"
+        reads[condition] = f"concat(try_strptime({slashed}, [{formats}])::VARCHAR, 'Z')"
+    return reads
 
 
 def _ymd(year: str, month: str, day: str) -> str:

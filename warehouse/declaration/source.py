@@ -9,6 +9,7 @@ from warehouse.contracts.registry import CONTRACTS
 
 Kind = Literal["products", "details", "judgements", "queries", "clicks"]
 Format = Literal["parquet", "csv", "json"]
+Quoting = Literal["doubled", "backslash", "none"]
 Label = Literal["E", "S", "C", "I"]
 AttributeType = Literal["text", "number", "money", "boolean", "date", "category", "category_path", "url", "list"]
 
@@ -89,6 +90,10 @@ class Attribute(_Declared):
         description='Unit of a number, as "kg": it may stand behind each number, and other units of its kind are converted; '
         "default: a number has none.",
     )
+    date_order: Literal["dmy", "mdy"] | None = Field(
+        None,
+        description="Order of day and month in dates such as 3/4/24; default: such a date is refused.",
+    )
     separator: str | None = Field(
         None, min_length=1, description="Separator of a list or a category path; default: found out for each value."
     )
@@ -99,6 +104,8 @@ class Attribute(_Declared):
             raise ValueError(f"a product has a column {self.name} of its own")
         if self.unit is not None and self.type != "number":
             raise ValueError(f"an attribute of type {self.type} has no unit, only one of type number")
+        if self.date_order is not None and self.type != "date":
+            raise ValueError(f"an attribute of type {self.type} has no date_order, only one of type date")
         if self.rank and self.type not in _NUMBERS:
             raise ValueError(f"the ranker cannot read an attribute of type {self.type}")
         if self.tower == "numeric" and self.type not in _NUMBERS:
@@ -187,6 +194,11 @@ class Source(_Declared):
         None, min_length=1, max_length=1, description="Delimiter of a csv file; default: found out."
     )
     encoding: str | None = Field(None, description="Encoding of a text file; default: UTF-8, or its byte order mark.")
+    quoting: Quoting | None = Field(
+        None,
+        description="How a quoted field of a csv file has quotation marks: doubled or behind a backslash; none: no field is "
+        "quoted; default: found out.",
+    )
     header_row: int = Field(1, ge=1, description="Line of a csv file with the names of the columns, from 1.")
     columns: dict[str, Column] = Field(description='Columns of the file by meaning, as title = "Name".')
     attributes: tuple[Attribute, ...] = Field((), description="Further columns of a products file.")

@@ -16,6 +16,11 @@ from warehouse.readers.formats import SourceFile, utf8_copy
 Values = Mapping[str, Constant | Sequence[str]]
 """The columns of a view by meaning: a constant, or the columns of the file whose values are joined."""
 
+_QUOTES: Mapping[str, str] = {
+    "doubled": "quote = '\"', escape = '\"'",
+    "backslash": "quote = '\"', escape = '\\'",
+    "none": "quote = '', escape = ''",
+}
 _LINE_SIZE = 1 << 24
 _MOST_FAULTS = 20
 _SEPARATORS = {"bullet_points": "chr(10)", "description": "chr(10)"}
@@ -29,7 +34,7 @@ def csv_sql(file: SourceFile, values: Values, folder: Path) -> str:
     columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(file.names)))
     return _select(values, lambda _, name: cells[name]) + (
         f" FROM read_csv({path}, columns = {{{columns}}}, auto_detect = false, header = false, skip = {file.header_row}, "
-        f"delim = {quote(file.delimiter)}, quote = '\"', escape = '\"', null_padding = false, ignore_errors = true, "
+        f"delim = {quote(file.delimiter)}, {_QUOTES[file.quoting]}, null_padding = false, ignore_errors = true, "
         f"store_rejects = true, rejects_limit = 1000, max_line_size = {_LINE_SIZE}, compression = '{compression}')"
     )
 
@@ -54,7 +59,7 @@ def refuse_rejects(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> N
         raise WarehouseError(
             f"{file.path}: {'line' if len(numbers) == 1 else 'lines'} {lines}{more} cannot be read as {width} fields "
             f"between {file.delimiter!r}; the first is {str(text)[:80]!r}: {first_line(Exception(message))}",
-            "correct these lines, quote a field that holds the delimiter, or set delimiter in stockroom.toml",
+            "correct these lines, quote a field that holds the delimiter, or set delimiter or quoting in stockroom.toml",
         )
 
 

@@ -5,13 +5,13 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
-from warehouse.declaration.source import Format, Source
+from warehouse.declaration.source import Format, Quoting, Source
 from warehouse.errors import WarehouseError
 from warehouse.readers.file_bytes import POINTER, check_utf8, whole_file
 
@@ -22,6 +22,11 @@ _MARKS = {  # longest first: the mark of UTF-32 begins as that of UTF-16
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
+}
+_QUOTING: Mapping[Quoting, Mapping[str, Any]] = {
+    "doubled": {},
+    "backslash": {"escapechar": "\\", "doublequote": False},
+    "none": {"quoting": csv.QUOTE_NONE},
 }
 _DELIMITERS = ("\t", ";", "|", ",")  # the likeliest to stand in a text last
 _HEAD_CHARS, _HEAD_RECORDS = 1 << 18, 100
@@ -40,6 +45,7 @@ class SourceFile:
         is_gzipped: whether the file is compressed with gzip.
         encoding: Python's name of the encoding of a text file.
         delimiter: the delimiter of a csv file.
+        quoting: how a csv file writes a quotation mark in a quoted field, or that no field is quoted.
         header_row: the line of a csv file with the names of the columns, from 1.
         is_array: whether a JSON file is one list, not one object a line.
         names: the columns of a csv file, or the top-level names in the first objects of a JSON file; of parquet none.
@@ -50,6 +56,7 @@ class SourceFile:
     is_gzipped: bool = False
     encoding: str = "utf-8"
     delimiter: str = ","
+    quoting: Quoting = "doubled"
     header_row: int = 1
     is_array: bool = False
     names: tuple[str, ...] = ()
@@ -64,11 +71,17 @@ class SourceFile:
         with file or self.text() as text:
             for _ in range(self.header_row - 1):
                 next(text, None)
-            reader, first = csv.reader(text, delimiter=self.delimiter), self.header_row
+            reader, first = csv.reader(text, delimiter=self.delimiter, **_QUOTING[self.quoting]), self.header_row
             next(reader, None)
             while True:
                 line = first + reader.line_num
-                record = next(reader, None)
+                try:
+                    record = next(reader, None)
+                except csv.Error as error:
+                    raise WarehouseError(
+                        f"{self.path}: line {line:,} cannot be read as csv: {error}",
+                        "correct the line, or set quoting or delimiter in stockroom.toml",
+                    ) from error
                 if record is None:
                     return
                 if record:
@@ -122,11 +135,19 @@ def source_file(path: Path, source: Source | None = None) -> SourceFile:
     if declared == "json" or (declared is None and first in ("{", "[")):
         is_array = first == "["
         return SourceFile(path, "json", is_gzipped, encoding, is_array=is_array, names=_json_names(beginning, is_array))
+    if "\r" in beginning and "\n" not in beginning:
+        raise WarehouseError(
+            f"{path} ends its lines with a carriage return alone", f"convert the file: tr '\\r' '\\n' < {path} > NEW"
+        )
     header_row = source.header_row if source is not None else 1
     lines = beginning.split("\n")[header_row - 1 :]
     delimiter = (source.delimiter if source is not None else None) or _delimiter(lines)
-    names = tuple(name.strip().lstrip("\ufeff") for name in next(csv.reader(lines, delimiter=delimiter), []))
-    return SourceFile(path, "csv", is_gzipped, encoding, delimiter, header_row, names=names)
+    whole_lines = lines[:-1] if len(beginning) == _HEAD_CHARS else lines  # the last may be cut off
+    quoting = (source.quoting if source is not None else None) or _quoting(whole_lines, delimiter)
+    names = tuple(
+        name.strip().lstrip("\ufeff") for name in next(csv.reader(lines, delimiter=delimiter, **_QUOTING[quoting]), [])
+    )
+    return SourceFile(path, "csv", is_gzipped, encoding, delimiter, quoting, header_row, names=names)
 
 
 def header_rows(file: SourceFile) -> dict[int, list[str]]:
@@ -206,6 +227,22 @@ def _delimiter(lines: Sequence[str]) -> str:
         if (even, width) > best_score:
             best, best_score = delimiter, (even, width)
     return best
+
+
+def _quoting(beginning: Sequence[str], delimiter: str) -> Quoting:
+    """Return the first way of quoting by which the first records are well formed and as wide as the first; else doubled."""
+    has_backslash = any('\\"' in line for line in beginning)
+    for quoting, options in _QUOTING.items():
+        if quoting == "backslash" and not has_backslash:
+            continue
+        reader = csv.reader(beginning, delimiter=delimiter, strict=True, **options)
+        try:
+            records = [record for record in islice(reader, _HEAD_RECORDS) if record]
+        except csv.Error:
+            continue
+        if all(len(record) == len(records[0]) for record in records):
+            return quoting
+    return "doubled"
 
 
 def _json_names(beginning: str, is_array: bool) -> tuple[str, ...]:

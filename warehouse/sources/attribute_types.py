@@ -27,6 +27,7 @@ _CURRENCY = (
     r"\p{Sc}|\b(USD|EUR|GBP|JPY|CHF|CAD|AUD|NZD|CNY|INR|SEK|NOK|DKK|PLN|CZK|HUF|RUB|TRY|BRL|MXN)\b|kr\b|zł|Kč|円|元|원"
 )
 _LIST = re.compile(r"tag|keyword|label|image|picture|photo|material|sizes|colou?rs|features")
+_SLASHED = r"^(\d{1,2})[./-](\d{1,2})[./-](?:\d{4}|\d{2})(?:,? |$)"
 _UNIT = r"^[-+−–]?[\d.,'\s]*\d\s*([^\d\s].*)$"
 _URL = r"^(https?:)?//\S+$|^\S+\.(?i:jpe?g|png|webp|gif|avif|svg)(\?\S*)?$"
 _PATH = r". [>›»/] ."
@@ -57,14 +58,17 @@ def attribute_type(connection: duckdb.DuckDBPyConnection, name: str, column: pl.
     is_id = _ID.search(words) is not None
     if is_id and values.n_unique() == len(values):
         return None, "another id of the row"
-    if values.str.starts_with("[").all():
+    is_list = values.str.starts_with("[").all()
+    if is_list and not _PRICE.search(words):
         if values.str.contains(r"^\[\s*\{").any():
             return None, "a list of objects"
         return {"type": "list"}, f"{filled}, with lists"
     connection.register("head_values", values.alias("value").to_frame())
-    # 00123 is a name, not a number; so is the number of a category, of a brand or in a registry
-    if not (is_id or _CATEGORY.search(words) or values.str.contains(r"^0\d").any()):
+    has_zeros = bool(values.str.contains(r"^0\d").any())  # 00123 is a name, not a number
+    if not (is_id or _CATEGORY.search(words)):  # the number of a category or of a brand is a name, too
         for read in _numeric(words, values):
+            if has_zeros and read["type"] in ("number", "money"):
+                continue
             share = _readable(connection, read)
             if share >= _READABLE_SHARE:
                 unit = f" in {read['unit']}" if "unit" in read else ""
@@ -98,6 +102,8 @@ def _numeric(words: str, values: pl.Series) -> Iterator[Read]:
     """Yield the numeric types that a column may have, the likeliest first."""
     if _PRICE.search(words):
         yield {"type": "money"}
+    if values.str.contains(_SLASHED).sum() >= _READABLE_SHARE * len(values):
+        yield from _order(values)
     if _DATE.search(words):
         yield {"type": "date"}
     if _FLAG.search(words) or not values.is_in(["0", "1"]).all():  # a count may be 0 or 1 at first, and then 5
@@ -109,6 +115,14 @@ def _numeric(words: str, values: pl.Series) -> Iterator[Read]:
     if values.str.contains(_CURRENCY).sum() >= _READABLE_SHARE * len(values):
         yield {"type": "money"}
     yield {"type": "date"}
+
+
+def _order(values: pl.Series) -> Iterator[Read]:
+    """Yield how dates such as 3/14/24 are read, where the values tell the order of day and month."""
+    parts = values.str.extract_groups(_SLASHED).struct.unnest().cast(pl.Int64)
+    first, second = parts.select(pl.all().max()).row(0)
+    if (first > 12) != (second > 12):
+        yield {"type": "date", "date_order": "dmy" if first > 12 else "mdy"}
 
 
 def _readable(connection: duckdb.DuckDBPyConnection, read: Read) -> float:

@@ -21,7 +21,7 @@ def _lines(proposal: Proposal) -> Iterator[str]:
     yield "[[source]]"
     yield f"kind = {_value(source.kind)}"
     yield f"files = {_value(source.files)}"
-    for name in ("format", "delimiter", "encoding", "header_row", "fold_variants"):
+    for name in ("format", "delimiter", "quoting", "encoding", "header_row", "fold_variants"):
         if name in facts:
             yield f"{name} = {_value(facts[name])}"
     yield ""

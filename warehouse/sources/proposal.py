@@ -135,9 +135,9 @@ def _proposals(
     shapes: dict[tuple[object, ...], list[int]] = {}
     for number, file in enumerate(files):
         columns = tuple(sorted(column_names(connection, file)))
-        shapes.setdefault((file.format, file.delimiter, _declared_encoding(file), file.header_row, columns), []).append(
-            number
-        )
+        shapes.setdefault(
+            (file.format, file.delimiter, file.quoting, _declared_encoding(file), file.header_row, columns), []
+        ).append(number)
     tables = []
     for numbers in shapes.values():
         frame = pl.concat([head(connection, files[number]) for number in numbers], how="diagonal")
@@ -265,6 +265,8 @@ def _source(
     facts: dict[str, object] = {"kind": kind, "files": names, "columns": dict(columns)} | more
     if file.format == "csv":
         facts["delimiter"] = file.delimiter
+    if file.quoting != "doubled":
+        facts["quoting"] = file.quoting
     if _declared_encoding(file) is not None:
         facts["encoding"] = file.encoding
     if file.header_row > 1:

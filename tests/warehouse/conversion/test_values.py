@@ -245,3 +245,29 @@ def test_the_decimal_sign_of_a_column_with_units_is_found_without_them(database)
 def test_only_a_number_has_a_unit() -> None:
     with pytest.raises(ValueError, match="an attribute of type money has no unit"):
         Attribute(name="a", type="money", unit="kg")
+
+
+@pytest.mark.parametrize(
+    ("order", "text", "value"),
+    [
+        ("mdy", "1/31/2024", DAY),
+        ("mdy", "01/31/24", DAY),
+        ("mdy", "1/31/24, 9:30 AM", MOMENT),
+        ("dmy", "31/1/24 09:30", MOMENT),
+        ("dmy", "31.01.24", DAY),
+        ("mdy", "2/1/2024", datetime(2024, 2, 1, tzinfo=UTC)),
+        ("dmy", "2/1/2024", datetime(2024, 1, 2, tzinfo=UTC)),
+        ("dmy", "1/31/2024", None),
+        ("dmy", "2024-01-31", DAY),
+        ("dmy", "31 Jan 2024", DAY),
+    ],
+)
+def test_a_date_is_read_in_its_declared_order(database, order, text, value) -> None:
+    assert read(database, "date", text, date_order=order) == (value, value is None)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [('["12.50","9.00"]', 9.0), ("[12.5]", 12.5), ('["call"]', None), ("[]", None)]
+)
+def test_of_a_list_of_amounts_the_lowest_counts(database, text, value) -> None:
+    assert read(database, "money", text) == (value, value is None)

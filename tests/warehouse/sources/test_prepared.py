@@ -366,3 +366,34 @@ def test_judgements_without_a_query_need_its_texts(columns, message):
         TypeAdapter(Sources).validate_python(
             [products("p.csv"), {"kind": "judgements", "files": ["j.csv"], "columns": columns}]
         )
+
+
+@pytest.mark.parametrize(
+    ("quoting", "line", "title"),
+    [
+        ("doubled", '{},"15.6"" lamp, large",x', '15.6" lamp, large'),
+        ("backslash", '{},"15.6\\" lamp, large",x', '15.6" lamp, large'),
+        ("none", '{},"Deluxe" lamp,x', '"Deluxe" lamp'),
+        ("none", '{},15.6" lamp,x', '15.6" lamp'),
+    ],
+)
+def test_quotation_marks_are_read_as_the_file_writes_them(tmp_path, quoting, line, title):
+    (tmp_path / "p.csv").write_text("id,name,maker\n" + "".join(line.format(number) + "\n" for number in range(3)))
+    columns = {"product_id": "id", "title": "name", "brand": "maker"}
+    for declared in (None, quoting):
+        frame = prepared(tmp_path, products("p.csv", columns=columns, quoting=declared))
+        assert frame.select("product_title", "product_brand").rows() == [(title, "x")] * 3
+
+
+def test_a_tab_separated_file_whose_beginning_ends_in_a_quoted_field_is_read_as_quoted(tmp_path):
+    lines = "".join(f'{number}\t"Lamp"\t"{"long " * 2000}"\n' for number in range(60))
+    (tmp_path / "p.tsv").write_text(f"id\tname\ttext\n{lines}")
+    columns = {"product_id": "id", "title": "name", "description": "text"}
+    assert prepared(tmp_path, products("p.tsv", columns=columns))["product_title"].unique().to_list() == ["Lamp"]
+
+
+def test_lines_that_end_with_a_carriage_return_alone_are_refused_with_the_command_that_converts_them(tmp_path):
+    (tmp_path / "p.csv").write_bytes(b"id,name\r1,a\r")
+    with pytest.raises(WarehouseError, match="carriage return") as error:
+        prepared(tmp_path, products("p.csv", columns={"product_id": "id", "title": "name"}))
+    assert error.value.hint.startswith("convert the file: tr")

@@ -165,6 +165,8 @@ def rows(header, line, number=30):
         ("google product category", ["212", "213"], {"type": "category"}),
         ("created_at", ["1704067200", "1704153600"], {"type": "date"}),
         ("updated", ["4/5/24, 7:16 AM", "6/7/24, 8:16 AM"], {"type": "category"}),
+        ("updated", ["4/15/24, 7:16 AM", "6/7/24, 8:16 PM"], {"type": "date", "date_order": "mdy"}),
+        ("added", ["15.04.2024", "07.06.2024"], {"type": "date", "date_order": "dmy"}),
         ("base_image", ["/m/b/mb01.jpg", "/m/b/mb02.jpg?v=2"], {"type": "url", "filter": False}),
         ("images", ["https://a.b/1.jpg, https://a.b/2.jpg", "https://a.b/3.jpg"], {"type": "list", "filter": False}),
         ("tags", ["new", "new", "new", "cozy, warm"], {"type": "list"}),
