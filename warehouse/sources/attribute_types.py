@@ -18,10 +18,13 @@ _PRICE = re.compile(r"price|cost|amount|preis|prix|precio|prezzo|preco|preço|pr
 _ID = re.compile(
     r"(?<![a-z])(id|ids|uid|uuid|guid|sku|gtin\d*|ean\d*|upc|isbn\d*|jan|asin|mpn|barcode|bar code|handle|slug)(?![a-z])"
 )
+_NUMBER = re.compile(
+    r"(?<![a-z])(no|nr|num|number|code|key|ref|reference|identifier|item|article)(?![a-z])|nummer|番号|编号|номер|c[oó]digo"
+)
 _CATEGORY = re.compile(r"categor|kategori|taxonom")
 _DATE = re.compile(r"(?<![a-z])(date|datetime|time|timestamp|created|updated|modified|datum|fecha|at)(?![a-z])")
 _FLAG = re.compile(
-    r"^(is|has|in|can|are|allow|allows|manage|use|requires?)(?![a-z])|(ed|able|ible|active|online|flag|status|new|visible)$|\?$"
+    r"^(is|has|in|can|are|allow|allows|manage|use|requires?)(?![a-z])|(ed|able|ible|active|online|flag|status|new)(?![a-z])|\?$"
 )
 _CURRENCY = (
     r"\p{Sc}|\b(USD|EUR|GBP|JPY|CHF|CAD|AUD|NZD|CNY|INR|SEK|NOK|DKK|PLN|CZK|HUF|RUB|TRY|BRL|MXN)\b|kr\b|zł|Kč|円|元|원"
@@ -30,10 +33,16 @@ _LIST = re.compile(r"tag|keyword|label|image|picture|photo|material|sizes|colou?
 _SLASHED = r"^(\d{1,2})[./-](\d{1,2})[./-](?:\d{4}|\d{2})(?:,? |$)"
 _UNIT = r"^[-+−–]?[\d.,'\s]*\d\s*([^\d\s].*)$"
 _URL = r"^(https?:)?//\S+$|^\S+\.(?i:jpe?g|png|webp|gif|avif|svg)(\?\S*)?$"
+_NEXT_URL = r",\s*(https?:)?//"
 _PATH = r". [>›»/] ."
 _MARKUP = r"</?(?i:p|br|div|ul|li|b|span|strong|h\d)\b[^>]*>"
 _CATEGORY_SHARE, _LIST_SHARE, _CATEGORY_CHARS, _ELEMENT_CHARS = 0.5, 0.5, 60, 30
 _READABLE_SHARE = 0.9
+
+
+def is_id_name(name: str) -> bool:
+    """Tell whether the name of a column says that it identifies what a row is."""
+    return _ID.search(_words(name)) is not None or _NUMBER.search(_words(name)) is not None
 
 
 def attribute_name(name: str, taken: set[str]) -> str:
@@ -75,7 +84,8 @@ def attribute_type(connection: duckdb.DuckDBPyConnection, name: str, column: pl.
                 return read, f"{filled}, {share:.0%} are read as {read['type']}{unit}"
     frame = values.alias("value").to_frame().with_columns(length=pl.col("value").str.len_chars())
     value = pl.col("value")
-    if _share(frame, value.str.contains(_URL)) >= _READABLE_SHARE:
+    is_url = value.str.contains(_URL) & ~value.str.contains(_NEXT_URL)
+    if _share(frame, is_url) >= _READABLE_SHARE:
         return {"type": "url"}, f"{filled}, with addresses"
     if _share(frame, value.str.contains(_PATH)) >= _READABLE_SHARE:
         return {"type": "category_path"}, f"{filled}, with paths"
@@ -83,8 +93,8 @@ def attribute_type(connection: duckdb.DuckDBPyConnection, name: str, column: pl.
         return {"type": "text"}, f"{filled}, with markup"
     if not _DATE.search(words):
         longest = value.str.split(",").list.eval(pl.element().str.len_chars()).list.max()
-        has_elements = value.str.contains(",") & value.str.contains(r"\p{L}{2}") & (longest <= _ELEMENT_CHARS)
-        has_elements |= value.str.contains("|", literal=True) | value.str.contains(r",\s*(https?:)?//")
+        has_elements = value.str.contains(",") & value.str.contains(r"\p{L}") & (longest <= _ELEMENT_CHARS)
+        has_elements |= value.str.contains("|", literal=True) | value.str.contains(_NEXT_URL)
         share = _share(frame, has_elements & (pl.col("length") < 2 * _CATEGORY_CHARS))
         if share > (0 if _LIST.search(words) else _LIST_SHARE):
             return {"type": "list"}, f"{filled}, with commas or bars"

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 
 PRODUCT_NAMES: Mapping[str, str] = {
     "product_id": "product_id product_uid parent_id parent_sku parent_asin product_ref product_code item_group_id handle asin "
-    "sku item_sku seller_sku item_id article_id artikelnummer id_product entity_id ref reference code id gtin ean upc",
+    "sku item_sku seller_sku item_id article_id artikelnummer id_product entity_id ref reference code id gtin ean upc "
+    "doc_id docid document_id corpus_id",
     "title": "product_title title product_name name item_name item_title titel titre titulo titulo_producto nombre nom "
     "bezeichnung produktname designation 商品名 名称 タイトル",
     "brand": "product_brand brand brand_name brands vendor manufacturer marke hersteller marque fabricant marca ブランド 品牌",
     "color": "product_color color colour color_name farbe couleur colore cor 色 颜色",
     "bullet_points": "product_bullet_point bullet_points bullet_point bullets highlights features key_features",
-    "description": "product_description description body_html body description_html long_description full_description "
+    "description": "product_description description body_html body description_html long_description full_description text "
     "beschreibung descripcion descrizione descricao 説明 商品説明 描述",
     "locale": "product_locale locale lang language marketplace market country country_code sprache langue idioma",
 }
@@ -22,9 +23,9 @@ SURE_QUERY_NAMES: Mapping[str, str] = {"query": _QUERY}
 """The names of a query that a column of a products file does not have."""
 
 QUERY_NAMES: Mapping[str, str] = {
-    "query": f"{_QUERY} keywords keyword search q term",
-    "product_id": PRODUCT_NAMES["product_id"] + " doc_id docid document_id",
-    "label": "esci_label label grade relevance relevance_label judgement judgment rating score qrel",
+    "query": f"{_QUERY} keywords keyword search q term text",
+    "product_id": PRODUCT_NAMES["product_id"],
+    "label": "esci_label label grade relevance relevance_label rel judgement judgment rating score qrel",
     "locale": PRODUCT_NAMES["locale"],
     "query_id": "query_id queryid qid topic_id",
     "example_id": "example_id",

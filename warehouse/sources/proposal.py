@@ -18,7 +18,7 @@ from warehouse.lake.lake import connect
 from warehouse.readers.formats import SourceFile, header_rows, source_file
 from warehouse.readers.head import head
 from warehouse.readers.missing_columns import column_names
-from warehouse.sources.attribute_types import attribute_name, attribute_type
+from warehouse.sources.attribute_types import attribute_name, attribute_type, is_id_name
 from warehouse.sources.meanings import (
     CLICK_NAMES,
     PRODUCT_NAMES,
@@ -402,13 +402,13 @@ def _id_column(table: _Table, judged: pl.Series) -> str:
     frame = table.frame
     candidates = columns_for(table.filled, PRODUCT_NAMES["product_id"])
     if not candidates:
-        taken = table.products.values()
-        unique = [name for name in table.filled if name not in taken and frame[name].n_unique() == frame.height]
+        named = [name for name in table.filled if name not in table.products.values() and is_id_name(name)]
+        unique = [name for name in named if frame[name].n_unique() == frame.height]
         candidates = [name for name in unique if (frame[name].str.len_chars() <= MAX_ID_LENGTH).all()]
     if not candidates:
         raise WarehouseError(
             f"{table.file.path} has no column that is an id: it has {', '.join(frame.columns)}",
-            "name the column in stockroom.toml: product_id under [source.columns]",
+            "name the column in stockroom.toml: product_id under [source.columns]; or add a column sku to the file",
         )
     matches = {name: judged.is_in(frame[name].implode()).sum() for name in table.filled}
     likeliest = max(candidates, key=lambda name: (frame[name].null_count() == 0, matches[name]))

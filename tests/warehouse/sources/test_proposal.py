@@ -169,6 +169,9 @@ def rows(header, line, number=30):
         ("added", ["15.04.2024", "07.06.2024"], {"type": "date", "date_order": "dmy"}),
         ("base_image", ["/m/b/mb01.jpg", "/m/b/mb02.jpg?v=2"], {"type": "url", "filter": False}),
         ("images", ["https://a.b/1.jpg, https://a.b/2.jpg", "https://a.b/3.jpg"], {"type": "list", "filter": False}),
+        ("urls", ["https://a.b/1.jpg,https://a.b/2.jpg"], {"type": "list", "filter": False}),
+        ("variants", ["S,M,L", "M,L", "S,L"], {"type": "list"}),
+        ("Active (0/1)", ["0", "1"], {"type": "boolean"}),
         ("tags", ["new", "new", "new", "cozy, warm"], {"type": "list"}),
         ("path", ["Furniture / Beds", "Furniture / Beds / Wood"], {"type": "category_path"}),
         ("short_description", ["<p>One, two</p>", "<p>Three, four</p>"], {"type": "text"}),
@@ -198,6 +201,27 @@ def test_the_id_is_the_one_that_clicks_name(tmp_path):
     clicks = rows("query,sku,clicks", lambda number: f"q,S{number},1")
     products, _ = proposed(tmp_path, p__csv=catalog, c__csv=clicks)
     assert products.source.columns["product_id"] == "Variant SKU"
+
+
+def test_a_column_that_happens_to_be_unique_is_no_id(tmp_path):
+    with pytest.raises(WarehouseError, match="has no column that is an id"):
+        proposed(tmp_path, p__csv=rows("title,price,quantity", lambda number: f"Lamp,{number}.5,{number}"))
+    (proposal,) = proposed(
+        tmp_path, p__csv=rows("title,price,Item Number", lambda number: f"Lamp,{number}.5,A{number}")
+    )
+    assert proposal.source.columns["product_id"] == "Item Number"
+
+
+def test_a_test_collection_is_documents_judgements_and_queries(tmp_path):
+    files = {
+        "corpus__csv": "doc_id,title,text\nD1,Lamp,long\n",
+        "qrels__csv": "qid,iter,docid,rel\n7,0,D1,1\n8,0,D1,0\n",
+        "queries__csv": "qid,text\n7,lamp\n8,hat\n",
+    }
+    products, judgements, queries = proposed(tmp_path, **files)
+    assert products.source.columns == {"product_id": "doc_id", "title": "title", "description": "text"}
+    assert judgements.source.columns == {"product_id": "docid", "label": "rel", "query_id": "qid"}
+    assert queries.source.columns == {"query": "text", "query_id": "qid"}
 
 
 def test_keywords_and_a_rating_do_not_make_judgements_of_products(tmp_path):
