@@ -398,7 +398,7 @@ def _products(connection: duckdb.DuckDBPyConnection, table: _Table, judged: pl.S
 
 
 def _id_column(table: _Table, judged: pl.Series) -> str:
-    """Return the column of the product's id: filled in every row, with the most of the judged ids, with the likeliest name."""
+    """Return the column of the product's id: filled in nearly every row, with the most of the judged ids, with the likeliest name."""
     frame = table.frame
     candidates = columns_for(table.filled, PRODUCT_NAMES["product_id"])
     if not candidates:
@@ -411,7 +411,7 @@ def _id_column(table: _Table, judged: pl.Series) -> str:
             "name the column in stockroom.toml: product_id under [source.columns]; or add a column sku to the file",
         )
     matches = {name: judged.is_in(frame[name].implode()).sum() for name in table.filled}
-    likeliest = max(candidates, key=lambda name: (frame[name].null_count() == 0, matches[name]))
+    likeliest = max(candidates, key=lambda name: (frame[name].count() >= _UNIQUE_SHARE * frame.height, matches[name]))
     if matches[likeliest]:
         return likeliest
     other = max(table.filled, key=lambda name: matches[name])
