@@ -74,6 +74,7 @@ def check_sources(
             column, value = (pl.col("row").str.json_path_match(f"$.{name}") for name in ("column", "value"))
             text = pl.concat_str(column, pl.lit(" "), value.fill_null("is blank"))
             refusals += _refusals(spec.table, unread.select("rule", place="key", value=text))
+        refusals += _without_product(folder, memory_gb)
         return SourceReport(rows, refusals, notes, first)
 
 
@@ -113,6 +114,31 @@ def _check_table(
             )
     earliest = pl.concat(first).bottom_k(_EXAMPLES, by="key").sort("key").drop("key") if first else pl.DataFrame()
     return passed, pl.concat(violations), earliest
+
+
+def _without_product(folder: Path, memory_gb: float) -> list[Refusals]:
+    """Return the judgements whose product is not among the products, with a key of each side."""
+    products, judgements = (folder / spec.file_name for spec in SOURCE_SPECS[:2])
+    if not (products.is_file() and judgements.is_file()):
+        return []
+    key, known = (
+        SOURCE_SPECS[0].key_sql,
+        f"SELECT {SOURCE_SPECS[0].key_sql} AS key FROM read_parquet('{plain_path(products)}')",
+    )
+    with connect(memory_gb, spill=folder) as connection:
+        connection.execute(
+            f"CREATE TEMP TABLE unknown AS SELECT query, {key} AS key FROM read_parquet('{plain_path(judgements)}') "
+            f"WHERE {key} NOT IN (FROM ({known}) WHERE key IS NOT NULL)"
+        )
+        (rows, product) = connection.execute(
+            f"SELECT (SELECT count(*) FROM unknown), min(key) FROM ({known})"
+        ).fetchall()[0]
+        first = connection.execute("FROM unknown ORDER BY ALL LIMIT ?", [_EXAMPLES]).fetchall()
+    examples = tuple(
+        f"query {query!r} has product {judged}, which the catalog lacks; its first is {product}"
+        for query, judged in first
+    )
+    return [Refusals("staging.judgements", "judgement_without_product", rows, examples)] if rows else []
 
 
 def _placed(violations: pl.DataFrame, folder: Path, spec: SourceSpec, files: Sequence[SourceFiles]) -> pl.DataFrame:

@@ -398,7 +398,7 @@ def _products(connection: duckdb.DuckDBPyConnection, table: _Table, judged: pl.S
 
 
 def _id_column(table: _Table, judged: pl.Series) -> str:
-    """Return the column of the product's id: filled in nearly every row, with the most of the judged ids, with the likeliest name."""
+    """Return the column of the id: filled in nearly every row, with the most of the judged ids, with the likeliest name."""
     frame = table.frame
     candidates = columns_for(table.filled, PRODUCT_NAMES["product_id"])
     if not candidates:

@@ -21,3 +21,14 @@ def test_rows_that_pass_are_counted_and_refused_ones_have_their_place(tmp_path, 
     assert places == ["a.csv line 4", "b.csv line 3"]
     assert sum(rows for rows, _ in told.values()) == 4
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "b.csv"]
+
+
+def test_judgements_of_unknown_products_are_told(tmp_path):
+    (tmp_path / "a.csv").write_text("sku,name\n00123,lamp\n")
+    (tmp_path / "j.tsv").write_text("q\tsku\tlabel\nlamp\t123\tE\nlamp\t00123\tE\n")
+    judged = Source(kind="judgements", files=("j.tsv",), columns={"query": "q", "product_id": "sku", "label": "label"})
+    report = check_sources([SOURCE, judged], tmp_path)
+    assert report.rows == {"raw.products": 1, "raw.judgements": 2}
+    (refusal,) = report.refusals
+    assert (refusal.rule, refusal.rows) == ("judgement_without_product", 1)
+    assert refusal.examples == ("query 'lamp' has product us:123, which the catalog lacks; its first is us:00123",)
