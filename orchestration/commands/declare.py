@@ -97,4 +97,6 @@ def check(settings: Settings, paths: Sequence[Path] = ()) -> SourceReport:
         raise WarehouseError(
             "nothing to check: no source is declared", "give files, or declare them: stockroom init FILES"
         )
-    return check_sources(sources, base, settings.warehouse.memory_gb, settings.warehouse.batch_rows)
+    return check_sources(
+        sources, base, settings.warehouse.memory_gb, settings.warehouse.batch_rows, may_lack=bool(paths)
+    )

@@ -49,9 +49,14 @@ class SourceReport:
 
 
 def check_sources(
-    sources: Sequence[Source], base: Path, memory_gb: float = 4.0, batch_rows: int = 50_000
+    sources: Sequence[Source],
+    base: Path,
+    memory_gb: float = 4.0,
+    batch_rows: int = 50_000,
+    *,
+    may_lack: bool = False,
 ) -> SourceReport:
-    """Read the files of sources as a build does, and report.
+    """Read the files of sources as a build does, and report; files of JSON `may_lack` columns if they are changes.
 
     Raises:
         WarehouseError: A file is missing, has another shape, or lacks declared columns; the message names all of them.
@@ -62,7 +67,7 @@ def check_sources(
     refusals: list[Refusals] = []
     with TemporaryDirectory(prefix="stockroom-check-") as scratch:
         folder = Path(scratch)
-        notes = convert(files, folder, memory_gb)
+        notes = convert(files, folder, memory_gb, may_lack=may_lack)
         for spec in SOURCE_SPECS:
             path = folder / spec.file_name
             if not path.is_file():

@@ -1,6 +1,6 @@
 """Rows of a source: its files as one DuckDB view of text columns, named by what they mean."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -16,12 +16,19 @@ from warehouse.readers.missing_columns import column_names, missing_columns, mis
 
 
 def create_view(
-    connection: duckdb.DuckDBPyConnection, name: str, source: Source, files: Sequence[SourceFile], folder: Path
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    source: Source,
+    files: Sequence[SourceFile],
+    folder: Path,
+    *,
+    may_lack: bool = False,
 ) -> None:
     """Create a view of all rows of a source, as text.
 
     Its columns are file_number (from 0), file, row (from 0, in its file), and each declared column by its meaning. Parquet files
-    are read where they lie; text files are first written to `folder` as parquet, in their own order.
+    are read where they lie; text files are first written to `folder` as parquet, in their own order. A column that no object of
+    JSON has is refused, or null if the files `may_lack` it, as a small file of changes may.
 
     Raises:
         WarehouseError: Declared columns are missing, or lines of a file have another shape; the message names all of them.
@@ -37,7 +44,7 @@ def create_view(
         meaning: column if isinstance(column, Constant) else file_columns(column)
         for meaning, column in declared_columns(source).items()
     }
-    selects = []
+    selects, json_parts = [], dict[SourceFile, Path]()
     for number, file in enumerate(files):
         if file.format == "parquet":
             rows = f"({parquet_sql(connection, file, values)})"
@@ -55,23 +62,25 @@ def create_view(
             if is_csv:
                 refuse_rejects(connection, file)
             else:
-                _refuse_absent(connection, source, file, part)
+                json_parts[file] = part
             rows = f"read_parquet({quote(str(plain_path(part)))}, file_row_number = true)"
             rows = f"(SELECT * RENAME (file_row_number AS row) FROM {rows})"
         selects.append(f"SELECT {number} AS file_number, {quote(str(file.path))} AS file, * FROM {rows}")
+    if json_parts and not may_lack:
+        _refuse_absent(connection, source, json_parts)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {' UNION ALL BY NAME '.join(selects)}")
 
 
-def _refuse_absent(connection: duckdb.DuckDBPyConnection, source: Source, file: SourceFile, part: Path) -> None:
-    """Refuse a file of JSON in which no object has a declared column, and the first objects have no such name."""
-    missing = missing_columns(source, file.names, is_nested=True)
-    columns = {meaning: file_columns(column) for meaning, column in declared_columns(source).items()}
-    absent: dict[str, str] = {}
-    for meaning, names in columns.items():
-        if any(name in missing for name in names):
-            (count,) = connection.execute(
-                f'SELECT count("{meaning}") FROM read_parquet({quote(str(plain_path(part)))})'
-            ).fetchone() or (0,)
-            absent |= {} if count else {name: missing[name] for name in names if name in missing}
+def _refuse_absent(connection: duckdb.DuckDBPyConnection, source: Source, parts: Mapping[SourceFile, Path]) -> None:
+    """Refuse files of JSON in which no object has a declared column, and the first objects have no such name."""
+    absent: dict[Path, dict[str, str]] = {}
+    paths = ", ".join(quote(str(plain_path(part))) for part in parts.values())
+    for file in parts:
+        missing = missing_columns(source, file.names, is_nested=True)
+        for meaning, column in declared_columns(source).items():
+            names = [name for name in file_columns(column) if name in missing]
+            query = f'SELECT count("{meaning}") FROM read_parquet([{paths}])'
+            if names and not (connection.execute(query).fetchone() or (0,))[0]:
+                absent.setdefault(file.path, {}).update({name: missing[name] for name in names})
     if absent:
-        raise missing_error(connection, [file], {file.path: absent})
+        raise missing_error(connection, list(parts), absent)

@@ -79,7 +79,7 @@ def converted_delta(path: Path, sources: Sequence[Source], folder: Path) -> Sour
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder) as scratch:
             read = source_file(path, source)
-            create_view(connection, "rows", whole, [read], Path(scratch))
+            create_view(connection, "rows", whole, [read], Path(scratch), may_lack=True)
             if source.kind == "judgements":
                 _refuse_deletes(connection, read)
                 part = Path(scratch) / "judgements.parquet"

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.declaration.source import Source
+from warehouse.declaration.columns import file_columns
+from warehouse.declaration.source import REQUIRED, Source
 from warehouse.errors import WarehouseError
 from warehouse.lake.lake import connect
 from warehouse.readers.formats import source_file
@@ -13,16 +14,23 @@ from warehouse.readers.missing_columns import column_names, missing_columns
 
 
 def matching_source(connection: duckdb.DuckDBPyConnection, sources: Sequence[Source], path: Path) -> Source:
-    """Return the first declaration whose columns a file has.
+    """Return the declaration whose columns a file has, the first of several; of a file of JSON the required ones are enough.
 
     Raises:
         WarehouseError: A file lacks columns of every source; the message names those of the nearest.
     """
-    lacks = []
+    lacks, absent = [], []
     for source in sources:
         file = source_file(path, source)
-        lacks.append(missing_columns(source, column_names(connection, file), is_nested=file.format != "csv"))
-    best = min(range(len(sources)), key=lambda number: len(lacks[number]))
+        names = column_names(connection, file)
+        missing = missing_columns(source, names, is_nested=file.format != "csv")
+        absent.append(len(missing))
+        if file.format == "json":  # whose objects leave out what they have not
+            meanings = ("product_id",) if source.kind == "products" and "op" in names else REQUIRED[source.kind]
+            needed = {name for meaning in meanings for name in file_columns(source.columns[meaning])}
+            missing = {name: problem for name, problem in missing.items() if name in needed}
+        lacks.append(missing)
+    best = min(range(len(sources)), key=lambda number: (len(lacks[number]), absent[number]))
     if lacks[best]:
         raise WarehouseError(
             f"{path} lacks columns of every declared source: {'; '.join(lacks[best].values())}",

@@ -80,8 +80,10 @@ def refused_rows(folder: Path, table: str) -> pl.DataFrame:
     return pl.read_parquet(path).filter(table=table).drop("table")
 
 
-def convert(files: Sequence[SourceFiles], folder: Path, memory_gb: float) -> tuple[str, ...]:
+def convert(files: Sequence[SourceFiles], folder: Path, memory_gb: float, *, may_lack: bool = False) -> tuple[str, ...]:
     """Write the files of declared sources as the files that the full ingest reads, with the refused values.
+
+    Files of JSON `may_lack` columns if they are changes.
 
     Returns:
         What was derived, counted or left out, a sentence each.
@@ -95,7 +97,7 @@ def convert(files: Sequence[SourceFiles], folder: Path, memory_gb: float) -> tup
     with TemporaryDirectory(dir=folder) as scratch, connect(memory_gb, spill=Path(scratch)) as connection:
         for number, (source, of_source) in enumerate(files):
             rows = f"rows_{number}"
-            create_view(connection, rows, source, of_source, Path(scratch))
+            create_view(connection, rows, source, of_source, Path(scratch), may_lack=may_lack)
             if source.kind in ("products", "details"):
                 view = f"products_{number}"
                 found = create_products(connection, view, source, rows)

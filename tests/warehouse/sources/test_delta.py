@@ -108,3 +108,16 @@ def test_a_file_that_is_read_with_others_is_for_a_build(convert, source, text, r
     with pytest.raises(WarehouseError, match=reason) as error:
         convert(text, source)
     assert "stockroom build" in error.value.hint
+
+
+def test_a_change_in_json_may_leave_out_what_is_optional(convert):
+    source = SHOP.model_copy(update={"columns": {**SHOP.columns, "brand": "maker.name"}})
+    delta = convert('{"sku": "a", "name": "A"}\n', source, name="changes.jsonl")
+    assert pl.read_parquet(delta.path).select("op", "product_id", "product_title", "product_brand").rows() == [
+        ("upsert", "a", "A", None)
+    ]
+    assert pl.read_parquet(delta.attributes)["price"].to_list() == [None]
+    deleted = pl.read_parquet(convert('{"op": "delete", "sku": "a"}\n', source, name="deletes.jsonl").path)
+    assert deleted.select("op", "product_id").rows() == [("delete", "a")]
+    with pytest.raises(WarehouseError, match="title = 'name': there is no such column"):
+        convert('{"sku": "a"}\n', source, name="other.jsonl")

@@ -397,3 +397,12 @@ def test_lines_that_end_with_a_carriage_return_alone_are_refused_with_the_comman
     with pytest.raises(WarehouseError, match="carriage return") as error:
         prepared(tmp_path, products("p.csv", columns={"product_id": "id", "title": "name"}))
     assert error.value.hint.startswith("convert the file: tr")
+
+
+def test_a_part_in_json_may_lack_a_column_that_another_part_has(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"id": "1", "name": "a"}\n')
+    (tmp_path / "b.jsonl").write_text('{"id": "2", "name": "b", "maker": "Acme"}\n')
+    columns = {"product_id": "id", "title": "name", "brand": "maker"}
+    assert prepared(tmp_path, products("?.jsonl", columns=columns))["product_brand"].to_list() == [None, "Acme"]
+    with pytest.raises(WarehouseError, match="brand = 'maker': there is no such column"):
+        prepared(tmp_path, products("a.jsonl", columns=columns))
