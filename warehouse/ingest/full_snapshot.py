@@ -70,8 +70,7 @@ def ingest(
 ) -> list[Ingested]:
     """Make the raw tables equal to the files in `folder`; a file equal to the last ingested one is not read again.
 
-            if not alone and "raw.judgements" in files and keys["raw.judgements"].height:
-    delta that was ingested before it, tombstones included.
+    A file replaces the rows of its table as of its time, with every delta that was ingested before it, tombstones included.
 
     Args:
         lake: The lake.
