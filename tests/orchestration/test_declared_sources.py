@@ -156,6 +156,12 @@ def test_check_names_what_a_build_would_refuse_and_writes_nothing(shop, stockroo
     assert sorted(path.name for path in (shop / "home").rglob("*")) == before
 
 
+def test_check_takes_a_row_to_delete_for_no_product(shop, stockroom):
+    (shop / "ops.csv").write_text("op," + HEADER + "upsert,1,a,b,$1,c,1\ndelete,2,,,,,\n,3,c,b,$1,c,1\n")
+    report = json.loads(stockroom("check", shop / "ops.csv", "--home", shop / "home", "--json").out)
+    assert (report["rows"], report["refused"]) == ({"raw.products": 2}, [])
+
+
 def test_the_same_folder_may_be_named_by_raw(shop, stockroom):
     (shop / "other").mkdir()
     (shop / "other" / "export.csv").write_text(HEADER + ROWS + "0099,ninth lamp,Acme,$1.00,Home > Lamp,1\n")

@@ -125,7 +125,7 @@ def write_products(
     """Write the products of all sources in the order of the files: the columns of raw.products, places, and attributes.
 
     Row n of the file of places says which file and row the nth product comes from. Attributes are written if there are any; the
-    first row of a key counts. What a product lacks is taken from the views of details, whose rows have its key.
+    first row of a key counts. A row to delete is no product. What a product lacks is taken from the rows of details with its key.
     """
     connection.execute(f"CREATE OR REPLACE TEMP VIEW every_product AS {_numbered(views)}")
     products = "every_product"
@@ -134,6 +134,8 @@ def write_products(
         products = "detailed_product"
     order = "ORDER BY source_number, file_number, row"
     present = _columns(connection, products)
+    if "op" in present:
+        products = f"(FROM {products} WHERE op IS DISTINCT FROM 'delete')"
     attributes = [column for column in present if column.startswith(ATTRIBUTE)]
     outputs = {
         names.products: f"SELECT {', '.join(PRODUCT_COLUMNS.values())} FROM {products} {order}",

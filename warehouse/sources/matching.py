@@ -42,16 +42,19 @@ def matching_source(connection: duckdb.DuckDBPyConnection, sources: Sequence[Sou
 def matching_sources(sources: Sequence[Source], paths: Sequence[Path]) -> list[Source]:
     """Return the declarations with the given files instead of their own, each file under the first source that fits it.
 
+    Of products whose file has a column op, the declaration has it too: rows to delete are no products.
+
     Raises:
         WarehouseError: As `matching_source`.
     """
-    chosen: list[tuple[Source, list[str]]] = []
+    chosen: dict[tuple[int, bool], list[str]] = {}
     with connect(1.0) as connection:
         for path in paths:
-            source, name = matching_source(connection, sources, path), str(path.absolute())
-            known = next((files for each, files in chosen if each is source), None)
-            if known is None:
-                chosen.append((source, [name]))
-            else:
-                known.append(name)
-    return [source.model_copy(update={"files": tuple(files)}) for source, files in chosen]
+            source = matching_source(connection, sources, path)
+            has_op = source.kind == "products" and "op" in column_names(connection, source_file(path, source))
+            chosen.setdefault((sources.index(source), has_op), []).append(str(path.absolute()))
+    matched = []
+    for (number, has_op), files in chosen.items():
+        columns = sources[number].columns | ({"op": "op"} if has_op else {})
+        matched.append(sources[number].model_copy(update={"files": tuple(files), "columns": columns}))
+    return matched
