@@ -13,10 +13,10 @@ from warehouse.home import Home
 from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.deltas import apply_deltas
 from warehouse.ingest.file_archive import FileArchive
-from warehouse.ingest.sources import sha256
 from warehouse.lake import tables
 from warehouse.operations.delta_history import delta_history
 from warehouse.operations.replay import ingest_history
+from warehouse.readers.file_hash import sha256
 from warehouse.settings import WarehouseSettings
 
 FORMAT_1 = (Path(__file__).parent / "format_1.sql").read_text(encoding="utf-8")

@@ -13,8 +13,8 @@ from typing import BinaryIO
 
 from warehouse.download.http_source import CHUNK_BYTES, BrokenOffError, CannotResumeError, RemoteFile, Server
 from warehouse.errors import WarehouseError
-from warehouse.ingest.sources import sha256
 from warehouse.readers.file_bytes import is_pointer
+from warehouse.readers.file_hash import sha256
 
 FILES = (
     RemoteFile(

@@ -14,21 +14,19 @@ from warehouse.contracts.contract import FIRST_TIME, INPUT_HASH, LAST_TIME, VIOL
 from warehouse.contracts.deltas import JudgementDelete, JudgementUpsert, ProductDelete, ProductUpsert
 from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
-from warehouse.ingest.sources import (
-    PANDAS_INDEX,
-    SOURCE_SPECS,
-    SourceSpec,
-    parquet_columns,
-    refuse_ambiguous_columns,
-    refuse_type,
-    sha256,
-    typed_sql,
-    unreadable,
-)
+from warehouse.ingest.sources import SOURCE_SPECS, SourceSpec, typed_sql
 from warehouse.lake.lake import connect, quote
 from warehouse.paths import check_text, plain_path, private_folder
 from warehouse.readers.file_advice import advice, no_file
 from warehouse.readers.file_bytes import line_of, refuse_bytes, refuse_encoding
+from warehouse.readers.file_columns import (
+    PANDAS_INDEX,
+    parquet_columns,
+    refuse_ambiguous_columns,
+    refuse_type,
+    unreadable,
+)
+from warehouse.readers.file_hash import sha256
 from warehouse.sources.delta import converted_delta
 
 _PRODUCTS, _JUDGEMENTS = SOURCE_SPECS[:2]

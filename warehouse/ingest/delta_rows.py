@@ -12,10 +12,10 @@ from warehouse.errors import WarehouseError
 from warehouse.ingest import late_events
 from warehouse.ingest.delta_files import DeltaFile
 from warehouse.ingest.input_rules import ingest_rules
-from warehouse.ingest.sources import unreadable, wrong_type
 from warehouse.lake.lake import connect
 from warehouse.lake.loss_guard import rule_counts, rule_summary
 from warehouse.paths import plain_path
+from warehouse.readers.file_columns import unreadable, wrong_type
 
 _NAMED_ROWS, _CHARS = 2, 60
 

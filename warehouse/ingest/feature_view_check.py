@@ -11,10 +11,10 @@ from warehouse.contracts.locales import normalized_key_sql
 from warehouse.contracts.tables.raw import ID, IN_FUTURE, MAX_ID_LENGTH
 from warehouse.contracts.time_series import FeatureView
 from warehouse.errors import WarehouseError
-from warehouse.ingest.sources import parquet_columns, refuse_ambiguous_columns, unreadable, wrong_type
 from warehouse.lake.lake import quote
 from warehouse.paths import plain_path
 from warehouse.readers.file_bytes import refuse_bytes, refuse_other_format
+from warehouse.readers.file_columns import parquet_columns, refuse_ambiguous_columns, unreadable, wrong_type
 
 _TYPE_NAMES = {"number": "numbers", "text": "text", "flag": "true or false", "time": "times", "list": "lists of text"}
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")

@@ -10,11 +10,11 @@ from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.time_series import FeatureView
 from warehouse.declaration.attributes import AttributeView
 from warehouse.ingest.feature_view_check import check_file, column_kinds, identity_columns, rows_sql
-from warehouse.ingest.sources import sha256
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake
 from warehouse.paths import plain_path
 from warehouse.readers.file_advice import no_file
+from warehouse.readers.file_hash import sha256
 
 FILES = CONTRACTS["raw.files"]
 

@@ -9,9 +9,10 @@ import polars as pl
 from warehouse.contracts.contract import INPUT_HASH, VIOLATION_SCHEMA, as_json, split_rows
 from warehouse.contracts.rules import keeps_rules
 from warehouse.ingest.input_rules import ingest_rules
-from warehouse.ingest.sources import InputFile, unreadable
+from warehouse.ingest.sources import InputFile
 from warehouse.lake.lake import scalar
 from warehouse.paths import plain_path
+from warehouse.readers.file_columns import unreadable
 
 _ROWS = {"row": pl.Int64, "key": pl.String, INPUT_HASH: pl.String, "is_good": pl.Boolean}
 # DuckDB builds a join's hash table from the right side if these optimizers are off, so the wide left side streams.

@@ -7,11 +7,12 @@ from pathlib import Path
 from warehouse.contracts.contract import split_rows
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
-from warehouse.ingest.sources import SEARCH_RULES, SOURCE_SPECS, InputFile, check, sha256
+from warehouse.ingest.sources import SEARCH_RULES, SOURCE_SPECS, InputFile, check
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake, connect
 from warehouse.paths import plain_path
 from warehouse.readers.file_advice import no_file
+from warehouse.readers.file_hash import sha256
 
 _SPEC = next(each for each in SOURCE_SPECS if each.file_name == SEARCH_RULES)
 _FILES = CONTRACTS["raw.files"]

@@ -1,9 +1,6 @@
 """The sources of the lake: the files of an ESCI folder, recognized and checked before anything is written."""
 
-import csv
-import hashlib
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,16 +12,22 @@ from warehouse.contracts.locales import normalized_locale_sql
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.conversion.products import PRODUCT_COLUMNS
 from warehouse.declaration.source import Source
-from warehouse.errors import WarehouseError, first_line
+from warehouse.errors import WarehouseError
 from warehouse.lake.lake import connect
 from warehouse.paths import plain_path
-from warehouse.readers.file_advice import advice, is_in_other_form, no_file
+from warehouse.readers.file_advice import is_in_other_form, no_file
 from warehouse.readers.file_bytes import refuse_bytes, refuse_encoding, refuse_other_format
+from warehouse.readers.file_columns import (
+    PANDAS_INDEX,
+    csv_header,
+    parquet_columns,
+    refuse_ambiguous_columns,
+    refuse_type,
+    unreadable,
+)
+from warehouse.readers.file_hash import sha256
 
 _PARQUET = "read_parquet($path, file_row_number = true)"
-PANDAS_INDEX = re.compile(r"__index_level_\d+__")
-
-
 SEARCH_RULES = "search_rules.csv"
 """The name of the file of search rules."""
 
@@ -115,8 +118,6 @@ SOURCE_SPECS = (
         is_kept=True,
     ),
 )
-
-
 ESCI_SOURCES = (
     Source(
         kind="products",
@@ -251,7 +252,7 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path, source_spec: Sourc
         refuse_other_format(path)
     try:
         refuse_ambiguous_columns(
-            path, _csv_header(path) if is_csv else parquet_columns(connection, path), source_spec.columns
+            path, csv_header(path) if is_csv else parquet_columns(connection, path), source_spec.columns
         )
         source = source_spec.source_sql if is_csv else _PARQUET  # as it is, before optional columns are added
         described = connection.execute(f"DESCRIBE SELECT * FROM {source}", {"path": str(plain_path(path))}).fetchall()
@@ -269,86 +270,3 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path, source_spec: Sourc
         if not is_csv:
             refuse_type(connection, path, name, present[name], source_spec.contract.sql_type(name))
     return tuple(name for name in present if name not in source_spec.columns and not PANDAS_INDEX.fullmatch(name))
-
-
-def refuse_ambiguous_columns(path: Path, names: Sequence[str], declared: Iterable[str]) -> None:
-    """Refuse column names that repeat, or that equal a declared name except for case and surrounding blanks.
-
-    Raises:
-        WarehouseError: A name is ambiguous; the message names the file and the columns.
-    """
-    for name in declared:
-        matches = [each for each in names if each.strip().casefold() == name.casefold()]
-        if len(matches) > 1:
-            raise WarehouseError(f"{path} has the column {name} twice: {', '.join(matches)}", "keep one of the columns")
-        if matches not in ([], [name]):
-            raise WarehouseError(f"{path} has a column {matches[0]!r}, not {name!r}", f"rename the column to {name}")
-
-
-def refuse_type(connection: duckdb.DuckDBPyConnection, path: Path, name: str, kind: str, sql_type: str) -> None:
-    """Reject a parquet column whose type does not match the expected SQL type, unless all its values are null.
-
-    Raises:
-        WarehouseError: The type does not match; the message names the file, the column, both types and the rule.
-    """
-    if not (fits(kind, sql_type) or is_all_null(connection, path, name)):
-        raise WarehouseError(
-            f"{path}: column {name} is {kind}, not {sql_type} ({wrong_type(name)})", f"cast the column to {sql_type}"
-        )
-
-
-def wrong_type(column: str) -> str:
-    """Return the name of the rule that a column's values have its type."""
-    return f"{column}_wrong_type"
-
-
-def parquet_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
-    """Return the column names of a parquet file as written; DuckDB itself renames repeated ones."""
-    rows = connection.execute(
-        "SELECT name, num_children FROM parquet_schema($path)", {"path": str(plain_path(path))}
-    ).fetchall()
-    names, inside = [], 0
-    for name, children in rows[1:]:  # depth first, after the root
-        if not inside:
-            names.append(str(name))
-        inside = max(inside - 1, 0) + (children or 0)
-    return names
-
-
-def _csv_header(path: Path) -> list[str]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return next(csv.reader(file), [])
-
-
-def unreadable(path: Path, error: Exception) -> WarehouseError:
-    """Return the error for a file that cannot be parsed."""
-    reason = first_line(error).removeprefix("Invalid Input Error: ").replace(str(plain_path(path)), str(path))
-    is_text = re.search("encod|unicode|utf-?8", reason, re.IGNORECASE)  # a value of it, in a file that is whole
-    hint = "write the text columns of the file as UTF-8" if is_text and path.suffix == ".parquet" else advice(path)
-    return WarehouseError(f"{path} cannot be read: {reason}", hint)
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def fits(kind: str, sql_type: str) -> bool:
-    """Tell whether a column type matches an SQL type: it is the same type, or one whose values can be converted.
-
-    TIMESTAMP accepts dates and other timestamps, BIGINT accepts integers and booleans, VARCHAR accepts enums.
-    """
-    integers = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "BOOLEAN"}
-    return (
-        kind == sql_type
-        or (sql_type.startswith("TIMESTAMP") and kind.startswith(("TIMESTAMP", "DATE")))
-        or (sql_type == "BIGINT" and kind in integers)
-        or (sql_type == "VARCHAR" and kind.startswith("ENUM"))
-    )
-
-
-def is_all_null(connection: duckdb.DuckDBPyConnection, path: Path, column: str) -> bool:
-    """Tell whether a column has only nulls, so that its type does not matter."""
-    row = connection.execute(f'SELECT count("{column}") FROM read_parquet(?)', [str(plain_path(path))]).fetchone()
-    return row is not None and row[0] == 0

@@ -10,10 +10,11 @@ import polars as pl
 
 from warehouse.contracts.contract import split_rows
 from warehouse.ingest.input_rules import ingest_rules
-from warehouse.ingest.sources import SOURCE_SPECS, check, unreadable
+from warehouse.ingest.sources import SOURCE_SPECS, check
 from warehouse.lake.lake import connect
 from warehouse.paths import plain_path
 from warehouse.readers.file_advice import no_file
+from warehouse.readers.file_columns import unreadable
 from warehouse.transform.text_cleaning import clean_line
 
 

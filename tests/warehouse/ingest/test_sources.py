@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 
 from warehouse.errors import WarehouseError
-from warehouse.ingest.sources import SOURCE_SPECS, input_files, required_files, sha256
+from warehouse.ingest.sources import SOURCE_SPECS, input_files, required_files
+from warehouse.readers.file_hash import sha256
 
 PRODUCTS, EXAMPLES, SOURCES = (source_spec.file_name for source_spec in SOURCE_SPECS[:3])
 
