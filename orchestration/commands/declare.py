@@ -11,7 +11,7 @@ from warehouse.ingest.source_check import SourceReport, check_sources
 from warehouse.ingest.sources import ESCI_SOURCES, esci_folder
 from warehouse.paths import require_writable
 from warehouse.sources.declaration_text import declaration_text
-from warehouse.sources.matching import matching_sources
+from warehouse.sources.declared_match import matching_sources
 from warehouse.sources.proposal import Proposal, propose
 
 

@@ -10,8 +10,8 @@ import polars as pl
 
 from warehouse.lake.lake import quote
 from warehouse.paths import plain_path
-from warehouse.readers.format_sql import parquet_types
-from warehouse.readers.formats import SourceFile
+from warehouse.readers.format_detection import SourceFile
+from warehouse.readers.format_readers import parquet_types
 
 HEAD_ROWS = 1_000
 _MOST_CHARS = 1 << 24

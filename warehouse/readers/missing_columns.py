@@ -9,8 +9,8 @@ import duckdb
 from warehouse.declaration.columns import ATTRIBUTE, declared_columns, file_columns
 from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
-from warehouse.readers.format_sql import parquet_types
-from warehouse.readers.formats import SourceFile, header_rows
+from warehouse.readers.format_detection import SourceFile, header_rows
+from warehouse.readers.format_readers import parquet_types
 
 
 def column_names(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> list[str]:

@@ -10,8 +10,8 @@ from warehouse.declaration.source import Constant, Source
 from warehouse.errors import WarehouseError, first_line
 from warehouse.lake.lake import quote
 from warehouse.paths import plain_path
-from warehouse.readers.format_sql import csv_sql, json_sql, parquet_sql, refuse_rejects
-from warehouse.readers.formats import SourceFile
+from warehouse.readers.format_detection import SourceFile
+from warehouse.readers.format_readers import csv_sql, json_sql, parquet_sql, refuse_rejects
 from warehouse.readers.missing_columns import column_names, missing_columns, missing_error
 
 

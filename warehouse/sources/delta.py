@@ -17,10 +17,10 @@ from warehouse.errors import WarehouseError
 from warehouse.lake import tables
 from warehouse.lake.lake import connect, quote, scalar
 from warehouse.paths import plain_path
-from warehouse.readers.formats import SourceFile, source_file
+from warehouse.readers.format_detection import SourceFile, source_file
 from warehouse.readers.missing_columns import column_names
 from warehouse.readers.rows import create_view
-from warehouse.sources.matching import matching_source
+from warehouse.sources.declared_match import matching_source
 from warehouse.sources.source_files import SourceFiles, as_refused, with_places
 
 _CANONICAL = {"op", "product_locale", "product_id"}

@@ -15,7 +15,7 @@ from warehouse.contracts.tables.raw import MAX_ID_LENGTH
 from warehouse.declaration.source import Attribute, Clicks, Kind, Labels, Source
 from warehouse.errors import WarehouseError
 from warehouse.lake.lake import connect
-from warehouse.readers.formats import SourceFile, header_rows, source_file
+from warehouse.readers.format_detection import SourceFile, header_rows, source_file
 from warehouse.readers.head import head
 from warehouse.readers.missing_columns import column_names
 from warehouse.sources.attribute_types import attribute_name, attribute_type, is_id_name

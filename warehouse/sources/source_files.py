@@ -12,7 +12,7 @@ import polars as pl
 
 from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
-from warehouse.readers.formats import SourceFile, source_file
+from warehouse.readers.format_detection import SourceFile, source_file
 
 PRODUCTS_FILE = "shopping_queries_dataset_products.parquet"
 JUDGEMENTS_FILE = "shopping_queries_dataset_examples.parquet"

@@ -9,7 +9,7 @@ from warehouse.declaration.columns import file_columns
 from warehouse.declaration.source import REQUIRED, Source
 from warehouse.errors import WarehouseError
 from warehouse.lake.lake import connect
-from warehouse.readers.formats import source_file
+from warehouse.readers.format_detection import source_file
 from warehouse.readers.missing_columns import column_names, missing_columns
 
 

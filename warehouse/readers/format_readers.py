@@ -11,7 +11,7 @@ from warehouse.declaration.source import Constant
 from warehouse.errors import WarehouseError, first_line
 from warehouse.lake.lake import quote
 from warehouse.paths import plain_path
-from warehouse.readers.formats import SourceFile, utf8_copy
+from warehouse.readers.format_detection import SourceFile, utf8_copy
 
 Values = Mapping[str, Constant | Sequence[str]]
 """The columns of a view by meaning: a constant, or the columns of the file whose values are joined."""

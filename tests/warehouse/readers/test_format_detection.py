@@ -4,7 +4,7 @@ import pytest
 
 from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
-from warehouse.readers.formats import source_file
+from warehouse.readers.format_detection import source_file
 
 TEXT = 'id;name\n1;"a; b"\n2;"c\nd"\n\n3;e\n'
 
