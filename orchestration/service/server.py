@@ -51,7 +51,9 @@ def serve(settings: Settings, on_ready: Callable[[str, int], None]) -> None:
 def worker_app() -> "FastAPI":
     """Return the application of one of several processes, on the home and the settings that the environment names."""
     from orchestration.service.app import create_app
+    from orchestration.service.parent_process import end_with_parent
 
+    end_with_parent()
     return create_app(load_settings())
 
 

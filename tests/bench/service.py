@@ -141,7 +141,7 @@ def build_again(home: Path, raw: Path, turn: int) -> float:
 
 
 def stages(service: Service) -> dict[str, float]:
-    """Return the mean milliseconds of each stage of the searches so far, of the process that is asked."""
+    """Return the mean milliseconds of each stage of the searches so far, of all processes."""
     found: dict[str, dict[str, float]] = {}
     for kind, stage, value in STAGE.findall(service.client.get("/metrics").text):
         found.setdefault(stage, {})[kind] = float(value)

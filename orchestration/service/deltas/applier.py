@@ -7,15 +7,14 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from importlib import import_module
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.config.serve import TOKENS
 from orchestration.instance.locks import applier_lock
 from orchestration.service.deltas.queue import DeltaQueue, Posted
+from orchestration.service.parent_process import end_with_parent
 from orchestration.service.request_log import Log
 from warehouse.errors import LockedError, WarehouseError
 
@@ -53,16 +52,13 @@ class Applier:
         pause_s = _RESTART_S[0]
         while not self._stop.is_set():
             spawn, started = multiprocessing.get_context("spawn"), time.monotonic()
-            inner, outer = spawn.Pipe()
-            process = spawn.Process(target=_run, args=(self._home, inner), name="applier", daemon=True)
+            process = spawn.Process(target=_run, args=(self._home,), name="applier", daemon=True)
             process.start()
-            inner.close()
             while process.is_alive() and not self._stop.wait(_POLL_S * 10):
                 pass
             if self._stop.is_set():
                 process.kill()  # as safe as any other end: what waits is applied by the next one
             process.join()
-            outer.close()
             if not self._stop.is_set():
                 _LOG.error("the process that applies deltas ended with %s; it is started again", process.exitcode)
                 pause_s = (
@@ -71,12 +67,12 @@ class Applier:
                 self._stop.wait(pause_s)
 
 
-def _run(home: Path, inner: Connection) -> None:
+def _run(home: Path) -> None:
     """Apply what is posted to a home until the process that started this one ends."""
     os.setsid()  # Ctrl-C reaches the process that started this one, which then ends this one
     for name in TOKENS:
         os.environ.pop(f"STOCKROOM_SERVE__{name.upper()}", None)
-    threading.Thread(target=_end_with, args=(inner,), daemon=True).start()
+    end_with_parent()
     from orchestration.commands.apply import apply
     from orchestration.config.open_context import open_run_context
     from orchestration.config.settings import load_settings
@@ -150,13 +146,6 @@ def _warm_up() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-
-
-def _end_with(inner: Connection) -> None:
-    """End this process once the one that started it has ended."""
-    with suppress(EOFError, OSError):
-        inner.recv()
-    os._exit(0)
 
 
 def _outcome(posted: Posted, report: "ApplyReport") -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The service over the built home, asked in this process, and as a process of its own."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -89,6 +90,18 @@ class Server:
             except httpx.TransportError:
                 pass
             time.sleep(0.05)
+
+    def children(self) -> list[int]:
+        """Return the processes that any thread of the service started."""
+        lists = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        return sorted(int(each) for file in lists for each in file.read_text().split())
+
+    def kill_child(self, number: int) -> None:
+        """End one of them at once."""
+        child = self.children()[number]
+        os.kill(child, signal.SIGKILL)
+        while child in self.children():
+            time.sleep(0.01)
 
     def kill(self) -> None:
         """End the process at once, as a loss of power does; its children notice by themselves."""

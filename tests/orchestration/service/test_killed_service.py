@@ -4,9 +4,7 @@
 """
 
 import os
-import signal
 import time
-from pathlib import Path
 
 import httpx
 import pytest
@@ -22,19 +20,12 @@ def row(name, title):
     return {"op": "upsert", "product_locale": "us", "product_id": name, "product_title": title}
 
 
-def descendants(pid):
-    """Return the processes that a process started, and those that these started."""
-    own = [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return own + [each for child in own for each in descendants(child)]
-
-
 def kill_one(server, trial):
     """Kill the service, or in every second trial one of the processes that it started."""
-    started = sorted(descendants(server.process.pid))
-    if trial % 2 and started:
-        os.kill(started[trial // 2 % len(started)], signal.SIGKILL)
-        return
-    server.kill()
+    if trial % 2:
+        server.kill_child(trial // 2 % len(server.children()))
+    else:
+        server.kill()
 
 
 def found(server, query):

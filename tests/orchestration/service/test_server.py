@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import chain
+from pathlib import Path
 
 import httpx
 import pytest
@@ -37,6 +39,18 @@ def endless(chunk: bytes, most_s: float) -> Iterator[bytes]:
         yield chunk
         time.sleep(0.1)
     pytest.fail("the server listened to a body that never ends")
+
+
+def anyone(server, path: str, **parameters: object) -> httpx.Response:
+    """Return an answer over a connection of its own: whichever worker is free gives it."""
+    with httpx.Client(base_url=server.client.base_url, timeout=60, trust_env=False) as client:
+        return client.get(path, params=parameters)
+
+
+def searches_counted(server) -> set[int]:
+    """Return the numbers of searches that the metrics tell, asked several times."""
+    told = [anyone(server, "/metrics").text for _ in range(8)]
+    return {int(float(re.search(r'_request_seconds_count\{.*route="/search".*\} (\S+)', each)[1])) for each in told}
 
 
 def test_bad_clients_do_not_disturb_the_others(copy_home, start):
@@ -91,21 +105,42 @@ def test_an_acknowledged_delta_survives_a_kill(copy_home, start):
 
 
 @pytest.mark.slow
-def test_several_workers_share_one_home_and_one_process_for_deltas(copy_home, start):
-    server = start(copy_home(), "--workers", "2").wait(for_deltas=True)
+def test_several_workers_share_one_home_and_one_process_for_deltas(copy_home, start, tmp_path):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    server = start(copy_home(), "--workers", "2", TMPDIR=str(temporary)).wait(for_deltas=True)
     answer = server.client.post("/deltas", json=[ROW]).json()
     assert answer["state"] == "applied"
     deadline = time.monotonic() + 30
     releases: list[int] = []
     while releases[-10:] != [answer["release"]] * 10:
         assert time.monotonic() < deadline, releases
-        with httpx.Client(base_url=server.client.base_url, timeout=60, trust_env=False) as client:
-            found = client.get("/search", params={"q": "velvet accordion", "k": 1}).json()
+        found = anyone(server, "/search", q="velvet accordion", k=1).json()
         assert (found["hits"][0]["key"] == "us:K1") is (found["release"] == answer["release"])
         releases.append(found["release"])
-    assert "stockroom_request_seconds_count" in server.client.get("/metrics").text
+    assert searches_counted(server) == {len(releases)}
+    server.kill_child(-1)
+    for _ in range(3):
+        assert anyone(server, "/search", q="velvet accordion").status_code == 200
+    assert searches_counted(server) == {len(releases) + 3}
     os.kill(server.process.pid, signal.SIGINT)
     assert server.process.wait(30) in (0, 130)
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_killed_service_leaves_no_process_and_its_port(copy_home, start):
+    server = start(copy_home(), "--workers", "2").wait(for_deltas=True)
+    started = server.children()
+    assert len(started) >= 3
+    server.kill()
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{each}/cmdline").exists() for each in started):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    with socket.socket() as again:
+        again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        again.bind(("127.0.0.1", server.port))
 
 
 def test_it_ends_at_once_and_with_one_line(copy_home, start):
