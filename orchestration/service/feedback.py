@@ -9,7 +9,6 @@ from typing import Any
 
 from warehouse.contracts.locales import normalized_key
 from warehouse.errors import WarehouseError
-from warehouse.paths import require_writable
 
 _BYTES_PER_MB = 1_000_000
 
@@ -27,11 +26,10 @@ class FeedbackLog:
         The lines of a call are written at once, so that those of several processes do not mix.
 
         Raises:
-            WarehouseError: A key is not locale:product_id, the folder is full, or it may not be written. Nothing was kept.
+            WarehouseError: A key is not locale:product_id, or the folder is full. Nothing was kept.
         """
         now = datetime.now(UTC)
         rows = [_row(query, key, kind, position, now) for key, kind, position in events]
-        require_writable(self.folder.parent)
         self.folder.mkdir(exist_ok=True)
         if sum(file.stat().st_size for file in self.folder.iterdir()) >= self._most_mb * _BYTES_PER_MB:
             hint = "move its older files away, or raise serve.max_feedback_mb"

@@ -2,6 +2,7 @@
 
 import http.client
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -13,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from models.errors import ModelError
 from orchestration.config.plain_wording import fault
 from warehouse.errors import LockedError, UnknownKeyError, WarehouseError
+from warehouse.paths import is_writable
 
 MEDIA_TYPE = "application/problem+json"
 CLOSE = {"connection": "close"}
@@ -93,6 +95,17 @@ def problem(
         errors=list(errors),
     )
     return JSONResponse(answer.model_dump(), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def refuse_read_only(home: Path) -> None:
+    """Refuse a request that would write to a home which may only be read.
+
+    Raises:
+        Problem: 503, and the connection ends, since nobody reads the body.
+    """
+    if not is_writable(home):
+        hint = "send it to a service that may write to the home"
+        raise Problem(503, "this service may only read its home", hint, headers=CLOSE)
 
 
 def status_of(error: WarehouseError) -> int:

@@ -1,5 +1,6 @@
 """`POST /deltas`: changed rows, kept durably before they are applied, and `GET /deltas/{id}`: what came of them."""
 
+import errno
 import json
 import re
 import time
@@ -18,7 +19,7 @@ from orchestration.service.deltas.queue import DeltaQueue, Posted
 from orchestration.service.limits import Workers
 from orchestration.service.live_release import LiveRelease
 from orchestration.service.metrics import Metrics
-from orchestration.service.problems import CLOSE, Problem
+from orchestration.service.problems import CLOSE, Problem, refuse_read_only
 from orchestration.service.tokens import Access
 
 _POLL_S = 0.03
@@ -91,6 +92,7 @@ def router(
 
         What was acknowledged, by 200 or by 202, survives a kill of the service. Equal bodies of one name are applied once.
         """
+        refuse_read_only(live.home.root)
         began = time.perf_counter()
         posted = await _kept(request, asked.name, queue)
         deadline = began + (wait_s if asked.wait else 0.0)
@@ -145,19 +147,19 @@ async def _kept(request: Request, name: str | None, queue: DeltaQueue) -> Posted
             f"give ?name=FILE.jsonl, or one of the content types {', '.join(_ENDINGS)}",
             headers=CLOSE,
         )
-    draft = await anyio.to_thread.run_sync(queue.draft)
     try:
-        digest = await _written(request, draft, is_list=kind == _JSON)
-        ending = _ENDINGS.get(kind, "")
-        return await anyio.to_thread.run_sync(lambda: queue.put(draft, name or f"{digest[:16]}{ending}", digest))
+        draft = await anyio.to_thread.run_sync(queue.draft)
+        try:
+            digest = await _written(request, draft, is_list=kind == _JSON)
+            ending = _ENDINGS.get(kind, "")
+            return await anyio.to_thread.run_sync(lambda: queue.put(draft, name or f"{digest[:16]}{ending}", digest))
+        except BaseException:
+            queue.drop(draft)
+            raise
     except OSError as error:
-        queue.drop(draft)
-        raise Problem(
-            503, f"the body cannot be kept: {error.strerror}", "free disk space there", headers=CLOSE
-        ) from error
-    except BaseException:
-        queue.drop(draft)
-        raise
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        hint = "free disk space there" if is_full else "let the user of the service write to posted/ of the home"
+        raise Problem(503, f"the body cannot be kept: {error.strerror}", hint, headers=CLOSE) from error
 
 
 async def _written(request: Request, draft: Path, *, is_list: bool) -> str:

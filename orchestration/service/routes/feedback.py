@@ -7,7 +7,7 @@ from orchestration.service.answers import FeedbackAnswer, FeedbackRequest
 from orchestration.service.feedback import FeedbackLog
 from orchestration.service.limits import Workers
 from orchestration.service.live_release import LiveRelease
-from orchestration.service.problems import Problem
+from orchestration.service.problems import Problem, refuse_read_only
 
 
 def router(live: LiveRelease, workers: Workers, settings: ServeSettings) -> APIRouter:
@@ -20,6 +20,7 @@ def router(live: LiveRelease, workers: Workers, settings: ServeSettings) -> APIR
         """Keep impressions, clicks, carts and orders of products, in the form that a source of clicks reads."""
         if not settings.feedback:
             raise Problem(403, "this service keeps no feedback", "start it with STOCKROOM_SERVE__FEEDBACK=true")
+        refuse_read_only(live.home.root)
         events = [(each.key, each.event, each.position) for each in given.events]
         return FeedbackAnswer(kept=await workers.run(lambda: log.keep(given.query, events)))
 
