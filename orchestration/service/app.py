@@ -60,6 +60,7 @@ def create_app(settings: Settings, live: LiveRelease | None = None) -> FastAPI:
     )
     problems.install(app)
     app.include_router(health.health_router(live, lambda: has_applier(live.home)))
+    reads, once = Depends(access.reader), Depends(problems.refuse_repeated)
     for router in (
         search.router(live, workers, metrics),
         products.router(live, workers),
@@ -67,16 +68,19 @@ def create_app(settings: Settings, live: LiveRelease | None = None) -> FastAPI:
         releases.router(live, workers),
         feedback.router(live, workers, settings.serve),
         health.metrics_router(metrics, workers),
-        pages.router(
-            live,
-            workers=workers,
-            sql=settings.sql,
-            shows_images=settings.serve.show_images,
-            keeps_feedback=settings.serve.feedback,
-        ),
     ):
-        app.include_router(router, dependencies=[Depends(access.reader)])
-    app.include_router(deltas.router(live, workers, metrics, queue, access, settings.serve.delta_s))
+        app.include_router(router, dependencies=[reads, once])
+    shown = pages.router(
+        live,
+        workers=workers,
+        sql=settings.sql,
+        shows_images=settings.serve.show_images,
+        keeps_feedback=settings.serve.feedback,
+    )
+    app.include_router(shown, dependencies=[reads])
+    app.include_router(
+        deltas.router(live, workers, metrics, queue, access, settings.serve.delta_s), dependencies=[once]
+    )
     app.add_middleware(Limits, settings=settings.serve)
     app.add_middleware(RequestLog, log=Log(), metrics=metrics)
     return app

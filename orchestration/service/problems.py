@@ -1,6 +1,7 @@
 """Problems: every answer that is not a success has one form, application/problem+json of RFC 9457."""
 
 import http.client
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ MEDIA_TYPE = "application/problem+json"
 CLOSE = {"connection": "close"}
 """The header that ends a connection whose body was not read to its end."""
 
+_LISTS = ("facets",)  # the parameters that may be repeated
 _MOST_CHARS = 200  # of a value that is quoted
 
 
@@ -106,6 +108,18 @@ def refuse_read_only(home: Path) -> None:
     if not is_writable(home):
         hint = "send it to a service that may write to the home"
         raise Problem(503, "this service may only read its home", hint, headers=CLOSE)
+
+
+async def refuse_repeated(request: Request) -> None:
+    """Refuse a query in which a parameter that is no list has several values: one of them would count, in silence.
+
+    Raises:
+        Problem: 422, with the names.
+    """
+    names = Counter(name for name, _ in request.query_params.multi_items() if name not in _LISTS)
+    repeated = [name[:_MOST_CHARS] for name, times in names.items() if times > 1]
+    if repeated:
+        raise Problem(422, f"{', '.join(repeated)[:_MOST_CHARS]} is given several times", "give it once")
 
 
 def status_of(error: WarehouseError) -> int:

@@ -91,6 +91,7 @@ def _config(app: Any, settings: Settings, **more: Any) -> Any:
         ws="none",
         lifespan="on",
         log_config=None,
+        log_level="error",  # a request that is none is answered, and no news
         access_log=False,
         proxy_headers=False,
         server_header=False,

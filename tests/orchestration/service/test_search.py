@@ -40,6 +40,8 @@ def test_facets_filter_and_explanation(client):
     [
         ({}, "q is missing"),
         ({"q": " \t "}, "the query is blank"),
+        ({"q": [QUERY, "desk"]}, "q is given several times"),
+        ({"q": QUERY, "k": [1, 2], "facets": ["brand", "color"]}, "k is given several times"),
         ({"q": "chair\x00"}, "q must have no control characters"),
         ({"q": "chair\x1b[31m"}, "q must have no control characters"),
         ({"q": "x" * 2_001}, "at most 2000 characters"),
