@@ -32,6 +32,7 @@ def registry_lineage(
     """Write the lineage of every column; skip a table whose SQL cannot be parsed, with a warning."""
     feature_views = run_context.home.feature_views
     steps = product_vector_steps(feature_views) + column_lineage.time_series_steps(feature_views)
+    steps += column_lineage.declared_steps(run_context.home.sources)
     for table in CONTRACTS:
         try:
             steps += column_lineage.steps(table)

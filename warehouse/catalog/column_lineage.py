@@ -4,8 +4,9 @@ The lineage covers only the values of a row, not the joins and filters that dete
 """
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
+from pathlib import PurePath
 from typing import NamedTuple
 
 import duckdb
@@ -14,9 +15,13 @@ import polars as pl
 from warehouse.contracts.contract import INPUT_HASH, Contract
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.time_series import FeatureView, FeatureViews
+from warehouse.conversion.products import PRODUCT_COLUMNS
+from warehouse.declaration.columns import file_columns
+from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
 from warehouse.ingest.sources import SOURCE_SPECS, SourceSpec
 from warehouse.lake import tables
+from warehouse.sources.source_files import JUDGEMENTS_FILE, PRODUCTS_FILE
 from warehouse.transform import text_cleaning
 
 Column = tuple[str, str]  # a table, or a file's name, and its column
@@ -57,6 +62,17 @@ _NAMES = frozenset({"key", "model_id", "ranker", "metric", "inputs", "epoch", "l
 _NAMES |= {"live_model_id", "ranker_id", "live_ranker_id", "baseline", "margin"}
 FROM_FILES = frozenset({"sources", "feature_view_files"})
 """The values of `made_by` of steps whose source is a file instead of a table."""
+
+_JUDGED_COLUMNS: Mapping[str, Sequence[str]] = {
+    "query": ("query",),
+    "product_id": ("product_id",),
+    "product_locale": ("locale",),
+    "esci_label": ("label", "event", "impressions", "clicks", "carts", "orders"),
+    "event_time": ("event_time",),
+    "context_key": ("context_key",),
+}
+# The columns of judgements that are made from others where a source does not declare them.
+_DERIVED = {"query_id": ("locale", "query"), "example_id": ("locale", "query", "product_id"), "split": ("query",)}
 
 _FROM_SQL = ("staging", "splits", "fitted", "features", "training")
 
@@ -109,6 +125,25 @@ def steps(table: str) -> tuple[Step, ...]:
     return tuple(_from_sql(contract)) if table.split(".")[0] in _FROM_SQL and _has_sql(table) else ()
 
 
+def declared_steps(sources: Iterable[Source]) -> list[Step]:
+    """Return the steps from the columns of declared files to the columns of the file that they are converted into."""
+    return [
+        Step(
+            PRODUCTS_FILE if source.kind == "products" else JUDGEMENTS_FILE,
+            column,
+            PurePath(file).name,
+            each,
+            "conversion",
+        )
+        for source in sources
+        for column, meanings in _converted_from(source).items()
+        for meaning in meanings
+        if meaning in source.columns
+        for each in file_columns(source.columns[meaning])
+        for file in source.files
+    ]
+
+
 def time_series_steps(declared: FeatureViews) -> list[Step]:
     """Return the steps from the columns of time-series files to their features, and on to training.point_in_time."""
     all_steps = (step for table in declared for step in (*_from_file_of_view(table), *_to_training(table)))
@@ -153,6 +188,14 @@ def frame(steps: Iterable[Step]) -> pl.DataFrame:
     return pl.DataFrame(rows, dict.fromkeys(columns, pl.String), orient="row").with_columns(
         key=pl.format("{}.{} < {}.{}", "table_name", "column_name", "source_table", "source_column")
     )
+
+
+def _converted_from(source: Source) -> Mapping[str, Sequence[str]]:
+    """Return the columns of the file that a source is converted into, each with the declared columns that it is made from."""
+    if source.kind == "products":
+        return {column: (meaning,) for meaning, column in PRODUCT_COLUMNS.items()}
+    derived = {name: (name,) if name in source.columns else made_from for name, made_from in _DERIVED.items()}
+    return {**_JUDGED_COLUMNS, **derived}
 
 
 def _from_file(source_spec: SourceSpec) -> list[Step]:

@@ -9,6 +9,7 @@ from warehouse.catalog import column_lineage
 from warehouse.catalog.column_lineage import Step
 from warehouse.contracts.contract import INPUT_HASH
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.declaration.source import Source
 from warehouse.ingest.sources import SOURCE_SPECS
 from warehouse.lake import tables
 from warehouse.transform import text_cleaning
@@ -168,6 +169,34 @@ def test_every_column_of_data_leads_to_a_column_of_a_file() -> None:
                 assert _roots(above, (table, column)) & files
     assert {name for name, _ in above if name.startswith("vectors.")} == {"vectors.products"}
     assert _roots(above, ("vectors.products", "vector")) == {"shopping_queries_dataset_products.parquet"}
+
+
+def test_declared_files_lead_to_the_columns_that_they_are_converted_into() -> None:
+    products = Source(
+        kind="products",
+        files=("shop/*.csv",),
+        columns={"product_id": "SKU", "title": ["Name", "Size"], "locale": {"constant": "us"}},
+    )
+    clicks = Source(kind="clicks", files=("log.csv",), columns={"query": "term", "product_id": "SKU", "clicks": "n"})
+    steps = column_lineage.declared_steps([products, clicks])
+    assert {(step.table, step.source_table, step.made_by) for step in steps} == {
+        ("shopping_queries_dataset_products.parquet", "*.csv", "conversion"),
+        ("shopping_queries_dataset_examples.parquet", "log.csv", "conversion"),
+    }
+    made_from: dict[str, list[str]] = {}
+    for step in steps:
+        made_from.setdefault(step.column, []).append(step.source_column)
+    assert made_from == {
+        "product_id": ["SKU", "SKU"],
+        "product_title": ["Name", "Size"],
+        "query": ["term"],
+        "esci_label": ["n"],
+        "query_id": ["term"],
+        "example_id": ["term", "SKU"],
+        "split": ["term"],
+    }
+    files = {spec.file_name: {*spec.columns} for spec in SOURCE_SPECS}
+    assert all(step.column in files[step.table] for step in steps)
 
 
 def test_a_step_is_one_row_whatever_the_order() -> None:

@@ -48,6 +48,11 @@ class Value:
     made_from: list[str]
     files: list[str]
 
+    @property
+    def origin(self) -> str:
+        """Return the columns of input files without their files, each once; the lake's column if no file has it."""
+        return ", ".join(dict.fromkeys(each.partition(": ")[2] for each in self.files)) or self.column
+
 
 @dataclass(frozen=True)
 class Change:
@@ -135,6 +140,7 @@ class _Origins:
         for each in steps.values():
             for step in each:
                 self._steps.setdefault((step.table, step.column), []).append(step)
+        self._made = {table for table, _ in self._steps}
 
     def value(self, name: str, value: Any, contract: Contract, column: str) -> Value:
         """Return a value with its meaning and origin."""
@@ -145,7 +151,7 @@ class _Origins:
         return Value(name, value, contract.meaning(column), tower, f"{contract.table}.{column}", made_from, files)
 
     def _files(self, table: str, column: str) -> set[tuple[str, str]]:
-        """Return the columns of files, which no table makes, that a column comes from."""
+        """Return the columns of files, which nothing makes, that a column comes from."""
         files: set[tuple[str, str]] = set()
         done: set[tuple[str, str]] = set()
         waiting = [(table, column)]
@@ -154,10 +160,9 @@ class _Origins:
             if place in done:
                 continue
             done.add(place)
-            steps = self._steps.get(place)
-            if steps is None and place != (table, column):
+            if place[0] not in self._made:
                 files.add(place)
-            waiting += [(step.source_table, step.source_column) for step in steps or ()]
+            waiting += [(step.source_table, step.source_column) for step in self._steps.get(place, ())]
         return files
 
 

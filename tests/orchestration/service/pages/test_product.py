@@ -28,6 +28,7 @@ def test_every_feature_has_its_meaning_and_origin(client, live, judged):
             assert f"<code>{name}</code>" in text
             assert contract.meaning(name) in text
     assert "shopping_queries_dataset_products.parquet: product_title" in text
+    assert "<summary>product_title</summary>" in text
     assert "staging.products.title by sql/features/products.sql" in text
     assert row["title"] in text
 

@@ -66,6 +66,8 @@ def test_from_a_search_to_a_facet_a_product_and_a_comparison(page, assert_fits, 
     assert_fits(page)
     page.locator(".hit h2 a").first.click()
     page.get_by_role("heading", name="Features").wait_for()
+    assert "products.csv: Product Title" in page.content()
+    assert "shopping_queries_dataset" not in page.content()
     assert page.get_by_text("price", exact=False).first.is_visible()
     assert_fits(page)
     page.goto(f"/compare?q={title.split()[0]}")
