@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -100,8 +101,9 @@ class Server:
         """End one of them at once."""
         child = self.children()[number]
         os.kill(child, signal.SIGKILL)
-        while child in self.children():
-            time.sleep(0.01)
+        with suppress(FileNotFoundError):
+            while Path(f"/proc/{child}/cmdline").read_bytes():  # empty once it has ended
+                time.sleep(0.01)
 
     def kill(self) -> None:
         """End the process at once, as a loss of power does; its children notice by themselves."""
