@@ -208,7 +208,10 @@ class FacetValueAnswer(_Answer):
     """The number of products of one value."""
 
     value: str = Field(description="The value, as people read it.", examples=["Sony"])
-    count: int = Field(description="Number of products.", examples=[12])
+    count: int = Field(
+        description="Number of products among those found; a search with the filter `where` finds these and often more.",
+        examples=[12],
+    )
     where: str = Field(description="The filter that keeps exactly these products.", examples=["brand = 'sony'"])
 
 

@@ -115,6 +115,8 @@ def test_facets_count_the_products_that_the_legs_found_and_change_no_hit(searche
         for each in facet.values:
             with home.lake.reading(searcher.release.snapshot) as connection:
                 assert len(found & {*ProductFilter.parse(each.where).keys(connection)}) == each.count
+            narrowed = searcher.answer("black tent", 3, "us", where=each.where, facets=["brand"], mode=mode)
+            assert narrowed.found >= each.count
 
 
 def test_facets_follow_the_filter(searcher):
