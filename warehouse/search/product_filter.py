@@ -20,7 +20,7 @@ from warehouse.errors import WarehouseError, first_line
 _TABLES = ("staging.products", "features.products")
 _LEFT_OUT = {"staging.products": ("title_words", "body_words", "amounts", "input_hash")}
 _MOST_CHARS = 10_000
-_SYNTAX = "comparison, AND, OR, NOT, IN, BETWEEN, LIKE and IS NULL over: "
+_SYNTAX = "a filter has comparisons, AND, OR, NOT, IN, BETWEEN, LIKE and IS NULL over: "
 TEXT, NUMBER, FLAG, LIST, DAY = "text", "a number", "true or false", "a list", "a day"
 _KINDS = {"VARCHAR": TEXT, "BOOLEAN": FLAG, "VARCHAR[]": LIST, "TIMESTAMP WITH TIME ZONE": DAY}
 

@@ -19,6 +19,7 @@ _HERE = Path(__file__).parent
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 _YEAR_S = 31_536_000
+_MOST_EXACT = 1e15  # a float holds whole numbers below it
 
 
 class Pages:
@@ -106,7 +107,11 @@ def price(value: object) -> str:
 
 
 def number(value: float | None, digits: int = 6, *, sign: bool = False) -> str:
-    """Return a number with some significant digits, or a dash for null; with `sign` a plus stands before a positive one."""
+    """Return a number with some significant digits, or a dash for null; with `sign` a plus stands before a positive one.
+
+    Digits before the point are all shown, up to 15: 98123, not 9.812e+04.
+    """
     if value is None:
         return "–"
-    return f"{value:{'+' if sign else ''}.{digits}g}"
+    form = ".0f" if 10 ** (digits - 1) <= abs(value) < _MOST_EXACT else f".{digits}g"
+    return f"{value:{'+' if sign else ''}{form}}"

@@ -7,6 +7,7 @@ from threading import BoundedSemaphore
 from typing import Any
 
 from orchestration.service.pages.bar_chart import Bar, bars
+from orchestration.service.pages.rendering import cell
 from warehouse import home_format
 from warehouse.console.named_queries import NamedQuery, named_queries
 from warehouse.console.sql_console import query as ask
@@ -131,7 +132,7 @@ def answer(home: Home, sql: str, settings: SqlSettings, *, named: str | None = N
         rows,
         frame.height,
         found.truncated,
-        bars([("" if label is None else str(label), value) for label, value in rows]) if is_chart else [],
+        bars([(cell(label), value) for label, value in rows]) if is_chart else [],
     )
 
 
