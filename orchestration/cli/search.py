@@ -35,6 +35,7 @@ class Mode(Enum):
     ranked = "ranked"
     vector = "vector"
     text = "text"
+    encoder = "encoder"
 
 
 def register(app: typer.Typer) -> None:
@@ -77,7 +78,8 @@ def search(
         Mode,
         typer.Option(
             "--mode",
-            help="ranked: both legs, ordered by the release's ranker; vector or text: one leg alone, for comparison.",
+            help="ranked: both legs, ordered by the release's ranker. For comparison vector or text: one leg alone; encoder: "
+            "vectors without the towers.",
         ),
     ] = Mode.ranked,
     explain: Annotated[
@@ -125,7 +127,7 @@ def search(
         fold=not show_all,
         rules=not no_rules,
     )
-    if not as_json and mode is not Mode.vector:
+    if not as_json and mode in (Mode.ranked, Mode.text):
         corrections = searcher.corrections(query, locale)
         if corrections:
             unknown = ", ".join(map(repr, corrections))
@@ -133,7 +135,7 @@ def search(
                 "spelling", f"the catalog does not know {unknown}: searched for {respelled(query, corrections)!r}"
             )
     if not as_json and mode is not Mode.text:
-        show_reading(searcher.unknown_share(query), orders_alone=mode is Mode.vector)
+        show_reading(searcher.unknown_share(query), orders_alone=mode is not Mode.ranked)
     if explain and not as_json:
         for note in answer.rules:
             show_fact("rule", note)

@@ -61,8 +61,10 @@ class SearchRequest(_Request):
     ] = 1
     locale: Locale = None
     mode: Annotated[
-        Literal["ranked", "vector", "text"],
-        Field(description="Both legs in the order of the release's ranker, or one leg alone."),
+        Literal["ranked", "vector", "text", "encoder"],
+        Field(
+            description="Both legs in the order of the release's ranker, one leg alone, or the encoder without the towers."
+        ),
     ] = "ranked"
     where: Where = None
     facets: Annotated[

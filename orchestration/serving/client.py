@@ -121,7 +121,7 @@ class Client:
         facets: Sequence[str] = (),
         context: str | None = None,
         at: datetime | None = None,
-        mode: Literal["ranked", "vector", "text"] = "ranked",
+        mode: Literal["ranked", "vector", "text", "encoder"] = "ranked",
         explain: bool = False,
         fold: bool = True,
         rules: bool = True,

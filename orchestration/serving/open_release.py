@@ -19,6 +19,7 @@ from models.settings import EncoderSettings
 from models.towers.checkpoint_files import read_file, read_manifest
 from models.towers.numpy_inference import QueryTower
 from orchestration.serving.candidate_ranker import CandidateRanker
+from orchestration.serving.encoder_index import EncoderIndex
 from orchestration.serving.hits import Hit, explanation_of, hit_of
 from orchestration.serving.search_rules import SearchRules, best_features
 from warehouse.errors import WarehouseError
@@ -31,9 +32,9 @@ from warehouse.transform.words import query_amounts, query_words_by_locale
 _QUERY_SCHEMA = dict.fromkeys(KNOWN_AT_SEARCH, pl.String)
 Vector = npt.NDArray[np.float32]
 
-Mode = Literal["ranked", "vector", "text"]
+Mode = Literal["ranked", "vector", "text", "encoder"]
 MODES: tuple[Mode, ...] = get_args(Mode)
-"""The ways to search: both legs ordered by the release's ranker, or one leg alone."""
+"""The ways to search: both legs ordered by the release's ranker, one leg alone, or the encoder without the towers."""
 
 
 class OpenRelease:
@@ -65,6 +66,7 @@ class OpenRelease:
             before: An open release, whose encoder is shared if it is the same.
         """
         self.home, self.release, self._threads = home, release, threads
+        self.by_encoder = EncoderIndex(home, release)
         directory, rules = home.models / release.model_id, threads.submit(SearchRules, home, release)
         read: list[Future[object]] = []
         if in_memory:
@@ -115,8 +117,12 @@ class OpenRelease:
 
     def vector(self, text: str, features: Future[pl.DataFrame]) -> Vector:
         """Return the vector of a cleaned query with its features: (dim,)."""
-        encoded = self.encoder.encode([query_text(text)])
-        vector: Vector = self._tower(encoded, features.result())[0]
+        vector: Vector = self._tower(self.encoded(text)[None], features.result())[0]
+        return vector
+
+    def encoded(self, text: str) -> Vector:
+        """Return the encoder's own vector of a cleaned query: (dim,)."""
+        vector: Vector = self.encoder.encode([query_text(text)])[0]
         return vector
 
     def words_of_nearest(self, nearest: pl.DataFrame, candidates: int) -> pl.DataFrame:

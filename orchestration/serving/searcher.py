@@ -125,7 +125,7 @@ class Searcher:
             where: Only products that meet this condition, such as "brand = 'sony' AND title_price < 50".
             context: Key of the query's context.
             at: Time of the query.
-            mode: `vector` or `text` to search by one leg alone.
+            mode: `vector` or `text` to search by one leg alone, `encoder` to search by the encoder without the towers.
             explain: Whether each hit tells how it got its place; a release without a ranker cannot tell.
             fold: Whether of the products of a locale with the same title only the best is shown.
             rules: Whether the search rules apply.
@@ -186,7 +186,7 @@ class Searcher:
                     f"release {opened.release.release} has no text index", "publish a release with one: stockroom build"
                 )
             locale = self._known(locale)
-            among, ranker = self._matching(where, locale), opened.ranker if mode != "vector" else None
+            among, ranker = self._matching(where, locale), opened.ranker if mode in ("ranked", "text") else None
             words = opened.words(ranker, text, locale) if ranker is not None else {}
             decided = opened.rules.of(text, words, locale) if rules else QueryRules()
             among, wordings = decided.shown(among), decided.wordings(words)
@@ -197,7 +197,8 @@ class Searcher:
 
         def by_vector(limit: int) -> pl.DataFrame:
             with stages.timed("vector"):
-                return opened.nearest(vector, limit, locale, among)
+                nearest = opened.by_encoder.nearest if mode == "encoder" else opened.nearest
+                return nearest(vector, limit, locale, among)
 
         def by_vector_with_words(limit: int, candidates: int) -> tuple[pl.DataFrame, pl.DataFrame]:
             nearest = by_vector(limit)
@@ -207,7 +208,7 @@ class Searcher:
         features_leg = self._threads.submit(opened.features_of, text, locale, context, at)
         text_leg = self._threads.submit(by_text)
         with stages.timed("encode"):
-            vector = opened.vector(text, features_leg)
+            vector = opened.encoded(text) if mode == "encoder" else opened.vector(text, features_leg)
 
         def first(limit: int) -> list[Hit]:
             if ranker is None:

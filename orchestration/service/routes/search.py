@@ -54,5 +54,5 @@ def searched(live: LiveRelease, metrics: Metrics, asked: SearchRequest) -> Searc
         facets=[FacetAnswer.model_validate(facet) for facet in answer.facets],
         found=answer.found,
         rules=list(answer.rules),
-        corrections=searcher.corrections(asked.q, asked.locale) if asked.mode != "vector" else {},
+        corrections=searcher.corrections(asked.q, asked.locale) if asked.mode in ("ranked", "text") else {},
     )

@@ -21,7 +21,7 @@ def test_pages_continue_each_other(client):
     assert [hit["rank"] for hit in pages[1]] == [4, 5, 6]
 
 
-@pytest.mark.parametrize("mode", ["ranked", "vector", "text"])
+@pytest.mark.parametrize("mode", ["ranked", "vector", "text", "encoder"])
 def test_every_mode_answers(client, mode):
     assert client.get("/search", params={"q": QUERY, "mode": mode}).json()["hits"]
 
@@ -49,7 +49,7 @@ def test_facets_filter_and_explanation(client):
         ({"q": QUERY, "k": 10**9}, "k must be at most 1000"),
         ({"q": QUERY, "k": "many"}, "k must be a whole number"),
         ({"q": QUERY, "k": 500, "page": 3}, "page 3 of 500 products is beyond the first 1,000"),
-        ({"q": QUERY, "mode": "best"}, "mode must be 'ranked', 'vector' or 'text'"),
+        ({"q": QUERY, "mode": "best"}, "mode must be 'ranked', 'vector', 'text' or 'encoder'"),
         ({"q": QUERY, "facet": "brand"}, "facet is not known"),
         ({"q": QUERY, "facets": "smell"}, "smell"),
         ({"q": QUERY, "at": "2022-06-14T12:00:00Z"}, "reads no time-series features of queries or contexts"),

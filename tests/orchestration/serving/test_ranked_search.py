@@ -83,7 +83,7 @@ def test_words_of_a_description_are_found(home, searcher, products):
     assert row["key"] in hits["key"].to_list()
 
 
-@pytest.mark.parametrize("mode", ["ranked", "vector", "text"])
+@pytest.mark.parametrize("mode", ["ranked", "vector", "text", "encoder"])
 def test_a_filter_applies_before_the_ranking(searcher, products, mode):
     wanted = set(products.filter(pl.col("color_key") == "black", pl.col("locale") == "us")["key"])
     hits = searcher.search("tent", len(wanted), "us", where="color = 'BLACK'", mode=mode, fold=False)
@@ -102,7 +102,7 @@ def test_a_filter_may_name_features(searcher, products):
     assert 0 < expected.height < products.height
 
 
-@pytest.mark.parametrize("mode", ["ranked", "vector", "text"])
+@pytest.mark.parametrize("mode", ["ranked", "vector", "text", "encoder"])
 def test_facets_count_the_products_that_the_legs_found_and_change_no_hit(searcher, home, mode):
     answer = searcher.answer(
         "black tent", 3, "us", facets=["brand", "title_chars"], values=100, mode=mode, explain=True

@@ -95,7 +95,7 @@ def test_a_hit_has_the_facts_of_the_product(searcher, home):
 
 def test_k_beyond_the_catalog_returns_all_of_it(searcher, home):
     products = home.vectors.count(searcher.release.vector_table, searcher.release.vector_version)
-    for mode in ("ranked", "vector"):
+    for mode in ("ranked", "vector", "encoder"):
         hits = searcher.search("tent", 1000, mode=mode, fold=False)
         assert len({hit.key for hit in hits}) == len(hits) == products
         assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)

@@ -16,7 +16,12 @@ from warehouse.lake import tables
 from warehouse.serving.release_log import Release
 
 SIDE_HITS = 20
-MODE_NAMES: Mapping[Mode, str] = {"ranked": "Ranked", "vector": "Vector alone", "text": "Words alone"}
+MODE_NAMES: Mapping[Mode, str] = {
+    "ranked": "Ranked",
+    "vector": "Vector alone",
+    "text": "Words alone",
+    "encoder": "Encoder alone",
+}
 RANKERS = ("ranked", "text", "model", "encoder", "bm25")
 _RANKS = f"""
     SELECT

@@ -18,7 +18,7 @@ RANKERS = ("ranked", "model", "text", "encoder", "bm25", "random", "previous")
 PAIRS = (("ranked", "model"), ("ranked", "bm25"), ("ranked", "text"), ("model", "encoder"))
 """The rankers whose queries can be compared: the first one with the second one."""
 
-_MODES: dict[str, Mode] = {"ranked": "ranked", "text": "text", "bm25": "text"}
+_MODES: dict[str, Mode] = {"ranked": "ranked", "text": "text", "bm25": "text", "encoder": "encoder"}
 _MOST_RELEASES = 50
 _MOST_QUERIES = 15  # of each kind
 _MEASURED = """

@@ -89,14 +89,14 @@ def results(home: Home, searcher: Searcher, facts: ReleaseFacts, form: SearchFor
     )
     hits = answer.hits[wanted - PAGE_HITS : wanted]
     labels = labels_of_query(home, searcher.release, form.query, form.locale)
-    corrections = searcher.corrections(form.query, form.locale) if form.mode != "vector" else {}
+    corrections = searcher.corrections(form.query, form.locale) if form.mode in ("ranked", "text") else {}
     corrected = respelled(form.query, corrections)
     notes = [*answer.rules]
     if corrections:
         unknown = ", ".join(map(repr, corrections))
         notes.append(f"the catalog does not know {unknown}: searched for {corrected!r}")
     if form.mode != "text" and (share := searcher.unknown_share(form.query)) > UNREADABLE_SHARE:
-        orders = "the order means little" if form.mode == "vector" else "words alone order the products"
+        orders = "words alone order the products" if form.mode == "ranked" else "the order means little"
         notes.append(f"the encoder does not know {share:.0%} of the query: {orders}")
     return Results(
         rows_of(home, searcher.release, facts, hits, labels, (form.query, corrected)),

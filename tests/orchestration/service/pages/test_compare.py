@@ -20,7 +20,7 @@ def keys_of(text):
     ]
 
 
-@pytest.mark.parametrize(("left", "right"), [("vector", "ranked"), ("text", "vector")])
+@pytest.mark.parametrize(("left", "right"), [("vector", "ranked"), ("text", "vector"), ("encoder", "vector")])
 def test_each_side_is_a_search(client, live, evaluated, left, right):
     text = client.get("/compare", params={"q": evaluated, "left": left, "right": right}).text
     expected = [
