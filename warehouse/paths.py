@@ -61,12 +61,18 @@ def private_folder() -> Path:
             folder = tempfile.mkdtemp(prefix="stockroom-", dir=place)
             # systemd-tmpfiles, which cleans up temporary directories, skips a locked one.
             fcntl.flock(os.open(folder, os.O_RDONLY | os.O_CLOEXEC), fcntl.LOCK_SH)
-            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            atexit.register(remove_private_folder)
             return Path(folder)
     raise WarehouseError(
         f"no temporary directory can be used, not even {tempfile.gettempdir()}",
         "set TMPDIR to a writable directory whose path has only letters, digits and _./-",
     )
+
+
+def remove_private_folder() -> None:
+    """Remove the private directory of this process, if it has one: for a process that ends without its exit handlers."""
+    if private_folder.cache_info().currsize:
+        shutil.rmtree(private_folder(), ignore_errors=True)
 
 
 def expanded(path: Path) -> Path:

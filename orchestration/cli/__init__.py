@@ -11,6 +11,7 @@ _OBJECTS_BETWEEN_COLLECTIONS = 1_000_000
 def main() -> None:
     """Run the command line; exit with 0, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C, 143 after SIGTERM."""
     from orchestration.cli.endings import STOPPED, run
+    from warehouse.paths import remove_private_folder
 
     # Imports make hundreds of thousands of objects and no garbage. Collections among them, at Python's rate and once more at
     # exit, take one and a half seconds of each command.
@@ -22,6 +23,7 @@ def main() -> None:
         # first. Written data survives every kill, so nothing is lost.
         sys.stdout.flush()
         sys.stderr.flush()
+        remove_private_folder()
         os._exit(status)
     sys.exit(status)
 

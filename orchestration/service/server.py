@@ -4,7 +4,7 @@ import errno
 import os
 import socket
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,8 @@ def serve(settings: Settings, on_ready: Callable[[str, int], None]) -> None:
     check_tokens(settings.serve)
     release = open_home(settings).releases.require().release
     with _listening(settings.serve.host, settings.serve.port) as listener:
+        # What the other processes of the service leave behind goes with this one.
+        os.environ["TMPDIR"] = str(private_folder())
         host = settings.serve.host
         url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
         home = settings.home.absolute()
@@ -64,7 +66,8 @@ def _serve_here(settings: Settings, listener: socket.socket, on_ready: Callable[
 
     server = uvicorn.Server(_config(create_app(settings), settings))
     on_ready()  # the socket listens already: a request that comes now waits for the server
-    server.run([listener])
+    with suppress(KeyboardInterrupt):  # the server has ended in order by then
+        server.run([listener])
 
 
 def _serve_by_processes(settings: Settings, listener: socket.socket, on_ready: Callable[[], None]) -> None:

@@ -108,7 +108,8 @@ def test_an_acknowledged_delta_survives_a_kill(copy_home, start):
 def test_several_workers_share_one_home_and_one_process_for_deltas(copy_home, start, tmp_path):
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    server = start(copy_home(), "--workers", "2", TMPDIR=str(temporary)).wait(for_deltas=True)
+    home = copy_home().rename(tmp_path / "a home")
+    server = start(home, "--workers", "2", TMPDIR=str(temporary)).wait(for_deltas=True)
     answer = server.client.post("/deltas", json=[ROW]).json()
     assert answer["state"] == "applied"
     deadline = time.monotonic() + 30
@@ -124,7 +125,7 @@ def test_several_workers_share_one_home_and_one_process_for_deltas(copy_home, st
         assert anyone(server, "/search", q="velvet accordion").status_code == 200
     assert searches_counted(server) == {len(releases) + 3}
     os.kill(server.process.pid, signal.SIGINT)
-    assert server.process.wait(30) in (0, 130)
+    assert server.process.wait(30) == 0
     assert list(temporary.iterdir()) == []
 
 
@@ -143,15 +144,20 @@ def test_a_killed_service_leaves_no_process_and_its_port(copy_home, start):
         again.bind(("127.0.0.1", server.port))
 
 
-def test_it_ends_at_once_and_with_one_line(copy_home, start):
-    server = start(copy_home()).wait()
-    os.kill(server.process.pid, signal.SIGINT)
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_at_once_with_one_line_and_leaves_no_file(copy_home, start, tmp_path, sign):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    server = start(copy_home().rename(tmp_path / "a home"), TMPDIR=str(temporary)).wait()
+    assert list(temporary.iterdir())  # links, since some libraries cannot open such a path
+    os.kill(server.process.pid, sign)
     began = time.monotonic()
-    assert server.process.wait(30) in (0, 130)
+    assert server.process.wait(30) == 0
     assert time.monotonic() - began < 10
     assert server.process.stderr is not None
     lines = server.process.stderr.read().splitlines()
     assert len(lines) <= 2, lines
+    assert list(temporary.iterdir()) == []
     assert lines[0].startswith("Serving release 1 of ")
 
 
