@@ -12,7 +12,7 @@ _NOTE = "reindex: release {}, with every row in its indexes"
 
 @dataclass(frozen=True)
 class ReindexReport:
-    """Report a reindex: the products that were outside each index, and the release that came of it.
+    """Report a reindex: the products that were outside each index, and the release that has them now.
 
     `release` is the live release, `new_release` tells whether the reindex published it. `changed` tells whether a table has a
     new version, which the next run publishes if the reindex could not: the live release is a rollback, or a run is to be

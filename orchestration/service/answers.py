@@ -321,14 +321,14 @@ class RefusedAnswer(_Answer):
 
 
 class DeltaAnswer(_Answer):
-    """What came of a posted delta.
+    """The outcome of a posted delta.
 
     `waiting` until it is applied, then `applied`, or `refused` for a body that cannot be applied, or `failed` for a run that
     did not come to its end.
     """
 
     id: str = Field(description="The id: equal bodies of the same name have the same.", examples=["3f2a9c0d11e4b7a8"])
-    state: Literal["waiting", "applied", "refused", "failed"] = Field(description="What came of it so far.")
+    state: Literal["waiting", "applied", "refused", "failed"] = Field(description="The outcome so far.")
     name: str = Field(description="The name of the file.", examples=["monday.jsonl"])
     release: int | None = Field(None, description="The release from which on its rows are searchable.", examples=[4])
     run: str | None = Field(

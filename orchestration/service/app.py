@@ -70,14 +70,14 @@ def create_app(settings: Settings, live: LiveRelease | None = None) -> FastAPI:
         health.metrics_router(metrics, workers),
     ):
         app.include_router(router, dependencies=[reads, once])
-    shown = pages.router(
+    page_router = pages.router(
         live,
         workers=workers,
         sql=settings.sql,
         shows_images=settings.serve.show_images,
         keeps_feedback=settings.serve.feedback,
     )
-    app.include_router(shown, dependencies=[reads])
+    app.include_router(page_router, dependencies=[reads])
     app.include_router(
         deltas.router(live, workers, metrics, queue, access, settings.serve.delta_s), dependencies=[once]
     )

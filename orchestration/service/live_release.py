@@ -87,14 +87,14 @@ class LiveRelease:
             self._thread.join()
 
     def _follow(self, every_s: float) -> None:
-        seen: int | None = None
+        last_stamp: int | None = None
         while not self._stop.wait(every_s):
             stamp = self.home.releases.stamp()  # a look at the table itself takes some ten milliseconds
-            if stamp == seen:
+            if stamp == last_stamp:
                 continue
             try:
                 self.refresh()
-                self._refused, seen = None, stamp
+                self._refused, last_stamp = None, stamp
             except (WarehouseError, ModelError, OSError, RuntimeError) as error:
                 if self._refused != self._served.release.release:  # once for each release that stays
                     self._refused = self._served.release.release

@@ -46,7 +46,7 @@ class Metrics:
         )
         self._deltas = Histogram(
             "stockroom_delta_seconds",
-            "Time from a posted delta to its answer, by what came of it",
+            "Time from a posted delta to its answer, by outcome",
             ["state"],
             buckets=_DELTA_S,
             registry=self._registry,

@@ -50,8 +50,8 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(HEADER, "")
-        request_id = given if _ID.fullmatch(given) else uuid4().hex
+        sent_id = Headers(scope=scope).get(HEADER, "")
+        request_id = sent_id if _ID.fullmatch(sent_id) else uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
         began, status, sent = time.perf_counter(), _GONE, 0
 

@@ -71,7 +71,7 @@ class Suggestions:
     def of(self, typed: str, k: int, locale: str | None = None) -> list[Suggestion]:
         """Return up to k completions: queries first, by the number of judged products, then titles, the shortest first."""
         folded, wanted = _folded(typed), None if locale is None else normalized_locale(locale) or locale
-        found: dict[tuple[str, str], Suggestion] = {}
+        suggestions: dict[tuple[str, str], Suggestion] = {}
         for kind, by_locale in self._texts.items():
             rows = [
                 (*row, each)
@@ -80,8 +80,8 @@ class Suggestions:
                 for row in texts.beginning_with(folded, k)
             ]
             for _, _, text, each in sorted(rows):
-                found.setdefault((text, each), Suggestion(text, kind, each))
-        return list(found.values())[:k]
+                suggestions.setdefault((text, each), Suggestion(text, kind, each))
+        return list(suggestions.values())[:k]
 
 
 class LiveSuggestions:

@@ -45,7 +45,7 @@ class ServiceAnswer:
 
 @dataclass(frozen=True)
 class DeltaResult:
-    """Tell what came of posted rows.
+    """The outcome of posted rows.
 
     Attributes:
         id: the id, by which `Client.delta` asks again.
@@ -131,7 +131,7 @@ class Client:
         Raises:
             WarehouseError: The service refuses the query, or does not answer.
         """
-        asked = {
+        params = {
             "q": query,
             "k": k,
             "page": page,
@@ -142,11 +142,11 @@ class Client:
             "at": None if at is None else at.isoformat(),
             "mode": mode,
         }
-        answer = self._json("GET", "/search", asked | {"explain": explain, "all": not fold, "rules": rules})
-        found = tuple(_facet(each) for each in answer["facets"])
+        answer = self._json("GET", "/search", params | {"explain": explain, "all": not fold, "rules": rules})
+        facets_found = tuple(_facet(each) for each in answer["facets"])
         rest = {name: answer[name] for name in ("release", "found", "corrections")}
         hits = [_hit(each) for each in answer["hits"]]
-        return ServiceAnswer(hits=hits, facets=found, rules=tuple(answer["rules"]), **rest)
+        return ServiceAnswer(hits=hits, facets=facets_found, rules=tuple(answer["rules"]), **rest)
 
     def similar(self, key: str, k: int = 10, locale: str | None = None, *, where: str | None = None) -> list[Hit]:
         """Return the products most like one, as `Searcher.similar` does.
@@ -180,7 +180,7 @@ class Client:
     def apply(
         self, rows: Sequence[dict[str, Any]] | Path, *, name: str | None = None, wait: bool = True
     ) -> DeltaResult:
-        """Post changed rows, or a delta file, and return what came of them once they are searchable.
+        """Post changed rows, or a delta file, and return the outcome once they are searchable.
 
         Args:
             rows: Rows with `op` and the columns of products or judgements, or the path of a file.
@@ -190,12 +190,12 @@ class Client:
         Raises:
             WarehouseError: The service refuses the rows, or does not answer.
         """
-        asked = {"name": name or (rows.name if isinstance(rows, Path) else None), "wait": wait}
+        params = {"name": name or (rows.name if isinstance(rows, Path) else None), "wait": wait}
         body = {"content": rows.read_bytes()} if isinstance(rows, Path) else {"json": list(rows)}
-        return _made(DeltaResult, self._json("POST", "/deltas", asked, timeout=self._delta_timeout_s, **body))
+        return _made(DeltaResult, self._json("POST", "/deltas", params, timeout=self._delta_timeout_s, **body))
 
     def delta(self, id: str) -> DeltaResult:
-        """Return what came of posted rows so far.
+        """Return the outcome of posted rows so far.
 
         Raises:
             WarehouseError: No rows of this id were posted, or the service does not answer.
@@ -210,23 +210,23 @@ class Client:
         """
         return int(self._json("GET", "/readyz", {})["release"])
 
-    def _json(self, method: str, path: str, asked: dict[str, Any], **more: Any) -> dict[str, Any]:
-        response = self._sent(method, path, {name: each for name, each in asked.items() if each is not None}, **more)
+    def _json(self, method: str, path: str, params: dict[str, Any], **more: Any) -> dict[str, Any]:
+        response = self._sent(method, path, {name: each for name, each in params.items() if each is not None}, **more)
         if response.is_success:
             answer: dict[str, Any] = response.json()
             return answer
         try:
-            told = response.json()
-            message, hint = str(told["detail"]), str(told.get("hint", ""))
+            problem = response.json()
+            message, hint = str(problem["detail"]), str(problem.get("hint", ""))
         except (ValueError, KeyError, TypeError):
             message, hint = f"{self._http.base_url} answered {response.status_code}", "look into the log of the service"
         raise (UnknownKeyError if response.status_code == _NOT_FOUND else WarehouseError)(message, hint)
 
-    def _sent(self, method: str, path: str, asked: dict[str, Any], **more: Any) -> httpx.Response:
+    def _sent(self, method: str, path: str, params: dict[str, Any], **more: Any) -> httpx.Response:
         pause_s = 0.1
         for attempt in range(1, self._attempts + 1):
             try:
-                response = self._http.request(method, path, params=asked, **more)
+                response = self._http.request(method, path, params=params, **more)
             except httpx.TransportError as error:
                 if attempt == self._attempts or isinstance(error, httpx.ReadTimeout):
                     raise WarehouseError(
@@ -236,8 +236,8 @@ class Client:
             else:
                 if response.status_code not in _BUSY or attempt == self._attempts:
                     return response
-                told = response.headers.get("retry-after", "")
-                pause_s = max(pause_s, float(told) if told.isdecimal() else 0.0)
+                retry_after = response.headers.get("retry-after", "")
+                pause_s = max(pause_s, float(retry_after) if retry_after.isdecimal() else 0.0)
             time.sleep(min(pause_s, _LONGEST_PAUSE_S))
             pause_s *= 3
         raise WarehouseError("a request was to be sent no time at all", "give attempts of 1 or more")

@@ -117,11 +117,11 @@ def first_hits(first: Callable[[int], list[Hit]], k: int, *, fold: bool) -> list
             return hits[:k]
         counts = Counter((hit.locale, hit.title.casefold()) for hit in hits)
         best = {(hit.locale, hit.title.casefold()): hit for hit in reversed(hits)}
-        shown = sorted(best.values(), key=lambda hit: hit.rank)[:k]
-        if len(shown) == k or len(hits) < limit:
+        first_ranked = sorted(best.values(), key=lambda hit: hit.rank)[:k]
+        if len(first_ranked) == k or len(hits) < limit:
             return [
                 replace(hit, rank=rank, same_title=counts[hit.locale, hit.title.casefold()] - 1)
-                for rank, hit in enumerate(shown, 1)
+                for rank, hit in enumerate(first_ranked, 1)
             ]
         limit *= 2
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("stockroom.service")
 _POLL_S = 0.03
-_STANDBY_S = 1.0
 _MOST_FILES = 20  # in one run
 _ATTEMPTS, _RETRY_S = 3, 2.0
 _OBJECTS_BETWEEN_COLLECTIONS = 1_000_000
@@ -104,7 +103,7 @@ def next_batch(waiting: Sequence[Posted]) -> list[Posted]:
 def apply_batch(
     queue: DeltaQueue, batch: Sequence[Posted], apply: Callable[[list[Path]], "ApplyReport"], log: Log
 ) -> None:
-    """Apply files in one run, and write down what came of each; if one of several is refused, apply them one by one."""
+    """Apply files in one run, and write down the outcome of each; if one of several is refused, apply them one by one."""
     began = time.monotonic()
     for attempt in range(1, _ATTEMPTS + 1):
         try:
@@ -162,8 +161,8 @@ def _outcome(posted: Posted, report: "ApplyReport") -> dict[str, Any]:
 
 
 def _failure(posted: Posted, error: Exception, *, is_refused: bool) -> dict[str, Any]:
-    told = {"id": posted.id, "name": posted.path.name, "state": "refused" if is_refused else "failed"}
+    outcome = {"id": posted.id, "name": posted.path.name, "state": "refused" if is_refused else "failed"}
     if isinstance(error, WarehouseError):
         folder = f"{posted.folder}{os.sep}"
-        return told | {"detail": error.message.replace(folder, ""), "hint": error.hint.replace(folder, "")}
-    return told | {"detail": f"the run failed: {type(error).__name__}", "hint": "the log of the service tells more"}
+        return outcome | {"detail": error.message.replace(folder, ""), "hint": error.hint.replace(folder, "")}
+    return outcome | {"detail": f"the run failed: {type(error).__name__}", "hint": "the log of the service tells more"}

@@ -1,7 +1,7 @@
 """The queue of posted deltas: folders of the home, so that what was acknowledged survives every kill.
 
-`waiting/` has a folder for each posted file, named by the time and the id; it appears whole or not at all. `outcomes/` has what
-came of each id. The outcome is written before the file goes.
+`waiting/` has a folder for each posted file, named by the time and the id; it appears whole or not at all. `outcomes/` has the
+outcome of each id. The outcome is written before the file goes.
 """
 
 import json
@@ -32,12 +32,12 @@ class Posted:
 
     @property
     def is_waiting(self) -> bool:
-        """Tell whether nothing came of it yet."""
+        """Tell whether it has no outcome yet."""
         return self.folder.exists()
 
 
 class DeltaQueue:
-    """Keep posted files until they are applied, and what came of them. Processes may share a queue."""
+    """Keep posted files until they are applied, and their outcomes. Processes may share a queue."""
 
     def __init__(self, home: Path) -> None:
         self._root = home / FOLDER
@@ -75,13 +75,13 @@ class DeltaQueue:
 
     def waiting(self) -> list[Posted]:
         """Return the files that wait, in the order of their arrival."""
-        found = []
+        waiting_files = []
         with suppress(FileNotFoundError):
             for name in sorted(os.listdir(self._waiting)):
                 folder = self._waiting / name
                 with suppress(FileNotFoundError, StopIteration):
-                    found.append(Posted(folder, name.rpartition("-")[2], next(folder.iterdir())))
-        return found
+                    waiting_files.append(Posted(folder, name.rpartition("-")[2], next(folder.iterdir())))
+        return waiting_files
 
     def count(self) -> int:
         """Return the number of files that wait."""
@@ -95,7 +95,7 @@ class DeltaQueue:
         return next((each for each in self.waiting() if each.id == id), None)
 
     def finish(self, posted: Posted, outcome: dict[str, Any]) -> None:
-        """Write what came of a file, then let the file go."""
+        """Write the outcome of a file, then let the file go."""
         scratch = self._drafts / uuid4().hex
         scratch.mkdir(parents=True)
         draft = scratch / "outcome"
@@ -108,7 +108,7 @@ class DeltaQueue:
         shutil.rmtree(scratch, ignore_errors=True)
 
     def outcome(self, id: str) -> dict[str, Any] | None:
-        """Return what came of the last file of an id; None for an unknown id."""
+        """Return the outcome of the last file of an id; None for an unknown id."""
         if not _ID.fullmatch(id):
             return None
         try:

@@ -63,8 +63,8 @@ class Pages:
         base = str(request.scope.get("root_path", "")).rstrip("/")
 
         def address(path: str, **parameters: object) -> str:
-            given = urlencode({key: value for key, value in parameters.items() if value not in (None, "")})
-            return f"{base}{path}?{given}" if given else f"{base}{path}"
+            query = urlencode({key: value for key, value in parameters.items() if value not in (None, "")})
+            return f"{base}{path}?{query}" if query else f"{base}{path}"
 
         def product_address(key: str) -> str:
             return f"{base}/product/{quote(key, safe='')}"

@@ -53,7 +53,7 @@ def router(
         """Register a page whose errors are a page with one line."""
 
         def register(show: Show) -> Show:
-            def shown(request: Request) -> Response:
+            def answer_page(request: Request) -> Response:
                 try:
                     return show(request)
                 except (WarehouseError, ModelError) as error:
@@ -62,7 +62,7 @@ def router(
 
             async def answered(request: Request) -> Response:
                 try:
-                    return await workers.run(lambda: shown(request))
+                    return await workers.run(lambda: answer_page(request))
                 except Problem as busy:
                     return failed(request, WarehouseError(busy.detail, busy.hint), busy.status_code)
 
@@ -80,28 +80,30 @@ def router(
         except WarehouseError as error:
             return SearchForm(request.query_params.get("q", "")[:MOST_CHARS].strip()), error
 
-    def asked(request: Request, find: Callable[[Home, Searcher, ReleaseFacts, SearchForm], Any]) -> dict[str, Any]:
+    def search_values(
+        request: Request, find: Callable[[Home, Searcher, ReleaseFacts, SearchForm], Any]
+    ) -> dict[str, Any]:
         """Return what a page of a form shows: the form, and what `find` makes of it or why it cannot."""
         searcher, (form, problem) = live.searcher(), form_of(request)
-        facts, found = known.of(live.home, searcher.release), None
+        facts, results = known.of(live.home, searcher.release), None
         if form.query and not problem:
             try:
-                found = find(live.home, searcher, facts, form)
+                results = find(live.home, searcher, facts, form)
             except (WarehouseError, ModelError) as error:
                 problem = error
-        values = {"release": searcher.release, "form": form, "facts": facts, "found": found, "problem": problem}
+        values = {"release": searcher.release, "form": form, "facts": facts, "found": results, "problem": problem}
         return values | {"modes": MODES}
 
     @page("/")
     def show_search(request: Request) -> Response:
-        values = asked(request, search.results)
+        values = search_values(request, search.results)
         values |= {"tab": "search", "title": search.title_of(values["form"], values["found"])}
         name = "results" if request.query_params.get("fragment") else "search"
         return pages.page(request, name, values, _REFUSED if values["problem"] else 200)
 
     @page("/compare")
     def show_comparison(request: Request) -> Response:
-        values = asked(request, compare.comparison)
+        values = search_values(request, compare.comparison)
         values |= {"tab": "compare", "title": values["form"].query or "Compare", "rankers": compare.RANKERS}
         return pages.page(request, "compare", values, _REFUSED if values["problem"] else 200)
 
@@ -118,13 +120,13 @@ def router(
                 f"release {searcher.release.release} has no product {key!r}", "load the page again"
             )
             return failed(request, unknown, _UNKNOWN)
-        shown = product.product(live.home, searcher, known.of(live.home, searcher.release), values)
-        return pages.page(request, "product", {"tab": "", "release": searcher.release, "product": shown})
+        product_page = product.product(live.home, searcher, known.of(live.home, searcher.release), values)
+        return pages.page(request, "product", {"tab": "", "release": searcher.release, "product": product_page})
 
     @page("/data")
     def show_data(request: Request) -> Response:
-        given, problem, result, status = request.query_params, None, None, 200
-        named, statement = given.get("named") or None, given.get("sql", "")
+        parameters, problem, result, status = request.query_params, None, None, 200
+        named, statement = parameters.get("named") or None, parameters.get("sql", "")
         questions = data.questions()
         question = next((each for each in questions if each.name == named), None)
         if named or statement.strip():
@@ -150,8 +152,8 @@ def router(
     @page("/quality")
     def show_quality(request: Request) -> Response:
         release, pair = live.home.releases.require(), quality.pair_of(request.query_params.get("pair"))
-        shown = quality.quality(live.home, release, pair)
-        values = {"tab": "quality", "release": release, "quality": shown, "metrics": quality.METRICS}
+        measured = quality.quality(live.home, release, pair)
+        values = {"tab": "quality", "release": release, "quality": measured, "metrics": quality.METRICS}
         return pages.page(request, "quality", values | {"pairs": quality.PAIRS, "pair": pair})
 
     @routes.get("/static/{name}", response_model=None)

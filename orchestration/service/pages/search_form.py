@@ -84,8 +84,8 @@ class SearchForm:
             *(("f", each) for each in form.filters),
             ("page", str(form.page) if form.page > 1 else ""),
         ]
-        given = urlencode([(name, value) for name, value in values if value])
-        return f"{path}?{given}" if given else path
+        query = urlencode([(name, value) for name, value in values if value])
+        return f"{path}?{query}" if query else path
 
     def with_filter(self, condition: str) -> str:
         """Return the address with one more filter."""

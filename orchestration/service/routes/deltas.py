@@ -1,4 +1,4 @@
-"""`POST /deltas`: changed rows, kept durably before they are applied, and `GET /deltas/{id}`: what came of them."""
+"""`POST /deltas`: changed rows, kept durably before they are applied, and `GET /deltas/{id}`: their outcome."""
 
 import errno
 import json
@@ -87,15 +87,15 @@ def router(
             202: {"model": DeltaAnswer, "description": "Kept, and not applied yet; Location leads to the outcome"}
         },
     )
-    async def post(request: Request, asked: Annotated[DeltaRequest, Query()]) -> DeltaAnswer:
-        """Keep the rows durably, apply them, and tell what came of them once this process searches them.
+    async def post(request: Request, params: Annotated[DeltaRequest, Query()]) -> DeltaAnswer:
+        """Keep the rows durably, apply them, and return the outcome once this process searches them.
 
         What was acknowledged, by 200 or by 202, survives a kill of the service. Equal bodies of one name are applied once.
         """
         refuse_read_only(live.home.root)
         began = time.perf_counter()
-        posted = await _kept(request, asked.name, queue)
-        deadline = began + (wait_s if asked.wait else 0.0)
+        posted = await _kept(request, params.name, queue)
+        deadline = began + (wait_s if params.wait else 0.0)
         while posted.is_waiting and time.perf_counter() < deadline:
             await anyio.sleep(_POLL_S)
         answer = await workers.run(lambda: _answer(queue, posted.id))
@@ -108,13 +108,13 @@ def router(
             raise Problem(422 if answer.state == "refused" else 500, answer.detail, answer.hint)
         return answer
 
-    @routes.get("/deltas/{id}", summary="Tell what came of posted rows", dependencies=[Depends(access.reader)])
+    @routes.get("/deltas/{id}", summary="Return the outcome of posted rows", dependencies=[Depends(access.reader)])
     async def get(
         id: Annotated[
             str, PathParameter(pattern="^[0-9a-f]{16}$", description="The id that the answer to the POST names.")
         ],
     ) -> DeltaAnswer:
-        """Return what came of the rows so far. Outcomes of the last 1,000 are kept."""
+        """Return the outcome of the rows so far. Outcomes of the last 1,000 are kept."""
         answer = await workers.run(lambda: _answer(queue, id))
         if answer is None:
             raise Problem(

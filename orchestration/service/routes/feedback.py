@@ -16,12 +16,12 @@ def router(live: LiveRelease, workers: Workers, settings: ServeSettings) -> APIR
     log = FeedbackLog(live.home.root, settings.max_feedback_mb)
 
     @routes.post("/feedback", summary="Keep what a visitor was shown and did")
-    async def post(given: FeedbackRequest) -> FeedbackAnswer:
+    async def post(body: FeedbackRequest) -> FeedbackAnswer:
         """Keep impressions, clicks, carts and orders of products, in the form that a source of clicks reads."""
         if not settings.feedback:
             raise Problem(403, "this service keeps no feedback", "start it with STOCKROOM_SERVE__FEEDBACK=true")
         refuse_read_only(live.home.root)
-        events = [(each.key, each.event, each.position) for each in given.events]
-        return FeedbackAnswer(kept=await workers.run(lambda: log.keep(given.query, events)))
+        events = [(each.key, each.event, each.position) for each in body.events]
+        return FeedbackAnswer(kept=await workers.run(lambda: log.keep(body.query, events)))
 
     return routes

@@ -37,7 +37,7 @@ def metrics_router(metrics: Metrics, workers: Workers) -> APIRouter:
     }
 
     @routes.get("/metrics", summary="Show the metrics for Prometheus", response_class=Response, responses=text)
-    async def shown() -> Response:
+    async def metrics_text() -> Response:
         """Return counts and times of requests, age and gaps of the release, in Prometheus' text format."""
         return Response(await workers.run(metrics.text), media_type=metrics.media_type)
 

@@ -25,34 +25,34 @@ def router(live: LiveRelease, workers: Workers) -> APIRouter:
     routes = APIRouter(tags=["products"])
 
     @routes.get("/similar/{key:path}", summary="List the products most like one")
-    async def similar(key: Annotated[Key, _PRODUCT], asked: Annotated[SimilarRequest, Query()]) -> SimilarAnswer:
+    async def similar(key: Annotated[Key, _PRODUCT], params: Annotated[SimilarRequest, Query()]) -> SimilarAnswer:
         """Return the products whose vectors are nearest to a product's, in the live release."""
-        return await workers.run(lambda: _similar(live, key, asked))
+        return await workers.run(lambda: _similar(live, key, params))
 
     @routes.get("/features/{entity}/{key:path}", summary="Look up features by key")
     async def features(
         entity: Annotated[Literal["product", "query"], _ENTITY],
         key: Annotated[Key, _KEY],
-        asked: Annotated[FeaturesRequest, Query()],
+        params: Annotated[FeaturesRequest, Query()],
     ) -> FeaturesAnswer:
         """Return the features that the live release was built with, of a product or of a judged query."""
-        return await workers.run(lambda: _features(live, entity, key, asked))
+        return await workers.run(lambda: _features(live, entity, key, params))
 
     return routes
 
 
-def _similar(live: LiveRelease, key: str, asked: SimilarRequest) -> SimilarAnswer:
+def _similar(live: LiveRelease, key: str, params: SimilarRequest) -> SimilarAnswer:
     searcher = live.searcher()
-    hits = searcher.similar(key, asked.k, asked.locale, where=asked.where, fold=not asked.all)
+    hits = searcher.similar(key, params.k, params.locale, where=params.where, fold=not params.all)
     return SimilarAnswer(
         release=searcher.release.release, key=key, hits=[HitAnswer.model_validate(hit) for hit in hits]
     )
 
 
 def _features(
-    live: LiveRelease, entity: Literal["product", "query"], key: str, asked: FeaturesRequest
+    live: LiveRelease, entity: Literal["product", "query"], key: str, params: FeaturesRequest
 ) -> FeaturesAnswer:
     lookup = live.lookup()
-    (row,) = lookup.features(entity, [key], asked.at)
-    found = str(row.pop("key"))
-    return FeaturesAnswer(release=lookup.release.release, entity=entity, key=found, features=row)
+    (row,) = lookup.features(entity, [key], params.at)
+    found_key = str(row.pop("key"))
+    return FeaturesAnswer(release=lookup.release.release, entity=entity, key=found_key, features=row)

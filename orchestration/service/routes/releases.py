@@ -14,9 +14,9 @@ def router(live: LiveRelease, workers: Workers) -> APIRouter:
     routes = APIRouter(tags=["releases"])
 
     @routes.get("/releases", summary="List the releases")
-    async def releases(asked: Annotated[ReleasesRequest, Query()]) -> ReleasesAnswer:
+    async def releases(params: Annotated[ReleasesRequest, Query()]) -> ReleasesAnswer:
         """Return the newest releases, and the one that this process answers from."""
-        return await workers.run(lambda: _listed(live, asked.limit))
+        return await workers.run(lambda: _listed(live, params.limit))
 
     return routes
 

@@ -16,43 +16,43 @@ def router(live: LiveRelease, workers: Workers, metrics: Metrics) -> APIRouter:
     routes = APIRouter(tags=["search"])
 
     @routes.get("/search", summary="Search products")
-    async def search(asked: Annotated[SearchRequest, Query()]) -> SearchAnswer:
+    async def search(params: Annotated[SearchRequest, Query()]) -> SearchAnswer:
         """Search the live release. The answer names its release, and everything in it is of that release."""
-        if asked.k * asked.page > MOST_HITS:
+        if params.k * params.page > MOST_HITS:
             raise Problem(
                 422,
-                f"page {asked.page} of {asked.k} products is beyond the first {MOST_HITS:,}",
+                f"page {params.page} of {params.k} products is beyond the first {MOST_HITS:,}",
                 "ask for an earlier page",
             )
-        return await workers.run(lambda: searched(live, metrics, asked))
+        return await workers.run(lambda: searched(live, metrics, params))
 
     return routes
 
 
-def searched(live: LiveRelease, metrics: Metrics, asked: SearchRequest) -> SearchAnswer:
+def searched(live: LiveRelease, metrics: Metrics, params: SearchRequest) -> SearchAnswer:
     """Return the answer to a search, from the newest open release."""
     searcher = live.searcher()
     answer = searcher.answer(
-        asked.q,
-        asked.k * asked.page,
-        asked.locale,
-        facets=asked.columns,
-        where=asked.where,
-        context=asked.context,
-        at=asked.at,
-        mode=asked.mode,
-        explain=asked.explain,
-        fold=not asked.all,
-        rules=asked.rules,
+        params.q,
+        params.k * params.page,
+        params.locale,
+        facets=params.columns,
+        where=params.where,
+        context=params.context,
+        at=params.at,
+        mode=params.mode,
+        explain=params.explain,
+        fold=not params.all,
+        rules=params.rules,
     )
     metrics.stages(answer.seconds)
     return SearchAnswer(
         release=searcher.release.release,
-        query=asked.q,
-        page=asked.page,
-        hits=[HitAnswer.model_validate(hit) for hit in answer.hits[asked.k * (asked.page - 1) :]],
+        query=params.q,
+        page=params.page,
+        hits=[HitAnswer.model_validate(hit) for hit in answer.hits[params.k * (params.page - 1) :]],
         facets=[FacetAnswer.model_validate(facet) for facet in answer.facets],
         found=answer.found,
         rules=list(answer.rules),
-        corrections=searcher.corrections(asked.q, asked.locale) if asked.mode in ("ranked", "text") else {},
+        corrections=searcher.corrections(params.q, params.locale) if params.mode in ("ranked", "text") else {},
     )

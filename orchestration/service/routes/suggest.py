@@ -15,14 +15,16 @@ def router(live: LiveRelease, workers: Workers) -> APIRouter:
     routes, suggestions = APIRouter(tags=["search"]), LiveSuggestions(live.home)
 
     @routes.get("/suggest", summary="Complete a query")
-    async def suggest(asked: Annotated[SuggestRequest, Query()]) -> SuggestAnswer:
+    async def suggest(params: Annotated[SuggestRequest, Query()]) -> SuggestAnswer:
         """Return known queries, then titles, that begin with what was typed, whatever its case."""
-        return await workers.run(lambda: _suggested(live, suggestions, asked))
+        return await workers.run(lambda: _suggested(live, suggestions, params))
 
     return routes
 
 
-def _suggested(live: LiveRelease, suggestions: LiveSuggestions, asked: SuggestRequest) -> SuggestAnswer:
+def _suggested(live: LiveRelease, suggestions: LiveSuggestions, params: SuggestRequest) -> SuggestAnswer:
     current = suggestions.of(live.served().release)
-    found = current.of(asked.q, asked.k, asked.locale)
-    return SuggestAnswer(release=current.release, suggestions=[SuggestionAnswer.model_validate(each) for each in found])
+    completions = current.of(params.q, params.k, params.locale)
+    return SuggestAnswer(
+        release=current.release, suggestions=[SuggestionAnswer.model_validate(each) for each in completions]
+    )

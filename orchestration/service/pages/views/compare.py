@@ -80,12 +80,12 @@ def comparison(home: Home, searcher: Searcher, facts: ReleaseFacts, form: Search
         for mode in (form.left, form.right)
     )
     labels = labels_of_query(home, searcher.release, form.query, form.locale)
-    shown = [
+    side_rows = [
         _placed(rows_of(home, searcher.release, facts, own, labels, (form.query,)), other)
         for own, other in ((left, right), (right, left))
     ]
     return Comparison(
-        [(MODE_NAMES[mode], side) for mode, side in zip((form.left, form.right), shown, strict=True)],
+        [(MODE_NAMES[mode], side) for mode, side in zip((form.left, form.right), side_rows, strict=True)],
         len({hit.key for hit in left} & {hit.key for hit in right}),
         _judged(home, searcher.release, form),
     )

@@ -122,8 +122,8 @@ def answer(home: Home, sql: str, settings: SqlSettings, *, named: str | None = N
     if len(sql) > _MOST_CHARS:
         raise WarehouseError(f"the statement has {len(sql):,} characters", f"use at most {_MOST_CHARS:,}")
     with _turn(), home_format.reading(home.root) if named else nullcontext():
-        found = ask(home.lake, sql, settings, extra=published_tables(home))
-    frame = found.frame
+        answered = ask(home.lake, sql, settings, extra=published_tables(home))
+    frame = answered.frame
     rows = [list(row.values()) for row in json_rows(frame.head(SHOWN_ROWS))]
     numeric = [kind.is_numeric() for kind in frame.schema.values()]
     is_chart = len(numeric) == 2 and numeric[1] and len(rows) > 1
@@ -131,7 +131,7 @@ def answer(home: Home, sql: str, settings: SqlSettings, *, named: str | None = N
         list(zip(frame.columns, numeric, strict=True)),
         rows,
         frame.height,
-        found.truncated,
+        answered.truncated,
         bars([(cell(label), value) for label, value in rows]) if is_chart else [],
     )
 

@@ -146,12 +146,12 @@ def images(values: Mapping[str, Any], attributes: Sequence[Attribute]) -> list[s
 
 
 def _facts(values: Mapping[str, Any], attributes: Sequence[Attribute]) -> list[tuple[str, Any]]:
-    shown = [("brand", values.get("brand")), ("color", values.get("color"))]
-    shown += [(each.name, values.get(each.feature)) for each in attributes if each.is_price]
+    named_values = [("brand", values.get("brand")), ("color", values.get("color"))]
+    named_values += [(each.name, values.get(each.feature)) for each in attributes if each.is_price]
     others = [each for each in attributes if each.is_filtered and not each.is_price and not each.is_image]
     others.sort(key=lambda each: each.holds == "time")  # a date says least about a product
-    shown += [(each.name, values.get(each.feature)) for each in others][:_MOST_ATTRIBUTES]
-    return [(name, value) for name, value in shown if value not in (None, "", [])]
+    named_values += [(each.name, values.get(each.feature)) for each in others][:_MOST_ATTRIBUTES]
+    return [(name, value) for name, value in named_values if value not in (None, "", [])]
 
 
 def _legs(rank: int, explanation: Explanation) -> list[tuple[str, bool, int, int, str]]:
@@ -200,6 +200,6 @@ def _divides(facet: Facet) -> bool:
     return bool(facet.values) and (max(each.count for each in facet.values) > 1 or len(facet.values) == 1)
 
 
-def title_of(form: SearchForm, found: Results | None) -> str:
+def title_of(form: SearchForm, results: Results | None) -> str:
     """Return the title of the page."""
-    return f"{form.query} – {counted(found.found, 'product')}" if found else form.query or "Search"
+    return f"{form.query} – {counted(results.found, 'product')}" if results else form.query or "Search"
