@@ -66,7 +66,7 @@ def stockroom(
         typer.Option(
             "--debug",
             envvar="STOCKROOM_DEBUG",
-            help="Print the traceback of an error, before the line that tells of it.",
+            help="Print the traceback before the error message.",
         ),
     ] = False,
     _version: Annotated[

@@ -46,7 +46,7 @@ def sample(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write an invented catalog, with dirt as in life: as ESCI's files, as a shop's export, or with a click log.
+    """Write an invented catalog, with the defects of real data: as ESCI's files, as a shop's export, or with a click log.
 
     The labels follow from the products' attributes. Exact: all that the query names; Substitute: one attribute differs;
     Complement: an accessory; Irrelevant: another type of product. Clicks follow from the labels and from the place in the list.

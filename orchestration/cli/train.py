@@ -32,7 +32,7 @@ def train(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Recompute the training table from raw as of a snapshot, see that it is the same, and train on it.
+    """Recompute the training table from raw as of a snapshot, check that it equals the recorded one, and train on it.
 
     Every table between raw and the model is recomputed outside the lake, which is only read. The table's fingerprint is
     compared with the one recorded when the run ended; if they differ, the code or the settings have changed, and nothing
