@@ -106,7 +106,7 @@ def search(
     Two legs find products, by vector and by words, and the ranker of the release orders them. The query goes through the same
     cleaning, features, encoder and tower as in training; products come from the release's own versions of vectors and text
     index. With `--json`: a list of {rank, key, product_id, locale, title, score, same_title}, with `--explain` also explanation.
-    With `--facet`: {hits, facets, found, rules}, and each value of a facet has the `where` that keeps its products.
+    With `--facet`: {hits, facets, found, rules, corrections}, and each value of a facet has the `where` that keeps its products.
     """
     from orchestration.config.open_home import open_home
     from orchestration.serving.searcher import Searcher
@@ -127,13 +127,10 @@ def search(
         fold=not show_all,
         rules=not no_rules,
     )
-    if not as_json and mode in (Mode.ranked, Mode.text):
-        corrections = searcher.corrections(query, locale)
-        if corrections:
-            unknown = ", ".join(map(repr, corrections))
-            show_fact(
-                "spelling", f"the catalog does not know {unknown}: searched for {respelled(query, corrections)!r}"
-            )
+    if not as_json and answer.corrections:
+        unknown = ", ".join(map(repr, answer.corrections))
+        wording = respelled(query, answer.corrections)
+        show_fact("spelling", f"the catalog does not know {unknown}: searched for {wording!r}")
     if not as_json and mode is not Mode.text:
         show_reading(searcher.unknown_share(query), orders_alone=mode is not Mode.ranked)
     if explain and not as_json:

@@ -76,6 +76,7 @@ class Answer:
         facets: a facet for each column that was asked for.
         found: number of products that the facets count.
         rules: what the shop's search rules did to the query as a whole, in words.
+        corrections: the words of the query that the catalog does not know, and the words that were searched for instead.
         seconds: the time that each stage of the search took, by the names in `orchestration.serving.stages`.
     """
 
@@ -83,13 +84,20 @@ class Answer:
     facets: tuple[Facet, ...]
     found: int
     rules: tuple[str, ...] = ()
+    corrections: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as plain values, for JSON."""
         facets = [asdict(facet) for facet in self.facets]
         hits = [hit.to_dict() for hit in self.hits]
-        return {"hits": hits, "facets": facets, "found": self.found, "rules": list(self.rules)}
+        return {
+            "hits": hits,
+            "facets": facets,
+            "found": self.found,
+            "rules": list(self.rules),
+            "corrections": self.corrections,
+        }
 
 
 def hits_of(rows: pl.DataFrame) -> list[Hit]:

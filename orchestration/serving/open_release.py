@@ -94,6 +94,18 @@ class OpenRelease:
             by_locale[each] = ranker.spelling.corrected(text, words, each) if ranker.spelling is not None else words
         return by_locale
 
+    def corrections(self, ranker: CandidateRanker, text: str, locale: str | None) -> dict[str, str]:
+        """Return the words of a query that the catalog does not know, and the words that are searched for instead.
+
+        Words are in lower case and without accents.
+        """
+        replaced: dict[str, str] = {}
+        if ranker.spelling is not None:
+            locales = [locale] if locale is not None else ranker.locales
+            for each, words in zip(locales, query_words_by_locale(text, locales), strict=True):
+                replaced |= ranker.spelling.corrections(text, words, each)
+        return replaced
+
     def features_of(self, text: str, locale: str | None, context: str | None, at: datetime | None) -> pl.DataFrame:
         """Return the query tower's features of one cleaned query."""
         features = self._features(pl.DataFrame([("query", locale, text)], schema=_QUERY_SCHEMA, orient="row"))

@@ -27,7 +27,6 @@ from warehouse.search.facets import Facet, check_columns, count_facets
 from warehouse.search.product_filter import ProductFilter
 from warehouse.serving.release_log import Release
 from warehouse.transform.text_cleaning import clean_text
-from warehouse.transform.words import query_words_by_locale
 
 _QUERY_SCHEMA = dict.fromkeys(KNOWN_AT_SEARCH, pl.String)
 Vector = npt.NDArray[np.float32]
@@ -230,7 +229,8 @@ class Searcher:
         found_keys -= decided.hidden.keys()
         with stages.timed("facets"):
             counted = self._facets(facets, found_keys, values)
-        return Answer(hits, counted, len(found_keys), tuple(decided.notes()), stages.seconds)
+        corrections = opened.corrections(ranker, text, locale) if ranker is not None else {}
+        return Answer(hits, counted, len(found_keys), tuple(decided.notes()), corrections, stages.seconds)
 
     def similar(
         self, key: str, k: int = 10, locale: str | None = None, *, where: str | None = None, fold: bool = True
@@ -276,20 +276,6 @@ class Searcher:
         """
         text = clean_text(query[:_MOST_CHARS])
         return self._open.unknown_share(text) if text is not None else 0.0
-
-    def corrections(self, query: str, locale: str | None = None) -> dict[str, str]:
-        """Return the words of a query that a search replaces, since the catalog does not know them, and their replacements.
-
-        Words are in lower case and without accents.
-        """
-        text, locale = clean_text(query[:_MOST_CHARS]), self._known(locale)
-        if self._open.ranker is None or self._open.ranker.spelling is None or text is None:
-            return {}
-        locales = [locale] if locale is not None else self._open.ranker.locales
-        replaced: dict[str, str] = {}
-        for each, words in zip(locales, query_words_by_locale(text, locales), strict=True):
-            replaced |= self._open.ranker.spelling.corrections(text, words, each)
-        return replaced
 
     def _known(self, locale: str | None) -> str | None:
         """Return a locale in its normal form; None stays None.

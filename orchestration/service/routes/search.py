@@ -54,5 +54,5 @@ def searched(live: LiveRelease, metrics: Metrics, params: SearchRequest) -> Sear
         facets=[FacetAnswer.model_validate(facet) for facet in answer.facets],
         found=answer.found,
         rules=list(answer.rules),
-        corrections=searcher.corrections(params.q, params.locale) if params.mode in ("ranked", "text") else {},
+        corrections=answer.corrections,
     )

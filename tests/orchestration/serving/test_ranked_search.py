@@ -1,5 +1,6 @@
 """A ranked search: both legs, the ranker of the release, filters, equal titles, and parts that are missing."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -188,6 +189,19 @@ def test_a_release_with_a_damaged_part_is_named_and_the_searcher_stays_where_it_
     reader = open_home(settings)
     with pytest.raises(WarehouseError, match="of the text index"):
         Searcher(reader, settings.encoder)
+
+
+def test_a_misspelled_word_is_corrected_where_the_ranker_does_so(copy_home):
+    settings = load_settings(copy_home())
+    home = open_home(settings)
+    file = home.rankers / home.releases.live().ranker_id / "ranker.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"corrects_spelling": True}))
+    searcher = Searcher(home, settings.encoder)
+    answer = searcher.answer("blakc tent", 5, "us", mode="text")
+    assert answer.corrections == answer.to_dict()["corrections"] == {"blakc": "black"}
+    assert answer.hits == searcher.search("black tent", 5, "us", mode="text")
+    assert searcher.answer("black tent", 5, "us").corrections == {}
+    assert searcher.answer("blakc tent", 5, "us", mode="vector").corrections == {}
 
 
 def test_the_text_leg_finds_by_words_alone(searcher):

@@ -89,11 +89,10 @@ def results(home: Home, searcher: Searcher, facts: ReleaseFacts, form: SearchFor
     )
     hits = answer.hits[wanted - PAGE_HITS : wanted]
     labels = labels_of_query(home, searcher.release, form.query, form.locale)
-    corrections = searcher.corrections(form.query, form.locale) if form.mode in ("ranked", "text") else {}
-    corrected = respelled(form.query, corrections)
+    corrected = respelled(form.query, answer.corrections)
     notes = [*answer.rules]
-    if corrections:
-        unknown = ", ".join(map(repr, corrections))
+    if answer.corrections:
+        unknown = ", ".join(map(repr, answer.corrections))
         notes.append(f"the catalog does not know {unknown}: searched for {corrected!r}")
     if form.mode != "text" and (share := searcher.unknown_share(form.query)) > UNREADABLE_SHARE:
         orders = "words alone order the products" if form.mode == "ranked" else "the order means little"
