@@ -13,7 +13,7 @@ from orchestration.service.pages.live import Live
 from orchestration.service.pages.release_facts import FactsCache, ReleaseFacts
 from orchestration.service.pages.rendering import Pages
 from orchestration.service.pages.search_form import MOST_CHARS, SearchForm
-from orchestration.service.pages.views import compare, data, product, quality, search
+from orchestration.service.pages.views import compare, product, quality, search, statements, tables
 from orchestration.service.problems import Problem
 from orchestration.serving.open_release import MODES
 from orchestration.serving.searcher import Searcher
@@ -127,23 +127,23 @@ def router(
     def show_data(request: Request) -> Response:
         parameters, problem, result, status = request.query_params, None, None, 200
         named, statement = parameters.get("named") or None, parameters.get("sql", "")
-        questions = data.questions()
+        questions = statements.questions()
         question = next((each for each in questions if each.name == named), None)
         if named or statement.strip():
             try:
-                result = data.answer(live.home, statement, bounds, named=named)
+                result = statements.answer(live.home, statement, bounds, named=named)
             except WarehouseError as error:
-                problem, status = error, _NOT_READY if isinstance(error, data.BusyError) else _REFUSED
+                problem, status = error, _NOT_READY if isinstance(error, statements.BusyError) else _REFUSED
         values: dict[str, Any] = {"tab": "data", "release": live.home.releases.live(), "questions": questions}
         values |= {"sql": question.sql if question else statement, "question": question.answers if question else ""}
-        values |= {"result": result, "problem": problem, "schemas": data.all_tables(live.home)}
+        values |= {"result": result, "problem": problem, "schemas": tables.all_tables(live.home)}
         return pages.page(request, "data", values, status)
 
     @page("/data/{name}")
     def show_table(request: Request) -> Response:
         try:
-            table = data.details(live.home, request.path_params["name"])
-        except data.UnknownTableError as error:
+            table = tables.details(live.home, request.path_params["name"])
+        except tables.UnknownTableError as error:
             return failed(request, error, _UNKNOWN)
         has_statistics = any(each.statistics for each in table.columns)
         values = {"tab": "data", "release": live.home.releases.live(), "table": table, "has_statistics": has_statistics}

@@ -7,7 +7,7 @@ from threading import BoundedSemaphore
 import pytest
 
 from orchestration.service.pages.bar_chart import bars, intervals
-from orchestration.service.pages.views import data
+from orchestration.service.pages.views import statements
 from warehouse.console.named_queries import named_queries
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.lake import catalog
@@ -72,11 +72,11 @@ def test_values_are_shown_as_text(client):
 
 
 def test_only_two_statements_run_at_once(live, monkeypatch):
-    monkeypatch.setattr(data, "_RUNNING", BoundedSemaphore(1))
-    monkeypatch.setattr(data, "_WAIT_S", 0.01)
-    with data._turn(), pytest.raises(data.BusyError, match="statements run already"):
-        data.answer(live.home, "SELECT 1", SqlSettings())
-    assert data.answer(live.home, "SELECT 1", SqlSettings()).rows == [[1]]
+    monkeypatch.setattr(statements, "_RUNNING", BoundedSemaphore(1))
+    monkeypatch.setattr(statements, "_WAIT_S", 0.01)
+    with statements._turn(), pytest.raises(statements.BusyError, match="statements run already"):
+        statements.answer(live.home, "SELECT 1", SqlSettings())
+    assert statements.answer(live.home, "SELECT 1", SqlSettings()).rows == [[1]]
 
 
 def test_an_unknown_question_is_one_line(client):
