@@ -12,9 +12,9 @@ from orchestration.instance.locks import has_applier
 from orchestration.service import problems
 from orchestration.service.deltas.queue import DeltaQueue
 from orchestration.service.limits import Limits, Workers
-from orchestration.service.live_release import LiveRelease
 from orchestration.service.metrics import Metrics
 from orchestration.service.pages import routes as pages
+from orchestration.service.release_follower import ReleaseFollower
 from orchestration.service.request_log import Log, RequestLog
 from orchestration.service.routes import deltas, feedback, health, products, releases, search, suggest
 from orchestration.service.tokens import Access
@@ -32,13 +32,13 @@ class Service(FastAPI):
         return problems.with_media_type(super().openapi())
 
 
-def create_app(settings: Settings, live: LiveRelease | None = None) -> FastAPI:
+def create_app(settings: Settings, live: ReleaseFollower | None = None) -> FastAPI:
     """Return the application, with its pages, on the home that the settings name; `live` is an open release to answer from.
 
     Raises:
         WarehouseError: The home has no release, or a part of it was deleted.
     """
-    live = live or LiveRelease(open_home(settings), settings.encoder)
+    live = live or ReleaseFollower(open_home(settings), settings.encoder)
     workers, access, queue = Workers(settings.serve), Access(settings.serve), DeltaQueue(live.home.root)
     metrics = Metrics(live, settings.release.max_unindexed_share, queue.count)
 

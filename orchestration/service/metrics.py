@@ -8,7 +8,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from orchestration.service.live_release import LiveRelease
+from orchestration.service.release_follower import ReleaseFollower
 from warehouse.operations.reindexing import outside
 
 _REQUEST_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -22,7 +22,7 @@ class Metrics:
 
     media_type = CONTENT_TYPE_PLAIN_1_0_0
 
-    def __init__(self, live: LiveRelease, max_unindexed_share: float, waiting: Callable[[], int]) -> None:
+    def __init__(self, live: ReleaseFollower, max_unindexed_share: float, waiting: Callable[[], int]) -> None:
         self._registry = CollectorRegistry()
         self._requests = Histogram(
             "stockroom_request_seconds",
@@ -93,7 +93,7 @@ class _Others(Collector):
 class _OfRelease(Collector):
     """Collect what is known of the served release at the time of asking."""
 
-    def __init__(self, live: LiveRelease, max_unindexed_share: float, waiting: Callable[[], int]) -> None:
+    def __init__(self, live: ReleaseFollower, max_unindexed_share: float, waiting: Callable[[], int]) -> None:
         self._live, self._share, self._waiting = live, max_unindexed_share, waiting
         self._outside: tuple[int, int, int] = 0, 0, 0  # release, vectors, texts
 

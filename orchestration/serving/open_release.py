@@ -21,7 +21,7 @@ from models.towers.numpy_inference import QueryTower
 from orchestration.serving.candidate_ranker import CandidateRanker
 from orchestration.serving.encoder_index import EncoderIndex
 from orchestration.serving.hits import Hit, explanation_of, hit_of
-from orchestration.serving.search_rules import SearchRules, best_features
+from orchestration.serving.rule_application import SearchRules, best_features
 from warehouse.errors import WarehouseError
 from warehouse.features import point_in_time
 from warehouse.features.query_features import KNOWN_AT_SEARCH, VOCABULARY_FILE, QueryFeatures

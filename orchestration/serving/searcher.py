@@ -16,7 +16,7 @@ from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
 from orchestration.serving.hits import Answer, Hit, hits_of
 from orchestration.serving.open_release import LegHits, Mode, OpenRelease, query_rows_of
-from orchestration.serving.search_rules import QueryRules
+from orchestration.serving.rule_application import QueryRules
 from orchestration.serving.stages import Stages
 from warehouse.contracts.locales import normalized_key, normalized_locale
 from warehouse.errors import UnknownKeyError, WarehouseError

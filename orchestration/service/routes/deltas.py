@@ -17,9 +17,9 @@ from starlette.responses import JSONResponse, Response
 from orchestration.service.answers import DeltaAnswer, PlainWord
 from orchestration.service.deltas.queue import DeltaQueue, Posted
 from orchestration.service.limits import Workers
-from orchestration.service.live_release import LiveRelease
 from orchestration.service.metrics import Metrics
 from orchestration.service.problems import CLOSE, Problem, refuse_read_only
+from orchestration.service.release_follower import ReleaseFollower
 from orchestration.service.tokens import Access
 
 _POLL_S = 0.03
@@ -73,7 +73,7 @@ class DeltaRequest(BaseModel):
 
 
 def router(
-    live: LiveRelease, workers: Workers, metrics: Metrics, queue: DeltaQueue, access: Access, wait_s: float
+    live: ReleaseFollower, workers: Workers, metrics: Metrics, queue: DeltaQueue, access: Access, wait_s: float
 ) -> APIRouter:
     """Return the routes; a request waits up to `wait_s` seconds for its release."""
     routes = APIRouter(tags=["deltas"])

@@ -6,11 +6,11 @@ from orchestration.config.serve import ServeSettings
 from orchestration.service.answers import FeedbackAnswer, FeedbackRequest
 from orchestration.service.feedback import FeedbackLog
 from orchestration.service.limits import Workers
-from orchestration.service.live_release import LiveRelease
 from orchestration.service.problems import Problem, refuse_read_only
+from orchestration.service.release_follower import ReleaseFollower
 
 
-def router(live: LiveRelease, workers: Workers, settings: ServeSettings) -> APIRouter:
+def router(live: ReleaseFollower, workers: Workers, settings: ServeSettings) -> APIRouter:
     """Return the route, which refuses every request unless `settings.feedback` is set."""
     routes = APIRouter(tags=["feedback"])
     log = FeedbackLog(live.home.root, settings.max_feedback_mb)

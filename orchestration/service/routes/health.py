@@ -8,11 +8,11 @@ from starlette.responses import Response
 
 from orchestration.service.answers import HealthAnswer, ReadyAnswer
 from orchestration.service.limits import Workers
-from orchestration.service.live_release import LiveRelease
 from orchestration.service.metrics import Metrics
+from orchestration.service.release_follower import ReleaseFollower
 
 
-def health_router(live: LiveRelease, takes_deltas: Callable[[], bool]) -> APIRouter:
+def health_router(live: ReleaseFollower, takes_deltas: Callable[[], bool]) -> APIRouter:
     """Return the routes that need no token."""
     routes = APIRouter(tags=["health"])
 

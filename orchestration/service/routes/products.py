@@ -13,14 +13,14 @@ from orchestration.service.answers import (
     SimilarRequest,
 )
 from orchestration.service.limits import Workers
-from orchestration.service.live_release import LiveRelease
+from orchestration.service.release_follower import ReleaseFollower
 
 _PRODUCT = Path(description="Key of the product, as locale:product_id.")
 _ENTITY = Path(description="What the key is of.")
 _KEY = Path(description="Key of the product or of the judged query, as locale:id.")
 
 
-def router(live: LiveRelease, workers: Workers) -> APIRouter:
+def router(live: ReleaseFollower, workers: Workers) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(tags=["products"])
 
@@ -41,7 +41,7 @@ def router(live: LiveRelease, workers: Workers) -> APIRouter:
     return routes
 
 
-def _similar(live: LiveRelease, key: str, params: SimilarRequest) -> SimilarAnswer:
+def _similar(live: ReleaseFollower, key: str, params: SimilarRequest) -> SimilarAnswer:
     searcher = live.searcher()
     hits = searcher.similar(key, params.k, params.locale, where=params.where, fold=not params.all)
     return SimilarAnswer(
@@ -50,7 +50,7 @@ def _similar(live: LiveRelease, key: str, params: SimilarRequest) -> SimilarAnsw
 
 
 def _features(
-    live: LiveRelease, entity: Literal["product", "query"], key: str, params: FeaturesRequest
+    live: ReleaseFollower, entity: Literal["product", "query"], key: str, params: FeaturesRequest
 ) -> FeaturesAnswer:
     lookup = live.lookup()
     (row,) = lookup.features(entity, [key], params.at)

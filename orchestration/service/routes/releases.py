@@ -6,10 +6,10 @@ from fastapi import APIRouter, Query
 
 from orchestration.service.answers import ReleaseAnswer, ReleasesAnswer, ReleasesRequest
 from orchestration.service.limits import Workers
-from orchestration.service.live_release import LiveRelease
+from orchestration.service.release_follower import ReleaseFollower
 
 
-def router(live: LiveRelease, workers: Workers) -> APIRouter:
+def router(live: ReleaseFollower, workers: Workers) -> APIRouter:
     """Return the route."""
     routes = APIRouter(tags=["releases"])
 
@@ -21,7 +21,7 @@ def router(live: LiveRelease, workers: Workers) -> APIRouter:
     return routes
 
 
-def _listed(live: LiveRelease, limit: int) -> ReleasesAnswer:
+def _listed(live: ReleaseFollower, limit: int) -> ReleasesAnswer:
     newest = live.home.releases.all()[::-1][:limit]
     return ReleasesAnswer(
         release=live.served().release.release, releases=[ReleaseAnswer.model_validate(each) for each in newest]

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Query
 
 from orchestration.service.answers import MOST_HITS, FacetAnswer, HitAnswer, SearchAnswer, SearchRequest
 from orchestration.service.limits import Workers
-from orchestration.service.live_release import LiveRelease
 from orchestration.service.metrics import Metrics
 from orchestration.service.problems import Problem
+from orchestration.service.release_follower import ReleaseFollower
 
 
-def router(live: LiveRelease, workers: Workers, metrics: Metrics) -> APIRouter:
+def router(live: ReleaseFollower, workers: Workers, metrics: Metrics) -> APIRouter:
     """Return the route."""
     routes = APIRouter(tags=["search"])
 
@@ -29,7 +29,7 @@ def router(live: LiveRelease, workers: Workers, metrics: Metrics) -> APIRouter:
     return routes
 
 
-def searched(live: LiveRelease, metrics: Metrics, params: SearchRequest) -> SearchAnswer:
+def searched(live: ReleaseFollower, metrics: Metrics, params: SearchRequest) -> SearchAnswer:
     """Return the answer to a search, from the newest open release."""
     searcher = live.searcher()
     answer = searcher.answer(

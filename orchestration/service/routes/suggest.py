@@ -6,11 +6,11 @@ from fastapi import APIRouter, Query
 
 from orchestration.service.answers import SuggestAnswer, SuggestionAnswer, SuggestRequest
 from orchestration.service.limits import Workers
-from orchestration.service.live_release import LiveRelease
+from orchestration.service.release_follower import ReleaseFollower
 from orchestration.service.suggestions import LiveSuggestions
 
 
-def router(live: LiveRelease, workers: Workers) -> APIRouter:
+def router(live: ReleaseFollower, workers: Workers) -> APIRouter:
     """Return the route."""
     routes, suggestions = APIRouter(tags=["search"]), LiveSuggestions(live.home)
 
@@ -22,7 +22,7 @@ def router(live: LiveRelease, workers: Workers) -> APIRouter:
     return routes
 
 
-def _suggested(live: LiveRelease, suggestions: LiveSuggestions, params: SuggestRequest) -> SuggestAnswer:
+def _suggested(live: ReleaseFollower, suggestions: LiveSuggestions, params: SuggestRequest) -> SuggestAnswer:
     current = suggestions.of(live.served().release)
     completions = current.of(params.q, params.k, params.locale)
     return SuggestAnswer(

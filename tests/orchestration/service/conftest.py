@@ -18,17 +18,17 @@ from starlette.testclient import TestClient
 from orchestration.config.open_home import open_home
 from orchestration.config.settings import Settings, load_settings
 from orchestration.service.app import create_app
-from orchestration.service.live_release import LiveRelease
+from orchestration.service.release_follower import ReleaseFollower
 
 ADDRESS = "http://localhost"
 PATIENCE_S = 240
 
 
 @pytest.fixture(scope="session")
-def live(built) -> LiveRelease:
+def live(built) -> ReleaseFollower:
     """The release of the built home, opened once."""
     settings = load_settings(built.home)
-    return LiveRelease(open_home(settings), settings.encoder)
+    return ReleaseFollower(open_home(settings), settings.encoder)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The live release of a process: every request gets one release whole, and a new one is opened beside the old one."""
+"""The release follower: every request gets one release whole, and a new one is opened beside the old one."""
 
 import logging
 import threading
@@ -26,7 +26,7 @@ class Served:
     lookup: Lookup
 
 
-class LiveRelease:
+class ReleaseFollower:
     """Follow the live release of a home. Threads may share it.
 
     A request takes `served`, or `searcher` and `lookup`, once, and keeps it to its end; what it took stays at its release.

@@ -9,7 +9,7 @@ from orchestration.commands.apply import apply
 from orchestration.commands.rollback import roll_back
 from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
-from orchestration.serving.search_rules import QueryRules, Synonym
+from orchestration.serving.rule_application import QueryRules, Synonym
 from orchestration.serving.searcher import Searcher
 from warehouse.errors import WarehouseError
 from warehouse.transform.words import query_words

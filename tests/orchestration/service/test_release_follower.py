@@ -5,12 +5,12 @@ import threading
 from orchestration.commands.apply import apply
 from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
-from orchestration.service.live_release import LiveRelease
+from orchestration.service.release_follower import ReleaseFollower
 
 
 def test_requests_go_on_while_a_release_is_opened_beside_the_old_one(copy_home, tmp_path):
     run_context = open_run_context(load_settings(copy_home()))
-    live = LiveRelease(run_context.home, run_context.encoder)
+    live = ReleaseFollower(run_context.home, run_context.encoder)
     before, failed, seen, stop = live.served(), [], set(), threading.Event()
 
     def ask() -> None:

@@ -1,4 +1,4 @@
-"""What a shop decides by hand: the search rules of a release, chosen for a query and applied to its ranked hits."""
+"""Rule application: the search rules of a release, chosen for a query and applied to its ranked hits."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
