@@ -1,9 +1,7 @@
 """The server of the UI: starts and stops Dagster's web server, daemon and code server together."""
 
-import errno
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
+from orchestration.instance.address import listening_socket
 from orchestration.instance.dagster_instance import fail_runs_of_a_dead_server, open_instance, prepare_instance
 from orchestration.instance.locks import server_lock
 from orchestration.instance.ui_health import Health, ask
@@ -24,8 +23,6 @@ _ASK_EVERY_S = 5.0
 _REFUSED_S = 15.0  # how long nothing may listen on the port
 _PATIENCE_S = 60.0  # how long answers may be missing or report a fault
 _GRACE_S = 60.0  # a step in native code notices the stop only when it returns
-_HOST_HINT = "give an address of this machine: --host 127.0.0.1 for this machine alone, --host 0.0.0.0 for its networks"
-_PORT_FAULTS = (errno.EADDRINUSE, errno.EACCES)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -50,7 +47,7 @@ def serve(
             home is served already, the definitions cannot be loaded, or the web server or the daemon has died.
     """
     require_writable(home.root)
-    _check_address(host, port)
+    listening_socket(host, port).close()
     with _only_server(home):
         _serve(home, host, port, on_ready, environment or {})
 
@@ -75,23 +72,6 @@ def _serve(home: Home, host: str, port: int, on_ready: Callable[[str], None], en
 
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise _Stopped
-
-
-def _check_address(host: str, port: int) -> None:
-    if not host:
-        raise WarehouseError("the host is empty", _HOST_HINT)
-    try:
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except (socket.gaierror, UnicodeError) as error:
-        raise WarehouseError(f"the host {host!r} is not known", _HOST_HINT) from error
-    except OSError as error:
-        if error.errno not in _PORT_FAULTS:
-            raise WarehouseError(f"the host {host} is not an address of this machine", _HOST_HINT) from error
-        raise WarehouseError(
-            f"cannot listen on {host}:{port}: {error.strerror}", "choose another port: --port N"
-        ) from error
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """The server: listens on an address, and answers from one or several processes until someone stops it."""
 
-import errno
 import os
 import socket
 from collections.abc import Callable
@@ -10,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.config.open_home import open_home
 from orchestration.config.settings import Settings, load_settings
-from warehouse.errors import WarehouseError
+from orchestration.instance.address import listening_socket
 from warehouse.paths import is_writable, private_folder
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-_HOST_HINT = "give an address of this machine: --host 127.0.0.1 for this machine alone, --host 0.0.0.0 for its networks"
-_PORT_FAULTS = (errno.EADDRINUSE, errno.EACCES)
 _GRACE_S = 2  # for requests in progress when the service is stopped
 _OVERRIDES = {"host": "STOCKROOM_SERVE__HOST", "port": "STOCKROOM_SERVE__PORT", "workers": "STOCKROOM_SERVE__WORKERS"}
 
@@ -37,7 +34,7 @@ def serve(settings: Settings, on_ready: Callable[[str, int], None]) -> None:
 
     check_tokens(settings.serve)
     release = open_home(settings).releases.require().release
-    with _listening(settings.serve.host, settings.serve.port) as listener:
+    with listening_socket(settings.serve.host, settings.serve.port) as listener:
         # What the other processes of the service leave behind goes with this one.
         os.environ["TMPDIR"] = str(private_folder())
         host = settings.serve.host
@@ -101,24 +98,3 @@ def _config(app: Any, settings: Settings, **more: Any) -> Any:
         timeout_graceful_shutdown=_GRACE_S,
         **more,
     )
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on an address."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(2048)
-        listener.set_inheritable(True)
-        return listener
-    except (socket.gaierror, UnicodeError) as error:
-        listener.close()
-        raise WarehouseError(f"the host {host!r} is not known", _HOST_HINT) from error
-    except OSError as error:
-        listener.close()
-        if error.errno not in _PORT_FAULTS:
-            raise WarehouseError(f"the host {host} is not an address of this machine", _HOST_HINT) from error
-        raise WarehouseError(
-            f"cannot listen on {host}:{port}: {error.strerror}", "choose another port: --port N"
-        ) from error

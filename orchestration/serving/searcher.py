@@ -7,8 +7,6 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from models.settings import EncoderSettings
@@ -21,15 +19,11 @@ from orchestration.serving.stages import Stages
 from warehouse.contracts.locales import normalized_key, normalized_locale
 from warehouse.errors import UnknownKeyError, WarehouseError
 from warehouse.features import feature_views
-from warehouse.features.query_features import KNOWN_AT_SEARCH
 from warehouse.home import Home
 from warehouse.search.facets import Facet, check_columns, count_facets
 from warehouse.search.product_filter import ProductFilter
 from warehouse.serving.release_log import Release
 from warehouse.transform.text_cleaning import clean_text
-
-_QUERY_SCHEMA = dict.fromkeys(KNOWN_AT_SEARCH, pl.String)
-Vector = npt.NDArray[np.float32]
 
 _FACETED = 60  # products that the facets of a search by vector alone count, or `k` if that is more
 _LEGS_AT_ONCE = 16  # of the queries of several threads; a thread starts where none is idle

@@ -10,10 +10,10 @@ from warehouse.home import Home
 @pytest.mark.parametrize(
     ("host", "message"),
     [
-        ("nowhere.invalid", "the host 'nowhere.invalid' is not known"),
+        ("nowhere.invalid", "the host name 'nowhere.invalid' cannot be resolved"),
         ("", "the host is empty"),
-        ("a..b", "the host 'a..b' is not known"),
-        ("::g", "the host '::g' is not known"),
+        ("a..b", "the host name 'a..b' cannot be resolved"),
+        ("::g", "the host name '::g' cannot be resolved"),
         ("203.0.113.7", "the host 203.0.113.7 is not an address of this machine"),
         ("2001:db8::7", "the host 2001:db8::7 is not an address of this machine"),
     ],
