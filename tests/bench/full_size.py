@@ -29,10 +29,10 @@ import duckdb
 import polars as pl
 from figures import Bench, Figure, arguments, in_own_process, peak_mb
 
+from warehouse.contracts.esci_files import PRODUCTS_FILE as PRODUCTS
 from warehouse.ingest.sources import SOURCE_SPECS
 from warehouse.lake.lake import Lake
 from warehouse.sample import write_esci
-from warehouse.sample.esci import PRODUCTS
 
 FULL_PRODUCTS = 1_814_924
 SEED = 7

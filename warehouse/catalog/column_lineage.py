@@ -13,6 +13,7 @@ import duckdb
 import polars as pl
 
 from warehouse.contracts.contract import INPUT_HASH, Contract
+from warehouse.contracts.esci_files import EXAMPLES_FILE, PRODUCTS_FILE
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.contracts.time_series import FeatureView, FeatureViews
 from warehouse.conversion.products import PRODUCT_COLUMNS
@@ -21,7 +22,6 @@ from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
 from warehouse.ingest.sources import SOURCE_SPECS, SourceSpec
 from warehouse.lake import tables
-from warehouse.sources.source_files import JUDGEMENTS_FILE, PRODUCTS_FILE
 from warehouse.transform import text_cleaning
 
 Column = tuple[str, str]  # a table, or a file's name, and its column
@@ -129,7 +129,7 @@ def declared_steps(sources: Iterable[Source]) -> list[Step]:
     """Return the steps from the columns of declared files to the columns of the file that they are converted into."""
     return [
         Step(
-            PRODUCTS_FILE if source.kind == "products" else JUDGEMENTS_FILE,
+            PRODUCTS_FILE if source.kind == "products" else EXAMPLES_FILE,
             column,
             PurePath(file).name,
             each,

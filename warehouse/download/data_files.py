@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from warehouse.contracts.esci_files import EXAMPLES_FILE, PRODUCTS_FILE
 from warehouse.download.http_source import CHUNK_BYTES, BrokenOffError, CannotResumeError, RemoteFile, Server
 from warehouse.errors import WarehouseError
 from warehouse.readers.file_bytes import is_pointer
@@ -18,12 +19,12 @@ from warehouse.readers.file_hash import sha256
 
 FILES = (
     RemoteFile(
-        "shopping_queries_dataset_examples.parquet",
+        EXAMPLES_FILE,
         51_286_808,
         "4a735b693b4a424a6fc67f5be6e4c811495c488bbf66d02a602d308b2744263a",
     ),
     RemoteFile(
-        "shopping_queries_dataset_products.parquet",
+        PRODUCTS_FILE,
         1_108_857_465,
         "25124442d064d64b26f74082d6fa09438d679efc0c183cf28d19064a2b65a265",
     ),

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.contracts.contract import Contract
+from warehouse.contracts.esci_files import EXAMPLES_FILE, PRODUCTS_FILE, SOURCES_FILE
 from warehouse.contracts.locales import normalized_locale_sql
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.conversion.products import PRODUCT_COLUMNS
@@ -93,19 +94,19 @@ def typed_sql(value: str, name: str, kind: str) -> str:
 SOURCE_SPECS = (
     SourceSpec(
         "raw.products",
-        "shopping_queries_dataset_products.parquet",
+        PRODUCTS_FILE,
         f"concat({normalized_locale_sql('product_locale')}, ':', product_id)",
     ),
     SourceSpec(
         "raw.judgements",
-        "shopping_queries_dataset_examples.parquet",
+        EXAMPLES_FILE,
         f"concat({normalized_locale_sql('product_locale')}, ':', query_id, ':', product_id)",
         required=False,
         optional_columns=("event_time", "context_key"),
     ),
     SourceSpec(
         "raw.sources",
-        "shopping_queries_dataset_sources.csv",
+        SOURCES_FILE,
         "coalesce(TRY_CAST(query_id AS BIGINT)::VARCHAR, query_id, '')",
         required=False,
     ),

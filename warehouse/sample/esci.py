@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from warehouse.contracts.esci_files import EXAMPLES_FILE, PRODUCTS_FILE, SOURCES_FILE
 from warehouse.sample.catalog import Catalog, chunks, draw_catalog, product_id
 from warehouse.sample.data_defects import Judgement, add_judgement_defects, add_product_defects
 from warehouse.sample.descriptions import lengthen
@@ -17,9 +18,6 @@ from warehouse.sample.output_files import Progress, SampleSummary, brand_seed_fo
 from warehouse.sample.queries import Query, draw_queries
 from warehouse.sample.vocabulary.attributes import LOCALES
 
-EXAMPLES = "shopping_queries_dataset_examples.parquet"
-PRODUCTS = "shopping_queries_dataset_products.parquet"
-SOURCES = "shopping_queries_dataset_sources.csv"
 _QUERIES_PER_CHUNK = 1_024
 
 _EXAMPLE_SCHEMA = pa.schema(
@@ -64,13 +62,13 @@ def write_esci(
     codes = draw_catalog(products, seed)
     # All three files are replaced at the end, so that a failed run leaves no mixture of old and new files.
     with (
-        replacing(out / PRODUCTS) as products_file,
-        replacing(out / EXAMPLES) as examples_file,
-        replacing(out / SOURCES) as sources_file,
+        replacing(out / PRODUCTS_FILE) as products_file,
+        replacing(out / EXAMPLES_FILE) as examples_file,
+        replacing(out / SOURCES_FILE) as sources_file,
     ):
         rows, defects = _write_products(products_file, codes, seed, names, on_progress)
         judged, labels, splits, more = _write_examples(examples_file, sources_file, codes, seed, names)
-    written = {PRODUCTS: rows, EXAMPLES: judged, SOURCES: sum(splits.values())}
+    written = {PRODUCTS_FILE: rows, EXAMPLES_FILE: judged, SOURCES_FILE: sum(splits.values())}
     return SampleSummary(written, dict(sorted(labels.items())), dict(splits), defects=dict(defects + more))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from warehouse.contracts.esci_files import EXAMPLES_FILE, PRODUCTS_FILE, SOURCES_FILE
 from warehouse.sample import clicks, esci, shop
 from warehouse.sample.output_files import SampleSummary
 
@@ -18,7 +19,7 @@ class SampleKind:
 
 
 SAMPLE_KINDS = {
-    "esci": SampleKind((esci.PRODUCTS, esci.EXAMPLES, esci.SOURCES), esci.write_esci, None),
+    "esci": SampleKind((PRODUCTS_FILE, EXAMPLES_FILE, SOURCES_FILE), esci.write_esci, None),
     "shop": SampleKind(shop.PARTS, shop.write_shop, "*.csv"),
     "clicks": SampleKind((clicks.CATALOG, clicks.LOG), clicks.write_clicks, f"{clicks.CATALOG} {clicks.LOG}"),
 }

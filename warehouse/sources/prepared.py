@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 import polars as pl
 
+from warehouse.contracts.esci_files import EXAMPLES_FILE, PRODUCTS_FILE
 from warehouse.conversion.clicks import convert_clicks
 from warehouse.conversion.judgements import convert_judgements
 from warehouse.conversion.products import OutputNames, create_products, write_products
@@ -20,9 +21,7 @@ from warehouse.lake.lake import connect, quote, scalar
 from warehouse.paths import plain_path
 from warehouse.readers.rows import create_view
 from warehouse.sources.source_files import (
-    JUDGEMENTS_FILE,
     PLACES_FILE,
-    PRODUCTS_FILE,
     REFUSED_FILE,
     SourceFiles,
     as_refused,
@@ -33,7 +32,7 @@ from warehouse.sources.source_files import (
 from warehouse.wording import counted
 
 _MANIFEST = "manifest.json"
-_OUTPUTS = (PRODUCTS_FILE, JUDGEMENTS_FILE, ATTRIBUTES_FILE, PLACES_FILE, REFUSED_FILE)
+_OUTPUTS = (PRODUCTS_FILE, EXAMPLES_FILE, ATTRIBUTES_FILE, PLACES_FILE, REFUSED_FILE)
 
 
 def prepare(sources: Sequence[Source], base: Path, folder: Path, memory_gb: float = 4.0) -> tuple[str, ...]:
@@ -130,7 +129,7 @@ def convert(files: Sequence[SourceFiles], folder: Path, memory_gb: float, *, may
             problems.append(made.problems.with_columns(table=pl.lit("raw.judgements")))
             notes += made.notes
         if judged:
-            _write_judgements(connection, judged, folder / JUDGEMENTS_FILE)
+            _write_judgements(connection, judged, folder / EXAMPLES_FILE)
     as_refused(with_places(pl.concat(problems), files)).write_parquet(folder / REFUSED_FILE)
     return tuple(dict.fromkeys(notes))
 

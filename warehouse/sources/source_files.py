@@ -14,8 +14,6 @@ from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
 from warehouse.readers.format_detection import SourceFile, source_file
 
-PRODUCTS_FILE = "shopping_queries_dataset_products.parquet"
-JUDGEMENTS_FILE = "shopping_queries_dataset_examples.parquet"
 PLACES_FILE = "product_places.parquet"
 REFUSED_FILE = "refused.parquet"
 

@@ -1,9 +1,10 @@
 import polars as pl
 import pytest
 
+from warehouse.contracts.esci_files import EXAMPLES_FILE as EXAMPLES
+from warehouse.contracts.esci_files import PRODUCTS_FILE as PRODUCTS
 from warehouse.sample import SampleSummary, write_esci
 from warehouse.sample.data_defects import JUDGEMENT_DEFECTS, PRODUCT_DEFECTS, UNBRANDED
-from warehouse.sample.esci import EXAMPLES, PRODUCTS
 
 Sample = tuple[SampleSummary, pl.DataFrame, pl.DataFrame]
 KEY = ["product_locale", "product_id"]

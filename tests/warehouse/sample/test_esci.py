@@ -5,9 +5,11 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
+from warehouse.contracts.esci_files import EXAMPLES_FILE as EXAMPLES
+from warehouse.contracts.esci_files import PRODUCTS_FILE as PRODUCTS
+from warehouse.contracts.esci_files import SOURCES_FILE as SOURCES
 from warehouse.errors import WarehouseError
 from warehouse.sample import write_esci
-from warehouse.sample.esci import EXAMPLES, PRODUCTS, SOURCES
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -8,9 +8,10 @@ from typing import NamedTuple
 import polars as pl
 import pytest
 
+from warehouse.contracts.esci_files import EXAMPLES_FILE as EXAMPLES
+from warehouse.contracts.esci_files import PRODUCTS_FILE as PRODUCTS
 from warehouse.sample import write_esci
 from warehouse.sample.catalog import Catalog, draw_catalog, product_id
-from warehouse.sample.esci import EXAMPLES, PRODUCTS
 from warehouse.sample.queries import MAX_EXACT, QUERYABLE_FIELDS, Query, draw_queries, split_of
 from warehouse.sample.vocabulary.product_types import product_types
 
