@@ -11,7 +11,7 @@ def test_counts_are_aligned_and_have_their_nouns(capsys, monkeypatch):
         VacuumReport(
             dry_run=False,
             releases=[3],
-            points=[],
+            checkpoints=[],
             snapshots_expired=[1, 2],
             lake_files=1,
             vector_tables=["a"],

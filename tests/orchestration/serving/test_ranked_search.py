@@ -1,7 +1,7 @@
 """A ranked search: both legs, the ranker of the release, filters, equal titles, and parts that are missing."""
 
-import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -191,17 +191,15 @@ def test_a_release_with_a_damaged_part_is_named_and_the_searcher_stays_where_it_
         Searcher(reader, settings.encoder)
 
 
-def test_a_misspelled_word_is_corrected_where_the_ranker_does_so(copy_home):
-    settings = load_settings(copy_home())
-    home = open_home(settings)
-    file = home.rankers / home.releases.live().ranker_id / "ranker.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"corrects_spelling": True}))
-    searcher = Searcher(home, settings.encoder)
-    answer = searcher.answer("blakc tent", 5, "us", mode="text")
+def test_a_misspelled_word_is_corrected_where_the_ranker_does_so(built, monkeypatch):
+    load = StoredRanker.load
+    monkeypatch.setattr(StoredRanker, "load", lambda folder: replace(load(folder), corrects_spelling=True))
+    searcher = Searcher(built.home)
+    answer = searcher.answer("blakc", 5, "us", mode="text")
     assert answer.corrections == answer.to_dict()["corrections"] == {"blakc": "black"}
-    assert answer.hits == searcher.search("black tent", 5, "us", mode="text")
-    assert searcher.answer("black tent", 5, "us").corrections == {}
-    assert searcher.answer("blakc tent", 5, "us", mode="vector").corrections == {}
+    assert answer.hits == searcher.search("black", 5, "us", mode="text") != []
+    assert searcher.answer("black", 5, "us").corrections == {}
+    assert searcher.answer("blakc", 5, "us", mode="vector").corrections == {}
 
 
 def test_the_text_leg_finds_by_words_alone(searcher):
