@@ -47,7 +47,9 @@ def init(
 
         folder = folder_of_esci(files)
         proposals = [] if folder else propose_sources(files, settings.home, encoding)
-        report = None if folder else check_proposals(proposals, settings)
+        report = None
+        if not folder:
+            proposals, report = check_proposals(proposals, settings)
     if report is None:
         _show_no_declaration(shlex.join(["--raw", str(folder), "--home", str(settings.home)]), as_json=as_json)
         return

@@ -181,9 +181,10 @@ def show_facets(answer: "Answer") -> None:
 def explanation_lines(explanation: "Explanation") -> list[str]:
     """Return the explanation of a hit in two lines: the legs with their ranks, and what fits the query and what does not."""
     found = " and ".join(explanation.found_by) or "neither leg"
-    legs = (
-        f"found by {found}; vector rank {explanation.vector_rank} (cosine {explanation.cosine:.3f}), "
+    legs = f"found by {found}; vector rank {explanation.vector_rank} (cosine {explanation.cosine:.3f}), " + (
         f"text rank {explanation.text_rank} (score {explanation.text_score:.2f})"
+        if explanation.text_score
+        else "none of the words"
     )
     features = explanation.features
     facts = [f"{features['matched_weight']:.0%} of the words by weight"]

@@ -2,10 +2,14 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from glob import glob
+from math import ceil
 from pathlib import Path
 
 from orchestration.config.settings import FILE_NAME, Settings
+from warehouse.conversion.clicks import NothingExactError
+from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
 from warehouse.ingest.source_check import SourceReport, check_sources
 from warehouse.ingest.sources import ESCI_SOURCES, esci_folder
@@ -13,6 +17,7 @@ from warehouse.paths import require_writable
 from warehouse.sources.declaration_text import declaration_text
 from warehouse.sources.declared_match import matching_sources
 from warehouse.sources.proposal import Proposal, propose
+from warehouse.wording import counted
 
 
 def propose_sources(paths: Sequence[Path], home: Path, encoding: str | None = None) -> list[Proposal]:
@@ -67,10 +72,45 @@ def write_sources(proposals: Sequence[Proposal], home: Path) -> Path:
     return path
 
 
-def check_proposals(proposals: Sequence[Proposal], settings: Settings) -> SourceReport:
-    """Read the files of proposed sources as a build does; write nothing."""
-    sources = [proposal.source for proposal in proposals]
-    return check_sources(sources, settings.home.absolute(), settings.warehouse.memory_gb, settings.warehouse.batch_rows)
+def check_proposals(proposals: Sequence[Proposal], settings: Settings) -> tuple[list[Proposal], SourceReport]:
+    """Read the files of proposed sources as a build does; write nothing.
+
+    Returns:
+        The proposals, those of a click log with a rule by which some pair is Exact, and the report.
+    """
+    home, bounds = settings.home.absolute(), settings.warehouse
+    proposals = list(proposals)
+    while True:
+        sources = [proposal.source for proposal in proposals]
+        try:
+            report = check_sources(sources, home, bounds.memory_gb, bounds.batch_rows)
+            return proposals, _with_training(report, settings)
+        except NothingExactError as error:
+            fitted = [_fitted(proposal, error) for proposal in proposals]
+            if all(each is before for each, before in zip(fitted, proposals, strict=True)):
+                raise
+            proposals = fitted
+
+
+def _fitted(proposal: Proposal, error: NothingExactError) -> Proposal:
+    """Return a proposal with the rule by which some pair of its click log is Exact."""
+    source = proposal.source
+    if source.kind != "clicks" or source.files != error.files or not error.rule:
+        return proposal
+    rule = source.clicks.model_copy(update=error.rule)
+    reasons = {f"clicks.{name}": "the default makes no pair Exact; a lower value makes more" for name in error.rule}
+    return replace(proposal, source=source.model_copy(update={"clicks": rule}), reasons={**proposal.reasons, **reasons})
+
+
+def _with_what_they_name(matched: Sequence[Source], declared: Sequence[Source]) -> tuple[Source, ...]:
+    """Return sources of given files with the declared sources of the products and queries that they name by id."""
+    kinds = {source.kind for source in matched}
+    more: list[Source] = []
+    if "products" not in kinds:
+        more += [source for source in declared if source.kind in ("products", "details")]
+    if "judgements" in kinds and "queries" not in kinds:
+        more += [source for source in declared if source.kind == "queries"]
+    return (*matched, *(source for source in more if source not in matched))
 
 
 def check(settings: Settings, paths: Sequence[Path] = ()) -> SourceReport:
@@ -85,7 +125,7 @@ def check(settings: Settings, paths: Sequence[Path] = ()) -> SourceReport:
     base = (settings.raw or home).absolute()
     sources = settings.source
     if paths and sources:
-        sources = tuple(matching_sources(sources, paths))
+        sources = _with_what_they_name(matching_sources(sources, paths), sources)
     elif paths and (folder := folder_of_esci(paths)):
         sources, base = ESCI_SOURCES, folder
     elif paths:
@@ -97,6 +137,18 @@ def check(settings: Settings, paths: Sequence[Path] = ()) -> SourceReport:
         raise WarehouseError(
             "nothing to check: no source is declared", "give files, or declare them: stockroom init FILES"
         )
-    return check_sources(
-        sources, base, settings.warehouse.memory_gb, settings.warehouse.batch_rows, may_lack=bool(paths)
+    bounds = settings.warehouse
+    report = check_sources(sources, base, bounds.memory_gb, bounds.batch_rows, may_lack=bool(paths))
+    return _with_training(report, settings)
+
+
+def _with_training(report: SourceReport, settings: Settings) -> SourceReport:
+    """Return a report with a note where the judgements are too few to train a model on."""
+    needed = ceil(settings.training.min_queries * 100 / (100 - settings.warehouse.validation_percent))
+    if report.train_queries is None or report.train_queries >= needed:
+        return report
+    note = (
+        f"{counted(report.train_queries, 'train query has', 'train queries have')} an Exact product, and a model needs "
+        f"{needed:,}: until then the encoder and the words rank"
     )
+    return replace(report, notes=(*report.notes, note))

@@ -5,6 +5,7 @@ import json
 import polars as pl
 import pytest
 
+from orchestration.config.settings import load_settings
 from warehouse.lake.lake import Lake
 
 HEADER = "Ref,Name,Maker,Price,Path,Stock\n"
@@ -190,3 +191,34 @@ def test_esci_is_a_declaration_like_any_other(tmp_path, stockroom):
     assert "needs no declaration" in told.out
     assert f"stockroom build --raw {tmp_path}" in told.out.replace("\n", " ")
     assert not (tmp_path / "home").exists()
+
+
+LOG = "".join(
+    json.dumps({"query": f"q{number % 7}", "product_id": f"{1 + number % 3:04}", "clicked": number % 2 == 0}) + "\n"
+    for number in range(60)
+)
+
+
+def test_a_log_of_clicks_alone_is_declared_so_that_some_pair_is_exact(tmp_path, stockroom):
+    (tmp_path / "export.csv").write_text(HEADER + ROWS)
+    (tmp_path / "log.jsonl").write_text(LOG)
+    home = tmp_path / "home"
+    declared = stockroom("init", tmp_path / "export.csv", tmp_path / "log.jsonl", "--home", home, "--yes")
+    assert declared.status == 0
+    (clicks,) = [each for each in load_settings(home).source if each.kind == "clicks"]
+    assert clicks.clicks.exact_clicks == 1
+    assert "a lower value makes more" in (home / "stockroom.toml").read_text()
+    assert "first rows of attributes.products" in declared.out
+    assert "and a model needs" in declared.out
+
+
+def test_a_click_log_is_checked_against_the_declared_products(tmp_path, stockroom):
+    (tmp_path / "export.csv").write_text(HEADER + ROWS)
+    (tmp_path / "log.jsonl").write_text(LOG)
+    home = tmp_path / "home"
+    stockroom("init", tmp_path / "export.csv", tmp_path / "log.jsonl", "--home", home, "--yes")
+    (tmp_path / "new.jsonl").write_text(LOG + LOG.replace("0001", "9999"))
+    checked = stockroom("check", tmp_path / "new.jsonl", "--home", home)
+    assert checked.status == 0
+    assert "unknown_product" in checked.out
+    assert "9999" in checked.out

@@ -25,6 +25,19 @@ _UNKNOWN = (
 _EXAMPLES = 3
 
 
+class NothingExactError(WarehouseError):
+    """State that no pair of a click log is Exact.
+
+    Attributes:
+        files: The files of the source.
+        rule: The field of `Clicks` and its value by which some pair would be Exact; empty if none would.
+    """
+
+    def __init__(self, message: str, hint: str, files: tuple[str, ...], rule: dict[str, float]) -> None:
+        super().__init__(message, hint)
+        self.files, self.rule = files, rule
+
+
 def convert_clicks(
     connection: duckdb.DuckDBPyConnection,
     source: Source,
@@ -51,7 +64,8 @@ def convert_clicks(
         now: A later event_time is a problem; None: the current time.
 
     Raises:
-        WarehouseError: The catalog has none of the products, no row has a declared event, or no pair is Exact.
+        WarehouseError: The catalog has none of the products, or no row has a declared event.
+        NothingExactError: No pair is Exact.
     """
     rule = source.clicks
     files = ", ".join(source.files)
@@ -67,7 +81,7 @@ def convert_clicks(
         make(connection, "click_rows", parameters | {"now": now or datetime.now(UTC)})
         _find_unknown(connection, known_products, files)
         make(connection, "click_pairs", rule.model_dump(exclude={"events"}))
-        _refuse_without_exact(connection, rule, files)
+        _refuse_without_exact(connection, rule, source.files)
         make(connection, "judgements", {}, "click_judgements")
         connection.sql("FROM judgements").write_parquet(str(path))
         return Converted(path, problems_of(connection, _FAULTS, _UNKNOWN), _notes(connection, declared))
@@ -99,7 +113,7 @@ def _find_unknown(connection: duckdb.DuckDBPyConnection, known_products: str | N
     )
 
 
-def _refuse_without_exact(connection: duckdb.DuckDBPyConnection, rule: Clicks, files: str) -> None:
+def _refuse_without_exact(connection: duckdb.DuckDBPyConnection, rule: Clicks, files: tuple[str, ...]) -> None:
     ((pairs, exact, *highest),) = connection.execute(
         "SELECT count(*), count(*) FILTER (label = 'E'), "
         "max(impressions), max(clicks), max(carts), max(orders) FROM click_pairs"
@@ -113,28 +127,32 @@ def _refuse_without_exact(connection: duckdb.DuckDBPyConnection, rule: Clicks, f
         ).fetchall()
         events = [str(event) for (event,) in frequent]
         raise WarehouseError(
-            f"{files}: no row has an event of clicks.events; the column has {named(events)}",
+            f"{', '.join(files)}: no row has an event of clicks.events; the column has {named(events)}",
             f'say in the source which events are clicks, such as: clicks.events = {{ clicks = ["{events[-1]}"] }}',
         )
     needed = f"{rule.exact_orders} orders or {rule.exact_carts} carts"
     needed += f" or {rule.exact_clicks} clicks" if rule.exact_clicks else ""
     needed += f", and clicks in {rule.exact_rate:.0%} of the impressions" if rule.exact_rate else ""
     most = ", ".join(f"{count:,} {name}" for name, count in zip(COUNTS, highest, strict=True))
-    raise WarehouseError(
-        f"{files}: no pair of query and product is Exact, which needs {needed}; the highest counts of a pair are {most}",
-        _hint(rule, *highest[1:]),
+    enough = _enough(rule, *highest[1:])
+    lower = "".join(
+        f"write a lower value in the source, such as: clicks.{name} = {value:g}" for name, value in enough.items()
+    )
+    raise NothingExactError(
+        f"{', '.join(files)}: no pair of query and product is Exact, which needs {needed}; the highest counts of a pair are "
+        f"{most}",
+        lower or "declare the column with clicks, carts or orders, or take a log that has some",
+        files,
+        enough,
     )
 
 
-def _hint(rule: Clicks, clicks: int, carts: int, orders: int) -> str:
-    """Return what to write for some pair to be Exact, by the highest counts of a pair."""
-    enough = {"exact_orders": orders, "exact_carts": carts, "exact_clicks": clicks}
-    if not any(enough.values()):
-        return "declare the column with clicks, carts or orders, or take a log that has some"
-    if any(count >= (getattr(rule, name) or count + 1) for name, count in enough.items()):
-        return f"write a lower share of clicks in the source, such as: clicks.exact_rate = {rule.exact_rate / 2:g}"
-    name, count = next((name, count) for name, count in enough.items() if count)
-    return f"write a lower number in the source, such as: clicks.{name} = {max(1, count // 2)}"
+def _enough(rule: Clicks, clicks: int, carts: int, orders: int) -> dict[str, float]:
+    """Return the field of the rule and its value for some pair to be Exact, by the highest counts of a pair; empty for none."""
+    highest = {"exact_orders": orders, "exact_carts": carts, "exact_clicks": clicks}
+    if any(count >= (getattr(rule, name) or count + 1) for name, count in highest.items()):
+        return {"exact_rate": rule.exact_rate / 2}
+    return next(({name: max(1, count // 2)} for name, count in highest.items() if count), {})
 
 
 def _notes(connection: duckdb.DuckDBPyConnection, declared: set[str]) -> tuple[str, ...]:

@@ -9,7 +9,9 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from warehouse.contracts.contract import split_rows
+from warehouse.contracts.esci_files import EXAMPLES_FILE
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.declaration.attributes import ATTRIBUTES_FILE, NAME
 from warehouse.declaration.source import Source
 from warehouse.ingest.input_rules import ingest_rules
 from warehouse.ingest.sources import SOURCE_SPECS, SourceSpec
@@ -39,13 +41,15 @@ class SourceReport:
         rows: number of rows that pass, by raw table.
         refusals: the refused rows, by table and rule.
         notes: what was derived or left out, a sentence each.
-        first: the first rows that pass, as they are read, by raw table.
+        first: the first rows that pass, as they are read, by raw table; attributes beside them.
+        train_queries: number of train queries with an Exact product; None without a source of judgements.
     """
 
     rows: dict[str, int]
     refusals: list[Refusals]
     notes: tuple[str, ...]
     first: dict[str, pl.DataFrame]
+    train_queries: int | None = None
 
 
 def check_sources(
@@ -79,8 +83,10 @@ def check_sources(
             column, value = (pl.col("row").str.json_path_match(f"$.{name}") for name in ("column", "value"))
             text = pl.concat_str(column, pl.lit(" "), value.fill_null("is blank"))
             refusals += _refusals(spec.table, unread.select("rule", place="key", value=text))
+        if (folder / ATTRIBUTES_FILE).is_file():
+            first[f"attributes.{NAME}"] = pl.scan_parquet(folder / ATTRIBUTES_FILE).head(_EXAMPLES).collect()
         refusals += _without_product(folder, memory_gb)
-        return SourceReport(rows, refusals, notes, first)
+        return SourceReport(rows, refusals, notes, first, _train_queries(folder / EXAMPLES_FILE))
 
 
 def _check_table(
@@ -119,6 +125,14 @@ def _check_table(
             )
     earliest = pl.concat(first).bottom_k(_EXAMPLES, by="key").sort("key").drop("key") if first else pl.DataFrame()
     return passed, pl.concat(violations), earliest
+
+
+def _train_queries(examples: Path) -> int | None:
+    """Return the number of train queries with an Exact product; None if there are no judgements."""
+    if not examples.is_file():
+        return None
+    exact = pl.scan_parquet(examples).filter(pl.col("esci_label") == "E", pl.col("split") == "train")
+    return int(exact.select(pl.struct("product_locale", "query_id").n_unique()).collect().item())
 
 
 def _without_product(folder: Path, memory_gb: float) -> list[Refusals]:

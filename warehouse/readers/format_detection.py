@@ -191,6 +191,11 @@ def _encoding(path: Path, is_gzipped: bool, declared: str | None) -> str:
             chunk = file.read(_CHUNK)
         if declared is not None:
             encoding = _known_encoding(declared)
+            if not encoding.startswith("utf") and _is_utf8_beyond_ascii(chunk):
+                raise WarehouseError(
+                    f"{path} is UTF-8, and its source declares {declared}",
+                    f"convert the file (iconv -f utf-8 -t {declared}), or correct encoding in stockroom.toml",
+                )
             return "utf-8-sig" if encoding == "utf-8" else encoding
         for mark, encoding in _MARKS.items():
             if chunk.startswith(mark):
@@ -212,6 +217,15 @@ def _known_encoding(name: str) -> str:
         raise WarehouseError(
             f"encoding {name!r} is unknown", "use a name such as utf-8, utf-16, windows-1252 or shift_jis"
         ) from None
+
+
+def _is_utf8_beyond_ascii(chunk: bytes) -> bool:
+    """Tell whether bytes are UTF-8 with letters beyond ASCII, which text of another encoding hardly ever is by chance."""
+    try:
+        text, _ = codecs.utf_8_decode(chunk)  # a letter that the chunk cuts off is left out
+    except UnicodeDecodeError:
+        return False
+    return not text.isascii()
 
 
 def _delimiter(lines: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """Attribute types: the name and the type of an attribute, found from a column's name and its first values."""
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 
 import duckdb
@@ -38,6 +39,7 @@ _PATH = r". [>›»/] ."
 _MARKUP = r"</?(?i:p|br|div|ul|li|b|span|strong|h\d)\b[^>]*>"
 _CATEGORY_SHARE, _LIST_SHARE, _CATEGORY_CHARS, _ELEMENT_CHARS = 0.5, 0.5, 60, 30
 _READABLE_SHARE = 0.9
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "æ": "ae", "ø": "oe", "å": "aa"})
 
 
 def is_id_name(name: str) -> bool:
@@ -46,8 +48,10 @@ def is_id_name(name: str) -> bool:
 
 
 def attribute_name(name: str, taken: set[str]) -> str:
-    """Return the name of an attribute: the column's in small letters, digits and underscores."""
-    plain = re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_")[:36] or "column"
+    """Return the name of an attribute: the column's in small letters, digits and underscores, umlauts as ae, oe and ue."""
+    spelled = unicodedata.normalize("NFKD", name.casefold().translate(_UMLAUTS))
+    letters = "".join(each for each in spelled if not unicodedata.combining(each))
+    plain = re.sub(r"[^a-z0-9]+", "_", letters).strip("_")[:36] or "column"
     plain = plain if plain[0].isalpha() else f"c_{plain}"
     plain = f"{plain}_" if plain in OWN_COLUMNS else plain
     number = 2

@@ -1,7 +1,7 @@
 """Declaration text: a proposal as the lines of `stockroom.toml`, each with its reason as a comment."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from warehouse.declaration.source import Source
@@ -30,7 +30,7 @@ def _lines(proposal: Proposal) -> Iterator[str]:
         yield _commented(f"{meaning} = {_value(column)}", reasons.get(meaning, ""))
     for section in ("labels", "clicks"):
         if section in facts:
-            yield from _section(section, facts[section])
+            yield from _section(section, facts[section], reasons)
     for attribute in source.attributes:
         yield ""
         yield "[[source.attributes]]"
@@ -44,12 +44,12 @@ def _lines(proposal: Proposal) -> Iterator[str]:
             yield f"# - {_one_line(name)}: {reason}"
 
 
-def _section(name: str, values: dict[str, Any]) -> Iterator[str]:
+def _section(name: str, values: dict[str, Any], reasons: Mapping[str, str]) -> Iterator[str]:
     yield ""
     yield f"[source.{name}]"
     for key, value in values.items():
         if value is not None:
-            yield f"{key} = {_value(value)}"
+            yield _commented(f"{key} = {_value(value)}", reasons.get(f"{name}.{key}", ""))
 
 
 def _commented(line: str, reason: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.declaration.columns import file_columns
+from warehouse.declaration.columns import declared_columns, file_columns
 from warehouse.declaration.source import REQUIRED, Source
 from warehouse.errors import WarehouseError
 from warehouse.lake.lake import connect
@@ -17,26 +17,40 @@ def matching_source(connection: duckdb.DuckDBPyConnection, sources: Sequence[Sou
     """Return the declaration whose columns a file has, the first of several; of a file of JSON the required ones are enough.
 
     Raises:
-        WarehouseError: A file lacks columns of every source; the message names those of the nearest.
+        WarehouseError: No source can read the file, or it lacks columns of every source; the message names those of the
+            nearest.
     """
-    lacks, absent = [], []
+    lacks, absent, shared, readable = [], [], [], list[Source]()
+    unreadable: list[WarehouseError] = []
     for source in sources:
-        file = source_file(path, source)
-        names = column_names(connection, file)
+        try:
+            file = source_file(path, source)
+            names = column_names(connection, file)
+        except WarehouseError as error:  # of another encoding
+            unreadable.append(error)
+            continue
+        readable.append(source)
         missing = missing_columns(source, names, is_nested=file.format != "csv")
         absent.append(len(missing))
+        declared = {name for column in declared_columns(source).values() for name in file_columns(column)}
+        shared.append(len(declared - missing.keys()))
         if file.format == "json":  # whose objects leave out what they have not
             meanings = ("product_id",) if source.kind == "products" and "op" in names else REQUIRED[source.kind]
             needed = {name for meaning in meanings for name in file_columns(source.columns[meaning])}
             missing = {name: problem for name, problem in missing.items() if name in needed}
         lacks.append(missing)
-    best = min(range(len(sources)), key=lambda number: (len(lacks[number]), absent[number]))
-    if lacks[best]:
-        raise WarehouseError(
-            f"{path} lacks columns of every declared source: {'; '.join(lacks[best].values())}",
-            "declare the file in stockroom.toml: stockroom init proposes how",
-        )
-    return sources[best]
+    complete = [number for number, missing in enumerate(lacks) if not missing]
+    if complete:
+        return readable[min(complete, key=absent.__getitem__)]
+    if unreadable:
+        raise unreadable[0]
+    best = max(range(len(readable)), key=lambda number: (shared[number], -len(lacks[number])))
+    nearest = readable[best]
+    raise WarehouseError(
+        f"{path} lacks columns of every declared source; of the {nearest.kind} in {', '.join(nearest.files)}: "
+        f"{'; '.join(lacks[best].values())}",
+        "give whole rows with these columns, or declare the file in stockroom.toml: stockroom init proposes how",
+    )
 
 
 def matching_sources(sources: Sequence[Source], paths: Sequence[Path]) -> list[Source]:

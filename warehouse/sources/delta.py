@@ -62,12 +62,13 @@ def converted_delta(path: Path, sources: Sequence[Source], folder: Path) -> Sour
     Raises:
         WarehouseError: No source has the columns of the file, or no row can be read.
     """
-    file = source_file(path)
+    if not sources:
+        return None
     with connect(1.0) as connection:
-        names = column_names(connection, file)
-        if not sources or set(names) >= _CANONICAL:
+        if _has_raw_columns(connection, path):
             return None
         source = matching_source(connection, sources, path)
+        names = column_names(connection, source_file(path, source))
         kind = "queries" if source.kind == "judgements" and "query" not in source.columns else source.kind
         if kind in _WHOLE:
             raise WarehouseError(
@@ -107,6 +108,14 @@ def converted_delta(path: Path, sources: Sequence[Source], folder: Path) -> Sour
             values = ", ".join(("op", "event_time", *PRODUCT_COLUMNS.values()))
             delta = _write(connection, f"SELECT {values} FROM products ORDER BY row", folder / path.name)
             return SourceDelta(delta, unread, _attributes(connection, source, folder))
+
+
+def _has_raw_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> bool:
+    """Tell whether a file has the columns of a delta of a raw table; one that needs a declaration to be read has not."""
+    try:
+        return set(column_names(connection, source_file(path))) >= _CANONICAL
+    except WarehouseError:
+        return False
 
 
 def _refuse_deletes(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> None:

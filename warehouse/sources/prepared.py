@@ -17,6 +17,7 @@ from warehouse.declaration.attributes import ATTRIBUTES_FILE
 from warehouse.declaration.locales import DEFAULT_LOCALE
 from warehouse.declaration.problems import PROBLEM_SCHEMA, Converted
 from warehouse.declaration.source import Source
+from warehouse.errors import WarehouseError
 from warehouse.lake.lake import connect, quote, scalar
 from warehouse.paths import plain_path
 from warehouse.readers.rows import create_view
@@ -110,6 +111,11 @@ def convert(files: Sequence[SourceFiles], folder: Path, memory_gb: float, *, may
                     )
             elif source.kind == "queries":
                 views["queries"].append(rows)
+        if not views["products"]:
+            raise WarehouseError(
+                f"no source has products, and {', '.join(files[0][0].files)} names them by their ids",
+                "give or declare the file with the id and the title of each product, too",
+            )
         write_products(connection, views["products"], folder, names, views["details"])
         if views["details"]:
             notes.append(_details_note(connection))

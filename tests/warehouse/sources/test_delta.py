@@ -121,3 +121,29 @@ def test_a_change_in_json_may_leave_out_what_is_optional(convert):
     assert deleted.select("op", "product_id").rows() == [("delete", "a")]
     with pytest.raises(WarehouseError, match="title = 'name': there is no such column"):
         convert('{"sku": "a"}\n', source, name="other.jsonl")
+
+
+def test_a_delta_has_the_encoding_of_its_source(tmp_path):
+    source = SHOP.model_copy(update={"encoding": "cp1252"})
+    (tmp_path / "changes.csv").write_bytes("sku,name,price\na,Fahrräder grün,$2\n".encode("cp1252"))
+    delta = converted_delta(tmp_path / "changes.csv", (JUDGED, source), tmp_path / "out")
+    assert pl.read_parquet(delta.path)["product_title"].to_list() == ["Fahrräder grün"]
+
+
+def test_a_delta_of_utf_8_for_a_source_of_another_encoding_is_refused(tmp_path):
+    source = SHOP.model_copy(update={"encoding": "cp1252"})
+    (tmp_path / "changes.csv").write_text("sku,name,price\na,Fahrräder grün,$2\n")
+    with pytest.raises(WarehouseError, match="is UTF-8, and its source declares cp1252"):
+        converted_delta(tmp_path / "changes.csv", (JUDGED, source), tmp_path / "out")
+
+
+def test_a_delta_of_ascii_needs_no_other_encoding(tmp_path):
+    source = SHOP.model_copy(update={"encoding": "cp1252"})
+    (tmp_path / "changes.csv").write_text("sku,name,price\na,Lamp,$2\n")
+    assert converted_delta(tmp_path / "changes.csv", (source,), tmp_path / "out") is not None
+
+
+def test_a_file_that_lacks_columns_is_told_those_of_the_source_that_it_is_nearest_to(convert):
+    clicks = Source(kind="clicks", files=("log.jsonl",), columns={"query": "q", "product_id": "p"})
+    with pytest.raises(WarehouseError, match=r"of the products in p\.csv: title = 'name'"):
+        convert("sku,price\na,$2\n", clicks, SHOP)

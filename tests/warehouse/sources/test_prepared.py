@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from pydantic import TypeAdapter
 
+from warehouse.contracts.esci_files import EXAMPLES_FILE, PRODUCTS_FILE
 from warehouse.declaration.attributes import ATTRIBUTES_FILE
 from warehouse.declaration.source import Source, Sources
 from warehouse.errors import WarehouseError
 from warehouse.sources.prepared import prepare, refused_rows
-from warehouse.sources.source_files import JUDGEMENTS_FILE, PRODUCTS_FILE
 
 COLUMNS = {"product_id": "id", "title": "name", "description": "text", "brand": "maker", "color": "hue"}
 
@@ -201,7 +201,7 @@ def test_judgements_and_clicks_become_one_file_and_the_first_source_of_a_pair_co
         ),
     )
     prepared(tmp_path, *sources)
-    judged = pl.read_parquet(tmp_path / "out" / JUDGEMENTS_FILE)
+    judged = pl.read_parquet(tmp_path / "out" / EXAMPLES_FILE)
     assert judged.select("query", "product_id", "esci_label").rows() == [
         ("lamp", "1", "E"),
         ("lamp", "2", "I"),
@@ -316,7 +316,7 @@ def test_judgements_take_the_query_of_their_query_id(tmp_path):
         Source(kind="queries", files=("q.tsv",), columns={"query_id": "query_id", "query": "query"}),
     )
     prepared(tmp_path, *sources)
-    judged = pl.read_parquet(tmp_path / "out" / JUDGEMENTS_FILE)
+    judged = pl.read_parquet(tmp_path / "out" / EXAMPLES_FILE)
     assert judged.select("query", "query_id", "product_id").rows() == [("desk lamp", 7, "1")]
     refused = refused_rows(tmp_path / "out", "raw.judgements")
     assert refused.select("key", "rule").rows() == [("l.tsv line 3", "query_blank")]
@@ -350,7 +350,7 @@ def test_a_query_is_of_the_locale_of_its_judgement(tmp_path, judgement, query, e
             columns={"query_id": "qid", "query": "text"} | ({"locale": "lang"} if query else {}),
         ),
     )
-    judged = pl.read_parquet(tmp_path / "out" / JUDGEMENTS_FILE)
+    judged = pl.read_parquet(tmp_path / "out" / EXAMPLES_FILE)
     assert judged.select("query", "product_locale").rows() == expected
 
 

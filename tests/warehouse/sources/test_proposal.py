@@ -6,6 +6,7 @@ import pytest
 
 from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
+from warehouse.sources.attribute_types import attribute_name
 from warehouse.sources.declaration_text import declaration_text
 from warehouse.sources.proposal import propose
 
@@ -325,3 +326,11 @@ def test_text_in_no_known_encoding_is_refused_with_its_line(tmp_path):
     with pytest.raises(WarehouseError, match=r"line 1 is not UTF-8") as error:
         proposed(tmp_path, p__csv="商品番号,商品名\n1,ランプ\n".encode("shift_jis"))
     assert "--encoding" in error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("column", "name"),
+    [("Größe", "groesse"), ("Rahmenhöhe (cm)", "rahmenhoehe_cm"), ("Año", "ano"), ("価格", "column")],
+)
+def test_the_name_of_an_attribute_is_spelled_in_ascii(column, name):
+    assert attribute_name(column, set()) == name
