@@ -7,6 +7,7 @@ from assets.run_context import RunContext
 from warehouse.declaration.attributes import ATTRIBUTES_FILE
 from warehouse.home import Home
 from warehouse.ingest.delta_files import DeltaFile
+from warehouse.ingest.delta_rows import valid_rows
 from warehouse.ingest.deltas import applied_files
 from warehouse.ingest.late_events import decided_by
 from warehouse.sources.delta import merge_attributes
@@ -43,4 +44,5 @@ def change_attributes(home: Home, deltas: Sequence[DeltaFile]) -> None:
     for delta in deltas:
         if delta.attributes is not None and delta.identity in sequence_numbers:
             decided = decided_by(home.lake, delta.source_spec.table, sequence_numbers[delta.identity])
-            merge_attributes(attributes, delta.attributes, decided)
+            valid = valid_rows(delta, home.settings.batch_rows, home.settings.memory_gb)
+            merge_attributes(attributes, delta.attributes, valid, decided)

@@ -14,6 +14,7 @@ from warehouse.errors import WarehouseError
 from warehouse.ingest.source_check import SourceReport, check_sources
 from warehouse.ingest.sources import ESCI_SOURCES, esci_folder
 from warehouse.paths import require_writable
+from warehouse.readers.file_advice import no_file
 from warehouse.sources.declaration_text import declaration_text
 from warehouse.sources.declared_match import matching_sources
 from warehouse.sources.proposal import Proposal, propose
@@ -39,9 +40,9 @@ def _files(paths: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         matches = [path] if path.is_file() else sorted(map(Path, glob(str(path))))
-        if not matches or any(match.is_dir() for match in matches):
-            kind = "is a folder" if path.is_dir() else "does not exist"
-            raise WarehouseError(f"{path} {kind}", "give the files themselves, such as products.csv")
+        if not matches or not all(match.is_file() for match in matches):
+            other = next((match for match in matches if not match.is_file()), path)
+            raise no_file(other, "give the files themselves, such as products.csv")
         files += [match for match in matches if match not in files]
     return files
 

@@ -10,11 +10,12 @@ import polars as pl
 from warehouse.conversion.number_text import decimal_sign, let
 from warehouse.conversion.values import RULES, is_refused_sql, number_text_sql, value_sql
 from warehouse.declaration.columns import ATTRIBUTE, MISSHAPEN
-from warehouse.declaration.locales import DEFAULT_LOCALE, locale_sql
+from warehouse.declaration.locales import DEFAULT_LOCALE, declared_locale_sql
 from warehouse.declaration.problems import PROBLEM_SCHEMA
 from warehouse.declaration.source import Source
 from warehouse.lake.lake import quote
 from warehouse.paths import plain_path
+from warehouse.readers.file_hash import sha256
 
 PRODUCT_COLUMNS = {
     "product_id": "product_id",
@@ -56,7 +57,7 @@ def create_products(connection: duckdb.DuckDBPyConnection, name: str, source: So
     texts = {
         column: f'"{meaning}"' if meaning in present else "NULL::VARCHAR" for meaning, column in PRODUCT_COLUMNS.items()
     }
-    texts["product_locale"] = locale_sql("locale") if "locale" in present else quote(DEFAULT_LOCALE)
+    texts["product_locale"] = declared_locale_sql("locale") if "locale" in present else quote(DEFAULT_LOCALE)
     texts |= {name: f'"{name}"' for name in ("op", "event_time") if name in present}  # of a delta
     is_decimal = f"regexp_full_match(coalesce(product_id, ''), {quote(DECIMAL_ID)})"
     faults = [_faults(rows, "product_id", "product_id", is_decimal, "product_id_is_decimal")]
@@ -83,6 +84,7 @@ def create_products(connection: duckdb.DuckDBPyConnection, name: str, source: So
 
 _KEY = ("product_id", "product_locale")
 _PLACE = ("source_number", "file_number", "file", "row")
+_HAS_NO_TITLE = r"regexp_full_match(coalesce(product_title, ''), '[\s\p{Z}]*')"  # which the contract refuses
 
 
 def _faults(rows: str, name: str, column: str, condition: str, rule: str) -> str:
@@ -125,7 +127,8 @@ def write_products(
     """Write the products of all sources in the order of the files: the columns of raw.products, places, and attributes.
 
     Row n of the file of places says which file and row the nth product comes from. Attributes are written if there are any; the
-    first row of a key counts. A row to delete is no product. What a product lacks is taken from the rows of details with its key.
+    first row of a key counts that has a title. The products' file has other bytes where the attributes are others, so that both
+    are ingested together. A row to delete is no product. What a product lacks is taken from the rows of details with its key.
     """
     connection.execute(f"CREATE OR REPLACE TEMP VIEW every_product AS {_numbered(views)}")
     products = "every_product"
@@ -137,19 +140,28 @@ def write_products(
     if "op" in present:
         products = f"(FROM {products} WHERE op IS DISTINCT FROM 'delete')"
     attributes = [column for column in present if column.startswith(ATTRIBUTE)]
-    outputs = {
-        names.products: f"SELECT {', '.join(PRODUCT_COLUMNS.values())} FROM {products} {order}",
-        names.places: f"SELECT file, row FROM {products} {order}",
-    }
+    version = ""
     if attributes:
         columns = ", ".join(f'"{each}" AS "{each.removeprefix(ATTRIBUTE)}"' for each in attributes)
-        first = f"QUALIFY row_number() OVER (PARTITION BY product_locale, product_id {order}) = 1"
-        outputs[names.attributes] = (
-            f"SELECT product_locale, product_id, {columns} FROM {products} WHERE product_id IS NOT NULL {first} {order}"
+        by_use = order.replace("ORDER BY ", f"ORDER BY {_HAS_NO_TITLE}, ")
+        first = f"QUALIFY row_number() OVER (PARTITION BY product_locale, product_id {by_use}) = 1"
+        _copy(
+            connection,
+            f"SELECT product_locale, product_id, {columns} FROM {products} WHERE product_id IS NOT NULL {first} {order}",
+            folder / names.attributes,
         )
-    for name, query in outputs.items():
-        path = quote(str(plain_path(folder / name)))
-        connection.execute(f"COPY ({query}) TO {path} (FORMAT parquet, COMPRESSION zstd)")
+        version = sha256(folder / names.attributes)
+    query = f"SELECT {', '.join(PRODUCT_COLUMNS.values())} FROM {products} {order}"
+    _copy(connection, query, folder / names.products, version)
+    _copy(connection, f"SELECT file, row FROM {products} {order}", folder / names.places)
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path, version: str = "") -> None:
+    """Write the rows of a query as parquet, whose bytes follow `version` too."""
+    connection.execute(
+        f"COPY ({query}) TO {quote(str(plain_path(path)))} "
+        f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{attributes: {quote(version)}}})"
+    )
 
 
 def _merge_details(connection: duckdb.DuckDBPyConnection, views: Sequence[str]) -> None:

@@ -180,8 +180,11 @@ def _separated(text: str, attribute: Attribute, patterns: tuple[str, ...]) -> st
 
 def _elements(text: str, separated: str) -> str:
     """Return the SQL of the trimmed elements of a text that is a JSON array, or of its separated parts; blank ones go."""
-    # DuckDB's cast of text to a list reads JSON arrays, and the arrays that other programs print.
-    listed = f"CASE WHEN {text} LIKE '[%]' THEN coalesce(TRY_CAST({text} AS VARCHAR[]), [{text}]) ELSE {separated} END"
+    # DuckDB's cast of text to a list reads the arrays that other programs print, and drops the escapes of JSON.
+    listed = (
+        f"CASE WHEN {text} LIKE '[%]' AND json_valid({text}) THEN json_extract_string({text}, '$[*]') "
+        f"WHEN {text} LIKE '[%]' THEN coalesce(TRY_CAST({text} AS VARCHAR[]), [{text}]) ELSE {separated} END"
+    )
     trimmed = f"list_transform({listed}, lambda element: trim(element, {quote(_BLANK)}))"
     return f"list_filter({trimmed}, lambda element: element <> '')"
 

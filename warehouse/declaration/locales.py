@@ -8,5 +8,10 @@ DEFAULT_LOCALE = "us"
 
 def locale_sql(column: str) -> str:
     """Return the SQL of a locale in its normal form; a blank one is the default."""
+    return f"coalesce({declared_locale_sql(column)}, '{DEFAULT_LOCALE}')"
+
+
+def declared_locale_sql(column: str) -> str:
+    """Return the SQL of a locale in its normal form; null for a blank one, which a product may not have."""
     given = f"nullif(trim({column}), '')"
-    return f"coalesce({normalized_locale_sql(given)}, '{DEFAULT_LOCALE}')"
+    return str(normalized_locale_sql(given))

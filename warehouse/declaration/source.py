@@ -45,7 +45,10 @@ OPTIONAL: Mapping[Kind, tuple[str, ...]] = {
 
 _NAME = r"^[a-z][a-z0-9_]{0,40}$"
 OWN_COLUMNS = frozenset(
-    ("key", "entity_key", "event_time", "input_hash", "row", "as_of", "product_id", "locale")
+    (
+        *("key", "entity_key", "event_time", "input_hash", "row", "as_of", "product_id", "locale"),
+        *("op", "newest", "delta_row", "product_locale"),
+    )
 ) | frozenset((*CONTRACTS["staging.products"].columns, *CONTRACTS["features.products"].columns))
 """The columns that a product has beside its attributes."""
 

@@ -66,8 +66,8 @@ _JSON_TYPES = {
 class DeltaFile:
     """A checked delta file: its raw table, the time of the check, its declared columns, and the undeclared ones.
 
-    Of a file in the shape of a declared source, `attributes` is a file with the attributes of its products, and `unread` are
-    the values that could not be read (key, rule, row).
+    Of a file in the shape of a declared source, `path` is what the file `given_as` became, `attributes` a file with the
+    attributes of its products, and `unread` are the values that could not be read (key, rule, row).
     """
 
     path: Path
@@ -78,6 +78,7 @@ class DeltaFile:
     columns: tuple[str, ...]
     new_columns: tuple[str, ...] = ()
     attributes: Path | None = None
+    given_as: Path | None = None
     unread: pl.DataFrame = field(
         default_factory=lambda: pl.DataFrame(schema=VIOLATION_SCHEMA), compare=False, repr=False
     )
@@ -169,7 +170,7 @@ def _checked(connection: duckdb.DuckDBPyConnection, path: Path, now: datetime, s
     delta = converted_delta(path, sources, private_folder() / sha256(path))
     if delta is None:
         return _check(connection, path, now)
-    return replace(_check(connection, delta.path, now), attributes=delta.attributes, unread=delta.unread)
+    return replace(_check(connection, delta.path, now), attributes=delta.attributes, given_as=path, unread=delta.unread)
 
 
 def _check(connection: duckdb.DuckDBPyConnection, path: Path, now: datetime) -> DeltaFile:

@@ -60,13 +60,24 @@ def check_rows(file: DeltaFile, batch_rows: int, memory_gb: float) -> None:
         raise all_rows_refused(file, rule_counts(pl.concat(violations)))
 
 
+def valid_rows(file: DeltaFile, batch_rows: int, memory_gb: float) -> pl.DataFrame:
+    """Return the numbers of the rows of a file that no rule refuses, from 0: a frame (delta_row)."""
+    with connect(memory_gb) as connection:
+        rows = [
+            part.select(pl.col("row").cast(pl.Int64))
+            for batch in batches(connection, file, batch_rows)
+            for part in (batch.upserts, batch.deletes)
+        ]
+    return pl.concat([pl.DataFrame(schema={"row": pl.Int64}), *rows]).rename({"row": "delta_row"})
+
+
 def all_rows_refused(file: DeltaFile, rules: dict[str, int]) -> WarehouseError:
     """Return the error for a file of which every row breaks a rule, given the number of violations by rule.
 
     The message names the first rows, with their keys and the values that break a rule.
     """
     return WarehouseError(
-        f"{file.path}: every row was refused: {rule_summary(rules)}; {'; '.join(_first_faults(file))}",
+        f"{file.given_as or file.path}: every row was refused: {rule_summary(rules)}; {'; '.join(_first_faults(file))}",
         "nothing was written; correct the rows, then apply the file again",
     )
 

@@ -95,36 +95,37 @@ def _check_table(
     """Return the number of rows that pass, the violations (number, rule, value), and the first rows that pass."""
     contract, now = CONTRACTS[spec.table], datetime.now(UTC)
     source = f"read_parquet('{plain_path(path)}', file_row_number = true)"
+    number = pl.col("key").cast(pl.Int64).alias("number")
     violations = [pl.DataFrame(schema={"number": pl.Int64, "rule": pl.String, "value": pl.String})]
+    rivals = [pl.DataFrame(schema={"number": pl.Int64, "row_key": pl.String})]
     passed, first = 0, list[pl.DataFrame]()
     with connect(memory_gb, spill=path.parent) as connection:
         columns = ", ".join(f'"{name}"' for name in spec.columns)
         # The keys alone are compared first: a window over whole rows would hold the file in memory.
         connection.execute(
-            f"CREATE TEMP TABLE repeated AS SELECT file_row_number AS number FROM {source} "
-            f"QUALIFY row_number() OVER (PARTITION BY {spec.key_sql} ORDER BY file_row_number) > 1"
+            f"CREATE TEMP TABLE shared AS SELECT file_row_number AS number FROM {source} "
+            f"QUALIFY count(*) OVER (PARTITION BY {spec.key_sql}) > 1"
         )
         query = (
             f"SELECT file_row_number::VARCHAR AS key, {columns}, {spec.key_sql} AS row_key, "
-            f"file_row_number IN (FROM repeated) AS is_repeated FROM {source}"
+            f"file_row_number IN (FROM shared) AS is_shared FROM {source}"
         )
         for batch in connection.execute(query).to_arrow_reader(batch_rows):
             frame = pl.DataFrame(batch)
             good, bad = split_rows(contract, frame, ingest_rules(spec.columns, now))
-            violations.append(bad.select(number=pl.col("key").cast(pl.Int64), rule="rule", value="row"))
-            repeated = good.filter("is_repeated")
-            violations.append(
-                repeated.select(number=pl.col("key").cast(pl.Int64), rule=pl.lit("duplicate_key"), value="row_key")
-            )
-            good = good.filter(~pl.col("is_repeated"))
+            violations.append(bad.select(number, rule="rule", value="row"))
+            rivals.append(good.filter("is_shared").select(number, "row_key"))
             passed += good.height
-            first.append(
-                good.select("key", *spec.columns)
-                .with_columns(pl.col("key").cast(pl.Int64))
-                .bottom_k(_EXAMPLES, by="key")
-            )
-    earliest = pl.concat(first).bottom_k(_EXAMPLES, by="key").sort("key").drop("key") if first else pl.DataFrame()
-    return passed, pl.concat(violations), earliest
+            first.append(good.select(number, *spec.columns).bottom_k(_EXAMPLES, by="number"))
+    # Of the rows with one key, the first that no rule refuses counts, as in a build.
+    repeated = pl.concat(rivals).sort("number").filter(~pl.col("row_key").is_first_distinct())
+    violations.append(repeated.select("number", rule=pl.lit("duplicate_key"), value="row_key"))
+    earliest = pl.concat(first).join(repeated, on="number", how="anti") if first else pl.DataFrame({"number": []})
+    return (
+        passed - repeated.height,
+        pl.concat(violations),
+        earliest.bottom_k(_EXAMPLES, by="number").sort("number").drop("number"),
+    )
 
 
 def _train_queries(examples: Path) -> int | None:

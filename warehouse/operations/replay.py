@@ -24,6 +24,7 @@ from warehouse.lake.lake import Lake
 File = TypeVar("File", InputFile, DeltaFile)
 
 FILES, DELTAS = CONTRACTS["raw.files"], CONTRACTS["raw.deltas"]
+QUARANTINE = CONTRACTS["quarantine.rows"]
 
 
 @dataclass(frozen=True)
@@ -165,12 +166,28 @@ def replay(home: Home, into: Home) -> IngestHistory:
                 f"UPDATE {FILES.table} SET as_of = ?, after_delta = ?, checked_at = ? WHERE key = ?",
                 [file.as_of, file.after_delta or 0, file.checked_at, file.table],
             )
+    _copy_unread(home.lake, into.lake)
     for superseded, deltas in groupby(history.deltas, key=lambda delta: delta.superseded):
         if superseded:
             _copy_journal(home.lake, into.lake, [delta.sequence_number for delta in deltas])
         else:
             _bring_in(home, into.lake, folder, list(deltas))
     return history
+
+
+def _copy_unread(lake: Lake, into: Lake) -> None:
+    """Copy the record of the values that declared sources could not read, which the archived files no longer have."""
+    with lake.reading() as connection:
+        if not tables.exists(connection, QUARANTINE.table):
+            return
+        unread: Any = connection.execute(
+            f"""FROM {QUARANTINE.table} WHERE "table" LIKE 'raw.%' AND json_keys("row") = ['column', 'value']"""
+        ).pl()
+    with into.writing() as connection:
+        tables.ensure(connection, QUARANTINE)
+        connection.register("unread", unread)
+        connection.execute(f"INSERT INTO {QUARANTINE.table} BY NAME FROM unread")
+        connection.unregister("unread")
 
 
 def _bring_in(home: Home, lake: Lake, folder: Path, deltas: list[Delta]) -> None:

@@ -44,6 +44,8 @@ def no_file(path: Path, hint: str) -> WarehouseError:
     """Return the error for a path that is not a file; the message says what was found instead."""
     if path.is_dir():
         found = "is a folder, not a file"
+    elif path.exists():
+        found = "is a pipe or a device, not a file"
     elif path.is_symlink():
         found = f"is a link to {os.readlink(path)}, which does not exist"
     else:

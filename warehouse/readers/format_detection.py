@@ -101,6 +101,9 @@ class SourceFile:
         return [f"line {found.get(row, 0)}" for row in rows]
 
 
+csv.field_size_limit(2**31 - 1)  # of a process; a description may be longer than the 131,072 characters of the default
+
+
 def source_file(path: Path, source: Source | None = None) -> SourceFile:
     """Find out how to read a file; what the source declares is taken as it is.
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 import duckdb
 import polars as pl
 
+from warehouse.conversion.number_text import decimal_sign
 from warehouse.conversion.units import known_unit
-from warehouse.conversion.values import value_sql
+from warehouse.conversion.values import number_text_sql, value_sql
 from warehouse.declaration.source import OWN_COLUMNS, Attribute
 from warehouse.lake.lake import scalar
 from warehouse.wording import counted
@@ -85,7 +86,7 @@ def attribute_type(connection: duckdb.DuckDBPyConnection, name: str, column: pl.
             share = _readable(connection, read)
             if share >= _READABLE_SHARE:
                 unit = f" in {read['unit']}" if "unit" in read else ""
-                return read, f"{filled}, {share:.0%} are read as {read['type']}{unit}"
+                return _with_decimal(connection, read, share), f"{filled}, {share:.0%} are read as {read['type']}{unit}"
     frame = values.alias("value").to_frame().with_columns(length=pl.col("value").str.len_chars())
     value = pl.col("value")
     is_url = value.str.contains(_URL) & ~value.str.contains(_NEXT_URL)
@@ -137,6 +138,14 @@ def _order(values: pl.Series) -> Iterator[Read]:
     first, second = parts.select(pl.all().max()).row(0)
     if (first > 12) != (second > 12):
         yield {"type": "date", "date_order": "dmy" if first > 12 else "mdy"}
+
+
+def _with_decimal(connection: duckdb.DuckDBPyConnection, read: Read, share: float) -> Read:
+    """Return how `head_values` are read, with the decimal comma declared where they have one: few values may not tell it."""
+    text = number_text_sql(Attribute.model_validate({"name": "a", "column": "value", **read}), "value")
+    declared = {**read, "decimal": ","}
+    has_comma = decimal_sign(connection, "head_values", text) == "," and _readable(connection, declared) >= share
+    return declared if has_comma else read
 
 
 def _readable(connection: duckdb.DuckDBPyConnection, read: Read) -> float:

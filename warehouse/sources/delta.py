@@ -65,9 +65,15 @@ def converted_delta(path: Path, sources: Sequence[Source], folder: Path) -> Sour
     if not sources:
         return None
     with connect(1.0) as connection:
-        if _has_raw_columns(connection, path):
+        is_raw = _has_raw_columns(connection, path)
+        try:
+            source = matching_source(connection, sources, path)
+        except WarehouseError:
+            if is_raw:
+                return None
+            raise
+        if is_raw and source.kind != "products":  # whose names may be those of the raw table, and which has attributes
             return None
-        source = matching_source(connection, sources, path)
         names = column_names(connection, source_file(path, source))
         kind = "queries" if source.kind == "judgements" and "query" not in source.columns else source.kind
         if kind in _WHOLE:
@@ -134,17 +140,19 @@ def _refuse_deletes(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> 
         )
 
 
-def merge_attributes(attributes: Path, delta: Path, decided: pl.DataFrame) -> None:
+def merge_attributes(attributes: Path, delta: Path, valid: pl.DataFrame, decided: pl.DataFrame) -> None:
     """Replace the rows of a file of attributes by those rows of a delta that decided what their products are.
 
     The attributes of a product change with the product: a row that came late, was superseded or was refused changes nothing.
 
     Args:
         attributes: The parquet file of all products (product_locale, product_id and the attributes).
-        delta: A parquet file of the same columns, op and event_time.
+        delta: A parquet file of the same columns, delta_row (from 0), op and event_time.
+        valid: The rows of the delta that no rule refused (delta_row).
         decided: The products that the delta decided, and no later one has (key, event_time of the deciding row or before it).
     """
     before, rows = pl.read_parquet(attributes), pl.read_parquet(delta)
+    rows = rows.join(valid, on="delta_row", how="semi", maintain_order="left")
     rows = rows.with_columns(key=pl.format("{}:{}", *_KEY)).join(decided.rename({"event_time": "newest"}), on="key")
     is_counted = pl.col("event_time").is_null() | (pl.col("event_time") == pl.col("newest"))
     changed = rows.filter(is_counted).unique(_KEY, keep="last", maintain_order=True)
@@ -159,8 +167,8 @@ def _attributes(connection: duckdb.DuckDBPyConnection, source: Source, folder: P
     if not source.attributes:
         return None
     columns = ", ".join(f'"{ATTRIBUTE}{each.name}" AS "{each.name}"' for each in source.attributes)
-    rows = "FROM products WHERE product_id IS NOT NULL ORDER BY row"
-    query = f"SELECT op, event_time, product_locale, product_id, {columns} {rows}"
+    numbered = f"SELECT row_number() OVER (ORDER BY row) - 1 AS delta_row, op, event_time, product_locale, product_id, {columns}"
+    query = f"SELECT * FROM ({numbered} FROM products) WHERE product_id IS NOT NULL ORDER BY delta_row"
     return _write(connection, query, folder / "attributes.parquet")
 
 

@@ -20,6 +20,7 @@ from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
 from warehouse.lake.lake import connect, quote, scalar
 from warehouse.paths import plain_path
+from warehouse.readers.file_hash import sha256
 from warehouse.readers.rows import create_view
 from warehouse.sources.source_files import (
     PLACES_FILE,
@@ -60,7 +61,11 @@ def prepare(sources: Sequence[Source], base: Path, folder: Path, memory_gb: floa
     with TemporaryDirectory(dir=folder, prefix="draft-", ignore_cleanup_errors=True) as draft:
         notes = convert(files, Path(draft), memory_gb)
         manifest.unlink(missing_ok=True)
+        products = folder / PRODUCTS_FILE
+        is_same = products.is_file() and sha256(products) == sha256(Path(draft) / PRODUCTS_FILE)
         for name in _OUTPUTS:
+            if name == ATTRIBUTES_FILE and is_same:
+                continue  # deltas of these products have changed the file since
             made = Path(draft) / name
             if made.exists():
                 made.replace(folder / name)

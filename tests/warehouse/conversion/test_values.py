@@ -77,6 +77,7 @@ def read(connection, kind, text, decimal=".", **declared):
         ("category_path", '["Home", "Pans"]', "Home > Pans"),
         ("category_path", '[["Home", "Pans"], ["Sale"]]', "Home > Pans"),
         ("list", '["red", "a, b", 1, null]', ["red", "a, b", "1"]),
+        ("list", r'["a\nb", "c\td", "e\\f", "\u00e9"]', ["a\nb", "c\td", "e\\f", "é"]),
         ("list", "['red', 'blue']", ["red", "blue"]),
         ("list", "red|blue, dark|red", ["red", "blue, dark"]),
         ("list", "red, blue", ["red", "blue"]),

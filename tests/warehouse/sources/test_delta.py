@@ -33,14 +33,16 @@ def convert(tmp_path):
 def merge(convert, tmp_path):
     """Return a function that merges a delta into two products of price 1, and returns the prices by id."""
 
-    def merged(text, *decided, before=None):
+    def merged(text, *decided, before=None, refused=()):
         path = tmp_path / "attributes.parquet"
         frame = before if before is not None else pl.DataFrame({"price": [1.0, 1.0]})
         frame.insert_column(0, pl.Series("product_locale", ["us", "us"])).insert_column(
             1, pl.Series("product_id", ["a", "b"])
         ).write_parquet(path)
         schema = {"key": pl.String, "event_time": pl.Datetime("us", "UTC")}
-        merge_attributes(path, convert(text).attributes, pl.DataFrame(decided, schema=schema, orient="row"))
+        attributes = convert(text).attributes
+        valid = pl.read_parquet(attributes).select("delta_row").filter(~pl.col("delta_row").is_in(refused))
+        merge_attributes(path, attributes, valid, pl.DataFrame(decided, schema=schema, orient="row"))
         return dict(pl.read_parquet(path).select("product_id", "price").iter_rows())
 
     return merged
@@ -147,3 +149,18 @@ def test_a_file_that_lacks_columns_is_told_those_of_the_source_that_it_is_neares
     clicks = Source(kind="clicks", files=("log.jsonl",), columns={"query": "q", "product_id": "p"})
     with pytest.raises(WarehouseError, match=r"of the products in p\.csv: title = 'name'"):
         convert("sku,price\na,$2\n", clicks, SHOP)
+
+
+def test_the_attributes_of_a_refused_row_do_not_count_beside_a_row_that_does(merge):
+    rows = HEADER + "upsert,,a,A,$2\nupsert,,a,,$9\n"
+    assert merge(rows, ("us:a", None), refused=(1,)) == {"a": 2.0, "b": 1.0}
+
+
+def test_a_delta_with_the_names_of_the_raw_table_has_the_attributes_of_its_source(tmp_path):
+    columns = {"product_id": "product_id", "title": "product_title", "locale": "product_locale"}
+    source = SHOP.model_copy(update={"columns": columns})
+    (tmp_path / "d.jsonl").write_text(
+        '{"op": "upsert", "product_id": "a", "product_locale": "us", "product_title": "A", "price": 7.5}\n'
+    )
+    delta = converted_delta(tmp_path / "d.jsonl", (source,), tmp_path / "out")
+    assert pl.read_parquet(delta.attributes)["price"].to_list() == [7.5]

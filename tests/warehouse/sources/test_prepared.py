@@ -406,3 +406,48 @@ def test_a_part_in_json_may_lack_a_column_that_another_part_has(tmp_path):
     assert prepared(tmp_path, products("?.jsonl", columns=columns))["product_brand"].to_list() == [None, "Acme"]
     with pytest.raises(WarehouseError, match="brand = 'maker': there is no such column"):
         prepared(tmp_path, products("a.jsonl", columns=columns))
+
+
+PRICED = {"attributes": [{"name": "price", "type": "number"}]}
+
+
+def prices(folder):
+    rows = pl.read_parquet(folder / "out" / ATTRIBUTES_FILE).select("product_id", "price").iter_rows()
+    return dict(rows)
+
+
+def test_the_attributes_that_deltas_changed_stay_until_products_or_attributes_of_the_files_change(tmp_path):
+    rows = [{"id": "a", "name": "A", "price": "1"}, {"id": "b", "name": "B", "price": "2"}]
+    write(tmp_path / "p.csv", rows)
+    source = products("p.csv", columns={"product_id": "id", "title": "name"}, **PRICED)
+    before = prepared(tmp_path, source)
+    attributes = tmp_path / "out" / ATTRIBUTES_FILE
+    pl.read_parquet(attributes).with_columns(price=pl.lit(9.0)).write_parquet(attributes)  # as a delta does
+    write(tmp_path / "p.csv", [{**row, "other": "x"} for row in rows])
+    assert prepared(tmp_path, source).equals(before)
+    assert prices(tmp_path) == {"a": 9.0, "b": 9.0}
+    known = (tmp_path / "out" / PRODUCTS_FILE).read_bytes()
+    write(tmp_path / "p.csv", [rows[0], {**rows[1], "price": "3"}])
+    assert prepared(tmp_path, source).equals(before)
+    assert prices(tmp_path) == {"a": 1.0, "b": 3.0}
+    assert (tmp_path / "out" / PRODUCTS_FILE).read_bytes() != known  # so that the products are ingested with them
+
+
+def test_the_attributes_are_those_of_the_row_that_counts_for_its_product(tmp_path):
+    write(tmp_path / "p.csv", [{"id": "a", "name": " ", "price": "1"}, {"id": "a", "name": "A", "price": "2"}])
+    prepared(tmp_path, products("p.csv", columns={"product_id": "id", "title": "name"}, **PRICED))
+    assert prices(tmp_path) == {"a": 2.0}
+
+
+def test_only_a_locale_that_nobody_declares_has_a_default(tmp_path):
+    write(tmp_path / "p.csv", [{"id": "a", "name": "A", "lang": "de"}, {"id": "b", "name": "B", "lang": " "}])
+    columns = {"product_id": "id", "title": "name"}
+    declared = prepared(tmp_path, products("p.csv", columns=columns | {"locale": "lang"}))
+    assert declared["product_locale"].to_list() == ["de", None]
+    assert prepared(tmp_path, products("p.csv", columns=columns))["product_locale"].to_list() == ["us", "us"]
+
+
+def test_a_field_may_be_longer_than_a_megabyte(tmp_path):
+    write(tmp_path / "p.csv", [{"id": "a", "name": "A" * 1_500_000}])
+    frame = prepared(tmp_path, products("p.csv", columns={"product_id": "id", "title": "name"}))
+    assert frame["product_title"].str.len_chars().to_list() == [1_500_000]

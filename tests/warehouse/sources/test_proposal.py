@@ -152,7 +152,7 @@ def rows(header, line, number=30):
     ("name", "values", "expected"),
     [
         ("weight", ["1.5 kg", "1 kg", "500 g", "2"], {"type": "number", "unit": "kg"}),
-        ("Gewicht", ["1,5 kg", "2,25 kg"], {"type": "number", "unit": "kg"}),
+        ("Gewicht", ["1,5 kg", "2,25 kg"], {"type": "number", "unit": "kg", "decimal": ","}),
         ("weight", ["1.5", "2"], {"type": "number"}),
         ("Item Weight", ["1.5 pounds", "12 Ounces", "2 pounds"], {"type": "number", "unit": "lb"}),
         ("discount", ["10 %", "5%"], {"type": "number", "unit": "%"}),
