@@ -23,7 +23,8 @@ def _lines(proposal: Proposal) -> Iterator[str]:
     yield f"files = {_value(source.files)}"
     for name in ("format", "delimiter", "quoting", "encoding", "header_row", "fold_variants"):
         if name in facts:
-            yield f"{name} = {_value(facts[name])}"
+            guess = "not UTF-8: a guess, so look at the letters" if facts[name] == "cp1252" else ""
+            yield _commented(f"{name} = {_value(facts[name])}", guess)
     yield ""
     yield "[source.columns]"
     for meaning, column in facts["columns"].items():
