@@ -193,6 +193,21 @@ def test_esci_is_a_declaration_like_any_other(tmp_path, stockroom):
     assert not (tmp_path / "home").exists()
 
 
+def test_a_replay_keeps_the_record_of_values_that_could_not_be_read(shop, stockroom):
+    replayed = json.loads(stockroom("replay", "--home", shop / "home", "--json").out)
+    assert replayed["differing"] == {}
+
+
+def test_a_file_with_another_price_replaces_products_and_attributes_of_deltas_together(shop, stockroom):
+    home = shop / "home"
+    (shop / "export.csv").write_text(HEADER + ROWS.replace("$199.00", "$150.00"))
+    stockroom("build", "--home", home)
+    query = "SELECT key, title, price FROM staging.products JOIN attributes.products USING (key) ORDER BY key"
+    rows = [tuple(row.values()) for row in json.loads(stockroom("sql", query, "--home", home, "--json").out)]
+    assert rows[:2] == [("us:0001", "red lamp", 150.0), ("us:0002", "red chair", 299.0)]
+    assert len(rows) == 12
+
+
 LOG = "".join(
     json.dumps({"query": f"q{number % 7}", "product_id": f"{1 + number % 3:04}", "clicked": number % 2 == 0}) + "\n"
     for number in range(60)

@@ -20,6 +20,7 @@ from warehouse.ingest.full_snapshot import ingest
 from warehouse.ingest.sources import SOURCE_SPECS, InputFile, input_files
 from warehouse.lake import tables
 from warehouse.lake.lake import Lake
+from warehouse.sources.source_files import UNREAD_FIELDS
 
 File = TypeVar("File", InputFile, DeltaFile)
 
@@ -181,7 +182,7 @@ def _copy_unread(lake: Lake, into: Lake) -> None:
         if not tables.exists(connection, QUARANTINE.table):
             return
         unread: Any = connection.execute(
-            f"""FROM {QUARANTINE.table} WHERE "table" LIKE 'raw.%' AND json_keys("row") = ['column', 'value']"""
+            f"""FROM {QUARANTINE.table} WHERE "table" LIKE 'raw.%' AND json_keys("row") = ?""", [list(UNREAD_FIELDS)]
         ).pl()
     with into.writing() as connection:
         tables.ensure(connection, QUARANTINE)

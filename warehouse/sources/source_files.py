@@ -85,11 +85,15 @@ def with_places(rows: pl.DataFrame, files: Sequence[SourceFiles]) -> pl.DataFram
     )
 
 
+UNREAD_FIELDS = ("file", "place", "column", "value")
+"""What the quarantine keeps of a value that could not be read; no refused row has these columns alone."""
+
+
 def as_refused(problems: pl.DataFrame) -> pl.DataFrame:
     """Return problems with places as the quarantine takes them (table, key, rule, row): the key is the place."""
     return problems.select(
         "table",
         key="place",
         rule="rule",
-        row=pl.struct("file", "place", "column", "value").struct.json_encode(),
+        row=pl.struct(*UNREAD_FIELDS).struct.json_encode(),
     )
