@@ -7,7 +7,7 @@ from assets.release import drift, evaluation, live_release, product_vectors, pro
 from assets.tables import features, fitted, quarantine, raw, registry, splits, staging, training
 from assets.tables.time_series import feature_view_assets
 from orchestration.config.automation import AutomationSettings
-from orchestration.defs.apply_job import apply_job
+from orchestration.defs.one_step_jobs import apply_job
 from orchestration.defs.freshness import with_freshness
 from orchestration.defs.jobs import (
     build_job,

@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets import run_end
 from assets.run_context import RunContext
-from orchestration.defs.apply_job import APPLY_STEP
+from orchestration.defs.one_step_jobs import APPLY_STEP
 from orchestration.defs.build_definitions import assemble
 from orchestration.runs.check_failures import explain_failed_checks
 

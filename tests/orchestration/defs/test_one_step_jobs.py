@@ -8,7 +8,7 @@ import pytest
 from orchestration.commands.apply import apply
 from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
-from orchestration.defs.apply_job import APPLIED, APPLY_STEP
+from orchestration.defs.one_step_jobs import APPLIED, APPLY_STEP
 from orchestration.defs.build_definitions import assemble
 from orchestration.instance.dagster_instance import open_instance
 from warehouse.errors import WarehouseError
