@@ -35,7 +35,8 @@ class RunContext:
     `force` publishes a new model that the gate refuses. `allow_loss` lets more rows leave the catalog than the setting
     warehouse.max_loss_share. `show_progress` takes the name and size of a long task (None: unknown) and returns a function
     that takes the amount of finished work. `shared` holds the values that steps of the run share: see `cached`.
-    `at_end` holds the writes to make once the run has ended: see `assets.run_end`.
+    `at_end` holds the writes to make once the run has ended: see `assets.run_end`. `seconds` holds the duration of each
+    function of a job of one step, by the name of its tables.
     """
 
     home: Home
@@ -60,6 +61,7 @@ class RunContext:
     show_progress: Callable[[str, int | None], Callable[[int], None]] = silent
     shared: dict[tuple[Path, str], Future[Any]] = field(default_factory=dict, compare=False, repr=False)
     at_end: list[Callable[[], object]] = field(default_factory=list, compare=False, repr=False)
+    seconds: dict[str, float] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def compares_whole(self) -> bool:

@@ -76,17 +76,19 @@ def apply(run_context: RunContext, files: Sequence[Path], *, retrain: bool = Fal
             return ApplyReport(
                 earlier_entries, changed=False, snapshot=content_snapshot(home.lake), release=live.release, run=None
             )
-        run_context = replace(run_context, raw=None, sources=(), deltas=tuple(files), shared={})
+        run_context = replace(run_context, raw=None, sources=(), deltas=tuple(files), shared={}, seconds={})
         if live is not None:
             TextVectors(run_context, live.encoder_fingerprint).open_ahead()
         from assets.services.live_model import pin_live_model
         from orchestration.commands.build import run_job
+        from orchestration.defs.jobs import BUILD
+        from orchestration.defs.one_step_jobs import APPLY
 
         if not retrain:
             run_context = pin_live_model(run_context)
         check_files(home.lake, home.root, home.feature_views, datetime.now(UTC))
         before = home.lake.snapshot()
-        report = run_job(run_context, "build" if retrain else "apply")
+        report = run_job(run_context, BUILD if retrain else APPLY)
         facts = home.journal.run(report.run_id)
         entries, changed_rules = facts["raw.deltas"]["files"], facts["raw.search_rules"] if rules else None
         refused = quarantine.added(home.lake, before, home.lake.snapshot()).to_dicts()

@@ -10,6 +10,8 @@ from assets.evaluation.judged_queries import judged_queries
 from assets.evaluation.unknown_tokens import unknown_shares
 from assets.run_context import RunContext
 from assets.services.raw_folder import raw_folder
+from orchestration.defs.jobs import BUILD
+from orchestration.defs.one_step_jobs import REBUILD
 from orchestration.instance.dagster_instance import CODE_LOCATION, COMMAND_LINE, fail_orphaned_runs, open_instance
 from orchestration.instance.locks import in_progress, run_lock
 from orchestration.runs.execute import execute
@@ -18,7 +20,7 @@ from warehouse.features import datasets
 from warehouse.history.checkpoints import content_snapshot
 from warehouse.home import Home
 from warehouse.ingest.feature_view_files import check_files
-from warehouse.ingest.full_snapshot import require_raw
+from warehouse.ingest.full_snapshot import has_files_of, require_raw
 from warehouse.ingest.sources import check_folder
 from warehouse.lake import catalog, quarantine
 from warehouse.serving.release_log import Release
@@ -66,13 +68,13 @@ class BuildReport:
 
 
 def build(run_context: RunContext, raw: Path | None = None) -> BuildReport:
-    """Run every asset once, one after another, and report.
+    """Run every asset once, one after another, and report. Files that seem to be those of the lake are built in one step.
 
     Raises:
         WarehouseError: The raw folder cannot be read, or the lake has no raw tables to start from: nothing was written. Or a
             blocking check failed: nothing that depends on its table was made.
     """
-    run_context = replace(run_context, shared={})
+    run_context = replace(run_context, shared={}, seconds={})
     run_context.home.lake.is_to_be_written = True
     run_context = replace(run_context, raw=raw or run_context.raw)
     folder = raw_folder(run_context)  # reads declared sources, so that their faults are told before a run starts
@@ -81,11 +83,12 @@ def build(run_context: RunContext, raw: Path | None = None) -> BuildReport:
     else:
         check_folder(folder)
     check_files(run_context.home.lake, run_context.home.root, run_context.home.feature_views, datetime.now(UTC))
+    is_known = folder is None or has_files_of(run_context.home.lake, folder)
     with run_lock(run_context.home):
-        return run_job(run_context)
+        return run_job(run_context, REBUILD if is_known else BUILD)
 
 
-def run_job(run_context: RunContext, name: str = "build") -> BuildReport:
+def run_job(run_context: RunContext, name: str) -> BuildReport:
     """Run the assets of a job once in this process and report. The caller holds the run lock.
 
     Raises:
@@ -95,7 +98,7 @@ def run_job(run_context: RunContext, name: str = "build") -> BuildReport:
         fail_orphaned_runs(instance)
         before = _state(run_context.home)
         run_id = execute(run_context, name, instance, COMMAND_LINE | CODE_LOCATION)
-        seconds = {
+        seconds = run_context.seconds or {
             step.step_key.replace("__", "."): round(step.end_time - step.start_time, 3)
             for step in instance.get_run_step_stats(run_id)
             if step.start_time is not None and step.end_time is not None

@@ -54,6 +54,7 @@ def replay(run_context: RunContext) -> ReplayReport:
     with run_lock(home):
         from assets.services.live_model import pin_live_model
         from orchestration.commands.build import run_job
+        from orchestration.defs.one_step_jobs import APPLY
         from orchestration.runs.derive import derive
 
         live_model_context = pin_live_model(replace(run_context, raw=None, sources=(), deltas=(), reembed_all=True))
@@ -63,7 +64,7 @@ def replay(run_context: RunContext) -> ReplayReport:
             copy_feature_views(home, scratch)
             derive(replace(live_model_context, home=scratch), "derived_tables")
             changes = sync(home.lake, scratch.lake)
-        report = run_job(live_model_context, "apply")
+        report = run_job(live_model_context, APPLY)
         vectors = home.journal.run(report.run_id)["vectors.products"]
     return ReplayReport(
         files={file.table: file.name for file in inputs.snapshots},

@@ -12,10 +12,10 @@ from orchestration.defs.run_context_resource import progress_of
 from orchestration.reindex import reindex
 from orchestration.vacuum import vacuum_locked
 
-REINDEX = "reindex"
+BUILD, REINDEX = "build", "reindex"
 
 build_job = dg.define_asset_job(
-    "build", selection=dg.AssetSelection.all(), description="The main job: raw files to a release, every asset once."
+    BUILD, selection=dg.AssetSelection.all(), description="The main job: raw files to a release, every asset once."
 )
 
 training_inputs_job = dg.define_asset_job(

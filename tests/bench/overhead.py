@@ -14,7 +14,6 @@ import json
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -83,15 +82,12 @@ def changed_products(raw: Path, folder: Path, count: int) -> list[Path]:
 
 def build(home: Path, raw: Path | None) -> dict[str, float]:
     """Build, and return the seconds of the job and the number of assets."""
-    from orchestration.commands.build import run_job
+    from orchestration.commands.build import build as run_build
     from orchestration.config.open_context import open_run_context
     from orchestration.config.settings import load_settings
-    from orchestration.instance.locks import run_lock
 
     run_context = open_run_context(load_settings(home))
-    run_context = replace(run_context, raw=raw or run_context.raw)
-    with run_lock(run_context.home):
-        job_s = seconds(lambda: run_job(run_context))
+    job_s = seconds(lambda: run_build(run_context, raw))
     return {"job_s": job_s, "assets": len(run_context.home.journal.last())}
 
 

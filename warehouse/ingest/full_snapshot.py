@@ -163,6 +163,16 @@ def require_raw(lake: Lake) -> None:
         raise WarehouseError(f"no raw data in {lake.root.parent}", "ingest data with: stockroom build --raw DIR")
 
 
+def has_files_of(lake: Lake, folder: Path) -> bool:
+    """Tell whether the last ingested files have the names and sizes of the files in a folder."""
+    if _known_files(lake) is None:
+        return False
+    with lake.reading() as connection:
+        rows = connection.execute(f"SELECT name, size_bytes FROM {FILES.table} WHERE key LIKE 'raw.%'").fetchall()
+    specs = {each.file_name for each in SOURCE_SPECS}
+    return dict(rows) == {path.name: path.stat().st_size for path in folder.iterdir() if path.name in specs}
+
+
 def _is_known(last_file: tuple[str, int] | None, file: InputFile, has_deltas: bool) -> bool:
     """Tell whether a file equals the last ingested one of its table.
 
