@@ -56,7 +56,7 @@ def test_facets_stand_below_the_hits(stockroom, built):
 
 def test_facets_in_json_have_the_filter_of_each_value(stockroom, built):
     answer = json.loads(stockroom("search", "tent", "-k", "1", "--facet", "locale", "--json", "--home", built.home).out)
-    assert list(answer) == ["hits", "facets", "found", "rules"]
+    assert list(answer) == ["hits", "facets", "found", "rules", "corrections"]
     (facet,) = answer["facets"]
     assert facet["column"] == "locale"
     assert {"value": "us", "where": "locale = 'us'"}.items() <= next(
