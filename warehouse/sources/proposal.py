@@ -389,12 +389,21 @@ def _products(connection: duckdb.DuckDBPyConnection, table: _Table, judged: pl.S
         if read is None:
             left_out[name] = reason
             continue
+        if folds and read["type"] in ("category", "text") and _differs_within(frame, columns["product_id"], name):
+            read, reason = {"type": "list"}, f"{reason}; variants of one product differ"
         own = attribute_name(name, {each.name for each in attributes})
         is_filtered = read["type"] != "url" and not frame[name].str.contains("//").any()
         attributes.append(Attribute.model_validate({"name": own, "column": name, "filter": is_filtered, **read}))
         reasons[own] = reason
     source = _source(file, names, kind, ordered, attributes=tuple(attributes), fold_variants=folds)
     return Proposal(source, reasons, left_out, frame)
+
+
+def _differs_within(frame: pl.DataFrame, product_id: str, name: str) -> bool:
+    """Tell whether the rows of one product have several short values in a column: a fold keeps all elements of a list alone."""
+    filled = frame.select(product_id, name).filter(pl.col(name).str.strip_chars() != "")
+    is_short = bool((filled[name].str.len_chars() <= MAX_ID_LENGTH).all())
+    return is_short and filled.n_unique() > filled[product_id].n_unique()
 
 
 def _id_column(table: _Table, judged: pl.Series) -> str:

@@ -54,6 +54,13 @@ def test_a_repeated_id_means_variants(tmp_path):
     assert "10 different" in proposal.reasons["product_id"]
 
 
+def test_what_differs_between_the_variants_of_a_product_is_a_list(tmp_path):
+    rows = "".join(f"{n // 3},N,{'SML'[n % 3]},{'ab'[n // 3 % 2]}\n" for n in range(30))
+    (proposal,) = proposed(tmp_path, p__csv=f"parent_id,name,size,shelf\n{rows}")
+    assert {each.name: each.type for each in proposal.source.attributes} == {"size": "list", "shelf": "category"}
+    assert "variants of one product differ" in proposal.reasons["size"]
+
+
 def test_one_id_in_two_locales_is_no_variant(tmp_path):
     (proposal,) = proposed(
         tmp_path, p__csv="id,name,lang\n" + "".join(f"{n // 2},N,{'en' if n % 2 else 'es'}\n" for n in range(30))
