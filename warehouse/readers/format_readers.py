@@ -101,6 +101,8 @@ def parquet_sql(
     types = parquet_types(connection, file.path)
     path = quote(str(plain_path(file.path)))
     columns = _select(values, lambda meaning, name: _parquet_value(meaning, name, types, numbers))
+    if "file_row_number" in types:  # DuckDB numbers no rows beside a column of this name
+        return f"{columns}, row_number() OVER () - 1 AS row FROM read_parquet({path})"
     return f"{columns}, file_row_number AS row FROM read_parquet({path}, file_row_number = true)"
 
 

@@ -489,3 +489,14 @@ def test_values_that_do_not_tell_their_decimal_sign_are_told(tmp_path, values, n
     source = products("p.csv", columns={"product_id": "id", "title": "name"}, attributes=[size])
     notes = [each for each in prepare([source], tmp_path, tmp_path / "out") if "decimal" in each]
     assert [each.split(" declare")[0] for each in notes] == ([note] if note else [])
+
+
+def test_a_parquet_file_may_have_columns_called_as_those_that_number_its_rows(tmp_path):
+    own = {"id": ["1", "2"], "file_row_number": ["a", "b"], "row": [7, 8], "filename": ["x", "y"], "file": ["m", "n"]}
+    pl.DataFrame(own).write_parquet(tmp_path / "p.parquet")
+    rows = {"name": "row_", "column": "row", "type": "number"}
+    columns = {"product_id": "id", "title": "file_row_number", "brand": "filename", "color": "file"}
+    read = prepared(tmp_path, products("p.parquet", columns=columns, attributes=[rows]))
+    assert read["product_title"].to_list() == ["a", "b"]
+    assert read["product_brand"].to_list() == ["x", "y"]
+    assert read["product_color"].to_list() == ["m", "n"]
