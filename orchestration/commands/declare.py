@@ -11,12 +11,13 @@ from orchestration.config.settings import FILE_NAME, Settings
 from warehouse.conversion.clicks import NothingExactError
 from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
-from warehouse.ingest.source_check import SourceReport, check_sources
+from warehouse.ingest.source_check import SourceReport, check_delta_files, check_sources
 from warehouse.ingest.sources import ESCI_SOURCES, esci_folder
 from warehouse.paths import require_writable
 from warehouse.readers.file_advice import no_file
 from warehouse.sources.declaration_text import declaration_text
 from warehouse.sources.declared_match import matching_sources
+from warehouse.sources.delta import is_delta
 from warehouse.sources.proposal import Proposal, propose
 from warehouse.wording import counted
 
@@ -115,7 +116,7 @@ def _with_what_they_name(matched: Sequence[Source], declared: Sequence[Source]) 
 
 
 def check(settings: Settings, paths: Sequence[Path] = ()) -> SourceReport:
-    """Read the declared files, or given files of the same shape, as a build does; write nothing.
+    """Read the declared files, or given files of the same shape, as a build does, and delta files as an apply; write nothing.
 
     Without a declaration the given files are read as `init` would declare them, and without files the ESCI folder `raw`.
 
@@ -124,7 +125,9 @@ def check(settings: Settings, paths: Sequence[Path] = ()) -> SourceReport:
     """
     home = settings.home.absolute()
     base = (settings.raw or home).absolute()
-    sources = settings.source
+    sources, bounds = settings.source, settings.warehouse
+    if paths and all(path.is_file() and is_delta(path, sources) for path in paths):
+        return check_delta_files(paths, sources, bounds.memory_gb, bounds.batch_rows)
     if paths and sources:
         sources = _with_what_they_name(matching_sources(sources, paths), sources)
     elif paths and (folder := folder_of_esci(paths)):
@@ -138,7 +141,6 @@ def check(settings: Settings, paths: Sequence[Path] = ()) -> SourceReport:
         raise WarehouseError(
             "nothing to check: no source is declared", "give files, or declare them: stockroom init FILES"
         )
-    bounds = settings.warehouse
     report = check_sources(sources, base, bounds.memory_gb, bounds.batch_rows, may_lack=bool(paths))
     return _with_training(report, settings)
 

@@ -159,6 +159,9 @@ def test_check_takes_a_row_to_delete_for_no_product(shop, stockroom):
     (shop / "ops.csv").write_text("op," + HEADER + "upsert,1,a,b,$1,c,1\ndelete,2,,,,,\n,3,c,b,$1,c,1\n")
     report = json.loads(stockroom("check", shop / "ops.csv", "--home", shop / "home", "--json").out)
     assert (report["rows"], report["refused"]) == ({"raw.products": 2}, [])
+    (shop / "ops.csv").write_text("op," + HEADER + "upsert,1,a,b,$1,c,1\nremove,2,b,b,$1,c,1\n")
+    report = json.loads(stockroom("check", shop / "ops.csv", "--home", shop / "home", "--json").out)
+    assert (report["rows"], [each["rule"] for each in report["refused"]]) == ({"raw.products": 1}, ["unknown_op"])
 
 
 def test_the_same_folder_may_be_named_by_raw(shop, stockroom):

@@ -1,7 +1,8 @@
 """Number text: numbers and money as people write them, read by SQL expressions.
 
 The decimal sign of a column is declared, or found from the values that only one sign explains. With a found sign, a value that
-only the other sign explains is still read; a value that both explain, such as `12.345`, is read by the sign of its column.
+only the other sign explains is still read; a value that both explain, such as `12.345`, is read by the sign of its column. A
+number that a program wrote with an exponent, such as `1.5e3`, has a decimal point whatever the sign of its column.
 """
 
 from typing import Literal
@@ -23,11 +24,22 @@ _POINT_REGIONS = " ch do gt hn li mx ni pa pe pr sv us "
 _OTHER: dict[DecimalSign, DecimalSign] = {".": ",", ",": "."}
 _MINUS = "[-−–]"
 _SPACE = r"[\s\x{a0}\x{2009}\x{202f}]"
+_CODES = (
+    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNH "
+    "CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HRK HTG HUF IDR "
+    "ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP "
+    "MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RMB RON RSD RUB RWF SAR SBD SCR "
+    "SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VES VND VUV WST "
+    "XAF XCD XOF XPF YER ZAR ZMW"
+)
 _CURRENCY = (
-    r"(?:[A-Z]{3}|[A-Za-z]{0,2}\.?\p{Sc}"
+    rf"(?:{'|'.join(_CODES.split())}"
+    r"|[A-Za-z]{0,2}\.?\p{Sc}"
     r"|(?i:kr|zł|kč|ft|lei|fr|rs|руб|р|euros?|dollars?|pounds?)\.?|円|元|원)"
 )
 _NO_CENTS = "[.,][-–—]{1,2}"  # as in 5,- and 5.--
+_BARE_PAIR = "[0-9]+[-–—][0-9]+"
+_PROGRAM_NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]{1,3}"
 _RANGE = r"^(.*?[0-9].*?)\s*(?:[-–—~]|\bto\b|\bbis\b|\bhasta\b)\s*(.*?[0-9].*)$"
 
 
@@ -45,15 +57,19 @@ def number_sql(text: str, decimal: DecimalSign, *, is_declared: bool = False) ->
 def money_sql(text: str, decimal: DecimalSign, *, is_declared: bool = False) -> str:
     """Return the SQL of the amount that a text holds, without its currency; of a range of amounts, the lower.
 
+    Two bare numbers that fall, such as `2024-01`, are no range.
+
     Args: as `number_sql`.
     """
     low, high = (f"regexp_extract(amount, {quote(_RANGE)}, {part})" for part in (1, 2))
-    amounts = f"CASE WHEN regexp_full_match(amount, {quote(_RANGE)}) THEN [{low}, {high}] ELSE [amount] END"
+    is_range = f"regexp_full_match(amount, {quote(_RANGE)}) AND NOT regexp_full_match(amount, {quote(_PROGRAM_NUMBER)})"
+    amounts = f"CASE WHEN {is_range} THEN [{low}, {high}] ELSE [amount] END"
     numbers = (
         f"list_transform(list_transform({amounts}, lambda each: {_digits(_without_currency('each'))}), "
         f"lambda digits: {_number('digits', decimal, is_declared)})"
     )
-    lowest = "CASE WHEN list_count(numbers) = len(numbers) THEN list_min(numbers) END"
+    is_amount = f"(numbers[1] <= numbers[-1] OR NOT regexp_full_match(trim(amount), {quote(_BARE_PAIR)}))"
+    lowest = f"CASE WHEN list_count(numbers) = len(numbers) AND {is_amount} THEN list_min(numbers) END"
     return let("amount", text, let("numbers", numbers, lowest))
 
 
@@ -82,6 +98,23 @@ def decimal_sign(
     return "," if writes_comma else "."
 
 
+def two_readings(connection: duckdb.DuckDBPyConnection, relation: str, text: str) -> tuple[str, float, float] | None:
+    """Return the first text that is one number with a decimal point and another with a decimal comma, and both numbers.
+
+    None: there is no such text, or another text of the column tells its decimal sign.
+
+    Args: as `decimal_sign`.
+    """
+    point, comma = (_strict("digits", sign) for sign in _OTHER)
+    first, decided = connection.execute(
+        f"SELECT first([{text}, point::VARCHAR, comma::VARCHAR]) FILTER (point <> comma), "
+        "count(*) FILTER ((point IS NULL) <> (comma IS NULL)) "
+        f"FROM (SELECT *, {point} AS point, {comma} AS comma FROM "
+        f"(SELECT *, {_digits(_without_currency(text))} AS digits FROM {relation}))"
+    ).fetchone() or (None, 0)
+    return (str(first[0]), float(first[1]), float(first[2])) if first and not decided else None
+
+
 def let(name: str, value: str, body: str) -> str:
     """Return the SQL of `body`, in which `name` stands for `value`: the value is computed once."""
     return f"list_transform([{value}], lambda {name}: {body})[1]"
@@ -96,10 +129,11 @@ def _strict(digits: str, decimal: DecimalSign) -> str:
     """Return the SQL of the number that digits mean under one decimal sign; groups of digits are 1,299 or 1,29,900."""
     group = _OTHER[decimal]
     whole = f"[0-9]+|[1-9][0-9]{{0,2}}(?:[{group}'][0-9]{{2,3}})*[{group}'][0-9]{{3}}"
-    exponent = "(?:[eE][-+]?[0-9]{1,3})?" if decimal == "." else ""
-    pattern = f"[-+]?(?:(?:{whole})(?:[{decimal}][0-9]+)?|[{decimal}][0-9]+){exponent}"
-    value = f"TRY_CAST(translate({digits}, '{decimal}{group}' || chr(39), '.') AS DOUBLE)"
-    return f"CASE WHEN regexp_full_match({digits}, {quote(pattern)}) AND isfinite({value}) THEN {value} END"
+    pattern = f"[-+]?(?:(?:{whole})(?:[{decimal}][0-9]+)?|[{decimal}][0-9]+)"
+    plain = f"translate({digits}, '{decimal}{group}' || chr(39), '.')"
+    plain = f"CASE WHEN regexp_full_match({digits}, {quote(pattern)}) THEN {plain}"
+    value = f"TRY_CAST({plain} WHEN regexp_full_match({digits}, {quote(_PROGRAM_NUMBER)}) THEN {digits} END AS DOUBLE)"
+    return f"CASE WHEN isfinite({value}) THEN {value} END"
 
 
 def _digits(text: str) -> str:

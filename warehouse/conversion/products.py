@@ -7,7 +7,7 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 
-from warehouse.conversion.number_text import decimal_sign, let
+from warehouse.conversion.number_text import decimal_sign, let, two_readings
 from warehouse.conversion.values import RULES, is_refused_sql, number_text_sql, value_sql
 from warehouse.declaration.columns import ATTRIBUTE, MISSHAPEN
 from warehouse.declaration.locales import DEFAULT_LOCALE, declared_locale_sql
@@ -80,6 +80,23 @@ def create_products(connection: duckdb.DuckDBPyConnection, name: str, source: So
     connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {typed}")
     problems = connection.execute(f"{' UNION ALL '.join(faults)} ORDER BY file_number, row").pl()
     return problems.drop("file_number").cast(pl.Schema(PROBLEM_SCHEMA))
+
+
+def undecided_numbers(connection: duckdb.DuckDBPyConnection, source: Source, rows: str) -> list[str]:
+    """Return a sentence for each attribute whose values do not tell their decimal sign, which nobody declared."""
+    notes = []
+    for attribute in source.attributes:
+        if attribute.type not in ("number", "money") or attribute.decimal is not None:
+            continue
+        text = number_text_sql(attribute, f'"{ATTRIBUTE}{attribute.name}"')
+        if (undecided := two_readings(connection, rows, text)) is not None:
+            value, point, comma = undecided
+            read, other = (point, comma) if decimal_sign(connection, rows, text) == "." else (comma, point)
+            notes.append(
+                f"{attribute.name} of {', '.join(source.files)}: {value!r} is read as {read:g}, and no value tells the decimal "
+                f'sign; if it is {other:g}, declare decimal = "{"," if read == point else "."}" for the attribute'
+            )
+    return notes
 
 
 _KEY = ("product_id", "product_locale")

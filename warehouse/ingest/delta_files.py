@@ -296,7 +296,8 @@ def _is_parquet(path: Path) -> bool:
 def _source(path: Path) -> str:
     """Return the FROM clause that reads a delta file with its row numbers, its path bound as `$path`."""
     if _is_parquet(path):
-        return "(SELECT file_row_number AS row, * FROM read_parquet($path, file_row_number = true))"
+        own = "COLUMNS(lambda name: name <> 'row')"  # of an undeclared name
+        return f"(SELECT row_number() OVER () - 1 AS row, {own} FROM read_parquet($path))"
     return f"(SELECT row, json::JSON AS json FROM {_texts()})"
 
 

@@ -13,12 +13,16 @@ from warehouse.contracts.esci_files import EXAMPLES_FILE
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.declaration.attributes import ATTRIBUTES_FILE, NAME
 from warehouse.declaration.source import Source
+from warehouse.ingest.delta_files import check_deltas
+from warehouse.ingest.delta_rows import all_rows_refused, batches
 from warehouse.ingest.input_rules import ingest_rules
 from warehouse.ingest.sources import SOURCE_SPECS, SourceSpec
 from warehouse.lake.lake import connect
+from warehouse.lake.loss_guard import rule_counts
 from warehouse.paths import plain_path
 from warehouse.sources.prepared import convert, refused_rows
 from warehouse.sources.source_files import PLACES_FILE, SourceFiles, source_files, with_places
+from warehouse.wording import counted
 
 _EXAMPLES = 3
 
@@ -87,6 +91,41 @@ def check_sources(
             first[f"attributes.{NAME}"] = pl.scan_parquet(folder / ATTRIBUTES_FILE).head(_EXAMPLES).collect()
         refusals += _without_product(folder, memory_gb)
         return SourceReport(rows, refusals, notes, first, _train_queries(folder / EXAMPLES_FILE))
+
+
+def check_delta_files(
+    paths: Sequence[Path], sources: Sequence[Source], memory_gb: float = 4.0, batch_rows: int = 50_000
+) -> SourceReport:
+    """Read delta files by the rules by which they are applied, and report.
+
+    Raises:
+        WarehouseError: As if the files were applied: a file is no delta file, or every row of a file is refused.
+    """
+    rows: dict[str, int] = {}
+    first: dict[str, pl.DataFrame] = {}
+    refusals: list[Refusals] = []
+    notes: list[str] = []
+    with connect(memory_gb) as connection:
+        for file in check_deltas(paths, sources=sources):
+            table, name = file.source_spec.table, (file.given_as or file.path).name
+            parts = list(batches(connection, file, batch_rows))
+            upserts, deletes = (sum(getattr(part, kind).height for part in parts) for kind in ("upserts", "deletes"))
+            violations = pl.concat([part.violations for part in parts])
+            if not upserts + deletes:
+                raise all_rows_refused(file, rule_counts(violations))
+            violations = pl.concat([violations, file.unread.select(violations.columns)])
+            rows[table] = rows.get(table, 0) + upserts  # a row to delete is none to read
+            first.setdefault(table, parts[0].upserts.select(file.source_spec.columns).head(_EXAMPLES))
+            place = pl.format(
+                "{} {}", pl.lit(name), pl.col("key").fill_null("without a key").str.strip_prefix(f"{name} ")
+            )
+            refusals += _refusals(table, violations.select("rule", place=place, value="row"))
+            notes.append(f"{name}: {counted(upserts, 'upsert')} and {counted(deletes, 'delete')}")
+            if file.new_columns:
+                notes.append(
+                    f"{name}: columns that {table} does not declare are left out: {', '.join(file.new_columns)}"
+                )
+    return SourceReport(rows, refusals, tuple(notes), first)
 
 
 def _check_table(

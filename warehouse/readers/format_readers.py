@@ -63,8 +63,10 @@ def refuse_rejects(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> N
         )
 
 
-def json_sql(connection: duckdb.DuckDBPyConnection, file: SourceFile, values: Values, folder: Path) -> str:
-    """Return the query of a file of JSON lines, or of one list of objects.
+def json_sql(
+    connection: duckdb.DuckDBPyConnection, file: SourceFile, values: Values, numbers: Collection[str], folder: Path
+) -> str:
+    """Return the query of a file of JSON lines, or of one list of objects; `numbers` are the meanings that are numbers.
 
     Raises:
         WarehouseError: A line is not a JSON object; the message names the lines.
@@ -87,16 +89,20 @@ def json_sql(connection: duckdb.DuckDBPyConnection, file: SourceFile, values: Va
         objects = f"(SELECT TRY_CAST(ltrim(line, chr(65279)) AS JSON) AS js FROM {lines} WHERE {is_row})"
         _refuse_broken(connection, file, objects)
     paths = _Paths()
-    columns = _select(values, lambda meaning, name: _json_value(meaning, _steps(name, file.names), paths))
+    columns = _select(values, lambda meaning, name: _json_value(meaning, _steps(name, file.names), paths, numbers))
     misshapen = _misshapen(values, file.names, paths)
     return f"{columns}, {misshapen} AS {MISSHAPEN} FROM {paths.read_from(objects)}"
 
 
-def parquet_sql(connection: duckdb.DuckDBPyConnection, file: SourceFile, values: Values) -> str:
-    """Return the query of a parquet file, with the number of each row, from 0, as `row`."""
+def parquet_sql(
+    connection: duckdb.DuckDBPyConnection, file: SourceFile, values: Values, numbers: Collection[str]
+) -> str:
+    """Return the query of a parquet file, with the number of each row, from 0, as `row`; `numbers` as in `json_sql`."""
     types = parquet_types(connection, file.path)
     path = quote(str(plain_path(file.path)))
-    columns = _select(values, lambda meaning, name: _parquet_value(meaning, name, types))
+    columns = _select(values, lambda meaning, name: _parquet_value(meaning, name, types, numbers))
+    if "file_row_number" in types:  # DuckDB numbers no rows beside a column of this name
+        return f"{columns}, row_number() OVER () - 1 AS row FROM read_parquet({path})"
     return f"{columns}, file_row_number AS row FROM read_parquet({path}, file_row_number = true)"
 
 
@@ -176,7 +182,7 @@ class _Paths:
         return self._places.setdefault(_json_path(steps), len(self._places) + 1)
 
 
-def _json_value(meaning: str, steps: Sequence[str], paths: _Paths) -> str:
+def _json_value(meaning: str, steps: Sequence[str], paths: _Paths, numbers: Collection[str]) -> str:
     """Return the SQL of a value as text, found by its path; the elements of a list are joined, those of an attribute not.
 
     A path that leads through a list of objects gives the list of their values. A path that leads through another value gives
@@ -194,6 +200,8 @@ def _json_value(meaning: str, steps: Sequence[str], paths: _Paths) -> str:
         listed = f"to_json({values})::VARCHAR" if is_attribute else _listed(meaning, values)
         cases += f" WHEN {paths.type(steps[:depth])} = 'ARRAY' THEN {listed}"
     text = paths.text(steps)
+    if meaning in numbers:
+        cases += f" WHEN {paths.type(steps)} = 'DOUBLE' THEN {_program_number(text)}"
     return f"nullif(CASE{cases} ELSE {text} END, '')" if cases else f"nullif({text}, '')"
 
 
@@ -232,19 +240,27 @@ def _json_path(*parts: Sequence[str] | str) -> str:
     return quote(path)
 
 
-def _parquet_value(meaning: str, name: str, types: Mapping[str, str]) -> str:
+def _program_number(text: str) -> str:
+    """Return the SQL of a number's text with an exponent, by which the point in it is a decimal point in every column."""
+    return f"if(contains({text}, '.') AND NOT contains(lower({text}), 'e'), concat({text}, 'e0'), {text})"
+
+
+def _parquet_value(meaning: str, name: str, types: Mapping[str, str], numbers: Collection[str]) -> str:
     """Return the SQL of a value as text: a column, or a field of a struct by its path; a list as in JSON."""
     steps = _steps(name, types)
     value = ".".join(_identifier(step) for step in steps)
     if len(steps) > 1 and "[]" in types.get(steps[0], ""):  # a list of structs, read as JSON
         paths = _Paths()
-        text = _json_value(meaning, steps, paths)
+        text = _json_value(meaning, steps, paths, numbers)
         whole = f"(SELECT json_object({quote(steps[0])}, {_identifier(steps[0])}) AS js)"
         return f"(SELECT {text} FROM {paths.read_from(whole)})"
     if types.get(name, "").endswith("[]"):
         text = f"to_json({value})::VARCHAR" if meaning.startswith(ATTRIBUTE) else _listed(meaning, value)
     else:
         text = f"{value}::VARCHAR"
+    if meaning in numbers:
+        is_number = f"typeof({value}) IN ('DOUBLE', 'FLOAT') OR typeof({value}) LIKE 'DECIMAL%'"
+        text = f"if({is_number}, {_program_number(text)}, {text})"
     return f"nullif({text}, '')"
 
 

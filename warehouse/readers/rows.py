@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.declaration.columns import declared_columns, file_columns
+from warehouse.declaration.columns import declared_columns, file_columns, number_columns
 from warehouse.declaration.source import Constant, Source
 from warehouse.errors import WarehouseError, first_line
 from warehouse.lake.lake import quote
@@ -44,15 +44,16 @@ def create_view(
         meaning: column if isinstance(column, Constant) else file_columns(column)
         for meaning, column in declared_columns(source).items()
     }
+    numbers = number_columns(source)
     selects, json_parts = [], dict[SourceFile, Path]()
     for number, file in enumerate(files):
         if file.format == "parquet":
-            rows = f"({parquet_sql(connection, file, values)})"
+            rows = f"({parquet_sql(connection, file, values, numbers)})"
         else:
             part = folder / f"{name}-{number}.parquet"
             try:
                 is_csv = file.format == "csv"
-                sql = csv_sql(file, values, folder) if is_csv else json_sql(connection, file, values, folder)
+                sql = csv_sql(file, values, folder) if is_csv else json_sql(connection, file, values, numbers, folder)
                 connection.execute(f"COPY ({sql}) TO {quote(str(plain_path(part)))} (FORMAT parquet)")
             except duckdb.Error as error:
                 raise WarehouseError(

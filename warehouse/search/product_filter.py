@@ -7,6 +7,7 @@ column and every feature of a product. It runs before products are ranked, so th
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -189,6 +190,10 @@ def _check_kind(condition: Any, columns: Columns) -> None:
         else:
             values = [node.this, node.expression]
         kinds = {kind: value for value in values if (kind := _kind(value, columns)) is not None}
+        if DAY in kinds and not isinstance(node, exp.Like | exp.ILike):
+            _refuse_other_than_days(kinds[DAY], values, columns)
+        if DAY in kinds:  # a text of the form 2024-12-31
+            kinds.setdefault(TEXT, kinds.pop(DAY))
         if isinstance(node, exp.Like | exp.ILike):
             kinds.setdefault(TEXT, node)
         if len(kinds) > 1:
@@ -201,8 +206,25 @@ def _check_kind(condition: Any, columns: Columns) -> None:
     outer = condition
     while isinstance(outer, exp.Paren | exp.Not):
         outer = outer.this
-    if _kind(outer, columns) in (TEXT, NUMBER, LIST):
+    if _kind(outer, columns) in (TEXT, NUMBER, LIST, DAY):
         raise WarehouseError(f"the filter {condition.sql('duckdb')} is no condition", _hint(columns))
+
+
+def _refuse_other_than_days(column: Any, values: Sequence[Any], columns: Columns) -> None:
+    """Refuse the comparison of a day with a text that is none, or with a column of text."""
+    for value in values:
+        if _kind(value, columns) == TEXT and not (_is_text(value.unnest()) and _is_day(value.unnest().this)):
+            raise WarehouseError(
+                f"the filter compares {column.sql('duckdb')}, which is a day, with {value.sql('duckdb')}, which is none",
+                f"write a day as year, month and day: {column.sql('duckdb')} >= '2024-12-31'",
+            )
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _check_membership(node: Any, columns: Columns) -> None:
@@ -221,8 +243,7 @@ def _kind(node: Any, columns: Columns) -> str | None:
     if isinstance(node, exp.Paren | exp.Neg):
         return _kind(node.this, columns)
     if isinstance(node, exp.Column):
-        kind = columns[node.name.lower()][1]
-        return TEXT if kind == DAY else kind
+        return columns[node.name.lower()][1]
     if isinstance(node, exp.Literal):
         return TEXT if node.is_string else NUMBER
     return FLAG if isinstance(node, exp.Boolean) else None

@@ -10,7 +10,7 @@ import polars as pl
 
 from warehouse.conversion.judgements import convert_judgements
 from warehouse.conversion.products import PRODUCT_COLUMNS, create_products
-from warehouse.declaration.columns import ATTRIBUTE
+from warehouse.declaration.columns import ATTRIBUTE, declared_columns, file_columns
 from warehouse.declaration.problems import PROBLEM_SCHEMA
 from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
@@ -114,6 +114,23 @@ def converted_delta(path: Path, sources: Sequence[Source], folder: Path) -> Sour
             values = ", ".join(("op", "event_time", *PRODUCT_COLUMNS.values()))
             delta = _write(connection, f"SELECT {values} FROM products ORDER BY row", folder / path.name)
             return SourceDelta(delta, unread, _attributes(connection, source, folder))
+
+
+def is_delta(path: Path, sources: Sequence[Source]) -> bool:
+    """Tell whether a file has the columns of a delta, op or event_time, that its source does not declare.
+
+    Raises:
+        WarehouseError: No source has the columns of the file.
+    """
+    with connect(1.0) as connection:
+        if _has_raw_columns(connection, path):
+            return True
+        if not sources:
+            return False
+        source = matching_source(connection, sources, path)
+        names = set(_ORDER) & set(column_names(connection, source_file(path, source)))
+        declared = {name for column in declared_columns(source).values() for name in file_columns(column)}
+        return source.kind in ("products", "judgements") and not names <= declared
 
 
 def _has_raw_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> bool:

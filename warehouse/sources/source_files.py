@@ -17,7 +17,7 @@ from warehouse.readers.format_detection import SourceFile, source_file
 PLACES_FILE = "product_places.parquet"
 REFUSED_FILE = "refused.parquet"
 
-_VERSION = "1"  # raised when the same files would give other rows
+_VERSION = "2"  # raised when the same files would give other rows
 
 
 class SourceFiles(NamedTuple):

@@ -52,6 +52,8 @@ def read(connection, kind, text, decimal=".", **declared):
         ("money", "5 kr.", 5.0),
         ("money", "10 - 20", 10.0),
         ("money", "$20.00 to $10.50", 10.5),
+        ("money", "12.50 USD", 12.5),
+        ("money", "1e-05", 1e-05),
         ("number", "1 000 000", 1e6),
         ("number", "−1.5e3", -1500.0),
         ("number", "00123", 123.0),
@@ -91,6 +93,9 @@ def test_what_people_write_is_read(database, kind: str, text: str, value: object
     ("kind", "text"),
     [
         ("money", "free"),
+        ("money", "12 PCS"),
+        ("money", "2024-01"),
+        ("money", "from 12 €"),
         ("money", "1.2.3"),
         ("money", "12,34,5"),
         ("number", "12 kg"),

@@ -1,9 +1,13 @@
 """What a build would refuse in the files of declared sources, told with places and nothing written."""
 
+import json
+
+import polars as pl
 import pytest
 
 from warehouse.declaration.source import Source
-from warehouse.ingest.source_check import check_sources
+from warehouse.errors import WarehouseError
+from warehouse.ingest.source_check import check_delta_files, check_sources
 
 SOURCE = Source(kind="products", files=("*.csv",), columns={"product_id": "sku", "title": "name"})
 
@@ -32,3 +36,43 @@ def test_judgements_of_unknown_products_are_told(tmp_path):
     (refusal,) = report.refusals
     assert (refusal.rule, refusal.rows) == ("judgement_without_product", 1)
     assert refusal.examples == ("query 'lamp' has product us:123, which the catalog lacks; its first is us:00123",)
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_a_delta_is_refused_by_the_rules_by_which_it_is_applied(tmp_path, ending):
+    path = tmp_path / f"changes.{ending}"
+    rows = pl.DataFrame(
+        {
+            "op": ["upsert", "remove", "delete", "upsert", "upsert", "delete"],
+            "event_time": ["2024-01-01T00:00:00Z", None, None, "soon", "2999-01-01T00:00:00Z", None],
+            "sku": ["1", "2", "3", "4", "5", None],
+            "name": ["lamp", "chair", None, "tent", "drill", None],
+        }
+    )
+    if ending == "csv":
+        rows.write_csv(path)
+    elif ending == "parquet":
+        rows.write_parquet(path)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows.to_dicts()))
+    report = check_delta_files([path], [SOURCE])
+    assert report.rows == {"raw.products": 1}
+    assert report.notes == (f"changes.{ending}: 1 upsert and 1 delete",)
+    rules = {refusal.rule: refusal.rows for refusal in report.refusals}
+    assert rules.pop("event_time_wrong_type") == 1
+    assert rules.pop("unknown_op") == 1
+    assert sum(rules.values()) >= 2
+    assert "event_time_in_future" in str(rules)
+
+
+def test_a_delta_without_a_row_to_apply_is_refused_whole(tmp_path):
+    (tmp_path / "changes.csv").write_text("op,sku,name\nremove,1,lamp\n")
+    with pytest.raises(WarehouseError, match="every row was refused: unknown_op"):
+        check_delta_files([tmp_path / "changes.csv"], [SOURCE])
+
+
+def test_a_delta_may_have_columns_called_as_those_that_number_its_rows(tmp_path):
+    own = {"op": "upsert", "product_locale": "us", "product_id": "1", "product_title": "lamp", "row": 7}
+    pl.DataFrame([own | {"file_row_number": 5}]).write_parquet(tmp_path / "changes.parquet")
+    report = check_delta_files([tmp_path / "changes.parquet"], [])
+    assert (report.rows, report.refusals) == ({"raw.products": 1}, [])

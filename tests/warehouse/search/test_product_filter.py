@@ -2,6 +2,7 @@
 
 import pytest
 
+from warehouse.contracts.time_series import FeatureView, FeatureViewColumn
 from warehouse.errors import WarehouseError
 from warehouse.lake.lake import Lake
 from warehouse.search.product_filter import ProductFilter, filter_columns
@@ -74,6 +75,36 @@ def test_locales_are_compared_in_their_normal_form(text: str) -> None:
 def test_what_is_no_condition_over_a_product_is_refused(text: str, message: str) -> None:
     with pytest.raises(WarehouseError, match=message):
         ProductFilter.parse(text)
+
+
+RELEASED = FeatureView(
+    name="products",
+    file="attributes.parquet",
+    entity="product",
+    key=("product_locale", "product_id"),
+    columns=(FeatureViewColumn(name="released", meaning="first day of sale", type="time", filter=True),),
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "released >= '20.05.2024'",
+        "'2024-02-30' = released",
+        "released IN ('2024-05-20', 'today')",
+        "released BETWEEN '2024-05-20' AND ('2024-5-21')",
+        "released < '2024-05-20 10:00'",
+        "released = brand",
+    ],
+)
+def test_a_day_is_compared_with_days_alone(text: str) -> None:
+    with pytest.raises(WarehouseError, match=r"compares released, which is a day, with .*, which is none"):
+        ProductFilter.parse(text, [RELEASED])
+
+
+@pytest.mark.parametrize("text", ["released >= '2024-05-20'", "released LIKE '2024-%'", "released IS NULL"])
+def test_a_day_is_compared_by_its_text(text: str) -> None:
+    assert ProductFilter.parse(text, [RELEASED]).sql
 
 
 def test_a_misspelled_column_is_told_its_neighbors() -> None:

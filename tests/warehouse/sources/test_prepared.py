@@ -451,3 +451,52 @@ def test_a_field_may_be_longer_than_a_megabyte(tmp_path):
     write(tmp_path / "p.csv", [{"id": "a", "name": "A" * 1_500_000}])
     frame = prepared(tmp_path, products("p.csv", columns={"product_id": "id", "title": "name"}))
     assert frame["product_title"].str.len_chars().to_list() == [1_500_000]
+
+
+@pytest.mark.parametrize("name", ["p.json", "p.parquet"])
+def test_a_number_that_a_program_wrote_has_a_decimal_point_in_every_column(tmp_path, name):
+    rows = [{"id": "1", "name": "a", "size": 12.345}, {"id": "2", "name": "b", "size": 1.5}, {"id": "3", "name": "c"}]
+    if name == "p.parquet":
+        pl.DataFrame(rows).write_parquet(tmp_path / name)
+    else:
+        (tmp_path / name).write_text(json.dumps([*rows, {"id": "4", "name": "d", "size": "12,5"}]))
+    sizes = [{"name": f"size_{kind}", "column": "size", "type": kind, "decimal": ","} for kind in ("number", "money")]
+    prepared(tmp_path, products(name, columns={"product_id": "id", "title": "name"}, attributes=sizes))
+    read = pl.read_parquet(tmp_path / "out" / ATTRIBUTES_FILE)
+    assert read["size_number"].to_list()[:3] == read["size_money"].to_list()[:3] == [12.345, 1.5, None]
+    assert read["size_number"].to_list()[3:] in ([], [12.5])
+    assert refused_rows(tmp_path / "out", "raw.products").is_empty()
+
+
+@pytest.mark.parametrize(
+    ("values", "note"),
+    [
+        (
+            ["1.299", "2.500"],
+            """size of p.csv: '1.299' is read as 1.299, and no value tells the decimal sign; if it is 1299,""",
+        ),
+        (
+            ["1,299", "5"],
+            """size of p.csv: '1,299' is read as 1299, and no value tells the decimal sign; if it is 1.299,""",
+        ),
+        (["1.299", "2.5"], None),
+        (["5", "7"], None),
+    ],
+)
+def test_values_that_do_not_tell_their_decimal_sign_are_told(tmp_path, values, note):
+    write(tmp_path / "p.csv", [{"id": str(number), "name": "a", "size": each} for number, each in enumerate(values)])
+    size = {"name": "size", "type": "number"}
+    source = products("p.csv", columns={"product_id": "id", "title": "name"}, attributes=[size])
+    notes = [each for each in prepare([source], tmp_path, tmp_path / "out") if "decimal" in each]
+    assert [each.split(" declare")[0] for each in notes] == ([note] if note else [])
+
+
+def test_a_parquet_file_may_have_columns_called_as_those_that_number_its_rows(tmp_path):
+    own = {"id": ["1", "2"], "file_row_number": ["a", "b"], "row": [7, 8], "filename": ["x", "y"], "file": ["m", "n"]}
+    pl.DataFrame(own).write_parquet(tmp_path / "p.parquet")
+    rows = {"name": "row_", "column": "row", "type": "number"}
+    columns = {"product_id": "id", "title": "file_row_number", "brand": "filename", "color": "file"}
+    read = prepared(tmp_path, products("p.parquet", columns=columns, attributes=[rows]))
+    assert read["product_title"].to_list() == ["a", "b"]
+    assert read["product_brand"].to_list() == ["x", "y"]
+    assert read["product_color"].to_list() == ["m", "n"]
