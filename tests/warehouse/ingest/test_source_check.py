@@ -32,3 +32,16 @@ def test_judgements_of_unknown_products_are_told(tmp_path):
     (refusal,) = report.refusals
     assert (refusal.rule, refusal.rows) == ("judgement_without_product", 1)
     assert refusal.examples == ("query 'lamp' has product us:123, which the catalog lacks; its first is us:00123",)
+
+
+def test_a_locale_whose_titles_are_in_another_language_is_told_with_the_remedy(tmp_path):
+    (tmp_path / "a.csv").write_text("sku,name\n1,Schloss mit Zahlen\n2,Sattel für Damen\n3,Pumpe\n")
+    assumed, language = check_sources([SOURCE], tmp_path).notes
+    assert assumed.endswith('declares none; to set it write under [source.columns]: locale = { constant = "us" }')
+    assert language == (
+        "the titles of locale us look German, and its words follow English: "
+        'write under [source.columns]: locale = { constant = "de" }'
+    )
+    columns = {**SOURCE.columns, "locale": {"constant": "de"}}
+    german = Source(kind="products", files=("*.csv",), columns=columns)
+    assert check_sources([german], tmp_path).notes == ()
