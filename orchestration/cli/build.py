@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestration.cli.encoder_output import show_unknown
+from orchestration.cli.encoder_output import show_encoder, show_unknown
 from orchestration.cli.judgement_output import show_judged, show_known_items
 from orchestration.cli.options import AllowLossOption, HomeOption, JsonOption, path_from, settings_for
 from orchestration.cli.output import console, show_fact, show_next, write_json
@@ -85,10 +85,10 @@ def build(
     if as_json:
         write_json(asdict(report))
     else:
-        show(report, settings.home)
+        show(report, settings.home, settings.encoder.model)
 
 
-def show(report: "BuildReport", home: Path) -> None:
+def show(report: "BuildReport", home: Path, encoder: str) -> None:
     """Print the summary of a build: on one screen the rows, the refused rows, the model's metrics, and the release."""
     show_fact("rows", f"{rows_text(report.rows)}")
     show_quarantined(report.quarantined)
@@ -97,6 +97,7 @@ def show(report: "BuildReport", home: Path) -> None:
     if report.pair_coverage:
         coverage = ", ".join(f"{table} {share:.0%}" for table, share in report.pair_coverage.items())
         show_fact("coverage", f"judged pairs that see a value: {coverage}")
+    show_encoder(encoder, report.unknown_tokens)
     show_unknown(report.unknown_tokens)
     show_measured(report)
     slowest = sorted(report.seconds.items(), key=lambda item: -item[1])[:_STAGES]

@@ -1,8 +1,10 @@
 """The output about what the encoder can read: of a catalog's titles, and of a query."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from models.settings import DEFAULT_LANGUAGE, DEFAULT_MODEL
 from orchestration.cli.output import show_fact
+from warehouse.contracts.locales import language_of
 
 _REMEDY = "set encoder.model to a model of its language, then build"
 _POOR_SHARE = 0.1
@@ -18,6 +20,15 @@ def show_unknown(shares: Mapping[str, float]) -> None:
     poor = [locale for locale, share in worst_first if share >= _POOR_SHARE]
     warning = f"; vectors say little in {', '.join(poor)}: {_REMEDY}" if poor else ""
     show_fact("unknown", f"tokens in titles: {text}{warning}", "yellow" if poor else None)
+
+
+def show_encoder(model: str, locales: Iterable[str]) -> None:
+    """Print the encoder, and warn where the default one reads locales of a language that it did not learn."""
+    is_default = model == DEFAULT_MODEL
+    others = [each for each in locales if language_of(each) != DEFAULT_LANGUAGE] if is_default else []
+    learned = ", which learned English" if is_default else ""
+    warning = f"; vectors are weak in {', '.join(others)}: {_REMEDY}" if others else ""
+    show_fact("encoder", f"{model}{learned}{warning}", "yellow" if others else None)
 
 
 def show_reading(unknown_share: float, *, orders_alone: bool) -> None:

@@ -3,15 +3,16 @@
 from typing import TYPE_CHECKING, Any
 
 from orchestration.cli.output import console, show_fact, show_rows, show_title
+from warehouse.wording import counted
 
 if TYPE_CHECKING:
-    from warehouse.ingest.source_check import SourceReport
+    from warehouse.ingest.source_check import Refusals, SourceReport
 
 _MOST_CHARS = 60
 
 
 def show_report(report: "SourceReport") -> None:
-    """Print the first rows as they are read, the number of rows, the notes, and the refused rows by rule."""
+    """Print the first rows as they are read, the number of rows, the notes, and by rule refused rows and unreadable values."""
     for table, first in report.first.items():
         if first.height:
             show_title(f"first rows of {table}")
@@ -22,22 +23,28 @@ def show_report(report: "SourceReport") -> None:
     for note in report.notes:
         show_fact("note", note)
     for refusal in report.refusals:
-        show_fact("refused", f"{refusal.rows:,} × {refusal.table}: {refusal.rule}", "yellow")
+        label, nouns = ("unreadable", ("value", "values")) if refusal.is_of_values else ("refused", ("row", "rows"))
+        show_fact(label, f"{counted(refusal.rows, *nouns)} × {refusal.table}: {refusal.rule}", "yellow")
         for example in refusal.examples:
             show_fact("", example)
-    if not report.refusals:
-        show_fact("refused", "nothing")
+    if all(refusal.is_of_values for refusal in report.refusals):
+        show_fact("refused", "no row")
 
 
 def report_json(report: "SourceReport") -> dict[str, Any]:
     """Return a report as values for JSON."""
+
+    def of(refusals: "list[Refusals]", count: str) -> list[dict[str, Any]]:
+        return [
+            {"table": each.table, "rule": each.rule, count: each.rows, "examples": list(each.examples)}
+            for each in refusals
+        ]
+
     return {
         "rows": report.rows,
         "notes": list(report.notes),
-        "refused": [
-            {"table": each.table, "rule": each.rule, "rows": each.rows, "examples": list(each.examples)}
-            for each in report.refusals
-        ],
+        "refused": of([each for each in report.refusals if not each.is_of_values], "rows"),
+        "unreadable": of([each for each in report.refusals if each.is_of_values], "values"),
     }
 
 

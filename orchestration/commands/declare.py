@@ -7,6 +7,7 @@ from glob import glob
 from math import ceil
 from pathlib import Path
 
+from models.settings import DEFAULT_LANGUAGE, DEFAULT_MODEL
 from orchestration.config.settings import FILE_NAME, Settings
 from warehouse.conversion.clicks import NothingExactError
 from warehouse.declaration.source import Source
@@ -86,7 +87,7 @@ def check_proposals(proposals: Sequence[Proposal], settings: Settings) -> tuple[
         sources = [proposal.source for proposal in proposals]
         try:
             report = check_sources(sources, home, bounds.memory_gb, bounds.batch_rows)
-            return proposals, _with_training(report, settings)
+            return proposals, _with_advice(report, settings)
         except NothingExactError as error:
             fitted = [_fitted(proposal, error) for proposal in proposals]
             if all(each is before for each, before in zip(fitted, proposals, strict=True)):
@@ -142,16 +143,22 @@ def check(settings: Settings, paths: Sequence[Path] = ()) -> SourceReport:
             "nothing to check: no source is declared", "give files, or declare them: stockroom init FILES"
         )
     report = check_sources(sources, base, bounds.memory_gb, bounds.batch_rows, may_lack=bool(paths))
-    return _with_training(report, settings)
+    return _with_advice(report, settings)
 
 
-def _with_training(report: SourceReport, settings: Settings) -> SourceReport:
-    """Return a report with a note where the judgements are too few to train a model on."""
+def _with_advice(report: SourceReport, settings: Settings) -> SourceReport:
+    """Return a report with a note where the encoder learned another language, or the judgements are too few for a model."""
+    notes = list(report.notes)
+    others = sorted(set(report.languages) - {DEFAULT_LANGUAGE})
+    if others and settings.encoder.model == DEFAULT_MODEL:
+        notes.append(
+            f"the encoder {DEFAULT_MODEL} learned English, and titles are in {', '.join(others)}: take a multilingual one, "
+            "STOCKROOM_ENCODER__MODEL=FOLDER of sentence-transformers"
+        )
     needed = ceil(settings.training.min_queries * 100 / (100 - settings.warehouse.validation_percent))
-    if report.train_queries is None or report.train_queries >= needed:
-        return report
-    note = (
-        f"{counted(report.train_queries, 'train query has', 'train queries have')} an Exact product, and a model needs "
-        f"{needed:,}: until then the encoder and the words rank"
-    )
-    return replace(report, notes=(*report.notes, note))
+    if report.train_queries is not None and report.train_queries < needed:
+        notes.append(
+            f"{counted(report.train_queries, 'train query has', 'train queries have')} an Exact product, and a model needs "
+            f"{needed:,}: until then the encoder and the words rank"
+        )
+    return replace(report, notes=tuple(notes))

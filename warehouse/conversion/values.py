@@ -29,7 +29,22 @@ RULES: dict[AttributeType, str] = {
 }
 """The rule that an unreadable value breaks, by type of attribute; every text is a value of the other types."""
 
-_NOTHING = ("", "-", "--", "n/a", "na", "nan", "none", "null", "nil", "#n/a", "unknown", "?")
+NOTHING = (
+    *("", "-", "--", "–", "—", "n/a", "n.a.", "n. a.", "na", "nan", "none", "null", "nil", "#n/a", "unknown", "?"),
+    *(
+        "k.a.",
+        "k. a.",
+        "k.a",
+        "keine angabe",
+        "ohne angabe",
+        "unbekannt",
+        "nicht verfügbar",
+        "entfällt",
+        "n.v.",
+        "n. v.",
+    ),
+    *("nd", "n.d.", "n/d", "n.c.", "s/d", "non disponible", "no disponible", "non disponibile"),
+)
 """Texts, in lower case, that stand for no value of a number, an amount, a boolean or a date."""
 _TRUE = "true t yes y 1 1.0 on ja j oui si sí sim vrai wahr verdadero verdadeiro vero tak да はい 是"
 _FALSE = "false f no n 0 0.0 off nein non não nao faux falsch falso nie нет いいえ 否 nee nej"
@@ -71,7 +86,7 @@ def is_refused_sql(attribute: Attribute, column: str, decimal: DecimalSign = "."
     if attribute.type not in RULES:
         return "false"
     text = f"trim({column}, {quote(_BLANK)})"
-    nothing = ", ".join(map(quote, _NOTHING if attribute.type != "url" else ("",)))
+    nothing = ", ".join(map(quote, NOTHING if attribute.type != "url" else ("",)))
     value = value_sql(attribute, column, decimal)
     return f"({column} IS NOT NULL AND lower({text}) NOT IN ({nothing}) AND {value} IS NULL)"
 

@@ -1,6 +1,6 @@
 """Source check: everything that a build would refuse in the files of declared sources, with places, and nothing written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,10 +9,13 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from warehouse.contracts.contract import split_rows
-from warehouse.contracts.esci_files import EXAMPLES_FILE
+from warehouse.contracts.esci_files import EXAMPLES_FILE, PRODUCTS_FILE
+from warehouse.contracts.locales import language_of
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.conversion.values import RULES
 from warehouse.declaration.attributes import ATTRIBUTES_FILE, NAME
 from warehouse.declaration.source import Source
+from warehouse.declaration.text_language import NAMES, guessed_language
 from warehouse.ingest.delta_files import check_deltas
 from warehouse.ingest.delta_rows import all_rows_refused, batches
 from warehouse.ingest.input_rules import ingest_rules
@@ -24,17 +27,24 @@ from warehouse.sources.prepared import convert, refused_rows
 from warehouse.sources.source_files import PLACES_FILE, SourceFiles, source_files, with_places
 from warehouse.wording import counted
 
+_VALUE_RULES = {*RULES.values(), "not_an_object", "is_an_object"}
 _EXAMPLES = 3
+_MOST_TITLES = 1_000  # of a locale, to guess their language from
 
 
 @dataclass(frozen=True)
 class Refusals:
-    """Hold the rows that break one rule: their number, and the places and values of the first ones."""
+    """Hold the rows or values that break one rule: their number, and the places and values of the first ones."""
 
     table: str
     rule: str
     rows: int
     examples: tuple[str, ...]
+
+    @property
+    def is_of_values(self) -> bool:
+        """Tell whether values cannot be read and are missing; else whole rows are refused."""
+        return self.rule in _VALUE_RULES
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,7 @@ class SourceReport:
         notes: what was derived or left out, a sentence each.
         first: the first rows that pass, as they are read, by raw table; attributes beside them.
         train_queries: number of train queries with an Exact product; None without a source of judgements.
+        languages: the language of the titles of each locale: what they look, else that of the locale; codes of ISO 639.
     """
 
     rows: dict[str, int]
@@ -54,6 +65,7 @@ class SourceReport:
     notes: tuple[str, ...]
     first: dict[str, pl.DataFrame]
     train_queries: int | None = None
+    languages: tuple[str, ...] = ()
 
 
 def check_sources(
@@ -90,7 +102,10 @@ def check_sources(
         if (folder / ATTRIBUTES_FILE).is_file():
             first[f"attributes.{NAME}"] = pl.scan_parquet(folder / ATTRIBUTES_FILE).head(_EXAMPLES).collect()
         refusals += _without_product(folder, memory_gb)
-        return SourceReport(rows, refusals, notes, first, _train_queries(folder / EXAMPLES_FILE))
+        languages = _languages(folder / PRODUCTS_FILE)
+        notes = (*notes, *_language_notes(languages))
+        train_queries = _train_queries(folder / EXAMPLES_FILE)
+        return SourceReport(rows, refusals, notes, first, train_queries, tuple(languages.values()))
 
 
 def check_delta_files(
@@ -165,6 +180,29 @@ def _check_table(
         pl.concat(violations),
         earliest.bottom_k(_EXAMPLES, by="number").sort("number").drop("number"),
     )
+
+
+def _languages(products: Path) -> dict[str, str]:
+    """Return the language of the titles by locale: what they look, else that of the locale."""
+    if not products.is_file():
+        return {}
+    columns = pl.scan_parquet(products).select("product_locale", "product_title").drop_nulls()
+    titles = columns.group_by("product_locale").agg(pl.col("product_title").head(_MOST_TITLES)).collect()
+    return {
+        locale: guessed_language(pl.Series(own)) or language_of(locale)
+        for locale, own in titles.sort("product_locale").iter_rows()
+    }
+
+
+def _language_notes(languages: Mapping[str, str]) -> list[str]:
+    """Return a note for each locale whose titles are clearly in another language."""
+    return [
+        f"the titles of locale {locale} look {NAMES[language]}, and its words follow "
+        f"{NAMES.get(language_of(locale), language_of(locale))}: write under [source.columns]: "
+        f'locale = {{ constant = "{language}" }}'
+        for locale, language in languages.items()
+        if language != language_of(locale)
+    ]
 
 
 def _train_queries(examples: Path) -> int | None:

@@ -9,7 +9,7 @@ import polars as pl
 
 from warehouse.conversion.number_text import decimal_sign
 from warehouse.conversion.units import known_unit
-from warehouse.conversion.values import number_text_sql, value_sql
+from warehouse.conversion.values import NOTHING, number_text_sql, value_sql
 from warehouse.declaration.source import OWN_COLUMNS, Attribute
 from warehouse.lake.lake import scalar
 from warehouse.wording import counted
@@ -77,7 +77,8 @@ def attribute_type(connection: duckdb.DuckDBPyConnection, name: str, column: pl.
         if values.str.contains(r"^\[\s*\{").any():
             return None, "a list of objects"
         return {"type": "list"}, f"{filled}, with lists"
-    connection.register("head_values", values.alias("value").to_frame())
+    told = values.filter(~values.str.to_lowercase().is_in(NOTHING))
+    connection.register("head_values", (told if len(told) else values).alias("value").to_frame())
     has_zeros = bool(values.str.contains(r"^0\d").any())  # 00123 is a name, not a number
     if not (is_id or _CATEGORY.search(words)):  # the number of a category or of a brand is a name, too
         for read in _numeric(words, values):

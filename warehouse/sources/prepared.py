@@ -113,7 +113,8 @@ def convert(files: Sequence[SourceFiles], folder: Path, memory_gb: float, *, may
                     notes.append(_folded_note(connection, rows, view))
                 if "locale" not in source.columns:
                     notes.append(
-                        f"locale {DEFAULT_LOCALE} for every row of {', '.join(source.files)}, which declares none"
+                        f"locale {DEFAULT_LOCALE} for every row of {', '.join(source.files)}, which declares none; to set "
+                        f'it write under [source.columns]: locale = {{ constant = "{DEFAULT_LOCALE}" }}'
                     )
             elif source.kind == "queries":
                 views["queries"].append(rows)

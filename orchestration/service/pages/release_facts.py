@@ -8,12 +8,13 @@ from warehouse.contracts.time_series import ColumnType
 from warehouse.features import feature_views
 from warehouse.home import Home
 from warehouse.lake import tables
+from warehouse.lake.lake import quote
 from warehouse.serving.release_log import Release
 
 _MOST_FACETS = 12  # columns to count for a search
 _EXAMPLES = 8
 _IMAGE = re.compile(r"(^|_)(image|images|img|picture|photo|thumbnail)(_|$)")
-_PRICE = re.compile(r"(^|_)price(_|$)")
+_PRICE = re.compile(r"(^|_)(price|preis|prix|precio|prezzo|prijs|preco)(_|$)")
 _FACET_ORDER: tuple[ColumnType, ...] = ("number", "flag", "list", "text")
 _EXAMPLE_QUERIES = "SELECT query FROM staging.queries GROUP BY query ORDER BY md5(query) LIMIT ?"
 
@@ -57,11 +58,13 @@ class ReleaseFacts:
         locales: the locales that have products, in order.
         attributes: the attributes of products, in the order of their declaration.
         examples: some judged queries; none where no query is judged.
+        brand: the most frequent brand, as a filter names it.
     """
 
     locales: tuple[str, ...]
     attributes: tuple[Attribute, ...]
     examples: tuple[str, ...]
+    brand: str | None = None
 
     @property
     def facets(self) -> tuple[str, ...]:
@@ -75,7 +78,7 @@ class ReleaseFacts:
     def example_filter(self) -> str:
         """Return a filter that names columns of this catalog, to be read by people."""
         price = next((each.name for each in self.attributes if each.is_price and each.is_filtered), "title_price")
-        return f"brand = 'sony' AND {price} < 50"
+        return f"brand = {quote(self.brand)} AND {price} < 50" if self.brand else f"{price} < 50"
 
 
 class FactsCache:
@@ -105,8 +108,13 @@ def _read(home: Home, release: Release) -> ReleaseFacts:
             for view in feature_views.static_views(connection)
             for column in view.columns
         ]
+        brands = "SELECT lower(brand) AS name FROM staging.products WHERE brand IS NOT NULL GROUP BY name"
+        brand = connection.execute(f"{brands} ORDER BY count(*) DESC, name LIMIT 1").fetchone()
         has_queries = tables.exists(connection, "staging.queries")
         examples = connection.execute(_EXAMPLE_QUERIES, [_EXAMPLES]).fetchall() if has_queries else []
     return ReleaseFacts(
-        tuple(str(locale) for (locale,) in locales), tuple(attributes), tuple(str(query) for (query,) in examples)
+        tuple(str(locale) for (locale,) in locales),
+        tuple(attributes),
+        tuple(str(query) for (query,) in examples),
+        None if brand is None else str(brand[0]),
     )

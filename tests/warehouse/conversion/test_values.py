@@ -114,7 +114,7 @@ def test_what_cannot_be_read_is_refused(database, kind: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["number", "money", "boolean", "date"])
-@pytest.mark.parametrize("text", [None, "", " \u00a0", "N/A", "null", "-", "NaN"])
+@pytest.mark.parametrize("text", [None, "", " \u00a0", "N/A", "null", "-", "–", "NaN", "k.A.", "k. A.", "Keine Angabe"])
 def test_a_text_that_stands_for_nothing_is_null_and_not_refused(database, kind: str, text: str | None) -> None:
     assert read(database, kind, text) == (None, False)
 

@@ -76,3 +76,16 @@ def test_a_delta_may_have_columns_called_as_those_that_number_its_rows(tmp_path)
     pl.DataFrame([own | {"file_row_number": 5}]).write_parquet(tmp_path / "changes.parquet")
     report = check_delta_files([tmp_path / "changes.parquet"], [])
     assert (report.rows, report.refusals) == ({"raw.products": 1}, [])
+
+
+def test_a_locale_whose_titles_are_in_another_language_is_told_with_the_remedy(tmp_path):
+    (tmp_path / "a.csv").write_text("sku,name\n1,Schloss mit Zahlen\n2,Sattel für Damen\n3,Pumpe\n")
+    assumed, language = check_sources([SOURCE], tmp_path).notes
+    assert assumed.endswith('declares none; to set it write under [source.columns]: locale = { constant = "us" }')
+    assert language == (
+        "the titles of locale us look German, and its words follow English: "
+        'write under [source.columns]: locale = { constant = "de" }'
+    )
+    columns = {**SOURCE.columns, "locale": {"constant": "de"}}
+    german = Source(kind="products", files=("*.csv",), columns=columns)
+    assert check_sources([german], tmp_path).notes == ()

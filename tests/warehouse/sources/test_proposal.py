@@ -165,6 +165,7 @@ def rows(header, line, number=30):
         ("discount", ["10 %", "5%"], {"type": "number", "unit": "%"}),
         ("Frequency", ["50 MHZ", "60 MHZ"], {"type": "category"}),
         ("fee", ["12.99 USD", "3 USD"], {"type": "money"}),
+        ("Preis", ["12,99 €", "3,50 €", "k.A."], {"type": "money", "decimal": ","}),
         ("position", ["0", "1"], {"type": "number"}),
         ("is_new", ["0", "1"], {"type": "boolean"}),
         ("In stock?", ["0", "1"], {"type": "boolean"}),

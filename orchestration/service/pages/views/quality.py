@@ -111,6 +111,11 @@ class Quality:
     improved: list[Changed]
     harmed: list[Changed]
 
+    @property
+    def has_intervals(self) -> bool:
+        """Tell whether the test queries suffice for the interval of some difference."""
+        return any(lead.place is not None for lead in self.leads)
+
 
 def pair_of(name: str | None) -> tuple[str, str]:
     """Return the two rankers that an address names, as ranked-model.

@@ -5,7 +5,7 @@ from html import unescape
 
 import pytest
 
-from orchestration.service.pages.views.quality import PAIRS, pair_of
+from orchestration.service.pages.views.quality import PAIRS, Lead, Quality, pair_of
 from warehouse.errors import WarehouseError
 
 
@@ -41,3 +41,8 @@ def test_a_wrong_pair_is_refused(client):
     assert client.get("/quality", params={"pair": "a-b"}).status_code == 400
     with pytest.raises(WarehouseError, match="no two rankers"):
         pair_of("ranked-ranked")
+
+
+def test_differences_without_any_interval_are_known_as_such():
+    lead = Lead("ranked against model", "ndcg", 0.1, None, None, 3, None)
+    assert not Quality([], {}, 3, [lead], [], None, [], []).has_intervals

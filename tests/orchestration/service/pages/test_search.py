@@ -173,7 +173,9 @@ def test_facets_begin_with_what_divides_best():
     )
     facts = ReleaseFacts(("us",), attributes, ())
     assert facts.facets == ("brand", "color", "price", "stock", "sale", "tags")
-    assert facts.example_filter == "brand = 'sony' AND price < 50"
+    assert facts.example_filter == "price < 50"
+    of_brand = ReleaseFacts(("us",), attributes, (), "o'neill")
+    assert of_brand.example_filter == "brand = 'o''neill' AND price < 50"
     assert ReleaseFacts(("us",), (), ()).facets == ("brand", "color", "title_price", "pack_count")
 
 
