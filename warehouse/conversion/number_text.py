@@ -5,7 +5,7 @@ only the other sign explains is still read; a value that both explain, such as `
 number that a program wrote with an exponent, such as `1.5e3`, has a decimal point whatever the sign of its column.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import duckdb
 
@@ -73,46 +73,58 @@ def money_sql(text: str, decimal: DecimalSign, *, is_declared: bool = False) -> 
     return let("amount", text, let("numbers", numbers, lowest))
 
 
+class Readings(NamedTuple):
+    """Say what the texts of a column tell about its decimal sign.
+
+    Attributes:
+        points: number of texts that are numbers with a decimal point alone.
+        commas: number of texts that are numbers with a decimal comma alone.
+        ambiguous: the first text that is one number with a point and another with a comma, with both numbers; None without one.
+    """
+
+    points: int
+    commas: int
+    ambiguous: tuple[str, float, float] | None
+
+    def sign(self, locale: str | None = None) -> DecimalSign:
+        """Return the sign of most of the texts that only one sign explains; of as many of each, the one that the locale writes.
+
+        Args:
+            locale: Locale of the column as a language tag, such as `de` or `es-MX`; None: a point.
+        """
+        if self.points != self.commas:
+            return "." if self.points > self.commas else ","
+        language, *subtags = (locale or "").lower().replace("_", "-").split("-")
+        writes_comma = f" {language} " in _COMMA_LANGUAGES and not any(f" {tag} " in _POINT_REGIONS for tag in subtags)
+        return "," if writes_comma else "."
+
+
 def decimal_sign(
     connection: duckdb.DuckDBPyConnection, relation: str, text: str, locale: str | None = None
 ) -> DecimalSign:
-    """Return the decimal sign of a column of numbers or money: the sign of most of the values that only one sign explains.
+    """Return the decimal sign of a column of numbers or money, see `Readings.sign`.
 
-    Without such values, or with as many of each: the sign that the locale writes, by default the point.
+    Args: as `readings`, and the locale of the column.
+    """
+    return readings(connection, relation, text).sign(locale)
+
+
+def readings(connection: duckdb.DuckDBPyConnection, relation: str, text: str) -> Readings:
+    """Return how the texts of a column of numbers or money may be read.
 
     Args:
         connection: The database.
         relation: SQL of the relation that has the column.
         text: SQL of the column's text.
-        locale: Locale of the column as a language tag, such as `de` or `es-MX`.
-    """
-    point, comma = (f"{_strict('digits', sign)} IS NOT NULL" for sign in _OTHER)
-    points, commas = connection.execute(
-        f"SELECT count(*) FILTER ({point} AND NOT {comma}), count(*) FILTER ({comma} AND NOT {point}) "
-        f"FROM (SELECT {_digits(_without_currency(text))} AS digits FROM {relation})"
-    ).fetchone() or (0, 0)
-    if points != commas:
-        return "." if points > commas else ","
-    language, *subtags = (locale or "").lower().replace("_", "-").split("-")
-    writes_comma = f" {language} " in _COMMA_LANGUAGES and not any(f" {tag} " in _POINT_REGIONS for tag in subtags)
-    return "," if writes_comma else "."
-
-
-def two_readings(connection: duckdb.DuckDBPyConnection, relation: str, text: str) -> tuple[str, float, float] | None:
-    """Return the first text that is one number with a decimal point and another with a decimal comma, and both numbers.
-
-    None: there is no such text, or another text of the column tells its decimal sign.
-
-    Args: as `decimal_sign`.
     """
     point, comma = (_strict("digits", sign) for sign in _OTHER)
-    first, decided = connection.execute(
-        f"SELECT first([{text}, point::VARCHAR, comma::VARCHAR]) FILTER (point <> comma), "
-        "count(*) FILTER ((point IS NULL) <> (comma IS NULL)) "
+    points, commas, first = connection.execute(
+        "SELECT count(*) FILTER (comma IS NULL AND point IS NOT NULL), count(*) FILTER (point IS NULL AND comma IS NOT NULL), "
+        f"first([{text}, point::VARCHAR, comma::VARCHAR]) FILTER (point <> comma) "
         f"FROM (SELECT *, {point} AS point, {comma} AS comma FROM "
         f"(SELECT *, {_digits(_without_currency(text))} AS digits FROM {relation}))"
-    ).fetchone() or (None, 0)
-    return (str(first[0]), float(first[1]), float(first[2])) if first and not decided else None
+    ).fetchone() or (0, 0, None)
+    return Readings(points, commas, (str(first[0]), float(first[1]), float(first[2])) if first else None)
 
 
 def let(name: str, value: str, body: str) -> str:

@@ -1,18 +1,18 @@
 """Products of declared sources: rows of text into the columns of raw.products, with the problems of their values."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
 import polars as pl
 
-from warehouse.conversion.number_text import decimal_sign, let, two_readings
+from warehouse.conversion.number_text import DecimalSign, Readings, let, readings
 from warehouse.conversion.values import RULES, is_refused_sql, number_text_sql, value_sql
 from warehouse.declaration.columns import ATTRIBUTE, MISSHAPEN
 from warehouse.declaration.locales import DEFAULT_LOCALE, declared_locale_sql
 from warehouse.declaration.problems import PROBLEM_SCHEMA
-from warehouse.declaration.source import Source
+from warehouse.declaration.source import Attribute, Source
 from warehouse.lake.lake import quote
 from warehouse.paths import plain_path
 from warehouse.readers.file_hash import sha256
@@ -40,8 +40,10 @@ class OutputNames(NamedTuple):
     attributes: str
 
 
-def create_products(connection: duckdb.DuckDBPyConnection, name: str, source: Source, rows: str) -> pl.DataFrame:
-    """Create a view of the products of one source, and return the problems of its values.
+def create_products(
+    connection: duckdb.DuckDBPyConnection, name: str, source: Source, rows: str
+) -> tuple[pl.DataFrame, list[str]]:
+    """Create a view of the products of one source, and return the problems of its values, and notes on how they are read.
 
     The view has file_number, file, row, the columns of raw.products, and each attribute by its type (see `columns.ATTRIBUTE`);
     an unreadable attribute is null, and a problem. Where the source folds variants, rows with the same locale and product_id
@@ -63,11 +65,14 @@ def create_products(connection: duckdb.DuckDBPyConnection, name: str, source: So
     faults = [_faults(rows, "product_id", "product_id", is_decimal, "product_id_is_decimal")]
     if MISSHAPEN in present:
         faults.append(f"SELECT file_number, file, row, unnest({MISSHAPEN}, recursive := true) FROM {rows}")
-    values = {}
+    values, notes = {}, list[str]()
     for attribute in source.attributes:
         column = f'"{ATTRIBUTE}{attribute.name}"'
-        is_number = attribute.type in ("number", "money")
-        sign = decimal_sign(connection, rows, number_text_sql(attribute, column)) if is_number else "."
+        sign: DecimalSign = "."
+        if attribute.has_decimals:
+            found = readings(connection, rows, number_text_sql(attribute, column))
+            sign = found.sign()
+            notes += _undecided(source, attribute, found)
         values[f"{ATTRIBUTE}{attribute.name}"] = value_sql(attribute, column, sign)
         if attribute.type in RULES:
             is_refused = is_refused_sql(attribute, column, sign)
@@ -79,24 +84,19 @@ def create_products(connection: duckdb.DuckDBPyConnection, name: str, source: So
         typed = _folded(typed, [*(each for each in texts if each not in _KEY), *values], lists)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {typed}")
     problems = connection.execute(f"{' UNION ALL '.join(faults)} ORDER BY file_number, row").pl()
-    return problems.drop("file_number").cast(pl.Schema(PROBLEM_SCHEMA))
+    return problems.drop("file_number").cast(pl.Schema(PROBLEM_SCHEMA)), notes
 
 
-def undecided_numbers(connection: duckdb.DuckDBPyConnection, source: Source, rows: str) -> list[str]:
-    """Return a sentence for each attribute whose values do not tell their decimal sign, which nobody declared."""
-    notes = []
-    for attribute in source.attributes:
-        if attribute.type not in ("number", "money") or attribute.decimal is not None:
-            continue
-        text = number_text_sql(attribute, f'"{ATTRIBUTE}{attribute.name}"')
-        if (undecided := two_readings(connection, rows, text)) is not None:
-            value, point, comma = undecided
-            read, other = (point, comma) if decimal_sign(connection, rows, text) == "." else (comma, point)
-            notes.append(
-                f"{attribute.name} of {', '.join(source.files)}: {value!r} is read as {read:g}, and no value tells the decimal "
-                f'sign; if it is {other:g}, declare decimal = "{"," if read == point else "."}" for the attribute'
-            )
-    return notes
+def _undecided(source: Source, attribute: Attribute, found: Readings) -> Iterator[str]:
+    """Yield a sentence if the values of an attribute do not tell their decimal sign, which nobody declared."""
+    if attribute.decimal is None and found.ambiguous is not None and not found.points + found.commas:
+        value, point, comma = found.ambiguous
+        other = "," if found.sign() == "." else "."
+        read, else_read = (point, comma) if other == "," else (comma, point)
+        yield (
+            f"{attribute.name} of {', '.join(source.files)}: {value!r} is read as {read:g}, and no value tells the decimal "
+            f'sign; if it is {else_read:g}, declare decimal = "{other}" for the attribute'
+        )
 
 
 _KEY = ("product_id", "product_locale")

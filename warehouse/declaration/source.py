@@ -101,6 +101,11 @@ class Attribute(_Declared):
         None, min_length=1, description="Separator of a list or a category path; default: found out for each value."
     )
 
+    @property
+    def has_decimals(self) -> bool:
+        """Tell whether the values are numbers or amounts, whose texts have a decimal sign."""
+        return self.type in ("number", "money")
+
     @model_validator(mode="after")
     def _check(self) -> "Attribute":
         if self.name in OWN_COLUMNS:

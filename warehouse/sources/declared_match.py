@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.declaration.columns import declared_columns, file_columns
+from warehouse.declaration.columns import declared_names, file_columns
 from warehouse.declaration.source import REQUIRED, Source
 from warehouse.errors import WarehouseError
 from warehouse.lake.lake import connect
@@ -32,8 +32,7 @@ def matching_source(connection: duckdb.DuckDBPyConnection, sources: Sequence[Sou
         readable.append(source)
         missing = missing_columns(source, names, is_nested=file.format != "csv")
         absent.append(len(missing))
-        declared = {name for column in declared_columns(source).values() for name in file_columns(column)}
-        shared.append(len(declared - missing.keys()))
+        shared.append(len(declared_names(source) - missing.keys()))
         if file.format == "json":  # whose objects leave out what they have not
             meanings = ("product_id",) if source.kind == "products" and "op" in names else REQUIRED[source.kind]
             needed = {name for meaning in meanings for name in file_columns(source.columns[meaning])}

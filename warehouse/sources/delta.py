@@ -10,7 +10,7 @@ import polars as pl
 
 from warehouse.conversion.judgements import convert_judgements
 from warehouse.conversion.products import PRODUCT_COLUMNS, create_products
-from warehouse.declaration.columns import ATTRIBUTE, declared_columns, file_columns
+from warehouse.declaration.columns import ATTRIBUTE, declared_names
 from warehouse.declaration.problems import PROBLEM_SCHEMA
 from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
@@ -94,7 +94,7 @@ def converted_delta(path: Path, sources: Sequence[Source], folder: Path) -> Sour
                 query = f"SELECT 'upsert' AS op, * FROM read_parquet({quote(str(plain_path(part)))})"
                 return SourceDelta(_write(connection, query, folder / path.name), _unread(problems, source, read))
             connection.execute(tables.sql("conversion.macros"))
-            problems = create_products(connection, "every_product", whole, "rows")
+            problems, _ = create_products(connection, "every_product", whole, "rows")
             present = [column for (column, *_) in connection.execute("DESCRIBE every_product").fetchall()]
             time = "event_time" if "event_time" in present else "NULL"
             is_bad = f"NOT is_blank({time}) AND time_of({time}) IS NULL"
@@ -129,8 +129,7 @@ def is_delta(path: Path, sources: Sequence[Source]) -> bool:
             return False
         source = matching_source(connection, sources, path)
         names = set(_ORDER) & set(column_names(connection, source_file(path, source)))
-        declared = {name for column in declared_columns(source).values() for name in file_columns(column)}
-        return source.kind in ("products", "judgements") and not names <= declared
+        return source.kind in ("products", "judgements") and not names <= declared_names(source)
 
 
 def _has_raw_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> bool:

@@ -11,7 +11,7 @@ import polars as pl
 from warehouse.contracts.esci_files import EXAMPLES_FILE, PRODUCTS_FILE
 from warehouse.conversion.clicks import convert_clicks
 from warehouse.conversion.judgements import convert_judgements
-from warehouse.conversion.products import OutputNames, create_products, undecided_numbers, write_products
+from warehouse.conversion.products import OutputNames, create_products, write_products
 from warehouse.conversion.queries import create_queries, with_queries
 from warehouse.declaration.attributes import ATTRIBUTES_FILE
 from warehouse.declaration.locales import DEFAULT_LOCALE
@@ -105,10 +105,10 @@ def convert(files: Sequence[SourceFiles], folder: Path, memory_gb: float, *, may
             create_view(connection, rows, source, of_source, Path(scratch), may_lack=may_lack)
             if source.kind in ("products", "details"):
                 view = f"products_{number}"
-                found = create_products(connection, view, source, rows)
+                found, undecided = create_products(connection, view, source, rows)
                 problems.append(found.with_columns(table=pl.lit("raw.products")))
                 views[source.kind].append(view)
-                notes += undecided_numbers(connection, source, rows)
+                notes += undecided
                 if source.fold_variants:
                     notes.append(_folded_note(connection, rows, view))
                 if "locale" not in source.columns:
