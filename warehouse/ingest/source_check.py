@@ -14,6 +14,7 @@ from warehouse.contracts.locales import language_of
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.conversion.values import RULES
 from warehouse.declaration.attributes import ATTRIBUTES_FILE, NAME
+from warehouse.declaration.columns import file_columns
 from warehouse.declaration.source import Source
 from warehouse.declaration.text_language import NAMES, guessed_language
 from warehouse.ingest.delta_files import check_deltas
@@ -103,7 +104,7 @@ def check_sources(
             first[f"attributes.{NAME}"] = pl.scan_parquet(folder / ATTRIBUTES_FILE).head(_EXAMPLES).collect()
         refusals += _without_product(folder, memory_gb)
         languages = _languages(folder / PRODUCTS_FILE)
-        notes = (*notes, *_language_notes(languages))
+        notes = (*notes, *_language_notes(languages, sources))
         train_queries = _train_queries(folder / EXAMPLES_FILE)
         return SourceReport(rows, refusals, notes, first, train_queries, tuple(languages.values()))
 
@@ -123,14 +124,16 @@ def check_delta_files(
     with connect(memory_gb) as connection:
         for file in check_deltas(paths, sources=sources):
             table, name = file.source_spec.table, (file.given_as or file.path).name
-            parts = list(batches(connection, file, batch_rows))
-            upserts, deletes = (sum(getattr(part, kind).height for part in parts) for kind in ("upserts", "deletes"))
-            violations = pl.concat([part.violations for part in parts])
+            upserts, deletes, refused = 0, 0, list[pl.DataFrame]()
+            for part in batches(connection, file, batch_rows):
+                first.setdefault(table, part.upserts.select(file.source_spec.columns).head(_EXAMPLES))
+                upserts, deletes = upserts + part.upserts.height, deletes + part.deletes.height
+                refused.append(part.violations)
+            violations = pl.concat(refused)
             if not upserts + deletes:
                 raise all_rows_refused(file, rule_counts(violations))
             violations = pl.concat([violations, file.unread.select(violations.columns)])
             rows[table] = rows.get(table, 0) + upserts  # a row to delete is none to read
-            first.setdefault(table, parts[0].upserts.select(file.source_spec.columns).head(_EXAMPLES))
             place = pl.format(
                 "{} {}", pl.lit(name), pl.col("key").fill_null("without a key").str.strip_prefix(f"{name} ")
             )
@@ -194,12 +197,17 @@ def _languages(products: Path) -> dict[str, str]:
     }
 
 
-def _language_notes(languages: Mapping[str, str]) -> list[str]:
+def _language_notes(languages: Mapping[str, str], sources: Sequence[Source]) -> list[str]:
     """Return a note for each locale whose titles are clearly in another language."""
+    is_in_files = any(file_columns(each.columns["locale"]) for each in sources if "locale" in each.columns)
     return [
         f"the titles of locale {locale} look {NAMES[language]}, and its words follow "
-        f"{NAMES.get(language_of(locale), language_of(locale))}: write under [source.columns]: "
-        f'locale = {{ constant = "{language}" }}'
+        f"{NAMES.get(language_of(locale), language_of(locale))}: "
+        + (
+            "look at the locales that the files name"
+            if is_in_files
+            else f'write under [source.columns]: locale = {{ constant = "{language}" }}'
+        )
         for locale, language in languages.items()
         if language != language_of(locale)
     ]

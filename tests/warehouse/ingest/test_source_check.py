@@ -89,3 +89,12 @@ def test_a_locale_whose_titles_are_in_another_language_is_told_with_the_remedy(t
     columns = {**SOURCE.columns, "locale": {"constant": "de"}}
     german = Source(kind="products", files=("*.csv",), columns=columns)
     assert check_sources([german], tmp_path).notes == ()
+
+
+def test_a_locale_of_the_files_in_another_language_is_told_without_a_constant(tmp_path):
+    (tmp_path / "a.csv").write_text("sku,name,lang\n1,Schloss mit Zahlen,us\n2,Sattel für Damen,us\n3,Pumpe,us\n")
+    source = Source(kind="products", files=("*.csv",), columns={**SOURCE.columns, "locale": "lang"})
+    (note,) = check_sources([source], tmp_path).notes
+    assert note == (
+        "the titles of locale us look German, and its words follow English: look at the locales that the files name"
+    )
