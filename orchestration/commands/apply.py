@@ -76,7 +76,7 @@ def apply(run_context: RunContext, files: Sequence[Path], *, retrain: bool = Fal
             return ApplyReport(
                 earlier_entries, changed=False, snapshot=content_snapshot(home.lake), release=live.release, run=None
             )
-        run_context = replace(run_context, raw=None, sources=(), deltas=tuple(files), shared={}, seconds={})
+        run_context = replace(run_context, raw=None, sources=(), deltas=tuple(files), shared={})
         if live is not None:
             TextVectors(run_context, live.encoder_fingerprint).open_ahead()
         from assets.services.live_model import pin_live_model

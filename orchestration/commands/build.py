@@ -20,7 +20,7 @@ from warehouse.features import datasets
 from warehouse.history.checkpoints import content_snapshot
 from warehouse.home import Home
 from warehouse.ingest.feature_view_files import check_files
-from warehouse.ingest.full_snapshot import has_files_of, require_raw
+from warehouse.ingest.full_snapshot import require_raw, seem_ingested
 from warehouse.ingest.sources import check_folder
 from warehouse.lake import catalog, quarantine
 from warehouse.serving.release_log import Release
@@ -74,16 +74,17 @@ def build(run_context: RunContext, raw: Path | None = None) -> BuildReport:
         WarehouseError: The raw folder cannot be read, or the lake has no raw tables to start from: nothing was written. Or a
             blocking check failed: nothing that depends on its table was made.
     """
-    run_context = replace(run_context, shared={}, seconds={})
+    run_context = replace(run_context, shared={})
     run_context.home.lake.is_to_be_written = True
     run_context = replace(run_context, raw=raw or run_context.raw)
     folder = raw_folder(run_context)  # reads declared sources, so that their faults are told before a run starts
+    paths: list[Path] = []
     if folder is None:
         require_raw(run_context.home.lake)
     else:
-        check_folder(folder)
+        paths = [path for _, path, _ in check_folder(folder)]
     check_files(run_context.home.lake, run_context.home.root, run_context.home.feature_views, datetime.now(UTC))
-    is_known = folder is None or has_files_of(run_context.home.lake, folder)
+    is_known = seem_ingested(run_context.home.lake, paths)
     with run_lock(run_context.home):
         return run_job(run_context, REBUILD if is_known else BUILD)
 
@@ -94,6 +95,7 @@ def run_job(run_context: RunContext, name: str) -> BuildReport:
     Raises:
         WarehouseError: As `build`.
     """
+    run_context = replace(run_context, seconds={})
     with in_progress(run_context.home), open_instance(run_context.home) as instance:
         fail_orphaned_runs(instance)
         before = _state(run_context.home)

@@ -163,14 +163,15 @@ def require_raw(lake: Lake) -> None:
         raise WarehouseError(f"no raw data in {lake.root.parent}", "ingest data with: stockroom build --raw DIR")
 
 
-def has_files_of(lake: Lake, folder: Path) -> bool:
-    """Tell whether the last ingested files have the names and sizes of the files in a folder."""
-    if _known_files(lake) is None:
+def seem_ingested(lake: Lake, paths: Sequence[Path]) -> bool:
+    """Tell whether files have the names and sizes of files that were ingested last."""
+    if not lake.exists:
         return False
     with lake.reading() as connection:
+        if not tables.exists(connection, FILES.table):
+            return False
         rows = connection.execute(f"SELECT name, size_bytes FROM {FILES.table} WHERE key LIKE 'raw.%'").fetchall()
-    specs = {each.file_name for each in SOURCE_SPECS}
-    return dict(rows) == {path.name: path.stat().st_size for path in folder.iterdir() if path.name in specs}
+    return {(path.name, path.stat().st_size) for path in paths} <= set(rows)
 
 
 def _is_known(last_file: tuple[str, int] | None, file: InputFile, has_deltas: bool) -> bool:
