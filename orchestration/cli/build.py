@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestration.cli.encoder_output import show_encoder, show_unknown
+from orchestration.cli.encoder_output import show_unknown
 from orchestration.cli.judgement_output import show_judged, show_known_items
 from orchestration.cli.options import AllowLossOption, HomeOption, JsonOption, path_from, settings_for
 from orchestration.cli.output import console, show_fact, show_next, write_json
@@ -97,8 +97,7 @@ def show(report: "BuildReport", home: Path, encoder: str) -> None:
     if report.pair_coverage:
         coverage = ", ".join(f"{table} {share:.0%}" for table, share in report.pair_coverage.items())
         show_fact("coverage", f"judged pairs that see a value: {coverage}")
-    show_encoder(encoder, report.unknown_tokens)
-    show_unknown(report.unknown_tokens)
+    show_unknown(report.unknown_tokens, encoder)
     show_measured(report)
     slowest = sorted(report.seconds.items(), key=lambda item: -item[1])[:_STAGES]
     stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in slowest)

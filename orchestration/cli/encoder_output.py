@@ -1,6 +1,6 @@
 """The output about what the encoder can read: of a catalog's titles, and of a query."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from models.settings import DEFAULT_LANGUAGE, DEFAULT_MODEL
 from orchestration.cli.output import show_fact
@@ -11,24 +11,22 @@ _POOR_SHARE = 0.1
 """The share of unknown tokens from which on a locale is warned of."""
 
 
-def show_unknown(shares: Mapping[str, float]) -> None:
-    """Print the share of tokens in titles that the encoder does not know, by locale, and warn where it is large."""
+def show_unknown(shares: Mapping[str, float], model: str | None = None) -> None:
+    """Print the share of tokens in titles that the encoder does not know, by locale, and warn of locales that it reads badly.
+
+    The default `model` reads every language badly but the one that it learned, whatever the share.
+    """
     if not shares:
         return
     worst_first = sorted(shares.items(), key=lambda item: -item[1])
     text = ", ".join(f"{locale} {share:.1%}" for locale, share in worst_first)
-    poor = [locale for locale, share in worst_first if share >= _POOR_SHARE]
+    poor = [
+        locale
+        for locale, share in worst_first
+        if share >= _POOR_SHARE or (model == DEFAULT_MODEL and language_of(locale) != DEFAULT_LANGUAGE)
+    ]
     warning = f"; vectors say little in {', '.join(poor)}: {_REMEDY}" if poor else ""
     show_fact("unknown", f"tokens in titles: {text}{warning}", "yellow" if poor else None)
-
-
-def show_encoder(model: str, locales: Iterable[str]) -> None:
-    """Print the encoder, and warn where the default one reads locales of a language that it did not learn."""
-    is_default = model == DEFAULT_MODEL
-    others = [each for each in locales if language_of(each) != DEFAULT_LANGUAGE] if is_default else []
-    learned = ", which learned English" if is_default else ""
-    warning = f"; vectors are weak in {', '.join(others)}: {_REMEDY}" if others else ""
-    show_fact("encoder", f"{model}{learned}{warning}", "yellow" if others else None)
 
 
 def show_reading(unknown_share: float, *, orders_alone: bool) -> None:

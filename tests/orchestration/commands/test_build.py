@@ -7,6 +7,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from models.settings import DEFAULT_MODEL
 from orchestration.cli import output
 from orchestration.cli.build import show
 from orchestration.commands.apply import apply
@@ -93,7 +94,7 @@ def test_the_same_files_again_change_nothing(built, history):
 
 
 def test_a_build_in_which_nothing_changed_says_so(history, tmp_path, capsys):
-    show(history[1]["same"], tmp_path)
+    show(history[1]["same"], tmp_path, DEFAULT_MODEL)
     assert "Nothing changed: 0 texts encoded, no new snapshot" in " ".join(capsys.readouterr().out.split())
 
 
@@ -145,7 +146,9 @@ def test_every_run_is_in_the_instance_that_the_ui_shows(history):
     with open_instance(open_home(load_settings(root))) as instance:
         runs = {run.run_id: run for run in instance.get_runs()}
         assert {runs[report.run_id].status for report in reports.values()} == {dg.DagsterRunStatus.SUCCESS}
-        assert {run.job_name for run in runs.values()} == {"build"}
+        assert {name: runs[report.run_id].job_name for name, report in reports.items()} == {
+            name: "rebuild" if name == "same" else "build" for name in reports
+        }
         assert len(runs) == 1 + len(reports)
 
 
@@ -224,7 +227,7 @@ def test_the_run_log_has_the_last_run(history):
 
 def test_a_build_ends_on_one_screen(built, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(output.console, "_width", 80)
-    show(BuildReport(**built.report), tmp_path / "h")
+    show(BuildReport(**built.report), tmp_path / "h", DEFAULT_MODEL)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) <= 30
     told = " ".join(" ".join(lines).split())
