@@ -36,7 +36,7 @@ class RunContext:
     warehouse.max_loss_share. `show_progress` takes the name and size of a long task (None: unknown) and returns a function
     that takes the amount of finished work. `shared` holds the values that steps of the run share: see `cached`.
     `at_end` holds the writes to make once the run has ended: see `assets.run_end`. `seconds` holds the duration of each
-    function of a job of one step, by the name of its tables.
+    function of an apply, by the name of its tables.
     """
 
     home: Home

@@ -58,7 +58,8 @@ def build(
     """Run the whole pipeline: clean, make features, train, embed, evaluate, release.
 
     Only new data is processed: unchanged rows are not cleaned again, known texts are not encoded again, and a run without
-    changes writes nothing. The run is recorded in the Dagster instance that `stockroom ui` shows.
+    changes writes nothing. The run is recorded in the Dagster instance that `stockroom ui` shows. A build of the same files
+    with the same settings starts no run, unless it is the first of a day (UTC) or `--compare-all` is given.
 
     A new model goes live only if the gate lets it through: the lower end of the 95 % interval of its validation recall@10
     minus the live model's must lie above minus the setting release.gate_margin. Else the live model stays, with the current
@@ -99,9 +100,10 @@ def show(report: "BuildReport", home: Path, encoder: str) -> None:
         show_fact("coverage", f"judged pairs that see a value: {coverage}")
     show_unknown(report.unknown_tokens, encoder)
     show_measured(report)
-    slowest = sorted(report.seconds.items(), key=lambda item: -item[1])[:_STAGES]
-    stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in slowest)
-    show_fact("seconds", f"{sum(report.seconds.values()):.1f}: {stages}, …")
+    if report.seconds:
+        slowest = sorted(report.seconds.items(), key=lambda item: -item[1])[:_STAGES]
+        stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in slowest)
+        show_fact("seconds", f"{sum(report.seconds.values()):.1f}: {stages}, …")
     show_new(report)
     if report.gate:
         show_gate(report.gate)

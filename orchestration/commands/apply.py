@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from assets.run_context import RunContext
 from assets.services.text_vectors import TextVectors
-from orchestration.instance.locks import in_progress, run_lock, was_killed
+from orchestration.instance.locks import run_lock, was_killed
 from warehouse.history.checkpoints import content_snapshot, list_checkpoints
 from warehouse.home import Home
 from warehouse.ingest.delta_files import DeltaFile, check_deltas
@@ -72,7 +72,9 @@ def apply(run_context: RunContext, files: Sequence[Path], *, retrain: bool = Fal
         if not retrain and live is not None and earlier_entries is not None and known and _is_finished(home):
             archive_files(home, [*rules, *delta_files])  # archive files that were applied before archives existed
             if was_killed(home):
-                _fail_orphaned(home)
+                from orchestration.instance.dagster_instance import fail_orphaned
+
+                fail_orphaned(home)
             return ApplyReport(
                 earlier_entries, changed=False, snapshot=content_snapshot(home.lake), release=live.release, run=None
             )
@@ -81,8 +83,8 @@ def apply(run_context: RunContext, files: Sequence[Path], *, retrain: bool = Fal
             TextVectors(run_context, live.encoder_fingerprint).open_ahead()
         from assets.services.live_model import pin_live_model
         from orchestration.commands.build import run_job
+        from orchestration.defs.apply_job import APPLY
         from orchestration.defs.jobs import BUILD
-        from orchestration.defs.one_step_jobs import APPLY
 
         if not retrain:
             run_context = pin_live_model(run_context)
@@ -104,14 +106,6 @@ def apply(run_context: RunContext, files: Sequence[Path], *, retrain: bool = Fal
             lacking.rows,
             lacking.is_due,
         )
-
-
-def _fail_orphaned(home: Home) -> None:
-    """Mark as failed a run that was killed after it had published; nothing else is left to do for it."""
-    from orchestration.instance.dagster_instance import fail_orphaned_runs, open_instance
-
-    with in_progress(home), open_instance(home) as instance:
-        fail_orphaned_runs(instance)
 
 
 def _earlier_entries(home: Home, files: Sequence[DeltaFile]) -> list[dict[str, Any]] | None:

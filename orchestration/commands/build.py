@@ -1,6 +1,6 @@
 """The build: runs the whole Dagster job in this process, records it for the UI, and reports the result."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,18 +10,25 @@ from assets.evaluation.judged_queries import judged_queries
 from assets.evaluation.unknown_tokens import unknown_shares
 from assets.run_context import RunContext
 from assets.services.raw_folder import raw_folder
+from models.evaluation.promotion_gate import PUBLISHED
 from orchestration.defs.jobs import BUILD
-from orchestration.defs.one_step_jobs import REBUILD
-from orchestration.instance.dagster_instance import CODE_LOCATION, COMMAND_LINE, fail_orphaned_runs, open_instance
-from orchestration.instance.locks import in_progress, run_lock
+from orchestration.instance.dagster_instance import (
+    CODE_LOCATION,
+    COMMAND_LINE,
+    fail_orphaned,
+    fail_orphaned_runs,
+    open_instance,
+)
+from orchestration.instance.locks import in_progress, run_lock, was_killed
+from orchestration.runs import last_build
 from orchestration.runs.execute import execute
 from warehouse.errors import WarehouseError
 from warehouse.features import datasets
 from warehouse.history.checkpoints import content_snapshot
 from warehouse.home import Home
 from warehouse.ingest.feature_view_files import check_files
-from warehouse.ingest.full_snapshot import require_raw, seem_ingested
-from warehouse.ingest.sources import check_folder
+from warehouse.ingest.full_snapshot import require_raw
+from warehouse.ingest.sources import input_files
 from warehouse.lake import catalog, quarantine
 from warehouse.serving.release_log import Release
 
@@ -68,25 +75,49 @@ class BuildReport:
 
 
 def build(run_context: RunContext, raw: Path | None = None) -> BuildReport:
-    """Run every asset once, one after another, and report. Files that seem to be those of the lake are built in one step.
+    """Run every asset once, one after another, and report. A build of what the last one was made from does nothing.
 
     Raises:
         WarehouseError: The raw folder cannot be read, or the lake has no raw tables to start from: nothing was written. Or a
             blocking check failed: nothing that depends on its table was made.
     """
     run_context = replace(run_context, shared={})
-    run_context.home.lake.is_to_be_written = True
+    home = run_context.home
+    home.lake.is_to_be_written = True
     run_context = replace(run_context, raw=raw or run_context.raw)
     folder = raw_folder(run_context)  # reads declared sources, so that their faults are told before a run starts
-    paths: list[Path] = []
     if folder is None:
-        require_raw(run_context.home.lake)
+        require_raw(home.lake)
+        files = None
     else:
-        paths = [path for _, path, _ in check_folder(folder)]
-    check_files(run_context.home.lake, run_context.home.root, run_context.home.feature_views, datetime.now(UTC))
-    is_known = seem_ingested(run_context.home.lake, paths)
-    with run_lock(run_context.home):
-        return run_job(run_context, REBUILD if is_known else BUILD)
+        files = input_files(folder)
+    check_files(home.lake, home.root, home.feature_views, datetime.now(UTC))
+    may_skip = not (run_context.compares_whole or run_context.reembed_all or run_context.force)
+    with run_lock(home):
+        if may_skip and files is not None and (same := last_build.report_of_same(run_context, files)):
+            if was_killed(home):
+                fail_orphaned(home)
+            return _unchanged(BuildReport(**same))
+        report = run_job(run_context, BUILD)
+        if files is not None:
+            last_build.record(run_context, files, asdict(report))
+        return report
+
+
+def _unchanged(last: BuildReport) -> BuildReport:
+    """Return the report of a build that had nothing to do, from that of the last one."""
+    is_live = last.gate is None or last.gate["decision"] in PUBLISHED
+    return replace(
+        last,
+        changed=False,
+        cleaned=dict.fromkeys(last.cleaned, 0),
+        texts_encoded=0,
+        new_snapshot=False,
+        new_vectors=False,
+        new_release=False,
+        gate=None if is_live else last.gate,
+        seconds={},
+    )
 
 
 def run_job(run_context: RunContext, name: str) -> BuildReport:

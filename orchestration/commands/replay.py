@@ -54,7 +54,7 @@ def replay(run_context: RunContext) -> ReplayReport:
     with run_lock(home):
         from assets.services.live_model import pin_live_model
         from orchestration.commands.build import run_job
-        from orchestration.defs.one_step_jobs import APPLY
+        from orchestration.defs.apply_job import APPLY
         from orchestration.runs.derive import derive
 
         live_model_context = pin_live_model(replace(run_context, raw=None, sources=(), deltas=(), reembed_all=True))

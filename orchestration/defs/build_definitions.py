@@ -7,6 +7,7 @@ from assets.release import drift, evaluation, live_release, product_vectors, pro
 from assets.tables import features, fitted, quarantine, raw, registry, splits, staging, training
 from assets.tables.time_series import feature_view_assets
 from orchestration.config.automation import AutomationSettings
+from orchestration.defs.apply_job import apply_job
 from orchestration.defs.freshness import with_freshness
 from orchestration.defs.jobs import (
     build_job,
@@ -16,7 +17,6 @@ from orchestration.defs.jobs import (
     training_inputs_job,
     vacuum_job,
 )
-from orchestration.defs.one_step_jobs import apply_job, rebuild_job
 from orchestration.defs.run_context_resource import RunContextResource
 from orchestration.defs.schedules import retrain_schedule, vacuum_schedule
 from orchestration.defs.sensors import incoming_sensor, reindex_sensor
@@ -55,7 +55,6 @@ def assemble(feature_views: FeatureViews = (), automation: AutomationSettings | 
         jobs=[
             build_job,
             apply_job(assets),
-            rebuild_job(assets),
             reindex_job,
             vacuum_job,
             training_inputs_job,

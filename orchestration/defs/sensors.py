@@ -30,8 +30,8 @@ import dagster as dg
 from orchestration.config.automation import AutomationSettings
 from orchestration.config.open_home import open_home
 from orchestration.config.settings import load_settings
+from orchestration.defs.apply_job import APPLY
 from orchestration.defs.jobs import REINDEX, reindex_job
-from orchestration.defs.one_step_jobs import APPLY
 from orchestration.instance.dagster_instance import INCOMING
 from orchestration.instance.locks import incoming_lock, run_lock
 from warehouse.errors import WarehouseError

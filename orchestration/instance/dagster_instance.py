@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from orchestration.instance.locks import server_lock
+from orchestration.instance.locks import in_progress, server_lock
 from warehouse.errors import WarehouseError
 from warehouse.home import Home
 from warehouse.paths import plain_path, require_writable
@@ -37,6 +37,15 @@ def fail_orphaned_runs(instance: dg.DagsterInstance) -> None:
     """
     for run in instance.get_runs(dg.RunsFilter(tags=COMMAND_LINE, statuses=[_CREATED, *_IN_PROGRESS])):
         instance.report_run_failed(run, "the process of this run was killed")
+
+
+def fail_orphaned(home: Home) -> None:
+    """Mark as failed a run that was killed after it had published; nothing else is left to do for it.
+
+    The caller holds the run lock.
+    """
+    with in_progress(home), open_instance(home) as instance:
+        fail_orphaned_runs(instance)
 
 
 def fail_runs_of_a_dead_server(instance: dg.DagsterInstance) -> None:

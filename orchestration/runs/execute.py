@@ -7,8 +7,8 @@ import dagster as dg
 
 from assets import run_end
 from assets.run_context import RunContext
+from orchestration.defs.apply_job import APPLY_STEP
 from orchestration.defs.build_definitions import assemble
-from orchestration.defs.one_step_jobs import ONE_STEPS
 from orchestration.runs.check_failures import explain_failed_checks
 
 _ENDS = (dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.STEP_SKIPPED)
@@ -41,7 +41,7 @@ def _announcing(run_context: RunContext) -> Callable[[dg.EventLogEntry], None]:
 
     def announce(entry: dg.EventLogEntry) -> None:
         event = entry.dagster_event
-        if event is not None and event.event_type is dg.DagsterEventType.STEP_START and event.step_key not in ONE_STEPS:
+        if event is not None and event.event_type is dg.DagsterEventType.STEP_START and event.step_key != APPLY_STEP:
             ends[event.step_key] = run_context.progress((event.step_key or "").replace("__", "."))
         elif event is not None and event.step_key in ends and event.event_type in _ENDS:
             ends.pop(event.step_key)(1)

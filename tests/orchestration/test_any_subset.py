@@ -20,8 +20,8 @@ from orchestration.commands.build import build
 from orchestration.commands.replay import replay
 from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
+from orchestration.defs.apply_job import APPLIED
 from orchestration.defs.build_definitions import assemble
-from orchestration.defs.one_step_jobs import APPLIED
 
 EXAMPLES = int(os.environ.get("SUBSETS", "1"))  # besides those that are written out
 PRODUCTS = "shopping_queries_dataset_products.parquet"

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from orchestration.definitions import defs
-from orchestration.defs.one_step_jobs import APPLIED
+from orchestration.defs.apply_job import APPLIED
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.lake.sync_tables import DERIVED_TABLES
 

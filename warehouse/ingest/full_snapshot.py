@@ -163,15 +163,10 @@ def require_raw(lake: Lake) -> None:
         raise WarehouseError(f"no raw data in {lake.root.parent}", "ingest data with: stockroom build --raw DIR")
 
 
-def seem_ingested(lake: Lake, paths: Sequence[Path]) -> bool:
-    """Tell whether files have the names and sizes of files that were ingested last."""
-    if not lake.exists:
-        return False
-    with lake.reading() as connection:
-        if not tables.exists(connection, FILES.table):
-            return False
-        rows = connection.execute(f"SELECT name, size_bytes FROM {FILES.table} WHERE key LIKE 'raw.%'").fetchall()
-    return {(path.name, path.stat().st_size) for path in paths} <= set(rows)
+def are_ingested(lake: Lake, files: Sequence[InputFile]) -> bool:
+    """Tell whether the raw tables of files are those that the files made, under the same contracts."""
+    known_files = _known_files(lake) or {}
+    return all(known_files.get(file.source_spec.table, ("", 0))[0] == file.input_hash for file in files)
 
 
 def _is_known(last_file: tuple[str, int] | None, file: InputFile, has_deltas: bool) -> bool:

@@ -1,7 +1,7 @@
-"""Jobs of one step: they call the functions of the assets one after another within one step of Dagster.
+"""The job `apply`: a change of the catalog becomes a release, in one step of Dagster.
 
-As steps of their own, the functions would cost a fifth of a second each, and few of them have anything to do after a small
-change or none.
+The step calls the functions of the assets one after another. As steps of their own, they would cost a fifth of a second each,
+and few of them have anything to do after a small change.
 """
 
 import time
@@ -14,9 +14,8 @@ from assets.core.steps import Step, steps
 from assets.core.table_check import failure_line
 from assets.run_context import RunContext
 
-APPLY, REBUILD = "apply", "rebuild"
-ONE_STEPS = ("apply_changes", "make_assets")
-"""The names of the steps of these jobs."""
+APPLY = "apply"
+APPLY_STEP = "apply_changes"
 
 APPLIED = (
     dg.AssetSelection.all()
@@ -30,8 +29,23 @@ Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
 
 
 def apply_job(assets: Sequence[dg.AssetsDefinition]) -> dg.JobDefinition:
-    """Return the job that makes those of the assets that a change of the catalog may change."""
-    op = _one_step("apply_changes", assets, APPLIED)
+    """Return the job that makes those of the assets that a change of the catalog may change.
+
+    Its step notes the seconds of each function in the run context.
+    """
+
+    @dg.op(
+        name=APPLY_STEP,
+        out={},
+        description="Makes the assets that a change of the catalog may change, one after another.",
+    )
+    def apply_changes(context: dg.OpExecutionContext, run_context: dg.ResourceParam[RunContext]) -> Iterator[Event]:
+        for step in steps(assets, APPLIED.resolve(assets)):
+            end, began = run_context.progress(step.name), time.monotonic()
+            for result in step.results(context, run_context):
+                yield from _events(step, result)
+            run_context.seconds[step.name] = round(time.monotonic() - began, 3)
+            end(1)
 
     @dg.job(
         name=APPLY,
@@ -40,35 +54,9 @@ def apply_job(assets: Sequence[dg.AssetsDefinition]) -> dg.JobDefinition:
         config={"resources": {"run_context": {"config": {"pin_live_model": True}}}},
     )
     def job() -> None:
-        op()
+        apply_changes()
 
     return job
-
-
-def rebuild_job(assets: Sequence[dg.AssetsDefinition]) -> dg.JobDefinition:
-    """Return the job that makes what the job `build` makes."""
-    op = _one_step("make_assets", assets, dg.AssetSelection.all())
-
-    @dg.job(name=REBUILD, description="Does what build does, in one step: for files that were ingested before.")
-    def job() -> None:
-        op()
-
-    return job
-
-
-def _one_step(name: str, assets: Sequence[dg.AssetsDefinition], selection: dg.AssetSelection) -> dg.OpDefinition:
-    """Return the op that makes the selected assets, and notes the seconds of each function in the run context."""
-
-    @dg.op(name=name, out={}, description="Makes the assets one after another.")
-    def make(context: dg.OpExecutionContext, run_context: dg.ResourceParam[RunContext]) -> Iterator[Event]:
-        for step in steps(assets, selection.resolve(assets)):
-            end, began = run_context.progress(step.name), time.monotonic()
-            for result in step.results(context, run_context):
-                yield from _events(step, result)
-            run_context.seconds[step.name] = round(time.monotonic() - began, 3)
-            end(1)
-
-    return make
 
 
 def _events(step: Step, result: dg.MaterializeResult[Any]) -> Iterator[Event]:

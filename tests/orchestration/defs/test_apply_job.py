@@ -1,4 +1,4 @@
-"""Applies, and builds of known files, are one step of Dagster; its pages show of them what a step for each asset would."""
+"""An apply is one step of Dagster, and Dagster's pages show of it what a step for each asset would show."""
 
 import json
 
@@ -6,11 +6,10 @@ import dagster as dg
 import pytest
 
 from orchestration.commands.apply import apply
-from orchestration.commands.build import build
 from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
+from orchestration.defs.apply_job import APPLIED, APPLY_STEP
 from orchestration.defs.build_definitions import assemble
-from orchestration.defs.one_step_jobs import APPLIED, ONE_STEPS, REBUILD
 from orchestration.instance.dagster_instance import open_instance
 from warehouse.errors import WarehouseError
 from warehouse.lake.contract_check import Broken
@@ -49,18 +48,6 @@ def test_every_asset_that_an_apply_makes_and_every_check_is_reported(run_context
     assert (made[0], made[-1]) == ("raw", "releases.live")
 
 
-def test_a_build_of_files_that_the_lake_has_is_one_step_and_reports_every_asset(run_context, built):
-    report = build(run_context, built.raw)
-    assert not report.changed
-    with open_instance(run_context.home) as instance:
-        assert instance.get_run_by_id(report.run_id).job_name == REBUILD
-        assert {each.step_key for each in instance.get_run_step_stats(report.run_id)} < set(ONE_STEPS)
-    definitions = assemble(run_context.home.feature_views)
-    events = stored(run_context, report.run_id, dg.DagsterEventType.ASSET_MATERIALIZATION)
-    assert {event.asset_key for event in events} == {key for each in definitions.assets for key in each.keys}
-    assert {"raw", "two_tower", "evaluation", "releases.live"} <= set(report.seconds)
-
-
 def test_the_steps_are_announced_by_the_names_of_their_tables(run_context, delta, monkeypatch):
     begun, ended = [], []
 
@@ -72,7 +59,7 @@ def test_the_steps_are_announced_by_the_names_of_their_tables(run_context, delta
     apply(run_context, [delta])
     assert begun[0] == "raw"
     assert begun[-1] == "releases.live"
-    assert not set(ONE_STEPS) & set(begun)
+    assert APPLY_STEP not in begun
     assert set(begun) == set(ended)
 
 
