@@ -145,6 +145,11 @@ class Home:
         return self.root / "rankers"
 
     @property
+    def prepared_sources(self) -> Path:
+        """Return the folder that stands for the declared sources: their rows in the form of ESCI's files."""
+        return self.root / "sources"
+
+    @property
     def incoming(self) -> Path:
         """Return the folder that delta files are dropped into."""
         return self.root / "incoming"

@@ -23,14 +23,9 @@ def raw_folder(run_context: RunContext) -> Path | None:
     if not run_context.sources or run_context.deltas:
         return run_context.raw
     home = run_context.home
-    folder = prepared_folder(home)
+    folder = home.prepared_sources
     prepare(run_context.sources, (run_context.raw or home.root).absolute(), folder, home.settings.memory_gb)
     return folder
-
-
-def prepared_folder(home: Home) -> Path:
-    """Return the folder that stands for the declared sources of a home."""
-    return home.root / "sources"
 
 
 def change_attributes(home: Home, deltas: Sequence[DeltaFile]) -> None:
@@ -39,7 +34,7 @@ def change_attributes(home: Home, deltas: Sequence[DeltaFile]) -> None:
     A row counts here if it counted for its product. A run that was killed before this step makes up for it: a file that was
     applied before is merged again.
     """
-    attributes = prepared_folder(home) / ATTRIBUTES_FILE
+    attributes = home.prepared_sources / ATTRIBUTES_FILE
     sequence_numbers = applied_files(home.lake) if attributes.is_file() else {}
     for delta in deltas:
         if delta.attributes is not None and delta.identity in sequence_numbers:

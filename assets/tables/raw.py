@@ -17,6 +17,7 @@ from warehouse.ingest.rules_file import check_rules_file, split_files
 from warehouse.ingest.sources import input_files
 from warehouse.lake.sync_tables import RAW_TABLES
 from warehouse.operations.replay import archiving, prune_archive
+from warehouse.sources.prepared import decimal_signs
 
 
 @multi_asset(name="raw", **table_assets(RAW_TABLES))
@@ -28,7 +29,8 @@ def raw_tables(
     if folder is None:
         require_raw(home.lake)
     rules_paths, delta_paths = split_files(run_context.deltas)
-    rules, deltas = [check_rules_file(path) for path in rules_paths], check_deltas(delta_paths, sources=home.sources)
+    rules = [check_rules_file(path) for path in rules_paths]
+    deltas = check_deltas(delta_paths, sources=home.sources, decimal_signs=decimal_signs(home.prepared_sources))
     files, allow_loss = input_files(folder) if folder else [], run_context.allow_loss
     with archiving(home, [*files, *rules, *deltas]):
         ingested = ingest(home.lake, folder, files, allow_loss=allow_loss) if folder else []

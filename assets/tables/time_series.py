@@ -14,7 +14,6 @@ from assets.reporting import plots
 from assets.reporting.pictures import drawn
 from assets.run_context import RunContext
 from assets.services import event_dates
-from assets.services.raw_folder import prepared_folder
 from warehouse.contracts.time_series import FeatureView
 from warehouse.declaration.attributes import AttributeView
 from warehouse.features import feature_statistics, feature_views, training_lookup
@@ -35,7 +34,7 @@ def _file_asset(table: FeatureView) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
     ) -> dg.MaterializeResult:
         lake, ingested = run_context.home.lake, FeatureViewIngested(unchanged_file=True)
-        folder = prepared_folder(run_context.home) if is_of_sources else run_context.home.root
+        folder = run_context.home.prepared_sources if is_of_sources else run_context.home.root
         if not is_of_sources or (folder / table.file).is_file():
             # The current time only serves to refuse rows; no table stores it.
             ingested = ingest_file(lake, folder, table, datetime.now(UTC))

@@ -21,6 +21,7 @@ from warehouse.lake.incremental import lagging
 from warehouse.lake.watermarks import Progress
 from warehouse.operations.reindexing import outside
 from warehouse.operations.replay import archive_files
+from warehouse.sources.prepared import decimal_signs
 
 if TYPE_CHECKING:
     from orchestration.commands.build import BuildReport
@@ -59,11 +60,8 @@ def apply(run_context: RunContext, files: Sequence[Path], *, retrain: bool = Fal
             nothing was written. Or a blocking check failed: nothing that depends on its table was made.
     """
     rules_paths, delta_paths = split_files(files)
-    rules, delta_files = (
-        [check_rules_file(path) for path in rules_paths],
-        check_deltas(delta_paths, sources=run_context.home.sources),
-    )
-    home = run_context.home
+    home, rules = run_context.home, [check_rules_file(path) for path in rules_paths]
+    delta_files = check_deltas(delta_paths, sources=home.sources, decimal_signs=decimal_signs(home.prepared_sources))
     home.lake.is_to_be_written = True
     require_raw(home.lake)
     with run_lock(home):

@@ -8,6 +8,7 @@ from math import ceil
 from pathlib import Path
 
 from models.settings import DEFAULT_LANGUAGE, DEFAULT_MODEL
+from orchestration.config.open_home import open_home
 from orchestration.config.settings import FILE_NAME, Settings
 from warehouse.conversion.clicks import NothingExactError
 from warehouse.declaration.source import Source
@@ -19,6 +20,7 @@ from warehouse.readers.file_advice import no_file
 from warehouse.sources.declaration_text import declaration_text
 from warehouse.sources.declared_match import matching_sources
 from warehouse.sources.delta import is_delta
+from warehouse.sources.prepared import decimal_signs
 from warehouse.sources.proposal import Proposal, propose
 from warehouse.wording import counted
 
@@ -128,7 +130,8 @@ def check(settings: Settings, paths: Sequence[Path] = ()) -> SourceReport:
     base = (settings.raw or home).absolute()
     sources, bounds = settings.source, settings.warehouse
     if paths and all(path.is_file() and is_delta(path, sources) for path in paths):
-        return check_delta_files(paths, sources, bounds.memory_gb, bounds.batch_rows)
+        signs = decimal_signs(open_home(settings).prepared_sources)
+        return check_delta_files(paths, sources, bounds.memory_gb, bounds.batch_rows, decimal_signs=signs)
     if paths and sources:
         sources = _with_what_they_name(matching_sources(sources, paths), sources)
     elif paths and (folder := folder_of_esci(paths)):

@@ -13,6 +13,9 @@ from warehouse.lake.lake import quote
 
 DecimalSign = Literal[".", ","]
 
+DecimalSigns = tuple[tuple[str, DecimalSign], ...]
+"""The decimal signs that columns were found to have, each after the name of its column."""
+
 _COMMA_LANGUAGES = (
     " az be bg bs ca cs da de el es et eu fi fr gl hr hu hy id is it ka kk ky lt lv mk nb nl nn no pl pt ro ru sk sl sq sr sv "
     "tr uk uz vi "

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 
-from warehouse.conversion.number_text import DecimalSign, Readings, let, readings
+from warehouse.conversion.number_text import DecimalSign, DecimalSigns, Readings, let, readings
 from warehouse.conversion.values import RULES, is_refused_sql, number_text_sql, value_sql
 from warehouse.declaration.columns import ATTRIBUTE, MISSHAPEN
 from warehouse.declaration.locales import DEFAULT_LOCALE, declared_locale_sql
@@ -40,10 +40,18 @@ class OutputNames(NamedTuple):
     attributes: str
 
 
+class ProductView(NamedTuple):
+    """Hold what there is to tell of a view of products: problems of its values, notes, and the decimal signs that were found."""
+
+    problems: pl.DataFrame
+    notes: list[str]
+    decimal_signs: DecimalSigns
+
+
 def create_products(
-    connection: duckdb.DuckDBPyConnection, name: str, source: Source, rows: str
-) -> tuple[pl.DataFrame, list[str]]:
-    """Create a view of the products of one source, and return the problems of its values, and notes on how they are read.
+    connection: duckdb.DuckDBPyConnection, name: str, source: Source, rows: str, decimal_signs: DecimalSigns = ()
+) -> ProductView:
+    """Create a view of the products of one source, and return what there is to tell of it.
 
     The view has file_number, file, row, the columns of raw.products, and each attribute by its type (see `columns.ATTRIBUTE`);
     an unreadable attribute is null, and a problem. Where the source folds variants, rows with the same locale and product_id
@@ -54,6 +62,7 @@ def create_products(
         name: The name of the view.
         source: The declaration.
         rows: The view of the source's rows, see `rows.create_view`.
+        decimal_signs: The signs that an earlier reading of the source found; others are found from the rows.
     """
     present = _columns(connection, rows)
     texts = {
@@ -65,14 +74,18 @@ def create_products(
     faults = [_faults(rows, "product_id", "product_id", is_decimal, "product_id_is_decimal")]
     if MISSHAPEN in present:
         faults.append(f"SELECT file_number, file, row, unnest({MISSHAPEN}, recursive := true) FROM {rows}")
-    values, notes = {}, list[str]()
+    values, notes, known = {}, list[str](), dict(decimal_signs)
+    found_signs: dict[str, DecimalSign] = {}
     for attribute in source.attributes:
         column = f'"{ATTRIBUTE}{attribute.name}"'
         sign: DecimalSign = "."
-        if attribute.has_decimals:
-            found = readings(connection, rows, number_text_sql(attribute, column))
-            sign = found.sign()
-            notes += _undecided(source, attribute, found)
+        if attribute.has_decimals and attribute.decimal is None:
+            place = f"{source.files[0]} {attribute.name}"
+            if place not in known:
+                found = readings(connection, rows, number_text_sql(attribute, column))
+                known[place] = found.sign()
+                notes += _undecided(source, attribute, found)
+            sign = found_signs[place] = known[place]
         values[f"{ATTRIBUTE}{attribute.name}"] = value_sql(attribute, column, sign)
         if attribute.type in RULES:
             is_refused = is_refused_sql(attribute, column, sign)
@@ -84,12 +97,13 @@ def create_products(
         typed = _folded(typed, [*(each for each in texts if each not in _KEY), *values], lists)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {typed}")
     problems = connection.execute(f"{' UNION ALL '.join(faults)} ORDER BY file_number, row").pl()
-    return problems.drop("file_number").cast(pl.Schema(PROBLEM_SCHEMA)), notes
+    problems = problems.drop("file_number").cast(pl.Schema(PROBLEM_SCHEMA))
+    return ProductView(problems, notes, tuple(found_signs.items()))
 
 
 def _undecided(source: Source, attribute: Attribute, found: Readings) -> Iterator[str]:
     """Yield a sentence if the values of an attribute do not tell their decimal sign, which nobody declared."""
-    if attribute.decimal is None and found.ambiguous is not None and not found.points + found.commas:
+    if found.ambiguous is not None and not found.points + found.commas:
         value, point, comma = found.ambiguous
         other = "," if found.sign() == "." else "."
         read, else_read = (point, comma) if other == "," else (comma, point)

@@ -12,6 +12,7 @@ import polars as pl
 
 from warehouse.contracts.contract import FIRST_TIME, INPUT_HASH, LAST_TIME, VIOLATION_SCHEMA, Contract
 from warehouse.contracts.deltas import JudgementDelete, JudgementUpsert, ProductDelete, ProductUpsert
+from warehouse.conversion.number_text import DecimalSigns
 from warehouse.declaration.source import Source
 from warehouse.errors import WarehouseError
 from warehouse.ingest.sources import SOURCE_SPECS, SourceSpec, typed_sql
@@ -150,24 +151,35 @@ class DeltaFile:
 
 
 def check_deltas(
-    paths: Sequence[Path], now: datetime | None = None, *, sources: Sequence[Source] = ()
+    paths: Sequence[Path],
+    now: datetime | None = None,
+    *,
+    sources: Sequence[Source] = (),
+    decimal_signs: DecimalSigns = (),
 ) -> list[DeltaFile]:
     """Check delta files, and return what the ingestion needs to know of each.
 
     A row with an event_time later than `now` (None: the current time) will be refused. A file in the shape of one of the
-    declared `sources` is converted first, to a file of the same name in a temporary folder.
+    declared `sources` is converted first, to a file of the same name in a temporary folder; its numbers have the
+    `decimal_signs` of the files that the catalog was built from.
 
     Raises:
         WarehouseError: A file is missing, is incomplete or is not a delta file; the message names the file.
     """
     with connect(1.0) as connection:
-        return [_checked(connection, path, now or datetime.now(UTC), sources) for path in paths]
+        return [_checked(connection, path, now or datetime.now(UTC), sources, decimal_signs) for path in paths]
 
 
-def _checked(connection: duckdb.DuckDBPyConnection, path: Path, now: datetime, sources: Sequence[Source]) -> DeltaFile:
+def _checked(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    now: datetime,
+    sources: Sequence[Source],
+    decimal_signs: DecimalSigns,
+) -> DeltaFile:
     if not sources or not path.is_file():
         return _check(connection, path, now)
-    delta = converted_delta(path, sources, private_folder() / sha256(path))
+    delta = converted_delta(path, sources, private_folder() / sha256(path), decimal_signs)
     if delta is None:
         return _check(connection, path, now)
     return replace(_check(connection, delta.path, now), attributes=delta.attributes, given_as=path, unread=delta.unread)

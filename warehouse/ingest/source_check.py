@@ -12,6 +12,7 @@ from warehouse.contracts.contract import split_rows
 from warehouse.contracts.esci_files import EXAMPLES_FILE, PRODUCTS_FILE
 from warehouse.contracts.locales import language_of
 from warehouse.contracts.registry import CONTRACTS
+from warehouse.conversion.number_text import DecimalSigns
 from warehouse.conversion.values import RULES
 from warehouse.declaration.attributes import ATTRIBUTES_FILE, NAME
 from warehouse.declaration.columns import file_columns
@@ -88,7 +89,7 @@ def check_sources(
     refusals: list[Refusals] = []
     with TemporaryDirectory(prefix="stockroom-check-") as scratch:
         folder = Path(scratch)
-        notes = convert(files, folder, memory_gb, may_lack=may_lack)
+        notes, _ = convert(files, folder, memory_gb, may_lack=may_lack)
         for spec in SOURCE_SPECS:
             path = folder / spec.file_name
             if not path.is_file():
@@ -110,7 +111,12 @@ def check_sources(
 
 
 def check_delta_files(
-    paths: Sequence[Path], sources: Sequence[Source], memory_gb: float = 4.0, batch_rows: int = 50_000
+    paths: Sequence[Path],
+    sources: Sequence[Source],
+    memory_gb: float = 4.0,
+    batch_rows: int = 50_000,
+    *,
+    decimal_signs: DecimalSigns = (),
 ) -> SourceReport:
     """Read delta files by the rules by which they are applied, and report.
 
@@ -122,7 +128,7 @@ def check_delta_files(
     refusals: list[Refusals] = []
     notes: list[str] = []
     with connect(memory_gb) as connection:
-        for file in check_deltas(paths, sources=sources):
+        for file in check_deltas(paths, sources=sources, decimal_signs=decimal_signs):
             table, name = file.source_spec.table, (file.given_as or file.path).name
             upserts, deletes, refused = 0, 0, list[pl.DataFrame]()
             for part in batches(connection, file, batch_rows):

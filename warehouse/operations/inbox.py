@@ -9,6 +9,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import NamedTuple
 
+from warehouse.conversion.number_text import DecimalSigns
 from warehouse.declaration.source import Sources
 from warehouse.errors import WarehouseError
 from warehouse.history.checkpoints import list_checkpoints
@@ -20,6 +21,7 @@ from warehouse.ingest.late_events import FILES
 from warehouse.ingest.rules_file import check_rules_file
 from warehouse.ingest.sources import SEARCH_RULES, InputFile
 from warehouse.lake.tables import exists
+from warehouse.sources.prepared import decimal_signs
 
 DONE, FAILED = "done", "failed"
 REASON = ".reason.txt"
@@ -130,7 +132,7 @@ def sort_incoming(home: Home, settle_s: float) -> Sorting:
     failed: dict[str, str] = {}
     for file in files.whole:
         try:
-            delta = _checked(file, home.sources)
+            delta = _checked(file, home.sources, decimal_signs(home.prepared_sources))
         except WarehouseError as error:
             reason = str(error)
         except OSError as error:
@@ -173,7 +175,7 @@ def _is_written(info: Path) -> bool:
 
 
 @lru_cache(maxsize=1024)  # files may wait for long, and are checked every few seconds
-def _checked(file: Dropped, sources: Sources) -> DeltaFile | InputFile:
+def _checked(file: Dropped, sources: Sources, signs: DecimalSigns) -> DeltaFile | InputFile:
     """Return the file after a check that it is a delta or holds search rules, is readable to its end, and has a valid row.
 
     Raises:
@@ -181,7 +183,7 @@ def _checked(file: Dropped, sources: Sources) -> DeltaFile | InputFile:
     """
     if file.path.name == SEARCH_RULES:
         return check_rules_file(file.path)
-    (delta,) = check_deltas([file.path], sources=sources)
+    (delta,) = check_deltas([file.path], sources=sources, decimal_signs=signs)
     check_rows(delta, _CHECK_ROWS, _CHECK_MEMORY_GB)
     return delta
 

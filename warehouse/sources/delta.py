@@ -9,6 +9,7 @@ import duckdb
 import polars as pl
 
 from warehouse.conversion.judgements import convert_judgements
+from warehouse.conversion.number_text import DecimalSigns
 from warehouse.conversion.products import PRODUCT_COLUMNS, create_products
 from warehouse.declaration.columns import ATTRIBUTE, declared_names
 from warehouse.declaration.problems import PROBLEM_SCHEMA
@@ -49,7 +50,9 @@ class SourceDelta(NamedTuple):
     attributes: Path | None = None
 
 
-def converted_delta(path: Path, sources: Sequence[Source], folder: Path) -> SourceDelta | None:
+def converted_delta(
+    path: Path, sources: Sequence[Source], folder: Path, decimal_signs: DecimalSigns = ()
+) -> SourceDelta | None:
     """Convert a delta file in the shape of a declared source; None for one that has the columns of a raw table already.
 
     A file may have the columns op (upsert or delete, by default upsert) and event_time beside those of its source.
@@ -58,6 +61,7 @@ def converted_delta(path: Path, sources: Sequence[Source], folder: Path) -> Sour
         path: The file.
         sources: The declared sources.
         folder: A folder for what the file becomes, which is called as the file is.
+        decimal_signs: The signs that the files of the sources were found to have.
 
     Raises:
         WarehouseError: No source has the columns of the file, or no row can be read.
@@ -94,7 +98,7 @@ def converted_delta(path: Path, sources: Sequence[Source], folder: Path) -> Sour
                 query = f"SELECT 'upsert' AS op, * FROM read_parquet({quote(str(plain_path(part)))})"
                 return SourceDelta(_write(connection, query, folder / path.name), _unread(problems, source, read))
             connection.execute(tables.sql("conversion.macros"))
-            problems, _ = create_products(connection, "every_product", whole, "rows")
+            problems = create_products(connection, "every_product", whole, "rows", decimal_signs).problems
             present = [column for (column, *_) in connection.execute("DESCRIBE every_product").fetchall()]
             time = "event_time" if "event_time" in present else "NULL"
             is_bad = f"NOT is_blank({time}) AND time_of({time}) IS NULL"

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import duckdb
 import polars as pl
@@ -11,6 +12,7 @@ import polars as pl
 from warehouse.contracts.esci_files import EXAMPLES_FILE, PRODUCTS_FILE
 from warehouse.conversion.clicks import convert_clicks
 from warehouse.conversion.judgements import convert_judgements
+from warehouse.conversion.number_text import DecimalSign, DecimalSigns
 from warehouse.conversion.products import OutputNames, create_products, write_products
 from warehouse.conversion.queries import create_queries, with_queries
 from warehouse.declaration.attributes import ATTRIBUTES_FILE
@@ -59,7 +61,7 @@ def prepare(sources: Sequence[Source], base: Path, folder: Path, memory_gb: floa
             return tuple(content["notes"])
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder, prefix="draft-", ignore_cleanup_errors=True) as draft:
-        notes = convert(files, Path(draft), memory_gb)
+        conversion = convert(files, Path(draft), memory_gb)
         manifest.unlink(missing_ok=True)
         products = folder / PRODUCTS_FILE
         is_same = products.is_file() and sha256(products) == sha256(Path(draft) / PRODUCTS_FILE)
@@ -72,9 +74,17 @@ def prepare(sources: Sequence[Source], base: Path, folder: Path, memory_gb: floa
             else:
                 (folder / name).unlink(missing_ok=True)
     draft_manifest = folder / f"{_MANIFEST}.draft"
-    draft_manifest.write_text(json.dumps({"fingerprint": known, "notes": notes}))
+    draft_manifest.write_text(json.dumps({"fingerprint": known, **conversion._asdict()}))
     draft_manifest.replace(manifest)
-    return notes
+    return conversion.notes
+
+
+def decimal_signs(folder: Path) -> DecimalSigns:
+    """Return the decimal signs that were found when the sources were prepared; none for a folder that is not prepared."""
+    manifest = folder / _MANIFEST
+    if not manifest.is_file():
+        return ()
+    return tuple((place, sign) for place, sign in json.loads(manifest.read_text()).get("decimal_signs", ()))
 
 
 def refused_rows(folder: Path, table: str) -> pl.DataFrame:
@@ -85,30 +95,35 @@ def refused_rows(folder: Path, table: str) -> pl.DataFrame:
     return pl.read_parquet(path).filter(table=table).drop("table")
 
 
-def convert(files: Sequence[SourceFiles], folder: Path, memory_gb: float, *, may_lack: bool = False) -> tuple[str, ...]:
+class Conversion(NamedTuple):
+    """Tell what was derived, counted or left out, a sentence each, and the decimal signs that were found."""
+
+    notes: tuple[str, ...]
+    decimal_signs: DecimalSigns
+
+
+def convert(files: Sequence[SourceFiles], folder: Path, memory_gb: float, *, may_lack: bool = False) -> Conversion:
     """Write the files of declared sources as the files that the full ingest reads, with the refused values.
 
     Files of JSON `may_lack` columns if they are changes.
-
-    Returns:
-        What was derived, counted or left out, a sentence each.
 
     Raises:
         WarehouseError: As `prepare`.
     """
     problems, notes, judged = [pl.DataFrame(schema=_FAULT)], list[str](), list[Converted]()
     views: dict[str, list[str]] = {"products": [], "details": [], "queries": []}
-    names = OutputNames(PRODUCTS_FILE, PLACES_FILE, ATTRIBUTES_FILE)
+    names, signs = OutputNames(PRODUCTS_FILE, PLACES_FILE, ATTRIBUTES_FILE), list[tuple[str, DecimalSign]]()
     with TemporaryDirectory(dir=folder) as scratch, connect(memory_gb, spill=Path(scratch)) as connection:
         for number, (source, of_source) in enumerate(files):
             rows = f"rows_{number}"
             create_view(connection, rows, source, of_source, Path(scratch), may_lack=may_lack)
             if source.kind in ("products", "details"):
                 view = f"products_{number}"
-                found, undecided = create_products(connection, view, source, rows)
-                problems.append(found.with_columns(table=pl.lit("raw.products")))
+                made_view = create_products(connection, view, source, rows)
+                problems.append(made_view.problems.with_columns(table=pl.lit("raw.products")))
                 views[source.kind].append(view)
-                notes += undecided
+                notes += made_view.notes
+                signs += made_view.decimal_signs
                 if source.fold_variants:
                     notes.append(_folded_note(connection, rows, view))
                 if "locale" not in source.columns:
@@ -144,7 +159,7 @@ def convert(files: Sequence[SourceFiles], folder: Path, memory_gb: float, *, may
         if judged:
             _write_judgements(connection, judged, folder / EXAMPLES_FILE)
     as_refused(with_places(pl.concat(problems), files)).write_parquet(folder / REFUSED_FILE)
-    return tuple(dict.fromkeys(notes))
+    return Conversion(tuple(dict.fromkeys(notes)), tuple(signs))
 
 
 _FAULT = {**PROBLEM_SCHEMA, "table": pl.String}

@@ -164,3 +164,11 @@ def test_a_delta_with_the_names_of_the_raw_table_has_the_attributes_of_its_sourc
     )
     delta = converted_delta(tmp_path / "d.jsonl", (source,), tmp_path / "out")
     assert pl.read_parquet(delta.attributes)["price"].to_list() == [7.5]
+
+
+@pytest.mark.parametrize(("signs", "price"), [((), 12.345), ((("p.csv price", ","),), 12345.0)])
+def test_numbers_have_the_decimal_sign_that_the_files_of_the_source_have(tmp_path, signs, price):
+    path = tmp_path / "changes.csv"
+    path.write_text(HEADER + "upsert,,a,A,12.345\n")
+    delta = converted_delta(path, (SHOP,), tmp_path / "out", signs)
+    assert pl.read_parquet(delta.attributes)["price"].to_list() == [price]

@@ -12,7 +12,7 @@ from warehouse.contracts.esci_files import EXAMPLES_FILE, PRODUCTS_FILE
 from warehouse.declaration.attributes import ATTRIBUTES_FILE
 from warehouse.declaration.source import Source, Sources
 from warehouse.errors import WarehouseError
-from warehouse.sources.prepared import prepare, refused_rows
+from warehouse.sources.prepared import decimal_signs, prepare, refused_rows
 
 COLUMNS = {"product_id": "id", "title": "name", "description": "text", "brand": "maker", "color": "hue"}
 
@@ -500,3 +500,13 @@ def test_a_parquet_file_may_have_columns_called_as_those_that_number_its_rows(tm
     assert read["product_title"].to_list() == ["a", "b"]
     assert read["product_brand"].to_list() == ["x", "y"]
     assert read["product_color"].to_list() == ["m", "n"]
+
+
+def test_the_decimal_signs_that_were_found_are_kept_for_deltas(tmp_path):
+    (tmp_path / "p.csv").write_text('id;name;price;size;depth\nA;a;"12,5";1.234;2.5\nB;b;1.299;3;1\n')
+    kinds = {"price": "money", "size": "number", "depth": "number"}
+    attributes = [{"name": name, "type": kind} for name, kind in kinds.items()]
+    attributes[2]["decimal"] = "."
+    assert decimal_signs(tmp_path / "out") == ()
+    prepared(tmp_path, products("p.csv", columns={"product_id": "id", "title": "name"}, attributes=attributes))
+    assert decimal_signs(tmp_path / "out") == (("p.csv price", ","), ("p.csv size", "."))
