@@ -122,6 +122,10 @@ def show(report: "ApplyReport") -> None:
         rules = report.search_rules
         counts = ", ".join(f"{rules[name]:,} {name}" for name in _COUNTS if rules.get(name)) or "unchanged"
         show_fact("rules", f"search_rules.csv: {counts} in {rules['table']}")
+    changed_attributes = {name: count for name, count in (report.attributes or {}).items() if count}
+    if changed_attributes:
+        counts = ", ".join(f"{count:,} {name}" for name, count in changed_attributes.items())
+        show_fact("attributes", f"of products: {counts}")
     show_quarantined(_refusals(report))
     if report.run is not None:
         for warning in report.run.warnings:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from assets.run_context import RunContext
 from assets.services.text_vectors import TextVectors
 from orchestration.instance.locks import run_lock, was_killed
+from warehouse.declaration.attributes import TABLE as ATTRIBUTES_TABLE
 from warehouse.history.checkpoints import content_snapshot, list_checkpoints
 from warehouse.home import Home
 from warehouse.ingest.delta_files import DeltaFile, check_deltas
@@ -26,6 +27,8 @@ from warehouse.sources.prepared import decimal_signs
 if TYPE_CHECKING:
     from orchestration.commands.build import BuildReport
 
+_CHANGES = ("inserted", "updated", "deleted")
+
 
 @dataclass(frozen=True)
 class ApplyReport:
@@ -34,8 +37,9 @@ class ApplyReport:
     `files` holds for each file the columns of raw.deltas, `is_new` (false for a file that was applied before) and `rules`
     (each violated rule with its number of violations). `quarantined` holds the rows that the run put into quarantine, by
     table and rule: those of the files, and others such as judgements whose product a file deleted. `search_rules` counts the
-    changes of raw.search_rules by a file of search rules; None without such a file. `rows_outside` counts the products that an
-    index of the live release lacks; `needs_reindex` tells whether they slow searches down.
+    changes of raw.search_rules by a file of search rules; None without such a file. `attributes` counts the products whose
+    declared attributes changed, also of rows that `files` count as unchanged; None without attributes. `rows_outside` counts
+    the products that an index of the live release lacks; `needs_reindex` tells whether they slow searches down.
     """
 
     files: list[dict[str, Any]]
@@ -45,6 +49,7 @@ class ApplyReport:
     run: "BuildReport | None"
     quarantined: list[dict[str, Any]] = field(default_factory=list)
     search_rules: dict[str, Any] | None = None
+    attributes: dict[str, int] | None = None
     rows_outside: int = 0
     needs_reindex: bool = False
 
@@ -91,6 +96,7 @@ def apply(run_context: RunContext, files: Sequence[Path], *, retrain: bool = Fal
         report = run_job(run_context, BUILD if retrain else APPLY)
         facts = home.journal.run(report.run_id)
         entries, changed_rules = facts["raw.deltas"]["files"], facts["raw.search_rules"] if rules else None
+        of_attributes = facts.get(ATTRIBUTES_TABLE)
         refused = quarantine.added(home.lake, before, home.lake.snapshot()).to_dicts()
         lacking = outside(home, run_context.release.max_unindexed_share)
         return ApplyReport(
@@ -101,6 +107,7 @@ def apply(run_context: RunContext, files: Sequence[Path], *, retrain: bool = Fal
             report,
             refused,
             changed_rules,
+            {name: of_attributes[name] for name in _CHANGES} if of_attributes else None,
             lacking.rows,
             lacking.is_due,
         )

@@ -78,6 +78,7 @@ def test_a_smaller_file_of_the_same_shape_changes_and_deletes_products(shop, sto
     applied = json.loads(stockroom("apply", changes, "--home", home, "--json").out)
     (file,) = applied["files"]
     assert (file["name"], file["updated"], file["deleted"]) == ("changes.csv", 1, 1)
+    assert applied["attributes"] == {"inserted": 0, "updated": 1, "deleted": 1}
     hits = titles(stockroom("search", "crimson lamp", "--home", home, "--json"))
     assert hits[0] == "crimson lamp"
     assert "red chair" not in hits

@@ -14,7 +14,10 @@ ATTRIBUTES_FILE = "attributes.parquet"
 """The file of a prepared folder with the attributes: product_locale, product_id and a column each."""
 
 NAME = "products"
-"""The name of the feature view: its table is attributes.products."""
+"""The name of the feature view."""
+
+TABLE = f"attributes.{NAME}"
+"""The table of the feature view."""
 
 _COLUMN_TYPES: dict[AttributeType, ColumnType] = {
     "number": "number",

@@ -14,7 +14,8 @@ from warehouse.contracts.locales import language_of
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.conversion.number_text import DecimalSigns
 from warehouse.conversion.values import RULES
-from warehouse.declaration.attributes import ATTRIBUTES_FILE, NAME
+from warehouse.declaration.attributes import ATTRIBUTES_FILE
+from warehouse.declaration.attributes import TABLE as ATTRIBUTES_TABLE
 from warehouse.declaration.columns import file_columns
 from warehouse.declaration.source import Source
 from warehouse.declaration.text_language import NAMES, guessed_language
@@ -102,7 +103,7 @@ def check_sources(
             text = pl.concat_str(column, pl.lit(" "), value.fill_null("is blank"))
             refusals += _refusals(spec.table, unread.select("rule", place="key", value=text))
         if (folder / ATTRIBUTES_FILE).is_file():
-            first[f"attributes.{NAME}"] = pl.scan_parquet(folder / ATTRIBUTES_FILE).head(_EXAMPLES).collect()
+            first[ATTRIBUTES_TABLE] = pl.scan_parquet(folder / ATTRIBUTES_FILE).head(_EXAMPLES).collect()
         refusals += _without_product(folder, memory_gb)
         languages = _languages(folder / PRODUCTS_FILE)
         notes = (*notes, *_language_notes(languages, sources))
