@@ -12,3 +12,8 @@ def named(keys: Sequence[str], most: int = 5) -> str:
     """Return the first keys, and how many more there are: `a, b and 3 more`."""
     more = f" and {len(keys) - most:,} more" if len(keys) > most else ""
     return f"{', '.join(keys[:most])}{more}"
+
+
+def names_in(given: Sequence[str]) -> list[str]:
+    """Return the names of an option that may be repeated, and may have several names with commas."""
+    return [name.strip() for names in given for name in names.split(",") if name.strip()]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +22,14 @@ WhereOption = Annotated[
         "--where",
         metavar="CONDITION",
         help="Show only products that meet a condition in SQL, as \"brand = 'sony' AND title_price < 50\".",
+    ),
+]
+ShowOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--show",
+        metavar="COLUMN",
+        help="Show a column of each product, such as brand or an attribute; may be repeated, or several with commas.",
     ),
 ]
 AllOption = Annotated[
@@ -96,6 +104,7 @@ def search(
             help="Count the values of a column among the products found; may be repeated, or several with commas.",
         ),
     ] = None,
+    show: ShowOption = None,
     show_all: AllOption = False,
     no_rules: Annotated[bool, typer.Option("--no-rules", help="Search without the shop's search rules.")] = False,
     home: HomeOption = None,
@@ -105,12 +114,15 @@ def search(
 
     Two legs find products, by vector and by words, and the ranker of the release orders them. The query goes through the same
     cleaning, features, encoder and tower as in training; products come from the release's own versions of vectors and text
-    index. With `--json`: a list of {rank, key, product_id, locale, title, score, same_title}, with `--explain` also explanation.
-    With `--facet`: {hits, facets, found, rules, corrections}, and each value of a facet has the `where` that keeps its products.
+    index. With `--json`: a list of {rank, key, product_id, locale, title, score, same_title}, with `--explain` also explanation,
+    and with `--show` values.
+    With `--facet`: {hits, facets, found, rules, corrections, no_word_found}; each value of a facet has the `where` that keeps its
+    products.
     """
     from orchestration.config.open_home import open_home
     from orchestration.serving.searcher import Searcher
     from warehouse.search.spelling import respelled
+    from warehouse.wording import names_in
 
     settings = settings_for(home)
     searcher = Searcher(open_home(settings), settings.encoder, in_memory=False)
@@ -118,7 +130,7 @@ def search(
         query,
         k,
         locale,
-        facets=[name.strip() for names in facet or () for name in names.split(",")],
+        facets=names_in(facet or ()),
         where=where,
         context=context,
         at=at,
@@ -126,6 +138,7 @@ def search(
         explain=explain,
         fold=not show_all,
         rules=not no_rules,
+        show=names_in(show or ()),
     )
     if not as_json and answer.corrections:
         unknown = ", ".join(map(repr, answer.corrections))
@@ -133,6 +146,8 @@ def search(
         show_fact("spelling", f"the catalog does not know {unknown}: searched for {wording!r}")
     if not as_json and mode is not Mode.text:
         show_reading(searcher.unknown_share(query), orders_alone=mode is not Mode.ranked)
+    if answer.no_word_found and not as_json:
+        show_fact("words", "no product has a word of the query: the nearest by meaning follow", "yellow")
     if explain and not as_json:
         for note in answer.rules:
             show_fact("rule", note)
@@ -162,9 +177,25 @@ def show_hits(hits: "Sequence[Hit]", title: str, *, as_json: bool) -> None:
     table.add_column("title")
     for hit in hits:
         more = f" (and {hit.same_title:,} more of this title)" if hit.same_title else ""
-        lines = [f"{hit.title}{more}", *hit.rules, *(explanation_lines(hit.explanation) if hit.explanation else ())]
+        lines = [f"{hit.title}{more}", *value_lines(hit), *hit.rules]
+        lines += explanation_lines(hit.explanation) if hit.explanation else ()
         table.add_row(str(hit.rank), f"{hit.score:.4f}", Text(hit.key), Text("\n".join(lines)))  # Text: no markup
     console.print(table)
+
+
+def value_lines(hit: "Hit") -> list[str]:
+    """Return the values that a hit shows in one line, which has the elements of a list; no line without a value."""
+    shown = [f"{name} {value_text(value)}" for name, value in hit.values.items() if value not in (None, [], "")]
+    return ["; ".join(shown)] if shown else []
+
+
+def value_text(value: Any) -> str:
+    """Return a value of a product as people read it, a list by its elements."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def show_facets(answer: "Answer") -> None:

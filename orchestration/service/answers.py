@@ -35,6 +35,14 @@ Where = Annotated[
         examples=["brand = 'sony' AND title_price < 50"],
     ),
 ]
+Show = Annotated[
+    list[Annotated[str, Field(max_length=500), PlainWord]],
+    Field(
+        description="Columns whose values each hit has; repeated, or several with commas.",
+        max_length=20,
+        examples=[["brand", "color"]],
+    ),
+]
 Hits = Annotated[int, Field(description="Number of products.", ge=1, le=MOST_HITS, examples=[10])]
 
 
@@ -75,6 +83,7 @@ class SearchRequest(_Request):
             examples=[["brand", "color"]],
         ),
     ] = []
+    show: Show = []
     explain: Annotated[bool, Field(description="Whether each hit tells how it got its place.")] = False
     all: Annotated[
         bool, Field(description="Whether every product is shown; else one of those with the same title.")
@@ -94,11 +103,6 @@ class SearchRequest(_Request):
         ),
     ] = None
 
-    @property
-    def columns(self) -> list[str]:
-        """The columns of the facets."""
-        return [name.strip() for names in self.facets for name in names.split(",") if name.strip()]
-
 
 class SimilarRequest(_Request):
     """Which of the products like one to show."""
@@ -106,6 +110,7 @@ class SimilarRequest(_Request):
     k: Hits = 10
     locale: Locale = None
     where: Where = None
+    show: Show = []
     all: Annotated[
         bool, Field(description="Whether every product is shown; else one of those with the same title.")
     ] = False
@@ -203,6 +208,7 @@ class HitAnswer(_Answer):
     rules: list[str] = Field(
         [], description="What the shop's search rules did to it, where an explanation was asked for."
     )
+    values: dict[str, Any] = Field({}, description="The values of the columns that were to be shown, by name.")
     explanation: ExplanationAnswer | None = Field(None, description="How it got its place, where that was asked for.")
 
 
@@ -238,6 +244,9 @@ class SearchAnswer(_Answer):
     rules: list[str] = Field(description="What the shop's search rules did to the query, in words.")
     corrections: dict[str, str] = Field(
         description="Words that the catalog does not know, and those that were searched for instead."
+    )
+    no_word_found: bool = Field(
+        False, description="Whether the search by words found no product, so that the hits are the nearest by meaning."
     )
 
 

@@ -125,6 +125,7 @@ class Client:
         explain: bool = False,
         fold: bool = True,
         rules: bool = True,
+        show: Sequence[str] = (),
     ) -> ServiceAnswer:
         """Search as `Searcher.answer` does.
 
@@ -138,24 +139,28 @@ class Client:
             "locale": locale,
             "where": where,
             "facets": list(facets),
+            "show": list(show),
             "context": context,
             "at": None if at is None else at.isoformat(),
             "mode": mode,
         }
         answer = self._json("GET", "/search", params | {"explain": explain, "all": not fold, "rules": rules})
         facets_found = tuple(_facet(each) for each in answer["facets"])
-        rest = {name: answer[name] for name in ("release", "found", "corrections")}
+        rest = {name: answer[name] for name in ("release", "found", "corrections", "no_word_found")}
         hits = [_hit(each) for each in answer["hits"]]
         return ServiceAnswer(hits=hits, facets=facets_found, rules=tuple(answer["rules"]), **rest)
 
-    def similar(self, key: str, k: int = 10, locale: str | None = None, *, where: str | None = None) -> list[Hit]:
+    def similar(
+        self, key: str, k: int = 10, locale: str | None = None, *, where: str | None = None, show: Sequence[str] = ()
+    ) -> list[Hit]:
         """Return the products most like one, as `Searcher.similar` does.
 
         Raises:
             UnknownKeyError: The release has no such product.
             WarehouseError: The service refuses the request, or does not answer.
         """
-        answer = self._json("GET", f"/similar/{_quoted(key)}", {"k": k, "locale": locale, "where": where})
+        params = {"k": k, "locale": locale, "where": where, "show": list(show)}
+        answer = self._json("GET", f"/similar/{_quoted(key)}", params)
         return [_hit(each) for each in answer["hits"]]
 
     def features(self, key: str, entity: Literal["product", "query"] = "product") -> dict[str, Any]:

@@ -46,6 +46,7 @@ class Hit:
         same_title: number of further hits with the same title, which are not shown.
         explanation: how the product got its place, where that was asked for.
         rules: what the shop's search rules did to the product, in words, where an explanation was asked for.
+        values: the values of the columns that were to be shown, by name.
     """
 
     rank: int
@@ -57,11 +58,12 @@ class Hit:
     same_title: int = 0
     explanation: Explanation | None = None
     rules: tuple[str, ...] = ()
+    values: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the hit as plain values, for JSON; with the explanation and the rules if there are any."""
+        """Return the hit as plain values, for JSON; with the explanation, the rules and the values if there are any."""
         values = asdict(self)
-        for name in ("explanation", "rules"):
+        for name in ("explanation", "rules", "values"):
             if not values[name]:
                 del values[name]
         return values
@@ -77,6 +79,7 @@ class Answer:
         found: number of products that the facets count.
         rules: what the shop's search rules did to the query as a whole, in words.
         corrections: the words of the query that the catalog does not know, and the words that were searched for instead.
+        no_word_found: whether the search by words found no product, so that the hits are the nearest by meaning.
         seconds: the time that each stage of the search took, by the names in `orchestration.serving.stages`.
     """
 
@@ -85,6 +88,7 @@ class Answer:
     found: int
     rules: tuple[str, ...] = ()
     corrections: dict[str, str] = field(default_factory=dict)
+    no_word_found: bool = False
     seconds: dict[str, float] = field(default_factory=dict, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -97,6 +101,7 @@ class Answer:
             "found": self.found,
             "rules": list(self.rules),
             "corrections": self.corrections,
+            "no_word_found": self.no_word_found,
         }
 
 

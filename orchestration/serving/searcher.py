@@ -15,6 +15,7 @@ from orchestration.config.settings import load_settings
 from orchestration.serving.hits import Answer, Hit, hits_of
 from orchestration.serving.open_release import LegHits, Mode, OpenRelease, query_rows_of
 from orchestration.serving.rule_application import QueryRules
+from orchestration.serving.shown_values import shown_columns, with_values
 from orchestration.serving.stages import Stages
 from warehouse.contracts.locales import normalized_key, normalized_locale
 from warehouse.errors import UnknownKeyError, WarehouseError
@@ -101,6 +102,7 @@ class Searcher:
         explain: bool = False,
         fold: bool = True,
         rules: bool = True,
+        show: Sequence[str] = (),
     ) -> list[Hit]:
         """Return the `k` best products for the query, best first; from all locales if `locale` is None.
 
@@ -122,13 +124,25 @@ class Searcher:
             explain: Whether each hit tells how it got its place; a release without a ranker cannot tell.
             fold: Whether of the products of a locale with the same title only the best is shown.
             rules: Whether the search rules apply.
+            show: Columns whose values each hit shows, such as brand, or price of the attributes.
 
         Raises:
             WarehouseError: The cleaned query is empty, the locale has no products, the filter cannot be used, the context is
-                unknown, or context or time are given and the model reads no features that they could change.
+                unknown, or context or time are given and the model reads no features that they could change, or a
+                column to show is none of a product.
         """
         return self.answer(
-            query, k, locale, where=where, context=context, at=at, mode=mode, explain=explain, fold=fold, rules=rules
+            query,
+            k,
+            locale,
+            where=where,
+            context=context,
+            at=at,
+            mode=mode,
+            explain=explain,
+            fold=fold,
+            rules=rules,
+            show=show,
         ).hits
 
     def answer(
@@ -146,6 +160,7 @@ class Searcher:
         explain: bool = False,
         fold: bool = True,
         rules: bool = True,
+        show: Sequence[str] = (),
     ) -> Answer:
         """Search as `search` does, and count the values of some columns among the products that the search found.
 
@@ -165,11 +180,13 @@ class Searcher:
             explain: Whether each hit tells how it got its place.
             fold: Whether of equal titles only the best is shown.
             rules: Whether the search rules apply.
+            show: Columns whose values each hit shows.
 
         Raises:
             WarehouseError: A facet is no column of a product, or `search` would refuse the query.
         """
         opened, facets, found_keys, stages = self._open, self._check_facets(facets), set[str](), Stages()
+        shown = shown_columns(self._home, opened.release, show)
         with stages.timed("words"):
             text = clean_text(query[:_MOST_CHARS])
             if text is None:
@@ -221,13 +238,24 @@ class Searcher:
 
         hits = opened.rules.arranged(decided, first, k, among, fold=fold, explain=explain)
         found_keys -= decided.hidden.keys()
+        hits = with_values(self._home, opened.release, hits, shown)
         with stages.timed("facets"):
             counted = self._facets(facets, found_keys, values)
         corrections = opened.corrections(ranker, text, locale) if ranker is not None else {}
-        return Answer(hits, counted, len(found_keys), tuple(decided.notes()), corrections, stages.seconds)
+        found_by_text = text_leg.result()
+        no_word_found = found_by_text is not None and found_by_text.is_empty()
+        notes = tuple(decided.notes())
+        return Answer(hits, counted, len(found_keys), notes, corrections, no_word_found, stages.seconds)
 
     def similar(
-        self, key: str, k: int = 10, locale: str | None = None, *, where: str | None = None, fold: bool = True
+        self,
+        key: str,
+        k: int = 10,
+        locale: str | None = None,
+        *,
+        where: str | None = None,
+        fold: bool = True,
+        show: Sequence[str] = (),
     ) -> list[Hit]:
         """Return the `k` products most like one of the release, best first; the score is the cosine of their vectors.
 
@@ -237,11 +265,13 @@ class Searcher:
             locale: Only products of this locale; by default of the product's own.
             where: Only products that meet this condition.
             fold: Whether of the products of a locale with the same title only the best is shown.
+            show: Columns whose values each hit shows.
 
         Raises:
-            WarehouseError: The release has no such product, the locale has none, or the filter cannot be used.
+            WarehouseError: The release has no such product, the locale has none, the filter cannot be used, or a column to show
+                is none of a product.
         """
-        key = normalized_key(key)
+        key, shown = normalized_key(key), shown_columns(self._home, self.release, show)
         vector = self._home.vectors.vector(self.release.vector_table, self.release.vector_version, key)
         if vector is None:
             raise UnknownKeyError(
@@ -258,7 +288,9 @@ class Searcher:
                 :limit
             ]
 
-        return self._open.rules.arranged(decided, first, k, among, fold=fold)
+        return with_values(
+            self._home, self.release, self._open.rules.arranged(decided, first, k, among, fold=fold), shown
+        )
 
     def _opened(self, release: Release, before: OpenRelease | None = None) -> OpenRelease:
         return OpenRelease(self._home, release, self._settings, self._threads, in_memory=self._in_memory, before=before)

@@ -113,18 +113,27 @@ class OnlineTable:
         Raises:
             WarehouseError: The snapshot was never written.
         """
-        columns = self._columns_at(entity, snapshot)
-        if not columns:
-            raise WarehouseError(
-                f"{self.path} has no features as of snapshot {snapshot}",
-                f'write the features with: stockroom build; or query the lake: stockroom sql --as-of {snapshot} "SELECT …"',
-            )
+        columns = self.columns(entity, snapshot)
         rows = self._read(
             f'SELECT (SELECT "values" FROM {entity} WHERE {entity}.key = requested.value AND since <= ? '
             "ORDER BY since DESC LIMIT 1) FROM json_each(?) AS requested ORDER BY requested.key",
             (snapshot, json.dumps(list(keys))),
         )
         return [None if values is None else dict(zip(columns, json.loads(values), strict=True)) for (values,) in rows]
+
+    def columns(self, entity: Entity, snapshot: int) -> tuple[str, ...]:
+        """Return the names of the features as of a written snapshot.
+
+        Raises:
+            WarehouseError: The snapshot was never written.
+        """
+        columns = self._columns_at(entity, snapshot)
+        if not columns:
+            raise WarehouseError(
+                f"{self.path} has no features as of snapshot {snapshot}",
+                f'write the features with: stockroom build; or query the lake: stockroom sql --as-of {snapshot} "SELECT …"',
+            )
+        return columns
 
     def count(self, entity: Entity, snapshot: int) -> int:
         """Return the number of keys as of a written snapshot."""

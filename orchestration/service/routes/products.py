@@ -14,6 +14,7 @@ from orchestration.service.answers import (
 )
 from orchestration.service.limits import Workers
 from orchestration.service.release_follower import ReleaseFollower
+from warehouse.wording import names_in
 
 _PRODUCT = Path(description="Key of the product, as locale:product_id.")
 _ENTITY = Path(description="What the key is of.")
@@ -43,7 +44,8 @@ def router(live: ReleaseFollower, workers: Workers) -> APIRouter:
 
 def _similar(live: ReleaseFollower, key: str, params: SimilarRequest) -> SimilarAnswer:
     searcher = live.searcher()
-    hits = searcher.similar(key, params.k, params.locale, where=params.where, fold=not params.all)
+    shown = names_in(params.show)
+    hits = searcher.similar(key, params.k, params.locale, where=params.where, fold=not params.all, show=shown)
     return SimilarAnswer(
         release=searcher.release.release, key=key, hits=[HitAnswer.model_validate(hit) for hit in hits]
     )

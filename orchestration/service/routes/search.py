@@ -9,6 +9,7 @@ from orchestration.service.limits import Workers
 from orchestration.service.metrics import Metrics
 from orchestration.service.problems import Problem
 from orchestration.service.release_follower import ReleaseFollower
+from warehouse.wording import names_in
 
 
 def router(live: ReleaseFollower, workers: Workers, metrics: Metrics) -> APIRouter:
@@ -36,7 +37,7 @@ def searched(live: ReleaseFollower, metrics: Metrics, params: SearchRequest) -> 
         params.q,
         params.k * params.page,
         params.locale,
-        facets=params.columns,
+        facets=names_in(params.facets),
         where=params.where,
         context=params.context,
         at=params.at,
@@ -44,6 +45,7 @@ def searched(live: ReleaseFollower, metrics: Metrics, params: SearchRequest) -> 
         explain=params.explain,
         fold=not params.all,
         rules=params.rules,
+        show=names_in(params.show),
     )
     metrics.stages(answer.seconds)
     return SearchAnswer(
@@ -55,4 +57,5 @@ def searched(live: ReleaseFollower, metrics: Metrics, params: SearchRequest) -> 
         found=answer.found,
         rules=list(answer.rules),
         corrections=answer.corrections,
+        no_word_found=answer.no_word_found,
     )

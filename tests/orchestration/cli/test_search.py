@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from orchestration.cli.search import value_text
 from orchestration.serving.hits import Answer, Hit
 from orchestration.serving.searcher import Searcher
 
@@ -56,7 +57,7 @@ def test_facets_stand_below_the_hits(stockroom, built):
 
 def test_facets_in_json_have_the_filter_of_each_value(stockroom, built):
     answer = json.loads(stockroom("search", "tent", "-k", "1", "--facet", "locale", "--json", "--home", built.home).out)
-    assert list(answer) == ["hits", "facets", "found", "rules", "corrections"]
+    assert list(answer) == ["hits", "facets", "found", "rules", "corrections", "no_word_found"]
     (facet,) = answer["facets"]
     assert facet["column"] == "locale"
     assert {"value": "us", "where": "locale = 'us'"}.items() <= next(
@@ -77,3 +78,31 @@ def test_a_query_that_the_encoder_cannot_read_is_named(stockroom, built):
     assert "reads 0% of the query, so words alone order the hits" in said("ワイヤレス")
     assert "reads 0% of the query, so the order says little" in said("ワイヤレス", "--mode", "vector")
     assert "of the query" not in said("black tent")
+
+
+def test_columns_to_show_stand_below_the_title_and_as_values_in_json(stockroom, built):
+    arguments = ("search", "tent", "-k", "1", "--show", "brand,title_chars", "--show", "locale", "--home", built.home)
+    (hit,) = json.loads(stockroom(*arguments, "--json").out)
+    assert list(hit["values"]) == ["brand", "title_chars", "locale"]
+    shown = " ".join(stockroom(*arguments).out.split())
+    assert f"title_chars {hit['values']['title_chars']}; locale {hit['locale']}" in shown
+
+
+def test_a_search_that_finds_no_word_says_so(stockroom, built):
+    assert "no product has a word of the query" in stockroom("search", "zzyzxq wvvkjh", "--home", built.home).out
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (12.0, "12"),
+        (0.1, "0.1"),
+        (1234567.25, "1234567.25"),
+        (True, "true"),
+        (["a", "b"], "a, b"),
+        ("x", "x"),
+        (3, "3"),
+    ],
+)
+def test_values_are_shown_as_people_read_them(value, text):
+    assert value_text(value) == text
