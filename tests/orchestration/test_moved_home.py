@@ -62,7 +62,7 @@ def test_two_builds_started_together_there_both_find_that_nothing_changed(built,
     command = [Path(sys.executable).with_name("stockroom"), "build", "--home", moved]
     started = [
         subprocess.Popen([*command, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
-        for more in ([], ["--raw", built.raw, "--json"])
+        for more in ([], ["--raw", built.raw, "--compare-all", "--json"])
     ]
     (first_output, first_errors), (report, second_errors) = (process.communicate(timeout=400) for process in started)
     assert [process.returncode for process in started] == [0, 0], first_errors + second_errors
