@@ -33,6 +33,7 @@ class ServiceAnswer:
         found: number of products that the facets count.
         rules: what the shop's search rules did to the query, in words.
         corrections: words that the catalog does not know, and those that were searched for instead.
+        no_word_found: whether the search by words found no product, so that the hits are the nearest by meaning.
     """
 
     release: int
@@ -41,6 +42,7 @@ class ServiceAnswer:
     found: int = 0
     rules: tuple[str, ...] = ()
     corrections: dict[str, str] = field(default_factory=dict)
+    no_word_found: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,8 @@ class Client:
         }
         answer = self._json("GET", "/search", params | {"explain": explain, "all": not fold, "rules": rules})
         facets_found = tuple(_facet(each) for each in answer["facets"])
-        rest = {name: answer[name] for name in ("release", "found", "corrections", "no_word_found")}
+        rest = {name: answer[name] for name in ("release", "found", "corrections")}
+        rest["no_word_found"] = answer.get("no_word_found", False)  # an earlier service does not tell
         hits = [_hit(each) for each in answer["hits"]]
         return ServiceAnswer(hits=hits, facets=facets_found, rules=tuple(answer["rules"]), **rest)
 

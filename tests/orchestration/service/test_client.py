@@ -37,8 +37,10 @@ def test_answers_are_those_of_the_searcher(asked, live):
     own = searcher.answer("office chair", 3, facets=["brand"], explain=True)
     assert (answer.release, answer.found, answer.facets) == (searcher.release.release, own.found, own.facets)
     assert [hit.to_dict() for hit in answer.hits] == [hit.to_dict() for hit in own.hits]
+    assert (answer.no_word_found, asked.search("zzyzxq wvvkjh", 1).no_word_found) == (False, True)
+    assert asked.search("office chair", 2, show=["brand"]).hits == searcher.search("office chair", 2, show=["brand"])
     key = own.hits[0].key
-    assert asked.similar(key, 2) == searcher.similar(key, 2)
+    assert asked.similar(key, 2, show=["brand"]) == searcher.similar(key, 2, show=["brand"])
     (row,) = live.lookup().products([key])
     assert asked.features(key) == {name: value for name, value in row.items() if name != "key"}
     assert asked.suggest(own.hits[0].title[:5])
