@@ -9,7 +9,8 @@ from pathlib import Path
 from warehouse import home_format
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.contracts.time_series import FeatureViews
+from warehouse.contracts.time_series import FeatureView, FeatureViews
+from warehouse.declaration.attributes import AttributeView
 from warehouse.declaration.source import Sources
 from warehouse.file_lock import exclusive_lock
 from warehouse.ingest.file_archive import FileArchive
@@ -148,6 +149,10 @@ class Home:
     def prepared_sources(self) -> Path:
         """Return the folder that stands for the declared sources: their rows in the form of ESCI's files."""
         return self.root / "sources"
+
+    def view_folder(self, view: FeatureView) -> Path:
+        """Return the folder at which the relative path of a feature view's file starts."""
+        return self.prepared_sources if isinstance(view, AttributeView) else self.root
 
     @property
     def incoming(self) -> Path:

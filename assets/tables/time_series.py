@@ -34,7 +34,7 @@ def _file_asset(table: FeatureView) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]
     ) -> dg.MaterializeResult:
         lake, ingested = run_context.home.lake, FeatureViewIngested(unchanged_file=True)
-        folder = run_context.home.prepared_sources if is_of_sources else run_context.home.root
+        folder = run_context.home.view_folder(table)
         if not is_of_sources or (folder / table.file).is_file():
             # The current time only serves to refuse rows; no table stores it.
             ingested = ingest_file(lake, folder, table, datetime.now(UTC))

@@ -13,7 +13,6 @@ import orchestration
 import warehouse
 from assets.run_context import RunContext
 from models.encoder.loading import encoder_fingerprint
-from warehouse.declaration.attributes import AttributeView
 from warehouse.history.checkpoints import content_snapshot, list_checkpoints
 from warehouse.home import Home
 from warehouse.ingest.full_snapshot import are_ingested
@@ -67,10 +66,7 @@ def _inputs(run_context: RunContext, files: list[InputFile]) -> str:
         run_context.release,
         run_context.encoder,
     )
-    view_files = [
-        (home.prepared_sources if isinstance(view, AttributeView) else home.root) / view.file
-        for view in home.feature_views
-    ]
+    view_files = [home.view_folder(view) / view.file for view in home.feature_views]
     views = [sha256(path) if path.is_file() else None for path in view_files]
     raw = [(file.source_spec.table, file.input_hash) for file in files]
     parts = (datetime.now(UTC).date(), _code(), settings, encoder_fingerprint(run_context.encoder), views, raw)

@@ -1,12 +1,11 @@
 """Shown values: the values of products that a search shows beside its hits, as the release was built with them."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 
 from orchestration.serving.hits import Hit
-from warehouse.errors import WarehouseError
 from warehouse.home import Home
+from warehouse.search.facets import refuse_unknown
 from warehouse.serving.release_log import Release
 
 
@@ -22,12 +21,7 @@ def shown_columns(home: Home, release: Release, names: Sequence[str]) -> dict[st
     for column in home.online.columns("product", release.snapshot):
         by_name.setdefault(column.lower(), column)
         by_name.setdefault(column.lower().rpartition(".")[-1], column)
-    for name in names:
-        if name.lower() not in by_name:
-            choices = [each for each in by_name if "." not in each]
-            near = difflib.get_close_matches(name.lower(), choices, 3)
-            hint = f"did you mean {', '.join(near)}? " if near else ""
-            raise WarehouseError(f"products have no column {name!r}", f"{hint}choose from: {', '.join(choices)}")
+    refuse_unknown(names, by_name, [each for each in by_name if "." not in each])
     return {name.lower(): by_name[name.lower()] for name in names}
 
 

@@ -130,9 +130,10 @@ def sort_incoming(home: Home, settle_s: float) -> Sorting:
     batch: list[DeltaFile | InputFile] = []
     done: list[str] = []
     failed: dict[str, str] = {}
+    signs = decimal_signs(home.prepared_sources)
     for file in files.whole:
         try:
-            delta = _checked(file, home.sources, decimal_signs(home.prepared_sources))
+            delta = _checked(file, home.sources, signs)
         except WarehouseError as error:
             reason = str(error)
         except OSError as error:

@@ -66,12 +66,21 @@ def check_columns(names: Sequence[str], views: Sequence[FeatureView] = ()) -> tu
         WarehouseError: A name is no column of a product.
     """
     columns = filter_columns(views)
-    for name in names:
-        if name.lower() not in columns:
-            near = difflib.get_close_matches(name.lower(), columns, 3)
-            hint = f"did you mean {', '.join(near)}? " if near else ""
-            raise WarehouseError(f"products have no column {name!r}", f"{hint}choose from: {', '.join(columns)}")
+    refuse_unknown(names, columns, columns)
     return tuple(dict.fromkeys(name.lower() for name in names))
+
+
+def refuse_unknown(names: Sequence[str], known: Collection[str], choices: Collection[str]) -> None:
+    """Refuse a name that is none of the known columns of products, in lower case; the hint names near ones of the choices.
+
+    Raises:
+        WarehouseError: The first such name.
+    """
+    for name in names:
+        if name.lower() not in known:
+            near = difflib.get_close_matches(name.lower(), choices, 3)
+            hint = f"did you mean {', '.join(near)}? " if near else ""
+            raise WarehouseError(f"products have no column {name!r}", f"{hint}choose from: {', '.join(choices)}")
 
 
 def count_facets(

@@ -29,16 +29,6 @@ from warehouse.search.product_filter import ProductFilter
 
 
 @pytest.fixture(scope="module")
-def home(built):
-    return open_home(load_settings(built.home))
-
-
-@pytest.fixture(scope="module")
-def searcher(home, built):
-    return Searcher(home, load_settings(built.home).encoder)
-
-
-@pytest.fixture(scope="module")
 def products(home):
     with home.lake.reading() as connection:
         return connection.sql("FROM staging.products JOIN features.products USING (key)").pl()

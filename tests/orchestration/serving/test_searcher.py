@@ -31,16 +31,6 @@ CLEANED = ["black tent", "Wireless EARBUDS", "funda para portátil", "ノート�
 
 
 @pytest.fixture(scope="module")
-def home(built):
-    return open_home(load_settings(built.home))
-
-
-@pytest.fixture(scope="module")
-def searcher(home, built):
-    return Searcher(home, load_settings(built.home).encoder)
-
-
-@pytest.fixture(scope="module")
 def brute_force(home, built):
     """Return what ranks every stored vector by hand: (key, score), best first, ties by product id, then key."""
     release = home.releases.live()

@@ -2,21 +2,8 @@
 
 import pytest
 
-from orchestration.config.open_home import open_home
-from orchestration.config.settings import load_settings
-from orchestration.serving.searcher import Searcher
 from orchestration.serving.shown_values import shown_columns
 from warehouse.errors import WarehouseError
-
-
-@pytest.fixture(scope="module")
-def home(built):
-    return open_home(load_settings(built.home))
-
-
-@pytest.fixture(scope="module")
-def searcher(home, built):
-    return Searcher(home, load_settings(built.home).encoder)
 
 
 @pytest.mark.parametrize("find", ["search", "similar"])
