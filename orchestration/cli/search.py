@@ -146,7 +146,7 @@ def search(
         show_fact("spelling", f"the catalog does not know {unknown}: searched for {wording!r}")
     if not as_json and mode is not Mode.text:
         show_reading(searcher.unknown_share(query), orders_alone=mode is not Mode.ranked)
-    if answer.no_word_found and not as_json:
+    if answer.no_word_found and answer.hits and not as_json:
         show_fact("words", "no product has a word of the query: the nearest by meaning follow", "yellow")
     if explain and not as_json:
         for note in answer.rules:

@@ -88,19 +88,19 @@ def build(run_context: RunContext, raw: Path | None = None) -> BuildReport:
     folder = raw_folder(run_context)  # reads declared sources, so that their faults are told before a run starts
     if folder is None:
         require_raw(home.lake)
-        files = None
-    else:
-        files = input_files(folder)
+    files = None if folder is None else input_files(folder)
     check_files(home.lake, home.root, home.feature_views, datetime.now(UTC))
     may_skip = not (run_context.compares_whole or run_context.reembed_all or run_context.force)
     with run_lock(home):
-        if may_skip and files is not None and (same := last_build.report_of_same(run_context, files)):
+        if files is None:
+            return run_job(run_context, BUILD)
+        inputs = last_build.inputs_of(run_context, files)
+        if may_skip and (same := last_build.report_of_same(home, inputs, files)):
             if was_killed(home):
                 fail_orphaned(home)
             return _unchanged(BuildReport(**same))
         report = run_job(run_context, BUILD)
-        if files is not None:
-            last_build.record(run_context, files, asdict(report))
+        last_build.record(home, inputs, asdict(report))
         return report
 
 

@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime
-from functools import cache
 from hashlib import sha256 as sha256_of
 from pathlib import Path
 from typing import Any
@@ -24,34 +23,33 @@ _FOLDERS = ("lake/data", "models", "rankers", "vectors")
 _PACKAGES = (orchestration, assets, models, warehouse)
 
 
-def report_of_same(run_context: RunContext, files: list[InputFile]) -> dict[str, Any] | None:
-    """Return the report of the last build if one of these raw files would make what is there; else None.
-
-    It would not on another day (UTC), since assets become stale in Dagster and events of the future become known.
-    """
-    path = run_context.home.root / _RECORD
+def report_of_same(home: Home, inputs: str, files: list[InputFile]) -> dict[str, Any] | None:
+    """Return the report of the last build if another one of these inputs and raw files would make what is there; else None."""
+    path = home.root / _RECORD
     if not path.is_file():
         return None
-    record = json.loads(path.read_text(encoding="utf-8"))
-    is_same = (
-        record["state"] == _state(run_context.home)
-        and record["inputs"] == _inputs(run_context, files)
-        and are_ingested(run_context.home.lake, files)
-    )
-    return record["report"] if is_same else None
+    try:
+        last = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:  # a power failure cut the file short
+        return None
+    is_same = (last["inputs"], last["state"]) == (inputs, _state(home)) and are_ingested(home.lake, files)
+    return last["report"] if is_same else None
 
 
-def record(run_context: RunContext, files: list[InputFile], report: dict[str, Any]) -> None:
-    """Record a build that ended, with its report; the file is replaced atomically."""
-    path = run_context.home.root / _RECORD
+def record(home: Home, inputs: str, report: dict[str, Any]) -> None:
+    """Record a build that ended: its inputs as they were before it, and its report. The file is replaced atomically."""
+    path = home.root / _RECORD
     draft = path.with_name(f"{_RECORD}.draft")
-    content = {"inputs": _inputs(run_context, files), "state": _state(run_context.home), "report": report}
+    content = {"inputs": inputs, "state": _state(home), "report": report}
     draft.write_text(json.dumps(content, default=str), encoding="utf-8")
     draft.replace(path)
 
 
-def _inputs(run_context: RunContext, files: list[InputFile]) -> str:
-    """Return the digest of all that decides a build's results: day, code, settings, encoder, and the files it reads."""
+def inputs_of(run_context: RunContext, files: list[InputFile]) -> str:
+    """Return the digest of all that decides a build's results: day, code, settings, encoder, and the files it reads.
+
+    Two days (UTC) differ, since assets become stale in Dagster and events of the future become known.
+    """
     home = run_context.home
     settings = (
         home.settings,
@@ -84,7 +82,6 @@ def _state(home: Home) -> dict[str, Any]:
     }
 
 
-@cache
 def _code() -> str:
     """Return the digest of Stockroom's own code, SQL included."""
     folders = [Path(folder) for package in _PACKAGES for folder in package.__path__]

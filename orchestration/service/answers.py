@@ -246,7 +246,7 @@ class SearchAnswer(_Answer):
         description="Words that the catalog does not know, and those that were searched for instead."
     )
     no_word_found: bool = Field(
-        False, description="Whether the search by words found no product, so that the hits are the nearest by meaning."
+        False, description="Whether the search by words found no product; any hits are then the nearest by meaning."
     )
 
 

@@ -33,7 +33,7 @@ class ServiceAnswer:
         found: number of products that the facets count.
         rules: what the shop's search rules did to the query, in words.
         corrections: words that the catalog does not know, and those that were searched for instead.
-        no_word_found: whether the search by words found no product, so that the hits are the nearest by meaning.
+        no_word_found: whether the search by words found no product; any hits are then the nearest by meaning.
     """
 
     release: int

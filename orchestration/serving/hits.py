@@ -79,7 +79,7 @@ class Answer:
         found: number of products that the facets count.
         rules: what the shop's search rules did to the query as a whole, in words.
         corrections: the words of the query that the catalog does not know, and the words that were searched for instead.
-        no_word_found: whether the search by words found no product, so that the hits are the nearest by meaning.
+        no_word_found: whether the search by words found no product; any hits are then the nearest by meaning.
         seconds: the time that each stage of the search took, by the names in `orchestration.serving.stages`.
     """
 

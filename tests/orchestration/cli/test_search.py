@@ -90,6 +90,9 @@ def test_columns_to_show_stand_below_the_title_and_as_values_in_json(stockroom, 
 
 def test_a_search_that_finds_no_word_says_so(stockroom, built):
     assert "no product has a word of the query" in stockroom("search", "zzyzxq wvvkjh", "--home", built.home).out
+    by_words_alone = stockroom("search", "zzyzxq wvvkjh", "--mode", "text", "--home", built.home).out
+    assert "no product was found" in by_words_alone
+    assert "by meaning" not in by_words_alone
 
 
 @pytest.mark.parametrize(

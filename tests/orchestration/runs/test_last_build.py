@@ -9,14 +9,17 @@ import polars as pl
 import pytest
 
 from orchestration.commands import build as build_command
-from orchestration.commands.build import build
+from orchestration.commands.build import BuildReport, build
 from orchestration.config.open_context import open_run_context
 from orchestration.config.settings import load_settings
 from orchestration.instance.locks import was_killed
 from orchestration.runs import last_build
-from orchestration.runs.last_build import report_of_same
 from warehouse.errors import WarehouseError
 from warehouse.ingest.sources import input_files
+
+
+def report_of_same(run_context, files):
+    return last_build.report_of_same(run_context.home, last_build.inputs_of(run_context, files), files)
 
 
 @pytest.fixture
@@ -94,9 +97,28 @@ def missing_record(run_context, _raw):
     (run_context.home.root / "last_build.json").unlink()
 
 
+def torn_record(run_context, _raw):
+    path = run_context.home.root / "last_build.json"
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def other_file_set(_run_context, raw):
+    (raw / "shopping_queries_dataset_examples.parquet").unlink()
+
+
 @pytest.mark.parametrize(
     "change",
-    [other_setting, other_warehouse_setting, other_bytes, missing_model, changed_table, later_release, missing_record],
+    [
+        other_setting,
+        other_warehouse_setting,
+        other_bytes,
+        missing_model,
+        changed_table,
+        later_release,
+        missing_record,
+        torn_record,
+        other_file_set,
+    ],
 )
 def test_what_differs_from_the_last_build_is_built(run_context, built, tmp_path, change):
     raw = tmp_path / "raw"
@@ -125,3 +147,16 @@ def test_a_build_that_fails_is_not_recorded(run_context, built, monkeypatch):
     with pytest.raises(WarehouseError, match="a check failed"):
         build(run_context, built.raw)
     assert report_of_same(run_context, input_files(built.raw)) is None
+
+
+def test_a_build_whose_code_was_changed_meanwhile_is_not_the_same(run_context, built, monkeypatch):
+    def run(*_given):
+        monkeypatch.setattr(last_build, "_code", lambda: "edited")
+        return BuildReport(**built.report)
+
+    monkeypatch.setattr(build_command, "run_job", run)
+    (run_context.home.root / "last_build.json").unlink()
+    build(run_context, built.raw)
+    assert report_of_same(run_context, input_files(built.raw)) is None
+    build(run_context, built.raw)
+    assert report_of_same(run_context, input_files(built.raw)) is not None

@@ -94,7 +94,7 @@ def results(home: Home, searcher: Searcher, facts: ReleaseFacts, form: SearchFor
     if answer.corrections:
         unknown = ", ".join(map(repr, answer.corrections))
         notes.append(f"the catalog does not know {unknown}: searched for {corrected!r}")
-    if answer.no_word_found:
+    if answer.no_word_found and answer.hits:
         notes.append("no product has a word of the query: these are the nearest by meaning")
     if form.mode != "text" and (share := searcher.unknown_share(form.query)) > UNREADABLE_SHARE:
         orders = "words alone order the products" if form.mode == "ranked" else "the order means little"
