@@ -1,4 +1,4 @@
-"""Shown values: the values of products that a search shows beside its hits, as the release was built with them."""
+"""Shown values: the columns of products that a search shows beside its hits, with the values of its release."""
 
 from collections.abc import Sequence
 from dataclasses import replace

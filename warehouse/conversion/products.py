@@ -41,7 +41,13 @@ class OutputNames(NamedTuple):
 
 
 class ProductView(NamedTuple):
-    """Hold what there is to tell of a view of products: problems of its values, notes, and the decimal signs that were found."""
+    """Describe a view of products.
+
+    Attributes:
+        problems: the values that cannot be read.
+        notes: how values are read where that is a guess, a sentence each.
+        decimal_signs: the decimal sign of each column of numbers for which none is declared.
+    """
 
     problems: pl.DataFrame
     notes: list[str]
@@ -51,7 +57,7 @@ class ProductView(NamedTuple):
 def create_products(
     connection: duckdb.DuckDBPyConnection, name: str, source: Source, rows: str, decimal_signs: DecimalSigns = ()
 ) -> ProductView:
-    """Create a view of the products of one source, and return what there is to tell of it.
+    """Create a view of the products of one source, and return its description.
 
     The view has file_number, file, row, the columns of raw.products, and each attribute by its type (see `columns.ATTRIBUTE`);
     an unreadable attribute is null, and a problem. Where the source folds variants, rows with the same locale and product_id

@@ -96,7 +96,12 @@ def refused_rows(folder: Path, table: str) -> pl.DataFrame:
 
 
 class Conversion(NamedTuple):
-    """Tell what was derived, counted or left out, a sentence each, and the decimal signs that were found."""
+    """Describe a conversion of source files.
+
+    Attributes:
+        notes: what was derived, counted or left out, a sentence each.
+        decimal_signs: the decimal sign of each column of numbers for which none is declared.
+    """
 
     notes: tuple[str, ...]
     decimal_signs: DecimalSigns
