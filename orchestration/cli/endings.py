@@ -10,6 +10,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from queue import SimpleQueue
 from types import FrameType
 
 _STOPS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
@@ -122,37 +123,37 @@ def _signals() -> Iterator[Callable[[], signal.Signals | None]]:
             os.kill(os.getpid(), signal.SIGINT)
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
-        if number in handled:
+        if number in handled and not has_ended.is_set():
             raise KeyboardInterrupt
 
-    def note(unraisable: "sys.UnraisableHookArgs") -> None:
+    def send_dropped_again() -> None:
         """Send a signal again that arrived in a finalizer or a weak reference's callback: Python drops its exception."""
-        if unraisable.exc_type.__name__ not in _INTERRUPTS:
-            hook_before(unraisable)
-            return
-        again = threading.Timer(_AT_ONCE_S, os.kill, (os.getpid(), signal.SIGINT))
-        again.daemon = True
-        again.start()
-        waiting.append(again)
+        while (unraisable := dropped.get()) is not None:
+            if unraisable.exc_type.__name__ not in _INTERRUPTS:
+                hook_before(unraisable)
+            elif not has_ended.wait(_AT_ONCE_S):
+                os.kill(os.getpid(), signal.SIGINT)
 
-    waiting: list[threading.Timer] = []
-    hook_before, sys.unraisablehook = sys.unraisablehook, note
+    dropped: SimpleQueue[sys.UnraisableHookArgs | None] = SimpleQueue()
+    # No function of Python's: the next signal would raise at its beginning, which Python reports on standard error.
+    hook_before, sys.unraisablehook = sys.unraisablehook, dropped.put
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # it logs a stop that meets it with a traceback
     handled = {each for each in _STOPS if signal.getsignal(each) is not signal.SIG_IGN}
     before = {each: signal.signal(each, interrupt) for each in _STOPS}
     fd_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    watcher = threading.Thread(target=send_again, name="signals", daemon=True)
-    watcher.start()
+    watchers = [threading.Thread(target=each, name="signals", daemon=True) for each in (send_again, send_dropped_again)]
+    for watcher in watchers:
+        watcher.start()
     try:
         yield first_signal
     finally:
         has_ended.set()
-        for again in waiting:  # the command has ended: nothing is left to stop
-            again.cancel()
         sys.unraisablehook = hook_before
         signal.set_wakeup_fd(fd_before)
-        for each, handler in before.items():
+        os.close(writer)  # which ends the wait of the one, as this ends that of the other
+        dropped.put(None)
+        for watcher in watchers:
+            watcher.join()
+        for each, handler in before.items():  # now that no watcher sends a signal
             signal.signal(each, handler)
-        os.close(writer)  # which ends the watcher's wait
-        watcher.join()
         os.close(reader)
