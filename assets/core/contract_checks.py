@@ -9,10 +9,8 @@ from assets.keys import asset_key
 from assets.run_context import RunContext
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.rules import rule_names
-from warehouse.lake.connections import Connection
 from warehouse.lake.contract_check import Broken, verify
 from warehouse.lake.incremental import CONTRACT, check_key, checked_until
-from warehouse.lake.lake import snapshot_id
 from warehouse.lake.watermarks import Progress, Watermark
 
 UNVERSIONED = ""  # such a check runs again when its tables change, not when its code changes
@@ -32,21 +30,19 @@ def check_results(
     run_context: RunContext, contract: Contract, checks: Sequence[TableCheck] = ()
 ) -> Iterator[dg.AssetCheckResult]:
     """Yield the result of a table's contract check, then the results of its further checks."""
-    with run_context.home.lake.reading() as connection:
-        first = contract_result(run_context, connection, contract)
-    yield first
+    yield contract_result(run_context, contract)
     yield from rule_results(run_context, checks)
 
 
-def contract_result(run_context: RunContext, connection: Connection, contract: Contract) -> dg.AssetCheckResult:
+def contract_result(run_context: RunContext, contract: Contract) -> dg.AssetCheckResult:
     """Return the result of a table's contract check, which reads only the rows written since the table last passed it."""
     broken: list[Broken] = []
-    snapshot, progress = snapshot_id(connection), Progress.read(connection, run_context.watermarks)
+    lake, progress = run_context.home.lake, run_context.watermarks.progress
     if not keeps_contract(progress, contract):
-        since = checked_until(connection, progress, contract)
-        broken = verify(connection, contract, run_context.home.lake.settings.batch_rows, since)
+        with lake.reading() as connection:
+            broken = verify(connection, contract, lake.settings.batch_rows, checked_until(progress, contract))
         if not broken:
-            watermark = Watermark(snapshot, contract.version)
+            watermark = Watermark(progress.state.snapshot, contract.version)
             run_context.watermarks.settle({check_key(contract.table, CONTRACT): watermark})
     return dg.AssetCheckResult(
         asset_key=asset_key(contract.table),
@@ -62,17 +58,15 @@ def contract_result(run_context: RunContext, connection: Connection, contract: C
 
 def rule_results(run_context: RunContext, checks: Sequence[TableCheck]) -> Iterator[dg.AssetCheckResult]:
     """Yield the results of a table's further checks; one that passed on the current tables does not run again."""
-    if not checks:
-        return
-    with run_context.home.lake.reading() as connection:
-        snapshot, progress = snapshot_id(connection), Progress.read(connection, run_context.watermarks)
+    progress = run_context.watermarks.progress
     for check in checks:
         if check.is_blocking and has_passed(progress, check):
             yield dg.AssetCheckResult(passed=True, asset_key=asset_key(check.table), check_name=check.name)
         else:
             result = check(run_context)
             if result.passed and check.is_blocking:
-                run_context.watermarks.settle({check_key(check.table, check.name): Watermark(snapshot, UNVERSIONED)})
+                watermark = Watermark(progress.state.snapshot, UNVERSIONED)
+                run_context.watermarks.settle({check_key(check.table, check.name): watermark})
             yield result
 
 

@@ -25,12 +25,14 @@ class Step:
         key: The first of the assets.
         function: Takes the context of an op and a run context, and returns one result or yields one for each asset.
         checks: The checks of the assets, by asset and name.
+        deps: The assets that each of them is made from.
     """
 
     name: str
     key: dg.AssetKey
     function: Function
     checks: Mapping[tuple[dg.AssetKey | None, str | None], dg.AssetCheckSpec]
+    deps: Mapping[dg.AssetKey, frozenset[dg.AssetKey]]
 
     def results(self, context: dg.OpExecutionContext, run_context: RunContext) -> Iterator[Result]:
         """Make the assets, and yield the result of each."""
@@ -60,6 +62,7 @@ def steps(assets: Sequence[dg.AssetsDefinition], keys: Collection[dg.AssetKey]) 
             key=next(iter(definition.keys)),
             function=_functions[definition.op],
             checks={(spec.asset_key, spec.name): spec for spec in definition.check_specs},
+            deps={spec.key: frozenset(dep.asset_key for dep in spec.deps) for spec in definition.specs},
         )
         for definition in chosen
     ]

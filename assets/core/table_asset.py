@@ -13,7 +13,7 @@ from assets.run_context import RunContext
 from warehouse.console.markdown_preview import markdown_table, preview
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.lake import catalog, tables
+from warehouse.lake import tables
 from warehouse.lake.dependencies import DERIVATIONS
 
 _KINDS = {"raw": {"parquet", "duckdb"}, "staging": {"polars"}, "evaluation": {"numpy"}}
@@ -105,13 +105,12 @@ def table_result(
     """Check a table; report its row count, preview and data version, the report fields of the run, and further metadata."""
     contract = _contract(table)
     table = contract.table
-    with run_context.home.lake.reading() as connection:
-        version = catalog.data_version(connection, table)
-        contract_check = contract_result(run_context, connection, contract)
-        # An apply leaves previews and plots to the next build: they take half a second.
-        preview_metadata = (
-            {} if run_context.pinned_model else {"preview": dg.MarkdownMetadataValue(preview(connection, table))}
-        )
+    version = run_context.watermarks.state.data_version(table)
+    contract_check = contract_result(run_context, contract)
+    preview_metadata = {}
+    if not run_context.pinned_model:  # an apply leaves previews and plots to the next build: they take half a second
+        with run_context.home.lake.reading() as connection:
+            preview_metadata = {"preview": dg.MarkdownMetadataValue(preview(connection, table))}
     metadata = {
         "dagster/row_count": tables.rows_of(version),
         **preview_metadata,

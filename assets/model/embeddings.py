@@ -13,7 +13,6 @@ from assets.services.serving_model import ServingModel
 from assets.services.text_vectors import TextVectors, product_texts, query_texts
 from warehouse.code_digest import digest
 from warehouse.features import datasets
-from warehouse.lake import catalog
 from warehouse.vectors.embedding_cache import text_hash
 
 _READ = ("staging.products", "staging.queries")
@@ -44,8 +43,7 @@ def embeddings_texts(
     rows_before = run_context.home.embeddings.count(vectors.fingerprint)
     int8 = None if pinned_model else check_int8(run_context)
     fill_result = vectors.fill(texts, partial(run_context.progress, "encoding texts"))
-    with lake.reading() as connection:
-        versions = [catalog.data_version(connection, table) for table in _READ]
+    versions = [run_context.watermarks.state.data_version(table) for table in _READ]
     rows = run_context.home.embeddings.count(vectors.fingerprint)
     return result(
         context,

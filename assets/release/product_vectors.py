@@ -14,7 +14,6 @@ from assets.services.serving_model import ServingModel
 from assets.services.vector_refresh import embed
 from warehouse.code_digest import digest
 from warehouse.features import datasets, feature_views
-from warehouse.lake import catalog
 
 _PREVIEW_COLUMNS = ("key", "title", "input_hash")
 _READ = ("staging.products", "features.products")
@@ -55,8 +54,8 @@ def vectors_products(
     live = live_champion(run_context, model.model_id)
     if live is not None and live.vector_table != model.vector_table:
         embed(live, live.with_input_hash(products))
+    versions = [run_context.watermarks.state.data_version(table) for table in _READ]
     with run_context.home.lake.reading() as connection:
-        versions = [catalog.data_version(connection, table) for table in _READ]
         versions += feature_views.fingerprints(connection)
     return result(
         context,

@@ -154,15 +154,14 @@ def _append(model: ServingModel, *, snapshot: int, **fields: Any) -> Publication
             "without a product",
             "nothing was published; make the vectors again with: stockroom build",
         )
-    with home.lake.reading(snapshot) as connection:
-        rules = search_rules.stored(connection).height
+    rules = model.run_context.watermarks.state.tables.get(search_rules.RULES.table)
     return home.releases.publish(
         model_id=model.model_id,
         encoder_fingerprint=model.texts.fingerprint,
         vector_table=model.vector_table,
         vector_version=version,
         text_version=home.texts.version(),
-        rules=rules,
+        rules=rules.rows if rules else 0,
         snapshot=snapshot,
         **fields,
     )

@@ -10,7 +10,6 @@ from warehouse.contracts.time_series import is_feature_view
 from warehouse.lake import incremental
 from warehouse.lake.incremental import check_key
 from warehouse.lake.sync_tables import DERIVED_TABLES, RAW_TABLES
-from warehouse.lake.watermarks import Progress
 
 _BLOCKING = (train_is_apart_from_test, pairs_see_no_future)
 """The blocking checks, beyond the contracts, of the tables that a release uses."""
@@ -19,9 +18,7 @@ _BLOCKING = (train_is_apart_from_test, pairs_see_no_future)
 def unfinished(run_context: RunContext, model_id: str) -> str | None:
     """Return which tables or vectors lack a step of a complete run, in words; None if none does."""
     home = run_context.home
-    with home.lake.reading() as connection:
-        progress = Progress.read(connection, run_context.watermarks)
-    behind = incremental.lagging(progress, home.derivations, home.settings)
+    behind = incremental.lagging(run_context.watermarks.progress, home.derivations, home.settings)
     if behind:
         return (
             f"{', '.join(behind)} {'has' if len(behind) == 1 else 'have'} not followed earlier changes of the sources"
@@ -39,9 +36,7 @@ def _broken_tables(run_context: RunContext) -> list[str]:
 
     Another asset may write to a table after its checks: an asset of a feature view records its file in raw.files.
     """
-    with run_context.home.lake.reading() as connection:
-        progress = Progress.read(connection, run_context.watermarks)
-    broken = []
+    progress, broken = run_context.watermarks.progress, []
     for table, contract in run_context.home.contracts.items():
         if table in (*RAW_TABLES, *DERIVED_TABLES, "registry.feature_views") or is_feature_view(table):
             checks = [check for check in _BLOCKING if check.table == table]
@@ -58,8 +53,7 @@ def _is_healthy(run_context: RunContext, table: str) -> bool:
     version = vectors.version(table)
     if live is not None and live.vector_table == table and vectors.has_same_rows(table, live.vector_version, version):
         return True
-    with run_context.home.lake.reading() as connection:
-        watermark = Progress.read(connection, run_context.watermarks).watermarks.get(index_key(table))
+    watermark = run_context.watermarks.by_key.get(index_key(table))
     return watermark is not None and vectors.has_same_rows(table, int(watermark.made_by), version)
 
 

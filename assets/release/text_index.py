@@ -13,7 +13,7 @@ from assets.services.text_refresh import SOURCE, TEXTS, differing_rows, refresh_
 from warehouse.code_digest import digest
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import datasets
-from warehouse.lake import catalog, tables
+from warehouse.lake import tables
 from warehouse.vectors.text_index import COLUMNS
 from warehouse.wording import named
 
@@ -46,8 +46,7 @@ _NAMED = 5
 def vectors_texts(context: dg.AssetExecutionContext, run_context: dg.ResourceParam[RunContext]) -> dg.MaterializeResult:
     """Index the products whose content changed; delete those that left the catalog."""
     write = refresh_texts(run_context)
-    with run_context.home.lake.reading() as connection:
-        version = catalog.data_version(connection, SOURCE)
+    version = run_context.watermarks.state.data_version(SOURCE)
     rows = run_context.home.texts.count(write.version) if write.version else 0
     metadata: dict[str, Any] = {"dagster/row_count": rows, "table_version": write.version}
     if not run_context.pinned_model:  # an apply leaves previews to the next build

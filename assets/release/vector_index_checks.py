@@ -20,8 +20,7 @@ from assets.services.live_model import live_champion
 from assets.services.model_training import model_name
 from assets.services.serving_model import ServingModel
 from assets.services.text_vectors import product_texts
-from warehouse.lake.lake import snapshot_id
-from warehouse.lake.watermarks import Progress, Watermark
+from warehouse.lake.watermarks import Watermark
 from warehouse.operations import index_health
 from warehouse.operations.index_health import TableHealth
 from warehouse.vectors.index_recall import Recall, index_recall
@@ -82,13 +81,11 @@ def index_checks(run_context: RunContext) -> Iterator[dg.AssetCheckResult]:
         )
         if name != _ADVISORY:
             has_failed |= {table for table, (complaint, _) in results.items() if complaint}
-    lake = run_context.home.lake
-    with lake.reading() as connection:
-        snapshot, progress = snapshot_id(connection), Progress.read(connection, run_context.watermarks)
+    progress = run_context.watermarks.progress
     for table in set(findings) - has_failed:
         version = str(run_context.home.vectors.version(table))
         if not progress.is_current(index_key(table), (), version):
-            run_context.watermarks.settle({index_key(table): Watermark(snapshot, version)})
+            run_context.watermarks.settle({index_key(table): Watermark(progress.state.snapshot, version)})
 
 
 def _look(run_context: RunContext, model: ServingModel) -> _TableFindings:

@@ -6,9 +6,8 @@ from assets.run_context import RunContext
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.features import datasets
 from warehouse.lake import change_feed
-from warehouse.lake.lake import snapshot_id
 from warehouse.lake.reconcile import plan
-from warehouse.lake.watermarks import Progress, Watermark
+from warehouse.lake.watermarks import Watermark
 from warehouse.vectors.text_index import TABLE, TextWrite
 
 TEXTS = "vectors.texts"
@@ -23,7 +22,7 @@ def refresh_texts(run_context: RunContext) -> TextWrite:
     """
     home, since = run_context.home, _followed(run_context)
     with home.lake.reading() as connection:
-        snapshot = snapshot_id(connection)
+        snapshot = run_context.watermarks.state.snapshot
         keys = None if since is None else change_feed.changed_keys(connection, [CONTRACTS[SOURCE]], since)
     change = plan(datasets.text_hashes(home.lake, keys), home.texts.current(keys))
     upserts = _differing(run_context) if run_context.reembed_all else change.upsert
@@ -67,9 +66,8 @@ def _equal(wanted: pl.DataFrame, stored: pl.DataFrame) -> list[str]:
 
 def is_current(run_context: RunContext) -> bool:
     """Tell whether the text index follows the newest staging.products."""
-    with run_context.home.lake.reading() as connection:
-        progress = Progress.read(connection, run_context.watermarks)
-    return bool(run_context.home.texts.version()) and progress.is_current(TEXTS, (SOURCE,), TABLE)
+    is_made = bool(run_context.home.texts.version())
+    return is_made and run_context.watermarks.progress.is_current(TEXTS, (SOURCE,), TABLE)
 
 
 def _followed(run_context: RunContext) -> int | None:
@@ -77,9 +75,7 @@ def _followed(run_context: RunContext) -> int | None:
     home = run_context.home
     if run_context.compares_whole or run_context.reembed_all:
         return None
-    with home.lake.reading() as connection:
-        watermark = Progress.read(connection, run_context.watermarks).watermarks.get(TEXTS)
-        if watermark is None or watermark.made_by != TABLE or not home.texts.version():
-            return None
-        is_known = change_feed.is_followed(connection, [SOURCE], watermark.snapshot)
-    return watermark.snapshot if is_known else None
+    watermark = run_context.watermarks.by_key.get(TEXTS)
+    if watermark is None or watermark.made_by != TABLE or not home.texts.version():
+        return None
+    return watermark.snapshot if run_context.watermarks.state.is_followed([SOURCE], watermark.snapshot) else None

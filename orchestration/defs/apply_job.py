@@ -1,11 +1,13 @@
 """The job `apply`: a change of the catalog becomes a release, in one step of Dagster.
 
 The step calls the functions of the assets one after another. As steps of their own, they would cost a fifth of a second each,
-and few of them have anything to do after a small change.
+and few of them have anything to do after a small change. Dagster is told of an asset if the asset, or one that it is made
+from, has another data version than before. The evaluations of an asset's checks stand while its data version does.
+Dagster takes 10 to 40 ms for an event.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -16,6 +18,7 @@ from assets.run_context import RunContext
 
 APPLY = "apply"
 APPLY_STEP = "apply_changes"
+_DATA_VERSION = "dagster/data_version"
 
 APPLIED = (
     dg.AssetSelection.all()
@@ -40,10 +43,19 @@ def apply_job(assets: Sequence[dg.AssetsDefinition]) -> dg.JobDefinition:
         description="Makes the assets that a change of the catalog may change, one after another.",
     )
     def apply_changes(context: dg.OpExecutionContext, run_context: dg.ResourceParam[RunContext]) -> Iterator[Event]:
-        for step in steps(assets, APPLIED.resolve(assets)):
+        chosen = APPLIED.resolve(assets)
+        recorded, changed = _recorded_versions(context.instance, chosen), set[dg.AssetKey]()
+        for step in steps(assets, chosen):
             end, began = run_context.progress(step.name), time.monotonic()
             for result in step.results(context, run_context):
-                yield from _events(step, result)
+                key = result.asset_key or step.key
+                is_other = result.data_version is None or recorded.get(key) != result.data_version.value
+                if is_other or not _has_passed(result):
+                    changed.add(key)
+                    yield _materialization(key, result)
+                    yield from _evaluations(step, result)
+                elif step.deps[key] & changed:
+                    yield _materialization(key, result)
             run_context.seconds[step.name] = round(time.monotonic() - began, 3)
             end(1)
 
@@ -59,15 +71,31 @@ def apply_job(assets: Sequence[dg.AssetsDefinition]) -> dg.JobDefinition:
     return job
 
 
-def _events(step: Step, result: dg.MaterializeResult[Any]) -> Iterator[Event]:
-    """Yield what Dagster stores of an asset: its materialization, and the evaluation of each check.
+def _recorded_versions(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> dict[dg.AssetKey, str | None]:
+    """Return the data version of the last materialization of each asset that has one."""
+    versions: dict[dg.AssetKey, str | None] = {}
+    for record in instance.get_asset_records(list(keys)):
+        last = record.asset_entry.last_materialization
+        if last is not None and last.asset_materialization is not None:
+            versions[record.asset_entry.asset_key] = (last.asset_materialization.tags or {}).get(_DATA_VERSION)
+    return versions
+
+
+def _has_passed(result: dg.MaterializeResult[Any]) -> bool:
+    return all(check.passed for check in result.check_results or ())
+
+
+def _materialization(key: dg.AssetKey, result: dg.MaterializeResult[Any]) -> dg.AssetMaterialization:
+    tags = {_DATA_VERSION: result.data_version.value} if result.data_version else {}
+    return dg.AssetMaterialization(key, metadata=result.metadata, tags=tags)
+
+
+def _evaluations(step: Step, result: dg.MaterializeResult[Any]) -> Iterator[dg.AssetCheckEvaluation]:
+    """Yield what Dagster stores of an asset's checks.
 
     Raises:
         dg.Failure: A blocking check did not pass.
     """
-    version = result.data_version
-    tags = {"dagster/data_version": version.value} if version else {}
-    yield dg.AssetMaterialization(result.asset_key or step.key, metadata=result.metadata, tags=tags)
     for check in result.check_results or ():
         spec = step.checks[check.asset_key, check.check_name]
         evaluation = dg.AssetCheckEvaluation(

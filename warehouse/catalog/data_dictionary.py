@@ -26,7 +26,9 @@ EXAMPLES = 5
 
 
 def refresh(connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract] = CONTRACTS) -> dict[str, Plan]:
-    """Bring registry.tables and registry.features in line with the contracts."""
+    """Bring registry.tables, registry.features and the comments of all columns in line with the contracts."""
+    for contract in contracts.values():
+        tables.describe(connection, contract)
     rows = {"registry.tables": table_rows(contracts), "registry.features": feature_rows(contracts)}
     return {table: tables.refresh_from(connection, CONTRACTS[table], frame) for table, frame in rows.items()}
 

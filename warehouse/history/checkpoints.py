@@ -11,8 +11,8 @@ from warehouse.contracts.contract import INPUT_HASH
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.errors import WarehouseError
 from warehouse.history import table_diff
-from warehouse.lake import catalog, change_feed, tables, watermarks
-from warehouse.lake.lake import Lake, snapshot_id
+from warehouse.lake import catalog, tables, watermarks
+from warehouse.lake.lake import Lake
 from warehouse.lake.tables import Written
 
 CHECKPOINTS = CONTRACTS["registry.snapshots"]
@@ -87,11 +87,9 @@ def content_snapshot(lake: Lake) -> int:
     existing = list_checkpoints(lake) if lake.exists else []
     if not existing:
         return lake.snapshot()
-    with lake.reading() as connection:
-        last = catalog.last_changes(connection)
-        newest = snapshot_id(connection)
-    changed = [table for table, snapshot in last.items() if snapshot > existing[-1].snapshot]
-    return existing[-1].snapshot if set(changed) <= set(BOOKKEEPING) else newest
+    state = catalog.newest_state(lake)
+    changed = [table for table, snapshot in state.last_changes.items() if snapshot > existing[-1].snapshot]
+    return existing[-1].snapshot if set(changed) <= set(BOOKKEEPING) else state.snapshot
 
 
 def list_checkpoints(lake: Lake) -> list[Checkpoint]:
@@ -188,14 +186,12 @@ def expire(lake: Lake, versions: Sequence[int], sources: Callable[[str], Iterabl
 
 def is_readable(lake: Lake, snapshot: int) -> bool:
     """Tell whether the lake can still be read as of a snapshot."""
-    with lake.reading() as connection:
-        return change_feed.is_readable(connection, snapshot)
+    return lake.exists and snapshot in catalog.newest_state(lake).readable
 
 
 def changed_tables(lake: Lake, after: int) -> set[str]:
     """Return the tables that changed after a snapshot."""
-    with lake.reading() as connection:
-        return {table for table, last in catalog.last_changes(connection).items() if last > after}
+    return {table for table, last in catalog.newest_state(lake).last_changes.items() if last > after}
 
 
 def utc(moment: datetime) -> str:

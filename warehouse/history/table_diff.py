@@ -12,7 +12,7 @@ from warehouse.errors import WarehouseError
 from warehouse.features import feature_views
 from warehouse.json_rows import json_rows
 from warehouse.lake import catalog, change_feed
-from warehouse.lake.lake import Lake, scalar, snapshot_id
+from warehouse.lake.lake import Lake, scalar
 from warehouse.lake.tables import Written
 from warehouse.transform.content_hash import CLEANED, content_sql
 
@@ -97,13 +97,13 @@ def written(lake: Lake, before: int, without: Collection[str] = ()) -> dict[str,
     Tables without writes since are not read. Of the others only the rows in the change feed are read, if it is complete.
     """
     with lake.reading() as connection:
-        last, contracts = catalog.last_changes(connection), feature_views.contracts(connection)
-        changed = [table for table in contracts if table not in without and last.get(table, 0) > before]
+        state, contracts = catalog.state(connection), feature_views.contracts(connection)
+        changed = [table for table in contracts if table not in without and state.last_changes.get(table, 0) > before]
         counts: dict[str, Written | None] = {}
         for table in changed:
             content = content_sql() if table in CLEANED else INPUT_HASH
-            counts[table] = change_feed.count_changes(connection, contracts[table], before, content)
-        newest, dropped_tables = snapshot_id(connection), _dropped_tables(connection, before)
+            counts[table] = change_feed.count_changes(connection, contracts[table], before, content, state)
+        newest, dropped_tables = state.snapshot, _dropped_tables(connection, before)
     compared = {table for table, count in counts.items() if count is None} | (dropped_tables - set(without))
     if compared:
         with lake.comparing(before, newest) as connection:

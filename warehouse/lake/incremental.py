@@ -7,6 +7,7 @@ therefore determines the pending rows, independent of who wrote to it, in which 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 
 import duckdb
@@ -15,9 +16,9 @@ import polars as pl
 from warehouse.code_digest import code_digest, digest
 from warehouse.contracts.contract import Contract
 from warehouse.contracts.registry import CONTRACTS
-from warehouse.lake import catalog, change_feed, quarantine, tables, watermarks
+from warehouse.lake import change_feed, quarantine, tables, watermarks
+from warehouse.lake.catalog import LakeState
 from warehouse.lake.dependencies import DERIVATIONS, Derivation
-from warehouse.lake.lake import snapshot_id
 from warehouse.lake.reconcile import Plan
 from warehouse.lake.sql_tree import restrict, sql_digest, tables_read
 from warehouse.lake.watermarks import Progress, RunWatermarks, Watermark
@@ -68,8 +69,13 @@ def made_by(derivation: Derivation, settings: WarehouseSettings) -> str:
     parts += [sql_digest(tables.sql(name)) for name in names]
     parts += [f"{name}={value}" for name, value in parameters(derivation, settings).items()]
     if derivation.transform:
-        parts += [pl.__version__, code_digest(import_module(derivation.transform))]
+        parts += [pl.__version__, _module_digest(derivation.transform)]
     return digest(*parts)
+
+
+@cache
+def _module_digest(name: str) -> str:
+    return code_digest(import_module(name))
 
 
 def parameters(derivation: Derivation, settings: WarehouseSettings) -> dict[str, object]:
@@ -95,37 +101,29 @@ def following(
         run_watermarks: The watermarks of the run that owns the transaction; None: the table's watermark is written with its rows.
         whole: Compare all rows, whatever the watermark says.
     """
-    snapshot = snapshot_id(connection)
-    pending_rows = pending(connection, derivation, made_by, run_watermarks)
+    progress = run_watermarks.progress if run_watermarks else Progress.read(connection)
+    pending_rows = pending(connection, derivation, made_by, progress)
     if whole:
         pending_rows = Pending(None, is_behind=pending_rows.is_behind)
     yield pending_rows
-    watermark = Watermark(snapshot, made_by)
+    watermark = Watermark(progress.state.snapshot, made_by)
     if pending_rows.is_behind and run_watermarks is not None:
         run_watermarks.move(derivation.table, watermark)
     elif pending_rows.is_behind:
         watermarks.write(connection, {derivation.table: watermark})
 
 
-def pending(
-    connection: duckdb.DuckDBPyConnection,
-    derivation: Derivation,
-    made_by: str,
-    run_watermarks: RunWatermarks | None = None,
-) -> Pending:
+def pending(connection: duckdb.DuckDBPyConnection, derivation: Derivation, made_by: str, progress: Progress) -> Pending:
     """Return the rows of a table that its sources may have changed since its watermark."""
-    progress = Progress.read(connection, run_watermarks)
     watermark = progress.watermarks.get(derivation.table)
     if watermark is None or watermark.made_by != made_by:
         return Pending(None)
     changed = progress.changed(derivation.sources, watermark.snapshot)
     if not changed:
         return Pending(_NO_KEYS, watermark.snapshot, is_behind=False)
-    if not change_feed.is_followed(connection, changed, watermark.snapshot) or set(changed) & set(
-        derivation.everywhere
-    ):
+    if not progress.state.is_followed(changed, watermark.snapshot) or set(changed) & set(derivation.everywhere):
         return Pending(None)
-    return _dirty(connection, derivation, watermark.snapshot, changed)
+    return _dirty(connection, derivation, watermark.snapshot, changed, progress.state)
 
 
 def lagging(progress: Progress, derivations: Mapping[str, Derivation], settings: WarehouseSettings) -> list[str]:
@@ -142,12 +140,12 @@ def check_key(table: str, check: str) -> str:
     return f"{table} {check}"
 
 
-def checked_until(connection: duckdb.DuckDBPyConnection, progress: Progress, contract: Contract) -> int | None:
+def checked_until(progress: Progress, contract: Contract) -> int | None:
     """Return the snapshot up to which every row of a table satisfies its contract; None if unknown."""
     watermark = progress.watermarks.get(check_key(contract.table, CONTRACT))
     if watermark is None or watermark.made_by != contract.version:
         return None
-    return watermark.snapshot if change_feed.is_followed(connection, [contract.table], watermark.snapshot) else None
+    return watermark.snapshot if progress.state.is_followed([contract.table], watermark.snapshot) else None
 
 
 def sources_of(key: str, derivations: Mapping[str, Derivation]) -> tuple[str, ...]:
@@ -206,21 +204,23 @@ def _refusals(derivation: Derivation) -> str:
     return f"quarantine.{derivation.table.replace('.', '_')}"
 
 
-def _dirty(connection: duckdb.DuckDBPyConnection, derivation: Derivation, since: int, changed: list[str]) -> Pending:
+def _dirty(
+    connection: duckdb.DuckDBPyConnection, derivation: Derivation, since: int, changed: list[str], state: LakeState
+) -> Pending:
     """Return the rows that the changed sources affect."""
     base, key = derivation.base, derivation.key
     queries = []
     if base in changed:
-        queries.append(change_feed.changed_rows(connection, base, since, f"{key} AS key"))
+        queries.append(change_feed.changed_rows(state, base, since, f"{key} AS key"))
         if derivation.peers:
-            peers = change_feed.changed_rows(connection, base, since, derivation.peers)
+            peers = change_feed.changed_rows(state, base, since, derivation.peers)
             queries.append(f"SELECT {key} AS key FROM {base} WHERE {derivation.peers} IN ({peers})")
     for source, expression in derivation.lookups.items():
         if source in changed:
-            lookup_keys = change_feed.changed_rows(connection, source, since, f'"{CONTRACTS[source].key}" AS key')
+            lookup_keys = change_feed.changed_rows(state, source, since, f'"{CONTRACTS[source].key}" AS key')
             queries.append(f"SELECT {key} AS key FROM {base} WHERE {expression} IN ({lookup_keys})")
     for source in set(changed) & set(derivation.members):
-        counts = change_feed.count_changes(connection, CONTRACTS[source], since)
+        counts = change_feed.count_changes(connection, CONTRACTS[source], since, state=state)
         if counts is None or counts.inserted or counts.deleted:
             return Pending(None)
     if not queries:
@@ -228,7 +228,7 @@ def _dirty(connection: duckdb.DuckDBPyConnection, derivation: Derivation, since:
     keys = connection.sql(f"SELECT DISTINCT key FROM ({' UNION ALL '.join(queries)})").pl()
     if derivation.is_fitted and keys.height:
         return Pending(None)
-    if keys.height > max(FEW, MOST_DIRTY * catalog.row_counts(connection).get(base, 0)):
+    if keys.height > max(FEW, MOST_DIRTY * state.tables[base].rows):
         return Pending(None)
     is_own = changed == [base] and derivation.peers is None and derivation.is_one_to_one
     return Pending(keys, since, is_own)

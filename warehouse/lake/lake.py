@@ -78,7 +78,7 @@ class Lake:
         """
         with self.reading(after) as connection:
             # Within the transaction, whose end undoes it.
-            attach(connection, self._readable_catalog(), self.data, "READ_ONLY", snapshot=before, name="earlier")
+            attach(connection, self.readable_catalog(), self.data, "READ_ONLY", snapshot=before, name="earlier")
             yield connection
 
     @contextmanager
@@ -106,9 +106,8 @@ class Lake:
         """Return the id of the newest snapshot; 0 for an empty lake."""
         if not self.exists:
             return 0
-        with closing(open_catalog(self._readable_catalog())) as catalog:
-            ((newest,),) = catalog.execute("SELECT max(snapshot_id) FROM ducklake_snapshot")
-        return int(newest)
+        with closing(open_catalog(self.readable_catalog())) as catalog:
+            return newest_snapshot(catalog)
 
     def scratch(self) -> duckdb.DuckDBPyConnection:
         """Return a connection with the lake's settings and nothing attached, for work on other files."""
@@ -132,7 +131,7 @@ class Lake:
 
         Unless the connection is sealed, a writable database is reused for reading, since it has already loaded the lake's schema.
         """
-        catalog = self._readable_catalog() if read_only else self.catalog
+        catalog = self.readable_catalog() if read_only else self.catalog
         inode = catalog.stat().st_ino
         attachment = Attachment(self._limits, str(self.catalog.absolute()), inode, read_only, snapshot)
         shared = None if snapshot is not None or is_sealed else attachment._replace(is_read_only=False)
@@ -150,7 +149,7 @@ class Lake:
             connection.execute("USE lake")
             yield connection
 
-    def _readable_catalog(self) -> Path:
+    def readable_catalog(self) -> Path:
         """Return the catalog, or a copy if the directory is read-only: even a reader of SQLite creates files next to it."""
         can_write = is_writable(self.root) and os.access(self.catalog, os.W_OK)
         return self.catalog if can_write else sqlite_copy(self.catalog)
@@ -228,6 +227,12 @@ def attach(
 def open_catalog(path: Path) -> sqlite3.Connection:
     """Open the SQLite file of a lake's catalog, for a query that would take ten times as long through DuckDB."""
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", timeout=_BUSY_S, uri=True)
+
+
+def newest_snapshot(catalog: sqlite3.Connection) -> int:
+    """Return the newest snapshot in the SQLite file of a lake's catalog."""
+    ((newest,),) = catalog.execute("SELECT max(snapshot_id) FROM ducklake_snapshot")
+    return int(newest)
 
 
 def snapshot_id(connection: duckdb.DuckDBPyConnection) -> int:

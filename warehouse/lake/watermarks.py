@@ -10,7 +10,8 @@ import polars as pl
 from warehouse.contracts.contract import INPUT_HASH
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.lake import catalog, tables
-from warehouse.lake.lake import Lake, scalar, snapshot_id
+from warehouse.lake.catalog import LakeState
+from warehouse.lake.lake import Lake, scalar
 
 WATERMARKS = CONTRACTS["registry.watermarks"]
 _SCHEMA = {"key": pl.String, "snapshot": pl.Int64, "made_by": pl.String}
@@ -35,17 +36,21 @@ class RunWatermarks:
         self.by_key: dict[str, Watermark] = {}
         self._in_transaction: dict[str, Watermark] = {}
         self._waiting: dict[str, Watermark] = {}
-        self._last_changes: tuple[int, Mapping[str, int]] = (-1, {})
+        self._state: LakeState | None = None
         if lake.exists:
             with lake.reading() as connection:
                 self.by_key = read(connection)
 
-    def progress(self, connection: duckdb.DuckDBPyConnection) -> "Progress":
-        """Return the progress as a connection sees it; the last changes are read once per snapshot."""
-        snapshot = snapshot_id(connection)
-        if snapshot != self._last_changes[0]:
-            self._last_changes = snapshot, catalog.last_changes(connection)
-        return Progress(self.by_key, self._last_changes[1])
+    @property
+    def state(self) -> LakeState:
+        """Return the newest state of the lake, which is read once per snapshot. Nothing but the run writes meanwhile."""
+        self._state = catalog.newest_state(self._lake, self._state)
+        return self._state
+
+    @property
+    def progress(self) -> "Progress":
+        """Return the progress of the run."""
+        return Progress(self.by_key, self.state)
 
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -73,23 +78,19 @@ class RunWatermarks:
 
 
 class Progress(NamedTuple):
-    """Hold the watermarks by key, and the last snapshot that changed each table, as a connection sees them."""
+    """Hold the watermarks by key, and the state of the lake."""
 
     watermarks: Mapping[str, Watermark]
-    last_changes: Mapping[str, int]
+    state: LakeState
 
     @classmethod
-    def read(cls, connection: duckdb.DuckDBPyConnection, run_watermarks: RunWatermarks | None = None) -> "Progress":
-        """Return the current progress; `run_watermarks` are the cached watermarks of a run, if any."""
-        return (
-            run_watermarks.progress(connection)
-            if run_watermarks
-            else cls(read(connection), catalog.last_changes(connection))
-        )
+    def read(cls, connection: duckdb.DuckDBPyConnection) -> "Progress":
+        """Return the progress as a connection sees it."""
+        return cls(read(connection), catalog.state(connection))
 
     def changed(self, sources: Iterable[str], since: int) -> list[str]:
         """Return the sources that changed after a snapshot."""
-        return [source for source in sources if self.last_changes.get(source, 0) > since]
+        return [source for source in sources if self.state.last_changes.get(source, 0) > since]
 
     def is_current(self, key: str, sources: Iterable[str], made_by: str) -> bool:
         """Tell whether the table or check of a key has followed its sources to their last change, with this code."""

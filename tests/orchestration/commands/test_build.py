@@ -212,7 +212,7 @@ def test_the_data_version_of_a_table_names_its_rows_and_its_last_change(history)
             made = event.dagster_event.step_materialization_data.materialization
             versions[".".join(made.asset_key.path)] = made.tags["dagster/data_version"]
     with home.lake.reading(reports["back"].snapshot) as connection:
-        stand = {table: catalog.data_version(connection, table) for table in versions.keys() & CONTRACTS.keys()}
+        stand = {table: catalog.state(connection).data_version(table) for table in versions.keys() & CONTRACTS.keys()}
     assert stand.keys() > {"staging.products", "evaluation.metrics", "monitoring.feature_stats", "raw.files"}
     assert {table: versions[table] for table in stand} == stand
 

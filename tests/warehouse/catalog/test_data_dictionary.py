@@ -12,13 +12,13 @@ from warehouse.lake.lake import Lake
 def described(lake: Lake) -> Lake:
     """Return a lake with a data dictionary, and three rows in features.products."""
     with lake.writing() as connection:
-        data_dictionary.refresh(connection)
         connection.execute("CREATE SCHEMA features")
         connection.execute(
             "CREATE TABLE features.products AS FROM (VALUES ('a', 'x', 2), ('b', NULL, 2), ('c', 'y', 1)) "
             "AS t(key, brand_key, title_words)"
         )
         connection.execute("CREATE TABLE features.dated AS SELECT TIMESTAMPTZ '2020-01-02 00:00:00Z' AS seen_at")
+        data_dictionary.refresh(connection)
     return lake
 
 

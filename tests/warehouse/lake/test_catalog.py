@@ -63,7 +63,7 @@ def test_a_table_counts_as_filled_once_it_had_a_row(lake: Lake) -> None:
 def test_the_data_version_changes_with_the_table_alone(lake: Lake) -> None:
     def version() -> str:
         with lake.reading() as connection:
-            return catalog.data_version(connection, "shop.mugs")
+            return catalog.state(connection).data_version("shop.mugs")
 
     write(lake, "CREATE SCHEMA shop; CREATE TABLE shop.mugs AS SELECT 1 AS i")
     first = version()
@@ -83,7 +83,7 @@ def test_a_table_has_the_state_of_the_snapshot_that_is_read(lake: Lake) -> None:
     states = {}
     for snapshot in (made, removed, added, shaped, dropped):
         with lake.reading(snapshot) as connection:
-            states[snapshot] = catalog.table_states(connection).get("shop.mugs")
+            states[snapshot] = catalog.state(connection).tables.get("shop.mugs")
     assert states == {
         made: (10, made, made, True),
         removed: (7, removed, made, True),
@@ -97,5 +97,5 @@ def test_both_lakes_of_a_comparison_have_their_own_states(lake: Lake) -> None:
     before = write(lake, "CREATE SCHEMA shop; CREATE TABLE shop.mugs AS FROM range(10) AS r(i)")
     after = write(lake, "INSERT INTO shop.mugs FROM range(5) AS r(i)")
     with lake.comparing(before, after) as connection:
-        assert catalog.table_states(connection, "earlier")["shop.mugs"].rows == 10
-        assert catalog.table_states(connection)["shop.mugs"].rows == 15
+        assert catalog.state(connection, "earlier").tables["shop.mugs"].rows == 10
+        assert catalog.state(connection).tables["shop.mugs"].rows == 15

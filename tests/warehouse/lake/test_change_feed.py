@@ -151,7 +151,7 @@ def test_what_the_feed_counts_is_what_two_snapshots_differ_in(lake, run, seed):
         points.append(run(change))
     with lake.reading() as connection:
         rows, last = catalog.row_counts(connection)["raw.sources"], catalog.last_changes(connection)["raw.sources"]
-        assert catalog.data_version(connection, "raw.sources") == f"{rows}-{last}"
+        assert catalog.state(connection).data_version("raw.sources") == f"{rows}-{last}"
         old_and_new = "(FROM raw.sources AT (VERSION => {})) AS old FULL JOIN raw.sources AS new USING (key)"
         for since in points:
             assert (

@@ -25,7 +25,9 @@ def dirty(lake, table):
     """Return the pending keys of a table; None: all."""
     with lake.reading() as connection:
         derivation = DERIVATIONS[table]
-        pending_rows = pending(connection, derivation, incremental.made_by(derivation, lake.settings))
+        pending_rows = pending(
+            connection, derivation, incremental.made_by(derivation, lake.settings), Progress.read(connection)
+        )
     return None if pending_rows.keys is None else sorted(pending_rows.keys["key"])
 
 

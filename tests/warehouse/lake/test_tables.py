@@ -213,6 +213,7 @@ def test_a_new_meaning_reaches_the_table_and_changes_no_row(lake: Lake) -> None:
     reworded = Contract("shop.mugs", MugReworded)
     with lake.writing() as connection:
         assert not tables.refresh_from(connection, reworded, TWO).upsert.height
+        tables.describe(connection, reworded)
     with lake.reading() as connection:
         commented = "SELECT comment FROM duckdb_columns() WHERE database_name = 'lake' AND column_name = 'volume_ml'"
         assert connection.sql(commented).fetchall() == [("its volume in ml",)]
