@@ -26,11 +26,12 @@ from warehouse.ingest.sources import SOURCE_SPECS, SourceSpec
 from warehouse.lake.lake import connect
 from warehouse.lake.loss_guard import rule_counts
 from warehouse.paths import plain_path
+from warehouse.readers.swallowed_lines import SWALLOWED
 from warehouse.sources.prepared import convert, refused_rows
 from warehouse.sources.source_files import PLACES_FILE, SourceFiles, source_files, with_places
 from warehouse.wording import counted
 
-_VALUE_RULES = {*RULES.values(), "not_an_object", "is_an_object"}
+_VALUE_RULES = {*RULES.values(), "not_an_object", "is_an_object", SWALLOWED}
 _EXAMPLES = 3
 _MOST_TITLES = 1_000  # of a locale, to guess their language from
 

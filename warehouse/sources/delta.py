@@ -21,6 +21,7 @@ from warehouse.paths import plain_path
 from warehouse.readers.format_detection import SourceFile, source_file
 from warehouse.readers.missing_columns import column_names
 from warehouse.readers.rows import create_view
+from warehouse.readers.swallowed_lines import swallowed_lines
 from warehouse.sources.declared_match import matching_source
 from warehouse.sources.source_files import SourceFiles, as_refused, with_places
 
@@ -91,12 +92,14 @@ def converted_delta(
         with TemporaryDirectory(dir=folder) as scratch:
             read = source_file(path, source)
             create_view(connection, "rows", whole, [read], Path(scratch), may_lack=True)
+            swallowed = swallowed_lines(connection, "rows", [read])
             if source.kind == "judgements":
                 _refuse_deletes(connection, read)
                 part = Path(scratch) / "judgements.parquet"
                 problems = convert_judgements(connection, whole, "rows", part).problems
                 query = f"SELECT 'upsert' AS op, * FROM read_parquet({quote(str(plain_path(part)))})"
-                return SourceDelta(_write(connection, query, folder / path.name), _unread(problems, source, read))
+                unread = _unread(pl.concat([problems, swallowed]), source, read)
+                return SourceDelta(_write(connection, query, folder / path.name), unread)
             connection.execute(tables.sql("conversion.macros"))
             problems = create_products(connection, "every_product", whole, "rows", decimal_signs).problems
             present = [column for (column, *_) in connection.execute("DESCRIBE every_product").fetchall()]
@@ -106,7 +109,7 @@ def converted_delta(
                 f"SELECT file, row, 'event_time' AS \"column\", {time} AS value, 'event_time_wrong_type' AS rule "
                 f"FROM every_product WHERE {is_bad} ORDER BY row"
             ).pl()
-            unread = _unread(pl.concat([problems, faults.cast(pl.Schema(PROBLEM_SCHEMA))]), source, read)
+            unread = _unread(pl.concat([problems, faults.cast(pl.Schema(PROBLEM_SCHEMA)), swallowed]), source, read)
             op = "coalesce(op, 'upsert')" if "op" in present else "'upsert'"
             others = ", ".join(f'"{column}"' for column in present if column not in _ORDER)
             connection.execute(

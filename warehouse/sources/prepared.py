@@ -24,6 +24,7 @@ from warehouse.lake.lake import connect, quote, scalar
 from warehouse.paths import plain_path
 from warehouse.readers.file_hash import sha256
 from warehouse.readers.rows import create_view
+from warehouse.readers.swallowed_lines import swallowed_lines
 from warehouse.sources.source_files import (
     PLACES_FILE,
     REFUSED_FILE,
@@ -122,6 +123,8 @@ def convert(files: Sequence[SourceFiles], folder: Path, memory_gb: float, *, may
         for number, (source, of_source) in enumerate(files):
             rows = f"rows_{number}"
             create_view(connection, rows, source, of_source, Path(scratch), may_lack=may_lack)
+            table = "raw.products" if source.kind in ("products", "details") else "raw.judgements"
+            problems.append(swallowed_lines(connection, rows, of_source).with_columns(table=pl.lit(table)))
             if source.kind in ("products", "details"):
                 view = f"products_{number}"
                 made_view = create_products(connection, view, source, rows)
