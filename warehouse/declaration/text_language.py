@@ -26,7 +26,7 @@ NAMES = {
     "th": "Thai",
 }
 """The languages that are told apart, by their codes of ISO 639."""
-_LEAD, _LEAST_SHARE = 1.5, 0.1
+_LEAD, _LEAST_SHARE, _LEAST_TEXTS = 1.5, 0.1, 2
 
 
 def guessed_language(texts: pl.Series) -> str | None:
@@ -45,4 +45,5 @@ def guessed_language(texts: pl.Series) -> str | None:
         for code, own in _SMALL_WORDS.items()
     ).row(0, named=True)
     (best, share), (_, second) = sorted(shares.items(), key=lambda item: -item[1])[:2]
-    return str(best) if share >= _LEAST_SHARE and share >= _LEAD * second else None
+    is_frequent = share >= _LEAST_SHARE and share * frame.height >= _LEAST_TEXTS
+    return str(best) if is_frequent and share >= _LEAD * second else None

@@ -31,7 +31,7 @@ from warehouse.sources.prepared import convert, refused_rows
 from warehouse.sources.source_files import PLACES_FILE, SourceFiles, source_files, with_places
 from warehouse.wording import counted
 
-_VALUE_RULES = {*RULES.values(), "not_an_object", "is_an_object", SWALLOWED}
+_VALUE_RULES = {*RULES.values(), "not_an_object", "is_an_object", "is_no_id", SWALLOWED}
 _EXAMPLES = 3
 _MOST_TITLES = 1_000  # of a locale, to guess their language from
 

@@ -21,6 +21,9 @@ _QUOTES: Mapping[str, str] = {
     "backslash": "quote = '\"', escape = '\\'",
     "none": "quote = '', escape = ''",
 }
+IDS = ("product_id", "query_id", "example_id")
+"""The meanings whose values are ids: text or whole numbers."""
+_NO_IDS = ", 'ARRAY', 'BOOLEAN'"
 _LINE_SIZE = 1 << 24
 _MOST_FAULTS = 20
 _SEPARATORS = {"bullet_points": "chr(10)", "description": "chr(10)"}
@@ -97,8 +100,20 @@ def json_sql(
 def parquet_sql(
     connection: duckdb.DuckDBPyConnection, file: SourceFile, values: Values, numbers: Collection[str]
 ) -> str:
-    """Return the query of a parquet file, with the number of each row, from 0, as `row`; `numbers` as in `json_sql`."""
+    """Return the query of a parquet file, with the number of each row, from 0, as `row`; `numbers` as in `json_sql`.
+
+    Raises:
+        WarehouseError: A column of ids holds lists or booleans.
+    """
     types = parquet_types(connection, file.path)
+    for meaning, names in values.items():
+        for name in () if isinstance(names, Constant) or meaning not in IDS else names:
+            kind = types.get(name, "")
+            if kind == "BOOLEAN" or kind.endswith("[]"):
+                raise WarehouseError(
+                    f"{file.path}: the column {name} is {kind}, and {meaning} is text or a whole number",
+                    "declare another column as the id in stockroom.toml, or correct the file",
+                )
     path = quote(str(plain_path(file.path)))
     columns = _select(values, lambda meaning, name: _parquet_value(meaning, name, types, numbers))
     if "file_row_number" in types:  # DuckDB numbers no rows beside a column of this name
@@ -192,8 +207,8 @@ def _json_value(meaning: str, steps: Sequence[str], paths: _Paths, numbers: Coll
     cases = ""
     if not is_attribute:
         elements = f"from_json(js -> {_json_path(steps)}, '[\"VARCHAR\"]')"
-        cases = f" WHEN {paths.type(steps)} = 'ARRAY' THEN {_listed(meaning, elements)}"
-        cases += f" WHEN {paths.type(steps)} = 'OBJECT' THEN NULL"
+        cases = f" WHEN {paths.type(steps)} IN ('OBJECT'{_NO_IDS if meaning in IDS else ''}) THEN NULL"
+        cases += f" WHEN {paths.type(steps)} = 'ARRAY' THEN {_listed(meaning, elements)}"
     for depth in range(1, len(steps)):
         every = f"json_extract_string(js, {_json_path(steps[:depth], '[*]', steps[depth:])})"
         values = f"list_filter({every}, lambda each: each IS NOT NULL)"
@@ -208,8 +223,8 @@ def _json_value(meaning: str, steps: Sequence[str], paths: _Paths, numbers: Coll
 def _misshapen(values: Values, names: Sequence[str], paths: _Paths) -> str:
     """Return the SQL of the values of `js` that stand where a path cannot lead: a list of (column, value, rule).
 
-    The rule is not_an_object where the path leads through a text, a number or a boolean, and is_an_object where an object stands
-    for a text.
+    The rule is not_an_object where the path leads through a text, a number or a boolean, is_an_object where an object stands
+    for a text, and is_no_id where a list or a boolean stands for an id.
     """
     faults = []
     for meaning, parts in values.items():
@@ -218,6 +233,8 @@ def _misshapen(values: Values, names: Sequence[str], paths: _Paths) -> str:
             for depth in range(1, len(steps)):
                 kind, text = paths.type(steps[:depth]), paths.text(steps[:depth])
                 faults.append(_fault(f"{kind} NOT IN ('OBJECT', 'NULL', 'ARRAY')", own, text, "not_an_object"))
+            if meaning in IDS:
+                faults.append(_fault(f"{paths.type(steps)} IN (''{_NO_IDS})", own, paths.text(steps), "is_no_id"))
             if not meaning.startswith(ATTRIBUTE):
                 faults.append(_fault(f"{paths.type(steps)} = 'OBJECT'", own, paths.text(steps), "is_an_object"))
     return f"list_filter([{', '.join(faults)}], lambda each: each IS NOT NULL)" if faults else "NULL"

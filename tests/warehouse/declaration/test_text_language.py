@@ -16,6 +16,7 @@ from warehouse.declaration.text_language import guessed_language
         (["自転車のライト", "サドル"], "ja"),
         (["Lamp", "Chair", None], None),
         (["X-200", "de"], None),
+        (["A mug", "Lamp"], None),  # the Portuguese word in one title
         ([], None),
     ],
 )

@@ -248,6 +248,24 @@ def test_a_path_through_a_number_and_an_object_for_a_text_are_refused_with_their
     assert pl.read_parquet(tmp_path / "out" / PRODUCTS_FILE)["product_brand"].to_list() == [None, None]
 
 
+def test_a_list_and_a_boolean_are_no_ids(tmp_path):
+    rows = [{"id": value, "name": "a", "price": {"amount": 3}} for value in ("1", True, ["2", "3"], 4)]
+    prices, refused = nested(tmp_path, *rows)
+    assert {key: price for key, price in prices.items() if key} == {"1": 3.0, "4": 3.0}
+    assert refused == [
+        ("p.jsonl line 2", "is_no_id", "product_id", "true"),
+        ("p.jsonl line 3", "is_no_id", "product_id", '["2","3"]'),
+    ]
+
+
+@pytest.mark.parametrize(("ids", "kind"), [([True, False], "BOOLEAN"), ([["1"], ["2"]], r"VARCHAR\[\]")])
+def test_a_column_of_lists_or_booleans_is_no_column_of_ids(tmp_path, ids, kind):
+    pl.DataFrame({"id": ids, "name": ["a", "b"]}).write_parquet(tmp_path / "p.parquet")
+    source = products("p.parquet", columns={"product_id": "id", "title": "name"})
+    with pytest.raises(WarehouseError, match=f"the column id is {kind}, and product_id is text or a whole number"):
+        prepared(tmp_path, source)
+
+
 @pytest.mark.parametrize("name", ["p.jsonl", "p.parquet"])
 def test_a_path_through_a_list_of_objects_gives_the_list_of_their_values(tmp_path, name):
     rows = [
