@@ -1,6 +1,7 @@
 """An open release: the encoder, tower, ranker and rules of a release, and the two legs that find candidates in its tables."""
 
 import itertools
+import re
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -22,6 +23,7 @@ from orchestration.serving.candidate_ranker import CandidateRanker
 from orchestration.serving.encoder_index import EncoderIndex
 from orchestration.serving.hits import Hit, explanation_of, hit_of
 from orchestration.serving.rule_application import SearchRules, best_features
+from warehouse.contracts.locales import normalized_key
 from warehouse.errors import WarehouseError
 from warehouse.features import point_in_time
 from warehouse.features.query_features import KNOWN_AT_SEARCH, VOCABULARY_FILE, QueryFeatures
@@ -105,6 +107,17 @@ class OpenRelease:
             for each, words in zip(locales, query_words_by_locale(text, locales), strict=True):
                 replaced |= ranker.spelling.corrections(text, words, each)
         return replaced
+
+    def named_by(self, query: str, locale: str | None) -> list[str]:
+        """Return the keys of the products whose key, or id in any case, is the whole query; none for a query without a digit."""
+        if self.ranker is None or not re.fullmatch(r"\S*\d\S*", query):
+            return []
+        locales = [locale] if locale is not None else self.ranker.locales
+        keys = [f"{each}:{name}" for each in locales for name in dict.fromkeys((query, query.upper(), query.lower()))]
+        if ":" in query and locale in (None, normalized_key(query).split(":")[0]):
+            keys.append(normalized_key(query))
+        found = set(self.home.texts.rows(self.release.text_version, keys)["key"])
+        return [key for key in keys if key in found]
 
     def features_of(self, text: str, locale: str | None, context: str | None, at: datetime | None) -> pl.DataFrame:
         """Return the query tower's features of one cleaned query."""

@@ -46,6 +46,11 @@ class QueryRules:
     hidden: dict[str, str] = field(default_factory=dict)
     synonyms: Sequence[Synonym] = ()
 
+    def led_by(self, keys: Iterable[str]) -> "QueryRules":
+        """Return the same rules with the products that the query names by their ids before all others, unless they are hidden."""
+        named = {key: (1, "its id") for key in keys if key not in self.hidden}
+        return replace(self, places=named | {key: place for key, place in self.places.items() if key not in named})
+
     def wordings(self, words: dict[str, list[str]]) -> list[dict[str, list[str]]]:
         """Return the words of a query by locale, and once more for each synonym with the other words in their place."""
         every = [words]

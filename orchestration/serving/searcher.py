@@ -108,7 +108,7 @@ class Searcher:
 
         Both legs of the search find candidates, by vector and by words, and the release's ranker orders them. Products beyond
         the candidates follow by vector. A release without a ranker searches by vector alone. The search rules of the release
-        then hide, move and pin products.
+        then hide, move and pin products. A product whose id is the whole query comes first.
 
         Each time-series feature of the query and of its `context` has the latest value at time `at`, by default at the
         release's as-of time. Product vectors always use the as-of time.
@@ -199,6 +199,8 @@ class Searcher:
             among, ranker = self._matching(where, locale), opened.ranker if mode in ("ranked", "text") else None
             words = opened.words(ranker, text, locale) if ranker is not None else {}
             decided = opened.rules.of(text, words, locale) if rules else QueryRules()
+            named = opened.named_by(query.strip(), locale) if ranker is not None else []
+            decided = decided.led_by(named) if named else decided
             among, wordings = decided.shown(among), decided.wordings(words)
 
         def by_text() -> pl.DataFrame | None:
@@ -243,7 +245,7 @@ class Searcher:
             counted = self._facets(facets, found_keys, values)
         corrections = opened.corrections(ranker, text, locale) if ranker is not None else {}
         found_by_text = text_leg.result()
-        no_word_found = found_by_text is not None and found_by_text.is_empty()
+        no_word_found = found_by_text is not None and found_by_text.is_empty() and not named
         notes = tuple(decided.notes())
         return Answer(hits, counted, len(found_keys), notes, corrections, no_word_found, stages.seconds)
 

@@ -195,3 +195,20 @@ def test_a_cold_search_loads_neither_torch_nor_dagster(built, searcher):
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines()[-1] == "[]"
     assert json.loads(done.stdout) == [hit.to_dict() for hit in searcher.search("black tent", 3)]
+
+
+def test_a_product_whose_id_is_the_query_comes_first(searcher, home):
+    with home.lake.reading() as connection:
+        key, product_id, locale, title = connection.execute(
+            "SELECT key, product_id, locale, title FROM staging.products WHERE regexp_matches(product_id, '[0-9]') "
+            "ORDER BY hash(key) LIMIT 1"
+        ).fetchone()
+    for query in (product_id, product_id.lower(), f" {product_id.upper()} ", key):
+        answer = searcher.answer(query, k=5, explain=True)
+        assert answer.hits[0].title == title
+        assert key in {hit.key for hit in answer.hits if hit.rules == ("pinned to 1 by its id",)}
+        assert not answer.no_word_found
+    for other in {"us", "es", "jp"} - {locale}:
+        assert key not in {hit.key for hit in searcher.search(product_id, k=5, locale=other)}
+    assert searcher.search(product_id, k=5, where=f"product_id <> '{product_id}'")[0].key != key
+    assert not any(hit.rules for hit in searcher.search(f"{product_id} lamp", k=5, explain=True))
