@@ -9,6 +9,7 @@ from orchestration.cli.options import HomeOption, JsonOption, path_from, setting
 from orchestration.cli.output import write_json
 from orchestration.cli.progress_bars import progress
 from orchestration.cli.source_output import report_json, show_report
+from warehouse.errors import WarehouseError
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +34,8 @@ def check(
     """Read files as a build does and show what it would refuse; write nothing.
 
     Files are read as `stockroom.toml` in the home declares them, else as `stockroom init` would. Exit status 1: a file cannot
-    be read at all. A row that breaks a rule is shown with its place, and a build would put it into quarantine.
+    be read at all, or no product is left. A row that breaks a rule is shown with its place, and a build would put it into
+    quarantine.
     """
     settings = settings_for(home)
     with progress() as announce:
@@ -45,3 +47,5 @@ def check(
         write_json(report_json(report))
     else:
         show_report(report)
+    if report.rows.get("raw.products") == 0:
+        raise WarehouseError("no product is left, which a build refuses", "correct the rows that are told above")

@@ -64,7 +64,7 @@ def write_sources(proposals: Sequence[Proposal], home: Path) -> Path:
     """
     path = home / FILE_NAME
     require_writable(home)
-    before = path.read_text(encoding="utf-8") if path.is_file() else ""
+    before = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
     if "[[source]]" in before:
         raise WarehouseError(
             f"{path} declares sources already", "edit that file, or delete its [[source]] sections first"

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
-    TomlConfigSettingsSource,
 )
 
 from models.evaluation.bm25 import Bm25Settings
@@ -96,8 +96,8 @@ class Settings(BaseSettings):
         """Read the caller's arguments, then the environment, then the home's file."""
         path = _file(init_settings())
         check_home(path.parent)
-        file_settings = TomlConfigSettingsSource(settings_cls, path.absolute())
-        of_file = file_settings()
+        of_file = tomllib.loads(path.read_text(encoding="utf-8-sig")) if path.is_file() else {}
+        file_settings = InitSettingsSource(settings_cls, init_kwargs=of_file)
         token = next((name for name in TOKENS if name in of_file.get("serve", {})), None)
         if token is not None:
             raise WarehouseError(
@@ -171,7 +171,9 @@ def _place(path: Sequence[str | int], arguments: Mapping[str, Any]) -> str:
     file = _file(arguments)
     if parts:
         also = (
-            f", or in {file}" if file.is_file() and path[0] in tomllib.loads(file.read_text(encoding="utf-8")) else ""
+            f", or in {file}"
+            if file.is_file() and path[0] in tomllib.loads(file.read_text(encoding="utf-8-sig"))
+            else ""
         )
         return f"the environment: {', '.join(parts)}{also}"
     return f"[[{path[0]}]] of {file}" if any(isinstance(part, int) for part in path) else str(file)

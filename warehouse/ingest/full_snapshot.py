@@ -18,7 +18,7 @@ from warehouse.lake import quarantine, tables
 from warehouse.lake.lake import WIDE_STREAM, Lake, snapshot_id
 from warehouse.lake.loss_guard import GUARDED, Loss, refuse_empty, refuse_loss, require_judged_products, rule_counts
 from warehouse.lake.reconcile import plan
-from warehouse.sources.prepared import refused_rows
+from warehouse.sources.prepared import is_prepared, refused_rows
 
 FILES = CONTRACTS["raw.files"]
 SPECS = {source_spec.table: source_spec for source_spec in SOURCE_SPECS}
@@ -229,7 +229,8 @@ def _prepare(reader: duckdb.DuckDBPyConnection, file: InputFile, batch_rows: int
 def _loss(file: InputFile, present: pl.DataFrame, prepared: _Prepared) -> Loss:
     removed_count = present.join(prepared.keys, on="key", how="anti").height
     rules = rule_counts(prepared.refused)
-    return Loss(file.source_spec.table, str(file.path), present.height, removed_count, prepared.keys.height, rules)
+    name = "what stockroom.toml declares" if is_prepared(file.path.parent) else str(file.path)
+    return Loss(file.source_spec.table, name, present.height, removed_count, prepared.keys.height, rules)
 
 
 def _loss_of_missing(files: dict[str, InputFile], table: str, present: pl.DataFrame) -> Loss:

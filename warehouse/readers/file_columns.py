@@ -58,6 +58,9 @@ def parquet_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> list[s
     return names
 
 
+_ROW_NUMBER = "file_row_number"
+
+
 def csv_header(path: Path) -> list[str]:
     """Return the names in the header of a CSV file of UTF-8; empty for an empty file."""
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -69,6 +72,11 @@ def unreadable(path: Path, error: Exception) -> WarehouseError:
     reason = first_line(error).removeprefix("Invalid Input Error: ").replace(str(plain_path(path)), str(path))
     is_text = re.search("encod|unicode|utf-?8", reason, re.IGNORECASE)  # a value of it, in a file that is whole
     hint = "write the text columns of the file as UTF-8" if is_text and path.suffix == ".parquet" else advice(path)
+    if _ROW_NUMBER in reason:
+        reason, hint = (
+            f"DuckDB numbers no rows beside a column of the name {_ROW_NUMBER}",
+            "rename the column in the file",
+        )
     return WarehouseError(f"{path} cannot be read: {reason}", hint)
 
 

@@ -80,12 +80,17 @@ def prepare(sources: Sequence[Source], base: Path, folder: Path, memory_gb: floa
     return conversion.notes
 
 
+def is_prepared(folder: Path) -> bool:
+    """Tell whether a folder holds what declared sources were read into."""
+    return (folder / _MANIFEST).is_file()
+
+
 def decimal_signs(folder: Path) -> DecimalSigns:
     """Return the decimal signs that were found when the sources were prepared; none for a folder that is not prepared."""
-    manifest = folder / _MANIFEST
-    if not manifest.is_file():
+    if not is_prepared(folder):
         return ()
-    return tuple((place, sign) for place, sign in json.loads(manifest.read_text()).get("decimal_signs", ()))
+    content = json.loads((folder / _MANIFEST).read_text())
+    return tuple((place, sign) for place, sign in content.get("decimal_signs", ()))
 
 
 def refused_rows(folder: Path, table: str) -> pl.DataFrame:
@@ -146,6 +151,7 @@ def convert(files: Sequence[SourceFiles], folder: Path, memory_gb: float, *, may
                 f"no source has products, and {', '.join(files[0][0].files)} names them by their ids",
                 "give or declare the file with the id and the title of each product, too",
             )
+        _refuse_no_rows(connection, [each for each in enumerate(files) if each[1].source.kind == "products"])
         write_products(connection, views["products"], folder, names, views["details"])
         if views["details"]:
             notes.append(_details_note(connection))
@@ -168,6 +174,12 @@ def convert(files: Sequence[SourceFiles], folder: Path, memory_gb: float, *, may
             _write_judgements(connection, judged, folder / EXAMPLES_FILE)
     as_refused(with_places(pl.concat(problems), files)).write_parquet(folder / REFUSED_FILE)
     return Conversion(tuple(dict.fromkeys(notes)), tuple(signs))
+
+
+def _refuse_no_rows(connection: duckdb.DuckDBPyConnection, sources: Sequence[tuple[int, SourceFiles]]) -> None:
+    if not any(scalar(connection, f"SELECT count(*) FROM rows_{number}") for number, _ in sources):
+        names = ", ".join(str(file.path) for _, of_source in sources for file in of_source.files)
+        raise WarehouseError(f"no row of products stands in {names}", "give files with rows")
 
 
 _FAULT = {**PROBLEM_SCHEMA, "table": pl.String}

@@ -100,6 +100,12 @@ def test_a_broken_file_is_named(folder: Path, damage: Callable[[bytes], bytes]) 
     assert "copy the file again from its source" in text
 
 
+def test_a_column_of_the_name_of_row_numbers_is_to_be_renamed(folder: Path) -> None:
+    path = folder / PRODUCTS
+    pl.read_parquet(path).with_columns(file_row_number=pl.lit(1)).write_parquet(path)
+    assert complaint(folder).endswith("rename the column in the file")
+
+
 @pytest.mark.parametrize("text", ["", "query_id\n1\n", "query_id;source\n1;a\n"])
 def test_a_csv_without_its_columns_is_refused(folder: Path, text: str) -> None:
     (folder / SOURCES).write_text(text)
