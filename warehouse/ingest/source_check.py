@@ -10,7 +10,7 @@ import polars as pl
 
 from warehouse.contracts.contract import split_rows
 from warehouse.contracts.esci_files import EXAMPLES_FILE, PRODUCTS_FILE
-from warehouse.contracts.locales import language_of
+from warehouse.contracts.locales import language_of, normalized_locale
 from warehouse.contracts.registry import CONTRACTS
 from warehouse.conversion.number_text import DecimalSigns
 from warehouse.conversion.values import RULES
@@ -202,6 +202,7 @@ def _languages(products: Path) -> dict[str, str]:
     return {
         locale: guessed_language(pl.Series(own)) or language_of(locale)
         for locale, own in titles.sort("product_locale").iter_rows()
+        if normalized_locale(locale) is not None
     }
 
 

@@ -8,9 +8,10 @@ PRODUCT_NAMES: Mapping[str, str] = {
     "sku item_sku seller_sku item_id article_id artikelnummer id_product entity_id ref reference code id gtin ean upc "
     "doc_id docid document_id corpus_id",
     "title": "product_title title product_name name item_name item_title titel titre titulo titulo_producto nombre nom "
-    "bezeichnung produktname designation 商品名 名称 タイトル",
-    "brand": "product_brand brand brand_name brands vendor manufacturer marke hersteller marque fabricant marca ブランド 品牌",
-    "color": "product_color color colour color_name farbe couleur colore cor 色 颜色",
+    "bezeichnung produktname designation productnaam nazwa 商品名 名称 タイトル",
+    "brand": "product_brand brand brand_name brands vendor manufacturer maker make "
+    "marke hersteller marque fabricant marca merk merke marki varumärke ブランド 品牌",
+    "color": "product_color color colour color_name farbe couleur colore cor kleur farve färg kolor 色 颜色",
     "bullet_points": "product_bullet_point bullet_points bullet_point bullets highlights features key_features",
     "description": "product_description description body_html body description_html long_description full_description text "
     "beschreibung descripcion descrizione descricao 説明 商品説明 描述",

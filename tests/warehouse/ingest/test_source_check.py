@@ -98,3 +98,11 @@ def test_a_locale_of_the_files_in_another_language_is_told_without_a_constant(tm
     assert note == (
         "the titles of locale us look German, and its words follow English: look at the locales that the files name"
     )
+
+
+def test_a_malformed_locale_has_no_language(tmp_path):
+    (tmp_path / "a.csv").write_text("sku,name,lang\n1,Lamp for the desk,us\n2,Chair with arms,x!\n3,The tent,us\n")
+    source = Source(kind="products", files=("*.csv",), columns={**SOURCE.columns, "locale": "lang"})
+    report = check_sources([source], tmp_path)
+    assert report.languages == ("en",)
+    assert [refusal.rule for refusal in report.refusals] == ["product_locale_malformed"]
