@@ -11,7 +11,7 @@ _POOR_SHARE = 0.1
 """The share of unknown tokens from which on a locale is warned of."""
 
 
-def show_unknown(shares: Mapping[str, float], model: str | None = None) -> None:
+def show_unknown(shares: Mapping[str, float], model: str) -> None:
     """Print the share of tokens in titles that the encoder does not know, by locale, and warn of locales that it reads badly.
 
     The default `model` reads every language badly but the one that it learned, whatever the share.

@@ -48,7 +48,7 @@ def status(
     if as_json:
         write_json(facts)
     else:
-        show(facts, every_table=show_all)
+        show(facts, settings.encoder.model, every_table=show_all)
         if show_all:
             console.print()
             show_rows(
@@ -56,7 +56,7 @@ def status(
             )
 
 
-def show(facts: dict[str, Any], *, every_table: bool) -> None:
+def show(facts: dict[str, Any], encoder: str, *, every_table: bool) -> None:
     """Print the status for people."""
     if facts["release"] is None:
         show_fact("release", "none yet: publish one with stockroom build")
@@ -70,7 +70,7 @@ def show(facts: dict[str, Any], *, every_table: bool) -> None:
     more = "" if every_table else " (every table: stockroom status --all)"
     show_fact("lake", f"{rows_text(facts['rows'])}{ahead}{more}")
     show_fact("encoded", f"{counted(facts['texts_encoded'], 'text')} by the last run")
-    show_unknown(facts["unknown_tokens"])
+    show_unknown(facts["unknown_tokens"], encoder)
     show_judged(facts["judged"])
     if facts["gate"]:
         show_gate(facts["gate"])

@@ -18,7 +18,7 @@ from orchestration.cli.encoder_output import show_reading, show_unknown
     ],
 )
 def test_locales_whose_titles_the_encoder_cannot_read_are_warned_of(capsys, shares, text):
-    show_unknown(shares)
+    show_unknown(shares, "/models/multilingual")
     assert " ".join(capsys.readouterr().out.split()) == text
 
 
