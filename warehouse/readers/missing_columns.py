@@ -53,6 +53,8 @@ def missing_error(
     file = next(each for each in files if missing.get(each.path))
     names = column_names(connection, file)
     hint = f"it has {', '.join(names)}; correct the columns of this source in stockroom.toml"
+    if all(names.count(name) > 1 for name in missing[file.path]):
+        return WarehouseError(sentences, "rename one of the two in the file")
     if file.format == "csv":
         better = [number for number, cells in header_rows(file).items() if set(missing[file.path]) <= set(cells)]
         if better:

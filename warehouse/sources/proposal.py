@@ -234,6 +234,11 @@ def _propose(connection: duckdb.DuckDBPyConnection, table: _Table, judged: pl.Se
         return [_products(connection, table, judged, "products")]
     if "product_id" in table.products and len(table.products) > 1:
         return [_products(connection, table, judged, "details")]
+    repeated = [name for name in table.frame.columns if table.file.names.count(name) > 1]
+    if find(repeated, PRODUCT_NAMES):
+        raise WarehouseError(
+            f"{table.file.path} has two columns of the name {', '.join(repeated)}", "rename one of the two in the file"
+        )
     raise WarehouseError(
         f"{table.file.path} holds neither products nor judgements nor clicks: it has {', '.join(table.frame.columns)}",
         "products have an id and a title; judgements a query, a product id and a label; clicks a query, a product id and clicks; "

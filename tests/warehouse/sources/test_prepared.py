@@ -248,6 +248,12 @@ def test_a_path_through_a_number_and_an_object_for_a_text_are_refused_with_their
     assert pl.read_parquet(tmp_path / "out" / PRODUCTS_FILE)["product_brand"].to_list() == [None, None]
 
 
+def test_a_declared_column_that_stands_twice_is_to_be_renamed(tmp_path):
+    (tmp_path / "p.csv").write_text("id,name,name\n1,a,b\n")
+    with pytest.raises(WarehouseError, match=r"title = 'name': the file has two columns of this name\s+rename one"):
+        prepared(tmp_path, products("p.csv", columns={"product_id": "id", "title": "name"}))
+
+
 def test_a_list_and_a_boolean_are_no_ids(tmp_path):
     rows = [{"id": value, "name": "a", "price": {"amount": 3}} for value in ("1", True, ["2", "3"], 4)]
     prices, refused = nested(tmp_path, *rows)

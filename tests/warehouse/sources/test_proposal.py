@@ -277,6 +277,11 @@ def test_a_column_without_a_name_and_one_that_is_there_twice_are_left_out(tmp_pa
     assert proposal.left_out == {"": "it says nothing of a product", "bullet": "the file has two columns of this name"}
 
 
+def test_two_columns_of_the_title_are_refused_with_the_remedy(tmp_path):
+    with pytest.raises(WarehouseError, match=r"p\.csv has two columns of the name title\s+rename one"):
+        proposed(tmp_path, p__csv="id,title,title\n1,a,b\n")
+
+
 def test_several_raters_are_combined(tmp_path):
     judged = rows("query,product_id,grade,rater", lambda number: f"q,{number % 3},{number % 4},r{number}")
     _, judgements = proposed(tmp_path, j__csv=judged, p__csv="id,title\n1,a\n")
