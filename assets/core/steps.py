@@ -26,6 +26,7 @@ class Step:
         function: Takes the context of an op and a run context, and returns one result or yields one for each asset.
         checks: The checks of the assets, by asset and name.
         deps: The assets that each of them is made from.
+        dated: The assets that count as stale if they were not materialized for long.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Step:
     function: Function
     checks: Mapping[tuple[dg.AssetKey | None, str | None], dg.AssetCheckSpec]
     deps: Mapping[dg.AssetKey, frozenset[dg.AssetKey]]
+    dated: frozenset[dg.AssetKey]
 
     def results(self, context: dg.OpExecutionContext, run_context: RunContext) -> Iterator[Result]:
         """Make the assets, and yield the result of each."""
@@ -63,6 +65,7 @@ def steps(assets: Sequence[dg.AssetsDefinition], keys: Collection[dg.AssetKey]) 
             function=_functions[definition.op],
             checks={(spec.asset_key, spec.name): spec for spec in definition.check_specs},
             deps={spec.key: frozenset(dep.asset_key for dep in spec.deps) for spec in definition.specs},
+            dated=frozenset(spec.key for spec in definition.specs if spec.freshness_policy is not None),
         )
         for definition in chosen
     ]

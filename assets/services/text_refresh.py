@@ -21,8 +21,8 @@ def refresh_texts(run_context: RunContext) -> TextWrite:
     A build also takes all rows into the full-text index; an apply leaves that to a reindex.
     """
     home, since = run_context.home, _followed(run_context)
+    snapshot = run_context.watermarks.state.snapshot
     with home.lake.reading() as connection:
-        snapshot = run_context.watermarks.state.snapshot
         keys = None if since is None else change_feed.changed_keys(connection, [CONTRACTS[SOURCE]], since)
     change = plan(datasets.text_hashes(home.lake, keys), home.texts.current(keys))
     upserts = _differing(run_context) if run_context.reembed_all else change.upsert
