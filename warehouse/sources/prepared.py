@@ -82,7 +82,7 @@ def prepare(sources: Sequence[Source], base: Path, folder: Path, memory_gb: floa
 
 def is_prepared(folder: Path) -> bool:
     """Tell whether a folder holds what declared sources were read into."""
-    return (folder / _MANIFEST).is_file()
+    return all((folder / name).is_file() for name in (_MANIFEST, REFUSED_FILE))
 
 
 def decimal_signs(folder: Path) -> DecimalSigns:

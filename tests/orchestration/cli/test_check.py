@@ -49,3 +49,11 @@ def test_a_byte_order_mark_before_the_declaration_is_no_part_of_it(stockroom, ho
     (home / "stockroom.toml").write_text(DECLARATION, encoding="utf-8-sig")
     (home.parent / "mugs.csv").write_text("id,name\n1,red mug\n")
     assert stockroom("check", "--home", home).status == 0
+
+
+def test_a_build_of_what_check_refuses_names_the_declaration(stockroom, home):
+    (home.parent / "mugs.csv").write_text("id,name\n,red mug\n,blue mug\n")
+    answer = stockroom("build", "--home", home)
+    assert answer.status == 1
+    assert "what stockroom.toml declares would leave raw.products without a row" in answer.err
+    assert "product_id_missing 2" in answer.err
